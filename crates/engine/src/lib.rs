@@ -1,1 +1,3 @@
-//! engine
+//! Observe → decide → act: the reconcile loop of every resource kind.
+
+pub mod cloud;

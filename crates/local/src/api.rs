@@ -1,0 +1,134 @@
+//! What a service of the embedded cloud gets and gives: an authenticated, parsed, validated call; output or an AWS error.
+
+use std::borrow::Cow;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sagewright_model::{Operation, Service};
+use serde_json::{Map, Value};
+
+/// Who makes a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Twelve-digit account id; state is kept apart by it.
+    pub account: String,
+    /// For example `arn:aws:iam::000000000000:user/local` or an assumed role's session.
+    pub principal_arn: String,
+    /// STS `UserId` of the principal.
+    pub user_id: String,
+    /// The access key that signed.
+    pub access_key: String,
+}
+
+/// One call of one operation, after signature, protocol and model have been checked.
+#[derive(Debug)]
+pub struct Call {
+    /// The authenticated caller.
+    pub caller: Caller,
+    /// Region of the SigV4 scope.
+    pub region: String,
+    /// Model of the service.
+    pub service: &'static Service,
+    /// The operation.
+    pub operation: &'static Operation,
+    /// Input under AWS's member names. Timestamps are what the wire gave (number or text); blobs are base64 text.
+    pub input: Value,
+    /// Time of arrival.
+    pub now: Timestamp,
+    /// Request id, as answered in the headers.
+    pub request_id: String,
+}
+
+impl Call {
+    /// A text member of the input, empty text included.
+    #[must_use]
+    pub fn text(&self, member: &str) -> Option<&str> {
+        self.input.get(member).and_then(Value::as_str)
+    }
+
+    /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE` in the caller's account and region.
+    #[must_use]
+    pub fn arn(&self, resource: &str) -> String {
+        let partition =
+            self.region.parse::<sagewright_model::Region>().map_or("aws", |region| region.partition().id.as_str());
+        let service = match self.service.id {
+            "sagemaker-runtime" => "sagemaker",
+            other => other,
+        };
+        format!("arn:{partition}:{service}:{}:{}:{resource}", self.region, self.caller.account)
+    }
+}
+
+/// An error as AWS answers it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiError {
+    /// Error code (`ValidationException`, `ResourceNotFound`, …).
+    pub code: Cow<'static, str>,
+    /// Text for people; `{request_id}` is not expanded.
+    pub message: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Further members of the error shape.
+    pub members: Map<String, Value>,
+}
+
+impl ApiError {
+    /// An error with a code, a status and a message.
+    pub fn new(code: impl Into<Cow<'static, str>>, status: u16, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), status, members: Map::new() }
+    }
+
+    /// `ValidationException`, 400.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::new("ValidationException", 400, message)
+    }
+
+    /// SageMaker's `ResourceNotFound`, 400.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new("ResourceNotFound", 400, message)
+    }
+
+    /// SageMaker's `ResourceInUse`, 400.
+    pub fn in_use(message: impl Into<String>) -> Self {
+        Self::new("ResourceInUse", 400, message)
+    }
+
+    /// `AccessDeniedException`, 400.
+    pub fn access_denied(message: impl Into<String>) -> Self {
+        Self::new("AccessDeniedException", 400, message)
+    }
+
+    /// Something of ours broke; the message says what.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new("InternalFailure", 500, message)
+    }
+}
+
+impl From<crate::store::StoreError> for ApiError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
+/// One service of the embedded cloud.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Answers a call. An operation that is not emulated is refused by name with [`unsupported`].
+    ///
+    /// # Errors
+    /// The AWS error to answer with.
+    async fn call(&self, call: Call) -> Result<Value, ApiError>;
+}
+
+/// The refusal of an operation that the embedded cloud does not have.
+#[must_use]
+pub fn unsupported(call: &Call) -> ApiError {
+    ApiError::new(
+        "NotImplemented",
+        501,
+        format!(
+            "{} {} is not supported by the embedded cloud; use a real AWS account for it (unset AWS_ENDPOINT_URL)",
+            call.service.metadata.service_id, call.operation.name
+        ),
+    )
+}

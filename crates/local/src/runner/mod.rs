@@ -1,0 +1,89 @@
+//! The port behind which jobs and model servers run: processes now, Docker and Kubernetes by the same face later.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+/// One container to start.
+#[derive(Debug, Clone)]
+pub struct ContainerSpec {
+    /// Unique and stable: the job's or server's ARN with the host's or copy's name.
+    pub id: String,
+    /// Image URI as the user gave it.
+    pub image: String,
+    /// Replaces the image's entrypoint, as Docker does.
+    pub entrypoint: Option<Vec<String>>,
+    /// Arguments: `["train"]`, `["serve"]`, or the user's own.
+    pub arguments: Vec<String>,
+    /// Environment of the container contract.
+    pub environment: BTreeMap<String, String>,
+    /// Folder of this machine that the container sees as `/opt/ml`.
+    pub base: PathBuf,
+    /// Whether it must listen for requests.
+    pub serves: bool,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// With an exit code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// Why a container could not be started.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RunnerError {
+    /// The runner has nothing for this image.
+    #[error("{0}")]
+    UnknownImage(String),
+    /// Starting failed.
+    #[error("cannot start the container of {image}: {why}")]
+    Start {
+        /// Image URI.
+        image: String,
+        /// Cause and what to do.
+        why: String,
+    },
+}
+
+/// Takes each line that a container writes, standard output and error alike.
+pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Starts containers.
+#[async_trait]
+pub trait Runner: Send + Sync + 'static {
+    /// Whether an image can be run here, without starting it; the error says what to do instead.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownImage`].
+    fn check(&self, image: &str) -> Result<(), RunnerError>;
+
+    /// Makes what the image needs (a library, an environment) ready; slow at most once for each image.
+    ///
+    /// # Errors
+    /// The image is unknown or cannot be made ready.
+    async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError>;
+
+    /// Starts a container. It ends when the returned value is dropped, and with this process.
+    ///
+    /// # Errors
+    /// The image is unknown or the start failed.
+    async fn start(&self, spec: &ContainerSpec, lines: LineSink) -> Result<Box<dyn Container>, RunnerError>;
+}
+
+/// A running container.
+#[async_trait]
+pub trait Container: Send {
+    /// Where it serves requests, for a spec with `serves`.
+    fn address(&self) -> Option<SocketAddr>;
+    /// Waits for its end. All lines have reached the sink when this returns.
+    async fn wait(&mut self) -> Exit;
+    /// SIGTERM, `grace`, SIGKILL; for all processes that it started.
+    async fn stop(&mut self, grace: Duration) -> Exit;
+}
