@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 use sagewright_model::{Operation, Service};
 use serde_json::{Map, Value};
@@ -37,6 +38,23 @@ pub struct Call {
     pub now: Timestamp,
     /// Request id, as answered in the headers.
     pub request_id: String,
+    /// The HTTP body, where the input's payload is a blob (`InvokeEndpoint`); such a member is not in `input`.
+    pub payload: Bytes,
+}
+
+/// What a service answers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Output {
+    /// Output under AWS's member names; timestamps are RFC 3339 text or epoch seconds.
+    pub value: Value,
+    /// The HTTP body, where the output's payload is a blob.
+    pub payload: Bytes,
+}
+
+impl From<Value> for Output {
+    fn from(value: Value) -> Self {
+        Self { value, payload: Bytes::new() }
+    }
 }
 
 impl Call {
@@ -117,7 +135,7 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// The AWS error to answer with.
-    async fn call(&self, call: Call) -> Result<Value, ApiError>;
+    async fn call(&self, call: Call) -> Result<Output, ApiError>;
 }
 
 /// The refusal of an operation that the embedded cloud does not have.

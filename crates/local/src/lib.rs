@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod env;
 pub mod logs;
 pub mod objects;
 pub mod runner;
