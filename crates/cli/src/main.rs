@@ -1,1 +1,7 @@
-fn main() {}
+//! The `sagewright` command.
+
+mod manifest;
+
+fn main() {
+    let _ = manifest::read(&[]);
+}

@@ -1,0 +1,407 @@
+//! The command line: every command and option, with its help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Deliver machine-learning models on Amazon SageMaker: on AWS, or on a SageMaker embedded in this program.
+#[derive(Debug, Parser)]
+#[command(name = "sagewright", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
+#[command(after_help = "Start with `sagewright quickstart`. Exit codes: 0 done, 1 failed, 2 changes pending (plan \
+--exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where calls go and how results are shown.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// AWS region [default: AWS_REGION, then the profile's]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Endpoint of all services, in place of AWS's [env: AWS_ENDPOINT_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Role to assume for all calls
+    #[arg(long, global = true, value_name = "ARN")]
+    pub(crate) role_arn: Option<String>,
+    /// External id that the role's trust policy asks for
+    #[arg(long, global = true, value_name = "ID", requires = "role_arn")]
+    pub(crate) external_id: Option<String>,
+    /// Use the embedded cloud that is up on this machine
+    #[arg(long, global = true, env = "SAGEWRIGHT_LOCAL", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) local: bool,
+    /// Folder of the embedded cloud's state [default: a folder of yours for application data]
+    #[arg(long, global = true, env = "SAGEWRIGHT_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// When to use color
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Show what the program does; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Formats of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// More columns
+    Wide,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+    /// KIND/NAME lines
+    Name,
+}
+
+/// When to use color.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train, register and serve a model of handwritten digits on this machine
+    Quickstart(Quickstart),
+    /// Make the cloud match manifests
+    Apply(Apply),
+    /// Show what apply would do, and write nothing
+    Plan(Plan),
+    /// Show resources
+    Get(Get),
+    /// Wait until a resource is settled, ready or gone
+    Wait(Wait),
+    /// Show the logs of a job or an endpoint
+    Logs(Logs),
+    /// Delete resources; running jobs are stopped
+    Delete(Delete),
+    /// Take over a resource that exists in the cloud
+    Adopt(Adopt),
+    /// Write a resource of the cloud as a manifest
+    Export(Export),
+    /// Send a request to an endpoint
+    Invoke(Invoke),
+    /// Explain a kind or one of its fields
+    Explain(Explain),
+    /// Copy files to and from S3
+    Cp(Cp),
+    /// The embedded cloud
+    #[command(subcommand)]
+    Local(Local),
+    /// Print shell completions
+    Completions(Completions),
+    /// Write man pages
+    Man(Man),
+    /// Run a built-in algorithm as its container would
+    #[command(hide = true)]
+    Algorithm(Algorithm),
+}
+
+/// Manifests to read.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Files {
+    /// Manifest file, folder of manifests, or - for standard input; may be repeated
+    #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `quickstart`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Quickstart {
+    /// Stop the embedded cloud at the end
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Address of the embedded cloud
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
+    pub(crate) listen: SocketAddr,
+    /// Folder of the tutorial's manifests and data [default: examples/mnist, or a fresh copy]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) examples: Option<PathBuf>,
+}
+
+/// `apply`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Return when the calls are accepted, without waiting for jobs and endpoints
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Show the logs of jobs while they run
+    #[arg(long, conflicts_with = "no_wait")]
+    pub(crate) logs: bool,
+    /// Give up waiting after this long, for example 90s, 30m, 2h
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<std::time::Duration>,
+}
+
+/// `plan`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Check the manifests and plan without asking the cloud, as if nothing existed
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// `get`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Get {
+    /// Kind (TrainingJob, trainingjobs, …), or KIND/NAME
+    pub(crate) kind: String,
+    /// Name; all without one
+    pub(crate) name: Option<String>,
+}
+
+/// `wait`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Wait {
+    /// KIND/NAME
+    pub(crate) resource: String,
+    /// What to wait for
+    #[arg(long = "for", value_enum, value_name = "STATE", default_value_t = WaitFor::Ready)]
+    pub(crate) state: WaitFor,
+    /// Give up after this long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<std::time::Duration>,
+}
+
+/// States that `wait` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitFor {
+    /// Settled well: in service, completed
+    Ready,
+    /// Settled, well or badly
+    Settled,
+    /// Gone
+    Deleted,
+}
+
+/// `logs`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Logs {
+    /// KIND/NAME
+    pub(crate) resource: String,
+    /// Follow until the job ends (an endpoint: until interrupted)
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only the last lines
+    #[arg(long, value_name = "N")]
+    pub(crate) tail: Option<usize>,
+    /// Put time and stream before each line
+    #[arg(long)]
+    pub(crate) timestamps: bool,
+}
+
+/// `delete`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Delete {
+    /// KIND/NAME
+    #[arg(required_unless_present = "files", conflicts_with = "files")]
+    pub(crate) resources: Vec<String>,
+    /// Delete what these manifests declare
+    #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Return without waiting until all is gone
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Delete named resources that no manifest owns, too
+    #[arg(long)]
+    pub(crate) unmanaged: bool,
+}
+
+/// `adopt`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Adopt {
+    /// KIND/NAME; for model packages and executions KIND/ARN
+    pub(crate) resource: String,
+    /// Name of the manifest that will own it [default: the resource's own]
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Namespace of the manifest that will own it
+    #[arg(long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+}
+
+/// `export`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Export {
+    /// KIND/NAME; for model packages and executions KIND/ARN
+    pub(crate) resource: String,
+}
+
+/// `invoke`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Invoke {
+    /// Endpoint
+    pub(crate) endpoint: String,
+    /// File to send, or - for standard input
+    #[arg(long, value_name = "FILE|-", conflicts_with = "text")]
+    pub(crate) body: Option<PathBuf>,
+    /// Text to send
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// Content type of the request
+    #[arg(long, value_name = "TYPE", default_value = "text/csv")]
+    pub(crate) content_type: String,
+    /// Content type wanted of the answer
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) accept: Option<String>,
+    /// Variant that must answer
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+}
+
+/// `explain`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Explain {
+    /// KIND[.field…], for example TrainingJob.resourceConfig; all kinds without one
+    pub(crate) path: Option<String>,
+}
+
+/// `cp`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Cp {
+    /// File, folder or s3://BUCKET/KEY
+    pub(crate) source: String,
+    /// s3://BUCKET/KEY, file or folder; a trailing / keeps the source's name
+    pub(crate) destination: String,
+    /// Make the bucket where it is missing
+    #[arg(long)]
+    pub(crate) make_bucket: bool,
+    /// Decompress a .gz file on the way
+    #[arg(long)]
+    pub(crate) decompress: bool,
+}
+
+/// `local …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Local {
+    /// Start the embedded cloud
+    Up(Up),
+    /// Stop it
+    Down,
+    /// Show whether it is up, and what it holds
+    Status,
+    /// Throw its state away
+    Reset(Reset),
+    /// Print the shell commands that point any AWS client at it: eval "$(sagewright local env)"
+    Env(Env),
+}
+
+/// `local up`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Up {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
+    pub(crate) listen: SocketAddr,
+    /// Go to the background once it answers
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// TOML file that maps container images to commands
+    #[arg(long, value_name = "FILE")]
+    pub(crate) images: Option<PathBuf>,
+}
+
+/// `local reset`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Reset {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `local env`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Env {
+    /// Account whose credentials are wanted; made where it is new
+    #[arg(long, value_name = "ID", default_value = "000000000000")]
+    pub(crate) account: String,
+}
+
+/// `completions`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Completions {
+    /// Shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Man {
+    /// Folder to write to; the page of sagewright itself goes to standard output without one
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// `algorithm`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Algorithm {
+    /// Algorithm
+    pub(crate) algorithm: String,
+    /// `train` or `serve`
+    pub(crate) program: String,
+}
+
+/// `90s`, `30m`, `2h`, `1d`, or plain seconds.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return Err(format!("'{text}' is not a duration: expected for example 90s, 30m or 2h")),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .map(std::time::Duration::from_secs)
+        .ok_or_else(|| format!("'{text}' is not a duration: expected for example 90s, 30m or 2h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let seconds = |t| super::duration(t).map(|d| d.as_secs());
+        assert_eq!((seconds("90s"), seconds("2h"), seconds("5")), (Ok(90), Ok(7200), Ok(5)));
+        for wrong in ["", "m", "5x", "-1s", "99999999999999999999d"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

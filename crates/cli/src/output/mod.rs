@@ -1,0 +1,7 @@
+//! The one place that prints: results on standard output, everything else on standard error.
+
+mod printer;
+mod table;
+
+pub(crate) use printer::{Printer, Style};
+pub(crate) use table::Table;

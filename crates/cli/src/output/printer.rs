@@ -1,0 +1,126 @@
+//! Writes to the two standard streams, with color where it is wanted.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::Table;
+use crate::args::{Color, Format, Global};
+
+/// How a piece of text looks on a terminal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Style {
+    /// A heading or command.
+    Bold,
+    /// Less important.
+    Dim,
+    /// Done well.
+    Good,
+    /// Needs attention.
+    Warn,
+    /// Failed.
+    Bad,
+}
+
+/// Prints results and progress.
+#[derive(Debug, Clone)]
+pub(crate) struct Printer {
+    /// How results are printed.
+    pub(crate) format: Format,
+    color: bool,
+    live: Arc<MultiProgress>,
+}
+
+impl Printer {
+    /// A printer as the options and the environment want it.
+    pub(crate) fn new(global: &Global) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        };
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self { format: global.output, color, live: Arc::new(MultiProgress::with_draw_target(target)) }
+    }
+
+    /// Text in a style, or plain where color is off.
+    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+        if !self.color {
+            return text.to_owned();
+        }
+        let code = match style {
+            Style::Bold => "1",
+            Style::Dim => "2",
+            Style::Good => "32",
+            Style::Warn => "33",
+            Style::Bad => "31",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// A line for people: standard error.
+    pub(crate) fn note(&self, text: &str) {
+        let clean = if self.color { text.to_owned() } else { strip_control(text) };
+        // A closed standard error must not end the work.
+        self.live.suspend(|| drop(writeln!(std::io::stderr(), "{clean}")));
+    }
+
+    /// Result text: standard output.
+    pub(crate) fn result(&self, text: &str) -> anyhow::Result<()> {
+        self.live.suspend(|| write_out(text))
+    }
+
+    /// A result as a table.
+    pub(crate) fn table(&self, table: &Table) -> anyhow::Result<()> {
+        self.result(&table.render())
+    }
+
+    /// A result as one JSON or YAML document.
+    pub(crate) fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        let text = match self.format {
+            Format::Yaml => serde_saphyr::to_string(value)?,
+            _ => serde_json::to_string_pretty(value)? + "\n",
+        };
+        self.result(&text)
+    }
+
+    /// Whether programs read the result.
+    pub(crate) fn for_programs(&self) -> bool {
+        matches!(self.format, Format::Json | Format::Yaml)
+    }
+
+    /// Whether standard error is a terminal on which lines can be redrawn.
+    pub(crate) fn is_live(&self) -> bool {
+        !self.live.is_hidden()
+    }
+
+    /// A line that shows that something is going on, on a terminal; finish or drop it to take it away.
+    pub(crate) fn spinner(&self, text: &str) -> ProgressBar {
+        let bar = self.live.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}") {
+            bar.set_style(style);
+        }
+        bar.set_message(text.to_owned());
+        if self.is_live() {
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        }
+        bar
+    }
+}
+
+/// Text from outside must not steer the terminal.
+fn strip_control(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+fn write_out(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader has seen enough (`sagewright get … | head`).
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

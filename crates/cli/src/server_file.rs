@@ -1,0 +1,59 @@
+//! `server.json` in the data folder: which process serves the embedded cloud, and where.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// What a running embedded cloud says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServerFile {
+    /// Process id.
+    pub(crate) pid: u32,
+    /// For example `http://127.0.0.1:4599`.
+    pub(crate) endpoint: String,
+    /// Version of the program.
+    pub(crate) version: String,
+}
+
+fn path(data: &Path) -> PathBuf {
+    data.join("server.json")
+}
+
+/// Notes that this process serves.
+pub(crate) fn write(data: &Path, endpoint: &str) -> io::Result<()> {
+    let file = ServerFile {
+        pid: std::process::id(),
+        endpoint: endpoint.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let partial = data.join("server.json.partial");
+    fs::write(&partial, serde_json::to_vec(&file)?)?;
+    fs::rename(partial, path(data))
+}
+
+/// Takes the note away.
+pub(crate) fn remove(data: &Path) {
+    drop(fs::remove_file(path(data)));
+}
+
+/// The embedded cloud that is up on this data folder: its process lives and holds the folder's lock.
+pub(crate) fn running(data: &Path) -> Option<ServerFile> {
+    let file: ServerFile = serde_json::from_slice(&fs::read(path(data)).ok()?).ok()?;
+    is_locked(data).then_some(file)
+}
+
+/// A process that serves holds an exclusive lock, which ends with it however it ends.
+fn is_locked(data: &Path) -> bool {
+    use rustix::fs::{FlockOperation, flock};
+    let Ok(lock) = fs::OpenOptions::new().read(true).open(data.join("lock")) else { return false };
+    match flock(&lock, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {
+            drop(flock(&lock, FlockOperation::Unlock));
+            false
+        }
+        Err(e) => e == rustix::io::Errno::WOULDBLOCK,
+    }
+}
