@@ -1,0 +1,153 @@
+//! The model that is served.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::super::MODEL_FILE;
+use super::super::data::Matrix;
+use super::super::ffi::{Booster, DMatrix, Prediction, Xgboost, XgboostError};
+
+/// A loaded model, ready for many threads.
+pub(super) struct Model {
+    library: Xgboost,
+    booster: Shared,
+    pub(super) features: usize,
+    pub(super) objective: String,
+    pub(super) classes: usize,
+    /// How many rounds predictions use; 0 means all.
+    rounds: u32,
+}
+
+/// How predictions reach the booster.
+enum Shared {
+    /// Trees predict from many threads at once.
+    Free(Booster),
+    /// Linear models know only the locked way through a `DMatrix`.
+    Locked(Mutex<Booster>),
+}
+
+impl Model {
+    /// Loads `xgboost-model`, or the only file in the folder.
+    pub(super) fn load(library: &Xgboost, folder: &Path) -> Result<Self, String> {
+        let path = find(folder)?;
+        let failed = |error: XgboostError| {
+            let text = error.to_string();
+            let reason = text
+                .split("\nStack trace:")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
+            format!("Unable to load model: {}: {reason}", path.display())
+        };
+        let bytes = fs::read(&path)
+            .map_err(|error| format!("Unable to load model: {}: {error}", path.display()))?;
+        if bytes.first() == Some(&0x80) {
+            return Err(format!(
+                "Unable to load model: {} is a Python pickle, which only Python can load; load it in the XGBoost version \
+                 that wrote it and save it with booster.save_model('xgboost-model.ubj')",
+                path.display()
+            ));
+        }
+        let mut booster = Booster::new(library, &[]).map_err(failed)?;
+        booster.load_model(&bytes).map_err(failed)?;
+        // One thread per prediction, as in the image: requests are the parallelism.
+        booster.set_param("nthread", "1").map_err(failed)?;
+        let best = booster.attribute("best_iteration").map_err(failed)?;
+        let best = best
+            .and_then(|text| text.parse::<u32>().ok())
+            .map_or(0, |round| round.saturating_add(1));
+        let rounds = if best <= booster.rounds().map_err(failed)? {
+            best
+        } else {
+            0
+        };
+        let features = booster.features().map_err(failed)?;
+        let config: Value =
+            serde_json::from_str(&booster.configure().map_err(failed)?).unwrap_or_default();
+        let text = |pointer: &str| {
+            config
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let linear = text("/learner/gradient_booster/name") == "gblinear";
+        Ok(Self {
+            library: library.clone(),
+            features,
+            objective: text("/learner/objective/name"),
+            classes: text("/learner/learner_model_param/num_class")
+                .parse()
+                .unwrap_or(0),
+            rounds: if linear { 0 } else { rounds },
+            booster: if linear {
+                Shared::Locked(Mutex::new(booster))
+            } else {
+                Shared::Free(booster)
+            },
+        })
+    }
+
+    /// Predicts the rows of a matrix.
+    pub(super) fn predict(&self, matrix: &Matrix) -> Result<Prediction, XgboostError> {
+        match &self.booster {
+            Shared::Free(booster) => booster.predict_inplace(matrix, self.rounds),
+            Shared::Locked(booster) => {
+                let matrix = DMatrix::new(&self.library, matrix, 1)?;
+                booster
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .predict(&matrix, false)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "objective {}, {} features, XGBoost {}",
+            self.objective,
+            self.features,
+            self.library.version()
+        )
+    }
+}
+
+fn find(folder: &Path) -> Result<PathBuf, String> {
+    let named = folder.join(MODEL_FILE);
+    if named.is_file() {
+        return Ok(named);
+    }
+    let entries = fs::read_dir(folder).map_err(|error| {
+        format!(
+            "Unable to load model: cannot read the folder {}: {error}",
+            folder.display()
+        )
+    })?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
+    match (files.pop(), files.len()) {
+        (Some(file), 0) => Ok(file),
+        (None, _) => Err(format!(
+            "Unable to load model: {} has no file; the model artifact must hold one file, {MODEL_FILE}",
+            folder.display()
+        )),
+        (Some(_), others) => Err(format!(
+            "Unable to load model: {} has {} files and none is called {MODEL_FILE}; ensembles of models are not \
+             supported, keep one",
+            folder.display(),
+            others + 1
+        )),
+    }
+}

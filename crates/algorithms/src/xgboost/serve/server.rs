@@ -1,0 +1,143 @@
+//! The HTTP server.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::invocation::{Answer, Service};
+use crate::log;
+
+/// SageMaker kills a container 30 seconds after SIGTERM; what has not ended by now is cut off.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// A body beyond this size may take long, so other requests of the thread are moved away first.
+const LARGE: usize = 64 * 1024;
+
+/// Serves until SIGTERM or SIGINT, then lets running requests end.
+pub(super) async fn serve(service: Arc<Service>) -> Result<(), String> {
+    let handler =
+        |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let (mut terminate, mut interrupt) = (
+        handler(SignalKind::terminate())?,
+        handler(SignalKind::interrupt())?,
+    );
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, service.settings.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    log::info(&format!("Listening at: http://{address}"));
+
+    let (stop, stopped) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&service), stopped.clone()));
+                }
+                Err(error) => {
+                    // Too many open files, mostly: without a pause this would spin.
+                    log::warning(&format!("cannot accept a connection: {error}"));
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            },
+        }
+    }
+    log::info("Stopping: running requests may end");
+    drop(listener);
+    let _ = stop.send(true);
+    let all = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, all).await.is_err() {
+        log::warning("Requests that still run are cut off");
+    }
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
+    // Answers are small and whole: waiting to fill a packet would only delay them.
+    let _ = stream.set_nodelay(true);
+    let answer = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(respond(&service, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), answer);
+    tokio::pin!(connection);
+    let stop = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    // The client left, or sent no HTTP; neither is the server's failure.
+    drop(ended);
+}
+
+async fn respond(service: &Service, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let answer = match (request.uri().path(), request.method()) {
+        ("/ping", &Method::GET) => Answer::empty(StatusCode::OK),
+        ("/execution-parameters", &Method::GET) => service.execution_parameters(),
+        ("/invocations", &Method::POST) => invoke(service, request).await,
+        ("/ping" | "/execution-parameters" | "/invocations", _) => {
+            Answer::empty(StatusCode::METHOD_NOT_ALLOWED)
+        }
+        _ => Answer::empty(StatusCode::NOT_FOUND),
+    };
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = answer.status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.mime));
+    response
+}
+
+async fn invoke(service: &Service, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let limit = service.settings.max_content;
+    let body = match Limited::new(body, limit).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Answer::text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!(
+                    "The request is larger than {limit} bytes; send less, or set MAX_CONTENT_LENGTH (at most 20971520)"
+                ),
+            );
+        }
+        Err(error) => {
+            return Answer::text(
+                StatusCode::BAD_REQUEST,
+                format!("The request broke off: {error}"),
+            );
+        }
+    };
+    if body.len() > LARGE {
+        tokio::task::block_in_place(|| service.invoke(&head.headers, &body))
+    } else {
+        service.invoke(&head.headers, &body)
+    }
+}
