@@ -6,7 +6,7 @@ use super::InstallError;
 #[derive(Debug)]
 pub(super) struct Package {
     /// `std::env::consts::OS` and `ARCH` of the platform.
-    platform: (&'static str, &'static str),
+    pub(super) platform: (&'static str, &'static str),
     /// The name of the package on the index.
     pub(super) name: &'static str,
     /// Its version.

@@ -1,6 +1,9 @@
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 use super::package::{PACKAGES, Package};
 use super::{InstallError, Installer, LibraryPath};
@@ -138,4 +141,75 @@ fn every_pin_is_a_full_sha256_of_one_version() {
         );
     }
     assert!(Package::for_platform("windows", "x86_64").is_none());
+}
+
+/// A package like the real one, but small, and the file that pip would leave.
+fn small_package(folder: &Path) -> (&'static Package, PathBuf) {
+    let path = folder.join("small.whl");
+    let mut archive = zip::ZipWriter::new(fs::File::create(&path).expect("the file is made"));
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, text) in [
+        ("xgboost/lib/libxgboost.so", "the library"),
+        ("xgboost_cpu.libs/libgomp.so", "what it needs"),
+        ("xgboost/core.py", "what nobody needs"),
+    ] {
+        archive.start_file(name, options).expect("an entry");
+        archive.write_all(text.as_bytes()).expect("its text");
+    }
+    archive.finish().expect("the archive ends");
+    let sha256 = hex::encode(Sha256::digest(fs::read(&path).expect("the file")));
+    let package = Package {
+        sha256: Box::leak(sha256.into_boxed_str()),
+        ..*package()
+    };
+    (Box::leak(Box::new(package)), path)
+}
+
+#[test]
+fn the_library_is_installed_once_with_what_it_brings_along() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (package, wheel) = small_package(folder.path());
+    let calls = folder.path().join("calls");
+    let pip = format!(
+        "echo called >> {}; while [ \"$1\" != -d ]; do shift; done; cp {} \"$2\"",
+        calls.display(),
+        wheel.display()
+    );
+    let python = fake_python(folder.path(), "3 12 1", &pip);
+    let cache = folder.path().join("cache");
+    let installed: Vec<_> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                let installer = Installer {
+                    package,
+                    python: Some(python.clone().into()),
+                };
+                let cache = &cache;
+                scope.spawn(move || installer.ensure(cache, &mut |_| {}))
+            })
+            .collect();
+        callers
+            .into_iter()
+            .map(|caller| caller.join().expect("no panic").expect("it is installed"))
+            .collect()
+    });
+    let home = cache.join("xgboost/xgboost-cpu-3.2.0-manylinux_2_28_x86_64");
+    assert!(
+        installed
+            .iter()
+            .all(|path| path.as_ref() == home.join("xgboost/lib/libxgboost.so"))
+    );
+    assert_eq!(
+        fs::read_to_string(installed[0].as_ref()).expect("the library"),
+        "the library"
+    );
+    assert!(
+        home.join("xgboost_cpu.libs/libgomp.so").is_file()
+            && !home.join("xgboost/core.py").exists()
+    );
+    assert_eq!(
+        fs::read_to_string(calls).expect("the calls"),
+        "called\n",
+        "three of four waited"
+    );
 }

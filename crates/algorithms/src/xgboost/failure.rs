@@ -15,19 +15,24 @@ pub(crate) enum Failure {
     Platform(String),
 }
 
-/// Parts of XGBoost's messages that mean that the user's data or settings are wrong; the image
-/// sorts by the same list.
-const CUSTOMER_ERRORS: [&str; 10] = [
+/// Parts of XGBoost's messages that mean that the user's data or settings are wrong: the image's
+/// list, in the words of XGBoost 3.
+const CUSTOMER_ERRORS: [&str; 15] = [
     "label must be in [0,1] for logistic regression",
+    "the range of [0, num_class)",
     "label must be in [0, num_class)",
     "Target is multiclass but average='binary'",
-    "feature_names mismatch",
-    "Check failed: preds.size() == info.labels",
-    "the dataset only contains pos or neg samples",
-    "base_score must be in (0,1)",
-    "label must be nonnegative",
-    "reg_lambda should be greater equal to 0",
+    "label and prediction size not match",
+    "Size of labels must equal to number of rows",
     "Label contains NaN",
+    "base_score must be in (0,1)",
+    "`base_score` must be",
+    "label must be non-negative",
+    "label must be positive",
+    "label must be greater than",
+    "label must be either 0 or positive integer",
+    "can only be used with binary labels",
+    "the dataset only contains pos or neg samples",
 ];
 
 impl Failure {
@@ -53,11 +58,12 @@ mod tests {
 
     #[test]
     fn the_users_mistakes_are_told_from_the_librarys() {
-        let label = "[03:00:00] multiclass_obj.cu:123: SoftmaxMultiClassObj: label must be in [0, num_class).\n\
+        let label = "[03:00:00] multiclass_obj.cu:123: SoftmaxMultiClassObj: label must be discrete values in the \
+                     range of [0, num_class).\n\
                      Stack trace:\n  [bt] (0) libxgboost.so";
         let failure = Failure::from_training(label);
         assert!(
-            matches!(&failure, Failure::User(text) if text.ends_with("[0, num_class).")),
+            matches!(&failure, Failure::User(text) if text.ends_with("range of [0, num_class).")),
             "{failure}"
         );
         let failure = Failure::from_training("out of memory");

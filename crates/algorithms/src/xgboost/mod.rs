@@ -23,6 +23,9 @@ const MODEL_FILE: &str = "xgboost-model";
 
 /// Runs a training job in the directory tree `base` (`/opt/ml` in a container) with the library
 /// `lib`, and returns the exit code. A failure is also written to `output/failure`.
+///
+/// The program expects a process of its own: it sets a variable of the environment for OpenMP
+/// before it loads the library.
 #[must_use]
 pub fn train(base: &Path, lib: &Path) -> i32 {
     let container = Container::new(base);
@@ -40,7 +43,8 @@ pub fn train(base: &Path, lib: &Path) -> i32 {
 
 /// Serves the model in `base/model` over HTTP until SIGTERM, and returns the exit code.
 ///
-/// Binds to 127.0.0.1, port `SAGEMAKER_BIND_TO_PORT` (8080).
+/// Binds to 127.0.0.1, port `SAGEMAKER_BIND_TO_PORT` (8080). Expects a process of its own, as
+/// [`train()`] does.
 #[must_use]
 pub fn serve(base: &Path, lib: &Path) -> i32 {
     match serve::run(&Container::new(base), lib) {

@@ -1,7 +1,7 @@
 //! Serving through the container contract.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -187,22 +187,25 @@ fn sigterm_lets_a_running_request_end() {
     let body = "2.5,1\n".repeat(20_000);
     write!(
         stream,
-        "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n\r\n{}",
-        body.len(),
-        &body[..10]
+        "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
     )
     .expect("the request is begun");
-    // The server has taken the request up when it answers the next connection.
-    assert_eq!(server.request("GET", "/ping", &[], "").0, 200);
+    // The server says so when it has taken the request up.
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).expect("an interim answer");
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     terminate(&server.child);
     stream
-        .write_all(&body.as_bytes()[10..])
+        .write_all(body.as_bytes())
         .expect("the request is completed");
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a time-out");
     let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).expect("the answer, then the end");
+    stream
+        .read_to_string(&mut answer)
+        .expect("the answer, then the end");
     assert!(
         answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("2.0,2.0"),
         "{}",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -92,19 +92,15 @@ impl Job {
     }
 
     pub(crate) fn serve(&self, variables: &[(&str, &str)]) -> Server {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a port")
-            .port();
         let child = self
             .command("serve")
-            .env("SAGEMAKER_BIND_TO_PORT", port.to_string())
+            .env("SAGEMAKER_BIND_TO_PORT", "0")
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut server = Server { child, port };
+        let mut server = Server { child, port: 0 };
         let mut log = BufReader::new(server.child.stderr.take().expect("its stderr"));
         let mut line = String::new();
         while !line.contains("Listening at") {
@@ -115,6 +111,12 @@ impl Job {
                 "the server ended before it listened"
             );
         }
+        server.port = line
+            .trim_end()
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .expect("a port");
         // The rest of the log is read, so that the server never waits for a full pipe.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         server
@@ -245,7 +247,7 @@ pub(crate) fn exchange(
 pub(crate) fn three_classes(rows: usize) -> String {
     (0..rows)
         .map(|row| {
-            let value = (row * 7919 % 300) as f64 / 100.0;
+            let value = (row * 7919 % 30) as f64 / 10.0;
             let noise = if row % 11 == 0 {
                 String::new()
             } else {

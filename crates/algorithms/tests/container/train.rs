@@ -263,7 +263,7 @@ fn failures_say_what_is_wrong() {
         .train()
         .expect_failure();
     assert!(
-        labels.starts_with(user) && labels.contains("label must be in [0, num_class)"),
+        labels.starts_with(user) && labels.contains("range of [0, num_class)"),
         "{labels}"
     );
     assert!(!labels.contains("Stack trace"), "{labels}");

@@ -31,8 +31,9 @@ type Result<T> = std::result::Result<T, XgboostError>;
 pub(crate) struct Xgboost(Arc<Functions>);
 
 impl Xgboost {
-    /// Loads the library at `path`.
+    /// Loads the library at `path`. Called once, before the program starts any thread.
     pub(crate) fn load(path: &Path) -> Result<Self> {
+        calm_openmp();
         let explain = |error: libloading::Error| {
             let advice = if cfg!(target_os = "macos") {
                 "it needs the OpenMP runtime: run 'brew install libomp'"
@@ -75,6 +76,22 @@ impl Xgboost {
             }
         };
         Err(XgboostError(text))
+    }
+}
+
+/// How long a thread of GNU OpenMP spins for its next piece of work before it sleeps, in turns of
+/// a loop. With the default of 300,000, two jobs that share the cores make each other five times
+/// slower; with this, a job alone is as fast to within 5 %, and two take no longer than one after
+/// the other (measured with MNIST on two cores).
+const SPINS: &str = "1000";
+
+/// Sets the spinning time, unless the user has a wish. OpenMP reads it when it is loaded.
+fn calm_openmp() {
+    let given = |name: &str| std::env::var_os(name).is_some();
+    if !given("GOMP_SPINCOUNT") && !given("OMP_WAIT_POLICY") {
+        // SAFETY: the programs run in a process of their own and load the library before they
+        // start threads, so nothing reads the environment at the same time.
+        unsafe { std::env::set_var("GOMP_SPINCOUNT", SPINS) };
     }
 }
 
