@@ -1,0 +1,326 @@
+//! The client: resolves whose call it is and where it goes, sends it, reads the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use sagewright_engine::cloud::{Cloud, CloudError, Role, Stage, Target};
+use sagewright_model::{Operation, Service};
+use serde_json::Value;
+use tracing::Instrument as _;
+
+use crate::builder::Builder;
+use crate::config::Settings;
+use crate::credentials::{Ambient, Session, Sessions};
+use crate::endpoint::{self, Choice, Endpoint};
+use crate::failure;
+use crate::identity::{Identity, Who, account_of};
+use crate::observe::{Observe, Observed};
+use crate::pacing::{PaceKey, Pacing};
+use crate::protocol::{self, WireRequest, WireResponse};
+use crate::transport::{AttemptLog, BodySigning, CallError, Outgoing, Reply, Transport};
+
+/// AWS over HTTP. Cheap to clone; clones share connections, sessions and pace.
+#[derive(Clone)]
+pub struct Aws(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub settings: Settings,
+    pub region: Option<String>,
+    pub fips: bool,
+    pub dual_stack: bool,
+    pub transport: Transport,
+    pub pacing: Arc<Pacing>,
+    pub ambient: Ambient,
+    pub sessions: Sessions<Who, Session>,
+    pub identities: Sessions<Who, Identity>,
+    pub role_chain: Vec<Role>,
+    pub session_duration: Option<Duration>,
+    pub session_name: String,
+    pub observer: Option<Arc<dyn Observe>>,
+    pub time: SharedTimeSource,
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Aws")
+            .field("profile", &self.0.settings.profile())
+            .field("region", &self.0.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call on its way: what is the same in every protocol.
+pub(crate) struct Call<'a> {
+    pub target: &'a Target,
+    pub service: &'static Service,
+    pub operation: &'static Operation,
+    pub request: WireRequest,
+    /// A body from outside, with its way of being signed; the request's own otherwise.
+    pub body: Option<(SdkBody, BodySigning)>,
+    pub streaming: bool,
+    pub transfer: bool,
+}
+
+impl Aws {
+    /// A builder.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// The default region: the builder's, the environment's or the profile's.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.0.region.as_deref()
+    }
+
+    /// The selected profile of the shared config files.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        self.0.settings.profile()
+    }
+
+    /// The configured URL of a service, where a setting names one: an embedded or emulated cloud.
+    #[must_use]
+    pub fn configured_endpoint(&self, service: &str) -> Option<String> {
+        self.0.settings.endpoint_url(sagewright_model::service(service)?)
+    }
+
+    /// The current pace limit of an operation in calls a second; none while it was not throttled.
+    #[must_use]
+    pub fn pace(&self, target: &Target, service: &str, operation: &str) -> Option<f64> {
+        let service = sagewright_model::service(service)?;
+        let operation = service.operation(operation)?;
+        self.0.pacing.rate(&Self::pace_key(target, service, operation))
+    }
+
+    /// AWS counts calls per account: the target's, the role's, or that of the ambient identity, whichever it is.
+    fn pace_key(target: &Target, service: &'static Service, operation: &'static Operation) -> PaceKey {
+        let named = target.account.as_ref().map(|a| a.as_str().to_owned());
+        let identity = named
+            .or_else(|| target.role.as_ref().map(|r| account_of(&r.arn).unwrap_or_else(|| r.arn.clone())))
+            .unwrap_or_else(|| "ambient".to_owned());
+        PaceKey {
+            identity,
+            region: target.region.as_str().to_owned(),
+            service: service.id,
+            operation: operation.name.as_str(),
+        }
+    }
+
+    /// The service's model and the operation's.
+    pub(crate) fn look_up(
+        service: &str,
+        operation: &str,
+    ) -> Result<(&'static Service, &'static Operation), CloudError> {
+        let place = (service, operation);
+        let model = sagewright_model::service(service).ok_or_else(|| {
+            let known = sagewright_model::SERVICES.join(", ");
+            failure::input(place, "UnknownService", format!("no service '{service}' is known; known are: {known}"))
+        })?;
+        let operation = protocol::operation(model, operation)
+            .map_err(|error| failure::input(place, "UnknownOperation", error.to_string()))?;
+        Ok((model, operation))
+    }
+
+    /// Where a request goes.
+    pub(crate) fn endpoint(
+        &self,
+        target: &Target,
+        service: &Service,
+        bucket: Option<&str>,
+    ) -> Result<Endpoint, String> {
+        let url = self.0.settings.endpoint_url(service);
+        let choice = Choice { url: url.as_deref(), fips: self.0.fips, dual_stack: self.0.dual_stack, bucket };
+        let endpoint = endpoint::resolve(service, &target.region, &choice);
+        let parsed = endpoint.url.parse::<http::Uri>().ok();
+        let usable = parsed.is_some_and(|u| matches!(u.scheme_str(), Some("http" | "https")) && u.host().is_some());
+        if usable {
+            Ok(endpoint)
+        } else {
+            Err(format!(
+                "the configured endpoint '{}' of {} is not a URL like http://127.0.0.1:4566: \
+                 check AWS_ENDPOINT_URL and endpoint_url of the profile",
+                endpoint.url, service.metadata.service_id
+            ))
+        }
+    }
+
+    /// Sends a call with the target's credentials. A session that the service calls expired is renewed once.
+    pub(crate) async fn send(&self, mut call: Call<'_>) -> Result<Reply, CloudError> {
+        let body = call.body.take();
+        let retained = body.as_ref().and_then(|(b, s)| Some((b.try_clone()?, s.clone())));
+        let may_repeat = body.is_none() || retained.is_some();
+        call.body = body;
+        let (target, request, service, operation) = (call.target, call.request.clone(), call.service, call.operation);
+        let (streaming, transfer) = (call.streaming, call.transfer);
+        match self.send_once(call).await {
+            Err(error) if may_repeat && matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") => {
+                self.0.sessions.forget(&self.who(target)).await;
+                self.send_once(Call { target, service, operation, request, body: retained, streaming, transfer }).await
+            }
+            result => result,
+        }
+    }
+
+    async fn send_once(&self, call: Call<'_>) -> Result<Reply, CloudError> {
+        let session = self.session(call.target, call.service.id, &call.operation.name).await?;
+        self.check_account(call.target, &session, call.service.id, &call.operation.name).await?;
+        self.dispatch(call, &session).await
+    }
+
+    /// Sends a call with given credentials: paced, traced, observed.
+    pub(crate) async fn dispatch(&self, call: Call<'_>, session: &Session) -> Result<Reply, CloudError> {
+        let account = call.target.account.as_ref().map(|a| a.as_str()).or(session.account.as_deref());
+        let span = tracing::debug_span!(
+            "aws",
+            service = call.service.id,
+            operation = %call.operation.name,
+            region = %call.target.region,
+            account,
+            request_id = tracing::field::Empty,
+            attempt = tracing::field::Empty,
+            status = tracing::field::Empty,
+            code = tracing::field::Empty,
+        );
+        let started = self.0.time.now();
+        let log = Arc::new(AttemptLog::default());
+        let (service, operation, region) = (call.service, call.operation, call.target.region.as_str());
+        let account = account.map(str::to_owned);
+        let pace = Self::pace_key(call.target, service, operation);
+        let result = self.dispatch_paced(call, session, pace, &log).instrument(span.clone()).await;
+        let last = log.last();
+        span.record("attempt", log.attempts());
+        last.status.map(|status| span.record("status", status));
+        last.request_id.as_deref().map(|id| span.record("request_id", id));
+        if let Err(error) = &result {
+            span.record("code", error.code.as_str());
+        }
+        if let Some(observer) = &self.0.observer {
+            observer.observed(&Observed {
+                service: service.id,
+                operation: operation.name.to_string(),
+                region: region.to_owned(),
+                account,
+                attempts: log.attempts(),
+                throttled: log.throttled(),
+                status: last.status,
+                request_id: last.request_id,
+                code: result.as_ref().err().map(|e| e.code.clone()),
+                elapsed: self.0.time.now().duration_since(started).unwrap_or_default(),
+            });
+        }
+        result
+    }
+
+    async fn dispatch_paced(
+        &self,
+        call: Call<'_>,
+        session: &Session,
+        pace: PaceKey,
+        log: &Arc<AttemptLog>,
+    ) -> Result<Reply, CloudError> {
+        let place = (call.service.id, call.operation.name.as_str());
+        let bucket = call.request.bucket.as_deref();
+        let endpoint = self
+            .endpoint(call.target, call.service, bucket)
+            .map_err(|message| failure::input(place, "InvalidEndpoint", message))?;
+        let mut uri = String::new();
+        if let (true, Some(bucket)) = (endpoint.bucket_in_path, bucket) {
+            uri.push('/');
+            uri.push_str(bucket);
+        }
+        if call.request.path != "/" || uri.is_empty() {
+            uri.push_str(&call.request.path);
+        }
+        if !call.request.query.is_empty() {
+            uri.push('?');
+            uri.push_str(&call.request.query);
+        }
+        let (body, signing) = match call.body {
+            Some(body) => body,
+            None => (SdkBody::from(call.request.body), BodySigning::Bytes),
+        };
+        self.0.pacing.wait(&pace).await;
+        let described = endpoint.clone();
+        let outgoing = Outgoing {
+            service: call.service,
+            operation: call.operation.name.as_str(),
+            endpoint,
+            credentials: session.credentials.clone(),
+            method: call.request.method,
+            uri,
+            headers: call.request.headers,
+            body,
+            signing,
+            streaming: call.streaming,
+            transfer: call.transfer,
+            pace,
+        };
+        let result: Result<Reply, SdkError<CallError, HttpResponse>> = self.0.transport.send(outgoing, log).await;
+        result.map_err(|error| failure::sent(place, &described, error))
+    }
+
+    /// Lays out, sends and reads a call of the model's input and output.
+    pub(crate) async fn modelled(
+        &self,
+        target: &Target,
+        service: &str,
+        operation: &str,
+        input: &Value,
+    ) -> Result<(&'static Service, &'static Operation, WireResponse), CloudError> {
+        let (service, operation) = Self::look_up(service, operation)?;
+        let place = (service.id, operation.name.as_str());
+        let request = protocol::encode(service, operation, input, &token)
+            .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
+        let call =
+            Call { target, service, operation, request, body: None, streaming: false, transfer: service.id == "s3" };
+        let response = whole(self.send(call).await?);
+        Ok((service, operation, response))
+    }
+}
+
+/// A body that was read whole.
+pub(crate) fn whole(reply: Reply) -> WireResponse {
+    match reply {
+        Reply::Whole(response) => response,
+        Reply::Stream(head, _) => WireResponse { body: Bytes::new(), ..head },
+    }
+}
+
+/// An idempotency token.
+pub(crate) fn token() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+#[async_trait]
+impl Cloud for Aws {
+    async fn call(&self, target: &Target, service: &str, operation: &str, input: Value) -> Result<Value, CloudError> {
+        let (service, operation, response) = self.modelled(target, service, operation, &input).await?;
+        protocol::decode(service, operation, &response).map_err(|error| CloudError {
+            service: service.id.to_owned(),
+            operation: operation.name.to_string(),
+            stage: Stage::Answer,
+            code: "UnreadableAnswer".to_owned(),
+            message: error.to_string(),
+            status: Some(response.status),
+            request_id: protocol::error::request_id(&response.headers),
+            retryable: false,
+            retry_after: None,
+        })
+    }
+}

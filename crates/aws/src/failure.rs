@@ -1,0 +1,109 @@
+//! Failures of the SDK's runtime as errors of the port.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use sagewright_engine::cloud::{CloudError, Stage};
+
+use crate::config::chain;
+use crate::endpoint::Endpoint;
+use crate::protocol::Headers;
+use crate::protocol::error::request_id;
+use crate::transport::CallError;
+
+/// A call that was not sent because its input is wrong.
+pub(crate) fn input((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
+    blank((service, operation), Stage::Input, code, message, false)
+}
+
+/// A call that did not get an answer, or whose answer broke off.
+pub(crate) fn transport(place: (&str, &str), code: &str, message: String) -> CloudError {
+    blank(place, Stage::Transport, code, message, true)
+}
+
+fn blank((service, operation): (&str, &str), stage: Stage, code: &str, message: String, retryable: bool) -> CloudError {
+    CloudError {
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        stage,
+        code: code.to_owned(),
+        message,
+        status: None,
+        request_id: None,
+        retryable,
+        retry_after: None,
+    }
+}
+
+/// A call that was handed to the runtime.
+pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<CallError, HttpResponse>) -> CloudError {
+    match error {
+        SdkError::ServiceError(context) => {
+            let error = context.into_err().0;
+            let retryable = error.is_transient();
+            let base = blank(place, Stage::Service, &error.code, error.message, retryable);
+            let failed = CloudError {
+                status: Some(error.status),
+                request_id: error.request_id,
+                retry_after: error.retry_after,
+                ..base
+            };
+            CloudError { retryable: retryable || failed.is_throttle(), ..failed }
+        }
+        SdkError::TimeoutError(_) => transport(place, "TimedOut", format!("{} did not answer in time", endpoint.url)),
+        SdkError::DispatchFailure(failure) => {
+            let cause = failure.as_connector_error();
+            let why = cause.map_or_else(|| "the request could not be sent".to_owned(), |c| chain(c));
+            if failure.is_timeout() {
+                return transport(place, "TimedOut", format!("{} did not answer in time: {why}", endpoint.url));
+            }
+            let refused = cause.is_some_and(|c| has_io_kind(c, std::io::ErrorKind::ConnectionRefused));
+            match (refused, endpoint.configured) {
+                (true, true) => {
+                    let message = format!(
+                        "nothing listens at {}, the configured endpoint of {}: is `sagewright local up` running? \
+                         To call AWS itself, unset AWS_ENDPOINT_URL",
+                        endpoint.url, place.0
+                    );
+                    transport(place, "ConnectionRefused", message)
+                }
+                (true, false) => {
+                    transport(place, "ConnectionRefused", format!("{} refused the connection", endpoint.url))
+                }
+                (false, _) => {
+                    let message = format!(
+                        "could not reach {}: {why}. Check the network, the region and proxy settings",
+                        endpoint.url
+                    );
+                    transport(place, "ConnectionFailed", message)
+                }
+            }
+        }
+        SdkError::ResponseError(context) => {
+            let raw = context.raw();
+            let headers: Headers = raw.headers().iter().collect();
+            let (status, id) = (raw.status().as_u16(), request_id(&headers));
+            let message = format!(
+                "the answer of {} broke off: {}",
+                endpoint.url,
+                chain(&SdkError::<CallError, _>::ResponseError(context))
+            );
+            let base = transport(place, "AnswerBroken", message);
+            CloudError { status: Some(status), request_id: id, ..base }
+        }
+        SdkError::ConstructionFailure(_) => {
+            input(place, "InvalidRequest", format!("the request could not be made: {}", chain(&error)))
+        }
+        other => transport(place, "Failed", chain(&other)),
+    }
+}
+
+fn has_io_kind(error: &(dyn std::error::Error + 'static), kind: std::io::ErrorKind) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == kind) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

@@ -1,0 +1,217 @@
+//! Whose credentials a target means: sessions of roles, and the account behind them.
+
+use sagewright_engine::cloud::{CloudError, Role, Stage, Target};
+use sagewright_model::Arn;
+use serde_json::{Value, json};
+
+use crate::client::{Aws, Call, whole};
+use crate::credentials::{self, Held, Session};
+use crate::failure;
+use crate::protocol;
+
+/// The key of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Who {
+    /// The ambient identity.
+    Ambient,
+    /// The last of these roles, each assumed with the one before.
+    Roles(Vec<Role>),
+}
+
+/// Who a target's calls are made by, as STS says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Account id.
+    pub account: String,
+    /// ARN of the user or of the role's session.
+    pub arn: String,
+    /// Unique id.
+    pub user_id: String,
+}
+
+impl Aws {
+    pub(crate) fn who(&self, target: &Target) -> Who {
+        match &target.role {
+            None => Who::Ambient,
+            Some(role) => {
+                let mut roles = self.inner().role_chain.clone();
+                // A hub that is the target itself is not assumed twice.
+                if roles.last() != Some(role) {
+                    roles.push(role.clone());
+                }
+                Who::Roles(roles)
+            }
+        }
+    }
+
+    /// The credentials of a target, cached until shortly before they end.
+    pub(crate) async fn session(&self, target: &Target, service: &str, operation: &str) -> Result<Session, CloudError> {
+        self.session_of(self.who(target), target, (service, operation)).await
+    }
+
+    async fn session_of(&self, who: Who, target: &Target, place: (&str, &str)) -> Result<Session, CloudError> {
+        let inner = self.inner();
+        let Who::Roles(roles) = &who else {
+            return inner.sessions.get(&who, || inner.ambient.fetch(target.region.as_str(), place)).await;
+        };
+        let Some((role, before)) = roles.split_last() else {
+            return Box::pin(self.session_of(Who::Ambient, target, place)).await;
+        };
+        let before = if before.is_empty() { Who::Ambient } else { Who::Roles(before.to_vec()) };
+        inner.sessions.get(&who, || self.assume(role, before, target, place)).await
+    }
+
+    async fn assume(
+        &self,
+        role: &Role,
+        before: Who,
+        target: &Target,
+        place: (&str, &str),
+    ) -> Result<Held<Session>, CloudError> {
+        let base = Box::pin(self.session_of(before.clone(), target, place)).await?;
+        let inner = self.inner();
+        let mut input = json!({
+            "RoleArn": role.arn,
+            "RoleSessionName": role.session_name.as_deref().unwrap_or(&inner.session_name),
+        });
+        if let Some(id) = &role.external_id {
+            input["ExternalId"] = Value::from(id.as_str());
+        }
+        if let Some(duration) = inner.session_duration {
+            input["DurationSeconds"] = Value::from(duration.as_secs());
+        }
+        let answer = self.sts(target, "AssumeRole", &input, &base).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                if matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") {
+                    inner.sessions.forget(&before).await;
+                }
+                return Err(not_assumed(role, error, place));
+            }
+        };
+        let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str);
+        let (Some(key), Some(secret), Some(session)) =
+            (text("/Credentials/AccessKeyId"), text("/Credentials/SecretAccessKey"), text("/Credentials/SessionToken"))
+        else {
+            let message = format!("STS answered AssumeRole for {} without credentials", role.arn);
+            return Err(credentials::error(place, "AssumeRoleFailed", message, false));
+        };
+        let expires = text("/Credentials/Expiration").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(Into::into);
+        let arn = text("/AssumedRoleUser/Arn").unwrap_or(&role.arn);
+        Ok(Held {
+            expires,
+            value: Session {
+                credentials: aws_credential_types::Credentials::new(
+                    key,
+                    secret,
+                    Some(session.to_owned()),
+                    expires,
+                    "AssumeRole",
+                ),
+                account: account_of(arn),
+            },
+        })
+    }
+
+    /// Calls STS with given credentials, in the target's region.
+    async fn sts(&self, target: &Target, operation: &str, input: &Value, by: &Session) -> Result<Value, CloudError> {
+        let (service, operation) = Self::look_up("sts", operation)?;
+        let place = (service.id, operation.name.as_str());
+        let request = protocol::encode(service, operation, input, &crate::client::token)
+            .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
+        // The account of the target is the role's, not that of the identity that assumes it.
+        let target = Target { account: None, region: target.region.clone(), role: None };
+        let call = Call { target: &target, service, operation, request, body: None, streaming: false, transfer: false };
+        let response = whole(self.dispatch(call, by).await?);
+        protocol::decode(service, operation, &response)
+            .map_err(|error| failure::input(place, "UnreadableAnswer", error.to_string()))
+    }
+
+    /// Who the target's calls are made by. Asked once per identity.
+    ///
+    /// # Errors
+    /// There are no credentials, or STS refused.
+    pub async fn identity(&self, target: &Target) -> Result<Identity, CloudError> {
+        let place = ("sts", "GetCallerIdentity");
+        let session = self.session(target, place.0, place.1).await?;
+        self.identity_of(target, &session).await
+    }
+
+    async fn identity_of(&self, target: &Target, session: &Session) -> Result<Identity, CloudError> {
+        let fetch = || async {
+            let answer = self.sts(target, "GetCallerIdentity", &json!({}), session).await?;
+            let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let identity = Identity { account: text("Account"), arn: text("Arn"), user_id: text("UserId") };
+            Ok(Held { value: identity, expires: None })
+        };
+        self.inner().identities.get(&self.who(target), fetch).await
+    }
+
+    /// A call meant for one account must not reach another.
+    pub(crate) async fn check_account(
+        &self,
+        target: &Target,
+        session: &Session,
+        service: &str,
+        operation: &str,
+    ) -> Result<(), CloudError> {
+        let Some(wanted) = &target.account else { return Ok(()) };
+        let place = (service, operation);
+        let actual = match &session.account {
+            Some(account) => account.clone(),
+            None => match self.identity_of(target, session).await {
+                Ok(identity) => identity.account,
+                Err(error) if error.stage == Stage::Transport => return Err(error),
+                Err(error) => {
+                    let message = format!("could not find out whose account the credentials are of: {error}");
+                    return Err(CloudError {
+                        stage: Stage::Credentials,
+                        service: service.to_owned(),
+                        operation: operation.to_owned(),
+                        message,
+                        ..error
+                    });
+                }
+            },
+        };
+        if actual == wanted.as_str() {
+            return Ok(());
+        }
+        let who = match &target.role {
+            Some(role) => format!("role {}", role.arn),
+            None => "the credentials in use".to_owned(),
+        };
+        let message = format!(
+            "{who} belong(s) to account {actual}, but the call is meant for account {wanted}: nothing was sent. \
+             Use credentials or a role of account {wanted}, or correct the account of the target"
+        );
+        Err(credentials::error(place, "WrongAccount", message, false))
+    }
+}
+
+/// The account that an ARN names.
+pub(crate) fn account_of(arn: &str) -> Option<String> {
+    let arn: Arn = arn.parse().ok()?;
+    Some(arn.account).filter(|a| !a.is_empty()).map(|a| a.to_string())
+}
+
+fn not_assumed(role: &Role, error: CloudError, (service, operation): (&str, &str)) -> CloudError {
+    if error.stage == Stage::Transport {
+        return error;
+    }
+    let hint = match error.code.as_str() {
+        "AccessDenied" | "AccessDeniedException" => {
+            ". Check that the role's trust policy names this identity (and its external id), and that the identity \
+             may call sts:AssumeRole on the role"
+        }
+        _ => "",
+    };
+    CloudError {
+        stage: Stage::Credentials,
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        message: format!("could not assume role {}: {}{hint}", role.arn, error.message),
+        ..error
+    }
+}

@@ -1,0 +1,54 @@
+//! Inference without detours: bytes in, bytes out, over kept connections.
+
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use sagewright_engine::cloud::{CloudError, Target};
+use serde_json::json;
+
+use crate::client::{Aws, Call, token, whole};
+use crate::failure;
+use crate::protocol;
+use crate::transport::BodySigning;
+
+/// What an endpoint answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvokeResponse {
+    /// The model's answer.
+    pub body: Bytes,
+    /// Its MIME type.
+    pub content_type: Option<String>,
+    /// The production variant that answered.
+    pub variant: Option<String>,
+}
+
+/// Invokes a real-time endpoint (`InvokeEndpoint`).
+///
+/// # Errors
+/// As for every call; `ModelError` where the container failed.
+pub async fn invoke(
+    aws: &Aws,
+    target: &Target,
+    endpoint: &str,
+    content_type: Option<&str>,
+    accept: Option<&str>,
+    variant: Option<&str>,
+    body: Bytes,
+) -> Result<InvokeResponse, CloudError> {
+    let (service, operation) = Aws::look_up("sagemaker-runtime", "InvokeEndpoint")?;
+    let place = (service.id, operation.name.as_str());
+    let input = json!({
+        "EndpointName": endpoint, "ContentType": content_type, "Accept": accept, "TargetVariant": variant,
+    });
+    let mut request = protocol::encode(service, operation, &input, &token)
+        .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
+    if content_type.is_none() {
+        request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
+    }
+    let body = Some((SdkBody::from(body), BodySigning::Bytes));
+    let call = Call { target, service, operation, request, body, streaming: false, transfer: false };
+    let response = whole(aws.send(call).await?);
+    let header = |name: &str| response.headers.get(name).map(str::to_owned);
+    let content_type = header("content-type");
+    let variant = header("x-amzn-invoked-production-variant");
+    Ok(InvokeResponse { content_type, variant, body: response.body })
+}

@@ -1,0 +1,129 @@
+//! Uploads in parts: some at a time, each with its own retries, given up together.
+
+use std::path::Path;
+
+use sagewright_engine::cloud::{Cloud as _, CloudError, Target};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::ObjectInfo;
+use super::body::Part;
+use super::put::send_part;
+use crate::client::Aws;
+use crate::failure;
+
+/// Smallest part; S3 takes 5 MiB to 5 GiB, and 10,000 parts.
+const PART: u64 = 16 * 1024 * 1024;
+const MAX_PARTS: u64 = 10_000;
+/// Parts under way at a time.
+const PARALLEL: usize = 4;
+
+/// The parts of a file: number and range.
+pub(super) fn ranges(length: u64) -> Vec<(u64, u64, u64)> {
+    let part = PART.max(length.div_ceil(MAX_PARTS));
+    (0..length.div_ceil(part)).map(|i| (i + 1, i * part, part.min(length - i * part))).collect()
+}
+
+pub(super) async fn put(
+    aws: &Aws,
+    target: &Target,
+    path: &Path,
+    length: u64,
+    bucket: &str,
+    key: &str,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, CloudError> {
+    let input = json!({"Bucket": bucket, "Key": key, "ContentType": content_type});
+    let created = aws.call(target, "s3", "CreateMultipartUpload", input).await?;
+    let Some(upload) = created.get("UploadId").and_then(Value::as_str) else {
+        let message = "S3 started an upload in parts without giving its id".to_owned();
+        return Err(failure::transport(("s3", "CreateMultipartUpload"), "UnreadableAnswer", message));
+    };
+    let sent = send_all(aws, target, path, length, bucket, key, upload).await;
+    let completed = match sent {
+        Ok(parts) => {
+            let input = json!({
+                "Bucket": bucket, "Key": key, "UploadId": upload, "MultipartUpload": {"Parts": parts},
+            });
+            aws.call(target, "s3", "CompleteMultipartUpload", input).await
+        }
+        Err(error) => Err(error),
+    };
+    match completed {
+        Ok(output) => Ok(ObjectInfo {
+            key: key.to_owned(),
+            size: length,
+            etag: output.get("ETag").and_then(Value::as_str).map(str::to_owned),
+            content_type: content_type.map(str::to_owned),
+            version_id: output.get("VersionId").and_then(Value::as_str).map(str::to_owned),
+            last_modified: None,
+        }),
+        Err(error) => {
+            // Parts of an unfinished upload are stored, and charged, until someone removes them.
+            let input = json!({"Bucket": bucket, "Key": key, "UploadId": upload});
+            if let Err(left) = aws.call(target, "s3", "AbortMultipartUpload", input).await {
+                tracing::warn!(bucket, key, upload, error = %left, "parts of a failed upload were left in S3");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn send_all(
+    aws: &Aws,
+    target: &Target,
+    path: &Path,
+    length: u64,
+    bucket: &str,
+    key: &str,
+    upload: &str,
+) -> Result<Vec<Value>, CloudError> {
+    let mut waiting = ranges(length).into_iter();
+    let mut running: JoinSet<Result<(u64, Value), CloudError>> = JoinSet::new();
+    let mut parts = Vec::new();
+    loop {
+        while running.len() < PARALLEL
+            && let Some((number, offset, length)) = waiting.next()
+        {
+            let (aws, target) = (aws.clone(), target.clone());
+            let part = Part { path: path.to_owned(), offset, length };
+            let input = json!({"Bucket": bucket, "Key": key, "UploadId": upload, "PartNumber": number});
+            running.spawn(async move {
+                let response = send_part(&aws, &target, "UploadPart", &input, &part).await?;
+                Ok((number, json!({"PartNumber": number, "ETag": response.headers.get("etag")})))
+            });
+        }
+        match running.join_next().await {
+            Some(Ok(Ok(part))) => parts.push(part),
+            // Dropping the set ends the parts under way.
+            Some(Ok(Err(error))) => return Err(error),
+            Some(Err(error)) => {
+                let message = format!("a part of the upload ended early: {error}");
+                return Err(failure::transport(("s3", "UploadPart"), "Interrupted", message));
+            }
+            None => break,
+        }
+    }
+    parts.sort_by_key(|(number, _)| *number);
+    Ok(parts.into_iter().map(|(_, part)| part).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_file_within_the_limits_of_s3() {
+        for length in [PART, PART + 1, 70_000_000, 5 << 40] {
+            let parts = ranges(length);
+            assert!(parts.len() as u64 <= MAX_PARTS, "{length}");
+            let mut end = 0;
+            for (i, (number, offset, size)) in parts.iter().enumerate() {
+                assert_eq!((*number, *offset), (i as u64 + 1, end));
+                assert!(*size > 0 && (*size >= 5 << 20 || i + 1 == parts.len()), "{length}: part of {size}");
+                end += size;
+            }
+            assert_eq!(end, length);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Counts the attempts of a call and tells the pacer how each ended.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+use super::CallError;
+use crate::pacing::{PaceKey, Pacing};
+use crate::protocol;
+
+/// What happened in the attempts of one call.
+#[derive(Debug, Default)]
+pub(crate) struct AttemptLog {
+    attempts: AtomicU32,
+    throttled: AtomicU32,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Last {
+    pub status: Option<u16>,
+    pub request_id: Option<String>,
+}
+
+impl AttemptLog {
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn throttled(&self) -> u32 {
+        self.throttled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn last(&self) -> Last {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The interceptor of one call.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    log: Arc<AttemptLog>,
+    pacing: Arc<Pacing>,
+    key: PaceKey,
+}
+
+impl Attempts {
+    pub(crate) fn new(log: Arc<AttemptLog>, pacing: Arc<Pacing>, key: PaceKey) -> Self {
+        Self { log, pacing, key }
+    }
+}
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "Attempts"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let attempt = self.log.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let response = context.response();
+        let status = response.map(|r| r.status().as_u16());
+        let request_id = response.and_then(|r| protocol::error::request_id(&r.headers().iter().collect()));
+        let error = match context.output_or_error() {
+            Some(Err(error)) => error.as_operation_error().and_then(|e| e.downcast_ref::<CallError>()),
+            _ => None,
+        };
+        let throttled = error.is_some_and(|e| e.0.status == 429 || THROTTLING_ERRORS.contains(&e.0.code.as_str()));
+        if throttled {
+            self.log.throttled.fetch_add(1, Ordering::Relaxed);
+        }
+        if response.is_some() {
+            self.pacing.learn(&self.key, throttled);
+        }
+        tracing::trace!(
+            service = self.key.service,
+            operation = self.key.operation,
+            region = self.key.region,
+            attempt,
+            status,
+            request_id,
+            code = error.map(|e| e.0.code.as_str()),
+            "attempt"
+        );
+        *self.log.last.lock().unwrap_or_else(PoisonError::into_inner) = Last { status, request_id };
+        Ok(())
+    }
+}

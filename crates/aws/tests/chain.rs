@@ -1,0 +1,123 @@
+//! The ambient sources of credentials. They read the real environment, so each case runs this test in a process of
+//! its own, with an environment of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::type_complexity)]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use sagewright_aws::{Aws, Retry};
+use sagewright_engine::cloud::Cloud as _;
+use serde_json::json;
+use support::{Script, ok, target};
+
+/// Runs in the child: makes a call and says which key signed it, or what went wrong.
+#[tokio::test]
+async fn child() {
+    if std::env::var("SAGEWRIGHT_TEST_CHILD").is_err() {
+        return;
+    }
+    let script = Script::by(|sent| {
+        if sent.body.contains("AssumeRoleWithWebIdentity") {
+            let host = &sent.uri;
+            assert!(host.starts_with("http://127.0.0.1:9"), "STS was asked at {host}");
+            ok("<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
+                <AccessKeyId>ASIAWEB</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+                <Expiration>2999-01-02T04:04:05Z</Expiration></Credentials><AssumedRoleUser>\
+                <Arn>arn:aws:sts::111111111111:assumed-role/ci/x</Arn><AssumedRoleId>i:x</AssumedRoleId>\
+                </AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>")
+        } else {
+            ok("{}")
+        }
+    });
+    let aws = Aws::builder().http_client(script.clone()).retry(Retry::Off).build().await.unwrap();
+    assert_eq!(script.connectors(), 0, "something was connected before the first call");
+    match aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await {
+        Ok(_) => {
+            let sent = script.last();
+            let authorization = sent.header("authorization").unwrap();
+            let key = authorization.split("Credential=").nth(1).unwrap().split('/').next().unwrap().to_owned();
+            println!("RESULT key {key}");
+        }
+        Err(error) => println!("RESULT error {} {}", error.code, error.message),
+    }
+}
+
+fn run(home: &Path, variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("HOME", home).env("USERPROFILE", home).env("SAGEWRIGHT_TEST_CHILD", "1");
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let result = text.lines().find_map(|l| l.split_once("RESULT ")).map(|(_, r)| r.to_owned());
+    result.unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn home(config: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".aws")).unwrap();
+    std::fs::write(home.path().join(".aws/config"), config).unwrap();
+    home
+}
+
+#[test]
+fn the_environment_goes_first() {
+    let home = home("[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = s\n");
+    let variables = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    assert_eq!(run(home.path(), &variables), "key AKIDENV");
+    assert_eq!(run(home.path(), &[]), "key AKIDFILE");
+}
+
+#[test]
+fn profiles_give_keys_or_run_a_process() {
+    let home = home(
+        "[profile keys]\naws_access_key_id = AKIDKEYS\naws_secret_access_key = s\n\
+         [profile process]\ncredential_process = echo \
+         '{\"Version\":1,\"AccessKeyId\":\"AKIDPROC\",\"SecretAccessKey\":\"s\"}'\n",
+    );
+    assert_eq!(run(home.path(), &[("AWS_PROFILE", "keys")]), "key AKIDKEYS");
+    assert_eq!(run(home.path(), &[("AWS_PROFILE", "process")]), "key AKIDPROC");
+}
+
+#[test]
+fn a_web_identity_token_is_exchanged_at_the_configured_endpoint() {
+    let home = home("");
+    let token = home.path().join("token");
+    std::fs::write(&token, "header.payload.signature").unwrap();
+    let variables = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111111111111:role/ci"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+    ];
+    assert_eq!(run(home.path(), &variables), "key ASIAWEB");
+}
+
+#[test]
+fn without_any_source_the_error_names_them_all() {
+    let result = run(home("").path(), &[]);
+    assert!(result.starts_with("error NoCredentials "), "{result}");
+    for part in ["AWS_ACCESS_KEY_ID", "profile 'default'", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_PROFILE"] {
+        assert!(result.contains(part), "{part}: {result}");
+    }
+}
+
+#[test]
+fn a_missing_or_expired_sso_session_says_how_to_sign_in() {
+    let home = home(
+        "[profile dev]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = r\n\
+         [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.awsapps.com/start\n",
+    );
+    let result = run(home.path(), &[("AWS_PROFILE", "dev")]);
+    assert!(result.starts_with("error SsoSessionExpired "), "{result}");
+    assert!(result.contains("`aws sso login --profile dev`"), "{result}");
+    // The cache's file name is the SHA-1 of the session's name.
+    let cache = home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let token = r#"{"accessToken":"very-secret","expiresAt":"2020-01-01T00:00:00Z","region":"us-east-1"}"#;
+    std::fs::write(cache.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), token).unwrap();
+    let result = run(home.path(), &[("AWS_PROFILE", "dev")]);
+    assert!(result.contains("`aws sso login --profile dev`") && !result.contains("very-secret"), "{result}");
+}

@@ -1,0 +1,172 @@
+//! The real HTTP client against a server of a few lines: kept connections, time-outs, broken answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::type_complexity)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sagewright_aws::{Aws, Retry, TimeOuts, runtime, s3};
+use sagewright_engine::cloud::{Cloud as _, Stage};
+use serde_json::json;
+use support::target;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A server that hands each request's head to a function; no answer keeps the caller waiting.
+struct Server {
+    url: String,
+    connections: Arc<AtomicU32>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// An answer, and whether the connection is kept.
+type Reply = Option<(String, bool)>;
+
+async fn serve(reply: impl Fn(u32, &str) -> Reply + Send + Sync + 'static) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (reply, connections, requests) = (Arc::new(reply), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let counted = Arc::clone(&connections);
+    let task = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let (reply, requests) = (Arc::clone(&reply), Arc::clone(&requests));
+            tokio::spawn(async move { converse(stream, &*reply, &requests).await });
+        }
+    });
+    Server { url, connections, task }
+}
+
+async fn converse(mut stream: TcpStream, reply: &(impl Fn(u32, &str) -> Reply + ?Sized), requests: &AtomicU32) {
+    let _ = stream.set_nodelay(true);
+    let mut buffer = Vec::new();
+    loop {
+        let end = loop {
+            if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
+                return;
+            }
+        };
+        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
+        let length: usize =
+            head.lines().find_map(|l| l.strip_prefix("content-length:")).map_or(0, |l| l.trim().parse().unwrap());
+        while buffer.len() < end + length {
+            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
+                return;
+            }
+        }
+        buffer.drain(..end + length);
+        let Some((answer, keep)) = reply(requests.fetch_add(1, Ordering::Relaxed), &head) else {
+            std::future::pending::<()>().await;
+            return;
+        };
+        if stream.write_all(answer.as_bytes()).await.is_err() || !keep {
+            return;
+        }
+    }
+}
+
+fn http(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
+}
+
+async fn client(server: &Server, retry: Retry, read: Duration) -> Aws {
+    Aws::builder()
+        .environment(&[], &[])
+        .endpoint_url(&server.url)
+        .credentials("a", "b", None)
+        .retry(retry)
+        .timeouts(TimeOuts { read, transfer: read, ..TimeOuts::default() })
+        .build()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_thousand_invocations_share_one_connection() {
+    let server = serve(|_, _| Some((http("200 OK", "content-type: text/csv\r\n", "0.5"), true))).await;
+    let aws = client(&server, Retry::Standard, Duration::from_secs(30)).await;
+    let target = target("us-east-1");
+    let started = std::time::Instant::now();
+    for _ in 0..1_000 {
+        let body = Bytes::from_static(b"1,2,3");
+        let answer = runtime::invoke(&aws, &target, "e", Some("text/csv"), None, None, body).await.unwrap();
+        assert_eq!(&answer.body[..], b"0.5");
+    }
+    println!("1,000 invocations in {:?}", started.elapsed());
+    assert_eq!(server.connections.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_replaced() {
+    let server =
+        serve(|n, _| Some(if n == 0 { (String::new(), false) } else { (http("200 OK", "", "{}"), true) })).await;
+    let aws = client(&server, Retry::Standard, Duration::from_secs(30)).await;
+    aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap();
+    assert!(server.connections.load(Ordering::Relaxed) > 1);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_a_time_out() {
+    let server = serve(|_, _| None).await;
+    let aws = client(&server, Retry::Off, Duration::from_millis(50)).await;
+    let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    assert_eq!((error.stage, error.code.as_str(), error.retryable), (Stage::Transport, "TimedOut", true));
+    assert!(error.message.contains(&server.url), "{error}");
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_a_refused_connection() {
+    let url = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let aws = Aws::builder().environment(&[("AWS_ENDPOINT_URL", &url)], &[]).credentials("a", "b", None);
+    let aws = aws.retry(Retry::Off).build().await.unwrap();
+    let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    assert_eq!(error.code, "ConnectionRefused", "{error}");
+    assert!(error.message.contains(&url) && error.message.contains("local up"), "{error}");
+}
+
+#[tokio::test]
+async fn a_broken_download_is_taken_up_where_it_broke() {
+    let server = serve(|n, head| {
+        let etag = "etag: \"e1\"\r\n";
+        Some(match n {
+            0 => (format!("HTTP/1.1 200 OK\r\n{etag}content-length: 10\r\n\r\n01234"), false),
+            _ => {
+                assert!(head.contains("range: bytes=5-") && head.contains("if-match: \"e1\""), "{head}");
+                (http("206 Partial Content", etag, "56789"), true)
+            }
+        })
+    })
+    .await;
+    let aws = client(&server, Retry::Standard, Duration::from_secs(30)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let info = s3::get_to_file(&aws, &target("us-east-1"), "b-1", "k", &path).await.unwrap();
+    assert_eq!((info.size, std::fs::read_to_string(&path).unwrap().as_str()), (10, "0123456789"));
+}
+
+#[tokio::test]
+async fn a_download_that_cannot_be_finished_leaves_no_file() {
+    let server = serve(|_, _| Some(("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01234".to_owned(), false))).await;
+    let aws = client(&server, Retry::Off, Duration::from_secs(30)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let error = s3::get_to_file(&aws, &target("us-east-1"), "b-1", "k", &path).await.unwrap_err();
+    assert_eq!((error.stage, error.code.as_str()), (Stage::Transport, "AnswerBroken"));
+    assert!(error.message.contains("s3://b-1/k"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
