@@ -1,3 +1,73 @@
 //! Observe → decide → act: the reconcile loop of every resource kind.
+//!
+//! Pure but for its two ports: [`cloud::Cloud`] calls AWS, [`clock::Clock`] tells and waits for time.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use sagewright_engine::*;
+//! # async fn sketch(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target, json: serde_json::Value)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! // A manifest's documents, parsed from YAML or JSON by the caller.
+//! let objects = vec![Object::from_value(json)?];
+//!
+//! // Wrong manifests are told field by field, before anything is called.
+//! if let Err(errors) = check(&objects) {
+//!     for error in &errors {
+//!         let line = format!("{} {}: {}", error.object, error.path_text(), error.message);
+//! #       drop(line);
+//!     }
+//! }
+//! let offline = plan_offline(&objects)?; // no cloud at all: everything would be created
+//!
+//! let engine = Engine::new(cloud, clock, target);
+//! let plan = engine.plan(&objects).await?; // reads only
+//! if plan.has_changes() {
+//!     let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await?;
+//!     let worst = report.is_ok();
+//! #   drop(worst);
+//! }
+//!
+//! let kind = sagewright_kinds::find("endpoint").ok_or("no such kind")?;
+//! let endpoints = engine.get(kind, None).await?;
+//! let one = engine.wait(kind, "mnist", &Until::Settled, None, &NoObserver).await?;
+//! let manifest = engine.export(kind, "mnist").await?; // plans to no change
+//! engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await?;
+//! # drop((offline, endpoints, one, manifest)); Ok(()) }
+//! ```
+//!
+//! # What is compared
+//! Only what a manifest declares: a field left out is the service's to choose and never shows as drift; leaving out a
+//! field that was set before does not unset it (AWS has no way to unset most fields). Maps that users fill
+//! (`environment`, `hyperParameters`) are compared whole, so a key left out there is a change.
+//!
+//! # Who owns a resource
+//! A tag ([`mark::OWNER`]) names the object that a resource belongs to. Resources of others, and those without the tag,
+//! are left alone unless they are adopted.
 
+pub mod clock;
 pub mod cloud;
+pub mod conditions;
+pub mod decide;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod manifest;
+pub mod mark;
+pub mod object;
+pub mod observe;
+mod quirks;
+pub mod report;
+
+pub use clock::Clock;
+pub use cloud::{Cloud, CloudError, Role, Stage, Target};
+pub use conditions::{Condition, ConditionStatus};
+pub use decide::{
+    Action, Adoption, Change, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal, RefusalKind, Step, decide,
+};
+pub use engine::{ApplyOptions, DeleteOptions, Description, Engine, Until, plan_offline};
+pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
+pub use event::{Event, NoObserver, Observer, What};
+pub use manifest::{ManifestError, PathStep, check};
+pub use object::{Metadata, NotAnObject, Object, ObjectId};
+pub use observe::{Found, Observed, Ownership};
+pub use report::{ObjectReport, Outcome, Plan, Planned, Report};

@@ -1,0 +1,122 @@
+//! ACK's conditions. Unlike ACK's, their times change only when they do.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The resource is as declared and works.
+pub const READY: &str = "Ready";
+/// What AWS has is what is declared, and nothing is in flight.
+pub const SYNCED: &str = "ACK.ResourceSynced";
+/// Nothing will be done until the declaration changes.
+pub const TERMINAL: &str = "ACK.Terminal";
+/// A failure that is tried again.
+pub const RECOVERABLE: &str = "ACK.Recoverable";
+/// Something a person should know.
+pub const ADVISORY: &str = "ACK.Advisory";
+/// Fields that the service fills are known.
+pub const LATE_INITIALIZED: &str = "ACK.LateInitialized";
+/// Every reference has a value.
+pub const REFERENCES_RESOLVED: &str = "ACK.ReferencesResolved";
+/// The resource was there before and was taken over.
+pub const ADOPTED: &str = "ACK.Adopted";
+
+/// Whether a condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// Not known yet.
+    Unknown,
+}
+
+impl fmt::Display for ConditionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        })
+    }
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// Why, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When its status last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_transition_time: Option<Timestamp>,
+}
+
+impl Condition {
+    /// A condition that changed just now.
+    #[must_use]
+    pub fn new(kind: &str, status: ConditionStatus, reason: &str, message: &str) -> Self {
+        let text = |s: &str| (!s.is_empty()).then(|| s.to_owned());
+        Self { kind: kind.to_owned(), status, reason: text(reason), message: text(message), last_transition_time: None }
+    }
+}
+
+/// The conditions of a status document.
+#[must_use]
+pub fn read(status: &Value) -> Vec<Condition> {
+    status.get("conditions").and_then(|c| serde_json::from_value(c.clone()).ok()).unwrap_or_default()
+}
+
+/// New conditions in the place of old ones: times are kept where the status is the same.
+#[must_use]
+pub fn merge(old: &[Condition], new: Vec<Condition>, now: Timestamp) -> Vec<Condition> {
+    new.into_iter()
+        .map(|mut condition| {
+            let before = old.iter().find(|c| c.kind == condition.kind && c.status == condition.status);
+            condition.last_transition_time = before.and_then(|c| c.last_transition_time).or(Some(now));
+            condition
+        })
+        .collect()
+}
+
+/// Puts conditions into a status document.
+pub fn write(status: &mut Value, conditions: &[Condition]) {
+    if !status.is_object() {
+        *status = Value::Object(serde_json::Map::new());
+    }
+    if let (Some(map), Ok(list)) = (status.as_object_mut(), serde_json::to_value(conditions)) {
+        map.insert("conditions".to_owned(), list);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_keeps_its_time_until_its_status_changes() {
+        let (t0, t1): (Timestamp, Timestamp) =
+            ("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
+        let first = merge(&[], vec![Condition::new(READY, ConditionStatus::False, "", "at work")], t0);
+        let same = merge(&first, vec![Condition::new(READY, ConditionStatus::False, "", "still at work")], t1);
+        assert_eq!(same[0].last_transition_time, Some(t0));
+        assert_eq!(same[0].message.as_deref(), Some("still at work"));
+        let other = merge(&same, vec![Condition::new(READY, ConditionStatus::True, "", "")], t1);
+        assert_eq!(other[0].last_transition_time, Some(t1));
+        let mut status = Value::Null;
+        write(&mut status, &other);
+        assert_eq!(read(&status), other);
+    }
+}

@@ -1,0 +1,162 @@
+//! What is wanted of a resource.
+
+use std::collections::BTreeMap;
+
+use sagewright_kinds::{Kind, Path, get, set};
+use serde_json::{Map, Value};
+
+use super::KNOWN_AFTER_APPLY;
+use crate::manifest::convert::convert;
+use crate::manifest::{ManifestError, RefUse};
+use crate::mark;
+use crate::object::Object;
+
+/// Whether the resource is to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Intent {
+    /// It is to be as declared.
+    #[default]
+    Present,
+    /// It is to go.
+    Absent,
+}
+
+/// What to do with a resource that is there and belongs to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Adoption {
+    /// Leave it alone.
+    #[default]
+    No,
+    /// Take it over as it is; it has to be there.
+    Adopt,
+    /// Take it over and change it as declared, or create it.
+    AdoptOrCreate,
+}
+
+/// A reference whose value is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRef {
+    /// The reference.
+    pub reference: RefUse,
+    /// What it waits for, in words.
+    pub on: String,
+}
+
+/// What is wanted of a resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Desired {
+    /// The object as declared.
+    pub object: Object,
+    /// Whether it is to be there.
+    pub intent: Intent,
+    /// Its spec under AWS names, references filled in, tags taken out.
+    pub spec: Value,
+    /// References whose value is not known yet; the spec holds [`KNOWN_AFTER_APPLY`] in their place.
+    pub pending: Vec<PendingRef>,
+    /// It holds references.
+    pub has_refs: bool,
+    /// Its tags, ours not among them.
+    pub tags: BTreeMap<String, String>,
+    /// Whether tags are declared at all; without, tags of others are left alone.
+    pub declares_tags: bool,
+    /// What to do with an unowned resource.
+    pub adoption: Adoption,
+    /// The ARN, where the object says it.
+    pub arn: Option<String>,
+    /// A resource without a mark may be deleted too.
+    pub unowned: bool,
+    /// Only to be read.
+    pub read_only: bool,
+    /// Not to be deleted with its object.
+    pub retain: bool,
+}
+
+impl Desired {
+    /// Reads an object. Its references are pending until [`Desired::fill`] gives their values.
+    ///
+    /// # Errors
+    /// Fields that the kind does not have, and references that cannot be read.
+    pub fn new(kind: &Kind, object: &Object) -> Result<Self, Vec<ManifestError>> {
+        let converted = convert(kind, &object.spec);
+        if !converted.wrong.is_empty() {
+            return Err(converted.wrong.into_iter().map(|w| w.into_error(0, object)).collect());
+        }
+        let annotation = |key: &str| object.annotation(key).unwrap_or_default();
+        let adopted: Map<String, Value> = serde_json::from_str(annotation(mark::ADOPTION_FIELDS)).unwrap_or_default();
+        let mut spec = converted.spec;
+        // Adoption by fields stands in for a spec that is not written yet.
+        for (field, value) in &adopted {
+            if let (Some(info), Some(map)) = (kind.spec_fields().get(field), spec.as_object_mut()) {
+                map.entry(info.member).or_insert_with(|| value.clone());
+            }
+        }
+        let declared = kind.tags_member().and_then(|m| spec.as_object_mut()?.shift_remove(m));
+        let pending: Vec<PendingRef> = converted
+            .refs
+            .into_iter()
+            .map(|reference| {
+                set(&mut spec, &reference.path, Value::String(KNOWN_AFTER_APPLY.to_owned()));
+                let on = format!("{} {}", reference.target.kind, reference.name);
+                PendingRef { reference, on }
+            })
+            .collect();
+        Ok(Self {
+            object: object.clone(),
+            intent: Intent::Present,
+            spec,
+            has_refs: !pending.is_empty(),
+            pending,
+            tags: declared.as_ref().map(read_tags).unwrap_or_default(),
+            declares_tags: declared.is_some(),
+            adoption: match annotation(mark::ADOPTION_POLICY) {
+                "adopt" => Adoption::Adopt,
+                "adopt-or-create" => Adoption::AdoptOrCreate,
+                _ => Adoption::No,
+            },
+            arn: adopted.get("arn").and_then(Value::as_str).or_else(|| object.arn()).map(str::to_owned),
+            unowned: false,
+            read_only: annotation(mark::READ_ONLY) == "true",
+            retain: annotation(mark::DELETION_POLICY) == "retain",
+        })
+    }
+
+    /// Gives a pending reference its value.
+    pub fn fill(&mut self, path: &Path, value: &str) {
+        if let Some(at) = self.pending.iter().position(|p| p.reference.path == *path) {
+            let pending = self.pending.remove(at);
+            set(&mut self.spec, path, Value::String(pending.reference.compose(value)));
+        }
+    }
+
+    /// Whether a member of the spec is still unknown.
+    #[must_use]
+    pub fn is_pending(&self, path: &Path) -> bool {
+        self.pending.iter().any(|p| path.leads_to(&p.reference.path))
+    }
+
+    /// The owner's mark that its resource bears.
+    #[must_use]
+    pub fn owner(&self) -> String {
+        mark::owner(&self.object.id())
+    }
+
+    /// Its name in AWS, where all parts of it are known.
+    #[must_use]
+    pub fn name(&self, kind: &Kind) -> Option<String> {
+        let known = |m: &String| get(&self.spec, &Path::parse(m)).and_then(Value::as_str) != Some(KNOWN_AFTER_APPLY);
+        kind.row().identity.name.iter().all(known).then(|| kind.name_of(&self.spec)).flatten()
+    }
+}
+
+/// Tags in either of AWS's forms: a list of `Key` and `Value`, or a map.
+#[must_use]
+pub fn read_tags(value: &Value) -> BTreeMap<String, String> {
+    let text = |v: Option<&Value>| v.and_then(Value::as_str).map(str::to_owned);
+    match value {
+        Value::Array(items) => {
+            items.iter().filter_map(|t| Some((text(t.get("Key"))?, text(t.get("Value")).unwrap_or_default()))).collect()
+        }
+        Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect(),
+        _ => BTreeMap::new(),
+    }
+}

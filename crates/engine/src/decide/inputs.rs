@@ -1,0 +1,211 @@
+//! Inputs of operations, made from what is known of a resource.
+
+use std::collections::BTreeMap;
+
+use sagewright_kinds::{Kind, Path, get, set};
+use sagewright_model::{Shape, ShapeType};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::desired::Desired;
+use super::diff::Diff;
+use crate::mark;
+use crate::observe::Found;
+
+/// What is known of a resource.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known<'a> {
+    /// Its spec under AWS names.
+    pub spec: Option<&'a Value>,
+    /// Its ARN.
+    pub arn: Option<&'a str>,
+    /// What a read gave.
+    pub output: Option<&'a Value>,
+}
+
+/// The members of an operation's input that address the resource. `None` when one that is needed is not known.
+pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>) -> Option<Value> {
+    let shape = kind.service().input(operation)?;
+    let mut input = Map::new();
+    for member in &kind.row().identity.name {
+        if let Some(value) =
+            known.spec.and_then(|s| s.get(member)).filter(|_| shape.members.contains_key(member.as_str()))
+        {
+            input.insert(member.clone(), value.clone());
+        }
+    }
+    for (member, template) in kind.row().operations.input.get(role).into_iter().flatten() {
+        if let Some(value) = expand(template, known) {
+            input.insert(member.clone(), value);
+        }
+    }
+    for (member, info) in shape.members.iter().filter(|(m, i)| i.idempotency_token && shape.is_required(m)) {
+        let seed = json!([operation, input]).to_string();
+        let _ = info;
+        input.insert((*member).to_owned(), Value::String(token(&seed)));
+    }
+    let complete = role == "update" || shape.required.iter().all(|r| input.contains_key(r.as_str()));
+    complete.then_some(Value::Object(input))
+}
+
+fn expand(template: &Value, known: Known<'_>) -> Option<Value> {
+    match template {
+        Value::String(text) if text.starts_with('$') => {
+            text.split('|').find_map(|choice| match choice.strip_prefix('$')? {
+                "arn" => known.arn.map(|a| json!(a)),
+                "arn.name" => known.arn.and_then(|a| a.rsplit(['/', ':']).next()).map(|n| json!(n)),
+                path => match path.strip_prefix("read.") {
+                    Some(path) => get(known.output?, &Path::parse(path)).cloned(),
+                    None => get(known.spec?, &Path::parse(path)).cloned(),
+                },
+            })
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().filter_map(|i| expand(i, known)).collect();
+            (!items.is_empty()).then_some(Value::Array(items))
+        }
+        other => Some(other.clone()),
+    }
+}
+
+/// A token that is the same for the same call: a retry is not a second call.
+pub(crate) fn token(seed: &str) -> String {
+    fingerprint(seed, 36)
+}
+
+/// The first `length` hexadecimal digits of a text's SHA-256.
+pub(crate) fn fingerprint(text: &str, length: usize) -> String {
+    let mut out = hex::encode(Sha256::digest(text.as_bytes()));
+    out.truncate(length);
+    out
+}
+
+/// The input that creates the resource, marked as its owner's.
+pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
+    let shape = kind.create_shape();
+    let mut input = Map::new();
+    for (member, value) in desired.spec.as_object().into_iter().flatten() {
+        if shape.members.contains_key(member.as_str()) {
+            input.insert(member.clone(), value.clone());
+        }
+    }
+    let mut input = Value::Object(input);
+    match place(kind, desired) {
+        Place::Tags(member) => {
+            let mut tags = desired.tags.clone();
+            tags.insert(mark::OWNER.to_owned(), desired.owner());
+            set(&mut input, &Path::parse(member), tags_value(kind, shape, member, &tags));
+        }
+        Place::Member(member) => mark_member(kind, &mut input, member, &desired.owner()),
+        Place::None => {}
+    }
+    let tokens: Vec<&str> = shape.members.iter().filter(|(_, m)| m.idempotency_token).map(|(n, _)| *n).collect();
+    for member in tokens {
+        if input.get(member).is_none() {
+            let text = token(&format!("{seed} {} {input}", desired.owner()));
+            set(&mut input, &Path::parse(member), Value::String(text));
+        }
+    }
+    input
+}
+
+/// Where the owner's mark of a resource stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place<'k> {
+    /// Among its tags, given in this member.
+    Tags(&'k str),
+    /// In this member of its spec.
+    Member(&'k str),
+    /// Nowhere: its identity says whose it is.
+    None,
+}
+
+/// Where the mark of a resource with this spec stands.
+pub(crate) fn place<'k>(kind: &'k Kind, desired: &Desired) -> Place<'k> {
+    place_of(kind, &desired.spec)
+}
+
+/// Where the mark of a resource with this spec stands.
+pub(crate) fn place_of<'k>(kind: &'k Kind, spec: &Value) -> Place<'k> {
+    let tags = &kind.row().tags;
+    let without = tags.unless.as_ref().is_some_and(|m| spec.get(m).is_some());
+    match (kind.tags_member(), &tags.mark) {
+        (Some(member), _) if !without => Place::Tags(member),
+        (_, Some(mark)) => Place::Member(mark),
+        _ => Place::None,
+    }
+}
+
+/// Writes the owner's mark into a member: a key of a map, or the end of a text.
+pub(crate) fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &str) {
+    let path = Path::parse(member);
+    let is_map = kind.spec_shape(&path).is_some_and(|s| s.kind == ShapeType::Map);
+    if is_map {
+        set(input, &path.join(sagewright_kinds::Step::Member(mark::OWNER.to_owned())), json!(owner));
+        return;
+    }
+    let text = get(input, &path).and_then(Value::as_str).unwrap_or_default();
+    let (head, _) = mark::split_suffix(text);
+    let marked = if head.is_empty() { mark::suffix(owner) } else { format!("{head} {}", mark::suffix(owner)) };
+    set(input, &path, Value::String(marked));
+}
+
+/// Tags in the form that a shape's member takes.
+pub(crate) fn tags_value(kind: &Kind, shape: &Shape, member: &str, tags: &BTreeMap<String, String>) -> Value {
+    let map =
+        shape.members.get(member).and_then(|m| kind.service().target(m)).is_some_and(|s| s.kind == ShapeType::Map);
+    if map {
+        json!(tags)
+    } else {
+        Value::Array(tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect())
+    }
+}
+
+/// The input of an update that makes these differences go away.
+pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Option<(String, Value)> {
+    let row = &kind.row().update;
+    let operation = kind.row().operations.update.clone()?;
+    let shape = kind.service().input(&operation)?;
+    let known = Known { spec: Some(&desired.spec), arn: found.arn.as_deref(), output: Some(&found.output) };
+    let mut input = address(kind, "update", &operation, known)?;
+    let everything = row.sends.iter().any(|s| s == "*");
+    let sends: Vec<Path> = if everything {
+        desired.spec.as_object().into_iter().flatten().map(|(m, _)| Path::parse(m)).collect()
+    } else {
+        row.sends.iter().map(|s| Path::parse(s)).collect()
+    };
+    for send in sends {
+        let changed = diffs.iter().any(|d| send.leads_to(&d.path) || d.path.leads_to(&send));
+        let Some(value) = get(&desired.spec, &send).filter(|_| changed || !row.only_changed) else { continue };
+        let mut path = send.clone();
+        if let Some(sagewright_kinds::Step::Member(first)) = path.0.first_mut()
+            && let Some(renamed) = row.rename.get(first.as_str())
+        {
+            renamed.clone_into(first);
+        }
+        if path.first().is_some_and(|m| shape.members.contains_key(m)) {
+            set(&mut input, &path, value.clone());
+        }
+        // Keys of a map that are no longer declared are named one by one.
+        if let Some((member, remove)) = send.last().and_then(|m| row.remove.get_key_value(m)) {
+            let gone: Vec<Value> = diffs
+                .iter()
+                .filter(|d| d.path.first() == Some(member.as_str()) && d.path.0.len() == 2 && d.to.is_none())
+                .filter_map(|d| d.path.last().map(|k| json!(k)))
+                .collect();
+            if !gone.is_empty() {
+                set(&mut input, &Path::parse(remove), Value::Array(gone));
+            }
+        }
+    }
+    if let Place::Member(member) = place(kind, desired)
+        && input.get(member).is_some()
+    {
+        mark_member(kind, &mut input, member, &desired.owner());
+    }
+    for (member, value) in &row.constants {
+        set(&mut input, &Path::parse(member), value.clone());
+    }
+    kind.keep_known(shape, &mut input);
+    Some((operation, input))
+}

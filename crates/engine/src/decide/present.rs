@@ -1,0 +1,315 @@
+//! Decisions about resources that are to be there.
+
+use jiff::Timestamp;
+use sagewright_kinds::{Kind, Path, Phase};
+use serde_json::{Value, json};
+
+use super::desired::{Adoption, Desired};
+use super::diff::{Diff, diff};
+use super::inputs::{self, Place};
+use super::{Change, Decision, Effect, RefusalKind, Step, tags};
+use crate::mark;
+use crate::observe::{Found, Observed, Ownership};
+use crate::quirks;
+
+/// What to do about a resource that is to be there.
+pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    match observed {
+        Observed::Missing { elsewhere } => missing(kind, desired, elsewhere.as_deref(), now),
+        Observed::Found(found) if found.phase == Phase::Gone => missing(kind, desired, None, now),
+        Observed::Found(found) => there(kind, desired, found),
+    }
+}
+
+fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timestamp) -> Decision {
+    let what = kind.words();
+    let name =
+        desired.name(kind).or_else(|| desired.arn.clone()).unwrap_or_else(|| desired.object.metadata.name.clone());
+    if desired.read_only {
+        return Decision::refuse(
+            RefusalKind::Absent,
+            format!("the object is read-only, and there is no {what} `{name}`"),
+            format!("create it elsewhere, or take the annotation {} away", mark::READ_ONLY),
+        );
+    }
+    if desired.adoption == Adoption::Adopt {
+        return Decision::refuse(
+            RefusalKind::Absent,
+            format!("there is no {what} `{name}` to adopt"),
+            format!("check its name and region, or set {} to adopt-or-create", mark::ADOPTION_POLICY),
+        );
+    }
+    if let Some(other) = elsewhere {
+        let field = kind.name_field().unwrap_or_default();
+        return Decision::refuse(
+            RefusalKind::NameChanged,
+            format!(
+                "{} already has the {what} `{other}`; a resource cannot be renamed, and `{name}` would be a second one",
+                desired.object.id()
+            ),
+            format!(
+                "give the new {what} an object of its own (another metadata.name), or set {field} back to `{other}`, \
+                 or delete this object first"
+            ),
+        );
+    }
+    let spec = kind.spec_to_crd(&desired.spec);
+    let mut changes: Vec<Change> = spec
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(field, value)| Change {
+            path: format!("spec.{field}"),
+            from: None,
+            to: Some(value.clone()),
+            effect: Effect::Create,
+            sensitive: is_sensitive(kind, field),
+        })
+        .collect();
+    changes.extend(desired.tags.iter().map(|(key, value)| Change {
+        path: format!("tags.{key}"),
+        from: None,
+        to: Some(json!(value)),
+        effect: Effect::Create,
+        sensitive: false,
+    }));
+    let input = inputs::create(kind, desired, &now.to_string());
+    let step = Step::Create { operation: kind.row().operations.create.clone(), input };
+    Decision { steps: vec![step], changes, ..Decision::default() }
+}
+
+fn is_sensitive(kind: &Kind, field: &str) -> bool {
+    kind.spec_fields().get(field).is_some_and(|info| {
+        kind.row().spec.secret.iter().any(|s| Path::parse(s).first() == Some(info.member))
+            || kind.service().shape(info.shape).is_some_and(|s| s.sensitive)
+    })
+}
+
+fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
+    if desired.read_only {
+        return Decision::note("the object is read-only: nothing is compared".to_owned());
+    }
+    if found.phase == Phase::Deleting {
+        return Decision::wait(format!(
+            "{} is in {} status; it is created anew when it is gone",
+            kind.name(),
+            found.word
+        ));
+    }
+    let adopt = match owned(kind, desired, found) {
+        Ok(adopt) => adopt,
+        Err(refused) => return *refused,
+    };
+    let mut decision = if adopt && desired.adoption == Adoption::Adopt {
+        Decision::default()
+    } else {
+        differences(kind, desired, found)
+    };
+    if adopt && decision.refusal().is_none() {
+        let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
+        decision.steps.insert(0, Step::Adopt { arn, owner: desired.owner() });
+    }
+    decision
+}
+
+/// Whether the resource has to be taken over first, or is another's.
+fn owned(kind: &Kind, desired: &Desired, found: &Found) -> Result<bool, Box<Decision>> {
+    let ours = desired.owner();
+    let what = format!("the {} `{}`", kind.words(), found.name);
+    match &found.owner {
+        Ownership::Marked(owner) if *owner == ours => Ok(false),
+        Ownership::ByIdentity => Ok(false),
+        Ownership::Marked(owner) => Err(Box::new(Decision::refuse(
+            RefusalKind::OwnedByOther,
+            format!("{what} belongs to the object {owner}"),
+            "give this object another resource name, or delete the other object first",
+        ))),
+        Ownership::Unmarked if desired.adoption != Adoption::No => Ok(true),
+        Ownership::Unmarked => Err(Box::new(Decision::refuse(
+            RefusalKind::NotOwned,
+            format!("{what} exists and is not managed by this object"),
+            format!(
+                "adopt it (`sagewright adopt {} {}`, or the annotation {}: adopt-or-create), or use another name",
+                kind.name(),
+                found.name,
+                mark::ADOPTION_POLICY
+            ),
+        ))),
+    }
+}
+
+fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
+    let diffs = diff(kind, &desired.spec, &found.output);
+    let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| is_mutable(kind, &d.path));
+    let (tags, mut changes) = tags::sync(kind, desired, found);
+    changes.splice(0..0, diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))));
+    if !fixed.is_empty() {
+        let mut refused = immutable(kind, &fixed, found);
+        refused.changes = changes;
+        return refused;
+    }
+    let mut decision = Decision { changes, ..Decision::default() };
+    let mut tags = tags;
+    let mut update = None;
+    if !mutable.is_empty() {
+        match updating(kind, desired, found, &mutable) {
+            Ok(Some((operation, input, remember))) => {
+                if let Some(mark) = remember {
+                    tags.add.insert(mark::LAST_UPDATE.to_owned(), mark);
+                }
+                update = Some(Step::Update { operation, input });
+            }
+            Ok(None) => {}
+            Err(refused) => {
+                decision.steps = refused.steps;
+                return decision;
+            }
+        }
+    }
+    if let (false, Some(arn)) = (tags.is_empty(), &found.arn) {
+        decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
+    }
+    let at_work =
+        matches!(found.phase, Phase::Progressing | Phase::Stopping | Phase::Unknown) || parts_at_work(kind, found);
+    match update {
+        Some(step) => decision.steps.push(step),
+        None if at_work => decision.steps.push(Step::Wait {
+            reason: format!("{} is in {} status", kind.name(), found.word),
+            after: super::standing::WAIT,
+        }),
+        None => {}
+    }
+    decision
+}
+
+/// Whether a part of the resource is still at work (a debugger rule, a monitoring execution).
+pub(crate) fn parts_at_work(kind: &Kind, found: &Found) -> bool {
+    at_work(kind, found, false)
+}
+
+/// Whether a part at work keeps the resource from being changed or deleted.
+pub(crate) fn is_blocked(kind: &Kind, found: &Found) -> bool {
+    at_work(kind, found, true)
+}
+
+fn at_work(kind: &Kind, found: &Found, blocks: bool) -> bool {
+    kind.row().status.parts.iter().filter(|part| part.blocks || !blocks).any(|part| {
+        let off = part.unless.as_ref().is_some_and(|[path, word]| {
+            sagewright_kinds::get(&found.output, &Path::parse(path)).and_then(Value::as_str) == Some(word)
+        });
+        !off && sagewright_kinds::values(&found.output, &Path::parse(&part.path))
+            .iter()
+            .any(|(_, v)| v.as_str().is_some_and(|w| part.progressing.iter().any(|p| p == w)))
+    })
+}
+
+fn is_mutable(kind: &Kind, path: &Path) -> bool {
+    let row = kind.row();
+    let Some(operation) = &row.operations.update else { return false };
+    let general = path.general();
+    let identity = |m: &str| row.identity.name.iter().chain(&row.identity.within).any(|i| i == m);
+    row.update.sends.iter().any(|send| {
+        if send == "*" {
+            let takes = kind.service().input(operation);
+            return path.first().is_some_and(|m| !identity(m) && takes.is_some_and(|s| s.members.contains_key(m)));
+        }
+        Path::parse(send).leads_to(&general)
+    })
+}
+
+fn change(kind: &Kind, diff: &Diff, refused: bool) -> Change {
+    let hide = |v: &Value| if diff.sensitive { json!("(sensitive)") } else { v.clone() };
+    Change {
+        path: format!("spec.{}", kind.spec_path_to_crd(&diff.path)),
+        from: diff.from.as_ref().map(hide),
+        to: diff.to.as_ref().map(hide),
+        effect: if refused { Effect::Refused } else { Effect::Update },
+        sensitive: diff.sensitive,
+    }
+}
+
+fn immutable(kind: &Kind, fixed: &[&Diff], found: &Found) -> Decision {
+    let shown = |v: Option<&Value>, sensitive: bool| match v {
+        _ if sensitive => "(sensitive)".to_owned(),
+        Some(Value::String(text)) => format!("`{text}`"),
+        Some(other) => {
+            let text = other.to_string();
+            if text.chars().count() > 120 { format!("{}…", text.chars().take(120).collect::<String>()) } else { text }
+        }
+        None => "nothing".to_owned(),
+    };
+    let fields: Vec<String> = fixed
+        .iter()
+        .map(|d| {
+            format!(
+                "spec.{} is {} and cannot become {}",
+                kind.spec_path_to_crd(&d.path),
+                shown(d.from.as_ref(), d.sensitive),
+                shown(d.to.as_ref(), d.sensitive)
+            )
+        })
+        .collect();
+    let advice = match kind.name_field() {
+        Some(field) if kind.is_job() => format!(
+            "a job that has begun cannot be changed: start a new one with a new {field} and a new metadata.name"
+        ),
+        Some(field) => format!(
+            "AWS has no call that changes it: make a new {} with a new {field} and a new metadata.name, or delete `{}` first",
+            kind.words(),
+            found.name
+        ),
+        None => format!("make a new {} with a new metadata.name", kind.words()),
+    };
+    Decision::refuse(RefusalKind::Immutable, fields.join("; "), advice)
+}
+
+type Updating = Option<(String, Value, Option<String>)>;
+
+/// The update to send, nothing where there is none to send, or why not now.
+fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Result<Updating, Box<Decision>> {
+    let row = &kind.row().update;
+    let Some((operation, input)) = inputs::update(kind, desired, found, diffs) else { return Ok(None) };
+    let print = row.remember.then(|| inputs::fingerprint(&input.to_string(), 16));
+    let failed = || found.reason.clone().unwrap_or_else(|| "AWS gives no reason".to_owned());
+    let waits = || Box::new(Decision::wait(format!("{} is in {} status", kind.name(), found.word)));
+    let accepted = row.when.contains(&found.word);
+    match found.phase {
+        _ if is_blocked(kind, found) => return Err(waits()),
+        Phase::Progressing | Phase::Stopping | Phase::Unknown if !accepted => return Err(waits()),
+        Phase::Failed if !accepted => {
+            return Err(Box::new(Decision::refuse(
+                RefusalKind::Failed,
+                format!(
+                    "the {} `{}` is {}: {}; AWS updates none in that state",
+                    kind.words(),
+                    found.name,
+                    found.word,
+                    failed()
+                ),
+                "delete it and apply again",
+            )));
+        }
+        Phase::Stopped if !accepted && kind.is_job() => {
+            return Err(Box::new(Decision::refuse(
+                RefusalKind::Failed,
+                format!("the {} `{}` was stopped and takes no updates", kind.words(), found.name),
+                "start a new one under a new name",
+            )));
+        }
+        _ => {}
+    }
+    // AWS went back from this very update: sending it again would end the same way.
+    let sent_before = print.is_some() && found.tags.get(mark::LAST_UPDATE) == print.as_ref();
+    let service_fault =
+        row.retry_reason.as_ref().is_some_and(|p| found.reason.as_ref().is_some_and(|r| r.starts_with(p.as_str())));
+    if sent_before && found.reason.is_some() && !service_fault {
+        return Err(Box::new(Decision::refuse(
+            RefusalKind::Failed,
+            format!("AWS did not carry out this update of the {} `{}`: {}", kind.words(), found.name, failed()),
+            "it is not sent again until the declaration changes: fix what it names under a new name, or go back to what runs",
+        )));
+    }
+    quirks::may_update(kind, desired, found, diffs)?;
+    let can_remember = matches!(inputs::place(kind, desired), Place::Tags(_));
+    Ok(Some((operation, input, print.filter(|_| can_remember))))
+}

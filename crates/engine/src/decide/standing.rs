@@ -1,0 +1,134 @@
+//! How a resource stands: conditions, and when to look again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sagewright_kinds::{Kind, Phase};
+
+use super::desired::{Adoption, Desired};
+use super::{Action, Decision, RefusalKind, Step};
+use crate::conditions::{self, Condition, ConditionStatus as S};
+use crate::observe::{Observed, Ownership};
+
+/// ACK's pause between looks at a resource at work.
+pub(crate) const WAIT: Duration = Duration::from_secs(30);
+/// ACK's pause between looks at a settled resource.
+const SETTLED: u64 = 36_000;
+
+/// The conditions of a resource, in ACK's order.
+pub(crate) fn conditions(
+    kind: &Kind,
+    desired: &Desired,
+    observed: &Observed,
+    decision: &Decision,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let mut out = Vec::new();
+    let (ready, synced) = stand(kind, observed, decision);
+    let pending: Vec<&str> = desired.pending.iter().map(|p| p.on.as_str()).collect();
+    if !pending.is_empty() {
+        let message = format!("waiting for {}", pending.join(", "));
+        out.push(Condition::new(conditions::REFERENCES_RESOLVED, S::Unknown, "Pending", &message));
+    } else if desired.has_refs {
+        out.push(Condition::new(conditions::REFERENCES_RESOLVED, S::True, "", ""));
+    }
+    if let Observed::Found(found) = observed
+        && desired.adoption != Adoption::No
+        && decision.refusal().is_none()
+        && decision.action() != Action::Adopt
+        && found.owner == Ownership::Marked(desired.owner())
+    {
+        out.push(Condition::new(conditions::ADOPTED, S::True, "", ""));
+    }
+    if let Some(terminal) = terminal(kind, observed, decision) {
+        out.push(terminal);
+    }
+    if !decision.notes.is_empty() {
+        out.push(Condition::new(conditions::ADVISORY, S::True, "", &decision.notes.join("; ")));
+    }
+    out.push(synced);
+    out.insert(0, ready);
+    conditions::merge(&conditions::read(&desired.object.status), out, now)
+}
+
+fn terminal(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Condition> {
+    if let Some(refusal) = decision.refusal() {
+        let message = format!("{}; {}", refusal.reason, refusal.advice);
+        return Some(Condition::new(conditions::TERMINAL, S::True, reason_word(refusal.kind), &message));
+    }
+    match observed {
+        Observed::Found(found) if found.phase == Phase::Failed && !decision.writes() => {
+            let reason = found.reason.as_deref().unwrap_or("AWS gives no reason");
+            let message = format!("{} status reached terminal state: {}. {reason}", kind.name(), found.word);
+            Some(Condition::new(conditions::TERMINAL, S::True, "Failed", &message))
+        }
+        _ => None,
+    }
+}
+
+fn reason_word(kind: RefusalKind) -> &'static str {
+    match kind {
+        RefusalKind::Immutable => "ImmutableField",
+        RefusalKind::NameChanged => "NameChanged",
+        RefusalKind::NotOwned => "NotManaged",
+        RefusalKind::OwnedByOther => "ManagedByOther",
+        RefusalKind::Failed => "Failed",
+        RefusalKind::Absent => "NotFound",
+        RefusalKind::ReadOnly => "ReadOnly",
+        RefusalKind::Unsupported => "Unsupported",
+    }
+}
+
+fn stand(kind: &Kind, observed: &Observed, decision: &Decision) -> (Condition, Condition) {
+    let both = |ready: S, synced: S, reason: &str, message: &str| {
+        (
+            Condition::new(conditions::READY, ready, reason, message),
+            Condition::new(conditions::SYNCED, synced, reason, message),
+        )
+    };
+    if let Some(refusal) = decision.refusal() {
+        return both(S::False, S::False, reason_word(refusal.kind), &refusal.reason);
+    }
+    let waits = decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
+    if let Some(reason) = waits {
+        return both(S::False, S::False, "Progressing", &format!("{reason}."));
+    }
+    if decision.writes() {
+        return both(S::False, S::False, "OutOfSync", "the resource is being made as declared");
+    }
+    match observed {
+        Observed::Missing { .. } => both(S::False, S::True, "Gone", ""),
+        Observed::Found(found) => {
+            let message = match (&found.reason, found.word.as_str()) {
+                (_, "") => String::new(),
+                (Some(reason), word) if found.phase == Phase::Failed => {
+                    format!("{} is in {word} status: {reason}", kind.name())
+                }
+                (_, word) => format!("{} is in {word} status.", kind.name()),
+            };
+            match found.phase {
+                Phase::Settled => both(S::True, S::True, "", ""),
+                Phase::Stopped => both(S::False, S::True, "Stopped", &message),
+                Phase::Failed => both(S::False, S::True, "Failed", &message),
+                _ => both(S::False, S::False, "Progressing", &message),
+            }
+        }
+    }
+}
+
+/// When to look at the resource again.
+pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Duration> {
+    if decision.refusal().is_some() {
+        return None;
+    }
+    let resync = kind.row().resync;
+    let waits = decision.steps.iter().find_map(|s| if let Step::Wait { after, .. } = s { Some(*after) } else { None });
+    if let Some(after) = waits {
+        return Some(resync.progressing.map_or(after, |s| Duration::from_secs(s.into())));
+    }
+    match observed {
+        Observed::Missing { .. } if !decision.writes() => None,
+        _ if decision.writes() => Some(Duration::from_secs(1)),
+        _ => Some(Duration::from_secs(resync.settled.map_or(SETTLED, u64::from))),
+    }
+}

@@ -1,0 +1,140 @@
+//! Carries out one step.
+
+use std::collections::BTreeMap;
+
+use sagewright_kinds::Kind;
+use sagewright_model::ShapeType;
+use serde_json::{Map, Value, json};
+
+use super::pace::{PATIENCE, Pace, since};
+use crate::decide::Step;
+use crate::decide::inputs::{Known, Place, address, mark_member, place_of, tags_value};
+use crate::error::{Failure, Permanent};
+use crate::mark;
+use crate::observe::Found;
+use crate::observe::calls::{Calls, classify, is};
+
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Acted {
+    /// It is done; AWS answered this.
+    Done(Value),
+    /// Something of that name is there already.
+    Exists(String),
+    /// What was to go was gone.
+    Gone,
+}
+
+/// A step's calls: operation and input.
+fn calls_of(kind: &Kind, step: &Step, found: Option<&Found>) -> Result<Vec<(String, Value)>, Failure> {
+    Ok(match step {
+        Step::Create { operation, input }
+        | Step::Update { operation, input }
+        | Step::Stop { operation, input }
+        | Step::Delete { operation, input } => vec![(operation.clone(), input.clone())],
+        Step::SyncTags { arn, add, remove } => tag_calls(kind, arn, add, remove),
+        Step::Adopt { arn, owner } => match found {
+            Some(found) => adopt_calls(kind, arn, owner, found)?,
+            None => Vec::new(),
+        },
+        Step::Wait { .. } | Step::Refuse(_) => Vec::new(),
+    })
+}
+
+fn tag_calls(kind: &Kind, arn: &str, add: &BTreeMap<String, String>, remove: &[String]) -> Vec<(String, Value)> {
+    let Some(operations) = kind.tag_operations() else { return Vec::new() };
+    let mut calls = Vec::new();
+    if !remove.is_empty() {
+        let input = json!({operations.arn.as_str(): arn, operations.keys.as_str(): remove});
+        calls.push((operations.delete.clone(), input));
+    }
+    if let (false, Some(shape)) = (add.is_empty(), kind.service().input(&operations.add)) {
+        let tags = tags_value(kind, shape, &operations.member, add);
+        calls.push((operations.add.clone(), json!({operations.arn.as_str(): arn, operations.member.as_str(): tags})));
+    }
+    calls
+}
+
+/// The calls that write the owner's mark on a resource that is there.
+pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) -> Result<Vec<(String, Value)>, Failure> {
+    let spec = kind.spec_of(&found.output);
+    match place_of(kind, &spec) {
+        Place::Tags(_) => {
+            let add = BTreeMap::from([(mark::OWNER.to_owned(), owner.to_owned())]);
+            Ok(tag_calls(kind, arn, &add, &[]))
+        }
+        Place::Member(member) => {
+            let known = Known { spec: Some(&spec), arn: Some(arn), output: Some(&found.output) };
+            let update = kind.row().operations.update.clone();
+            let input = update.as_deref().and_then(|op| address(kind, "update", op, known));
+            let (Some(operation), Some(mut input)) = (update, input) else {
+                return Err(Failure::Permanent(Permanent {
+                    what: format!("adopt the {} `{}`", kind.words(), found.name),
+                    why: format!("a {} has no place for an owner's mark", kind.words()),
+                    advice: "refer to it by its ARN instead".to_owned(),
+                    cause: None,
+                }));
+            };
+            // A text keeps what it says; a map takes one more key.
+            let is_text =
+                kind.spec_shape(&sagewright_kinds::Path::parse(member)).is_some_and(|s| s.kind == ShapeType::String);
+            if let (true, Some(text), Some(map)) = (is_text, spec.get(member), input.as_object_mut()) {
+                map.insert(member.to_owned(), text.clone());
+            }
+            mark_member(kind, &mut input, member, owner);
+            Ok(vec![(operation, input)])
+        }
+        Place::None => Ok(Vec::new()),
+    }
+}
+
+/// Carries out a step, again for a while when that may help. `retrying` hears why, and when.
+pub(crate) async fn act(
+    calls: &Calls,
+    kind: &Kind,
+    name: &str,
+    step: &Step,
+    found: Option<&Found>,
+    retrying: &(dyn Fn(&str, std::time::Duration) + Send + Sync),
+) -> Result<Acted, Failure> {
+    let mut answer = Value::Object(Map::new());
+    for (operation, input) in calls_of(kind, step, found)? {
+        let start = calls.clock.now();
+        let mut pace = Pace::of_calls();
+        answer = loop {
+            let error = match calls.once(kind, &operation, input.clone()).await {
+                Ok(answer) => break answer,
+                Err(error) => error,
+            };
+            if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is(&kind.errors().not_found, &error) {
+                return Ok(Acted::Gone);
+            }
+            if matches!(step, Step::Create { .. }) && is(&kind.errors().exists, &error) {
+                return Ok(Acted::Exists(error.message));
+            }
+            match classify(kind, &what(kind, name, step), error) {
+                Failure::Retryable(again) if since(calls.clock.as_ref(), start) < PATIENCE => {
+                    let pause = again.after.unwrap_or_else(|| pace.next());
+                    retrying(&again.why, pause);
+                    calls.clock.sleep(pause).await;
+                }
+                failure => return Err(failure),
+            }
+        };
+    }
+    Ok(Acted::Done(answer))
+}
+
+/// A step in words: `create the model mnist`.
+pub(crate) fn what(kind: &Kind, name: &str, step: &Step) -> String {
+    let verb = match step {
+        Step::Create { .. } => "create",
+        Step::Update { .. } => "update",
+        Step::SyncTags { .. } => "tag",
+        Step::Adopt { .. } => "adopt",
+        Step::Stop { .. } => "stop",
+        Step::Delete { .. } => "delete",
+        Step::Wait { .. } | Step::Refuse(_) => "look at",
+    };
+    format!("{verb} the {} `{name}`", kind.words())
+}

@@ -1,0 +1,247 @@
+//! Finds resources by what a user calls them.
+
+use indexmap::IndexMap;
+use sagewright_kinds::{Kind, find, get};
+use sagewright_model::crd;
+use serde_json::{Map, Value, json};
+
+use crate::decide::inputs::Known;
+use crate::error::Failure;
+use crate::mark;
+use crate::object::{Metadata, Object, ObjectId};
+use crate::observe::calls::Calls;
+use crate::observe::{Found, Ownership, arn_of, complete_found, list_input, read_output};
+
+/// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
+/// name that has several.
+pub(crate) async fn one(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
+    let output = match kind.row().identity.name.as_slice() {
+        [] => by_arn(calls, kind, name).await?,
+        [member] => {
+            let plain = if name.starts_with("arn:") { name.rsplit('/').next().unwrap_or(name) } else { name };
+            let spec = json!({member.as_str(): plain});
+            read_output(calls, kind, Known { spec: Some(&spec), ..Known::default() }).await?
+        }
+        parts => {
+            let items = calls.list(kind, list_input(kind, None), usize::MAX).await?;
+            items.into_iter().find(|item| {
+                kind.name_of(item).is_some_and(|whole| whole == name)
+                    || parts.iter().any(|p| item.get(p).and_then(Value::as_str) == Some(name))
+                    || arn_of(kind, item).as_deref() == Some(name)
+            })
+        }
+    };
+    match output {
+        Some(output) => Ok(Some(complete_found(calls, kind, output).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>, Failure> {
+    if name.starts_with("arn:") {
+        return read_output(calls, kind, Known { arn: Some(name), ..Known::default() }).await;
+    }
+    let outer = name.split('/').next().unwrap_or(name);
+    let mut hits = Vec::new();
+    for item in inside(calls, kind, Some(outer)).await? {
+        let arn = arn_of(kind, &item).unwrap_or_default();
+        if arn.ends_with(&format!("/{name}")) || arn.to_lowercase().ends_with(&format!("/{}", name.to_lowercase())) {
+            hits.push(arn);
+        }
+    }
+    match hits.first() {
+        Some(arn) => read_output(calls, kind, Known { arn: Some(arn), ..Known::default() }).await,
+        None => Ok(None),
+    }
+}
+
+/// The items of a listing of a kind that AWS names, inside one resource or inside all of them.
+pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> Result<Vec<Value>, Failure> {
+    let Some(member) = kind.row().identity.within.last() else { return Ok(Vec::new()) };
+    let names: Vec<String> = match outer {
+        Some(name) => vec![name.to_owned()],
+        None => {
+            let target = kind.refs().iter().find(|r| r.path.first() == Some(member.as_str()) && r.path.0.len() == 1);
+            let target = target.and_then(|r| r.targets.first()).and_then(|t| find(&t.kind));
+            match target {
+                Some(target) => calls
+                    .list(target, list_input(target, None), usize::MAX)
+                    .await?
+                    .iter()
+                    .filter_map(|i| target.name_of(i))
+                    .collect(),
+                None => Vec::new(),
+            }
+        }
+    };
+    let mut items = Vec::new();
+    for name in names {
+        let spec = json!({member.as_str(): name});
+        match calls.list(kind, list_input(kind, Some(&spec)), usize::MAX).await {
+            Ok(some) => items.extend(some),
+            // What it would be inside of is not there.
+            Err(failure) if failure.cause().is_some_and(|c| c.code == "ValidationException") => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(items)
+}
+
+/// All resources of a kind, as listings give them.
+pub(crate) async fn all(calls: &Calls, kind: &Kind) -> Result<Vec<Object>, Failure> {
+    let mut items = if kind.is_arn_identified() { inside(calls, kind, None).await? } else { Vec::new() };
+    // Some are inside of nothing (model packages without a group).
+    if !kind.is_arn_identified() || optional_list(kind) {
+        let more = calls.list(kind, list_input(kind, None), usize::MAX).await?;
+        let known: Vec<Option<String>> = items.iter().map(|i| arn_of(kind, i)).collect();
+        items.extend(more.into_iter().filter(|i| arn_of(kind, i).is_none_or(|arn| !known.contains(&Some(arn)))));
+    }
+    Ok(items.into_iter().map(|item| object_of_item(kind, item)).collect())
+}
+
+/// Whether a kind can be listed without saying inside of what.
+fn optional_list(kind: &Kind) -> bool {
+    let operation = kind.row().operations.list.as_deref();
+    operation.and_then(|op| kind.service().input(op)).is_some_and(|shape| shape.required.is_empty())
+}
+
+fn object_of_item(kind: &Kind, mut item: Value) -> Object {
+    if let Some(map) = item.as_object_mut() {
+        for (from, to) in &kind.row().list.rename {
+            if let Some(value) = map.shift_remove(from.as_str()) {
+                map.insert(to.clone(), value);
+            }
+        }
+    }
+    let spec = kind.spec_to_crd(&crate::decide::diff::observed_spec(kind, &item));
+    let mut status = kind.status_of(&item);
+    // What listings say and reads do not is status too.
+    let known = crd::names(kind.read_shape());
+    if let (Some(status), Some(item)) = (status.as_object_mut(), item.as_object()) {
+        for (member, value) in item.iter().filter(|(m, v)| !v.is_null() && !known.values().any(|k| k == m)) {
+            status.entry(sagewright_model::name::to_crd(member)).or_insert_with(|| value.clone());
+        }
+    }
+    let name = kind.name_of(&item).or_else(|| arn_of(kind, &item).map(|a| tail(&a))).unwrap_or_default();
+    Object { spec, status, ..Object::new(kind, &name) }
+}
+
+/// The parts of an ARN after the resource's type: `mnist/3`.
+fn tail(arn: &str) -> String {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    resource.split_once('/').map_or(resource, |(_, rest)| rest).replace("/execution/", "/")
+}
+
+/// An observed resource as an object, under the name of its owner where it has one.
+pub(crate) fn object_of(kind: &Kind, found: &Found) -> Object {
+    let mut object = Object::new(kind, &found.name);
+    object.metadata = match &found.owner {
+        Ownership::Marked(owner) => {
+            let (namespace, name) = owner.split_once('/').unwrap_or(("default", owner));
+            Metadata {
+                name: name.to_owned(),
+                namespace: (namespace != "default").then(|| namespace.to_owned()),
+                ..Metadata::default()
+            }
+        }
+        _ => Metadata {
+            name: if kind.is_arn_identified() { tail(&found.name) } else { found.name.clone() },
+            ..Metadata::default()
+        },
+    };
+    object.spec = found.spec.clone();
+    if let (Some(map), Some(field)) = (object.spec.as_object_mut(), tags_field(kind)) {
+        let tags = user_tags(found);
+        if !tags.is_empty() {
+            map.insert(field, tags_crd(kind, &tags));
+        }
+    }
+    object.status = found.status.clone();
+    object
+}
+
+/// The tags of a resource that are the user's.
+pub(crate) fn user_tags(found: &Found) -> IndexMap<String, String> {
+    found.tags.iter().filter(|(key, _)| !crate::decide::is_foreign(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+fn tags_field(kind: &Kind) -> Option<String> {
+    kind.tags_member().map(sagewright_model::name::to_crd)
+}
+
+fn tags_crd(kind: &Kind, tags: &IndexMap<String, String>) -> Value {
+    let member = kind.tags_member().unwrap_or_default();
+    let all = tags.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let aws = crate::decide::inputs::tags_value(kind, kind.create_shape(), member, &all);
+    let shape = kind.create_shape().members.get(member).and_then(|m| kind.service().target(m));
+    shape.map_or(Value::Null, |shape| crd::from_aws(kind.service(), shape, &aws))
+}
+
+/// A manifest of a resource.
+pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
+    let mut object = object_of(kind, found);
+    object.status = Value::Object(Map::new());
+    object.metadata.name = kubernetes_name(&object.metadata.name);
+    // What the service chose by itself is no declaration.
+    for (path, default) in &kind.row().spec.defaults {
+        let path = kind.spec_path_to_crd(&sagewright_kinds::Path::parse(path));
+        let places: Vec<_> = sagewright_kinds::values(&object.spec, &path)
+            .into_iter()
+            .filter(|(_, value)| {
+                *default == json!("")
+                    || *value == default
+                    || (value.as_f64().is_some() && value.as_f64() == default.as_f64())
+            })
+            .map(|(at, _)| at)
+            .collect();
+        for mut at in places {
+            let Some(sagewright_kinds::Step::Member(last)) = at.0.pop() else { continue };
+            if let Some(Value::Object(map)) = sagewright_kinds::get_mut(&mut object.spec, &at) {
+                map.shift_remove(&last);
+            }
+        }
+    }
+    let mut fields = Map::new();
+    if kind.is_arn_identified() {
+        fields.insert("arn".to_owned(), json!(found.arn));
+    }
+    if found.owner == Ownership::Unmarked {
+        object.metadata.annotations.insert(mark::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned());
+        for member in &kind.row().identity.name {
+            let field = sagewright_model::name::to_crd(member);
+            if let Some(value) = get(&object.spec, &sagewright_kinds::Path::parse(&field)) {
+                fields.insert(field, value.clone());
+            }
+        }
+    }
+    if !fields.is_empty() {
+        object.metadata.annotations.insert(mark::ADOPTION_FIELDS.to_owned(), Value::Object(fields).to_string());
+    }
+    object
+}
+
+/// A name that Kubernetes takes: lower-case letters, digits, `-` and `.`.
+pub(crate) fn kubernetes_name(name: &str) -> String {
+    let text: String =
+        name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+}
+
+/// The object that owns a resource, where it is marked.
+pub(crate) fn owner_of(kind: &Kind, found: &Found) -> Option<ObjectId> {
+    match &found.owner {
+        Ownership::Marked(owner) => {
+            let (namespace, name) = owner.split_once('/').unwrap_or(("default", owner));
+            Some(ObjectId::new(kind.name(), Some(namespace), name))
+        }
+        _ => None,
+    }
+}
+
+/// Reads a resource that was found before, without its tags.
+pub(crate) async fn again(calls: &Calls, kind: &Kind, before: &Found) -> Result<Option<Found>, Failure> {
+    let spec = kind.spec_of(&before.output);
+    let known = Known { spec: Some(&spec), arn: before.arn.as_deref(), output: Some(&before.output) };
+    let output = read_output(calls, kind, known).await?;
+    Ok(output.map(|output| Found::new(kind, output, before.tags.clone())))
+}

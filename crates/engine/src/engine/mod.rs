@@ -1,0 +1,107 @@
+//! The engine: runs decisions against a cloud.
+
+mod act;
+mod apply;
+mod graph;
+mod lookup;
+mod one;
+mod pace;
+mod plan;
+mod resolve;
+mod run;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use plan::plan_offline;
+
+use crate::clock::Clock;
+use crate::cloud::{Cloud, Target};
+use crate::mark;
+use crate::object::Object;
+use crate::observe::calls::Calls;
+
+/// How to apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyOptions {
+    /// Wait until every object is settled. Without, only what others in the set need is waited for.
+    pub wait: bool,
+    /// Give up after this long; `None` waits as long as AWS works.
+    pub timeout: Option<Duration>,
+    /// Take over resources that are there and belong to nobody.
+    pub adopt: bool,
+}
+
+impl Default for ApplyOptions {
+    fn default() -> Self {
+        Self { wait: true, timeout: None, adopt: false }
+    }
+}
+
+/// How to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// Wait until they are gone (or stopped).
+    pub wait: bool,
+    /// Give up after this long.
+    pub timeout: Option<Duration>,
+    /// Delete resources that do not bear the objects' marks too.
+    pub unowned: bool,
+}
+
+impl Default for DeleteOptions {
+    fn default() -> Self {
+        Self { wait: true, timeout: None, unowned: false }
+    }
+}
+
+/// What a wait waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// It is as it should be (`Completed`, `InService`).
+    Settled,
+    /// Nothing more happens by itself, well or not.
+    Final,
+    /// It is gone.
+    Deleted,
+    /// Its status is this word.
+    Status(String),
+}
+
+/// A resource in full.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// Spec, status and conditions.
+    pub object: Object,
+    /// Its name in AWS.
+    pub resource: String,
+    /// Whose it is (`namespace/name`), where it is marked.
+    pub owner: Option<String>,
+    /// Its tags, ours not among them.
+    pub tags: Vec<(String, String)>,
+    /// Log group and stream prefix, for kinds that have logs.
+    pub logs: Option<(String, String)>,
+}
+
+/// Runs decisions against a cloud.
+#[derive(Clone)]
+pub struct Engine {
+    calls: Calls,
+}
+
+impl Engine {
+    /// An engine for one account and region.
+    #[must_use]
+    pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
+        Self { calls: Calls { cloud, clock, target } }
+    }
+
+    /// Calls for an object: in its own region, where its annotation names one.
+    fn calls_for(&self, object: &Object) -> Calls {
+        let mut calls = self.calls.clone();
+        if let Some(region) = object.annotation(mark::REGION).and_then(|r| r.parse().ok()) {
+            calls.target.region = region;
+        }
+        calls
+    }
+}

@@ -1,0 +1,206 @@
+//! Single resources: get, wait, adopt, export, describe.
+
+use std::time::Duration;
+
+use sagewright_kinds::{Kind, Phase};
+
+use super::lookup::{self, inside, manifest, object_of, owner_of, user_tags};
+use super::pace::{Pace, since};
+use super::{Description, Engine, Until, act};
+use crate::decide::Step;
+use crate::error::{EngineError, Failure, Permanent};
+use crate::event::{Event, Observer, What};
+use crate::mark;
+use crate::object::{Object, ObjectId};
+use crate::observe::{Found, Ownership};
+
+impl Engine {
+    async fn one(&self, kind: &Kind, name: &str) -> Result<Found, EngineError> {
+        match lookup::one(&self.calls, kind, name).await? {
+            Some(found) => Ok(found),
+            None => Err(EngineError::NotFound {
+                kind: kind.words(),
+                name: name.to_owned(),
+                hint: self.hint(kind, name).await,
+            }),
+        }
+    }
+
+    /// What might have been meant; nothing where listing fails, for the answer does not hang on it.
+    async fn hint(&self, kind: &Kind, name: &str) -> String {
+        let Ok(all) = lookup::all(&self.calls, kind).await else { return String::new() };
+        let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
+        match crate::manifest::suggest(name, names.iter().copied()) {
+            Some(close) => format!("; did you mean `{close}`?"),
+            None if names.is_empty() => format!("; there are no {}s in this account and region", kind.words()),
+            None => String::new(),
+        }
+    }
+
+    /// One resource by name or ARN, with its tags, or all of a kind as listings give them (no spec beyond the name).
+    /// For a kind that AWS names, the name of what they are inside of gives all of those: `mnist` its versions.
+    ///
+    /// # Errors
+    /// There is none of that name, or a call failed.
+    pub async fn get(&self, kind: &Kind, name: Option<&str>) -> Result<Vec<Object>, EngineError> {
+        let Some(name) = name else { return Ok(lookup::all(&self.calls, kind).await?) };
+        if kind.is_arn_identified() && !name.starts_with("arn:") && !name.contains('/') {
+            let mut objects = Vec::new();
+            for item in inside(&self.calls, kind, Some(name)).await? {
+                if let Some(arn) = crate::observe::arn_of(kind, &item)
+                    && let Some(found) = lookup::one(&self.calls, kind, &arn).await?
+                {
+                    objects.push(object_of(kind, &found));
+                }
+            }
+            if !objects.is_empty() {
+                return Ok(objects);
+            }
+        }
+        Ok(vec![object_of(kind, &self.one(kind, name).await?)])
+    }
+
+    /// Waits for one resource.
+    ///
+    /// # Errors
+    /// The time is over, it cannot come true any more, or a call failed.
+    pub async fn wait(
+        &self,
+        kind: &Kind,
+        name: &str,
+        until: &Until,
+        timeout: Option<Duration>,
+        observer: &dyn Observer,
+    ) -> Result<Object, EngineError> {
+        let start = self.calls.clock.now();
+        let what = format!("the {} `{name}`", kind.words());
+        let mut pace = Pace::of(kind);
+        let mut word: Option<(String, Option<String>)> = None;
+        let mut found = match (lookup::one(&self.calls, kind, name).await?, until) {
+            (Some(found), _) => found,
+            (None, Until::Deleted) => return Ok(Object::new(kind, name)),
+            (None, _) => self.one(kind, name).await?,
+        };
+        loop {
+            let object = object_of(kind, &found);
+            let tell = |what: What| {
+                let at = self.calls.clock.now();
+                observer.event(&Event { object: object.id(), resource: Some(found.name.clone()), at, what });
+            };
+            let now = (found.word.clone(), found.secondary.clone());
+            if word.as_ref() != Some(&now) && !now.0.is_empty() {
+                let from = word.replace(now.clone()).map(|(w, _)| w).unwrap_or_default();
+                tell(What::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
+            }
+            let parts = crate::decide::parts_at_work(kind, &found);
+            let reached = match until {
+                Until::Settled => found.phase == Phase::Settled && !parts,
+                Until::Final => found.phase.is_final() && !parts,
+                Until::Deleted => found.phase == Phase::Gone,
+                Until::Status(wanted) => found.word == *wanted,
+            };
+            if reached {
+                return Ok(object);
+            }
+            let stuck = match until {
+                Until::Settled | Until::Status(_) => {
+                    matches!(found.phase, Phase::Failed | Phase::Stopped | Phase::Gone)
+                }
+                Until::Final | Until::Deleted => false,
+            };
+            if stuck {
+                let reason = found.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+                let is = format!("{}{reason}", found.word);
+                return Err(EngineError::Unreachable { what, until: until_words(until), is });
+            }
+            let after = pace.next();
+            if let Some(limit) = timeout
+                && since(self.calls.clock.as_ref(), start) + after > limit
+            {
+                return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
+            }
+            self.calls.clock.sleep(after).await;
+            match lookup::again(&self.calls, kind, &found).await? {
+                Some(next) => found = next,
+                None if *until == Until::Deleted => return Ok(object),
+                None => {
+                    let is = "gone".to_owned();
+                    return Err(EngineError::Unreachable { what, until: until_words(until), is });
+                }
+            }
+        }
+    }
+
+    /// Marks a resource as belonging to an object.
+    ///
+    /// # Errors
+    /// There is none, it belongs to another object, or a call failed.
+    pub async fn adopt(&self, kind: &Kind, name: &str, owner: &ObjectId) -> Result<Object, EngineError> {
+        let found = self.one(kind, name).await?;
+        let wanted = mark::owner(owner);
+        let refuse = |why: String, advice: &str| {
+            let what = format!("adopt the {} `{}`", kind.words(), found.name);
+            Failure::Permanent(Permanent { what, why, advice: advice.to_owned(), cause: None })
+        };
+        match &found.owner {
+            Ownership::Marked(other) if *other == wanted => return Ok(object_of(kind, &found)),
+            Ownership::Marked(other) => {
+                return Err(refuse(
+                    format!("it belongs to the object {other}"),
+                    "delete that object with deletion-policy retain first",
+                )
+                .into());
+            }
+            Ownership::Unmarked => {}
+            Ownership::ByIdentity => {
+                return Err(refuse(
+                    format!("a {} bears no mark", kind.words()),
+                    "whoever declares its name owns it: just apply it",
+                )
+                .into());
+            }
+        }
+        let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
+        let step = Step::Adopt { arn, owner: wanted };
+        act::act(&self.calls, kind, &found.name, &step, Some(&found), &|_, _| {}).await?;
+        let found = self.one(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
+        let mut object = object_of(kind, &found);
+        object.metadata.name.clone_from(&owner.name);
+        object.metadata.namespace = (owner.namespace != "default").then(|| owner.namespace.clone());
+        Ok(object)
+    }
+
+    /// A manifest of a resource. Planning it against the same resource shows no change.
+    ///
+    /// # Errors
+    /// There is none, or a call failed.
+    pub async fn export(&self, kind: &Kind, name: &str) -> Result<Object, EngineError> {
+        Ok(manifest(kind, &self.one(kind, name).await?))
+    }
+
+    /// A resource in full.
+    ///
+    /// # Errors
+    /// There is none, or a call failed.
+    pub async fn describe(&self, kind: &Kind, name: &str) -> Result<Description, EngineError> {
+        let found = self.one(kind, name).await?;
+        let object = object_of(kind, &found);
+        let word = if kind.is_arn_identified() { object.metadata.name.clone() } else { found.name.clone() };
+        Ok(Description {
+            owner: owner_of(kind, &found).map(|id| mark::owner(&id)),
+            tags: user_tags(&found).into_iter().collect(),
+            logs: kind.logs(&word),
+            resource: found.name.clone(),
+            object,
+        })
+    }
+}
+
+fn until_words(until: &Until) -> String {
+    match until {
+        Until::Settled => "settled".to_owned(),
+        Until::Final => "at its end".to_owned(),
+        Until::Deleted => "deleted".to_owned(),
+        Until::Status(word) => word.clone(),
+    }
+}

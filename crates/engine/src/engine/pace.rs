@@ -1,0 +1,50 @@
+//! How often to look, and how long to try.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sagewright_kinds::Kind;
+
+use crate::clock::Clock;
+
+/// First pause between looks.
+const FIRST: Duration = Duration::from_millis(250);
+/// Longest pause between looks.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How long a call is tried again that may succeed later.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a resource that was just created may stay unseen.
+pub(crate) const UNSEEN: Duration = Duration::from_secs(60);
+
+/// Pauses that grow.
+#[derive(Debug, Clone)]
+pub(crate) struct Pace {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pace {
+    /// Pauses between looks at a resource of a kind.
+    pub(crate) fn of(kind: &Kind) -> Self {
+        let longest = kind.row().resync.progressing.map_or(LONGEST, |s| Duration::from_secs(s.into()));
+        Self { next: FIRST.min(longest), longest }
+    }
+
+    /// Pauses between tries of a call.
+    pub(crate) fn of_calls() -> Self {
+        Self { next: Duration::from_secs(1), longest: LONGEST }
+    }
+
+    /// The next pause.
+    pub(crate) fn next(&mut self) -> Duration {
+        let now = self.next;
+        self.next = now.mul_f64(1.5).min(self.longest);
+        now
+    }
+}
+
+/// Time that has passed on a clock since `start`.
+pub(crate) fn since(clock: &dyn Clock, start: Timestamp) -> Duration {
+    let passed = clock.now().duration_since(start);
+    Duration::try_from(passed).unwrap_or_default()
+}

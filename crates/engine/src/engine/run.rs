@@ -1,0 +1,361 @@
+//! Brings one object to where it is to be.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sagewright_kinds::{Kind, Phase};
+use serde_json::Value;
+
+use super::act::{Acted, act};
+use super::lookup::object_of;
+use super::pace::{Pace, UNSEEN, since};
+use crate::conditions;
+use crate::decide::{Adoption, Change, Decision, Desired, Intent, RefusalKind, Step, decide};
+use crate::error::{Failure, Permanent};
+use crate::event::{Event, Observer, What};
+use crate::object::ObjectId;
+use crate::observe::calls::Calls;
+use crate::observe::{Found, Observed, Owners, Ownership, arn_of, observe};
+use crate::report::{ObjectReport, Outcome};
+
+/// Decisions that lead to writes, for one object in one run, before something must be wrong.
+const MOST_ROUNDS: usize = 12;
+
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    pub wait: bool,
+    pub timeout: Option<Duration>,
+}
+
+/// One object's run.
+pub(crate) struct Run<'r> {
+    pub calls: &'r Calls,
+    pub owners: &'r Owners,
+    pub observer: &'r dyn Observer,
+    pub kind: &'static Kind,
+    pub id: ObjectId,
+    pub desired: Desired,
+    pub how: How,
+    pub seen: Mutex<Seen>,
+}
+
+/// What was told of the object so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    name: Option<String>,
+    word: Option<(String, Option<String>)>,
+    changes: Option<Vec<Change>>,
+}
+
+impl<'r> Run<'r> {
+    pub(crate) fn new(
+        calls: &'r Calls,
+        owners: &'r Owners,
+        observer: &'r dyn Observer,
+        kind: &'static Kind,
+        desired: Desired,
+        how: How,
+    ) -> Self {
+        let seen = Seen { name: desired.name(kind), ..Seen::default() };
+        Self { calls, owners, observer, kind, id: desired.object.id(), desired, how, seen: Mutex::new(seen) }
+    }
+
+    fn seen<T>(&self, with: impl FnOnce(&mut Seen) -> T) -> T {
+        with(&mut self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn tell(&self, what: What) {
+        let resource = self.seen(|s| s.name.clone());
+        self.observer.event(&Event { object: self.id.clone(), resource, at: self.calls.clock.now(), what });
+    }
+
+    /// Runs to the end.
+    pub(crate) async fn run(mut self) -> ObjectReport {
+        match self.go().await {
+            Ok(report) => report,
+            Err(failure) => self.report(Outcome::Failed, None, None, failure.to_string(), Some(failure)),
+        }
+    }
+
+    async fn go(&mut self) -> Result<ObjectReport, Failure> {
+        let start = self.calls.clock.now();
+        let mut did: Option<Outcome> = None;
+        let mut sent: HashSet<String> = HashSet::new();
+        let mut unseen = Pace::of(self.kind);
+        let mut pace = Pace::of(self.kind);
+        let mut rounds = 0;
+        let mut created_at: Option<Timestamp> = None;
+        while rounds < MOST_ROUNDS {
+            let mut observed = observe(self.calls, self.kind, &self.desired, self.owners).await?;
+            // What this run created is this object's, even where its tags are not to be seen yet.
+            if let (Some(at), true) = (created_at, self.desired.intent == Intent::Present) {
+                match &mut observed {
+                    Observed::Found(found) if found.owner == Ownership::Unmarked => {
+                        found.owner = Ownership::Marked(self.desired.owner());
+                    }
+                    Observed::Missing { .. } => {
+                        if since(self.calls.clock.as_ref(), at) > UNSEEN {
+                            return Err(self.permanent(
+                                "see",
+                                "AWS took the create and does not show the resource",
+                                "look in AWS's console",
+                            ));
+                        }
+                        self.calls.clock.sleep(unseen.next()).await;
+                        continue;
+                    }
+                    Observed::Found(_) => {}
+                }
+            }
+            let found = match &observed {
+                Observed::Found(found) => Some(found.as_ref()),
+                Observed::Missing { .. } => None,
+            };
+            self.status(found);
+            let decision = decide(self.kind, &self.desired, &observed, self.calls.clock.now());
+            self.decided(&decision);
+            if let Some(refusal) = decision.refusal() {
+                let outcome = if refusal.kind == RefusalKind::Failed { Outcome::Failed } else { Outcome::Refused };
+                let message = format!("{}; {}", refusal.reason, refusal.advice);
+                self.tell(What::Ended { why: message.clone() });
+                return Ok(self.report(outcome, found, Some(&decision), message, None));
+            }
+            let mut wrote = false;
+            for step in &decision.steps {
+                if matches!(step, Step::Wait { .. }) {
+                    continue;
+                }
+                if !sent.insert(format!("{step:?}")) && matches!(step, Step::Update { .. } | Step::SyncTags { .. }) {
+                    let fields: Vec<_> = decision.changes.iter().map(|c| c.path.as_str()).collect();
+                    let why = format!("AWS took the update and still shows another value of {}", fields.join(", "));
+                    return Err(self.permanent(
+                        "update",
+                        &why,
+                        "declare the value that AWS shows, or leave the field out",
+                    ));
+                }
+                match self.step(step, found).await? {
+                    Acted::Done(answer) => {
+                        if matches!(step, Step::Create { .. }) {
+                            created_at = Some(self.calls.clock.now());
+                            self.desired.arn = arn_of(self.kind, &answer).or(self.desired.arn.take());
+                        }
+                        did = did.or(Some(outcome_of(step)));
+                    }
+                    Acted::Gone => did = did.or(Some(outcome_of(step))),
+                    Acted::Exists(message) => {
+                        if found.is_none() && !sent.insert("exists".to_owned()) {
+                            return Err(self.permanent("create", &message, "use another name"));
+                        }
+                    }
+                }
+                wrote = true;
+            }
+            if wrote {
+                rounds += 1;
+                pace = Pace::of(self.kind);
+            }
+            let waits = decision.steps.iter().any(|s| matches!(s, Step::Wait { .. }));
+            if wrote && !waits {
+                if !self.how.wait && self.desired.intent == Intent::Absent {
+                    return Ok(self.report(did.unwrap_or(Outcome::Pending), found, None, String::new(), None));
+                }
+                continue;
+            }
+            if waits {
+                if !self.how.wait {
+                    return Ok(self.report(
+                        did.unwrap_or(Outcome::Pending),
+                        found,
+                        Some(&decision),
+                        String::new(),
+                        None,
+                    ));
+                }
+                if let Some(report) = self.poll(found, &decision, start, &mut pace).await? {
+                    return Ok(report);
+                }
+                continue;
+            }
+            return Ok(self.end(found, &decision, did));
+        }
+        Err(self.permanent(
+            "settle",
+            "it is not as declared after many tries",
+            "run `sagewright plan` to see what differs",
+        ))
+    }
+
+    async fn step(&self, step: &Step, found: Option<&Found>) -> Result<Acted, Failure> {
+        self.tell(What::Started(step.clone()));
+        let name = self.seen(|s| s.name.clone()).unwrap_or_else(|| self.id.name.clone());
+        let retrying = |why: &str, after: Duration| {
+            self.tell(What::Retrying { step: step.clone(), why: why.to_owned(), after });
+        };
+        match act(self.calls, self.kind, &name, step, found, &retrying).await {
+            Ok(acted) => {
+                self.tell(What::Done(step.clone()));
+                Ok(acted)
+            }
+            Err(failure) => {
+                self.tell(What::Failed { step: step.clone(), why: failure.to_string() });
+                Err(failure)
+            }
+        }
+    }
+
+    /// Looks until the status is another one. Gives a report when the time is over.
+    async fn poll(
+        &self,
+        found: Option<&Found>,
+        decision: &Decision,
+        start: Timestamp,
+        pace: &mut Pace,
+    ) -> Result<Option<ObjectReport>, Failure> {
+        let Some(found) = found else { return Ok(None) };
+        let reason =
+            decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
+        let mut first = true;
+        loop {
+            let after = pace.next();
+            if first {
+                self.tell(What::Waiting { reason: reason.cloned().unwrap_or_default(), after });
+                first = false;
+            }
+            if let Some(limit) = self.how.timeout
+                && since(self.calls.clock.as_ref(), start) + after > limit
+            {
+                let message = format!("it is still in {} status after {} s", found.word, limit.as_secs());
+                let failure = self.permanent("wait for", &message, "wait longer, or look at its logs");
+                return Ok(Some(self.report(
+                    Outcome::Failed,
+                    Some(found),
+                    Some(decision),
+                    failure.to_string(),
+                    Some(failure),
+                )));
+            }
+            self.calls.clock.sleep(after).await;
+            let now = super::lookup::again(self.calls, self.kind, found).await?;
+            self.status(now.as_ref());
+            match now {
+                None => return Ok(None),
+                Some(now) if now.phase != found.phase || now.phase.is_final() => return Ok(None),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn end(&self, found: Option<&Found>, decision: &Decision, did: Option<Outcome>) -> ObjectReport {
+        let notes = decision.notes.join("; ");
+        if self.desired.intent == Intent::Absent {
+            if found.is_none() {
+                self.tell(What::Gone);
+            }
+            let outcome = did.unwrap_or(if found.is_some() { Outcome::Retained } else { Outcome::Unchanged });
+            let message = if did.is_none() && found.is_none() { "there is no such resource".to_owned() } else { notes };
+            return self.report(outcome, found, Some(decision), message, None);
+        }
+        let Some(found) = found else {
+            return self.report(Outcome::Unchanged, None, Some(decision), notes, None);
+        };
+        // A run that began here and was stopped elsewhere did not get to its end.
+        if found.phase == Phase::Failed || found.phase == Phase::Stopped && did == Some(Outcome::Created) {
+            let reason = found.reason.as_deref().unwrap_or("AWS gives no reason");
+            let message = format!("{} is in {} status: {reason}", self.kind.name(), found.word);
+            self.tell(What::Ended { why: message.clone() });
+            return self.report(Outcome::Failed, Some(found), Some(decision), message, None);
+        }
+        self.tell(What::Settled);
+        let message = if found.phase == Phase::Stopped {
+            format!("{} is in {} status", self.kind.name(), found.word)
+        } else {
+            notes
+        };
+        self.report(did.unwrap_or(Outcome::Unchanged), Some(found), Some(decision), message, None)
+    }
+
+    fn status(&self, found: Option<&Found>) {
+        let Some(found) = found else { return };
+        let now = (found.word.clone(), found.secondary.clone());
+        let before = self.seen(|seen| {
+            seen.name = Some(found.name.clone());
+            let before = seen.word.replace(now.clone());
+            (before.as_ref() != Some(&now) && !now.0.is_empty()).then_some(before)
+        });
+        if let Some(before) = before {
+            let from = before.map(|(word, _)| word).unwrap_or_default();
+            self.tell(What::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
+        }
+    }
+
+    fn decided(&self, decision: &Decision) {
+        let first = self.seen(|seen| {
+            let first = seen.changes.is_none();
+            if first {
+                seen.changes = Some(decision.changes.clone());
+            }
+            first
+        });
+        if first {
+            self.tell(What::Decided { changes: decision.changes.clone(), steps: decision.steps.clone() });
+        }
+    }
+
+    fn permanent(&self, verb: &str, why: &str, advice: &str) -> Failure {
+        let name = self.seen(|s| s.name.clone()).unwrap_or_else(|| self.id.name.clone());
+        Failure::Permanent(Permanent {
+            what: format!("{verb} the {} `{name}`", self.kind.words()),
+            why: why.to_owned(),
+            advice: advice.to_owned(),
+            cause: None,
+        })
+    }
+
+    fn report(
+        &self,
+        outcome: Outcome,
+        found: Option<&Found>,
+        decision: Option<&Decision>,
+        message: String,
+        failure: Option<Failure>,
+    ) -> ObjectReport {
+        let mut object = self.desired.object.clone();
+        if let Some(found) = found {
+            // References and what AWS chose are told by what is there, under the object's own name.
+            let seen = object_of(self.kind, found);
+            object.spec = seen.spec;
+            object.status = seen.status;
+        } else if self.desired.intent == Intent::Absent {
+            object.status = Value::Object(serde_json::Map::new());
+        }
+        if let Some(decision) = decision {
+            conditions::write(&mut object.status, &decision.conditions);
+        }
+        let (resource, changes) = self.seen(|s| (s.name.clone(), s.changes.clone().unwrap_or_default()));
+        ObjectReport { object, resource, outcome, changes, message, failure }
+    }
+}
+
+fn outcome_of(step: &Step) -> Outcome {
+    match step {
+        Step::Create { .. } => Outcome::Created,
+        Step::Update { .. } | Step::SyncTags { .. } => Outcome::Updated,
+        Step::Adopt { .. } => Outcome::Adopted,
+        Step::Stop { .. } => Outcome::Stopped,
+        Step::Delete { .. } => Outcome::Deleted,
+        Step::Wait { .. } => Outcome::Pending,
+        Step::Refuse(_) => Outcome::Refused,
+    }
+}
+
+/// How a set's adoption setting changes one object's.
+pub(crate) fn adopting(mut desired: Desired, adopt: bool) -> Desired {
+    if adopt && desired.adoption == Adoption::No {
+        desired.adoption = Adoption::AdoptOrCreate;
+    }
+    desired
+}

@@ -1,0 +1,99 @@
+//! What an apply, a delete or a wait tells while it runs.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::decide::{Change, Step};
+use crate::object::ObjectId;
+
+/// Something that happened to an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// The object.
+    pub object: ObjectId,
+    /// Its name in AWS, where it is known.
+    pub resource: Option<String>,
+    /// When, on the engine's clock.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// It was compared, and this is the difference.
+    Decided {
+        /// Field by field.
+        changes: Vec<Change>,
+        /// What will be done.
+        steps: Vec<Step>,
+    },
+    /// It waits for the objects that it refers to.
+    Blocked {
+        /// What it waits for.
+        on: Vec<ObjectId>,
+    },
+    /// A step begins.
+    Started(Step),
+    /// A step is done.
+    Done(Step),
+    /// A step failed and is tried again after a while.
+    Retrying {
+        /// The step.
+        step: Step,
+        /// Why it failed.
+        why: String,
+        /// When it is tried again.
+        after: Duration,
+    },
+    /// A step failed for good.
+    Failed {
+        /// The step.
+        step: Step,
+        /// Why.
+        why: String,
+    },
+    /// Its status, first seen or changed.
+    Status {
+        /// The status before; empty at first.
+        from: String,
+        /// The status now.
+        to: String,
+        /// The finer status.
+        secondary: Option<String>,
+        /// The reason that AWS gives, where it gives one.
+        reason: Option<String>,
+    },
+    /// Nothing changed; it is looked at again after this long.
+    Waiting {
+        /// Why.
+        reason: String,
+        /// How long.
+        after: Duration,
+    },
+    /// It is as declared.
+    Settled,
+    /// It is gone.
+    Gone,
+    /// It ended in a failure.
+    Ended {
+        /// Status and reason.
+        why: String,
+    },
+}
+
+/// Hears events. Calls come from one task at a time but must not block.
+pub trait Observer: Send + Sync {
+    /// Called for each event as it happens.
+    fn event(&self, event: &Event);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn event(&self, _: &Event) {}
+}

@@ -1,0 +1,187 @@
+//! Calls for one kind: pages, tags, and what errors mean.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sagewright_kinds::row::ErrorRule;
+use sagewright_kinds::{Kind, Path, get};
+use sagewright_model::Paginator;
+use serde_json::{Map, Value, json};
+
+use crate::clock::Clock;
+use crate::cloud::{Cloud, CloudError, Stage, Target};
+use crate::decide::read_tags;
+use crate::error::{Failure, Permanent, Retryable};
+
+/// Times a read is tried when the service is not to be reached or slows the caller down.
+const READ_ATTEMPTS: u32 = 5;
+/// Pages of one listing that are followed at most.
+const MOST_PAGES: usize = 1000;
+
+/// The ports of an engine, for one target.
+#[derive(Clone)]
+pub(crate) struct Calls {
+    pub cloud: Arc<dyn Cloud>,
+    pub clock: Arc<dyn Clock>,
+    pub target: Target,
+}
+
+impl Calls {
+    /// Calls an operation of a kind's service, once.
+    pub(crate) async fn once(&self, kind: &Kind, operation: &str, input: Value) -> Result<Value, CloudError> {
+        self.cloud.call(&self.target, kind.service().id, operation, input).await
+    }
+
+    /// Calls a reading operation, again when that may help. `None` when the resource is not there.
+    pub(crate) async fn read(&self, kind: &Kind, operation: &str, input: &Value) -> Result<Option<Value>, Failure> {
+        let mut pause = Duration::from_millis(500);
+        for attempt in 1.. {
+            match self.once(kind, operation, input.clone()).await {
+                Ok(output) => return Ok(Some(output)),
+                Err(error) if is(&kind.errors().not_found, &error) => return Ok(None),
+                Err(error) => {
+                    let failure = classify(kind, &format!("read the {}", kind.words()), error);
+                    match failure {
+                        Failure::Retryable(again) if attempt < READ_ATTEMPTS => {
+                            self.clock.sleep(again.after.unwrap_or(pause)).await;
+                            pause *= 2;
+                        }
+                        other => return Err(other),
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The items of a listing, newest first where the service can sort, at most `limit`.
+    pub(crate) async fn list(&self, kind: &Kind, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
+        let Some(operation) = kind.row().operations.list.as_deref() else { return Ok(Vec::new()) };
+        let mut input = input;
+        if let (Some(shape), Some(map)) = (kind.service().input(operation), input.as_object_mut()) {
+            let takes = |member: &str, value: &str| {
+                shape
+                    .members
+                    .get(member)
+                    .and_then(|m| kind.service().target(m))
+                    .is_some_and(|s| s.enumeration.iter().any(|e| e == value))
+            };
+            for (member, value) in [("SortBy", "CreationTime"), ("SortOrder", "Descending")] {
+                if takes(member, value) {
+                    map.entry(member).or_insert_with(|| json!(value));
+                }
+            }
+        }
+        self.pages(kind, operation, input, limit).await
+    }
+
+    async fn pages(&self, kind: &Kind, operation: &str, mut input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
+        let paginator: Option<&Paginator> = kind.service().paginators.get(operation);
+        let key = items_member(kind, operation);
+        let mut items: Vec<Value> = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(output) = self.read(kind, operation, &input).await? else { break };
+            items.extend(
+                key.as_ref().and_then(|k| output.get(k)).and_then(Value::as_array).into_iter().flatten().cloned(),
+            );
+            let token = paginator.and_then(|p| Some((p.input_token.first()?, p.output_token.first()?)));
+            let next = token.and_then(|(to, from)| Some((to, output.get(from.as_str())?.as_str()?)));
+            match next.filter(|(_, token)| !token.is_empty() && items.len() < limit) {
+                Some((to, token)) => {
+                    if let Some(map) = input.as_object_mut() {
+                        map.insert(to.as_str().to_owned(), json!(token));
+                    }
+                }
+                None => break,
+            }
+        }
+        items.truncate(limit);
+        Ok(items)
+    }
+
+    /// The tags of a resource.
+    pub(crate) async fn tags(&self, kind: &Kind, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
+        let Some(operations) = kind.tag_operations() else { return Ok(BTreeMap::new()) };
+        let input = Value::Object(Map::from_iter([(operations.arn.clone(), json!(arn))]));
+        if kind.service().paginators.contains_key(operations.list.as_str()) {
+            let items = self.pages(kind, &operations.list, input, usize::MAX).await?;
+            return Ok(read_tags(&Value::Array(items)));
+        }
+        let output = self.read(kind, &operations.list, &input).await?;
+        Ok(output.and_then(|o| o.get(&operations.member).map(read_tags)).unwrap_or_default())
+    }
+}
+
+/// Member of a listing's output that holds the items.
+pub(crate) fn items_member(kind: &Kind, operation: &str) -> Option<String> {
+    if let Some(key) = kind.service().paginators.get(operation).and_then(|p| p.result_key.first()) {
+        return Some(key.as_str().to_owned());
+    }
+    let output = kind.service().output(operation)?;
+    output
+        .members
+        .iter()
+        .find(|(_, m)| kind.service().target(m).is_some_and(|s| s.kind == sagewright_model::ShapeType::List))
+        .map(|(name, _)| (*name).to_owned())
+}
+
+/// Whether an error is one of these.
+pub(crate) fn is(rules: &[ErrorRule], error: &CloudError) -> bool {
+    error.stage == Stage::Service && rules.iter().any(|r| r.matches(&error.code, &error.message))
+}
+
+/// What a failed call means for a kind.
+pub(crate) fn classify(kind: &Kind, what: &str, error: CloudError) -> Failure {
+    let rules = kind.errors();
+    let again = is(&rules.settling, &error) || is(&rules.busy, &error) || error.is_throttle() || error.retryable;
+    let never = is(&rules.terminal, &error) || matches!(error.stage, Stage::Input | Stage::Credentials);
+    if again && !never {
+        return Failure::Retryable(Retryable {
+            what: what.to_owned(),
+            why: error.message.clone(),
+            after: error.retry_after,
+            cause: Some(Box::new(error)),
+        });
+    }
+    Failure::Permanent(Permanent {
+        what: what.to_owned(),
+        why: format!("{}: {}", error.code, error.message),
+        advice: advice(&error).to_owned(),
+        cause: Some(Box::new(error)),
+    })
+}
+
+fn advice(error: &CloudError) -> &'static str {
+    match (error.stage, error.code.as_str()) {
+        (Stage::Credentials, _) => "check the AWS profile, the keys and the role",
+        (Stage::Transport, _) => "check the network and AWS_ENDPOINT_URL",
+        (_, "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation") => {
+            "the role that makes the call needs a policy that allows it"
+        }
+        (_, "ResourceLimitExceeded") => "ask AWS for a higher quota, or free what is not needed",
+        (_, "ExpiredToken" | "ExpiredTokenException") => "get new credentials",
+        (
+            _,
+            "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch",
+        ) => "check the access key and the secret key",
+        (Stage::Service | Stage::Input, "ValidationException") => "correct the field that it names",
+        _ => "",
+    }
+}
+
+/// The item of a read's output that is the resource, for reads that list.
+pub(crate) fn pick(kind: &Kind, output: Value, spec: Option<&Value>) -> Option<Value> {
+    let Some(items) = &kind.row().operations.read_items else { return Some(output) };
+    let items = get(&output, &Path::parse(items))?.as_array()?.clone();
+    items.into_iter().find(|item| {
+        kind.row()
+            .identity
+            .name
+            .iter()
+            .all(|m| spec.and_then(|s| s.get(m)).is_none_or(|wanted| item.get(m) == Some(wanted)))
+    })
+}

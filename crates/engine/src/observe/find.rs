@@ -1,0 +1,133 @@
+//! Finds resources by the owner's mark: those that AWS names, and those whose name changed in a manifest.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use futures_util::lock::Mutex;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use sagewright_kinds::Kind;
+use serde_json::{Map, Value};
+
+use super::Ownership;
+use super::calls::Calls;
+use super::read::{arn_of, complete_found, member_mark, read_output};
+use crate::decide::Desired;
+use crate::decide::inputs::{Known, address};
+use crate::error::Failure;
+use crate::mark;
+
+/// Reads at the same time while searching.
+const AT_ONCE: usize = 8;
+/// Resources of a kind, newest first, whose marks are looked at when a name is not there.
+const LOOKED_AT: usize = 50;
+
+/// A listing's input for what is known of a resource.
+pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
+    let Some(operation) = kind.row().operations.list.as_deref() else { return Value::Object(Map::new()) };
+    let known = Known { spec, arn: None, output: None };
+    // Members of the identity address one resource; a listing takes only what the row gives it.
+    let mut input = address(kind, "list", operation, known).unwrap_or_else(|| Value::Object(Map::new()));
+    if let Some(map) = input.as_object_mut() {
+        let given = kind.row().operations.input.get("list");
+        map.retain(|member, _| given.is_some_and(|g| g.contains_key(member)));
+    }
+    input
+}
+
+/// The resource that bears an object's mark, among those that AWS names.
+pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
+    let owner = desired.owner();
+    let items = match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
+        Ok(items) => items,
+        // What it would be inside of is not there either.
+        Err(failure) if failure.cause().is_some_and(|c| c.code == "ValidationException" && c.status == Some(400)) => {
+            return Ok(None);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let member = kind.row().tags.mark.as_deref();
+    let shown = |item: &Value| member.is_some_and(|m| item.get(m).is_some());
+    // Listings that show the member tell at once; others need a read for each item.
+    if items.iter().any(shown) {
+        let hit = items.iter().find(|i| member.and_then(|m| member_mark(i, m)).as_deref() == Some(&owner));
+        return match hit.and_then(|i| arn_of(kind, i)) {
+            Some(arn) => read_output(calls, kind, Known { arn: Some(&arn), ..Known::default() }).await,
+            None => Ok(None),
+        };
+    }
+    let mut reads = stream::iter(items.iter().filter_map(|i| arn_of(kind, i)).collect::<Vec<_>>())
+        .map(|arn| async move {
+            let known = Known { arn: Some(&arn), ..Known::default() };
+            match read_output(calls, kind, known).await? {
+                Some(output) => complete_found(calls, kind, output).await.map(Some),
+                None => Ok(None),
+            }
+        })
+        .buffered(AT_ONCE);
+    while let Some(found) = reads.try_next().await? {
+        if let Some(found) = found.filter(|f| f.owner == Ownership::Marked(owner.clone())) {
+            return Ok(Some(found.output));
+        }
+    }
+    Ok(None)
+}
+
+type Names = BTreeMap<String, String>;
+
+/// The marks of the newest resources of each kind, read when first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Owners {
+    kinds: Mutex<HashMap<String, Arc<Names>>>,
+}
+
+impl Owners {
+    /// The name of the resource that bears an object's mark under a name that is not the declared one.
+    pub(crate) async fn elsewhere(
+        &self,
+        calls: &Calls,
+        kind: &Kind,
+        desired: &Desired,
+    ) -> Result<Option<String>, Failure> {
+        if kind.tags_member().is_none() || kind.row().identity.name.len() != 1 {
+            return Ok(None);
+        }
+        let owner = desired.owner();
+        // An object that remembers its resource needs no search.
+        if let Some(arn) = desired.object.arn() {
+            let name = arn.rsplit('/').next().unwrap_or(arn).to_owned();
+            if desired.name(kind).is_some_and(|n| n.eq_ignore_ascii_case(&name)) {
+                return Ok(None);
+            }
+            let tags = calls.tags(kind, arn).await.unwrap_or_default();
+            return Ok((tags.get(mark::OWNER) == Some(&owner)).then_some(name));
+        }
+        let mut kinds = self.kinds.lock().await;
+        let names = match kinds.get(kind.name()) {
+            Some(names) => Arc::clone(names),
+            None => {
+                let names = Arc::new(marks(calls, kind).await?);
+                kinds.insert(kind.name().to_owned(), Arc::clone(&names));
+                names
+            }
+        };
+        Ok(names.get(&owner).cloned())
+    }
+}
+
+async fn marks(calls: &Calls, kind: &Kind) -> Result<Names, Failure> {
+    let Some(member) = kind.row().identity.name.first() else { return Ok(Names::new()) };
+    let items = calls.list(kind, list_input(kind, None), LOOKED_AT).await?;
+    let resources: Vec<(String, String)> =
+        items.iter().filter_map(|i| Some((arn_of(kind, i)?, i.get(member)?.as_str()?.to_owned()))).collect();
+    let found: Vec<Option<(String, String)>> = stream::iter(resources)
+        .map(|(arn, name)| async move {
+            // A resource that went away meanwhile, or whose tags may not be read, is none of this object's.
+            let tags = calls.tags(kind, &arn).await.unwrap_or_default();
+            tags.get(mark::OWNER).map(|owner| (owner.clone(), name))
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    // Listings are newest first: the newest of an owner wins.
+    Ok(found.into_iter().flatten().rev().collect())
+}

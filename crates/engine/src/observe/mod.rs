@@ -1,0 +1,68 @@
+//! What is there.
+
+pub(crate) mod calls;
+mod find;
+mod read;
+
+use std::collections::BTreeMap;
+
+use sagewright_kinds::Phase;
+use serde_json::Value;
+
+pub(crate) use find::{Owners, list_input};
+pub(crate) use read::{arn_of, complete_found, observe, read_output};
+
+/// What was found of a resource.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observed {
+    /// It is not there.
+    Missing {
+        /// Another resource that bears the object's mark: its name changed in the manifest.
+        elsewhere: Option<String>,
+    },
+    /// It is there.
+    Found(Box<Found>),
+}
+
+impl Observed {
+    /// Not there, and nothing else bears its mark.
+    pub const MISSING: Self = Self::Missing { elsewhere: None };
+}
+
+/// A resource that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its name in AWS; the ARN for kinds that AWS names.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// What the read gave, under AWS names.
+    pub output: Value,
+    /// The spec in it, under Kubernetes names.
+    pub spec: Value,
+    /// The status in it, under Kubernetes names.
+    pub status: Value,
+    /// Its tags, ours among them.
+    pub tags: BTreeMap<String, String>,
+    /// Whose it is.
+    pub owner: Ownership,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// AWS's status word; empty for kinds without.
+    pub word: String,
+    /// The finer status.
+    pub secondary: Option<String>,
+    /// The reason of a failure.
+    pub reason: Option<String>,
+}
+
+/// Whose a resource is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ownership {
+    /// It bears this mark (`namespace/name`).
+    Marked(String),
+    /// It bears none.
+    Unmarked,
+    /// Its kind has no place for a mark: whoever names it owns it.
+    ByIdentity,
+}

@@ -1,0 +1,128 @@
+//! Reads one resource, its tags and its mark.
+
+use std::collections::BTreeMap;
+
+use sagewright_kinds::{Kind, Path, Phase, get};
+use serde_json::Value;
+
+use super::calls::{Calls, pick};
+use super::find::Owners;
+use super::{Found, Observed, Ownership, find};
+use crate::decide::inputs::{Known, Place, address, place_of};
+use crate::decide::{Desired, Intent, KNOWN_AFTER_APPLY};
+use crate::error::Failure;
+use crate::mark;
+
+/// Observes what an object declares.
+pub(crate) async fn observe(
+    calls: &Calls,
+    kind: &Kind,
+    desired: &Desired,
+    owners: &Owners,
+) -> Result<Observed, Failure> {
+    let unknown = |m: &String| get(&desired.spec, &Path::parse(m)).and_then(Value::as_str) == Some(KNOWN_AFTER_APPLY);
+    let identity = &kind.row().identity;
+    if identity.name.iter().chain(&identity.within).any(unknown) {
+        return Ok(Observed::MISSING);
+    }
+    // The status of a kind that has a name says which resource was made, not which one is wanted.
+    let arn = if kind.is_arn_identified() { desired.arn.as_deref() } else { None };
+    let known = Known { spec: Some(&desired.spec), arn, output: None };
+    if let Some(output) = read_output(calls, kind, known).await? {
+        return complete(calls, kind, output).await;
+    }
+    if kind.is_arn_identified() {
+        if arn.is_some() || address(kind, "read", &kind.row().operations.read, known).is_some() {
+            return Ok(Observed::MISSING);
+        }
+        return match find::by_mark(calls, kind, desired).await? {
+            Some(output) => complete(calls, kind, output).await,
+            None => Ok(Observed::MISSING),
+        };
+    }
+    if desired.intent == Intent::Absent || desired.read_only {
+        return Ok(Observed::MISSING);
+    }
+    Ok(Observed::Missing { elsewhere: owners.elsewhere(calls, kind, desired).await? })
+}
+
+async fn complete(calls: &Calls, kind: &Kind, output: Value) -> Result<Observed, Failure> {
+    Ok(Observed::Found(Box::new(complete_found(calls, kind, output).await?)))
+}
+
+/// What was found, with its tags.
+pub(crate) async fn complete_found(calls: &Calls, kind: &Kind, output: Value) -> Result<Found, Failure> {
+    let arn = arn_of(kind, &output);
+    let takes_tags = matches!(place_of(kind, &kind.spec_of(&output)), Place::Tags(_));
+    let tags = match arn.filter(|_| takes_tags) {
+        Some(arn) => calls.tags(kind, &arn).await?,
+        None => BTreeMap::new(),
+    };
+    Ok(Found::new(kind, output, tags))
+}
+
+/// What a read gives, for what is known of a resource.
+pub(crate) async fn read_output(calls: &Calls, kind: &Kind, known: Known<'_>) -> Result<Option<Value>, Failure> {
+    let operation = &kind.row().operations.read;
+    let Some(input) = address(kind, "read", operation, known) else { return Ok(None) };
+    let output = calls.read(kind, operation, &input).await?;
+    Ok(output.and_then(|o| pick(kind, o, known.spec)))
+}
+
+pub(crate) fn arn_of(kind: &Kind, output: &Value) -> Option<String> {
+    let member = kind.row().identity.arn.as_deref()?;
+    output.get(member).and_then(Value::as_str).filter(|a| !a.is_empty()).map(str::to_owned)
+}
+
+impl Found {
+    /// Makes an observation of a read's output (AWS names) and tags.
+    #[must_use]
+    pub fn new(kind: &Kind, output: Value, tags: BTreeMap<String, String>) -> Self {
+        let status = &kind.row().status;
+        let text = |path: &Option<String>| {
+            let value = get(&output, &Path::parse(path.as_deref()?))?;
+            value.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
+        };
+        let word = text(&status.member);
+        let arn = arn_of(kind, &output);
+        let spec = kind.spec_of(&output);
+        let name = kind.name_of(&spec).or_else(|| arn.clone()).unwrap_or_default();
+        let phase = match (&status.member, &word) {
+            (None, _) => Phase::Settled,
+            (Some(_), Some(word)) => kind.phase(word),
+            (Some(_), None) => Phase::Unknown,
+        };
+        let owner = match place_of(kind, &spec) {
+            // Without an ARN tags can be neither read nor written.
+            Place::Tags(_) if arn.is_some() => marked(tags.get(mark::OWNER).map(String::as_str)),
+            Place::Member(member) => marked(member_mark(&spec, member).as_deref()),
+            _ => Ownership::ByIdentity,
+        };
+        Self {
+            name,
+            spec: kind.spec_to_crd(&crate::decide::diff::observed_spec(kind, &output)),
+            status: kind.status_of(&output),
+            owner,
+            phase,
+            word: word.unwrap_or_default(),
+            secondary: text(&status.secondary),
+            reason: text(&status.reason),
+            arn,
+            output,
+            tags,
+        }
+    }
+}
+
+fn marked(owner: Option<&str>) -> Ownership {
+    owner.map_or(Ownership::Unmarked, |o| Ownership::Marked(o.to_owned()))
+}
+
+/// The mark in a member: a key of a map, or the end of a text.
+pub(crate) fn member_mark(spec: &Value, member: &str) -> Option<String> {
+    match get(spec, &Path::parse(member))? {
+        Value::Object(map) => map.get(mark::OWNER)?.as_str().map(str::to_owned),
+        Value::String(text) => mark::split_suffix(text).1.map(str::to_owned),
+        _ => None,
+    }
+}

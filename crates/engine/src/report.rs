@@ -1,0 +1,124 @@
+//! What a plan, an apply or a delete comes to.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::decide::{Action, Change, Decision};
+use crate::error::Failure;
+use crate::object::{Object, ObjectId};
+
+/// What would be done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// One entry per object, dependencies first.
+    pub objects: Vec<Planned>,
+}
+
+/// What would be done with one object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The object.
+    pub object: Object,
+    /// Its name in AWS, where it is known.
+    pub resource: Option<String>,
+    /// The decision.
+    pub decision: Decision,
+    /// Objects of the set that come before it.
+    pub after: Vec<ObjectId>,
+    /// It could not be read or resolved: why.
+    pub failure: Option<Failure>,
+}
+
+impl Planned {
+    /// What would be done.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.decision.action()
+    }
+}
+
+impl Plan {
+    /// Whether an apply would write anything.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.objects.iter().any(|p| p.decision.writes())
+    }
+
+    /// Whether something is refused, has failed or could not be read.
+    #[must_use]
+    pub fn has_problems(&self) -> bool {
+        self.objects.iter().any(|p| p.failure.is_some() || p.decision.refusal().is_some())
+    }
+}
+
+/// How it went for one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was created.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was there and was taken over.
+    Adopted,
+    /// It was as declared already.
+    Unchanged,
+    /// It was deleted.
+    Deleted,
+    /// It was stopped; its record stays.
+    Stopped,
+    /// Nothing was done, as the object or its kind asks.
+    Retained,
+    /// It is on its way, and was not waited for.
+    Pending,
+    /// Nothing was done, for the reason given.
+    Refused,
+    /// It failed.
+    Failed,
+    /// Something it needs failed or is not there yet.
+    Blocked,
+}
+
+impl Outcome {
+    /// Whether it went well, or is on its way.
+    #[must_use]
+    pub fn is_ok(self) -> bool {
+        !matches!(self, Self::Refused | Self::Failed | Self::Blocked)
+    }
+}
+
+/// How it went for one object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectReport {
+    /// The object with the status it has now, conditions among it.
+    pub object: Object,
+    /// Its name in AWS, where it is known.
+    pub resource: Option<String>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// What was different.
+    pub changes: Vec<Change>,
+    /// Why it was refused, has failed or is blocked; empty otherwise.
+    pub message: String,
+    /// The failed call, where one failed.
+    pub failure: Option<Failure>,
+}
+
+/// How an apply or a delete went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// One entry per object, in the order in which they were dealt with.
+    pub objects: Vec<ObjectReport>,
+    /// When it began, on the engine's clock.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+}
+
+impl Report {
+    /// Whether every object went well.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.objects.iter().all(|o| o.outcome.is_ok())
+    }
+}

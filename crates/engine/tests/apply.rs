@@ -1,0 +1,309 @@
+//! Whole runs over a cloud: what is called, in which order, and what is told.
+
+mod support;
+
+use std::slice::from_ref;
+
+use sagewright_engine::{Action, ApplyOptions, DeleteOptions, NoObserver, Outcome};
+use serde_json::json;
+use support::{Fake, Lines, fail, object, training_job, tutorial};
+
+fn writes(fake: &Fake) -> Vec<String> {
+    fake.take_log(true)
+}
+
+#[tokio::test]
+async fn the_tutorial_is_created_in_order_settles_and_then_plans_to_nothing() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    let lines = Lines::default();
+    let plan = engine.plan(&objects).await.unwrap();
+    assert!(plan.has_changes() && !plan.has_problems());
+    assert!(writes(&fake).is_empty(), "a plan writes nothing");
+    let report = engine.apply(&objects, &ApplyOptions::default(), &lines).await.unwrap();
+    for entry in &report.objects {
+        assert_eq!(entry.outcome, Outcome::Created, "{}: {}", entry.object.id(), entry.message);
+    }
+    insta::assert_yaml_snapshot!("tutorial_calls", writes(&fake));
+    insta::assert_yaml_snapshot!("tutorial_events", *lines.0.lock().unwrap());
+    let endpoint = &report.objects.last().unwrap().object;
+    assert_eq!(endpoint.status["endpointStatus"], "InService");
+    assert_eq!(endpoint.status["conditions"][0]["type"], "Ready");
+    assert_eq!(endpoint.status["conditions"][0]["status"], "True");
+
+    let plan = engine.plan(&objects).await.unwrap();
+    for entry in &plan.objects {
+        assert_eq!(entry.action(), Action::None, "{} {:?}", entry.object.id(), entry.decision.changes);
+        assert!(entry.failure.is_none());
+    }
+    fake.take_log(false);
+    let again = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(again.objects.iter().all(|o| o.outcome == Outcome::Unchanged));
+    assert!(writes(&fake).is_empty());
+}
+
+#[tokio::test]
+async fn deleting_goes_the_other_way_and_leaves_finished_jobs_alone() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    writes(&fake);
+    let report = engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok());
+    let outcome = |kind: &str| report.objects.iter().find(|o| o.object.kind == kind).unwrap().outcome;
+    assert_eq!(outcome("Endpoint"), Outcome::Deleted);
+    assert_eq!(outcome("TrainingJob"), Outcome::Retained);
+    insta::assert_yaml_snapshot!("tutorial_deletes", writes(&fake));
+    assert_eq!(fake.count("Endpoint") + fake.count("Model") + fake.count("ModelPackage"), 0);
+    let report = engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok() && writes(&fake).is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_job_blocks_what_needs_it_and_is_told_with_its_reason() {
+    let (fake, _, engine) = Fake::new();
+    fake.fate("TrainingJob", 20, "Failed", Some("AlgorithmError: no such column"));
+    let report = engine.apply(&tutorial(), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(!report.is_ok());
+    let of = |kind: &str| report.objects.iter().find(|o| o.object.kind == kind).unwrap();
+    assert_eq!(of("TrainingJob").outcome, Outcome::Failed);
+    assert!(of("TrainingJob").message.contains("AlgorithmError: no such column"));
+    assert_eq!(of("ModelPackageGroup").outcome, Outcome::Created);
+    for kind in ["ModelPackage", "Model", "EndpointConfig", "Endpoint"] {
+        assert_eq!(of(kind).outcome, Outcome::Blocked, "{kind}");
+    }
+    assert_eq!(fake.count("Model"), 0);
+}
+
+#[tokio::test]
+async fn an_update_that_aws_rolled_back_is_failed_and_not_sent_again_until_the_declaration_changes() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let mut second = objects[1].clone();
+    second.metadata.name = "mnist-2".into();
+    second.spec["endpointConfigName"] = json!("mnist-2");
+    objects.push(second);
+    objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-2"});
+    fake.fate("update", 0, "", Some("One or more alarms went off: latency"));
+    writes(&fake);
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let endpoint = report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap();
+    assert_eq!(endpoint.outcome, Outcome::Failed);
+    assert!(endpoint.message.contains("alarms went off: latency"), "{}", endpoint.message);
+    assert_eq!(endpoint.object.status["endpointStatus"], "InService");
+    let calls = writes(&fake);
+    assert_eq!(calls.iter().filter(|c| c.starts_with("UpdateEndpoint ")).count(), 1, "{calls:#?}");
+    // Neither a second apply nor a plan sends it again.
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(!report.is_ok() && writes(&fake).is_empty());
+    // Another configuration is another update.
+    fake.fate("update", 0, "", None);
+    objects[0].spec["endpointConfigName"] = json!("mnist-3");
+    objects.last_mut().unwrap().spec["endpointConfigName"] = json!("mnist-3");
+    objects.last_mut().unwrap().metadata.name = "mnist-3".into();
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok(), "{:?}", report.objects.iter().map(|o| &o.message).collect::<Vec<_>>());
+    assert_eq!(fake.resource("endpoint/mnist").unwrap().tags.len(), 2);
+}
+
+#[tokio::test]
+async fn a_service_fault_during_an_update_is_tried_again() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let mut second = objects[1].clone();
+    second.metadata.name = "mnist-2".into();
+    second.spec["endpointConfigName"] = json!("mnist-2");
+    objects.push(second);
+    objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-2"});
+    fake.fate("update", 0, "", Some("Request to service failed. Try again."));
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    fake.fate("update", 0, "", None);
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok());
+    assert_eq!(fake.resource("endpoint/mnist").unwrap().name, "mnist");
+}
+
+#[tokio::test]
+async fn a_changed_name_is_refused_and_makes_no_second_resource() {
+    let (fake, _, engine) = Fake::new();
+    let mut job = training_job("mnist");
+    engine.apply(from_ref(&job), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    job.spec["trainingJobName"] = json!("mnist-b");
+    let report = engine.apply(from_ref(&job), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused);
+    let message = &report.objects[0].message;
+    assert!(
+        message.contains("`mnist`") && message.contains("`mnist-b`") && message.contains("metadata.name"),
+        "{message}"
+    );
+    assert_eq!(fake.count("TrainingJob"), 1);
+    // Under another object it is another job.
+    job.metadata.name = "mnist-b".into();
+    let report = engine.apply(&[job], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Created);
+}
+
+#[tokio::test]
+async fn what_exists_is_left_alone_unless_it_is_adopted() {
+    let (fake, _, engine) = Fake::new();
+    let model = object(
+        "Model",
+        "m",
+        json!({"modelName": "m", "executionRoleARN": support::ROLE,
+        "primaryContainer": {"image": "i", "modelDataURL": "s3://b/m"}}),
+    );
+    engine.apply(from_ref(&model), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    fake.edit("model/m", |r| r.tags.clear());
+    let report = engine.apply(from_ref(&model), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused);
+    assert!(report.objects[0].message.contains("adopt"), "{}", report.objects[0].message);
+    let report = engine.delete(from_ref(&model), &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused);
+    writes(&fake);
+    let options = ApplyOptions { adopt: true, ..ApplyOptions::default() };
+    let report = engine.apply(from_ref(&model), &options, &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Adopted);
+    insta::assert_yaml_snapshot!("adopt_calls", writes(&fake));
+    // Another object cannot take it.
+    let mut other = model.clone();
+    other.metadata.name = "other".into();
+    let report = engine.apply(&[other], &options, &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused);
+    assert!(report.objects[0].message.contains("default/m"), "{}", report.objects[0].message);
+}
+
+#[tokio::test]
+async fn tags_are_brought_in_line_and_those_of_others_stay() {
+    let (fake, _, engine) = Fake::new();
+    let mut job = training_job("mnist");
+    engine.apply(from_ref(&job), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    fake.edit("training-job/mnist", |r| {
+        r.tags.insert("aws:cloudformation:stack".into(), "s".into());
+        r.tags.insert("old".into(), "x".into());
+    });
+    job.spec["tags"] = json!([{"key": "team", "value": "audio"}, {"key": "cost", "value": "7"}]);
+    writes(&fake);
+    let report = engine.apply(from_ref(&job), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Updated);
+    insta::assert_yaml_snapshot!("tag_calls", writes(&fake));
+    // Without declared tags nobody's are touched.
+    job.spec.as_object_mut().unwrap().shift_remove("tags");
+    engine.apply(&[job], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(writes(&fake).is_empty());
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_ready_is_waited_for_and_a_bad_request_is_not() {
+    let (fake, clock, engine) = Fake::new();
+    let job = training_job("mnist");
+    fake.fault(
+        "CreateTrainingJob",
+        fail("ValidationException", "Could not assume role arn:… Please ensure that the role exists"),
+    );
+    let lines = Lines::default();
+    let report = engine.apply(from_ref(&job), &ApplyOptions::default(), &lines).await.unwrap();
+    assert!(report.is_ok());
+    assert!(lines.0.lock().unwrap().iter().any(|l| l.contains("retrying create")));
+    fake.fault("CreateTrainingJob", fail("ValidationException", "S3 bucket b not found"));
+    let mut other = training_job("second");
+    other.metadata.name = "second".into();
+    let start = clock.millis();
+    let report = engine.apply(&[other], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Failed);
+    assert!(report.objects[0].message.contains("S3 bucket b not found"));
+    assert_eq!(clock.millis(), start, "nothing was slept for");
+}
+
+#[tokio::test]
+async fn a_running_job_is_stopped_when_it_is_deleted() {
+    let (fake, _, engine) = Fake::new();
+    let job = training_job("mnist");
+    let options = ApplyOptions { wait: false, ..ApplyOptions::default() };
+    let report = engine.apply(from_ref(&job), &options, &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Created);
+    assert_eq!(report.objects[0].object.status["trainingJobStatus"], "InProgress");
+    let report = engine.delete(from_ref(&job), &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Stopped);
+    assert_eq!(report.objects[0].object.status["trainingJobStatus"], "Stopped");
+    let calls = writes(&fake);
+    assert_eq!(calls.iter().filter(|c| c.starts_with("StopTrainingJob")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_package_bears_its_mark_in_its_metadata_and_is_changed_in_place() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    writes(&fake);
+    objects[3].spec["modelApprovalStatus"] = json!("Rejected");
+    objects[3].spec["customerMetadataProperties"] = json!({"f1": "0.9"});
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok(), "{:?}", report.objects.iter().map(|o| &o.message).collect::<Vec<_>>());
+    insta::assert_yaml_snapshot!("package_calls", writes(&fake));
+    assert_eq!(fake.count("ModelPackage"), 1, "no second version");
+}
+
+#[tokio::test]
+async fn pipelines_and_scaling_are_driven_too() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    objects.push(object(
+        "Pipeline",
+        "p",
+        json!({"pipelineName": "p", "roleARN": support::ROLE,
+        "pipelineDefinition": "{\"Version\": \"2020-12-01\", \"Steps\": []}"}),
+    ));
+    objects.push(object(
+        "PipelineExecution",
+        "p-1",
+        json!({"pipelineRef": {"from": {"name": "p"}},
+        "pipelineExecutionDescription": "first"}),
+    ));
+    objects.push(object(
+        "ScalableTarget",
+        "mnist",
+        json!({"serviceNamespace": "sagemaker",
+        "scalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "resourceIDRef": {"from": {"name": "mnist"}, "variant": "main"}, "minCapacity": 1, "maxCapacity": 3}),
+    ));
+    objects.push(object(
+        "ScalingPolicy",
+        "mnist",
+        json!({"policyName": "load", "serviceNamespace": "sagemaker",
+        "scalableDimension": "sagemaker:variant:DesiredInstanceCount", "policyType": "TargetTrackingScaling",
+        "resourceID": "endpoint/mnist/variant/main",
+        "targetTrackingScalingPolicyConfiguration": {"targetValue": 60, "predefinedMetricSpecification":
+            {"predefinedMetricType": "SageMakerVariantInvocationsPerInstance"}}}),
+    ));
+    objects.push(object(
+        "InferenceComponent",
+        "ic",
+        json!({"inferenceComponentName": "ic", "variantName": "main",
+        "endpointRef": {"from": {"name": "mnist"}}, "runtimeConfig": {"copyCount": 1},
+        "specification": {"modelRef": {"from": {"name": "mnist-1"}},
+            "computeResourceRequirements": {"minMemoryRequiredInMb": 128}}}),
+    ));
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    for entry in &report.objects {
+        assert_eq!(entry.outcome, Outcome::Created, "{}: {}", entry.object.id(), entry.message);
+    }
+    let order: Vec<&str> = report.objects.iter().map(|o| o.object.kind.as_str()).collect();
+    let at = |kind: &str| order.iter().position(|k| *k == kind).unwrap();
+    assert!(at("ScalableTarget") < at("ScalingPolicy") && at("Endpoint") < at("ScalableTarget"), "{order:?}");
+    let plan = engine.plan(&objects).await.unwrap();
+    for entry in &plan.objects {
+        assert_eq!(entry.action(), Action::None, "{} {:?}", entry.object.id(), entry.decision);
+    }
+    writes(&fake);
+    objects[8].spec["maxCapacity"] = json!(5);
+    objects[10].spec["runtimeConfig"] = json!({"copyCount": 2});
+    objects[7].spec["pipelineExecutionDescription"] = json!("second");
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok(), "{:?}", report.objects.iter().map(|o| &o.message).collect::<Vec<_>>());
+    insta::assert_yaml_snapshot!("other_updates", writes(&fake));
+    let report = engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok(), "{:?}", report.objects.iter().map(|o| &o.message).collect::<Vec<_>>());
+    assert_eq!(fake.count("ScalableTarget") + fake.count("ScalingPolicy") + fake.count("InferenceComponent"), 0);
+}

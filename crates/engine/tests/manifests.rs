@@ -1,0 +1,146 @@
+//! Wrong manifests: file, line and field are the caller's; here is what it gets to show.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use sagewright_engine::{EngineError, GraphError, KNOWN_AFTER_APPLY, Object, Step, check, plan_offline};
+use serde_json::{Value, json};
+use support::{Fake, ROLE, object, training_job, tutorial};
+
+fn errors(objects: &[Object]) -> Vec<String> {
+    let errors = check(objects).err().unwrap_or_default();
+    errors.iter().map(ToString::to_string).collect()
+}
+
+fn changed(change: impl FnOnce(&mut Value)) -> Object {
+    let mut job = training_job("mnist");
+    change(&mut job.spec);
+    job
+}
+
+#[test]
+fn right_manifests_pass() {
+    assert_eq!(errors(&tutorial()), Vec::<String>::new());
+}
+
+#[test]
+fn every_slip_is_told_on_its_field() {
+    let mut wrong_kind = training_job("a");
+    wrong_kind.kind = "TrainingJbo".into();
+    let mut wrong_version = training_job("b");
+    wrong_version.api_version = "sagemaker.services.k8s.aws/v1".into();
+    let slips = vec![
+        wrong_kind,
+        wrong_version,
+        changed(|s| s["roleArn"] = json!(ROLE)),
+        changed(|s| s["resourceConfig"]["instanceTyp"] = json!("x")),
+        changed(|s| s["inputDataConfig"][1]["dataSource"]["s3DataSource"]["s3Uri"] = json!("x")),
+        changed(|s| s["resourceConfig"]["instanceType"] = json!("ml.m5.larg")),
+        changed(|s| s["algorithmSpecification"]["trainingInputMode"] = json!("Files")),
+        changed(|s| s["hyperParameters"]["num_round"] = json!(10)),
+        changed(|s| s["resourceConfig"]["instanceCount"] = json!("two")),
+        changed(|s| s["inputDataConfig"] = json!({"channelName": "x"})),
+        changed(|s| s["trainingJobName"] = json!("bad name")),
+        changed(|s| s["roleARN"] = json!("notarn")),
+        changed(|s| {
+            s.as_object_mut().unwrap().shift_remove("outputDataConfig");
+            s["resourceConfig"]["volumeSizeInGB"] = json!(-1);
+        }),
+        object("EndpointConfig", "c", json!({"endpointConfigName": "c", "productionVariants": []})),
+        object("Endpoint", "e", json!({"endpointName": "e"})),
+        object(
+            "Endpoint",
+            "e",
+            json!({"endpointName": "e", "endpointConfigName": "c", "endpointConfigRef": {"from": {"name": "c"}}}),
+        ),
+        object("Endpoint", "e", json!({"endpointName": "e", "endpointConfigRef": {"form": {"name": "c"}}})),
+        object("Endpoint", "e", json!({"endpointName": "e", "endpointConfigRef": {"from": {}}})),
+        object("Endpoint", "e", json!({"endpointName": "e", "endpointConfgRef": {"from": {"name": "c"}}})),
+        object(
+            "ScalableTarget",
+            "t",
+            json!({"serviceNamespace": "sagemaker", "scalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "resourceIDRef": {"from": {"name": "e", "kind": "Model"}}, "roleRef": {"from": {"name": "r"}}}),
+        ),
+        object("Pipeline", "p", json!({"pipelineName": "p", "roleARN": ROLE, "pipelineDefinition": "{not json"})),
+        object("ModelPackage", "m", json!({"modelApprovalStatus": "Approved"})),
+        object("ModelPackage", "m", json!({"modelPackageGroupName": "g", "tags": [{"key": "a", "value": "b"}]})),
+    ];
+    insta::assert_yaml_snapshot!(errors(&slips));
+}
+
+#[test]
+fn a_path_names_the_place_in_the_document() {
+    let job = changed(|s| s["inputDataConfig"][1]["dataSource"]["s3DataSource"]["s3DataType"] = json!("Folder"));
+    let error = &check(&[training_job("fine"), job]).unwrap_err()[0];
+    assert_eq!(error.index, 1);
+    let path = serde_json::to_value(&error.path).unwrap();
+    assert_eq!(path, json!(["spec", "inputDataConfig", 1, "dataSource", "s3DataSource", "s3DataType"]));
+    assert_eq!(error.expected.as_deref().map(|e| e.starts_with("one of ")), Some(true));
+}
+
+#[test]
+fn documents_that_are_no_objects_say_why() {
+    let message = |v: Value| Object::from_value(v).unwrap_err().message;
+    assert!(message(json!([])).contains("a manifest is a map"));
+    assert!(message(json!({"kind": "Model"})).contains("`apiVersion` is missing"));
+    assert!(
+        message(json!({"apiVersion": "a", "kind": "Model", "metadata": {}})).contains("`metadata.name` is missing")
+    );
+    assert!(message(json!({"apiVersion": "a", "kind": "M", "metadata": {"name": "m"}, "spec": 1})).contains("`spec`"));
+    let document = json!({"apiVersion": "a", "kind": "M", "metadata": {"name": "m", "uid": "u", "labels": {"a": "b"}}});
+    assert_eq!(Object::from_value(document.clone()).unwrap().to_value(), document);
+}
+
+#[tokio::test]
+async fn nothing_is_called_when_one_manifest_is_wrong() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    objects.push(changed(|s| s["roleARN"] = json!("notarn")));
+    let result = engine.apply(&objects, &Default::default(), &sagewright_engine::NoObserver).await;
+    assert!(matches!(result, Err(EngineError::Manifest(_))));
+    assert!(fake.take_log(false).is_empty());
+}
+
+#[test]
+fn circles_and_twins_are_told() {
+    let tuning = |name: &str, parent: &str| {
+        object(
+            "HyperParameterTuningJob",
+            name,
+            json!({"hyperParameterTuningJobName": name,
+            "hyperParameterTuningJobConfig": {"strategy": "Random", "resourceLimits": {"maxParallelTrainingJobs": 1}},
+            "warmStartConfig": {"warmStartType": "IdenticalDataAndAlgorithm",
+                "parentHyperParameterTuningJobs": [{"hyperParameterTuningJobRef": {"from": {"name": parent}}}]}}),
+        )
+    };
+    let error = plan_offline(&[tuning("a", "b"), tuning("b", "c"), tuning("c", "a")]).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(&error, EngineError::Graph(list) if matches!(list[..], [GraphError::Cycle(_)])));
+    assert!(text.contains("HyperParameterTuningJob a → HyperParameterTuningJob b"), "{text}");
+    let error = plan_offline(&[training_job("a"), training_job("a")]).unwrap_err();
+    assert!(error.to_string().contains("TrainingJob a is declared twice"));
+}
+
+#[test]
+fn a_plan_without_a_cloud_shows_what_only_aws_can_tell() {
+    let plan = plan_offline(&tutorial()).unwrap();
+    let kinds: Vec<&str> = plan.objects.iter().map(|p| p.object.kind.as_str()).collect();
+    assert_eq!(kinds, ["ModelPackageGroup", "TrainingJob", "ModelPackage", "Model", "EndpointConfig", "Endpoint"]);
+    let package = &plan.objects[2];
+    let [Step::Create { input, .. }] = &package.decision.steps[..] else { unreachable!() };
+    assert_eq!(input["ModelPackageGroupName"], "mnist", "a declared name is known");
+    assert_eq!(input["InferenceSpecification"]["Containers"][0]["ModelDataUrl"], KNOWN_AFTER_APPLY);
+    assert_eq!(package.after.len(), 2);
+}
+
+#[test]
+fn plain_names_order_objects_as_references_do() {
+    let mut objects = tutorial();
+    objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-1"});
+    objects[1].spec["productionVariants"][0] = json!({"variantName": "main", "modelName": "mnist-1",
+        "instanceType": "ml.m5.large", "initialInstanceCount": 1});
+    let plan = plan_offline(&objects).unwrap();
+    let kinds: Vec<&str> = plan.objects.iter().map(|p| p.object.kind.as_str()).collect();
+    assert_eq!(kinds[3..], ["Model", "EndpointConfig", "Endpoint"]);
+}

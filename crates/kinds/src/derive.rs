@@ -1,0 +1,154 @@
+//! What follows from a row and the model.
+
+use indexmap::IndexMap;
+use sagewright_model::name::to_crd;
+use sagewright_model::{Service, Shape, crd};
+use serde_json::{Map, Value, json};
+
+use crate::kind::{Kind, SpecField};
+use crate::path::{self, Path};
+use crate::row::Row;
+
+/// The output of a read, or the items of a read that lists.
+pub(crate) fn read_shape(service: &'static Service, row: &Row) -> Result<&'static Shape, String> {
+    let read = &row.operations.read;
+    let output = service.output(read).ok_or_else(|| format!("operations.read: `{read}` has no output"))?;
+    let Some(items) = &row.operations.read_items else { return Ok(output) };
+    Path::parse(items)
+        .join(path::Step::Each)
+        .shape(service, output)
+        .ok_or_else(|| format!("operations.read_items: the output of `{read}` has no list `{items}`"))
+}
+
+/// The name of the shape of a member of the spec.
+pub(crate) fn spec_fields(kind: &Kind) -> IndexMap<String, SpecField> {
+    let row = kind.row();
+    let create = kind.create_shape();
+    let mut fields: IndexMap<String, SpecField> = create
+        .members
+        .iter()
+        .filter(|(name, _)| !row.spec.omit.iter().any(|o| o == *name))
+        .map(|(name, member)| {
+            let required = create.is_required(name) && !member.idempotency_token;
+            (to_crd(name), SpecField { member: name, shape: &member.shape, required, update_only: false })
+        })
+        .collect();
+    for name in &row.spec.from_update {
+        let update = row.operations.update.as_deref().and_then(|op| kind.service().input(op));
+        if let Some((name, member)) = update.and_then(|shape| shape.members.get_key_value(name.as_str())) {
+            fields.insert(
+                to_crd(name),
+                SpecField { member: name, shape: &member.shape, required: false, update_only: true },
+            );
+        }
+    }
+    fields
+}
+
+pub(crate) fn status_fields(kind: &Kind) -> IndexMap<String, &'static str> {
+    let arn = kind.row().identity.arn.as_deref();
+    kind.read_shape()
+        .members
+        .keys()
+        .filter(|name| Some(**name) != arn && !kind.spec_fields().values().any(|f| f.member == **name))
+        .map(|name| (kind.row().status.rename.get(*name).cloned().unwrap_or_else(|| to_crd(name)), *name))
+        .collect()
+}
+
+pub(crate) fn columns(kind: &Kind) -> Vec<(String, String, u8)> {
+    let status = &kind.row().status;
+    let field = |member: &str| {
+        let path = Path::parse(member);
+        let spec = path.first().is_some_and(|first| kind.spec_fields().values().any(|f| f.member == first));
+        let crd = path.to_crd(kind.service(), kind.read_shape());
+        if spec { format!("spec.{crd}") } else { format!("status.{crd}") }
+    };
+    let built_in = [("STATUS", &status.member, 0), ("SECONDARY-STATUS", &status.secondary, 0)];
+    let reason = [("FAILURE-REASON", &status.reason, 1)];
+    let column = |(name, member, priority): (&str, &Option<String>, u8)| {
+        member.as_deref().map(|m| (name.to_owned(), field(m), priority))
+    };
+    built_in
+        .into_iter()
+        .filter_map(column)
+        .chain(kind.row().columns.iter().map(|c| (c.name.clone(), field(&c.member), c.priority)))
+        .chain(reason.into_iter().filter_map(column))
+        .collect()
+}
+
+pub(crate) fn status_of(kind: &Kind, output: &Value) -> Value {
+    let all = crd::from_aws(kind.service(), kind.read_shape(), output);
+    let mut status = Map::new();
+    if let Some(arn) = kind.row().identity.arn.as_deref().and_then(|m| output.get(m)).and_then(Value::as_str) {
+        let mut metadata = Map::from_iter([("arn".to_owned(), json!(arn))]);
+        if let Ok(parsed) = arn.parse::<sagewright_model::Arn>() {
+            metadata.insert("ownerAccountID".to_owned(), json!(parsed.account));
+            metadata.insert("region".to_owned(), json!(parsed.region));
+            metadata.insert("partition".to_owned(), json!(parsed.partition));
+        }
+        status.insert("ackResourceMetadata".to_owned(), Value::Object(metadata));
+    }
+    let names = crd::names(kind.read_shape());
+    for (name, member) in names {
+        let field = kind.status_fields().iter().find(|(_, m)| *m == member).map(|(field, _)| field);
+        if let (Some(field), Some(value)) = (field, all.get(name).filter(|v| !v.is_null())) {
+            status.insert(field.clone(), value.clone());
+        }
+    }
+    Value::Object(status)
+}
+
+pub(crate) fn spec_of(kind: &Kind, output: &Value) -> Value {
+    let mut spec = Map::new();
+    for field in kind.spec_fields().values() {
+        if let Some(value) = output.get(field.member).filter(|v| !v.is_null()) {
+            spec.insert(field.member.to_owned(), value.clone());
+        }
+    }
+    let mut spec = Value::Object(spec);
+    for (to, from) in &kind.row().spec.observe {
+        let (to, from) = (Path::parse(to), Path::parse(from));
+        for (at, value) in path::values(output, &from) {
+            path::set(&mut spec, &to.placed(&at), value.clone());
+        }
+    }
+    // What only the read's shape has (a `DesiredCopyCount` beside `CopyCount`) is no part of the spec.
+    let names: Vec<String> = spec.as_object().map(|m| m.keys().cloned().collect()).unwrap_or_default();
+    for name in names {
+        if let (Some(shape), Some(value)) = (kind.spec_shape(&Path::parse(&name)), spec.get_mut(&name)) {
+            keep_known(kind.service(), shape, value);
+        }
+    }
+    spec
+}
+
+/// Takes out of a value what a shape does not have.
+pub(crate) fn keep_known(service: &Service, shape: &Shape, value: &mut Value) {
+    use sagewright_model::ShapeType as T;
+    match (shape.kind, value) {
+        (T::Structure, Value::Object(map)) => {
+            map.retain(|name, value| !value.is_null() && shape.members.contains_key(name.as_str()));
+            for (name, value) in map.iter_mut() {
+                if let Some(target) = shape.members.get(name.as_str()).and_then(|m| service.target(m)) {
+                    keep_known(service, target, value);
+                }
+            }
+        }
+        (T::List, Value::Array(items)) => {
+            if let Some(target) = shape.member.as_ref().and_then(|m| service.target(m)) {
+                items.iter_mut().for_each(|item| keep_known(service, target, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn spec_to_crd(kind: &Kind, spec: &Value) -> Value {
+    let mut out = Map::new();
+    for (field, info) in kind.spec_fields() {
+        if let (Some(value), Some(shape)) = (spec.get(info.member), kind.service().shape(info.shape)) {
+            out.insert(field.clone(), crd::from_aws(kind.service(), shape, value));
+        }
+    }
+    Value::Object(out)
+}

@@ -1,0 +1,309 @@
+//! A kind: its row, its service's defaults and what the model says of it.
+
+use std::sync::OnceLock;
+
+use indexmap::IndexMap;
+use sagewright_model::{Member, Operation, Service, Shape};
+use serde_json::Value;
+
+use crate::derive;
+use crate::path::Path;
+use crate::phase::Phase;
+use crate::reference::{self, RefField};
+use crate::row::{DeleteHow, Errors, Row, ServiceRow, TagOperations};
+
+/// A field of a kind's spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecField {
+    /// AWS's member.
+    pub member: &'static str,
+    /// Name of its shape.
+    pub shape: &'static str,
+    /// It has to be given to create one.
+    pub required: bool,
+    /// Only the update takes it.
+    pub update_only: bool,
+}
+
+/// One resource kind.
+#[derive(Debug)]
+pub struct Kind {
+    row: Row,
+    defaults: ServiceRow,
+    service: &'static Service,
+    create: &'static Shape,
+    read: &'static Shape,
+    errors: Errors,
+    plural: String,
+    refs: OnceLock<Vec<RefField>>,
+    fields: OnceLock<IndexMap<String, SpecField>>,
+    status: OnceLock<IndexMap<String, &'static str>>,
+}
+
+impl Kind {
+    pub(crate) fn new(row: Row, defaults: ServiceRow, service: &'static Service) -> Result<Self, String> {
+        let operation = |name: &str| -> Result<(), String> {
+            service
+                .operation(name)
+                .map(drop)
+                .ok_or_else(|| format!("operations: {} has no operation `{name}`", service.id))
+        };
+        operation(&row.operations.create)?;
+        operation(&row.operations.read)?;
+        let create = service
+            .input(&row.operations.create)
+            .ok_or_else(|| format!("operations.create: `{}` takes no input", row.operations.create))?;
+        let read = derive::read_shape(service, &row)?;
+        let mut errors = row.errors.clone();
+        errors.not_found.extend(defaults.errors.not_found.iter().cloned());
+        errors.terminal.extend(defaults.errors.terminal.iter().cloned());
+        errors.exists.extend(defaults.errors.exists.iter().cloned());
+        errors.busy.extend(defaults.errors.busy.iter().cloned());
+        errors.settling.extend(defaults.errors.settling.iter().cloned());
+        let plural = row.plural.clone().unwrap_or_else(|| row.kind.to_lowercase() + "s");
+        Ok(Self {
+            row,
+            defaults,
+            service,
+            create,
+            read,
+            errors,
+            plural,
+            refs: OnceLock::new(),
+            fields: OnceLock::new(),
+            status: OnceLock::new(),
+        })
+    }
+
+    /// The row.
+    #[must_use]
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// The service's defaults.
+    #[must_use]
+    pub fn defaults(&self) -> &ServiceRow {
+        &self.defaults
+    }
+
+    /// `TrainingJob`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.row.kind
+    }
+
+    /// `sagemaker.services.k8s.aws`.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.row.group.as_deref().unwrap_or(&self.defaults.group)
+    }
+
+    /// `v1alpha1`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.row.version.as_deref().unwrap_or(&self.defaults.version)
+    }
+
+    /// `sagemaker.services.k8s.aws/v1alpha1`.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        format!("{}/{}", self.group(), self.version())
+    }
+
+    /// `trainingjobs`.
+    #[must_use]
+    pub fn plural(&self) -> &str {
+        &self.plural
+    }
+
+    /// The kind in words, for messages: `training job`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut out = String::new();
+        for (i, c) in self.name().chars().enumerate() {
+            if c.is_ascii_uppercase() && i > 0 {
+                out.push(' ');
+            }
+            out.push(c.to_ascii_lowercase());
+        }
+        out
+    }
+
+    /// The service model.
+    #[must_use]
+    pub fn service(&self) -> &'static Service {
+        self.service
+    }
+
+    /// An operation of the service.
+    #[must_use]
+    pub fn operation(&self, name: &str) -> Option<&'static Operation> {
+        self.service.operation(name)
+    }
+
+    /// Input shape of the create.
+    #[must_use]
+    pub fn create_shape(&self) -> &'static Shape {
+        self.create
+    }
+
+    /// Shape of what a read gives: its output, or one item of it.
+    #[must_use]
+    pub fn read_shape(&self) -> &'static Shape {
+        self.read
+    }
+
+    /// The fields of the spec, by Kubernetes name, in the model's order. `tags` is among them; references are not.
+    #[must_use]
+    pub fn spec_fields(&self) -> &IndexMap<String, SpecField> {
+        self.fields.get_or_init(|| derive::spec_fields(self))
+    }
+
+    /// The fields of the status, by Kubernetes name: what a read gives and the spec does not have.
+    #[must_use]
+    pub fn status_fields(&self) -> &IndexMap<String, &'static str> {
+        self.status.get_or_init(|| derive::status_fields(self))
+    }
+
+    /// The member of a spec, from the create's input or from the update's.
+    #[must_use]
+    pub fn spec_member(&self, member: &str) -> Option<&'static Member> {
+        self.create.members.get(member).or_else(|| {
+            let update = self.row.operations.update.as_deref()?;
+            self.row.spec.from_update.iter().any(|m| m == member).then_some(())?;
+            self.service.input(update)?.members.get(member)
+        })
+    }
+
+    /// The shape at a spec path (AWS names).
+    #[must_use]
+    pub fn spec_shape(&self, path: &Path) -> Option<&'static Shape> {
+        let first = path.first()?;
+        let shape = self.service.target(self.spec_member(first)?)?;
+        Path(path.0.get(1..)?.to_vec()).shape(self.service, shape)
+    }
+
+    /// A spec path under Kubernetes names.
+    #[must_use]
+    pub fn spec_path_to_crd(&self, path: &Path) -> Path {
+        let update = self.row.operations.update.as_deref().and_then(|op| self.service.input(op));
+        match (path.first(), update) {
+            (Some(first), Some(update)) if !self.create.members.contains_key(first) => {
+                path.to_crd(self.service, update)
+            }
+            _ => path.to_crd(self.service, self.create),
+        }
+    }
+
+    /// The references that a manifest may hold.
+    #[must_use]
+    pub fn refs(&self) -> &[RefField] {
+        self.refs.get_or_init(|| reference::fields(self))
+    }
+
+    /// Which errors mean what: the row's and the service's.
+    #[must_use]
+    pub fn errors(&self) -> &Errors {
+        &self.errors
+    }
+
+    /// The tag operations, where the kind has tags.
+    #[must_use]
+    pub fn tag_operations(&self) -> Option<&TagOperations> {
+        (!self.row.tags.none).then_some(&self.defaults.tags)
+    }
+
+    /// Create member that takes tags, where there is one.
+    #[must_use]
+    pub fn tags_member(&self) -> Option<&str> {
+        let member = self.row.tags.member.as_deref().unwrap_or(&self.defaults.tags.member);
+        (!self.row.tags.none && self.create.members.contains_key(member)).then_some(member)
+    }
+
+    /// Whether AWS gives the name: such a resource is known by its ARN alone.
+    #[must_use]
+    pub fn is_arn_identified(&self) -> bool {
+        self.row.identity.name.is_empty()
+    }
+
+    /// Whether it is a job: deleting stops it, and its record stays.
+    #[must_use]
+    pub fn is_job(&self) -> bool {
+        self.row.delete.how == DeleteHow::Stop
+    }
+
+    /// Path of the Kubernetes field that holds the name: `spec.trainingJobName`.
+    #[must_use]
+    pub fn name_field(&self) -> Option<String> {
+        self.row.identity.name.first().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m)))
+    }
+
+    /// What a status word means.
+    #[must_use]
+    pub fn phase(&self, word: &str) -> Phase {
+        let status = &self.row.status;
+        let has = |words: &[String]| words.iter().any(|w| w == word);
+        if has(&status.settled) {
+            Phase::Settled
+        } else if has(&status.progressing) {
+            Phase::Progressing
+        } else if has(&status.failed) {
+            Phase::Failed
+        } else if has(&status.stopping) {
+            Phase::Stopping
+        } else if has(&status.stopped) {
+            Phase::Stopped
+        } else if has(&status.deleting) {
+            Phase::Deleting
+        } else if has(&status.gone) {
+            Phase::Gone
+        } else {
+            Phase::Unknown
+        }
+    }
+
+    /// Printer columns: heading, path of the Kubernetes field, priority.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(String, String, u8)> {
+        derive::columns(self)
+    }
+
+    /// Log group and stream prefix of one resource.
+    #[must_use]
+    pub fn logs(&self, name: &str) -> Option<(String, String)> {
+        let logs = self.row.logs.as_ref()?;
+        Some((logs.group.replace("{name}", name), logs.stream.replace("{name}", name)))
+    }
+
+    /// Status of a read output (AWS names) under Kubernetes names, with `ackResourceMetadata`.
+    #[must_use]
+    pub fn status_of(&self, output: &Value) -> Value {
+        derive::status_of(self, output)
+    }
+
+    /// Spec of a read output (AWS names), still under AWS names, with renamed members put in their place.
+    #[must_use]
+    pub fn spec_of(&self, output: &Value) -> Value {
+        derive::spec_of(self, output)
+    }
+
+    /// The name of a resource by its spec (AWS names): its identity's members, joined by spaces where there are several.
+    #[must_use]
+    pub fn name_of(&self, spec: &Value) -> Option<String> {
+        let parts: Option<Vec<_>> =
+            self.row.identity.name.iter().map(|m| spec.get(m).and_then(Value::as_str)).collect();
+        parts.filter(|p| !p.is_empty()).map(|p| p.join(" "))
+    }
+
+    /// Takes out of a value (AWS names) what a shape of the service does not have.
+    pub fn keep_known(&self, shape: &Shape, value: &mut Value) {
+        derive::keep_known(self.service, shape, value);
+    }
+
+    /// A spec in AWS names under Kubernetes names.
+    #[must_use]
+    pub fn spec_to_crd(&self, spec: &Value) -> Value {
+        derive::spec_to_crd(self, spec)
+    }
+}
