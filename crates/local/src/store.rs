@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde_json::Value;
 
 const SCHEMA: &str = "
@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS tag (
 PRAGMA user_version = 1;
 ";
 
+/// Format of the database, as `user_version` tells it.
+const FORMAT: i64 = 1;
+
 /// Why state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -43,6 +46,14 @@ pub enum StoreError {
         verb: &'static str,
         /// Cause.
         source: rusqlite::Error,
+    },
+    /// A newer Sagewright made the database.
+    #[error("the database has format {found}, and this version knows up to {known}; update Sagewright")]
+    Newer {
+        /// Its format.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
     },
     /// A stored body is not JSON.
     #[error("the stored {kind} {name} is damaged: {source}; `sagewright local reset` starts over")]
@@ -117,9 +128,20 @@ impl Store {
         Self::prepare(Connection::open_in_memory().map_err(db("opened"))?)
     }
 
-    fn prepare(connection: Connection) -> Result<Self, StoreError> {
+    fn prepare(mut connection: Connection) -> Result<Self, StoreError> {
+        // First of all: what a newer version made must not be touched.
+        let found: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(db("opened"))?;
+        if found > FORMAT {
+            return Err(StoreError::Newer { found, known: FORMAT });
+        }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(db("opened"))?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(db("opened"))?;
+        // Folding the log into the database waits for the disk; done four times as seldom as by default, it costs
+        // little, and the log (16 MiB at most) is still read back in milliseconds after a kill.
+        connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(db("opened"))?;
+        // A transaction that reads and then writes would be refused at once where another process (`local env`) has
+        // written in between; one that announces its write waits its turn.
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(db("opened"))?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(SCHEMA).map_err(db("opened"))?;
@@ -137,25 +159,12 @@ impl Store {
     /// SQLite failed.
     pub fn insert(&self, record: &Record, tags: &[(String, String)]) -> Result<bool, StoreError> {
         let mut connection = self.connection();
+        // One statement is a transaction by itself.
+        if tags.is_empty() {
+            return add(&connection, record);
+        }
         let tx = connection.transaction().map_err(db("written"))?;
-        let added = tx
-            .prepare_cached("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?)")
-            .and_then(|mut s| {
-                let Record { key, arn, status, created, modified, body } = record;
-                s.execute(params![
-                    key.account,
-                    key.region,
-                    key.kind,
-                    key.name,
-                    arn,
-                    status,
-                    created,
-                    modified,
-                    body.to_string()
-                ])
-            })
-            .map_err(db("written"))?;
-        if added == 0 {
+        if !add(&tx, record)? {
             return Ok(false);
         }
         for (key, value) in tags {
@@ -283,6 +292,18 @@ impl Store {
         }
         tx.commit().map_err(db("written"))
     }
+}
+
+fn add(connection: &Connection, record: &Record) -> Result<bool, StoreError> {
+    let Record { key, arn, status, created, modified, body } = record;
+    let body = body.to_string();
+    let added = connection
+        .prepare_cached("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?)")
+        .and_then(|mut s| {
+            s.execute(params![key.account, key.region, key.kind, key.name, arn, status, created, modified, body])
+        })
+        .map_err(db("written"))?;
+    Ok(added > 0)
 }
 
 fn get(connection: &Connection, key: &Key) -> Result<Option<Record>, StoreError> {

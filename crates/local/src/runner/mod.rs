@@ -8,6 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub mod identity;
+pub mod images;
+pub mod journal;
+pub mod process;
+
+pub use identity::{Identity, JobEnvironment, NoEnvironment};
+pub use journal::Journal;
+
 /// One container to start.
 #[derive(Debug, Clone)]
 pub struct ContainerSpec {
@@ -34,6 +42,17 @@ pub enum Exit {
     Code(i32),
     /// By a signal.
     Signal(i32),
+}
+
+impl Exit {
+    /// The exit code as Docker and SageMaker report it: 128 and the signal's number for a killed process.
+    #[must_use]
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
 }
 
 /// Why a container could not be started.
@@ -63,6 +82,12 @@ pub trait Runner: Send + Sync + 'static {
     /// # Errors
     /// [`RunnerError::UnknownImage`].
     fn check(&self, image: &str) -> Result<(), RunnerError>;
+
+    /// The name of the built-in algorithm that an image stands for (`xgboost`); `None` for every other image.
+    fn built_in(&self, image: &str) -> Option<&'static str> {
+        let _ = image;
+        None
+    }
 
     /// Makes what the image needs (a library, an environment) ready; slow at most once for each image.
     ///

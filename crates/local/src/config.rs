@@ -1,0 +1,43 @@
+//! What the embedded cloud is started with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::{SharedClock, WallClock};
+
+/// Settings of one embedded cloud.
+#[derive(Clone)]
+pub struct Config {
+    /// Where it listens. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Folder of all its state; made where it is missing.
+    pub data: PathBuf,
+    /// Account of the first access key.
+    pub default_account: String,
+    /// Region that clients are told to use; its partition is that of all IAM ARNs. Calls to any region are answered.
+    pub region: String,
+    /// Time, as jobs, endpoints and sessions see it; it may be sped up.
+    pub clock: SharedClock,
+    /// Time by which the age of a signature is judged. Clients sign by their machine's clock, so it is the wall clock
+    /// in production.
+    pub signature_clock: SharedClock,
+    /// Longest request body in bytes, S3 excepted, which streams.
+    pub max_body: usize,
+}
+
+impl Config {
+    /// The usual settings for a data folder: `127.0.0.1:4599`, account `000000000000`, `us-east-1`, 16 MiB.
+    #[must_use]
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4599)),
+            data: data.into(),
+            default_account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            clock: Arc::new(WallClock),
+            signature_clock: Arc::new(WallClock),
+            max_body: 16 * 1024 * 1024,
+        }
+    }
+}

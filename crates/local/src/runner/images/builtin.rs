@@ -1,0 +1,101 @@
+//! The images that need no Docker: SageMaker's own XGBoost.
+
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+/// A built-in algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BuiltIn {
+    /// `sagemaker-xgboost`, and the older `xgboost`.
+    XgBoost,
+}
+
+impl BuiltIn {
+    /// Name of the algorithm, as the hidden subcommand takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::XgBoost => "xgboost",
+        }
+    }
+}
+
+/// Repository, accepted tags for people, accepted tags as a pattern. The versions are those that the SageMaker Python
+/// SDK knows (`image_uri_config/xgboost.json`); `-cpu-py3` and the like are the longer names of the same images.
+const REPOSITORIES: [(&str, &str, &str, BuiltIn); 2] = [
+    (
+        "sagemaker-xgboost",
+        "0.90-1, 0.90-2, 1.0-1, 1.2-1, 1.2-2, 1.3-1, 1.5-1, 1.7-1, 3.0-5",
+        r"^(0\.90-[12]|1\.0-1|1\.2-[12]|1\.3-1|1\.5-1|1\.7-1|3\.0-[0-9]{1,2})(-(cpu|gpu)(-py3[0-9]{0,2})?)?$",
+        BuiltIn::XgBoost,
+    ),
+    ("xgboost", "1, latest, 0.72", r"^(1|latest|0\.72)$", BuiltIn::XgBoost),
+];
+
+/// The built-in repositories with their tags, for messages.
+#[must_use]
+pub fn repositories() -> String {
+    let each = |(name, tags, ..): &(&str, &str, &str, BuiltIn)| {
+        format!("ACCOUNT.dkr.ecr.REGION.amazonaws.com/{name} (tags {tags})")
+    };
+    REPOSITORIES.iter().map(each).collect::<Vec<_>>().join(" and ")
+}
+
+/// The algorithm that an image stands for.
+///
+/// # Errors
+/// It is a built-in repository with a tag that is not known: a sentence that says so.
+pub fn find(image: &str) -> Result<Option<BuiltIn>, String> {
+    let Some(parts) = registry().and_then(|r| r.captures(image)) else { return Ok(None) };
+    let repository = parts.get(1).map_or("", |m| m.as_str());
+    let Some((name, tags, pattern, built_in)) = REPOSITORIES.iter().find(|(name, ..)| *name == repository) else {
+        return Ok(None);
+    };
+    let tag = parts.get(2).map(|m| m.as_str());
+    let known = |tag: &str| Regex::new(pattern).is_ok_and(|p| p.is_match(tag));
+    match tag {
+        Some(tag) if known(tag) => Ok(Some(*built_in)),
+        Some(tag) => Err(format!("repository {name} has no tag '{tag}' here; accepted are {tags}")),
+        None => Err(format!("the URI of repository {name} has no tag; accepted are {tags}")),
+    }
+}
+
+fn registry() -> Option<&'static Regex> {
+    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
+    // Any account, region and partition: mirrors of the built-in images are usual.
+    PATTERN
+        .get_or_init(|| {
+            Regex::new(r"^[0-9]{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.[a-z0-9.-]+/([a-z0-9._/-]+)(?::([\w.-]+))?$").ok()
+        })
+        .as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sdk_image_of_xgboost_is_known_in_every_partition() {
+        for image in [
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:0.90-1-cpu-py3",
+            "450853457545.dkr.ecr.cn-north-1.amazonaws.com.cn/sagemaker-xgboost:3.0-5",
+            "833128469047.dkr.ecr.us-iso-east-1.c2s.ic.gov/sagemaker-xgboost:1.2-2",
+            "433757028032.dkr.ecr.us-west-2.amazonaws.com/xgboost:latest",
+            "433757028032.dkr.ecr.us-west-2.amazonaws.com/xgboost:1",
+        ] {
+            assert_eq!(find(image), Ok(Some(BuiltIn::XgBoost)), "{image}");
+        }
+    }
+
+    #[test]
+    fn another_repository_is_not_built_in_and_an_unknown_tag_is_refused_by_name() {
+        assert_eq!(find("683313688378.dkr.ecr.us-east-1.amazonaws.com/my-xgboost:1.7-1"), Ok(None));
+        assert_eq!(find("docker.io/library/xgboost:1"), Ok(None));
+        let tag = find("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:9.9-1").unwrap_err();
+        assert!(tag.contains("'9.9-1'") && tag.contains("1.7-1"), "{tag}");
+        let bare = find("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost").unwrap_err();
+        assert!(bare.contains("no tag"), "{bare}");
+    }
+}

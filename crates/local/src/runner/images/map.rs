@@ -1,0 +1,223 @@
+//! The user's image map: a TOML file that says which program stands for which image.
+//!
+//! ```toml
+//! [[image]]
+//! match = "111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:.*"   # the whole URI, or a pattern for all of it
+//! command = ["python3", "container.py"]                            # as ENTRYPOINT: `train` or `serve` is appended
+//! env = { GREETING = "hello" }                                     # as ENV
+//! directory = "."                                                  # as WORKDIR; relative to this file
+//! opt_ml = true                                                    # show the job's folder as /opt/ml (Linux)
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// Programs by image.
+#[derive(Debug, Clone, Default)]
+pub struct ImageMap {
+    entries: Vec<Mapped>,
+    path: Option<PathBuf>,
+}
+
+/// A program that stands for images.
+#[derive(Debug, Clone)]
+pub struct Mapped {
+    exact: String,
+    pattern: Regex,
+    /// Program and first arguments.
+    pub command: Vec<String>,
+    /// Variables of the image.
+    pub env: BTreeMap<String, String>,
+    /// Working directory.
+    pub directory: PathBuf,
+    /// Whether the job's folder is to appear as `/opt/ml`, where the machine allows it.
+    pub opt_ml: bool,
+}
+
+impl PartialEq for Mapped {
+    fn eq(&self, other: &Self) -> bool {
+        self.exact == other.exact && self.command == other.command
+    }
+}
+
+/// What is wrong with an image map.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ImageMapError {
+    /// The file is there and cannot be read.
+    #[error("cannot read the image map {path}: {why}")]
+    Read {
+        /// File.
+        path: String,
+        /// Cause.
+        why: String,
+    },
+    /// The file's content is wrong.
+    #[error("image map {path}, line {line}: {why}")]
+    Content {
+        /// File.
+        path: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong and what was expected.
+        why: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    image: Vec<Spanned<Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    r#match: Spanned<String>,
+    command: Spanned<Vec<String>>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    directory: Option<Spanned<PathBuf>>,
+    #[serde(default = "yes")]
+    opt_ml: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl ImageMap {
+    /// Reads an image map; a missing file is an empty map.
+    ///
+    /// # Errors
+    /// The file cannot be read, or says something wrong in a line.
+    pub fn load(path: &Path) -> Result<Self, ImageMapError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self { entries: Vec::new(), path: Some(path.to_path_buf()) })
+            }
+            Err(e) => Err(ImageMapError::Read { path: path.display().to_string(), why: e.to_string() }),
+        }
+    }
+
+    /// Reads an image map from text; `path` is where it stands, for messages and relative folders.
+    ///
+    /// # Errors
+    /// As [`ImageMap::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ImageMapError> {
+        let wrong = |at: usize, why: String| ImageMapError::Content {
+            path: path.display().to_string(),
+            line: text.get(..at).map_or(1, |before| before.matches('\n').count() + 1),
+            why,
+        };
+        let document: Document =
+            toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let mut entries = Vec::new();
+        for entry in document.image {
+            let Entry { r#match: image, command, env, directory, opt_ml } = entry.into_inner();
+            let exact = image.get_ref().clone();
+            let pattern = Regex::new(&format!("^(?:{exact})$"))
+                .map_err(|e| wrong(image.span().start, format!("match '{exact}' is not a valid pattern: {e}")))?;
+            if command.get_ref().first().is_none_or(String::is_empty) {
+                return Err(wrong(
+                    command.span().start,
+                    "command is empty; expected a program and its arguments".into(),
+                ));
+            }
+            let directory = match directory {
+                None => folder.clone(),
+                Some(given) => {
+                    let full = folder.join(given.get_ref());
+                    if !full.is_dir() {
+                        let why = format!("directory {} is not a folder", full.display());
+                        return Err(wrong(given.span().start, why));
+                    }
+                    full
+                }
+            };
+            entries.push(Mapped { exact, pattern, command: command.into_inner(), env, directory, opt_ml });
+        }
+        Ok(Self { entries, path: Some(path.to_path_buf()) })
+    }
+
+    /// The first entry for an image.
+    #[must_use]
+    pub fn find(&self, image: &str) -> Option<&Mapped> {
+        self.entries.iter().find(|e| e.exact == image || e.pattern.is_match(image))
+    }
+
+    /// The file that was read.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BuiltIn, Program};
+    use super::*;
+
+    fn parse(text: &str) -> Result<ImageMap, ImageMapError> {
+        ImageMap::parse(text, Path::new("/maps/images.toml"))
+    }
+
+    #[test]
+    fn an_image_is_found_by_its_uri_or_by_a_pattern_and_the_first_entry_wins() {
+        let map = parse(concat!(
+            "[[image]]\nmatch = \"repo/a+b:1\"\ncommand = [\"one\"]\n",
+            "[[image]]\nmatch = \"repo/.*\"\ncommand = [\"two\"]\nenv = { A = \"b\" }\n"
+        ))
+        .unwrap();
+        assert_eq!(map.find("repo/a+b:1").unwrap().command, ["one"]);
+        assert_eq!(map.find("repo/c:2").unwrap().command, ["two"]);
+        assert_eq!(map.find("repo/c:2").unwrap().directory, Path::new("/maps"));
+        assert!(map.find("other/repo/c:2").is_none(), "a pattern covers the whole URI");
+    }
+
+    #[test]
+    fn a_wrong_map_is_told_with_file_and_line() {
+        for (text, line, part) in [
+            ("[[image]]\nmatch = \"x\"\n", 1, "missing field `command`"),
+            ("[[image]]\nmatch = \"(\"\ncommand = [\"a\"]\n", 2, "not a valid pattern"),
+            ("[[image]]\nmatch = \"x\"\ncommand = []\n", 3, "command is empty"),
+            ("[[image]]\nmatch = \"x\"\ncommand = [\"a\"]\ncolour = 1\n", 4, "unknown field `colour`"),
+            ("[[image]]\nmatch = \"x\"\ncommand = [\"a\"]\ndirectory = \"nowhere\"\n", 4, "is not a folder"),
+            ("[[image]\n", 1, ""),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("image map /maps/images.toml, line {line}: ")), "{text} gives {error}");
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_image_is_refused_with_the_entry_to_add() {
+        let map = parse("").unwrap();
+        let error = map.resolve("me/mine:1").unwrap_err().to_string();
+        for part in [
+            "'me/mine:1'",
+            "Docker is not supported yet",
+            "sagemaker-xgboost",
+            "match = \"me/mine:1\"",
+            "/maps/images.toml",
+        ] {
+            assert!(error.contains(part), "{part} is missing in: {error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_can_replace_a_built_in_image() {
+        let image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1";
+        assert!(matches!(parse("").unwrap().resolve(image), Ok(Program::BuiltIn(BuiltIn::XgBoost))));
+        let map = parse(&format!("[[image]]\nmatch = \"{image}\"\ncommand = [\"mine\"]\n")).unwrap();
+        assert!(matches!(map.resolve(image), Ok(Program::Mapped(m)) if m.command == ["mine"]));
+    }
+}

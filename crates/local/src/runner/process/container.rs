@@ -1,0 +1,92 @@
+//! A running process as a container.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::process::Child;
+use tokio::task::JoinHandle;
+
+use super::group::Group;
+use super::{output, ports, spawn};
+use crate::clock::SharedClock;
+use crate::runner::{Container, Exit, LineSink};
+
+/// How long output is awaited after the end of all processes of the group. Only a process that left the group can
+/// hold the pipe open then.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A process group with its output.
+pub(super) struct ProcessContainer {
+    child: Child,
+    group: Group,
+    reader: Option<JoinHandle<()>>,
+    port: Option<ports::Lease>,
+    exit: Option<Exit>,
+    clock: SharedClock,
+}
+
+impl ProcessContainer {
+    /// Starts a command. One pipe takes standard output and error, so that their lines keep their order.
+    pub async fn start(
+        mut command: Command,
+        lines: LineSink,
+        port: Option<ports::Lease>,
+        clock: SharedClock,
+    ) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        command.stdout(writer.try_clone()?).stderr(writer);
+        let (child, group) = spawn::spawn(command).await?;
+        let reader = Some(tokio::spawn(output::read(reader.into(), lines)));
+        Ok(Self { child, group, reader, port, exit: None, clock })
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> i32 {
+        self.group.pid()
+    }
+}
+
+#[async_trait]
+impl Container for ProcessContainer {
+    fn address(&self) -> Option<SocketAddr> {
+        self.port.as_ref().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number())))
+    }
+
+    async fn wait(&mut self) -> Exit {
+        if let Some(exit) = self.exit {
+            return exit;
+        }
+        let status = self.child.wait().await;
+        self.group.end();
+        if let Some(reader) = &mut self.reader {
+            if tokio::time::timeout(DRAIN, &mut *reader).await.is_err() {
+                reader.abort();
+            }
+            self.reader = None;
+        }
+        let exit = match status {
+            Ok(status) => status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or(9)), Exit::Code),
+            // The process cannot be observed, so that it was killed above.
+            Err(_) => Exit::Signal(9),
+        };
+        self.exit = Some(exit);
+        exit
+    }
+
+    async fn stop(&mut self, grace: Duration) -> Exit {
+        if self.exit.is_none() {
+            self.group.terminate();
+            let late = self.clock.sleep(grace);
+            tokio::select! {
+                exit = self.wait() => return exit,
+                () = late => {}
+            }
+            self.group.kill();
+        }
+        self.wait().await
+    }
+}

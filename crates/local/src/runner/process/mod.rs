@@ -1,0 +1,129 @@
+//! The process runner: containers as plain processes of this machine, without Docker and without root.
+//!
+//! A process gets its own session and process group, an environment that starts empty, and the job's folder as
+//! `SAGEMAKER_BASE_DIR`, which SageMaker's training and inference toolkits honour; programs of the image map also see
+//! it as `/opt/ml` where Linux lets the user make a mount namespace. Nothing outlives the cloud (see `group.rs`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use super::images::{BuiltIn, ImageMap, Program};
+use super::{Container, ContainerSpec, LineSink, Runner, RunnerError};
+use crate::clock::SharedClock;
+
+mod command;
+mod container;
+mod group;
+mod namespace;
+mod output;
+mod ports;
+mod spawn;
+
+use command::Launch;
+use container::ProcessContainer;
+
+/// Makes a built-in algorithm ready.
+#[async_trait]
+pub trait Preparer: Send + Sync + 'static {
+    /// Fetches what the algorithm needs; gives the variables that its processes get. `lines` takes progress for people.
+    ///
+    /// # Errors
+    /// A sentence: what failed, why, what to do.
+    async fn prepare(&self, algorithm: BuiltIn, lines: LineSink) -> Result<BTreeMap<String, String>, String>;
+}
+
+/// What the process runner needs.
+#[derive(Clone)]
+pub struct ProcessConfig {
+    /// The program that runs built-in algorithms, as `PROGRAM algorithm NAME train|serve`.
+    pub program: PathBuf,
+    /// The user's image map.
+    pub images: ImageMap,
+    /// Makes built-in algorithms ready.
+    pub preparer: Arc<dyn Preparer>,
+    /// Measures grace periods.
+    pub clock: SharedClock,
+}
+
+/// Variables of an algorithm, once it is ready.
+type Prepared = Arc<OnceCell<BTreeMap<String, String>>>;
+
+/// Starts containers as processes.
+pub struct ProcessRunner {
+    config: ProcessConfig,
+    // One cell for each algorithm: concurrent callers wait for the same preparation, and a failed one is tried again.
+    prepared: Mutex<HashMap<BuiltIn, Prepared>>,
+}
+
+impl ProcessRunner {
+    /// A runner; starts nothing yet.
+    #[must_use]
+    pub fn new(config: ProcessConfig) -> Self {
+        Self { config, prepared: Mutex::default() }
+    }
+
+    async fn ready(
+        &self,
+        image: &str,
+        algorithm: BuiltIn,
+        lines: LineSink,
+    ) -> Result<BTreeMap<String, String>, RunnerError> {
+        let cell = {
+            let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+            prepared.entry(algorithm).or_default().clone()
+        };
+        let made = cell.get_or_try_init(|| self.config.preparer.prepare(algorithm, lines)).await;
+        made.cloned().map_err(|why| RunnerError::Start { image: image.to_owned(), why })
+    }
+}
+
+#[async_trait]
+impl Runner for ProcessRunner {
+    fn check(&self, image: &str) -> Result<(), RunnerError> {
+        self.config.images.resolve(image).map(|_| ())
+    }
+
+    fn built_in(&self, image: &str) -> Option<&'static str> {
+        match self.config.images.resolve(image) {
+            Ok(Program::BuiltIn(algorithm)) => Some(algorithm.name()),
+            _ => None,
+        }
+    }
+
+    async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError> {
+        if let Program::BuiltIn(algorithm) = self.config.images.resolve(image)? {
+            self.ready(image, algorithm, lines).await?;
+        }
+        Ok(())
+    }
+
+    async fn start(&self, spec: &ContainerSpec, lines: LineSink) -> Result<Box<dyn Container>, RunnerError> {
+        let fail = |why: String| RunnerError::Start { image: spec.image.clone(), why };
+        let launch = match self.config.images.resolve(&spec.image)? {
+            Program::BuiltIn(algorithm) => {
+                let variables = self.ready(&spec.image, algorithm, lines.clone()).await?;
+                Launch::built_in(&self.config.program, algorithm, spec, variables).map_err(fail)?
+            }
+            Program::Mapped(entry) => {
+                let launch = Launch::mapped(entry, spec, self.config.images.path()).map_err(fail)?;
+                if entry.opt_ml { namespace::wrap(launch, &spec.base).await } else { launch }
+            }
+        };
+        let port = if spec.serves {
+            Some(ports::lease().map_err(|e| fail(format!("no free port on 127.0.0.1: {e}")))?)
+        } else {
+            None
+        };
+        let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
+        let command = launch.command(spec, address.map(|a| a.port())).map_err(fail)?;
+        let container = ProcessContainer::start(command, lines, port, self.config.clock.clone());
+        let container = container.await.map_err(|e| fail(e.to_string()))?;
+        tracing::debug!(id = spec.id, image = spec.image, pid = container.pid(), "container started");
+        Ok(Box::new(container))
+    }
+}

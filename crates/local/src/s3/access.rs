@@ -1,0 +1,95 @@
+//! Which identity a request acts as: the key's secret for the signature, then its token.
+
+use std::sync::Arc;
+
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::PostObjectInput;
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
+use subtle::ConstantTimeEq as _;
+
+use super::error::{message, not_implemented};
+use super::identity::{Caller, Credentials};
+
+/// The identity that [`S3Access::check`] leaves on the request for the operations.
+#[derive(Clone)]
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+/// Looks keys up for `s3s`.
+#[derive(Clone)]
+pub(crate) struct Identities(pub(crate) Arc<dyn Credentials>);
+
+impl Identities {
+    fn lookup(&self, access_key: &str) -> S3Result<Caller> {
+        let caller = self.0.lookup(access_key).ok_or_else(|| refused(S3ErrorCode::InvalidAccessKeyId))?;
+        if caller.expired {
+            return Err(refused(S3ErrorCode::ExpiredToken));
+        }
+        Ok(caller)
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Identities {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        Ok(SecretKey::from(self.lookup(access_key)?.secret_key))
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Access for Identities {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let Some(credentials) = context.credentials() else {
+            return Err(s3_error!(
+                AccessDenied,
+                "Access Denied: anonymous requests are not allowed, sign the request."
+            ));
+        };
+        let caller = self.lookup(&credentials.access_key)?;
+        let sent = security_token(context);
+        let matches = match (&caller.session_token, &sent) {
+            (Some(token), Some(sent)) => token.as_bytes().ct_eq(sent.as_bytes()).into(),
+            (None, None) => true,
+            _ => false,
+        };
+        if !matches {
+            return Err(refused(S3ErrorCode::InvalidToken));
+        }
+        context.extensions_mut().insert(Authenticated(caller));
+        Ok(())
+    }
+
+    /// A form upload goes on as a PutObject, for which the name of its file is lost.
+    async fn post_object(&self, request: &mut S3Request<PostObjectInput>) -> S3Result<()> {
+        if request.input.key.contains("${filename}") {
+            return Err(not_implemented(
+                "${filename} in the key of a form upload is not implemented: name the key in full.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The session token, from the header or from a presigned query (of signature version 4 or 2).
+fn security_token(context: &S3AccessContext<'_>) -> Option<String> {
+    const NAME: &str = "x-amz-security-token";
+    if let Some(value) = context.headers().get(NAME) {
+        return value.to_str().ok().map(str::to_owned);
+    }
+    let query = context.uri().query()?;
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case(NAME))
+        .map(|(_, value)| super::request::percent_decode(value))
+}
+
+fn refused(code: S3ErrorCode) -> S3Error {
+    let text = message(code.as_str());
+    let mut error = S3Error::new(code);
+    // AWS answers 403 to an unknown key and 400 to a wrong or expired token.
+    if let Some(text) = text {
+        error.set_message(text);
+    }
+    error
+}

@@ -1,0 +1,109 @@
+//! CreateBucket.
+
+use s3s::dto::{CreateBucketInput, CreateBucketOutput};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
+
+use super::super::acl::refuse_acl;
+use super::super::error::not_implemented;
+use super::super::request::{blocking, subject};
+use super::super::store::{Store, StoreError};
+
+/// The region whose endpoint stands for all of S3 and for an absent location constraint.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+
+pub(crate) async fn create(store: &Store, request: S3Request<CreateBucketInput>) -> S3Result<CreateBucketOutput> {
+    let caller = subject(&request)?;
+    let endpoint = request.region.as_ref().map_or(DEFAULT_REGION, |region| region.as_str()).to_owned();
+    let input = request.input;
+    let grants = [
+        &input.grant_full_control,
+        &input.grant_read,
+        &input.grant_read_acp,
+        &input.grant_write,
+        &input.grant_write_acp,
+    ];
+    refuse_acl(input.acl.as_ref().map(|acl| acl.as_str()), &grants)?;
+    if input.object_lock_enabled_for_bucket == Some(true) {
+        return Err(not_implemented("Object Lock is not implemented: leave out ObjectLockEnabledForBucket."));
+    }
+    if input.object_ownership.as_ref().is_some_and(|ownership| ownership.as_str() != "BucketOwnerEnforced") {
+        return Err(not_implemented("Object ownership other than BucketOwnerEnforced is not implemented."));
+    }
+    let constraint = input
+        .create_bucket_configuration
+        .and_then(|configuration| configuration.location_constraint)
+        .map(|constraint| constraint.as_str().to_owned())
+        .filter(|constraint| !constraint.is_empty());
+    let region = place(&endpoint, constraint.as_deref())?;
+    let name = input.bucket;
+    let location = match region.as_str() {
+        DEFAULT_REGION => format!("/{name}"),
+        _ => format!("http://{name}.s3.amazonaws.com/"),
+    };
+    let store = store.clone();
+    blocking(move || match store.create_bucket(&caller.account, &name, &region) {
+        // In us-east-1 alone, creating a bucket that one has already succeeds.
+        Err(StoreError::BucketAlreadyOwnedByYou { .. })
+            if region == DEFAULT_REGION && store.find_bucket(&name)?.region == region =>
+        {
+            Ok(())
+        }
+        other => other.map_err(S3Error::from),
+    })
+    .await?;
+    Ok(CreateBucketOutput { location: Some(location) })
+}
+
+/// The region of the bucket, from the endpoint that was asked (the region that the request is
+/// signed for) and the location constraint.
+fn place(endpoint: &str, constraint: Option<&str>) -> S3Result<String> {
+    match constraint {
+        None if endpoint == DEFAULT_REGION => Ok(DEFAULT_REGION.to_owned()),
+        None => Err(illegal("unspecified")),
+        Some(DEFAULT_REGION) => Err(S3ErrorCode::InvalidLocationConstraint.into()),
+        Some("EU") => Ok("eu-west-1".to_owned()),
+        Some(region) if !looks_like_region(region) => Err(S3ErrorCode::InvalidLocationConstraint.into()),
+        Some(region) if endpoint == DEFAULT_REGION || endpoint == region => Ok(region.to_owned()),
+        Some(region) => Err(illegal(region)),
+    }
+}
+
+fn illegal(constraint: &str) -> S3Error {
+    S3Error::with_message(
+        S3ErrorCode::IllegalLocationConstraintException,
+        format!(
+            "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."
+        ),
+    )
+}
+
+fn looks_like_region(name: &str) -> bool {
+    let mut parts = name.rsplit('-');
+    let number = parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut words = 0;
+    let all = parts.all(|part| {
+        words += 1;
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase())
+    });
+    number && all && words >= 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_bucket_is_made() {
+        let code = |endpoint, constraint| place(endpoint, constraint).map_err(|error| error.code().as_str().to_owned());
+        assert_eq!(code("us-east-1", None), Ok("us-east-1".into()));
+        assert_eq!(code("us-east-1", Some("eu-west-1")), Ok("eu-west-1".into()));
+        assert_eq!(code("eu-west-1", Some("eu-west-1")), Ok("eu-west-1".into()));
+        assert_eq!(code("us-east-1", Some("us-gov-west-1")), Ok("us-gov-west-1".into()));
+        let illegal = Err("IllegalLocationConstraintException".to_owned());
+        assert_eq!(code("eu-west-1", None), illegal);
+        assert_eq!(code("eu-west-1", Some("us-west-2")), illegal);
+        let invalid = Err("InvalidLocationConstraint".to_owned());
+        assert_eq!(code("us-east-1", Some("us-east-1")), invalid);
+        assert_eq!(code("us-east-1", Some("mars")), invalid);
+    }
+}

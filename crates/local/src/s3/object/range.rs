@@ -1,0 +1,95 @@
+//! Which bytes of an object a read is for.
+
+use http::header::CONTENT_RANGE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use s3s::dto::Range;
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+use super::super::error::{custom, invalid_request};
+use super::super::store::ObjectRow;
+
+/// A slice of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slice {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+    /// Whether less than the whole was asked for, though it may turn out to be the whole.
+    pub(crate) partial: bool,
+    /// The number of parts, when one of them was asked for.
+    pub(crate) parts: Option<usize>,
+}
+
+impl Slice {
+    /// The bytes that `range` or `part` names, or all.
+    pub(crate) fn of(object: &ObjectRow, range: Option<&Range>, part: Option<i32>) -> S3Result<Self> {
+        match (range, part) {
+            (Some(_), Some(_)) => {
+                Err(invalid_request("Cannot specify both Range header and partNumber query parameter"))
+            }
+            (Some(range), None) => {
+                let bytes = range.check(object.size).ok().filter(|bytes| !bytes.is_empty());
+                let bytes = bytes.ok_or_else(|| unsatisfiable(object.size))?;
+                Ok(Self { start: bytes.start, length: bytes.end - bytes.start, partial: true, parts: None })
+            }
+            (None, Some(part)) => part_slice(object, part),
+            (None, None) => Ok(Self { start: 0, length: object.size, partial: false, parts: None }),
+        }
+    }
+
+    /// The `Content-Range` of the answer.
+    pub(crate) fn content_range(&self, size: u64) -> Option<String> {
+        (self.partial && self.length > 0).then(|| {
+            let last = self.start + self.length - 1;
+            format!("bytes {}-{last}/{size}", self.start)
+        })
+    }
+}
+
+fn part_slice(object: &ObjectRow, part: i32) -> S3Result<Slice> {
+    let refused = || {
+        custom("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE, "The requested partnumber is not satisfiable")
+    };
+    let index = usize::try_from(part).ok().and_then(|part| part.checked_sub(1)).ok_or_else(refused)?;
+    // An object that was not uploaded in parts has one.
+    if object.parts.is_empty() && index == 0 {
+        return Ok(Slice { start: 0, length: object.size, partial: true, parts: None });
+    }
+    let wanted = object.parts.get(index).ok_or_else(refused)?;
+    Ok(Slice {
+        start: object.parts.iter().take(index).map(|part| part.size).sum(),
+        length: wanted.size,
+        partial: true,
+        parts: Some(object.parts.len()),
+    })
+}
+
+fn unsatisfiable(size: u64) -> S3Error {
+    let mut error = S3Error::new(S3ErrorCode::InvalidRange);
+    let mut headers = HeaderMap::new();
+    if let Ok(range) = HeaderValue::from_str(&format!("bytes */{size}")) {
+        headers.insert(CONTENT_RANGE, range);
+    }
+    error.set_headers(headers);
+    error
+}
+
+/// Reads `x-amz-copy-source-range`: `bytes=first-last`, both given.
+pub(crate) fn copy_range(header: &str, size: u64) -> S3Result<(u64, u64)> {
+    let malformed = || {
+        super::super::error::invalid_argument(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
+        )
+    };
+    let (first, last) = header.strip_prefix("bytes=").and_then(|range| range.split_once('-')).ok_or_else(malformed)?;
+    let first: u64 = first.parse().map_err(|_| malformed())?;
+    let last: u64 = last.parse().map_err(|_| malformed())?;
+    if first > last {
+        return Err(malformed());
+    }
+    if last >= size {
+        return Err(super::super::error::invalid_argument(format!(
+            "Range specified is not valid for source object of size: {size}"
+        )));
+    }
+    Ok((first, last - first + 1))
+}

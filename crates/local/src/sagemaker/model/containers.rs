@@ -1,0 +1,176 @@
+//! Container definitions resolved to what a host has to start.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::api::{ApiError, Call};
+use crate::objects::parse_s3_uri;
+use crate::sagemaker::resource::{Kind, arn, locate};
+use crate::sagemaker::{ContainerPlan, ModelData, SageMaker, refuse};
+use crate::store::Record;
+
+/// Members of a container definition that would change what runs.
+const UNSUPPORTED: &[&str] = &[
+    "/AdditionalModelDataSources",
+    "/MultiModelConfig",
+    "/ModelDataSource/S3DataSource/ManifestS3Uri",
+    "/ModelDataSource/S3DataSource/HubAccessConfig",
+];
+
+/// The containers of a definition: one, or those of the model package that it names.
+pub(super) fn resolve(sm: &SageMaker, call: &Call, definition: &Value) -> Result<Vec<ContainerPlan>, ApiError> {
+    refuse::members("ContainerDefinition.", definition, UNSUPPORTED)?;
+    if text(definition, "Mode") == Some("MultiModel") {
+        return Err(refuse::unsupported("ContainerDefinition.Mode MultiModel"));
+    }
+    let containers = match text(definition, "ModelPackageName") {
+        None => vec![plan(definition)?],
+        Some(package) => from_package(sm, call, definition, package)?,
+    };
+    for container in &containers {
+        check_data(sm, call, container)?;
+    }
+    Ok(containers)
+}
+
+fn plan(definition: &Value) -> Result<ContainerPlan, ApiError> {
+    let image = text(definition, "Image").ok_or_else(|| {
+        ApiError::validation("A container needs an Image, or the ModelPackageName of a model package that has one.")
+    })?;
+    Ok(ContainerPlan {
+        hostname: text(definition, "ContainerHostname").map(str::to_owned),
+        image: image.to_owned(),
+        model_data: model_data(definition)?,
+        environment: environment(definition),
+    })
+}
+
+fn from_package(
+    sm: &SageMaker,
+    call: &Call,
+    definition: &Value,
+    package: &str,
+) -> Result<Vec<ContainerPlan>, ApiError> {
+    if let Some(member) = ["Image", "ModelDataUrl", "ModelDataSource"].into_iter().find(|m| !definition[*m].is_null()) {
+        return Err(ApiError::validation(format!(
+            "{member} can not be set together with ModelPackageName: the model package says it."
+        )));
+    }
+    let (key, arn) = locate(call, Kind::ModelPackage, package)?;
+    let record = sm.env().store.get(&key)?.ok_or_else(|| Kind::ModelPackage.missing(&arn))?;
+    deployable(&record)?;
+    let specification = specification(&record, text(definition, "InferenceSpecificationName"))?;
+    let list = specification.get("Containers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if list.is_empty() {
+        return Err(ApiError::validation(format!(
+            "Model package {} has no InferenceSpecification, so no model can be created from it.",
+            record.arn
+        )));
+    }
+    let overrides = environment(definition);
+    list.iter()
+        .map(|container| {
+            refuse::members("InferenceSpecification.Containers.", container, UNSUPPORTED)?;
+            let mut plan = plan(container)?;
+            plan.environment.extend(overrides.clone());
+            if let (Some(hostname), [_]) = (text(definition, "ContainerHostname"), list) {
+                plan.hostname = Some(hostname.to_owned());
+            }
+            Ok(plan)
+        })
+        .collect()
+}
+
+/// A package must be complete and, as a version in a group, approved: "the value of this parameter must be set to
+/// Approved to deploy the model" (API reference, `CreateModelPackage`).
+fn deployable(record: &Record) -> Result<(), ApiError> {
+    if record.status != "Completed" {
+        return Err(ApiError::validation(format!(
+            "Model package {} is in status {}. It must be Completed to create a model from it.",
+            record.arn, record.status
+        )));
+    }
+    match text(&record.body, "ModelApprovalStatus") {
+        None | Some("Approved") => Ok(()),
+        Some(status) => Err(ApiError::validation(format!(
+            "Model package {} has the approval status {status}. Its ModelApprovalStatus must be Approved to deploy it.",
+            record.arn
+        ))),
+    }
+}
+
+fn specification<'a>(record: &'a Record, name: Option<&str>) -> Result<&'a Value, ApiError> {
+    let Some(name) = name else { return Ok(&record.body["InferenceSpecification"]) };
+    let list = record.body["AdditionalInferenceSpecifications"].as_array();
+    list.and_then(|l| l.iter().find(|s| text(s, "Name") == Some(name))).ok_or_else(|| {
+        ApiError::validation(format!("Model package {} has no inference specification named \"{name}\".", record.arn))
+    })
+}
+
+fn model_data(definition: &Value) -> Result<Option<ModelData>, ApiError> {
+    let url = text(definition, "ModelDataUrl");
+    let source = definition.pointer("/ModelDataSource/S3DataSource");
+    match (url, source) {
+        (Some(url), None) => Ok(Some(ModelData::TarGz(s3(url)?))),
+        (None, None) => Ok(None),
+        (url, Some(source)) => {
+            let uri = text(source, "S3Uri").unwrap_or_default();
+            if url.is_some_and(|url| url != uri) {
+                return Err(ApiError::validation(
+                    "ModelDataUrl and ModelDataSource can not both be set. Use one of them.",
+                ));
+            }
+            match (text(source, "S3DataType"), text(source, "CompressionType")) {
+                (Some("S3Object"), Some("Gzip")) => Ok(Some(ModelData::TarGz(s3(uri)?))),
+                (Some("S3Prefix"), Some("None")) => Ok(Some(ModelData::Prefix(s3(uri)?))),
+                (kind, compression) => {
+                    let (kind, compression) = (kind.unwrap_or("null"), compression.unwrap_or("null"));
+                    Err(refuse::instead(
+                        &format!(
+                            "S3DataType {kind} with CompressionType {compression} in ModelDataSource.S3DataSource"
+                        ),
+                        "Use S3Object with Gzip, or S3Prefix with None",
+                    ))
+                }
+            }
+        }
+    }
+}
+
+fn s3(uri: &str) -> Result<String, ApiError> {
+    parse_s3_uri(uri)
+        .map(|_| uri.to_owned())
+        .ok_or_else(|| refuse::instead(&format!("The model data location \"{uri}\""), "Use an s3:// URI"))
+}
+
+/// SageMaker looks for the artifacts when a model is created.
+fn check_data(sm: &SageMaker, call: &Call, container: &ContainerPlan) -> Result<(), ApiError> {
+    let there = match &container.model_data {
+        None => true,
+        Some(ModelData::TarGz(uri)) => sm.object(call, uri)?,
+        Some(ModelData::Prefix(uri)) => sm.any_object(call, uri)?,
+    };
+    match &container.model_data {
+        Some(data) if !there => Err(ApiError::validation(format!("Could not find model data at {}.", data.uri()))),
+        _ => Ok(()),
+    }
+}
+
+/// The resolved containers of a stored model; the model must still be there.
+pub(in crate::sagemaker) fn of_model(sm: &SageMaker, call: &Call, model: &str) -> Result<Vec<ContainerPlan>, ApiError> {
+    let record = sm.find(call, Kind::Model, model)?;
+    serde_json::from_value(record.body["_"]["containers"].clone()).map_err(|e| {
+        let arn = arn(call, Kind::Model, model);
+        ApiError::internal(format!("the stored {arn} is damaged: {e}; `sagewright local reset` starts over"))
+    })
+}
+
+fn environment(definition: &Value) -> BTreeMap<String, String> {
+    let entries = definition["Environment"].as_object().into_iter().flatten();
+    entries.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
+}
+
+fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
+    value.get(member).and_then(Value::as_str)
+}

@@ -1,0 +1,70 @@
+//! `CreateModel`
+
+use serde_json::{Map, Value, json};
+
+use super::containers;
+use crate::api::{ApiError, Call};
+use crate::sagemaker::SageMaker;
+use crate::sagemaker::inputs::tags;
+use crate::sagemaker::refuse;
+use crate::sagemaker::resource::{HIDDEN, Kind, body, required};
+
+pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let name = required(call, "ModelName")?;
+    let tags = tags(call)?;
+    let mut stored = body(call, &["Tags"]);
+    if call.input.pointer("/InferenceExecutionConfig/Mode").and_then(Value::as_str) == Some("Direct") {
+        return Err(refuse::unsupported("InferenceExecutionConfig.Mode Direct"));
+    }
+    sm.check_role(call, call.text("ExecutionRoleArn"))?;
+
+    let mut resolved = Vec::new();
+    for definition in definitions(&mut stored)? {
+        resolved.extend(containers::resolve(sm, call, definition)?);
+        defaults(definition);
+    }
+    let mut hosts: Vec<_> = resolved.iter().filter_map(|c| c.hostname.as_deref()).collect();
+    hosts.sort_unstable();
+    if let Some([twice, _]) = hosts.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(ApiError::validation(format!(
+            "ContainerHostname \"{twice}\" is used by more than one container. Hostnames must be unique in a model."
+        )));
+    }
+    for container in &resolved {
+        sm.check_image(&container.image)?;
+    }
+
+    stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
+    stored.insert(HIDDEN.to_owned(), json!({ "containers": resolved }));
+    let record = sm.insert(call, Kind::Model, name, "", stored, &tags)?;
+    Ok(json!({ "ModelArn": record.arn }))
+}
+
+/// The container definitions of a request: the primary one, or those in series.
+fn definitions(stored: &mut Map<String, Value>) -> Result<Vec<&mut Value>, ApiError> {
+    let both = stored.contains_key("PrimaryContainer") && stored.contains_key("Containers");
+    let list: Vec<&mut Value> = stored
+        .iter_mut()
+        .flat_map(|(member, value)| match (member.as_str(), value) {
+            ("PrimaryContainer", one) => vec![one],
+            ("Containers", Value::Array(many)) => many.iter_mut().collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    if both {
+        return Err(ApiError::validation("PrimaryContainer and Containers can not both be set. Use one of them."));
+    }
+    if list.is_empty() {
+        return Err(ApiError::validation("Either PrimaryContainer or Containers must be set."));
+    }
+    Ok(list)
+}
+
+fn defaults(definition: &mut Value) {
+    if let Value::Object(map) = definition
+        && !map.contains_key("ModelPackageName")
+    {
+        map.entry("Mode").or_insert_with(|| json!("SingleModel"));
+        map.entry("Environment").or_insert_with(|| json!({}));
+    }
+}

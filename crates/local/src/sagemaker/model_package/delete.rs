@@ -1,0 +1,13 @@
+//! `DeleteModelPackage`
+
+use serde_json::{Value, json};
+
+use crate::api::{ApiError, Call};
+use crate::sagemaker::SageMaker;
+use crate::sagemaker::resource::{Kind, locate, required};
+
+pub(in crate::sagemaker) fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let (key, arn) = locate(call, Kind::ModelPackage, required(call, "ModelPackageName")?)?;
+    sm.remove(Kind::ModelPackage, &key, &arn)?;
+    Ok(json!({}))
+}

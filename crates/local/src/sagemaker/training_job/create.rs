@@ -1,0 +1,229 @@
+//! `CreateTrainingJob`
+
+use serde_json::{Map, Value, json};
+
+use super::{progress, schedule};
+use crate::api::{ApiError, Call};
+use crate::objects::parse_s3_uri;
+use crate::sagemaker::SageMaker;
+use crate::sagemaker::inputs::tags;
+use crate::sagemaker::refuse;
+use crate::sagemaker::resource::{Kind, body, required};
+
+/// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
+/// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, retries, spot instances) is recorded.
+const UNSUPPORTED: &[&str] = &[
+    "/AlgorithmSpecification/AlgorithmName",
+    "/ResourceConfig/KeepAlivePeriodInSeconds",
+    "/ResourceConfig/TrainingPlanArn",
+    "/ResourceConfig/InstancePlacementConfig",
+    "/DebugRuleConfigurations",
+    "/ProfilerRuleConfigurations",
+    "/TensorBoardOutputConfig",
+    "/RemoteDebugConfig/EnableRemoteDebug",
+    "/ServerlessJobConfig",
+    "/MlflowConfig",
+    "/ModelPackageConfig",
+];
+
+/// The same of a channel.
+const UNSUPPORTED_OF_CHANNEL: &[&str] = &[
+    "/DataSource/FileSystemDataSource",
+    "/DataSource/DatasetSource",
+    "/DataSource/S3DataSource/AttributeNames",
+    "/DataSource/S3DataSource/HubAccessConfig",
+    "/ShuffleConfig",
+];
+
+/// Values that are AWS's defaults: one day, and the SDK's volume.
+const MAX_RUNTIME_SECONDS: i64 = 86_400;
+const VOLUME_GB: i64 = 30;
+
+pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let name = required(call, "TrainingJobName")?;
+    let tags = tags(call)?;
+    refuse::members("", &call.input, UNSUPPORTED)?;
+    algorithm(call)?;
+    resources(sm, call)?;
+    stopping(call)?;
+
+    let mut stored = body(call, &["Tags", "SessionChainingConfig"]);
+    defaults(&mut stored);
+    channels(&stored)?;
+
+    let role = required(call, "RoleArn")?;
+    sm.check_role(call, Some(role))?;
+    if let Some(image) = at(call, "/AlgorithmSpecification/TrainingImage") {
+        sm.check_image(image)?;
+    }
+    inputs(sm, call, &stored, role)?;
+    outputs(sm, call, role)?;
+
+    progress::start(&mut stored, name, call.now.as_millisecond());
+    let record = sm.insert(call, Kind::TrainingJob, name, "InProgress", stored, &tags)?;
+    schedule::launch(sm, record.key);
+    Ok(json!({ "TrainingJobArn": record.arn }))
+}
+
+fn algorithm(call: &Call) -> Result<(), ApiError> {
+    if call.input.get("AlgorithmSpecification").is_none_or(Value::is_null) {
+        return Err(ApiError::validation("AlgorithmSpecification must be set."));
+    }
+    if at(call, "/AlgorithmSpecification/TrainingImage").is_none() {
+        return Err(ApiError::validation(
+            "You must specify either a TrainingImage or an AlgorithmName in AlgorithmSpecification.",
+        ));
+    }
+    mode(at(call, "/AlgorithmSpecification/TrainingInputMode"), "AlgorithmSpecification.TrainingInputMode")
+}
+
+/// FastFile differs from File in when bytes are fetched, which a job on one disk cannot see. Pipe has other paths.
+fn mode(mode: Option<&str>, member: &str) -> Result<(), ApiError> {
+    match mode {
+        Some("Pipe") => Err(refuse::instead(&format!("{member} Pipe"), "Use File or FastFile")),
+        _ => Ok(()),
+    }
+}
+
+fn resources(sm: &SageMaker, call: &Call) -> Result<(), ApiError> {
+    let Some(config) = call.input.get("ResourceConfig").filter(|c| !c.is_null()) else {
+        return Err(ApiError::validation("ResourceConfig must be set."));
+    };
+    let whole = !config["InstanceType"].is_null() || !config["InstanceCount"].is_null();
+    let groups = config["InstanceGroups"].as_array().map_or(&[][..], Vec::as_slice);
+    let instances = match (whole, groups) {
+        (true, []) => std::slice::from_ref(config),
+        (false, [_, ..]) => groups,
+        _ => {
+            return Err(ApiError::validation(
+                "Either InstanceType and InstanceCount or InstanceGroups must be set in ResourceConfig.",
+            ));
+        }
+    };
+    let mut total = 0;
+    for group in instances {
+        let (Some(kind), Some(count)) = (group["InstanceType"].as_str(), group["InstanceCount"].as_u64()) else {
+            return Err(ApiError::validation("InstanceType and InstanceCount must be set in ResourceConfig."));
+        };
+        if count == 0 {
+            return Err(ApiError::validation("InstanceCount in ResourceConfig must be greater than or equal to 1."));
+        }
+        total += count;
+        sm.check_instances(kind, "training job usage", total)?;
+    }
+    Ok(())
+}
+
+fn stopping(call: &Call) -> Result<(), ApiError> {
+    let seconds = |member: &str| call.input.pointer(&format!("/StoppingCondition/{member}")).and_then(Value::as_i64);
+    let spot = call.input.get("EnableManagedSpotTraining") == Some(&Value::Bool(true));
+    let runtime = seconds("MaxRuntimeInSeconds").unwrap_or(MAX_RUNTIME_SECONDS);
+    match seconds("MaxWaitTimeInSeconds") {
+        None if spot => Err(ApiError::validation(
+            "MaxWaitTimeInSeconds must be set in StoppingCondition when EnableManagedSpotTraining is true.",
+        )),
+        Some(_) if !spot => Err(ApiError::validation(
+            "MaxWaitTimeInSeconds can only be set in StoppingCondition when EnableManagedSpotTraining is true.",
+        )),
+        Some(wait) if wait < runtime => Err(ApiError::validation(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn channels(stored: &Map<String, Value>) -> Result<(), ApiError> {
+    let list = stored.get("InputDataConfig").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    for (i, channel) in list.iter().enumerate() {
+        let name = channel["ChannelName"].as_str().unwrap_or_default();
+        if list[..i].iter().any(|c| c["ChannelName"] == channel["ChannelName"]) {
+            return Err(ApiError::validation(format!(
+                "Duplicate channel name \"{name}\" in InputDataConfig. Channel names must be unique."
+            )));
+        }
+        let of = format!("InputDataConfig[{name}].");
+        refuse::members(&of, channel, UNSUPPORTED_OF_CHANNEL)?;
+        mode(channel["InputMode"].as_str(), &format!("{of}InputMode"))?;
+        if channel["RecordWrapperType"] == "RecordIO" {
+            return Err(refuse::unsupported(&format!("{of}RecordWrapperType RecordIO")));
+        }
+        let Some(source) = channel.pointer("/DataSource/S3DataSource") else {
+            return Err(ApiError::validation(format!("Channel \"{name}\" must have an S3DataSource.")));
+        };
+        if let Some(kind) = source["S3DataType"].as_str().filter(|kind| !matches!(*kind, "S3Prefix" | "ManifestFile")) {
+            return Err(refuse::instead(
+                &format!("{of}DataSource.S3DataSource.S3DataType {kind}"),
+                "Use S3Prefix or ManifestFile",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// SageMaker looks at each channel's prefix when the job is created.
+fn inputs(sm: &SageMaker, call: &Call, stored: &Map<String, Value>, role: &str) -> Result<(), ApiError> {
+    for channel in stored.get("InputDataConfig").and_then(Value::as_array).into_iter().flatten() {
+        let uri = channel.pointer("/DataSource/S3DataSource/S3Uri").and_then(Value::as_str).unwrap_or_default();
+        let bucket = s3(uri)?;
+        if !sm.any_object(call, uri)? {
+            return Err(ApiError::validation(format!(
+                "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure that the bucket exists in the selected region ({}), that objects exist under that S3 prefix, and that the role \"{role}\" has \"s3:ListBucket\" permissions on bucket \"{bucket}\".",
+                call.region
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Where the job writes: its output, and its checkpoints where it keeps any.
+fn outputs(sm: &SageMaker, call: &Call, role: &str) -> Result<(), ApiError> {
+    for pointer in ["/OutputDataConfig/S3OutputPath", "/CheckpointConfig/S3Uri"] {
+        let Some(uri) = at(call, pointer) else { continue };
+        let bucket = s3(uri)?;
+        if !sm.bucket(call, uri)? {
+            let member = pointer.trim_start_matches('/').replace('/', ".");
+            return Err(ApiError::validation(format!(
+                "Could not access the S3 location \"{uri}\" given in {member}. Please ensure that the bucket \"{bucket}\" exists in the selected region ({}) and that the role \"{role}\" has \"s3:PutObject\" permissions on it.",
+                call.region
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn s3(uri: &str) -> Result<&str, ApiError> {
+    parse_s3_uri(uri).map(|(bucket, _)| bucket).ok_or_else(|| {
+        ApiError::validation(format!(
+            "Invalid S3 URI \"{uri}\": expected s3://BUCKET/KEY. The embedded cloud reads no other kind."
+        ))
+    })
+}
+
+fn defaults(stored: &mut Map<String, Value>) {
+    for flag in ["EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"] {
+        stored.entry(flag).or_insert(Value::Bool(false));
+    }
+    fill(stored.get_mut("AlgorithmSpecification"), &[("EnableSageMakerMetricsTimeSeries", json!(false))]);
+    fill(stored.get_mut("OutputDataConfig"), &[("KmsKeyId", json!("")), ("CompressionType", json!("GZIP"))]);
+    fill(stored.get_mut("ResourceConfig"), &[("VolumeSizeInGB", json!(VOLUME_GB))]);
+    fill(stored.get_mut("CheckpointConfig"), &[("LocalPath", json!("/opt/ml/checkpoints"))]);
+    let stopping = stored.entry("StoppingCondition").or_insert_with(|| json!({}));
+    fill(Some(stopping), &[("MaxRuntimeInSeconds", json!(MAX_RUNTIME_SECONDS))]);
+    for channel in stored.get_mut("InputDataConfig").and_then(Value::as_array_mut).into_iter().flatten() {
+        fill(channel.pointer_mut("/DataSource/S3DataSource"), &[("S3DataDistributionType", json!("FullyReplicated"))]);
+        fill(Some(channel), &[("CompressionType", json!("None")), ("RecordWrapperType", json!("None"))]);
+    }
+}
+
+fn fill(target: Option<&mut Value>, defaults: &[(&str, Value)]) {
+    if let Some(Value::Object(map)) = target {
+        map.retain(|_, value| !value.is_null());
+        for (member, value) in defaults {
+            map.entry(*member).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+fn at<'a>(call: &'a Call, pointer: &str) -> Option<&'a str> {
+    call.input.pointer(pointer).and_then(Value::as_str)
+}

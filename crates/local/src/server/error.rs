@@ -1,0 +1,119 @@
+//! Why the embedded cloud does not start, and what to do.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::store::StoreError;
+
+/// Why the embedded cloud does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another program listens there.
+    #[error(
+        "cannot listen on {address}: another program uses the port; stop it, or choose another port with --listen 127.0.0.1:PORT"
+    )]
+    PortTaken {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {source}; choose an address of this machine and a port above 1023 with --listen"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Another embedded cloud uses the data folder.
+    #[error(
+        "the data folder {} is in use by process {pid}, an embedded cloud that is running; use that one, stop it with \
+         `sagewright local down`, or choose another folder with --data", path.display()
+    )]
+    DataInUse {
+        /// The folder.
+        path: PathBuf,
+        /// The other process, as it wrote it down.
+        pid: String,
+    },
+    /// The data folder may not be written.
+    #[error("cannot write to the data folder {}: {source}; give this user write permission there, or choose another folder with --data", path.display())]
+    DataNotWritable {
+        /// The folder or a file in it.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The data folder is on a file system that is mounted read-only.
+    #[error("the data folder {} is on a read-only file system; choose another folder with --data", path.display())]
+    DataReadOnly {
+        /// The folder or a file in it.
+        path: PathBuf,
+    },
+    /// No room.
+    #[error("no space is left on the disk of the data folder {}; free some, or choose another folder with --data", path.display())]
+    DiskFull {
+        /// The folder or a file in it.
+        path: PathBuf,
+    },
+    /// The database was made by a newer Sagewright.
+    #[error(
+        "the database {} has format {found} and this version of Sagewright knows up to {known}; update Sagewright, or choose \
+         another folder with --data", path.display()
+    )]
+    NewerDatabase {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
+    },
+    /// The database is damaged or not one.
+    #[error("cannot use the database {}: {source}; `sagewright local reset` starts over with an empty one", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// Cause.
+        source: StoreError,
+    },
+    /// A setting is wrong.
+    #[error("{0}")]
+    Setting(String),
+}
+
+impl StartError {
+    /// The error of an operation on the data folder.
+    pub(super) fn file(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            ErrorKind::ReadOnlyFilesystem => Self::DataReadOnly { path },
+            _ => Self::DataNotWritable { path, source },
+        }
+    }
+
+    /// The error of the database.
+    pub(super) fn store(path: &Path, source: StoreError) -> Self {
+        let owned = path.to_owned();
+        if let StoreError::Newer { found, known } = source {
+            return Self::NewerDatabase { path: owned, found, known };
+        }
+        let code = match &source {
+            StoreError::Database { source, .. } => source.sqlite_error_code(),
+            _ => None,
+        };
+        match code {
+            Some(ErrorCode::DiskFull) => Self::DiskFull { path: owned },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                let source = io::Error::new(ErrorKind::PermissionDenied, source.to_string());
+                Self::DataNotWritable { path: owned, source }
+            }
+            _ => Self::Database { path: owned, source },
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Which service a request is for.
+
+use http::request::Parts;
+use http::{HeaderValue, Method};
+
+use crate::protocol::Wire;
+use crate::sigv4;
+
+/// Who is to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    /// The embedded S3.
+    Raw,
+    /// A service by its botocore id, with its protocol. Known without its model, which is parsed on first use.
+    Service(&'static str, Wire),
+    /// A signing scope that nothing here answers to.
+    Unknown(String),
+    /// Not signed, and not something that may come unsigned.
+    Unsigned(Wire),
+    /// STS operations that come without a signature.
+    UnsignedSts,
+}
+
+/// Signing name, botocore id, protocol.
+const SERVICES: &[(&str, &str, Wire)] = &[
+    ("sts", "sts", Wire::Query),
+    ("iam", "iam", Wire::Query),
+    ("logs", "logs", Wire::Json),
+    ("application-autoscaling", "application-autoscaling", Wire::Json),
+];
+
+pub(super) fn route(parts: &Parts) -> Route {
+    match sigv4::scope_service(parts) {
+        Some(scope) => by_scope(&scope, parts),
+        None => unsigned(parts),
+    }
+}
+
+fn by_scope(scope: &str, parts: &Parts) -> Route {
+    match scope {
+        "s3" => Route::Raw,
+        // Two services sign as `sagemaker`; only the control plane names a target.
+        "sagemaker" if parts.headers.contains_key("x-amz-target") => Route::Service("sagemaker", Wire::Json),
+        "sagemaker" if parts.uri.path() == "/" => Route::Service("sagemaker", Wire::Json),
+        "sagemaker" => Route::Service("sagemaker-runtime", Wire::RestJson),
+        other => match SERVICES.iter().find(|(name, ..)| *name == other) {
+            Some((_, id, wire)) => Route::Service(id, *wire),
+            None => Route::Unknown(other.to_owned()),
+        },
+    }
+}
+
+fn unsigned(parts: &Parts) -> Route {
+    let header = |name| parts.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+    let query = parts.uri.query().unwrap_or_default();
+    let form = header("content-type").starts_with(b"application/x-www-form-urlencoded");
+    if parts.uri.path() == "/" && (form || query.contains("Action=")) {
+        return Route::UnsignedSts;
+    }
+    let json =
+        parts.headers.contains_key("x-amz-target") || header("content-type").starts_with(b"application/x-amz-json");
+    if json {
+        return Route::Unsigned(Wire::Json);
+    }
+    // A malformed signature of this kind is answered by the signature check, an older one by S3.
+    if header("authorization").starts_with(b"AWS4-") {
+        return Route::Unsigned(Wire::guess(parts));
+    }
+    let runtime = parts.method == Method::POST && parts.uri.path().starts_with("/endpoints/");
+    let host = String::from_utf8_lossy(header("host")).to_ascii_lowercase();
+    let virtual_host = host.contains(".s3.") || host.starts_with("s3.");
+    if runtime || (parts.uri.path() == "/" && !virtual_host) {
+        return Route::Unsigned(Wire::guess(parts));
+    }
+    Route::Raw
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Headers<'h> = &'h [(&'h str, &'h str)];
+
+    fn of(method: &str, uri: &str, headers: Headers) -> Route {
+        let mut request = http::Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        route(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn the_scope_or_else_the_form_of_a_request_chooses_the_service() {
+        let signed = |scope: &str| {
+            format!(
+                "AWS4-HMAC-SHA256 Credential=A/20200101/us-east-1/{scope}/aws4_request, SignedHeaders=host, Signature=0"
+            )
+        };
+        let (sagemaker, s3, sqs) = (signed("sagemaker"), signed("s3"), signed("sqs"));
+        let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        let target = ("x-amz-target", "SageMaker.ListModels");
+        let cases: &[(&str, &str, Headers, Route)] = &[
+            ("POST", "/", &[("authorization", &sagemaker), target], Route::Service("sagemaker", Wire::Json)),
+            ("POST", "/", &[("authorization", &sagemaker)], Route::Service("sagemaker", Wire::Json)),
+            (
+                "POST",
+                "/endpoints/e/invocations",
+                &[("authorization", &sagemaker)],
+                Route::Service("sagemaker-runtime", Wire::RestJson),
+            ),
+            ("PUT", "/bucket/key", &[("authorization", &s3)], Route::Raw),
+            ("POST", "/", &[("authorization", &sqs), target], Route::Unknown("sqs".into())),
+            (
+                "GET",
+                "/?X-Amz-Credential=A%2F20200101%2Fr%2Fsts%2Faws4_request",
+                &[],
+                Route::Service("sts", Wire::Query),
+            ),
+            ("GET", "/b/k?X-Amz-Credential=A%2F20200101%2Fr%2Fs3%2Faws4_request", &[], Route::Raw),
+            ("GET", "/bucket/key", &[], Route::Raw),
+            ("GET", "/", &[("host", "bucket.s3.localhost:4599")], Route::Raw),
+            ("POST", "/bucket", &[("content-type", "multipart/form-data; boundary=x")], Route::Raw),
+            ("POST", "/", &[target], Route::Unsigned(Wire::Json)),
+            ("POST", "/", &[form], Route::UnsignedSts),
+            ("POST", "/endpoints/e/invocations", &[("content-type", "text/csv")], Route::Unsigned(Wire::RestJson)),
+            ("GET", "/", &[("host", "127.0.0.1:4599")], Route::Unsigned(Wire::RestJson)),
+            ("POST", "/x", &[("authorization", "AWS4-HMAC-SHA256 x")], Route::Unsigned(Wire::RestJson)),
+        ];
+        for (method, uri, headers, expected) in cases {
+            assert_eq!(of(method, uri, headers), *expected, "{method} {uri} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_agrees_with_the_models() {
+        let wires = SERVICES
+            .iter()
+            .copied()
+            .chain([("sagemaker", "sagemaker", Wire::Json), ("sagemaker", "sagemaker-runtime", Wire::RestJson)]);
+        for (scope, id, wire) in wires {
+            let service = sagewright_model::service(id).unwrap();
+            assert_eq!(service.metadata.signing_name(), scope, "{id}");
+            let spoken = match service.protocol() {
+                sagewright_model::Protocol::Json => Wire::Json,
+                sagewright_model::Protocol::RestJson => Wire::RestJson,
+                sagewright_model::Protocol::Query => Wire::Query,
+                sagewright_model::Protocol::RestXml => panic!("{id} is not spoken here"),
+            };
+            assert_eq!(spoken, wire, "{id}");
+        }
+    }
+}

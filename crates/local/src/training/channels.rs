@@ -1,0 +1,128 @@
+//! Input channels: from S3 to the hosts' folders.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::folder::HostFolder;
+use super::request::{Channel, Location, Plan};
+use crate::objects::parse_s3_uri;
+use crate::transfer::fetch::{FetchError, Source};
+use crate::transfer::path;
+
+/// Largest manifest that is read.
+const LARGEST_MANIFEST: u64 = 256 * 1024 * 1024;
+
+/// One file of a channel.
+struct Item {
+    bucket: String,
+    key: String,
+    path: PathBuf,
+}
+
+/// Writes all channels of a job to its hosts.
+///
+/// # Errors
+/// A `FailureReason`; `None` if it was stopped.
+pub(super) fn download(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) -> Result<(), Option<String>> {
+    for channel in &plan.channels {
+        let items = if channel.manifest { manifest(source, channel) } else { prefix(source, channel, plan) }?;
+        let receivers: Vec<&HostFolder> =
+            plan.hosts().zip(hosts).filter(|((_, group), _)| channel.reaches(group)).map(|(_, host)| host).collect();
+        for (index, item) in items.iter().enumerate() {
+            for (number, host) in receivers.iter().enumerate() {
+                // Keys are dealt out in order, so that every host gets its share within one.
+                if channel.sharded && index % receivers.len() != number {
+                    continue;
+                }
+                let target = host.channel(&channel.name).join(target(&item.path, channel.gunzip));
+                source.file(&item.bucket, &item.key, &target, channel.gunzip).map_err(reason)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reason(error: FetchError) -> Option<String> {
+    match error {
+        FetchError::Cancelled => None,
+        // Disk trouble is ours, not the request's.
+        error @ FetchError::Disk { .. } => Some(format!("InternalServerError: Data download failed:{error}")),
+        error => Some(format!("ClientError: Data download failed:{error}")),
+    }
+}
+
+/// A decompressed file loses its `.gz`.
+fn target(path: &Path, gunzip: bool) -> PathBuf {
+    match path.extension() {
+        Some(end) if gunzip && end == "gz" => path.with_extension(""),
+        _ => path.to_path_buf(),
+    }
+}
+
+fn prefix(source: &Source<'_>, channel: &Channel, plan: &Plan) -> Result<Vec<Item>, Option<String>> {
+    let Location { bucket, key } = &channel.source;
+    let files = source.list(bucket, key).map_err(reason)?;
+    if files.is_empty() {
+        return Err(Some(format!(
+            "ClientError: Data download failed:No S3 objects found under S3 URL \"{}\" given in input data source \
+             (channel '{}'). Please ensure that the bucket exists in the selected region, that objects exist under \
+             that S3 prefix, and that the role \"{}\" has \"s3:ListBucket\" permissions on bucket \"{bucket}\".",
+            channel.source.uri(),
+            channel.name,
+            plan.role_arn.as_deref().unwrap_or("of the job"),
+        )));
+    }
+    Ok(files.into_iter().map(|(key, path)| Item { bucket: bucket.clone(), key, path }).collect())
+}
+
+/// `[{"prefix": "s3://bucket/folder/"}, "a.csv", "b/c.csv"]`.
+fn manifest(source: &Source<'_>, channel: &Channel) -> Result<Vec<Item>, Option<String>> {
+    let Location { bucket, key } = &channel.source;
+    let wrong =
+        |why: &str| Some(format!("ClientError: Data download failed:the manifest {} {why}", channel.source.uri()));
+    let opened = source.objects.open(source.account, bucket, key);
+    let (_, file) = opened.map_err(|e| reason(FetchError::Object(e)))?;
+    let text = read(file).map_err(|e| wrong(&format!("cannot be read: {e}")))?;
+    let parsed: Value = serde_json::from_slice(&text).map_err(|e| wrong(&format!("is not valid JSON: {e}")))?;
+    let mut entries = parsed.as_array().ok_or_else(|| wrong("is not a JSON array"))?.iter();
+    let prefix = entries.next().and_then(|first| first.get("prefix")).and_then(Value::as_str);
+    let prefix = prefix.ok_or_else(|| wrong("does not begin with {\"prefix\": \"s3://…\"}"))?;
+    let (bucket, folder) =
+        parse_s3_uri(prefix).ok_or_else(|| wrong(&format!("has the prefix '{prefix}', which is not an S3 URI")))?;
+    let mut items = Vec::new();
+    for entry in entries {
+        let name = entry.as_str().ok_or_else(|| wrong(&format!("has the entry {entry}, which is not text")))?;
+        let path = path::inside(name).map_err(|why| wrong(&format!("is refused: {why}")))?;
+        let path = path.ok_or_else(|| wrong(&format!("has the entry '{name}', which names no file")))?;
+        items.push(Item { bucket: bucket.to_owned(), key: format!("{folder}{name}"), path });
+    }
+    Ok(items)
+}
+
+fn read(file: File) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.take(LARGEST_MANIFEST).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Writes what S3 has of a job's checkpoints to every host.
+///
+/// # Errors
+/// As [`download`].
+pub(super) fn restore(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) -> Result<(), Option<String>> {
+    let Some(checkpoints) = &plan.checkpoints else { return Ok(()) };
+    let Location { bucket, key } = &checkpoints.remote;
+    // A prefix for a folder: `ckpt` must not take in `ckpt-old/`.
+    let prefix = if key.is_empty() || key.ends_with('/') { key.clone() } else { format!("{key}/") };
+    for (key, path) in source.list(bucket, &prefix).map_err(reason)? {
+        for host in hosts {
+            let target = host.base.join(&checkpoints.folder).join(&path);
+            fs::create_dir_all(target.parent().unwrap_or(&host.base)).map_err(|e| Some(e.to_string()))?;
+            source.file(bucket, &key, &target, false).map_err(reason)?;
+        }
+    }
+    Ok(())
+}

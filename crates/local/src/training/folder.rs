@@ -1,0 +1,159 @@
+//! The folder that a host's container sees as `/opt/ml`, and its configuration files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::request::{Group, Plan};
+
+/// One host of a job.
+#[derive(Debug)]
+pub(super) struct HostFolder {
+    /// `algo-1`, …
+    pub name: String,
+    /// Its `/opt/ml`.
+    pub base: PathBuf,
+}
+
+impl HostFolder {
+    /// Folder of a channel.
+    pub fn channel(&self, name: &str) -> PathBuf {
+        self.base.join("input/data").join(name)
+    }
+
+    /// Folder of the model.
+    pub fn model(&self) -> PathBuf {
+        self.base.join("model")
+    }
+
+    /// Folder of other results.
+    pub fn output_data(&self) -> PathBuf {
+        self.base.join("output/data")
+    }
+
+    /// The file that says why the job failed.
+    pub fn failure(&self) -> PathBuf {
+        self.base.join("output/failure")
+    }
+}
+
+/// Makes the folders and configuration files of all hosts.
+pub(super) fn make(root: &Path, plan: &Plan) -> io::Result<Vec<HostFolder>> {
+    let mut made = Vec::new();
+    for (host, group) in plan.hosts() {
+        let base = root.join(host);
+        for folder in ["input/config", "input/data", "model", "output/data", "output/intermediate", "code"] {
+            fs::create_dir_all(base.join(folder))?;
+        }
+        if let Some(checkpoints) = &plan.checkpoints {
+            fs::create_dir_all(base.join(&checkpoints.folder))?;
+            let config = json!({"S3Uri": checkpoints.remote.uri(), "LocalPath": checkpoints.local});
+            write(&base, "checkpointconfig.json", &config)?;
+        }
+        write(&base, "hyperparameters.json", &json!(plan.hyperparameters))?;
+        write(&base, "inputdataconfig.json", &inputs(plan, group))?;
+        write(&base, "resourceconfig.json", &resources(plan, host, group))?;
+        let folder = HostFolder { name: host.to_owned(), base };
+        for channel in plan.channels.iter().filter(|c| c.reaches(group)) {
+            fs::create_dir_all(folder.channel(&channel.name))?;
+        }
+        made.push(folder);
+    }
+    Ok(made)
+}
+
+fn write(base: &Path, name: &str, value: &Value) -> io::Result<()> {
+    fs::write(base.join("input/config").join(name), value.to_string())
+}
+
+fn inputs(plan: &Plan, group: &Group) -> Value {
+    let mut all = Map::new();
+    for channel in plan.channels.iter().filter(|c| c.reaches(group)) {
+        // FastFile too is announced as File: programs see files either way.
+        let mut config = json!({
+            "TrainingInputMode": "File",
+            "S3DistributionType": if channel.sharded { "ShardedByS3Key" } else { "FullyReplicated" },
+            "RecordWrapperType": channel.record_wrapper,
+        });
+        if let (Some(config), Some(kind)) = (config.as_object_mut(), &channel.content_type) {
+            config.insert("ContentType".into(), json!(kind));
+        }
+        all.insert(channel.name.clone(), config);
+    }
+    Value::Object(all)
+}
+
+fn resources(plan: &Plan, host: &str, group: &Group) -> Value {
+    let hosts: Vec<&str> = plan.hosts().map(|(host, _)| host).collect();
+    let one = |group: &Group| {
+        json!({
+            "instance_group_name": group.name,
+            "instance_type": group.instance_type,
+            "hosts": group.hosts,
+        })
+    };
+    json!({
+        "current_host": host,
+        "current_instance_type": group.instance_type,
+        "current_group_name": group.name,
+        "hosts": hosts,
+        "instance_groups": plan.groups.iter().map(one).collect::<Vec<_>>(),
+        "network_interface_name": "eth0",
+    })
+}
+
+/// The variables that SageMaker's training toolkit gives to scripts. Images have the toolkit; a program of the image
+/// map often has not, and finds them all the same.
+pub(super) fn script_variables(plan: &Plan, folder: &HostFolder, group: &Group) -> BTreeMap<String, String> {
+    let path = |below: &str| folder.base.join(below).display().to_string();
+    let hosts: Vec<&str> = plan.hosts().map(|(host, _)| host).collect();
+    let channels: Vec<&str> =
+        plan.channels.iter().filter(|c| c.reaches(group)).map(|channel| channel.name.as_str()).collect();
+    // The toolkit decodes values that are JSON, and keeps the others as text.
+    let decoded: Map<String, Value> = plan
+        .hyperparameters
+        .iter()
+        .map(|(name, value)| (name.clone(), serde_json::from_str(value).unwrap_or_else(|_| json!(value))))
+        .collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut all: BTreeMap<String, String> = [
+        ("SM_MODEL_DIR", path("model")),
+        ("SM_INPUT_DIR", path("input")),
+        ("SM_INPUT_CONFIG_DIR", path("input/config")),
+        ("SM_OUTPUT_DIR", path("output")),
+        ("SM_OUTPUT_DATA_DIR", path("output/data")),
+        ("SM_OUTPUT_INTERMEDIATE_DIR", path("output/intermediate")),
+        ("SM_CURRENT_HOST", folder.name.clone()),
+        ("SM_CURRENT_INSTANCE_TYPE", group.instance_type.clone()),
+        ("SM_CURRENT_INSTANCE_GROUP", group.name.clone()),
+        ("SM_HOSTS", json!(hosts).to_string()),
+        ("SM_CHANNELS", json!(channels).to_string()),
+        ("SM_HPS", Value::Object(decoded).to_string()),
+        ("SM_NETWORK_INTERFACE_NAME", "eth0".into()),
+        ("SM_NUM_CPUS", cores.to_string()),
+        ("SM_NUM_GPUS", "0".into()),
+        ("SM_NUM_NEURONS", "0".into()),
+        ("SM_RESOURCE_CONFIG", resources(plan, &folder.name, group).to_string()),
+        ("SM_INPUT_DATA_CONFIG", inputs(plan, group).to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    for channel in channels {
+        all.insert(format!("SM_CHANNEL_{}", variable(channel)), folder.channel(channel).display().to_string());
+    }
+    for (name, value) in &plan.hyperparameters {
+        // A JSON text is shown without its quotes, as the toolkit does.
+        let shown = serde_json::from_str::<String>(value).unwrap_or_else(|_| value.clone());
+        all.insert(format!("SM_HP_{}", variable(name)), shown);
+    }
+    // No process can be given a variable with these.
+    all.retain(|name, value| !name.contains(['=', '\0']) && !value.contains('\0'));
+    all
+}
+
+fn variable(name: &str) -> String {
+    name.to_uppercase()
+}

@@ -1,0 +1,354 @@
+//! One training job from start to end.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::task::JoinError;
+
+use super::folder::{self, HostFolder};
+use super::metrics::{self, Definition};
+use super::request::{Group, Plan};
+use super::results::{Seen, Uploaded, Uploader};
+use super::{FAILURE_CHARACTERS, channels};
+use crate::env::Env;
+use crate::runner::{Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink, RunnerError};
+use crate::sagemaker::ports::{TrainingEnd, TrainingEvent, TrainingTask};
+use crate::transfer::fetch::Source;
+
+/// Between SIGTERM and SIGKILL, as SageMaker documents it.
+const GRACE: Duration = Duration::from_secs(120);
+/// How often checkpoints are looked for while the job runs.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+/// Log group of all training jobs.
+const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
+
+/// Why a job does not go on.
+pub(super) enum Halt {
+    /// `FailureReason`.
+    Failed(String),
+    /// A caller stopped it before it ran.
+    Stopped,
+}
+
+impl From<String> for Halt {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
+impl From<RunnerError> for Halt {
+    fn from(error: RunnerError) -> Self {
+        Self::Failed(format!("ClientError: {error}"))
+    }
+}
+
+impl From<JoinError> for Halt {
+    fn from(error: JoinError) -> Self {
+        Self::Failed(format!("InternalServerError: a task of the job broke off: {error}"))
+    }
+}
+
+/// Why the containers no longer run.
+enum Cause {
+    Exited,
+    Crashed(usize, Exit),
+    Stopped,
+    TimedOut,
+}
+
+/// A running job.
+pub(super) struct Job<'a> {
+    pub env: &'a Env,
+    pub environment: &'a dyn JobEnvironment,
+    pub task: &'a TrainingTask,
+    pub events: Arc<dyn Fn(TrainingEvent) + Send + Sync>,
+    pub folder: PathBuf,
+    /// Held by threads that work in the folder.
+    pub busy: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Job<'_> {
+    fn status(&self, status: &str, message: &str) {
+        (self.events)(TrainingEvent::Secondary { status: status.into(), message: message.into() });
+    }
+
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<TrainingEnd, Halt> {
+        self.status("Starting", "Preparing the instances for training");
+        let plan = Arc::new(Plan::read(&self.task.request)?);
+        self.env.runner.check(&plan.image)?;
+        let hosts = self.folders(&plan).await?;
+        let journals = self.journals(&plan);
+        self.status("Downloading", "Downloading input data");
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return Err(Halt::Stopped),
+            ready = self.make_ready(&plan, &hosts, &journals) => ready?,
+        }
+        self.status("Training", "Training image download completed. Training in progress.");
+        let mut seen = Seen::default();
+        let cause = self.train(&plan, &hosts, &journals, &mut stop, &mut seen).await?;
+        if let Cause::Crashed(host, exit) = cause {
+            // Best effort: the failure is what counts.
+            let _ = self.upload(&plan, &hosts, seen, false).await;
+            return Err(Halt::Failed(failure(hosts.get(host), exit)));
+        }
+        self.status("Uploading", "Uploading generated training model");
+        let uploaded = self.upload(&plan, &hosts, seen, true).await?;
+        if let Some(journal) = journals.first() {
+            uploaded.skipped.iter().for_each(|line| journal.push(line));
+            journal.flush();
+        }
+        Ok(match cause {
+            Cause::Stopped | Cause::TimedOut => TrainingEnd::Stopped {
+                artifacts: uploaded.any.then_some(uploaded.model),
+                max_runtime: matches!(cause, Cause::TimedOut),
+            },
+            Cause::Exited | Cause::Crashed(..) => TrainingEnd::Completed { artifacts: uploaded.model },
+        })
+    }
+
+    async fn folders(&self, plan: &Arc<Plan>) -> Result<Arc<Vec<HostFolder>>, Halt> {
+        let (plan, root) = (plan.clone(), self.folder.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            fs::create_dir_all(root.join("scratch"))?;
+            folder::make(&root, &plan)
+        });
+        let made = made
+            .await?
+            .map_err(|e| format!("InternalServerError: cannot make the job's folder {}: {e}", self.folder.display()))?;
+        Ok(Arc::new(made))
+    }
+
+    fn journals(&self, plan: &Plan) -> Vec<Journal> {
+        let TrainingTask { account, region, name, .. } = self.task;
+        let epoch = self.env.clock.now().as_second();
+        let journal = |host: &str| {
+            let stream = format!("{name}/{host}-{epoch}");
+            Journal::new(self.env.logs.clone(), self.env.clock.clone(), account, region, LOG_GROUP, stream)
+        };
+        plan.hosts().map(|(host, _)| journal(host)).collect()
+    }
+
+    /// Fetches data and image at the same time.
+    async fn make_ready(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        journals: &[Journal],
+    ) -> Result<(), Halt> {
+        let progress: LineSink = match journals.first().cloned() {
+            Some(journal) => Arc::new(move |line| journal.push(&metrics::escape(line))),
+            None => Arc::new(|_| {}),
+        };
+        let image = self.env.runner.prepare(&plan.image, progress);
+        let data = self.download(plan, hosts);
+        tokio::pin!(image, data);
+        tokio::select! {
+            biased;
+            prepared = &mut image => {
+                prepared?;
+                data.await
+            }
+            loaded = &mut data => {
+                loaded?;
+                self.status("Downloading", "Downloading the training image");
+                Ok(image.await?)
+            }
+        }
+    }
+
+    async fn download(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>) -> Result<(), Halt> {
+        // Dropped with this future when the job is stopped; the thread sees it before the next file.
+        struct Cancel(Arc<AtomicBool>);
+        impl Drop for Cancel {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let cancel = Cancel(Arc::default());
+        let (flag, objects, account) = (cancel.0.clone(), self.env.objects.clone(), self.task.account.clone());
+        let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
+        let busy = self.busy.clone().lock_owned().await;
+        let work = tokio::task::spawn_blocking(move || {
+            let _busy = busy;
+            let (objects, account) = (&*objects, account.as_str());
+            Uploader { objects, account, plan: &plan, hosts: &hosts, scratch: &scratch }.reachable().map_err(Some)?;
+            let source = Source { objects, account, cancelled: &flag };
+            channels::download(&source, &plan, &hosts)?;
+            channels::restore(&source, &plan, &hosts)
+        });
+        work.await?.map_err(|reason| reason.map_or(Halt::Stopped, Halt::Failed))
+    }
+
+    fn spec(&self, plan: &Plan, host: &HostFolder, group: &Group) -> ContainerSpec {
+        let TrainingTask { account, region, arn, name, .. } = self.task;
+        let mut environment = folder::script_variables(plan, host, group);
+        environment.extend(plan.environment.clone());
+        let fixed = [
+            ("TRAINING_JOB_NAME", name.clone()),
+            ("TRAINING_JOB_ARN", arn.clone()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region.clone()),
+        ];
+        environment.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
+        environment.extend(self.environment.variables(&Identity {
+            account: account.clone(),
+            region: region.clone(),
+            arn: arn.clone(),
+            role_arn: plan.role_arn.clone(),
+        }));
+        ContainerSpec {
+            id: format!("{arn}/{}", host.name),
+            image: plan.image.clone(),
+            entrypoint: plan.entrypoint.clone(),
+            arguments: plan.arguments.clone(),
+            environment,
+            base: host.base.clone(),
+            serves: false,
+        }
+    }
+
+    /// Log stream and metrics of one host.
+    fn sink(&self, plan: &Plan, journal: &Journal) -> LineSink {
+        let mut definitions = plan.metrics.clone();
+        if self.env.runner.built_in(&plan.image) == Some("xgboost") {
+            definitions.extend(Definition::xgboost());
+        }
+        let (journal, events, clock) = (journal.clone(), self.events.clone(), self.env.clock.clone());
+        Arc::new(move |line| {
+            let line = metrics::escape(line);
+            journal.push(&line);
+            metrics::scan(&definitions, &line, |name, value| {
+                events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now() });
+            });
+        })
+    }
+
+    async fn train(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        journals: &[Journal],
+        stop: &mut watch::Receiver<bool>,
+        seen: &mut Seen,
+    ) -> Result<Cause, Halt> {
+        let mut containers: Vec<Box<dyn Container>> = Vec::new();
+        for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
+            let spec = self.spec(plan, host, group);
+            containers.push(self.env.runner.start(&spec, self.sink(plan, journal)).await?);
+        }
+        let limit = self.env.clock.sleep(plan.max_runtime);
+        let cause = self.watch(plan, hosts, &mut containers, limit, stop, seen).await;
+        match cause {
+            Cause::Stopped => self.status("Stopping", "Stopping the training job"),
+            Cause::TimedOut => self.status("Stopping", "Training job runtime exceeded MaxRuntimeInSeconds provided"),
+            Cause::Exited | Cause::Crashed(..) => {}
+        }
+        join_all(containers.iter_mut().map(|container| container.stop(GRACE))).await;
+        journals.iter().for_each(Journal::flush);
+        Ok(cause)
+    }
+
+    /// Waits until all hosts have ended well, one has not, or the job is to be stopped.
+    async fn watch(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        containers: &mut [Box<dyn Container>],
+        mut limit: futures_util::future::BoxFuture<'static, ()>,
+        stop: &mut watch::Receiver<bool>,
+        seen: &mut Seen,
+    ) -> Cause {
+        let ends = containers.iter_mut().enumerate().map(|(host, c)| async move { (host, c.wait().await) });
+        let mut ends: FuturesUnordered<_> = ends.collect();
+        loop {
+            let tick = async {
+                match plan.checkpoints {
+                    Some(_) => self.env.clock.sleep(CHECKPOINT_INTERVAL).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                end = ends.next() => match end {
+                    None => return Cause::Exited,
+                    Some((_, Exit::Code(0))) => {}
+                    Some((host, exit)) => return Cause::Crashed(host, exit),
+                },
+                () = stopped(stop) => return Cause::Stopped,
+                () = &mut limit => return Cause::TimedOut,
+                () = tick => {
+                    let now = std::mem::take(seen);
+                    // A failed round is tried again at the next, and counts at the end.
+                    *seen = self.checkpoints(plan, hosts, now).await.unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    async fn checkpoints(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>, seen: Seen) -> Result<Seen, Halt> {
+        self.with_uploader(plan, hosts, move |uploader| {
+            let mut seen = seen;
+            uploader.checkpoints(&mut seen).map(|()| seen)
+        })
+        .await
+    }
+
+    async fn upload(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        seen: Seen,
+        results: bool,
+    ) -> Result<Uploaded, Halt> {
+        let job = self.task.name.clone();
+        self.with_uploader(plan, hosts, move |uploader| {
+            let mut seen = seen;
+            uploader.checkpoints(&mut seen)?;
+            if results { uploader.results(&job) } else { Ok(Uploaded::default()) }
+        })
+        .await
+    }
+
+    /// Runs a blocking upload on its own thread.
+    async fn with_uploader<T: Send + 'static>(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        act: impl FnOnce(Uploader<'_>) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Halt> {
+        let (objects, account) = (self.env.objects.clone(), self.task.account.clone());
+        let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
+        let work = tokio::task::spawn_blocking(move || {
+            let uploader =
+                Uploader { objects: &*objects, account: &account, plan: &plan, hosts: &hosts, scratch: &scratch };
+            act(uploader)
+        });
+        Ok(work.await??)
+    }
+}
+
+/// Completes when a stop is asked for; never if nobody can ask any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// `FailureReason` of a container that ended badly: what it wrote to `output/failure`, and its exit code.
+fn failure(host: Option<&HostFolder>, exit: Exit) -> String {
+    let written = host.and_then(|host| fs::read(host.failure()).ok()).unwrap_or_default();
+    let text: String = String::from_utf8_lossy(&written).chars().take(FAILURE_CHARACTERS).collect();
+    let end = format!(", exit code: {}", exit.code());
+    // The exit code is kept where the text alone would fill the reason.
+    let room = FAILURE_CHARACTERS - "AlgorithmError: ".len() - end.len();
+    let text: String = text.trim_end().chars().take(room).collect();
+    format!("AlgorithmError: {text}{end}")
+}
