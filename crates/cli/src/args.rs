@@ -357,6 +357,9 @@ pub(crate) struct Completions {
 pub(crate) struct Man {
     /// Folder to write to; the page of sagewright itself goes to standard output without one
     pub(crate) dir: Option<PathBuf>,
+    /// Print the reference of all commands as Markdown instead
+    #[arg(long, hide = true)]
+    pub(crate) markdown: bool,
 }
 
 /// `algorithm`

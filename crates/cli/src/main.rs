@@ -1,7 +1,90 @@
 //! The `sagewright` command.
 
-mod manifest;
+// The futures of commands hold the whole AWS client's.
+#![recursion_limit = "256"]
 
-fn main() {
-    let _ = manifest::read(&[]);
+mod args;
+mod commands;
+mod context;
+mod exit;
+mod local;
+mod log_tail;
+mod manifest;
+mod output;
+mod paths;
+mod progress;
+mod resource;
+mod run;
+mod show;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::args::{Cli, Command};
+use crate::exit::{Exit, Failure};
+use crate::output::{Printer, Style};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { Exit::Done as u8 } else { Exit::Usage as u8 });
+        }
+    };
+    // A container program runs on its own: no runtime, no logging of ours.
+    if let Command::Algorithm(args) = &cli.command {
+        let code = sagewright_algorithms::run(&args.algorithm, &args.program);
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
+    let printer = Printer::new(&cli.global);
+    trace(cli.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            printer.note(&format!("error: cannot start the asynchronous runtime: {error}"));
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
+    let outcome = runtime.block_on(run::command(&cli.command, &cli.global, &printer));
+    // A read of standard input that nobody answers must not hold the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => ExitCode::from(report(&error, &printer) as u8),
+    }
+}
+
+/// Shows an error with its causes, and what to do.
+fn report(error: &anyhow::Error, printer: &Printer) -> Exit {
+    let failure = error.downcast_ref::<Failure>();
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(&format!(": {cause}"));
+        }
+    }
+    printer.note(&format!("{} {text}", printer.paint(Style::Bad, "error:")));
+    if let Some(help) = failure.and_then(|f| f.help.as_ref()) {
+        printer.note(&format!("  {help}"));
+    }
+    failure.map_or(Exit::Failed, |f| f.exit)
+}
+
+/// Logs of the program itself: warnings, and more with -v; `SAGEWRIGHT_LOG` says exactly what.
+fn trace(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        // s3s calls every refused request an error; the client is told, and so is the test of the request.
+        0 => "warn,s3s=off",
+        1 => "info,sagewright_aws=debug,s3s=off",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("SAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init());
 }

@@ -1,6 +1,7 @@
 //! Manifest files: where they are found, how they are read, and where in them an error is.
 
+mod load;
 mod read;
 mod yaml;
 
-pub(crate) use read::{Document, Manifests, read};
+pub(crate) use load::load;

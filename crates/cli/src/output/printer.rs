@@ -31,6 +31,7 @@ pub(crate) struct Printer {
     pub(crate) format: Format,
     color: bool,
     live: Arc<MultiProgress>,
+    redirected: bool,
 }
 
 impl Printer {
@@ -43,7 +44,17 @@ impl Printer {
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { format: global.output, color, live: Arc::new(MultiProgress::with_draw_target(target)) }
+        Self {
+            format: global.output,
+            color,
+            live: Arc::new(MultiProgress::with_draw_target(target)),
+            redirected: false,
+        }
+    }
+
+    /// Whether color is wanted.
+    pub(crate) fn color(&self) -> bool {
+        self.color
     }
 
     /// Text in a style, or plain where color is off.
@@ -68,9 +79,31 @@ impl Printer {
         self.live.suspend(|| drop(writeln!(std::io::stderr(), "{clean}")));
     }
 
+    /// A printer whose results are steps on the way to another result.
+    pub(crate) fn results_to_stderr(&self) -> Self {
+        Self { redirected: true, ..self.clone() }
+    }
+
+    /// A printer for another format.
+    pub(crate) fn with_format(&self, format: Format) -> Self {
+        Self { format, ..self.clone() }
+    }
+
     /// Result text: standard output.
     pub(crate) fn result(&self, text: &str) -> anyhow::Result<()> {
-        self.live.suspend(|| write_out(text))
+        if self.redirected {
+            for line in text.lines() {
+                self.note(&format!("  {line}"));
+            }
+            return Ok(());
+        }
+        self.live.suspend(|| write_out(text.as_bytes()))
+    }
+
+    /// Result bytes as they are, with a line end for a terminal's sake.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let end: &[u8] = if std::io::stdout().is_terminal() && !bytes.ends_with(b"\n") { b"\n" } else { b"" };
+        self.live.suspend(|| write_out(bytes).and_then(|()| write_out(end)))
     }
 
     /// A result as a table.
@@ -116,9 +149,9 @@ fn strip_control(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-fn write_out(text: &str) -> anyhow::Result<()> {
+fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         // The reader has seen enough (`sagewright get … | head`).
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),

@@ -51,7 +51,7 @@ fn is_locked(data: &Path) -> bool {
     let Ok(lock) = fs::OpenOptions::new().read(true).open(data.join("lock")) else { return false };
     match flock(&lock, FlockOperation::NonBlockingLockShared) {
         Ok(()) => {
-            drop(flock(&lock, FlockOperation::Unlock));
+            let _ = flock(&lock, FlockOperation::Unlock);
             false
         }
         Err(e) => e == rustix::io::Errno::WOULDBLOCK,

@@ -1,0 +1,25 @@
+//! `sagewright adopt`
+
+use sagewright_engine::ObjectId;
+
+use crate::args::{Adopt, Global};
+use crate::context::{Context, engine_failure};
+use crate::exit::Exit;
+use crate::output::Printer;
+use crate::resource;
+
+/// Takes over a resource.
+pub(crate) async fn run(args: &Adopt, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let (kind, name) = resource::kind_and_name(&args.resource)?;
+    let context = Context::connect(global, printer).await?;
+    let own = name.rsplit(['/', ':']).next().unwrap_or(name).to_lowercase();
+    let owner = ObjectId::new(kind.name(), Some(&args.namespace), args.name.as_deref().unwrap_or(&own));
+    let object = context.engine.adopt(kind, name, &owner).await.map_err(engine_failure)?;
+    if printer.for_programs() {
+        printer.document(&object.to_value())?;
+    } else {
+        printer.result(&format!("{owner}: adopted\n"))?;
+        printer.note(&format!("`sagewright export {}` writes its manifest", args.resource));
+    }
+    Ok(Exit::Done)
+}

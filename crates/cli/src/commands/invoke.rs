@@ -1,0 +1,54 @@
+//! `sagewright invoke`
+
+use std::io::Read as _;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::args::{Global, Invoke};
+use crate::context::{Context, is_standard_input};
+use crate::exit::{Exit, Failure};
+use crate::output::Printer;
+
+/// Sends one request to an endpoint and prints the answer as it came.
+pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let body = match (&args.body, &args.text) {
+        (_, Some(text)) => text.clone().into_bytes(),
+        (Some(path), None) if is_standard_input(path) => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+            bytes
+        }
+        (Some(path), None) => std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+        (None, None) => {
+            return Err(Failure::new(Exit::Usage, "nothing to send")
+                .help("give --body FILE, --body - or --text TEXT")
+                .into());
+        }
+    };
+    let context = Context::connect(global, printer).await?;
+    let answer = sagewright_aws::runtime::invoke(
+        &context.aws,
+        &context.target,
+        &args.endpoint,
+        Some(&args.content_type),
+        args.accept.as_deref(),
+        args.variant.as_deref(),
+        body.into(),
+    )
+    .await?;
+    if printer.for_programs() {
+        let text = std::str::from_utf8(&answer.body).ok();
+        printer.document(&json!({
+            "endpoint": args.endpoint,
+            "variant": answer.variant,
+            "contentType": answer.content_type,
+            "body": text,
+            "bodyBase64": text.is_none().then(|| base64::engine::general_purpose::STANDARD.encode(&answer.body)),
+        }))?;
+    } else {
+        printer.bytes(&answer.body)?;
+    }
+    Ok(Exit::Done)
+}

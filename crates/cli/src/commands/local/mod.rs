@@ -1,0 +1,22 @@
+//! `sagewright local …`
+
+mod down;
+mod env;
+mod reset;
+mod status;
+mod up;
+
+use crate::args::{Global, Local};
+use crate::exit::Exit;
+use crate::output::Printer;
+
+/// Runs a command about the embedded cloud.
+pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    match command {
+        Local::Up(args) => up::run(args, global, printer).await,
+        Local::Down => down::run(global, printer).await,
+        Local::Status => status::run(global, printer).await,
+        Local::Reset(args) => reset::run(args, global, printer),
+        Local::Env(args) => env::run(args, global, printer),
+    }
+}

@@ -1,0 +1,79 @@
+//! `sagewright local up`
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::args::{Global, Up};
+use crate::exit::{Exit, Failure};
+use crate::local::{self, DEFAULT_ACCOUNT, Settings};
+use crate::output::Printer;
+use crate::{paths, signals};
+
+/// Starts the embedded cloud: in the foreground until a signal comes, or in the background.
+pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let data = paths::data(global.data.as_ref());
+    if args.detach {
+        return detach(args, &data, printer).await;
+    }
+    let settings = Settings { listen: args.listen, data: data.clone(), images: args.images.clone() };
+    let cloud = local::start(&settings)?;
+    announce(&data, printer)?;
+    signals::wait().await;
+    printer.note("stopping; jobs in progress are taken up again at the next start");
+    cloud.shutdown().await;
+    Ok(Exit::Done)
+}
+
+fn announce(data: &Path, printer: &Printer) -> anyhow::Result<()> {
+    let access = local::access(data, DEFAULT_ACCOUNT)?;
+    if printer.for_programs() {
+        printer.result(&(serde_json::to_string(&access)? + "\n"))?;
+    } else {
+        printer.result(&format!("the embedded cloud is up at {}\n", access.endpoint))?;
+        printer.note(&format!("  state: {}", data.display()));
+        printer.note("  in a shell: eval \"$(sagewright local env)\"; then any AWS client works against it");
+    }
+    Ok(())
+}
+
+/// Starts this program again in a session of its own, and returns when that one answers.
+async fn detach(args: &Up, data: &Path, printer: &Printer) -> anyhow::Result<Exit> {
+    if let Some(server) = local::running(data) {
+        printer.note(&format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid));
+        announce(data, printer)?;
+        return Ok(Exit::Done);
+    }
+    fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    let log = data.join("server.log");
+    let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);
+    command.args(["local", "up", "--color", "never", "--listen", &args.listen.to_string(), "--data"]).arg(data);
+    if let Some(images) = &args.images {
+        command.arg("--images").arg(std::path::absolute(images)?);
+    }
+    let errors = output.try_clone()?;
+    command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+    let mut child = command.spawn().context("cannot start the embedded cloud")?;
+    for _ in 0..500 {
+        if local::running(data).is_some_and(|s| s.pid == child.id()) {
+            announce(data, printer)?;
+            return Ok(Exit::Done);
+        }
+        if let Some(status) = child.try_wait()? {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("the embedded cloud did not start ({status}):\n{}", said.trim()),
+            )
+            .into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(child.kill());
+    Err(Failure::new(Exit::TimedOut, format!("the embedded cloud does not answer; see {}", log.display())).into())
+}

@@ -1,0 +1,16 @@
+//! One file for each command.
+
+pub(crate) mod adopt;
+pub(crate) mod apply;
+pub(crate) mod cp;
+pub(crate) mod delete;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod get;
+pub(crate) mod invoke;
+pub(crate) mod local;
+pub(crate) mod logs;
+pub(crate) mod plan;
+pub(crate) mod quickstart;
+pub(crate) mod reference;
+pub(crate) mod wait;

@@ -1,0 +1,32 @@
+//! `sagewright plan`
+
+use sagewright_engine::plan_offline;
+
+use crate::args::{Global, Plan};
+use crate::context::{Context, engine_failure};
+use crate::exit::Exit;
+use crate::manifest;
+use crate::output::Printer;
+use crate::show;
+
+/// Shows what `apply` would do.
+pub(crate) async fn run(args: &Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let objects = manifest::load(&args.files.files, printer)?;
+    let plan = if args.offline {
+        plan_offline(&objects).map_err(engine_failure)?
+    } else {
+        Context::connect(global, printer).await?.engine.plan(&objects).await.map_err(engine_failure)?
+    };
+    if printer.for_programs() {
+        printer.document(&show::plan_value(&plan))?;
+    } else {
+        printer.result(&show::plan(&plan, printer))?;
+    }
+    Ok(if plan.has_problems() {
+        Exit::Failed
+    } else if args.exit_code && plan.has_changes() {
+        Exit::Changes
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,67 @@
+//! Sends the test digits to the endpoint.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use flate2::read::GzDecoder;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use sagewright_engine::Cloud as _;
+use serde_json::json;
+
+use super::score::Score;
+use crate::context::Context;
+
+/// Requests under way at once.
+const CONCURRENCY: usize = 4;
+
+/// Invokes the endpoint once for each digit of the file.
+pub(super) async fn read(context: &Context, file: &Path, endpoint: &str) -> anyhow::Result<Score> {
+    let lines = lines(file)?;
+    let answers: Vec<(u8, u8)> = stream::iter(lines)
+        .map(|(truth, pixels)| async move {
+            let answer = sagewright_aws::runtime::invoke(
+                &context.aws,
+                &context.target,
+                endpoint,
+                Some("text/csv"),
+                None,
+                None,
+                pixels.into(),
+            )
+            .await?;
+            let text = String::from_utf8_lossy(&answer.body).trim().to_owned();
+            let class: f32 = text.parse().with_context(|| format!("the endpoint answered `{text}`, not a class"))?;
+            // Classes are whole numbers written as 7.0.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            anyhow::Ok((truth, class.round().clamp(0.0, 255.0) as u8))
+        })
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Score::new(answers).context("the endpoint answered a class that is not a digit")
+}
+
+/// Label and pixels of each line.
+fn lines(file: &Path) -> anyhow::Result<Vec<(u8, String)>> {
+    let open = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut out = Vec::new();
+    for (number, line) in BufReader::new(GzDecoder::new(open)).lines().enumerate() {
+        let line = line.with_context(|| format!("cannot read {}", file.display()))?;
+        let parsed = line.split_once(',').and_then(|(label, pixels)| Some((label.parse().ok()?, pixels.to_owned())));
+        match parsed {
+            Some(digit) => out.push(digit),
+            None => bail!("{}:{}: expected a label, a comma and pixels", file.display(), number + 1),
+        }
+    }
+    Ok(out)
+}
+
+/// ARN of the newest version in a model package group.
+pub(super) async fn newest_package(context: &Context, group: &str) -> anyhow::Result<Option<String>> {
+    let input =
+        json!({"ModelPackageGroupName": group, "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 1});
+    let output = context.aws.call(&context.target, "sagemaker", "ListModelPackages", input).await?;
+    Ok(output.pointer("/ModelPackageSummaryList/0/ModelPackageArn").and_then(|v| v.as_str()).map(str::to_owned))
+}

@@ -1,0 +1,40 @@
+//! What an earlier run that was cut off or failed has left, so that this one can go on.
+
+use sagewright_engine::{Cloud as _, CloudError};
+use serde_json::{Value, json};
+
+use super::{ENDPOINT, TRAINING_JOB};
+use crate::context::Context;
+use crate::output::Printer;
+
+/// Takes away a training job and an endpoint that have failed: neither can be mended in place, and their names are
+/// wanted again.
+pub(super) async fn run(context: &Context, printer: &Printer) -> anyhow::Result<()> {
+    let job = describe(context, "DescribeTrainingJob", json!({"TrainingJobName": TRAINING_JOB})).await?;
+    if let Some(status @ ("Failed" | "Stopped")) = text(&job, "TrainingJobStatus") {
+        printer.note(&format!("  the training job of an earlier run is {status}{}; it is removed", reason(&job)));
+        let input = json!({"TrainingJobName": TRAINING_JOB});
+        context.aws.call(&context.target, "sagemaker", "DeleteTrainingJob", input).await?;
+    }
+    let endpoint = describe(context, "DescribeEndpoint", json!({"EndpointName": ENDPOINT})).await?;
+    if let Some("Failed") = text(&endpoint, "EndpointStatus") {
+        printer.note(&format!("  the endpoint of an earlier run has failed{}; it is removed", reason(&endpoint)));
+        context.aws.call(&context.target, "sagemaker", "DeleteEndpoint", json!({"EndpointName": ENDPOINT})).await?;
+    }
+    Ok(())
+}
+
+async fn describe(context: &Context, operation: &str, input: Value) -> Result<Value, CloudError> {
+    match context.aws.call(&context.target, "sagemaker", operation, input).await {
+        Err(e) if e.code == "ValidationException" || e.code == "ResourceNotFound" => Ok(Value::Null),
+        other => other,
+    }
+}
+
+fn text<'a>(output: &'a Value, member: &str) -> Option<&'a str> {
+    output.get(member).and_then(Value::as_str)
+}
+
+fn reason(output: &Value) -> String {
+    text(output, "FailureReason").map_or_else(String::new, |r| format!(" ({r})"))
+}

@@ -1,0 +1,31 @@
+//! `sagewright wait`
+
+use sagewright_engine::Until;
+
+use crate::args::{Global, Wait, WaitFor};
+use crate::context::{Context, engine_failure};
+use crate::exit::Exit;
+use crate::output::Printer;
+use crate::progress::Progress;
+use crate::resource;
+
+/// Waits for a resource.
+pub(crate) async fn run(args: &Wait, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let (kind, name) = resource::kind_and_name(&args.resource)?;
+    let context = Context::connect(global, printer).await?;
+    let until = match args.state {
+        WaitFor::Ready => Until::Settled,
+        WaitFor::Settled => Until::Final,
+        WaitFor::Deleted => Until::Deleted,
+    };
+    let progress = Progress::new(&context, false);
+    let outcome = context.engine.wait(kind, name, &until, args.timeout, &progress).await;
+    progress.finish().await;
+    let object = outcome.map_err(engine_failure)?;
+    if printer.for_programs() {
+        printer.document(&object.to_value())?;
+    } else {
+        printer.result(&format!("{}/{name}\n", kind.name()))?;
+    }
+    Ok(Exit::Done)
+}

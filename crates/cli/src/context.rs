@@ -1,0 +1,110 @@
+//! What commands that call the cloud share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use sagewright_aws::Aws;
+use sagewright_engine::{Clock, Engine, EngineError, Role, Target};
+use sagewright_model::Region;
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::local;
+use crate::output::Printer;
+use crate::paths;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A client, the engine over it, and where calls go.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// The client.
+    pub(crate) aws: Aws,
+    /// The engine over it.
+    pub(crate) engine: Engine,
+    /// Account, region, role.
+    pub(crate) target: Target,
+    /// Prints.
+    pub(crate) printer: Printer,
+}
+
+impl Context {
+    /// A client as the options and the environment want it. Nothing is called yet.
+    pub(crate) async fn connect(global: &Global, printer: &Printer) -> anyhow::Result<Self> {
+        let mut builder = Aws::builder().app_name("sagewright");
+        let mut region = global.region.clone();
+        if let Some(profile) = &global.profile {
+            builder = builder.profile(profile);
+        }
+        if let Some(url) = &global.endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        if global.local {
+            let data = paths::data(global.data.as_ref());
+            let access = local::access(&data, local::DEFAULT_ACCOUNT)?;
+            builder = builder.endpoint_url(&access.endpoint).credentials(
+                &access.access_key_id,
+                &access.secret_access_key,
+                None,
+            );
+            region.get_or_insert(access.region);
+        }
+        if let Some(region) = &region {
+            builder = builder.region(region);
+        }
+        let aws = builder.build().await.context("cannot set up the AWS client")?;
+        let region = region.or_else(|| aws.region().map(str::to_owned)).ok_or_else(|| {
+            Failure::new(Exit::Usage, "no AWS region is set")
+                .help("give --region, set AWS_REGION, or name a region in the profile; for the embedded cloud: eval \"$(sagewright local env)\"")
+        })?;
+        let region: Region = region.parse().map_err(|e| Failure::new(Exit::Usage, format!("{e}")))?;
+        let role = global.role_arn.clone().map(|arn| Role {
+            arn,
+            external_id: global.external_id.clone(),
+            session_name: Some("sagewright".to_owned()),
+        });
+        let target = Target { account: None, region, role };
+        let engine = Engine::new(Arc::new(aws.clone()), Arc::new(WallClock), target.clone());
+        Ok(Self { aws, engine, target, printer: printer.clone() })
+    }
+
+    /// How often to look for news: often where a look costs nothing.
+    pub(crate) fn poll(&self) -> Duration {
+        let local = self
+            .aws
+            .configured_endpoint("sagemaker")
+            .is_some_and(|url| url.contains("//127.0.0.1") || url.contains("//localhost") || url.contains("//[::1]"));
+        if local { Duration::from_millis(200) } else { Duration::from_secs(3) }
+    }
+}
+
+/// The exit code of an engine's error.
+pub(crate) fn engine_failure(error: EngineError) -> Failure {
+    let exit = match &error {
+        EngineError::Manifest(_) | EngineError::Graph(_) => Exit::Manifest,
+        EngineError::Timeout { .. } => Exit::TimedOut,
+        EngineError::NotFound { .. } | EngineError::Unreachable { .. } | EngineError::Failure(_) => Exit::Failed,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// A path that may be `-`.
+pub(crate) fn is_standard_input(path: &PathBuf) -> bool {
+    path == std::path::Path::new("-")
+}

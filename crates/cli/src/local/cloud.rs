@@ -1,0 +1,91 @@
+//! Starts the embedded cloud inside this process.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use sagewright_algorithms::{LIBRARY_VARIABLE, default_cache_dir, ensure_library};
+use sagewright_local::cloud::{self, Options};
+use sagewright_local::config::Config;
+use sagewright_local::runner::LineSink;
+use sagewright_local::runner::images::BuiltIn;
+use sagewright_local::runner::process::Preparer;
+
+use super::server_file;
+use crate::exit::{Exit, Failure};
+use crate::output::Printer;
+
+/// How to start it.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// Its state.
+    pub(crate) data: PathBuf,
+    /// Image map.
+    pub(crate) images: Option<PathBuf>,
+}
+
+/// A running embedded cloud that other commands find by its note in the data folder.
+pub(crate) struct Cloud {
+    cloud: cloud::Cloud,
+    data: PathBuf,
+}
+
+/// Takes port and data folder, and starts all services.
+pub(crate) fn start(settings: &Settings) -> anyhow::Result<Cloud> {
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
+    let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
+    let cloud = cloud::start(options).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
+    let endpoint = cloud.server().endpoint_url();
+    server_file::write(&settings.data, &endpoint)
+        .with_context(|| format!("cannot write server.json in {}", settings.data.display()))?;
+    Ok(Cloud { cloud, data: settings.data.clone() })
+}
+
+impl Cloud {
+    /// Stops answering and stops all model servers.
+    pub(crate) async fn shutdown(self) {
+        self.cloud.shutdown().await;
+        server_file::remove(&self.data);
+    }
+}
+
+/// Gets XGBoost's library now instead of with the first job, so that what is in the way is told at once.
+pub(crate) async fn prepare_xgboost(printer: &Printer) -> anyhow::Result<()> {
+    let (shown, bar) = (printer.clone(), printer.spinner("looking for the XGBoost library"));
+    let sink: LineSink = Arc::new(move |line: &str| shown.note(&format!("  {line}")));
+    let outcome = library(sink).await;
+    bar.finish_and_clear();
+    let path = outcome.map_err(|why| Failure::new(Exit::Failed, why))?;
+    printer.note(&format!("  {}", path.display()));
+    Ok(())
+}
+
+async fn library(lines: LineSink) -> Result<PathBuf, String> {
+    let task = tokio::task::spawn_blocking(move || {
+        ensure_library(&default_cache_dir(), &mut |line| lines(line))
+            .map(|path| path.as_ref().to_path_buf())
+            .map_err(|error| error.to_string())
+    });
+    task.await.map_err(|e| format!("the installation ended abnormally: {e}"))?
+}
+
+/// Fetches the libraries of built-in algorithms on first use.
+struct Libraries;
+
+#[async_trait]
+impl Preparer for Libraries {
+    async fn prepare(&self, algorithm: BuiltIn, lines: LineSink) -> Result<BTreeMap<String, String>, String> {
+        match algorithm {
+            BuiltIn::XgBoost => {
+                let path = library(lines).await?;
+                Ok(BTreeMap::from([(LIBRARY_VARIABLE.to_owned(), path.display().to_string())]))
+            }
+        }
+    }
+}

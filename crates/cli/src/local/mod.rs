@@ -1,0 +1,14 @@
+//! The embedded cloud from the command line's side: starting it, finding it, its credentials.
+
+mod cloud;
+mod credentials;
+mod server_file;
+
+pub(crate) use cloud::{Settings, prepare_xgboost, start};
+pub(crate) use credentials::access;
+pub(crate) use server_file::running;
+
+/// Account whose credentials are used unless another is asked for.
+pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";
+/// Region that clients of the embedded cloud are told to use.
+pub(crate) const REGION: &str = "us-east-1";

@@ -1,0 +1,124 @@
+//! Log streams of a job or an endpoint, read from CloudWatch Logs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sagewright_engine::{Cloud as _, CloudError, Until};
+use sagewright_kinds::Kind;
+use serde_json::{Value, json};
+
+use crate::context::Context;
+
+/// What to show.
+#[derive(Debug, Clone)]
+pub(crate) struct Tail {
+    /// Until the resource has ended.
+    pub(crate) follow: bool,
+    /// Only so many last lines of what is there.
+    pub(crate) last: Option<usize>,
+    /// Time and stream before each line.
+    pub(crate) timestamps: bool,
+    /// Text before each line.
+    pub(crate) prefix: String,
+}
+
+/// Gives lines to `show` in order of their streams' arrival.
+pub(crate) async fn run(
+    context: &Context,
+    kind: &'static Kind,
+    name: &str,
+    tail: &Tail,
+    show: &mut (dyn FnMut(&str) -> anyhow::Result<()> + Send),
+) -> anyhow::Result<()> {
+    let (group, prefix) = kind
+        .logs(name)
+        .ok_or_else(|| anyhow::anyhow!("{} has no logs: logs are written by jobs and endpoints", kind.name()))?;
+    let mut positions: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut first = true;
+    loop {
+        // Asked before reading, so that nothing written before the end is missed.
+        let ended = !tail.follow || ended(context, kind, name).await;
+        let mut lines = Vec::new();
+        for stream in streams(context, &group, &prefix).await? {
+            positions.entry(stream).or_insert(None);
+        }
+        for (stream, position) in &mut positions {
+            lines.extend(read(context, &group, stream, position).await?);
+        }
+        lines.sort_by_key(|(time, ..)| *time);
+        let skip = if first { tail.last.map_or(0, |n| lines.len().saturating_sub(n)) } else { 0 };
+        for (time, stream, message) in lines.into_iter().skip(skip) {
+            let stamp = if tail.timestamps {
+                let at = jiff::Timestamp::from_millisecond(time).map(|t| t.to_string()).unwrap_or_default();
+                format!("{at} {stream} ")
+            } else {
+                String::new()
+            };
+            show(&format!("{}{stamp}{message}", tail.prefix))?;
+        }
+        first = false;
+        if ended {
+            return Ok(());
+        }
+        tokio::time::sleep(context.poll()).await;
+    }
+}
+
+async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
+    if !kind.is_job() {
+        return false;
+    }
+    let quiet = &sagewright_engine::NoObserver;
+    context.engine.wait(kind, name, &Until::Final, Some(Duration::ZERO), quiet).await.is_ok()
+}
+
+async fn streams(context: &Context, group: &str, prefix: &str) -> anyhow::Result<Vec<String>> {
+    let input = json!({"logGroupName": group, "logStreamNamePrefix": prefix});
+    let input = if prefix.is_empty() { json!({"logGroupName": group}) } else { input };
+    match context.aws.call(&context.target, "logs", "DescribeLogStreams", input).await {
+        Ok(output) => Ok(output["logStreams"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|s| s["logStreamName"].as_str().map(str::to_owned))
+            .collect()),
+        // SageMaker makes the group with the first line.
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn read(
+    context: &Context,
+    group: &str,
+    stream: &str,
+    position: &mut Option<String>,
+) -> anyhow::Result<Vec<(i64, String, String)>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
+        if let Some(token) = position {
+            input["nextToken"] = Value::String(token.clone());
+        }
+        let output = match context.aws.call(&context.target, "logs", "GetLogEvents", input).await {
+            Ok(output) => output,
+            Err(error) if is_missing(&error) => return Ok(lines),
+            Err(error) => return Err(error.into()),
+        };
+        for event in output["events"].as_array().into_iter().flatten() {
+            let time = event["timestamp"].as_i64().unwrap_or(0);
+            let text = event["message"].as_str().unwrap_or("").trim_end_matches('\n');
+            lines.push((time, stream.to_owned(), text.to_owned()));
+        }
+        let next = output["nextForwardToken"].as_str().map(str::to_owned);
+        // The same token again means that there is no more for now.
+        if next.is_none() || next == *position {
+            return Ok(lines);
+        }
+        *position = next;
+    }
+}
+
+fn is_missing(error: &CloudError) -> bool {
+    error.code == "ResourceNotFoundException"
+}

@@ -1,0 +1,66 @@
+//! From files to checked objects; everything that is wrong is shown with its place.
+
+use std::path::PathBuf;
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use sagewright_engine::{ManifestError, Object, PathStep, check};
+
+use super::read::{FileError, Manifests, read};
+use crate::exit::{Exit, Failure};
+use crate::output::Printer;
+
+/// Reads and checks manifests.
+///
+/// # Errors
+/// Everything wrong has been printed; the failure counts it.
+pub(crate) fn load(files: &[PathBuf], printer: &Printer) -> Result<Vec<Object>, Failure> {
+    let manifests = read(files).map_err(|errors| report(&errors, printer))?;
+    let mut objects = Vec::new();
+    let mut errors = Vec::new();
+    for document in &manifests.documents {
+        match Object::from_value(document.value()) {
+            Ok(object) => objects.push(object),
+            Err(error) => {
+                let path: Vec<String> = error.field.iter().flat_map(|f| f.split('.')).map(str::to_owned).collect();
+                errors.push(document.error(&path, false, &error.message, None));
+            }
+        }
+    }
+    if errors.is_empty()
+        && let Err(wrong) = check(&objects)
+    {
+        errors.extend(wrong.iter().filter_map(|e| place(&manifests, e)));
+    }
+    if errors.is_empty() { Ok(objects) } else { Err(report(&errors, printer)) }
+}
+
+fn place(manifests: &Manifests, error: &ManifestError) -> Option<FileError> {
+    let document = manifests.documents.get(error.index)?;
+    let path: Vec<String> = error
+        .path
+        .iter()
+        .map(|step| match step {
+            PathStep::Field(name) => name.clone(),
+            PathStep::Index(n) => n.to_string(),
+        })
+        .collect();
+    let message = format!("{}: {}: {}", error.object, error.path_text(), error.message);
+    let help = error.expected.as_ref().map(|e| format!("expected {e}"));
+    // A field that has no business there is shown by its name, a wrong value by the value.
+    let unknown = error.message.contains("unknown field") || error.message.contains("no field");
+    Some(document.error(&path, unknown, &message, help))
+}
+
+fn report(errors: &[FileError], printer: &Printer) -> Failure {
+    let theme = if printer.color() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(110);
+    for error in errors {
+        let mut text = String::new();
+        if handler.render_report(&mut text, error).is_err() {
+            text = error.to_string();
+        }
+        printer.note(text.trim_end());
+    }
+    let count = if errors.len() == 1 { "1 error".to_owned() } else { format!("{} errors", errors.len()) };
+    Failure::new(Exit::Manifest, format!("{count} in the manifests; nothing was done"))
+}

@@ -1,0 +1,122 @@
+//! What an apply, a delete or a wait shows while it goes on.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::ProgressBar;
+use sagewright_engine::{Event, Observer, What};
+use tokio::task::JoinHandle;
+
+use crate::context::Context;
+use crate::log_tail::{self, Tail};
+use crate::output::{Printer, Style};
+
+/// Prints events to standard error as they happen; follows jobs' logs where that is wanted.
+pub(crate) struct Progress {
+    printer: Printer,
+    context: Context,
+    logs: bool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    bars: HashMap<String, ProgressBar>,
+    tails: HashMap<String, JoinHandle<()>>,
+}
+
+impl Progress {
+    /// Progress on standard error. `logs`: jobs' own lines, too.
+    pub(crate) fn new(context: &Context, logs: bool) -> Self {
+        Self { printer: context.printer.clone(), context: context.clone(), logs, inner: Mutex::default() }
+    }
+
+    /// Takes spinners away and waits for the logs' last lines.
+    pub(crate) async fn finish(&self) {
+        let (bars, tails) = {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            (std::mem::take(&mut inner.bars), std::mem::take(&mut inner.tails))
+        };
+        bars.values().for_each(ProgressBar::finish_and_clear);
+        for tail in tails.into_values() {
+            // A log that cannot be read to its end must not hold the command up.
+            drop(tokio::time::timeout(std::time::Duration::from_secs(15), tail).await);
+        }
+    }
+
+    fn line(&self, event: &Event, style: Style, text: &str) {
+        let id = self.printer.paint(Style::Bold, &event.object.to_string());
+        self.printer.note(&format!("  {id}  {}", self.printer.paint(style, text)));
+    }
+
+    fn status(&self, event: &Event, to: &str, secondary: Option<&str>, reason: Option<&str>) {
+        let mut text = to.to_owned();
+        if let Some(secondary) = secondary.filter(|s| *s != to) {
+            text.push_str(&format!(" ({secondary})"));
+        }
+        if let Some(reason) = reason.filter(|r| !r.is_empty()) {
+            text.push_str(&format!(": {reason}"));
+        }
+        self.line(event, Style::Dim, &text);
+        let key = event.object.to_string();
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.printer.is_live() {
+            let label = format!("{key}  {text}");
+            inner.bars.entry(key.clone()).or_insert_with(|| self.printer.spinner(&label)).set_message(label);
+        }
+        if self.logs && !inner.tails.contains_key(&key) {
+            let kind = sagewright_kinds::find(&event.object.kind).filter(|k| k.is_job());
+            if let (Some(kind), Some(name)) = (kind, event.resource.clone()) {
+                let tail = Tail { follow: true, last: None, timestamps: false, prefix: "    ".to_owned() };
+                let (context, printer) = (self.context.clone(), self.printer.clone());
+                let task = tokio::spawn(async move {
+                    let mut show = |line: &str| {
+                        printer.note(&printer.paint(Style::Dim, line));
+                        Ok(())
+                    };
+                    if let Err(error) = log_tail::run(&context, kind, &name, &tail, &mut show).await {
+                        printer.note(&format!("    the logs of {name} cannot be shown: {error:#}"));
+                    }
+                });
+                inner.tails.insert(key, task);
+            }
+        }
+    }
+
+    fn settle(&self, event: &Event) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = inner.bars.remove(&event.object.to_string()) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: &Event) {
+        match &event.what {
+            What::Started(step) => self.line(event, Style::Dim, step_word(step)),
+            What::Retrying { why, after, .. } => {
+                self.line(event, Style::Warn, &format!("{why}; trying again in {:.1} s", after.as_secs_f64()));
+            }
+            What::Failed { .. } | What::Ended { .. } | What::Settled | What::Gone => self.settle(event),
+            What::Status { to, secondary, reason, .. } => {
+                self.status(event, to, secondary.as_deref(), reason.as_deref());
+            }
+            What::Decided { .. } | What::Blocked { .. } | What::Done(_) | What::Waiting { .. } => {}
+        }
+    }
+}
+
+fn step_word(step: &sagewright_engine::Step) -> &'static str {
+    use sagewright_engine::Step as S;
+    match step {
+        S::Create { .. } => "creating",
+        S::Update { .. } => "updating",
+        S::SyncTags { .. } => "setting tags",
+        S::Adopt { .. } => "adopting",
+        S::Stop { .. } => "stopping",
+        S::Delete { .. } => "deleting",
+        S::Wait { .. } => "waiting",
+        S::Refuse(_) => "refused",
+    }
+}
