@@ -1,7 +1,12 @@
 //! Generators and the test and CI entry points: `cargo xtask COMMAND`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
+mod check;
 mod models;
+mod process;
+mod test;
+mod venv;
 
 use clap::{Parser, Subcommand};
 
@@ -14,13 +19,37 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Check format, lints, documentation, layers, dependencies, sources and generated files
+    Check(check::Args),
+    /// Set up what the tests need and run them all
+    Test(test::Args),
+    /// Measure Sagewright beside its peers
+    Bench(bench::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
+    /// Make the locked lists of Python packages that tests and measurements use
+    Requirements(venv::RequirementsArgs),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().command {
+fn main() -> std::process::ExitCode {
+    match run(Args::parse().command) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            // As a shell tells of a program that Ctrl-C ended.
+            if process::fail_if_interrupted().is_err() { 130.into() } else { std::process::ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    process::watch_signals()?;
+    match command {
+        Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Requirements(args) => venv::requirements(&args),
     }
 }
 
@@ -28,6 +57,11 @@ fn main() -> anyhow::Result<()> {
 fn root() -> std::path::PathBuf {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// The folder for what is built.
+fn target() -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
 /// The Python to use: `SAGEWRIGHT_PYTHON`, or `python3`.

@@ -38,7 +38,7 @@ const DROPPED: &[&str] = &[
 pub struct Args {
     /// Write nothing; fail when the committed files are not what this command makes
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 /// Runs the command.
@@ -68,13 +68,12 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn download(into: &Path) -> Result<PathBuf> {
-    let status = Command::new(crate::python())
-        .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"])
+    let mut pip = Command::new(crate::python());
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .args(["--only-binary=:all:", "--dest"])
         .arg(into)
-        .arg(format!("botocore=={BOTOCORE}"))
-        .status()
-        .context("cannot start Python: install Python 3.9 or newer with pip")?;
+        .arg(format!("botocore=={BOTOCORE}"));
+    let status = crate::process::run(&mut pip).context("install Python 3.9 or newer with pip")?;
     ensure!(status.success(), "pip could not download botocore {BOTOCORE}: see its message above");
     for entry in fs::read_dir(into)? {
         let path = entry?.path();

@@ -1,0 +1,190 @@
+//! A raw HTTP/1.1 client that keeps its connection: as little as possible between the clock and the server.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::signature::{Signed, Signer, digest};
+
+/// Longest wait for a part of an answer.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One connection.
+pub struct Client {
+    address: SocketAddr,
+    host: String,
+    stream: BufReader<TcpStream>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON, of a successful answer.
+    pub fn json(&self) -> Result<Value> {
+        self.must()?;
+        serde_json::from_slice(&self.body).context("the answer is not JSON")
+    }
+
+    /// An error unless the answer is a success.
+    pub fn must(&self) -> Result<()> {
+        let text = String::from_utf8_lossy(&self.body);
+        ensure!(self.status / 100 == 2, "HTTP {}: {}", self.status, text.chars().take(500).collect::<String>());
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> Result<Self> {
+        Ok(Self { address, host: address.to_string(), stream: open(address)? })
+    }
+
+    /// Sends an operation of a JSON protocol and reads the answer.
+    pub fn call(&mut self, signer: &Signer, target: &str, body: &Value) -> Result<Answer> {
+        let body = serde_json::to_vec(body)?;
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
+        self.signed(signer, "POST", "/", &headers, &body)
+    }
+
+    /// Sends a signed request and reads the answer. `headers` are lower-case and sorted.
+    pub fn signed(
+        &mut self,
+        signer: &Signer,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer> {
+        let time = Signer::time(Timestamp::now());
+        let hash = digest(body);
+        let host = self.host.clone();
+        let mut all = headers.to_vec();
+        all.extend([("host", host.as_str()), ("x-amz-content-sha256", &hash), ("x-amz-date", &time)]);
+        all.sort_unstable();
+        let authorization = signer.authorization(&Signed { method, path, body, headers: &all }, &time)?;
+        all.push(("authorization", &authorization));
+        self.send(method, path, &all, body)
+    }
+
+    /// Sends a request as it is and reads the answer.
+    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
+        let mut message = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+        for (name, value) in headers {
+            write!(message, "{name}: {value}\r\n")?;
+        }
+        write!(message, "content-length: {}\r\n\r\n", body.len())?;
+        // One write, so that no delayed acknowledgement comes between head and body.
+        message.extend_from_slice(body);
+        self.stream.get_mut().write_all(&message).context("cannot send a request")?;
+        let (answer, close) = read(&mut self.stream)?;
+        if close {
+            self.stream = open(self.address)?;
+        }
+        Ok(answer)
+    }
+}
+
+fn open(address: SocketAddr) -> Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    Ok(BufReader::with_capacity(64 * 1024, stream))
+}
+
+/// Reads one answer; also tells whether the server closes the connection after it.
+fn read(stream: &mut impl BufRead) -> Result<(Answer, bool)> {
+    let head = line(stream)?;
+    let status =
+        head.split(' ').nth(1).and_then(|s| s.parse().ok()).with_context(|| format!("`{head}` is not HTTP"))?;
+    let (mut length, mut chunked, mut close) = (None, false, head.starts_with("HTTP/1.0"));
+    loop {
+        let line = line(stream)?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').with_context(|| format!("`{line}` is not a header"))?;
+        let value = value.trim();
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = Some(value.parse::<usize>().context("a content-length is not a number")?),
+            "transfer-encoding" => chunked = value.eq_ignore_ascii_case("chunked"),
+            "connection" => close = value.eq_ignore_ascii_case("close"),
+            _ => {}
+        }
+    }
+    let mut body = Vec::new();
+    if chunked {
+        loop {
+            let size = line(stream)?;
+            let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)
+                .with_context(|| format!("`{size}` is not a chunk's size"))?;
+            take(stream, size, &mut body)?;
+            let end = line(stream)?;
+            ensure!(end.is_empty(), "a chunk is longer than it says");
+            if size == 0 {
+                break;
+            }
+        }
+    } else if let Some(length) = length {
+        take(stream, length, &mut body)?;
+    } else if status != 204 {
+        stream.read_to_end(&mut body)?;
+        close = true;
+    }
+    Ok((Answer { status, body }, close))
+}
+
+fn line(stream: &mut impl BufRead) -> Result<String> {
+    let mut bytes = Vec::new();
+    stream.read_until(b'\n', &mut bytes).context("no answer")?;
+    if bytes.pop() != Some(b'\n') {
+        bail!("the server closed the connection in the middle of an answer");
+    }
+    if bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn take(stream: &mut impl BufRead, length: usize, body: &mut Vec<u8>) -> Result<()> {
+    let start = body.len();
+    stream.take(length as u64).read_to_end(body)?;
+    ensure!(body.len() - start == length, "the answer was cut short");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_all_lengths_are_read() {
+        for (text, status, body, close) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcREST", 200, "abc", false),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n",
+                200,
+                "abcde",
+                false,
+            ),
+            ("HTTP/1.1 400 Bad\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 400, "", true),
+            ("HTTP/1.0 200 OK\r\n\r\nall the rest", 200, "all the rest", true),
+            ("HTTP/1.1 204 No Content\r\n\r\n", 204, "", false),
+        ] {
+            let (answer, closes) = read(&mut text.as_bytes()).unwrap();
+            assert_eq!((answer.status, answer.body.as_slice(), closes), (status, body.as_bytes(), close), "{text:?}");
+        }
+        for text in ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "nonsense\r\n\r\n"] {
+            assert!(read(&mut text.as_bytes()).is_err(), "{text:?}");
+        }
+    }
+}

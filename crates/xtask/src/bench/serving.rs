@@ -1,0 +1,136 @@
+//! An endpoint's requests per second and p99, over the bare model behind a plain Python HTTP server.
+
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+
+use super::client::{Answer, Client};
+use super::digits::{self, BUCKET, IMAGE, ROLE};
+use super::peers::{Peer, Server, free_address};
+use super::stats::{median, percentile};
+use super::table::Table;
+use super::{Better, Row, Setup};
+use crate::process::{self, Group};
+
+/// Requests of one run, over all clients.
+const REQUESTS: usize = 4000;
+
+/// Connections.
+const CLIENTS: usize = 4;
+
+/// Longest start of a server.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Adds the serving rows.
+pub fn measure(setup: &Setup, table: &mut Table) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(Peer::Ours, setup, &dir.path().join("cloud"))?;
+    digits::upload(&server)?;
+    super::training::job(&server, "bench-model", 10)?;
+    deploy(&server, "bench")?;
+    let archive = format!("/{BUCKET}/models/bench-model/output/model.tar.gz");
+    let answer = Client::connect(server.address)?.signed(&server.signer.of("s3"), "GET", &archive, &[], b"")?;
+    answer.must()?;
+    let status = {
+        let packed = dir.path().join("model.tar.gz");
+        std::fs::write(&packed, &answer.body)?;
+        Command::new("tar").arg("-xzf").arg(&packed).arg("-C").arg(dir.path()).status()?
+    };
+    ensure!(status.success(), "the trained model cannot be unpacked");
+    let model = dir.path().join("xgboost-model");
+    let (_bare, bare_address) = bare(setup, &model)?;
+
+    let rows = digits::rows()?;
+    let endpoint = |client: &mut Client, row: &[u8]| {
+        let headers = [("content-type", "text/csv")];
+        client.signed(&server.signer, "POST", "/endpoints/bench/invocations", &headers, row)
+    };
+    let plain = |client: &mut Client, row: &[u8]| {
+        let host = bare_address.to_string();
+        client.send("POST", "/", &[("host", &host), ("content-type", "text/csv")], row)
+    };
+    let (mut ours, mut peer) = (Vec::new(), Vec::new());
+    for _ in 0..setup.runs {
+        ours.push(load(server.address, &rows, &endpoint)?);
+        peer.push(load(bare_address, &rows, &plain)?);
+    }
+    let pick = |runs: &[(f64, f64)], f: fn(&(f64, f64)) -> f64| median(&runs.iter().map(f).collect::<Vec<_>>());
+    let what = format!("endpoint, one row a request, {CLIENTS} connections");
+    let rate = Row::new(&what, "requests/s", Better::Higher, pick(&ours, |r| r.0)).peer("bare", pick(&peer, |r| r.0));
+    table.push(rate.aim_ratio(3.0).note("bare: the same model behind Python's ThreadingHTTPServer, unsigned requests"));
+    table.push(Row::new(what + ", p99", "ms", Better::Lower, pick(&ours, |r| r.1)).peer("bare", pick(&peer, |r| r.1)));
+    Ok(())
+}
+
+fn deploy(server: &Server, name: &str) -> Result<()> {
+    let model = json!({"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": {
+        "Image": IMAGE, "ModelDataUrl": format!("s3://{BUCKET}/models/bench-model/output/model.tar.gz")}});
+    server.call("CreateModel", &model)?.must()?;
+    let config = json!({"EndpointConfigName": name, "ProductionVariants": [{"VariantName": "all", "ModelName": name,
+        "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}]});
+    server.call("CreateEndpointConfig", &config)?.must()?;
+    server.call("CreateEndpoint", &json!({"EndpointName": name, "EndpointConfigName": name}))?.must()?;
+    let start = Instant::now();
+    loop {
+        process::fail_if_interrupted()?;
+        let described = server.call("DescribeEndpoint", &json!({"EndpointName": name}))?.json()?;
+        match described["EndpointStatus"].as_str() {
+            Some("InService") => return Ok(()),
+            Some("Creating") => {}
+            _ => bail!("the endpoint is {}: {}", described["EndpointStatus"], described["FailureReason"]),
+        }
+        ensure!(start.elapsed() < PATIENCE, "the endpoint is not in service after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Starts the bare model's server.
+fn bare(setup: &Setup, model: &std::path::Path) -> Result<(Group, SocketAddr)> {
+    let address = free_address()?;
+    let mut command = Command::new(setup.bare.python());
+    command.arg(crate::root().join("crates/xtask/src/bench/bare_serve.py")).arg(model).arg(address.port().to_string());
+    command.env("OMP_NUM_THREADS", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut group = Group::start(&mut command)?;
+    let start = Instant::now();
+    while std::net::TcpStream::connect(address).is_err() {
+        process::fail_if_interrupted()?;
+        if let Some(status) = group.child().try_wait()? {
+            bail!("the bare server ended with {status}");
+        }
+        ensure!(start.elapsed() < PATIENCE, "the bare server has not answered in {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok((group, address))
+}
+
+/// Sends all requests from several connections; requests per second and p99 in milliseconds.
+fn load<F>(address: SocketAddr, rows: &[Vec<u8>], request: &F) -> Result<(f64, f64)>
+where
+    F: Fn(&mut Client, &[u8]) -> Result<Answer> + Sync,
+{
+    let start = Instant::now();
+    let times: Vec<Result<Vec<f64>>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CLIENTS)
+            .map(|i| {
+                scope.spawn(move || {
+                    let mut client = Client::connect(address)?;
+                    let mut times = Vec::with_capacity(REQUESTS / CLIENTS);
+                    for row in rows.iter().cycle().skip(i * 17).take(REQUESTS / CLIENTS) {
+                        let start = Instant::now();
+                        request(&mut client, row)?.must()?;
+                        times.push(start.elapsed().as_secs_f64() * 1000.0);
+                    }
+                    Ok(times)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap_or_else(|_| bail!("a client thread ended early"))).collect()
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    process::fail_if_interrupted()?;
+    let times = times.into_iter().collect::<Result<Vec<_>>>().context("a request failed")?.concat();
+    Ok((times.len() as f64 / seconds, percentile(&times, 99.0)))
+}

@@ -1,0 +1,179 @@
+//! `cargo xtask test`: sets up what the tests need and runs them all, Rust's and Python's.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::{self, cargo};
+use crate::venv::Venv;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only tests whose name contains this
+    filter: Option<String>,
+    /// Only the Rust tests
+    #[arg(long, conflicts_with = "python")]
+    rust: bool,
+    /// Only the conformance tests, which drive the binary from Python
+    #[arg(long)]
+    python: bool,
+    /// Conformance tests of the release build
+    #[arg(long)]
+    release: bool,
+    /// Conformance tests at a time
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+}
+
+/// What came of tests.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let venv = timed("environment", || Venv::ready("requirements"))?;
+    let mut total = Tally::default();
+    let mut broken = Vec::new();
+    if !args.python {
+        match timed("rust tests", || rust(args, &venv)) {
+            Ok(tally) => total.add(&tally),
+            Err(e) => broken.push(format!("rust tests: {e:#}")),
+        }
+        process::fail_if_interrupted()?;
+    }
+    if !args.rust {
+        match timed("conformance tests", || conformance(args, &venv)) {
+            Ok(tally) => total.add(&tally),
+            Err(e) => broken.push(format!("conformance tests: {e:#}")),
+        }
+        process::fail_if_interrupted()?;
+    }
+    broken.iter().for_each(|b| println!("{b}"));
+    let skipped = if total.skipped > 0 { format!(", {} skipped", total.skipped) } else { String::new() };
+    println!("{} passed, {} failed{skipped}", total.passed, total.failed);
+    ensure!(broken.is_empty(), "not all tests could be run");
+    ensure!(total.failed == 0, "tests failed");
+    ensure!(total.passed > 0 || args.filter.is_some(), "no test was run");
+    Ok(())
+}
+
+fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("== {what}");
+    let start = Instant::now();
+    let result = work();
+    println!("== {what}: {:.1} s", start.elapsed().as_secs_f64());
+    result
+}
+
+fn rust(args: &Args, venv: &Venv) -> Result<Tally> {
+    // With all targets, so that binary and tests share one build.
+    process::must(
+        cargo(["build", "--workspace", "--all-targets", "--locked"]).env("CARGO_TERM_PROGRESS_WHEN", "never"),
+        "the build failed",
+    )?;
+    let mut command = cargo(["test", "--workspace", "--no-fail-fast", "--locked"]);
+    command.env("SAGEWRIGHT_TEST_PYTHON", venv.python()).env("INSTA_UPDATE", "no");
+    command.env("CARGO_TERM_PROGRESS_WHEN", "never");
+    command.args(&args.filter);
+    let mut tally = Tally::default();
+    let status = process::run_lines(&mut command, |line| {
+        if let Some(more) = libtest(line) {
+            tally.add(&more);
+        }
+    })?;
+    if !status.success() && tally.failed == 0 {
+        bail!("cargo test ended with {status} without a failed test: see its messages above");
+    }
+    Ok(tally)
+}
+
+/// Counts of a line `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn libtest(line: &str) -> Option<Tally> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let count = |word: &str| {
+        counts.split(';').find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok()).unwrap_or(0)
+    };
+    Some(Tally { passed: count("passed"), failed: count("failed"), skipped: count("ignored") })
+}
+
+fn conformance(args: &Args, venv: &Venv) -> Result<Tally> {
+    let folder = if args.release { "release" } else { "debug" };
+    let binary = crate::target().join(folder).join("sagewright");
+    let mut build = cargo(["build", "--workspace", "--bins", "--locked"]);
+    build.env("CARGO_TERM_PROGRESS_WHEN", "never");
+    if args.release {
+        build.arg("--release");
+    } else if !args.python {
+        // The Rust tests have just built it, among all targets.
+        build.arg("--all-targets");
+    }
+    process::must(&mut build, "the build failed")?;
+    let report = crate::target().join("conformance.xml");
+    fs::remove_file(&report).ok();
+    let mut pytest = Command::new(venv.python());
+    pytest.args(["-m", "pytest", "--color=no", "-q", "-p", "no:cacheprovider", "--timeout=300", "--durations=10"]);
+    pytest.arg("-n").arg(args.jobs.to_string()).arg("--dist=loadfile");
+    pytest.arg(format!("--junitxml={}", report.display()));
+    if let Some(filter) = &args.filter {
+        pytest.arg("-k").arg(filter);
+    }
+    pytest.arg("tests/conformance").current_dir(crate::root());
+    pytest.env("SAGEWRIGHT_BIN", &binary).env("SAGEWRIGHT_TEST_PYTHON", venv.python());
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+    let status = process::run(&mut pytest)?;
+    let tally = junit(&report)?;
+    // 1: tests failed; 5: none fits the filter.
+    match status.code() {
+        Some(0 | 1) => Ok(tally),
+        Some(5) if args.filter.is_some() => Ok(tally),
+        _ => bail!("pytest ended with {status}: see its messages above"),
+    }
+}
+
+/// Counts of pytest's report.
+fn junit(path: &Path) -> Result<Tally> {
+    let text = fs::read_to_string(path).context("pytest left no report")?;
+    let suite =
+        text.split("<testsuite ").nth(1).and_then(|s| s.split('>').next()).context("pytest's report is empty")?;
+    let count = |name: &str| -> u64 {
+        let value = suite.split(&format!("{name}=\"")).nth(1).and_then(|s| s.split('"').next());
+        value.and_then(|v| v.parse().ok()).unwrap_or(0)
+    };
+    let (failed, skipped) = (count("failures") + count("errors"), count("skipped"));
+    Ok(Tally { passed: count("tests").saturating_sub(failed + skipped), failed, skipped })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_both_kinds_of_tests_are_read() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.01s";
+        assert_eq!(libtest(line), Some(Tally { passed: 12, failed: 3, skipped: 1 }));
+        assert_eq!(libtest("test validation::works ... ok"), None);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.xml");
+        fs::write(
+            &path,
+            "<?xml version=\"1.0\"?><testsuites name=\"x\"><testsuite name=\"pytest\" errors=\"1\" failures=\"2\" skipped=\"3\" tests=\"10\" time=\"1\"><testcase/></testsuite></testsuites>",
+        )
+        .unwrap();
+        assert_eq!(junit(&path).unwrap(), Tally { passed: 4, failed: 3, skipped: 3 });
+    }
+}

@@ -1,0 +1,151 @@
+"""Fixtures of the conformance tests: the embedded cloud, driven by stock clients over its port."""
+
+import os
+import random
+
+import pytest
+
+import harness
+from harness import OTHER  # noqa: F401 - tests take it from here
+
+# One process that several tests run in has one script image for those that need a program of their own.
+SCRIPT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"
+CRASHING_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
+
+
+def pytest_configure(config):
+    # Neither this machine's AWS settings nor its metadata service may reach a client.
+    for name in [n for n in os.environ if n.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(
+        AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true"
+    )
+
+
+def image_map():
+    """Programs of the tests, by image."""
+    python = os.environ.get("SAGEWRIGHT_TEST_PYTHON", "python3")
+    programs = harness.ROOT / "tests" / "conformance" / "programs"
+    entries = {SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py"}
+    return "\n".join(
+        f'[[image]]\nmatch = "{image}"\ncommand = ["{python}", "{programs / program}"]\n'
+        for image, program in entries.items()
+    )
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    """The cloud that tests share; they keep apart by names and accounts."""
+    cloud = harness.Cloud(tmp_path_factory.mktemp("cloud"), image_map())
+    yield cloud
+    code = cloud.stop()
+    assert code == 0, f"the cloud ended with {code}:\n{cloud.log()}"
+
+
+@pytest.fixture
+def fresh_cloud(tmp_path):
+    """A cloud of the test's own, which it may stop, kill and start again."""
+    cloud = harness.Cloud(tmp_path, image_map())
+    yield cloud
+    cloud.stop()
+
+
+@pytest.fixture
+def account():
+    """An account of the test's own."""
+    return f"{random.randrange(10**11, 10**12)}"
+
+
+@pytest.fixture
+def sagemaker(cloud):
+    return cloud.client("sagemaker")
+
+
+@pytest.fixture
+def runtime(cloud):
+    return cloud.client("sagemaker-runtime")
+
+
+@pytest.fixture
+def s3(cloud):
+    return cloud.client("s3")
+
+
+@pytest.fixture
+def bucket(s3):
+    """An empty bucket, taken away afterwards."""
+    name = harness.unique("bucket")
+    s3.create_bucket(Bucket=name)
+    yield name
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+        for item in page.get("Contents", []):
+            s3.delete_object(Bucket=name, Key=item["Key"])
+    s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture(scope="session")
+def digits(cloud):
+    """A bucket with a few digits to train on, for tests of everything around the training."""
+    s3 = cloud.client("s3")
+    name = harness.unique("digits")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="small/train.csv", Body="\n".join(harness.digits("train", 200)) + "\n")
+    return name
+
+
+@pytest.fixture(scope="session")
+def artifacts(cloud, digits):
+    """Model data of a small XGBoost model."""
+    sagemaker = cloud.client("sagemaker")
+    job = harness.unique("shared")
+    sagemaker.create_training_job(**harness.training_job(job, digits))
+    return harness.completed(sagemaker, job)["ModelArtifacts"]["S3ModelArtifacts"]
+
+
+@pytest.fixture
+def model(cloud, artifacts):
+    """A model that can be deployed."""
+    sagemaker = cloud.client("sagemaker")
+    name = harness.unique("model")
+    container = {"Image": harness.XGBOOST, "ModelDataUrl": artifacts}
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=harness.role(), PrimaryContainer=container)
+    return name
+
+
+@pytest.fixture
+def endpoint(cloud, model):
+    """An endpoint in service with one variant, `all`; taken away afterwards."""
+    sagemaker = cloud.client("sagemaker")
+    name = harness.unique("endpoint")
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[harness.variant("all", model)])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    harness.in_service(sagemaker, name)
+    yield name
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """Test digits: pairs of label and CSV row."""
+    return [line.split(",", 1) for line in harness.digits("test")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the cloud logged during a test stands beside its failure."""
+    for name in ("cloud", "fresh_cloud"):
+        cloud = getattr(item, "funcargs", {}).get(name)
+        if cloud and call.when == "setup":
+            item.stash.setdefault(LOG_STARTS, {})[name] = os.path.getsize(cloud.log_path)
+    report = yield
+    if report.failed:
+        starts = item.stash.get(LOG_STARTS, {})
+        for name in ("cloud", "fresh_cloud"):
+            cloud = getattr(item, "funcargs", {}).get(name)
+            if cloud:
+                text = cloud.log(0 if report.when == "setup" else starts.get(name, 0))
+                report.sections.append((f"log of {name}", text[-20_000:]))
+    return report
+
+
+LOG_STARTS = pytest.StashKey()
