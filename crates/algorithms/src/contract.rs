@@ -17,9 +17,7 @@ pub(crate) struct Container {
 
 impl Container {
     pub(crate) fn new(base: &Path) -> Self {
-        Self {
-            base: base.to_path_buf(),
-        }
+        Self { base: base.to_path_buf() }
     }
 
     /// `input/data/<channel>`.
@@ -67,13 +65,9 @@ impl Container {
     pub(crate) fn write_failure(&self, reason: &str) {
         let folder = self.base.join("output");
         let kept: String = reason.chars().take(FAILURE_CHARACTERS).collect();
-        let written =
-            fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("failure"), kept));
+        let written = fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("failure"), kept));
         if let Err(error) = written {
-            crate::log::error(&format!(
-                "cannot write {}: {error}",
-                folder.join("failure").display()
-            ));
+            crate::log::error(&format!("cannot write {}: {error}", folder.join("failure").display()));
         }
     }
 }

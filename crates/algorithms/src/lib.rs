@@ -31,13 +31,10 @@ pub const BASE_VARIABLE: &str = "SAGEMAKER_BASE_DIR";
 #[must_use]
 pub fn run(algorithm: &str, program: &str) -> i32 {
     if algorithm != "xgboost" {
-        log::error(&format!(
-            "algorithm '{algorithm}' is not built in; the built-in algorithms are: xgboost"
-        ));
+        log::error(&format!("algorithm '{algorithm}' is not built in; the built-in algorithms are: xgboost"));
         return 2;
     }
-    let base =
-        std::env::var_os(BASE_VARIABLE).map_or_else(|| PathBuf::from("/opt/ml"), PathBuf::from);
+    let base = std::env::var_os(BASE_VARIABLE).map_or_else(|| PathBuf::from("/opt/ml"), PathBuf::from);
     let library = match default_library() {
         Ok(path) => path,
         Err(error) => {
@@ -52,9 +49,7 @@ pub fn run(algorithm: &str, program: &str) -> i32 {
         "train" => xgboost::train(&base, library.as_ref()),
         "serve" => xgboost::serve(&base, library.as_ref()),
         other => {
-            log::error(&format!(
-                "xgboost has no program '{other}'; use train or serve"
-            ));
+            log::error(&format!("xgboost has no program '{other}'; use train or serve"));
             2
         }
     }

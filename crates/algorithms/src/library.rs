@@ -166,12 +166,8 @@ impl InstallError {
     fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
         match source.kind() {
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                Self::ReadOnly { path, source }
-            }
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull { path, source }
-            }
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly { path, source },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, source },
             _ => Self::Io { path, source },
         }
     }
@@ -182,11 +178,7 @@ impl InstallError {
 /// elsewhere.
 #[must_use]
 pub fn default_cache_dir() -> PathBuf {
-    let set = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = set("SAGEWRIGHT_CACHE") {
         return folder;
     }
@@ -194,9 +186,7 @@ pub fn default_cache_dir() -> PathBuf {
     if cfg!(target_os = "macos") {
         return home.join("Library/Caches/sagewright");
     }
-    set("XDG_CACHE_HOME")
-        .unwrap_or_else(|| home.join(".cache"))
-        .join("sagewright")
+    set("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache")).join("sagewright")
 }
 
 /// Returns the XGBoost library, installing it into `cache_dir` when it is not there yet.
@@ -207,25 +197,14 @@ pub fn default_cache_dir() -> PathBuf {
 ///
 /// # Errors
 /// [`InstallError`] says what is missing and what to do.
-pub fn ensure_library(
-    cache_dir: &Path,
-    progress: &mut dyn FnMut(&str),
-) -> Result<LibraryPath, InstallError> {
+pub fn ensure_library(cache_dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<LibraryPath, InstallError> {
     let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(path) = given(crate::LIBRARY_VARIABLE) {
         let path = PathBuf::from(path);
-        return if path.is_file() {
-            Ok(LibraryPath(path))
-        } else {
-            Err(InstallError::NoSuchLibrary(path))
-        };
+        return if path.is_file() { Ok(LibraryPath(path)) } else { Err(InstallError::NoSuchLibrary(path)) };
     }
     let package = Package::for_this_platform()?;
-    Installer {
-        package,
-        python: given("SAGEWRIGHT_PYTHON"),
-    }
-    .ensure(cache_dir, progress)
+    Installer { package, python: given("SAGEWRIGHT_PYTHON") }.ensure(cache_dir, progress)
 }
 
 struct Installer {
@@ -234,11 +213,7 @@ struct Installer {
 }
 
 impl Installer {
-    fn ensure(
-        &self,
-        cache_dir: &Path,
-        progress: &mut dyn FnMut(&str),
-    ) -> Result<LibraryPath, InstallError> {
+    fn ensure(&self, cache_dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<LibraryPath, InstallError> {
         let folder = cache_dir.join("xgboost");
         let home = folder.join(self.package.folder());
         let library = home.join(self.package.library);
@@ -269,12 +244,7 @@ impl Installer {
 fn lock(folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, InstallError> {
     let path = folder.join(".lock");
     let failed = |error| InstallError::from_io(&path, error);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -43,10 +43,7 @@ pub(crate) fn push_json_float(out: &mut String, value: f64) {
 
 /// `repr(items)` of a Python list of strings.
 pub(crate) fn string_list<S: AsRef<str>>(items: &[S]) -> String {
-    let quoted: Vec<String> = items
-        .iter()
-        .map(|item| format!("'{}'", item.as_ref()))
-        .collect();
+    let quoted: Vec<String> = items.iter().map(|item| format!("'{}'", item.as_ref())).collect();
     format!("[{}]", quoted.join(", "))
 }
 

@@ -66,14 +66,11 @@ impl Package {
     /// The package for the platform that this program was built for.
     pub(super) fn for_this_platform() -> Result<&'static Self, InstallError> {
         let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-        Self::for_platform(os, arch)
-            .ok_or_else(|| InstallError::UnsupportedPlatform(format!("{os} on {arch}")))
+        Self::for_platform(os, arch).ok_or_else(|| InstallError::UnsupportedPlatform(format!("{os} on {arch}")))
     }
 
     pub(super) fn for_platform(os: &str, arch: &str) -> Option<&'static Self> {
-        PACKAGES
-            .iter()
-            .find(|package| package.platform == (os, arch))
+        PACKAGES.iter().find(|package| package.platform == (os, arch))
     }
 
     /// `name==version`, as pip writes it.

@@ -24,28 +24,13 @@ pub(super) fn download(
     progress(&format!("Downloading {requirement} (about 5 MB, once)"));
 
     let pins = folder.join("requirements.txt");
-    fs::write(
-        &pins,
-        format!("{requirement} --hash=sha256:{}\n", package.sha256),
-    )
-    .map_err(|error| InstallError::from_io(&pins, error))?;
+    fs::write(&pins, format!("{requirement} --hash=sha256:{}\n", package.sha256))
+        .map_err(|error| InstallError::from_io(&pins, error))?;
     // The platform and a Python version are named so that the pinned file is chosen whatever
     // Python runs pip: only the library in it is used.
     let output = Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--disable-pip-version-check",
-            "--no-input",
-        ])
-        .args([
-            "--no-deps",
-            "--only-binary=:all:",
-            "--require-hashes",
-            "--progress-bar=off",
-            "--retries=2",
-        ])
+        .args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input"])
+        .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--progress-bar=off", "--retries=2"])
         .args(["--python-version=3.12", "--platform", package.tag])
         .arg("-d")
         .arg(folder)
@@ -55,11 +40,7 @@ pub(super) fn download(
         .output()
         .map_err(|error| InstallError::from_io(Path::new(&python), error))?;
     if !output.status.success() {
-        let text = format!(
-            "{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         return Err(explain(package, &python, folder, &text));
     }
     find_wheel(package, &python, folder)
@@ -94,31 +75,20 @@ fn find_python(asked: Option<&OsStr>) -> Result<OsString, InstallError> {
             }
         }
     }
-    let tried = candidates
-        .iter()
-        .map(|python| python.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(", ");
+    let tried = candidates.iter().map(|python| python.to_string_lossy()).collect::<Vec<_>>().join(", ");
     Err(complaint.unwrap_or(InstallError::NoPython { tried }))
 }
 
 /// `Err(None)` when there is no such command.
 fn probe(python: &OsStr) -> Result<(), Option<InstallError>> {
     let name = python.to_string_lossy().into_owned();
-    let output = match Command::new(python)
-        .args(["-c", PROBE])
-        .stdin(Stdio::null())
-        .output()
-    {
+    let output = match Command::new(python).args(["-c", PROBE]).stdin(Stdio::null()).output() {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(None),
         Err(error) => return Err(Some(InstallError::from_io(Path::new(python), error))),
     };
     let text = String::from_utf8_lossy(&output.stdout);
-    let numbers: Vec<u32> = text
-        .split_whitespace()
-        .filter_map(|part| part.parse().ok())
-        .collect();
+    let numbers: Vec<u32> = text.split_whitespace().filter_map(|part| part.parse().ok()).collect();
     match (output.status.success(), numbers.as_slice()) {
         (true, &[major, minor, pip]) if (major, minor) >= (3, 9) => {
             if pip == 1 {
@@ -127,10 +97,9 @@ fn probe(python: &OsStr) -> Result<(), Option<InstallError>> {
                 Err(Some(InstallError::NoPip { python: name }))
             }
         }
-        (true, &[major, minor, _]) => Err(Some(InstallError::OldPython {
-            python: name,
-            version: format!("{major}.{minor}"),
-        })),
+        (true, &[major, minor, _]) => {
+            Err(Some(InstallError::OldPython { python: name, version: format!("{major}.{minor}") }))
+        }
         // Python 2 has no importlib.util; a launcher stub (as macOS and Windows have) fails too.
         _ => Err(None),
     }
@@ -142,25 +111,15 @@ fn explain(package: &Package, python: &OsStr, folder: &Path, text: &str) -> Inst
     let requirement = package.requirement();
     let detail = last_lines(text);
     if has(&["DO NOT MATCH THE HASHES", "HashMismatch"]) {
-        return InstallError::WrongHash {
-            requirement,
-            expected: package.sha256.to_owned(),
-            detail,
-        };
+        return InstallError::WrongHash { requirement, expected: package.sha256.to_owned(), detail };
     }
     if has(&["No space left on device", "Disk quota exceeded"]) {
         let source = io::Error::new(io::ErrorKind::StorageFull, detail);
-        return InstallError::DiskFull {
-            path: folder.to_path_buf(),
-            source,
-        };
+        return InstallError::DiskFull { path: folder.to_path_buf(), source };
     }
     if has(&["Read-only file system"]) {
         let source = io::Error::new(io::ErrorKind::ReadOnlyFilesystem, detail);
-        return InstallError::ReadOnly {
-            path: folder.to_path_buf(),
-            source,
-        };
+        return InstallError::ReadOnly { path: folder.to_path_buf(), source };
     }
     // pip retries a dead connection with warnings and then reports "no matching distribution".
     if has(&[
@@ -179,29 +138,15 @@ fn explain(package: &Package, python: &OsStr, folder: &Path, text: &str) -> Inst
         "Max retries exceeded",
         "HTTP error 5",
     ]) {
-        return InstallError::Unreachable {
-            requirement,
-            detail,
-        };
+        return InstallError::Unreachable { requirement, detail };
     }
     if has(&["No matching distribution found", "Could not find a version"]) {
-        return InstallError::NotPublished {
-            requirement,
-            detail,
-        };
+        return InstallError::NotPublished { requirement, detail };
     }
-    InstallError::PipFailed {
-        requirement,
-        python: python.to_string_lossy().into_owned(),
-        detail,
-    }
+    InstallError::PipFailed { requirement, python: python.to_string_lossy().into_owned(), detail }
 }
 
 fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(3)..].join(" ")
 }

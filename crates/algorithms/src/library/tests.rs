@@ -13,8 +13,7 @@ fn fake_python(folder: &Path, probe: &str, pip: &str) -> PathBuf {
     let path = folder.join("fake-python");
     let script = format!("#!/bin/sh\nif [ \"$1\" = -c ]; then echo '{probe}'; exit 0; fi\n{pip}\n");
     fs::write(&path, script).expect("the script is written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
-        .expect("the script is executable");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the script is executable");
     path
 }
 
@@ -23,10 +22,7 @@ fn package() -> &'static Package {
 }
 
 fn install(folder: &Path, python: &Path) -> Result<LibraryPath, InstallError> {
-    let installer = Installer {
-        package: package(),
-        python: Some(python.into()),
-    };
+    let installer = Installer { package: package(), python: Some(python.into()) };
     installer.ensure(&folder.join("cache"), &mut |_| {})
 }
 
@@ -39,10 +35,7 @@ fn failure(probe: &str, pip: &str) -> InstallError {
         .map(|entry| entry.expect("an entry").file_name())
         .filter(|name| name != ".lock")
         .collect();
-    assert!(
-        left.is_empty(),
-        "a failed installation leaves nothing behind, but left {left:?}"
-    );
+    assert!(left.is_empty(), "a failed installation leaves nothing behind, but left {left:?}");
     error
 }
 
@@ -51,49 +44,26 @@ fn each_way_pip_fails_is_its_own_error() {
     let probe = "3 12 1";
     let network = "echo 'Retrying after connection broken by NewConnectionError' >&2; \
                    echo 'ERROR: No matching distribution found for xgboost-cpu==3.2.0' >&2; exit 1";
-    assert!(matches!(
-        failure(probe, network),
-        InstallError::Unreachable { .. }
-    ));
+    assert!(matches!(failure(probe, network), InstallError::Unreachable { .. }));
     let absent = "echo 'ERROR: No matching distribution found for xgboost-cpu==3.2.0' >&2; exit 1";
-    assert!(matches!(
-        failure(probe, absent),
-        InstallError::NotPublished { .. }
-    ));
+    assert!(matches!(failure(probe, absent), InstallError::NotPublished { .. }));
     let changed = "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.' >&2; exit 1";
-    assert!(matches!(
-        failure(probe, changed),
-        InstallError::WrongHash { .. }
-    ));
+    assert!(matches!(failure(probe, changed), InstallError::WrongHash { .. }));
     let full = "echo 'OSError: [Errno 28] No space left on device' >&2; exit 1";
-    assert!(matches!(
-        failure(probe, full),
-        InstallError::DiskFull { .. }
-    ));
+    assert!(matches!(failure(probe, full), InstallError::DiskFull { .. }));
     let other = "echo 'ERROR: something else' >&2; exit 1";
     assert!(failure(probe, other).to_string().contains("something else"));
-    assert!(matches!(
-        failure("3 12 0", "exit 1"),
-        InstallError::NoPip { .. }
-    ));
-    assert!(
-        failure("3 8 1", "exit 1")
-            .to_string()
-            .contains("is Python 3.8")
-    );
+    assert!(matches!(failure("3 12 0", "exit 1"), InstallError::NoPip { .. }));
+    assert!(failure("3 8 1", "exit 1").to_string().contains("is Python 3.8"));
 }
 
 #[test]
 fn a_missing_python_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let error = install(folder.path(), &folder.path().join("no-such-python"))
-        .expect_err("there is no Python");
+    let error = install(folder.path(), &folder.path().join("no-such-python")).expect_err("there is no Python");
     assert!(matches!(error, InstallError::NoPython { .. }));
     let text = error.to_string();
-    assert!(
-        text.contains("no-such-python") && text.contains("SAGEWRIGHT_PYTHON"),
-        "{text}"
-    );
+    assert!(text.contains("no-such-python") && text.contains("SAGEWRIGHT_PYTHON"), "{text}");
 }
 
 #[test]
@@ -110,20 +80,14 @@ fn a_cache_that_cannot_be_written_is_named() {
     let blocked = folder.path().join("cache");
     fs::write(&blocked, "a file where the folder should be").expect("the file is written");
     let python = fake_python(folder.path(), "3 12 1", "exit 1");
-    let text = install(folder.path(), &python)
-        .expect_err("the cache is a file")
-        .to_string();
+    let text = install(folder.path(), &python).expect_err("the cache is a file").to_string();
     assert!(text.contains(&blocked.display().to_string()), "{text}");
 }
 
 #[test]
 fn an_installed_library_is_used_without_python() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let library = folder
-        .path()
-        .join("cache/xgboost")
-        .join(package().folder())
-        .join(package().library);
+    let library = folder.path().join("cache/xgboost").join(package().folder()).join(package().library);
     fs::create_dir_all(library.parent().expect("a parent")).expect("the folder is made");
     fs::write(&library, "library").expect("the file is written");
     let found = install(folder.path(), Path::new("/no/python")).expect("it is there already");
@@ -135,10 +99,7 @@ fn every_pin_is_a_full_sha256_of_one_version() {
     for package in &PACKAGES {
         assert_eq!(package.sha256.len(), 64);
         assert!(package.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert_eq!(
-            package.version, "3.2.0",
-            "every platform runs the same XGBoost"
-        );
+        assert_eq!(package.version, "3.2.0", "every platform runs the same XGBoost");
     }
     assert!(Package::for_platform("windows", "x86_64").is_none());
 }
@@ -158,10 +119,7 @@ fn small_package(folder: &Path) -> (&'static Package, PathBuf) {
     }
     archive.finish().expect("the archive ends");
     let sha256 = hex::encode(Sha256::digest(fs::read(&path).expect("the file")));
-    let package = Package {
-        sha256: Box::leak(sha256.into_boxed_str()),
-        ..*package()
-    };
+    let package = Package { sha256: Box::leak(sha256.into_boxed_str()), ..*package() };
     (Box::leak(Box::new(package)), path)
 }
 
@@ -180,36 +138,16 @@ fn the_library_is_installed_once_with_what_it_brings_along() {
     let installed: Vec<_> = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..4)
             .map(|_| {
-                let installer = Installer {
-                    package,
-                    python: Some(python.clone().into()),
-                };
+                let installer = Installer { package, python: Some(python.clone().into()) };
                 let cache = &cache;
                 scope.spawn(move || installer.ensure(cache, &mut |_| {}))
             })
             .collect();
-        callers
-            .into_iter()
-            .map(|caller| caller.join().expect("no panic").expect("it is installed"))
-            .collect()
+        callers.into_iter().map(|caller| caller.join().expect("no panic").expect("it is installed")).collect()
     });
     let home = cache.join("xgboost/xgboost-cpu-3.2.0-manylinux_2_28_x86_64");
-    assert!(
-        installed
-            .iter()
-            .all(|path| path.as_ref() == home.join("xgboost/lib/libxgboost.so"))
-    );
-    assert_eq!(
-        fs::read_to_string(installed[0].as_ref()).expect("the library"),
-        "the library"
-    );
-    assert!(
-        home.join("xgboost_cpu.libs/libgomp.so").is_file()
-            && !home.join("xgboost/core.py").exists()
-    );
-    assert_eq!(
-        fs::read_to_string(calls).expect("the calls"),
-        "called\n",
-        "three of four waited"
-    );
+    assert!(installed.iter().all(|path| path.as_ref() == home.join("xgboost/lib/libxgboost.so")));
+    assert_eq!(fs::read_to_string(installed[0].as_ref()).expect("the library"), "the library");
+    assert!(home.join("xgboost_cpu.libs/libgomp.so").is_file() && !home.join("xgboost/core.py").exists());
+    assert_eq!(fs::read_to_string(calls).expect("the calls"), "called\n", "three of four waited");
 }

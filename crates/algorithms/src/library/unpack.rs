@@ -13,32 +13,19 @@ use super::package::Package;
 /// that its rpath still finds them.
 pub(super) fn unpack(package: &Package, wheel: &Path, target: &Path) -> Result<(), InstallError> {
     check_hash(package, wheel)?;
-    let bad = |detail: String| InstallError::BadPackage {
-        requirement: package.requirement(),
-        detail,
-    };
+    let bad = |detail: String| InstallError::BadPackage { requirement: package.requirement(), detail };
     let file = File::open(wheel).map_err(|error| InstallError::from_io(wheel, error))?;
     let mut archive = zip::ZipArchive::new(file).map_err(|error| bad(error.to_string()))?;
     let mut found = false;
     for index in 0..archive.len() {
-        let mut entry = archive
-            .by_index(index)
-            .map_err(|error| bad(error.to_string()))?;
-        let name = entry
-            .name()
-            .map_err(|error| bad(error.to_string()))?
-            .into_owned();
-        let wanted = name == package.library
-            || package
-                .bundled
-                .is_some_and(|folder| name.starts_with(folder));
+        let mut entry = archive.by_index(index).map_err(|error| bad(error.to_string()))?;
+        let name = entry.name().map_err(|error| bad(error.to_string()))?.into_owned();
+        let wanted = name == package.library || package.bundled.is_some_and(|folder| name.starts_with(folder));
         if !wanted || entry.is_dir() {
             continue;
         }
         let Some(relative) = entry.enclosed_name() else {
-            return Err(bad(format!(
-                "the entry '{name}' points outside of the package"
-            )));
+            return Err(bad(format!("the entry '{name}' points outside of the package")));
         };
         let path = target.join(relative);
         let folder = path.parent().unwrap_or(target);
@@ -49,11 +36,7 @@ pub(super) fn unpack(package: &Package, wheel: &Path, target: &Path) -> Result<(
             .map_err(|error| InstallError::from_io(&path, error))?;
         found |= name == package.library;
     }
-    if found {
-        Ok(())
-    } else {
-        Err(bad(format!("it has no file {}", package.library)))
-    }
+    if found { Ok(()) } else { Err(bad(format!("it has no file {}", package.library))) }
 }
 
 /// pip has checked the hash already; this holds also when a different pip answers to the name.

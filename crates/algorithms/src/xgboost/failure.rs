@@ -39,11 +39,7 @@ impl Failure {
     /// Sorts an error of the library during training.
     pub(crate) fn from_training(message: &str) -> Self {
         // The C++ stack that follows says nothing to the reader of FailureReason.
-        let message = message
-            .split("\nStack trace:")
-            .next()
-            .unwrap_or(message)
-            .trim();
+        let message = message.split("\nStack trace:").next().unwrap_or(message).trim();
         if CUSTOMER_ERRORS.iter().any(|part| message.contains(part)) {
             Self::User(message.to_owned())
         } else {
@@ -62,10 +58,7 @@ mod tests {
                      range of [0, num_class).\n\
                      Stack trace:\n  [bt] (0) libxgboost.so";
         let failure = Failure::from_training(label);
-        assert!(
-            matches!(&failure, Failure::User(text) if text.ends_with("range of [0, num_class).")),
-            "{failure}"
-        );
+        assert!(matches!(&failure, Failure::User(text) if text.ends_with("range of [0, num_class).")), "{failure}");
         let failure = Failure::from_training("out of memory");
         assert_eq!(
             failure.to_string(),

@@ -53,22 +53,12 @@ fn regression(metric: &str, labels: &[f32], margins: &Prediction) -> Result<f64,
         )));
     }
     let count = labels.len() as f64;
-    let pairs = || {
-        labels
-            .iter()
-            .zip(&margins.values)
-            .map(|(label, value)| (f64::from(*label), f64::from(*value)))
-    };
+    let pairs = || labels.iter().zip(&margins.values).map(|(label, value)| (f64::from(*label), f64::from(*value)));
     let squares: f64 = pairs().map(|(label, value)| (label - value).powi(2)).sum();
     Ok(match metric {
         "mse" => squares / count,
         "rmse" => (squares / count).sqrt(),
-        "mae" => {
-            pairs()
-                .map(|(label, value)| (label - value).abs())
-                .sum::<f64>()
-                / count
-        }
+        "mae" => pairs().map(|(label, value)| (label - value).abs()).sum::<f64>() / count,
         _ => {
             let mean = labels.iter().map(|label| f64::from(*label)).sum::<f64>() / count;
             let spread: f64 = pairs().map(|(label, _)| (label - mean).powi(2)).sum();
@@ -114,10 +104,7 @@ fn classification(metric: &str, labels: &[f32], margins: &Prediction) -> Result<
     // Keyed by the bits of non-negative whole numbers, which sort as the numbers do.
     let mut tallies: BTreeMap<u32, Tally> = BTreeMap::new();
     let mut hits = 0.0;
-    for (label, row) in labels
-        .iter()
-        .zip(margins.values.chunks_exact(margins.columns))
-    {
+    for (label, row) in labels.iter().zip(margins.values.chunks_exact(margins.columns)) {
         let predicted = predicted_class(row);
         tallies.entry(label.to_bits()).or_default().labelled += 1.0;
         let tally = tallies.entry(predicted.to_bits()).or_default();
@@ -128,12 +115,8 @@ fn classification(metric: &str, labels: &[f32], margins: &Prediction) -> Result<
         }
     }
     let count = labels.len() as f64;
-    let mean = |score: fn(Tally) -> f64| {
-        quotient(
-            tallies.values().map(|tally| score(*tally)).sum(),
-            tallies.len() as f64,
-        )
-    };
+    let mean =
+        |score: fn(Tally) -> f64| quotient(tallies.values().map(|tally| score(*tally)).sum(), tallies.len() as f64);
     let binary = |score: fn(Tally) -> f64| {
         if tallies.len() > 2 {
             return Err(Failure::User(
@@ -142,17 +125,12 @@ fn classification(metric: &str, labels: &[f32], margins: &Prediction) -> Result<
                     .to_owned(),
             ));
         }
-        Ok(tallies
-            .get(&1.0_f32.to_bits())
-            .map_or(0.0, |tally| score(*tally)))
+        Ok(tallies.get(&1.0_f32.to_bits()).map_or(0.0, |tally| score(*tally)))
     };
     Ok(match metric {
         "balanced_accuracy" => {
-            let present: Vec<f64> = tallies
-                .values()
-                .filter(|tally| tally.labelled > 0.0)
-                .map(|tally| tally.recall())
-                .collect();
+            let present: Vec<f64> =
+                tallies.values().filter(|tally| tally.labelled > 0.0).map(|tally| tally.recall()).collect();
             quotient(present.iter().sum(), present.len() as f64)
         }
         "f1" | "f1_macro" => mean(Tally::f1),
@@ -191,10 +169,7 @@ mod tests {
     #[test]
     fn binary_metrics_agree_with_scikit_learn() {
         let labels = [1.0, 1.0, 1.0, 0.0, 0.0, 1.0];
-        let margins = Prediction {
-            values: vec![2.0, -1.0, 0.5, 0.5, -3.0, 1.0],
-            columns: 1,
-        };
+        let margins = Prediction { values: vec![2.0, -1.0, 0.5, 0.5, -3.0, 1.0], columns: 1 };
         for (metric, expected) in [
             ("accuracy", 0.666_667),
             ("balanced_accuracy", 0.625),
@@ -231,23 +206,15 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "{metric}: {found}");
         }
         for metric in ["f1_binary", "precision", "recall"] {
-            let text = compute(metric, &labels, &margins)
-                .expect_err(metric)
-                .to_string();
-            assert!(
-                text.contains("Target is multiclass but average='binary'"),
-                "{text}"
-            );
+            let text = compute(metric, &labels, &margins).expect_err(metric).to_string();
+            assert!(text.contains("Target is multiclass but average='binary'"), "{text}");
         }
         assert!(compute("rmse", &labels, &margins).is_err());
     }
 
     #[test]
     fn every_own_metric_is_defined_for_two_classes() {
-        let margins = Prediction {
-            values: vec![1.0, -1.0],
-            columns: 1,
-        };
+        let margins = Prediction { values: vec![1.0, -1.0], columns: 1 };
         for metric in OWN {
             let found = compute(metric, &[1.0, 0.0], &margins).expect(metric);
             assert!(found.is_finite(), "{metric}");

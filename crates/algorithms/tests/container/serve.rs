@@ -12,11 +12,7 @@ use serde_json::json;
 fn trained(objective: &'static str) -> &'static Job {
     static SOFTMAX: OnceLock<Job> = OnceLock::new();
     static SOFTPROB: OnceLock<Job> = OnceLock::new();
-    let cell = if objective == "multi:softmax" {
-        &SOFTMAX
-    } else {
-        &SOFTPROB
-    };
+    let cell = if objective == "multi:softmax" { &SOFTMAX } else { &SOFTPROB };
     cell.get_or_init(|| {
         let job = Job::new(json!({"num_round": "5", "objective": objective, "num_class": "3"}))
             .channels("text/csv", &[("train", &three_classes(600))]);
@@ -36,10 +32,7 @@ fn the_contracts_routes_answer() {
     let (status, mime, body) = server.request("GET", "/execution-parameters", &[], "");
     assert_eq!((status, mime.as_str()), (200, "application/json"));
     let parameters: serde_json::Value = serde_json::from_str(&body).expect("JSON");
-    assert_eq!(
-        (&parameters["BatchStrategy"], &parameters["MaxPayloadInMB"]),
-        (&json!("MULTI_RECORD"), &json!(6))
-    );
+    assert_eq!((&parameters["BatchStrategy"], &parameters["MaxPayloadInMB"]), (&json!("MULTI_RECORD"), &json!(6)));
     assert_eq!(server.request("GET", "/nowhere", &[], "").0, 404);
     assert_eq!(server.request("GET", "/invocations", &[], "").0, 405);
 }
@@ -55,25 +48,13 @@ fn predictions_come_in_the_format_that_is_asked_for() {
     let csv = |body: &str| (200, "text/csv; charset=utf-8".to_owned(), body.to_owned());
     assert_eq!(server.invoke("text/csv", rows), csv("0.0,1.0,2.0"));
     assert_eq!(server.invoke("text/csv", "2.5,3\n"), csv("2.0"));
-    assert_eq!(
-        server.invoke("text/libsvm", "0:0.5 1:1\n0:2.5"),
-        csv("0.0,2.0")
-    );
+    assert_eq!(server.invoke("text/libsvm", "0:0.5 1:1\n0:2.5"), csv("0.0,2.0"));
     assert_eq!(ask("*/*"), csv("0.0,1.0,2.0"));
-    assert_eq!(
-        ask("application/json").2,
-        r#"{"predictions": [{"score": 0.0}, {"score": 1.0}, {"score": 2.0}]}"#
-    );
-    assert_eq!(
-        ask("application/jsonlines").2,
-        "{\"score\": 0.0}\n{\"score\": 1.0}\n{\"score\": 2.0}\n"
-    );
+    assert_eq!(ask("application/json").2, r#"{"predictions": [{"score": 0.0}, {"score": 1.0}, {"score": 2.0}]}"#);
+    assert_eq!(ask("application/jsonlines").2, "{\"score\": 0.0}\n{\"score\": 1.0}\n{\"score\": 2.0}\n");
     let (status, _, body) = ask("image/png");
     assert_eq!(status, 406);
-    assert!(
-        body.starts_with("Accept type image/png is not supported."),
-        "{body}"
-    );
+    assert!(body.starts_with("Accept type image/png is not supported."), "{body}");
 }
 
 #[test]
@@ -84,21 +65,14 @@ fn probabilities_are_a_list_per_row() {
     let rows: Vec<Vec<f64>> = serde_json::from_str(&format!("[{body}]")).expect("two lists");
     for (row, class) in rows.iter().zip([0, 2]) {
         assert_eq!(row.len(), 3);
-        assert!(
-            (row.iter().sum::<f64>() - 1.0).abs() < 1e-5 && row[class] > 0.6,
-            "{row:?}"
-        );
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5 && row[class] > 0.6, "{row:?}");
     }
 }
 
 #[test]
 fn selected_outputs_and_batch_lines_follow_the_environment() {
-    let selected = trained("multi:softprob")
-        .serve(&[("SAGEMAKER_INFERENCE_OUTPUT", "predicted_label,labels")]);
-    assert_eq!(
-        selected.invoke("text/csv", "0.5,1\n2.5,1").2,
-        "0,\"[0, 1, 2]\"\n2,\"[0, 1, 2]\""
-    );
+    let selected = trained("multi:softprob").serve(&[("SAGEMAKER_INFERENCE_OUTPUT", "predicted_label,labels")]);
+    assert_eq!(selected.invoke("text/csv", "0.5,1\n2.5,1").2, "0,\"[0, 1, 2]\"\n2,\"[0, 1, 2]\"");
     let batch = trained("multi:softmax").serve(&[("SAGEMAKER_BATCH", "true")]);
     assert_eq!(batch.invoke("text/csv", "0.5,1\n2.5,1\n").2, "0.0\n2.0\n");
 }
@@ -106,10 +80,7 @@ fn selected_outputs_and_batch_lines_follow_the_environment() {
 #[test]
 fn wrong_requests_are_answered_as_the_image_answers_them() {
     let server = softmax();
-    assert_eq!(
-        server.invoke("text/csv", ""),
-        (204, "text/html; charset=utf-8".to_owned(), String::new())
-    );
+    assert_eq!(server.invoke("text/csv", ""), (204, "text/html; charset=utf-8".to_owned(), String::new()));
     for (content, body, status, part) in [
         (
             "text/csv",
@@ -129,25 +100,10 @@ fn wrong_requests_are_answered_as_the_image_answers_them() {
             415,
             "Loading csv data failed with Exception, please ensure data is in csv format:\n line 1, column 2",
         ),
-        (
-            "text/csv",
-            "1,2\n3",
-            415,
-            "expected 2 columns as in the first row, found 1",
-        ),
+        ("text/csv", "1,2\n3", 415, "expected 2 columns as in the first row, found 1"),
         ("text/csv", "\n \n", 415, "only blank lines"),
-        (
-            "application/x-recordio-protobuf",
-            "x",
-            415,
-            "application/x-recordio-protobuf is not supported",
-        ),
-        (
-            "application/json",
-            "{}",
-            415,
-            "application/json is not an accepted ContentType",
-        ),
+        ("application/x-recordio-protobuf", "x", 415, "application/x-recordio-protobuf is not supported"),
+        ("application/json", "{}", 415, "application/json is not an accepted ContentType"),
     ] {
         let answer = server.invoke(content, body);
         assert_eq!(answer.0, status, "{content} {body}: {answer:?}");
@@ -166,13 +122,7 @@ fn a_connection_is_kept_and_many_threads_get_their_own_answers() {
             scope.spawn(move || {
                 for _ in 0..200 {
                     let body = format!("{class}.5,1");
-                    let answer = exchange(
-                        &mut stream,
-                        "POST",
-                        "/invocations",
-                        &[("Content-Type", "text/csv")],
-                        &body,
-                    );
+                    let answer = exchange(&mut stream, "POST", "/invocations", &[("Content-Type", "text/csv")], &body);
                     assert_eq!((answer.0, answer.2), (200, format!("{class}.0")));
                 }
             });
@@ -196,16 +146,10 @@ fn sigterm_lets_a_running_request_end() {
     stream.read_exact(&mut interim).expect("an interim answer");
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     terminate(&server.child);
-    stream
-        .write_all(body.as_bytes())
-        .expect("the request is completed");
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a time-out");
+    stream.write_all(body.as_bytes()).expect("the request is completed");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
     let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .expect("the answer, then the end");
+    stream.read_to_string(&mut answer).expect("the answer, then the end");
     assert!(
         answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("2.0,2.0"),
         "{}",
@@ -229,9 +173,7 @@ fn a_model_folder_without_one_model_is_refused() {
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    assert!(
-        refused().contains("has no file; the model artifact must hold one file, xgboost-model")
-    );
+    assert!(refused().contains("has no file; the model artifact must hold one file, xgboost-model"));
     fs::write(folder.join("model.pkl"), [0x80, 4, 0x95]).expect("the file is written");
     assert!(refused().contains("is a Python pickle"));
     fs::write(folder.join("other"), "{}").expect("the file is written");

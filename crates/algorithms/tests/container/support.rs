@@ -27,14 +27,9 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn new(hyperparameters: Value) -> Self {
-        let job = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-        };
+        let job = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         job.config("hyperparameters.json", &hyperparameters);
-        job.config(
-            "resourceconfig.json",
-            &json!({"current_host": "algo-1", "hosts": ["algo-1"]}),
-        );
+        job.config("resourceconfig.json", &json!({"current_host": "algo-1", "hosts": ["algo-1"]}));
         job
     }
 
@@ -77,18 +72,11 @@ impl Job {
 
     pub(crate) fn train(&self) -> Trained {
         let output = self.command("train").output().expect("the program runs");
-        Trained {
-            failure: fs::read_to_string(self.path().join("output/failure")).ok(),
-            output,
-        }
+        Trained { failure: fs::read_to_string(self.path().join("output/failure")).ok(), output }
     }
 
     pub(crate) fn start_training(&self) -> Child {
-        self.command("train")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts")
+        self.command("train").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts")
     }
 
     pub(crate) fn serve(&self, variables: &[(&str, &str)]) -> Server {
@@ -105,18 +93,9 @@ impl Job {
         let mut line = String::new();
         while !line.contains("Listening at") {
             line.clear();
-            assert_ne!(
-                log.read_line(&mut line).expect("its log"),
-                0,
-                "the server ended before it listened"
-            );
+            assert_ne!(log.read_line(&mut line).expect("its log"), 0, "the server ended before it listened");
         }
-        server.port = line
-            .trim_end()
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok())
-            .expect("a port");
+        server.port = line.trim_end().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
         // The rest of the log is read, so that the server never waits for a full pipe.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         server
@@ -131,10 +110,7 @@ pub(crate) struct Trained {
 
 impl Trained {
     pub(crate) fn lines(&self) -> Vec<String> {
-        String::from_utf8_lossy(&self.output.stdout)
-            .lines()
-            .map(str::to_owned)
-            .collect()
+        String::from_utf8_lossy(&self.output.stdout).lines().map(str::to_owned).collect()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -172,13 +148,7 @@ impl Server {
         self.request("POST", "/invocations", &[("Content-Type", content)], body)
     }
 
-    pub(crate) fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Answer {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         exchange(&mut self.connect(), method, path, headers, body)
     }
 }
@@ -192,10 +162,7 @@ impl Drop for Server {
 
 /// Sends SIGTERM to a child.
 pub(crate) fn terminate(child: &Child) {
-    let sent = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()
-        .expect("kill runs");
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());
 }
 
@@ -207,16 +174,11 @@ pub(crate) fn exchange(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let mut head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n",
-        body.len()
-    );
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    stream
-        .write_all(format!("{head}\r\n{body}").as_bytes())
-        .expect("the request is sent");
+    stream.write_all(format!("{head}\r\n{body}").as_bytes()).expect("the request is sent");
     let mut reader = BufReader::new(stream);
     let mut status = 0;
     let (mut length, mut mime) = (0, String::new());
@@ -248,11 +210,7 @@ pub(crate) fn three_classes(rows: usize) -> String {
     (0..rows)
         .map(|row| {
             let value = (row * 7919 % 30) as f64 / 10.0;
-            let noise = if row % 11 == 0 {
-                String::new()
-            } else {
-                (row * 31 % 17).to_string()
-            };
+            let noise = if row % 11 == 0 { String::new() } else { (row * 31 % 17).to_string() };
             format!("{},{value},{noise}\n", value as usize)
         })
         .collect()

@@ -7,7 +7,8 @@ use crate::support::{Job, terminate, three_classes};
 use serde_json::json;
 
 fn softmax(more: serde_json::Value) -> serde_json::Value {
-    let mut all = json!({"num_round": "5", "objective": "multi:softmax", "num_class": "3", "eta": "0.5", "nthread": "1"});
+    let mut all =
+        json!({"num_round": "5", "objective": "multi:softmax", "num_class": "3", "eta": "0.5", "nthread": "1"});
     let pairs = more.as_object().expect("an object").clone();
     all.as_object_mut().expect("an object").extend(pairs);
     all
@@ -15,20 +16,12 @@ fn softmax(more: serde_json::Value) -> serde_json::Value {
 
 #[test]
 fn a_job_reports_each_round_and_leaves_the_model() {
-    let job = Job::new(softmax(json!({"eval_metric": "merror"}))).channels(
-        "text/csv",
-        &[
-            ("train", &three_classes(600)),
-            ("validation", &three_classes(200)),
-        ],
-    );
+    let job = Job::new(softmax(json!({"eval_metric": "merror"})))
+        .channels("text/csv", &[("train", &three_classes(600)), ("validation", &three_classes(200))]);
     let trained = job.train().expect_success();
     let lines = trained.lines();
     assert_eq!(lines.len(), 5, "{lines:?}");
-    assert_eq!(
-        lines[4],
-        "[4]#011train-merror:0.00000#011validation-merror:0.00000"
-    );
+    assert_eq!(lines[4], "[4]#011train-merror:0.00000#011validation-merror:0.00000");
     assert!(lines[0].starts_with("[0]#011train-merror:"));
     let log = trained.log();
     for part in [
@@ -42,42 +35,24 @@ fn a_job_reports_each_round_and_leaves_the_model() {
     }
     let model = fs::read(job.path().join("model/xgboost-model")).expect("the model");
     assert_eq!(model.first(), Some(&b'{'), "UBJSON starts with an object");
-    assert_eq!(
-        fs::read_dir(job.path().join("model"))
-            .expect("the folder")
-            .count(),
-        1
-    );
+    assert_eq!(fs::read_dir(job.path().join("model")).expect("the folder").count(), 1);
 }
 
 #[test]
 fn libsvm_with_weights_trains() {
-    let text: String = (0..100)
-        .map(|row| format!("{}:{} 0:{} 2:1\n", row % 2, 1 + row % 3, row % 2))
-        .collect();
-    let job = Job::new(
-        json!({"num_round": "3", "objective": "binary:logistic", "eval_metric": "error,logloss"}),
-    )
-    .channels("text/libsvm", &[("train", &text)]);
+    let text: String = (0..100).map(|row| format!("{}:{} 0:{} 2:1\n", row % 2, 1 + row % 3, row % 2)).collect();
+    let job = Job::new(json!({"num_round": "3", "objective": "binary:logistic", "eval_metric": "error,logloss"}))
+        .channels("text/libsvm", &[("train", &text)]);
     let trained = job.train().expect_success();
-    assert!(
-        trained.lines()[2].starts_with("[2]#011train-error:0.00000#011train-logloss:0."),
-        "{:?}",
-        trained.lines()
-    );
-    assert!(
-        trained
-            .log()
-            .contains("Train matrix has 100 rows and 3 columns")
-    );
+    assert!(trained.lines()[2].starts_with("[2]#011train-error:0.00000#011train-logloss:0."), "{:?}", trained.lines());
+    assert!(trained.log().contains("Train matrix has 100 rows and 3 columns"));
 }
 
 #[test]
 fn weights_of_csv_change_the_model() {
     // The same features with both labels: the weight decides which one wins.
     let text = "1,9,5\n0,1,5\n".repeat(50);
-    let hyperparameters =
-        json!({"num_round": "20", "objective": "binary:logistic", "csv_weights": "1"});
+    let hyperparameters = json!({"num_round": "20", "objective": "binary:logistic", "csv_weights": "1"});
     let job = Job::new(hyperparameters).channels("csv", &[("train", &text)]);
     job.train().expect_success();
     let (status, _, body) = job.serve(&[]).invoke("text/csv", "5");
@@ -88,105 +63,55 @@ fn weights_of_csv_change_the_model() {
 
 #[test]
 fn the_images_own_metrics_are_reported_and_tuned() {
-    let job = Job::new(softmax(
-        json!({"eval_metric": "merror", "_tuning_objective_metric": "validation:accuracy"}),
-    ))
-    .channels(
-        "text/csv",
-        &[
-            ("train", &three_classes(600)),
-            ("validation", &three_classes(200)),
-        ],
-    );
+    let job = Job::new(softmax(json!({"eval_metric": "merror", "_tuning_objective_metric": "validation:accuracy"})))
+        .channels("text/csv", &[("train", &three_classes(600)), ("validation", &three_classes(200))]);
     let trained = job.train().expect_success();
     let expected = "[4]#011train-merror:0.00000#011train-accuracy:1.00000#011validation-merror:0.00000#011validation-accuracy:1.00000";
     assert_eq!(trained.lines()[4], expected);
-    assert!(
-        trained
-            .log()
-            .contains("Setting up HPO optimized metric to be : accuracy")
-    );
+    assert!(trained.log().contains("Setting up HPO optimized metric to be : accuracy"));
 }
 
 #[test]
 fn early_stopping_keeps_the_best_round() {
     // The validation labels contradict the training labels, so every round makes it worse.
-    let text: String = (0..200)
-        .map(|row| format!("{},{}\n", row % 2, row % 2))
-        .collect();
-    let against: String = (0..200)
-        .map(|row| format!("{},{}\n", (row + 1) % 2, row % 2))
-        .collect();
-    let job = Job::new(
-        json!({"num_round": "50", "objective": "binary:logistic", "early_stopping_rounds": "4"}),
-    )
-    .channels("text/csv", &[("train", &text), ("validation", &against)]);
-    assert_eq!(
-        job.train().expect_success().lines().len(),
-        5,
-        "the first round is the best, four more are waited"
-    );
-    let one_round = Job::new(json!({"num_round": "1", "objective": "binary:logistic"}))
-        .channels("text/csv", &[("train", &text)]);
+    let text: String = (0..200).map(|row| format!("{},{}\n", row % 2, row % 2)).collect();
+    let against: String = (0..200).map(|row| format!("{},{}\n", (row + 1) % 2, row % 2)).collect();
+    let job = Job::new(json!({"num_round": "50", "objective": "binary:logistic", "early_stopping_rounds": "4"}))
+        .channels("text/csv", &[("train", &text), ("validation", &against)]);
+    assert_eq!(job.train().expect_success().lines().len(), 5, "the first round is the best, four more are waited");
+    let one_round =
+        Job::new(json!({"num_round": "1", "objective": "binary:logistic"})).channels("text/csv", &[("train", &text)]);
     one_round.train().expect_success();
     let row = "1";
-    assert_eq!(
-        job.serve(&[]).invoke("text/csv", row),
-        one_round.serve(&[]).invoke("text/csv", row)
-    );
+    assert_eq!(job.serve(&[]).invoke("text/csv", row), one_round.serve(&[]).invoke("text/csv", row));
 }
 
 #[test]
 fn a_checkpoint_is_continued() {
     let data = three_classes(300);
     let mut lines = Vec::new();
-    let job =
-        Job::new(softmax(json!({"num_round": "7"}))).channels("text/csv", &[("train", &data)]);
-    job.config(
-        "checkpointconfig.json",
-        &json!({"LocalPath": "/opt/ml/checkpoints"}),
-    );
+    let job = Job::new(softmax(json!({"num_round": "7"}))).channels("text/csv", &[("train", &data)]);
+    job.config("checkpointconfig.json", &json!({"LocalPath": "/opt/ml/checkpoints"}));
     lines.extend(job.train().expect_success().lines());
     let mut kept: Vec<_> = fs::read_dir(job.path().join("checkpoints"))
         .expect("checkpoints below the base folder")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .into_string()
-                .expect("a name")
-        })
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
         .collect();
     kept.sort();
-    assert_eq!(
-        kept,
-        (2..7)
-            .map(|round| format!("xgboost-checkpoint.{round}"))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(kept, (2..7).map(|round| format!("xgboost-checkpoint.{round}")).collect::<Vec<_>>());
 
-    fs::write(
-        job.path().join("checkpoints/xgboost-checkpoint.7"),
-        "half a file",
-    )
-    .expect("the file is written");
+    fs::write(job.path().join("checkpoints/xgboost-checkpoint.7"), "half a file").expect("the file is written");
     job.config("hyperparameters.json", &softmax(json!({"num_round": "9"})));
     let resumed = job.train().expect_success();
-    assert!(
-        resumed.log().contains("Resuming from iteration 7"),
-        "{}",
-        resumed.log()
-    );
+    assert!(resumed.log().contains("Resuming from iteration 7"), "{}", resumed.log());
     lines.extend(resumed.lines());
-    let whole =
-        Job::new(softmax(json!({"num_round": "9"}))).channels("text/csv", &[("train", &data)]);
+    let whole = Job::new(softmax(json!({"num_round": "9"}))).channels("text/csv", &[("train", &data)]);
     assert_eq!(lines, whole.train().expect_success().lines());
 }
 
 #[test]
 fn sigterm_keeps_the_model_of_the_last_round() {
-    let hyperparameters =
-        softmax(json!({"num_round": "1000000", "save_model_on_termination": "true"}));
+    let hyperparameters = softmax(json!({"num_round": "1000000", "save_model_on_termination": "true"}));
     let job = Job::new(hyperparameters).channels("text/csv", &[("train", &three_classes(300))]);
     let mut child = job.start_training();
     let mut lines = BufReader::new(child.stdout.take().expect("its stdout")).lines();
@@ -200,12 +125,9 @@ fn sigterm_keeps_the_model_of_the_last_round() {
 
 #[test]
 fn every_booster_trains_and_serves() {
-    let text: String = (0..200)
-        .map(|row| format!("{},{},1\n", row % 10, row % 10))
-        .collect();
+    let text: String = (0..200).map(|row| format!("{},{},1\n", row % 10, row % 10)).collect();
     for booster in ["gbtree", "gblinear", "dart"] {
-        let hyperparameters =
-            json!({"num_round": "30", "objective": "reg:squarederror", "booster": booster});
+        let hyperparameters = json!({"num_round": "30", "objective": "reg:squarederror", "booster": booster});
         let job = Job::new(hyperparameters).channels("text/csv", &[("train", &text)]);
         job.train().expect_success();
         let (status, _, body) = job.serve(&[]).invoke("text/csv", "7,1");
@@ -221,14 +143,8 @@ fn failures_say_what_is_wrong() {
     let csv = |hyperparameters| Job::new(hyperparameters).channels("text/csv", &[("train", &data)]);
     let user = "framework error: \nsagemaker_algorithm_toolkit.exceptions.UserError: ";
     let cases = [
-        (
-            csv(json!({})),
-            format!("{user}Missing required hyperparameter: num_round"),
-        ),
-        (
-            csv(softmax(json!({"eta": "2"}))),
-            format!("{user}Hyperparameter eta: 2.0 is not in [0, 1]"),
-        ),
+        (csv(json!({})), format!("{user}Missing required hyperparameter: num_round")),
+        (csv(softmax(json!({"eta": "2"}))), format!("{user}Hyperparameter eta: 2.0 is not in [0, 1]")),
         (
             csv(softmax(json!({"tree_method": "gpu_hist"}))),
             format!("{user}Hyperparameter tree_method: 'gpu_hist' needs a GPU"),
@@ -241,9 +157,7 @@ fn failures_say_what_is_wrong() {
         ),
         (
             Job::new(softmax(json!({}))).channels("text/libsvm", &[("train", &data)]),
-            format!(
-                "{user}Failed to load libsvm data with exception:\ntrain/part-0, line 1, column 1: expected label"
-            ),
+            format!("{user}Failed to load libsvm data with exception:\ntrain/part-0, line 1, column 1: expected label"),
         ),
         (
             Job::new(softmax(json!({}))).channels("text/csv", &[("train", "\n")]),
@@ -259,38 +173,17 @@ fn failures_say_what_is_wrong() {
         assert!(failure.starts_with(&expected), "{failure}");
         assert!(!job.path().join("model/xgboost-model").exists());
     }
-    let labels = csv(softmax(json!({"num_class": "2"})))
-        .train()
-        .expect_failure();
-    assert!(
-        labels.starts_with(user) && labels.contains("range of [0, num_class)"),
-        "{labels}"
-    );
+    let labels = csv(softmax(json!({"num_class": "2"}))).train().expect_failure();
+    assert!(labels.starts_with(user) && labels.contains("range of [0, num_class)"), "{labels}");
     assert!(!labels.contains("Stack trace"), "{labels}");
 
     let hosts = csv(softmax(json!({})));
-    hosts.config(
-        "resourceconfig.json",
-        &json!({"hosts": ["algo-1", "algo-2"]}),
-    );
-    assert!(
-        hosts
-            .train()
-            .expect_failure()
-            .contains("set InstanceCount to 1")
-    );
+    hosts.config("resourceconfig.json", &json!({"hosts": ["algo-1", "algo-2"]}));
+    assert!(hosts.train().expect_failure().contains("set InstanceCount to 1"));
 
     let gzip = csv(softmax(json!({})));
-    fs::write(
-        gzip.path().join("input/data/train/part-1.csv.gz"),
-        [0x1f, 0x8b, 8, 0],
-    )
-    .expect("the file is written");
-    assert!(
-        gzip.train()
-            .expect_failure()
-            .contains("train/part-1.csv.gz is compressed with gzip")
-    );
+    fs::write(gzip.path().join("input/data/train/part-1.csv.gz"), [0x1f, 0x8b, 8, 0]).expect("the file is written");
+    assert!(gzip.train().expect_failure().contains("train/part-1.csv.gz is compressed with gzip"));
 }
 
 #[test]
@@ -302,8 +195,7 @@ fn hidden_files_are_skipped_and_folders_are_read() {
     fs::write(folder.join(".DS_Store"), "no CSV").expect("the file is written");
     let log = job.train().expect_success().log();
     assert!(
-        log.contains("Train matrix has 30 rows and 2 columns")
-            && log.contains("Skipping the hidden file"),
+        log.contains("Train matrix has 30 rows and 2 columns") && log.contains("Skipping the hidden file"),
         "{log}"
     );
 }

@@ -32,9 +32,8 @@ impl ContentType {
         let mut parts = lower.split(';').map(str::trim);
         match parts.next().unwrap_or_default() {
             "csv" | "text/csv" => {
-                let label_size = parts
-                    .filter_map(|part| part.split_once('='))
-                    .find(|(name, _)| name.trim() == "label_size");
+                let label_size =
+                    parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim() == "label_size");
                 match label_size {
                     Some((_, size)) if size.trim().trim_matches('"') != "1" => Err(format!(
                         "{given} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
@@ -43,16 +42,13 @@ impl ContentType {
                 }
             }
             "libsvm" | "text/libsvm" | "text/x-libsvm" => Ok(Self::Libsvm),
-            "parquet"
-            | "application/x-parquet"
-            | "recordio-protobuf"
-            | "application/x-recordio-protobuf" => Err(format!(
-                "{given} is not supported by Sagewright's XGBoost; convert the data to text/csv or text/libsvm, or \
+            "parquet" | "application/x-parquet" | "recordio-protobuf" | "application/x-recordio-protobuf" => {
+                Err(format!(
+                    "{given} is not supported by Sagewright's XGBoost; convert the data to text/csv or text/libsvm, or \
                      run it in Docker with the AWS image"
-            )),
-            _ => Err(format!(
-                "{given} is not an accepted ContentType: {ACCEPTED}."
-            )),
+                ))
+            }
+            _ => Err(format!("{given} is not an accepted ContentType: {ACCEPTED}.")),
         }
     }
 }
@@ -65,21 +61,13 @@ pub(crate) fn load(
     csv_weights: bool,
     threads: usize,
 ) -> Result<Labelled, Failure> {
-    let no_data = || {
-        Failure::User(format!(
-            "No data in {channel} channel path {}",
-            folder.display()
-        ))
-    };
+    let no_data = || Failure::User(format!("No data in {channel} channel path {}", folder.display()));
     if !folder.is_dir() {
         return Err(no_data());
     }
     log::info(&format!("files path: {}", folder.display()));
     let sources = files::read(folder).map_err(Failure::User)?;
-    let Some(first) = sources
-        .iter()
-        .find_map(|source| parallel::lines(&source.bytes).next())
-    else {
+    let Some(first) = sources.iter().find_map(|source| parallel::lines(&source.bytes).next()) else {
         return Err(no_data());
     };
     let loaded = match content {
@@ -92,18 +80,10 @@ pub(crate) fn load(
                     sources[0].name
                 )));
             };
-            log::info(&format!(
-                "Determined delimiter of CSV input is '{}'",
-                delimiter.escape_ascii()
-            ));
-            let leading = if csv_weights {
-                Leading::LabelAndWeight
-            } else {
-                Leading::Label
-            };
-            csv::parse(&sources, delimiter, leading, threads).map_err(|error| {
-                Failure::User(format!("Failed to load csv data with exception:\n{error}"))
-            })?
+            log::info(&format!("Determined delimiter of CSV input is '{}'", delimiter.escape_ascii()));
+            let leading = if csv_weights { Leading::LabelAndWeight } else { Leading::Label };
+            csv::parse(&sources, delimiter, leading, threads)
+                .map_err(|error| Failure::User(format!("Failed to load csv data with exception:\n{error}")))?
         }
         ContentType::Libsvm => libsvm::parse(&sources, threads).map_err(|error| {
             // The image defaults to LIBSVM, so CSV without a ContentType ends up here.
@@ -112,9 +92,7 @@ pub(crate) fn load(
             } else {
                 ""
             };
-            Failure::User(format!(
-                "Failed to load libsvm data with exception:\n{error}{advice}"
-            ))
+            Failure::User(format!("Failed to load libsvm data with exception:\n{error}{advice}"))
         })?,
     };
     if loaded.labels.is_empty() {

@@ -11,9 +11,7 @@ const DELIMITERS: [u8; 5] = [b',', b'\t', b';', b'|', b' '];
 /// The delimiter of a line: the first of the known ones that occurs in it.
 pub(crate) fn delimiter(line: &[u8]) -> Option<u8> {
     let line = line.trim_ascii();
-    DELIMITERS
-        .into_iter()
-        .find(|delimiter| line.contains(delimiter))
+    DELIMITERS.into_iter().find(|delimiter| line.contains(delimiter))
 }
 
 /// How many columns come before the features.
@@ -46,26 +44,18 @@ pub(super) fn parse(
 ) -> Result<Labelled, ParseError> {
     let table = parse_table(sources, delimiter, leading, threads)?;
     let Table { matrix, mut lead } = table;
-    let weights = (leading == Leading::LabelAndWeight)
-        .then(|| lead.iter().skip(1).step_by(2).copied().collect());
+    let weights = (leading == Leading::LabelAndWeight).then(|| lead.iter().skip(1).step_by(2).copied().collect());
     if leading == Leading::LabelAndWeight {
         lead = lead.into_iter().step_by(2).collect();
     }
-    Ok(Labelled {
-        matrix: Matrix::Dense(matrix),
-        labels: lead,
-        weights,
-    })
+    Ok(Labelled { matrix: Matrix::Dense(matrix), labels: lead, weights })
 }
 
 /// Parses the body of a request: features only.
 pub(super) fn parse_request(body: &[u8]) -> Result<Dense, ParseError> {
     let first = lines(body).next().map_or(&[][..], |(_, line)| line);
     let delimiter = delimiter(first).unwrap_or(b',');
-    let source = Source {
-        name: String::new(),
-        bytes: body.to_vec(),
-    };
+    let source = Source { name: String::new(), bytes: body.to_vec() };
     Ok(parse_table(&[source], delimiter, Leading::Nothing, 1)?.matrix)
 }
 
@@ -75,12 +65,7 @@ struct Table {
     lead: Vec<f32>,
 }
 
-fn parse_table(
-    sources: &[Source],
-    delimiter: u8,
-    leading: Leading,
-    threads: usize,
-) -> Result<Table, ParseError> {
+fn parse_table(sources: &[Source], delimiter: u8, leading: Leading, threads: usize) -> Result<Table, ParseError> {
     let whole = |source: &Source, line: usize, problem: String| ParseError {
         file: source.name.clone(),
         line: line + 1,
@@ -88,14 +73,9 @@ fn parse_table(
         problem,
     };
     let lead = leading.columns();
-    let first = sources
-        .iter()
-        .find_map(|source| lines(&source.bytes).next().map(|line| (source, line)));
+    let first = sources.iter().find_map(|source| lines(&source.bytes).next().map(|line| (source, line)));
     let Some((first, (number, line))) = first else {
-        return Ok(Table {
-            matrix: Dense::default(),
-            lead: Vec::new(),
-        });
+        return Ok(Table { matrix: Dense::default(), lead: Vec::new() });
     };
     let fields = memchr::memchr_iter(delimiter, line).count() + 1;
     let columns = fields.saturating_sub(lead);
@@ -124,13 +104,7 @@ fn parse_table(
     let size = rows
         .checked_mul(columns)
         .filter(|size| *size <= isize::MAX as usize / 4)
-        .ok_or_else(|| {
-            whole(
-                first,
-                number,
-                format!("{rows} rows of {columns} columns do not fit into memory"),
-            )
-        })?;
+        .ok_or_else(|| whole(first, number, format!("{rows} rows of {columns} columns do not fit into memory")))?;
     let mut values = vec![0.0_f32; size];
     let mut leads = vec![0.0_f32; rows * lead];
     let mut work = Vec::with_capacity(pieces.len());
@@ -161,14 +135,7 @@ fn parse_table(
     if let Some(error) = faults.into_iter().flatten().next() {
         return Err(error);
     }
-    Ok(Table {
-        matrix: Dense {
-            rows,
-            columns,
-            values,
-        },
-        lead: leads,
-    })
+    Ok(Table { matrix: Dense { rows, columns, values }, lead: leads })
 }
 
 /// What is wrong with a row. Columns count from 0.
@@ -188,9 +155,9 @@ impl Fault {
 
     fn explain(self, fields: usize, first_file: &str, line: usize, leading: Leading) -> String {
         match self {
-            Self::NotANumber { found, .. } if line == 0 && leading != Leading::Nothing => format!(
-                "expected a number, found {found}; CSV for XGBoost has no header row and no text, remove them"
-            ),
+            Self::NotANumber { found, .. } if line == 0 && leading != Leading::Nothing => {
+                format!("expected a number, found {found}; CSV for XGBoost has no header row and no text, remove them")
+            }
             Self::NotANumber { found, .. } => format!("expected a number, found {found}"),
             Self::Empty { column: 0 } => "expected a label, found an empty field".to_owned(),
             Self::Empty { .. } => "expected a weight, found an empty field".to_owned(),
@@ -198,21 +165,14 @@ impl Fault {
                 format!("expected {fields} columns as in the first row, found {found}")
             }
             Self::Fields { found } => {
-                format!(
-                    "expected {fields} columns as in the first row of {first_file}, found {found}"
-                )
+                format!("expected {fields} columns as in the first row of {first_file}, found {found}")
             }
         }
     }
 }
 
 /// Parses one line into its leading columns and its features.
-fn parse_row(
-    line: &[u8],
-    delimiter: u8,
-    lead: &mut [f32],
-    features: &mut [f32],
-) -> Result<(), Fault> {
+fn parse_row(line: &[u8], delimiter: u8, lead: &mut [f32], features: &mut [f32]) -> Result<(), Fault> {
     let expected = lead.len() + features.len();
     let mut position = 0;
     let mut column = 0;
@@ -236,8 +196,7 @@ fn parse_row(
         let value = if ended && position > start {
             integer as f32
         } else {
-            position = memchr::memchr(delimiter, &line[position..])
-                .map_or(line.len(), |end| position + end);
+            position = memchr::memchr(delimiter, &line[position..]).map_or(line.len(), |end| position + end);
             let field = line[start..position].trim_ascii();
             if field.is_empty() {
                 if column < lead.len() {
@@ -245,10 +204,7 @@ fn parse_row(
                 }
                 f32::NAN
             } else {
-                parse_number(field).ok_or_else(|| Fault::NotANumber {
-                    column,
-                    found: shown(field),
-                })?
+                parse_number(field).ok_or_else(|| Fault::NotANumber { column, found: shown(field) })?
             }
         };
         match column.checked_sub(lead.len()) {
@@ -261,9 +217,5 @@ fn parse_row(
         }
         position += 1;
     }
-    if column == expected {
-        Ok(())
-    } else {
-        Err(Fault::Fields { found: column })
-    }
+    if column == expected { Ok(()) } else { Err(Fault::Fields { found: column }) }
 }

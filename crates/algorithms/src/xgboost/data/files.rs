@@ -19,13 +19,8 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Source>, String> {
     paths.sort();
     let mut sources = Vec::with_capacity(paths.len());
     for path in paths {
-        let mut bytes =
-            fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let name = path
-            .strip_prefix(folder.parent().unwrap_or(folder))
-            .unwrap_or(&path)
-            .display()
-            .to_string();
+        let mut bytes = fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let name = path.strip_prefix(folder.parent().unwrap_or(folder)).unwrap_or(&path).display().to_string();
         refuse_binary(&name, &bytes)?;
         if bytes.starts_with(b"\xef\xbb\xbf") {
             bytes.drain(..3);
@@ -35,23 +30,13 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Source>, String> {
     Ok(sources)
 }
 
-fn collect(
-    channel: &Path,
-    folder: &Path,
-    depth: usize,
-    paths: &mut Vec<PathBuf>,
-) -> Result<(), String> {
+fn collect(channel: &Path, folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), String> {
     let failed = |error| format!("cannot read {}: {error}", folder.display());
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // Follows links: SageMaker's data may be linked in.
-        let metadata = fs::metadata(&path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let metadata = fs::metadata(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         if name.starts_with('.') {
             log::warning(&format!(
                 "Skipping the hidden file {}. On SageMaker the job would fail with \"Hidden file found in the data \

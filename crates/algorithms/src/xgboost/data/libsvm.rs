@@ -22,10 +22,7 @@ pub(super) fn parse(sources: &[Source], threads: usize) -> Result<Labelled, Pars
     let (sparse, labels, weights) = parse_all(sources, true, threads)?;
     let given = weights.iter().filter(|weight| !weight.is_nan()).count();
     if given != 0 && given != weights.len() {
-        let file = sources
-            .first()
-            .map(|source| source.name.clone())
-            .unwrap_or_default();
+        let file = sources.first().map(|source| source.name.clone()).unwrap_or_default();
         return Err(ParseError {
             file,
             line: 1,
@@ -36,34 +33,18 @@ pub(super) fn parse(sources: &[Source], threads: usize) -> Result<Labelled, Pars
             ),
         });
     }
-    Ok(Labelled {
-        matrix: Matrix::Sparse(sparse),
-        labels,
-        weights: (given != 0).then_some(weights),
-    })
+    Ok(Labelled { matrix: Matrix::Sparse(sparse), labels, weights: (given != 0).then_some(weights) })
 }
 
 /// Parses the body of a request.
 pub(super) fn parse_request(body: &[u8]) -> Result<Sparse, ParseError> {
-    let source = Source {
-        name: String::new(),
-        bytes: body.to_vec(),
-    };
+    let source = Source { name: String::new(), bytes: body.to_vec() };
     Ok(parse_all(&[source], false, 1)?.0)
 }
 
-fn parse_all(
-    sources: &[Source],
-    labelled: bool,
-    threads: usize,
-) -> Result<(Sparse, Vec<f32>, Vec<f32>), ParseError> {
-    let parts = map(threads, pieces(sources, threads), |piece| {
-        parse_piece(sources, &piece, labelled)
-    });
-    let mut sparse = Sparse {
-        offsets: vec![0],
-        ..Sparse::default()
-    };
+fn parse_all(sources: &[Source], labelled: bool, threads: usize) -> Result<(Sparse, Vec<f32>, Vec<f32>), ParseError> {
+    let parts = map(threads, pieces(sources, threads), |piece| parse_piece(sources, &piece, labelled));
+    let mut sparse = Sparse { offsets: vec![0], ..Sparse::default() };
     let (mut labels, mut weights) = (Vec::new(), Vec::new());
     for part in parts {
         let part = part?;
@@ -101,9 +82,7 @@ fn parse_piece(sources: &[Source], piece: &Piece, labelled: bool) -> Result<Part
 
 /// Parses one line. The error is the entry's number, from 1, and what was expected.
 fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize, String)> {
-    let entries = line
-        .split(u8::is_ascii_whitespace)
-        .filter(|entry| !entry.is_empty());
+    let entries = line.split(u8::is_ascii_whitespace).filter(|entry| !entry.is_empty());
     let before = part.indices.len();
     for (position, entry) in entries.enumerate() {
         let colon = memchr::memchr(b':', entry);
@@ -113,16 +92,9 @@ fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize,
                 Some(colon) => (&entry[..colon], Some(&entry[colon + 1..])),
                 None => (entry, None),
             };
-            let wrong = || {
-                fault(format!(
-                    "expected label or label:weight in numbers, found {}",
-                    shown(entry)
-                ))
-            };
+            let wrong = || fault(format!("expected label or label:weight in numbers, found {}", shown(entry)));
             part.labels.push(parse_number(label).ok_or_else(wrong)?);
-            part.weights.push(weight.map_or(Ok(f32::NAN), |weight| {
-                parse_number(weight).ok_or_else(wrong)
-            })?);
+            part.weights.push(weight.map_or(Ok(f32::NAN), |weight| parse_number(weight).ok_or_else(wrong))?);
             continue;
         }
         let Some(colon) = colon else {
@@ -130,10 +102,7 @@ fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize,
             if position == 0 && parse_number(entry).is_some() {
                 continue;
             }
-            return Err(fault(format!(
-                "expected index:value, found {}",
-                shown(entry)
-            )));
+            return Err(fault(format!("expected index:value, found {}", shown(entry))));
         };
         let (index, value) = (&entry[..colon], &entry[colon + 1..]);
         if index == b"qid" {
@@ -143,18 +112,9 @@ fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize,
         }
         let index = parse_index(index)
             .filter(|index| (*index as usize) < MAX_COLUMNS)
-            .ok_or_else(|| {
-                fault(format!(
-                    "expected index:value with a whole index from 0, found {}",
-                    shown(entry)
-                ))
-            })?;
-        let value = parse_number(value).ok_or_else(|| {
-            fault(format!(
-                "expected index:value with a number as value, found {}",
-                shown(entry)
-            ))
-        })?;
+            .ok_or_else(|| fault(format!("expected index:value with a whole index from 0, found {}", shown(entry))))?;
+        let value = parse_number(value)
+            .ok_or_else(|| fault(format!("expected index:value with a number as value, found {}", shown(entry))))?;
         part.indices.push(index);
         part.values.push(value);
         part.columns = part.columns.max(index as usize + 1);

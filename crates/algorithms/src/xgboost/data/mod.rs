@@ -83,19 +83,11 @@ pub(crate) struct ParseError {
 }
 
 fn file_part(file: &str) -> String {
-    if file.is_empty() {
-        String::new()
-    } else {
-        format!("{file}, ")
-    }
+    if file.is_empty() { String::new() } else { format!("{file}, ") }
 }
 
 fn column_part(column: usize) -> String {
-    if column == 0 {
-        String::new()
-    } else {
-        format!(", column {column}")
-    }
+    if column == 0 { String::new() } else { format!(", column {column}") }
 }
 
 /// Parses the rows of a request in CSV: features only, all rows equally long.

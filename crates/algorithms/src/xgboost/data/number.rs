@@ -26,13 +26,6 @@ pub(super) fn parse_index(field: &[u8]) -> Option<u32> {
 
 /// A field as an error message shows it: short, and printable.
 pub(super) fn shown(field: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(&field[..field.len().min(40)])
-        .chars()
-        .take(30)
-        .collect();
-    if field.len() > 30 {
-        format!("'{}...'", text.escape_debug())
-    } else {
-        format!("'{}'", text.escape_debug())
-    }
+    let text: String = String::from_utf8_lossy(&field[..field.len().min(40)]).chars().take(30).collect();
+    if field.len() > 30 { format!("'{}...'", text.escape_debug()) } else { format!("'{}'", text.escape_debug()) }
 }

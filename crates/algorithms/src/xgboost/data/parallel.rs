@@ -27,12 +27,8 @@ pub(super) fn pieces(sources: &[Source], threads: usize) -> Vec<Piece> {
         let mut start = 0;
         while start < bytes.len() {
             let goal = start.saturating_add(size).min(bytes.len());
-            let end = memchr::memchr(b'\n', &bytes[goal..])
-                .map_or(bytes.len(), |offset| goal + offset + 1);
-            pieces.push(Piece {
-                source: index,
-                range: start..end,
-            });
+            let end = memchr::memchr(b'\n', &bytes[goal..]).map_or(bytes.len(), |offset| goal + offset + 1);
+            pieces.push(Piece { source: index, range: start..end });
             start = end;
         }
     }
@@ -40,23 +36,14 @@ pub(super) fn pieces(sources: &[Source], threads: usize) -> Vec<Piece> {
 }
 
 /// Applies `work` to every item on up to `threads` threads and returns the results in order.
-pub(super) fn map<T: Send, R: Send>(
-    threads: usize,
-    items: Vec<T>,
-    work: impl Fn(T) -> R + Sync,
-) -> Vec<R> {
+pub(super) fn map<T: Send, R: Send>(threads: usize, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let threads = threads.min(items.len());
     if threads <= 1 {
         return items.into_iter().map(work).collect();
     }
     let count = items.len();
     let queue = Mutex::new(items.into_iter().enumerate());
-    let next = || {
-        queue
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .next()
-    };
+    let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
     let mut results: Vec<Option<R>> = (0..count).map(|_| None).collect();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
@@ -72,9 +59,7 @@ pub(super) fn map<T: Send, R: Send>(
             .collect();
         for worker in workers {
             match worker.join() {
-                Ok(done) => done
-                    .into_iter()
-                    .for_each(|(index, result)| results[index] = Some(result)),
+                Ok(done) => done.into_iter().for_each(|(index, result)| results[index] = Some(result)),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
@@ -100,8 +85,7 @@ pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
                 line = &line[..line.len() - 1];
             }
             // The first byte decides for almost every line.
-            let blank =
-                line.first().is_none_or(u8::is_ascii_whitespace) && line.trim_ascii().is_empty();
+            let blank = line.first().is_none_or(u8::is_ascii_whitespace) && line.trim_ascii().is_empty();
             if !blank {
                 return Some((number - 1, line));
             }

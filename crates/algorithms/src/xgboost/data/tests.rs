@@ -4,10 +4,7 @@ use super::csv::Leading;
 use super::*;
 
 fn source(text: &str) -> Source {
-    Source {
-        name: "train/a.csv".to_owned(),
-        bytes: text.as_bytes().to_vec(),
-    }
+    Source { name: "train/a.csv".to_owned(), bytes: text.as_bytes().to_vec() }
 }
 
 fn csv(text: &str) -> Result<Labelled, ParseError> {
@@ -34,13 +31,7 @@ fn csv_has_the_label_first_and_empty_fields_are_missing() {
 
 #[test]
 fn csv_weights_are_the_second_column() {
-    let parsed = csv::parse(
-        &[source("1,0.5,7\n0,2,8")],
-        b',',
-        Leading::LabelAndWeight,
-        1,
-    )
-    .expect("it is CSV");
+    let parsed = csv::parse(&[source("1,0.5,7\n0,2,8")], b',', Leading::LabelAndWeight, 1).expect("it is CSV");
     assert_eq!(parsed.labels, [1.0, 0.0]);
     assert_eq!(parsed.weights, Some(vec![0.5, 2.0]));
     assert_eq!(dense(&parsed).values, [7.0, 8.0]);
@@ -54,26 +45,11 @@ fn csv_errors_name_file_line_column_and_what_was_expected() {
             "train/a.csv, line 1, column 1: expected a number, found 'label'; CSV for XGBoost has no header row and no \
              text, remove them",
         ),
-        (
-            "1,2\n\n0,abc",
-            "train/a.csv, line 3, column 2: expected a number, found 'abc'",
-        ),
-        (
-            "1,2\n0,2,3",
-            "train/a.csv, line 2: expected 2 columns as in the first row of train/a.csv, found 3",
-        ),
-        (
-            "1,2,3\n0,2",
-            "train/a.csv, line 2: expected 3 columns as in the first row of train/a.csv, found 2",
-        ),
-        (
-            "1,2\n,2",
-            "train/a.csv, line 2, column 1: expected a label, found an empty field",
-        ),
-        (
-            "1\n2",
-            "train/a.csv, line 1: expected a label and at least one feature, found 1 column(s)",
-        ),
+        ("1,2\n\n0,abc", "train/a.csv, line 3, column 2: expected a number, found 'abc'"),
+        ("1,2\n0,2,3", "train/a.csv, line 2: expected 2 columns as in the first row of train/a.csv, found 3"),
+        ("1,2,3\n0,2", "train/a.csv, line 2: expected 3 columns as in the first row of train/a.csv, found 2"),
+        ("1,2\n,2", "train/a.csv, line 2, column 1: expected a label, found an empty field"),
+        ("1\n2", "train/a.csv, line 1: expected a label and at least one feature, found 1 column(s)"),
         (
             "1,0x10",
             "train/a.csv, line 1, column 2: expected a number, found '0x10'; CSV for XGBoost has no header row and no text, remove them",
@@ -91,23 +67,16 @@ fn large_csv_is_parsed_in_pieces_with_the_right_line_in_errors() {
     }
     let parsed = csv(&text).expect("it is CSV");
     assert_eq!(parsed.labels.len(), 200_000);
-    assert_eq!(
-        dense(&parsed).values[2 * 150_000..][..2],
-        [150_000.0, 150_000.25]
-    );
+    assert_eq!(dense(&parsed).values[2 * 150_000..][..2], [150_000.0, 150_000.25]);
     text.push_str("1,x,3\n");
     assert_eq!(csv(&text).expect_err("x is no number").line, 200_001);
 }
 
 #[test]
 fn delimiters_are_found_in_the_first_line() {
-    for (line, found) in [
-        ("1,2 3", Some(b',')),
-        ("1\t2", Some(b'\t')),
-        ("1;2", Some(b';')),
-        ("1 2", Some(b' ')),
-        ("12", None),
-    ] {
+    for (line, found) in
+        [("1,2 3", Some(b',')), ("1\t2", Some(b'\t')), ("1;2", Some(b';')), ("1 2", Some(b' ')), ("12", None)]
+    {
         assert_eq!(delimiter(line.as_bytes()), found, "{line}");
     }
 }
@@ -118,12 +87,7 @@ fn libsvm_rows_become_compressed_rows() {
     let parsed = libsvm::parse(&[source(text)], 2).expect("it is LIBSVM");
     assert_eq!(parsed.labels, [1.0, 0.0]);
     assert_eq!(parsed.weights, Some(vec![0.5, 2.0]));
-    let expected = Sparse {
-        offsets: vec![0, 2, 2],
-        indices: vec![0, 3],
-        values: vec![1.5, 2.0],
-        columns: 4,
-    };
+    let expected = Sparse { offsets: vec![0, 2, 2], indices: vec![0, 3], values: vec![1.5, 2.0], columns: 4 };
     assert_eq!(parsed.matrix, Matrix::Sparse(expected));
 }
 
@@ -134,33 +98,16 @@ fn libsvm_errors_name_the_entry() {
             "1 0:1\n1 qid:3 0:1",
             "train/a.csv, line 2, column 2: query groups (qid) are not supported; remove them, or train in Docker with the AWS image",
         ),
-        (
-            "1,2,3",
-            "train/a.csv, line 1, column 1: expected label or label:weight in numbers, found '1,2,3'",
-        ),
-        (
-            "1 0:x",
-            "train/a.csv, line 1, column 2: expected index:value with a number as value, found '0:x'",
-        ),
-        (
-            "1 -1:2",
-            "train/a.csv, line 1, column 2: expected index:value with a whole index from 0, found '-1:2'",
-        ),
-        (
-            "1 7",
-            "train/a.csv, line 1, column 2: expected index:value, found '7'",
-        ),
+        ("1,2,3", "train/a.csv, line 1, column 1: expected label or label:weight in numbers, found '1,2,3'"),
+        ("1 0:x", "train/a.csv, line 1, column 2: expected index:value with a number as value, found '0:x'"),
+        ("1 -1:2", "train/a.csv, line 1, column 2: expected index:value with a whole index from 0, found '-1:2'"),
+        ("1 7", "train/a.csv, line 1, column 2: expected index:value, found '7'"),
         (
             "1:1 0:1\n1 0:1",
             "train/a.csv, line 1, column 1: expected a weight on every row or on none (label:weight), found 1 weights on 2 rows",
         ),
     ] {
-        assert_eq!(
-            libsvm::parse(&[source(text)], 1)
-                .expect_err(text)
-                .to_string(),
-            expected
-        );
+        assert_eq!(libsvm::parse(&[source(text)], 1).expect_err(text).to_string(), expected);
     }
 }
 
@@ -176,10 +123,7 @@ fn content_types_are_read_as_the_image_reads_them() {
     for (given, expected) in [
         (None, Some(ContentType::Libsvm)),
         (Some("csv"), Some(ContentType::Csv)),
-        (
-            Some("text/csv; label_size=1; charset=utf8"),
-            Some(ContentType::Csv),
-        ),
+        (Some("text/csv; label_size=1; charset=utf8"), Some(ContentType::Csv)),
         (Some("Text/CSV"), Some(ContentType::Csv)),
         (Some("text/csv;label_size=0"), None),
         (Some("text/x-libsvm"), Some(ContentType::Libsvm)),

@@ -37,14 +37,9 @@ impl Booster {
         let handles: Vec<Handle> = matrices.iter().map(|matrix| matrix.handle).collect();
         let mut handle = ptr::null_mut();
         // SAFETY: an array of live handles with its length.
-        let code = unsafe {
-            (library.0.XGBoosterCreate)(handles.as_ptr(), handles.len() as Length, &raw mut handle)
-        };
+        let code = unsafe { (library.0.XGBoosterCreate)(handles.as_ptr(), handles.len() as Length, &raw mut handle) };
         library.check(code)?;
-        Ok(Self {
-            library: library.clone(),
-            handle,
-        })
+        Ok(Self { library: library.clone(), handle })
     }
 
     /// Loads a model in UBJSON or JSON.
@@ -64,33 +59,22 @@ impl Booster {
     pub(crate) fn set_param(&mut self, name: &str, value: &str) -> Result<()> {
         let (name, value) = (c_text(name)?, c_text(value)?);
         // SAFETY: a live handle and two C texts.
-        let code = unsafe {
-            (self.library.0.XGBoosterSetParam)(self.handle, name.as_ptr(), value.as_ptr())
-        };
+        let code = unsafe { (self.library.0.XGBoosterSetParam)(self.handle, name.as_ptr(), value.as_ptr()) };
         self.library.check(code)
     }
 
     /// Boosts one round.
     pub(crate) fn update(&mut self, iteration: u32, matrix: &DMatrix) -> Result<()> {
         // SAFETY: two live handles.
-        let code = unsafe {
-            (self.library.0.XGBoosterUpdateOneIter)(self.handle, c_count(iteration)?, matrix.handle)
-        };
+        let code = unsafe { (self.library.0.XGBoosterUpdateOneIter)(self.handle, c_count(iteration)?, matrix.handle) };
         self.library.check(code)
     }
 
     /// Evaluates the configured metrics, as the library prints them:
     /// `[0]<tab>train-rmse:1.5<tab>validation-rmse:1.7`.
-    pub(crate) fn evaluate(
-        &mut self,
-        iteration: u32,
-        matrices: &[(&DMatrix, &str)],
-    ) -> Result<String> {
+    pub(crate) fn evaluate(&mut self, iteration: u32, matrices: &[(&DMatrix, &str)]) -> Result<String> {
         let mut handles: Vec<Handle> = matrices.iter().map(|(matrix, _)| matrix.handle).collect();
-        let names = matrices
-            .iter()
-            .map(|(_, name)| c_text(name))
-            .collect::<Result<Vec<_>>>()?;
+        let names = matrices.iter().map(|(_, name)| c_text(name)).collect::<Result<Vec<_>>>()?;
         let mut names: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         let mut text = ptr::null();
         // SAFETY: two arrays of the same length, whose elements are alive until the end of this
@@ -107,9 +91,7 @@ impl Booster {
         };
         self.library.check(code)?;
         // SAFETY: on success the library set a NUL-terminated text; it is copied.
-        Ok(unsafe { CStr::from_ptr(text) }
-            .to_string_lossy()
-            .into_owned())
+        Ok(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
     }
 
     /// Predicts the rows of a matrix; `margin` asks for values before the objective's transformation.
@@ -189,12 +171,7 @@ impl Booster {
         let (mut length, mut bytes) = (0, ptr::null());
         // SAFETY: a live handle, a C text, and pointers to live variables.
         let code = unsafe {
-            (self.library.0.XGBoosterSaveModelToBuffer)(
-                self.handle,
-                config.as_ptr(),
-                &raw mut length,
-                &raw mut bytes,
-            )
+            (self.library.0.XGBoosterSaveModelToBuffer)(self.handle, config.as_ptr(), &raw mut length, &raw mut bytes)
         };
         self.library.check(code)?;
         // SAFETY: on success `bytes` points to `length` bytes; they are copied.
@@ -206,28 +183,19 @@ impl Booster {
     pub(crate) fn configure(&mut self) -> Result<String> {
         let (mut length, mut text) = (0, ptr::null());
         // SAFETY: a live handle and pointers to live variables.
-        let code = unsafe {
-            (self.library.0.XGBoosterSaveJsonConfig)(self.handle, &raw mut length, &raw mut text)
-        };
+        let code = unsafe { (self.library.0.XGBoosterSaveJsonConfig)(self.handle, &raw mut length, &raw mut text) };
         self.library.check(code)?;
         // SAFETY: on success the library set a NUL-terminated text; it is copied.
-        Ok(unsafe { CStr::from_ptr(text) }
-            .to_string_lossy()
-            .into_owned())
+        Ok(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
     }
 
     /// A copy with only the first `rounds` rounds.
     pub(crate) fn first_rounds(&mut self, rounds: u32) -> Result<Self> {
         let mut handle = ptr::null_mut();
         // SAFETY: a live handle and a pointer to a live variable.
-        let code = unsafe {
-            (self.library.0.XGBoosterSlice)(self.handle, 0, c_count(rounds)?, 1, &raw mut handle)
-        };
+        let code = unsafe { (self.library.0.XGBoosterSlice)(self.handle, 0, c_count(rounds)?, 1, &raw mut handle) };
         self.library.check(code)?;
-        Ok(Self {
-            library: self.library.clone(),
-            handle,
-        })
+        Ok(Self { library: self.library.clone(), handle })
     }
 
     /// The number of features of the model.
@@ -252,9 +220,7 @@ impl Booster {
     pub(crate) fn set_attribute(&mut self, name: &str, value: &str) -> Result<()> {
         let (name, value) = (c_text(name)?, c_text(value)?);
         // SAFETY: a live handle and two C texts.
-        let code = unsafe {
-            (self.library.0.XGBoosterSetAttr)(self.handle, name.as_ptr(), value.as_ptr())
-        };
+        let code = unsafe { (self.library.0.XGBoosterSetAttr)(self.handle, name.as_ptr(), value.as_ptr()) };
         self.library.check(code)
     }
 
@@ -263,24 +229,14 @@ impl Booster {
         let name = c_text(name)?;
         let (mut text, mut found) = (ptr::null(), 0);
         // SAFETY: a live handle, a C text, and pointers to live variables.
-        let code = unsafe {
-            (self.library.0.XGBoosterGetAttr)(
-                self.handle,
-                name.as_ptr(),
-                &raw mut text,
-                &raw mut found,
-            )
-        };
+        let code =
+            unsafe { (self.library.0.XGBoosterGetAttr)(self.handle, name.as_ptr(), &raw mut text, &raw mut found) };
         self.library.check(code)?;
         if found == 0 || text.is_null() {
             return Ok(None);
         }
         // SAFETY: when found, the library set a NUL-terminated text; it is copied.
-        Ok(Some(
-            unsafe { CStr::from_ptr(text) }
-                .to_string_lossy()
-                .into_owned(),
-        ))
+        Ok(Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()))
     }
 }
 
@@ -300,11 +256,7 @@ struct Out {
 
 impl Default for Out {
     fn default() -> Self {
-        Self {
-            shape: ptr::null(),
-            dimensions: 0,
-            values: ptr::null(),
-        }
+        Self { shape: ptr::null(), dimensions: 0, values: ptr::null() }
     }
 }
 
@@ -312,10 +264,7 @@ impl Out {
     /// Copies the result of a successful call.
     fn copy(&self) -> Prediction {
         if self.shape.is_null() || self.values.is_null() {
-            return Prediction {
-                values: Vec::new(),
-                columns: 1,
-            };
+            return Prediction { values: Vec::new(), columns: 1 };
         }
         // SAFETY: after a successful call `shape` points to `dimensions` lengths, and `values` to
         // as many values as their product.
@@ -325,10 +274,7 @@ impl Out {
             (shape, slice::from_raw_parts(self.values, as_size(count)))
         };
         let columns: Length = shape.iter().skip(1).product();
-        Prediction {
-            values: values.to_vec(),
-            columns: as_size(columns).max(1),
-        }
+        Prediction { values: values.to_vec(), columns: as_size(columns).max(1) }
     }
 }
 
@@ -338,6 +284,5 @@ fn as_size(length: Length) -> usize {
 }
 
 fn c_count(count: u32) -> Result<c_int> {
-    c_int::try_from(count)
-        .map_err(|_| XgboostError(format!("{count} rounds are more than XGBoost can count")))
+    c_int::try_from(count).map_err(|_| XgboostError(format!("{count} rounds are more than XGBoost can count")))
 }

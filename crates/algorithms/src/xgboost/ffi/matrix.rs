@@ -22,13 +22,7 @@ impl DMatrix {
             Matrix::Dense(dense) => {
                 let values = array(&dense.values, &[dense.rows, dense.columns])?;
                 // SAFETY: the text describes a live slice of exactly that shape; it is copied.
-                unsafe {
-                    (library.0.XGDMatrixCreateFromDense)(
-                        values.as_ptr(),
-                        config.as_ptr(),
-                        &raw mut handle,
-                    )
-                }
+                unsafe { (library.0.XGDMatrixCreateFromDense)(values.as_ptr(), config.as_ptr(), &raw mut handle) }
             }
             Matrix::Sparse(sparse) => {
                 let offsets = array(&sparse.offsets, &[sparse.offsets.len()])?;
@@ -48,23 +42,15 @@ impl DMatrix {
             }
         };
         library.check(code)?;
-        Ok(Self {
-            library: library.clone(),
-            handle,
-        })
+        Ok(Self { library: library.clone(), handle })
     }
 
     /// Sets `label` or `weight`, one value per row.
     pub(crate) fn set_info(&mut self, field: &str, values: &[f32]) -> Result<()> {
         let (field, values) = (c_text(field)?, array(values, &[values.len()])?);
         // SAFETY: a live handle, and a text that describes a live slice, which is copied.
-        let code = unsafe {
-            (self.library.0.XGDMatrixSetInfoFromInterface)(
-                self.handle,
-                field.as_ptr(),
-                values.as_ptr(),
-            )
-        };
+        let code =
+            unsafe { (self.library.0.XGDMatrixSetInfoFromInterface)(self.handle, field.as_ptr(), values.as_ptr()) };
         self.library.check(code)
     }
 }

@@ -41,10 +41,7 @@ impl Xgboost {
                 "it needs glibc 2.28 or newer and libstdc++; point SAGEWRIGHT_XGBOOST_LIBRARY to a library that fits \
                  this system"
             };
-            XgboostError(format!(
-                "cannot load the XGBoost library {}: {error} ({advice})",
-                path.display()
-            ))
+            XgboostError(format!("cannot load the XGBoost library {}: {error} ({advice})", path.display()))
         };
         // SAFETY: libxgboost's initialisers register its own components and have no other effect;
         // the path is the hash-checked library, or the one that the user names.
@@ -69,11 +66,7 @@ impl Xgboost {
         // this thread; it is copied here.
         let text = unsafe {
             let text = (self.0.XGBGetLastError)();
-            if text.is_null() {
-                String::new()
-            } else {
-                CStr::from_ptr(text).to_string_lossy().into_owned()
-            }
+            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
         };
         Err(XgboostError(text))
     }
@@ -104,11 +97,9 @@ fn c_text(text: &str) -> Result<CString> {
 fn array<T: Element>(values: &[T], shape: &[usize]) -> Result<CString> {
     let address = values.as_ptr() as usize;
     let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
-    c_text(&format!(
-        r#"{{"data":[{address},true],"shape":[{}],"typestr":"{}","version":3}}"#,
-        shape.join(","),
-        T::TYPE,
-    ))
+    c_text(
+        &format!(r#"{{"data":[{address},true],"shape":[{}],"typestr":"{}","version":3}}"#, shape.join(","), T::TYPE,),
+    )
 }
 
 /// The types of array elements, with NumPy's names for them.
@@ -117,25 +108,13 @@ trait Element {
 }
 
 impl Element for f32 {
-    const TYPE: &'static str = if cfg!(target_endian = "little") {
-        "<f4"
-    } else {
-        ">f4"
-    };
+    const TYPE: &'static str = if cfg!(target_endian = "little") { "<f4" } else { ">f4" };
 }
 
 impl Element for u32 {
-    const TYPE: &'static str = if cfg!(target_endian = "little") {
-        "<u4"
-    } else {
-        ">u4"
-    };
+    const TYPE: &'static str = if cfg!(target_endian = "little") { "<u4" } else { ">u4" };
 }
 
 impl Element for u64 {
-    const TYPE: &'static str = if cfg!(target_endian = "little") {
-        "<u8"
-    } else {
-        ">u8"
-    };
+    const TYPE: &'static str = if cfg!(target_endian = "little") { "<u8" } else { ">u8" };
 }

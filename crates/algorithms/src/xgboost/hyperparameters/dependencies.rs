@@ -13,13 +13,8 @@ const TREE_UPDATERS: [&str; 9] = [
     "prune",
     "grow_quantile_histmaker",
 ];
-const TREE_BUILDERS: [&str; 5] = [
-    "grow_colmaker",
-    "distcol",
-    "grow_histmaker",
-    "grow_local_histmaker",
-    "grow_quantile_histmaker",
-];
+const TREE_BUILDERS: [&str; 5] =
+    ["grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker"];
 
 /// Checks the dependencies. The error is the image's message.
 pub(super) fn check(values: &Values) -> Result<(), String> {
@@ -33,43 +28,30 @@ fn check_updater(values: &Values) -> Result<(), String> {
     let Some(updaters) = values.list("updater") else {
         return Ok(());
     };
-    let all_in = |known: &[&str]| {
-        updaters
-            .iter()
-            .all(|updater| known.contains(&updater.as_str()))
-    };
+    let all_in = |known: &[&str]| updaters.iter().all(|updater| known.contains(&updater.as_str()));
     if values.text("booster") == Some("gblinear") {
         return if updaters.len() == 1 && all_in(&["shotgun", "coord_descent"]) {
             Ok(())
         } else {
-            Err(
-                "Linear updater should be one of these options: 'shotgun', 'coord_descent'."
-                    .to_owned(),
-            )
+            Err("Linear updater should be one of these options: 'shotgun', 'coord_descent'.".to_owned())
         };
     }
     if values.text("process_type") == Some("update") {
         return if all_in(&["refresh", "prune"]) {
             Ok(())
         } else {
-            Err(
-                "process_type 'update' can only be used with updater 'refresh' and 'prune'"
-                    .to_owned(),
-            )
+            Err("process_type 'update' can only be used with updater 'refresh' and 'prune'".to_owned())
         };
     }
     if !all_in(&TREE_UPDATERS) {
-        return Err("Tree updater should be selected from these options: 'grow_colmaker', 'distcol', 'grow_histmaker', \
+        return Err(
+            "Tree updater should be selected from these options: 'grow_colmaker', 'distcol', 'grow_histmaker', \
                     'grow_local_histmaker', 'grow_skmaker', 'grow_quantile_histmaker', 'sync', 'refresh', 'prune', \
                     'shortgun', 'coord_descent'."
-            .to_owned());
+                .to_owned(),
+        );
     }
-    if updaters
-        .iter()
-        .filter(|updater| TREE_BUILDERS.contains(&updater.as_str()))
-        .count()
-        > 1
-    {
+    if updaters.iter().filter(|updater| TREE_BUILDERS.contains(&updater.as_str())).count() > 1 {
         return Err("Only one tree grow plugin can be selected. Choose one from thefollowing: 'grow_colmaker', \
                     'distcol', 'grow_histmaker', 'grow_local_histmaker', 'grow_skmaker'"
             .to_owned());
@@ -78,10 +60,7 @@ fn check_updater(values: &Values) -> Result<(), String> {
 }
 
 fn check_objective(values: &Values) -> Result<(), String> {
-    let multi = matches!(
-        values.text("objective"),
-        Some("multi:softmax" | "multi:softprob")
-    );
+    let multi = matches!(values.text("objective"), Some("multi:softmax" | "multi:softprob"));
     if multi && values.integer("num_class").is_none() {
         return Err("Require input for parameter 'num_class' for multi-classification".to_owned());
     }
@@ -95,14 +74,10 @@ fn check_eval_metric(values: &Values) -> Result<(), String> {
     let objective = values.text("objective").unwrap_or("reg:squarederror");
     let has = |name: &str| metrics.iter().any(|metric| metric == name);
     if has("auc") && !objective.starts_with("binary:") && !objective.starts_with("rank:") {
-        return Err(
-            "Metric 'auc' can only be applied for classification and ranking problems.".to_owned(),
-        );
+        return Err("Metric 'auc' can only be applied for classification and ranking problems.".to_owned());
     }
     if has("aft-nloglik") && objective != "survival:aft" {
-        return Err(
-            "Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.".to_owned(),
-        );
+        return Err("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.".to_owned());
     }
     Ok(())
 }
@@ -110,16 +85,18 @@ fn check_eval_metric(values: &Values) -> Result<(), String> {
 fn check_constraints(values: &Values) -> Result<(), String> {
     let method = values.text("tree_method");
     if values.get("monotone_constraints").is_some() && !matches!(method, Some("exact" | "hist")) {
-        return Err("monotone_constraints can be used only when the tree_method parameter is set to either 'exact' or \
+        return Err(
+            "monotone_constraints can be used only when the tree_method parameter is set to either 'exact' or \
                     'hist'."
-            .to_owned());
+                .to_owned(),
+        );
     }
-    if values.get("interaction_constraints").is_some()
-        && !matches!(method, Some("exact" | "hist" | "approx"))
-    {
-        return Err("interaction_constraints can be used only when the tree_method parameter is set to either 'exact', \
+    if values.get("interaction_constraints").is_some() && !matches!(method, Some("exact" | "hist" | "approx")) {
+        return Err(
+            "interaction_constraints can be used only when the tree_method parameter is set to either 'exact', \
                     'hist' or 'approx'."
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(())
 }

@@ -41,14 +41,8 @@ const LOOP: [&str; 7] = [
 ];
 
 /// Parameters of older versions of XGBoost. The image accepts them and XGBoost ignores them.
-const WITHOUT_EFFECT: [&str; 6] = [
-    "dsplit",
-    "predictor",
-    "sketch_eps",
-    "single_precision_histogram",
-    "deterministic_histogram",
-    "prob_buffer_row",
-];
+const WITHOUT_EFFECT: [&str; 6] =
+    ["dsplit", "predictor", "sketch_eps", "single_precision_histogram", "deterministic_histogram", "prob_buffer_row"];
 
 impl Hyperparameters {
     /// Checks `hyperparameters.json`, a map of texts.
@@ -59,11 +53,7 @@ impl Hyperparameters {
         refuse_unsupported(given).map_err(Failure::User)?;
         let values = validate::validate(given).map_err(Failure::User)?;
         dependencies::check(&values).map_err(Failure::User)?;
-        let count = |name: &str| {
-            values
-                .integer(name)
-                .and_then(|value| u32::try_from(value).ok())
-        };
+        let count = |name: &str| values.integer(name).and_then(|value| u32::try_from(value).ok());
         let Some(num_round) = count("num_round") else {
             return Err(Failure::User(format!(
                 "Hyperparameter num_round: {} rounds are more than XGBoost can count",
@@ -83,19 +73,13 @@ impl Hyperparameters {
                 name.split(',').map(str::to_owned).collect()
             }),
             booster: values.text("booster").unwrap_or("gbtree").to_owned(),
-            threads: values
-                .integer("nthread")
-                .and_then(|value| usize::try_from(value).ok()),
+            threads: values.integer("nthread").and_then(|value| usize::try_from(value).ok()),
             parameters: values
                 .iter()
                 .filter(|(name, _)| handed(name))
                 .map(|(name, value)| (*name, value.for_xgboost()))
                 .collect(),
-            without_effect: values
-                .iter()
-                .map(|(name, _)| *name)
-                .filter(|name| WITHOUT_EFFECT.contains(name))
-                .collect(),
+            without_effect: values.iter().map(|(name, _)| *name).filter(|name| WITHOUT_EFFECT.contains(name)).collect(),
         })
     }
 
@@ -119,20 +103,14 @@ impl Hyperparameters {
 fn refuse_unsupported(given: &Map<String, Json>) -> Result<(), String> {
     let docker = "or train in Docker with the AWS image";
     let text = |name: &str| given.get(name).and_then(Json::as_str).unwrap_or_default();
-    if let Some(name) = given.keys().find(|name| {
-        matches!(
-            name.as_str(),
-            "sagemaker_program" | "sagemaker_submit_directory"
-        )
-    }) {
+    if let Some(name) =
+        given.keys().find(|name| matches!(name.as_str(), "sagemaker_program" | "sagemaker_submit_directory"))
+    {
         return Err(format!(
             "Hyperparameter {name}: script mode does not run in the built-in algorithm's program; remove it {docker}"
         ));
     }
-    if let Some(name) = given
-        .keys()
-        .find(|name| matches!(name.as_str(), "_kfold" | "_num_cv_round"))
-    {
+    if let Some(name) = given.keys().find(|name| matches!(name.as_str(), "_kfold" | "_num_cv_round")) {
         return Err(format!(
             "Hyperparameter {name}: k-fold cross validation is not supported; remove it and give a validation channel, \
              {docker}"

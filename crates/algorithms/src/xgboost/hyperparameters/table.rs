@@ -34,38 +34,23 @@ const fn row(name: &'static str, kind: Kind) -> Row {
 }
 
 const fn at_least(low: i64) -> Interval {
-    Interval {
-        low: Some((low, Bound::Closed)),
-        high: None,
-    }
+    Interval { low: Some((low, Bound::Closed)), high: None }
 }
 
 const fn above(low: i64) -> Interval {
-    Interval {
-        low: Some((low, Bound::Open)),
-        high: None,
-    }
+    Interval { low: Some((low, Bound::Open)), high: None }
 }
 
 const fn within(low: i64, high: i64) -> Interval {
-    Interval {
-        low: Some((low, Bound::Closed)),
-        high: Some((high, Bound::Closed)),
-    }
+    Interval { low: Some((low, Bound::Closed)), high: Some((high, Bound::Closed)) }
 }
 
 const fn between(low: i64, high: i64) -> Interval {
-    Interval {
-        low: Some((low, Bound::Open)),
-        high: Some((high, Bound::Open)),
-    }
+    Interval { low: Some((low, Bound::Open)), high: Some((high, Bound::Open)) }
 }
 
 /// More than 0 and at most 1: a share that is never nothing.
-const SHARE: Interval = Interval {
-    low: Some((0, Bound::Open)),
-    high: Some((1, Bound::Closed)),
-};
+const SHARE: Interval = Interval { low: Some((0, Bound::Open)), high: Some((1, Bound::Closed)) };
 
 const SWITCH: Interval = within(0, 1);
 const BOOLEAN: Kind = Kind::Choice(&["true", "false"]);
@@ -74,12 +59,8 @@ const BOOLEAN: Kind = Kind::Choice(&["true", "false"]);
 pub(super) const REQUIRED: &str = "num_round";
 
 /// Other names of the same hyperparameter.
-pub(super) const ALIASES: [(&str, &str); 4] = [
-    ("learning_rate", "eta"),
-    ("min_split_loss", "gamma"),
-    ("reg_lambda", "lambda"),
-    ("reg_alpha", "alpha"),
-];
+pub(super) const ALIASES: [(&str, &str); 4] =
+    [("learning_rate", "eta"), ("min_split_loss", "gamma"), ("reg_lambda", "lambda"), ("reg_alpha", "alpha")];
 
 pub(super) static TABLE: [Row; 54] = [
     row("num_round", Kind::Integer(at_least(1))),
@@ -99,10 +80,7 @@ pub(super) static TABLE: [Row; 54] = [
     row("colsample_bynode", Kind::Float(SHARE)),
     row("lambda", Kind::Float(at_least(0))),
     row("alpha", Kind::Float(at_least(0))),
-    row(
-        "tree_method",
-        Kind::Choice(&["auto", "exact", "approx", "hist", "gpu_hist"]),
-    ),
+    row("tree_method", Kind::Choice(&["auto", "exact", "approx", "hist", "gpu_hist"])),
     row("sketch_eps", Kind::Float(between(0, 1))),
     row("scale_pos_weight", Kind::Float(above(0))),
     row("updater", Kind::List(&UPDATERS)),
@@ -112,10 +90,7 @@ pub(super) static TABLE: [Row; 54] = [
     row("grow_policy", Kind::Choice(&["depthwise", "lossguide"])),
     row("max_leaves", Kind::Integer(at_least(0))),
     row("max_bin", Kind::Integer(at_least(0))),
-    row(
-        "predictor",
-        Kind::Choice(&["auto", "cpu_predictor", "gpu_predictor"]),
-    ),
+    row("predictor", Kind::Choice(&["auto", "cpu_predictor", "gpu_predictor"])),
     row("monotone_constraints", Kind::Tuple),
     row("interaction_constraints", Kind::Nested),
     row("sample_type", Kind::Choice(&["uniform", "weighted"])),
@@ -135,17 +110,11 @@ pub(super) static TABLE: [Row; 54] = [
     row("seed", Kind::Integer(between(-(1 << 31), (1 << 31) - 1))),
     row("num_parallel_tree", Kind::Integer(at_least(1))),
     row("save_model_on_termination", BOOLEAN),
-    row(
-        "aft_loss_distribution",
-        Kind::Choice(&["normal", "logistic", "extreme"]),
-    ),
+    row("aft_loss_distribution", Kind::Choice(&["normal", "logistic", "extreme"])),
     row("aft_loss_distribution_scale", Kind::Float(at_least(0))),
     row("single_precision_histogram", BOOLEAN),
     row("deterministic_histogram", BOOLEAN),
-    row(
-        "sampling_method",
-        Kind::Choice(&["uniform", "gradient_based"]),
-    ),
+    row("sampling_method", Kind::Choice(&["uniform", "gradient_based"])),
     row("prob_buffer_row", Kind::Integer(above(1))),
     row("use_dask_gpu_training", BOOLEAN),
 ];
@@ -233,9 +202,6 @@ pub(crate) fn is_maximized(metric: &str) -> bool {
 }
 
 pub(super) fn find(name: &str) -> Option<&'static Row> {
-    let name = ALIASES
-        .iter()
-        .find(|(alias, _)| *alias == name)
-        .map_or(name, |(_, name)| name);
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     TABLE.iter().find(|row| row.name == name)
 }

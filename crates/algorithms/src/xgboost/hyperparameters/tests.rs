@@ -4,10 +4,7 @@ use super::table::{TABLE, is_maximized};
 use super::*;
 
 fn parse(pairs: &[(&str, &str)]) -> Result<Hyperparameters, String> {
-    let given: Map<String, Json> = pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), Json::from(*value)))
-        .collect();
+    let given: Map<String, Json> = pairs.iter().map(|(name, value)| ((*name).to_owned(), Json::from(*value))).collect();
     Hyperparameters::parse(&given).map_err(|failure| match failure {
         Failure::User(text) => text,
         other => panic!("a wrong hyperparameter is the user's: {other}"),
@@ -44,11 +41,7 @@ fn the_mnist_tutorial_is_taken_apart() {
     assert_eq!(parsed.metrics(), ["merror", "mlogloss"]);
     assert_eq!(parsed.threads, Some(2));
     assert_eq!(parsed.without_effect, ["predictor"]);
-    let handed: Vec<(&str, &str)> = parsed
-        .parameters
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let handed: Vec<(&str, &str)> = parsed.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(
         handed,
         [
@@ -65,38 +58,14 @@ fn the_mnist_tutorial_is_taken_apart() {
 #[test]
 fn what_the_image_refuses_is_refused_in_its_words() {
     for (pairs, message) in [
-        (
-            &[("eta", "1.5")][..],
-            "Hyperparameter eta: 1.5 is not in [0, 1]",
-        ),
-        (
-            &[("learning_rate", "2")],
-            "Hyperparameter eta: 2.0 is not in [0, 1]",
-        ),
-        (
-            &[("num_round", "0")],
-            "Hyperparameter num_round: 0 is not in [1, +inf)",
-        ),
-        (
-            &[("subsample", "0")],
-            "Hyperparameter subsample: 0.0 is not in (0, 1]",
-        ),
-        (
-            &[("tweedie_variance_power", "2")],
-            "Hyperparameter tweedie_variance_power: 2.0 is not in (1, 2)",
-        ),
-        (
-            &[("seed", "2147483647")],
-            "Hyperparameter seed: 2147483647 is not in (-2147483648, 2147483647)",
-        ),
-        (
-            &[("booster", "tree")],
-            "Hyperparameter booster: tree is not in ['gbtree', 'gblinear', 'dart']",
-        ),
-        (
-            &[("max_dept", "5")],
-            "Extraneous hyperparameter found: max_dept",
-        ),
+        (&[("eta", "1.5")][..], "Hyperparameter eta: 1.5 is not in [0, 1]"),
+        (&[("learning_rate", "2")], "Hyperparameter eta: 2.0 is not in [0, 1]"),
+        (&[("num_round", "0")], "Hyperparameter num_round: 0 is not in [1, +inf)"),
+        (&[("subsample", "0")], "Hyperparameter subsample: 0.0 is not in (0, 1]"),
+        (&[("tweedie_variance_power", "2")], "Hyperparameter tweedie_variance_power: 2.0 is not in (1, 2)"),
+        (&[("seed", "2147483647")], "Hyperparameter seed: 2147483647 is not in (-2147483648, 2147483647)"),
+        (&[("booster", "tree")], "Hyperparameter booster: tree is not in ['gbtree', 'gblinear', 'dart']"),
+        (&[("max_dept", "5")], "Extraneous hyperparameter found: max_dept"),
         (
             &[("max_depth", "five")],
             "Hyperparameter max_depth: could not parse value (caused by ValueError): expected a whole number, found 'five'",
@@ -109,28 +78,19 @@ fn what_the_image_refuses_is_refused_in_its_words() {
             &[("eta", "nan")],
             "Hyperparameter eta: could not parse value (caused by ValueError): expected a number, found 'nan'",
         ),
-        (
-            &[("objective", "multi:softmax")],
-            "Require input for parameter 'num_class' for multi-classification",
-        ),
+        (&[("objective", "multi:softmax")], "Require input for parameter 'num_class' for multi-classification"),
         (
             &[("eval_metric", "auc"), ("objective", "reg:squarederror")],
             "Metric 'auc' can only be applied for classification and ranking problems.",
         ),
-        (
-            &[("eval_metric", "error@x")],
-            "Threshold value 't' in 'error@t' expects float input.",
-        ),
+        (&[("eval_metric", "error@x")], "Threshold value 't' in 'error@t' expects float input."),
         (
             &[("eval_metric", "rmse@1")],
             "Metric 'rmse@1' is not supported. Parameter 'eval_metric' with customized threshold should be one of these \
              options: 'error', 'ndcg', 'map'.",
         ),
         (
-            &[
-                ("updater", "shotgun,coord_descent"),
-                ("booster", "gblinear"),
-            ],
+            &[("updater", "shotgun,coord_descent"), ("booster", "gblinear")],
             "Linear updater should be one of these options: 'shotgun', 'coord_descent'.",
         ),
         (
@@ -146,27 +106,19 @@ fn what_the_image_refuses_is_refused_in_its_words() {
             "Hyperparameter monotone_constraints: value (2,) not in range [-1, 0, 1]",
         ),
         (
-            &[
-                ("interaction_constraints", "[[0, 1]]"),
-                ("tree_method", "hist"),
-            ],
+            &[("interaction_constraints", "[[0, 1]]"), ("tree_method", "hist")],
             "Hyperparameter interaction_constraints: value [[0, 1]] not in range [1, +inf)",
         ),
     ] {
         assert_eq!(with(pairs).expect_err(message), message);
     }
-    assert_eq!(
-        parse(&[("eta", "0.1")]).expect_err("num_round"),
-        "Missing required hyperparameter: num_round"
-    );
+    assert_eq!(parse(&[("eta", "0.1")]).expect_err("num_round"), "Missing required hyperparameter: num_round");
     let unknown = with(&[("eval_metric", "rmse,nonsense")]).expect_err("nonsense");
-    assert!(unknown.starts_with(
-        "Hyperparameter eval_metric: value ['rmse', 'nonsense'] not in range ['accuracy', "
-    ));
+    assert!(unknown.starts_with("Hyperparameter eval_metric: value ['rmse', 'nonsense'] not in range ['accuracy', "));
     let tuning = with(&[("_tuning_objective_metric", "train:rmse")]).expect_err("train");
-    assert!(tuning.starts_with(
-        "Hyperparameter _tuning_objective_metric: train:rmse is not in ['validation:accuracy', "
-    ));
+    assert!(
+        tuning.starts_with("Hyperparameter _tuning_objective_metric: train:rmse is not in ['validation:accuracy', ")
+    );
 }
 
 #[test]
@@ -179,10 +131,7 @@ fn what_only_the_image_can_do_is_refused_by_name() {
         ("sagemaker_program", "train.py"),
     ] {
         let message = with(&[(name, value)]).expect_err(name);
-        assert!(
-            message.contains(name) && message.contains("Docker"),
-            "{message}"
-        );
+        assert!(message.contains(name) && message.contains("Docker"), "{message}");
     }
 }
 
@@ -193,18 +142,10 @@ fn every_row_takes_a_valid_value_at_each_closed_bound() {
             table::Kind::Integer(range) | table::Kind::Float(range) => [range.low, range.high]
                 .into_iter()
                 .flatten()
-                .map(|(bound, kind)| {
-                    if kind == value::Bound::Closed {
-                        bound
-                    } else {
-                        continue_inside(range, bound)
-                    }
-                })
+                .map(|(bound, kind)| if kind == value::Bound::Closed { bound } else { continue_inside(range, bound) })
                 .map(|bound| bound.to_string())
                 .collect(),
-            table::Kind::Choice(choices) => {
-                choices.iter().map(|choice| (*choice).to_owned()).collect()
-            }
+            table::Kind::Choice(choices) => choices.iter().map(|choice| (*choice).to_owned()).collect(),
             _ => continue,
         };
         for value in values {
@@ -216,37 +157,24 @@ fn every_row_takes_a_valid_value_at_each_closed_bound() {
             };
             let found = with(&[(row.name, value.as_str()), ("num_class", "3")]);
             let refused_by_name = found.as_ref().is_err_and(|text| text.contains("Docker"));
-            assert!(
-                !inside || found.is_ok() || refused_by_name,
-                "{} = {value}: {found:?}",
-                row.name
-            );
+            assert!(!inside || found.is_ok() || refused_by_name, "{} = {value}: {found:?}", row.name);
         }
     }
 }
 
 /// A whole number inside of an open bound, when there is one.
 fn continue_inside(range: value::Interval, bound: i64) -> i64 {
-    [bound + 1, bound - 1]
-        .into_iter()
-        .find(|value| range.contains(*value as f64))
-        .unwrap_or(bound)
+    [bound + 1, bound - 1].into_iter().find(|value| range.contains(*value as f64)).unwrap_or(bound)
 }
 
 #[test]
 fn the_tuning_objective_joins_the_metrics_in_order() {
     let parsed = with(&[("_tuning_objective_metric", "validation:merror")]).expect("it is valid");
     assert_eq!(parsed.metrics(), ["merror"]);
-    let parsed = with(&[
-        ("_tuning_objective_metric", "validation:rmse"),
-        ("eval_metric", "rmsle,mae"),
-    ])
-    .expect("it is valid");
+    let parsed =
+        with(&[("_tuning_objective_metric", "validation:rmse"), ("eval_metric", "rmsle,mae")]).expect("it is valid");
     assert_eq!(parsed.metrics(), ["mae", "rmse", "rmsle"]);
-    assert_eq!(
-        with(&[]).expect("it is valid").metrics(),
-        Vec::<String>::new()
-    );
+    assert_eq!(with(&[]).expect("it is valid").metrics(), Vec::<String>::new());
 }
 
 #[test]
@@ -257,26 +185,13 @@ fn constraints_reach_xgboost_in_its_notation() {
         ("interaction_constraints", "[[1,2],[3]]"),
     ])
     .expect("it is valid");
-    assert!(
-        parsed
-            .parameters
-            .contains(&("monotone_constraints", "(1,-1)".to_owned()))
-    );
-    assert!(
-        parsed
-            .parameters
-            .contains(&("interaction_constraints", "[[1, 2], [3]]".to_owned()))
-    );
+    assert!(parsed.parameters.contains(&("monotone_constraints", "(1,-1)".to_owned())));
+    assert!(parsed.parameters.contains(&("interaction_constraints", "[[1, 2], [3]]".to_owned())));
 }
 
 #[test]
 fn metrics_know_their_direction() {
-    for (metric, larger_is_better) in [
-        ("auc", true),
-        ("ndcg@5", true),
-        ("rmse", false),
-        ("error@0.7", false),
-    ] {
+    for (metric, larger_is_better) in [("auc", true), ("ndcg@5", true), ("rmse", false), ("error@0.7", false)] {
         assert_eq!(is_maximized(metric), larger_is_better, "{metric}");
     }
 }

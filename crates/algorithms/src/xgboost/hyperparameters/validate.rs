@@ -9,10 +9,7 @@ use crate::python;
 /// Checks every hyperparameter by itself. The error is the image's message.
 pub(super) fn validate(given: &Map<String, Json>) -> Result<Values, String> {
     let has = |name: &str| {
-        given.contains_key(name)
-            || ALIASES
-                .iter()
-                .any(|(alias, known)| *known == name && given.contains_key(*alias))
+        given.contains_key(name) || ALIASES.iter().any(|(alias, known)| *known == name && given.contains_key(*alias))
     };
     if !has(REQUIRED) {
         return Err(format!("Missing required hyperparameter: {REQUIRED}"));
@@ -21,9 +18,7 @@ pub(super) fn validate(given: &Map<String, Json>) -> Result<Values, String> {
     for (name, value) in given {
         let row = find(name).ok_or_else(|| format!("Extraneous hyperparameter found: {name}"))?;
         // The contract says texts; a number or a truth value is what it prints as.
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let value = parse(row.kind, &text).ok_or_else(|| {
             format!(
                 "Hyperparameter {}: could not parse value (caused by ValueError): expected {}, found '{text}'",
@@ -55,58 +50,30 @@ fn parse(kind: Kind, text: &str) -> Option<Value> {
     match kind {
         Kind::Integer(_) => text.trim().parse().ok().map(Value::Integer),
         // Python reads "nan" and "inf" as floats; no hyperparameter means anything with them.
-        Kind::Float(_) => text
-            .trim()
-            .parse()
-            .ok()
-            .filter(|value: &f64| value.is_finite())
-            .map(Value::Float),
+        Kind::Float(_) => text.trim().parse().ok().filter(|value: &f64| value.is_finite()).map(Value::Float),
         Kind::Choice(_) | Kind::TuningMetric => Some(Value::Text(text.to_owned())),
         // Spaces stay: the image refuses 'rmse, mae', and so does this.
-        Kind::List(_) | Kind::Metrics => {
-            Some(Value::List(text.split(',').map(str::to_owned).collect()))
-        }
+        Kind::List(_) | Kind::Metrics => Some(Value::List(text.split(',').map(str::to_owned).collect())),
         Kind::Tuple => {
-            let inner = text
-                .trim()
-                .trim_start_matches(['(', '['])
-                .trim_end_matches([')', ']']);
-            let items = inner
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty());
-            items
-                .map(|item| item.parse().ok())
-                .collect::<Option<Vec<_>>>()
-                .map(Value::Tuple)
+            let inner = text.trim().trim_start_matches(['(', '[']).trim_end_matches([')', ']']);
+            let items = inner.split(',').map(str::trim).filter(|item| !item.is_empty());
+            items.map(|item| item.parse().ok()).collect::<Option<Vec<_>>>().map(Value::Tuple)
         }
-        Kind::Nested => serde_json::from_str(&text.replace('(', "[").replace(')', "]"))
-            .ok()
-            .map(Value::Nested),
+        Kind::Nested => serde_json::from_str(&text.replace('(', "[").replace(')', "]")).ok().map(Value::Nested),
     }
 }
 
 fn check_range(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
     let outside = |range: String| Err(format!("Hyperparameter {name}: {value} is not in {range}"));
-    let some_outside = |range: String| {
-        Err(format!(
-            "Hyperparameter {name}: value {value} not in range {range}"
-        ))
-    };
+    let some_outside = |range: String| Err(format!("Hyperparameter {name}: value {value} not in range {range}"));
     match (kind, value) {
-        (Kind::Integer(range), Value::Integer(number)) if !range.contains(*number as f64) => {
-            outside(range.to_string())
-        }
-        (Kind::Float(range), Value::Float(number)) if !range.contains(*number) => {
-            outside(range.to_string())
-        }
+        (Kind::Integer(range), Value::Integer(number)) if !range.contains(*number as f64) => outside(range.to_string()),
+        (Kind::Float(range), Value::Float(number)) if !range.contains(*number) => outside(range.to_string()),
         (Kind::Choice(choices), Value::Text(text)) if !choices.contains(&text.as_str()) => {
             outside(python::string_list(choices))
         }
         (Kind::TuningMetric, Value::Text(text)) => check_tuning_metric(text),
-        (Kind::List(choices), Value::List(items))
-            if items.iter().any(|item| !choices.contains(&item.as_str())) =>
-        {
+        (Kind::List(choices), Value::List(items)) if items.iter().any(|item| !choices.contains(&item.as_str())) => {
             some_outside(python::string_list(choices))
         }
         (Kind::Metrics, Value::List(metrics)) => {
@@ -134,28 +101,17 @@ fn known_metrics() -> Vec<&'static str> {
 
 fn check_tuning_metric(text: &str) -> Result<(), String> {
     let known = known_metrics();
-    if text
-        .strip_prefix("validation:")
-        .is_some_and(|name| name.split(',').all(|name| known.contains(&name)))
-    {
+    if text.strip_prefix("validation:").is_some_and(|name| name.split(',').all(|name| known.contains(&name))) {
         return Ok(());
     }
-    let names: Vec<String> = known
-        .iter()
-        .map(|name| format!("validation:{name}"))
-        .collect();
-    Err(format!(
-        "Hyperparameter _tuning_objective_metric: {text} is not in {}",
-        python::string_list(&names)
-    ))
+    let names: Vec<String> = known.iter().map(|name| format!("validation:{name}")).collect();
+    Err(format!("Hyperparameter _tuning_objective_metric: {text} is not in {}", python::string_list(&names)))
 }
 
 /// Whether the metric is known. The error is for a metric with a threshold that is wrong.
 fn check_metric(metric: &str) -> Result<bool, String> {
     if metric.contains("<function") {
-        return Err(format!(
-            "User defined evaluation metric {metric} is not supported yet."
-        ));
+        return Err(format!("User defined evaluation metric {metric} is not supported yet."));
     }
     let Some((name, threshold)) = metric.split_once('@') else {
         return Ok(known_metrics().contains(&metric));
@@ -168,9 +124,7 @@ fn check_metric(metric: &str) -> Result<bool, String> {
         ));
     }
     if threshold.parse::<f64>().is_err() {
-        return Err(format!(
-            "Threshold value 't' in '{name}@t' expects float input."
-        ));
+        return Err(format!("Threshold value 't' in '{name}@t' expects float input."));
     }
     Ok(true)
 }

@@ -32,18 +32,11 @@ impl Value {
 }
 
 fn joined(items: &[i64], separator: &str) -> String {
-    items
-        .iter()
-        .map(i64::to_string)
-        .collect::<Vec<_>>()
-        .join(separator)
+    items.iter().map(i64::to_string).collect::<Vec<_>>().join(separator)
 }
 
 fn nested(groups: &[Vec<i64>]) -> String {
-    let groups: Vec<String> = groups
-        .iter()
-        .map(|group| format!("[{}]", joined(group, ", ")))
-        .collect();
+    let groups: Vec<String> = groups.iter().map(|group| format!("[{}]", joined(group, ", "))).collect();
     format!("[{}]", groups.join(", "))
 }
 
@@ -123,10 +116,7 @@ impl Values {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     pub(super) fn integer(&self, name: &str) -> Option<i64> {

@@ -20,11 +20,7 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn text(status: StatusCode, text: String) -> Self {
-        Self {
-            status,
-            mime: "text/html; charset=utf-8",
-            body: text.into(),
-        }
+        Self { status, mime: "text/html; charset=utf-8", body: text.into() }
     }
 
     pub(super) fn empty(status: StatusCode) -> Self {
@@ -50,11 +46,7 @@ impl Service {
             self.settings.workers,
             self.settings.max_content / (1024 * 1024)
         );
-        Answer {
-            status: StatusCode::OK,
-            mime: "application/json",
-            body: body.into(),
-        }
+        Answer { status: StatusCode::OK, mime: "application/json", body: body.into() }
     }
 
     /// Answers `POST /invocations`.
@@ -62,33 +54,22 @@ impl Service {
         if body.is_empty() {
             return Answer::empty(StatusCode::NO_CONTENT);
         }
-        self.try_invoke(headers, body)
-            .unwrap_or_else(|(status, reason)| {
-                log::error(&reason);
-                Answer::text(status, reason)
-            })
+        self.try_invoke(headers, body).unwrap_or_else(|(status, reason)| {
+            log::error(&reason);
+            Answer::text(status, reason)
+        })
     }
 
     fn try_invoke(&self, headers: &HeaderMap, body: &[u8]) -> Result<Answer, (StatusCode, String)> {
-        let text =
-            |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let unsupported = |reason: String| (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
         let content = ContentType::parse(text(header::CONTENT_TYPE)).map_err(unsupported)?;
         let matrix = parse(content, body).map_err(unsupported)?;
-        let bad = |reason: String| {
-            (
-                StatusCode::BAD_REQUEST,
-                format!("Unable to evaluate payload provided: {reason}"),
-            )
-        };
+        let bad = |reason: String| (StatusCode::BAD_REQUEST, format!("Unable to evaluate payload provided: {reason}"));
         self.check_features(content, &matrix).map_err(bad)?;
         let prediction = self.model.predict(&matrix).map_err(|error| {
             let reason = error.to_string();
-            bad(reason
-                .split("\nStack trace:")
-                .next()
-                .unwrap_or_default()
-                .to_owned())
+            bad(reason.split("\nStack trace:").next().unwrap_or_default().to_owned())
         })?;
         let accept = Accept::parse(text(header::ACCEPT), &self.settings.accept)
             .map_err(|reason| (StatusCode::NOT_ACCEPTABLE, reason))?;
@@ -96,18 +77,12 @@ impl Service {
         let body = match &self.settings.selection {
             None => response::scores(&prediction, accept, batch),
             Some(selected) => {
-                let Model {
-                    objective, classes, ..
-                } = &self.model;
+                let Model { objective, classes, .. } = &self.model;
                 selection::body(&prediction, selected, objective, *classes, accept, batch)
                     .map_err(|reason| (StatusCode::INTERNAL_SERVER_ERROR, reason))?
             }
         };
-        Ok(Answer {
-            status: StatusCode::OK,
-            mime: accept.mime(),
-            body: body.into(),
-        })
+        Ok(Answer { status: StatusCode::OK, mime: accept.mime(), body: body.into() })
     }
 
     /// The image's rule: CSV has the model's features, or one less; LIBSVM has no index beyond them.
@@ -131,15 +106,11 @@ fn parse(content: ContentType, body: &[u8]) -> Result<Matrix, String> {
         ContentType::Libsvm => ("libsvm", data::request_libsvm(body)),
     };
     let refused = |reason: String| {
-        format!(
-            "Loading {name} data failed with Exception, please ensure data is in {name} format:\n {reason}"
-        )
+        format!("Loading {name} data failed with Exception, please ensure data is in {name} format:\n {reason}")
     };
     let matrix = parsed.map_err(|error| refused(error.to_string()))?;
     if matrix.rows() == 0 {
-        return Err(refused(
-            "expected at least one row, found only blank lines".to_owned(),
-        ));
+        return Err(refused("expected at least one row, found only blank lines".to_owned()));
     }
     Ok(matrix)
 }

@@ -29,7 +29,5 @@ pub(super) fn run(container: &Container, library: &Path) -> Result<(), String> {
         .enable_time()
         .build()
         .map_err(|error| format!("cannot start {workers} worker threads: {error}"))?;
-    runtime.block_on(server::serve(Arc::new(invocation::Service::new(
-        model, settings,
-    ))))
+    runtime.block_on(server::serve(Arc::new(invocation::Service::new(model, settings))))
 }

@@ -36,16 +36,10 @@ impl Model {
         let path = find(folder)?;
         let failed = |error: XgboostError| {
             let text = error.to_string();
-            let reason = text
-                .split("\nStack trace:")
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned();
+            let reason = text.split("\nStack trace:").next().unwrap_or_default().trim().to_owned();
             format!("Unable to load model: {}: {reason}", path.display())
         };
-        let bytes = fs::read(&path)
-            .map_err(|error| format!("Unable to load model: {}: {error}", path.display()))?;
+        let bytes = fs::read(&path).map_err(|error| format!("Unable to load model: {}: {error}", path.display()))?;
         if bytes.first() == Some(&0x80) {
             return Err(format!(
                 "Unable to load model: {} is a Python pickle, which only Python can load; load it in the XGBoost version \
@@ -58,38 +52,19 @@ impl Model {
         // One thread per prediction, as in the image: requests are the parallelism.
         booster.set_param("nthread", "1").map_err(failed)?;
         let best = booster.attribute("best_iteration").map_err(failed)?;
-        let best = best
-            .and_then(|text| text.parse::<u32>().ok())
-            .map_or(0, |round| round.saturating_add(1));
-        let rounds = if best <= booster.rounds().map_err(failed)? {
-            best
-        } else {
-            0
-        };
+        let best = best.and_then(|text| text.parse::<u32>().ok()).map_or(0, |round| round.saturating_add(1));
+        let rounds = if best <= booster.rounds().map_err(failed)? { best } else { 0 };
         let features = booster.features().map_err(failed)?;
-        let config: Value =
-            serde_json::from_str(&booster.configure().map_err(failed)?).unwrap_or_default();
-        let text = |pointer: &str| {
-            config
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let config: Value = serde_json::from_str(&booster.configure().map_err(failed)?).unwrap_or_default();
+        let text = |pointer: &str| config.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let linear = text("/learner/gradient_booster/name") == "gblinear";
         Ok(Self {
             library: library.clone(),
             features,
             objective: text("/learner/objective/name"),
-            classes: text("/learner/learner_model_param/num_class")
-                .parse()
-                .unwrap_or(0),
+            classes: text("/learner/learner_model_param/num_class").parse().unwrap_or(0),
             rounds: if linear { 0 } else { rounds },
-            booster: if linear {
-                Shared::Locked(Mutex::new(booster))
-            } else {
-                Shared::Free(booster)
-            },
+            booster: if linear { Shared::Locked(Mutex::new(booster)) } else { Shared::Free(booster) },
         })
     }
 
@@ -99,10 +74,7 @@ impl Model {
             Shared::Free(booster) => booster.predict_inplace(matrix, self.rounds),
             Shared::Locked(booster) => {
                 let matrix = DMatrix::new(&self.library, matrix, 1)?;
-                booster
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .predict(&matrix, false)
+                booster.lock().unwrap_or_else(PoisonError::into_inner).predict(&matrix, false)
             }
         }
     }
@@ -110,13 +82,7 @@ impl Model {
 
 impl fmt::Display for Model {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "objective {}, {} features, XGBoost {}",
-            self.objective,
-            self.features,
-            self.library.version()
-        )
+        write!(out, "objective {}, {} features, XGBoost {}", self.objective, self.features, self.library.version())
     }
 }
 
@@ -125,12 +91,8 @@ fn find(folder: &Path) -> Result<PathBuf, String> {
     if named.is_file() {
         return Ok(named);
     }
-    let entries = fs::read_dir(folder).map_err(|error| {
-        format!(
-            "Unable to load model: cannot read the folder {}: {error}",
-            folder.display()
-        )
-    })?;
+    let entries = fs::read_dir(folder)
+        .map_err(|error| format!("Unable to load model: cannot read the folder {}: {error}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))

@@ -14,14 +14,8 @@ pub(super) enum Accept {
 impl Accept {
     /// Reads an `Accept` header; none, or anything, means `default`. The error is the image's message.
     pub(super) fn parse(header: Option<&str>, default: &str) -> Result<Self, String> {
-        let given = header
-            .and_then(|header| header.split(';').next())
-            .map_or("", str::trim);
-        let given = if given.is_empty() || given == "*/*" {
-            default
-        } else {
-            given
-        };
+        let given = header.and_then(|header| header.split(';').next()).map_or("", str::trim);
+        let given = if given.is_empty() || given == "*/*" { default } else { given };
         match given.to_ascii_lowercase().as_str() {
             "text/csv" | "csv" => Ok(Self::Csv),
             "application/json" | "json" => Ok(Self::Json),
@@ -64,11 +58,7 @@ pub(super) fn scores(prediction: &Prediction, accept: Accept, batch: bool) -> St
         Accept::Json => {
             body.push_str("{\"predictions\": [");
             for (index, row) in rows.enumerate() {
-                body.push_str(if index > 0 {
-                    ", {\"score\": "
-                } else {
-                    "{\"score\": "
-                });
+                body.push_str(if index > 0 { ", {\"score\": " } else { "{\"score\": " });
                 push_row(&mut body, row, python::push_json_float);
                 body.push('}');
             }
@@ -106,35 +96,14 @@ mod tests {
 
     #[test]
     fn scores_have_the_images_bodies() {
-        let single = Prediction {
-            values: vec![3.0, 0.438_619_08],
-            columns: 1,
-        };
-        let several = Prediction {
-            values: vec![0.25, 0.75, 1.0, 0.000_01],
-            columns: 2,
-        };
+        let single = Prediction { values: vec![3.0, 0.438_619_08], columns: 1 };
+        let several = Prediction { values: vec![0.25, 0.75, 1.0, 0.000_01], columns: 2 };
         for (prediction, accept, batch, body) in [
             (&single, Accept::Csv, false, "3.0,0.43861907720565796"),
             (&single, Accept::Csv, true, "3.0\n0.43861907720565796\n"),
-            (
-                &several,
-                Accept::Csv,
-                false,
-                "[0.25, 0.75],[1.0, 9.999999747378752e-06]",
-            ),
-            (
-                &several,
-                Accept::Csv,
-                true,
-                "[0.25, 0.75]\n[1.0, 9.999999747378752e-06]\n",
-            ),
-            (
-                &single,
-                Accept::Json,
-                false,
-                r#"{"predictions": [{"score": 3.0}, {"score": 0.43861907720565796}]}"#,
-            ),
+            (&several, Accept::Csv, false, "[0.25, 0.75],[1.0, 9.999999747378752e-06]"),
+            (&several, Accept::Csv, true, "[0.25, 0.75]\n[1.0, 9.999999747378752e-06]\n"),
+            (&single, Accept::Json, false, r#"{"predictions": [{"score": 3.0}, {"score": 0.43861907720565796}]}"#),
             (
                 &several,
                 Accept::JsonLines,
@@ -151,16 +120,8 @@ mod tests {
         for (header, default, expected) in [
             (None, "text/csv", Some(Accept::Csv)),
             (Some("*/*"), "application/json", Some(Accept::Json)),
-            (
-                Some("application/json;verbose=True"),
-                "text/csv",
-                Some(Accept::Json),
-            ),
-            (
-                Some("application/jsonlines"),
-                "text/csv",
-                Some(Accept::JsonLines),
-            ),
+            (Some("application/json;verbose=True"), "text/csv", Some(Accept::Json)),
+            (Some("application/jsonlines"), "text/csv", Some(Accept::JsonLines)),
             (Some("text/libsvm"), "text/csv", None),
             (Some("application/x-recordio-protobuf"), "text/csv", None),
         ] {

@@ -10,14 +10,9 @@ use crate::python;
 fn keys_of(objective: &str) -> Option<&'static [&'static str]> {
     Some(match objective {
         "reg:squarederror" | "reg:logistic" | "reg:gamma" | "reg:tweedie" => &["predicted_score"],
-        "binary:logistic" | "multi:softprob" => &[
-            "predicted_label",
-            "labels",
-            "probability",
-            "probabilities",
-            "raw_score",
-            "raw_scores",
-        ],
+        "binary:logistic" | "multi:softprob" => {
+            &["predicted_label", "labels", "probability", "probabilities", "raw_score", "raw_scores"]
+        }
         "binary:logitraw" | "binary:hinge" | "multi:softmax" => {
             &["predicted_label", "labels", "raw_score", "raw_scores"]
         }
@@ -69,13 +64,9 @@ pub(super) fn body(
     accept: Accept,
     batch: bool,
 ) -> Result<String, String> {
-    let valid = keys_of(objective).ok_or_else(|| {
-        format!("Objective `{objective}` unsupported for selectable inference predictions.")
-    })?;
-    let invalid: Vec<&String> = selected
-        .iter()
-        .filter(|key| !valid.contains(&key.as_str()))
-        .collect();
+    let valid = keys_of(objective)
+        .ok_or_else(|| format!("Objective `{objective}` unsupported for selectable inference predictions."))?;
+    let invalid: Vec<&String> = selected.iter().filter(|key| !valid.contains(&key.as_str())).collect();
     if !invalid.is_empty() {
         log::warning(&format!(
             "Selected key(s) {} incompatible for objective '{objective}'. Please use list of compatible selectable \
@@ -88,24 +79,15 @@ pub(super) fn body(
     let ordered: Vec<&str> = match accept {
         Accept::Csv => selected.iter().map(String::as_str).collect(),
         Accept::Json | Accept::JsonLines => {
-            let known = valid
-                .iter()
-                .copied()
-                .filter(|key| selected.iter().any(|selected| selected == key));
-            known
-                .chain(invalid.iter().map(|key| key.as_str()))
-                .collect()
+            let known = valid.iter().copied().filter(|key| selected.iter().any(|selected| selected == key));
+            known.chain(invalid.iter().map(|key| key.as_str())).collect()
         }
     };
     let mut body = String::new();
     if accept == Accept::Json {
         body.push_str("{\"predictions\": [");
     }
-    for (index, row) in prediction
-        .values
-        .chunks_exact(prediction.columns)
-        .enumerate()
-    {
+    for (index, row) in prediction.values.chunks_exact(prediction.columns).enumerate() {
         match accept {
             Accept::Csv if index > 0 => body.push('\n'),
             Accept::Json if index > 0 => body.push_str(", "),
@@ -124,14 +106,7 @@ pub(super) fn body(
     Ok(body)
 }
 
-fn push_row(
-    body: &mut String,
-    row: &[f32],
-    keys: &[&str],
-    objective: &str,
-    classes: usize,
-    accept: Accept,
-) {
+fn push_row(body: &mut String, row: &[f32], keys: &[&str], objective: &str, classes: usize, accept: Accept) {
     if accept != Accept::Csv {
         body.push('{');
     }
@@ -177,18 +152,11 @@ fn part(key: &str, row: &[f32], objective: &str, classes: usize) -> Part {
             "multi:softprob" => Part::Integer(largest()),
             _ => Part::Float(first),
         },
-        "labels" => Part::Integers(if objective.starts_with("binary:") {
-            2
-        } else {
-            classes
-        }),
-        "probability" | "raw_score" if softprob => Part::Float(
-            row.get(largest())
-                .map_or(f64::NAN, |value| f64::from(*value)),
-        ),
-        "probabilities" | "raw_scores" if softprob => {
-            Part::Floats(row.iter().map(|value| f64::from(*value)).collect())
+        "labels" => Part::Integers(if objective.starts_with("binary:") { 2 } else { classes }),
+        "probability" | "raw_score" if softprob => {
+            Part::Float(row.get(largest()).map_or(f64::NAN, |value| f64::from(*value)))
         }
+        "probabilities" | "raw_scores" if softprob => Part::Floats(row.iter().map(|value| f64::from(*value)).collect()),
         "probabilities" | "raw_scores" => Part::Floats(vec![1.0 - first, first]),
         _ => Part::Float(first),
     }
@@ -200,18 +168,9 @@ mod tests {
     use crate::xgboost::ffi::Prediction;
     use crate::xgboost::serve::response::Accept;
 
-    fn select(
-        keys: &str,
-        objective: &str,
-        values: &[f32],
-        columns: usize,
-        accept: Accept,
-    ) -> Result<String, String> {
+    fn select(keys: &str, objective: &str, values: &[f32], columns: usize, accept: Accept) -> Result<String, String> {
         let keys: Vec<String> = keys.split(',').map(str::to_owned).collect();
-        let prediction = Prediction {
-            values: values.to_vec(),
-            columns,
-        };
+        let prediction = Prediction { values: values.to_vec(), columns };
         body(&prediction, &keys, objective, columns, accept, false)
     }
 
@@ -244,30 +203,9 @@ mod tests {
                 "{\"predicted_label\": 1, \"labels\": [0, 1, 2], \"probability\": 0.5, \"probabilities\": [0.25, 0.5, 0.25], \
                  \"raw_score\": 0.5, \"raw_scores\": [0.25, 0.5, 0.25]}\n",
             ),
-            (
-                "predicted_label",
-                "multi:softmax",
-                &[3.0],
-                1,
-                Accept::Csv,
-                "3.0",
-            ),
-            (
-                "predicted_label,labels",
-                "binary:logitraw",
-                &[-7.0],
-                1,
-                Accept::Csv,
-                "0,\"[0, 1]\"",
-            ),
-            (
-                "predicted_score,probability",
-                "reg:squarederror",
-                &[1.5],
-                1,
-                Accept::Csv,
-                "1.5,nan",
-            ),
+            ("predicted_label", "multi:softmax", &[3.0], 1, Accept::Csv, "3.0"),
+            ("predicted_label,labels", "binary:logitraw", &[-7.0], 1, Accept::Csv, "0,\"[0, 1]\""),
+            ("predicted_score,probability", "reg:squarederror", &[1.5], 1, Accept::Csv, "1.5,nan"),
             (
                 "probability,predicted_score",
                 "reg:squarederror",
@@ -277,16 +215,9 @@ mod tests {
                 r#"{"predictions": [{"predicted_score": 1.5, "probability": NaN}]}"#,
             ),
         ] {
-            assert_eq!(
-                select(keys, objective, values, columns, accept).expect(keys),
-                expected
-            );
+            assert_eq!(select(keys, objective, values, columns, accept).expect(keys), expected);
         }
-        let error =
-            select("predicted_score", "rank:map", &[1.0], 1, Accept::Csv).expect_err("rank:map");
-        assert_eq!(
-            error,
-            "Objective `rank:map` unsupported for selectable inference predictions."
-        );
+        let error = select("predicted_score", "rank:map", &[1.0], 1, Accept::Csv).expect_err("rank:map");
+        assert_eq!(error, "Objective `rank:map` unsupported for selectable inference predictions.");
     }
 }

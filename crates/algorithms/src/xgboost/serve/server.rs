@@ -28,19 +28,11 @@ const LARGE: usize = 64 * 1024;
 
 /// Serves until SIGTERM or SIGINT, then lets running requests end.
 pub(super) async fn serve(service: Arc<Service>) -> Result<(), String> {
-    let handler =
-        |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-    let (mut terminate, mut interrupt) = (
-        handler(SignalKind::terminate())?,
-        handler(SignalKind::interrupt())?,
-    );
+    let handler = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, service.settings.port));
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let address = listener.local_addr().map_err(|error| format!("cannot listen on {address}: {error}"))?;
     log::info(&format!("Listening at: http://{address}"));
 
     let (stop, stopped) = watch::channel(false);
@@ -79,9 +71,7 @@ async fn connection(stream: TcpStream, service: Arc<Service>, mut stopped: watch
         let service = Arc::clone(&service);
         async move { Ok::<_, Infallible>(respond(&service, request).await) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), answer);
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
     let stop = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
@@ -102,16 +92,12 @@ async fn respond(service: &Service, request: Request<Incoming>) -> Response<Full
         ("/ping", &Method::GET) => Answer::empty(StatusCode::OK),
         ("/execution-parameters", &Method::GET) => service.execution_parameters(),
         ("/invocations", &Method::POST) => invoke(service, request).await,
-        ("/ping" | "/execution-parameters" | "/invocations", _) => {
-            Answer::empty(StatusCode::METHOD_NOT_ALLOWED)
-        }
+        ("/ping" | "/execution-parameters" | "/invocations", _) => Answer::empty(StatusCode::METHOD_NOT_ALLOWED),
         _ => Answer::empty(StatusCode::NOT_FOUND),
     };
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.mime));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.mime));
     response
 }
 
@@ -129,10 +115,7 @@ async fn invoke(service: &Service, request: Request<Incoming>) -> Answer {
             );
         }
         Err(error) => {
-            return Answer::text(
-                StatusCode::BAD_REQUEST,
-                format!("The request broke off: {error}"),
-            );
+            return Answer::text(StatusCode::BAD_REQUEST, format!("The request broke off: {error}"));
         }
     };
     if body.len() > LARGE {

@@ -23,35 +23,27 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Reads the settings through `variable`.
-    pub(super) fn from_variables(
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, String> {
+    pub(super) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let given = |name: &str| variable(name).filter(|value| !value.is_empty());
         let port = match given("SAGEMAKER_BIND_TO_PORT") {
             None => 8080,
-            Some(text) => text.parse().map_err(|_| {
-                format!("SAGEMAKER_BIND_TO_PORT must be a port from 0 to 65535, found '{text}'")
-            })?,
+            Some(text) => text
+                .parse()
+                .map_err(|_| format!("SAGEMAKER_BIND_TO_PORT must be a port from 0 to 65535, found '{text}'"))?,
         };
         let max_content = match given("MAX_CONTENT_LENGTH") {
             None => DEFAULT_CONTENT,
-            Some(text) => text.parse().map_err(|_| {
-                format!("MAX_CONTENT_LENGTH must be a number of bytes, found '{text}'")
-            })?,
+            Some(text) => {
+                text.parse().map_err(|_| format!("MAX_CONTENT_LENGTH must be a number of bytes, found '{text}'"))?
+            }
         };
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
             port,
             batch: given("SAGEMAKER_BATCH").is_some_and(|text| !text.eq_ignore_ascii_case("false")),
-            selection: given("SAGEMAKER_INFERENCE_OUTPUT").map(|keys| {
-                keys.replace(' ', "")
-                    .to_lowercase()
-                    .split(',')
-                    .map(str::to_owned)
-                    .collect()
-            }),
-            accept: given("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT")
-                .unwrap_or_else(|| "text/csv".to_owned()),
+            selection: given("SAGEMAKER_INFERENCE_OUTPUT")
+                .map(|keys| keys.replace(' ', "").to_lowercase().split(',').map(str::to_owned).collect()),
+            accept: given("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT").unwrap_or_else(|| "text/csv".to_owned()),
             max_content: max_content.min(MAX_CONTENT),
             // Two at least, so that a long prediction does not keep /ping waiting.
             workers: cpus.clamp(2, 8),
@@ -73,21 +65,10 @@ mod tests {
             _ => None,
         })
         .expect("they are valid");
-        assert_eq!(
-            (found.port, found.batch, found.max_content),
-            (8123, true, 20 * 1024 * 1024)
-        );
-        assert_eq!(
-            found.selection.expect("a selection"),
-            ["predicted_label", "probability"]
-        );
+        assert_eq!((found.port, found.batch, found.max_content), (8123, true, 20 * 1024 * 1024));
+        assert_eq!(found.selection.expect("a selection"), ["predicted_label", "probability"]);
         assert_eq!(found.accept, "text/csv");
-        let text = Settings::from_variables(|name| {
-            (name == "SAGEMAKER_BIND_TO_PORT").then(|| "x".to_owned())
-        });
-        assert!(
-            text.expect_err("x is no port")
-                .contains("SAGEMAKER_BIND_TO_PORT")
-        );
+        let text = Settings::from_variables(|name| (name == "SAGEMAKER_BIND_TO_PORT").then(|| "x".to_owned()));
+        assert!(text.expect_err("x is no port").contains("SAGEMAKER_BIND_TO_PORT"));
     }
 }

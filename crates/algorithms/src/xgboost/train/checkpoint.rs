@@ -23,33 +23,17 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// Reads `checkpointconfig.json`: `{"LocalPath": "/opt/ml/checkpoints"}`.
     pub(super) fn from_config(container: &Container, config: Option<&Map<String, Value>>) -> Self {
-        let path = config
-            .and_then(|config| config.get("LocalPath"))
-            .and_then(Value::as_str);
-        Self {
-            folder: path.map(|path| container.resolve(path)),
-        }
+        let path = config.and_then(|config| config.get("LocalPath")).and_then(Value::as_str);
+        Self { folder: path.map(|path| container.resolve(path)) }
     }
 
     /// The rounds that have a checkpoint, the latest first.
     fn rounds(&self) -> Vec<u32> {
-        let entries = self
-            .folder
-            .as_ref()
-            .and_then(|folder| fs::read_dir(folder).ok());
+        let entries = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
         let mut rounds: Vec<u32> = entries
             .into_iter()
             .flatten()
-            .filter_map(|entry| {
-                entry
-                    .ok()?
-                    .file_name()
-                    .to_str()?
-                    .strip_prefix(NAME)?
-                    .strip_prefix('.')?
-                    .parse()
-                    .ok()
-            })
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix(NAME)?.strip_prefix('.')?.parse().ok())
             .collect();
         rounds.sort_unstable_by(|a, b| b.cmp(a));
         rounds
@@ -64,15 +48,12 @@ impl Checkpoints {
             let path = folder.join(format!("{NAME}.{round}"));
             let Ok(model) = fs::read(&path) else { continue };
             // Tried apart first: a failed load may leave the booster half changed.
-            let readable =
-                Booster::new(library, &[]).and_then(|mut trial| trial.load_model(&model));
+            let readable = Booster::new(library, &[]).and_then(|mut trial| trial.load_model(&model));
             if readable.is_err() {
                 log::warning(&format!("Wrong checkpoint model format {}", path.display()));
                 continue;
             }
-            booster
-                .load_model(&model)
-                .map_err(|error| Failure::from_training(&error.to_string()))?;
+            booster.load_model(&model).map_err(|error| Failure::from_training(&error.to_string()))?;
             log::info(&format!("Checkpoint loaded from {}", path.display()));
             log::info(&format!("Resuming from iteration {}", round + 1));
             return Ok(round + 1);
@@ -85,13 +66,10 @@ impl Checkpoints {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        let model = booster
-            .save_model()
-            .map_err(|error| Failure::from_training(&error.to_string()))?;
+        let model = booster.save_model().map_err(|error| Failure::from_training(&error.to_string()))?;
         let path = folder.join(format!("{NAME}.{round}"));
-        write_atomically(&path, &model).map_err(|error| {
-            Failure::Platform(format!("cannot write {}: {error}", path.display()))
-        })?;
+        write_atomically(&path, &model)
+            .map_err(|error| Failure::Platform(format!("cannot write {}: {error}", path.display())))?;
         if let Some(old) = round.checked_sub(KEPT) {
             // It may not be there: the job may have been resumed since.
             let _ = fs::remove_file(folder.join(format!("{NAME}.{old}")));

@@ -12,23 +12,12 @@ pub(super) struct EarlyStopping {
 
 impl EarlyStopping {
     pub(super) fn new(patience: u32, maximize: bool) -> Self {
-        Self {
-            patience,
-            maximize,
-            best: None,
-            waited: 0,
-        }
+        Self { patience, maximize, best: None, waited: 0 }
     }
 
     /// Takes the score of a round; true means stop.
     pub(super) fn observe(&mut self, round: u32, score: f64) -> bool {
-        let improved = self.best.is_none_or(|(_, best)| {
-            if self.maximize {
-                score > best
-            } else {
-                score < best
-            }
-        });
+        let improved = self.best.is_none_or(|(_, best)| if self.maximize { score > best } else { score < best });
         if improved {
             self.best = Some((round, score));
             self.waited = 0;

@@ -27,54 +27,31 @@ pub(super) fn run(container: &Container, library: &Path) -> Result<(), Failure> 
     let given = config("hyperparameters.json")?.unwrap_or_default();
     let hyperparameters = Hyperparameters::parse(&given)?;
     let channels = config("inputdataconfig.json")?.ok_or_else(|| {
-        Failure::Platform(format!(
-            "{} does not exist",
-            container.config("inputdataconfig.json").display()
-        ))
+        Failure::Platform(format!("{} does not exist", container.config("inputdataconfig.json").display()))
     })?;
     let content = check_channels(&channels)?;
     check_hosts(config("resourceconfig.json")?.as_ref())?;
-    let checkpoints =
-        Checkpoints::from_config(container, config("checkpointconfig.json")?.as_ref());
+    let checkpoints = Checkpoints::from_config(container, config("checkpointconfig.json")?.as_ref());
 
     let library = Xgboost::load(library).map_err(|error| Failure::Platform(error.to_string()))?;
     log::info(&format!("Using XGBoost {}", library.version()));
     for name in &hyperparameters.without_effect {
-        log::warning(&format!(
-            "Hyperparameter {name} has no effect in XGBoost {}",
-            library.version()
-        ));
+        log::warning(&format!("Hyperparameter {name} has no effect in XGBoost {}", library.version()));
     }
     log::info("Determined 0 GPU(s) available on the instance.");
 
     let train = load(container, &library, "train", content, &hyperparameters)?;
     let validation = if channels.contains_key("validation") {
-        Some(load(
-            container,
-            &library,
-            "validation",
-            content,
-            &hyperparameters,
-        )?)
+        Some(load(container, &library, "validation", content, &hyperparameters)?)
     } else {
         None
     };
     log::info("Single node training.");
-    log::info(&format!(
-        "Train matrix has {} rows and {} columns",
-        train.rows, train.columns
-    ));
+    log::info(&format!("Train matrix has {} rows and {} columns", train.rows, train.columns));
     if let Some(validation) = &validation {
         log::info(&format!("Validation matrix has {} rows", validation.rows));
     }
-    rounds::boost(
-        container,
-        &library,
-        &hyperparameters,
-        &checkpoints,
-        &train,
-        validation.as_ref(),
-    )
+    rounds::boost(container, &library, &hyperparameters, &checkpoints, &train, validation.as_ref())
 }
 
 /// One channel in the library's memory. The labels stay here too, for the image's own metrics.
@@ -95,39 +72,19 @@ fn load(
     let available = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = hyperparameters.threads.unwrap_or_else(available);
     let folder = container.channel(channel);
-    let Labelled {
-        matrix,
-        labels,
-        weights,
-    } = data::load(
-        &folder,
-        channel,
-        content,
-        hyperparameters.csv_weights,
-        threads,
-    )?;
+    let Labelled { matrix, labels, weights } =
+        data::load(&folder, channel, content, hyperparameters.csv_weights, threads)?;
     let refused = |error: super::ffi::XgboostError| {
         let text = error.to_string();
-        let text = text
-            .split("\nStack trace:")
-            .next()
-            .unwrap_or_default()
-            .trim();
-        Failure::User(format!(
-            "Failed to load the {channel} data with exception:\n{text}"
-        ))
+        let text = text.split("\nStack trace:").next().unwrap_or_default().trim();
+        Failure::User(format!("Failed to load the {channel} data with exception:\n{text}"))
     };
     let mut dmatrix = DMatrix::new(library, &matrix, threads).map_err(refused)?;
     dmatrix.set_info("label", &labels).map_err(refused)?;
     if let Some(weights) = weights {
         dmatrix.set_info("weight", &weights).map_err(refused)?;
     }
-    Ok(ChannelData {
-        rows: matrix.rows(),
-        columns: matrix.columns(),
-        matrix: dmatrix,
-        labels,
-    })
+    Ok(ChannelData { rows: matrix.rows(), columns: matrix.columns(), matrix: dmatrix, labels })
 }
 
 /// Checks `inputdataconfig.json` and returns the content type, which the image takes from `train`
@@ -144,12 +101,7 @@ fn check_channels(channels: &Map<String, Value>) -> Result<ContentType, Failure>
         if !["train", "validation"].contains(&name.as_str()) {
             return Err(Failure::User(format!("Extraneous channel found: {name}")));
         }
-        let setting = |key: &str| {
-            settings
-                .get(key)
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-        };
+        let setting = |key: &str| settings.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
         if setting("TrainingInputMode") == Some("Pipe") {
             return Err(Failure::User(format!(
                 "Channel '{name}': TrainingInputMode Pipe is not supported by Sagewright's XGBoost; use File or FastFile"
@@ -171,10 +123,7 @@ fn check_channels(channels: &Map<String, Value>) -> Result<ContentType, Failure>
 
 /// Refuses distributed training.
 fn check_hosts(resources: Option<&Map<String, Value>>) -> Result<(), Failure> {
-    let hosts = resources
-        .and_then(|resources| resources.get("hosts"))
-        .and_then(Value::as_array)
-        .map_or(1, Vec::len);
+    let hosts = resources.and_then(|resources| resources.get("hosts")).and_then(Value::as_array).map_or(1, Vec::len);
     if hosts > 1 {
         return Err(Failure::User(format!(
             "InstanceCount is {hosts}, but distributed training is not supported by Sagewright's XGBoost; set \
@@ -198,34 +147,15 @@ mod tests {
     #[test]
     fn channels_are_checked_as_the_image_checks_them() {
         let csv = json!({"ContentType": "text/csv", "TrainingInputMode": "File"});
-        let found =
-            check_channels(&object(json!({"train": csv, "validation": csv}))).expect("it is valid");
+        let found = check_channels(&object(json!({"train": csv, "validation": csv}))).expect("it is valid");
         assert_eq!(found, ContentType::Csv);
-        assert_eq!(
-            check_channels(&object(json!({"train": {}}))).expect("it is valid"),
-            ContentType::Libsvm
-        );
+        assert_eq!(check_channels(&object(json!({"train": {}}))).expect("it is valid"), ContentType::Libsvm);
         for (config, part) in [
-            (
-                json!({"validation": csv}),
-                "Missing required channel: train",
-            ),
-            (
-                json!({"train": csv, "test": csv}),
-                "Extraneous channel found: test",
-            ),
-            (
-                json!({"train": {"TrainingInputMode": "Pipe"}}),
-                "use File or FastFile",
-            ),
-            (
-                json!({"train": csv, "validation": {}}),
-                "set the same on both",
-            ),
-            (
-                json!({"train": {"ContentType": "image/png"}}),
-                "image/png is not an accepted ContentType: csv, libsvm,",
-            ),
+            (json!({"validation": csv}), "Missing required channel: train"),
+            (json!({"train": csv, "test": csv}), "Extraneous channel found: test"),
+            (json!({"train": {"TrainingInputMode": "Pipe"}}), "use File or FastFile"),
+            (json!({"train": csv, "validation": {}}), "set the same on both"),
+            (json!({"train": {"ContentType": "image/png"}}), "image/png is not an accepted ContentType: csv, libsvm,"),
         ] {
             let text = check_channels(&object(config)).expect_err(part).to_string();
             assert!(text.contains(part), "{text}");
@@ -234,13 +164,8 @@ mod tests {
 
     #[test]
     fn several_hosts_are_refused_with_what_to_do() {
-        let text = check_hosts(Some(&object(json!({"hosts": ["algo-1", "algo-2"]}))))
-            .expect_err("two")
-            .to_string();
+        let text = check_hosts(Some(&object(json!({"hosts": ["algo-1", "algo-2"]})))).expect_err("two").to_string();
         assert!(text.contains("set InstanceCount to 1"), "{text}");
-        assert!(
-            check_hosts(Some(&object(json!({"hosts": ["algo-1"]})))).is_ok()
-                && check_hosts(None).is_ok()
-        );
+        assert!(check_hosts(Some(&object(json!({"hosts": ["algo-1"]})))).is_ok() && check_hosts(None).is_ok());
     }
 }

@@ -24,28 +24,20 @@ pub(super) fn boost(
     validation: Option<&ChannelData>,
 ) -> Result<(), Failure> {
     let failed = |error: XgboostError| Failure::from_training(&error.to_string());
-    let channels: Vec<(&ChannelData, &str)> = [(train, "train")]
-        .into_iter()
-        .chain(validation.map(|data| (data, "validation")))
-        .collect();
+    let channels: Vec<(&ChannelData, &str)> =
+        [(train, "train")].into_iter().chain(validation.map(|data| (data, "validation"))).collect();
     let matrices: Vec<_> = channels.iter().map(|(data, _)| &data.matrix).collect();
     let mut booster = Booster::new(library, &matrices).map_err(failed)?;
     let metrics = hyperparameters.metrics();
     if hyperparameters.tuning_metric.is_some() {
-        let names = hyperparameters
-            .tuning_metric
-            .as_deref()
-            .unwrap_or_default()
-            .join(",");
+        let names = hyperparameters.tuning_metric.as_deref().unwrap_or_default().join(",");
         log::info(&format!("Setting up HPO optimized metric to be : {names}"));
     }
     let start = checkpoints.resume(&mut booster, library)?;
     configure(&mut booster, hyperparameters, &metrics).map_err(failed)?;
 
     let model = ModelFile(container.model().join(MODEL_FILE));
-    let termination = hyperparameters
-        .save_model_on_termination
-        .then(Termination::listen);
+    let termination = hyperparameters.save_model_on_termination.then(Termination::listen);
     let mut stopping: Option<(EarlyStopping, String)> = None;
     for round in start..hyperparameters.num_round {
         booster.update(round, &train.matrix).map_err(failed)?;
@@ -56,17 +48,11 @@ pub(super) fn boost(
             // Also when the job is killed, the last round's model is there.
             model.write(&mut booster)?;
         }
-        if let Some(patience) = hyperparameters
-            .early_stopping_rounds
-            .filter(|_| validation.is_some())
-        {
-            let (stopping, metric) =
-                stopping.get_or_insert_with(|| early_stopping(patience, hyperparameters, &scores));
+        if let Some(patience) = hyperparameters.early_stopping_rounds.filter(|_| validation.is_some()) {
+            let (stopping, metric) = stopping.get_or_insert_with(|| early_stopping(patience, hyperparameters, &scores));
             let score = scores.get("validation", metric).unwrap_or(f64::NAN);
             if stopping.observe(round, score) {
-                log::info(&format!(
-                    "Stopping early: validation-{metric} has not improved for {patience} rounds"
-                ));
+                log::info(&format!("Stopping early: validation-{metric} has not improved for {patience} rounds"));
                 break;
             }
         }
@@ -81,11 +67,7 @@ pub(super) fn boost(
 }
 
 /// Hands the parameters to XGBoost. After a checkpoint is loaded, because loading resets them.
-fn configure(
-    booster: &mut Booster,
-    hyperparameters: &Hyperparameters,
-    metrics: &[String],
-) -> Result<(), XgboostError> {
+fn configure(booster: &mut Booster, hyperparameters: &Hyperparameters, metrics: &[String]) -> Result<(), XgboostError> {
     for (name, value) in &hyperparameters.parameters {
         booster.set_param(name, value)?;
     }
@@ -103,24 +85,14 @@ fn evaluate(
     metrics: &[String],
 ) -> Result<Scores, Failure> {
     let failed = |error: XgboostError| Failure::from_training(&error.to_string());
-    let matrices: Vec<_> = channels
-        .iter()
-        .map(|(data, name)| (&data.matrix, *name))
-        .collect();
+    let matrices: Vec<_> = channels.iter().map(|(data, name)| (&data.matrix, *name)).collect();
     let mut scores = Scores::parse(&booster.evaluate(round, &matrices).map_err(failed)?);
-    let own: Vec<&String> = metrics
-        .iter()
-        .filter(|metric| metrics::is_own(metric))
-        .collect();
+    let own: Vec<&String> = metrics.iter().filter(|metric| metrics::is_own(metric)).collect();
     if !own.is_empty() {
         for (data, name) in channels {
             let margins = booster.predict(&data.matrix, true).map_err(failed)?;
             for metric in &own {
-                scores.set(
-                    name,
-                    metric,
-                    metrics::compute(metric, &data.labels, &margins)?,
-                );
+                scores.set(name, metric, metrics::compute(metric, &data.labels, &margins)?);
             }
         }
     }
@@ -128,35 +100,19 @@ fn evaluate(
 }
 
 /// Watches the tuning objective, or the last of `eval_metric`, or what the objective evaluates.
-fn early_stopping(
-    patience: u32,
-    hyperparameters: &Hyperparameters,
-    scores: &Scores,
-) -> (EarlyStopping, String) {
-    let last = |metrics: &Option<Vec<String>>| {
-        metrics.as_ref().and_then(|metrics| metrics.last().cloned())
-    };
+fn early_stopping(patience: u32, hyperparameters: &Hyperparameters, scores: &Scores) -> (EarlyStopping, String) {
+    let last = |metrics: &Option<Vec<String>>| metrics.as_ref().and_then(|metrics| metrics.last().cloned());
     let metric = last(&hyperparameters.tuning_metric)
         .or_else(|| last(&hyperparameters.eval_metric))
         .or_else(|| scores.last_metric("validation").map(str::to_owned))
         .unwrap_or_default();
-    (
-        EarlyStopping::new(patience, table::is_maximized(&metric)),
-        metric,
-    )
+    (EarlyStopping::new(patience, table::is_maximized(&metric)), metric)
 }
 
 /// Cuts the model down to its best round.
-fn keep_best(
-    booster: &mut Booster,
-    kind: &str,
-    round: u32,
-    score: f64,
-) -> Result<(), XgboostError> {
+fn keep_best(booster: &mut Booster, kind: &str, round: u32, score: f64) -> Result<(), XgboostError> {
     if kind == "gblinear" {
-        log::warning(
-            "The model of the last round is kept: a gblinear model cannot be cut down to its best round",
-        );
+        log::warning("The model of the last round is kept: a gblinear model cannot be cut down to its best round");
         return Ok(());
     }
     *booster = booster.first_rounds(round + 1)?;
@@ -169,11 +125,8 @@ struct ModelFile(PathBuf);
 
 impl ModelFile {
     fn write(&self, booster: &mut Booster) -> Result<(), Failure> {
-        let model = booster
-            .save_model()
-            .map_err(|error| Failure::from_training(&error.to_string()))?;
-        write_atomically(&self.0, &model).map_err(|error| {
-            Failure::Platform(format!("cannot write {}: {error}", self.0.display()))
-        })
+        let model = booster.save_model().map_err(|error| Failure::from_training(&error.to_string()))?;
+        write_atomically(&self.0, &model)
+            .map_err(|error| Failure::Platform(format!("cannot write {}: {error}", self.0.display())))
     }
 }

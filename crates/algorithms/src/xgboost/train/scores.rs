@@ -24,14 +24,10 @@ impl Scores {
 
     /// Sets a score; a second score of the same name replaces the first, as in the image.
     pub(super) fn set(&mut self, channel: &str, metric: &str, value: f64) {
-        let index = self
-            .0
-            .iter()
-            .position(|(known, _)| known == channel)
-            .unwrap_or_else(|| {
-                self.0.push((channel.to_owned(), Vec::new()));
-                self.0.len() - 1
-            });
+        let index = self.0.iter().position(|(known, _)| known == channel).unwrap_or_else(|| {
+            self.0.push((channel.to_owned(), Vec::new()));
+            self.0.len() - 1
+        });
         let metrics = &mut self.0[index].1;
         match metrics.iter_mut().find(|(known, _)| known == metric) {
             Some(score) => score.1 = value,
@@ -42,10 +38,7 @@ impl Scores {
     /// A score, when there is one.
     pub(super) fn get(&self, channel: &str, metric: &str) -> Option<f64> {
         let (_, metrics) = self.0.iter().find(|(known, _)| known == channel)?;
-        metrics
-            .iter()
-            .find(|(known, _)| known == metric)
-            .map(|(_, value)| *value)
+        metrics.iter().find(|(known, _)| known == metric).map(|(_, value)| *value)
     }
 
     /// The last metric of a channel.
@@ -77,8 +70,7 @@ mod tests {
 
     #[test]
     fn the_line_groups_by_channel_and_the_last_score_of_a_name_holds() {
-        let mut scores =
-            Scores::parse("[3]\ttrain-merror:0.1732\ttrain-error@0.7:1\tvalidation-merror:0.19");
+        let mut scores = Scores::parse("[3]\ttrain-merror:0.1732\ttrain-error@0.7:1\tvalidation-merror:0.19");
         scores.set("train", "f1", 0.5);
         scores.set("validation", "merror", f64::NAN);
         assert_eq!(
@@ -92,16 +84,9 @@ mod tests {
     #[test]
     fn sagemakers_metric_definitions_find_the_scores() {
         let line = Scores::parse("[12]\ttrain-merror:0.1732\tvalidation-merror:1.9e-05").line(12);
-        for (metric, value) in [
-            ("train-merror", "0.17320"),
-            ("validation-merror", "0.00002"),
-        ] {
-            let definition =
-                format!(r".*\[[0-9]+\].*#011{metric}:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*");
-            let found = regex::Regex::new(&definition)
-                .expect("a pattern")
-                .captures(&line)
-                .expect("a match");
+        for (metric, value) in [("train-merror", "0.17320"), ("validation-merror", "0.00002")] {
+            let definition = format!(r".*\[[0-9]+\].*#011{metric}:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*");
+            let found = regex::Regex::new(&definition).expect("a pattern").captures(&line).expect("a match");
             assert_eq!(&found[1], value);
         }
     }

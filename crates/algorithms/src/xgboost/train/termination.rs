@@ -19,9 +19,7 @@ impl Termination {
         let flag = asked.clone();
         let listening = std::sync::mpsc::channel::<()>();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
             let Ok(runtime) = runtime else { return };
             runtime.block_on(async {
                 let Ok(mut terminate) = signal(SignalKind::terminate()) else {
@@ -30,9 +28,7 @@ impl Termination {
                 let _ = listening.0.send(());
                 terminate.recv().await;
                 flag.0.store(true, Ordering::Relaxed);
-                log::info(
-                    "SIGTERM received: the model of the last round is kept, and the training stops",
-                );
+                log::info("SIGTERM received: the model of the last round is kept, and the training stops");
             });
         });
         // A signal before the handler is there would kill the job without its model. The sender is
