@@ -342,3 +342,20 @@ async fn another_process_can_read_the_credentials() {
     let error = open_identity(none.path(), "us-east-1", Arc::new(WallClock)).unwrap_err().to_string();
     assert!(error.contains("sagewright local up"), "{error}");
 }
+
+#[tokio::test]
+async fn only_the_owner_can_read_what_holds_secret_keys() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("cloud");
+    let running = bind(config(&data)).unwrap().server().start();
+    running.credentials("111111111111").unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with("state.sqlite") {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+}

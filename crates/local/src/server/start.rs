@@ -1,8 +1,9 @@
 //! Takes the data folder and the port.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,6 +75,15 @@ fn open(data: &Path, region: &str, clock: SharedClock) -> Result<(Store, Identit
     let region: Region = region.parse().map_err(|e| StartError::Setting(format!("the region is wrong: {e}")))?;
     let path = data.join(DATABASE);
     let failed = |e| StartError::store(&path, e);
+    // Secret keys are in it. SQLite gives its log and index the file's own permissions.
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
+        .map_err(|e| StartError::file(&path, e))?;
     let store = Store::open(&path).map_err(failed)?;
     let identity = Identity::open(store.clone(), clock, &region.partition().id).map_err(failed)?;
     Ok((store, identity))
@@ -81,7 +91,7 @@ fn open(data: &Path, region: &str, clock: SharedClock) -> Result<(Store, Identit
 
 /// Makes the folder and locks it.
 fn take(data: &Path) -> Result<Lock, StartError> {
-    fs::create_dir_all(data).map_err(|e| StartError::file(data, e))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|e| StartError::file(data, e))?;
     let path = data.join("lock");
     let failed = |e| StartError::file(&path, e);
     let mut file =
