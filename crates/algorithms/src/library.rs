@@ -261,9 +261,13 @@ struct Staging(PathBuf);
 
 impl Staging {
     fn create(folder: &Path) -> Result<Self, InstallError> {
+        // What killed processes have left; the lock is held, so that nobody else installs.
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".install-") {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
         let path = folder.join(format!(".install-{}", std::process::id()));
-        // A leftover of a killed process that had the same id; the lock is held.
-        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).map_err(|error| InstallError::from_io(&path, error))?;
         Ok(Self(path))
     }

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     let printer = Printer::new(&cli.global);
-    trace(cli.global.verbose);
+    trace(cli.global.verbose, matches!(cli.command, Command::Quickstart(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -77,14 +77,18 @@ fn report(error: &anyhow::Error, printer: &Printer) -> Exit {
 }
 
 /// Logs of the program itself: warnings, and more with -v; `SAGEWRIGHT_LOG` says exactly what.
-fn trace(verbose: u8) {
+fn trace(verbose: u8, tutorial: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
+        // The tutorial is client and cloud at once: what S3 cannot do, it tells by itself.
+        0 if tutorial => "warn,s3s=off,sagewright_local::s3::error=off",
         // s3s calls every refused request an error; the client is told, and so is the test of the request.
         0 => "warn,s3s=off",
         1 => "info,sagewright_aws=debug,s3s=off",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_env("SAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init());
+    // A closed standard error must not end the work; complaining about it there would.
+    let subscriber = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    drop(subscriber.with_writer(std::io::stderr).with_ansi(false).try_init());
 }

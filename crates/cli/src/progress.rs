@@ -1,6 +1,6 @@
 //! What an apply, a delete or a wait shows while it goes on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
@@ -23,6 +23,9 @@ pub(crate) struct Progress {
 struct Inner {
     bars: HashMap<String, ProgressBar>,
     tails: HashMap<String, JoinHandle<()>>,
+    /// Statuses of objects on which nothing was done yet: not worth a line if they turn out to be settled.
+    held: HashMap<String, Event>,
+    begun: HashSet<String>,
 }
 
 impl Progress {
@@ -85,24 +88,69 @@ impl Progress {
 
     fn settle(&self, event: &Event) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = inner.bars.remove(&event.object.to_string()) {
+        let key = event.object.to_string();
+        inner.held.remove(&key);
+        if let Some(bar) = inner.bars.remove(&key) {
             bar.finish_and_clear();
         }
+    }
+
+    fn begin(&self, event: &Event) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.begun.insert(event.object.to_string());
+    }
+
+    /// Whether the status has to wait for what comes next.
+    fn hold(&self, event: &Event) -> bool {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = event.object.to_string();
+        if inner.begun.contains(&key) {
+            return false;
+        }
+        inner.held.insert(key, event.clone());
+        true
+    }
+
+    /// The object is not settled: shows the status that was held back.
+    fn release(&self, event: &Event) {
+        let held = self.inner.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&event.object.to_string());
+        if let Some(held) = held {
+            self.begin(&held);
+            self.event(&held);
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// A command that is cut off shows nothing more.
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        inner.bars.values().for_each(ProgressBar::finish_and_clear);
+        inner.tails.values().for_each(JoinHandle::abort);
     }
 }
 
 impl Observer for Progress {
     fn event(&self, event: &Event) {
         match &event.what {
-            What::Started(step) => self.line(event, Style::Dim, step_word(step)),
+            What::Started(step) => {
+                self.begin(event);
+                self.line(event, Style::Dim, step_word(step));
+            }
             What::Retrying { why, after, .. } => {
                 self.line(event, Style::Warn, &format!("{why}; trying again in {:.1} s", after.as_secs_f64()));
             }
             What::Failed { .. } | What::Ended { .. } | What::Settled | What::Gone => self.settle(event),
-            What::Status { to, secondary, reason, .. } => {
+            What::Status { from, to, secondary, reason } => {
+                if from.is_empty() && self.hold(event) {
+                    return;
+                }
+                self.release(event);
+                self.begin(event);
                 self.status(event, to, secondary.as_deref(), reason.as_deref());
             }
-            What::Decided { .. } | What::Blocked { .. } | What::Done(_) | What::Waiting { .. } => {}
+            What::Waiting { .. } => self.release(event),
+            What::Decided { .. } | What::Blocked { .. } | What::Done(_) => {}
         }
     }
 }

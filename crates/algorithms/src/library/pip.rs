@@ -4,13 +4,25 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use super::InstallError;
 use super::package::Package;
 
 /// Prints the major and minor version and whether pip is there.
 const PROBE: &str = "import sys, importlib.util as u; print(sys.version_info[0], sys.version_info[1], int(u.find_spec('pip') is not None))";
+
+/// Runs pip, and ends with its standard input: a pipe that only this process holds, so that pip does not outlive it,
+/// however it ends.
+const PIP: &str = "import os, runpy, sys, threading
+def watch():
+    try:
+        os.read(0, 1)
+    finally:
+        os._exit(1)
+threading.Thread(target=watch, daemon=True).start()
+sys.argv[0] = 'pip'
+runpy.run_module('pip', run_name='__main__', alter_sys=True)";
 
 /// Downloads `package` into `folder` and returns the file.
 pub(super) fn download(
@@ -28,22 +40,37 @@ pub(super) fn download(
         .map_err(|error| InstallError::from_io(&pins, error))?;
     // The platform and a Python version are named so that the pinned file is chosen whatever
     // Python runs pip: only the library in it is used.
-    let output = Command::new(&python)
-        .args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input"])
+    let mut command = Command::new(&python);
+    command
+        .args(["-c", PIP, "download", "--disable-pip-version-check", "--no-input"])
         .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--progress-bar=off", "--retries=2"])
         .args(["--python-version=3.12", "--platform", package.tag])
         .arg("-d")
         .arg(folder)
         .arg("-r")
         .arg(&pins)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| InstallError::from_io(Path::new(&python), error))?;
+        // What pip unpacks on the way goes where it is removed, and on the disk that an error names.
+        .env("TMPDIR", folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let output = run(command).map_err(|error| InstallError::from_io(Path::new(&python), error))?;
     if !output.status.success() {
         let text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         return Err(explain(package, &python, folder, &text));
     }
     find_wheel(package, &python, folder)
+}
+
+/// Runs a command to its end with its standard input held open.
+fn run(mut command: Command) -> io::Result<Output> {
+    // Ctrl-C in a terminal goes to this process alone, which says what it means.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn()?;
+    let held = child.stdin.take();
+    let output = child.wait_with_output();
+    drop(held);
+    output
 }
 
 fn find_wheel(package: &Package, python: &OsStr, folder: &Path) -> Result<PathBuf, InstallError> {

@@ -11,7 +11,7 @@ use super::{InstallError, Installer, LibraryPath};
 /// A Python that answers the probe as given and then plays pip with a shell script.
 fn fake_python(folder: &Path, probe: &str, pip: &str) -> PathBuf {
     let path = folder.join("fake-python");
-    let script = format!("#!/bin/sh\nif [ \"$1\" = -c ]; then echo '{probe}'; exit 0; fi\n{pip}\n");
+    let script = format!("#!/bin/sh\ncase \"$2\" in *find_spec*) echo '{probe}'; exit 0;; esac\n{pip}\n");
     fs::write(&path, script).expect("the script is written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the script is executable");
     path

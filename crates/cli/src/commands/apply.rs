@@ -14,13 +14,18 @@ use crate::show;
 
 /// Makes the cloud match manifests.
 pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    finish(&report(args, global, printer).await?, printer)
+}
+
+/// Makes the cloud match manifests, and tells how it went with each.
+pub(crate) async fn report(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Report> {
     let objects = manifest::load(&args.files.files, printer)?;
     let context = Context::connect(global, printer).await?;
     let options = ApplyOptions { wait: !args.no_wait, timeout: args.timeout, ..ApplyOptions::default() };
     let progress = Arc::new(Progress::new(&context, args.logs));
     let outcome = context.engine.apply(&objects, &options, progress.as_ref()).await;
     progress.finish().await;
-    finish(&outcome.map_err(engine_failure)?, printer)
+    Ok(outcome.map_err(engine_failure)?)
 }
 
 /// Prints a report and says how it went.

@@ -105,9 +105,13 @@ async fn is_there(context: &Context, path: &Path, bucket: &str, key: &str) -> an
 }
 
 fn decompress(path: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
-    let mut out = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+    let folder = std::env::temp_dir();
+    let place = || format!("into the folder for temporary files {} (set TMPDIR to another one)", folder.display());
+    let mut out =
+        tempfile::NamedTempFile::new().with_context(|| format!("cannot decompress {} {}", path.display(), place()))?;
     let source = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    io::copy(&mut GzDecoder::new(source), &mut out).with_context(|| format!("cannot decompress {}", path.display()))?;
+    io::copy(&mut GzDecoder::new(source), &mut out)
+        .with_context(|| format!("cannot decompress {} {}", path.display(), place()))?;
     Ok(out)
 }
 

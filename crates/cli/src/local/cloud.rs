@@ -17,6 +17,7 @@ use sagewright_local::runner::process::Preparer;
 use super::server_file;
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
+use crate::signals::Signals;
 
 /// How to start it.
 #[derive(Debug, Clone)]
@@ -31,7 +32,9 @@ pub(crate) struct Settings {
 
 /// A running embedded cloud that other commands find by its note in the data folder.
 pub(crate) struct Cloud {
-    cloud: cloud::Cloud,
+    cloud: Option<cloud::Cloud>,
+    /// For example `http://127.0.0.1:4599`.
+    pub(crate) endpoint: String,
     data: PathBuf,
 }
 
@@ -44,13 +47,23 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let endpoint = cloud.server().endpoint_url();
     server_file::write(&settings.data, &endpoint)
         .with_context(|| format!("cannot write server.json in {}", settings.data.display()))?;
-    Ok(Cloud { cloud, data: settings.data.clone() })
+    Ok(Cloud { cloud: Some(cloud), endpoint, data: settings.data.clone() })
 }
 
 impl Cloud {
-    /// Stops answering and stops all model servers.
-    pub(crate) async fn shutdown(self) {
-        self.cloud.shutdown().await;
+    /// Stops answering and stops all model servers; another signal meanwhile stops waiting for them. They end with
+    /// this process in any case.
+    pub(crate) async fn stop(mut self, signals: &mut Signals, printer: &Printer) {
+        let Some(cloud) = self.cloud.take() else { return };
+        tokio::select! {
+            () = cloud.shutdown() => {}
+            () = signals.next() => printer.note("stopping at once"),
+        }
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
         server_file::remove(&self.data);
     }
 }
@@ -62,7 +75,7 @@ pub(crate) async fn prepare_xgboost(printer: &Printer) -> anyhow::Result<()> {
     let outcome = library(sink).await;
     bar.finish_and_clear();
     let path = outcome.map_err(|why| Failure::new(Exit::Failed, why))?;
-    printer.note(&format!("  {}", path.display()));
+    printer.note(&format!("  its library is {}", path.display()));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ mod cloud;
 mod credentials;
 mod server_file;
 
-pub(crate) use cloud::{Settings, prepare_xgboost, start};
+pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};
 pub(crate) use credentials::access;
 pub(crate) use server_file::running;
 

@@ -34,15 +34,23 @@ pub(crate) fn write(data: &Path, endpoint: &str) -> io::Result<()> {
     fs::rename(partial, path(data))
 }
 
-/// Takes the note away.
+/// Takes this process's note away. One that another process has written since is left alone.
 pub(crate) fn remove(data: &Path) {
-    drop(fs::remove_file(path(data)));
+    if read(data).is_some_and(|file| file.pid == std::process::id()) {
+        drop(fs::remove_file(path(data)));
+    }
+}
+
+fn read(data: &Path) -> Option<ServerFile> {
+    serde_json::from_slice(&fs::read(path(data)).ok()?).ok()
 }
 
 /// The embedded cloud that is up on this data folder: its process lives and holds the folder's lock.
 pub(crate) fn running(data: &Path) -> Option<ServerFile> {
-    let file: ServerFile = serde_json::from_slice(&fs::read(path(data)).ok()?).ok()?;
-    is_locked(data).then_some(file)
+    let file = read(data)?;
+    // The lock holds the process id of its owner; the note may be an older process's.
+    let owner = fs::read_to_string(data.join("lock")).ok()?;
+    (is_locked(data) && owner.trim() == file.pid.to_string()).then_some(file)
 }
 
 /// A process that serves holds an exclusive lock, which ends with it however it ends.

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 
 use super::Table;
@@ -132,7 +132,8 @@ impl Printer {
 
     /// A line that shows that something is going on, on a terminal; finish or drop it to take it away.
     pub(crate) fn spinner(&self, text: &str) -> ProgressBar {
-        let bar = self.live.add(ProgressBar::new_spinner());
+        // Also taken away when the work that it shows is cut off.
+        let bar = self.live.add(ProgressBar::new_spinner().with_finish(ProgressFinish::AndClear));
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}") {
             bar.set_style(style);
         }

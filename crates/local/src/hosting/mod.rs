@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ pub struct Hosting {
     environment: Arc<dyn JobEnvironment>,
     work: PathBuf,
     endpoints: RwLock<HashMap<EndpointKey, Arc<Slot>>>,
+    closing: AtomicBool,
 }
 
 /// One endpoint.
@@ -112,11 +114,13 @@ impl Hosting {
     pub fn new(env: Env, environment: Arc<dyn JobEnvironment>, config: HostingConfig) -> Self {
         let work = std::path::absolute(&env.work).unwrap_or_else(|_| env.work.clone()).join("hosting");
         let _ = std::fs::remove_dir_all(&work);
-        Self { env, config, environment, work, endpoints: RwLock::default() }
+        Self { env, config, environment, work, endpoints: RwLock::default(), closing: AtomicBool::new(false) }
     }
 
-    /// Stops all endpoints; complete when their servers have ended.
+    /// Stops all endpoints; complete when their servers have ended. A deployment under way never comes to an end
+    /// then: the next process takes it up again.
     pub async fn shutdown(&self) {
+        self.closing.store(true, Ordering::SeqCst);
         let keys: Vec<EndpointKey> =
             self.endpoints.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
         futures_util::future::join_all(keys.iter().map(|key| self.remove(key))).await;
@@ -134,7 +138,7 @@ impl Host for Hosting {
             let mut endpoints = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
             endpoints.entry(endpoint.clone()).or_insert_with(Slot::new).clone()
         };
-        let _one = slot.deploying.lock().await;
+        let one = slot.deploying.lock().await;
         let mut removed = slot.removed.subscribe();
         let order = Order {
             env: &self.env,
@@ -157,6 +161,10 @@ impl Host for Hosting {
             }
             Err(reason) => {
                 fleet.stop().await;
+                if self.closing.load(Ordering::SeqCst) {
+                    drop(one);
+                    std::future::pending::<()>().await;
+                }
                 Err(reason)
             }
         }

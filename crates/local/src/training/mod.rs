@@ -1,6 +1,6 @@
 //! Training jobs: the container contract around a runner.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -40,6 +40,18 @@ impl TrainingExecutor {
     }
 }
 
+/// A container on a full disk cannot even write why it failed.
+fn explain_full_disk(reason: &mut String, folder: &Path) {
+    const LITTLE: u64 = 64 * 1024;
+    let told = reason.contains("No space left");
+    let full = rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < LITTLE);
+    if full && !told {
+        let space = format!(" (No space left on the disk of {})", folder.display());
+        *reason = reason.chars().take(FAILURE_CHARACTERS.saturating_sub(space.chars().count())).collect();
+        reason.push_str(&space);
+    }
+}
+
 #[async_trait]
 impl Trainer for TrainingExecutor {
     async fn run(
@@ -52,7 +64,10 @@ impl Trainer for TrainingExecutor {
         let busy: Arc<tokio::sync::Mutex<()>> = Arc::default();
         let (env, environment) = (&self.env, &*self.environment);
         let job = Job { env, environment, task: &task, events, folder: folder.clone(), busy: busy.clone() };
-        let end = job.run(stop).await;
+        let mut end = job.run(stop).await;
+        if let Err(Halt::Failed(reason)) = &mut end {
+            explain_full_disk(reason, &folder);
+        }
         // A download that was stopped may still write its current file.
         let _done = busy.lock().await;
         let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;

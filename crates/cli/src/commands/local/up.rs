@@ -12,7 +12,8 @@ use crate::args::{Global, Up};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, DEFAULT_ACCOUNT, Settings};
 use crate::output::Printer;
-use crate::{paths, signals};
+use crate::paths;
+use crate::signals::Signals;
 
 /// Starts the embedded cloud: in the foreground until a signal comes, or in the background.
 pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
@@ -21,11 +22,12 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
         return detach(args, &data, printer).await;
     }
     let settings = Settings { listen: args.listen, data: data.clone(), images: args.images.clone() };
+    let mut signals = Signals::new();
     let cloud = local::start(&settings)?;
     announce(&data, printer)?;
-    signals::wait().await;
+    signals.next().await;
     printer.note("stopping; jobs in progress are taken up again at the next start");
-    cloud.shutdown().await;
+    cloud.stop(&mut signals, printer).await;
     Ok(Exit::Done)
 }
 

@@ -7,8 +7,6 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use flate2::read::GzDecoder;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use sagewright_engine::Cloud as _;
-use serde_json::json;
 
 use super::score::Score;
 use crate::context::Context;
@@ -56,12 +54,4 @@ fn lines(file: &Path) -> anyhow::Result<Vec<(u8, String)>> {
         }
     }
     Ok(out)
-}
-
-/// ARN of the newest version in a model package group.
-pub(super) async fn newest_package(context: &Context, group: &str) -> anyhow::Result<Option<String>> {
-    let input =
-        json!({"ModelPackageGroupName": group, "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 1});
-    let output = context.aws.call(&context.target, "sagemaker", "ListModelPackages", input).await?;
-    Ok(output.pointer("/ModelPackageSummaryList/0/ModelPackageArn").and_then(|v| v.as_str()).map(str::to_owned))
 }

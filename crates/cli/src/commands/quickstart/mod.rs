@@ -2,194 +2,149 @@
 
 mod digits;
 mod examples;
+mod manifests;
 mod repair;
 mod score;
+mod shown;
+mod trouble;
+mod tutorial;
 
+use std::cell::Cell;
+use std::path::Path;
 use std::time::Instant;
 
-use serde_json::json;
-
-use crate::args::{Cli, Format, Global, Quickstart};
-use crate::context::Context;
+use crate::args::{Format, Global, Quickstart};
 use crate::exit::{Exit, Failure};
-use crate::local::{self, Settings};
+use crate::local::{self, Cloud, Settings};
 use crate::output::{Printer, Style};
-use crate::{paths, signals};
+use crate::paths;
+use crate::signals::Signals;
+use manifests::Manifests;
+use tutorial::Tutorial;
 
-/// What the manifests in `examples/mnist` name.
-const BUCKET: &str = "sagewright-mnist";
-const TRAINING_JOB: &str = "mnist-xgboost";
-const PACKAGE_GROUP: &str = "digits";
-const ENDPOINT: &str = "digits";
-
-/// Runs the tutorial; `run_cli` runs one shown command line.
+/// Runs the tutorial.
 pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let data = paths::data(global.data.as_ref());
+    let mut signals = Signals::new();
+    let (started, data) = (Instant::now(), paths::data(global.data.as_ref()));
     let wanted = printer;
     let printer = &printer.results_to_stderr().with_format(Format::Table);
+    let again = again(args, global);
+    let folder = examples::find(args.examples.as_deref(), &data, global.data.is_some())?;
+    let manifests = Manifests::load(&folder, printer)?;
+
+    let step = Cell::new("XGBoost");
+    heading(printer, step.get());
     tokio::select! {
-        outcome = walk(args, global, printer, wanted, &data) => outcome,
-        () = signals::wait() => {
-            printer.note("");
-            Err(Failure::new(Exit::Interrupted, "interrupted; the embedded cloud is stopped")
-                .help("run `sagewright quickstart` again: it goes on from what is there").into())
+        ready = local::prepare_xgboost(printer) => ready?,
+        () = signals.next() => {
+            return Err(interrupted(step.get(), "nothing has been started", &again).into());
         }
     }
+    step.set("The embedded cloud");
+    heading(printer, step.get());
+    let cloud = start(args, global, printer, &data)?;
+    let tutorial = Tutorial {
+        global: tutorial::options(global),
+        printer,
+        folder: &folder,
+        manifests: &manifests,
+        started,
+        step: &step,
+    };
+    let mut cut_off = false;
+    let outcome = tokio::select! {
+        outcome = tutorial.run() => outcome.map_err(|error| trouble::explain(error, &data, &again)),
+        () = signals.next() => {
+            cut_off = true;
+            let after = if cloud.is_some() { "the embedded cloud is stopped, its state is kept" } else { "the embedded cloud stays up" };
+            Err(interrupted(step.get(), after, &again).into())
+        }
+    };
+    let outcome = outcome.and_then(|summary| {
+        if wanted.for_programs() {
+            wanted.document(&summary.document)?;
+        }
+        Ok(if summary.good { Exit::Done } else { Exit::Failed })
+    });
+    let stays = outcome.is_ok() && !args.exit;
+    if outcome.is_ok() && (stays || cloud.is_none()) {
+        next(printer, global, &folder, &manifests, cloud.is_some());
+    }
+    if let Some(cloud) = cloud {
+        if stays {
+            signals.next().await;
+            printer.note("\nstopping the embedded cloud");
+        } else if cut_off {
+            printer.note("\ninterrupted; stopping the embedded cloud");
+        }
+        cloud.stop(&mut signals, printer).await;
+        if outcome.is_ok() {
+            printer.note(&format!("\nThe embedded cloud is stopped; its state is kept in {}.", data.display()));
+        }
+    }
+    outcome
 }
 
-async fn walk(
-    args: &Quickstart,
-    global: &Global,
-    printer: &Printer,
-    wanted: &Printer,
-    data: &std::path::Path,
-) -> anyhow::Result<Exit> {
-    let started = Instant::now();
-    let examples = examples::find(args.examples.as_deref(), data)?;
-    printer.note(&heading(printer, "XGBoost"));
-    crate::local::prepare_xgboost(printer).await?;
-
-    printer.note(&heading(printer, "The embedded cloud"));
+/// Starts the embedded cloud, unless one is up on the data folder.
+fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> anyhow::Result<Option<Cloud>> {
+    let folder = data_option(global);
+    let show = |line: &str| printer.note(&printer.paint(Style::Good, &format!("$ {line}")));
     let cloud = match local::running(data) {
         Some(server) => {
             printer.note(&format!("  is up already at {} (process {})", server.endpoint, server.pid));
             None
         }
         None => {
-            printer.note(&command(printer, &format!("local up --listen {}", args.listen)));
+            show(&format!("sagewright local up --detach --listen {}{folder}", args.listen));
             let settings = Settings { listen: args.listen, data: data.to_path_buf(), images: None };
-            Some(local::start(&settings)?)
+            let cloud = local::start(&settings)?;
+            printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));
+            Some(cloud)
         }
     };
-    let outcome = tutorial(global, printer, &examples, started).await;
-    let summary = match outcome {
-        Ok(summary) => summary,
-        Err(error) => {
-            if let Some(cloud) = cloud {
-                cloud.shutdown().await;
-            }
-            return Err(error);
-        }
-    };
-    if wanted.for_programs() {
-        wanted.document(&summary.document)?;
-    }
-    match cloud {
-        Some(cloud) if args.exit => {
-            cloud.shutdown().await;
-            printer.note("\nThe embedded cloud is stopped; its state is kept for the next run.");
-        }
-        Some(cloud) => {
-            next(printer, global, &examples, true);
-            signals::wait().await;
-            printer.note("stopping the embedded cloud; its state is kept");
-            cloud.shutdown().await;
-        }
-        None => next(printer, global, &examples, false),
-    }
-    Ok(if summary.good { Exit::Done } else { Exit::Failed })
+    show(&format!("eval \"$(sagewright local env{folder})\""));
+    Ok(cloud)
 }
 
-struct Summary {
-    document: serde_json::Value,
-    good: bool,
+fn heading(printer: &Printer, text: &str) {
+    printer.note(&format!("\n{}", printer.paint(Style::Bold, text)));
 }
 
-async fn tutorial(
-    global: &Global,
-    printer: &Printer,
-    examples: &std::path::Path,
-    started: Instant,
-) -> anyhow::Result<Summary> {
-    let here = examples.display();
-    let quiet = Global { local: true, output: Format::Table, ..global.clone() };
-    let context = Context::connect(&quiet, printer).await?;
-    repair::run(&context, printer).await?;
+fn interrupted(step: &str, after: &str, again: &str) -> Failure {
+    Failure::new(Exit::Interrupted, format!("interrupted at the step \"{step}\"; {after}"))
+        .help(format!("run `{again}` again: it goes on from what is there"))
+}
 
-    printer.note(&heading(printer, "1. Upload the digits"));
-    step(&quiet, printer, &format!("cp --make-bucket --decompress {here}/train.csv.gz s3://{BUCKET}/train/train.csv"))
-        .await?;
-    step(&quiet, printer, &format!("cp --decompress {here}/validation.csv.gz s3://{BUCKET}/validation/validation.csv"))
-        .await?;
+fn data_option(global: &Global) -> String {
+    global.data.as_ref().map_or_else(String::new, |data| format!(" --data {}", shown::path(data)))
+}
 
-    printer.note(&heading(printer, "2. Train"));
-    step(&quiet, printer, &format!("apply -f {here}/01-training-job.yaml --logs")).await?;
+/// This command, to be typed again.
+fn again(args: &Quickstart, global: &Global) -> String {
+    let exit = if args.exit { " --exit" } else { "" };
+    let examples = args.examples.as_ref().map_or_else(String::new, |dir| format!(" --examples {}", shown::path(dir)));
+    format!("sagewright quickstart{exit}{examples}{}", data_option(global))
+}
 
-    printer.note(&heading(printer, "3. Register and approve"));
-    // The package refers to the training job by name, so both are given; the job is there and stays as it is.
-    step(&quiet, printer, &format!("apply -f {here}/01-training-job.yaml -f {here}/02-model-package.yaml")).await?;
-
-    printer.note(&heading(printer, "4. Deploy"));
-    step(&quiet, printer, &format!("apply -f {here}")).await?;
-
-    printer.note(&heading(printer, "5. Read 1,000 digits that it has not seen"));
-    printer.note(&command(
-        printer,
-        &format!("invoke {ENDPOINT} --body {here}/digit.csv   # and so on, a request for each digit"),
-    ));
-    let asked = Instant::now();
-    let score = digits::read(&context, &examples.join("test.csv.gz"), ENDPOINT).await?;
+fn next(printer: &Printer, global: &Global, folder: &Path, manifests: &Manifests, owned: bool) {
+    let (data, here) = (data_option(global), shown::path(folder));
+    let (job, endpoint) = (&manifests.job, &manifests.endpoint);
     printer.note(&format!(
-        "  {} of {} right ({:.1} %), {:.0} requests a second\n",
-        score.right(),
-        score.total(),
-        100.0 * score.accuracy(),
-        f64::from(score.total()) / asked.elapsed().as_secs_f64().max(1e-9),
-    ));
-    printer.note(&score.matrix());
-    let good = score.accuracy() >= 0.9;
-    let verdict = format!("Accuracy {:.3} after {:.1} s.", score.accuracy(), started.elapsed().as_secs_f64());
-    printer.note(&printer.paint(if good { Style::Good } else { Style::Bad }, &verdict));
-    if !good {
-        printer.note("The model reads fewer than nine digits of ten: raise num_round in 01-training-job.yaml and give the job a new name.");
-    }
-    let document = json!({
-        "accuracy": score.accuracy(),
-        "trainingJob": TRAINING_JOB,
-        "modelPackageArn": digits::newest_package(&context, PACKAGE_GROUP).await?,
-        "endpoint": ENDPOINT,
-        "seconds": (started.elapsed().as_secs_f64() * 100.0).round() / 100.0,
-        "confusionMatrix": score.counts,
-        "cloud": context.aws.configured_endpoint("sagemaker"),
-    });
-    Ok(Summary { document, good })
-}
-
-/// Shows a command as a user would type it, and runs it.
-async fn step(global: &Global, printer: &Printer, line: &str) -> anyhow::Result<()> {
-    use clap::Parser as _;
-    printer.note(&command(printer, line));
-    let words = std::iter::once("sagewright").chain(line.split_whitespace());
-    let cli = Cli::try_parse_from(words)?;
-    let exit = Box::pin(crate::run::command(&cli.command, global, printer)).await?;
-    if exit == Exit::Done {
-        return Ok(());
-    }
-    Err(Failure::new(exit, format!("`sagewright {line}` did not succeed; see above"))
-        .help("run `sagewright quickstart` again when that is mended: it goes on from what is there")
-        .into())
-}
-
-fn heading(printer: &Printer, text: &str) -> String {
-    format!("\n{}", printer.paint(Style::Bold, text))
-}
-
-fn command(printer: &Printer, line: &str) -> String {
-    printer.paint(Style::Good, &format!("$ sagewright {line}"))
-}
-
-fn next(printer: &Printer, global: &Global, examples: &std::path::Path, owns: bool) {
-    let data = global.data.as_ref().map_or_else(String::new, |d| format!(" --data {}", d.display()));
-    let here = examples.display();
-    printer.note(&format!(
-        "\nThe embedded cloud stays up{}. In another terminal:\n\n\
+        "\n{}\n\n\
          \x20 eval \"$(sagewright local env{data})\"\n\
          \x20 sagewright get endpoints\n\
-         \x20 sagewright logs TrainingJob/{TRAINING_JOB}\n\
-         \x20 sagewright invoke {ENDPOINT} --body {here}/digit.csv\n\
-         \x20 sagewright explain TrainingJob.resourceConfig\n\
-         \x20 aws sagemaker describe-endpoint --endpoint-name {ENDPOINT}\n\n\
-         Edit the files in {here} and `sagewright plan -f {here}` shows what would change.",
-        if owns { " until you press Ctrl-C" } else { "" },
+         \x20 sagewright invoke {endpoint} --body {here}/digit.csv\n\
+         \x20 sagewright logs TrainingJob/{job} --tail 5\n\
+         \x20 aws sagemaker describe-endpoint --endpoint-name {endpoint}\n\n\
+         Then edit the manifests in {here}: `sagewright plan -f {here}` shows what would change,\n\
+         `sagewright apply -f {here}` changes it, and `sagewright explain TrainingJob` tells what can be set.",
+        printer.paint(
+            Style::Bold,
+            if owned {
+                "The embedded cloud stays up until you press Ctrl-C. What to try next, in another terminal:"
+            } else {
+                "The embedded cloud stays up. What to try next:"
+            }
+        ),
     ));
 }

@@ -3,23 +3,26 @@
 use sagewright_engine::{Cloud as _, CloudError};
 use serde_json::{Value, json};
 
-use super::{ENDPOINT, TRAINING_JOB};
+use super::manifests::Manifests;
 use crate::context::Context;
 use crate::output::Printer;
 
 /// Takes away a training job and an endpoint that have failed: neither can be mended in place, and their names are
 /// wanted again.
-pub(super) async fn run(context: &Context, printer: &Printer) -> anyhow::Result<()> {
-    let job = describe(context, "DescribeTrainingJob", json!({"TrainingJobName": TRAINING_JOB})).await?;
+pub(super) async fn run(context: &Context, manifests: &Manifests, printer: &Printer) -> anyhow::Result<()> {
+    let job = describe(context, "DescribeTrainingJob", json!({"TrainingJobName": manifests.job})).await?;
     if let Some(status @ ("Failed" | "Stopped")) = text(&job, "TrainingJobStatus") {
         printer.note(&format!("  the training job of an earlier run is {status}{}; it is removed", reason(&job)));
-        let input = json!({"TrainingJobName": TRAINING_JOB});
+        let input = json!({"TrainingJobName": manifests.job});
         context.aws.call(&context.target, "sagemaker", "DeleteTrainingJob", input).await?;
     }
-    let endpoint = describe(context, "DescribeEndpoint", json!({"EndpointName": ENDPOINT})).await?;
+    let endpoint = describe(context, "DescribeEndpoint", json!({"EndpointName": manifests.endpoint})).await?;
     if let Some("Failed") = text(&endpoint, "EndpointStatus") {
         printer.note(&format!("  the endpoint of an earlier run has failed{}; it is removed", reason(&endpoint)));
-        context.aws.call(&context.target, "sagemaker", "DeleteEndpoint", json!({"EndpointName": ENDPOINT})).await?;
+        context
+            .aws
+            .call(&context.target, "sagemaker", "DeleteEndpoint", json!({"EndpointName": manifests.endpoint}))
+            .await?;
     }
     Ok(())
 }
