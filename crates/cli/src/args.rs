@@ -172,16 +172,16 @@ pub(crate) struct Plan {
 /// `get`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Get {
-    /// Kind (TrainingJob, trainingjobs, …), or KIND/NAME
-    pub(crate) kind: String,
-    /// Name; all without one
-    pub(crate) name: Option<String>,
+    /// KIND[,KIND…] [NAME…] or KIND/NAME…; KIND is TrainingJob, trainingjobs and the like
+    #[arg(required = true, value_name = "KIND|KIND/NAME")]
+    pub(crate) what: Vec<String>,
 }
 
 /// `wait`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Wait {
     /// KIND/NAME
+    #[arg(value_name = "KIND/NAME")]
     pub(crate) resource: String,
     /// What to wait for
     #[arg(long = "for", value_enum, value_name = "STATE", default_value_t = WaitFor::Ready)]
@@ -206,6 +206,7 @@ pub(crate) enum WaitFor {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Logs {
     /// KIND/NAME
+    #[arg(value_name = "KIND/NAME")]
     pub(crate) resource: String,
     /// Follow until the job ends (an endpoint: until interrupted)
     #[arg(long, short)]
@@ -222,7 +223,7 @@ pub(crate) struct Logs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Delete {
     /// KIND/NAME
-    #[arg(required_unless_present = "files", conflicts_with = "files")]
+    #[arg(required_unless_present = "files", conflicts_with = "files", value_name = "KIND/NAME")]
     pub(crate) resources: Vec<String>,
     /// Delete what these manifests declare
     #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-")]
@@ -239,6 +240,7 @@ pub(crate) struct Delete {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Adopt {
     /// KIND/NAME; for model packages and executions KIND/ARN
+    #[arg(value_name = "KIND/NAME")]
     pub(crate) resource: String,
     /// Name of the manifest that will own it [default: the resource's own]
     #[arg(long = "as", value_name = "NAME")]
@@ -252,6 +254,7 @@ pub(crate) struct Adopt {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Export {
     /// KIND/NAME; for model packages and executions KIND/ARN
+    #[arg(value_name = "KIND/NAME")]
     pub(crate) resource: String,
 }
 
@@ -281,7 +284,11 @@ pub(crate) struct Invoke {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Explain {
     /// KIND[.field…], for example TrainingJob.resourceConfig; all kinds without one
+    #[arg(value_name = "KIND[.FIELD…]")]
     pub(crate) path: Option<String>,
+    /// Print the reference of all kinds as Markdown instead
+    #[arg(long, hide = true, conflicts_with = "path")]
+    pub(crate) markdown: bool,
 }
 
 /// `cp`

@@ -16,6 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::local;
 use crate::output::Printer;
 use crate::paths;
+use crate::show;
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,14 +95,25 @@ impl Context {
     }
 }
 
-/// The exit code of an engine's error.
+/// An engine's error with its exit code and what to do.
 pub(crate) fn engine_failure(error: EngineError) -> Failure {
-    let exit = match &error {
-        EngineError::Manifest(_) | EngineError::Graph(_) => Exit::Manifest,
-        EngineError::Timeout { .. } => Exit::TimedOut,
-        EngineError::NotFound { .. } | EngineError::Unreachable { .. } | EngineError::Failure(_) => Exit::Failed,
-    };
-    Failure::new(exit, error.to_string())
+    match &error {
+        EngineError::Manifest(_) | EngineError::Graph(_) => Failure::new(Exit::Manifest, error.to_string()),
+        EngineError::Timeout { .. } => Failure::new(Exit::TimedOut, error.to_string())
+            .help("wait longer with --timeout; what is under way goes on"),
+        EngineError::NotFound { kind, .. } => {
+            let failure = Failure::new(Exit::Failed, error.to_string());
+            match sagewright_kinds::find(&kind.replace(' ', "")) {
+                Some(kind) => failure.help(format!("`sagewright get {}` lists what there is", kind.plural())),
+                None => failure,
+            }
+        }
+        EngineError::Unreachable { .. } => Failure::new(Exit::Failed, error.to_string()),
+        EngineError::Failure(failure) => {
+            let (message, advice) = show::failure(failure);
+            Failure { exit: Exit::Failed, message, help: Some(advice).filter(|a| !a.is_empty()) }
+        }
+    }
 }
 
 /// A path that may be `-`.

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use sagewright_engine::CloudError;
 
 use crate::args::{Cli, Command};
 use crate::exit::{Exit, Failure};
@@ -50,12 +51,32 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    let outcome = runtime.block_on(run::command(&cli.command, &cli.global, &printer));
+    let outcome = runtime.block_on(until_interrupted(&cli, &printer));
     // A read of standard input that nobody answers must not hold the process.
     runtime.shutdown_background();
     match outcome {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => ExitCode::from(report(&error, &printer) as u8),
+    }
+}
+
+/// Runs the command; those without an end of their own are ended here by Ctrl-C and SIGTERM.
+async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
+    let command = run::command(&cli.command, &cli.global, printer);
+    if matches!(cli.command, Command::Quickstart(_) | Command::Local(_)) {
+        return command.await;
+    }
+    let writes = matches!(cli.command, Command::Apply(_) | Command::Delete(_));
+    tokio::select! {
+        outcome = command => outcome,
+        () = signals::wait() => {
+            let failure = Failure::new(Exit::Interrupted, "interrupted");
+            Err(if writes {
+                failure.help("what was begun goes on in the cloud; the same command takes it up again").into()
+            } else {
+                failure.into()
+            })
+        }
     }
 }
 
@@ -70,7 +91,9 @@ fn report(error: &anyhow::Error, printer: &Printer) -> Exit {
         }
     }
     printer.note(&format!("{} {text}", printer.paint(Style::Bad, "error:")));
-    if let Some(help) = failure.and_then(|f| f.help.as_ref()) {
+    let advice = error.chain().find_map(|e| e.downcast_ref::<CloudError>()).map(CloudError::advice);
+    let help = failure.and_then(|f| f.help.as_deref()).or(advice.filter(|a| !a.is_empty()));
+    if let Some(help) = help {
         printer.note(&format!("  {help}"));
     }
     failure.map_or(Exit::Failed, |f| f.exit)

@@ -57,7 +57,9 @@ impl Progress {
         if let Some(secondary) = secondary.filter(|s| *s != to) {
             text.push_str(&format!(" ({secondary})"));
         }
-        if let Some(reason) = reason.filter(|r| !r.is_empty()) {
+        // Why it failed is told at the end.
+        let is_final = sagewright_kinds::find(&event.object.kind).is_some_and(|k| k.phase(to).is_final());
+        if let Some(reason) = reason.filter(|r| !r.is_empty() && !is_final) {
             text.push_str(&format!(": {reason}"));
         }
         self.line(event, Style::Dim, &text);

@@ -8,7 +8,11 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn kind(text: &str) -> Result<&'static Kind, Failure> {
     sagewright_kinds::find(text).ok_or_else(|| {
         let known: Vec<_> = sagewright_kinds::all().iter().map(Kind::name).collect();
-        Failure::new(Exit::Usage, format!("there is no kind `{text}`")).help(format!("kinds: {}", known.join(", ")))
+        let plurals = sagewright_kinds::all().iter().map(Kind::plural);
+        let close = sagewright_engine::suggest(text, known.iter().copied().chain(plurals));
+        let hint = close.map(|c| format!("; did you mean `{c}`?")).unwrap_or_default();
+        Failure::new(Exit::Usage, format!("there is no kind `{text}`{hint}"))
+            .help(format!("kinds: {}", known.join(", ")))
     })
 }
 

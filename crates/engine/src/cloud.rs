@@ -104,6 +104,38 @@ impl CloudError {
     }
 }
 
+impl CloudError {
+    /// What to do about it, where that follows from the error alone; empty otherwise.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match (self.stage, self.code.as_str()) {
+            (Stage::Credentials, "NoCredentials") => "for the embedded cloud: eval \"$(sagewright local env)\"",
+            (_, "ExpiredToken" | "ExpiredTokenException") => {
+                "the session is over: sign in again, or get new credentials"
+            }
+            (Stage::Credentials, _) => "check the AWS profile, the keys and the role",
+            // The message of a refused connection says itself what to do.
+            (Stage::Transport, _) if self.message.contains("is `sagewright local up` running?") => "",
+            (Stage::Transport, _) => "check the network and AWS_ENDPOINT_URL",
+            (_, "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation") => {
+                "the role that makes the call needs a policy that allows it"
+            }
+            (_, "ResourceLimitExceeded") => "ask AWS for a higher quota, or free what is not needed",
+            (
+                _,
+                "UnrecognizedClientException"
+                | "InvalidClientTokenId"
+                | "InvalidAccessKeyId"
+                | "InvalidSignatureException"
+                | "SignatureDoesNotMatch",
+            ) => "check the access key and the secret key",
+            (Stage::Service | Stage::Input, "ValidationException") => "correct the field that it names",
+            (_, "NoSuchBucket") => "make the bucket first; `sagewright cp --make-bucket` does",
+            _ => "",
+        }
+    }
+}
+
 impl std::error::Error for CloudError {}
 
 impl fmt::Display for CloudError {

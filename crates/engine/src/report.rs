@@ -75,6 +75,8 @@ pub enum Outcome {
     Refused,
     /// It failed.
     Failed,
+    /// It was not there in the time given; what was begun goes on.
+    TimedOut,
     /// Something it needs failed or is not there yet.
     Blocked,
 }
@@ -83,7 +85,7 @@ impl Outcome {
     /// Whether it went well, or is on its way.
     #[must_use]
     pub fn is_ok(self) -> bool {
-        !matches!(self, Self::Refused | Self::Failed | Self::Blocked)
+        !matches!(self, Self::Refused | Self::Failed | Self::TimedOut | Self::Blocked)
     }
 }
 

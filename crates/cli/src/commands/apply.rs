@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use sagewright_engine::{ApplyOptions, Report};
+use sagewright_engine::{ApplyOptions, Outcome, Report};
 
-use crate::args::{Apply, Global};
+use crate::args::{Apply, Format, Global};
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
 use crate::manifest;
@@ -32,9 +32,21 @@ pub(crate) async fn report(args: &Apply, global: &Global, printer: &Printer) -> 
 pub(crate) fn finish(report: &Report, printer: &Printer) -> anyhow::Result<Exit> {
     if printer.for_programs() {
         printer.document(&show::report_value(report))?;
+    } else if printer.format == Format::Name {
+        let names: Vec<_> =
+            report.objects.iter().map(|o| format!("{}/{}\n", o.object.kind, o.object.metadata.name)).collect();
+        printer.result(&names.concat())?;
     } else {
-        let lines: Vec<_> = report.objects.iter().map(|o| show::report_line(o, printer) + "\n").collect();
-        printer.result(&lines.concat())?;
+        printer.result(&show::report(report, &printer.for_results()))?;
     }
-    Ok(if report.is_ok() { Exit::Done } else { Exit::Failed })
+    // What is blocked is so because of another object, which decides.
+    let bad = report.objects.iter().filter(|o| !o.outcome.is_ok() && o.outcome != Outcome::Blocked);
+    let mut outcomes = bad.map(|o| o.outcome).peekable();
+    Ok(if report.is_ok() {
+        Exit::Done
+    } else if outcomes.peek().is_some() && outcomes.all(|o| o == Outcome::TimedOut) {
+        Exit::TimedOut
+    } else {
+        Exit::Failed
+    })
 }

@@ -4,12 +4,28 @@ use std::io::Read as _;
 
 use anyhow::Context as _;
 use base64::Engine as _;
+use sagewright_engine::CloudError;
 use serde_json::json;
 
 use crate::args::{Global, Invoke};
 use crate::context::{Context, is_standard_input};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
+
+/// What to do when an endpoint does not answer as wanted.
+fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
+    let help = match error.code.as_str() {
+        "ModelError" => format!("`sagewright logs Endpoint/{endpoint}` shows what the model server said"),
+        "ValidationError" | "ValidationException" if error.message.contains("not found") => {
+            "`sagewright get endpoints` lists what there is".to_owned()
+        }
+        "ValidationError" | "ValidationException" => {
+            format!("`sagewright get Endpoint/{endpoint}` shows its status")
+        }
+        _ => return error.into(),
+    };
+    Failure::new(Exit::Failed, error.to_string()).help(help).into()
+}
 
 /// Sends one request to an endpoint and prints the answer as it came.
 pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
@@ -37,7 +53,8 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
         args.variant.as_deref(),
         body.into(),
     )
-    .await?;
+    .await
+    .map_err(|error| failed(&args.endpoint, error))?;
     if printer.for_programs() {
         let text = std::str::from_utf8(&answer.body).ok();
         printer.document(&json!({

@@ -1,8 +1,10 @@
 //! `sagewright logs`
 
+use sagewright_kinds::Kind;
+
 use crate::args::{Global, Logs};
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::log_tail::{self, Tail};
 use crate::output::Printer;
 use crate::resource;
@@ -10,11 +12,24 @@ use crate::resource;
 /// Shows the logs of a job or an endpoint.
 pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let (kind, name) = resource::kind_and_name(&args.resource)?;
+    if kind.row().logs.is_none() {
+        let with: Vec<_> = sagewright_kinds::all().iter().filter(|k| k.row().logs.is_some()).map(Kind::name).collect();
+        return Err(Failure::new(Exit::Usage, format!("a {} writes no logs", kind.words()))
+            .help(format!("these do: {}", with.join(", ")))
+            .into());
+    }
     let context = Context::connect(global, printer).await?;
     // A name that does not exist is told as such, not as an empty log.
     context.engine.describe(kind, name).await.map_err(crate::context::engine_failure)?;
     let tail = Tail { follow: args.follow, last: args.tail, timestamps: args.timestamps, prefix: String::new() };
-    let mut show = |line: &str| printer.result(&format!("{line}\n"));
+    let mut lines = 0_u64;
+    let mut show = |line: &str| {
+        lines += 1;
+        printer.result(&format!("{line}\n"))
+    };
     log_tail::run(&context, kind, name, &tail, &mut show).await?;
+    if lines == 0 {
+        printer.note(&format!("{}/{name} has written no log lines yet", kind.name()));
+    }
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use sagewright_engine::plan_offline;
 
-use crate::args::{Global, Plan};
+use crate::args::{Format, Global, Plan};
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
 use crate::manifest;
@@ -19,8 +19,12 @@ pub(crate) async fn run(args: &Plan, global: &Global, printer: &Printer) -> anyh
     };
     if printer.for_programs() {
         printer.document(&show::plan_value(&plan))?;
+    } else if printer.format == Format::Name {
+        let changed = plan.objects.iter().filter(|p| p.decision.writes());
+        let names: Vec<_> = changed.map(|p| format!("{}/{}\n", p.object.kind, p.object.metadata.name)).collect();
+        printer.result(&names.concat())?;
     } else {
-        printer.result(&show::plan(&plan, printer))?;
+        printer.result(&show::plan(&plan, &printer.for_results()))?;
     }
     Ok(if plan.has_problems() {
         Exit::Failed

@@ -76,7 +76,8 @@ fn section(out: &mut String, command: &Command, parent: &str, level: usize) {
     let _ = writeln!(out, "{}.\n", command.get_about().map(ToString::to_string).unwrap_or_default());
     let mut positional = String::new();
     for arg in command.get_positionals() {
-        let value = arg.get_id().as_str().to_uppercase();
+        let id = arg.get_id().as_str().to_uppercase();
+        let value = arg.get_value_names().and_then(<[_]>::first).map_or(id, ToString::to_string).replace('|', "\\|");
         let _ = writeln!(positional, "| `{value}` | {} |", help(arg));
     }
     if !positional.is_empty() {
@@ -116,6 +117,9 @@ fn help(arg: &clap::Arg) -> String {
     let truth = values == ["true", "false"];
     if !values.is_empty() && !truth {
         let _ = write!(text, " ({})", values.join(", "));
+    }
+    if let Some(variable) = arg.get_env() {
+        let _ = write!(text, " [env: {}]", variable.to_string_lossy());
     }
     if let Some(default) = arg.get_default_values().first().filter(|_| arg.get_action().takes_values() && !truth) {
         let _ = write!(text, " [default: {}]", default.to_string_lossy());

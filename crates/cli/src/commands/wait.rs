@@ -2,12 +2,13 @@
 
 use sagewright_engine::Until;
 
-use crate::args::{Global, Wait, WaitFor};
+use crate::args::{Format, Global, Wait, WaitFor};
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
 use crate::output::Printer;
 use crate::progress::Progress;
 use crate::resource;
+use crate::show;
 
 /// Waits for a resource.
 pub(crate) async fn run(args: &Wait, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
@@ -24,8 +25,13 @@ pub(crate) async fn run(args: &Wait, global: &Global, printer: &Printer) -> anyh
     let object = outcome.map_err(engine_failure)?;
     if printer.for_programs() {
         printer.document(&object.to_value())?;
-    } else {
-        printer.result(&format!("{}/{name}\n", kind.name()))?;
+        return Ok(Exit::Done);
     }
+    let word = match args.state {
+        WaitFor::Deleted => "deleted".to_owned(),
+        WaitFor::Ready | WaitFor::Settled => show::status_word(kind, &object).unwrap_or_else(|| "there".to_owned()),
+    };
+    let word = if printer.format == Format::Name { String::new() } else { format!(": {word}") };
+    printer.result(&format!("{}/{name}{word}\n", kind.name()))?;
     Ok(Exit::Done)
 }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use sagewright_engine::{ManifestError, Object, PathStep, check};
+use sagewright_engine::{EngineError, GraphError, ManifestError, Object, ObjectId, PathStep, check_set};
 
-use super::read::{FileError, Manifests, read};
+use super::place::FileError;
+use super::read::{Manifests, read};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 
@@ -22,14 +23,19 @@ pub(crate) fn load(files: &[PathBuf], printer: &Printer) -> Result<Vec<Object>, 
             Ok(object) => objects.push(object),
             Err(error) => {
                 let path: Vec<String> = error.field.iter().flat_map(|f| f.split('.')).map(str::to_owned).collect();
-                errors.push(document.error(&path, false, &error.message, None));
+                errors.push(document.error(&path, false, &error.message, &path.join("."), None));
             }
         }
     }
-    if errors.is_empty()
-        && let Err(wrong) = check(&objects)
-    {
-        errors.extend(wrong.iter().filter_map(|e| place(&manifests, e)));
+    if errors.is_empty() {
+        match check_set(&objects) {
+            Err(EngineError::Manifest(wrong)) => errors.extend(wrong.iter().filter_map(|e| place(&manifests, e))),
+            Err(EngineError::Graph(wrong)) => {
+                errors.extend(wrong.iter().filter_map(|e| among(&manifests, &objects, e)))
+            }
+            Err(other) => return Err(crate::context::engine_failure(other)),
+            Ok(()) => {}
+        }
     }
     if errors.is_empty() { Ok(objects) } else { Err(report(&errors, printer)) }
 }
@@ -48,7 +54,34 @@ fn place(manifests: &Manifests, error: &ManifestError) -> Option<FileError> {
     let help = error.expected.as_ref().map(|e| format!("expected {e}"));
     // A field that has no business there is shown by its name, a wrong value by the value.
     let unknown = error.message.contains("unknown field") || error.message.contains("no field");
-    Some(document.error(&path, unknown, &message, help))
+    let label = if error.message.contains("is missing") { "it belongs here".to_owned() } else { error.path_text() };
+    Some(document.error(&path, unknown, &message, &label, help))
+}
+
+/// What is wrong between objects, at one of them.
+fn among(manifests: &Manifests, objects: &[Object], error: &GraphError) -> Option<FileError> {
+    let name = ["metadata".to_owned(), "name".to_owned()];
+    let all = |id: &ObjectId| -> Vec<_> {
+        objects.iter().zip(&manifests.documents).filter(|(o, _)| o.id() == *id).map(|(_, d)| d).collect()
+    };
+    match error {
+        GraphError::Twice(id) => {
+            let documents = all(id);
+            let first = documents.first()?.line(&name);
+            let help = "objects of a kind have names of their own: give one another metadata.name".to_owned();
+            Some(documents.last()?.error(
+                &name,
+                false,
+                &format!("{id} is declared at {first} already"),
+                "again",
+                Some(help),
+            ))
+        }
+        GraphError::Cycle(ids) => {
+            let help = "take one of these references out, or give the value itself in its place".to_owned();
+            Some(all(ids.first()?).first()?.error(&name, false, &error.to_string(), "", Some(help)))
+        }
+    }
 }
 
 fn report(errors: &[FileError], printer: &Printer) -> Failure {

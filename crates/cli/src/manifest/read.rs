@@ -1,27 +1,24 @@
 //! Reads `-f FILE|DIR|-` into documents that remember their places.
 
-use std::fs;
-use std::io::Read as _;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceSpan};
 use serde_json::Value;
-use serde_saphyr::{DuplicateKeyPolicy, Location};
+use serde_saphyr::DuplicateKeyPolicy;
 
+use super::place::{FileError, Source};
 use super::yaml::{Node, Tree, locate};
+
+/// Largest file that is taken: Kubernetes takes objects of at most 1.5 MiB, and a file may hold several.
+const LARGEST: u64 = 16 << 20;
 
 /// One document of one file.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     file: Arc<Source>,
     node: Node,
-}
-
-#[derive(Debug)]
-struct Source {
-    name: String,
-    text: String,
 }
 
 /// All documents that were named.
@@ -31,63 +28,6 @@ pub(crate) struct Manifests {
     pub(crate) documents: Vec<Document>,
 }
 
-/// A file that cannot be read, or something wrong at a place inside it.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub(crate) struct FileError {
-    message: String,
-    help: Option<String>,
-    label: String,
-    source_code: Option<NamedSource<String>>,
-    span: Option<SourceSpan>,
-}
-
-impl Diagnostic for FileError {
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        self.help.as_ref().map(|h| Box::new(h) as Box<dyn std::fmt::Display>)
-    }
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source_code.as_ref().map(|s| s as &dyn miette::SourceCode)
-    }
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.span?;
-        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(Some(self.label.clone()), span))))
-    }
-}
-
-impl FileError {
-    fn whole(message: String, help: &str) -> Self {
-        Self { message, help: Some(help.to_owned()), label: String::new(), source_code: None, span: None }
-    }
-
-    fn at(source: &Source, location: Location, message: &str, label: &str, help: Option<String>) -> Self {
-        let (line, column) = (location.line().max(1), location.column().max(1));
-        Self {
-            message: format!("{}:{line}:{column}: {message}", source.name),
-            help,
-            label: label.to_owned(),
-            span: Some(span(&source.text, line, column)),
-            source_code: Some(NamedSource::new(&source.name, source.text.clone()).with_language("yaml")),
-        }
-    }
-}
-
-/// The rest of the line from a place on, without a comment's start.
-fn span(text: &str, line: u64, column: u64) -> SourceSpan {
-    let line_index = usize::try_from(line).unwrap_or(1).saturating_sub(1);
-    let mut start = 0;
-    for (i, content) in text.split_inclusive('\n').enumerate() {
-        if i == line_index {
-            let skip = usize::try_from(column).unwrap_or(1).saturating_sub(1);
-            let offset = content.char_indices().nth(skip).map_or(content.trim_end().len(), |(at, _)| at);
-            let length = content.get(offset..).map_or(0, |rest| rest.trim_end().len());
-            return (start + offset, length).into();
-        }
-        start += content.len();
-    }
-    (text.len(), 0).into()
-}
-
 impl Document {
     /// The document without places.
     pub(crate) fn value(&self) -> Value {
@@ -95,9 +35,20 @@ impl Document {
     }
 
     /// An error at a field of this document. `key`: the field's name is wrong, not its value.
-    pub(crate) fn error(&self, path: &[String], key: bool, message: &str, help: Option<String>) -> FileError {
-        let label = if path.is_empty() { String::new() } else { path.join(".") };
-        FileError::at(&self.file, locate(&self.node, path, key), message, &label, help)
+    pub(crate) fn error(
+        &self,
+        path: &[String],
+        key: bool,
+        message: &str,
+        label: &str,
+        help: Option<String>,
+    ) -> FileError {
+        FileError::at(&self.file, locate(&self.node, path, key), message, label, help)
+    }
+
+    /// `file:line` of the value at a path.
+    pub(crate) fn line(&self, path: &[String]) -> String {
+        format!("{}:{}", self.file.name, locate(&self.node, path, false).line())
     }
 }
 
@@ -109,10 +60,10 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Manifests, Vec<FileError>> {
     let mut out = Manifests::default();
     let mut errors = Vec::new();
     for path in paths {
-        match sources(path) {
-            Ok(sources) => {
-                for source in sources {
-                    match parse(source) {
+        match files(path) {
+            Ok(files) => {
+                for file in files {
+                    match source(&file).and_then(parse) {
                         Ok(documents) => out.documents.extend(documents),
                         Err(error) => errors.push(error),
                     }
@@ -131,34 +82,56 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Manifests, Vec<FileError>> {
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-fn sources(path: &Path) -> Result<Vec<Source>, FileError> {
-    let failed = |path: &Path, e: std::io::Error| {
-        FileError::whole(format!("cannot read {}: {e}", path.display()), "check the path given to -f")
-    };
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|e| failed(Path::new("standard input"), e))?;
-        return Ok(vec![Source { name: "<stdin>".to_owned(), text }]);
+fn unreadable(path: &Path, error: &io::Error) -> FileError {
+    FileError::whole(format!("cannot read {}: {error}", path.display()), "check the path given to -f")
+}
+
+/// The files that a path stands for.
+fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
     }
-    let mut files = vec![path.to_path_buf()];
-    if path.is_dir() {
-        files.clear();
-        for entry in fs::read_dir(path).map_err(|e| failed(path, e))? {
-            let file = entry.map_err(|e| failed(path, e))?.path();
-            let known = file.extension().and_then(|e| e.to_str()).is_some_and(|e| matches!(e, "yaml" | "yml" | "json"));
-            if known && file.is_file() {
-                files.push(file);
-            }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(|e| unreadable(path, &e))? {
+        let file = entry.map_err(|e| unreadable(path, &e))?.path();
+        let known = file.extension().and_then(|e| e.to_str()).is_some_and(|e| matches!(e, "yaml" | "yml" | "json"));
+        if known && file.is_file() {
+            files.push(file);
         }
-        files.sort();
     }
-    files
-        .into_iter()
-        .map(|file| {
-            let text = fs::read_to_string(&file).map_err(|e| failed(&file, e))?;
-            Ok(Source { name: file.display().to_string(), text })
-        })
-        .collect()
+    files.sort();
+    Ok(files)
+}
+
+/// The text of one file.
+fn source(path: &Path) -> Result<Source, FileError> {
+    let (name, reader): (String, Box<dyn Read>) = if path == Path::new("-") {
+        ("<stdin>".to_owned(), Box::new(io::stdin()))
+    } else {
+        let file = File::open(path).map_err(|e| unreadable(path, &e))?;
+        (path.display().to_string(), Box::new(file))
+    };
+    let mut bytes = Vec::new();
+    reader.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| unreadable(Path::new(&name), &e))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(FileError::whole(
+            format!("{name} is larger than {} MiB", LARGEST >> 20),
+            "this is more than any manifest needs: check the path given to -f, or split the file",
+        ));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source { name, text }),
+        Err(error) => {
+            let bytes = error.as_bytes();
+            let good = bytes.get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let good_text = String::from_utf8_lossy(good);
+            let line = good_text.matches('\n').count() + 1;
+            let column = good_text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let source = Source { name, text: String::from_utf8_lossy(bytes).into_owned() };
+            let help = Some("save the file as UTF-8".to_owned());
+            Err(FileError::at_line(&source, line, column, "this is not UTF-8 text", "", help))
+        }
+    }
 }
 
 fn parse(source: Source) -> Result<Vec<Document>, FileError> {
@@ -168,11 +141,10 @@ fn parse(source: Source) -> Result<Vec<Document>, FileError> {
         Err(error) => {
             let plain = error.without_snippet();
             let message = plain.to_string();
-            let message = message.split(" at line ").next().unwrap_or(&message).trim().to_owned();
-            let help = Some("the file must be YAML or JSON, as kubectl takes it".to_owned());
+            let (message, help) = explained(message.split(" at line ").next().unwrap_or(&message).trim());
             return Err(match error.location() {
-                Some(location) => FileError::at(&source, location, &message, "here", help),
-                None => FileError::whole(format!("{}: {message}", source.name), "the file must be YAML or JSON"),
+                Some(location) => FileError::at(&source, location, &message, "", Some(help)),
+                None => FileError::whole(format!("{}: {message}", source.name), &help),
             });
         }
     };
@@ -182,6 +154,28 @@ fn parse(source: Source) -> Result<Vec<Document>, FileError> {
         flatten(&file, node, &mut documents);
     }
     Ok(documents)
+}
+
+/// The parser's message in a user's words, and what to do.
+fn explained(message: &str) -> (String, String) {
+    let told = |message: &str, help: &str| (message.to_owned(), help.to_owned());
+    if let Some(key) = message.strip_prefix("duplicate mapping key: ") {
+        let key = key.split(", set ").next().unwrap_or(key);
+        return (format!("`{key}` stands here a second time"), "keep one of the two".to_owned());
+    }
+    if message.contains("Depth") || message.contains("recursion limit") {
+        return told("this is nested too deeply", "no kind has fields as deep as this: check the brackets and indents");
+    }
+    if message.contains("budget") {
+        return told("this is too large: what aliases stand for counts each time", "write less, or use fewer aliases");
+    }
+    if message.contains("tabs") {
+        return told("a tab stands here", "indent with spaces: YAML allows no tabs there");
+    }
+    if message.contains("unknown anchor") {
+        return told("this alias has no anchor before it", "write `&name` before what `*name` is to repeat");
+    }
+    (message.to_owned(), "the file must be YAML or JSON, as kubectl takes it".to_owned())
 }
 
 /// Empty documents say nothing; a `List` says its items.
@@ -227,7 +221,7 @@ mod tests {
         let doc = documents("kind: A\nspec:\n  list:\n    - name: x\n      count: 1\n").unwrap().remove(0);
         let at = |path: &str, key| {
             let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-            doc.error(&path, key, "m", None).to_string()
+            doc.error(&path, key, "m", "", None).to_string()
         };
         assert_eq!(at("spec.list.0.count", false), "a.yaml:5:14: m");
         assert_eq!(at("spec.list.0.count", true), "a.yaml:5:7: m");

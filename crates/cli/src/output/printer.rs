@@ -30,6 +30,7 @@ pub(crate) struct Printer {
     /// How results are printed.
     pub(crate) format: Format,
     color: bool,
+    color_results: bool,
     live: Arc<MultiProgress>,
     redirected: bool,
 }
@@ -38,23 +39,30 @@ impl Printer {
     /// A printer as the options and the environment want it.
     pub(crate) fn new(global: &Global) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let color = match global.color {
+        let wanted = |terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
+        let color_results = wanted(std::io::stdout().is_terminal());
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
             format: global.output,
-            color,
+            color: wanted(terminal),
+            color_results,
             live: Arc::new(MultiProgress::with_draw_target(target)),
             redirected: false,
         }
     }
 
-    /// Whether color is wanted.
+    /// Whether color is wanted on standard error.
     pub(crate) fn color(&self) -> bool {
         self.color
+    }
+
+    /// The printer to paint results with: a redirected standard output takes no color from the terminal beside it.
+    pub(crate) fn for_results(&self) -> Self {
+        if self.redirected { self.clone() } else { Self { color: self.color_results, ..self.clone() } }
     }
 
     /// Text in a style, or plain where color is off.

@@ -13,7 +13,7 @@ mod run;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use plan::plan_offline;
+pub use plan::{check_set, plan_offline};
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};

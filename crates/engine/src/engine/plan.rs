@@ -150,6 +150,14 @@ fn names(graph: &Graph, node: &Node) -> Vec<ObjectId> {
     node.needs.iter().filter_map(|i| graph.nodes.get(*i)).map(|n| n.id.clone()).collect()
 }
 
+/// Checks a set: every object, and that they can be put in an order.
+///
+/// # Errors
+/// Wrong manifests, an object declared twice, circles.
+pub fn check_set(objects: &[Object]) -> Result<(), EngineError> {
+    Graph::new(objects).map(drop)
+}
+
 /// A plan without a cloud: everything would be created, and what only AWS can tell is [`crate::KNOWN_AFTER_APPLY`].
 ///
 /// # Errors

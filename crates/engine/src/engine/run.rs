@@ -231,7 +231,7 @@ impl<'r> Run<'r> {
                 let message = format!("it is still in {} status after {} s", found.word, limit.as_secs());
                 let failure = self.permanent("wait for", &message, "wait longer, or look at its logs");
                 return Ok(Some(self.report(
-                    Outcome::Failed,
+                    Outcome::TimedOut,
                     Some(found),
                     Some(decision),
                     failure.to_string(),

@@ -110,6 +110,7 @@ fn all(
                     let filled = violation.value.is_none()
                         && (partial
                             || converted.claimed.contains(&full)
+                            || converted.meant.contains(&kind.spec_path_to_crd(&full))
                             || converted.refs.iter().any(|r| r.path == full)
                             || is_token(kind, &full));
                     // A list of references holds empty places until they are resolved.
@@ -142,7 +143,7 @@ fn from_segments(path: &[Segment]) -> Path {
 
 fn type_error(kind: &Kind, path: &Path, value: &Value) -> Wrong {
     let crd = kind.spec_path_to_crd(path);
-    let name = crd.to_string();
+    let name = crd.last().map_or_else(|| crd.to_string(), str::to_owned);
     let expected = kind.spec_shape(path).map_or("another type", |s| type_words(s.kind));
     let found = match value {
         Value::Null => "nothing".to_owned(),

@@ -51,6 +51,8 @@ pub(crate) struct Converted {
     pub refs: Vec<RefUse>,
     /// Members that a reference would fill if it could be read.
     pub claimed: Vec<Path>,
+    /// Fields that a mistyped name stands for, under Kubernetes names: they are not missing as well.
+    pub meant: Vec<Path>,
     pub wrong: Vec<Wrong>,
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn convert(kind: &Kind, spec: &Value) -> Converted {
     for (name, value) in spec.as_object().into_iter().flatten() {
         let Some(info) = kind.spec_fields().get(name) else {
             let expected = expected_at(kind, &Path::default(), kind.spec_fields().keys().cloned().collect());
-            out.wrong.push(unknown(Path::default(), name, &expected));
+            out.unknown(Path::default(), name, &expected);
             continue;
         };
         let Some(shape) = kind.service().shape(info.shape) else { continue };
@@ -75,6 +77,14 @@ pub(crate) fn convert(kind: &Kind, spec: &Value) -> Converted {
                 aws.insert(info.member.to_owned(), value);
             }
             Err(fields) => {
+                // What is known of it is checked all the same.
+                let mut known = value.clone();
+                for field in &fields {
+                    remove(&mut known, &field.path);
+                }
+                if let Ok(value) = crd::to_aws(kind.service(), shape, &known) {
+                    aws.insert(info.member.to_owned(), value);
+                }
                 for field in fields {
                     let mut path = exact(value, &field.path);
                     let last = match path.0.pop() {
@@ -83,13 +93,28 @@ pub(crate) fn convert(kind: &Kind, spec: &Value) -> Converted {
                     };
                     path.0.insert(0, Step::Member(name.clone()));
                     let expected = expected_at(kind, &path.general(), field.expected);
-                    out.wrong.push(unknown(path, &last, &expected));
+                    out.unknown(path, &last, &expected);
                 }
             }
         }
     }
     out.spec = Value::Object(aws);
     out
+}
+
+fn remove(value: &mut Value, steps: &[String]) {
+    let Some((last, parents)) = steps.split_last() else { return };
+    let mut at = Some(value);
+    for step in parents {
+        at = match at {
+            Some(Value::Array(items)) => step.parse::<usize>().ok().and_then(|i| items.get_mut(i)),
+            Some(Value::Object(map)) => map.get_mut(step),
+            _ => None,
+        };
+    }
+    if let Some(Value::Object(map)) = at {
+        map.shift_remove(last);
+    }
 }
 
 /// The model's steps as a path: a number is a position where the value is a list.
@@ -117,17 +142,22 @@ fn expected_at(kind: &Kind, parent: &Path, mut fields: Vec<String>) -> Vec<Strin
     fields
 }
 
-fn unknown(parent: Path, name: &str, expected: &[String]) -> Wrong {
-    let message = match suggest(name, expected.iter().map(String::as_str)) {
-        Some(close) => format!("there is no field `{name}` here; did you mean `{close}`?"),
-        None => format!("there is no field `{name}` here"),
-    };
-    let mut sorted: Vec<_> = expected.to_vec();
-    sorted.sort();
-    Wrong {
-        path: parent.join(Step::Member(name.to_owned())),
-        message,
-        expected: (!sorted.is_empty()).then(|| format!("one of {}", sorted.join(", "))),
+impl Converted {
+    fn unknown(&mut self, parent: Path, name: &str, expected: &[String]) {
+        let message = match suggest(name, expected.iter().map(String::as_str)) {
+            Some(close) => {
+                self.meant.push(parent.join(Step::Member(close.to_owned())));
+                format!("there is no field `{name}` here; did you mean `{close}`?")
+            }
+            None => format!("there is no field `{name}` here"),
+        };
+        let mut sorted: Vec<_> = expected.to_vec();
+        sorted.sort();
+        self.wrong.push(Wrong {
+            path: parent.join(Step::Member(name.to_owned())),
+            message,
+            expected: (!sorted.is_empty()).then(|| format!("one of {}", sorted.join(", "))),
+        });
     }
 }
 

@@ -13,7 +13,7 @@ pub use convert::RefUse;
 use crate::mark;
 use crate::object::{Object, ObjectId};
 use convert::{Wrong, convert, steps};
-pub(crate) use suggest::suggest;
+pub use suggest::suggest;
 
 /// One step to a field of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -35,13 +35,15 @@ impl Calls {
 
     /// Calls a reading operation, again when that may help. `None` when the resource is not there.
     pub(crate) async fn read(&self, kind: &Kind, operation: &str, input: &Value) -> Result<Option<Value>, Failure> {
+        let listing = kind.row().operations.list.as_deref() == Some(operation);
+        let what = if listing { format!("list the {}s", kind.words()) } else { format!("read the {}", kind.words()) };
         let mut pause = Duration::from_millis(500);
         for attempt in 1.. {
             match self.once(kind, operation, input.clone()).await {
                 Ok(output) => return Ok(Some(output)),
                 Err(error) if is(&kind.errors().not_found, &error) => return Ok(None),
                 Err(error) => {
-                    let failure = classify(kind, &format!("read the {}", kind.words()), error);
+                    let failure = classify(kind, &what, error);
                     match failure {
                         Failure::Retryable(again) if attempt < READ_ATTEMPTS => {
                             self.clock.sleep(again.after.unwrap_or(pause)).await;
@@ -147,30 +149,9 @@ pub(crate) fn classify(kind: &Kind, what: &str, error: CloudError) -> Failure {
     Failure::Permanent(Permanent {
         what: what.to_owned(),
         why: format!("{}: {}", error.code, error.message),
-        advice: advice(&error).to_owned(),
+        advice: error.advice().to_owned(),
         cause: Some(Box::new(error)),
     })
-}
-
-fn advice(error: &CloudError) -> &'static str {
-    match (error.stage, error.code.as_str()) {
-        (Stage::Credentials, _) => "check the AWS profile, the keys and the role",
-        (Stage::Transport, _) => "check the network and AWS_ENDPOINT_URL",
-        (_, "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation") => {
-            "the role that makes the call needs a policy that allows it"
-        }
-        (_, "ResourceLimitExceeded") => "ask AWS for a higher quota, or free what is not needed",
-        (_, "ExpiredToken" | "ExpiredTokenException") => "get new credentials",
-        (
-            _,
-            "UnrecognizedClientException"
-            | "InvalidClientTokenId"
-            | "InvalidSignatureException"
-            | "SignatureDoesNotMatch",
-        ) => "check the access key and the secret key",
-        (Stage::Service | Stage::Input, "ValidationException") => "correct the field that it names",
-        _ => "",
-    }
 }
 
 /// The item of a read's output that is the resource, for reads that list.

@@ -1,5 +1,7 @@
 //! `sagewright explain`
 
+mod markdown;
+
 use std::fmt::Write as _;
 
 use sagewright_kinds::{Explanation, FieldInfo, Kind, explain};
@@ -11,6 +13,10 @@ use crate::resource;
 
 /// Explains kinds and fields, from the rows and the service models alone.
 pub(crate) fn run(args: &Explain, printer: &Printer) -> anyhow::Result<Exit> {
+    if args.markdown {
+        printer.result(&markdown::reference())?;
+        return Ok(Exit::Done);
+    }
     let Some(path) = &args.path else {
         let mut table = Table::new(["KIND", "PLURAL", "APIVERSION"]);
         for kind in sagewright_kinds::all() {
@@ -24,14 +30,16 @@ pub(crate) fn run(args: &Explain, printer: &Printer) -> anyhow::Result<Exit> {
     let explanation = explain(kind, field);
     if let Explanation::Unknown { known, name, expected } = &explanation {
         let place = if known.is_empty() { kind.name().to_owned() } else { format!("{} {known}", kind.name()) };
-        return Err(Failure::new(Exit::Usage, format!("{place} has no field `{name}`"))
+        let close = sagewright_engine::suggest(name, expected.iter().map(String::as_str));
+        let hint = close.map(|c| format!("; did you mean `{c}`?")).unwrap_or_default();
+        return Err(Failure::new(Exit::Usage, format!("{place} has no field `{name}`{hint}"))
             .help(format!("fields there: {}", expected.join(", ")))
             .into());
     }
     if printer.for_programs() {
         printer.document(&explanation)?;
     } else {
-        printer.result(&text(kind, &explanation, printer))?;
+        printer.result(&text(kind, &explanation, &printer.for_results()))?;
     }
     Ok(Exit::Done)
 }
@@ -93,7 +101,9 @@ fn fields(out: &mut String, fields: &[FieldInfo], printer: &Printer) {
             marks.push(format!("or {reference}"));
         }
         if !field.refers_to.is_empty() {
-            marks.push(format!("names a {}", field.refers_to.join(" or ")));
+            let named = field.refers_to.join(" or ");
+            let article = if named.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+            marks.push(format!("names {article} {named}"));
         }
         if field.union {
             marks.push("exactly one member".to_owned());

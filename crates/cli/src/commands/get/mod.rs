@@ -1,0 +1,152 @@
+//! `sagewright get`
+
+mod table;
+
+use futures_util::{StreamExt as _, stream};
+use sagewright_engine::{EngineError, Object};
+use sagewright_kinds::Kind;
+use serde_json::{Value, json};
+
+use crate::args::{Format, Get, Global};
+use crate::context::{Context, engine_failure};
+use crate::exit::{Exit, Failure};
+use crate::output::Printer;
+use crate::resource;
+
+/// Descriptions read at the same time.
+const AT_ONCE: usize = 8;
+
+/// Shows resources.
+pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let wanted = wanted(&args.what)?;
+    let one = matches!(wanted.as_slice(), [(_, Some(_))]);
+    let context = Context::connect(global, printer).await?;
+    let mut found: Vec<(&'static Kind, Vec<Object>)> = Vec::new();
+    let mut missing = Vec::new();
+    for (kind, name) in wanted {
+        let objects = match context.engine.get(kind, name).await {
+            Ok(objects) => objects,
+            // The others are shown all the same.
+            Err(error @ EngineError::NotFound { .. }) => {
+                missing.push(engine_failure(error));
+                continue;
+            }
+            Err(error) => return Err(engine_failure(error).into()),
+        };
+        match found.last_mut() {
+            Some((last, all)) if last.name() == kind.name() => all.extend(objects),
+            _ => found.push((kind, objects)),
+        }
+    }
+    if !found.is_empty() {
+        show(&context, found, one, printer).await?;
+    }
+    let last = missing.pop();
+    for failure in missing {
+        printer.note(&format!("error: {failure}"));
+    }
+    last.map_or(Ok(Exit::Done), |failure| Err(failure.into()))
+}
+
+/// `KIND[,KIND…] [NAME…]` or `KIND/NAME…`. Names may be ARNs, which hold slashes of their own.
+fn wanted(what: &[String]) -> Result<Vec<(&'static Kind, Option<&str>)>, Failure> {
+    let Some((first, names)) = what.split_first() else { return Ok(Vec::new()) };
+    if first.contains('/') {
+        return what.iter().map(|text| resource::kind_and_name(text).map(|(k, n)| (k, Some(n)))).collect();
+    }
+    let kinds = first.split(',').map(resource::kind).collect::<Result<Vec<_>, _>>()?;
+    match (kinds.as_slice(), names) {
+        (_, []) => Ok(kinds.into_iter().map(|k| (k, None)).collect()),
+        ([kind], names) => Ok(names.iter().map(|name| (*kind, Some(name.as_str()))).collect()),
+        _ => Err(Failure::new(Exit::Usage, "names of several kinds cannot be told apart")
+            .help("write KIND/NAME for each: sagewright get Model/a Endpoint/b")),
+    }
+}
+
+async fn show(
+    context: &Context,
+    found: Vec<(&'static Kind, Vec<Object>)>,
+    one: bool,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    match printer.format {
+        Format::Json | Format::Yaml => {
+            let mut items: Vec<Value> = found.iter().flat_map(|(_, all)| all.iter().map(Object::to_value)).collect();
+            match (one && items.len() == 1, items.pop()) {
+                (true, Some(item)) => printer.document(&item),
+                (_, last) => {
+                    items.extend(last);
+                    printer.document(&json!({"apiVersion": "v1", "kind": "List", "items": items}))
+                }
+            }
+        }
+        Format::Name => {
+            let name = |kind: &Kind, o: &Object| format!("{}/{}\n", kind.name(), table::aws_name(kind, o));
+            let lines: String = found.iter().flat_map(|(kind, all)| all.iter().map(move |o| name(kind, o))).collect();
+            printer.result(&lines)
+        }
+        Format::Table | Format::Wide => {
+            let several = found.len() > 1;
+            let mut first = true;
+            for (kind, objects) in &found {
+                if objects.is_empty() {
+                    printer.note(&format!("no {} in {}", kind.plural(), context.target.region));
+                    continue;
+                }
+                if !first {
+                    printer.result("\n")?;
+                }
+                first = false;
+                let table = if printer.format == Format::Wide {
+                    table::wide(kind, &described(context, kind, objects).await, several)
+                } else {
+                    table::narrow(kind, objects, several)
+                };
+                printer.table(&table)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Objects as reads give them, with their owners: listings say less. One that went away meanwhile stays as listed.
+async fn described(context: &Context, kind: &'static Kind, objects: &[Object]) -> Vec<(Object, Option<String>)> {
+    stream::iter(objects.to_vec())
+        .map(|object| async move {
+            let name = object.arn().filter(|_| kind.is_arn_identified()).map(str::to_owned);
+            let name = name.unwrap_or_else(|| table::aws_name(kind, &object));
+            match context.engine.describe(kind, &name).await {
+                Ok(found) => (found.object, found.owner),
+                Err(_) => (object, None),
+            }
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wanted;
+
+    fn told(what: &[&str]) -> Result<Vec<(String, Option<String>)>, String> {
+        let what: Vec<String> = what.iter().map(|w| (*w).to_owned()).collect();
+        wanted(&what)
+            .map(|all| all.into_iter().map(|(k, n)| (k.name().to_owned(), n.map(str::to_owned))).collect())
+            .map_err(|e| e.to_string())
+    }
+
+    fn pair(kind: &str, name: Option<&str>) -> (String, Option<String>) {
+        (kind.to_owned(), name.map(str::to_owned))
+    }
+
+    #[test]
+    fn kinds_and_names_are_told_apart() {
+        assert_eq!(told(&["endpoints,models"]).unwrap(), [pair("Endpoint", None), pair("Model", None)]);
+        assert_eq!(told(&["model", "a", "b"]).unwrap(), [pair("Model", Some("a")), pair("Model", Some("b"))]);
+        assert_eq!(told(&["modelpackage", "mnist/1"]).unwrap(), [pair("ModelPackage", Some("mnist/1"))]);
+        assert_eq!(told(&["Model/a", "Endpoint/b"]).unwrap(), [pair("Model", Some("a")), pair("Endpoint", Some("b"))]);
+        assert!(told(&["endpoints,models", "a"]).is_err());
+        assert!(told(&["Model/a", "b"]).unwrap_err().contains("`b` names no resource"));
+    }
+}

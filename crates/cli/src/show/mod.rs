@@ -1,0 +1,10 @@
+//! Plans, reports and failures as text and as data.
+
+mod change;
+mod plan;
+mod report;
+mod value;
+
+pub(crate) use plan::{plan, plan_value};
+pub(crate) use report::{failure, report, report_value, status_word};
+pub(crate) use value::scalar;

@@ -1,0 +1,85 @@
+//! What an apply would do.
+
+use sagewright_engine::{Action, Plan, Planned};
+use serde_json::{Value, json};
+
+use super::change;
+use super::report::failure;
+use crate::output::{Printer, Style};
+
+/// A plan for people.
+pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
+    let mut out = String::new();
+    for planned in &plan.objects {
+        out.push_str(&one(planned, printer));
+    }
+    let count = |action: Action| plan.objects.iter().filter(|p| p.failure.is_none() && p.action() == action).count();
+    let words = [
+        (count(Action::Create), "to create"),
+        (count(Action::Update), "to update"),
+        (count(Action::Adopt), "to adopt"),
+        (count(Action::Wait), "in progress"),
+        (count(Action::None), "unchanged"),
+        (count(Action::Refuse), "refused"),
+        (plan.objects.iter().filter(|p| p.failure.is_some()).count(), "failed to read"),
+    ];
+    let parts: Vec<_> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    out.push_str(&format!("Plan: {}.\n", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }));
+    out
+}
+
+fn one(planned: &Planned, printer: &Printer) -> String {
+    let id = planned.object.id();
+    let (word, style) = match planned.action() {
+        _ if planned.failure.is_some() => ("cannot be read", Style::Bad),
+        Action::None => ("unchanged", Style::Dim),
+        Action::Create => ("create", Style::Good),
+        Action::Update => ("update", Style::Warn),
+        Action::Adopt => ("adopt", Style::Warn),
+        Action::Stop => ("stop", Style::Bad),
+        Action::Delete => ("delete", Style::Bad),
+        Action::Wait => ("in progress", Style::Warn),
+        Action::Refuse => ("refused", Style::Bad),
+    };
+    let mut out = format!("{}: {}\n", printer.paint(Style::Bold, &id.to_string()), printer.paint(style, word));
+    for change in &planned.decision.changes {
+        out.push_str(&change::text(change, printer));
+    }
+    if let Some(refusal) = planned.decision.refusal() {
+        out.push_str(&format!("    {}\n", printer.paint(Style::Bad, &refusal.reason)));
+        if !refusal.advice.is_empty() {
+            out.push_str(&format!("    {}\n", refusal.advice));
+        }
+    }
+    if let Some(why) = &planned.failure {
+        let (message, advice) = failure(why);
+        out.push_str(&format!("    {}\n", printer.paint(Style::Bad, &message)));
+        if !advice.is_empty() {
+            out.push_str(&format!("    {advice}\n"));
+        }
+    }
+    for note in &planned.decision.notes {
+        out.push_str(&format!("    {}\n", printer.paint(Style::Dim, note)));
+    }
+    out
+}
+
+/// A plan for programs.
+pub(crate) fn plan_value(plan: &Plan) -> Value {
+    let objects: Vec<Value> = plan
+        .objects
+        .iter()
+        .map(|p| {
+            json!({
+                "object": p.object.id(),
+                "resource": p.resource,
+                "action": p.action(),
+                "changes": p.decision.changes.iter().map(change::value).collect::<Vec<_>>(),
+                "refusal": p.decision.refusal(),
+                "notes": p.decision.notes,
+                "failure": p.failure.as_ref().map(ToString::to_string),
+            })
+        })
+        .collect();
+    json!({ "objects": objects, "changes": plan.has_changes() })
+}

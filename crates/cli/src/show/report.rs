@@ -1,0 +1,104 @@
+//! How an apply or a delete went.
+
+use sagewright_engine::cloud::Stage;
+use sagewright_engine::{Failure, Object, ObjectReport, Outcome, Report};
+use sagewright_kinds::{Kind, Path};
+use serde_json::{Value, json};
+
+use super::change;
+use crate::output::{Printer, Style};
+
+/// The word for how it went with one object.
+fn outcome(outcome: Outcome) -> (&'static str, Style) {
+    match outcome {
+        Outcome::Created => ("created", Style::Good),
+        Outcome::Updated => ("updated", Style::Good),
+        Outcome::Adopted => ("adopted", Style::Good),
+        Outcome::Unchanged => ("unchanged", Style::Dim),
+        Outcome::Deleted => ("deleted", Style::Good),
+        Outcome::Stopped => ("stopped", Style::Good),
+        Outcome::Retained => ("kept", Style::Dim),
+        Outcome::Pending => ("in progress", Style::Warn),
+        Outcome::Refused => ("refused", Style::Bad),
+        Outcome::Failed => ("failed", Style::Bad),
+        Outcome::TimedOut => ("not ready in time", Style::Bad),
+        Outcome::Blocked => ("blocked", Style::Bad),
+    }
+}
+
+/// What failed and why, with AWS's request id; and what to do.
+pub(crate) fn failure(failure: &Failure) -> (String, String) {
+    let id = failure.cause().and_then(|c| c.request_id.as_ref());
+    let id = id.map(|id| format!(" (request id {id})")).unwrap_or_default();
+    match failure {
+        Failure::Permanent(p) => (format!("cannot {}: {}{id}", p.what, p.why), p.advice.clone()),
+        Failure::Retryable(r) => {
+            let code = r.cause.as_deref().filter(|c| c.stage == Stage::Service).map(|c| format!("{}: ", c.code));
+            let advice = r.cause.as_deref().map(|c| c.advice().to_owned()).unwrap_or_default();
+            (format!("cannot {}: {}{}{id}", r.what, code.unwrap_or_default(), r.why), advice)
+        }
+    }
+}
+
+/// A report for people: what went wrong in full, what went well in a word, and the sum.
+pub(crate) fn report(report: &Report, printer: &Printer) -> String {
+    let mut out: String = report.objects.iter().map(|o| line(o, printer) + "\n").collect();
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for object in &report.objects {
+        let (word, _) = outcome(object.outcome);
+        match counts.iter_mut().find(|(w, _)| *w == word) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    let counts: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+    let head = if report.is_ok() { "Done" } else { "Not all done" };
+    let sum = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") };
+    out.push_str(&format!("{head}: {sum}.\n"));
+    out
+}
+
+fn line(report: &ObjectReport, printer: &Printer) -> String {
+    let (word, style) = outcome(report.outcome);
+    let id = printer.paint(Style::Bold, &report.object.id().to_string());
+    let line = format!("{id}: {}", printer.paint(style, word));
+    if let Some(why) = &report.failure {
+        let (message, advice) = failure(why);
+        let advice = if advice.is_empty() { advice } else { format!("\n    {advice}") };
+        return format!("{line}\n    {message}{advice}");
+    }
+    match report.outcome {
+        Outcome::Unchanged if report.message != "there is no such resource" => line,
+        Outcome::Unchanged | Outcome::Blocked => format!("{line} ({})", report.message),
+        Outcome::Stopped if report.message.is_empty() => format!("{line} (AWS keeps its record)"),
+        _ if report.message.is_empty() => line,
+        _ => format!("{line}\n    {}", report.message),
+    }
+}
+
+/// AWS's status word of what was found, for kinds that have one.
+pub(crate) fn status_word(kind: &Kind, object: &Object) -> Option<String> {
+    let member = Path::parse(kind.row().status.member.as_deref()?);
+    let path = member.to_crd(kind.service(), kind.read_shape());
+    sagewright_kinds::get(&object.status, &path).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A report for programs.
+pub(crate) fn report_value(report: &Report) -> Value {
+    let objects: Vec<Value> = report
+        .objects
+        .iter()
+        .map(|o| {
+            json!({
+                "object": o.object.id(),
+                "resource": o.resource,
+                "outcome": o.outcome,
+                "changes": o.changes.iter().map(change::value).collect::<Vec<_>>(),
+                "message": o.message,
+                "requestId": o.failure.as_ref().and_then(|f| f.cause()?.request_id.clone()),
+                "status": o.object.status,
+            })
+        })
+        .collect();
+    json!({ "objects": objects, "ok": report.is_ok(), "started": report.started, "ended": report.ended })
+}

@@ -1,0 +1,73 @@
+//! Values on lines.
+
+use serde_json::Value;
+
+/// Characters of a value that people are shown; programs get it whole.
+const LONGEST: usize = 100;
+
+/// One value on one line: text bare, everything else as JSON.
+pub(crate) fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.replace('\n', "\\n"),
+        other => other.to_string(),
+    }
+}
+
+/// One value on one line that is not too long.
+pub(crate) fn short(value: &Value) -> String {
+    let text = scalar(value);
+    let count = text.chars().count();
+    if count <= LONGEST {
+        return text;
+    }
+    let start: String = text.chars().take(LONGEST * 2 / 3).collect();
+    format!("{start}… ({count} characters)")
+}
+
+/// The ends of a nested value with their paths from it; lists of plain values are an end where they fit a line.
+pub(crate) fn leaves(value: &Value) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    walk(value, String::new(), &mut out);
+    out
+}
+
+fn walk(value: &Value, path: String, out: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                walk(value, if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, out);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => match plain_list(items) {
+            Some(text) => out.push((path, text)),
+            None => items.iter().enumerate().for_each(|(i, value)| walk(value, format!("{path}[{i}]"), out)),
+        },
+        other => out.push((path, short(other))),
+    }
+}
+
+fn plain_list(items: &[Value]) -> Option<String> {
+    let plain = items.iter().all(|v| !v.is_object() && !v.is_array());
+    let text = format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", "));
+    (plain && text.chars().count() <= LONGEST).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nested_values_end_in_lines() {
+        let value = json!({"a": {"b": [{"c": 1}, {"c": "x\ny"}]}, "list": ["p", "q"], "none": {}});
+        let expected = [("a.b[0].c", "1"), ("a.b[1].c", "x\\ny"), ("list", "[p, q]"), ("none", "{}")];
+        assert_eq!(leaves(&value), expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn long_values_say_how_long_they_are() {
+        let text = short(&json!("é".repeat(500)));
+        assert!(text.ends_with("… (500 characters)") && text.chars().count() < 120, "{text}");
+    }
+}
