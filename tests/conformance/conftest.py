@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 
 import pytest
 
@@ -10,6 +11,7 @@ from harness import OTHER  # noqa: F401 - tests take it from here
 
 # One process that several tests run in has one script image for those that need a program of their own.
 SCRIPT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"
+SILENT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/silent:1"
 CRASHING_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
 
 
@@ -27,7 +29,8 @@ def image_map():
     python = os.environ.get("SAGEWRIGHT_TEST_PYTHON", "python3")
     programs = harness.ROOT / "tests" / "conformance" / "programs"
     entries = {SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py"}
-    return "\n".join(
+    silent = f'[[image]]\nmatch = "{SILENT_IMAGE}"\ncommand = ["{shutil.which("true")}"]\n'
+    return silent + "\n".join(
         f'[[image]]\nmatch = "{image}"\ncommand = ["{python}", "{programs / program}"]\n'
         for image, program in entries.items()
     )

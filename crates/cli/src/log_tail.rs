@@ -22,19 +22,20 @@ pub(crate) struct Tail {
     pub(crate) prefix: String,
 }
 
-/// Gives lines to `show` in order of their streams' arrival.
+/// Gives lines to `show` in order of their streams' arrival; gives how many there are, shown or not.
 pub(crate) async fn run(
     context: &Context,
     kind: &'static Kind,
     name: &str,
     tail: &Tail,
     show: &mut (dyn FnMut(&str) -> anyhow::Result<()> + Send),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<usize> {
     let (group, prefix) = kind
         .logs(name)
         .ok_or_else(|| anyhow::anyhow!("{} has no logs: logs are written by jobs and endpoints", kind.name()))?;
     let mut positions: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut first = true;
+    let mut count = 0;
     loop {
         // Asked before reading, so that nothing written before the end is missed.
         let ended = !tail.follow || ended(context, kind, name).await;
@@ -46,6 +47,7 @@ pub(crate) async fn run(
             lines.extend(read(context, &group, stream, position).await?);
         }
         lines.sort_by_key(|(time, ..)| *time);
+        count += lines.len();
         let skip = if first { tail.last.map_or(0, |n| lines.len().saturating_sub(n)) } else { 0 };
         for (time, stream, message) in lines.into_iter().skip(skip) {
             let stamp = if tail.timestamps {
@@ -58,7 +60,7 @@ pub(crate) async fn run(
         }
         first = false;
         if ended {
-            return Ok(());
+            return Ok(count);
         }
         tokio::time::sleep(context.poll()).await;
     }

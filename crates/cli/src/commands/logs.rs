@@ -22,13 +22,8 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
     // A name that does not exist is told as such, not as an empty log.
     context.engine.describe(kind, name).await.map_err(crate::context::engine_failure)?;
     let tail = Tail { follow: args.follow, last: args.tail, timestamps: args.timestamps, prefix: String::new() };
-    let mut lines = 0_u64;
-    let mut show = |line: &str| {
-        lines += 1;
-        printer.result(&format!("{line}\n"))
-    };
-    log_tail::run(&context, kind, name, &tail, &mut show).await?;
-    if lines == 0 {
+    let mut show = |line: &str| printer.result(&format!("{line}\n"));
+    if log_tail::run(&context, kind, name, &tail, &mut show).await? == 0 {
         printer.note(&format!("{}/{name} has written no log lines yet", kind.name()));
     }
     Ok(Exit::Done)

@@ -58,7 +58,7 @@ fn foreign(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
             RefusalKind::NotOwned,
             format!("{what} is not managed by this object"),
             format!(
-                "adopt it first (`sagewright adopt {} {}`), or delete it where it was made",
+                "adopt it first (`sagewright adopt {}/{}`), or delete it where it was made",
                 kind.name(),
                 found.name
             ),

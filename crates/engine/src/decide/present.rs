@@ -129,7 +129,7 @@ fn owned(kind: &Kind, desired: &Desired, found: &Found) -> Result<bool, Box<Deci
             RefusalKind::NotOwned,
             format!("{what} exists and is not managed by this object"),
             format!(
-                "adopt it (`sagewright adopt {} {}`, or the annotation {}: adopt-or-create), or use another name",
+                "adopt it (`sagewright adopt {}/{}`, or the annotation {}: adopt-or-create), or use another name",
                 kind.name(),
                 found.name,
                 mark::ADOPTION_POLICY

@@ -1,0 +1,291 @@
+"""The command over a real embedded cloud: what goes well."""
+
+import json
+import random
+import re
+
+import pytest
+
+import harness
+from command import Cli, config, endpoint, group, many, model, training_job, whole_set
+
+KINDS = ["TrainingJob", "ModelPackageGroup", "ModelPackage", "Model", "EndpointConfig", "Endpoint"]
+PLURALS = "trainingjobs,modelpackagegroups,modelpackages,models,endpointconfigs,endpoints"
+
+
+@pytest.fixture
+def cli(cloud, account, tmp_path):
+    return Cli(cloud, account, tmp_path)
+
+
+@pytest.fixture
+def own_bucket(cli):
+    name = harness.unique("cli")
+    cli.cloud.client("s3", cli.account).create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def applied(cloud, tmp_path_factory):
+    """A set of all kinds, applied once for the tests that only look."""
+    account = f"{random.randrange(10**11, 10**12)}"
+    cli = Cli(cloud, account, tmp_path_factory.mktemp("applied"))
+    bucket = harness.unique("cli")
+    cloud.client("s3", account).create_bucket(Bucket=bucket)
+    cli.objects = whole_set(bucket, account)
+    # A folder with a file for each object, in JSON and (which JSON is too) YAML.
+    for i, item in enumerate(cli.objects):
+        (cli.folder / f"{i}.{'json' if i % 2 else 'yaml'}").write_text(json.dumps(item, indent=2))
+    cli.first = cli("apply", "-f", ".")
+    return cli
+
+
+def objects(report):
+    return {o["object"]["kind"]: o for o in report["objects"]}
+
+
+def test_a_folder_is_applied_in_the_order_of_its_references(applied):
+    created = [line.split()[0] for line in applied.first.lines if line.endswith(": created")]
+    assert sorted(created) == sorted(KINDS)
+    needs = ["TrainingJob", "ModelPackage", "Model", "EndpointConfig", "Endpoint"]
+    assert [k for k in created if k in needs] == needs
+    assert applied.first.lines[-1] == "Done: 6 created."
+    assert "Endpoint served  InService" in applied.first.err
+
+
+def test_applied_again_nothing_changes(applied):
+    plan = applied("plan", "-f", ".", "--exit-code")
+    assert plan.lines[-1] == "Plan: 6 unchanged." and len(plan.lines) == 7
+    again = applied("apply", "-f", ".")
+    assert again.lines[-1] == "Done: 6 unchanged." and again.err == "", "nothing happens, nothing is told on the way"
+    assert applied("plan", "-f", ".", "-o", "name").out == ""
+    report = applied("apply", "-f", ".", "-o", "json").json()
+    assert report["ok"] and {o["outcome"] for o in report["objects"]} == {"unchanged"}
+
+
+def test_resources_are_shown_by_name_status_and_age(applied):
+    rows = applied("get", "endpoints").table()
+    assert [r["NAME"] for r in rows] == ["served"] and rows[0]["STATUS"] == "InService"
+    assert re.fullmatch(r"\d+[smh]", rows[0]["AGE"])
+    # Each way to name a kind; one name or more.
+    for what in (["Endpoint/served"], ["endpoint", "served"], ["endpoints.sagemaker.services.k8s.aws", "served"]):
+        assert applied("get", *what).table()[0]["NAME"] == "served"
+    assert applied("get", "modelpackages").table()[0]["NAME"] == "versions/1"
+    assert applied("get", "modelpackage", "versions/1").table()[0]["NAME"] == "versions/1"
+    wide = applied("get", "trainingjob", "trained", "-o", "wide").table()[0]
+    assert (wide["NAME"], wide["STATUS"], wide["OWNER"]) == ("trained", "Completed", "default/trained")
+    assert wide["FAILURE-REASON"] == "-"
+
+
+def test_resources_are_shown_to_programs(applied):
+    one = applied("get", "Endpoint/served", "-o", "json").json()
+    assert (one["kind"], one["spec"]["endpointName"], one["status"]["endpointStatus"]) == ("Endpoint", "served", "InService")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT.*Z", one["status"]["creationTime"]), "raw, for programs"
+    assert one["spec"]["tags"] == [{"key": "team", "value": "a"}], "the owner's mark is not the user's"
+    listed = applied("get", "endpoints", "-o", "json").json()
+    assert listed["kind"] == "List" and len(listed["items"]) == 1
+    assert "endpointStatus: InService" in applied("get", "Endpoint/served", "-o", "yaml").out
+    names = applied("get", PLURALS, "-o", "name").lines
+    assert names == [
+        "TrainingJob/trained", "ModelPackageGroup/versions", "ModelPackage/versions/1",
+        "Model/served", "EndpointConfig/served", "Endpoint/served",
+    ]  # fmt: skip
+    assert applied("get", *names, "-o", "name").lines == names, "what is printed can be given"
+
+
+def test_several_kinds_are_tables_below_each_other(applied):
+    told = applied("get", "models,endpoints").out
+    first, second = told.split("\n\n")
+    assert first.startswith("NAME") and "Model/served" in first
+    assert second.startswith("NAME") and "Endpoint/served" in second
+
+
+def test_nothing_of_a_kind_is_no_failure(cli):
+    told = cli("get", "models")
+    assert (told.out, told.err) == ("", "no models in us-east-1\n")
+    assert cli("get", "models", "-o", "json").json() == {"apiVersion": "v1", "kind": "List", "items": []}
+
+
+@pytest.mark.parametrize("name", [
+    "TrainingJob/trained", "ModelPackageGroup/versions", "ModelPackage/versions/1",
+    "Model/served", "EndpointConfig/served", "Endpoint/served",
+])  # fmt: skip
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_an_export_plans_to_no_change(applied, name, form):
+    exported = applied("export", name, "-o", form).out
+    planned = applied("plan", "--exit-code", "-f", "-", stdin=exported)
+    assert planned.lines[-1] == "Plan: 1 unchanged.", exported
+
+
+def test_logs_are_those_of_the_container(applied):
+    lines = applied("logs", "TrainingJob/trained").lines
+    assert "epoch=2; loss=0.333;" in lines and 'hyperparameters: {"epochs": "3"}' in lines
+    assert applied("logs", "TrainingJob/trained", "--tail", "1").lines == lines[-1:]
+    assert applied("logs", "TrainingJob/trained", "-f").lines == lines, "a job that has ended ends the following"
+    stamped = applied("logs", "TrainingJob/trained", "--timestamps").lines
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\S+Z trained/\S+ ", line) for line in stamped)
+
+
+def test_an_endpoint_answers(applied):
+    told = applied("invoke", "served", "--text", "1,2", "--content-type", "text/x", "--accept", "application/json").json()
+    assert (told["body"], told["content"], told["accept"]) == ("1,2", "text/x", "application/json")
+    assert applied("invoke", "served", "--body", "-", stdin="from stdin").json()["body"] == "from stdin"
+    (applied.folder / "body.txt").write_text("from a file")
+    assert applied("invoke", "served", "--body", "body.txt").json()["body"] == "from a file"
+    whole = applied("invoke", "served", "--text", "x", "--variant", "all", "-o", "json").json()
+    assert (whole["endpoint"], whole["variant"], whole["contentType"]) == ("served", "all", "application/json")
+    assert json.loads(whole["body"])["body"] == "x"
+
+
+def test_waiting_for_what_is_there_returns_at_once(applied):
+    assert applied("wait", "Endpoint/served").out == "Endpoint/served: InService\n"
+    assert applied("wait", "TrainingJob/trained", "--for", "settled", "-o", "name").out == "TrainingJob/trained\n"
+    assert applied("wait", "Model/none", "--for", "deleted").out == "Model/none: deleted\n"
+    assert applied("wait", "Endpoint/served", "-o", "json").json()["status"]["endpointStatus"] == "InService"
+
+
+def test_a_log_is_followed_to_the_jobs_end(cli, own_bucket):
+    job = training_job("slow", own_bucket, cli.account, epochs=2, seconds=1)
+    cli("apply", "--no-wait", "-f", "-", stdin=job)
+    assert "epoch=1; loss=0.500;" in cli("logs", "-f", "TrainingJob/slow").lines
+    assert cli("get", "trainingjob", "slow").table()[0]["STATUS"] == "Completed"
+
+
+def test_apply_shows_a_jobs_logs_when_asked(cli, own_bucket):
+    told = cli("apply", "--logs", "-f", "-", stdin=training_job("loud", own_bucket, cli.account, epochs=1))
+    assert "epoch=0; loss=1.000;" in told.err and "epoch" not in told.out
+
+
+def test_tags_are_kept_in_step(cli):
+    def tags():
+        sagemaker = cli.cloud.client("sagemaker", cli.account)
+        listed = sagemaker.list_tags(ResourceArn=harness.arn("model", "tagged", cli.account))["Tags"]
+        return {t["Key"]: t["Value"] for t in listed if not t["Key"].startswith("sagewright.dev/")}
+
+    def tagged(tags):
+        item = model("tagged", cli.account)
+        return item | {"spec": item["spec"] | {"tags": [{"key": k, "value": v} for k, v in tags.items()]}}
+
+    cli("apply", "-f", "-", stdin=tagged({"team": "a", "stage": "dev"}))
+    assert tags() == {"team": "a", "stage": "dev"}
+    changed = tagged({"team": "b", "owner": "me"})
+    plan = cli("plan", "--exit-code", "-f", "-", stdin=changed, code=2).out
+    assert "~ tags.team: a → b" in plan and "+ tags.owner: me" in plan and "- tags.stage: dev" in plan
+    assert cli("apply", "-f", "-", stdin=changed).lines == ["Model tagged: updated", "Done: 1 updated."]
+    assert tags() == {"team": "b", "owner": "me"}
+    cli("plan", "--exit-code", "-f", "-", stdin=changed)
+
+
+def test_an_endpoint_gets_another_config(cli):
+    first = many(model("a", cli.account), config("a", "a"), endpoint("e", "a"))
+    cli("apply", "-f", "-", stdin=first)
+    second = many(model("b", cli.account), config("b", "b"), endpoint("e", "b"))
+    plan = cli("plan", "--exit-code", "-f", "-", stdin=second, code=2).out
+    assert "~ spec.endpointConfigName: a → b" in plan and "Plan: 2 to create, 1 to update." in plan
+    told = cli("apply", "-f", "-", stdin=second)
+    assert told.lines[-2:] == ["Endpoint e: updated", "Done: 2 created, 1 updated."]
+    assert cli("invoke", "e", "--text", "x").json()["said"] == "b"
+
+
+@pytest.mark.parametrize("kind", ["TrainingJob", "ModelPackageGroup", "Model", "EndpointConfig", "Endpoint"])
+def test_what_exists_is_adopted_and_then_unchanged(cli, own_bucket, kind):
+    sagemaker = cli.cloud.client("sagemaker", cli.account)
+    name = "mine"
+    if kind == "TrainingJob":
+        told = training_job(name, own_bucket, cli.account)["spec"]
+        sagemaker.create_training_job(
+            TrainingJobName=name, RoleArn=told["roleARN"], HyperParameters=told["hyperParameters"],
+            AlgorithmSpecification={"TrainingImage": told["algorithmSpecification"]["trainingImage"], "TrainingInputMode": "File"},
+            OutputDataConfig={"S3OutputPath": told["outputDataConfig"]["s3OutputPath"]},
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
+            StoppingCondition={"MaxRuntimeInSeconds": 600},
+        )  # fmt: skip
+        harness.completed(sagemaker, name)
+    elif kind == "ModelPackageGroup":
+        sagemaker.create_model_package_group(ModelPackageGroupName=name, ModelPackageGroupDescription="by hand")
+    else:
+        container = {"Image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"}
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=harness.role(cli.account), PrimaryContainer=container)
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[harness.variant("all", name)])
+        if kind == "Endpoint":
+            sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+            harness.in_service(sagemaker, name)
+    exported = cli("export", f"{kind}/{name}", "-o", "json").json()
+    # The export of what nobody owns says itself that it is to be adopted; without that it is left alone.
+    assert cli("plan", "-f", "-", "--exit-code", stdin=exported, code=2).lines[-1] == "Plan: 1 to adopt."
+    del exported["metadata"]["annotations"]
+    refused = cli("apply", "-f", "-", stdin=exported, code=1)
+    assert f"sagewright adopt {kind}/{name}" in refused.out and refused.lines[-1] == "Not all done: 1 refused."
+    told = cli("adopt", f"{kind}/{name}")
+    assert told.out == f"{kind} {name}: adopted\n" and f"`sagewright export {kind}/{name}` writes its manifest" in told.err
+    assert cli("plan", "--exit-code", "-f", "-", stdin=exported).lines[-1] == "Plan: 1 unchanged."
+    assert cli("get", kind, name, "-o", "wide").table()[0]["OWNER"] == f"default/{name}"
+    # Once adopted, adopting again says the same, and another object cannot have it.
+    cli("adopt", f"{kind}/{name}")
+    assert f"it belongs to the object default/{name}" in cli("adopt", f"{kind}/{name}", "--as", "other", code=1).err
+
+
+def test_adopted_under_another_name_and_namespace(cli):
+    cli.cloud.client("sagemaker", cli.account).create_model_package_group(ModelPackageGroupName="Found")
+    told = cli("adopt", "ModelPackageGroup/Found", "--as", "kept", "--namespace", "team", "-o", "json").json()
+    assert told["metadata"] == {"name": "kept", "namespace": "team"}
+    item = group("Found")
+    item["metadata"] = {"name": "kept", "namespace": "team"}
+    cli("plan", "--exit-code", "-f", "-", stdin=item)
+
+
+def test_a_set_is_deleted_in_reverse(cli, own_bucket):
+    whole = many(*whole_set(own_bucket, cli.account))
+    cli("apply", "-f", "-", stdin=whole)
+    told = cli("delete", "-f", "-", stdin=whole)
+    order = [line.split()[0] for line in told.lines if line.endswith(": deleted")]
+    assert order[:3] == ["Endpoint", "EndpointConfig", "Model"] and order.index("ModelPackage") < order.index("ModelPackageGroup")
+    kept = told.lines.index("TrainingJob trained: kept")
+    assert told.lines[kept + 1].strip() == "the training job `trained` has ended; AWS keeps its record"
+    assert told.lines[-1] == "Done: 5 deleted, 1 kept."
+    names = cli("get", PLURALS, "-o", "name").lines
+    assert names == ["TrainingJob/trained"]
+    again = cli("delete", "-f", "-", stdin=many(model("served", cli.account)))
+    assert again.lines[0] == "Model served: unchanged (there is no such resource)"
+
+
+def test_a_running_job_is_stopped_and_its_record_stays(cli, own_bucket):
+    job = training_job("running", own_bucket, cli.account, seconds=300)
+    cli("apply", "--no-wait", "-f", "-", stdin=job)
+    told = cli("delete", "TrainingJob/running")
+    assert told.lines[0].startswith("TrainingJob running: stopped") and "AWS keeps its record" in told.out
+    assert cli("get", "trainingjobs").table()[0]["STATUS"] == "Stopped"
+
+
+def test_what_no_manifest_owns_is_deleted_only_when_that_is_said(cli):
+    cli.cloud.client("sagemaker", cli.account).create_model_package_group(ModelPackageGroupName="theirs")
+    told = cli("delete", "ModelPackageGroup/theirs", code=1)
+    assert "is managed by no manifest" in told.err and "--unmanaged" in told.err
+    assert "Not all done: 1 refused." in cli("delete", "-f", "-", stdin=group("theirs"), code=1).out
+    assert cli("get", "modelpackagegroups", "-o", "name").out == "ModelPackageGroup/theirs\n"
+    assert cli("delete", "ModelPackageGroup/theirs", "--unmanaged").lines[-1] == "Done: 1 deleted."
+    assert cli("get", "modelpackagegroups", "-o", "name").out == ""
+
+
+def test_files_are_copied_to_and_from_s3(cli):
+    bucket = harness.unique("cp")
+    (cli.folder / "tree" / "deep").mkdir(parents=True)
+    (cli.folder / "tree" / "a.txt").write_text("one")
+    (cli.folder / "tree" / "deep" / "b.txt").write_text("two")
+    told = cli("cp", "--make-bucket", "tree", f"s3://{bucket}/tree").lines
+    assert told == [f"tree/a.txt → s3://{bucket}/tree/a.txt (3 bytes)", f"tree/deep/b.txt → s3://{bucket}/tree/deep/b.txt (3 bytes)"]
+    assert cli("cp", "tree/a.txt", f"s3://{bucket}/tree/").out == f"tree/a.txt is at s3://{bucket}/tree/a.txt already\n"
+    cli("cp", f"s3://{bucket}/tree/", "back/")
+    assert (cli.folder / "back" / "deep" / "b.txt").read_text() == "two"
+    cli("cp", f"s3://{bucket}/tree/a.txt", "back/")
+    assert (cli.folder / "back" / "a.txt").read_text() == "one"
+
+
+def test_the_embedded_cloud_is_named_by_its_folder(cli):
+    told = cli("--local", "--data", cli.cloud.data, "get", "models", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert told.json()["kind"] == "List"
+    status = cli("local", "status", "--data", cli.cloud.data, "-o", "json").json()
+    assert status["up"] and status["endpoint"] == cli.cloud.endpoint and status["account"] == harness.ACCOUNT
+    lines = cli("local", "env", "--data", cli.cloud.data, "--account", cli.account).lines
+    assert f"export AWS_ENDPOINT_URL={cli.cloud.endpoint}" in lines and "unset AWS_SESSION_TOKEN AWS_PROFILE" in lines
+    assert "stop it first" in cli("local", "reset", "--yes", "--data", cli.cloud.data, code=1).err

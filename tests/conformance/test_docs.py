@@ -1,0 +1,88 @@
+"""The commands in the documentation do what it says.
+
+In blocks marked `console`, lines that start with `$ sagewright`, `$ eval` or `$ aws` are run in one shell for each document, in
+a folder that holds the examples; `$ cargo` lines are left out. Lines below a command are what it prints, in their order: `…` at
+the end or in the middle of a line stands for any text, a line of its own for any lines. `# exits with N` says that it does.
+Blocks marked `yaml` whose first line is a comment with a file's name are that file.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import harness
+
+DOCUMENTS = sorted(
+    path.relative_to(harness.ROOT)
+    for path in [harness.ROOT / "README.md", *harness.ROOT.glob("docs/**/*.md"), *harness.ROOT.glob("examples/**/*.md")]
+    if re.search(r"^\$ (sagewright|eval)", path.read_text(), re.MULTILINE)
+)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(text):
+    """Commands with what they print and the code that they end with."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        elif found:
+            found[-1][1].append(line)
+    for command, printed in found:
+        if re.match(r"(sagewright|eval|aws) ", command):
+            code = re.search(r"# exits with (\d+)", command)
+            yield command, printed, int(code.group(1)) if code else 0
+        else:
+            assert command.startswith("cargo "), f"a command that the test cannot run: {command}"
+
+
+def runnable(command):
+    """With a free port and in the background: documents name the usual port."""
+    command = re.sub(r"sagewright local up(?: --detach)?", "sagewright local up --detach --listen 127.0.0.1:0", command)
+    return re.sub(r"^sagewright quickstart", "sagewright quickstart --exit --listen 127.0.0.1:0", command)
+
+
+def fits(printed, told):
+    """Whether lines stand in a text in this order."""
+    parts = [re.escape(line).replace("…", ".*") for line in printed]
+    pattern = "\n".join("(?:.*\n)*?.*" if part == ".*" else part for part in parts)
+    return re.search(f"^{pattern}\\s*$", told, re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_a_document_tells_the_truth(document, tmp_path):
+    text = (harness.ROOT / document).read_text()
+    folder, programs = tmp_path / "folder", tmp_path / "programs"
+    programs.mkdir()
+    (programs / "sagewright").symlink_to(harness.binary())
+    (programs / "aws").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m awscli "$@"\n')
+    (programs / "aws").chmod(0o755)
+    shutil.copytree(harness.ROOT / "examples", folder / "examples")
+    all_commands = []
+    for language, content in BLOCK.findall(text):
+        if language == "yaml" and (name := re.match(r"# ([\w-]+\.yaml)\n", content)):
+            (folder / name.group(1)).write_text(content)
+        elif language == "console":
+            all_commands += commands(content)
+    script = []
+    if not any("local up" in command for command, _, _ in all_commands):
+        # The document takes it for granted.
+        script.append('sagewright local up --detach --listen 127.0.0.1:0 >&2; eval "$(sagewright local env)"')
+    for i, (command, _, _) in enumerate(all_commands):
+        # Not in a subshell: what one command sets, the next ones see.
+        script.append(f"{{ {runnable(command)}\n}} >{tmp_path}/out.{i} 2>{tmp_path}/err.{i}; echo $? >{tmp_path}/code.{i}")
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
+    environment = {**harness.clean_environment(), "PATH": path, "SAGEWRIGHT_DATA": str(tmp_path / "data"), "AWS_PAGER": ""}
+    try:
+        subprocess.run(["bash"], input="\n".join(script), text=True, cwd=folder, env=environment, timeout=280, check=False)
+    finally:
+        subprocess.run(["sagewright", "local", "down"], env=environment, timeout=60, check=True)
+    read = lambda kind, i: (tmp_path / f"{kind}.{i}").read_text() if (tmp_path / f"{kind}.{i}").exists() else "(not run)"
+    for i, (command, printed, code) in enumerate(all_commands):
+        told = f"{document}: $ {command}\n{read('out', i)}\n{read('err', i)}"
+        assert read("code", i).strip() == str(code), f"{told}\nended with {read('code', i)}"
+        assert not printed or fits(printed, read("out", i)), told
