@@ -1,8 +1,11 @@
 """The command over a real embedded cloud: what goes well."""
 
 import json
+import os
+import pty
 import random
 import re
+import subprocess
 
 import pytest
 
@@ -289,3 +292,42 @@ def test_the_embedded_cloud_is_named_by_its_folder(cli):
     lines = cli("local", "env", "--data", cli.cloud.data, "--account", cli.account).lines
     assert f"export AWS_ENDPOINT_URL={cli.cloud.endpoint}" in lines and "unset AWS_SESSION_TOKEN AWS_PROFILE" in lines
     assert "stop it first" in cli("local", "reset", "--yes", "--data", cli.cloud.data, code=1).err
+
+
+@pytest.mark.parametrize("no_color,painted", [("", True), ("1", False)])
+def test_color_is_for_a_terminal_unless_it_is_not_wanted(cli, no_color, painted):
+    ours, theirs = pty.openpty()
+    command = [harness.binary(), "plan", "--offline", "-f", "-"]
+    done = subprocess.run(
+        command, input=json.dumps(group("g")).encode(), stdout=theirs, stderr=subprocess.PIPE,
+        env=cli.environment(NO_COLOR=no_color), timeout=harness.PATIENCE,
+    )  # fmt: skip
+    os.close(theirs)
+    told = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert done.returncode == 0 and "ModelPackageGroup g" in told and ("\x1b[32m" in told) == painted
+
+
+def test_an_embedded_cloud_from_up_to_reset(tmp_path, account):
+    data = tmp_path / "data"
+
+    def local(*arguments, code=0):
+        command = [harness.binary(), "local", *arguments, "--data", str(data)]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=harness.clean_environment(), timeout=harness.PATIENCE
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout, done.stderr
+
+    try:
+        assert "the embedded cloud is up at http://127.0.0.1:" in local("up", "--detach", "--listen", "127.0.0.1:0")[0]
+        assert "is up already" in local("up", "--detach", "--listen", "127.0.0.1:0")[1]
+        assert json.loads(local("status", "-o", "json")[0])["resources"]["models"] == 0
+        assert json.loads(local("env", "--account", account, "-o", "json")[0])["account"] == account
+        assert "stop it first: sagewright local down" in local("reset", "--yes", code=1)[1]
+    finally:
+        local("down")
+    assert local("status", code=1)[0].startswith("down (")
+    assert "give --yes" in local("reset", code=64)[1] and data.exists()
+    local("reset", "--yes")
+    assert not data.exists()

@@ -4,7 +4,7 @@ mod support;
 
 use std::slice::from_ref;
 
-use sagewright_engine::{Action, ApplyOptions, DeleteOptions, NoObserver, Outcome};
+use sagewright_engine::{Action, ApplyOptions, DeleteOptions, Event, NoObserver, Observer, Outcome, Step, What};
 use serde_json::json;
 use support::{Fake, Lines, fail, object, training_job, tutorial};
 
@@ -57,6 +57,29 @@ async fn deleting_goes_the_other_way_and_leaves_finished_jobs_alone() {
     assert_eq!(fake.count("Endpoint") + fake.count("Model") + fake.count("ModelPackage"), 0);
     let report = engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await.unwrap();
     assert!(report.is_ok() && writes(&fake).is_empty());
+}
+
+/// The resource's tags are gone once its deletion has begun.
+struct TagsGoFirst(std::sync::Arc<Fake>);
+
+impl Observer for TagsGoFirst {
+    fn event(&self, event: &Event) {
+        if matches!(event.what, What::Done(Step::Delete { .. })) && event.object.kind == "Endpoint" {
+            self.0.edit("endpoint/mnist", |resource| resource.tags.clear());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_resource_whose_tags_go_before_it_is_waited_for() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let observer = TagsGoFirst(std::sync::Arc::clone(&fake));
+    let report = engine.delete(&objects, &DeleteOptions::default(), &observer).await.unwrap();
+    let endpoint = report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap();
+    assert_eq!((endpoint.outcome, endpoint.message.as_str()), (Outcome::Deleted, ""));
+    assert!(report.is_ok());
 }
 
 #[tokio::test]

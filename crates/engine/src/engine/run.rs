@@ -110,6 +110,12 @@ impl<'r> Run<'r> {
                     Observed::Found(_) => {}
                 }
             }
+            // What this run deletes was found to be this object's; its tags may go before it does.
+            if let (Observed::Found(found), true, Intent::Absent) = (&mut observed, did.is_some(), self.desired.intent)
+                && found.owner == Ownership::Unmarked
+            {
+                found.owner = Ownership::Marked(self.desired.owner());
+            }
             let found = match &observed {
                 Observed::Found(found) => Some(found.as_ref()),
                 Observed::Missing { .. } => None,
