@@ -67,9 +67,10 @@ async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit>
         return command.await;
     }
     let writes = matches!(cli.command, Command::Apply(_) | Command::Delete(_));
+    let mut signals = signals::Signals::new();
     tokio::select! {
         outcome = command => outcome,
-        () = signals::wait() => {
+        () = signals.next() => {
             let failure = Failure::new(Exit::Interrupted, "interrupted");
             Err(if writes {
                 failure.help("what was begun goes on in the cloud; the same command takes it up again").into()

@@ -6,5 +6,5 @@ mod report;
 mod value;
 
 pub(crate) use plan::{plan, plan_value};
-pub(crate) use report::{failure, report, report_value, status_word};
+pub(crate) use report::{failure, report, report_line, report_value, status_word};
 pub(crate) use value::scalar;

@@ -42,7 +42,7 @@ pub(crate) fn failure(failure: &Failure) -> (String, String) {
 
 /// A report for people: what went wrong in full, what went well in a word, and the sum.
 pub(crate) fn report(report: &Report, printer: &Printer) -> String {
-    let mut out: String = report.objects.iter().map(|o| line(o, printer) + "\n").collect();
+    let mut out: String = report.objects.iter().map(|o| report_line(o, printer) + "\n").collect();
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for object in &report.objects {
         let (word, _) = outcome(object.outcome);
@@ -58,7 +58,8 @@ pub(crate) fn report(report: &Report, printer: &Printer) -> String {
     out
 }
 
-fn line(report: &ObjectReport, printer: &Printer) -> String {
+/// How it went with one object.
+pub(crate) fn report_line(report: &ObjectReport, printer: &Printer) -> String {
     let (word, style) = outcome(report.outcome);
     let id = printer.paint(Style::Bold, &report.object.id().to_string());
     let line = format!("{id}: {}", printer.paint(style, word));
