@@ -144,7 +144,7 @@ pub enum InstallError {
         source: io::Error,
     },
     /// The file system failed for another reason.
-    #[error("cannot install the XGBoost library into {}: {source}", path.display())]
+    #[error("cannot install the XGBoost library into {}: {source}; set SAGEWRIGHT_CACHE to another folder", path.display())]
     Io {
         /// The folder or file.
         path: PathBuf,

@@ -52,7 +52,8 @@ impl Progress {
         self.printer.note(&format!("  {id}  {}", self.printer.paint(style, text)));
     }
 
-    fn status(&self, event: &Event, to: &str, secondary: Option<&str>, reason: Option<&str>) {
+    /// `told`: the step's own line has just said that it is being made.
+    fn status(&self, event: &Event, to: &str, secondary: Option<&str>, reason: Option<&str>, told: bool) {
         let mut text = to.to_owned();
         if let Some(secondary) = secondary.filter(|s| *s != to) {
             text.push_str(&format!(" ({secondary})"));
@@ -62,7 +63,9 @@ impl Progress {
         if let Some(reason) = reason.filter(|r| !r.is_empty() && !is_final) {
             text.push_str(&format!(": {reason}"));
         }
-        self.line(event, Style::Dim, &text);
+        if !(told && matches!(text.as_str(), "Creating" | "Updating" | "Deleting")) {
+            self.line(event, Style::Dim, &text);
+        }
         let key = event.object.to_string();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if self.printer.is_live() {
@@ -116,9 +119,10 @@ impl Progress {
     /// The object is not settled: shows the status that was held back.
     fn release(&self, event: &Event) {
         let held = self.inner.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&event.object.to_string());
-        if let Some(held) = held {
-            self.begin(&held);
-            self.event(&held);
+        let Some(held) = held else { return };
+        self.begin(&held);
+        if let What::Status { to, secondary, reason, .. } = &held.what {
+            self.status(&held, to, secondary.as_deref(), reason.as_deref(), false);
         }
     }
 }
@@ -149,7 +153,7 @@ impl Observer for Progress {
                 }
                 self.release(event);
                 self.begin(event);
-                self.status(event, to, secondary.as_deref(), reason.as_deref());
+                self.status(event, to, secondary.as_deref(), reason.as_deref(), from.is_empty());
             }
             What::Waiting { .. } => self.release(event),
             What::Decided { .. } | What::Blocked { .. } | What::Done(_) => {}

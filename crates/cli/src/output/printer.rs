@@ -142,7 +142,8 @@ impl Printer {
     pub(crate) fn spinner(&self, text: &str) -> ProgressBar {
         // Also taken away when the work that it shows is cut off.
         let bar = self.live.add(ProgressBar::new_spinner().with_finish(ProgressFinish::AndClear));
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}") {
+        let template = if self.color { "  {spinner} {msg} {elapsed:.dim}" } else { "  {spinner} {msg} {elapsed}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(text.to_owned());

@@ -15,6 +15,7 @@ pub(super) async fn run(context: &Context, manifests: &Manifests, printer: &Prin
         printer.note(&format!("  the training job of an earlier run is {status}{}; it is removed", reason(&job)));
         let input = json!({"TrainingJobName": manifests.job});
         context.aws.call(&context.target, "sagemaker", "DeleteTrainingJob", input).await?;
+        remove_logs(context, &manifests.job).await?;
     }
     let endpoint = describe(context, "DescribeEndpoint", json!({"EndpointName": manifests.endpoint})).await?;
     if let Some("Failed") = text(&endpoint, "EndpointStatus") {
@@ -23,6 +24,22 @@ pub(super) async fn run(context: &Context, manifests: &Manifests, printer: &Prin
             .aws
             .call(&context.target, "sagemaker", "DeleteEndpoint", json!({"EndpointName": manifests.endpoint}))
             .await?;
+    }
+    Ok(())
+}
+
+/// Takes the lines of a job that is gone away, so that they are not taken for those of the next one of that name.
+async fn remove_logs(context: &Context, job: &str) -> Result<(), CloudError> {
+    let group = "/aws/sagemaker/TrainingJobs";
+    let call = |operation, input| context.aws.call(&context.target, "logs", operation, input);
+    let input = json!({"logGroupName": group, "logStreamNamePrefix": format!("{job}/")});
+    let streams = match call("DescribeLogStreams", input).await {
+        Err(e) if e.code == "ResourceNotFoundException" => return Ok(()),
+        other => other?,
+    };
+    for stream in streams["logStreams"].as_array().into_iter().flatten() {
+        let input = json!({"logGroupName": group, "logStreamName": stream["logStreamName"]});
+        call("DeleteLogStream", input).await?;
     }
     Ok(())
 }
