@@ -49,16 +49,22 @@ pub fn repositories() -> String {
 pub fn find(image: &str) -> Result<Option<BuiltIn>, String> {
     let Some(parts) = registry().and_then(|r| r.captures(image)) else { return Ok(None) };
     let repository = parts.get(1).map_or("", |m| m.as_str());
-    let Some((name, tags, pattern, built_in)) = REPOSITORIES.iter().find(|(name, ..)| *name == repository) else {
-        return Ok(None);
-    };
+    let Some(row) = REPOSITORIES.iter().position(|(name, ..)| *name == repository) else { return Ok(None) };
+    let (name, tags, _, built_in) = &REPOSITORIES[row];
     let tag = parts.get(2).map(|m| m.as_str());
-    let known = |tag: &str| Regex::new(pattern).is_ok_and(|p| p.is_match(tag));
+    let known = |tag: &str| tags_of(row).is_some_and(|pattern| pattern.is_match(tag));
     match tag {
         Some(tag) if known(tag) => Ok(Some(*built_in)),
         Some(tag) => Err(format!("repository {name} has no tag '{tag}' here; accepted are {tags}")),
         None => Err(format!("the URI of repository {name} has no tag; accepted are {tags}")),
     }
+}
+
+/// Every model and job asks, and compiling costs more than all the rest of a call.
+fn tags_of(row: usize) -> Option<&'static Regex> {
+    static PATTERNS: OnceLock<Vec<Option<Regex>>> = OnceLock::new();
+    let compile = || REPOSITORIES.iter().map(|(_, _, pattern, _)| Regex::new(pattern).ok()).collect();
+    PATTERNS.get_or_init(compile).get(row)?.as_ref()
 }
 
 fn registry() -> Option<&'static Regex> {
