@@ -57,6 +57,21 @@ async fn a_trailing_checksum_is_verified_and_kept() {
 }
 
 #[tokio::test]
+async fn what_the_signature_does_not_cover_is_refused() {
+    let server = server().await;
+    server.send(Signed::put("/data/secret", "secret")).await;
+    for (name, value) in [("x-amz-copy-source", "/data/secret"), ("x-amz-meta-note", "x"), ("x-amz-tagging", "a=b")] {
+        let answer = server.send(Signed::put("/data/upload", "").unsigned(name, value)).await;
+        answer.expect(403, "AccessDenied");
+        assert!(answer.text().contains(name), "{answer:?}");
+        server.send(Signed::get("/data/upload")).await.expect(404, "NoSuchKey");
+    }
+    // Other headers are the transport's and may be added on the way.
+    let put = Signed::put("/data/upload", "").unsigned("x-forwarded-for", "::1").unsigned("content-type", "text/plain");
+    assert_eq!(server.send(put).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_large_single_chunk_is_taken() {
     let server = server().await;
     let data: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();

@@ -157,6 +157,43 @@ async fn signatures_that_do_not_hold_are_refused_in_awss_words() {
 }
 
 #[tokio::test]
+async fn a_signature_holds_for_one_service_region_and_operation() {
+    let cloud = cloud();
+    let (mut client, key, other) = (cloud.client(), cloud.key(ACCOUNT), cloud.key("111111111111"));
+    let now = cloud.clock.now();
+    aside(move || {
+        let target = |name: &str| vec![("x-amz-target", name.to_owned())];
+        let refused = |answer: support::Answer, text: &str| {
+            let answer = answer.json();
+            assert_eq!(answer["__type"], "InvalidSignatureException");
+            assert!(answer["message"].as_str().unwrap().contains(text), "{answer}");
+        };
+        // The operation is named in a header.
+        let out = Outgoing { service: "sagemaker", path: "/", headers: Vec::new(), body: b"{}", at: now };
+        let bytes = client.signed_for(&key, &out, "us-east-1", &[("x-amz-target", "SageMaker.ListModels")]);
+        refused(client.send(&bytes), "'X-Amz-Target' must be a 'SignedHeader'");
+
+        // Who answers is told by the first credential of the header, and the last one is checked.
+        let out = Outgoing { headers: target("SageMaker.ListModels"), service: "logs", ..out };
+        let bytes = String::from_utf8(client.signed(&key, &out)).unwrap();
+        let bytes = bytes.replace("Credential=", "Credential=A/20200101/r/sagemaker/aws4_request, Credential=");
+        refused(client.send(bytes.as_bytes()), "scoped to correct service: 'sagemaker'");
+
+        // Log groups are folders by account and region.
+        let group = br#"{"logGroupName":"000000000000"}"#;
+        let create = Outgoing { headers: target("Logs_20140328.CreateLogGroup"), body: group, ..out };
+        assert_eq!(client.send(&client.signed(&key, &create)).status, 200);
+        let delete = Outgoing { headers: target("Logs_20140328.DeleteLogGroup"), ..create };
+        for region in ["..", ".", "a\\b", "%2e%2e", &"r".repeat(65)] {
+            refused(client.send(&client.signed_for(&other, &delete, region, &[])), "scoped to a valid region");
+        }
+        let list = Outgoing { headers: target("Logs_20140328.DescribeLogGroups"), body: b"{}", ..delete };
+        assert_eq!(client.send(&client.signed(&key, &list)).json()["logGroups"][0]["logGroupName"], "000000000000");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_session_ends_when_its_time_is_over() {
     let cloud = cloud();
     let (mut client, key, clock) = (cloud.client(), cloud.key(ACCOUNT), cloud.clock.clone());

@@ -99,13 +99,13 @@ impl Streams {
     /// Names of all groups of an account and region, sorted.
     #[must_use]
     pub fn groups(&self, account: &str, region: &str) -> Vec<String> {
-        names(&self.root.join(account).join(region), "")
+        names(&self.region_path(account, region), "")
     }
 
     /// Names of all streams of a group, sorted.
     #[must_use]
     pub fn streams(&self, account: &str, region: &str, group: &str) -> Vec<String> {
-        names(&self.root.join(account).join(region).join(encode(group)), ".jsonl")
+        names(&self.region_path(account, region).join(encode(group)), ".jsonl")
     }
 
     /// Makes a group without streams. `false`: it is there already.
@@ -179,8 +179,12 @@ impl Streams {
         self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    fn region_path(&self, account: &str, region: &str) -> PathBuf {
+        self.root.join(encode(account)).join(encode(region))
+    }
+
     fn group_path(&self, account: &str, region: &str, group: &str) -> PathBuf {
-        self.root.join(account).join(region).join(encode(group))
+        self.region_path(account, region).join(encode(group))
     }
 
     fn path(&self, account: &str, region: &str, group: &str, stream: &str) -> PathBuf {
@@ -200,7 +204,8 @@ fn encode(name: &str) -> String {
 fn there(removed: io::Result<()>) -> io::Result<bool> {
     match removed {
         Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        // What no file can be called is not there.
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename) => Ok(false),
         Err(e) => Err(e),
     }
 }
@@ -256,6 +261,18 @@ mod tests {
     }
 
     #[test]
+    fn no_name_leads_to_another_accounts_logs() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = Streams::new(dir.path().join("logs"));
+        assert!(logs.create_group("1", "r", "g").unwrap());
+        for region in ["..", ".", "../1", "", "/"] {
+            assert!(!logs.delete_group("2", region, "1").unwrap(), "{region}");
+            assert!(!logs.has_group("2", region, "1"), "{region}");
+        }
+        assert!(logs.has_group("1", "r", "g"));
+    }
+
+    #[test]
     fn groups_and_streams_are_made_and_removed() {
         let dir = tempfile::tempdir().unwrap();
         let logs = Streams::new(dir.path().join("logs"));
@@ -270,6 +287,9 @@ mod tests {
         assert!(logs.delete_group("0", "r", "g").unwrap());
         assert!(!logs.delete_group("0", "r", "g").unwrap());
         assert!(!logs.has_group("0", "r", "g"));
+        let long = "x".repeat(300);
+        assert!(!logs.delete_group("0", "r", &long).unwrap());
+        assert_eq!(logs.create_group("0", "r", &long).unwrap_err().kind(), io::ErrorKind::InvalidFilename);
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl S3Access for Identities {
         if !matches {
             return Err(refused(S3ErrorCode::InvalidToken));
         }
+        if let Some(unsigned) = unsigned_headers(context) {
+            return Err(s3_error!(
+                AccessDenied,
+                "There were headers present in the request which were not signed: {unsigned}"
+            ));
+        }
         context.extensions_mut().insert(Authenticated(caller));
         Ok(())
     }
@@ -82,6 +88,35 @@ fn security_token(context: &S3AccessContext<'_>) -> Option<String> {
         .filter_map(|pair| pair.split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case(NAME))
         .map(|(_, value)| super::request::percent_decode(value))
+}
+
+/// The headers that a signature of version 4 has to cover and does not: a presigned upload must not become the copy of
+/// another object. (Version 2 covers all of them by itself.)
+fn unsigned_headers(context: &S3AccessContext<'_>) -> Option<String> {
+    // What the string to sign holds anyway, and the token, which is compared.
+    const BOUND: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
+    let signed = signed_headers(context)?;
+    let mut unsigned: Vec<&str> = context
+        .headers()
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| *name == "host" || (name.starts_with("x-amz-") && !BOUND.contains(name)))
+        .filter(|name| !signed.split(';').any(|one| one == *name))
+        .collect();
+    unsigned.sort_unstable();
+    (!unsigned.is_empty()).then(|| unsigned.join(", "))
+}
+
+/// `SignedHeaders` of a signature of version 4, in the header or in a presigned query.
+fn signed_headers(context: &S3AccessContext<'_>) -> Option<String> {
+    if let Some(header) = context.headers().get(http::header::AUTHORIZATION) {
+        let text = header.to_str().ok()?.strip_prefix("AWS4-")?;
+        let (_, rest) = text.split_once("SignedHeaders=")?;
+        return rest.split([',', ' ']).next().map(str::to_owned);
+    }
+    let pairs = context.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let mut found = pairs.filter(|(name, _)| *name == "X-Amz-SignedHeaders");
+    found.next().map(|(_, value)| super::request::percent_decode(value))
 }
 
 fn refused(code: S3ErrorCode) -> S3Error {

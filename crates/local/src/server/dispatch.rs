@@ -88,7 +88,7 @@ impl Dispatcher {
             Err(error) => return failed(&error),
         };
         let now = self.clock.now();
-        let (claim, principal) = match self.authenticate(&parts, &body, now) {
+        let (claim, principal) = match self.authenticate(service, &parts, &body, now) {
             Ok(found) => found,
             Err(error) => return failed(&auth_error(&error, wire)),
         };
@@ -132,11 +132,22 @@ impl Dispatcher {
     /// Whose signature a request bears.
     fn authenticate<'p>(
         &self,
+        service: &sagewright_model::Service,
         parts: &'p Parts,
         body: &[u8],
         now: jiff::Timestamp,
     ) -> Result<(Claim<'p>, Arc<Principal>), Refusal> {
         let claim = Claim::of(parts)?.ok_or(AuthError::Missing)?;
+        // A signature for one service must not do for another, nor one call's for another operation.
+        let signing_name = service.metadata.signing_name();
+        if claim.service != signing_name {
+            let text = format!("Credential should be scoped to correct service: '{signing_name}'.");
+            return Err(AuthError::Mismatch(text).into());
+        }
+        if parts.headers.contains_key("x-amz-target") && !claim.signs("x-amz-target") {
+            let text = "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.";
+            return Err(AuthError::Mismatch(text.to_owned()).into());
+        }
         let principal = self.identity.lookup(&claim.access_key)?.ok_or(AuthError::UnknownKey)?;
         let expected = principal.session.as_ref().map(|s| s.token.reveal());
         let fits = match (expected, claim.token.as_deref()) {

@@ -11,6 +11,8 @@ use super::AuthError;
 use super::time::{basic, parse_basic};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// Longer than every region's name.
+const LONGEST_REGION: usize = 64;
 
 /// The parts of a signature in the `Authorization` header or a presigned URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +187,12 @@ fn from_query(query: &str) -> Result<Claim<'_>, AuthError> {
 }
 
 impl<'a> Claim<'a> {
+    /// Whether the signature covers a header, named in lower case.
+    #[must_use]
+    pub fn signs(&self, header: &str) -> bool {
+        self.signed_headers.split(';').any(|h| h == header)
+    }
+
     /// Takes the credential apart and checks what the claim alone can tell.
     fn with_scope(mut self, credential: Cow<'a, str>) -> Result<Self, AuthError> {
         let mut parts = credential.split('/');
@@ -200,7 +208,8 @@ impl<'a> Claim<'a> {
                 "Credential should be scoped with a valid terminator: 'aws4_request', not '{terminator}'."
             )));
         }
-        if region.is_empty() {
+        // Services keep what belongs to a region under its name, in ARNs and in files.
+        if region.is_empty() || region.len() > LONGEST_REGION || !region.bytes().all(of_a_region) {
             return Err(AuthError::Mismatch("Credential should be scoped to a valid region.".to_owned()));
         }
         if self.timestamp.get(..8) != Some(date) {
@@ -210,7 +219,7 @@ impl<'a> Claim<'a> {
                 self.timestamp
             )));
         }
-        if !self.signed_headers.split(';').any(|h| h == "host") {
+        if !self.signs("host") {
             return Err(AuthError::Mismatch(
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".to_owned(),
             ));
@@ -240,6 +249,10 @@ fn query_value<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
         let (key, value) = pair.split_once('=')?;
         (key == name).then(|| percent_decode_str(value).decode_utf8_lossy())
     })
+}
+
+fn of_a_region(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 fn incomplete(text: &str) -> AuthError {

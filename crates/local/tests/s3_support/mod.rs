@@ -138,6 +138,8 @@ pub(crate) struct Signed {
     access_key: String,
     /// What `x-amz-content-sha256` says, unless it is the truth.
     payload: Option<String>,
+    /// Headers that the signature does not cover.
+    unsigned: Vec<(String, String)>,
 }
 
 impl Signed {
@@ -153,6 +155,7 @@ impl Signed {
             body: Vec::new(),
             access_key: "AKIDTEST".to_owned(),
             payload: None,
+            unsigned: Vec::new(),
         }
     }
 
@@ -173,6 +176,12 @@ impl Signed {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a header after signing.
+    pub(crate) fn unsigned(mut self, name: &str, value: &str) -> Self {
+        self.unsigned.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -224,6 +233,7 @@ impl Signed {
                 self.access_key
             ),
         ));
+        headers.extend(self.unsigned.clone());
         let target = match self.query.as_str() {
             "" => self.path.clone(),
             query => format!("{}?{query}", self.path),

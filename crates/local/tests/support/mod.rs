@@ -86,6 +86,11 @@ impl Client {
 
     /// The bytes of a signed POST.
     pub fn signed(&self, key: &Key, out: &Outgoing<'_>) -> Vec<u8> {
+        self.signed_for(key, out, "us-east-1", &[])
+    }
+
+    /// The same for any region, and with headers that the signature does not cover.
+    pub fn signed_for(&self, key: &Key, out: &Outgoing<'_>, region: &str, unsigned: &[(&str, &str)]) -> Vec<u8> {
         let stamp = out.at.strftime("%Y%m%dT%H%M%SZ").to_string();
         let day = &stamp[..8];
         let mut headers: Vec<(&str, String)> = out.headers.clone();
@@ -102,7 +107,7 @@ impl Client {
             canonical.push_str(&format!("{name}:{value}\n"));
         }
         canonical.push_str(&format!("\n{names}\n{}", hex::encode(Sha256::digest(out.body))));
-        let scope = format!("{day}/us-east-1/{}/aws4_request", out.service);
+        let scope = format!("{day}/{region}/{}/aws4_request", out.service);
         let to_sign =
             format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex::encode(Sha256::digest(canonical.as_bytes())));
         let mut signing = format!("AWS4{}", key.secret).into_bytes();
@@ -112,6 +117,9 @@ impl Client {
         let signature = hex::encode(mac(&signing, to_sign.as_bytes()));
         let mut text = format!("POST {} HTTP/1.1\r\ncontent-length: {}\r\n", out.path, out.body.len());
         for (name, value) in &headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        for (name, value) in unsigned {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         text.push_str(&format!(
