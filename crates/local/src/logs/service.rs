@@ -102,7 +102,9 @@ pub(super) fn exists(what: &str) -> ApiError {
 
 pub(super) fn disk(error: &std::io::Error) -> ApiError {
     if error.kind() == std::io::ErrorKind::InvalidFilename {
-        return invalid("The name is too long for a file of the embedded cloud: up to 240 letters, digits, `.`, `-` and `_`, of which each other character counts as three or more.");
+        return invalid(
+            "The name is too long for a file of the embedded cloud: up to 240 letters, digits, `.`, `-` and `_`, of which each other character counts as three or more.",
+        );
     }
     ApiError::new("ServiceUnavailableException", 500, format!("the log files could not be used: {error}"))
 }
