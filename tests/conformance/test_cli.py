@@ -321,6 +321,8 @@ def test_an_embedded_cloud_from_up_to_reset(tmp_path, account):
 
     try:
         assert "the embedded cloud is up at http://127.0.0.1:" in local("up", "--detach", "--listen", "127.0.0.1:0")[0]
+        # Objects and logs are the owner's alone.
+        assert data.stat().st_mode & 0o777 == 0o700
         assert "is up already" in local("up", "--detach", "--listen", "127.0.0.1:0")[1]
         assert json.loads(local("status", "-o", "json")[0])["resources"]["models"] == 0
         assert json.loads(local("env", "--account", account, "-o", "json")[0])["account"] == account

@@ -60,6 +60,13 @@ pub trait Objects: Send + Sync + 'static {
     /// # Errors
     /// The bucket is missing or not the account's.
     fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError>;
+    /// Whether any key starts with `prefix`.
+    ///
+    /// # Errors
+    /// As [`Objects::list`].
+    fn any(&self, account: &str, bucket: &str, prefix: &str) -> Result<bool, ObjectError> {
+        self.list(account, bucket, prefix).map(|found| !found.is_empty())
+    }
     /// Stores a file's content; the source file may be moved.
     ///
     /// # Errors

@@ -120,6 +120,18 @@ fn what_a_killed_run_left_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn one_key_is_enough_to_tell_that_a_prefix_has_any() {
+    let (_root, store) = store();
+    store.put_bytes(ACCOUNT, "data", "train/a", b"x").unwrap();
+    let any = |account: &str, bucket: &str, prefix: &str| Objects::any(&store, account, bucket, prefix);
+    for (prefix, found) in [("", true), ("train", true), ("train/a", true), ("train/b", false), ("trainer", false)] {
+        assert_eq!(any(ACCOUNT, "data", prefix).unwrap(), found, "{prefix}");
+    }
+    assert!(matches!(any(OTHER, "data", ""), Err(ObjectError::AccessDenied(_))));
+    assert!(matches!(any(ACCOUNT, "none", ""), Err(ObjectError::NoSuchBucket(_))));
+}
+
+#[test]
 fn a_listing_goes_through_all_pages_in_byte_order() {
     let (_root, store) = store();
     let mut keys: Vec<String> = (0..1005).map(|index| format!("p/{index:04}")).collect();

@@ -22,6 +22,10 @@ impl Objects for Store {
         listed.map(|objects| objects.into_iter().map(info).collect()).map_err(|error| failed(error, bucket, prefix))
     }
 
+    fn any(&self, account: &str, bucket: &str, prefix: &str) -> Result<bool, ObjectError> {
+        Store::any(self, account, bucket, prefix).map_err(|error| failed(error, bucket, prefix))
+    }
+
     fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
         let stored = Store::put_file(self, account, bucket, key, source);
         stored.map(info).map_err(|error| failed(error, bucket, key))

@@ -45,8 +45,7 @@ impl SageMaker {
     /// Whether at least one object's key starts with the URI's.
     pub(super) fn any_object(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
         let Some((bucket, prefix)) = parse_s3_uri(uri) else { return Ok(false) };
-        found(self.env().objects.list(&call.caller.account, bucket, prefix))
-            .map(|list| list.is_some_and(|l| !l.is_empty()))
+        found(self.env().objects.any(&call.caller.account, bucket, prefix)).map(|any| any == Some(true))
     }
 
     /// Whether the object of the URI is there.

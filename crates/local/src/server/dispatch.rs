@@ -123,7 +123,12 @@ impl Dispatcher {
                 protocol::write(service, wire, operation, output, request_id)
             }
             Err(error) => {
-                tracing::debug!(service = id, operation = %operation.name, code = %error.code, request_id, "refused");
+                // 501 is an answer; what else is the cloud's own fault is for the people who run it too.
+                if error.status >= 500 && error.status != 501 {
+                    tracing::error!(service = id, operation = %operation.name, error = error.message, request_id, "failed");
+                } else {
+                    tracing::debug!(service = id, operation = %operation.name, code = %error.code, request_id, "refused");
+                }
                 failed(&error)
             }
         }

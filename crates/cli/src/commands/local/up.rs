@@ -1,6 +1,7 @@
 //! `sagewright local up`
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -50,7 +51,9 @@ async fn detach(args: &Up, data: &Path, printer: &Printer) -> anyhow::Result<Exi
         announce(data, printer)?;
         return Ok(Exit::Done);
     }
-    fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    // As the cloud itself makes it: objects and logs are the owner's alone.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.with_context(|| format!("cannot make the folder {}", data.display()))?;
     let log = data.join("server.log");
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);

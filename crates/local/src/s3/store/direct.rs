@@ -134,6 +134,16 @@ impl Store {
         Ok(ObjectInfo::new(bucket, key, &object))
     }
 
+    /// Whether any key begins with `prefix`, told by the first one.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub fn any(&self, account: &str, bucket: &str, prefix: &str) -> Result<bool, StoreError> {
+        let row = self.bucket(&Subject::account(account), bucket, "s3:ListBucket")?;
+        let page = self.list_page(&row, &ListQuery { prefix, delimiter: None, after: None, limit: 1 })?;
+        Ok(!page.entries.is_empty())
+    }
+
     /// All objects whose key begins with `prefix`, by key.
     ///
     /// # Errors
