@@ -1,4 +1,6 @@
 //! A raw HTTP/1.1 client that keeps its connection: as little as possible between the clock and the server.
+//!
+//! Requests can be prepared, signature and all, before the clock starts.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -50,9 +52,8 @@ impl Client {
 
     /// Sends an operation of a JSON protocol and reads the answer.
     pub fn call(&mut self, signer: &Signer, target: &str, body: &Value) -> Result<Answer> {
-        let body = serde_json::to_vec(body)?;
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
-        self.signed(signer, "POST", "/", &headers, &body)
+        let message = self.prepare_call(signer, target, body)?;
+        self.exchange(&message)
     }
 
     /// Sends a signed request and reads the answer. `headers` are lower-case and sorted.
@@ -64,33 +65,56 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Answer> {
+        let message = self.prepare_signed(signer, method, path, headers, body)?;
+        self.exchange(&message)
+    }
+
+    /// The bytes of a signed operation of a JSON protocol.
+    pub fn prepare_call(&self, signer: &Signer, target: &str, body: &Value) -> Result<Vec<u8>> {
+        let body = serde_json::to_vec(body)?;
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
+        self.prepare_signed(signer, "POST", "/", &headers, &body)
+    }
+
+    /// The bytes of a signed request; a server takes them for five minutes.
+    pub fn prepare_signed(
+        &self,
+        signer: &Signer,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<u8>> {
         let time = Signer::time(Timestamp::now());
         let hash = digest(body);
-        let host = self.host.clone();
         let mut all = headers.to_vec();
-        all.extend([("host", host.as_str()), ("x-amz-content-sha256", &hash), ("x-amz-date", &time)]);
+        all.extend([("host", self.host.as_str()), ("x-amz-content-sha256", &hash), ("x-amz-date", &time)]);
         all.sort_unstable();
         let authorization = signer.authorization(&Signed { method, path, body, headers: &all }, &time)?;
         all.push(("authorization", &authorization));
-        self.send(method, path, &all, body)
+        message(method, path, &all, body)
     }
 
-    /// Sends a request as it is and reads the answer.
-    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
-        let mut message = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
-        for (name, value) in headers {
-            write!(message, "{name}: {value}\r\n")?;
-        }
-        write!(message, "content-length: {}\r\n\r\n", body.len())?;
-        // One write, so that no delayed acknowledgement comes between head and body.
-        message.extend_from_slice(body);
-        self.stream.get_mut().write_all(&message).context("cannot send a request")?;
+    /// Sends the bytes of a request and reads the answer.
+    pub fn exchange(&mut self, message: &[u8]) -> Result<Answer> {
+        self.stream.get_mut().write_all(message).context("cannot send a request")?;
         let (answer, close) = read(&mut self.stream)?;
         if close {
             self.stream = open(self.address)?;
         }
         Ok(answer)
     }
+}
+
+/// The bytes of a request, in one piece, so that no delayed acknowledgement comes between head and body.
+pub fn message(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>> {
+    let mut message = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+    for (name, value) in headers {
+        write!(message, "{name}: {value}\r\n")?;
+    }
+    write!(message, "content-length: {}\r\n\r\n", body.len())?;
+    message.extend_from_slice(body);
+    Ok(message)
 }
 
 fn open(address: SocketAddr) -> Result<BufReader<TcpStream>> {

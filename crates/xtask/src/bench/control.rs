@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::json;
 
 use super::client::Client;
@@ -78,14 +78,7 @@ fn one_run(peer: Peer, setup: &Setup, values: &mut Values) -> Result<usize> {
     values.memory.push(server.memory()?);
     values.sequential.push(pairs(&server, "one", PAIRS)?);
 
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        let server = &server;
-        let threads: Vec<_> =
-            (0..CLIENTS).map(|i| scope.spawn(move || pairs(server, &format!("many{i}"), PAIRS / CLIENTS))).collect();
-        threads.into_iter().try_for_each(|t| t.join().unwrap_or_else(|_| Ok(0.0)).map(|_| ()))
-    })?;
-    values.concurrent.push((PAIRS * 2) as f64 / start.elapsed().as_secs_f64());
+    values.concurrent.push(many(&server)?);
 
     if peer != Peer::Ours {
         return Ok(0);
@@ -103,24 +96,60 @@ fn one_run(peer: Peer, setup: &Setup, values: &mut Values) -> Result<usize> {
     Ok(found)
 }
 
+/// A connection and what is to be sent on it.
+struct Load {
+    client: Client,
+    messages: Vec<Vec<u8>>,
+}
+
+impl Load {
+    /// Prepares the requests that make and describe models.
+    fn pairs(server: &Server, prefix: &str, count: usize) -> Result<Self> {
+        let client = Client::connect(server.address)?;
+        let mut messages = Vec::with_capacity(count * 2);
+        for i in 0..count {
+            let name = format!("{prefix}-{i}");
+            let model = json!({
+                "ModelName": name,
+                "ExecutionRoleArn": "arn:aws:iam::000000000000:role/sagewright-execution",
+                "PrimaryContainer": {
+                    "Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+                },
+            });
+            messages.push(client.prepare_call(&server.signer, "SageMaker.CreateModel", &model)?);
+            let describe = json!({"ModelName": name});
+            messages.push(client.prepare_call(&server.signer, "SageMaker.DescribeModel", &describe)?);
+        }
+        Ok(Self { client, messages })
+    }
+
+    fn run(&mut self) -> Result<()> {
+        for (i, message) in self.messages.iter().enumerate() {
+            self.client.exchange(message)?.must()?;
+            if i % 200 == 0 {
+                process::fail_if_interrupted()?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Makes and describes models on one connection; requests per second.
 fn pairs(server: &Server, prefix: &str, count: usize) -> Result<f64> {
-    let mut client = Client::connect(server.address)?;
+    let mut load = Load::pairs(server, prefix, count)?;
     let start = Instant::now();
-    for i in 0..count {
-        let name = format!("{prefix}-{i}");
-        let model = json!({
-            "ModelName": name,
-            "ExecutionRoleArn": "arn:aws:iam::000000000000:role/sagewright-execution",
-            "PrimaryContainer": {
-                "Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
-            },
-        });
-        client.call(&server.signer, "SageMaker.CreateModel", &model)?.must()?;
-        client.call(&server.signer, "SageMaker.DescribeModel", &json!({"ModelName": name}))?.must()?;
-        if i % 100 == 0 {
-            process::fail_if_interrupted()?;
-        }
-    }
+    load.run()?;
     Ok((count * 2) as f64 / start.elapsed().as_secs_f64())
+}
+
+/// The same on several connections.
+fn many(server: &Server) -> Result<f64> {
+    let loads = (0..CLIENTS).map(|i| Load::pairs(server, &format!("many{i}"), PAIRS / CLIENTS));
+    let mut loads = loads.collect::<Result<Vec<_>>>()?;
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = loads.iter_mut().map(|load| scope.spawn(|| load.run())).collect();
+        threads.into_iter().try_for_each(|t| t.join().unwrap_or_else(|_| bail!("a client thread ended early")))
+    })?;
+    Ok((PAIRS * 2) as f64 / start.elapsed().as_secs_f64())
 }

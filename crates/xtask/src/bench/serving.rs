@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::client::{Answer, Client};
+use super::client::{self, Client};
 use super::digits::{self, BUCKET, IMAGE, ROLE};
 use super::peers::{Peer, Server, free_address};
 use super::stats::{median, percentile};
@@ -44,13 +44,13 @@ pub fn measure(setup: &Setup, table: &mut Table) -> Result<()> {
     let (_bare, bare_address) = bare(setup, &model)?;
 
     let rows = digits::rows()?;
-    let endpoint = |client: &mut Client, row: &[u8]| {
+    let endpoint = |client: &Client, row: &[u8]| {
         let headers = [("content-type", "text/csv")];
-        client.signed(&server.signer, "POST", "/endpoints/bench/invocations", &headers, row)
+        client.prepare_signed(&server.signer, "POST", "/endpoints/bench/invocations", &headers, row)
     };
-    let plain = |client: &mut Client, row: &[u8]| {
+    let plain = |_: &Client, row: &[u8]| {
         let host = bare_address.to_string();
-        client.send("POST", "/", &[("host", &host), ("content-type", "text/csv")], row)
+        client::message("POST", "/", &[("host", &host), ("content-type", "text/csv")], row)
     };
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     for _ in 0..setup.runs {
@@ -109,28 +109,34 @@ fn bare(setup: &Setup, model: &std::path::Path) -> Result<(Group, SocketAddr)> {
 /// Sends all requests from several connections; requests per second and p99 in milliseconds.
 fn load<F>(address: SocketAddr, rows: &[Vec<u8>], request: &F) -> Result<(f64, f64)>
 where
-    F: Fn(&mut Client, &[u8]) -> Result<Answer> + Sync,
+    F: Fn(&Client, &[u8]) -> Result<Vec<u8>>,
 {
+    let prepare = |i: usize| {
+        let client = Client::connect(address)?;
+        let rows = rows.iter().cycle().skip(i * 17).take(REQUESTS / CLIENTS);
+        let messages = rows.map(|row| request(&client, row)).collect::<Result<Vec<_>>>()?;
+        Ok((client, messages))
+    };
+    let mut loads = (0..CLIENTS).map(prepare).collect::<Result<Vec<_>>>()?;
     let start = Instant::now();
     let times: Vec<Result<Vec<f64>>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..CLIENTS)
-            .map(|i| {
-                scope.spawn(move || {
-                    let mut client = Client::connect(address)?;
-                    let mut times = Vec::with_capacity(REQUESTS / CLIENTS);
-                    for row in rows.iter().cycle().skip(i * 17).take(REQUESTS / CLIENTS) {
-                        let start = Instant::now();
-                        request(&mut client, row)?.must()?;
-                        times.push(start.elapsed().as_secs_f64() * 1000.0);
-                    }
-                    Ok(times)
-                })
-            })
-            .collect();
+        let threads: Vec<_> = loads.iter_mut().map(|(client, messages)| scope.spawn(|| times(client, messages))).collect();
         threads.into_iter().map(|t| t.join().unwrap_or_else(|_| bail!("a client thread ended early"))).collect()
     });
     let seconds = start.elapsed().as_secs_f64();
     process::fail_if_interrupted()?;
     let times = times.into_iter().collect::<Result<Vec<_>>>().context("a request failed")?.concat();
     Ok((times.len() as f64 / seconds, percentile(&times, 99.0)))
+}
+
+/// Sends requests one after another; the milliseconds that each took.
+fn times(client: &mut Client, messages: &[Vec<u8>]) -> Result<Vec<f64>> {
+    messages
+        .iter()
+        .map(|message| {
+            let start = Instant::now();
+            client.exchange(message)?.must()?;
+            Ok(start.elapsed().as_secs_f64() * 1000.0)
+        })
+        .collect()
 }
