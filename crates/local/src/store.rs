@@ -3,12 +3,15 @@
 //! Write-ahead log with `synchronous = NORMAL`: a commit is in the operating system's hands before it is
 //! acknowledged, so a killed process loses nothing.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde_json::Value;
 
+// Each write goes to the log once for every page that it touches. Rows in the order in which they come touch one page
+// at the end of the table, and a short entry of the key's index; a table sorted by key would move long bodies about.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS record (
     account  TEXT NOT NULL,
@@ -21,9 +24,9 @@ CREATE TABLE IF NOT EXISTS record (
     modified INTEGER NOT NULL,
     body     TEXT NOT NULL,
     PRIMARY KEY (account, region, kind, name)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS record_by_arn ON record (arn);
-CREATE INDEX IF NOT EXISTS record_by_status ON record (kind, status);
+);
+CREATE INDEX IF NOT EXISTS record_by_status ON record (kind, status) WHERE status <> '';
+DROP INDEX IF EXISTS record_by_arn;
 CREATE TABLE IF NOT EXISTS tag (
     arn   TEXT NOT NULL,
     key   TEXT NOT NULL,
@@ -104,10 +107,23 @@ pub struct Record {
     pub body: Value,
 }
 
+/// How many records are kept in memory.
+const KEPT: usize = 4096;
+
 /// The state, shared.
+///
+/// Records that were read or written lately are kept in memory. That is safe beside another process (`local env`
+/// adds accounts), as long as none but the running cloud changes or removes records.
 #[derive(Debug, Clone)]
 pub struct Store {
-    connection: Arc<Mutex<Connection>>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Mutex<Connection>,
+    /// Changed under the connection's lock, so that a record that was read before a change cannot come back after it.
+    kept: Mutex<HashMap<Key, Arc<Record>>>,
 }
 
 impl Store {
@@ -145,12 +161,24 @@ impl Store {
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(db("opened"))?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(SCHEMA).map_err(db("opened"))?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self { inner: Arc::new(Inner { connection: Mutex::new(connection), kept: Mutex::default() }) })
     }
 
     /// The connection, for a service with tables of its own (IAM, STS).
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<Key, Arc<Record>>> {
+        self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, record: &Record) {
+        let mut kept = self.kept();
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(record.key.clone(), Arc::new(record.clone()));
     }
 
     /// Adds a record with its tags. `false`: the key is taken, and nothing changed.
@@ -161,7 +189,11 @@ impl Store {
         let mut connection = self.connection();
         // One statement is a transaction by itself.
         if tags.is_empty() {
-            return add(&connection, record);
+            let added = add(&connection, record)?;
+            if added {
+                self.keep(record);
+            }
+            return Ok(added);
         }
         let tx = connection.transaction().map_err(db("written"))?;
         if !add(&tx, record)? {
@@ -173,6 +205,7 @@ impl Store {
                 .map_err(db("written"))?;
         }
         tx.commit().map_err(db("written"))?;
+        self.keep(record);
         Ok(true)
     }
 
@@ -181,15 +214,16 @@ impl Store {
     /// # Errors
     /// SQLite failed or the record is damaged.
     pub fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        get(&self.connection(), key)
-    }
-
-    /// A record by ARN.
-    ///
-    /// # Errors
-    /// SQLite failed or the record is damaged.
-    pub fn by_arn(&self, arn: &str) -> Result<Option<Record>, StoreError> {
-        Ok(query(&self.connection(), "SELECT * FROM record WHERE arn = ?", params![arn])?.into_iter().next())
+        let kept = self.kept().get(key).cloned();
+        if let Some(kept) = kept {
+            return Ok(Some(Record::clone(&kept)));
+        }
+        let connection = self.connection();
+        let found = get(&connection, key)?;
+        if let Some(record) = &found {
+            self.keep(record);
+        }
+        Ok(found)
     }
 
     /// All records of a kind in an account and region, in name order.
@@ -201,12 +235,13 @@ impl Store {
         query(&self.connection(), sql, params![account, region, kind])
     }
 
-    /// All records of a kind with a status, in every account and region: what a restart has to take up again.
+    /// All records of a kind with a status (not the empty one), in every account and region: what a restart has to take up again.
     ///
     /// # Errors
     /// SQLite failed or a record is damaged.
     pub fn with_status(&self, kind: &str, status: &str) -> Result<Vec<Record>, StoreError> {
-        query(&self.connection(), "SELECT * FROM record WHERE kind = ? AND status = ?", params![kind, status])
+        let sql = "SELECT * FROM record WHERE kind = ? AND status = ? AND status <> ''";
+        query(&self.connection(), sql, params![kind, status])
     }
 
     /// Changes a record in one transaction: `change` sees the current state and either edits it or refuses.
@@ -234,6 +269,7 @@ impl Store {
         })
         .map_err(db("written"))?;
         tx.commit().map_err(db("written"))?;
+        self.keep(&record);
         Ok(Some(Ok(out)))
     }
 
@@ -252,6 +288,7 @@ impl Store {
         )
         .map_err(db("written"))?;
         tx.commit().map_err(db("written"))?;
+        self.kept().remove(key);
         Ok(true)
     }
 
@@ -372,7 +409,6 @@ mod tests {
         assert!(store.insert(&m, &[("k".into(), "v".into())]).unwrap());
         assert!(!store.insert(&m, &[]).unwrap(), "a taken name is refused");
         assert_eq!(store.get(&m.key).unwrap().as_ref(), Some(&m));
-        assert_eq!(store.by_arn(&m.arn).unwrap().as_ref(), Some(&m));
         assert_eq!(store.tags(&m.arn).unwrap(), [("k".to_owned(), "v".to_owned())]);
         let refused = store
             .update(&m.key, |r| {
@@ -409,5 +445,40 @@ mod tests {
         let path = dir.path().join("state.sqlite");
         Store::open(&path).unwrap().insert(&record("m"), &[]).unwrap();
         assert!(Store::open(&path).unwrap().get(&record("m").key).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_kept_in_memory_is_what_the_database_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.sqlite");
+        let store = Store::open(&path).unwrap();
+        let key = record("m").key;
+        let same = |expected: Option<&str>| {
+            let fresh = Store::open(&path).unwrap().get(&key).unwrap();
+            assert_eq!(store.get(&key).unwrap(), fresh);
+            assert_eq!(fresh.as_ref().map(|r| r.status.as_str()), expected);
+        };
+        let set = |status: &str| {
+            let changed = store.update(&key, |r| {
+                r.status = status.into();
+                if status == "refused" { Err(()) } else { Ok(()) }
+            });
+            changed.unwrap()
+        };
+        same(None);
+        store.insert(&record("m"), &[]).unwrap();
+        same(Some("InService"));
+        set("Updating");
+        same(Some("Updating"));
+        assert_eq!(set("refused"), Some(Err(())));
+        same(Some("Updating"));
+        let mut other = record("m");
+        other.status = "Other".into();
+        assert!(!store.insert(&other, &[("k".into(), "v".into())]).unwrap());
+        same(Some("Updating"));
+        store.delete(&key).unwrap();
+        same(None);
+        store.insert(&other, &[("k".into(), "v".into())]).unwrap();
+        same(Some("Other"));
     }
 }

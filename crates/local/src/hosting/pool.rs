@@ -1,20 +1,26 @@
 //! Kept-alive connections to one model server.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// Connections kept for later.
 const MOST_IDLE: usize = 64;
 
-type Sender = SendRequest<Full<Bytes>>;
+/// A connection with what drives it: no task of its own, so that an answer wakes nobody but who waits for it. Whether
+/// the server has closed it is seen when it is used again.
+struct Link {
+    sender: SendRequest<Full<Bytes>>,
+    driver: Connection<TokioIo<TcpStream>, Full<Bytes>>,
+}
 
 /// Connections to a server, which may move to another port when it is started again.
 #[derive(Default)]
@@ -25,7 +31,7 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct State {
     address: Option<SocketAddr>,
-    idle: Vec<Sender>,
+    idle: Vec<Link>,
 }
 
 /// What is sent.
@@ -77,55 +83,69 @@ impl Pool {
                 let mut state = self.lock();
                 if state.address == Some(address) { state.idle.pop() } else { None }
             };
-            let Some(mut sender) = kept else { break };
-            if sender.is_closed() || sender.ready().await.is_err() {
-                continue;
-            }
-            match exchange(&mut sender, request, address, limit).await {
+            let Some(mut link) = kept else { break };
+            match link.exchange(request, address, limit).await {
                 Ok(answer) => {
-                    self.keep(address, sender);
+                    self.keep(address, link);
                     return Ok(answer);
                 }
                 Err(SendError::Broken(_)) => break,
                 Err(other) => return Err(other),
             }
         }
-        let mut sender = connect(address).await.map_err(|_| SendError::Refused)?;
-        let answer = exchange(&mut sender, request, address, limit).await?;
-        self.keep(address, sender);
+        let mut link = Link::open(address).await.map_err(|_| SendError::Refused)?;
+        let answer = link.exchange(request, address, limit).await?;
+        self.keep(address, link);
         Ok(answer)
     }
 
-    fn keep(&self, address: SocketAddr, sender: Sender) {
+    fn keep(&self, address: SocketAddr, link: Link) {
         let mut state = self.lock();
-        if state.address == Some(address) && !sender.is_closed() && state.idle.len() < MOST_IDLE {
-            state.idle.push(sender);
+        if state.address == Some(address) && !link.sender.is_closed() && state.idle.len() < MOST_IDLE {
+            state.idle.push(link);
         }
     }
 }
 
 /// Sends one request on a new connection.
 pub(super) async fn send_once(address: SocketAddr, request: &Outgoing) -> Result<Incoming, SendError> {
-    let mut sender = connect(address).await.map_err(|_| SendError::Refused)?;
-    exchange(&mut sender, request, address, 1024 * 1024).await
+    let mut link = Link::open(address).await.map_err(|_| SendError::Refused)?;
+    link.exchange(request, address, 1024 * 1024).await
 }
 
-async fn connect(address: SocketAddr) -> Result<Sender, String> {
-    let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
-    stream.set_nodelay(true).map_err(|e| e.to_string())?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
-    // Ends with the connection; its errors are seen by the request.
-    tokio::spawn(connection);
-    Ok(sender)
+impl Link {
+    async fn open(address: SocketAddr) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+        stream.set_nodelay(true).map_err(|e| e.to_string())?;
+        let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+        Ok(Self { sender, driver })
+    }
+
+    async fn exchange(
+        &mut self,
+        outgoing: &Outgoing,
+        address: SocketAddr,
+        limit: usize,
+    ) -> Result<Incoming, SendError> {
+        let mut exchange = pin!(exchange(&mut self.sender, outgoing, address, limit));
+        tokio::select! {
+            biased;
+            answer = exchange.as_mut() => return answer,
+            // Closed: what it has read, or why it failed, is what the exchange ends with.
+            _ = &mut self.driver => {}
+        }
+        exchange.await
+    }
 }
 
 async fn exchange(
-    sender: &mut Sender,
+    sender: &mut SendRequest<Full<Bytes>>,
     outgoing: &Outgoing,
     address: SocketAddr,
     limit: usize,
 ) -> Result<Incoming, SendError> {
     let broken = |e: &dyn std::fmt::Display| SendError::Broken(e.to_string());
+    sender.ready().await.map_err(|e| broken(&e))?;
     let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = outgoing.uri.clone();

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-pub use trust::assumable_by_service;
+pub use trust::{assumable_by_service, role};
 
 use crate::api::{ApiError, Call, Handler, Output, unsupported};
 use crate::identity::Identity;

@@ -1,9 +1,21 @@
 //! Whether an AWS service may act as a role.
 
 use jiff::Timestamp;
+use sagewright_model::Arn;
 
 use super::policy::{Asker, Context, Decision, Document, Kind, Question, trust_decision};
-use crate::store::Store;
+use crate::store::{Key, Record, Store, StoreError};
+
+/// The role with an ARN, path included.
+///
+/// # Errors
+/// The database could not be read.
+pub fn role(store: &Store, arn: &str) -> Result<Option<Record>, StoreError> {
+    let Ok(parsed) = arn.parse::<Arn>() else { return Ok(None) };
+    let Some((_, name)) = parsed.resource.rsplit_once('/') else { return Ok(None) };
+    let found = store.get(&Key::new(&parsed.account, "", "role", name))?;
+    Ok(found.filter(|role| role.arn == arn))
+}
 
 /// Whether `service` (`sagemaker.amazonaws.com`) may assume a role for a caller in `account`.
 ///
@@ -24,8 +36,7 @@ pub fn assumable_by_service(
             "Could not assume role {role_arn}. Please ensure that the role exists and allows principal '{service}' to assume the role."
         )
     };
-    let role = store.by_arn(role_arn).map_err(|e| e.to_string())?;
-    let role = role.filter(|r| r.key.kind == "role").ok_or_else(refused)?;
+    let role = role(store, role_arn).map_err(|e| e.to_string())?.ok_or_else(refused)?;
     let trust = role.body["AssumeRolePolicyDocument"].as_str().unwrap_or_default();
     let document = Document::parse(trust, Kind::Trust).map_err(|_| refused())?;
     let mut context = Context::default();

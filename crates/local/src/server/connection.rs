@@ -20,8 +20,6 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Longest request line and headers together.
 const HEADER_BYTES: usize = 256 * 1024;
-/// Most headers of a request.
-const HEADER_COUNT: usize = 200;
 
 pub(super) async fn serve(
     listener: std::net::TcpListener,
@@ -66,10 +64,10 @@ async fn connection(stream: TcpStream, dispatcher: Arc<Dispatcher>, mut stopped:
         let dispatcher = Arc::clone(&dispatcher);
         async move { Ok::<_, Infallible>(dispatcher.answer(request).await) }
     });
+    // hyper's own limit, 100 headers, stays: only up to it are they read without an allocation.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
-        .max_headers(HEADER_COUNT)
         .max_buf_size(HEADER_BYTES)
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Sts, credentials, refuse_members};
 use crate::api::{ApiError, Call};
 use crate::iam::policy::{Asker, Context, Decision, Document, Kind, Question, trust_decision};
+use crate::iam::role;
 use crate::identity::{NewSession, Principal};
 use crate::store::Record;
 
@@ -30,8 +31,7 @@ impl Sts {
             ApiError::new("AccessDenied", 403, message)
         };
         // A role that does not exist is told as one that does not trust the caller, so that nobody can list roles by trying.
-        let role =
-            self.store.by_arn(role_arn)?.filter(|r| r.key.kind == "role").ok_or_else(|| denied("sts:AssumeRole"))?;
+        let role = role(&self.store, role_arn)?.ok_or_else(|| denied("sts:AssumeRole"))?;
         let trust = role.body["AssumeRolePolicyDocument"].as_str().unwrap_or_default();
         let trust = Document::parse(trust, Kind::Trust)
             .map_err(|e| ApiError::internal(format!("the stored trust policy of {role_arn} is damaged: {e}")))?;

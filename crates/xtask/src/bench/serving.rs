@@ -120,7 +120,8 @@ where
     let mut loads = (0..CLIENTS).map(prepare).collect::<Result<Vec<_>>>()?;
     let start = Instant::now();
     let times: Vec<Result<Vec<f64>>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = loads.iter_mut().map(|(client, messages)| scope.spawn(|| times(client, messages))).collect();
+        let threads: Vec<_> =
+            loads.iter_mut().map(|(client, messages)| scope.spawn(|| times(client, messages))).collect();
         threads.into_iter().map(|t| t.join().unwrap_or_else(|_| bail!("a client thread ended early"))).collect()
     });
     let seconds = start.elapsed().as_secs_f64();
