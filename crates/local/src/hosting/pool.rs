@@ -78,18 +78,17 @@ impl Pool {
     /// new one.
     pub async fn send(&self, request: &Outgoing, limit: usize) -> Result<Incoming, SendError> {
         let address = self.lock().address.ok_or(SendError::Refused)?;
-        loop {
-            let kept = {
-                let mut state = self.lock();
-                if state.address == Some(address) { state.idle.pop() } else { None }
-            };
-            let Some(mut link) = kept else { break };
+        let kept = {
+            let mut state = self.lock();
+            if state.address == Some(address) { state.idle.pop() } else { None }
+        };
+        if let Some(mut link) = kept {
             match link.exchange(request, address, limit).await {
                 Ok(answer) => {
                     self.keep(address, link);
                     return Ok(answer);
                 }
-                Err(SendError::Broken(_)) => break,
+                Err(SendError::Broken(_)) => {}
                 Err(other) => return Err(other),
             }
         }
