@@ -40,7 +40,10 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         );
     }
     if let Some(other) = elsewhere {
-        let field = kind.name_field().unwrap_or_default();
+        let fields: Vec<String> =
+            kind.row().identity.name.iter().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
+        // A job's record stays, and its mark with it.
+        let delete = if kind.is_job() { "" } else { ", or delete this object first" };
         return Decision::refuse(
             RefusalKind::NameChanged,
             format!(
@@ -48,8 +51,8 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
                 desired.object.id()
             ),
             format!(
-                "give the new {what} an object of its own (another metadata.name), or set {field} back to `{other}`, \
-                 or delete this object first"
+                "give the new {what} an object of its own (another metadata.name), or set {} back to `{other}`{delete}",
+                fields.join(", ")
             ),
         );
     }

@@ -147,7 +147,10 @@ impl Engine {
             Ownership::Marked(other) => {
                 return Err(refuse(
                     format!("it belongs to the object {other}"),
-                    "delete that object with deletion-policy retain first",
+                    &format!(
+                        "take its tag or property {} away in AWS first, if that object is to lose it",
+                        mark::OWNER
+                    ),
                 )
                 .into());
             }

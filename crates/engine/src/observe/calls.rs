@@ -81,6 +81,13 @@ impl Calls {
     async fn pages(&self, kind: &Kind, operation: &str, mut input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
         let paginator: Option<&Paginator> = kind.service().paginators.get(operation);
         let key = items_member(kind, operation);
+        // The service's own page is a tenth of what it can give.
+        if let (Some(shape), Some(member), Some(map)) =
+            (kind.service().input(operation), paginator.and_then(|p| p.limit_key.as_ref()), input.as_object_mut())
+            && let Some(most) = shape.members.get(member.as_str()).and_then(|m| kind.service().target(m)?.max)
+        {
+            map.entry(member.as_str()).or_insert_with(|| json!(most as u64));
+        }
         let mut items: Vec<Value> = Vec::new();
         for _ in 0..MOST_PAGES {
             let Some(output) = self.read(kind, operation, &input).await? else { break };

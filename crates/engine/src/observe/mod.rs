@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use sagewright_kinds::Phase;
 use serde_json::Value;
 
-pub(crate) use find::{Owners, list_input};
+pub(crate) use find::{LOOKED_AT, Owners, is_absence, list_input, marked, marks};
 pub(crate) use read::{arn_of, complete_found, observe, read_output};
 
 /// What was found of a resource.

@@ -1,7 +1,16 @@
 //! A cloud and a clock for tests. The cloud is written from AWS's documentation, not from the rows: a wrong row must not
 //! be confirmed by its own mirror. It refuses inputs that the service model does not allow.
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::result_large_err)]
+#![allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::result_large_err
+)]
 
+mod hooked;
 mod objects;
 
 use std::collections::BTreeMap;
@@ -15,6 +24,7 @@ use sagewright_engine::{Clock, Cloud, CloudError, Engine, Event, Object, Observe
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
+pub use hooked::*;
 pub use objects::*;
 
 pub const REGION: &str = "us-east-1";
