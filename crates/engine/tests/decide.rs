@@ -401,7 +401,7 @@ fn an_update_waits_for_the_endpoint_and_names_the_settings_it_keeps() {
     let decision = decide(kind, &desired(kind, &spec), &old("Creating"), NOW);
     assert!(matches!(&decision.steps[..], [Step::Wait { .. }]));
     let decision = decide(kind, &desired(kind, &spec), &old("InService"), NOW);
-    let [Step::SyncTags { add, .. }, Step::Update { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
+    let [Step::Update { input, .. }, Step::SyncTags { add, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
     assert_eq!(add.keys().collect::<Vec<_>>(), [mark::LAST_UPDATE]);
     assert_eq!(
         *input,

@@ -169,18 +169,19 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             }
         }
     }
+    // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
+    let updates = update.is_some();
+    decision.steps.extend(update);
     if let (false, Some(arn)) = (tags.is_empty(), &found.arn) {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
     }
     let at_work =
         matches!(found.phase, Phase::Progressing | Phase::Stopping | Phase::Unknown) || parts_at_work(kind, found);
-    match update {
-        Some(step) => decision.steps.push(step),
-        None if at_work => decision.steps.push(Step::Wait {
+    if at_work && !updates {
+        decision.steps.push(Step::Wait {
             reason: format!("{} is in {} status", kind.name(), found.word),
             after: super::standing::WAIT,
-        }),
-        None => {}
+        });
     }
     decision
 }

@@ -10,6 +10,7 @@ use super::plan::unresolved;
 use super::resolve::Unresolved;
 use super::run::{How, Run, adopting};
 use super::{ApplyOptions, DeleteOptions, Engine};
+use crate::conditions;
 use crate::decide::{Desired, Intent};
 use crate::error::EngineError;
 use crate::event::{Event, Observer, What};
@@ -134,7 +135,7 @@ impl Engine {
         let mut desired = adopting(node.desired.clone(), options.adopt);
         let engine = Self { calls: self.calls_for(&desired.object) };
         if let Err(why) = engine.resolve(&mut desired, &|id| done.get(id).cloned()).await {
-            return not_resolved(node, &desired, why);
+            return self.not_resolved(node, &desired, why);
         }
         let how = How { wait: options.wait || node.needed, timeout: options.timeout };
         Run::new(&engine.calls, &owners, observer, node.kind, desired, how).run().await
@@ -152,12 +153,30 @@ impl Engine {
         desired.unowned = options.unowned;
         let engine = Self { calls: self.calls_for(&desired.object) };
         if let Err(why) = engine.resolve_identity(&mut desired, node.kind).await {
-            return not_resolved(node, &desired, why);
+            return self.not_resolved(node, &desired, why);
         }
         // Another object that needs this one has to be gone before it.
         let wait = options.wait || !node.needs.is_empty();
         let how = How { wait, timeout: options.timeout };
         Run::new(&engine.calls, &owners, observer, node.kind, desired, how).run().await
+    }
+
+    fn not_resolved(&self, node: &Node, desired: &Desired, why: Unresolved) -> ObjectReport {
+        let failure = match why {
+            Unresolved::Absent(why) => unresolved(node.kind, desired, why),
+            Unresolved::Failed(failure) => failure,
+        };
+        let mut object = node.desired.object.clone();
+        let old = conditions::read(&object.status);
+        conditions::write(&mut object.status, &conditions::of_unresolved(&old, &failure, self.calls.clock.now()));
+        ObjectReport {
+            object,
+            resource: node.desired.name(node.kind),
+            outcome: Outcome::Blocked,
+            changes: Vec::new(),
+            message: failure.to_string(),
+            failure: Some(failure),
+        }
     }
 }
 
@@ -175,20 +194,5 @@ fn blocked(node: &Node, graph: &Graph, bad: &[usize]) -> ObjectReport {
         changes: Vec::new(),
         message: format!("nothing was done: {} did not go well", names.join(", ")),
         failure: None,
-    }
-}
-
-fn not_resolved(node: &Node, desired: &Desired, why: Unresolved) -> ObjectReport {
-    let failure = match why {
-        Unresolved::Absent(why) => unresolved(node.kind, desired, why),
-        Unresolved::Failed(failure) => failure,
-    };
-    ObjectReport {
-        object: node.desired.object.clone(),
-        resource: node.desired.name(node.kind),
-        outcome: Outcome::Blocked,
-        changes: Vec::new(),
-        message: failure.to_string(),
-        failure: Some(failure),
     }
 }

@@ -1,6 +1,6 @@
 //! Brings one object to where it is to be.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::act::{Acted, act};
 use super::lookup::object_of;
-use super::pace::{Pace, UNSEEN, since};
+use super::pace::{PATIENCE, Pace, UNSEEN, patiently, since};
+use crate::cloud::Stage;
 use crate::conditions;
 use crate::decide::{Adoption, Change, Decision, Desired, Intent, RefusalKind, Step, decide};
 use crate::error::{Failure, Permanent};
@@ -48,6 +49,8 @@ pub(crate) struct Seen {
     name: Option<String>,
     word: Option<(String, Option<String>)>,
     changes: Option<Vec<Change>>,
+    /// As it was at the last look.
+    found: Option<Found>,
 }
 
 impl<'r> Run<'r> {
@@ -76,20 +79,34 @@ impl<'r> Run<'r> {
     pub(crate) async fn run(mut self) -> ObjectReport {
         match self.go().await {
             Ok(report) => report,
-            Err(failure) => self.report(Outcome::Failed, None, None, failure.to_string(), Some(failure)),
+            Err(failure) => {
+                let found = self.seen(|s| s.found.take());
+                let mut report = self.report(Outcome::Failed, found.as_ref(), None, failure.to_string(), None);
+                let now = self.calls.clock.now();
+                let all = conditions::of_failure(&conditions::read(&self.desired.object.status), &failure, now);
+                conditions::write(&mut report.object.status, &all);
+                report.failure = Some(failure);
+                report
+            }
         }
     }
 
     async fn go(&mut self) -> Result<ObjectReport, Failure> {
         let start = self.calls.clock.now();
         let mut did: Option<Outcome> = None;
-        let mut sent: HashSet<String> = HashSet::new();
+        let mut sent: HashMap<String, Timestamp> = HashMap::new();
         let mut unseen = Pace::of(self.kind);
         let mut pace = Pace::of(self.kind);
         let mut rounds = 0;
         let mut created_at: Option<Timestamp> = None;
+        let mut exists_at: Option<Timestamp> = None;
+        let mut looked = false;
         while rounds < MOST_ROUNDS {
-            let mut observed = observe(self.calls, self.kind, &self.desired, self.owners).await?;
+            // At first it is better to be told soon; what has begun is not given up for a short outage.
+            let patience = if looked { self.patience(start) } else { Duration::ZERO };
+            let mut observed =
+                patiently(self.calls, patience, || observe(self.calls, self.kind, &self.desired, self.owners)).await?;
+            looked = true;
             // What this run created is this object's, even where its tags are not to be seen yet.
             if let (Some(at), true) = (created_at, self.desired.intent == Intent::Present) {
                 match &mut observed {
@@ -130,35 +147,54 @@ impl<'r> Run<'r> {
                 return Ok(self.report(outcome, found, Some(&decision), message, None));
             }
             let mut wrote = false;
+            let mut hidden = false;
             for step in &decision.steps {
                 if matches!(step, Step::Wait { .. }) {
                     continue;
                 }
-                if !sent.insert(format!("{step:?}")) && matches!(step, Step::Update { .. } | Step::SyncTags { .. }) {
-                    let fields: Vec<_> = decision.changes.iter().map(|c| c.path.as_str()).collect();
-                    let why = format!("AWS took the update and still shows another value of {}", fields.join(", "));
-                    return Err(self.permanent(
-                        "update",
-                        &why,
-                        "declare the value that AWS shows, or leave the field out",
-                    ));
+                // Reads may lag behind a write: it is not repeated, but looked for.
+                let again = !matches!(step, Step::Create { .. } | Step::Adopt { .. });
+                if let Some(at) = sent.get(&format!("{step:?}")).filter(|_| again) {
+                    if since(self.calls.clock.as_ref(), *at) > UNSEEN {
+                        return Err(self.without_effect(step, found, &decision));
+                    }
+                    hidden = true;
+                    continue;
                 }
-                match self.step(step, found).await? {
+                let acted = match self.step(step, found).await {
+                    Err(failure) if self.moved_on(step, found, &failure).await => {
+                        wrote = true;
+                        break;
+                    }
+                    acted => acted?,
+                };
+                let now = self.calls.clock.now();
+                sent.insert(format!("{step:?}"), now);
+                match acted {
                     Acted::Done(answer) => {
                         if matches!(step, Step::Create { .. }) {
-                            created_at = Some(self.calls.clock.now());
+                            created_at = Some(now);
                             self.desired.arn = arn_of(self.kind, &answer).or(self.desired.arn.take());
                         }
                         did = did.or(Some(outcome_of(step)));
                     }
                     Acted::Gone => did = did.or(Some(outcome_of(step))),
-                    Acted::Exists(message) => {
-                        if found.is_none() && !sent.insert("exists".to_owned()) {
+                    Acted::Exists { message, retried } => {
+                        if found.is_none() && exists_at.is_some_and(|at| since(self.calls.clock.as_ref(), at) > UNSEEN)
+                        {
                             return Err(self.permanent("create", &message, "use another name"));
                         }
+                        // The answer to the first try may have been lost on its way.
+                        did = did.or(retried.then_some(Outcome::Created));
+                        hidden = exists_at.is_some();
+                        exists_at = exists_at.or(Some(now));
                     }
                 }
                 wrote = true;
+            }
+            if hidden {
+                self.calls.clock.sleep(unseen.next()).await;
+                continue;
             }
             if wrote {
                 rounds += 1;
@@ -195,6 +231,43 @@ impl<'r> Run<'r> {
         ))
     }
 
+    /// How long an outage is borne at this point of the run.
+    fn patience(&self, start: Timestamp) -> Duration {
+        let left = self.how.timeout.map(|limit| limit.saturating_sub(since(self.calls.clock.as_ref(), start)));
+        left.map_or(PATIENCE, |left| left.min(PATIENCE))
+    }
+
+    /// Whether a stop or a delete was refused because the resource is no longer where it was: a job ends by itself.
+    async fn moved_on(&self, step: &Step, found: Option<&Found>, failure: &Failure) -> bool {
+        let refused = failure.cause().is_some_and(|c| c.stage == Stage::Service);
+        let (Step::Stop { .. } | Step::Delete { .. }, Some(found), true) = (step, found, refused) else { return false };
+        match super::lookup::again(self.calls, self.kind, found).await {
+            Ok(now) => now.is_none_or(|now| now.phase != found.phase),
+            Err(_) => false,
+        }
+    }
+
+    fn without_effect(&self, step: &Step, found: Option<&Found>, decision: &Decision) -> Failure {
+        let reason = found.and_then(|f| f.reason.as_ref()).map(|r| format!(": {r}")).unwrap_or_default();
+        let word = found.map(|f| f.word.as_str()).filter(|w| !w.is_empty());
+        let is = word.map(|w| format!(" (it is {w}{reason})")).unwrap_or_default();
+        match step {
+            Step::Stop { .. } | Step::Delete { .. } => {
+                let verb = if matches!(step, Step::Stop { .. }) { "stop" } else { "delete" };
+                self.permanent(
+                    verb,
+                    &format!("AWS took the {verb} and still shows the resource{is}"),
+                    "try again later",
+                )
+            }
+            _ => {
+                let fields: Vec<_> = decision.changes.iter().map(|c| c.path.as_str()).collect();
+                let why = format!("AWS took the update and still shows another value of {}{is}", fields.join(", "));
+                self.permanent("update", &why, "declare the value that AWS shows, or leave the field out")
+            }
+        }
+    }
+
     async fn step(&self, step: &Step, found: Option<&Found>) -> Result<Acted, Failure> {
         self.tell(What::Started(step.clone()));
         let name = self.seen(|s| s.name.clone()).unwrap_or_else(|| self.id.name.clone());
@@ -226,26 +299,29 @@ impl<'r> Run<'r> {
             decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
         let mut first = true;
         loop {
-            let after = pace.next();
+            let mut after = pace.next();
             if first {
                 self.tell(What::Waiting { reason: reason.cloned().unwrap_or_default(), after });
                 first = false;
             }
-            if let Some(limit) = self.how.timeout
-                && since(self.calls.clock.as_ref(), start) + after > limit
-            {
-                let message = format!("it is still in {} status after {} s", found.word, limit.as_secs());
-                let failure = self.permanent("wait for", &message, "wait longer, or look at its logs");
-                return Ok(Some(self.report(
-                    Outcome::TimedOut,
-                    Some(found),
-                    Some(decision),
-                    failure.to_string(),
-                    Some(failure),
-                )));
+            if let Some(limit) = self.how.timeout {
+                let left = limit.saturating_sub(since(self.calls.clock.as_ref(), start));
+                if left.is_zero() {
+                    let message = format!("it is still in {} status after {} s", found.word, limit.as_secs());
+                    let failure = self.permanent("wait for", &message, "wait longer, or look at its logs");
+                    return Ok(Some(self.report(
+                        Outcome::TimedOut,
+                        Some(found),
+                        Some(decision),
+                        failure.to_string(),
+                        Some(failure),
+                    )));
+                }
+                after = after.min(left);
             }
             self.calls.clock.sleep(after).await;
-            let now = super::lookup::again(self.calls, self.kind, found).await?;
+            let look = || super::lookup::again(self.calls, self.kind, found);
+            let now = patiently(self.calls, self.patience(start), look).await?;
             self.status(now.as_ref());
             match now {
                 None => return Ok(None),
@@ -289,6 +365,7 @@ impl<'r> Run<'r> {
         let now = (found.word.clone(), found.secondary.clone());
         let before = self.seen(|seen| {
             seen.name = Some(found.name.clone());
+            seen.found = Some(found.clone());
             let before = seen.word.replace(now.clone());
             (before.as_ref() != Some(&now) && !now.0.is_empty()).then_some(before)
         });
@@ -335,7 +412,7 @@ impl<'r> Run<'r> {
             let seen = object_of(self.kind, found);
             object.spec = seen.spec;
             object.status = seen.status;
-        } else if self.desired.intent == Intent::Absent {
+        } else if self.desired.intent == Intent::Absent && outcome.is_ok() {
             object.status = Value::Object(serde_json::Map::new());
         }
         if let Some(decision) = decision {

@@ -113,13 +113,26 @@ impl Calls {
     pub(crate) async fn tags(&self, kind: &Kind, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
         let Some(operations) = kind.tag_operations() else { return Ok(BTreeMap::new()) };
         let input = Value::Object(Map::from_iter([(operations.arn.clone(), json!(arn))]));
-        if kind.service().paginators.contains_key(operations.list.as_str()) {
-            let items = self.pages(kind, &operations.list, input, usize::MAX).await?;
-            return Ok(read_tags(&Value::Array(items)));
+        let tags = if kind.service().paginators.contains_key(operations.list.as_str()) {
+            let items = self.pages(kind, &operations.list, input, usize::MAX).await;
+            items.map(|items| read_tags(&Value::Array(items)))
+        } else {
+            let output = self.read(kind, &operations.list, &input).await;
+            output.map(|o| o.and_then(|o| o.get(&operations.member).map(read_tags)).unwrap_or_default())
+        };
+        match tags {
+            // It went away since it was read.
+            Err(failure) if is_absence(&failure) => Ok(BTreeMap::new()),
+            tags => tags,
         }
-        let output = self.read(kind, &operations.list, &input).await?;
-        Ok(output.and_then(|o| o.get(&operations.member).map(read_tags)).unwrap_or_default())
     }
+}
+
+/// Whether a call failed because what it is about is not there, or cannot be: listings and tag operations say so in words
+/// of their own.
+pub(crate) fn is_absence(failure: &Failure) -> bool {
+    let says = |text: &str| ["does not exist", "not found", "Could not find"].iter().any(|t| text.contains(t));
+    failure.cause().is_some_and(|c| c.code == "ValidationException" && (c.stage == Stage::Input || says(&c.message)))
 }
 
 /// Member of a listing's output that holds the items.

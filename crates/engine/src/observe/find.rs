@@ -10,9 +10,8 @@ use sagewright_model::Region;
 use serde_json::{Map, Value};
 
 use super::Ownership;
-use super::calls::Calls;
+use super::calls::{Calls, is_absence};
 use super::read::{arn_of, complete_found, member_mark, read_output};
-use crate::cloud::Stage;
 use crate::decide::Desired;
 use crate::decide::inputs::{Known, address};
 use crate::error::Failure;
@@ -34,12 +33,6 @@ pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
         map.retain(|member, _| given.is_some_and(|g| g.contains_key(member)));
     }
     input
-}
-
-/// Whether a listing failed because what it looks inside of is not there, or cannot be.
-pub(crate) fn is_absence(failure: &Failure) -> bool {
-    let says = |text: &str| ["does not exist", "not found", "Could not find"].iter().any(|t| text.contains(t));
-    failure.cause().is_some_and(|c| c.code == "ValidationException" && (c.stage == Stage::Input || says(&c.message)))
 }
 
 /// The resource that bears an object's mark, among those that AWS names.

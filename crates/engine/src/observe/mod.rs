@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use sagewright_kinds::Phase;
 use serde_json::Value;
 
-pub(crate) use find::{LOOKED_AT, Owners, is_absence, list_input, marked, marks};
+pub(crate) use calls::is_absence;
+pub(crate) use find::{LOOKED_AT, Owners, list_input, marked, marks};
 pub(crate) use read::{arn_of, complete_found, observe, read_output};
 
 /// What was found of a resource.

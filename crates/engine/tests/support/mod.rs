@@ -177,6 +177,11 @@ impl Fake {
         self.state.lock().unwrap().resources.values().filter(|r| r.kind == kind).count()
     }
 
+    /// The answer to a call that nobody logs.
+    pub fn peek(&self, operation: &str, input: &Value) -> Result<Value, CloudError> {
+        self.answer(operation, input)
+    }
+
     fn answer(&self, operation: &str, input: &Value) -> Result<Value, CloudError> {
         let mut state = self.state.lock().unwrap();
         let now = self.clock.millis();
@@ -188,7 +193,11 @@ impl Fake {
         match operation {
             "ListTags" | "ListTagsForResource" => {
                 let arn = text("ResourceArn") + &text("ResourceARN");
-                let tags = &state.resources.get(&arn).ok_or_else(|| fail("ValidationException", "no such ARN"))?.tags;
+                let tags = &state
+                    .resources
+                    .get(&arn)
+                    .ok_or_else(|| fail("ValidationException", &format!("{arn} does not exist.")))?
+                    .tags;
                 return Ok(if operation == "ListTags" {
                     json!({"Tags": tags.iter().map(|(k, v)| json!({"Key": k, "Value": v})).collect::<Vec<_>>()})
                 } else {
@@ -197,8 +206,10 @@ impl Fake {
             }
             "AddTags" | "TagResource" | "DeleteTags" | "UntagResource" => {
                 let arn = text("ResourceArn") + &text("ResourceARN");
-                let resource =
-                    state.resources.get_mut(&arn).ok_or_else(|| fail("ValidationException", "no such ARN"))?;
+                let resource = state
+                    .resources
+                    .get_mut(&arn)
+                    .ok_or_else(|| fail("ValidationException", &format!("{arn} does not exist.")))?;
                 if resource.kind == "ModelPackage" {
                     return Err(fail("ValidationException", "Tags are not supported in Model Package versions"));
                 }
