@@ -292,6 +292,63 @@ fn only_what_is_declared_and_truly_differs_is_a_change() {
             json!({}),
             &[],
         ),
+        (
+            "a switch that is off and that reads leave out",
+            "ProcessingJob",
+            json!({"NetworkConfig": {"EnableNetworkIsolation": false}}),
+            json!({}),
+            &[],
+        ),
+        (
+            "a switch that is on and that reads leave out",
+            "ProcessingJob",
+            json!({"NetworkConfig": {"EnableNetworkIsolation": true}}),
+            json!({}),
+            &["spec.networkConfig.enableNetworkIsolation"],
+        ),
+        (
+            "the ARN of another account's pipeline",
+            "PipelineExecution",
+            json!({"PipelineName": "arn:aws:sagemaker:us-east-1:999999999999:pipeline/thing"}),
+            json!({}),
+            &["spec.pipelineName"],
+        ),
+        (
+            "the name of an algorithm and its ARN",
+            "TrainingJob",
+            json!({"AlgorithmSpecification": {"AlgorithmName": "Mine", "TrainingInputMode": "File"}}),
+            json!({"AlgorithmSpecification": {"AlgorithmName": "arn:aws:sagemaker:us-east-1:1:algorithm/mine",
+                "TrainingInputMode": "File"}}),
+            &[],
+        ),
+        (
+            "the version of a package and its ARN",
+            "Model",
+            json!({"PrimaryContainer": {"ModelPackageName": "mnist/3"}}),
+            json!({"PrimaryContainer": {"ModelPackageName": "arn:aws:sagemaker:us-east-1:1:model-package/mnist/3"}}),
+            &[],
+        ),
+        (
+            "the same version of another package",
+            "Model",
+            json!({"PrimaryContainer": {"ModelPackageName": "other/3"}}),
+            json!({"PrimaryContainer": {"ModelPackageName": "arn:aws:sagemaker:us-east-1:1:model-package/mnist/3"}}),
+            &["spec.primaryContainer.modelPackageName"],
+        ),
+        (
+            "large whole numbers",
+            "TrainingJob",
+            json!({"StoppingCondition": {"MaxRuntimeInSeconds": 90_000_001}}),
+            json!({"StoppingCondition": {"MaxRuntimeInSeconds": 90_000_000}}),
+            &["spec.stoppingCondition.maxRuntimeInSeconds"],
+        ),
+        (
+            "a model card that AWS writes otherwise",
+            "ModelPackage",
+            json!({"ModelCard": {"ModelCardContent": "{\"a\": 1, \"b\": 2}", "ModelCardStatus": "Draft"}}),
+            json!({"ModelCard": {"ModelCardContent": "{\"b\":2,\"a\":1}", "ModelCardStatus": "Draft"}}),
+            &[],
+        ),
         ("empty and absent", "Pipeline", json!({"PipelineDescription": ""}), json!({}), &[]),
         (
             "a list that got longer",
@@ -348,6 +405,90 @@ fn warm_pools_and_profilers_change_only_when_aws_lets_them() {
     let mut both = pool(600);
     both["ProfilerConfig"] = profiler["ProfilerConfig"].clone();
     assert!(run(both, "Completed", pool(300), available).starts_with("refuse"));
+}
+
+#[test]
+fn profiler_rules_are_added_and_never_changed_or_taken_away() {
+    let kind = find("TrainingJob").unwrap();
+    let rule = |name: &str, image: &str| json!({"RuleConfigurationName": name, "RuleEvaluatorImage": image});
+    let run = |declared: Value, there_are: Value| {
+        let mut spec = members(kind);
+        let more = json!({"ProfilerRuleConfigurations": there_are, "SecondaryStatus": "Training"});
+        let there = there(found(kind, &spec, "InProgress", "default/thing", more));
+        spec.insert("ProfilerRuleConfigurations".into(), declared);
+        decide(kind, &desired(kind, &spec), &there, NOW)
+    };
+    let added = run(json!([rule("b", "i"), rule("a", "i")]), json!([rule("a", "i")]));
+    let [Step::Update { input, .. }] = &added.steps[..] else { panic!("{added:?}") };
+    assert_eq!(input["ProfilerRuleConfigurations"], json!([rule("b", "i")]), "what is there is not sent again");
+    for declared in [json!([rule("b", "i")]), json!([rule("b", "i"), rule("a", "other")])] {
+        let decision = run(declared, json!([rule("a", "i")]));
+        let refusal = decision.refusal().unwrap();
+        assert!(refusal.reason.contains("`a`"), "{}", refusal.reason);
+    }
+}
+
+#[test]
+fn what_is_sensitive_is_not_in_the_changes() {
+    let kind = find("ModelPackage").unwrap();
+    let mut spec = members(kind);
+    spec.insert("ModelCard".into(), json!({"ModelCardContent": "{\"secret\": 1}", "ModelCardStatus": "Draft"}));
+    let old = json!({"ModelCard": {"ModelCardContent": "{\"secret\": 2}", "ModelCardStatus": "Draft"}});
+    for observed in [Observed::MISSING, there(found(kind, &members(kind), "Completed", "default/thing", old))] {
+        let decision = decide(kind, &desired(kind, &spec), &observed, NOW);
+        assert!(decision.changes.iter().any(|c| c.path.starts_with("spec.modelCard")), "{:?}", decision.changes);
+        assert!(!serde_json::to_string(&decision.changes).unwrap().contains("secret"), "{:?}", decision.changes);
+    }
+}
+
+#[test]
+fn a_refusal_that_hangs_on_what_is_there_is_looked_at_again() {
+    let kind = find("Model").unwrap();
+    let spec = members(kind);
+    let unowned = there(found(kind, &spec, "", "", json!({})));
+    let decision = decide(kind, &desired(kind, &spec), &unowned, NOW);
+    assert_eq!(decision.refusal().unwrap().kind, RefusalKind::NotOwned);
+    assert!(decision.requeue_after.is_some());
+}
+
+#[test]
+fn tags_of_a_resource_without_an_arn_are_no_change() {
+    let kind = find("ScalableTarget").unwrap();
+    let mut spec = members(kind);
+    let mut there_is = found(kind, &spec, "", "", json!({"ScalableTargetARN": null}));
+    there_is.tags.clear();
+    spec.insert("Tags".into(), json!({"team": "vision"}));
+    let decision = decide(kind, &desired(kind, &spec), &there(there_is), NOW);
+    assert!(decision.changes.is_empty() && decision.steps.is_empty(), "{decision:?}");
+}
+
+#[test]
+fn a_second_pipeline_of_a_name_is_deleted_under_a_token_of_its_own() {
+    let kind = find("Pipeline").unwrap();
+    let spec = members(kind);
+    let token = |made: &str| {
+        let mut absent = desired(kind, &spec);
+        absent.intent = Intent::Absent;
+        let there = there(found(kind, &spec, "Active", "default/thing", json!({"CreationTime": made})));
+        let decision = decide(kind, &absent, &there, NOW);
+        let [Step::Delete { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
+        input["ClientRequestToken"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(token("2026-01-01T00:00:00Z"), token("2026-01-01T00:00:00Z"));
+    assert_ne!(token("2026-01-01T00:00:00Z"), token("2026-01-02T00:00:00Z"));
+}
+
+#[test]
+fn a_changed_name_is_answered_with_what_helps() {
+    let advice = |kind: &str| {
+        let kind = find(kind).unwrap();
+        let decision =
+            decide(kind, &desired(kind, &members(kind)), &Observed::Missing { elsewhere: Some("old".into()) }, NOW);
+        decision.refusal().unwrap().advice.clone()
+    };
+    assert!(advice("Model").contains("set spec.modelName back to `old`, or delete this object first"));
+    // The record of a job stays, and its mark with it.
+    assert!(!advice("TrainingJob").contains("delete"), "{}", advice("TrainingJob"));
 }
 
 #[test]

@@ -80,6 +80,54 @@ fn a_path_names_the_place_in_the_document() {
 }
 
 #[test]
+fn annotations_that_would_not_be_heeded_are_told() {
+    let with = |key: &str, value: &str| {
+        let mut job = training_job("mnist");
+        job.metadata.annotations.insert(format!("services.k8s.aws/{key}"), value.to_owned());
+        errors(&[job])
+    };
+    for (key, value, expected) in [
+        ("deletion-policy", "Retain", "delete or retain"),
+        ("adoption-policy", "adopt-and-create", "adopt or adopt-or-create"),
+        ("read-only", "yes", "true or false"),
+        ("region", "Frankfurt", "us-east-1"),
+        ("adoption-fields", "trainingJobName=x", "JSON"),
+        ("adoption-fields", "{\"trainingjobname\": \"x\"}", "trainingJobName"),
+    ] {
+        let told = with(key, value);
+        assert_eq!(told.len(), 1, "{key}: {told:?}");
+        assert!(told[0].contains(&format!("metadata.annotations.services.k8s.aws/{key}")), "{}", told[0]);
+        assert!(told[0].contains(expected), "{}", told[0]);
+    }
+    for (key, value) in [
+        ("deletion-policy", "retain"),
+        ("adoption-policy", "adopt"),
+        ("read-only", "True"),
+        ("region", "eu-central-1"),
+        ("adoption-fields", "{\"trainingJobName\": \"x\"}"),
+        ("adoption-fields", "{\"arn\": \"arn:aws:sagemaker:eu-west-1:123456789012:training-job/x\"}"),
+        ("adopted", "true"),
+    ] {
+        assert_eq!(with(key, value), Vec::<String>::new(), "{key}: {value}");
+    }
+}
+
+#[test]
+fn tags_leave_room_for_the_marks_and_do_not_forge_them() {
+    let forged =
+        changed(|s| s["tags"] = json!([{"key": "a", "value": "b"}, {"key": "sagewright.dev/owner", "value": "x/y"}]));
+    let told = errors(&[forged]);
+    assert!(matches!(&told[..], [one] if one.contains("spec.tags[1].key") && one.contains("Sagewright")), "{told:?}");
+    let tags = |n: usize| (0..n).map(|i| json!({"key": format!("k{i}"), "value": ""})).collect::<Value>();
+    assert_eq!(errors(&[changed(|s| s["tags"] = tags(49))]), Vec::<String>::new());
+    let told = errors(&[changed(|s| s["tags"] = tags(50))]);
+    assert!(matches!(&told[..], [one] if one.contains("spec.tags:") && one.contains("at most 49")), "{told:?}");
+    let mut package = tutorial().remove(3);
+    package.spec["customerMetadataProperties"] = json!({"sagewright.dev/owner": "x/y"});
+    assert_eq!(errors(&[package]).len(), 1);
+}
+
+#[test]
 fn documents_that_are_no_objects_say_why() {
     let message = |v: Value| Object::from_value(v).unwrap_err().message;
     assert!(message(json!([])).contains("a manifest is a map"));

@@ -133,6 +133,24 @@ async fn every_export_plans_to_no_change() {
 }
 
 #[tokio::test]
+async fn an_export_keeps_what_was_declared() {
+    let mut job = training_job("mnist");
+    job.spec["outputDataConfig"]["kmsKeyID"] = json!("key");
+    job.spec["enableManagedSpotTraining"] = json!(false);
+    let (fake, engine) = applied(from_ref(&job)).await;
+    fake.edit("training-job/mnist", |r| r.doc["InputDataConfig"][0]["RecordWrapperType"] = json!("None"));
+    let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();
+    assert_eq!(manifest.spec["outputDataConfig"]["kmsKeyID"], "key");
+    assert_eq!(manifest.spec["resourceConfig"]["volumeSizeInGB"], 5);
+    assert_eq!(manifest.spec.get("enableManagedSpotTraining"), None, "what the service says anyway is left out");
+    assert_eq!(manifest.spec["inputDataConfig"][0].get("recordWrapperType"), None);
+    // A key that is not set is shown as an empty one.
+    fake.edit("training-job/mnist", |r| r.doc["OutputDataConfig"]["KmsKeyId"] = json!(""));
+    let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();
+    assert_eq!(manifest.spec["outputDataConfig"].get("kmsKeyID"), None);
+}
+
+#[tokio::test]
 async fn an_engine_works_from_a_task() {
     let (_, engine) = applied(&tutorial()).await;
     let task = tokio::spawn(async move {

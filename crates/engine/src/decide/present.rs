@@ -5,7 +5,7 @@ use sagewright_kinds::{Kind, Path, Phase};
 use serde_json::{Value, json};
 
 use super::desired::{Adoption, Desired};
-use super::diff::{Diff, diff};
+use super::diff::{Diff, diff, masked};
 use super::inputs::{self, Place};
 use super::{Change, Decision, Effect, RefusalKind, Step, tags};
 use crate::mark;
@@ -56,7 +56,9 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             ),
         );
     }
-    let spec = kind.spec_to_crd(&desired.spec);
+    let shown = desired.spec.as_object().into_iter().flatten();
+    let shown = shown.map(|(member, value)| (member.clone(), masked(kind, &Path::parse(member), value)));
+    let spec = kind.spec_to_crd(&Value::Object(shown.collect()));
     let mut changes: Vec<Change> = spec
         .as_object()
         .into_iter()
@@ -272,7 +274,7 @@ type Updating = Option<(String, Value, Option<String>)>;
 /// The update to send, nothing where there is none to send, or why not now.
 fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Result<Updating, Box<Decision>> {
     let row = &kind.row().update;
-    let Some((operation, input)) = inputs::update(kind, desired, found, diffs) else { return Ok(None) };
+    let Some((operation, mut input)) = inputs::update(kind, desired, found, diffs) else { return Ok(None) };
     let print = row.remember.then(|| inputs::fingerprint(&input.to_string(), 16));
     let failed = || found.reason.clone().unwrap_or_else(|| "AWS gives no reason".to_owned());
     let waits = || Box::new(Decision::wait(format!("{} is in {} status", kind.name(), found.word)));
@@ -313,7 +315,7 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
             "it is not sent again until the declaration changes: fix what it names under a new name, or go back to what runs",
         )));
     }
-    quirks::may_update(kind, desired, found, diffs)?;
+    quirks::update(kind, desired, found, diffs, &mut input)?;
     let can_remember = matches!(inputs::place(kind, desired), Place::Tags(_));
     Ok(Some((operation, input, print.filter(|_| can_remember))))
 }

@@ -11,7 +11,8 @@ use crate::mark;
 use crate::object::{Metadata, Object, ObjectId};
 use crate::observe::calls::Calls;
 use crate::observe::{
-    Found, LOOKED_AT, Ownership, arn_of, complete_found, is_absence, list_input, marked, marks, read_output,
+    Found, LOOKED_AT, Ownership, arn_of, complete_found, is_absence, list_input, marked, marks, name_in_arn,
+    read_output,
 };
 
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
@@ -175,10 +176,9 @@ fn object_of_item(kind: &Kind, mut item: Value) -> Object {
     Object { spec, status, ..Object::new(kind, &name) }
 }
 
-/// The parts of an ARN after the resource's type: `mnist/3`.
+/// What people call a resource that AWS names: `mnist/3`.
 fn tail(arn: &str) -> String {
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
-    resource.split_once('/').map_or(resource, |(_, rest)| rest).replace("/execution/", "/")
+    name_in_arn(arn).replace("/execution/", "/")
 }
 
 /// An observed resource as an object, under the name of its owner where it has one.
@@ -237,9 +237,8 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
         let places: Vec<_> = sagewright_kinds::values(&object.spec, &path)
             .into_iter()
             .filter(|(_, value)| {
-                *default == json!("")
-                    || *value == default
-                    || (value.as_f64().is_some() && value.as_f64() == default.as_f64())
+                // Where the default varies nobody can tell what was chosen from what was declared: it stays.
+                *value == default || (value.as_f64().is_some() && value.as_f64() == default.as_f64())
             })
             .map(|(at, _)| at)
             .collect();

@@ -1,5 +1,6 @@
 //! Checks manifests before anything is called.
 
+mod annotations;
 mod constraints;
 pub(crate) mod convert;
 mod suggest;
@@ -84,12 +85,12 @@ fn check_one(index: usize, object: &Object) -> Vec<ManifestError> {
     let Some(kind) = object.row() else { return vec![unknown_kind(index, object)] };
     let converted = convert(kind, &object.spec);
     // What is only adopted or read says which resource it is, and no more.
-    let partial =
-        object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.annotation(mark::READ_ONLY) == Some("true");
+    let partial = object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
     let mut wrong = constraints::check(kind, &converted, partial);
     let mut all = converted.wrong;
     all.append(&mut wrong);
-    all.into_iter().map(|wrong| wrong.into_error(index, object)).collect()
+    let fields = all.into_iter().map(|wrong| wrong.into_error(index, object));
+    annotations::check(kind, object, index).into_iter().chain(fields).collect()
 }
 
 impl Wrong {
