@@ -91,6 +91,7 @@ async fn a_failed_job_blocks_what_needs_it_and_is_told_with_its_reason() {
     let of = |kind: &str| report.objects.iter().find(|o| o.object.kind == kind).unwrap();
     assert_eq!(of("TrainingJob").outcome, Outcome::Failed);
     assert!(of("TrainingJob").message.contains("AlgorithmError: no such column"));
+    assert!(of("TrainingJob").message.contains("under a new name"), "{}", of("TrainingJob").message);
     assert_eq!(of("ModelPackageGroup").outcome, Outcome::Created);
     for kind in ["ModelPackage", "Model", "EndpointConfig", "Endpoint"] {
         assert_eq!(of(kind).outcome, Outcome::Blocked, "{kind}");

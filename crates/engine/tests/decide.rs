@@ -479,6 +479,33 @@ fn a_second_pipeline_of_a_name_is_deleted_under_a_token_of_its_own() {
 }
 
 #[test]
+fn a_resource_that_is_only_read_is_waited_for() {
+    let kind = find("TrainingJob").unwrap();
+    let spec = members(kind);
+    let mut object = object(kind, &spec);
+    object.metadata.annotations.insert(mark::READ_ONLY.to_owned(), "true".to_owned());
+    let run = |word: &str| {
+        let there = there(found(kind, &spec, word, "", json!({})));
+        brief(&decide(kind, &Desired::new(kind, &object).unwrap(), &there, NOW))
+    };
+    assert_eq!(run("InProgress"), "wait ready=False");
+    assert_eq!(run("Completed"), "- ready=True");
+}
+
+#[test]
+fn what_aws_does_not_show_is_said_to_be_unseen() {
+    let kind = find("PipelineExecution").unwrap();
+    let mut spec = members(kind);
+    let note = |spec: &Map<String, Value>| {
+        let there = there(found(kind, &members(kind), "Succeeded", "default/thing", json!({})));
+        decide(kind, &desired(kind, spec), &there, NOW).notes
+    };
+    assert!(note(&spec).is_empty());
+    spec.insert("PipelineParameters".into(), json!([{"Name": "a", "Value": "b"}]));
+    assert!(matches!(&note(&spec)[..], [one] if one.contains("spec.pipelineParameters")), "{:?}", note(&spec));
+}
+
+#[test]
 fn a_changed_name_is_answered_with_what_helps() {
     let advice = |kind: &str| {
         let kind = find(kind).unwrap();

@@ -64,6 +64,12 @@ fn every_slip_is_told_on_its_field() {
         ),
         object("Pipeline", "p", json!({"pipelineName": "p", "roleARN": ROLE, "pipelineDefinition": "{not json"})),
         object("ModelPackage", "m", json!({"modelApprovalStatus": "Approved"})),
+        object(
+            "ModelPackage",
+            "m",
+            json!({"modelPackageGroupName": "g",
+            "modelCard": {"modelCardContent": "no card", "modelCardStatus": "Draft"}}),
+        ),
         object("ModelPackage", "m", json!({"modelPackageGroupName": "g", "tags": [{"key": "a", "value": "b"}]})),
     ];
     insta::assert_yaml_snapshot!(errors(&slips));

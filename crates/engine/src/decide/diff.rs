@@ -36,6 +36,17 @@ pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
     walk.diffs
 }
 
+/// What is declared and no read shows, where the row does not say that this is how it should be.
+pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
+    let walk = Walk { kind, diffs: Vec::new() };
+    let unread = |member: &str| kind.row().spec.unread.iter().any(|u| u == member);
+    let members = desired.as_object().into_iter().flatten().filter(|(member, value)| {
+        let token = kind.spec_member(member).is_none_or(|info| info.idempotency_token);
+        !token && !unread(member) && !plain(value).is_empty() && !walk.is_read(&Path::parse(member))
+    });
+    members.map(|(member, _)| Path::parse(member)).collect()
+}
+
 /// The spec in a read's output, without our marks.
 pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
     let mut spec = kind.spec_of(output);

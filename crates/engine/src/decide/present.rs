@@ -5,7 +5,7 @@ use sagewright_kinds::{Kind, Path, Phase};
 use serde_json::{Value, json};
 
 use super::desired::{Adoption, Desired};
-use super::diff::{Diff, diff, masked};
+use super::diff::{Diff, diff, masked, unseen};
 use super::inputs::{self, Place};
 use super::{Change, Decision, Effect, RefusalKind, Step, tags};
 use crate::mark;
@@ -92,7 +92,8 @@ fn is_sensitive(kind: &Kind, field: &str) -> bool {
 
 fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     if desired.read_only {
-        return Decision::note("the object is read-only: nothing is compared".to_owned());
+        let note = Decision::note("the object is read-only: nothing is compared".to_owned());
+        return Decision { steps: at_work_step(kind, found).into_iter().collect(), ..note };
     }
     if found.phase == Phase::Deleting {
         return Decision::wait(format!(
@@ -177,15 +178,22 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     if let (false, Some(arn)) = (tags.is_empty(), &found.arn) {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
     }
+    decision.steps.extend(at_work_step(kind, found).filter(|_| !updates));
+    let unseen = unseen(kind, &desired.spec).into_iter();
+    decision.notes.extend(unseen.map(|path| {
+        format!("AWS does not show spec.{}: a change of it would not be seen", kind.spec_path_to_crd(&path))
+    }));
+    decision
+}
+
+/// The wait for a resource that is at work, or a part of it.
+fn at_work_step(kind: &Kind, found: &Found) -> Option<Step> {
     let at_work =
         matches!(found.phase, Phase::Progressing | Phase::Stopping | Phase::Unknown) || parts_at_work(kind, found);
-    if at_work && !updates {
-        decision.steps.push(Step::Wait {
-            reason: format!("{} is in {} status", kind.name(), found.word),
-            after: super::standing::WAIT,
-        });
-    }
-    decision
+    at_work.then(|| Step::Wait {
+        reason: format!("{} is in {} status", kind.name(), found.word),
+        after: super::standing::WAIT,
+    })
 }
 
 /// Whether a part of the resource is still at work (a debugger rule, a monitoring execution).

@@ -347,7 +347,14 @@ impl<'r> Run<'r> {
         // A run that began here and was stopped elsewhere did not get to its end.
         if found.phase == Phase::Failed || found.phase == Phase::Stopped && did == Some(Outcome::Created) {
             let reason = found.reason.as_deref().unwrap_or("AWS gives no reason");
-            let message = format!("{} is in {} status: {reason}", self.kind.name(), found.word);
+            let advice = if self.kind.is_job() {
+                "start a new one under a new name"
+            } else if self.kind.row().update.when.contains(&found.word) {
+                "correct what it names and apply again"
+            } else {
+                "delete it and apply again"
+            };
+            let message = format!("{} is in {} status: {reason}; {advice}", self.kind.name(), found.word);
             self.tell(What::Ended { why: message.clone() });
             return self.report(Outcome::Failed, Some(found), Some(decision), message, None);
         }

@@ -1,6 +1,6 @@
 //! The service model's constraints, told on the manifest's own fields.
 
-use sagewright_kinds::{Kind, Path, Step, get, get_mut};
+use sagewright_kinds::{Kind, Path, Step, get, get_mut, values};
 use sagewright_model::name::to_crd;
 use sagewright_model::{Invalid, Segment, Shape, ShapeType, Violation, validate};
 use serde_json::{Map, Value};
@@ -37,13 +37,14 @@ pub(crate) fn check(kind: &Kind, converted: &Converted, partial: bool) -> Vec<Wr
         }
     }
     for member in &kind.row().spec.json {
-        if let Some(Err(error)) = converted.spec.get(member).and_then(Value::as_str).map(serde_json::from_str::<Value>)
-        {
-            wrong.push(Wrong {
-                path: kind.spec_path_to_crd(&Path::parse(member)),
-                message: format!("this is not JSON: {error}"),
-                expected: Some("JSON text".to_owned()),
-            });
+        for (path, value) in values(&converted.spec, &Path::parse(member)) {
+            if let Some(Err(error)) = value.as_str().map(serde_json::from_str::<Value>) {
+                wrong.push(Wrong {
+                    path: kind.spec_path_to_crd(&path),
+                    message: format!("this is not JSON: {error}"),
+                    expected: Some("JSON text".to_owned()),
+                });
+            }
         }
     }
     wrong
