@@ -1,116 +1,14 @@
 //! Decisions, state by state. Nothing is called here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+mod support;
+
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-use sagewright_engine::{
-    Decision, Desired, Effect, Found, Intent, Object, Observed, RefusalKind, Step, conditions, decide, mark,
-};
+use sagewright_engine::{Desired, Intent, Observed, decide, mark};
 use sagewright_kinds::{Kind, all, find};
-use serde_json::{Map, Value, json};
-
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-/// Values of spec members, enough to name one resource of each kind and to have something that differs.
-fn members(kind: &Kind) -> Map<String, Value> {
-    let mut out = Map::new();
-    for member in kind.row().identity.name.iter().chain(&kind.row().identity.within) {
-        if member != "ModelPackageName" {
-            out.insert(member.clone(), json!("thing"));
-        }
-    }
-    out
-}
-
-fn object(kind: &Kind, spec: &Map<String, Value>) -> Object {
-    Object { spec: kind.spec_to_crd(&Value::Object(spec.clone())), ..Object::new(kind, "thing") }
-}
-
-fn desired(kind: &Kind, spec: &Map<String, Value>) -> Desired {
-    Desired::new(kind, &object(kind, spec)).unwrap()
-}
-
-/// A resource in a status, owned as told; `owner` empty for one without a mark.
-fn found(kind: &Kind, spec: &Map<String, Value>, word: &str, owner: &str, more: Value) -> Found {
-    let mut output = spec.clone();
-    let row = kind.row();
-    if let Some(arn) = &row.identity.arn {
-        output.insert(arn.clone(), json!("arn:aws:sagemaker:us-east-1:123456789012:thing/thing"));
-    }
-    if kind.name() == "PipelineExecution" {
-        output.shift_remove("PipelineName");
-        output.insert("PipelineArn".into(), json!("arn:aws:sagemaker:us-east-1:123456789012:pipeline/thing"));
-    }
-    if let Some(member) = &row.status.member {
-        output.insert(member.clone(), json!(word));
-    }
-    let mut tags = BTreeMap::new();
-    if !owner.is_empty() {
-        match row.tags.mark.as_deref() {
-            Some("CustomerMetadataProperties") => {
-                output.insert("CustomerMetadataProperties".into(), json!({mark::OWNER: owner}));
-            }
-            Some(member) => {
-                output.insert(member.to_owned(), json!(mark::suffix(owner)));
-            }
-            None => {
-                tags.insert(mark::OWNER.to_owned(), owner.to_owned());
-            }
-        }
-    }
-    for (key, value) in more.as_object().into_iter().flatten() {
-        output.insert(key.clone(), value.clone());
-    }
-    Found::new(kind, Value::Object(output), tags)
-}
-
-fn there(found: Found) -> Observed {
-    Observed::Found(Box::new(found))
-}
-
-fn words(kind: &Kind) -> Vec<String> {
-    let status = &kind.row().status;
-    let all = [
-        &status.progressing,
-        &status.settled,
-        &status.failed,
-        &status.stopping,
-        &status.stopped,
-        &status.deleting,
-        &status.gone,
-    ];
-    let mut words: Vec<String> = all.into_iter().flatten().cloned().collect();
-    if words.is_empty() {
-        words.push(String::new());
-    } else {
-        words.push("NeverHeardOf".to_owned());
-    }
-    words
-}
-
-fn brief(decision: &Decision) -> String {
-    let steps: Vec<String> = decision
-        .steps
-        .iter()
-        .map(|step| match step {
-            Step::Create { operation, .. }
-            | Step::Update { operation, .. }
-            | Step::Stop { operation, .. }
-            | Step::Delete { operation, .. } => operation.clone(),
-            Step::SyncTags { .. } => "tags".to_owned(),
-            Step::Adopt { .. } => "adopt".to_owned(),
-            Step::Wait { .. } => "wait".to_owned(),
-            Step::Refuse(refusal) => format!("refuse({:?})", refusal.kind),
-        })
-        .collect();
-    let holds = |name: &str| decision.conditions.iter().find(|c| c.kind == name).map(|c| c.status.to_string());
-    let ready = holds(conditions::READY).unwrap_or_default();
-    let terminal = if holds(conditions::TERMINAL).is_some() { " terminal" } else { "" };
-    let steps = if steps.is_empty() { "-".to_owned() } else { steps.join("+") };
-    format!("{steps} ready={ready}{terminal}")
-}
+use serde_json::{Value, json};
+use support::decisions::{NOW, brief, desired, found, members, object, there, words};
 
 type Member = Option<(&'static str, Value)>;
 
@@ -169,26 +67,6 @@ fn every_state_of_every_kind() {
         }
     }
     insta::assert_snapshot!(table);
-}
-
-#[test]
-fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
-    let kind = find("Model").unwrap();
-    let mut spec = members(kind);
-    spec.insert("ExecutionRoleArn".into(), json!("new"));
-    let there = there(found(kind, &spec, "", "default/thing", json!({"ExecutionRoleArn": "old"})));
-    let decision = decide(kind, &desired(kind, &spec), &there, NOW);
-    let refusal = decision.refusal().unwrap();
-    assert_eq!(refusal.kind, RefusalKind::Immutable);
-    assert_eq!(refusal.reason, "spec.executionRoleARN is `old` and cannot become `new`");
-    assert!(
-        refusal.advice.contains("spec.modelName") && refusal.advice.contains("metadata.name"),
-        "{}",
-        refusal.advice
-    );
-    assert_eq!(decision.changes[0].effect, Effect::Refused);
-    let terminal = decision.conditions.iter().find(|c| c.kind == conditions::TERMINAL).unwrap();
-    assert!(terminal.message.as_ref().unwrap().contains("cannot become `new`"));
 }
 
 /// (what, declared, there, differences)
@@ -372,153 +250,6 @@ fn only_what_is_declared_and_truly_differs_is_a_change() {
 }
 
 #[test]
-fn warm_pools_and_profilers_change_only_when_aws_lets_them() {
-    let kind = find("TrainingJob").unwrap();
-    let pool =
-        |seconds: i64| json!({"ResourceConfig": {"InstanceType": "ml.m5.large", "KeepAlivePeriodInSeconds": seconds}});
-    let run = |declared: Value, word: &str, mut output: Value, more: Value| {
-        let mut spec = members(kind);
-        for (key, value) in more.as_object().unwrap() {
-            output[key] = value.clone();
-        }
-        let there = there(found(kind, &spec, word, "default/thing", output));
-        spec.extend(declared.as_object().unwrap().clone());
-        brief(&decide(kind, &desired(kind, &spec), &there, NOW))
-    };
-    let available = json!({"WarmPoolStatus": {"Status": "Available"}});
-    assert!(run(pool(600), "InProgress", pool(300), json!({})).starts_with("wait"));
-    assert!(run(pool(600), "Completed", pool(300), json!({})).starts_with("wait"));
-    assert!(run(pool(600), "Completed", pool(300), available.clone()).starts_with("UpdateTrainingJob"));
-    assert!(
-        run(pool(600), "Completed", pool(300), json!({"WarmPoolStatus": {"Status": "Terminated"}}))
-            .starts_with("refuse")
-    );
-    let none = json!({"ResourceConfig": {"InstanceType": "ml.m5.large"}});
-    assert!(run(pool(600), "Completed", none, available.clone()).starts_with("refuse"));
-    let profiler = json!({"ProfilerConfig": {"S3OutputPath": "s3://b/p"}});
-    assert!(run(profiler.clone(), "InProgress", json!({}), json!({"SecondaryStatus": "Starting"})).starts_with("wait"));
-    assert!(
-        run(profiler.clone(), "InProgress", json!({}), json!({"SecondaryStatus": "Training"}))
-            .starts_with("UpdateTrainingJob")
-    );
-    assert!(run(profiler.clone(), "Completed", json!({}), json!({})).starts_with("refuse"));
-    let mut both = pool(600);
-    both["ProfilerConfig"] = profiler["ProfilerConfig"].clone();
-    assert!(run(both, "Completed", pool(300), available).starts_with("refuse"));
-}
-
-#[test]
-fn profiler_rules_are_added_and_never_changed_or_taken_away() {
-    let kind = find("TrainingJob").unwrap();
-    let rule = |name: &str, image: &str| json!({"RuleConfigurationName": name, "RuleEvaluatorImage": image});
-    let run = |declared: Value, there_are: Value| {
-        let mut spec = members(kind);
-        let more = json!({"ProfilerRuleConfigurations": there_are, "SecondaryStatus": "Training"});
-        let there = there(found(kind, &spec, "InProgress", "default/thing", more));
-        spec.insert("ProfilerRuleConfigurations".into(), declared);
-        decide(kind, &desired(kind, &spec), &there, NOW)
-    };
-    let added = run(json!([rule("b", "i"), rule("a", "i")]), json!([rule("a", "i")]));
-    let [Step::Update { input, .. }] = &added.steps[..] else { panic!("{added:?}") };
-    assert_eq!(input["ProfilerRuleConfigurations"], json!([rule("b", "i")]), "what is there is not sent again");
-    for declared in [json!([rule("b", "i")]), json!([rule("b", "i"), rule("a", "other")])] {
-        let decision = run(declared, json!([rule("a", "i")]));
-        let refusal = decision.refusal().unwrap();
-        assert!(refusal.reason.contains("`a`"), "{}", refusal.reason);
-    }
-}
-
-#[test]
-fn what_is_sensitive_is_not_in_the_changes() {
-    let kind = find("ModelPackage").unwrap();
-    let mut spec = members(kind);
-    spec.insert("ModelCard".into(), json!({"ModelCardContent": "{\"secret\": 1}", "ModelCardStatus": "Draft"}));
-    let old = json!({"ModelCard": {"ModelCardContent": "{\"secret\": 2}", "ModelCardStatus": "Draft"}});
-    for observed in [Observed::MISSING, there(found(kind, &members(kind), "Completed", "default/thing", old))] {
-        let decision = decide(kind, &desired(kind, &spec), &observed, NOW);
-        assert!(decision.changes.iter().any(|c| c.path.starts_with("spec.modelCard")), "{:?}", decision.changes);
-        assert!(!serde_json::to_string(&decision.changes).unwrap().contains("secret"), "{:?}", decision.changes);
-    }
-}
-
-#[test]
-fn a_refusal_that_hangs_on_what_is_there_is_looked_at_again() {
-    let kind = find("Model").unwrap();
-    let spec = members(kind);
-    let unowned = there(found(kind, &spec, "", "", json!({})));
-    let decision = decide(kind, &desired(kind, &spec), &unowned, NOW);
-    assert_eq!(decision.refusal().unwrap().kind, RefusalKind::NotOwned);
-    assert!(decision.requeue_after.is_some());
-}
-
-#[test]
-fn tags_of_a_resource_without_an_arn_are_no_change() {
-    let kind = find("ScalableTarget").unwrap();
-    let mut spec = members(kind);
-    let mut there_is = found(kind, &spec, "", "", json!({"ScalableTargetARN": null}));
-    there_is.tags.clear();
-    spec.insert("Tags".into(), json!({"team": "vision"}));
-    let decision = decide(kind, &desired(kind, &spec), &there(there_is), NOW);
-    assert!(decision.changes.is_empty() && decision.steps.is_empty(), "{decision:?}");
-}
-
-#[test]
-fn a_second_pipeline_of_a_name_is_deleted_under_a_token_of_its_own() {
-    let kind = find("Pipeline").unwrap();
-    let spec = members(kind);
-    let token = |made: &str| {
-        let mut absent = desired(kind, &spec);
-        absent.intent = Intent::Absent;
-        let there = there(found(kind, &spec, "Active", "default/thing", json!({"CreationTime": made})));
-        let decision = decide(kind, &absent, &there, NOW);
-        let [Step::Delete { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
-        input["ClientRequestToken"].as_str().unwrap().to_owned()
-    };
-    assert_eq!(token("2026-01-01T00:00:00Z"), token("2026-01-01T00:00:00Z"));
-    assert_ne!(token("2026-01-01T00:00:00Z"), token("2026-01-02T00:00:00Z"));
-}
-
-#[test]
-fn a_resource_that_is_only_read_is_waited_for() {
-    let kind = find("TrainingJob").unwrap();
-    let spec = members(kind);
-    let mut object = object(kind, &spec);
-    object.metadata.annotations.insert(mark::READ_ONLY.to_owned(), "true".to_owned());
-    let run = |word: &str| {
-        let there = there(found(kind, &spec, word, "", json!({})));
-        brief(&decide(kind, &Desired::new(kind, &object).unwrap(), &there, NOW))
-    };
-    assert_eq!(run("InProgress"), "wait ready=False");
-    assert_eq!(run("Completed"), "- ready=True");
-}
-
-#[test]
-fn what_aws_does_not_show_is_said_to_be_unseen() {
-    let kind = find("PipelineExecution").unwrap();
-    let mut spec = members(kind);
-    let note = |spec: &Map<String, Value>| {
-        let there = there(found(kind, &members(kind), "Succeeded", "default/thing", json!({})));
-        decide(kind, &desired(kind, spec), &there, NOW).notes
-    };
-    assert!(note(&spec).is_empty());
-    spec.insert("PipelineParameters".into(), json!([{"Name": "a", "Value": "b"}]));
-    assert!(matches!(&note(&spec)[..], [one] if one.contains("spec.pipelineParameters")), "{:?}", note(&spec));
-}
-
-#[test]
-fn a_changed_name_is_answered_with_what_helps() {
-    let advice = |kind: &str| {
-        let kind = find(kind).unwrap();
-        let decision =
-            decide(kind, &desired(kind, &members(kind)), &Observed::Missing { elsewhere: Some("old".into()) }, NOW);
-        decision.refusal().unwrap().advice.clone()
-    };
-    assert!(advice("Model").contains("set spec.modelName back to `old`, or delete this object first"));
-    // The record of a job stays, and its mark with it.
-    assert!(!advice("TrainingJob").contains("delete"), "{}", advice("TrainingJob"));
-}
-
-#[test]
 fn a_job_whose_rules_are_still_evaluated_is_not_settled() {
     let kind = find("TrainingJob").unwrap();
     let spec = members(kind);
@@ -558,40 +289,6 @@ fn annotations_say_what_may_be_done() {
     assert!(run(&absent, &unowned).starts_with("refuse(NotOwned)"));
     absent.unowned = true;
     assert!(run(&absent, &unowned).starts_with("DeleteModel"));
-}
-
-#[test]
-fn an_update_waits_for_the_endpoint_and_names_the_settings_it_keeps() {
-    let kind = find("Endpoint").unwrap();
-    let mut spec = members(kind);
-    spec.insert("EndpointConfigName".into(), json!("new"));
-    let old = |word: &str| there(found(kind, &spec, word, "default/thing", json!({"EndpointConfigName": "old"})));
-    let decision = decide(kind, &desired(kind, &spec), &old("Creating"), NOW);
-    assert!(matches!(&decision.steps[..], [Step::Wait { .. }]));
-    let decision = decide(kind, &desired(kind, &spec), &old("InService"), NOW);
-    let [Step::Update { input, .. }, Step::SyncTags { add, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
-    assert_eq!(add.keys().collect::<Vec<_>>(), [mark::LAST_UPDATE]);
-    assert_eq!(
-        *input,
-        json!({"EndpointName": "thing", "EndpointConfigName": "new", "RetainAllVariantProperties": true})
-    );
-}
-
-#[test]
-fn the_same_create_has_the_same_token_and_another_has_another() {
-    let kind = find("ModelPackage").unwrap();
-    let spec = members(kind);
-    let token = |spec: &Map<String, Value>, at: i64| {
-        let now = Timestamp::from_second(at).unwrap();
-        let decision = decide(kind, &desired(kind, spec), &Observed::MISSING, now);
-        let [Step::Create { input, .. }] = &decision.steps[..] else { panic!() };
-        input["ClientToken"].as_str().unwrap().to_owned()
-    };
-    assert_eq!(token(&spec, 1), token(&spec, 1));
-    assert_ne!(token(&spec, 1), token(&spec, 2), "what was deleted can be made again");
-    let mut other = spec.clone();
-    other.insert("Domain".into(), json!("VISION"));
-    assert_ne!(token(&spec, 1), token(&other, 1));
 }
 
 /// A kind that is not built yet, from the rows that prove the format.

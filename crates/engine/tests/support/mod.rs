@@ -10,6 +10,7 @@
     clippy::result_large_err
 )]
 
+pub mod decisions;
 mod hooked;
 mod objects;
 
