@@ -1,5 +1,5 @@
 //! Wrong manifests: file, line and field are the caller's; here is what it gets to show.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -174,6 +174,21 @@ fn circles_and_twins_are_told() {
     assert!(text.contains("HyperParameterTuningJob a → HyperParameterTuningJob b"), "{text}");
     let error = plan_offline(&[training_job("a"), training_job("a")]).unwrap_err();
     assert!(error.to_string().contains("TrainingJob a is declared twice"));
+}
+
+#[test]
+fn two_objects_of_one_resource_are_told() {
+    let mut copy = training_job("mnist");
+    copy.metadata.name = "copy".into();
+    let Err(EngineError::Manifest(told)) = plan_offline(&[training_job("mnist"), copy.clone()]) else { panic!() };
+    assert_eq!((told.len(), told[0].index, told[0].path_text().as_str()), (1, 1, "spec.trainingJobName"));
+    assert!(told[0].message.contains("TrainingJob mnist"), "{}", told[0]);
+    // In another region it is another resource, and a second object may read the first one's.
+    let mut elsewhere = copy.clone();
+    elsewhere.metadata.annotations.insert("services.k8s.aws/region".into(), "eu-west-1".into());
+    assert!(plan_offline(&[training_job("mnist"), elsewhere]).is_ok());
+    copy.metadata.annotations.insert("services.k8s.aws/read-only".into(), "true".into());
+    assert!(plan_offline(&[training_job("mnist"), copy]).is_ok());
 }
 
 #[test]

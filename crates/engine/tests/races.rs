@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sagewright_engine::{
-    ApplyOptions, ConditionStatus, DeleteOptions, EngineError, Event, NoObserver, Object, Observer, Outcome, Step,
-    Until, What, conditions,
+    ApplyOptions, Clock as _, ConditionStatus, DeleteOptions, EngineError, Event, NoObserver, Object, Observer,
+    Outcome, Step, Until, What, conditions,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -179,6 +179,46 @@ async fn a_fingerprint_of_an_update_that_was_never_sent_is_not_kept() {
     let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
     let endpoint = report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap();
     assert_eq!(endpoint.outcome, Outcome::Updated, "{}", endpoint.message);
+}
+
+#[tokio::test]
+async fn an_old_reason_that_is_still_shown_after_an_update_is_no_rollback() {
+    let (fake, clock, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    fake.edit("endpoint/mnist", |r| r.doc["FailureReason"] = json!("an alarm went off"));
+    let mut second = objects[1].clone();
+    second.metadata.name = "mnist-2".into();
+    second.spec["endpointConfigName"] = json!("mnist-2");
+    objects.push(second);
+    objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-2"});
+    let engine = stale(&fake, &clock, "UpdateEndpoint", "DescribeEndpoint", 7_000);
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let endpoint = report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap();
+    assert_eq!(endpoint.outcome, Outcome::Updated, "{}", endpoint.message);
+}
+
+#[tokio::test]
+async fn a_job_that_ends_while_it_is_changed_is_told_as_what_it_is() {
+    let (fake, clock, engine) = Fake::new();
+    let now = ApplyOptions { wait: false, ..ApplyOptions::default() };
+    let mut job = training_job("mnist");
+    engine.apply(from_ref(&job), &now, &NoObserver).await.unwrap();
+    clock.sleep(Duration::from_secs(60)).await;
+    let inner = Arc::clone(&fake);
+    let engine = hooked(&fake, &clock, move |_, operation, _| {
+        (operation == "UpdateTrainingJob").then(|| {
+            inner.edit("training-job/mnist", |r| r.script = vec![(0, json!({"TrainingJobStatus": "Completed"}))]);
+            Err(fail(
+                "ValidationException",
+                "The request was rejected because the training job is in status Completed.",
+            ))
+        })
+    });
+    job.spec["profilerConfig"] = json!({"s3OutputPath": "s3://b/p"});
+    let report = engine.apply(from_ref(&job), &now, &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused, "{}", report.objects[0].message);
+    assert!(report.objects[0].message.contains("only while it runs"), "{}", report.objects[0].message);
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ async fn resources_are_found_by_name_arn_and_version() {
     assert_eq!(version[0].metadata.name, "mnist-v1");
     assert_eq!(version[0].spec["customerMetadataProperties"], json!({"accuracy": "0.92"}), "the mark is hidden");
     assert_eq!(engine.get(package, Some("mnist")).await.unwrap(), version, "a group gives its versions");
+    let error = engine.get(find("ScalingPolicy").unwrap(), Some("load")).await.unwrap_err();
+    assert!(error.to_string().contains("there are no scaling policies in this account"), "{error}");
     let error = engine.get(job, Some("mnits")).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no training job `mnits`; did you mean `mnist`?");
 }
@@ -144,6 +146,13 @@ async fn an_export_keeps_what_was_declared() {
     assert_eq!(manifest.spec["resourceConfig"]["volumeSizeInGB"], 5);
     assert_eq!(manifest.spec.get("enableManagedSpotTraining"), None, "what the service says anyway is left out");
     assert_eq!(manifest.spec["inputDataConfig"][0].get("recordWrapperType"), None);
+    let package =
+        object("ModelPackage", "v", json!({"modelPackageGroupName": "g", "modelPackageDescription": "a version"}));
+    let group = object("ModelPackageGroup", "g", json!({"modelPackageGroupName": "g"}));
+    engine.apply(&[group, package], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let version = engine.export(find("ModelPackage").unwrap(), "g/1").await.unwrap();
+    assert_eq!(version.spec["modelPackageGroupName"], "g");
+    assert_eq!(version.spec.get("modelPackageName"), None, "AWS takes one of the two");
     // A key that is not set is shown as an empty one.
     fake.edit("training-job/mnist", |r| r.doc["OutputDataConfig"]["KmsKeyId"] = json!(""));
     let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();

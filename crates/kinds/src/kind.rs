@@ -130,6 +130,13 @@ impl Kind {
         out
     }
 
+    /// Several of the kind in words: `scaling policies`.
+    #[must_use]
+    pub fn words_of_many(&self) -> String {
+        let one = self.words();
+        one.strip_suffix('y').map_or_else(|| format!("{one}s"), |stem| format!("{stem}ies"))
+    }
+
     /// The service model.
     #[must_use]
     pub fn service(&self) -> &'static Service {

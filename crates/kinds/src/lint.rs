@@ -20,6 +20,7 @@ pub fn lint(kind: &Kind) -> Vec<String> {
     lint.identity();
     lint.status();
     lint.update();
+    lint.delete();
     lint.spec();
     lint.tags();
     lint.refs();
@@ -228,6 +229,10 @@ impl<'k> Lint<'k> {
                 format!("update: `{operation}` takes no `{member}`")
             });
         }
+    }
+
+    fn delete(&mut self) {
+        let kind = self.kind;
         let how = &kind.row().delete;
         let operation = match how.how {
             DeleteHow::Stop => kind.row().operations.stop.is_some(),

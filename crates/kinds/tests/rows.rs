@@ -87,6 +87,10 @@ fn the_lint_sees_each_kind_of_slip() {
         ("kind = \"Endpoint\"", "kind = \"Endpoint\"\nquirks = [\"magic\"]", "no quirk `magic`"),
         ("DeploymentConfig = \"LastDeploymentConfig\"", "DeploymentConfig = \"Last\"", "gives no `Last`"),
     ];
+    // A kind without an update.
+    let config = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../kinds/model.toml")).unwrap();
+    let kind = parse("model", &config.replacen("delete = \"DeleteModel\"\n", "", 1)).unwrap();
+    assert!(lint(&kind).join("\n").contains("delete: the row names no operation"), "{:?}", lint(&kind));
     for (from, to, expected) in slips {
         assert!(model.contains(from), "{from}");
         let kind = parse("endpoint", &model.replacen(from, to, 1)).unwrap();

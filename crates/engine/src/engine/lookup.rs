@@ -249,6 +249,14 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
             }
         }
     }
+    // Of the members that say where to look for it, AWS takes one: a version has a group and no name.
+    let within = kind.row().identity.within.iter().map(|m| sagewright_model::name::to_crd(m));
+    let within: Vec<String> = within.filter(|field| object.spec.get(field).is_some()).collect();
+    if let (Some((_, others)), Some(map)) = (within.split_last(), object.spec.as_object_mut()) {
+        for other in others {
+            map.shift_remove(other);
+        }
+    }
     let mut fields = Map::new();
     if kind.is_arn_identified() {
         fields.insert("arn".to_owned(), json!(found.arn));

@@ -32,7 +32,7 @@ impl Engine {
         let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
         match crate::manifest::suggest(name, names.iter().copied()) {
             Some(close) => format!("; did you mean `{close}`?"),
-            None if names.is_empty() => format!("; there are no {}s in this account and region", kind.words()),
+            None if names.is_empty() => format!("; there are no {} in this account and region", kind.words_of_many()),
             None => String::new(),
         }
     }

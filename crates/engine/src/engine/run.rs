@@ -100,6 +100,8 @@ impl<'r> Run<'r> {
         let mut rounds = 0;
         let mut created_at: Option<Timestamp> = None;
         let mut exists_at: Option<Timestamp> = None;
+        // When an update was taken that has not been seen at work yet.
+        let mut updated_at: Option<Timestamp> = None;
         let mut looked = false;
         while rounds < MOST_ROUNDS {
             // At first it is better to be told soon; what has begun is not given up for a short outage.
@@ -140,7 +142,16 @@ impl<'r> Run<'r> {
             self.status(found);
             let decision = decide(self.kind, &self.desired, &observed, self.calls.clock.now());
             self.decided(&decision);
+            if found.is_some_and(|f| f.phase == Phase::Progressing) {
+                updated_at = None;
+            }
             if let Some(refusal) = decision.refusal() {
+                // The reason of an earlier failure may be shown until the update is.
+                let early = updated_at.is_some_and(|at| since(self.calls.clock.as_ref(), at) <= UNSEEN);
+                if early && refusal.kind == RefusalKind::Failed {
+                    self.calls.clock.sleep(unseen.next()).await;
+                    continue;
+                }
                 let outcome = if refusal.kind == RefusalKind::Failed { Outcome::Failed } else { Outcome::Refused };
                 let message = format!("{}; {}", refusal.reason, refusal.advice);
                 self.tell(What::Ended { why: message.clone() });
@@ -175,6 +186,9 @@ impl<'r> Run<'r> {
                         if matches!(step, Step::Create { .. }) {
                             created_at = Some(now);
                             self.desired.arn = arn_of(self.kind, &answer).or(self.desired.arn.take());
+                        }
+                        if matches!(step, Step::Update { .. }) {
+                            updated_at = Some(now);
                         }
                         did = did.or(Some(outcome_of(step)));
                     }
@@ -237,10 +251,13 @@ impl<'r> Run<'r> {
         left.map_or(PATIENCE, |left| left.min(PATIENCE))
     }
 
-    /// Whether a stop or a delete was refused because the resource is no longer where it was: a job ends by itself.
+    /// Whether a step was refused because the resource is no longer where it was: a job ends by itself.
     async fn moved_on(&self, step: &Step, found: Option<&Found>, failure: &Failure) -> bool {
         let refused = failure.cause().is_some_and(|c| c.stage == Stage::Service);
-        let (Step::Stop { .. } | Step::Delete { .. }, Some(found), true) = (step, found, refused) else { return false };
+        let (Step::Update { .. } | Step::Stop { .. } | Step::Delete { .. }, Some(found), true) = (step, found, refused)
+        else {
+            return false;
+        };
         match super::lookup::again(self.calls, self.kind, found).await {
             Ok(now) => now.is_none_or(|now| now.phase != found.phase),
             Err(_) => false,

@@ -36,7 +36,8 @@ impl Calls {
     /// Calls a reading operation, again when that may help. `None` when the resource is not there.
     pub(crate) async fn read(&self, kind: &Kind, operation: &str, input: &Value) -> Result<Option<Value>, Failure> {
         let listing = kind.row().operations.list.as_deref() == Some(operation);
-        let what = if listing { format!("list the {}s", kind.words()) } else { format!("read the {}", kind.words()) };
+        let what =
+            if listing { format!("list the {}", kind.words_of_many()) } else { format!("read the {}", kind.words()) };
         let mut pause = Duration::from_millis(500);
         for attempt in 1.. {
             match self.once(kind, operation, input.clone()).await {
