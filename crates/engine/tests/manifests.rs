@@ -119,6 +119,24 @@ fn annotations_that_would_not_be_heeded_are_told() {
 }
 
 #[test]
+fn a_name_that_no_tag_can_hold_is_told() {
+    let named = |name: &str, namespace: Option<&str>| {
+        let mut job = training_job("mnist");
+        job.metadata.name = name.into();
+        job.metadata.namespace = namespace.map(str::to_owned);
+        errors(&[job])
+    };
+    assert_eq!(named("my-job.2", Some("team-a")), Vec::<String>::new());
+    for (told, field) in [
+        (named("my#job", None), "metadata.name"),
+        (named(&"x".repeat(250), None), "metadata.name"),
+        (named("job", Some("a]b")), "metadata.namespace"),
+    ] {
+        assert!(matches!(&told[..], [one] if one.contains(&format!("{field}: "))), "{told:?}");
+    }
+}
+
+#[test]
 fn tags_leave_room_for_the_marks_and_do_not_forge_them() {
     let forged =
         changed(|s| s["tags"] = json!([{"key": "a", "value": "b"}, {"key": "sagewright.dev/owner", "value": "x/y"}]));

@@ -121,6 +121,19 @@ fn tags_of_a_resource_without_an_arn_are_no_change() {
 }
 
 #[test]
+fn a_package_that_failed_says_what_its_validation_says() {
+    let kind = find("ModelPackage").unwrap();
+    let spec = members(kind);
+    let details = json!({"ModelPackageStatusDetails": {"ValidationStatuses": [
+        {"Name": "scan", "Status": "Completed"},
+        {"Name": "latency", "Status": "Failed", "FailureReason": "the container did not answer"}]}});
+    let decision =
+        decide(kind, &desired(kind, &spec), &there(found(kind, &spec, "Failed", "default/thing", details)), NOW);
+    let terminal = decision.conditions.iter().find(|c| c.kind == conditions::TERMINAL).unwrap();
+    assert!(terminal.message.as_ref().unwrap().contains("the container did not answer"), "{terminal:?}");
+}
+
+#[test]
 fn a_second_pipeline_of_a_name_is_deleted_under_a_token_of_its_own() {
     let kind = find("Pipeline").unwrap();
     let spec = members(kind);

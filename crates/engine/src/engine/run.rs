@@ -166,7 +166,8 @@ impl<'r> Run<'r> {
                 // Reads may lag behind a write: it is not repeated, but looked for.
                 let again = !matches!(step, Step::Create { .. } | Step::Adopt { .. });
                 if let Some(at) = sent.get(&format!("{step:?}")).filter(|_| again) {
-                    if since(self.calls.clock.as_ref(), *at) > UNSEEN {
+                    let was_at_work = matches!(step, Step::Update { .. }) && updated_at.is_none();
+                    if was_at_work || since(self.calls.clock.as_ref(), *at) > UNSEEN {
                         return Err(self.without_effect(step, found, &decision));
                     }
                     hidden = true;
@@ -276,6 +277,10 @@ impl<'r> Run<'r> {
                     &format!("AWS took the {verb} and still shows the resource{is}"),
                     "try again later",
                 )
+            }
+            _ if !reason.is_empty() => {
+                let why = format!("AWS took the update and did not carry it out{reason}");
+                self.permanent("update", &why, "apply again, or go back to what runs")
             }
             _ => {
                 let fields: Vec<_> = decision.changes.iter().map(|c| c.path.as_str()).collect();

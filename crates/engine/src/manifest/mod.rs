@@ -16,6 +16,9 @@ use crate::object::{Object, ObjectId};
 use convert::{Wrong, convert, steps};
 pub use suggest::suggest;
 
+/// Characters of a tag's value.
+const MOST_OF_A_TAG: usize = 256;
+
 /// One step to a field of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -90,7 +93,27 @@ fn check_one(index: usize, object: &Object) -> Vec<ManifestError> {
     let mut all = converted.wrong;
     all.append(&mut wrong);
     let fields = all.into_iter().map(|wrong| wrong.into_error(index, object));
-    annotations::check(kind, object, index).into_iter().chain(fields).collect()
+    unmarkable(index, object).into_iter().chain(annotations::check(kind, object, index)).chain(fields).collect()
+}
+
+/// Names have to stand in a tag's value, which says whose a resource is.
+fn unmarkable(index: usize, object: &Object) -> Option<ManifestError> {
+    let fits = |name: &str| name.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
+    let id = object.id();
+    let field = if !fits(&id.namespace) || id.namespace.contains('/') {
+        "namespace"
+    } else if !fits(&id.name) || mark::owner(&id).chars().count() > MOST_OF_A_TAG {
+        "name"
+    } else {
+        return None;
+    };
+    Some(ManifestError {
+        index,
+        object: id,
+        path: ["metadata", field].map(|s| PathStep::Field(s.to_owned())).to_vec(),
+        message: format!("`{field}` cannot be written into a tag of AWS, which says whose a resource is"),
+        expected: Some("letters, digits, `-` and `.`, together at most 256 characters".to_owned()),
+    })
 }
 
 impl Wrong {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_kinds::{Kind, Path, Phase, get};
+use sagewright_kinds::{Kind, Path, Phase, get, values};
 use serde_json::Value;
 
 use super::calls::{Calls, pick};
@@ -86,8 +86,9 @@ impl Found {
     pub fn new(kind: &Kind, output: Value, tags: BTreeMap<String, String>) -> Self {
         let status = &kind.row().status;
         let text = |path: &Option<String>| {
-            let value = get(&output, &Path::parse(path.as_deref()?))?;
-            value.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
+            let path = Path::parse(path.as_deref()?);
+            let mut texts = values(&output, &path).into_iter().filter_map(|(_, value)| value.as_str());
+            texts.find(|t| !t.is_empty()).map(str::to_owned)
         };
         let word = text(&status.member);
         let arn = arn_of(kind, &output);
