@@ -258,6 +258,20 @@ async fn marks_that_cannot_be_read_now_make_no_second_resource() {
 }
 
 #[tokio::test]
+async fn a_listing_without_an_end_does_not_mean_that_nothing_is_there() {
+    let objects = tutorial();
+    let (fake, clock, _) = applied(&objects).await;
+    let engine = hooked(&fake, &clock, |_, operation, _| {
+        (operation == "ListModelPackages").then(|| Ok(json!({"ModelPackageSummaryList": [], "NextToken": "more"})))
+    });
+    let report = apply(&engine, &objects).await;
+    let package = report.iter().find(|r| r.object.kind == "ModelPackage").unwrap();
+    assert_eq!(package.outcome, Outcome::Failed, "{}", package.message);
+    assert!(package.message.contains("list the model packages"), "{}", package.message);
+    assert_eq!(fake.count("ModelPackage"), 1);
+}
+
+#[tokio::test]
 async fn a_listing_that_is_refused_does_not_mean_that_nothing_is_there() {
     let objects = tutorial();
     let (fake, clock, _) = applied(&objects).await;

@@ -73,6 +73,24 @@ async fn a_write_that_reads_do_not_show_yet_is_waited_for_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn what_was_gone_when_it_was_deleted_may_be_shown_for_a_while() {
+    let (fake, clock, engine) = Fake::new();
+    engine.apply(&[pipeline("{}")], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (counted, time, inner) = (Arc::clone(&calls), Arc::clone(&clock), Arc::clone(&fake));
+    let engine = hooked(&fake, &clock, move |_, operation, _| {
+        (operation == "DeletePipeline").then(|| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            inner.edit("pipeline/p", |r| r.gone_at = Some(time.millis() + 7_000));
+            Err(fail("ResourceNotFound", "Pipeline 'p' does not exist."))
+        })
+    });
+    let report = engine.delete(&[pipeline("{}")], &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Deleted, "{}", report.objects[0].message);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn an_update_that_never_shows_is_told_after_a_while() {
     let (fake, clock, engine) = Fake::new();
     engine.apply(&[pipeline("{\"a\": 1}")], &ApplyOptions::default(), &NoObserver).await.unwrap();

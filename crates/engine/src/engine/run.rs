@@ -1,6 +1,5 @@
 //! Brings one object to where it is to be.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use serde_json::Value;
 use super::act::{Acted, act};
 use super::lookup::object_of;
 use super::pace::{PATIENCE, Pace, UNSEEN, patiently, since};
+use super::trail::Trail;
 use crate::cloud::Stage;
 use crate::conditions;
 use crate::decide::{Adoption, Change, Decision, Desired, Intent, RefusalKind, Step, decide};
@@ -18,7 +18,7 @@ use crate::error::{Failure, Permanent};
 use crate::event::{Event, Observer, What};
 use crate::object::ObjectId;
 use crate::observe::calls::Calls;
-use crate::observe::{Found, Observed, Owners, Ownership, arn_of, observe};
+use crate::observe::{Found, Observed, Owners, arn_of, observe};
 use crate::report::{ObjectReport, Outcome};
 
 /// Decisions that lead to writes, for one object in one run, before something must be wrong.
@@ -93,15 +93,10 @@ impl<'r> Run<'r> {
 
     async fn go(&mut self) -> Result<ObjectReport, Failure> {
         let start = self.calls.clock.now();
-        let mut did: Option<Outcome> = None;
-        let mut sent: HashMap<String, Timestamp> = HashMap::new();
+        let mut trail = Trail::default();
         let mut unseen = Pace::of(self.kind);
         let mut pace = Pace::of(self.kind);
         let mut rounds = 0;
-        let mut created_at: Option<Timestamp> = None;
-        let mut exists_at: Option<Timestamp> = None;
-        // When an update was taken that has not been seen at work yet.
-        let mut updated_at: Option<Timestamp> = None;
         let mut looked = false;
         while rounds < MOST_ROUNDS {
             // At first it is better to be told soon; what has begun is not given up for a short outage.
@@ -109,31 +104,17 @@ impl<'r> Run<'r> {
             let mut observed =
                 patiently(self.calls, patience, || observe(self.calls, self.kind, &self.desired, self.owners)).await?;
             looked = true;
-            // What this run created is this object's, even where its tags are not to be seen yet.
-            if let (Some(at), true) = (created_at, self.desired.intent == Intent::Present) {
-                match &mut observed {
-                    Observed::Found(found) if found.owner == Ownership::Unmarked => {
-                        found.owner = Ownership::Marked(self.desired.owner());
-                    }
-                    Observed::Missing { .. } => {
-                        if since(self.calls.clock.as_ref(), at) > UNSEEN {
-                            return Err(self.permanent(
-                                "see",
-                                "AWS took the create and does not show the resource",
-                                "look in AWS's console",
-                            ));
-                        }
-                        self.calls.clock.sleep(unseen.next()).await;
-                        continue;
-                    }
-                    Observed::Found(_) => {}
+            match (&mut observed, trail.created) {
+                (Observed::Found(found), _) => trail.own(&self.desired, found),
+                (Observed::Missing { .. }, Some(at)) if self.is_early(Some(at)) => {
+                    self.calls.clock.sleep(unseen.next()).await;
+                    continue;
                 }
-            }
-            // What this run deletes was found to be this object's; its tags may go before it does.
-            if let (Observed::Found(found), true, Intent::Absent) = (&mut observed, did.is_some(), self.desired.intent)
-                && found.owner == Ownership::Unmarked
-            {
-                found.owner = Ownership::Marked(self.desired.owner());
+                (Observed::Missing { .. }, Some(_)) => {
+                    let why = "AWS took the create and does not show the resource";
+                    return Err(self.permanent("see", why, "look in AWS's console"));
+                }
+                (Observed::Missing { .. }, None) => {}
             }
             let found = match &observed {
                 Observed::Found(found) => Some(found.as_ref()),
@@ -143,12 +124,11 @@ impl<'r> Run<'r> {
             let decision = decide(self.kind, &self.desired, &observed, self.calls.clock.now());
             self.decided(&decision);
             if found.is_some_and(|f| f.phase == Phase::Progressing) {
-                updated_at = None;
+                trail.updated = None;
             }
             if let Some(refusal) = decision.refusal() {
                 // The reason of an earlier failure may be shown until the update is.
-                let early = updated_at.is_some_and(|at| since(self.calls.clock.as_ref(), at) <= UNSEEN);
-                if early && refusal.kind == RefusalKind::Failed {
+                if self.is_early(trail.updated) && refusal.kind == RefusalKind::Failed {
                     self.calls.clock.sleep(unseen.next()).await;
                     continue;
                 }
@@ -164,10 +144,8 @@ impl<'r> Run<'r> {
                     continue;
                 }
                 // Reads may lag behind a write: it is not repeated, but looked for.
-                let again = !matches!(step, Step::Create { .. } | Step::Adopt { .. });
-                if let Some(at) = sent.get(&format!("{step:?}")).filter(|_| again) {
-                    let was_at_work = matches!(step, Step::Update { .. }) && updated_at.is_none();
-                    if was_at_work || since(self.calls.clock.as_ref(), *at) > UNSEEN {
+                if let Some(at) = trail.sent(step) {
+                    if trail.was_seen_at_work(step) || !self.is_early(Some(at)) {
                         return Err(self.without_effect(step, found, &decision));
                     }
                     hidden = true;
@@ -181,28 +159,26 @@ impl<'r> Run<'r> {
                     acted => acted?,
                 };
                 let now = self.calls.clock.now();
-                sent.insert(format!("{step:?}"), now);
                 match acted {
                     Acted::Done(answer) => {
+                        trail.took(step, now);
+                        trail.did = trail.did.or(Some(outcome_of(step)));
                         if matches!(step, Step::Create { .. }) {
-                            created_at = Some(now);
                             self.desired.arn = arn_of(self.kind, &answer).or(self.desired.arn.take());
                         }
-                        if matches!(step, Step::Update { .. }) {
-                            updated_at = Some(now);
-                        }
-                        did = did.or(Some(outcome_of(step)));
                     }
-                    Acted::Gone => did = did.or(Some(outcome_of(step))),
+                    Acted::Gone => {
+                        trail.took(step, now);
+                        trail.did = trail.did.or(Some(outcome_of(step)));
+                    }
                     Acted::Exists { message, retried } => {
-                        if found.is_none() && exists_at.is_some_and(|at| since(self.calls.clock.as_ref(), at) > UNSEEN)
-                        {
+                        if trail.exists.is_some() && !self.is_early(trail.exists) {
                             return Err(self.permanent("create", &message, "use another name"));
                         }
                         // The answer to the first try may have been lost on its way.
-                        did = did.or(retried.then_some(Outcome::Created));
-                        hidden = exists_at.is_some();
-                        exists_at = exists_at.or(Some(now));
+                        trail.did = trail.did.or(retried.then_some(Outcome::Created));
+                        hidden = trail.exists.is_some();
+                        trail.exists = trail.exists.or(Some(now));
                     }
                 }
                 wrote = true;
@@ -218,14 +194,14 @@ impl<'r> Run<'r> {
             let waits = decision.steps.iter().any(|s| matches!(s, Step::Wait { .. }));
             if wrote && !waits {
                 if !self.how.wait && self.desired.intent == Intent::Absent {
-                    return Ok(self.report(did.unwrap_or(Outcome::Pending), found, None, String::new(), None));
+                    return Ok(self.report(trail.did.unwrap_or(Outcome::Pending), found, None, String::new(), None));
                 }
                 continue;
             }
             if waits {
                 if !self.how.wait {
                     return Ok(self.report(
-                        did.unwrap_or(Outcome::Pending),
+                        trail.did.unwrap_or(Outcome::Pending),
                         found,
                         Some(&decision),
                         String::new(),
@@ -237,13 +213,18 @@ impl<'r> Run<'r> {
                 }
                 continue;
             }
-            return Ok(self.end(found, &decision, did));
+            return Ok(self.end(found, &decision, trail.did));
         }
         Err(self.permanent(
             "settle",
             "it is not as declared after many tries",
             "run `sagewright plan` to see what differs",
         ))
+    }
+
+    /// Whether something that was done at this time may not be shown yet.
+    fn is_early(&self, at: Option<Timestamp>) -> bool {
+        at.is_some_and(|at| since(self.calls.clock.as_ref(), at) <= UNSEEN)
     }
 
     /// How long an outage is borne at this point of the run.

@@ -91,7 +91,7 @@ impl Calls {
         }
         let mut items: Vec<Value> = Vec::new();
         for _ in 0..MOST_PAGES {
-            let Some(output) = self.read(kind, operation, &input).await? else { break };
+            let Some(output) = self.read(kind, operation, &input).await? else { return Ok(items) };
             items.extend(
                 key.as_ref().and_then(|k| output.get(k)).and_then(Value::as_array).into_iter().flatten().cloned(),
             );
@@ -103,11 +103,19 @@ impl Calls {
                         map.insert(to.as_str().to_owned(), json!(token));
                     }
                 }
-                None => break,
+                None => {
+                    items.truncate(limit);
+                    return Ok(items);
+                }
             }
         }
-        items.truncate(limit);
-        Ok(items)
+        // A part of a listing must not pass for the whole: what is not in it would be made again.
+        Err(Failure::Permanent(Permanent {
+            what: format!("list the {}", kind.words_of_many()),
+            why: format!("after {MOST_PAGES} pages of {operation} there are still more"),
+            advice: "name the resource by its ARN".to_owned(),
+            cause: None,
+        }))
     }
 
     /// The tags of a resource.
