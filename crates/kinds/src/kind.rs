@@ -270,6 +270,22 @@ impl Kind {
         }
     }
 
+    /// Whether an update can change what stands at a spec path (AWS names).
+    #[must_use]
+    pub fn is_mutable(&self, path: &Path) -> bool {
+        let row = &self.row;
+        let Some(operation) = &row.operations.update else { return false };
+        let general = path.general();
+        let identity = |m: &str| row.identity.name.iter().chain(&row.identity.within).any(|i| i == m);
+        row.update.sends.iter().any(|send| {
+            if send == "*" {
+                let takes = self.service.input(operation);
+                return path.first().is_some_and(|m| !identity(m) && takes.is_some_and(|s| s.members.contains_key(m)));
+            }
+            Path::parse(send).leads_to(&general)
+        })
+    }
+
     /// Printer columns: heading, path of the Kubernetes field, priority.
     #[must_use]
     pub fn columns(&self) -> Vec<(String, String, u8)> {

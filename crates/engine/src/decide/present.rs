@@ -146,7 +146,7 @@ fn owned(kind: &Kind, desired: &Desired, found: &Found) -> Result<bool, Box<Deci
 
 fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let diffs = diff(kind, &desired.spec, &found.output);
-    let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| is_mutable(kind, &d.path));
+    let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| kind.is_mutable(&d.path));
     let (tags, mut changes) = tags::sync(kind, desired, found);
     changes.splice(0..0, diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))));
     if !fixed.is_empty() {
@@ -214,20 +214,6 @@ fn at_work(kind: &Kind, found: &Found, blocks: bool) -> bool {
         !off && sagewright_kinds::values(&found.output, &Path::parse(&part.path))
             .iter()
             .any(|(_, v)| v.as_str().is_some_and(|w| part.progressing.iter().any(|p| p == w)))
-    })
-}
-
-fn is_mutable(kind: &Kind, path: &Path) -> bool {
-    let row = kind.row();
-    let Some(operation) = &row.operations.update else { return false };
-    let general = path.general();
-    let identity = |m: &str| row.identity.name.iter().chain(&row.identity.within).any(|i| i == m);
-    row.update.sends.iter().any(|send| {
-        if send == "*" {
-            let takes = kind.service().input(operation);
-            return path.first().is_some_and(|m| !identity(m) && takes.is_some_and(|s| s.members.contains_key(m)));
-        }
-        Path::parse(send).leads_to(&general)
     })
 }
 
