@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::error::Failure;
+
 /// The resource is as declared and works.
 pub const READY: &str = "Ready";
 /// What AWS has is what is declared, and nothing is in flight.
@@ -89,6 +91,32 @@ pub fn merge(old: &[Condition], new: Vec<Condition>, now: Timestamp) -> Vec<Cond
             condition
         })
         .collect()
+}
+
+/// The conditions of an object for which a call failed.
+#[must_use]
+pub fn of_failure(old: &[Condition], failure: &Failure, now: Timestamp) -> Vec<Condition> {
+    let (kind, reason) = match failure {
+        Failure::Permanent(_) => (TERMINAL, "Failed"),
+        Failure::Retryable(_) => (RECOVERABLE, "Retrying"),
+    };
+    let message = failure.to_string();
+    let of = |kind: &str, status: ConditionStatus| Condition::new(kind, status, reason, &message);
+    let all = [(READY, ConditionStatus::False), (kind, ConditionStatus::True), (SYNCED, ConditionStatus::False)];
+    merge(old, all.into_iter().map(|(kind, status)| of(kind, status)).collect(), now)
+}
+
+/// The conditions of an object whose references lead nowhere, for good or for now.
+#[must_use]
+pub fn of_unresolved(old: &[Condition], failure: &Failure, now: Timestamp) -> Vec<Condition> {
+    let status = match failure {
+        Failure::Permanent(_) => ConditionStatus::False,
+        Failure::Retryable(_) => ConditionStatus::Unknown,
+    };
+    let references = Condition::new(REFERENCES_RESOLVED, status, "Unresolved", &failure.to_string());
+    let mut all = of_failure(old, failure, now);
+    all.extend(merge(old, vec![references], now));
+    all
 }
 
 /// Puts conditions into a status document.

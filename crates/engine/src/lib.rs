@@ -40,6 +40,10 @@
 //! field that was set before does not unset it (AWS has no way to unset most fields). Maps that users fill
 //! (`environment`, `hyperParameters`) are compared whole, so a key left out there is a change.
 //!
+//! # What a reference means
+//! An object of the set; otherwise the resource that bears the named object's mark, whatever its name in AWS, or one of
+//! the object's name that nobody owns. A resource of that name that belongs to another object is not meant.
+//!
 //! # Who owns a resource
 //! A tag ([`mark::OWNER`]) names the object that a resource belongs to. Resources of others, and those without the tag,
 //! are left alone unless they are adopted.

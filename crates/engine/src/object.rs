@@ -137,6 +137,12 @@ impl Object {
         self.metadata.annotations.get(key).map(String::as_str)
     }
 
+    /// Whether it is only to be read.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.annotation(crate::mark::READ_ONLY).is_some_and(|v| v.eq_ignore_ascii_case("true"))
+    }
+
     /// The ARN in the status, where it is known.
     #[must_use]
     pub fn arn(&self) -> Option<&str> {

@@ -91,6 +91,7 @@ async fn a_failed_job_blocks_what_needs_it_and_is_told_with_its_reason() {
     let of = |kind: &str| report.objects.iter().find(|o| o.object.kind == kind).unwrap();
     assert_eq!(of("TrainingJob").outcome, Outcome::Failed);
     assert!(of("TrainingJob").message.contains("AlgorithmError: no such column"));
+    assert!(of("TrainingJob").message.contains("under a new name"), "{}", of("TrainingJob").message);
     assert_eq!(of("ModelPackageGroup").outcome, Outcome::Created);
     for kind in ["ModelPackage", "Model", "EndpointConfig", "Endpoint"] {
         assert_eq!(of(kind).outcome, Outcome::Blocked, "{kind}");
@@ -141,11 +142,17 @@ async fn a_service_fault_during_an_update_is_tried_again() {
     objects.push(second);
     objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-2"});
     fake.fate("update", 0, "", Some("Request to service failed. Try again."));
-    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    writes(&fake);
+    let updates = |calls: Vec<String>| calls.iter().filter(|c| c.starts_with("UpdateEndpoint ")).count();
+    let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let endpoint = report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap();
+    assert_eq!((endpoint.outcome, updates(writes(&fake))), (Outcome::Failed, 1));
+    assert!(endpoint.message.contains("Request to service failed") && endpoint.message.contains("apply again"));
     fake.fate("update", 0, "", None);
     let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
-    assert!(report.is_ok());
-    assert_eq!(fake.resource("endpoint/mnist").unwrap().name, "mnist");
+    let endpoint = report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap();
+    assert_eq!((endpoint.outcome, updates(writes(&fake))), (Outcome::Updated, 1), "{}", endpoint.message);
+    assert_eq!(endpoint.object.spec["endpointConfigName"], "mnist-2");
 }
 
 #[tokio::test]

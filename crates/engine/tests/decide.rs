@@ -1,116 +1,14 @@
 //! Decisions, state by state. Nothing is called here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+mod support;
+
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-use sagewright_engine::{
-    Decision, Desired, Effect, Found, Intent, Object, Observed, RefusalKind, Step, conditions, decide, mark,
-};
+use sagewright_engine::{Desired, Intent, Observed, decide, mark};
 use sagewright_kinds::{Kind, all, find};
-use serde_json::{Map, Value, json};
-
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-/// Values of spec members, enough to name one resource of each kind and to have something that differs.
-fn members(kind: &Kind) -> Map<String, Value> {
-    let mut out = Map::new();
-    for member in kind.row().identity.name.iter().chain(&kind.row().identity.within) {
-        if member != "ModelPackageName" {
-            out.insert(member.clone(), json!("thing"));
-        }
-    }
-    out
-}
-
-fn object(kind: &Kind, spec: &Map<String, Value>) -> Object {
-    Object { spec: kind.spec_to_crd(&Value::Object(spec.clone())), ..Object::new(kind, "thing") }
-}
-
-fn desired(kind: &Kind, spec: &Map<String, Value>) -> Desired {
-    Desired::new(kind, &object(kind, spec)).unwrap()
-}
-
-/// A resource in a status, owned as told; `owner` empty for one without a mark.
-fn found(kind: &Kind, spec: &Map<String, Value>, word: &str, owner: &str, more: Value) -> Found {
-    let mut output = spec.clone();
-    let row = kind.row();
-    if let Some(arn) = &row.identity.arn {
-        output.insert(arn.clone(), json!("arn:aws:sagemaker:us-east-1:123456789012:thing/thing"));
-    }
-    if kind.name() == "PipelineExecution" {
-        output.shift_remove("PipelineName");
-        output.insert("PipelineArn".into(), json!("arn:aws:sagemaker:us-east-1:123456789012:pipeline/thing"));
-    }
-    if let Some(member) = &row.status.member {
-        output.insert(member.clone(), json!(word));
-    }
-    let mut tags = BTreeMap::new();
-    if !owner.is_empty() {
-        match row.tags.mark.as_deref() {
-            Some("CustomerMetadataProperties") => {
-                output.insert("CustomerMetadataProperties".into(), json!({mark::OWNER: owner}));
-            }
-            Some(member) => {
-                output.insert(member.to_owned(), json!(mark::suffix(owner)));
-            }
-            None => {
-                tags.insert(mark::OWNER.to_owned(), owner.to_owned());
-            }
-        }
-    }
-    for (key, value) in more.as_object().into_iter().flatten() {
-        output.insert(key.clone(), value.clone());
-    }
-    Found::new(kind, Value::Object(output), tags)
-}
-
-fn there(found: Found) -> Observed {
-    Observed::Found(Box::new(found))
-}
-
-fn words(kind: &Kind) -> Vec<String> {
-    let status = &kind.row().status;
-    let all = [
-        &status.progressing,
-        &status.settled,
-        &status.failed,
-        &status.stopping,
-        &status.stopped,
-        &status.deleting,
-        &status.gone,
-    ];
-    let mut words: Vec<String> = all.into_iter().flatten().cloned().collect();
-    if words.is_empty() {
-        words.push(String::new());
-    } else {
-        words.push("NeverHeardOf".to_owned());
-    }
-    words
-}
-
-fn brief(decision: &Decision) -> String {
-    let steps: Vec<String> = decision
-        .steps
-        .iter()
-        .map(|step| match step {
-            Step::Create { operation, .. }
-            | Step::Update { operation, .. }
-            | Step::Stop { operation, .. }
-            | Step::Delete { operation, .. } => operation.clone(),
-            Step::SyncTags { .. } => "tags".to_owned(),
-            Step::Adopt { .. } => "adopt".to_owned(),
-            Step::Wait { .. } => "wait".to_owned(),
-            Step::Refuse(refusal) => format!("refuse({:?})", refusal.kind),
-        })
-        .collect();
-    let holds = |name: &str| decision.conditions.iter().find(|c| c.kind == name).map(|c| c.status.to_string());
-    let ready = holds(conditions::READY).unwrap_or_default();
-    let terminal = if holds(conditions::TERMINAL).is_some() { " terminal" } else { "" };
-    let steps = if steps.is_empty() { "-".to_owned() } else { steps.join("+") };
-    format!("{steps} ready={ready}{terminal}")
-}
+use serde_json::{Value, json};
+use support::decisions::{NOW, brief, desired, found, members, object, there, words};
 
 type Member = Option<(&'static str, Value)>;
 
@@ -169,26 +67,6 @@ fn every_state_of_every_kind() {
         }
     }
     insta::assert_snapshot!(table);
-}
-
-#[test]
-fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
-    let kind = find("Model").unwrap();
-    let mut spec = members(kind);
-    spec.insert("ExecutionRoleArn".into(), json!("new"));
-    let there = there(found(kind, &spec, "", "default/thing", json!({"ExecutionRoleArn": "old"})));
-    let decision = decide(kind, &desired(kind, &spec), &there, NOW);
-    let refusal = decision.refusal().unwrap();
-    assert_eq!(refusal.kind, RefusalKind::Immutable);
-    assert_eq!(refusal.reason, "spec.executionRoleARN is `old` and cannot become `new`");
-    assert!(
-        refusal.advice.contains("spec.modelName") && refusal.advice.contains("metadata.name"),
-        "{}",
-        refusal.advice
-    );
-    assert_eq!(decision.changes[0].effect, Effect::Refused);
-    let terminal = decision.conditions.iter().find(|c| c.kind == conditions::TERMINAL).unwrap();
-    assert!(terminal.message.as_ref().unwrap().contains("cannot become `new`"));
 }
 
 /// (what, declared, there, differences)
@@ -292,6 +170,63 @@ fn only_what_is_declared_and_truly_differs_is_a_change() {
             json!({}),
             &[],
         ),
+        (
+            "a switch that is off and that reads leave out",
+            "ProcessingJob",
+            json!({"NetworkConfig": {"EnableNetworkIsolation": false}}),
+            json!({}),
+            &[],
+        ),
+        (
+            "a switch that is on and that reads leave out",
+            "ProcessingJob",
+            json!({"NetworkConfig": {"EnableNetworkIsolation": true}}),
+            json!({}),
+            &["spec.networkConfig.enableNetworkIsolation"],
+        ),
+        (
+            "the ARN of another account's pipeline",
+            "PipelineExecution",
+            json!({"PipelineName": "arn:aws:sagemaker:us-east-1:999999999999:pipeline/thing"}),
+            json!({}),
+            &["spec.pipelineName"],
+        ),
+        (
+            "the name of an algorithm and its ARN",
+            "TrainingJob",
+            json!({"AlgorithmSpecification": {"AlgorithmName": "Mine", "TrainingInputMode": "File"}}),
+            json!({"AlgorithmSpecification": {"AlgorithmName": "arn:aws:sagemaker:us-east-1:1:algorithm/mine",
+                "TrainingInputMode": "File"}}),
+            &[],
+        ),
+        (
+            "the version of a package and its ARN",
+            "Model",
+            json!({"PrimaryContainer": {"ModelPackageName": "mnist/3"}}),
+            json!({"PrimaryContainer": {"ModelPackageName": "arn:aws:sagemaker:us-east-1:1:model-package/mnist/3"}}),
+            &[],
+        ),
+        (
+            "the same version of another package",
+            "Model",
+            json!({"PrimaryContainer": {"ModelPackageName": "other/3"}}),
+            json!({"PrimaryContainer": {"ModelPackageName": "arn:aws:sagemaker:us-east-1:1:model-package/mnist/3"}}),
+            &["spec.primaryContainer.modelPackageName"],
+        ),
+        (
+            "large whole numbers",
+            "TrainingJob",
+            json!({"StoppingCondition": {"MaxRuntimeInSeconds": 90_000_001}}),
+            json!({"StoppingCondition": {"MaxRuntimeInSeconds": 90_000_000}}),
+            &["spec.stoppingCondition.maxRuntimeInSeconds"],
+        ),
+        (
+            "a model card that AWS writes otherwise",
+            "ModelPackage",
+            json!({"ModelCard": {"ModelCardContent": "{\"a\": 1, \"b\": 2}", "ModelCardStatus": "Draft"}}),
+            json!({"ModelCard": {"ModelCardContent": "{\"b\":2,\"a\":1}", "ModelCardStatus": "Draft"}}),
+            &[],
+        ),
         ("empty and absent", "Pipeline", json!({"PipelineDescription": ""}), json!({}), &[]),
         (
             "a list that got longer",
@@ -312,42 +247,6 @@ fn only_what_is_declared_and_truly_differs_is_a_change() {
         let paths: Vec<&str> = decision.changes.iter().map(|c| c.path.as_str()).collect();
         assert_eq!(paths, expected, "{what}");
     }
-}
-
-#[test]
-fn warm_pools_and_profilers_change_only_when_aws_lets_them() {
-    let kind = find("TrainingJob").unwrap();
-    let pool =
-        |seconds: i64| json!({"ResourceConfig": {"InstanceType": "ml.m5.large", "KeepAlivePeriodInSeconds": seconds}});
-    let run = |declared: Value, word: &str, mut output: Value, more: Value| {
-        let mut spec = members(kind);
-        for (key, value) in more.as_object().unwrap() {
-            output[key] = value.clone();
-        }
-        let there = there(found(kind, &spec, word, "default/thing", output));
-        spec.extend(declared.as_object().unwrap().clone());
-        brief(&decide(kind, &desired(kind, &spec), &there, NOW))
-    };
-    let available = json!({"WarmPoolStatus": {"Status": "Available"}});
-    assert!(run(pool(600), "InProgress", pool(300), json!({})).starts_with("wait"));
-    assert!(run(pool(600), "Completed", pool(300), json!({})).starts_with("wait"));
-    assert!(run(pool(600), "Completed", pool(300), available.clone()).starts_with("UpdateTrainingJob"));
-    assert!(
-        run(pool(600), "Completed", pool(300), json!({"WarmPoolStatus": {"Status": "Terminated"}}))
-            .starts_with("refuse")
-    );
-    let none = json!({"ResourceConfig": {"InstanceType": "ml.m5.large"}});
-    assert!(run(pool(600), "Completed", none, available.clone()).starts_with("refuse"));
-    let profiler = json!({"ProfilerConfig": {"S3OutputPath": "s3://b/p"}});
-    assert!(run(profiler.clone(), "InProgress", json!({}), json!({"SecondaryStatus": "Starting"})).starts_with("wait"));
-    assert!(
-        run(profiler.clone(), "InProgress", json!({}), json!({"SecondaryStatus": "Training"}))
-            .starts_with("UpdateTrainingJob")
-    );
-    assert!(run(profiler.clone(), "Completed", json!({}), json!({})).starts_with("refuse"));
-    let mut both = pool(600);
-    both["ProfilerConfig"] = profiler["ProfilerConfig"].clone();
-    assert!(run(both, "Completed", pool(300), available).starts_with("refuse"));
 }
 
 #[test]
@@ -390,40 +289,6 @@ fn annotations_say_what_may_be_done() {
     assert!(run(&absent, &unowned).starts_with("refuse(NotOwned)"));
     absent.unowned = true;
     assert!(run(&absent, &unowned).starts_with("DeleteModel"));
-}
-
-#[test]
-fn an_update_waits_for_the_endpoint_and_names_the_settings_it_keeps() {
-    let kind = find("Endpoint").unwrap();
-    let mut spec = members(kind);
-    spec.insert("EndpointConfigName".into(), json!("new"));
-    let old = |word: &str| there(found(kind, &spec, word, "default/thing", json!({"EndpointConfigName": "old"})));
-    let decision = decide(kind, &desired(kind, &spec), &old("Creating"), NOW);
-    assert!(matches!(&decision.steps[..], [Step::Wait { .. }]));
-    let decision = decide(kind, &desired(kind, &spec), &old("InService"), NOW);
-    let [Step::SyncTags { add, .. }, Step::Update { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
-    assert_eq!(add.keys().collect::<Vec<_>>(), [mark::LAST_UPDATE]);
-    assert_eq!(
-        *input,
-        json!({"EndpointName": "thing", "EndpointConfigName": "new", "RetainAllVariantProperties": true})
-    );
-}
-
-#[test]
-fn the_same_create_has_the_same_token_and_another_has_another() {
-    let kind = find("ModelPackage").unwrap();
-    let spec = members(kind);
-    let token = |spec: &Map<String, Value>, at: i64| {
-        let now = Timestamp::from_second(at).unwrap();
-        let decision = decide(kind, &desired(kind, spec), &Observed::MISSING, now);
-        let [Step::Create { input, .. }] = &decision.steps[..] else { panic!() };
-        input["ClientToken"].as_str().unwrap().to_owned()
-    };
-    assert_eq!(token(&spec, 1), token(&spec, 1));
-    assert_ne!(token(&spec, 1), token(&spec, 2), "what was deleted can be made again");
-    let mut other = spec.clone();
-    other.insert("Domain".into(), json!("VISION"));
-    assert_ne!(token(&spec, 1), token(&other, 1));
 }
 
 /// A kind that is not built yet, from the rows that prove the format.

@@ -1,5 +1,5 @@
 //! Wrong manifests: file, line and field are the caller's; here is what it gets to show.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -64,6 +64,12 @@ fn every_slip_is_told_on_its_field() {
         ),
         object("Pipeline", "p", json!({"pipelineName": "p", "roleARN": ROLE, "pipelineDefinition": "{not json"})),
         object("ModelPackage", "m", json!({"modelApprovalStatus": "Approved"})),
+        object(
+            "ModelPackage",
+            "m",
+            json!({"modelPackageGroupName": "g",
+            "modelCard": {"modelCardContent": "no card", "modelCardStatus": "Draft"}}),
+        ),
         object("ModelPackage", "m", json!({"modelPackageGroupName": "g", "tags": [{"key": "a", "value": "b"}]})),
     ];
     insta::assert_yaml_snapshot!(errors(&slips));
@@ -77,6 +83,72 @@ fn a_path_names_the_place_in_the_document() {
     let path = serde_json::to_value(&error.path).unwrap();
     assert_eq!(path, json!(["spec", "inputDataConfig", 1, "dataSource", "s3DataSource", "s3DataType"]));
     assert_eq!(error.expected.as_deref().map(|e| e.starts_with("one of ")), Some(true));
+}
+
+#[test]
+fn annotations_that_would_not_be_heeded_are_told() {
+    let with = |key: &str, value: &str| {
+        let mut job = training_job("mnist");
+        job.metadata.annotations.insert(format!("services.k8s.aws/{key}"), value.to_owned());
+        errors(&[job])
+    };
+    for (key, value, expected) in [
+        ("deletion-policy", "Retain", "delete or retain"),
+        ("adoption-policy", "adopt-and-create", "adopt or adopt-or-create"),
+        ("read-only", "yes", "true or false"),
+        ("region", "Frankfurt", "us-east-1"),
+        ("adoption-fields", "trainingJobName=x", "JSON"),
+        ("adoption-fields", "{\"trainingjobname\": \"x\"}", "trainingJobName"),
+    ] {
+        let told = with(key, value);
+        assert_eq!(told.len(), 1, "{key}: {told:?}");
+        assert!(told[0].contains(&format!("metadata.annotations.services.k8s.aws/{key}")), "{}", told[0]);
+        assert!(told[0].contains(expected), "{}", told[0]);
+    }
+    for (key, value) in [
+        ("deletion-policy", "retain"),
+        ("adoption-policy", "adopt"),
+        ("read-only", "True"),
+        ("region", "eu-central-1"),
+        ("adoption-fields", "{\"trainingJobName\": \"x\"}"),
+        ("adoption-fields", "{\"arn\": \"arn:aws:sagemaker:eu-west-1:123456789012:training-job/x\"}"),
+        ("adopted", "true"),
+    ] {
+        assert_eq!(with(key, value), Vec::<String>::new(), "{key}: {value}");
+    }
+}
+
+#[test]
+fn a_name_that_no_tag_can_hold_is_told() {
+    let named = |name: &str, namespace: Option<&str>| {
+        let mut job = training_job("mnist");
+        job.metadata.name = name.into();
+        job.metadata.namespace = namespace.map(str::to_owned);
+        errors(&[job])
+    };
+    assert_eq!(named("my-job.2", Some("team-a")), Vec::<String>::new());
+    for (told, field) in [
+        (named("my#job", None), "metadata.name"),
+        (named(&"x".repeat(250), None), "metadata.name"),
+        (named("job", Some("a]b")), "metadata.namespace"),
+    ] {
+        assert!(matches!(&told[..], [one] if one.contains(&format!("{field}: "))), "{told:?}");
+    }
+}
+
+#[test]
+fn tags_leave_room_for_the_marks_and_do_not_forge_them() {
+    let forged =
+        changed(|s| s["tags"] = json!([{"key": "a", "value": "b"}, {"key": "sagewright.dev/owner", "value": "x/y"}]));
+    let told = errors(&[forged]);
+    assert!(matches!(&told[..], [one] if one.contains("spec.tags[1].key") && one.contains("Sagewright")), "{told:?}");
+    let tags = |n: usize| (0..n).map(|i| json!({"key": format!("k{i}"), "value": ""})).collect::<Value>();
+    assert_eq!(errors(&[changed(|s| s["tags"] = tags(49))]), Vec::<String>::new());
+    let told = errors(&[changed(|s| s["tags"] = tags(50))]);
+    assert!(matches!(&told[..], [one] if one.contains("spec.tags:") && one.contains("at most 49")), "{told:?}");
+    let mut package = tutorial().remove(3);
+    package.spec["customerMetadataProperties"] = json!({"sagewright.dev/owner": "x/y"});
+    assert_eq!(errors(&[package]).len(), 1);
 }
 
 #[test]
@@ -120,6 +192,21 @@ fn circles_and_twins_are_told() {
     assert!(text.contains("HyperParameterTuningJob a → HyperParameterTuningJob b"), "{text}");
     let error = plan_offline(&[training_job("a"), training_job("a")]).unwrap_err();
     assert!(error.to_string().contains("TrainingJob a is declared twice"));
+}
+
+#[test]
+fn two_objects_of_one_resource_are_told() {
+    let mut copy = training_job("mnist");
+    copy.metadata.name = "copy".into();
+    let Err(EngineError::Manifest(told)) = plan_offline(&[training_job("mnist"), copy.clone()]) else { panic!() };
+    assert_eq!((told.len(), told[0].index, told[0].path_text().as_str()), (1, 1, "spec.trainingJobName"));
+    assert!(told[0].message.contains("TrainingJob mnist"), "{}", told[0]);
+    // In another region it is another resource, and a second object may read the first one's.
+    let mut elsewhere = copy.clone();
+    elsewhere.metadata.annotations.insert("services.k8s.aws/region".into(), "eu-west-1".into());
+    assert!(plan_offline(&[training_job("mnist"), elsewhere]).is_ok());
+    copy.metadata.annotations.insert("services.k8s.aws/read-only".into(), "true".into());
+    assert!(plan_offline(&[training_job("mnist"), copy]).is_ok());
 }
 
 #[test]

@@ -39,6 +39,8 @@ async fn resources_are_found_by_name_arn_and_version() {
     assert_eq!(version[0].metadata.name, "mnist-v1");
     assert_eq!(version[0].spec["customerMetadataProperties"], json!({"accuracy": "0.92"}), "the mark is hidden");
     assert_eq!(engine.get(package, Some("mnist")).await.unwrap(), version, "a group gives its versions");
+    let error = engine.get(find("ScalingPolicy").unwrap(), Some("load")).await.unwrap_err();
+    assert!(error.to_string().contains("there are no scaling policies in this account"), "{error}");
     let error = engine.get(job, Some("mnits")).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no training job `mnits`; did you mean `mnist`?");
 }
@@ -52,7 +54,8 @@ async fn all_of_a_kind_are_listed_over_all_pages() {
     names.sort_unstable();
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
     assert_eq!(all[0].status["trainingJobStatus"], "Completed");
-    assert!(fake.take_log(false).iter().all(|c| c.starts_with("ListTrainingJobs")));
+    let calls = fake.take_log(false);
+    assert!(calls.iter().all(|c| c.starts_with("ListTrainingJobs") && c.contains("\"MaxResults\":100")), "{calls:?}");
     assert!(engine.get(find("ModelPackage").unwrap(), None).await.unwrap().is_empty());
 }
 
@@ -129,6 +132,31 @@ async fn every_export_plans_to_no_change() {
     let manifest = engine.export(find("Endpoint").unwrap(), "mnist").await.unwrap();
     let plan = engine.plan(&[manifest]).await.unwrap();
     assert_eq!((plan.objects[0].action(), plan.objects[0].decision.changes.len()), (Action::Adopt, 0));
+}
+
+#[tokio::test]
+async fn an_export_keeps_what_was_declared() {
+    let mut job = training_job("mnist");
+    job.spec["outputDataConfig"]["kmsKeyID"] = json!("key");
+    job.spec["enableManagedSpotTraining"] = json!(false);
+    let (fake, engine) = applied(from_ref(&job)).await;
+    fake.edit("training-job/mnist", |r| r.doc["InputDataConfig"][0]["RecordWrapperType"] = json!("None"));
+    let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();
+    assert_eq!(manifest.spec["outputDataConfig"]["kmsKeyID"], "key");
+    assert_eq!(manifest.spec["resourceConfig"]["volumeSizeInGB"], 5);
+    assert_eq!(manifest.spec.get("enableManagedSpotTraining"), None, "what the service says anyway is left out");
+    assert_eq!(manifest.spec["inputDataConfig"][0].get("recordWrapperType"), None);
+    let package =
+        object("ModelPackage", "v", json!({"modelPackageGroupName": "g", "modelPackageDescription": "a version"}));
+    let group = object("ModelPackageGroup", "g", json!({"modelPackageGroupName": "g"}));
+    engine.apply(&[group, package], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let version = engine.export(find("ModelPackage").unwrap(), "g/1").await.unwrap();
+    assert_eq!(version.spec["modelPackageGroupName"], "g");
+    assert_eq!(version.spec.get("modelPackageName"), None, "AWS takes one of the two");
+    // A key that is not set is shown as an empty one.
+    fake.edit("training-job/mnist", |r| r.doc["OutputDataConfig"]["KmsKeyId"] = json!(""));
+    let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();
+    assert_eq!(manifest.spec["outputDataConfig"].get("kmsKeyID"), None);
 }
 
 #[tokio::test]

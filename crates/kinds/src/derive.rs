@@ -72,7 +72,8 @@ pub(crate) fn columns(kind: &Kind) -> Vec<(String, String, u8)> {
         .into_iter()
         .filter_map(column)
         .chain(kind.row().columns.iter().map(|c| (c.name.clone(), field(&c.member), c.priority)))
-        .chain(reason.into_iter().filter_map(column))
+        // A reason that stands in a list is no column of ACK's.
+        .chain(reason.into_iter().filter(|(_, m, _)| m.as_ref().is_some_and(|m| !m.contains("[]"))).filter_map(column))
         .collect()
 }
 

@@ -283,11 +283,8 @@ fn info(kind: &Kind, place: &Place, name: String, member: &str, required: bool) 
     let is = |p: &String| Path::parse(p) == place.aws;
     let first = place.aws.first().unwrap_or_default();
     let tags = kind.tags_member() == Some(first);
-    let sent = row.update.sends.iter().any(|s| {
-        let path = Path::parse(s);
-        let identity = row.identity.name.iter().chain(&row.identity.within).any(|m| m == first);
-        if s == "*" { !identity } else { path.leads_to(&place.aws) || place.aws.leads_to(&path) }
-    });
+    // A structure is not fixed where a part of it can be changed.
+    let sent = kind.is_mutable(&place.aws) || row.update.sends.iter().any(|s| place.aws.leads_to(&Path::parse(s)));
     FieldInfo {
         name,
         path: place.crd.clone(),

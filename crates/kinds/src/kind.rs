@@ -130,6 +130,13 @@ impl Kind {
         out
     }
 
+    /// Several of the kind in words: `scaling policies`.
+    #[must_use]
+    pub fn words_of_many(&self) -> String {
+        let one = self.words();
+        one.strip_suffix('y').map_or_else(|| format!("{one}s"), |stem| format!("{stem}ies"))
+    }
+
     /// The service model.
     #[must_use]
     pub fn service(&self) -> &'static Service {
@@ -261,6 +268,22 @@ impl Kind {
         } else {
             Phase::Unknown
         }
+    }
+
+    /// Whether an update can change what stands at a spec path (AWS names).
+    #[must_use]
+    pub fn is_mutable(&self, path: &Path) -> bool {
+        let row = &self.row;
+        let Some(operation) = &row.operations.update else { return false };
+        let general = path.general();
+        let identity = |m: &str| row.identity.name.iter().chain(&row.identity.within).any(|i| i == m);
+        row.update.sends.iter().any(|send| {
+            if send == "*" {
+                let takes = self.service.input(operation);
+                return path.first().is_some_and(|m| !identity(m) && takes.is_some_and(|s| s.members.contains_key(m)));
+            }
+            Path::parse(send).leads_to(&general)
+        })
     }
 
     /// Printer columns: heading, path of the Kubernetes field, priority.

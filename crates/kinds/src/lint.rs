@@ -20,10 +20,12 @@ pub fn lint(kind: &Kind) -> Vec<String> {
     lint.identity();
     lint.status();
     lint.update();
+    lint.delete();
     lint.spec();
     lint.tags();
     lint.refs();
     lint.errors();
+    lint.list();
     let mut wrong = lint.wrong;
     wrong.iter_mut().for_each(|w| *w = format!("{}: {w}", kind.name()));
     wrong
@@ -228,6 +230,10 @@ impl<'k> Lint<'k> {
                 format!("update: `{operation}` takes no `{member}`")
             });
         }
+    }
+
+    fn delete(&mut self) {
+        let kind = self.kind;
         let how = &kind.row().delete;
         let operation = match how.how {
             DeleteHow::Stop => kind.row().operations.stop.is_some(),
@@ -338,6 +344,24 @@ impl<'k> Lint<'k> {
                     format!("refs: a {} has no `{}`", other.name(), target.value)
                 });
             }
+        }
+    }
+
+    fn list(&mut self) {
+        let kind = self.kind;
+        let Some(operation) = &kind.row().operations.list else { return };
+        if let Some(member) = &kind.row().list.name_contains {
+            let takes = kind.service().input(operation).is_some_and(|s| s.members.contains_key(member.as_str()));
+            self.expect(takes, || format!("list.name_contains: `{operation}` takes no `{member}`"));
+        }
+        let key = kind.service().paginators.get(operation.as_str()).and_then(|p| p.result_key.first());
+        let items = key.and_then(|key| kind.service().output(operation)?.members.get(key.as_str()));
+        let item = items.and_then(|m| kind.service().target(m)?.member.as_ref()).and_then(|m| kind.service().target(m));
+        for (member, read) in &kind.row().list.rename {
+            self.expect(item.is_some_and(|s| s.members.contains_key(member.as_str())), || {
+                format!("list.rename: items of `{operation}` have no `{member}`")
+            });
+            self.expect(self.read(read).is_some(), || format!("list.rename: a read gives no `{read}`"));
         }
     }
 

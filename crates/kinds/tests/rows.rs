@@ -87,6 +87,17 @@ fn the_lint_sees_each_kind_of_slip() {
         ("kind = \"Endpoint\"", "kind = \"Endpoint\"\nquirks = [\"magic\"]", "no quirk `magic`"),
         ("DeploymentConfig = \"LastDeploymentConfig\"", "DeploymentConfig = \"Last\"", "gives no `Last`"),
     ];
+    let pipeline = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../kinds/pipeline.toml")).unwrap();
+    let kind = parse("pipeline", &pipeline.replace("PipelineNamePrefix", "NameContains")).unwrap();
+    assert!(lint(&kind).join("\n").contains("list.name_contains: `ListPipelines` takes no `NameContains`"));
+    let execution =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../kinds/pipeline-execution.toml")).unwrap();
+    let kind = parse("execution", &execution.replace("PipelineExecutionFailureReason =", "Reason =")).unwrap();
+    assert!(lint(&kind).join("\n").contains("list.rename: items of `ListPipelineExecutions` have no `Reason`"));
+    // A kind without an update.
+    let config = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../kinds/model.toml")).unwrap();
+    let kind = parse("model", &config.replacen("delete = \"DeleteModel\"\n", "", 1)).unwrap();
+    assert!(lint(&kind).join("\n").contains("delete: the row names no operation"), "{:?}", lint(&kind));
     for (from, to, expected) in slips {
         assert!(model.contains(from), "{from}");
         let kind = parse("endpoint", &model.replacen(from, to, 1)).unwrap();
@@ -164,6 +175,10 @@ fn explain_tells_a_kind_a_field_and_a_mistake() {
     assert!(expected.iter().any(|e| e == "modelName"));
     let Explanation::Field { field, .. } = explain(find("Endpoint").unwrap(), "endpointStatus") else { panic!() };
     assert_eq!(field.path, "status.endpointStatus");
+    let Explanation::Field { field, .. } = explain(find("Pipeline").unwrap(), "clientRequestToken") else { panic!() };
+    assert!(field.immutable, "UpdatePipeline takes none");
+    let Explanation::Field { field, .. } = explain(find("TrainingJob").unwrap(), "resourceConfig") else { panic!() };
+    assert!(!field.immutable, "a part of it can be changed");
     let Explanation::Field { field, .. } = explain(find("Endpoint").unwrap(), "endpointConfigName") else { panic!() };
     assert!(!field.immutable && field.required);
 }

@@ -115,7 +115,7 @@ impl Desired {
             },
             arn: adopted.get("arn").and_then(Value::as_str).or_else(|| object.arn()).map(str::to_owned),
             unowned: false,
-            read_only: annotation(mark::READ_ONLY) == "true",
+            read_only: object.is_read_only(),
             retain: annotation(mark::DELETION_POLICY) == "retain",
         })
     }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::manifest::convert::drop_nulls;
 use crate::mark;
+use crate::observe::name_in_arn;
 
 /// One difference. The path is exact, under AWS names.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,17 @@ pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
         walk.member(&path, info, read, value, observed.get(member));
     }
     walk.diffs
+}
+
+/// What is declared and no read shows, where the row does not say that this is how it should be.
+pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
+    let walk = Walk { kind, diffs: Vec::new() };
+    let unread = |member: &str| kind.row().spec.unread.iter().any(|u| u == member);
+    let members = desired.as_object().into_iter().flatten().filter(|(member, value)| {
+        let token = kind.spec_member(member).is_none_or(|info| info.idempotency_token);
+        !token && !unread(member) && !plain(value).is_empty() && !walk.is_read(&Path::parse(member))
+    });
+    members.map(|(member, _)| Path::parse(member)).collect()
 }
 
 /// The spec in a read's output, without our marks.
@@ -228,15 +240,19 @@ impl<'k> Walk<'k> {
         let Some(observed) = observed else {
             // Absent on the other side is the same as empty, and as what the service takes anyway.
             let default = row.defaults.iter().find(|(at, _)| Path::parse(at) == general).map(|(_, v)| v);
-            return plain(desired).is_empty()
-                || default.is_some_and(|d| !plain(d).is_empty() && plain(d) == plain(desired));
+            return match default {
+                Some(default) if !plain(default).is_empty() => plain(default) == plain(desired),
+                // A switch that reads leave out is off.
+                _ => plain(desired).is_empty() || *desired == Value::Bool(false),
+            };
         };
         if desired == observed || plain(desired) == plain(observed) {
             return true;
         }
         if let (Some(a), Some(b)) = (desired.as_f64(), observed.as_f64()) {
             // SageMaker keeps weights and targets in single precision.
-            return (a - b).abs() <= f64::from(f32::EPSILON) * a.abs().max(b.abs());
+            let close = (a - b).abs() <= f64::from(f32::EPSILON) * a.abs().max(b.abs());
+            return close && matches!(shape.kind, ShapeType::Float | ShapeType::Double);
         }
         let (a, b) = (plain(desired), plain(observed));
         if is(&row.json) {
@@ -245,8 +261,11 @@ impl<'k> Walk<'k> {
         }
         if is(&row.name_or_arn) {
             // AWS writes the names in some ARNs in lower case.
-            return (a.starts_with("arn:") || b.starts_with("arn:"))
-                && last_part(&a).eq_ignore_ascii_case(last_part(&b));
+            return match (a.starts_with("arn:"), b.starts_with("arn:")) {
+                (true, false) => name_in_arn(&a).eq_ignore_ascii_case(&b),
+                (false, true) => a.eq_ignore_ascii_case(name_in_arn(&b)),
+                (both, _) => both && a.eq_ignore_ascii_case(&b),
+            };
         }
         if is(&row.any_case) {
             return a.eq_ignore_ascii_case(&b);
@@ -260,12 +279,46 @@ impl<'k> Walk<'k> {
 
     fn tell(&mut self, path: &Path, from: Option<&Value>, to: Option<&Value>, sensitive: bool) {
         let secret = self.kind.row().spec.secret.iter().any(|s| Path::parse(s).leads_to(path));
-        self.diffs.push(Diff {
-            path: path.clone(),
-            from: from.cloned(),
-            to: to.cloned(),
-            sensitive: sensitive || secret,
-        });
+        let shown = |value: Option<&Value>| value.map(|v| masked(self.kind, path, v));
+        let (from, to) = (shown(from), shown(to));
+        self.diffs.push(Diff { path: path.clone(), from, to, sensitive: sensitive || secret });
+    }
+}
+
+/// A value of the spec without what must not be shown in it.
+pub(crate) fn masked(kind: &Kind, path: &Path, value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(shape) = kind.spec_shape(path) {
+        mask(kind, path, shape, &mut value);
+    }
+    value
+}
+
+fn mask(kind: &Kind, path: &Path, shape: &Shape, value: &mut Value) {
+    let secret = kind.row().spec.secret.iter().any(|s| Path::parse(s).leads_to(path));
+    if shape.sensitive || secret {
+        *value = Value::String("(sensitive)".to_owned());
+        return;
+    }
+    let target = |member: Option<&Member>| member.and_then(|m| kind.service().target(m));
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                let member =
+                    if shape.kind == ShapeType::Map { shape.value.as_ref() } else { shape.members.get(name.as_str()) };
+                if let Some(shape) = target(member) {
+                    mask(kind, &path.join(Step::Member(name.clone())), shape, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(shape) = target(shape.member.as_ref()) {
+                for (i, item) in items.iter_mut().enumerate() {
+                    mask(kind, &path.join(Step::Index(i)), shape, item);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -282,8 +335,4 @@ fn plain(value: &Value) -> String {
         Value::Object(map) if map.is_empty() => String::new(),
         other => other.to_string(),
     }
-}
-
-fn last_part(text: &str) -> &str {
-    text.rsplit('/').next().unwrap_or(text)
 }

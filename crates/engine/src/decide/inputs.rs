@@ -39,9 +39,9 @@ pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>
             input.insert(member.clone(), value);
         }
     }
-    for (member, info) in shape.members.iter().filter(|(m, i)| i.idempotency_token && shape.is_required(m)) {
-        let seed = json!([operation, input]).to_string();
-        let _ = info;
+    for (member, _) in shape.members.iter().filter(|(m, i)| i.idempotency_token && shape.is_required(m)) {
+        // What is there is part of the seed: a later resource of the same name is another one.
+        let seed = json!([operation, input, known.output]).to_string();
         input.insert((*member).to_owned(), Value::String(token(&seed)));
     }
     let complete = role == "update" || shape.required.iter().all(|r| input.contains_key(r.as_str()));

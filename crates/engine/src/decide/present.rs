@@ -5,7 +5,7 @@ use sagewright_kinds::{Kind, Path, Phase};
 use serde_json::{Value, json};
 
 use super::desired::{Adoption, Desired};
-use super::diff::{Diff, diff};
+use super::diff::{Diff, diff, masked, unseen};
 use super::inputs::{self, Place};
 use super::{Change, Decision, Effect, RefusalKind, Step, tags};
 use crate::mark;
@@ -40,7 +40,10 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         );
     }
     if let Some(other) = elsewhere {
-        let field = kind.name_field().unwrap_or_default();
+        let fields: Vec<String> =
+            kind.row().identity.name.iter().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
+        // A job's record stays, and its mark with it.
+        let delete = if kind.is_job() { "" } else { ", or delete this object first" };
         return Decision::refuse(
             RefusalKind::NameChanged,
             format!(
@@ -48,12 +51,14 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
                 desired.object.id()
             ),
             format!(
-                "give the new {what} an object of its own (another metadata.name), or set {field} back to `{other}`, \
-                 or delete this object first"
+                "give the new {what} an object of its own (another metadata.name), or set {} back to `{other}`{delete}",
+                fields.join(", ")
             ),
         );
     }
-    let spec = kind.spec_to_crd(&desired.spec);
+    let shown = desired.spec.as_object().into_iter().flatten();
+    let shown = shown.map(|(member, value)| (member.clone(), masked(kind, &Path::parse(member), value)));
+    let spec = kind.spec_to_crd(&Value::Object(shown.collect()));
     let mut changes: Vec<Change> = spec
         .as_object()
         .into_iter()
@@ -87,7 +92,8 @@ fn is_sensitive(kind: &Kind, field: &str) -> bool {
 
 fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     if desired.read_only {
-        return Decision::note("the object is read-only: nothing is compared".to_owned());
+        let note = Decision::note("the object is read-only: nothing is compared".to_owned());
+        return Decision { steps: at_work_step(kind, found).into_iter().collect(), ..note };
     }
     if found.phase == Phase::Deleting {
         return Decision::wait(format!(
@@ -140,7 +146,7 @@ fn owned(kind: &Kind, desired: &Desired, found: &Found) -> Result<bool, Box<Deci
 
 fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let diffs = diff(kind, &desired.spec, &found.output);
-    let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| is_mutable(kind, &d.path));
+    let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| kind.is_mutable(&d.path));
     let (tags, mut changes) = tags::sync(kind, desired, found);
     changes.splice(0..0, diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))));
     if !fixed.is_empty() {
@@ -166,20 +172,28 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             }
         }
     }
+    // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
+    let updates = update.is_some();
+    decision.steps.extend(update);
     if let (false, Some(arn)) = (tags.is_empty(), &found.arn) {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
     }
+    decision.steps.extend(at_work_step(kind, found).filter(|_| !updates));
+    let unseen = unseen(kind, &desired.spec).into_iter();
+    decision.notes.extend(unseen.map(|path| {
+        format!("AWS does not show spec.{}: a change of it would not be seen", kind.spec_path_to_crd(&path))
+    }));
+    decision
+}
+
+/// The wait for a resource that is at work, or a part of it.
+fn at_work_step(kind: &Kind, found: &Found) -> Option<Step> {
     let at_work =
         matches!(found.phase, Phase::Progressing | Phase::Stopping | Phase::Unknown) || parts_at_work(kind, found);
-    match update {
-        Some(step) => decision.steps.push(step),
-        None if at_work => decision.steps.push(Step::Wait {
-            reason: format!("{} is in {} status", kind.name(), found.word),
-            after: super::standing::WAIT,
-        }),
-        None => {}
-    }
-    decision
+    at_work.then(|| Step::Wait {
+        reason: format!("{} is in {} status", kind.name(), found.word),
+        after: super::standing::WAIT,
+    })
 }
 
 /// Whether a part of the resource is still at work (a debugger rule, a monitoring execution).
@@ -200,20 +214,6 @@ fn at_work(kind: &Kind, found: &Found, blocks: bool) -> bool {
         !off && sagewright_kinds::values(&found.output, &Path::parse(&part.path))
             .iter()
             .any(|(_, v)| v.as_str().is_some_and(|w| part.progressing.iter().any(|p| p == w)))
-    })
-}
-
-fn is_mutable(kind: &Kind, path: &Path) -> bool {
-    let row = kind.row();
-    let Some(operation) = &row.operations.update else { return false };
-    let general = path.general();
-    let identity = |m: &str| row.identity.name.iter().chain(&row.identity.within).any(|i| i == m);
-    row.update.sends.iter().any(|send| {
-        if send == "*" {
-            let takes = kind.service().input(operation);
-            return path.first().is_some_and(|m| !identity(m) && takes.is_some_and(|s| s.members.contains_key(m)));
-        }
-        Path::parse(send).leads_to(&general)
     })
 }
 
@@ -268,7 +268,7 @@ type Updating = Option<(String, Value, Option<String>)>;
 /// The update to send, nothing where there is none to send, or why not now.
 fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Result<Updating, Box<Decision>> {
     let row = &kind.row().update;
-    let Some((operation, input)) = inputs::update(kind, desired, found, diffs) else { return Ok(None) };
+    let Some((operation, mut input)) = inputs::update(kind, desired, found, diffs) else { return Ok(None) };
     let print = row.remember.then(|| inputs::fingerprint(&input.to_string(), 16));
     let failed = || found.reason.clone().unwrap_or_else(|| "AWS gives no reason".to_owned());
     let waits = || Box::new(Decision::wait(format!("{} is in {} status", kind.name(), found.word)));
@@ -309,7 +309,7 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
             "it is not sent again until the declaration changes: fix what it names under a new name, or go back to what runs",
         )));
     }
-    quirks::may_update(kind, desired, found, diffs)?;
+    quirks::update(kind, desired, found, diffs, &mut input)?;
     let can_remember = matches!(inputs::place(kind, desired), Place::Tags(_));
     Ok(Some((operation, input, print.filter(|_| can_remember))))
 }

@@ -118,10 +118,13 @@ fn stand(kind: &Kind, observed: &Observed, decision: &Decision) -> (Condition, C
 
 /// When to look at the resource again.
 pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Duration> {
-    if decision.refusal().is_some() {
-        return None;
-    }
     let resync = kind.row().resync;
+    let settled = Duration::from_secs(resync.settled.map_or(SETTLED, u64::from));
+    if let Some(refusal) = decision.refusal() {
+        // The others hang on what is there, and that can change without the declaration.
+        let for_good = matches!(refusal.kind, RefusalKind::ReadOnly | RefusalKind::Unsupported);
+        return (!for_good).then_some(settled);
+    }
     let waits = decision.steps.iter().find_map(|s| if let Step::Wait { after, .. } = s { Some(*after) } else { None });
     if let Some(after) = waits {
         return Some(resync.progressing.map_or(after, |s| Duration::from_secs(s.into())));
@@ -129,6 +132,6 @@ pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> 
     match observed {
         Observed::Missing { .. } if !decision.writes() => None,
         _ if decision.writes() => Some(Duration::from_secs(1)),
-        _ => Some(Duration::from_secs(resync.settled.map_or(SETTLED, u64::from))),
+        _ => Some(settled),
     }
 }

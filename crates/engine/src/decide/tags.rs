@@ -37,7 +37,8 @@ pub(crate) fn is_foreign(key: &str) -> bool {
 pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found) -> (TagSync, Vec<Change>) {
     let mut sync = TagSync::default();
     let mut changes = Vec::new();
-    if !desired.declares_tags || !matches!(place(kind, desired), Place::Tags(_)) {
+    // Without an ARN tags can be neither read nor written.
+    if !desired.declares_tags || found.arn.is_none() || !matches!(place(kind, desired), Place::Tags(_)) {
         return (sync, changes);
     }
     let change = |key: &str, from: Option<&String>, to: Option<&String>| Change {

@@ -19,8 +19,13 @@ use crate::observe::calls::{Calls, classify, is};
 pub(crate) enum Acted {
     /// It is done; AWS answered this.
     Done(Value),
-    /// Something of that name is there already.
-    Exists(String),
+    /// Something of that name is there already; an earlier try may have made it.
+    Exists {
+        /// What AWS said.
+        message: String,
+        /// It was not the first try.
+        retried: bool,
+    },
     /// What was to go was gone.
     Gone,
 }
@@ -100,6 +105,7 @@ pub(crate) async fn act(
     let mut answer = Value::Object(Map::new());
     for (operation, input) in calls_of(kind, step, found)? {
         let start = calls.clock.now();
+        let mut retried = false;
         let mut pace = Pace::of_calls();
         answer = loop {
             let error = match calls.once(kind, &operation, input.clone()).await {
@@ -110,13 +116,14 @@ pub(crate) async fn act(
                 return Ok(Acted::Gone);
             }
             if matches!(step, Step::Create { .. }) && is(&kind.errors().exists, &error) {
-                return Ok(Acted::Exists(error.message));
+                return Ok(Acted::Exists { message: error.message, retried });
             }
             match classify(kind, &what(kind, name, step), error) {
                 Failure::Retryable(again) if since(calls.clock.as_ref(), start) < PATIENCE => {
                     let pause = again.after.unwrap_or_else(|| pace.next());
                     retrying(&again.why, pause);
                     calls.clock.sleep(pause).await;
+                    retried = true;
                 }
                 failure => return Err(failure),
             }

@@ -10,8 +10,9 @@ use super::plan::unresolved;
 use super::resolve::Unresolved;
 use super::run::{How, Run, adopting};
 use super::{ApplyOptions, DeleteOptions, Engine};
-use crate::decide::Intent;
-use crate::error::{EngineError, Failure};
+use crate::conditions;
+use crate::decide::{Desired, Intent};
+use crate::error::EngineError;
 use crate::event::{Event, Observer, What};
 use crate::object::{Object, ObjectId};
 use crate::observe::Owners;
@@ -134,11 +135,7 @@ impl Engine {
         let mut desired = adopting(node.desired.clone(), options.adopt);
         let engine = Self { calls: self.calls_for(&desired.object) };
         if let Err(why) = engine.resolve(&mut desired, &|id| done.get(id).cloned()).await {
-            let failure = match why {
-                Unresolved::Absent(why) => unresolved(node.kind, &desired, why),
-                Unresolved::Failed(failure) => failure,
-            };
-            return failed(node, Outcome::Blocked, failure);
+            return self.not_resolved(node, &desired, why);
         }
         let how = How { wait: options.wait || node.needed, timeout: options.timeout };
         Run::new(&engine.calls, &owners, observer, node.kind, desired, how).run().await
@@ -154,11 +151,32 @@ impl Engine {
         let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = options.unowned;
-        let calls = self.calls_for(&desired.object);
+        let engine = Self { calls: self.calls_for(&desired.object) };
+        if let Err(why) = engine.resolve_identity(&mut desired, node.kind).await {
+            return self.not_resolved(node, &desired, why);
+        }
         // Another object that needs this one has to be gone before it.
         let wait = options.wait || !node.needs.is_empty();
         let how = How { wait, timeout: options.timeout };
-        Run::new(&calls, &owners, observer, node.kind, desired, how).run().await
+        Run::new(&engine.calls, &owners, observer, node.kind, desired, how).run().await
+    }
+
+    fn not_resolved(&self, node: &Node, desired: &Desired, why: Unresolved) -> ObjectReport {
+        let failure = match why {
+            Unresolved::Absent(why) => unresolved(node.kind, desired, why),
+            Unresolved::Failed(failure) => failure,
+        };
+        let mut object = node.desired.object.clone();
+        let old = conditions::read(&object.status);
+        conditions::write(&mut object.status, &conditions::of_unresolved(&old, &failure, self.calls.clock.now()));
+        ObjectReport {
+            object,
+            resource: node.desired.name(node.kind),
+            outcome: Outcome::Blocked,
+            changes: Vec::new(),
+            message: failure.to_string(),
+            failure: Some(failure),
+        }
     }
 }
 
@@ -176,16 +194,5 @@ fn blocked(node: &Node, graph: &Graph, bad: &[usize]) -> ObjectReport {
         changes: Vec::new(),
         message: format!("nothing was done: {} did not go well", names.join(", ")),
         failure: None,
-    }
-}
-
-fn failed(node: &Node, outcome: Outcome, failure: Failure) -> ObjectReport {
-    ObjectReport {
-        object: node.desired.object.clone(),
-        resource: node.desired.name(node.kind),
-        outcome,
-        changes: Vec::new(),
-        message: failure.to_string(),
-        failure: Some(failure),
     }
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::decide::{Desired, KNOWN_AFTER_APPLY};
 use crate::error::{EngineError, GraphError};
-use crate::manifest::{ManifestError, RefUse, check};
+use crate::manifest::{ManifestError, PathStep, RefUse, check};
+use crate::mark;
 use crate::object::{Object, ObjectId};
 
 /// One object of a set.
@@ -52,6 +53,7 @@ impl Graph {
             node.needs.extend(needs.copied().collect::<Vec<_>>());
         }
         fill_from_specs(&mut nodes, &positions);
+        same_resource(&nodes)?;
         by_value(&mut nodes);
         let order = sort(&nodes)?;
         let needed: BTreeSet<usize> = nodes.iter().flat_map(|n| n.needs.iter().copied()).collect();
@@ -98,6 +100,26 @@ fn fill_from_specs(nodes: &mut [Node], positions: &HashMap<ObjectId, usize>) {
             }
         }
     }
+}
+
+/// Two objects cannot both have one resource: which of them AWS is made like would be chance.
+fn same_resource(nodes: &[Node]) -> Result<(), EngineError> {
+    let mut names: HashMap<(&str, Option<&str>, String), &Node> = HashMap::new();
+    let mut wrong = Vec::new();
+    for (index, node) in nodes.iter().enumerate().filter(|(_, n)| !n.desired.read_only) {
+        let Some(name) = node.desired.name(node.kind) else { continue };
+        let region = node.desired.object.annotation(mark::REGION);
+        let Some(first) = names.insert((node.kind.name(), region, name.clone()), node) else { continue };
+        let field = node.kind.name_field().unwrap_or_default();
+        wrong.push(ManifestError {
+            index,
+            object: node.id.clone(),
+            path: field.split('.').map(|part| PathStep::Field(part.to_owned())).collect(),
+            message: format!("{} declares the {} `{name}` already", first.id, node.kind.words()),
+            expected: Some("another name, or one object".to_owned()),
+        });
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(EngineError::Manifest(wrong)) }
 }
 
 /// A plain name that is the name of another object of the set is a need too.

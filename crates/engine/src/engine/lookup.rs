@@ -6,29 +6,37 @@ use sagewright_model::crd;
 use serde_json::{Map, Value, json};
 
 use crate::decide::inputs::Known;
-use crate::error::Failure;
+use crate::error::{Failure, Permanent};
 use crate::mark;
 use crate::object::{Metadata, Object, ObjectId};
 use crate::observe::calls::Calls;
-use crate::observe::{Found, Ownership, arn_of, complete_found, list_input, read_output};
+use crate::observe::{
+    Found, LOOKED_AT, Ownership, arn_of, complete_found, is_absence, list_input, marked, marks, name_in_arn,
+    read_output,
+};
 
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
-/// name that has several.
+/// name that has several, where no other has that part.
 pub(crate) async fn one(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
     let output = match kind.row().identity.name.as_slice() {
         [] => by_arn(calls, kind, name).await?,
         [member] => {
-            let plain = if name.starts_with("arn:") { name.rsplit('/').next().unwrap_or(name) } else { name };
+            let is_arn = name.starts_with("arn:");
+            let plain = if is_arn { name.rsplit('/').next().unwrap_or(name) } else { name };
             let spec = json!({member.as_str(): plain});
-            read_output(calls, kind, Known { spec: Some(&spec), ..Known::default() }).await?
+            let output = read_output(calls, kind, Known { spec: Some(&spec), ..Known::default() }).await?;
+            // An ARN says more than a name: another account's, region's or kind's resource may have the same.
+            output.filter(|o| !is_arn || arn_of(kind, o).is_some_and(|arn| arn.eq_ignore_ascii_case(name)))
         }
         parts => {
             let items = calls.list(kind, list_input(kind, None), usize::MAX).await?;
-            items.into_iter().find(|item| {
-                kind.name_of(item).is_some_and(|whole| whole == name)
-                    || parts.iter().any(|p| item.get(p).and_then(Value::as_str) == Some(name))
-                    || arn_of(kind, item).as_deref() == Some(name)
-            })
+            let whole = |item: &Value| {
+                kind.name_of(item).is_some_and(|n| n == name) || arn_of(kind, item).as_deref() == Some(name)
+            };
+            match items.iter().find(|item| whole(item)) {
+                Some(item) => Some(item.clone()),
+                None => by_part(kind, parts, &items, name)?,
+            }
         }
     };
     match output {
@@ -37,20 +45,58 @@ pub(crate) async fn one(calls: &Calls, kind: &Kind, name: &str) -> Result<Option
     }
 }
 
+fn by_part(kind: &Kind, parts: &[String], items: &[Value], name: &str) -> Result<Option<Value>, Failure> {
+    let has = |item: &&Value| parts.iter().any(|p| item.get(p).and_then(Value::as_str) == Some(name));
+    let hits: Vec<&Value> = items.iter().filter(has).collect();
+    if hits.len() < 2 {
+        return Ok(hits.first().map(|item| (*item).clone()));
+    }
+    let names: Vec<String> = hits.iter().filter_map(|i| kind.name_of(i)).map(|n| format!("`{n}`")).collect();
+    Err(Failure::Permanent(Permanent {
+        what: format!("tell which {} `{name}` is", kind.words()),
+        why: format!("it is a part of the names {}", names.join(" and ")),
+        advice: "give the whole name, or the ARN".to_owned(),
+        cause: None,
+    }))
+}
+
 async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>, Failure> {
     if name.starts_with("arn:") {
         return read_output(calls, kind, Known { arn: Some(name), ..Known::default() }).await;
     }
-    let outer = name.split('/').next().unwrap_or(name);
-    let mut hits = Vec::new();
-    for item in inside(calls, kind, Some(outer)).await? {
-        let arn = arn_of(kind, &item).unwrap_or_default();
-        if arn.ends_with(&format!("/{name}")) || arn.to_lowercase().ends_with(&format!("/{}", name.to_lowercase())) {
-            hits.push(arn);
+    // Some have a name after all (a model package without a group).
+    for member in kind.row().identity.within.iter().filter(|_| !name.contains('/')) {
+        let spec = json!({member.as_str(): name});
+        let known = Known { spec: Some(&spec), ..Known::default() };
+        if let Some(output) = read_output(calls, kind, known).await? {
+            return Ok(Some(output));
         }
     }
-    match hits.first() {
-        Some(arn) => read_output(calls, kind, Known { arn: Some(arn), ..Known::default() }).await,
+    let outer = name.split('/').next().unwrap_or(name);
+    let wanted = name.to_lowercase();
+    for item in inside(calls, kind, Some(outer)).await? {
+        let Some(arn) = arn_of(kind, &item) else { continue };
+        if tail(&arn).eq_ignore_ascii_case(name) || arn.to_lowercase().ends_with(&format!("/{wanted}")) {
+            return read_output(calls, kind, Known { arn: Some(&arn), ..Known::default() }).await;
+        }
+    }
+    Ok(None)
+}
+
+/// The resource that bears an object's mark, among the newest of its kind.
+pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &str) -> Result<Option<Found>, Failure> {
+    if kind.is_arn_identified() {
+        let mut items = items(calls, kind).await?;
+        let made = |item: &Value| item.get("CreationTime").or_else(|| item.get("StartTime")).map(Value::to_string);
+        items.sort_by_cached_key(|item| std::cmp::Reverse(made(item)));
+        items.truncate(LOOKED_AT);
+        return Ok(match marked(calls, kind, &items, owner).await? {
+            Some(output) => Some(complete_found(calls, kind, output).await?),
+            None => None,
+        });
+    }
+    match marks(calls, kind).await?.get(owner) {
+        Some(name) => one(calls, kind, name).await,
         None => Ok(None),
     }
 }
@@ -80,7 +126,7 @@ pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> R
         match calls.list(kind, list_input(kind, Some(&spec)), usize::MAX).await {
             Ok(some) => items.extend(some),
             // What it would be inside of is not there.
-            Err(failure) if failure.cause().is_some_and(|c| c.code == "ValidationException") => {}
+            Err(failure) if is_absence(&failure) => {}
             Err(failure) => return Err(failure),
         }
     }
@@ -89,6 +135,10 @@ pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> R
 
 /// All resources of a kind, as listings give them.
 pub(crate) async fn all(calls: &Calls, kind: &Kind) -> Result<Vec<Object>, Failure> {
+    Ok(items(calls, kind).await?.into_iter().map(|item| object_of_item(kind, item)).collect())
+}
+
+async fn items(calls: &Calls, kind: &Kind) -> Result<Vec<Value>, Failure> {
     let mut items = if kind.is_arn_identified() { inside(calls, kind, None).await? } else { Vec::new() };
     // Some are inside of nothing (model packages without a group).
     if !kind.is_arn_identified() || optional_list(kind) {
@@ -96,7 +146,7 @@ pub(crate) async fn all(calls: &Calls, kind: &Kind) -> Result<Vec<Object>, Failu
         let known: Vec<Option<String>> = items.iter().map(|i| arn_of(kind, i)).collect();
         items.extend(more.into_iter().filter(|i| arn_of(kind, i).is_none_or(|arn| !known.contains(&Some(arn)))));
     }
-    Ok(items.into_iter().map(|item| object_of_item(kind, item)).collect())
+    Ok(items)
 }
 
 /// Whether a kind can be listed without saying inside of what.
@@ -126,10 +176,9 @@ fn object_of_item(kind: &Kind, mut item: Value) -> Object {
     Object { spec, status, ..Object::new(kind, &name) }
 }
 
-/// The parts of an ARN after the resource's type: `mnist/3`.
+/// What people call a resource that AWS names: `mnist/3`.
 fn tail(arn: &str) -> String {
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
-    resource.split_once('/').map_or(resource, |(_, rest)| rest).replace("/execution/", "/")
+    name_in_arn(arn).replace("/execution/", "/")
 }
 
 /// An observed resource as an object, under the name of its owner where it has one.
@@ -188,9 +237,8 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
         let places: Vec<_> = sagewright_kinds::values(&object.spec, &path)
             .into_iter()
             .filter(|(_, value)| {
-                *default == json!("")
-                    || *value == default
-                    || (value.as_f64().is_some() && value.as_f64() == default.as_f64())
+                // Where the default varies nobody can tell what was chosen from what was declared: it stays.
+                *value == default || (value.as_f64().is_some() && value.as_f64() == default.as_f64())
             })
             .map(|(at, _)| at)
             .collect();
@@ -199,6 +247,14 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
             if let Some(Value::Object(map)) = sagewright_kinds::get_mut(&mut object.spec, &at) {
                 map.shift_remove(&last);
             }
+        }
+    }
+    // Of the members that say where to look for it, AWS takes one: a version has a group and no name.
+    let within = kind.row().identity.within.iter().map(|m| sagewright_model::name::to_crd(m));
+    let within: Vec<String> = within.filter(|field| object.spec.get(field).is_some()).collect();
+    if let (Some((_, others)), Some(map)) = (within.split_last(), object.spec.as_object_mut()) {
+        for other in others {
+            map.shift_remove(other);
         }
     }
     let mut fields = Map::new();

@@ -9,6 +9,7 @@ mod pace;
 mod plan;
 mod resolve;
 mod run;
+mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sagewright_kinds::{Kind, Phase};
 
 use super::lookup::{self, inside, manifest, object_of, owner_of, user_tags};
-use super::pace::{Pace, since};
+use super::pace::{PATIENCE, Pace, patiently, since};
 use super::{Description, Engine, Until, act};
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent};
@@ -32,7 +32,7 @@ impl Engine {
         let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
         match crate::manifest::suggest(name, names.iter().copied()) {
             Some(close) => format!("; did you mean `{close}`?"),
-            None if names.is_empty() => format!("; there are no {}s in this account and region", kind.words()),
+            None if names.is_empty() => format!("; there are no {} in this account and region", kind.words_of_many()),
             None => String::new(),
         }
     }
@@ -103,24 +103,26 @@ impl Engine {
                 return Ok(object);
             }
             let stuck = match until {
-                Until::Settled | Until::Status(_) => {
-                    matches!(found.phase, Phase::Failed | Phase::Stopped | Phase::Gone)
-                }
-                Until::Final | Until::Deleted => false,
+                Until::Settled => matches!(found.phase, Phase::Failed | Phase::Stopped | Phase::Gone),
+                // An endpoint in service may become another thing yet; a job that has ended may not.
+                Until::Status(_) => found.phase.is_final() && (kind.is_job() || found.phase != Phase::Settled),
+                // AWS keeps the records of jobs.
+                Until::Deleted => kind.is_job() && found.phase.is_final(),
+                Until::Final => false,
             };
             if stuck {
                 let reason = found.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
                 let is = format!("{}{reason}", found.word);
                 return Err(EngineError::Unreachable { what, until: until_words(until), is });
             }
-            let after = pace.next();
-            if let Some(limit) = timeout
-                && since(self.calls.clock.as_ref(), start) + after > limit
-            {
+            let left = timeout.map(|limit| limit.saturating_sub(since(self.calls.clock.as_ref(), start)));
+            if let (Some(limit), Some(Duration::ZERO)) = (timeout, left) {
                 return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
             }
-            self.calls.clock.sleep(after).await;
-            match lookup::again(&self.calls, kind, &found).await? {
+            let after = pace.next();
+            self.calls.clock.sleep(left.map_or(after, |left| after.min(left))).await;
+            let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
+            match patiently(&self.calls, patience, || lookup::again(&self.calls, kind, &found)).await? {
                 Some(next) => found = next,
                 None if *until == Until::Deleted => return Ok(object),
                 None => {
@@ -147,7 +149,10 @@ impl Engine {
             Ownership::Marked(other) => {
                 return Err(refuse(
                     format!("it belongs to the object {other}"),
-                    "delete that object with deletion-policy retain first",
+                    &format!(
+                        "take its tag or property {} away in AWS first, if that object is to lose it",
+                        mark::OWNER
+                    ),
                 )
                 .into());
             }

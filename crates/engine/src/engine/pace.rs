@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use sagewright_kinds::Kind;
 
 use crate::clock::Clock;
+use crate::error::Failure;
+use crate::observe::calls::Calls;
 
 /// First pause between looks.
 const FIRST: Duration = Duration::from_millis(250);
@@ -47,4 +49,21 @@ impl Pace {
 pub(crate) fn since(clock: &dyn Clock, start: Timestamp) -> Duration {
     let passed = clock.now().duration_since(start);
     Duration::try_from(passed).unwrap_or_default()
+}
+
+/// Looks, again for a while when that may help.
+pub(crate) async fn patiently<T, F>(calls: &Calls, patience: Duration, look: impl Fn() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let start = calls.clock.now();
+    let mut pace = Pace::of_calls();
+    loop {
+        match look().await {
+            Err(Failure::Retryable(again)) if since(calls.clock.as_ref(), start) < patience => {
+                calls.clock.sleep(again.after.unwrap_or_else(|| pace.next())).await;
+            }
+            looked => return looked,
+        }
+    }
 }

@@ -1,14 +1,16 @@
 //! Values of references that only the cloud can tell.
 
-use sagewright_kinds::{Path, Phase, find, get};
+use sagewright_kinds::{Kind, Path, Phase, find, get};
 use serde_json::Value;
 
 use super::graph::target_id;
 use super::{Engine, lookup};
-use crate::decide::Desired;
-use crate::error::Failure;
+use crate::decide::{Desired, WAIT};
+use crate::error::{Failure, Retryable};
 use crate::manifest::RefUse;
+use crate::mark;
 use crate::object::{Object, ObjectId};
+use crate::observe::{Found, Ownership};
 
 /// Why a reference has no value.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,20 +52,96 @@ impl Engine {
         Ok(())
     }
 
+    /// Fills the references that say which resource is meant; the others do not matter to a delete.
+    pub(crate) async fn resolve_identity(&self, desired: &mut Desired, row: &Kind) -> Result<(), Unresolved> {
+        let identity = &row.row().identity;
+        for pending in desired.pending.clone() {
+            let reference = &pending.reference;
+            let first = reference.path.first().unwrap_or_default();
+            if !identity.name.iter().chain(&identity.within).any(|m| m == first) {
+                continue;
+            }
+            let id = target_id(reference, &desired.object.id().namespace);
+            let value = match self.referent(reference, &id).await? {
+                (kind, Referent::Found(found)) => value_of(reference, &lookup::object_of(kind, &found))?,
+                // What it was part of may be gone before it; a plain name is known all the same.
+                (kind, Referent::Absent) if kind.name_field().as_ref() == Some(&reference.target.value) => {
+                    reference.name.clone()
+                }
+                (_, other) => return Err(other.absent(reference, &id)),
+            };
+            desired.fill(&reference.path, &value);
+        }
+        Ok(())
+    }
+
     /// The value of a reference to a resource that is not declared here.
     async fn outside(&self, reference: &RefUse, id: &ObjectId) -> Result<String, Unresolved> {
-        let absent = || {
-            Unresolved::Absent(format!(
-                "{} refers to {id}, which is neither among these objects nor a {} of that name in AWS",
-                reference.at, id.kind
-            ))
+        let (kind, found) = match self.referent(reference, id).await? {
+            (kind, Referent::Found(found)) => (kind, found),
+            (_, other) => return Err(other.absent(reference, id)),
         };
-        let kind = find(&id.kind).ok_or_else(absent)?;
-        let found = lookup::one(&self.calls, kind, &reference.name).await.map_err(Unresolved::Failed)?;
-        let found = found.ok_or_else(absent)?;
-        if !matches!(found.phase, Phase::Settled | Phase::Stopped) {
-            return Err(Unresolved::Absent(format!("{id} is in {} status", found.word)));
+        let is = format!("{id} is in {} status", found.word);
+        match found.phase {
+            Phase::Settled | Phase::Stopped => value_of(reference, &lookup::object_of(kind, &found)),
+            phase if phase.is_final() => Err(Unresolved::Absent(is)),
+            _ => Err(Unresolved::Failed(Failure::Retryable(Retryable {
+                what: format!("use {} for {}", reference.target.value, reference.at),
+                why: is,
+                after: Some(WAIT),
+                cause: None,
+            }))),
         }
-        value_of(reference, &lookup::object_of(kind, &found))
+    }
+
+    /// What a reference means in AWS: the object's own resource, whatever its name, or one of the object's name that
+    /// nobody owns.
+    async fn referent(&self, reference: &RefUse, id: &ObjectId) -> Result<(&'static Kind, Referent), Unresolved> {
+        let Some(kind) = find(&id.kind) else { return Err(Referent::Absent.absent(reference, id)) };
+        let owner = mark::owner(id);
+        // An object's name is never one of several parts.
+        let named = if kind.row().identity.name.len() < 2 {
+            lookup::one(&self.calls, kind, &reference.name).await.map_err(Unresolved::Failed)?
+        } else {
+            None
+        };
+        if let Some(found) = named.as_ref().filter(|f| f.owner == Ownership::Marked(owner.clone())) {
+            return Ok((kind, Referent::Found(Box::new(found.clone()))));
+        }
+        if let Some(found) = lookup::owned(&self.calls, kind, &owner).await.map_err(Unresolved::Failed)? {
+            return Ok((kind, Referent::Found(Box::new(found))));
+        }
+        Ok((
+            kind,
+            match named {
+                Some(Found { owner: Ownership::Marked(other), .. }) => Referent::Foreign(other),
+                Some(found) => Referent::Found(Box::new(found)),
+                None => Referent::Absent,
+            },
+        ))
+    }
+}
+
+/// What a reference to something that is not declared here leads to.
+enum Referent {
+    Found(Box<Found>),
+    /// The resource of that name belongs to this object.
+    Foreign(String),
+    Absent,
+}
+
+impl Referent {
+    fn absent(&self, reference: &RefUse, id: &ObjectId) -> Unresolved {
+        let at = &reference.at;
+        Unresolved::Absent(match self {
+            Self::Foreign(owner) => format!(
+                "{at} refers to {id}, which is not among these objects, and the {} `{}` in AWS belongs to the object {owner}",
+                id.kind, reference.name
+            ),
+            _ => format!(
+                "{at} refers to {id}, which is neither among these objects nor a {} of that name in AWS",
+                id.kind
+            ),
+        })
     }
 }

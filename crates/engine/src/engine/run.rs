@@ -1,6 +1,5 @@
 //! Brings one object to where it is to be.
 
-use std::collections::HashSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,14 +9,16 @@ use serde_json::Value;
 
 use super::act::{Acted, act};
 use super::lookup::object_of;
-use super::pace::{Pace, UNSEEN, since};
+use super::pace::{PATIENCE, Pace, UNSEEN, patiently, since};
+use super::trail::Trail;
+use crate::cloud::Stage;
 use crate::conditions;
 use crate::decide::{Adoption, Change, Decision, Desired, Intent, RefusalKind, Step, decide};
 use crate::error::{Failure, Permanent};
 use crate::event::{Event, Observer, What};
 use crate::object::ObjectId;
 use crate::observe::calls::Calls;
-use crate::observe::{Found, Observed, Owners, Ownership, arn_of, observe};
+use crate::observe::{Found, Observed, Owners, arn_of, observe};
 use crate::report::{ObjectReport, Outcome};
 
 /// Decisions that lead to writes, for one object in one run, before something must be wrong.
@@ -48,6 +49,8 @@ pub(crate) struct Seen {
     name: Option<String>,
     word: Option<(String, Option<String>)>,
     changes: Option<Vec<Change>>,
+    /// As it was at the last look.
+    found: Option<Found>,
 }
 
 impl<'r> Run<'r> {
@@ -76,45 +79,42 @@ impl<'r> Run<'r> {
     pub(crate) async fn run(mut self) -> ObjectReport {
         match self.go().await {
             Ok(report) => report,
-            Err(failure) => self.report(Outcome::Failed, None, None, failure.to_string(), Some(failure)),
+            Err(failure) => {
+                let found = self.seen(|s| s.found.take());
+                let mut report = self.report(Outcome::Failed, found.as_ref(), None, failure.to_string(), None);
+                let now = self.calls.clock.now();
+                let all = conditions::of_failure(&conditions::read(&self.desired.object.status), &failure, now);
+                conditions::write(&mut report.object.status, &all);
+                report.failure = Some(failure);
+                report
+            }
         }
     }
 
     async fn go(&mut self) -> Result<ObjectReport, Failure> {
         let start = self.calls.clock.now();
-        let mut did: Option<Outcome> = None;
-        let mut sent: HashSet<String> = HashSet::new();
+        let mut trail = Trail::default();
         let mut unseen = Pace::of(self.kind);
         let mut pace = Pace::of(self.kind);
         let mut rounds = 0;
-        let mut created_at: Option<Timestamp> = None;
+        let mut looked = false;
         while rounds < MOST_ROUNDS {
-            let mut observed = observe(self.calls, self.kind, &self.desired, self.owners).await?;
-            // What this run created is this object's, even where its tags are not to be seen yet.
-            if let (Some(at), true) = (created_at, self.desired.intent == Intent::Present) {
-                match &mut observed {
-                    Observed::Found(found) if found.owner == Ownership::Unmarked => {
-                        found.owner = Ownership::Marked(self.desired.owner());
-                    }
-                    Observed::Missing { .. } => {
-                        if since(self.calls.clock.as_ref(), at) > UNSEEN {
-                            return Err(self.permanent(
-                                "see",
-                                "AWS took the create and does not show the resource",
-                                "look in AWS's console",
-                            ));
-                        }
-                        self.calls.clock.sleep(unseen.next()).await;
-                        continue;
-                    }
-                    Observed::Found(_) => {}
+            // At first it is better to be told soon; what has begun is not given up for a short outage.
+            let patience = if looked { self.patience(start) } else { Duration::ZERO };
+            let mut observed =
+                patiently(self.calls, patience, || observe(self.calls, self.kind, &self.desired, self.owners)).await?;
+            looked = true;
+            match (&mut observed, trail.created) {
+                (Observed::Found(found), _) => trail.own(&self.desired, found),
+                (Observed::Missing { .. }, Some(at)) if self.is_early(Some(at)) => {
+                    self.calls.clock.sleep(unseen.next()).await;
+                    continue;
                 }
-            }
-            // What this run deletes was found to be this object's; its tags may go before it does.
-            if let (Observed::Found(found), true, Intent::Absent) = (&mut observed, did.is_some(), self.desired.intent)
-                && found.owner == Ownership::Unmarked
-            {
-                found.owner = Ownership::Marked(self.desired.owner());
+                (Observed::Missing { .. }, Some(_)) => {
+                    let why = "AWS took the create and does not show the resource";
+                    return Err(self.permanent("see", why, "look in AWS's console"));
+                }
+                (Observed::Missing { .. }, None) => {}
             }
             let found = match &observed {
                 Observed::Found(found) => Some(found.as_ref()),
@@ -123,42 +123,69 @@ impl<'r> Run<'r> {
             self.status(found);
             let decision = decide(self.kind, &self.desired, &observed, self.calls.clock.now());
             self.decided(&decision);
+            if found.is_some_and(|f| f.phase == Phase::Progressing) {
+                trail.updated = None;
+            }
             if let Some(refusal) = decision.refusal() {
+                // The reason of an earlier failure may be shown until the update is.
+                if self.is_early(trail.updated) && refusal.kind == RefusalKind::Failed {
+                    self.calls.clock.sleep(unseen.next()).await;
+                    continue;
+                }
                 let outcome = if refusal.kind == RefusalKind::Failed { Outcome::Failed } else { Outcome::Refused };
                 let message = format!("{}; {}", refusal.reason, refusal.advice);
                 self.tell(What::Ended { why: message.clone() });
                 return Ok(self.report(outcome, found, Some(&decision), message, None));
             }
             let mut wrote = false;
+            let mut hidden = false;
             for step in &decision.steps {
                 if matches!(step, Step::Wait { .. }) {
                     continue;
                 }
-                if !sent.insert(format!("{step:?}")) && matches!(step, Step::Update { .. } | Step::SyncTags { .. }) {
-                    let fields: Vec<_> = decision.changes.iter().map(|c| c.path.as_str()).collect();
-                    let why = format!("AWS took the update and still shows another value of {}", fields.join(", "));
-                    return Err(self.permanent(
-                        "update",
-                        &why,
-                        "declare the value that AWS shows, or leave the field out",
-                    ));
+                // Reads may lag behind a write: it is not repeated, but looked for.
+                if let Some(at) = trail.sent(step) {
+                    if trail.was_seen_at_work(step) || !self.is_early(Some(at)) {
+                        return Err(self.without_effect(step, found, &decision));
+                    }
+                    hidden = true;
+                    continue;
                 }
-                match self.step(step, found).await? {
+                let acted = match self.step(step, found).await {
+                    Err(failure) if self.moved_on(step, found, &failure).await => {
+                        wrote = true;
+                        break;
+                    }
+                    acted => acted?,
+                };
+                let now = self.calls.clock.now();
+                match acted {
                     Acted::Done(answer) => {
+                        trail.took(step, now);
+                        trail.did = trail.did.or(Some(outcome_of(step)));
                         if matches!(step, Step::Create { .. }) {
-                            created_at = Some(self.calls.clock.now());
                             self.desired.arn = arn_of(self.kind, &answer).or(self.desired.arn.take());
                         }
-                        did = did.or(Some(outcome_of(step)));
                     }
-                    Acted::Gone => did = did.or(Some(outcome_of(step))),
-                    Acted::Exists(message) => {
-                        if found.is_none() && !sent.insert("exists".to_owned()) {
+                    Acted::Gone => {
+                        trail.took(step, now);
+                        trail.did = trail.did.or(Some(outcome_of(step)));
+                    }
+                    Acted::Exists { message, retried } => {
+                        if trail.exists.is_some() && !self.is_early(trail.exists) {
                             return Err(self.permanent("create", &message, "use another name"));
                         }
+                        // The answer to the first try may have been lost on its way.
+                        trail.did = trail.did.or(retried.then_some(Outcome::Created));
+                        hidden = trail.exists.is_some();
+                        trail.exists = trail.exists.or(Some(now));
                     }
                 }
                 wrote = true;
+            }
+            if hidden {
+                self.calls.clock.sleep(unseen.next()).await;
+                continue;
             }
             if wrote {
                 rounds += 1;
@@ -167,14 +194,14 @@ impl<'r> Run<'r> {
             let waits = decision.steps.iter().any(|s| matches!(s, Step::Wait { .. }));
             if wrote && !waits {
                 if !self.how.wait && self.desired.intent == Intent::Absent {
-                    return Ok(self.report(did.unwrap_or(Outcome::Pending), found, None, String::new(), None));
+                    return Ok(self.report(trail.did.unwrap_or(Outcome::Pending), found, None, String::new(), None));
                 }
                 continue;
             }
             if waits {
                 if !self.how.wait {
                     return Ok(self.report(
-                        did.unwrap_or(Outcome::Pending),
+                        trail.did.unwrap_or(Outcome::Pending),
                         found,
                         Some(&decision),
                         String::new(),
@@ -186,13 +213,62 @@ impl<'r> Run<'r> {
                 }
                 continue;
             }
-            return Ok(self.end(found, &decision, did));
+            return Ok(self.end(found, &decision, trail.did));
         }
         Err(self.permanent(
             "settle",
             "it is not as declared after many tries",
             "run `sagewright plan` to see what differs",
         ))
+    }
+
+    /// Whether something that was done at this time may not be shown yet.
+    fn is_early(&self, at: Option<Timestamp>) -> bool {
+        at.is_some_and(|at| since(self.calls.clock.as_ref(), at) <= UNSEEN)
+    }
+
+    /// How long an outage is borne at this point of the run.
+    fn patience(&self, start: Timestamp) -> Duration {
+        let left = self.how.timeout.map(|limit| limit.saturating_sub(since(self.calls.clock.as_ref(), start)));
+        left.map_or(PATIENCE, |left| left.min(PATIENCE))
+    }
+
+    /// Whether a step was refused because the resource is no longer where it was: a job ends by itself.
+    async fn moved_on(&self, step: &Step, found: Option<&Found>, failure: &Failure) -> bool {
+        let refused = failure.cause().is_some_and(|c| c.stage == Stage::Service);
+        let (Step::Update { .. } | Step::Stop { .. } | Step::Delete { .. }, Some(found), true) = (step, found, refused)
+        else {
+            return false;
+        };
+        match super::lookup::again(self.calls, self.kind, found).await {
+            Ok(now) => now.is_none_or(|now| now.phase != found.phase),
+            Err(_) => false,
+        }
+    }
+
+    fn without_effect(&self, step: &Step, found: Option<&Found>, decision: &Decision) -> Failure {
+        let reason = found.and_then(|f| f.reason.as_ref()).map(|r| format!(": {r}")).unwrap_or_default();
+        let word = found.map(|f| f.word.as_str()).filter(|w| !w.is_empty());
+        let is = word.map(|w| format!(" (it is {w}{reason})")).unwrap_or_default();
+        match step {
+            Step::Stop { .. } | Step::Delete { .. } => {
+                let verb = if matches!(step, Step::Stop { .. }) { "stop" } else { "delete" };
+                self.permanent(
+                    verb,
+                    &format!("AWS took the {verb} and still shows the resource{is}"),
+                    "try again later",
+                )
+            }
+            _ if !reason.is_empty() => {
+                let why = format!("AWS took the update and did not carry it out{reason}");
+                self.permanent("update", &why, "apply again, or go back to what runs")
+            }
+            _ => {
+                let fields: Vec<_> = decision.changes.iter().map(|c| c.path.as_str()).collect();
+                let why = format!("AWS took the update and still shows another value of {}{is}", fields.join(", "));
+                self.permanent("update", &why, "declare the value that AWS shows, or leave the field out")
+            }
+        }
     }
 
     async fn step(&self, step: &Step, found: Option<&Found>) -> Result<Acted, Failure> {
@@ -226,26 +302,29 @@ impl<'r> Run<'r> {
             decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
         let mut first = true;
         loop {
-            let after = pace.next();
+            let mut after = pace.next();
             if first {
                 self.tell(What::Waiting { reason: reason.cloned().unwrap_or_default(), after });
                 first = false;
             }
-            if let Some(limit) = self.how.timeout
-                && since(self.calls.clock.as_ref(), start) + after > limit
-            {
-                let message = format!("it is still in {} status after {} s", found.word, limit.as_secs());
-                let failure = self.permanent("wait for", &message, "wait longer, or look at its logs");
-                return Ok(Some(self.report(
-                    Outcome::TimedOut,
-                    Some(found),
-                    Some(decision),
-                    failure.to_string(),
-                    Some(failure),
-                )));
+            if let Some(limit) = self.how.timeout {
+                let left = limit.saturating_sub(since(self.calls.clock.as_ref(), start));
+                if left.is_zero() {
+                    let message = format!("it is still in {} status after {} s", found.word, limit.as_secs());
+                    let failure = self.permanent("wait for", &message, "wait longer, or look at its logs");
+                    return Ok(Some(self.report(
+                        Outcome::TimedOut,
+                        Some(found),
+                        Some(decision),
+                        failure.to_string(),
+                        Some(failure),
+                    )));
+                }
+                after = after.min(left);
             }
             self.calls.clock.sleep(after).await;
-            let now = super::lookup::again(self.calls, self.kind, found).await?;
+            let look = || super::lookup::again(self.calls, self.kind, found);
+            let now = patiently(self.calls, self.patience(start), look).await?;
             self.status(now.as_ref());
             match now {
                 None => return Ok(None),
@@ -271,7 +350,14 @@ impl<'r> Run<'r> {
         // A run that began here and was stopped elsewhere did not get to its end.
         if found.phase == Phase::Failed || found.phase == Phase::Stopped && did == Some(Outcome::Created) {
             let reason = found.reason.as_deref().unwrap_or("AWS gives no reason");
-            let message = format!("{} is in {} status: {reason}", self.kind.name(), found.word);
+            let advice = if self.kind.is_job() {
+                "start a new one under a new name"
+            } else if self.kind.row().update.when.contains(&found.word) {
+                "correct what it names and apply again"
+            } else {
+                "delete it and apply again"
+            };
+            let message = format!("{} is in {} status: {reason}; {advice}", self.kind.name(), found.word);
             self.tell(What::Ended { why: message.clone() });
             return self.report(Outcome::Failed, Some(found), Some(decision), message, None);
         }
@@ -289,6 +375,7 @@ impl<'r> Run<'r> {
         let now = (found.word.clone(), found.secondary.clone());
         let before = self.seen(|seen| {
             seen.name = Some(found.name.clone());
+            seen.found = Some(found.clone());
             let before = seen.word.replace(now.clone());
             (before.as_ref() != Some(&now) && !now.0.is_empty()).then_some(before)
         });
@@ -335,7 +422,7 @@ impl<'r> Run<'r> {
             let seen = object_of(self.kind, found);
             object.spec = seen.spec;
             object.status = seen.status;
-        } else if self.desired.intent == Intent::Absent {
+        } else if self.desired.intent == Intent::Absent && outcome.is_ok() {
             object.status = Value::Object(serde_json::Map::new());
         }
         if let Some(decision) = decision {

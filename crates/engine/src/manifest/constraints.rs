@@ -1,12 +1,13 @@
 //! The service model's constraints, told on the manifest's own fields.
 
-use sagewright_kinds::{Kind, Path, Step, get, get_mut};
+use sagewright_kinds::{Kind, Path, Step, get, get_mut, values};
 use sagewright_model::name::to_crd;
 use sagewright_model::{Invalid, Segment, Shape, ShapeType, Violation, validate};
 use serde_json::{Map, Value};
 
 use super::convert::{Converted, Wrong, shown};
 use super::suggest::suggest;
+use crate::mark;
 
 /// Values of the wrong type that are told at once.
 const MOST_TYPE_ERRORS: usize = 20;
@@ -17,6 +18,7 @@ const MOST_VALUES: usize = 12;
 pub(crate) fn check(kind: &Kind, converted: &Converted, partial: bool) -> Vec<Wrong> {
     let mut wrong: Vec<Wrong> = identity(kind, converted).filter(|_| !partial).into_iter().collect();
     wrong.extend(tags(kind, converted));
+    wrong.extend(marks(kind, converted));
     let service = kind.service();
     let mut spec = converted.spec.clone();
     // Members that only the update takes are checked against their own shape.
@@ -35,13 +37,14 @@ pub(crate) fn check(kind: &Kind, converted: &Converted, partial: bool) -> Vec<Wr
         }
     }
     for member in &kind.row().spec.json {
-        if let Some(Err(error)) = converted.spec.get(member).and_then(Value::as_str).map(serde_json::from_str::<Value>)
-        {
-            wrong.push(Wrong {
-                path: kind.spec_path_to_crd(&Path::parse(member)),
-                message: format!("this is not JSON: {error}"),
-                expected: Some("JSON text".to_owned()),
-            });
+        for (path, value) in values(&converted.spec, &Path::parse(member)) {
+            if let Some(Err(error)) = value.as_str().map(serde_json::from_str::<Value>) {
+                wrong.push(Wrong {
+                    path: kind.spec_path_to_crd(&path),
+                    message: format!("this is not JSON: {error}"),
+                    expected: Some("JSON text".to_owned()),
+                });
+            }
         }
     }
     wrong
@@ -76,6 +79,42 @@ fn tags(kind: &Kind, converted: &Converted) -> Option<Wrong> {
         message: format!("AWS takes no tags for a {} with `{}`", kind.words(), to_crd(unless)),
         expected: Some("tags on the group instead".to_owned()),
     })
+}
+
+/// Tags and properties that are Sagewright's own, and room for them.
+fn marks(kind: &Kind, converted: &Converted) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    for member in kind.tags_member().into_iter().chain(kind.row().tags.mark.as_deref()) {
+        let top = Path::parse(member);
+        let keys: Vec<(Path, &str)> = match converted.spec.get(member) {
+            Some(Value::Object(map)) => map.keys().map(|k| (top.join(Step::Member(k.clone())), k.as_str())).collect(),
+            Some(Value::Array(items)) => {
+                let key = |(i, item)| {
+                    let key = Value::get(item, "Key")?.as_str()?;
+                    Some((top.join(Step::Index(i)).join(Step::Member("Key".to_owned())), key))
+                };
+                items.iter().enumerate().filter_map(key).collect()
+            }
+            _ => continue,
+        };
+        for (path, key) in keys.iter().filter(|(_, key)| key.starts_with(mark::PREFIX)) {
+            wrong.push(Wrong {
+                path: kind.spec_path_to_crd(path),
+                message: format!("`{key}` is Sagewright's own: it says whose a resource is"),
+                expected: Some(format!("a key that does not start with {}", mark::PREFIX)),
+            });
+        }
+        let own = 1 + usize::from(kind.row().update.remember);
+        let most = kind.spec_shape(&top).and_then(|s| s.max).map(|most| most as usize);
+        if let Some(most) = most.filter(|most| (most.saturating_sub(own) + 1..=*most).contains(&keys.len())) {
+            wrong.push(Wrong {
+                path: kind.spec_path_to_crd(&top),
+                message: format!("{} leave no room: AWS takes {most}, and Sagewright needs {own} of them", keys.len()),
+                expected: Some(format!("at most {}", most.saturating_sub(own))),
+            });
+        }
+    }
+    wrong
 }
 
 fn all(

@@ -1,5 +1,6 @@
 //! Checks manifests before anything is called.
 
+mod annotations;
 mod constraints;
 pub(crate) mod convert;
 mod suggest;
@@ -14,6 +15,9 @@ use crate::mark;
 use crate::object::{Object, ObjectId};
 use convert::{Wrong, convert, steps};
 pub use suggest::suggest;
+
+/// Characters of a tag's value.
+const MOST_OF_A_TAG: usize = 256;
 
 /// One step to a field of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,12 +88,32 @@ fn check_one(index: usize, object: &Object) -> Vec<ManifestError> {
     let Some(kind) = object.row() else { return vec![unknown_kind(index, object)] };
     let converted = convert(kind, &object.spec);
     // What is only adopted or read says which resource it is, and no more.
-    let partial =
-        object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.annotation(mark::READ_ONLY) == Some("true");
+    let partial = object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
     let mut wrong = constraints::check(kind, &converted, partial);
     let mut all = converted.wrong;
     all.append(&mut wrong);
-    all.into_iter().map(|wrong| wrong.into_error(index, object)).collect()
+    let fields = all.into_iter().map(|wrong| wrong.into_error(index, object));
+    unmarkable(index, object).into_iter().chain(annotations::check(kind, object, index)).chain(fields).collect()
+}
+
+/// Names have to stand in a tag's value, which says whose a resource is.
+fn unmarkable(index: usize, object: &Object) -> Option<ManifestError> {
+    let fits = |name: &str| name.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
+    let id = object.id();
+    let field = if !fits(&id.namespace) || id.namespace.contains('/') {
+        "namespace"
+    } else if !fits(&id.name) || mark::owner(&id).chars().count() > MOST_OF_A_TAG {
+        "name"
+    } else {
+        return None;
+    };
+    Some(ManifestError {
+        index,
+        object: id,
+        path: ["metadata", field].map(|s| PathStep::Field(s.to_owned())).to_vec(),
+        message: format!("`{field}` cannot be written into a tag of AWS, which says whose a resource is"),
+        expected: Some("letters, digits, `-` and `.`, together at most 256 characters".to_owned()),
+    })
 }
 
 impl Wrong {

@@ -36,7 +36,8 @@ impl Calls {
     /// Calls a reading operation, again when that may help. `None` when the resource is not there.
     pub(crate) async fn read(&self, kind: &Kind, operation: &str, input: &Value) -> Result<Option<Value>, Failure> {
         let listing = kind.row().operations.list.as_deref() == Some(operation);
-        let what = if listing { format!("list the {}s", kind.words()) } else { format!("read the {}", kind.words()) };
+        let what =
+            if listing { format!("list the {}", kind.words_of_many()) } else { format!("read the {}", kind.words()) };
         let mut pause = Duration::from_millis(500);
         for attempt in 1.. {
             match self.once(kind, operation, input.clone()).await {
@@ -81,9 +82,16 @@ impl Calls {
     async fn pages(&self, kind: &Kind, operation: &str, mut input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
         let paginator: Option<&Paginator> = kind.service().paginators.get(operation);
         let key = items_member(kind, operation);
+        // The service's own page is a tenth of what it can give.
+        if let (Some(shape), Some(member), Some(map)) =
+            (kind.service().input(operation), paginator.and_then(|p| p.limit_key.as_ref()), input.as_object_mut())
+            && let Some(most) = shape.members.get(member.as_str()).and_then(|m| kind.service().target(m)?.max)
+        {
+            map.entry(member.as_str()).or_insert_with(|| json!(most as u64));
+        }
         let mut items: Vec<Value> = Vec::new();
         for _ in 0..MOST_PAGES {
-            let Some(output) = self.read(kind, operation, &input).await? else { break };
+            let Some(output) = self.read(kind, operation, &input).await? else { return Ok(items) };
             items.extend(
                 key.as_ref().and_then(|k| output.get(k)).and_then(Value::as_array).into_iter().flatten().cloned(),
             );
@@ -95,24 +103,45 @@ impl Calls {
                         map.insert(to.as_str().to_owned(), json!(token));
                     }
                 }
-                None => break,
+                None => {
+                    items.truncate(limit);
+                    return Ok(items);
+                }
             }
         }
-        items.truncate(limit);
-        Ok(items)
+        // A part of a listing must not pass for the whole: what is not in it would be made again.
+        Err(Failure::Permanent(Permanent {
+            what: format!("list the {}", kind.words_of_many()),
+            why: format!("after {MOST_PAGES} pages of {operation} there are still more"),
+            advice: "name the resource by its ARN".to_owned(),
+            cause: None,
+        }))
     }
 
     /// The tags of a resource.
     pub(crate) async fn tags(&self, kind: &Kind, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
         let Some(operations) = kind.tag_operations() else { return Ok(BTreeMap::new()) };
         let input = Value::Object(Map::from_iter([(operations.arn.clone(), json!(arn))]));
-        if kind.service().paginators.contains_key(operations.list.as_str()) {
-            let items = self.pages(kind, &operations.list, input, usize::MAX).await?;
-            return Ok(read_tags(&Value::Array(items)));
+        let tags = if kind.service().paginators.contains_key(operations.list.as_str()) {
+            let items = self.pages(kind, &operations.list, input, usize::MAX).await;
+            items.map(|items| read_tags(&Value::Array(items)))
+        } else {
+            let output = self.read(kind, &operations.list, &input).await;
+            output.map(|o| o.and_then(|o| o.get(&operations.member).map(read_tags)).unwrap_or_default())
+        };
+        match tags {
+            // It went away since it was read.
+            Err(failure) if is_absence(&failure) => Ok(BTreeMap::new()),
+            tags => tags,
         }
-        let output = self.read(kind, &operations.list, &input).await?;
-        Ok(output.and_then(|o| o.get(&operations.member).map(read_tags)).unwrap_or_default())
     }
+}
+
+/// Whether a call failed because what it is about is not there, or cannot be: listings and tag operations say so in words
+/// of their own.
+pub(crate) fn is_absence(failure: &Failure) -> bool {
+    let says = |text: &str| ["does not exist", "not found", "Could not find"].iter().any(|t| text.contains(t));
+    failure.cause().is_some_and(|c| c.code == "ValidationException" && (c.stage == Stage::Input || says(&c.message)))
 }
 
 /// Member of a listing's output that holds the items.

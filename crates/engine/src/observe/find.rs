@@ -6,10 +6,11 @@ use std::sync::Arc;
 use futures_util::lock::Mutex;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::Kind;
+use sagewright_model::Region;
 use serde_json::{Map, Value};
 
 use super::Ownership;
-use super::calls::Calls;
+use super::calls::{Calls, is_absence};
 use super::read::{arn_of, complete_found, member_mark, read_output};
 use crate::decide::Desired;
 use crate::decide::inputs::{Known, address};
@@ -19,7 +20,7 @@ use crate::mark;
 /// Reads at the same time while searching.
 const AT_ONCE: usize = 8;
 /// Resources of a kind, newest first, whose marks are looked at when a name is not there.
-const LOOKED_AT: usize = 50;
+pub(crate) const LOOKED_AT: usize = 50;
 
 /// A listing's input for what is known of a resource.
 pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
@@ -36,20 +37,20 @@ pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
 
 /// The resource that bears an object's mark, among those that AWS names.
 pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
-    let owner = desired.owner();
-    let items = match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
-        Ok(items) => items,
-        // What it would be inside of is not there either.
-        Err(failure) if failure.cause().is_some_and(|c| c.code == "ValidationException" && c.status == Some(400)) => {
-            return Ok(None);
-        }
-        Err(failure) => return Err(failure),
-    };
+    match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
+        Ok(items) => marked(calls, kind, &items, &desired.owner()).await,
+        Err(failure) if is_absence(&failure) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What a read gives of the one among listed items that bears an owner's mark.
+pub(crate) async fn marked(calls: &Calls, kind: &Kind, items: &[Value], owner: &str) -> Result<Option<Value>, Failure> {
     let member = kind.row().tags.mark.as_deref();
     let shown = |item: &Value| member.is_some_and(|m| item.get(m).is_some());
     // Listings that show the member tell at once; others need a read for each item.
     if items.iter().any(shown) {
-        let hit = items.iter().find(|i| member.and_then(|m| member_mark(i, m)).as_deref() == Some(&owner));
+        let hit = items.iter().find(|i| member.and_then(|m| member_mark(i, m)).as_deref() == Some(owner));
         return match hit.and_then(|i| arn_of(kind, i)) {
             Some(arn) => read_output(calls, kind, Known { arn: Some(&arn), ..Known::default() }).await,
             None => Ok(None),
@@ -65,7 +66,7 @@ pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Re
         })
         .buffered(AT_ONCE);
     while let Some(found) = reads.try_next().await? {
-        if let Some(found) = found.filter(|f| f.owner == Ownership::Marked(owner.clone())) {
+        if let Some(found) = found.filter(|f| matches!(&f.owner, Ownership::Marked(by) if by == owner)) {
             return Ok(Some(found.output));
         }
     }
@@ -74,10 +75,10 @@ pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Re
 
 type Names = BTreeMap<String, String>;
 
-/// The marks of the newest resources of each kind, read when first asked for.
+/// The marks of the newest resources of each kind in each region, read when first asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
-    kinds: Mutex<HashMap<String, Arc<Names>>>,
+    kinds: Mutex<HashMap<(String, Region), Arc<Names>>>,
 }
 
 impl Owners {
@@ -88,25 +89,26 @@ impl Owners {
         kind: &Kind,
         desired: &Desired,
     ) -> Result<Option<String>, Failure> {
-        if kind.tags_member().is_none() || kind.row().identity.name.len() != 1 {
+        if kind.tags_member().is_none() {
             return Ok(None);
         }
         let owner = desired.owner();
-        // An object that remembers its resource needs no search.
-        if let Some(arn) = desired.object.arn() {
+        // An object that remembers its resource needs no search, where the ARN shows the name.
+        if let (Some(arn), [_]) = (desired.object.arn(), kind.row().identity.name.as_slice()) {
             let name = arn.rsplit('/').next().unwrap_or(arn).to_owned();
             if desired.name(kind).is_some_and(|n| n.eq_ignore_ascii_case(&name)) {
                 return Ok(None);
             }
-            let tags = calls.tags(kind, arn).await.unwrap_or_default();
+            let tags = readable_tags(calls, kind, arn).await?;
             return Ok((tags.get(mark::OWNER) == Some(&owner)).then_some(name));
         }
         let mut kinds = self.kinds.lock().await;
-        let names = match kinds.get(kind.name()) {
+        let key = (kind.name().to_owned(), calls.target.region.clone());
+        let names = match kinds.get(&key) {
             Some(names) => Arc::clone(names),
             None => {
                 let names = Arc::new(marks(calls, kind).await?);
-                kinds.insert(kind.name().to_owned(), Arc::clone(&names));
+                kinds.insert(key, Arc::clone(&names));
                 names
             }
         };
@@ -114,20 +116,31 @@ impl Owners {
     }
 }
 
-async fn marks(calls: &Calls, kind: &Kind) -> Result<Names, Failure> {
-    let Some(member) = kind.row().identity.name.first() else { return Ok(Names::new()) };
+/// Names by owner, of the newest resources of a kind that has names.
+pub(crate) async fn marks(calls: &Calls, kind: &Kind) -> Result<Names, Failure> {
+    if kind.tags_member().is_none() {
+        return Ok(Names::new());
+    }
     let items = calls.list(kind, list_input(kind, None), LOOKED_AT).await?;
     let resources: Vec<(String, String)> =
-        items.iter().filter_map(|i| Some((arn_of(kind, i)?, i.get(member)?.as_str()?.to_owned()))).collect();
+        items.iter().filter_map(|i| Some((arn_of(kind, i)?, kind.name_of(i)?))).collect();
     let found: Vec<Option<(String, String)>> = stream::iter(resources)
         .map(|(arn, name)| async move {
-            // A resource that went away meanwhile, or whose tags may not be read, is none of this object's.
-            let tags = calls.tags(kind, &arn).await.unwrap_or_default();
-            tags.get(mark::OWNER).map(|owner| (owner.clone(), name))
+            let tags = readable_tags(calls, kind, &arn).await?;
+            Ok::<_, Failure>(tags.get(mark::OWNER).map(|owner| (owner.clone(), name)))
         })
         .buffered(AT_ONCE)
-        .collect()
-        .await;
+        .try_collect()
+        .await?;
     // Listings are newest first: the newest of an owner wins.
     Ok(found.into_iter().flatten().rev().collect())
+}
+
+/// The tags of a resource; none where it went away meanwhile or its tags may not be read, for then it is none of this
+/// object's. What cannot be read just now may be.
+async fn readable_tags(calls: &Calls, kind: &Kind, arn: &str) -> Result<Names, Failure> {
+    match calls.tags(kind, arn).await {
+        Err(Failure::Permanent(_)) => Ok(Names::new()),
+        tags => tags,
+    }
 }

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use sagewright_kinds::Phase;
 use serde_json::Value;
 
-pub(crate) use find::{Owners, list_input};
-pub(crate) use read::{arn_of, complete_found, observe, read_output};
+pub(crate) use calls::is_absence;
+pub(crate) use find::{LOOKED_AT, Owners, list_input, marked, marks};
+pub(crate) use read::{arn_of, complete_found, name_in_arn, observe, read_output};
 
 /// What was found of a resource.
 #[derive(Debug, Clone, PartialEq)]

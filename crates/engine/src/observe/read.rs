@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_kinds::{Kind, Path, Phase, get};
+use sagewright_kinds::{Kind, Path, Phase, get, values};
 use serde_json::Value;
 
 use super::calls::{Calls, pick};
@@ -74,14 +74,21 @@ pub(crate) fn arn_of(kind: &Kind, output: &Value) -> Option<String> {
     output.get(member).and_then(Value::as_str).filter(|a| !a.is_empty()).map(str::to_owned)
 }
 
+/// The parts of an ARN after the resource's type: `mnist/3`.
+pub(crate) fn name_in_arn(arn: &str) -> &str {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    resource.split_once('/').map_or(resource, |(_, rest)| rest)
+}
+
 impl Found {
     /// Makes an observation of a read's output (AWS names) and tags.
     #[must_use]
     pub fn new(kind: &Kind, output: Value, tags: BTreeMap<String, String>) -> Self {
         let status = &kind.row().status;
         let text = |path: &Option<String>| {
-            let value = get(&output, &Path::parse(path.as_deref()?))?;
-            value.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
+            let path = Path::parse(path.as_deref()?);
+            let mut texts = values(&output, &path).into_iter().filter_map(|(_, value)| value.as_str());
+            texts.find(|t| !t.is_empty()).map(str::to_owned)
         };
         let word = text(&status.member);
         let arn = arn_of(kind, &output);

@@ -3,21 +3,28 @@
 mod training_job_update;
 
 use sagewright_kinds::Kind;
+use serde_json::Value;
 
 use crate::decide::diff::Diff;
 use crate::decide::{Decision, Desired};
 use crate::observe::Found;
 
-type MayUpdate = fn(&Kind, &Desired, &Found, &[&Diff]) -> Result<(), Box<Decision>>;
+type Update = fn(&Kind, &Desired, &Found, &[&Diff], &mut Value) -> Result<(), Box<Decision>>;
 
 /// Every quirk by its name in rows.
-const ALL: &[(&str, MayUpdate)] = &[("training-job-update", training_job_update::may_update)];
+const ALL: &[(&str, Update)] = &[("training-job-update", training_job_update::update)];
 
-/// Asks the kind's quirks whether an update may be sent.
-pub(crate) fn may_update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Result<(), Box<Decision>> {
+/// Asks the kind's quirks whether an update may be sent, and with which input.
+pub(crate) fn update(
+    kind: &Kind,
+    desired: &Desired,
+    found: &Found,
+    diffs: &[&Diff],
+    input: &mut Value,
+) -> Result<(), Box<Decision>> {
     for (name, ask) in ALL {
         if kind.row().quirks.iter().any(|q| q == name) {
-            ask(kind, desired, found, diffs)?;
+            ask(kind, desired, found, diffs, input)?;
         }
     }
     Ok(())

@@ -1,16 +1,24 @@
 //! What UpdateTrainingJob takes depends on where the job is: a warm pool's keep-alive may change once the job is
-//! completed and its pool is there; profiler settings only before the job ends.
+//! completed and its pool is there; profiler settings only before the job ends, and its rules are only added to.
 
 use sagewright_kinds::{Kind, Path, get};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::decide::diff::Diff;
+use crate::decide::diff::{Diff, diff};
 use crate::decide::{Decision, Desired, RefusalKind};
 use crate::observe::Found;
 
 const KEEP_ALIVE: &str = "ResourceConfig.KeepAlivePeriodInSeconds";
+const RULES: &str = "ProfilerRuleConfigurations";
+const RULE: &str = "RuleConfigurationName";
 
-pub(super) fn may_update(_: &Kind, _: &Desired, found: &Found, diffs: &[&Diff]) -> Result<(), Box<Decision>> {
+pub(super) fn update(
+    kind: &Kind,
+    desired: &Desired,
+    found: &Found,
+    diffs: &[&Diff],
+    input: &mut Value,
+) -> Result<(), Box<Decision>> {
     let keep_alive = Path::parse(KEEP_ALIVE);
     let (pool, other): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().copied().partition(|d| d.path == keep_alive);
     let refuse =
@@ -50,5 +58,29 @@ pub(super) fn may_update(_: &Kind, _: &Desired, found: &Found, diffs: &[&Diff]) 
     if found.secondary.as_deref() == Some("Starting") {
         return wait("the training job is starting; its profiler can be changed when it runs");
     }
+    if diffs.iter().any(|d| d.path.first() == Some(RULES)) {
+        let declared = rules(&desired.spec);
+        let there = rules(&found.output);
+        for rule in &there {
+            let name = rule.get(RULE).and_then(Value::as_str).unwrap_or_default();
+            let same = declared.iter().find(|d| d.get(RULE) == rule.get(RULE));
+            let alone = |rule: &Value| json!({RULES: [rule]});
+            if same.is_none_or(|same| !diff(kind, &alone(same), &alone(rule)).is_empty()) {
+                return refuse(
+                    &format!("the profiler rule `{name}` of a training job can be neither changed nor taken away"),
+                    "declare it as it is; new rules may be added to it",
+                );
+            }
+        }
+        let new: Vec<Value> =
+            declared.into_iter().filter(|d| !there.iter().any(|t| t.get(RULE) == d.get(RULE))).collect();
+        if let (Some(map), false) = (input.as_object_mut(), new.is_empty()) {
+            map.insert(RULES.to_owned(), Value::Array(new));
+        }
+    }
     Ok(())
+}
+
+fn rules(spec: &Value) -> Vec<Value> {
+    spec.get(RULES).and_then(Value::as_array).cloned().unwrap_or_default()
 }

@@ -1,7 +1,17 @@
 //! A cloud and a clock for tests. The cloud is written from AWS's documentation, not from the rows: a wrong row must not
 //! be confirmed by its own mirror. It refuses inputs that the service model does not allow.
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::result_large_err)]
+#![allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::result_large_err
+)]
 
+pub mod decisions;
+mod hooked;
 mod objects;
 
 use std::collections::BTreeMap;
@@ -15,6 +25,7 @@ use sagewright_engine::{Clock, Cloud, CloudError, Engine, Event, Object, Observe
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
+pub use hooked::*;
 pub use objects::*;
 
 pub const REGION: &str = "us-east-1";
@@ -167,6 +178,11 @@ impl Fake {
         self.state.lock().unwrap().resources.values().filter(|r| r.kind == kind).count()
     }
 
+    /// The answer to a call that nobody logs.
+    pub fn peek(&self, operation: &str, input: &Value) -> Result<Value, CloudError> {
+        self.answer(operation, input)
+    }
+
     fn answer(&self, operation: &str, input: &Value) -> Result<Value, CloudError> {
         let mut state = self.state.lock().unwrap();
         let now = self.clock.millis();
@@ -178,7 +194,11 @@ impl Fake {
         match operation {
             "ListTags" | "ListTagsForResource" => {
                 let arn = text("ResourceArn") + &text("ResourceARN");
-                let tags = &state.resources.get(&arn).ok_or_else(|| fail("ValidationException", "no such ARN"))?.tags;
+                let tags = &state
+                    .resources
+                    .get(&arn)
+                    .ok_or_else(|| fail("ValidationException", &format!("{arn} does not exist.")))?
+                    .tags;
                 return Ok(if operation == "ListTags" {
                     json!({"Tags": tags.iter().map(|(k, v)| json!({"Key": k, "Value": v})).collect::<Vec<_>>()})
                 } else {
@@ -187,8 +207,10 @@ impl Fake {
             }
             "AddTags" | "TagResource" | "DeleteTags" | "UntagResource" => {
                 let arn = text("ResourceArn") + &text("ResourceARN");
-                let resource =
-                    state.resources.get_mut(&arn).ok_or_else(|| fail("ValidationException", "no such ARN"))?;
+                let resource = state
+                    .resources
+                    .get_mut(&arn)
+                    .ok_or_else(|| fail("ValidationException", &format!("{arn} does not exist.")))?;
                 if resource.kind == "ModelPackage" {
                     return Err(fail("ValidationException", "Tags are not supported in Model Package versions"));
                 }

@@ -1,0 +1,57 @@
+//! What a run has done so far: reads may lag behind it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::decide::{Desired, Intent, Step};
+use crate::observe::{Found, Ownership};
+use crate::report::Outcome;
+
+/// What a run has done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// What the report will say of it: the first thing that was done.
+    pub did: Option<Outcome>,
+    /// When the resource was created.
+    pub created: Option<Timestamp>,
+    /// When a create was first answered with: it exists.
+    pub exists: Option<Timestamp>,
+    /// When an update was taken that has not been seen at work yet.
+    pub updated: Option<Timestamp>,
+    sent: HashMap<String, Timestamp>,
+}
+
+impl Trail {
+    /// Corrects what was found: tags show later than what they are on, and may go before it.
+    pub(crate) fn own(&self, desired: &Desired, found: &mut Found) {
+        let ours = match desired.intent {
+            Intent::Present => self.created.is_some(),
+            Intent::Absent => self.did.is_some(),
+        };
+        if ours && found.owner == Ownership::Unmarked {
+            found.owner = Ownership::Marked(desired.owner());
+        }
+    }
+
+    /// When this very step was taken before, for steps that are not repeated before their effect had time to show.
+    pub(crate) fn sent(&self, step: &Step) -> Option<Timestamp> {
+        let repeats = matches!(step, Step::Create { .. } | Step::Adopt { .. });
+        self.sent.get(&format!("{step:?}")).copied().filter(|_| !repeats)
+    }
+
+    /// Whether the effect of a step that was taken was seen, so that there is nothing more to wait for.
+    pub(crate) fn was_seen_at_work(&self, step: &Step) -> bool {
+        matches!(step, Step::Update { .. }) && self.updated.is_none()
+    }
+
+    /// A step was taken.
+    pub(crate) fn took(&mut self, step: &Step, now: Timestamp) {
+        self.sent.insert(format!("{step:?}"), now);
+        match step {
+            Step::Create { .. } => self.created = Some(now),
+            Step::Update { .. } => self.updated = Some(now),
+            _ => {}
+        }
+    }
+}
