@@ -262,6 +262,34 @@ async fn a_running_job_is_stopped_when_it_is_deleted() {
 }
 
 #[tokio::test]
+async fn what_is_retained_keeps_what_it_needs() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let endpoint = objects.iter_mut().find(|o| o.kind == "Endpoint").unwrap();
+    let plain = endpoint.clone();
+    endpoint.metadata.annotations.insert("services.k8s.aws/deletion-policy".into(), "retain".into());
+    fake.take_log(true);
+    let report = engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok());
+    let of = |kind: &str| report.objects.iter().find(|o| o.object.kind == kind).unwrap();
+    assert_eq!(of("EndpointConfig").outcome, Outcome::Retained);
+    assert_eq!(
+        of("EndpointConfig").message,
+        "the endpoint config `mnist-1` is retained: Endpoint mnist is, and needs it"
+    );
+    assert_eq!(of("Model").outcome, Outcome::Retained);
+    assert!(writes(&fake).is_empty());
+
+    // Without the endpoint nothing holds the others.
+    engine.delete(&[plain], &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(fake.count("Endpoint"), 0);
+    let report = engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await.unwrap();
+    let of = |kind: &str| report.objects.iter().find(|o| o.object.kind == kind).unwrap();
+    assert_eq!((of("EndpointConfig").outcome, of("Model").outcome), (Outcome::Deleted, Outcome::Deleted));
+}
+
+#[tokio::test]
 async fn a_package_bears_its_mark_in_its_metadata_and_is_changed_in_place() {
     let (fake, _, engine) = Fake::new();
     let mut objects = tutorial();

@@ -21,6 +21,9 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
     if desired.retain || kind.row().delete.how == DeleteHow::Retain {
         return Decision::note(format!("the {} `{}` is retained", kind.words(), found.name));
     }
+    if let Some(user) = &desired.kept_for {
+        return Decision::note(format!("the {} `{}` is retained: {user} is, and needs it", kind.words(), found.name));
+    }
     if let Some(refused) = foreign(kind, desired, found) {
         return refused;
     }

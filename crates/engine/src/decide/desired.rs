@@ -9,7 +9,7 @@ use super::KNOWN_AFTER_APPLY;
 use crate::manifest::convert::convert;
 use crate::manifest::{ManifestError, RefUse};
 use crate::mark;
-use crate::object::Object;
+use crate::object::{Object, ObjectId};
 
 /// Whether the resource is to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +69,8 @@ pub struct Desired {
     pub read_only: bool,
     /// Not to be deleted with its object.
     pub retain: bool,
+    /// An object that stays and needs this one.
+    pub kept_for: Option<ObjectId>,
 }
 
 impl Desired {
@@ -117,6 +119,7 @@ impl Desired {
             unowned: false,
             read_only: object.is_read_only(),
             retain: annotation(mark::DELETION_POLICY) == "retain",
+            kept_for: None,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Applies and deletes sets of objects.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -41,7 +42,7 @@ impl Engine {
         self.in_order(&graph, &needs, &one, observer).await
     }
 
-    /// Deletes (or stops) what is declared, dependents first.
+    /// Deletes (or stops) what is declared, dependents first. What is retained keeps what it needs.
     ///
     /// # Errors
     /// As [`Engine::apply`].
@@ -57,11 +58,24 @@ impl Engine {
             let dependents = graph.nodes.iter().enumerate().filter(|(_, n)| n.needs.contains(&i));
             dependents.map(|(j, _)| j).collect::<BTreeSet<usize>>()
         };
+        // Objects that stay by choice, and keep what they need.
+        let stay: Mutex<BTreeSet<usize>> = Mutex::default();
+        let stay = &stay;
         let one = |i: usize, _: HashMap<ObjectId, Object>, owners| {
             let node = graph.nodes.get(i);
+            let users = needs(i);
+            let user = users.intersection(&stay.lock().unwrap_or_else(PoisonError::into_inner)).next().copied();
+            let kept_for = user.and_then(|user| graph.nodes.get(user)).map(|n| n.id.clone());
             async move {
                 let node = node?;
-                Some(self.delete_one(node, options, observer, owners).await)
+                let mut desired = node.desired.clone();
+                desired.kept_for = kept_for;
+                let chosen = desired.retain || desired.read_only || desired.kept_for.is_some();
+                let report = self.delete_one(node, desired, options, observer, owners).await;
+                if chosen && report.outcome == Outcome::Retained {
+                    stay.lock().unwrap_or_else(PoisonError::into_inner).insert(i);
+                }
+                Some(report)
             }
         };
         self.in_order(&graph, &needs, &one, observer).await
@@ -144,11 +158,11 @@ impl Engine {
     async fn delete_one(
         &self,
         node: &Node,
+        mut desired: Desired,
         options: &DeleteOptions,
         observer: &dyn Observer,
         owners: std::sync::Arc<Owners>,
     ) -> ObjectReport {
-        let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = options.unowned;
         let engine = Self { calls: self.calls_for(&desired.object) };
