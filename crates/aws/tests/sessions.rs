@@ -137,6 +137,13 @@ async fn an_old_session_serves_while_renewal_fails() {
     refuse.store(true, Ordering::Relaxed);
     clock.advance(Duration::from_secs(57 * 60));
     aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap();
+    // Those who wait for the same renewal are served like the one that asked.
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (aws, target) = (aws.clone(), target.clone());
+        calls.spawn(async move { aws.call(&target, "sagemaker", "ListModels", json!({})).await.map(drop) });
+    }
+    assert!(calls.join_all().await.into_iter().all(|outcome| outcome.is_ok()));
     clock.advance(Duration::from_secs(4 * 60));
     let error = aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap_err();
     assert_eq!((error.stage, error.code.as_str()), (Stage::Credentials, "AccessDenied"));
