@@ -1,5 +1,10 @@
 //! The ambient identity: the SDK's own chain of sources, made on first use.
 
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
@@ -22,7 +27,18 @@ pub(crate) struct Ambient {
 #[derive(Debug)]
 enum Source {
     Fixed(SharedCredentialsProvider),
-    Chain { http: SharedHttpClient, region: Option<String>, time: SharedTimeSource, sleep: SharedAsyncSleep },
+    Chain(Tools),
+}
+
+/// What the sources need to ask for credentials.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    pub http: SharedHttpClient,
+    pub region: Option<String>,
+    pub fips: bool,
+    pub dual_stack: bool,
+    pub time: SharedTimeSource,
+    pub sleep: SharedAsyncSleep,
 }
 
 impl Ambient {
@@ -30,15 +46,9 @@ impl Ambient {
         Self { source: Source::Fixed(provider), provider: OnceCell::new(), profile: None, shown_profile: String::new() }
     }
 
-    pub(crate) fn chain(
-        http: SharedHttpClient,
-        profile: Option<String>,
-        shown_profile: String,
-        region: Option<String>,
-        time: SharedTimeSource,
-        sleep: SharedAsyncSleep,
-    ) -> Self {
-        Self { source: Source::Chain { http, region, time, sleep }, provider: OnceCell::new(), profile, shown_profile }
+    /// `profile` is the one that the program was told to use; `shown_profile` the one that is selected in any case.
+    pub(crate) fn chain(tools: Tools, profile: Option<String>, shown_profile: String) -> Self {
+        Self { source: Source::Chain(tools), provider: OnceCell::new(), profile, shown_profile }
     }
 
     /// Asks the source.
@@ -57,19 +67,44 @@ impl Ambient {
     async fn provider(&self, region: &str) -> Option<SharedCredentialsProvider> {
         match &self.source {
             Source::Fixed(provider) => Some(provider.clone()),
-            Source::Chain { http, region: configured, time, sleep } => {
+            Source::Chain(tools) => {
                 // A region is given so that the loader does not ask the instance metadata service for one.
-                let region = configured.clone().unwrap_or_else(|| region.to_owned());
-                let mut loader = aws_config::defaults(BehaviorVersion::latest())
-                    .region(Region::new(region))
-                    .http_client(http.clone())
-                    .time_source(time.clone())
-                    .sleep_impl(sleep.clone());
-                if let Some(profile) = &self.profile {
-                    loader = loader.profile_name(profile);
+                let region = Region::new(tools.region.clone().unwrap_or_else(|| region.to_owned()));
+                match &self.profile {
+                    Some(profile) => Some(of_profile(profile, region, tools)),
+                    None => {
+                        let loader = aws_config::defaults(BehaviorVersion::latest())
+                            .region(region)
+                            .use_fips(tools.fips)
+                            .use_dual_stack(tools.dual_stack)
+                            .http_client(tools.http.clone())
+                            .time_source(tools.time.clone())
+                            .sleep_impl(tools.sleep.clone());
+                        loader.load().await.credentials_provider()
+                    }
                 }
-                loader.load().await.credentials_provider()
             }
         }
     }
+}
+
+/// The chain of a profile that was asked for by name. As with the AWS command line, keys in the environment do not go
+/// before it: they may be of another account. A profile without credentials of its own means those of the machine.
+fn of_profile(profile: &str, region: Region, tools: &Tools) -> SharedCredentialsProvider {
+    let config = ProviderConfig::without_region()
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_region(Some(region))
+        .with_use_fips(Some(tools.fips))
+        .with_use_dual_stack(Some(tools.dual_stack))
+        .with_http_client(tools.http.clone())
+        .with_time_source(tools.time.clone())
+        .with_sleep_impl(tools.sleep.clone());
+    let files = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+    let container = EcsCredentialsProvider::builder().configure(&config).build();
+    let instance = ImdsCredentialsProvider::builder().configure(&config).build();
+    SharedCredentialsProvider::new(
+        CredentialsProviderChain::first_try("Profile", files)
+            .or_else("EcsContainer", container)
+            .or_else("Ec2InstanceMetadata", instance),
+    )
 }

@@ -4,7 +4,7 @@ mod ambient;
 mod explain;
 mod session;
 
-pub(crate) use ambient::Ambient;
+pub(crate) use ambient::{Ambient, Tools};
 pub(crate) use explain::error;
 pub(crate) use session::{Held, Sessions};
 
