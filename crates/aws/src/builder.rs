@@ -1,6 +1,6 @@
 //! How a client is made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -257,6 +257,7 @@ impl Builder {
             session_name: session_name(&app_name),
             observer: self.observer,
             time,
+            tidying: Mutex::default(),
         }))
     }
 }

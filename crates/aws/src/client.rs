@@ -1,6 +1,6 @@
 //! The client: resolves whose call it is and where it goes, sends it, reads the answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sagewright_engine::cloud::{Cloud, CloudError, Role, Stage, Target};
 use sagewright_model::{Operation, Service};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::builder::Builder;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub session_name: String,
     pub observer: Option<Arc<dyn Observe>>,
     pub time: SharedTimeSource,
+    pub tidying: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for Aws {
@@ -106,6 +108,22 @@ impl Aws {
         let service = sagewright_model::service(service)?;
         let operation = service.operation(operation)?;
         self.0.pacing.rate(&Self::pace_key(target, service, operation))
+    }
+
+    /// Does in the background what a call that is cut off can no longer do itself.
+    pub(crate) fn tidy_up(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.spawn(work));
+        }
+    }
+
+    /// Waits for what calls that were cut off leave to do: an upload in parts takes its parts away again.
+    pub async fn tidied(&self) {
+        let work = std::mem::take(&mut *self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in work {
+            // A task that ended abnormally has nothing more to do.
+            drop(task.await);
+        }
     }
 
     /// AWS counts calls per account: the target's, the role's, or that of the ambient identity, whichever it is.
@@ -242,7 +260,8 @@ impl Aws {
         let mut uri = String::new();
         if let (true, Some(bucket)) = (endpoint.bucket_in_path, bucket) {
             uri.push('/');
-            uri.push_str(bucket);
+            // Whatever was given as a name must not become part of the address.
+            uri.extend(protocol::escaped(bucket));
         }
         if call.request.path != "/" || uri.is_empty() {
             uri.push_str(&call.request.path);
