@@ -43,6 +43,13 @@ pub(crate) fn credentials(cause: &CredentialsError, profile: &str, place: (&str,
             error(place, "SsoSessionExpired", message, false)
         }
         CredentialsError::CredentialsNotLoaded(_) => no_source(profile, place),
+        // The last source of the chain: all the others have nothing. On most machines there is no such service, and
+        // what answers in its place is a proxy.
+        _ if lower.contains("imds") => {
+            let error = no_source(profile, place);
+            let message = format!("{} ({why})", error.message);
+            CloudError { message, ..error }
+        }
         CredentialsError::ProviderTimedOut(_) => {
             let message = format!("the source of the AWS credentials did not answer in time: {why}");
             error(place, "CredentialsTimeout", message, true)
@@ -59,7 +66,8 @@ pub(crate) fn credentials(cause: &CredentialsError, profile: &str, place: (&str,
 }
 
 fn is_sso(lower: &str) -> bool {
-    lower.contains("sso") && ["expired", "cached token", "token", "unauthorized"].iter().any(|w| lower.contains(w))
+    let named = lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "sso");
+    named && ["expired", "token", "unauthorized"].iter().any(|w| lower.contains(w))
 }
 
 #[cfg(test)]
@@ -78,6 +86,12 @@ mod tests {
         let sso = credentials(&sso, "dev", place);
         assert_eq!(sso.code, "SsoSessionExpired");
         assert!(sso.message.contains("`aws sso login --profile dev`"), "{}", sso.message);
+        let other = CredentialsError::provider_error("the token's issuer is not associated with this account");
+        assert_eq!(credentials(&other, "dev", place).code, "CredentialsFailed", "no word of SSO");
+        let proxy = CredentialsError::provider_error("failed to load IMDS session token: request forbidden");
+        let proxy = credentials(&proxy, "dev", place);
+        assert_eq!((proxy.code.as_str(), proxy.retryable), ("NoCredentials", false));
+        assert!(proxy.message.contains("AWS_ACCESS_KEY_ID") && proxy.message.contains("request forbidden"), "{proxy}");
         let slow = credentials(&CredentialsError::provider_timed_out(std::time::Duration::from_secs(5)), "dev", place);
         assert!(slow.retryable);
     }
