@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
         let context = Context::connect(global, printer).await?;
         (named(args, &context).await?, context)
     } else {
-        (manifest::load(&args.files, printer)?, Context::connect(global, printer).await?)
+        (manifest::load(&args.files, printer).await?, Context::connect(global, printer).await?)
     };
     let options = DeleteOptions { wait: !args.no_wait, unowned: args.unmanaged, ..DeleteOptions::default() };
     let progress = Progress::new(&context, false);
