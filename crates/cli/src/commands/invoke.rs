@@ -39,7 +39,7 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
             };
             tokio::task::spawn_blocking(read).await?.context("cannot read standard input")?
         }
-        (Some(path), None) => std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+        (Some(path), None) => tokio::fs::read(path).await.with_context(|| format!("cannot read {}", path.display()))?,
         (None, None) => {
             return Err(Failure::new(Exit::Usage, "nothing to send")
                 .help("give --body FILE, --body - or --text TEXT")

@@ -1,5 +1,7 @@
 //! `sagewright logs`
 
+use std::time::Duration;
+
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
 
@@ -37,11 +39,21 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
         let stamp = if args.timestamps { format!("{} {} ", line.timestamp(), line.stream) } else { String::new() };
         printer.result(&format!("{stamp}{}\n", line.message))
     };
-    let count = log_tail::run(&context, kind, name, &tail, &mut show).await?;
+    let count = tokio::select! {
+        count = log_tail::run(&context, kind, name, &tail, &mut show) => count?,
+        () = unread(printer) => return Ok(Exit::Done),
+    };
     if printer.for_programs() {
         printer.document(&json!({"resource": format!("{}/{name}", kind.name()), "lines": items}))?;
     } else if count == 0 {
         printer.note(&format!("{}/{name} has written no log lines yet", kind.name()));
     }
     Ok(Exit::Done)
+}
+
+/// Completes when nobody reads the lines any more (`sagewright logs -f … | head`), also while none come.
+async fn unread(printer: &Printer) {
+    while !printer.reader_is_gone() {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }

@@ -90,6 +90,15 @@ impl Printer {
         self.live.suspend(|| drop(writeln!(std::io::stderr(), "{clean}")));
     }
 
+    /// Whether whoever read the results has seen enough (`sagewright logs -f … | head`).
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let stdout = std::io::stdout();
+        let mut pipe = [PollFd::new(&stdout, PollFlags::empty())];
+        poll(&mut pipe, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+            && pipe.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+    }
+
     /// A printer whose results are steps on the way to another result.
     pub(crate) fn results_to_stderr(&self) -> Self {
         Self { redirected: true, ..self.clone() }

@@ -75,6 +75,7 @@ impl Engine {
         let start = self.calls.clock.now();
         let what = format!("the {} `{name}`", kind.words());
         let mut pace = Pace::of(kind);
+        let mut told = false;
         let mut word: Option<(String, Option<String>)> = None;
         let mut found = match (lookup::one(&self.calls, kind, name).await?, until) {
             (Some(found), _) => found,
@@ -118,6 +119,10 @@ impl Engine {
                 && since(self.calls.clock.as_ref(), start) + after > limit
             {
                 return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
+            }
+            if !told {
+                tell(What::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
+                told = true;
             }
             self.calls.clock.sleep(after).await;
             match lookup::again(&self.calls, kind, &found).await? {
