@@ -1,11 +1,13 @@
 """The command over a real embedded cloud: what goes well."""
 
+import gzip
 import json
 import os
 import pty
 import random
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -282,6 +284,51 @@ def test_files_are_copied_to_and_from_s3(cli):
     assert (cli.folder / "back" / "deep" / "b.txt").read_text() == "two"
     cli("cp", f"s3://{bucket}/tree/a.txt", "back/")
     assert (cli.folder / "back" / "a.txt").read_text() == "one"
+
+
+def test_copies_are_told_to_programs_in_one_document(cli):
+    bucket = harness.unique("cp")
+    (cli.folder / "tree").mkdir()
+    (cli.folder / "tree" / "a.txt").write_text("one")
+    (cli.folder / "tree" / "link").symlink_to("/etc/passwd")
+    told = cli("cp", "--make-bucket", "tree", f"s3://{bucket}", "-o", "json")
+    file = {"source": "tree/a.txt", "destination": f"s3://{bucket}/a.txt", "bytes": 3, "copied": True}
+    assert told.json() == {"files": [file]} and "tree/link is left out: it is a link" in told.err
+    assert cli("cp", "tree", f"s3://{bucket}", "-o", "json").json() == {"files": [file | {"copied": False}]}
+    back = cli("cp", f"s3://{bucket}/", "back", "-o", "json").json()["files"]
+    assert back == [{"source": f"s3://{bucket}/a.txt", "destination": "back/a.txt", "bytes": 3, "copied": True}]
+
+
+def test_all_parts_of_a_compressed_file_are_copied(cli):
+    bucket = harness.unique("cp")
+    (cli.folder / "two.csv.gz").write_bytes(gzip.compress(b"one\n") + gzip.compress(b"two\n"))
+    cli("cp", "--make-bucket", "--decompress", "two.csv.gz", f"s3://{bucket}/")
+    assert cli.cloud.client("s3", cli.account).get_object(Bucket=bucket, Key="two.csv")["Body"].read() == b"one\ntwo\n"
+
+
+def test_logs_are_told_to_programs_in_one_document(applied):
+    lines = applied("logs", "TrainingJob/trained").lines
+    told = applied("logs", "TrainingJob/trained", "-o", "json").json()
+    assert told["resource"] == "TrainingJob/trained" and [line["message"] for line in told["lines"]] == lines
+    assert told["lines"][0]["stream"].startswith("trained/") and told["lines"][0]["timestamp"].endswith("Z")
+
+
+def test_all_streams_of_a_job_are_shown(cli, own_bucket):
+    cli("apply", "-f", "-", stdin=training_job("many", own_bucket, cli.account, epochs=1))
+    logs = cli.cloud.client("logs", cli.account)
+    for i in range(60):
+        stream = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamName": f"many/host-{i}"}
+        logs.create_log_stream(**stream)
+        logs.put_log_events(**stream, logEvents=[{"timestamp": int(time.time() * 1000), "message": f"host {i}"}])
+    lines = cli("logs", "TrainingJob/many").lines
+    assert {f"host {i}" for i in range(60)} <= set(lines)
+
+
+def test_following_a_log_ends_when_nobody_reads_it(applied):
+    process = applied.start("logs", "-f", "Endpoint/served")
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(harness.PATIENCE) == 0
 
 
 def test_the_embedded_cloud_is_named_by_its_folder(cli):
