@@ -186,19 +186,21 @@ impl Aws {
         call.body = body;
         let (target, request, service, operation) = (call.target, call.request.clone(), call.service, call.operation);
         let (streaming, transfer) = (call.streaming, call.transfer);
-        match self.send_once(call).await {
+        let session = self.session(target, service.id, &operation.name).await?;
+        match self.send_as(call, &session).await {
             Err(error) if may_repeat && matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") => {
-                self.0.sessions.forget(&self.who(target)).await;
-                self.send_once(Call { target, service, operation, request, body: retained, streaming, transfer }).await
+                self.0.sessions.forget(&self.who(target), |held| held.is_same(&session)).await;
+                let session = self.session(target, service.id, &operation.name).await?;
+                let again = Call { target, service, operation, request, body: retained, streaming, transfer };
+                self.send_as(again, &session).await
             }
             result => result,
         }
     }
 
-    async fn send_once(&self, call: Call<'_>) -> Result<Reply, CloudError> {
-        let session = self.session(call.target, call.service.id, &call.operation.name).await?;
-        self.check_account(call.target, &session, call.service.id, &call.operation.name).await?;
-        self.dispatch(call, &session).await
+    async fn send_as(&self, call: Call<'_>, session: &Session) -> Result<Reply, CloudError> {
+        self.check_account(call.target, session, call.service.id, &call.operation.name).await?;
+        self.dispatch(call, session).await
     }
 
     /// Sends a call with given credentials: paced, traced, observed.

@@ -184,8 +184,15 @@ async fn a_session_that_the_service_calls_expired_is_renewed_once() {
         }
     });
     let aws = builder(&script, &clock).build().await.unwrap();
-    aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap();
-    assert_eq!(key(&script.last()), "ASIA2");
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let aws = aws.clone();
+        calls.spawn(async move {
+            aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap();
+        });
+    }
+    calls.join_all().await;
+    assert_eq!((count(&script, "AssumeRole"), key(&script.last()).as_str()), (2, "ASIA2"));
 }
 
 #[tokio::test]

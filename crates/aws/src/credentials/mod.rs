@@ -18,3 +18,11 @@ pub(crate) struct Session {
     /// The account, where the source said it.
     pub account: Option<String>,
 }
+
+impl Session {
+    /// Whether both are the same session, renewed or not.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.credentials.access_key_id() == other.credentials.access_key_id()
+            && self.credentials.session_token() == other.credentials.session_token()
+    }
+}

@@ -99,10 +99,13 @@ impl<K: Eq + Hash + Clone, T: Clone> Sessions<K, T> {
         }
     }
 
-    /// Forgets a session that the service has refused.
-    pub(crate) async fn forget(&self, key: &K) {
+    /// Forgets a session that the service has refused, unless another has taken its place meanwhile.
+    pub(crate) async fn forget(&self, key: &K, is_refused: impl Fn(&T) -> bool) {
         let slot = self.slot(key);
-        slot.state.lock().await.held = None;
+        let mut state = slot.state.lock().await;
+        if state.held.as_ref().is_some_and(|(held, _)| is_refused(&held.value)) {
+            state.held = None;
+        }
     }
 }
 
