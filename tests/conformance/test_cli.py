@@ -268,7 +268,7 @@ def test_what_no_manifest_owns_is_deleted_only_when_that_is_said(cli):
     assert "is managed by no manifest" in told.err and "--unmanaged" in told.err
     assert "Not all done: 1 refused." in cli("delete", "-f", "-", stdin=group("theirs"), code=1).out
     assert cli("get", "modelpackagegroups", "-o", "name").out == "ModelPackageGroup/theirs\n"
-    assert cli("delete", "ModelPackageGroup/theirs", "--unmanaged").lines[-1] == "Done: 1 deleted."
+    assert cli("delete", *["ModelPackageGroup/theirs"] * 2, "--unmanaged").lines[-1] == "Done: 1 deleted."
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
 
 
@@ -284,6 +284,14 @@ def test_files_are_copied_to_and_from_s3(cli):
     assert (cli.folder / "back" / "deep" / "b.txt").read_text() == "two"
     cli("cp", f"s3://{bucket}/tree/a.txt", "back/")
     assert (cli.folder / "back" / "a.txt").read_text() == "one"
+
+
+def test_calls_are_shown_when_asked(cli):
+    told = cli("get", "models", "-o", "json", "-v")
+    calls = [line for line in told.err.splitlines() if "operation=ListModels" in line]
+    assert len(calls) == 1 and "status=200" in calls[0] and "request_id=" in calls[0] and told.json()["kind"] == "List"
+    assert cli.environment()["AWS_SECRET_ACCESS_KEY"] not in told.err
+    assert cli("get", "models", "-o", "json").err == ""
 
 
 def test_copies_are_told_to_programs_in_one_document(cli):

@@ -103,6 +103,7 @@ fn report(error: &anyhow::Error, printer: &Printer) -> Exit {
 /// Logs of the program itself: warnings, and more with -v; `SAGEWRIGHT_LOG` says exactly what.
 fn trace(verbose: u8, tutorial: bool) {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::fmt::format::FmtSpan;
     let level = match verbose {
         // The tutorial is client and cloud at once: what S3 cannot do, it tells by itself.
         0 if tutorial => "warn,aws_config=off,s3s=off,sagewright_local::s3::error=off",
@@ -115,5 +116,7 @@ fn trace(verbose: u8, tutorial: bool) {
     let filter = EnvFilter::try_from_env("SAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // A closed standard error must not end the work; complaining about it there would.
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    // A call is a span: its end says what it was and how it went.
+    let subscriber = subscriber.with_span_events(if verbose > 0 { FmtSpan::CLOSE } else { FmtSpan::NONE });
     drop(subscriber.with_writer(std::io::stderr).with_ansi(false).try_init());
 }

@@ -110,14 +110,14 @@ async fn upload(args: &Cp, copies: &mut Copies<'_>, bucket: &str, key: &str) -> 
     let kind = fs::metadata(source).with_context(|| format!("cannot read {}", source.display()))?;
     if kind.is_dir() {
         let base = if key.is_empty() || key.ends_with('/') { key.to_owned() } else { format!("{key}/") };
-        let (found, links) = files(source)?;
-        for link in links {
+        let tree = files(source)?;
+        for link in tree.links {
             copies.context.printer.note(&format!("  {} is left out: it is a link", link.display()));
         }
-        if found.is_empty() {
+        if tree.files.is_empty() {
             bail!("there are no files in {}", source.display());
         }
-        for (path, name) in found {
+        for (path, name) in tree.files {
             put(args, copies, &path, bucket, &format!("{base}{name}")).await?;
         }
         return Ok(());
@@ -203,9 +203,18 @@ async fn decompress(path: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
     Ok(out)
 }
 
-/// All files below a folder with their paths in it, in name order; and the links, which are not followed.
-fn files(dir: &Path) -> anyhow::Result<(Vec<(PathBuf, String)>, Vec<PathBuf>)> {
-    let (mut out, mut links) = (Vec::new(), Vec::new());
+/// What is below a folder, in name order.
+#[derive(Default)]
+struct Tree {
+    /// Files, and their paths in the folder.
+    files: Vec<(PathBuf, String)>,
+    /// Links, which are not followed.
+    links: Vec<PathBuf>,
+}
+
+/// All files and links below a folder.
+fn files(dir: &Path) -> anyhow::Result<Tree> {
+    let mut tree = Tree::default();
     let mut open = vec![(dir.to_path_buf(), String::new())];
     while let Some((folder, prefix)) = open.pop() {
         for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
@@ -215,15 +224,15 @@ fn files(dir: &Path) -> anyhow::Result<(Vec<(PathBuf, String)>, Vec<PathBuf>)> {
             if kind.is_dir() {
                 open.push((entry.path(), format!("{name}/")));
             } else if kind.is_file() {
-                out.push((entry.path(), name));
+                tree.files.push((entry.path(), name));
             } else if kind.is_symlink() {
-                links.push(entry.path());
+                tree.links.push(entry.path());
             }
         }
     }
-    out.sort_by(|a, b| a.1.cmp(&b.1));
-    links.sort();
-    Ok((out, links))
+    tree.files.sort_by(|a, b| a.1.cmp(&b.1));
+    tree.links.sort();
+    Ok(tree)
 }
 
 async fn download(destination: &str, copies: &mut Copies<'_>, bucket: &str, key: &str) -> anyhow::Result<()> {
@@ -292,8 +301,8 @@ mod tests {
             fs::write(dir.path().join(name), name).unwrap();
         }
         std::os::unix::fs::symlink("/etc/passwd", dir.path().join("link")).unwrap();
-        let (found, links) = files(dir.path()).unwrap();
-        assert_eq!(found.iter().map(|(_, n)| n.as_str()).collect::<Vec<_>>(), ["a", "b", "sub/c"]);
-        assert_eq!(links, [dir.path().join("link")]);
+        let tree = files(dir.path()).unwrap();
+        assert_eq!(tree.files.iter().map(|(_, n)| n.as_str()).collect::<Vec<_>>(), ["a", "b", "sub/c"]);
+        assert_eq!(tree.links, [dir.path().join("link")]);
     }
 }

@@ -46,7 +46,10 @@ async fn named(args: &Delete, context: &Context) -> anyhow::Result<Vec<Object>> 
             }
         }
         object.status = found.object.status;
-        objects.push(object);
+        // Named twice is meant once.
+        if !objects.iter().any(|other: &Object| other.id() == object.id()) {
+            objects.push(object);
+        }
     }
     Ok(objects)
 }

@@ -139,6 +139,14 @@ fn the_embedded_cloud_that_is_not_there() {
         told.push_str(&format!("$ sagewright local {}\n{text}\n", args.join(" ")));
     }
     insta::assert_snapshot!(told);
+    // A file that was named has to be there, whether the cloud stays in front or not.
+    for detach in [&[][..], &["--detach"]] {
+        let up =
+            [&["local", "up", "--images", "none.toml", "--data", "none", "--listen", "127.0.0.1:0"], detach].concat();
+        let run = run_in(dir.path(), &up, b"", &[]);
+        assert!(run.code == 1 && run.err.starts_with("error: cannot read the image map none.toml: "), "{}", run.err);
+        assert!(!dir.path().join("none").exists());
+    }
     // Only an embedded cloud's folder is ever removed.
     fs::create_dir(dir.path().join("mine")).unwrap();
     let run = run_in(dir.path(), &["local", "reset", "--yes", "--data", "mine"], b"", &[]);

@@ -18,6 +18,10 @@ use crate::signals::Signals;
 /// Starts the embedded cloud: in the foreground until a signal comes, or in the background.
 pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let data = paths::data(global.data.as_ref());
+    // The state folder's own map may be missing; one that was named may not.
+    if let Some(images) = &args.images {
+        File::open(images).with_context(|| format!("cannot read the image map {}", images.display()))?;
+    }
     if args.detach {
         return detach(args, &data, &data_option(global), printer).await;
     }
