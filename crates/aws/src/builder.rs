@@ -222,6 +222,7 @@ impl Builder {
             None => {
                 let tools = Tools {
                     http: clients.https(),
+                    direct: clients.direct(),
                     region: region.clone(),
                     fips,
                     dual_stack,

@@ -136,6 +136,26 @@ fn a_web_identity_token_is_exchanged_at_the_configured_endpoint() {
 }
 
 #[test]
+fn a_source_that_fails_is_named() {
+    let home = home("[profile half]\naws_access_key_id = AKIDHALF\n");
+    let missing = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere"), ("AWS_ROLE_ARN", "arn:aws:iam::111111111111:role/ci")];
+    let table: [(&[(&str, &str)], &str); 2] = [
+        (
+            &missing,
+            "error CredentialsFailed the AWS credentials of the web identity token (AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
+        (
+            &[("AWS_PROFILE", "half")],
+            "error InvalidCredentialsConfiguration the AWS credentials of profile 'half' of the shared config files",
+        ),
+    ];
+    for (variables, expected) in table {
+        let result = run(home.path(), variables);
+        assert!(result.starts_with(expected), "{result}");
+    }
+}
+
+#[test]
 fn without_any_source_the_error_names_them_all() {
     let result = run(home("").path(), &[]);
     assert!(result.starts_with("error NoCredentials "), "{result}");
