@@ -1,12 +1,14 @@
 """The command over a real embedded cloud: what goes well."""
 
 import gzip
+import http.server
 import json
 import os
 import pty
 import random
 import re
 import subprocess
+import threading
 import time
 
 import pytest
@@ -284,6 +286,33 @@ def test_files_are_copied_to_and_from_s3(cli):
     assert (cli.folder / "back" / "deep" / "b.txt").read_text() == "two"
     cli("cp", f"s3://{bucket}/tree/a.txt", "back/")
     assert (cli.folder / "back" / "a.txt").read_text() == "one"
+
+
+def test_credentials_of_the_container_are_asked_without_a_proxy(cli):
+    keys = cli.cloud.client("sts", cli.account).get_session_token()["Credentials"]
+    told = {name: keys[name] for name in ("AccessKeyId", "SecretAccessKey")}
+    told |= {"Token": keys["SessionToken"], "Expiration": keys["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    class Agent(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            known = self.headers["Authorization"] == "let-me-in"
+            self.send_response(200 if known else 403)
+            self.end_headers()
+            self.wfile.write(json.dumps(told).encode() if known else b"{}")
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Agent) as agent:
+        threading.Thread(target=agent.serve_forever, daemon=True).start()
+        closed = "http://127.0.0.1:1"
+        listed = cli(
+            "get", "models", "-o", "json", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", HTTP_PROXY=closed, http_proxy=closed,
+            AWS_CONTAINER_CREDENTIALS_FULL_URI=f"http://127.0.0.1:{agent.server_address[1]}/",
+            AWS_CONTAINER_AUTHORIZATION_TOKEN="let-me-in",
+        )  # fmt: skip
+        agent.shutdown()
+    assert listed.json()["kind"] == "List"
 
 
 def test_calls_are_shown_when_asked(cli):
