@@ -1,11 +1,15 @@
 """The command over a real embedded cloud: what goes well."""
 
+import gzip
+import http.server
 import json
 import os
 import pty
 import random
 import re
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -266,7 +270,7 @@ def test_what_no_manifest_owns_is_deleted_only_when_that_is_said(cli):
     assert "is managed by no manifest" in told.err and "--unmanaged" in told.err
     assert "Not all done: 1 refused." in cli("delete", "-f", "-", stdin=group("theirs"), code=1).out
     assert cli("get", "modelpackagegroups", "-o", "name").out == "ModelPackageGroup/theirs\n"
-    assert cli("delete", "ModelPackageGroup/theirs", "--unmanaged").lines[-1] == "Done: 1 deleted."
+    assert cli("delete", *["ModelPackageGroup/theirs"] * 2, "--unmanaged").lines[-1] == "Done: 1 deleted."
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
 
 
@@ -282,6 +286,86 @@ def test_files_are_copied_to_and_from_s3(cli):
     assert (cli.folder / "back" / "deep" / "b.txt").read_text() == "two"
     cli("cp", f"s3://{bucket}/tree/a.txt", "back/")
     assert (cli.folder / "back" / "a.txt").read_text() == "one"
+
+
+def test_credentials_of_the_container_are_asked_without_a_proxy(cli):
+    keys = cli.cloud.client("sts", cli.account).get_session_token()["Credentials"]
+    told = {name: keys[name] for name in ("AccessKeyId", "SecretAccessKey")}
+    told |= {"Token": keys["SessionToken"], "Expiration": keys["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    class Agent(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            known = self.headers["Authorization"] == "let-me-in"
+            self.send_response(200 if known else 403)
+            self.end_headers()
+            self.wfile.write(json.dumps(told).encode() if known else b"{}")
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Agent) as agent:
+        threading.Thread(target=agent.serve_forever, daemon=True).start()
+        closed = "http://127.0.0.1:1"
+        listed = cli(
+            "get", "models", "-o", "json", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", HTTP_PROXY=closed, http_proxy=closed,
+            AWS_CONTAINER_CREDENTIALS_FULL_URI=f"http://127.0.0.1:{agent.server_address[1]}/",
+            AWS_CONTAINER_AUTHORIZATION_TOKEN="let-me-in",
+        )  # fmt: skip
+        agent.shutdown()
+    assert listed.json()["kind"] == "List"
+
+
+def test_calls_are_shown_when_asked(cli):
+    told = cli("get", "models", "-o", "json", "-v")
+    calls = [line for line in told.err.splitlines() if "operation=ListModels" in line]
+    assert len(calls) == 1 and "status=200" in calls[0] and "request_id=" in calls[0] and told.json()["kind"] == "List"
+    assert cli.environment()["AWS_SECRET_ACCESS_KEY"] not in told.err
+    assert cli("get", "models", "-o", "json").err == ""
+
+
+def test_copies_are_told_to_programs_in_one_document(cli):
+    bucket = harness.unique("cp")
+    (cli.folder / "tree").mkdir()
+    (cli.folder / "tree" / "a.txt").write_text("one")
+    (cli.folder / "tree" / "link").symlink_to("/etc/passwd")
+    told = cli("cp", "--make-bucket", "tree", f"s3://{bucket}", "-o", "json")
+    file = {"source": "tree/a.txt", "destination": f"s3://{bucket}/a.txt", "bytes": 3, "copied": True}
+    assert told.json() == {"files": [file]} and "tree/link is left out: it is a link" in told.err
+    assert cli("cp", "tree", f"s3://{bucket}", "-o", "json").json() == {"files": [file | {"copied": False}]}
+    back = cli("cp", f"s3://{bucket}/", "back", "-o", "json").json()["files"]
+    assert back == [{"source": f"s3://{bucket}/a.txt", "destination": "back/a.txt", "bytes": 3, "copied": True}]
+
+
+def test_all_parts_of_a_compressed_file_are_copied(cli):
+    bucket = harness.unique("cp")
+    (cli.folder / "two.csv.gz").write_bytes(gzip.compress(b"one\n") + gzip.compress(b"two\n"))
+    cli("cp", "--make-bucket", "--decompress", "two.csv.gz", f"s3://{bucket}/")
+    assert cli.cloud.client("s3", cli.account).get_object(Bucket=bucket, Key="two.csv")["Body"].read() == b"one\ntwo\n"
+
+
+def test_logs_are_told_to_programs_in_one_document(applied):
+    lines = applied("logs", "TrainingJob/trained").lines
+    told = applied("logs", "TrainingJob/trained", "-o", "json").json()
+    assert told["resource"] == "TrainingJob/trained" and [line["message"] for line in told["lines"]] == lines
+    assert told["lines"][0]["stream"].startswith("trained/") and told["lines"][0]["timestamp"].endswith("Z")
+
+
+def test_all_streams_of_a_job_are_shown(cli, own_bucket):
+    cli("apply", "-f", "-", stdin=training_job("many", own_bucket, cli.account, epochs=1))
+    logs = cli.cloud.client("logs", cli.account)
+    for i in range(60):
+        stream = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamName": f"many/host-{i}"}
+        logs.create_log_stream(**stream)
+        logs.put_log_events(**stream, logEvents=[{"timestamp": int(time.time() * 1000), "message": f"host {i}"}])
+    lines = cli("logs", "TrainingJob/many").lines
+    assert {f"host {i}" for i in range(60)} <= set(lines)
+
+
+def test_following_a_log_ends_when_nobody_reads_it(applied):
+    process = applied.start("logs", "-f", "Endpoint/served")
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(harness.PATIENCE) == 0
 
 
 def test_the_embedded_cloud_is_named_by_its_folder(cli):

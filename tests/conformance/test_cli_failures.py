@@ -184,3 +184,35 @@ def test_a_copy_that_cannot_be_made(cli, own_bucket):
     assert "there is nothing below" in cli("cp", f"s3://{own_bucket}/none/", "back", code=1).err
     assert "NoSuchKey" in cli("cp", f"s3://{own_bucket}/none", "back", code=1).err
     assert not (cli.folder / "back").exists(), "a failed download leaves no file"
+
+
+def test_ctrl_c_ends_an_upload_and_leaves_no_parts(cli, own_bucket):
+    s3 = cli.cloud.client("s3", cli.account)
+    with open(cli.folder / "large", "wb") as large:
+        large.truncate(600 << 20)
+    process = cli.start("cp", "large", f"s3://{own_bucket}/large")
+    harness.wait(lambda: s3.list_multipart_uploads(Bucket=own_bucket).get("Uploads"), "the upload has begun", delay=0.01)
+    told, code = cli.interrupted(process)
+    assert code == 130 and "error: interrupted" in told.err and told.out == ""
+    assert not s3.list_multipart_uploads(Bucket=own_bucket).get("Uploads")
+    assert not s3.list_objects_v2(Bucket=own_bucket).get("Contents")
+
+
+def test_a_copy_that_is_refused_says_why(cli, own_bucket):
+    (cli.folder / "a").write_text("x")
+    # What S3 answers to HEAD says nothing; the refused upload does.
+    told = cli("cp", "a", f"s3://{own_bucket}/a", code=1, AWS_SECRET_ACCESS_KEY="wrong")
+    assert "SignatureDoesNotMatch: The request signature" in told.err and "check the access key" in told.err
+    missing = cli("cp", f"s3://{own_bucket}/tree", "back", code=1)
+    assert "NoSuchKey" in missing.err and f"to copy all that stands below it: s3://{own_bucket}/tree/" in missing.err
+    (cli.folder / "none").mkdir()
+    assert "there are no files in none" in cli("cp", "none", f"s3://{own_bucket}/", code=1).err
+
+
+def test_a_profile_asked_for_by_name_is_the_one_that_is_used(cli):
+    config = cli.folder / "config"
+    config.write_text("[profile other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n")
+    used = cli("get", "models", "--profile", "other", code=1, AWS_CONFIG_FILE=str(config))
+    assert "UnrecognizedClientException" in used.err, "the environment's keys are good ones"
+    told = cli("get", "models", "--profile", "othr", code=1, AWS_CONFIG_FILE=str(config))
+    assert "there is no profile 'othr' in the AWS config files" in told.err and "they hold: other" in told.err

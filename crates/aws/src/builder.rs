@@ -1,6 +1,6 @@
 //! How a client is made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -15,7 +15,7 @@ use sagewright_engine::cloud::Role;
 
 use crate::client::{Aws, Inner};
 use crate::config::{ConfigError, Settings};
-use crate::credentials::{Ambient, Sessions};
+use crate::credentials::{Ambient, Sessions, Tools};
 use crate::observe::Observe;
 use crate::pacing::Pacing;
 use crate::transport::{HttpClients, Transport};
@@ -83,7 +83,8 @@ impl Builder {
         self
     }
 
-    /// The profile of the shared config files, instead of `AWS_PROFILE`.
+    /// The profile of the shared config files, instead of `AWS_PROFILE`. Its credentials go before those of the
+    /// environment, as with the AWS command line's `--profile`.
     #[must_use]
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
@@ -194,7 +195,7 @@ impl Builder {
     /// Makes the client. Reads the config files; loads no certificates and no credentials, and connects nowhere.
     ///
     /// # Errors
-    /// The config files could not be read.
+    /// The config files could not be read, or hold no profile of the name asked for.
     pub async fn build(self) -> Result<Aws, ConfigError> {
         let env = self.env.unwrap_or_else(Env::real);
         let fs = self.fs.unwrap_or_else(Fs::real);
@@ -210,20 +211,26 @@ impl Builder {
             None => HttpClients::new(settings.env("AWS_CA_BUNDLE")),
         };
         let region = self.region.or_else(|| settings.region());
+        let fips = self.fips.unwrap_or_else(|| settings.fips());
+        let dual_stack = self.dual_stack.unwrap_or_else(|| settings.dual_stack());
         let retry = match self.retry {
             Retry::Off => RetryConfig::disabled(),
             Retry::Standard => RetryConfig::standard().with_max_attempts(settings.max_attempts().unwrap_or(3)),
         };
         let ambient = match self.credentials {
             Some(credentials) => Ambient::fixed(SharedCredentialsProvider::new(credentials)),
-            None => Ambient::chain(
-                clients.https(),
-                self.profile,
-                settings.profile().to_owned(),
-                region.clone(),
-                time.clone(),
-                sleep.clone(),
-            ),
+            None => {
+                let tools = Tools {
+                    http: clients.https(),
+                    direct: clients.direct(),
+                    region: region.clone(),
+                    fips,
+                    dual_stack,
+                    time: time.clone(),
+                    sleep: sleep.clone(),
+                };
+                Ambient::chain(tools, self.profile, settings.profile().to_owned())
+            }
         };
         let pacing = Arc::new(Pacing::new(time.clone(), sleep.clone()));
         let transport = Transport::new(
@@ -236,8 +243,6 @@ impl Builder {
             sleep,
             Arc::clone(&pacing),
         );
-        let fips = self.fips.unwrap_or_else(|| settings.fips());
-        let dual_stack = self.dual_stack.unwrap_or_else(|| settings.dual_stack());
         Ok(Aws::from_inner(Inner {
             settings,
             region,
@@ -253,6 +258,7 @@ impl Builder {
             session_name: session_name(&app_name),
             observer: self.observer,
             time,
+            tidying: Mutex::default(),
         }))
     }
 }

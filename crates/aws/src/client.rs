@@ -1,6 +1,6 @@
 //! The client: resolves whose call it is and where it goes, sends it, reads the answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sagewright_engine::cloud::{Cloud, CloudError, Role, Stage, Target};
 use sagewright_model::{Operation, Service};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::builder::Builder;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub session_name: String,
     pub observer: Option<Arc<dyn Observe>>,
     pub time: SharedTimeSource,
+    pub tidying: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for Aws {
@@ -108,6 +110,22 @@ impl Aws {
         self.0.pacing.rate(&Self::pace_key(target, service, operation))
     }
 
+    /// Does in the background what a call that is cut off can no longer do itself.
+    pub(crate) fn tidy_up(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.spawn(work));
+        }
+    }
+
+    /// Waits for what calls that were cut off leave to do: an upload in parts takes its parts away again.
+    pub async fn tidied(&self) {
+        let work = std::mem::take(&mut *self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in work {
+            // A task that ended abnormally has nothing more to do.
+            drop(task.await);
+        }
+    }
+
     /// AWS counts calls per account: the target's, the role's, or that of the ambient identity, whichever it is.
     fn pace_key(target: &Target, service: &'static Service, operation: &'static Operation) -> PaceKey {
         let named = target.account.as_ref().map(|a| a.as_str().to_owned());
@@ -168,19 +186,21 @@ impl Aws {
         call.body = body;
         let (target, request, service, operation) = (call.target, call.request.clone(), call.service, call.operation);
         let (streaming, transfer) = (call.streaming, call.transfer);
-        match self.send_once(call).await {
+        let session = self.session(target, service.id, &operation.name).await?;
+        match self.send_as(call, &session).await {
             Err(error) if may_repeat && matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") => {
-                self.0.sessions.forget(&self.who(target)).await;
-                self.send_once(Call { target, service, operation, request, body: retained, streaming, transfer }).await
+                self.0.sessions.forget(&self.who(target), |held| held.is_same(&session)).await;
+                let session = self.session(target, service.id, &operation.name).await?;
+                let again = Call { target, service, operation, request, body: retained, streaming, transfer };
+                self.send_as(again, &session).await
             }
             result => result,
         }
     }
 
-    async fn send_once(&self, call: Call<'_>) -> Result<Reply, CloudError> {
-        let session = self.session(call.target, call.service.id, &call.operation.name).await?;
-        self.check_account(call.target, &session, call.service.id, &call.operation.name).await?;
-        self.dispatch(call, &session).await
+    async fn send_as(&self, call: Call<'_>, session: &Session) -> Result<Reply, CloudError> {
+        self.check_account(call.target, session, call.service.id, &call.operation.name).await?;
+        self.dispatch(call, session).await
     }
 
     /// Sends a call with given credentials: paced, traced, observed.
@@ -242,7 +262,8 @@ impl Aws {
         let mut uri = String::new();
         if let (true, Some(bucket)) = (endpoint.bucket_in_path, bucket) {
             uri.push('/');
-            uri.push_str(bucket);
+            // Whatever was given as a name must not become part of the address.
+            uri.extend(protocol::escaped(bucket));
         }
         if call.request.path != "/" || uri.is_empty() {
             uri.push_str(&call.request.path);

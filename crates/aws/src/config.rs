@@ -16,12 +16,27 @@ pub(crate) struct Settings {
     pub endpoint_override: Option<String>,
 }
 
-/// The shared config files could not be read.
+/// What is wrong with the shared config files.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read the AWS config files ({files}): {why}")]
-pub struct ConfigError {
-    files: String,
-    why: String,
+pub enum ConfigError {
+    /// They could not be read.
+    #[error("failed to read the AWS config files ({files}): {why}")]
+    Unreadable {
+        /// The files.
+        files: String,
+        /// Why.
+        why: String,
+    },
+    /// They do not hold the profile that was asked for.
+    #[error("there is no profile '{name}' in the AWS config files ({files}); {known}")]
+    NoProfile {
+        /// The profile.
+        name: String,
+        /// The files.
+        files: String,
+        /// The profiles that there are.
+        known: String,
+    },
 }
 
 impl Settings {
@@ -33,17 +48,27 @@ impl Settings {
         endpoint_override: Option<String>,
     ) -> Result<Self, ConfigError> {
         let files = aws_runtime::env_config::file::EnvConfigFiles::default();
-        let sections = aws_config::profile::load(fs, &env, &files, profile.map(Cow::Owned)).await.map_err(|error| {
-            let named = |name: &str, default: &str| env.get(name).unwrap_or_else(|_| default.to_owned());
-            ConfigError {
-                files: format!(
-                    "{} and {}",
-                    named("AWS_CONFIG_FILE", "~/.aws/config"),
-                    named("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-                ),
-                why: chain(&error),
-            }
-        })?;
+        let named = |name: &str, default: &str| env.get(name).unwrap_or_else(|_| default.to_owned());
+        let shown = || {
+            format!(
+                "{} and {}",
+                named("AWS_CONFIG_FILE", "~/.aws/config"),
+                named("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+            )
+        };
+        let wanted = profile.clone();
+        let sections = aws_config::profile::load(fs, &env, &files, profile.map(Cow::Owned))
+            .await
+            .map_err(|error| ConfigError::Unreadable { files: shown(), why: chain(&error) })?;
+        // A profile asked for by name decides whose account is written to: a misspelt one must not fall through to
+        // other credentials.
+        if let Some(name) = wanted.filter(|name| name != "default" && sections.get_profile(name).is_none()) {
+            let mut known: Vec<&str> = sections.profiles().collect();
+            known.sort_unstable();
+            let known =
+                if known.is_empty() { "they hold none".to_owned() } else { format!("they hold: {}", known.join(", ")) };
+            return Err(ConfigError::NoProfile { name, files: shown(), known });
+        }
         Ok(Self { env, sections, endpoint_override })
     }
 

@@ -124,7 +124,7 @@ fn iam_host(region: &Region, fips: bool, dual_stack: bool) -> String {
     match (partition.id.as_str(), fips, dual_stack) {
         ("aws-us-gov", ..) => format!("iam.us-gov.{suffix}"),
         ("aws", _, true) => format!("{name}.global.{suffix}"),
-        ("aws-cn", false, true) => format!("iam.global.{suffix}"),
+        ("aws-cn" | "aws-eusc", false, true) => format!("iam.global.{suffix}"),
         ("aws", _, false) => format!("{name}.{suffix}"),
         (_, false, false) | ("aws-iso" | "aws-iso-b", true, false) => format!("{name}.{}.{suffix}", iam_region(region)),
         _ => format!("{name}.{suffix}"),

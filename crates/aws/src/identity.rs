@@ -85,7 +85,7 @@ impl Aws {
             Ok(answer) => answer,
             Err(error) => {
                 if matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") {
-                    inner.sessions.forget(&before).await;
+                    inner.sessions.forget(&before, |held| held.is_same(&base)).await;
                 }
                 return Err(not_assumed(role, error, place));
             }

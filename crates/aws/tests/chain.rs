@@ -27,18 +27,29 @@ async fn child() {
                 <Expiration>2999-01-02T04:04:05Z</Expiration></Credentials><AssumedRoleUser>\
                 <Arn>arn:aws:sts::111111111111:assumed-role/ci/x</Arn><AssumedRoleId>i:x</AssumedRoleId>\
                 </AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>")
+        } else if sent.body.contains("Action=AssumeRole&") {
+            let by = support::signer(sent);
+            ok(&format!(
+                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE-{by}</AccessKeyId>\
+                 <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+                 <Expiration>2999-01-02T04:04:05Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+            ))
         } else {
             ok("{}")
         }
     });
-    let aws = Aws::builder().http_client(script.clone()).retry(Retry::Off).build().await.unwrap();
+    let mut builder = Aws::builder().http_client(script.clone()).retry(Retry::Off);
+    if let Ok(profile) = std::env::var("SAGEWRIGHT_TEST_PROFILE") {
+        builder = builder.profile(profile);
+    }
+    let aws = match builder.build().await {
+        Ok(aws) => aws,
+        Err(error) => return println!("RESULT error config {error}"),
+    };
     assert_eq!(script.connectors(), 0, "something was connected before the first call");
     match aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await {
         Ok(_) => {
-            let sent = script.last();
-            let authorization = sent.header("authorization").unwrap();
-            let key = authorization.split("Credential=").nth(1).unwrap().split('/').next().unwrap().to_owned();
-            println!("RESULT key {key}");
+            println!("RESULT key {}", support::signer(&script.last()));
         }
         Err(error) => println!("RESULT error {} {}", error.code, error.message),
     }
@@ -72,6 +83,35 @@ fn the_environment_goes_first() {
 }
 
 #[test]
+fn a_profile_asked_for_by_name_goes_before_the_environment() {
+    let home = home(
+        "[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = s\n\
+         [profile prod]\naws_access_key_id = AKIDPROD\naws_secret_access_key = s\n\
+         [profile hub]\nrole_arn = arn:aws:iam::111111111111:role/r\nsource_profile = prod\n\
+         [profile here]\nrole_arn = arn:aws:iam::111111111111:role/r\ncredential_source = Environment\n",
+    );
+    let with = |profile: &'static str| {
+        [
+            ("AWS_ACCESS_KEY_ID", "AKIDENV"),
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere"),
+            ("AWS_ROLE_ARN", "arn:aws:iam::111111111111:role/ci"),
+            ("SAGEWRIGHT_TEST_PROFILE", profile),
+        ]
+    };
+    assert_eq!(run(home.path(), &with("prod")), "key AKIDPROD");
+    assert_eq!(run(home.path(), &with("default")), "key AKIDFILE");
+    assert_eq!(run(home.path(), &with("hub")), "key ASIAROLE-AKIDPROD");
+    assert_eq!(run(home.path(), &with("here")), "key ASIAROLE-AKIDENV");
+    let missing = run(home.path(), &with("prdo"));
+    assert!(missing.starts_with("error config there is no profile 'prdo'"), "{missing}");
+    assert!(missing.contains("they hold: default, here, hub, prod"), "{missing}");
+    // AWS_PROFILE only says where to look after the environment.
+    let variables = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "prod")];
+    assert_eq!(run(home.path(), &variables), "key AKIDENV");
+}
+
+#[test]
 fn profiles_give_keys_or_run_a_process() {
     let home = home(
         "[profile keys]\naws_access_key_id = AKIDKEYS\naws_secret_access_key = s\n\
@@ -93,6 +133,26 @@ fn a_web_identity_token_is_exchanged_at_the_configured_endpoint() {
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ];
     assert_eq!(run(home.path(), &variables), "key ASIAWEB");
+}
+
+#[test]
+fn a_source_that_fails_is_named() {
+    let home = home("[profile half]\naws_access_key_id = AKIDHALF\n");
+    let missing = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere"), ("AWS_ROLE_ARN", "arn:aws:iam::111111111111:role/ci")];
+    let table: [(&[(&str, &str)], &str); 2] = [
+        (
+            &missing,
+            "error CredentialsFailed the AWS credentials of the web identity token (AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
+        (
+            &[("AWS_PROFILE", "half")],
+            "error InvalidCredentialsConfiguration the AWS credentials of profile 'half' of the shared config files",
+        ),
+    ];
+    for (variables, expected) in table {
+        let result = run(home.path(), variables);
+        assert!(result.starts_with(expected), "{result}");
+    }
 }
 
 #[test]

@@ -193,6 +193,8 @@ async fn buckets_stand_in_the_path_where_the_host_cannot_hold_them() {
     let table = [
         (None, "my.bucket", "https://s3.us-east-1.amazonaws.com/my.bucket/k"),
         (None, "my_Bucket", "https://s3.us-east-1.amazonaws.com/my_Bucket/k"),
+        // What is no name is S3's to refuse: it does not become another part of the address.
+        (None, "b?acl&x=#", "https://s3.us-east-1.amazonaws.com/b%3Facl%26x%3D%23/k"),
         (Some("http://127.0.0.1:1"), "mybucket", "http://127.0.0.1:1/mybucket/k"),
         (Some("http://127.0.0.1:1/base"), "mybucket", "http://127.0.0.1:1/base/mybucket/k"),
         (None, "mybucket", "https://mybucket.s3.us-east-1.amazonaws.com/k"),

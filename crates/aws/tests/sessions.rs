@@ -137,6 +137,13 @@ async fn an_old_session_serves_while_renewal_fails() {
     refuse.store(true, Ordering::Relaxed);
     clock.advance(Duration::from_secs(57 * 60));
     aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap();
+    // Those who wait for the same renewal are served like the one that asked.
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (aws, target) = (aws.clone(), target.clone());
+        calls.spawn(async move { aws.call(&target, "sagemaker", "ListModels", json!({})).await.map(drop) });
+    }
+    assert!(calls.join_all().await.into_iter().all(|outcome| outcome.is_ok()));
     clock.advance(Duration::from_secs(4 * 60));
     let error = aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap_err();
     assert_eq!((error.stage, error.code.as_str()), (Stage::Credentials, "AccessDenied"));
@@ -177,8 +184,15 @@ async fn a_session_that_the_service_calls_expired_is_renewed_once() {
         }
     });
     let aws = builder(&script, &clock).build().await.unwrap();
-    aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap();
-    assert_eq!(key(&script.last()), "ASIA2");
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let aws = aws.clone();
+        calls.spawn(async move {
+            aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap();
+        });
+    }
+    calls.join_all().await;
+    assert_eq!((count(&script, "AssumeRole"), key(&script.last()).as_str()), (2, "ASIA2"));
 }
 
 #[tokio::test]

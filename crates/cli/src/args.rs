@@ -24,7 +24,7 @@ pub(crate) struct Global {
     /// AWS region [default: AWS_REGION, then the profile's]
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// Profile of the AWS configuration files
+    /// Profile of the AWS configuration files; its credentials go before the environment's
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Endpoint of all services, in place of AWS's [env: AWS_ENDPOINT_URL]

@@ -48,6 +48,27 @@ pub(crate) struct Context {
 impl Context {
     /// A client as the options and the environment want it. Nothing is called yet.
     pub(crate) async fn connect(global: &Global, printer: &Printer) -> anyhow::Result<Self> {
+        Self::connect_to("sagemaker", global, printer).await
+    }
+
+    /// As [`Context::connect`], for a command that calls another service than SageMaker.
+    pub(crate) async fn connect_to(service: &str, global: &Global, printer: &Printer) -> anyhow::Result<Self> {
+        let context = Self::new(global, printer).await?;
+        let Some(url) = context.aws.configured_endpoint(service) else { return Ok(context) };
+        // On this machine nobody listening means that nobody will: told at once, not after tries of a quarter of a
+        // minute. A cloud that goes away later is waited for.
+        if is_local(&url) && is_refused(&url).await {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("nothing listens at {url}, the configured endpoint of {service}"),
+            )
+            .help("start the embedded cloud with `sagewright local up`; to call AWS itself, unset AWS_ENDPOINT_URL")
+            .into());
+        }
+        Ok(context)
+    }
+
+    async fn new(global: &Global, printer: &Printer) -> anyhow::Result<Self> {
         let mut builder = Aws::builder().app_name("sagewright");
         let mut region = global.region.clone();
         if let Some(profile) = &global.profile {
@@ -87,12 +108,24 @@ impl Context {
 
     /// How often to look for news: often where a look costs nothing.
     pub(crate) fn poll(&self) -> Duration {
-        let local = self
-            .aws
-            .configured_endpoint("sagemaker")
-            .is_some_and(|url| url.contains("//127.0.0.1") || url.contains("//localhost") || url.contains("//[::1]"));
+        let local = self.aws.configured_endpoint("sagemaker").is_some_and(|url| is_local(&url));
         if local { Duration::from_millis(200) } else { Duration::from_secs(3) }
     }
+}
+
+/// Whether a URL is of this machine.
+fn is_local(url: &str) -> bool {
+    ["//127.0.0.1", "//localhost", "//[::1]"].iter().any(|host| url.contains(host))
+}
+
+/// Whether nobody listens there.
+async fn is_refused(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let port = authority.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let address = if port.is_some() { authority.to_owned() } else { format!("{authority}:80") };
+    let attempt = tokio::time::timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(address)).await;
+    matches!(attempt, Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 /// An engine's error with its exit code and what to do.

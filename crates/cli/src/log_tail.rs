@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sagewright_engine::{Cloud as _, CloudError, Until};
+use sagewright_aws::collect_items;
+use sagewright_engine::{Cloud as _, CloudError, EngineError, Until};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
 
@@ -16,10 +17,24 @@ pub(crate) struct Tail {
     pub(crate) follow: bool,
     /// Only so many last lines of what is there.
     pub(crate) last: Option<usize>,
-    /// Time and stream before each line.
-    pub(crate) timestamps: bool,
-    /// Text before each line.
-    pub(crate) prefix: String,
+}
+
+/// One line of a log.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// When it was written, in milliseconds since 1970.
+    time: i64,
+    /// Its stream.
+    pub(crate) stream: String,
+    /// What it says.
+    pub(crate) message: String,
+}
+
+impl Line {
+    /// When it was written, as RFC 3339 text.
+    pub(crate) fn timestamp(&self) -> String {
+        jiff::Timestamp::from_millisecond(self.time).map(|t| t.to_string()).unwrap_or_default()
+    }
 }
 
 /// Gives lines to `show` in order of their streams' arrival; gives how many there are, shown or not.
@@ -28,7 +43,7 @@ pub(crate) async fn run(
     kind: &'static Kind,
     name: &str,
     tail: &Tail,
-    show: &mut (dyn FnMut(&str) -> anyhow::Result<()> + Send),
+    show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
 ) -> anyhow::Result<usize> {
     let (group, prefix) = kind
         .logs(name)
@@ -46,17 +61,11 @@ pub(crate) async fn run(
         for (stream, position) in &mut positions {
             lines.extend(read(context, &group, stream, position).await?);
         }
-        lines.sort_by_key(|(time, ..)| *time);
+        lines.sort_by_key(|line| line.time);
         count += lines.len();
         let skip = if first { tail.last.map_or(0, |n| lines.len().saturating_sub(n)) } else { 0 };
-        for (time, stream, message) in lines.into_iter().skip(skip) {
-            let stamp = if tail.timestamps {
-                let at = jiff::Timestamp::from_millisecond(time).map(|t| t.to_string()).unwrap_or_default();
-                format!("{at} {stream} ")
-            } else {
-                String::new()
-            };
-            show(&format!("{}{stamp}{message}", tail.prefix))?;
+        for line in lines.iter().skip(skip) {
+            show(line)?;
         }
         first = false;
         if ended {
@@ -71,19 +80,18 @@ async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
         return false;
     }
     let quiet = &sagewright_engine::NoObserver;
-    context.engine.wait(kind, name, &Until::Final, Some(Duration::ZERO), quiet).await.is_ok()
+    match context.engine.wait(kind, name, &Until::Final, Some(Duration::ZERO), quiet).await {
+        // A job that is gone writes nothing more.
+        Ok(_) | Err(EngineError::NotFound { .. } | EngineError::Unreachable { .. }) => true,
+        Err(_) => false,
+    }
 }
 
 async fn streams(context: &Context, group: &str, prefix: &str) -> anyhow::Result<Vec<String>> {
     let input = json!({"logGroupName": group, "logStreamNamePrefix": prefix});
     let input = if prefix.is_empty() { json!({"logGroupName": group}) } else { input };
-    match context.aws.call(&context.target, "logs", "DescribeLogStreams", input).await {
-        Ok(output) => Ok(output["logStreams"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|s| s["logStreamName"].as_str().map(str::to_owned))
-            .collect()),
+    match collect_items(&context.aws, &context.target, "logs", "DescribeLogStreams", input).await {
+        Ok(streams) => Ok(streams.iter().filter_map(|s| s["logStreamName"].as_str().map(str::to_owned)).collect()),
         // SageMaker makes the group with the first line.
         Err(error) if is_missing(&error) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
@@ -95,7 +103,7 @@ async fn read(
     group: &str,
     stream: &str,
     position: &mut Option<String>,
-) -> anyhow::Result<Vec<(i64, String, String)>> {
+) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     loop {
         let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
@@ -109,8 +117,8 @@ async fn read(
         };
         for event in output["events"].as_array().into_iter().flatten() {
             let time = event["timestamp"].as_i64().unwrap_or(0);
-            let text = event["message"].as_str().unwrap_or("").trim_end_matches('\n');
-            lines.push((time, stream.to_owned(), text.to_owned()));
+            let message = event["message"].as_str().unwrap_or("").trim_end_matches('\n').to_owned();
+            lines.push(Line { time, stream: stream.to_owned(), message });
         }
         let next = output["nextForwardToken"].as_str().map(str::to_owned);
         // The same token again means that there is no more for now.

@@ -60,10 +60,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command; those without an end of their own are ended here by Ctrl-C and SIGTERM.
+/// Runs the command; those that do not hear Ctrl-C and SIGTERM themselves are ended here by them.
 async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     let command = run::command(&cli.command, &cli.global, printer);
-    if matches!(cli.command, Command::Quickstart(_) | Command::Local(_)) {
+    if matches!(cli.command, Command::Quickstart(_) | Command::Local(_) | Command::Cp(_)) {
         return command.await;
     }
     let writes = matches!(cli.command, Command::Apply(_) | Command::Delete(_));
@@ -103,16 +103,20 @@ fn report(error: &anyhow::Error, printer: &Printer) -> Exit {
 /// Logs of the program itself: warnings, and more with -v; `SAGEWRIGHT_LOG` says exactly what.
 fn trace(verbose: u8, tutorial: bool) {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::fmt::format::FmtSpan;
     let level = match verbose {
         // The tutorial is client and cloud at once: what S3 cannot do, it tells by itself.
-        0 if tutorial => "warn,s3s=off,sagewright_local::s3::error=off",
+        0 if tutorial => "warn,aws_config=off,s3s=off,sagewright_local::s3::error=off",
         // s3s calls every refused request an error; the client is told, and so is the test of the request.
-        0 => "warn,s3s=off",
+        // What aws_config warns of is in the error that ends the command.
+        0 => "warn,aws_config=off,s3s=off",
         1 => "info,sagewright_aws=debug,s3s=off",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_env("SAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // A closed standard error must not end the work; complaining about it there would.
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    // A call is a span: its end says what it was and how it went.
+    let subscriber = subscriber.with_span_events(if verbose > 0 { FmtSpan::CLOSE } else { FmtSpan::NONE });
     drop(subscriber.with_writer(std::io::stderr).with_ansi(false).try_init());
 }

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::args::Global;
+use crate::commands::quickstart::shown;
+
 /// The embedded cloud's state, where `--data` does not say otherwise: `$XDG_DATA_HOME/sagewright/local`, by default
 /// `~/.local/share/sagewright/local`; on macOS `~/Library/Application Support/sagewright/local`.
 pub(crate) fn data(chosen: Option<&PathBuf>) -> PathBuf {
@@ -18,4 +21,9 @@ pub(crate) fn data(chosen: Option<&PathBuf>) -> PathBuf {
             .map_or_else(|| home.join(".local/share"), PathBuf::from)
     };
     base.join("sagewright").join("local")
+}
+
+/// The option that makes another command find the same embedded cloud, for a command line that is shown.
+pub(crate) fn data_option(global: &Global) -> String {
+    global.data.as_ref().map_or_else(String::new, |data| format!(" --data {}", shown::path(data)))
 }

@@ -8,7 +8,7 @@ use sagewright_engine::{Event, Observer, What};
 use tokio::task::JoinHandle;
 
 use crate::context::Context;
-use crate::log_tail::{self, Tail};
+use crate::log_tail::{self, Line, Tail};
 use crate::output::{Printer, Style};
 
 /// Prints events to standard error as they happen; follows jobs' logs where that is wanted.
@@ -75,11 +75,11 @@ impl Progress {
         if self.logs && !inner.tails.contains_key(&key) {
             let kind = sagewright_kinds::find(&event.object.kind).filter(|k| k.is_job());
             if let (Some(kind), Some(name)) = (kind, event.resource.clone()) {
-                let tail = Tail { follow: true, last: None, timestamps: false, prefix: "    ".to_owned() };
+                let tail = Tail { follow: true, last: None };
                 let (context, printer) = (self.context.clone(), self.printer.clone());
                 let task = tokio::spawn(async move {
-                    let mut show = |line: &str| {
-                        printer.note(&printer.paint(Style::Dim, line));
+                    let mut show = |line: &Line| {
+                        printer.note(&printer.paint(Style::Dim, &format!("    {}", line.message)));
                         Ok(())
                     };
                     if let Err(error) = log_tail::run(&context, kind, &name, &tail, &mut show).await {

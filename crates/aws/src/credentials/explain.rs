@@ -3,6 +3,7 @@
 use aws_credential_types::provider::error::CredentialsError;
 use sagewright_engine::cloud::{CloudError, Stage};
 
+use super::ambient::Source;
 use crate::config::chain;
 
 /// A failure before anything was sent in the caller's name.
@@ -30,12 +31,19 @@ pub(crate) fn no_source(profile: &str, place: (&str, &str)) -> CloudError {
     error(place, "NoCredentials", message, false)
 }
 
-/// A failure of the SDK's credential sources.
-pub(crate) fn credentials(cause: &CredentialsError, profile: &str, place: (&str, &str)) -> CloudError {
+/// A failure of one of the SDK's credential sources.
+pub(super) fn credentials(cause: &CredentialsError, source: Source, profile: &str, place: (&str, &str)) -> CloudError {
     let why = chain(cause);
-    let lower = why.to_ascii_lowercase();
+    let from = match source {
+        Source::Given => "the program".to_owned(),
+        Source::Environment => "the environment (AWS_ACCESS_KEY_ID and the like)".to_owned(),
+        Source::Profile => format!("profile '{profile}' of the shared config files"),
+        Source::WebIdentity => "the web identity token (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN)".to_owned(),
+        Source::Container => "the container (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI)".to_owned(),
+        Source::Instance => "the EC2 instance's metadata service".to_owned(),
+    };
     match cause {
-        _ if is_sso(&lower) => {
+        _ if is_sso(&why.to_ascii_lowercase()) => {
             let message = format!(
                 "the SSO session of profile '{profile}' is missing or has expired: run `aws sso login --profile {profile}` \
                  and try again ({why})"
@@ -43,23 +51,33 @@ pub(crate) fn credentials(cause: &CredentialsError, profile: &str, place: (&str,
             error(place, "SsoSessionExpired", message, false)
         }
         CredentialsError::CredentialsNotLoaded(_) => no_source(profile, place),
+        // The last source: all the others have nothing. On most machines there is no such service, and what answers in
+        // its place is something else.
+        _ if source == Source::Instance => {
+            let error = no_source(profile, place);
+            CloudError { message: format!("{} ({from} says: {why})", error.message), ..error }
+        }
         CredentialsError::ProviderTimedOut(_) => {
-            let message = format!("the source of the AWS credentials did not answer in time: {why}");
+            let message = format!("the AWS credentials of {from} did not come in time: {why}");
             error(place, "CredentialsTimeout", message, true)
         }
         CredentialsError::InvalidConfiguration(_) => {
             let message = format!(
-                "the AWS credentials are not set up correctly for profile '{profile}': {why}. \
+                "the AWS credentials of {from} are not set up correctly: {why}. \
                  Check ~/.aws/config and the AWS_* environment variables"
             );
             error(place, "InvalidCredentialsConfiguration", message, false)
         }
-        _ => error(place, "CredentialsFailed", format!("the AWS credentials could not be loaded: {why}"), false),
+        _ => {
+            let message = format!("the AWS credentials of {from} could not be loaded: {why}");
+            error(place, "CredentialsFailed", message, false)
+        }
     }
 }
 
 fn is_sso(lower: &str) -> bool {
-    lower.contains("sso") && ["expired", "cached token", "token", "unauthorized"].iter().any(|w| lower.contains(w))
+    let named = lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "sso");
+    named && ["expired", "token", "unauthorized"].iter().any(|w| lower.contains(w))
 }
 
 #[cfg(test)]
@@ -69,16 +87,26 @@ mod tests {
     #[test]
     fn each_cause_says_what_to_do() {
         let place = ("sagemaker", "ListModels");
-        let none = credentials(&CredentialsError::not_loaded_no_source(), "dev", place);
+        let told = |cause: &CredentialsError, source| credentials(cause, source, "dev", place);
+        let none = told(&CredentialsError::not_loaded_no_source(), Source::Profile);
         assert_eq!((none.code.as_str(), none.stage, none.retryable), ("NoCredentials", Stage::Credentials, false));
         for source in ["AWS_ACCESS_KEY_ID", "profile 'dev'", "AWS_WEB_IDENTITY_TOKEN_FILE", "EC2", "aws sso login"] {
             assert!(none.message.contains(source), "{source}: {}", none.message);
         }
         let sso = CredentialsError::provider_error("the SSO token has expired and cannot be refreshed");
-        let sso = credentials(&sso, "dev", place);
+        let sso = told(&sso, Source::Profile);
         assert_eq!(sso.code, "SsoSessionExpired");
         assert!(sso.message.contains("`aws sso login --profile dev`"), "{}", sso.message);
-        let slow = credentials(&CredentialsError::provider_timed_out(std::time::Duration::from_secs(5)), "dev", place);
-        assert!(slow.retryable);
+        let other = CredentialsError::provider_error("the token's issuer is not associated with this account");
+        let other = told(&other, Source::WebIdentity);
+        assert_eq!(other.code, "CredentialsFailed", "no word of SSO");
+        assert!(other.message.contains("AWS_WEB_IDENTITY_TOKEN_FILE"), "{other}");
+        let no_instance = CredentialsError::provider_error("failed to load IMDS session token: request forbidden");
+        let no_instance = told(&no_instance, Source::Instance);
+        assert_eq!((no_instance.code.as_str(), no_instance.retryable), ("NoCredentials", false));
+        let message = no_instance.message;
+        assert!(message.contains("AWS_ACCESS_KEY_ID") && message.contains("request forbidden"), "{message}");
+        let slow = CredentialsError::provider_timed_out(std::time::Duration::from_secs(5));
+        assert!(told(&slow, Source::Container).retryable);
     }
 }

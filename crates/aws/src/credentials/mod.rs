@@ -4,7 +4,7 @@ mod ambient;
 mod explain;
 mod session;
 
-pub(crate) use ambient::Ambient;
+pub(crate) use ambient::{Ambient, Tools};
 pub(crate) use explain::error;
 pub(crate) use session::{Held, Sessions};
 
@@ -17,4 +17,12 @@ pub(crate) struct Session {
     pub credentials: Credentials,
     /// The account, where the source said it.
     pub account: Option<String>,
+}
+
+impl Session {
+    /// Whether both are the same session, renewed or not.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.credentials.access_key_id() == other.credentials.access_key_id()
+            && self.credentials.session_token() == other.credentials.session_token()
+    }
 }

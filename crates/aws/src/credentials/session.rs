@@ -34,6 +34,14 @@ struct State<T> {
     failed: Option<CloudError>,
 }
 
+impl<T: Clone> State<T> {
+    /// Renewal begins early on purpose: until the end, the old session is good.
+    fn usable(&self, now: SystemTime) -> Option<T> {
+        let (held, _) = self.held.as_ref()?;
+        held.expires.is_some_and(|end| now < end).then(|| held.value.clone())
+    }
+}
+
 /// Sessions by key. Callers that ask for the same key at the same time wait for one fetch.
 #[derive(Debug)]
 pub(crate) struct Sessions<K, T> {
@@ -73,7 +81,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Sessions<K, T> {
         if let Some(error) = &state.failed
             && slot.failures.load(Ordering::Acquire) > failures
         {
-            return Err(error.clone());
+            return state.usable(now).ok_or_else(|| error.clone());
         }
         match fetch().await {
             Ok(held) => {
@@ -86,19 +94,18 @@ impl<K: Eq + Hash + Clone, T: Clone> Sessions<K, T> {
                 let now = self.time.now();
                 slot.failures.fetch_add(1, Ordering::AcqRel);
                 state.failed = Some(error.clone());
-                match &state.held {
-                    // Renewal began early on purpose: until the end, the old session is good.
-                    Some((held, _)) if held.expires.is_some_and(|end| now < end) => Ok(held.value.clone()),
-                    _ => Err(error),
-                }
+                state.usable(now).ok_or(error)
             }
         }
     }
 
-    /// Forgets a session that the service has refused.
-    pub(crate) async fn forget(&self, key: &K) {
+    /// Forgets a session that the service has refused, unless another has taken its place meanwhile.
+    pub(crate) async fn forget(&self, key: &K, is_refused: impl Fn(&T) -> bool) {
         let slot = self.slot(key);
-        slot.state.lock().await.held = None;
+        let mut state = slot.state.lock().await;
+        if state.held.as_ref().is_some_and(|(held, _)| is_refused(&held.value)) {
+            state.held = None;
+        }
     }
 }
 

@@ -105,6 +105,11 @@ pub(crate) fn decode(
     }
 }
 
+/// Text as one segment of a path.
+pub(crate) fn escaped(text: &str) -> percent_encoding::PercentEncode<'_> {
+    percent_encoding::utf8_percent_encode(text, query::ESCAPED)
+}
+
 /// Any form of timestamp as RFC 3339 text.
 pub(crate) fn to_rfc3339(text: &str) -> String {
     scalar::plain(&timestamp::from_wire(&Value::from(text)))

@@ -39,6 +39,12 @@ pub(super) async fn put(
         let message = "S3 started an upload in parts without giving its id".to_owned();
         return Err(failure::transport(("s3", "CreateMultipartUpload"), "UnreadableAnswer", message));
     };
+    let mut parts_left = PartsLeft {
+        aws: aws.clone(),
+        target: target.clone(),
+        input: json!({"Bucket": bucket, "Key": key, "UploadId": upload}),
+        settled: false,
+    };
     let sent = send_all(aws, target, path, length, bucket, key, upload).await;
     let completed = match sent {
         Ok(parts) => {
@@ -49,6 +55,7 @@ pub(super) async fn put(
         }
         Err(error) => Err(error),
     };
+    parts_left.settled = true;
     match completed {
         Ok(output) => Ok(ObjectInfo {
             key: key.to_owned(),
@@ -59,13 +66,33 @@ pub(super) async fn put(
             last_modified: None,
         }),
         Err(error) => {
-            // Parts of an unfinished upload are stored, and charged, until someone removes them.
-            let input = json!({"Bucket": bucket, "Key": key, "UploadId": upload});
-            if let Err(left) = aws.call(target, "s3", "AbortMultipartUpload", input).await {
-                tracing::warn!(bucket, key, upload, error = %left, "parts of a failed upload were left in S3");
-            }
+            remove(aws, target, parts_left.input.clone()).await;
             Err(error)
         }
+    }
+}
+
+/// Parts of an unfinished upload are stored, and charged, until someone removes them: also where the upload is cut off.
+struct PartsLeft {
+    aws: Aws,
+    target: Target,
+    input: Value,
+    settled: bool,
+}
+
+impl Drop for PartsLeft {
+    fn drop(&mut self) {
+        if !self.settled {
+            let (aws, target, input) = (self.aws.clone(), self.target.clone(), self.input.take());
+            self.aws.tidy_up(async move { remove(&aws, &target, input).await });
+        }
+    }
+}
+
+async fn remove(aws: &Aws, target: &Target, input: Value) {
+    let upload = input.to_string();
+    if let Err(left) = aws.call(target, "s3", "AbortMultipartUpload", input).await {
+        tracing::warn!(upload, error = %left, "parts of a failed upload were left in S3");
     }
 }
 

@@ -49,6 +49,11 @@ impl HttpClients {
         self.https.clone()
     }
 
+    /// The client without TLS and proxies.
+    pub(crate) fn direct(&self) -> SharedHttpClient {
+        self.http.clone()
+    }
+
     /// The client for an endpoint.
     pub(crate) fn of(&self, endpoint: &Endpoint) -> SharedHttpClient {
         if endpoint.is_tls() { self.https.clone() } else { self.http.clone() }

@@ -56,6 +56,12 @@ impl Sent {
     }
 }
 
+/// The access key that signed a request.
+pub fn signer(sent: &Sent) -> String {
+    let authorization = sent.header("authorization").expect("the request is not signed");
+    authorization.split("Credential=").nth(1).unwrap().split('/').next().unwrap().to_owned()
+}
+
 /// An answer of the script.
 #[derive(Debug, Clone)]
 pub enum Answer {

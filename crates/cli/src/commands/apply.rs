@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> any
 
 /// Makes the cloud match manifests, and tells how it went with each.
 pub(crate) async fn report(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Report> {
-    let objects = manifest::load(&args.files.files, printer)?;
+    let objects = manifest::load(&args.files.files, printer).await?;
     let context = Context::connect(global, printer).await?;
     let options = ApplyOptions { wait: !args.no_wait, timeout: args.timeout, ..ApplyOptions::default() };
     let progress = Arc::new(Progress::new(&context, args.logs));

@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
         let context = Context::connect(global, printer).await?;
         (named(args, &context).await?, context)
     } else {
-        (manifest::load(&args.files, printer)?, Context::connect(global, printer).await?)
+        (manifest::load(&args.files, printer).await?, Context::connect(global, printer).await?)
     };
     let options = DeleteOptions { wait: !args.no_wait, unowned: args.unmanaged, ..DeleteOptions::default() };
     let progress = Progress::new(&context, false);
@@ -46,7 +46,10 @@ async fn named(args: &Delete, context: &Context) -> anyhow::Result<Vec<Object>> 
             }
         }
         object.status = found.object.status;
-        objects.push(object);
+        // Named twice is meant once.
+        if !objects.iter().any(|other: &Object| other.id() == object.id()) {
+            objects.push(object);
+        }
     }
     Ok(objects)
 }

@@ -32,11 +32,14 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
     let body = match (&args.body, &args.text) {
         (_, Some(text)) => text.clone().into_bytes(),
         (Some(path), None) if is_standard_input(path) => {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
-            bytes
+            // In a thread of its own: nobody may answer, and Ctrl-C has to be heard meanwhile.
+            let read = || {
+                let mut bytes = Vec::new();
+                std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+            };
+            tokio::task::spawn_blocking(read).await?.context("cannot read standard input")?
         }
-        (Some(path), None) => std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+        (Some(path), None) => tokio::fs::read(path).await.with_context(|| format!("cannot read {}", path.display()))?,
         (None, None) => {
             return Err(Failure::new(Exit::Usage, "nothing to send")
                 .help("give --body FILE, --body - or --text TEXT")

@@ -1,11 +1,14 @@
 //! `sagewright logs`
 
+use std::time::Duration;
+
 use sagewright_kinds::Kind;
+use serde_json::{Value, json};
 
 use crate::args::{Global, Logs};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::log_tail::{self, Tail};
+use crate::log_tail::{self, Line, Tail};
 use crate::output::Printer;
 use crate::resource;
 
@@ -18,13 +21,39 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
             .help(format!("these do: {}", with.join(", ")))
             .into());
     }
+    if args.follow && printer.for_programs() {
+        return Err(Failure::new(Exit::Usage, "--follow gives lines as they come, and -o json or yaml one document")
+            .help("leave one of the two out")
+            .into());
+    }
     let context = Context::connect(global, printer).await?;
     // A name that does not exist is told as such, not as an empty log.
     context.engine.describe(kind, name).await.map_err(crate::context::engine_failure)?;
-    let tail = Tail { follow: args.follow, last: args.tail, timestamps: args.timestamps, prefix: String::new() };
-    let mut show = |line: &str| printer.result(&format!("{line}\n"));
-    if log_tail::run(&context, kind, name, &tail, &mut show).await? == 0 {
+    let tail = Tail { follow: args.follow, last: args.tail };
+    let mut items: Vec<Value> = Vec::new();
+    let mut show = |line: &Line| {
+        if printer.for_programs() {
+            items.push(json!({"timestamp": line.timestamp(), "stream": line.stream, "message": line.message}));
+            return Ok(());
+        }
+        let stamp = if args.timestamps { format!("{} {} ", line.timestamp(), line.stream) } else { String::new() };
+        printer.result(&format!("{stamp}{}\n", line.message))
+    };
+    let count = tokio::select! {
+        count = log_tail::run(&context, kind, name, &tail, &mut show) => count?,
+        () = unread(printer) => return Ok(Exit::Done),
+    };
+    if printer.for_programs() {
+        printer.document(&json!({"resource": format!("{}/{name}", kind.name()), "lines": items}))?;
+    } else if count == 0 {
         printer.note(&format!("{}/{name} has written no log lines yet", kind.name()));
     }
     Ok(Exit::Done)
+}
+
+/// Completes when nobody reads the lines any more (`sagewright logs -f … | head`), also while none come.
+async fn unread(printer: &Printer) {
+    while !printer.reader_is_gone() {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }

@@ -11,7 +11,7 @@ use crate::show;
 
 /// Shows what `apply` would do.
 pub(crate) async fn run(args: &Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let objects = manifest::load(&args.files.files, printer)?;
+    let objects = manifest::load(&args.files.files, printer).await?;
     let plan = if args.offline {
         plan_offline(&objects).map_err(engine_failure)?
     } else {

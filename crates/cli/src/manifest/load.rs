@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use sagewright_engine::{EngineError, GraphError, ManifestError, Object, ObjectId, PathStep, check_set};
+use sagewright_engine::{EngineError, GraphError, ManifestError, Object, ObjectId, PathStep, check_set, suggest};
+use serde_json::Value;
 
 use super::place::FileError;
-use super::read::{Manifests, read};
+use super::read::{Document, Manifests, read};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 
@@ -14,11 +15,17 @@ use crate::output::Printer;
 ///
 /// # Errors
 /// Everything wrong has been printed; the failure counts it.
-pub(crate) fn load(files: &[PathBuf], printer: &Printer) -> Result<Vec<Object>, Failure> {
-    let manifests = read(files).map_err(|errors| report(&errors, printer))?;
+pub(crate) async fn load(files: &[PathBuf], printer: &Printer) -> Result<Vec<Object>, Failure> {
+    let files = files.to_vec();
+    // A pipe or a terminal may keep the reader waiting, and Ctrl-C has to be heard meanwhile.
+    let manifests = match tokio::task::spawn_blocking(move || read(&files)).await {
+        Ok(manifests) => manifests.map_err(|errors| report(&errors, printer))?,
+        Err(error) => return Err(Failure::new(Exit::Failed, format!("reading the manifests ended early: {error}"))),
+    };
     let mut objects = Vec::new();
     let mut errors = Vec::new();
     for document in &manifests.documents {
+        errors.extend(unknown_fields(document));
         match Object::from_value(document.value()) {
             Ok(object) => objects.push(object),
             Err(error) => {
@@ -38,6 +45,46 @@ pub(crate) fn load(files: &[PathBuf], printer: &Printer) -> Result<Vec<Object>, 
         }
     }
     if errors.is_empty() { Ok(objects) } else { Err(report(&errors, printer)) }
+}
+
+/// Fields of a manifest outside its spec, which the rows of the kinds say nothing of.
+const FIELDS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+/// Fields of Kubernetes' object metadata.
+const METADATA: [&str; 15] = [
+    "name",
+    "generateName",
+    "namespace",
+    "labels",
+    "annotations",
+    "finalizers",
+    "ownerReferences",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
+];
+
+/// A field that nothing reads is a mistake, and what was meant by it would not happen.
+fn unknown_fields(document: &Document) -> Vec<FileError> {
+    let value = document.value();
+    let places = [(Some(&value), &FIELDS[..], None), (value.get("metadata"), &METADATA[..], Some("metadata"))];
+    let mut errors = Vec::new();
+    for (map, known, parent) in places {
+        let names = map.and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
+        for name in names.filter(|name| !known.contains(&name.as_str())) {
+            let close = suggest(name, known.iter().copied());
+            let hint = close.map(|c| format!("; did you mean `{c}`?")).unwrap_or_default();
+            let path: Vec<String> = parent.into_iter().chain([name.as_str()]).map(str::to_owned).collect();
+            let label = path.join(".");
+            let help = Some(format!("expected one of {}", known.join(", ")));
+            errors.push(document.error(&path, true, &format!("{label}: unknown field `{name}`{hint}"), &label, help));
+        }
+    }
+    errors
 }
 
 fn place(manifests: &Manifests, error: &ManifestError) -> Option<FileError> {

@@ -151,7 +151,7 @@ fn parse(source: Source) -> Result<Vec<Document>, FileError> {
     let file = Arc::new(source);
     let mut documents = Vec::new();
     for node in nodes {
-        flatten(&file, node, &mut documents);
+        flatten(&file, node, &mut documents)?;
     }
     Ok(documents)
 }
@@ -179,23 +179,31 @@ fn explained(message: &str) -> (String, String) {
 }
 
 /// Empty documents say nothing; a `List` says its items.
-fn flatten(file: &Arc<Source>, node: Node, out: &mut Vec<Document>) {
+fn flatten(file: &Arc<Source>, node: Node, out: &mut Vec<Document>) -> Result<(), FileError> {
     match &node.value {
         Tree::Scalar(Value::Null) => {}
         Tree::Map(entries) => {
             let find = |key: &str| entries.iter().find(|(k, _)| k.value == key).map(|(_, n)| n);
             let is_list = find("kind").is_some_and(|n| n.value == Tree::Scalar(Value::String("List".to_owned())));
             match find("items") {
-                Some(items) if is_list => {
-                    if let Tree::List(items) = &items.value {
-                        items.iter().for_each(|item| flatten(file, item.clone(), out));
+                Some(items) if is_list => match &items.value {
+                    Tree::List(items) => {
+                        for item in items {
+                            flatten(file, item.clone(), out)?;
+                        }
                     }
-                }
+                    Tree::Scalar(Value::Null) => {}
+                    _ => {
+                        let message = "the items of a List have to be a list";
+                        return Err(FileError::at(file, items.referenced, message, "items", None));
+                    }
+                },
                 _ => out.push(Document { file: Arc::clone(file), node }),
             }
         }
         _ => out.push(Document { file: Arc::clone(file), node }),
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub(crate) struct Printer {
     pub(crate) format: Format,
     color: bool,
     color_results: bool,
+    results_on_terminal: bool,
     live: Arc<MultiProgress>,
     redirected: bool,
 }
@@ -44,12 +45,14 @@ impl Printer {
             Color::Never => false,
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
-        let color_results = wanted(std::io::stdout().is_terminal());
+        let results_on_terminal = std::io::stdout().is_terminal();
+        let color_results = wanted(results_on_terminal);
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
             format: global.output,
             color: wanted(terminal),
             color_results,
+            results_on_terminal,
             live: Arc::new(MultiProgress::with_draw_target(target)),
             redirected: false,
         }
@@ -82,9 +85,18 @@ impl Printer {
 
     /// A line for people: standard error.
     pub(crate) fn note(&self, text: &str) {
-        let clean = if self.color { text.to_owned() } else { strip_control(text) };
+        let clean = strip_control(text, self.color);
         // A closed standard error must not end the work.
         self.live.suspend(|| drop(writeln!(std::io::stderr(), "{clean}")));
+    }
+
+    /// Whether whoever read the results has seen enough (`sagewright logs -f … | head`).
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let stdout = std::io::stdout();
+        let mut pipe = [PollFd::new(&stdout, PollFlags::empty())];
+        poll(&mut pipe, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+            && pipe.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
     }
 
     /// A printer whose results are steps on the way to another result.
@@ -104,6 +116,10 @@ impl Printer {
                 self.note(&format!("  {line}"));
             }
             return Ok(());
+        }
+        if self.results_on_terminal {
+            let clean = strip_control(text, true);
+            return self.live.suspend(|| write_out(clean.as_bytes()));
         }
         self.live.suspend(|| write_out(text.as_bytes()))
     }
@@ -154,9 +170,27 @@ impl Printer {
     }
 }
 
-/// Text from outside must not steer the terminal.
-fn strip_control(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+/// Text from outside must not steer the terminal: of what does, only colors are kept, where they are wanted.
+fn strip_control(text: &str, color: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
+        let (clean, marked) = rest.split_at(at);
+        out.push_str(clean);
+        let sequence = marked.strip_prefix("\u{1b}[").and_then(|s| {
+            let end = s.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            s[end..].starts_with('m').then(|| marked.split_at("\u{1b}[".len() + end + 1))
+        });
+        rest = match sequence {
+            Some((sequence, after)) => {
+                out.push_str(if color { sequence } else { "" });
+                after
+            }
+            None => marked.get(marked.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default(),
+        };
+    }
+    out.push_str(rest);
+    out
 }
 
 fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
@@ -165,5 +199,17 @@ fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
         // The reader has seen enough (`sagewright get … | head`).
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::strip_control;
+
+    #[test]
+    fn text_from_outside_does_not_steer_the_terminal() {
+        let text = "a\u{1b}[31mred\u{1b}[0m\u{1b}[2J\u{1b}]0;title\u{7}\r\u{9b}5m\tb\nc\u{1b}[";
+        assert_eq!(strip_control(text, true), "a\u{1b}[31mred\u{1b}[0m[2J]0;title5m\tb\nc[");
+        assert_eq!(strip_control(text, false), "ared[2J]0;title5m\tb\nc[");
     }
 }

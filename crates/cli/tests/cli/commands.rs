@@ -26,6 +26,7 @@ fn wrong_usage_exits_with_64_and_says_what_is_right() {
         &["wait", "Endpoint"],
         &["wait", "Endpoint/a", "--for", "happy"],
         &["logs", "Model/a"],
+        &["logs", "TrainingJob/a", "-f", "-o", "json"],
         &["delete"],
         &["delete", "Endpoint/a", "-f", "a"],
         &["adopt", "digits"],
@@ -37,6 +38,7 @@ fn wrong_usage_exits_with_64_and_says_what_is_right() {
         &["cp", "a", "b"],
         &["cp", "s3://a/b", "s3://c/d"],
         &["cp", "a", "s3:///b"],
+        &["cp", "s3://a/b", "c", "--decompress"],
         &["completions", "tcsh"],
         &["get", "models"],
         &["get", "models", "--region", "nowhere"],
@@ -71,6 +73,11 @@ fn kinds_and_fields_are_explained() {
     insta::assert_snapshot!("explain_kind", run(&["explain", "endpoint"]).out);
     insta::assert_snapshot!("explain_field", run(&["explain", "TrainingJob.resourceConfig"]).out);
     insta::assert_snapshot!("explain_leaf", run(&["explain", "modelpackages.modelApprovalStatus"]).out);
+    let all: serde_json::Value = serde_json::from_str(&run(&["explain", "-o", "json"]).out).unwrap();
+    let models = serde_json::json!(
+        {"kind": "Model", "plural": "models", "apiVersion": "sagemaker.services.k8s.aws/v1alpha1"}
+    );
+    assert!(all.as_array().unwrap().contains(&models), "{all}");
     let value: serde_json::Value = serde_json::from_str(&run(&["explain", "Model", "-o", "json"]).out).unwrap();
     assert_eq!((&value["of"], &value["kind"], &value["plural"]), (&"kind".into(), &"Model".into(), &"models".into()));
     assert!(run(&["explain", "Endpoint.endpointName", "-o", "yaml"]).out.contains("path: spec.endpointName"));
@@ -132,8 +139,59 @@ fn the_embedded_cloud_that_is_not_there() {
         told.push_str(&format!("$ sagewright local {}\n{text}\n", args.join(" ")));
     }
     insta::assert_snapshot!(told);
+    // A file that was named has to be there, whether the cloud stays in front or not.
+    for detach in [&[][..], &["--detach"]] {
+        let up =
+            [&["local", "up", "--images", "none.toml", "--data", "none", "--listen", "127.0.0.1:0"], detach].concat();
+        let run = run_in(dir.path(), &up, b"", &[]);
+        assert!(run.code == 1 && run.err.starts_with("error: cannot read the image map none.toml: "), "{}", run.err);
+        assert!(!dir.path().join("none").exists());
+    }
     // Only an embedded cloud's folder is ever removed.
     fs::create_dir(dir.path().join("mine")).unwrap();
     let run = run_in(dir.path(), &["local", "reset", "--yes", "--data", "mine"], b"", &[]);
     assert!(run.code == 1 && dir.path().join("mine").exists(), "{}", run.err);
+}
+
+// The system tells there whether a process has begun to listen for a signal.
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_is_heard_while_nobody_writes_to_standard_input() {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let dir = tempfile::tempdir().unwrap();
+    let cases: [&[&str]; 3] =
+        [&["plan", "--offline", "-f", "-"], &["apply", "-f", "-"], &["invoke", "e", "--body", "-"]];
+    for args in cases {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sagewright"))
+            .args(args)
+            .current_dir(dir.path())
+            .env_clear()
+            .env("HOME", dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let listens = || {
+            let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() & 0b10 != 0
+        };
+        while !listens() {
+            std::thread::yield_now();
+        }
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let sent = Instant::now();
+        while child.try_wait().unwrap().is_none() && sent.elapsed() < Duration::from_secs(60) {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}: {told}");
+        assert!(told.contains("error: interrupted"), "{args:?}: {told}");
+    }
 }

@@ -127,3 +127,17 @@ fn files_that_are_no_text_or_too_much_are_refused() {
     }
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn fields_that_nothing_reads_are_refused() {
+    let text = "HEADkind: Endpoint\nmetadata:\n  name: e\n  anotations: {a: b}\nsepc: {endpointName: e}\nspec: {endpointName: e, endpointConfigName: c}\n---\nkind: List\nitems: 3\n";
+    let dir = tempfile::tempdir().unwrap();
+    let plan = |text: &str| {
+        fs::write(dir.path().join("a.yaml"), text.replace("HEAD", HEAD)).unwrap();
+        let run = run_in(dir.path(), &["plan", "--offline", "-f", "a.yaml"], b"", &[]);
+        assert_eq!((run.code, run.out.as_str()), (65, ""), "{}", run.err);
+        run.err
+    };
+    let (fields, _) = text.split_once("---\n").unwrap();
+    insta::assert_snapshot!(format!("{}\n{}", plan(fields), plan(text)));
+}

@@ -75,6 +75,7 @@ impl Engine {
         let start = self.calls.clock.now();
         let what = format!("the {} `{name}`", kind.words());
         let mut pace = Pace::of(kind);
+        let mut told = false;
         let mut word: Option<(String, Option<String>)> = None;
         let mut found = match (lookup::one(&self.calls, kind, name).await?, until) {
             (Some(found), _) => found,
@@ -120,7 +121,12 @@ impl Engine {
                 return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
             }
             let after = pace.next();
-            self.calls.clock.sleep(left.map_or(after, |left| after.min(left))).await;
+            let after = left.map_or(after, |left| after.min(left));
+            if !told {
+                tell(What::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
+                told = true;
+            }
+            self.calls.clock.sleep(after).await;
             let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
             match patiently(&self.calls, patience, || lookup::again(&self.calls, kind, &found)).await? {
                 Some(next) => found = next,

@@ -5,6 +5,7 @@ mod markdown;
 use std::fmt::Write as _;
 
 use sagewright_kinds::{Explanation, FieldInfo, Kind, explain};
+use serde_json::json;
 
 use crate::args::Explain;
 use crate::exit::{Exit, Failure};
@@ -18,6 +19,12 @@ pub(crate) fn run(args: &Explain, printer: &Printer) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let Some(path) = &args.path else {
+        if printer.for_programs() {
+            let kind =
+                |kind: &Kind| json!({"kind": kind.name(), "plural": kind.plural(), "apiVersion": kind.api_version()});
+            printer.document(&sagewright_kinds::all().iter().map(kind).collect::<Vec<_>>())?;
+            return Ok(Exit::Done);
+        }
         let mut table = Table::new(["KIND", "PLURAL", "APIVERSION"]);
         for kind in sagewright_kinds::all() {
             table.row([kind.name().to_owned(), kind.plural().to_owned(), kind.api_version()]);

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &Reset, global: &Global, printer: &Printer) -> anyhow::R
     let data = paths::data(global.data.as_ref());
     if let Some(server) = local::running(&data) {
         return Err(Failure::new(Exit::Failed, format!("the embedded cloud is up at {}", server.endpoint))
-            .help("stop it first: sagewright local down")
+            .help(format!("stop it first: sagewright local down{}", paths::data_option(global)))
             .into());
     }
     if !data.exists() {

@@ -13,42 +13,47 @@ use crate::args::{Global, Up};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, DEFAULT_ACCOUNT, Settings};
 use crate::output::Printer;
-use crate::paths;
+use crate::paths::{self, data_option};
 use crate::signals::Signals;
 
 /// Starts the embedded cloud: in the foreground until a signal comes, or in the background.
 pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let data = paths::data(global.data.as_ref());
+    // The state folder's own map may be missing; one that was named may not.
+    if let Some(images) = &args.images {
+        File::open(images).with_context(|| format!("cannot read the image map {}", images.display()))?;
+    }
     if args.detach {
-        return detach(args, &data, printer).await;
+        return detach(args, &data, &data_option(global), printer).await;
     }
     let settings = Settings { listen: args.listen, data: data.clone(), images: args.images.clone() };
     let mut signals = Signals::new();
     let cloud = local::start(&settings)?;
-    announce(&data, printer)?;
+    announce(&data, &data_option(global), printer)?;
     signals.next().await;
     printer.note("stopping; jobs in progress are taken up again at the next start");
     cloud.stop(&mut signals, printer).await;
     Ok(Exit::Done)
 }
 
-fn announce(data: &Path, printer: &Printer) -> anyhow::Result<()> {
+fn announce(data: &Path, option: &str, printer: &Printer) -> anyhow::Result<()> {
     let access = local::access(data, DEFAULT_ACCOUNT)?;
     if printer.for_programs() {
         printer.result(&(serde_json::to_string(&access)? + "\n"))?;
     } else {
         printer.result(&format!("the embedded cloud is up at {}\n", access.endpoint))?;
         printer.note(&format!("  state: {}", data.display()));
-        printer.note("  in a shell: eval \"$(sagewright local env)\"; then any AWS client works against it");
+        let command = format!("eval \"$(sagewright local env{option})\"");
+        printer.note(&format!("  in a shell: {command}; then any AWS client works against it"));
     }
     Ok(())
 }
 
 /// Starts this program again in a session of its own, and returns when that one answers.
-async fn detach(args: &Up, data: &Path, printer: &Printer) -> anyhow::Result<Exit> {
+async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyhow::Result<Exit> {
     if let Some(server) = local::running(data) {
         printer.note(&format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid));
-        announce(data, printer)?;
+        announce(data, option, printer)?;
         return Ok(Exit::Done);
     }
     // As the cloud itself makes it: objects and logs are the owner's alone.
@@ -66,7 +71,7 @@ async fn detach(args: &Up, data: &Path, printer: &Printer) -> anyhow::Result<Exi
     let mut child = command.spawn().context("cannot start the embedded cloud")?;
     for _ in 0..500 {
         if local::running(data).is_some_and(|s| s.pid == child.id()) {
-            announce(data, printer)?;
+            announce(data, option, printer)?;
             return Ok(Exit::Done);
         }
         if let Some(status) = child.try_wait()? {

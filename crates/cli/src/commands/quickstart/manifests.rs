@@ -22,8 +22,8 @@ pub(super) struct Manifests {
 
 impl Manifests {
     /// Reads and checks all manifests of the folder.
-    pub(super) fn load(folder: &Path, printer: &Printer) -> anyhow::Result<Self> {
-        let objects = manifest::load(&[folder.to_path_buf()], printer)?;
+    pub(super) async fn load(folder: &Path, printer: &Printer) -> anyhow::Result<Self> {
+        let objects = manifest::load(&[folder.to_path_buf()], printer).await?;
         let job = find(&objects, "TrainingJob", folder)?;
         let endpoint = find(&objects, "Endpoint", folder)?;
         let channels = job.spec.get("inputDataConfig").and_then(Value::as_array).into_iter().flatten();

@@ -5,7 +5,7 @@ mod examples;
 mod manifests;
 mod repair;
 mod score;
-mod shown;
+pub(crate) mod shown;
 mod trouble;
 mod tutorial;
 
@@ -17,7 +17,7 @@ use crate::args::{Format, Global, Quickstart};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, Cloud, Settings};
 use crate::output::{Printer, Style};
-use crate::paths;
+use crate::paths::{self, data_option};
 use crate::signals::Signals;
 use manifests::Manifests;
 use tutorial::Tutorial;
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -
     let printer = &printer.results_to_stderr().with_format(Format::Table);
     let again = again(args, global);
     let folder = examples::find(args.examples.as_deref(), &data, global.data.is_some())?;
-    let manifests = Manifests::load(&folder, printer)?;
+    let manifests = Manifests::load(&folder, printer).await?;
 
     let step = Cell::new("XGBoost");
     heading(printer, step.get());
@@ -113,10 +113,6 @@ fn heading(printer: &Printer, text: &str) {
 fn interrupted(step: &str, after: &str, again: &str) -> Failure {
     Failure::new(Exit::Interrupted, format!("interrupted at the step \"{step}\"; {after}"))
         .help(format!("run `{again}` again: it goes on from what is there"))
-}
-
-fn data_option(global: &Global) -> String {
-    global.data.as_ref().map_or_else(String::new, |data| format!(" --data {}", shown::path(data)))
 }
 
 /// This command, to be typed again.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// A word as a shell takes it.
-pub(super) fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -14,12 +14,12 @@ pub(super) fn quote(word: &str) -> String {
 }
 
 /// A path as a shell takes it.
-pub(super) fn path(path: &Path) -> String {
+pub(crate) fn path(path: &Path) -> String {
     quote(&path.to_string_lossy())
 }
 
 /// `sagewright` with its arguments.
-pub(super) fn line(words: &[String]) -> String {
+pub(crate) fn line(words: &[String]) -> String {
     words.iter().fold("sagewright".to_owned(), |mut line, word| {
         // Writing to a String does not fail.
         let _ = write!(line, " {}", quote(word));

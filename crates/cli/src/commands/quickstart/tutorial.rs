@@ -47,7 +47,7 @@ impl Tutorial<'_> {
 
         self.begin("1. Upload the digits");
         for channel in ["train", "validation"] {
-            self.upload(channel).await?;
+            self.upload(&context, channel).await?;
         }
 
         self.begin("2. Train");
@@ -64,13 +64,13 @@ impl Tutorial<'_> {
         self.read(&context, &report).await
     }
 
-    async fn upload(&self, channel: &str) -> anyhow::Result<()> {
+    async fn upload(&self, context: &Context, channel: &str) -> anyhow::Result<()> {
         // A job that the user gave no such channel does not need the data.
         let Some(address) = self.manifests.address(channel) else { return Ok(()) };
         let file = self.folder.join(format!("{channel}.csv.gz")).display().to_string();
         let words = ["cp", "--make-bucket", "--decompress", &file, &address].map(str::to_owned);
         let Command::Cp(args) = self.show(&words)? else { return Ok(()) };
-        cp::run(&args, &self.global, self.printer).await.map(drop)
+        cp::copy(&args, context).await.map(drop)
     }
 
     /// Applies files of the folder; the whole folder without any.
