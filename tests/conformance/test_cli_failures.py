@@ -1,7 +1,9 @@
 """The command over a real embedded cloud: what goes wrong is told, with what to do, and changes nothing."""
 
+import http.server
 import json
 import re
+import threading
 
 import pytest
 
@@ -216,3 +218,30 @@ def test_a_profile_asked_for_by_name_is_the_one_that_is_used(cli):
     assert "UnrecognizedClientException" in used.err, "the environment's keys are good ones"
     told = cli("get", "models", "--profile", "othr", code=1, AWS_CONFIG_FILE=str(config))
     assert "there is no profile 'othr' in the AWS config files" in told.err and "they hold: other" in told.err
+
+
+@pytest.mark.parametrize("status,headers,body,told", [
+    (200, {}, "", "it is empty, and has to hold 'Models'"),
+    (200, {}, "[]", "it is a list, not an object"),
+    (200, {}, "<html>", "it begins with: <html>"),
+    (302, {"Location": "https://login.example.com/"}, "", "it points to https://login.example.com/"),
+    (200, {}, '{"Models": [], "NextToken": "again"}', "ListModels gives the same page again and again"),
+])  # fmt: skip
+def test_what_no_aws_would_answer_is_not_taken_for_an_empty_list(cli, status, headers, body, told):
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        answer = cli("get", "models", code=1, AWS_ENDPOINT_URL=f"http://127.0.0.1:{other.server_address[1]}")
+        other.shutdown()
+    assert answer.out == "" and told in answer.err

@@ -114,6 +114,15 @@ async fn errors_of_every_family_are_read() {
             "m",
             false,
         ),
+        (
+            "sagemaker",
+            "ListModels",
+            json!({}),
+            with("location", "https://login.example.com/", status(302, "")),
+            "Http302",
+            "HTTP 302, without a message (it points to https://login.example.com/)",
+            false,
+        ),
         ("s3", "HeadObject", key.clone(), status(404, ""), "NotFound", "HTTP 404, without a message", false),
         (
             "s3",
@@ -167,6 +176,18 @@ async fn request_ids_come_from_bodies_too_and_waits_from_headers() {
 
 #[tokio::test]
 async fn unreadable_answers_are_errors_of_the_answer() {
+    // Neither of these is "there are no models".
+    for (body, told) in [("", "it is empty, and has to hold 'Models'"), ("null", "it is null"), ("[1]", "it is a list")]
+    {
+        let script = Script::new([ok(body)]);
+        let aws = client(&script).await;
+        let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+        assert_eq!((error.stage, error.code.as_str()), (Stage::Answer, "UnreadableAnswer"), "{body}");
+        assert!(error.message.contains(told), "{error}");
+    }
+    let script = Script::new([ok("")]);
+    let input = json!({"ModelName": "m"});
+    client(&script).await.call(&target("us-east-1"), "sagemaker", "DeleteModel", input).await.unwrap();
     for (service, operation) in [("sagemaker", "ListModels"), ("iam", "ListRoles")] {
         let script = Script::new([ok("not what was promised")]);
         let error = client(&script).await.call(&target("us-east-1"), service, operation, json!({})).await.unwrap_err();

@@ -10,7 +10,7 @@ use super::{Headers, WireResponse};
 
 /// Why an answer could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the answer is not readable {form}: {why}; it begins with: {start}")]
+#[error("the answer is not readable {form}: {why}{}", if start.is_empty() { String::new() } else { format!("; it begins with: {start}") })]
 pub(crate) struct AnswerError {
     form: &'static str,
     why: String,
@@ -103,6 +103,9 @@ pub(crate) fn read(service: &Service, response: &WireResponse) -> ServiceError {
         && matches!(response.status, 301 | 307 | 400)
     {
         message.push_str(&format!(" (the bucket is in region {region})"));
+    }
+    if let (300..400, Some(location)) = (response.status, response.headers.get("location")) {
+        message.push_str(&format!(" (it points to {location})"));
     }
     ServiceError { code, message, status: response.status, request_id, retry_after: retry_after(&response.headers) }
 }

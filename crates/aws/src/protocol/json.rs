@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::scalar::{self, join, wrong};
 use super::timestamp::{self, Format};
-use super::{AnswerError, InputError, WireRequest, WireResponse, input_shape, output_shape, unknown_member};
+use super::{AnswerError, InputError, WireRequest, WireResponse, input_shape, kind_of, output_shape, unknown_member};
 
 /// Nesting that no AWS shape comes near; recursive shapes of hostile input stop here.
 const MAX_DEPTH: usize = 100;
@@ -43,16 +43,23 @@ pub(super) fn decode(
     decode_body(service, output_shape(service, operation), &response.body)
 }
 
-/// A JSON body as the caller's value; an empty body is an empty object.
+/// A JSON body as the caller's value; an empty body is an empty object, where that can be an answer.
 pub(super) fn decode_body(
     service: &'static Service,
     shape: Option<&'static Shape>,
     body: &[u8],
 ) -> Result<Value, AnswerError> {
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Object(Map::new()));
+        // What stands between may answer with nothing; taken for an answer, it would say that there is nothing.
+        return match shape.and_then(|s| s.required.first()) {
+            Some(name) => Err(AnswerError::new("JSON", &format!("it is empty, and has to hold '{name}'"), body)),
+            None => Ok(Value::Object(Map::new())),
+        };
     }
     let value: Value = serde_json::from_slice(body).map_err(|e| AnswerError::new("JSON", &e, body))?;
+    if shape.is_some_and(|s| s.kind == ShapeType::Structure) && !value.is_object() {
+        return Err(AnswerError::new("JSON", &format!("it is {}, not an object", kind_of(&value)), body));
+    }
     Ok(match shape {
         Some(shape) => from_json(service, shape, value),
         None => value,

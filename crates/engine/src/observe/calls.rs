@@ -90,6 +90,7 @@ impl Calls {
             map.entry(member.as_str()).or_insert_with(|| json!(most as u64));
         }
         let mut items: Vec<Value> = Vec::new();
+        let mut before: Option<String> = None;
         for _ in 0..MOST_PAGES {
             let Some(output) = self.read(kind, operation, &input).await? else { return Ok(items) };
             items.extend(
@@ -98,7 +99,16 @@ impl Calls {
             let token = paginator.and_then(|p| Some((p.input_token.first()?, p.output_token.first()?)));
             let next = token.and_then(|(to, from)| Some((to, output.get(from.as_str())?.as_str()?)));
             match next.filter(|(_, token)| !token.is_empty() && items.len() < limit) {
+                Some((_, token)) if before.as_deref() == Some(token) => {
+                    return Err(Failure::Permanent(Permanent {
+                        what: format!("list the {}s", kind.words()),
+                        why: format!("{operation} gives the same page again and again"),
+                        advice: "check what answers at AWS_ENDPOINT_URL".to_owned(),
+                        cause: None,
+                    }));
+                }
                 Some((to, token)) => {
+                    before = Some(token.to_owned());
                     if let Some(map) = input.as_object_mut() {
                         map.insert(to.as_str().to_owned(), json!(token));
                     }
