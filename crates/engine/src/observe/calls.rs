@@ -101,7 +101,7 @@ impl Calls {
             match next.filter(|(_, token)| !token.is_empty() && items.len() < limit) {
                 Some((_, token)) if before.as_deref() == Some(token) => {
                     return Err(Failure::Permanent(Permanent {
-                        what: format!("list the {}s", kind.words()),
+                        what: format!("list the {}", kind.words_of_many()),
                         why: format!("{operation} gives the same page again and again"),
                         advice: "check what answers at AWS_ENDPOINT_URL".to_owned(),
                         cause: None,
