@@ -160,6 +160,25 @@ async fn a_broken_download_is_taken_up_where_it_broke() {
 }
 
 #[tokio::test]
+async fn a_download_takes_the_place_of_files_only() {
+    let server = serve(|_, _| Some((http("200 OK", "etag: \"e\"\r\n", "new"), true))).await;
+    let aws = client(&server, Retry::Off, Duration::from_secs(30)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (target, file) = (target("us-east-1"), folder.path().join("file"));
+    std::fs::write(&file, "old").unwrap();
+    s3::get_to_file(&aws, &target, "b-1", "k", &file).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+    let socket = folder.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for path in [folder.path(), &socket] {
+        let error = s3::get_to_file(&aws, &target, "b-1", "k", path).await.unwrap_err();
+        assert_eq!((error.stage, error.code.as_str()), (Stage::Input, "UnwritableFile"));
+        assert!(error.message.contains("is not a file"), "{error}");
+    }
+    assert!(std::os::unix::net::UnixStream::connect(&socket).is_ok(), "the socket is gone");
+}
+
+#[tokio::test]
 async fn a_download_that_cannot_be_finished_leaves_no_file() {
     let server = serve(|_, _| Some(("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01234".to_owned(), false))).await;
     let aws = client(&server, Retry::Off, Duration::from_secs(30)).await;

@@ -90,6 +90,13 @@ impl Object {
                 field: None,
             });
         };
+        for field in ["apiVersion", "kind", "metadata/name"] {
+            let value = value.pointer(&format!("/{field}")).filter(|v| !v.is_null());
+            if value.is_some_and(|v| !v.is_string()) {
+                let field = field.replace('/', ".");
+                return Err(error(&field, format!("`{field}` has to be text: write it in quotes")));
+            }
+        }
         for field in ["apiVersion", "kind"] {
             if !map.get(field).is_some_and(Value::is_string) {
                 return Err(error(field, format!("`{field}` is missing: a manifest starts with apiVersion and kind")));

@@ -63,6 +63,13 @@ pub async fn get_to_file(
     path: impl AsRef<Path>,
 ) -> Result<ObjectInfo, CloudError> {
     let path = path.as_ref();
+    // The finished file takes the place of what is there: a device or a folder must not be lost to it.
+    if let Ok(there) = tokio::fs::metadata(path).await
+        && !there.is_file()
+    {
+        let kind = std::io::Error::other("it is there already, and is not a file");
+        return Err(unwritable(path, &kind));
+    }
     let partial = Partial::beside(path);
     let mut file = tokio::fs::File::create(&partial.0).await.map_err(|e| unwritable(&partial.0, &e))?;
     let (head, mut body) = open(aws, target, bucket, key, None).await?;

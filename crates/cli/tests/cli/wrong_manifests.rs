@@ -59,6 +59,10 @@ const CASES: &[(&str, &str)] = &[
     ("tab", "HEADkind: Endpoint\nmetadata:\n\tname: a\n"),
     ("open bracket", "a: [1\nb: 2\n"),
     ("open quote", "a: 'x\n"),
+    (
+        "a number for a name",
+        "HEADkind: Endpoint\nmetadata: {name: 5}\nspec: {endpointName: e, endpointConfigName: c}\n",
+    ),
     ("unknown alias", "HEADkind: Endpoint\nmetadata: {name: a}\nspec:\n  endpointName: *nope\n"),
     (
         "error behind an alias",
