@@ -259,6 +259,9 @@ impl Aws {
         let endpoint = self
             .endpoint(call.target, call.service, bucket)
             .map_err(|message| failure::input(place, "InvalidEndpoint", message))?;
+        if let Some(message) = self.0.transport.distrust(&endpoint) {
+            return Err(failure::input(place, "InvalidCaBundle", message));
+        }
         let mut uri = String::new();
         if let (true, Some(bucket)) = (endpoint.bucket_in_path, bucket) {
             uri.push('/');

@@ -56,11 +56,11 @@ impl Settings {
                 named("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
             )
         };
-        let wanted = profile.clone();
+        let wanted = profile.clone().or_else(|| env.get("AWS_PROFILE").ok().filter(|name| !name.is_empty()));
         let sections = aws_config::profile::load(fs, &env, &files, profile.map(Cow::Owned))
             .await
             .map_err(|error| ConfigError::Unreadable { files: shown(), why: chain(&error) })?;
-        // A profile asked for by name decides whose account is written to: a misspelt one must not fall through to
+        // A profile named by option or environment decides whose account is written to: a misspelt one must not fall through to
         // other credentials.
         if let Some(name) = wanted.filter(|name| name != "default" && sections.get_profile(name).is_none()) {
             let mut known: Vec<&str> = sections.profiles().collect();

@@ -69,6 +69,14 @@ pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<Cal
                 (true, false) => {
                     transport(place, "ConnectionRefused", format!("{} refused the connection", endpoint.url))
                 }
+                (false, _) if why.contains("invalid peer certificate") => {
+                    let message = format!(
+                        "{} is not trusted: {why}. Name the authority that signed its certificate with AWS_CA_BUNDLE",
+                        endpoint.url
+                    );
+                    // No later try is trusted more.
+                    blank(place, Stage::Transport, "NotTrusted", message, false)
+                }
                 (false, _) => {
                     let message = format!(
                         "could not reach {}: {why}. Check the network, the region and proxy settings",

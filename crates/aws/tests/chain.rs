@@ -106,6 +106,9 @@ fn a_profile_asked_for_by_name_goes_before_the_environment() {
     let missing = run(home.path(), &with("prdo"));
     assert!(missing.starts_with("error config there is no profile 'prdo'"), "{missing}");
     assert!(missing.contains("they hold: default, here, hub, prod"), "{missing}");
+    let missing =
+        run(home.path(), &[("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "prdo")]);
+    assert!(missing.starts_with("error config there is no profile 'prdo'"), "{missing}");
     // AWS_PROFILE only says where to look after the environment.
     let variables = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "prod")];
     assert_eq!(run(home.path(), &variables), "key AKIDENV");

@@ -356,6 +356,14 @@ async fn tls_trusts_the_bundle_that_is_named_and_nothing_else() {
 
     let aws = make(vec![]).await.unwrap();
     let error = aws.identity(&target()).await.unwrap_err();
-    assert_eq!((error.stage, error.code.as_str()), (Stage::Transport, "ConnectionFailed"));
-    assert!(error.message.to_lowercase().contains("certificate"), "{error}");
+    assert_eq!((error.stage, error.code.as_str(), error.retryable), (Stage::Transport, "NotTrusted", false));
+    assert!(error.message.contains("AWS_CA_BUNDLE"), "{error}");
+
+    let missing = folder.path().join("missing.pem");
+    for (bundle, why) in [(missing.to_str().unwrap(), "No such file"), (key, "no usable certificate")] {
+        let aws = make(vec![("AWS_CA_BUNDLE", bundle)]).await.unwrap();
+        let error = aws.identity(&target()).await.unwrap_err();
+        assert_eq!((error.stage, error.code.as_str(), error.retryable), (Stage::Input, "InvalidCaBundle", false));
+        assert!(error.message.contains(bundle) && error.message.contains(why), "{error}");
+    }
 }

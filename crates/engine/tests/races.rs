@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::{
     ApplyOptions, Clock as _, ConditionStatus, DeleteOptions, EngineError, Event, NoObserver, Object, Observer,
     Outcome, Step, Until, What, conditions,
@@ -286,6 +287,26 @@ async fn an_outage_of_a_minute_does_not_end_a_wait() {
     assert_eq!(report.objects[0].outcome, Outcome::Created, "{}", report.objects[0].message);
     let always = hooked(&fake, &clock, |_, _, _| Some(Err(slow_down())));
     assert!(always.wait(find("TrainingJob").unwrap(), "a", &Until::Settled, None, &NoObserver).await.is_err());
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_is_told_soon_and_one_that_asks_for_patience_gets_some() {
+    let unreachable =
+        CloudError { stage: Stage::Transport, retryable: true, status: None, ..fail("TimedOut", "no answer") };
+    let hours = CloudError { retry_after: Some(Duration::from_secs(1_000_000)), ..slow_down() };
+    for (error, looks, longest) in [(unreachable, 2, 1_000), (slow_down(), 5, 10_000), (hours, 5, 240_000)] {
+        let (fake, clock, _) = Fake::new();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let engine = hooked(&fake, &clock, move |_, _, _| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Some(Err(error.clone()))
+        });
+        let start = clock.millis();
+        engine.get(find("Model").unwrap(), Some("m")).await.unwrap_err();
+        assert_eq!(calls.load(Ordering::SeqCst), looks);
+        assert!(clock.millis() - start <= longest, "{} ms", clock.millis() - start);
+    }
 }
 
 #[tokio::test]

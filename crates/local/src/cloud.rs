@@ -73,6 +73,8 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
         }
     };
     let clock = Arc::clone(&config.clock);
+    // The largest model is read while databases are opened, instead of by the first request.
+    std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
     let now = Arc::clone(&clock);
     let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;

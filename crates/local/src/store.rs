@@ -150,8 +150,8 @@ impl Store {
         if found > FORMAT {
             return Err(StoreError::Newer { found, known: FORMAT });
         }
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(db("opened"))?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(db("opened"))?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(db("opened"))?;
         // Folding the log into the database waits for the disk; done four times as seldom as by default, it costs
         // little, and the log (16 MiB at most) is still read back in milliseconds after a kill.
         connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(db("opened"))?;

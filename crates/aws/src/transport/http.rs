@@ -1,6 +1,6 @@
 //! The HTTP clients: rustls with ring, proxies of the environment, certificates loaded on first use.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -20,28 +20,59 @@ use crate::endpoint::Endpoint;
 pub(crate) struct HttpClients {
     https: SharedHttpClient,
     http: SharedHttpClient,
+    trust: Arc<Trust>,
+}
+
+/// The certificates of `AWS_CA_BUNDLE`, read once, on first use.
+#[derive(Debug, Default)]
+struct Trust {
+    bundle: Option<String>,
+    certificates: OnceLock<Result<String, String>>,
+}
+
+impl Trust {
+    /// The certificates of the bundle as PEM, or what is wrong with it. `None` without a bundle.
+    fn certificates(&self) -> Option<Result<&str, &str>> {
+        let path = self.bundle.as_ref()?;
+        let read = self.certificates.get_or_init(|| match std::fs::read(path) {
+            Ok(bytes) => Some(usable_certificates(&bytes))
+                .filter(|pem| !pem.is_empty())
+                .ok_or_else(|| "it holds no usable certificate in PEM".to_owned()),
+            Err(error) => Err(error.to_string()),
+        });
+        Some(read.as_deref().map_err(String::as_str))
+    }
+
+    /// The system's certificates, or those of the bundle instead; a bundle that cannot be used trusts nobody.
+    fn context(&self) -> TlsContext {
+        let Some(certificates) = self.certificates() else { return TlsContext::default() };
+        let store =
+            certificates.map_or_else(|_| TrustStore::empty(), |pem| TrustStore::empty().with_pem_certificate(pem));
+        TlsContext::builder().with_trust_store(store).build().unwrap_or_default()
+    }
 }
 
 impl HttpClients {
     /// Clients of the real network.
     pub(crate) fn new(ca_bundle: Option<String>) -> Self {
-        let bundle: Option<Arc<str>> = ca_bundle.map(Arc::from);
+        let trust = Arc::new(Trust { bundle: ca_bundle, ..Trust::default() });
+        let trusted = Arc::clone(&trust);
         let https = Builder::new().build_with_connector_fn(move |settings, components| {
             configured(settings, components)
                 .proxy_config(ProxyConfig::from_env())
                 .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-                .tls_context(context(bundle.as_deref()))
+                .tls_context(trusted.context())
                 .build()
         });
         let http = Builder::new().build_with_connector_fn(|settings, components| -> Connector {
             configured(settings, components).build_http()
         });
-        Self { https, http }
+        Self { https, http, trust }
     }
 
     /// The same client for everything, for tests.
     pub(crate) fn fixed(client: SharedHttpClient) -> Self {
-        Self { https: client.clone(), http: client }
+        Self { https: client.clone(), http: client, trust: Arc::default() }
     }
 
     /// The client with TLS.
@@ -52,6 +83,13 @@ impl HttpClients {
     /// The client without TLS and proxies.
     pub(crate) fn direct(&self) -> SharedHttpClient {
         self.http.clone()
+    }
+
+    /// What is wrong with the certificates that an endpoint would be trusted by.
+    pub(crate) fn distrust(&self, endpoint: &Endpoint) -> Option<String> {
+        let why = if endpoint.is_tls() { self.trust.certificates()?.err()? } else { return None };
+        let path = self.trust.bundle.as_deref().unwrap_or_default();
+        Some(format!("AWS_CA_BUNDLE names `{path}`: {why}; correct it, or unset it to trust the system's certificates"))
     }
 
     /// The client for an endpoint.
@@ -67,24 +105,6 @@ fn configured(settings: Option<&HttpConnectorSettings>, components: Option<&Runt
         builder.set_sleep_impl(components.sleep_impl());
     }
     builder
-}
-
-/// The system's certificates, or those of `AWS_CA_BUNDLE` instead.
-fn context(bundle: Option<&str>) -> TlsContext {
-    let Some(path) = bundle else { return TlsContext::default() };
-    let pem = match std::fs::read(path) {
-        Ok(bytes) => usable_certificates(&bytes),
-        Err(error) => {
-            tracing::warn!(path, %error, "AWS_CA_BUNDLE cannot be read: the system's certificates are used");
-            return TlsContext::default();
-        }
-    };
-    if pem.is_empty() {
-        tracing::warn!(path, "AWS_CA_BUNDLE holds no usable certificate: the system's certificates are used");
-        return TlsContext::default();
-    }
-    let store = TrustStore::empty().with_pem_certificate(pem);
-    TlsContext::builder().with_trust_store(store).build().unwrap_or_default()
 }
 
 /// The certificates that the TLS library takes, as PEM. It would panic on the others.

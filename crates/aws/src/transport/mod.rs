@@ -122,6 +122,11 @@ impl Transport {
         Self { clients, retry, timeouts, user_agent, shared: SharedRuntimePlugin::new(plugin), pacing }
     }
 
+    /// What is wrong with the certificates that an endpoint would be trusted by.
+    pub(crate) fn distrust(&self, endpoint: &Endpoint) -> Option<String> {
+        self.clients.distrust(endpoint)
+    }
+
     /// Sends a request with its retries.
     pub(crate) async fn send(
         &self,

@@ -14,8 +14,12 @@ use crate::cloud::{Cloud, CloudError, Stage, Target};
 use crate::decide::read_tags;
 use crate::error::{Failure, Permanent, Retryable};
 
-/// Times a read is tried when the service is not to be reached or slows the caller down.
+/// Times a read is tried when the service slows the caller down, or its state is about to change.
 const READ_ATTEMPTS: u32 = 5;
+/// Times a read is tried that fails otherwise: the client below has tried several times itself, and the user waits.
+const FAILED_ATTEMPTS: u32 = 2;
+/// Longest pause that a service can ask for. What it asks for may be nonsense, and nothing would seem to happen.
+const LONGEST_AFTER: Duration = Duration::from_secs(60);
 /// Pages of one listing that are followed at most.
 const MOST_PAGES: usize = 1000;
 
@@ -46,7 +50,7 @@ impl Calls {
                 Err(error) => {
                     let failure = classify(kind, &what, error);
                     match failure {
-                        Failure::Retryable(again) if attempt < READ_ATTEMPTS => {
+                        Failure::Retryable(again) if attempt < attempts(&again) => {
                             self.clock.sleep(again.after.unwrap_or(pause)).await;
                             pause *= 2;
                         }
@@ -167,6 +171,13 @@ pub(crate) fn items_member(kind: &Kind, operation: &str) -> Option<String> {
         .map(|(name, _)| (*name).to_owned())
 }
 
+/// Times a read that fails like this is tried.
+fn attempts(failure: &Retryable) -> u32 {
+    let unreachable = |e: &CloudError| e.stage == Stage::Transport || e.status.is_some_and(|s| s >= 500);
+    let out = failure.cause.as_deref().is_some_and(|e| unreachable(e) && !e.is_throttle());
+    if out { FAILED_ATTEMPTS } else { READ_ATTEMPTS }
+}
+
 /// Whether an error is one of these.
 pub(crate) fn is(rules: &[ErrorRule], error: &CloudError) -> bool {
     error.stage == Stage::Service && rules.iter().any(|r| r.matches(&error.code, &error.message))
@@ -181,7 +192,7 @@ pub(crate) fn classify(kind: &Kind, what: &str, error: CloudError) -> Failure {
         return Failure::Retryable(Retryable {
             what: what.to_owned(),
             why: error.message.clone(),
-            after: error.retry_after,
+            after: error.retry_after.map(|after| after.min(LONGEST_AFTER)),
             cause: Some(Box::new(error)),
         });
     }

@@ -24,6 +24,7 @@ struct Values {
     start: Vec<f64>,
     memory: Vec<f64>,
     sequential: Vec<f64>,
+    asleep: Vec<f64>,
     concurrent: Vec<f64>,
 }
 
@@ -57,6 +58,7 @@ pub fn measure(setup: &Setup, table: &mut Table) -> Result<()> {
     table.push(
         row("create+describe, 1 connection", "requests/s", Better::Higher, |v| &v.sequential).aim(10_000.0).note(note),
     );
+    table.push(row("the same, client asleep while it waits", "requests/s", Better::Higher, |v| &v.asleep));
     let what = format!("create+describe, {CLIENTS} connections");
     table.push(row(&what, "requests/s", Better::Higher, |v| &v.concurrent));
     let lasting =
@@ -76,14 +78,14 @@ fn one_run(peer: Peer, setup: &Setup, values: &mut Values) -> Result<usize> {
     // At rest: what start-up left to do is done.
     std::thread::sleep(Duration::from_secs(1));
     values.memory.push(server.memory()?);
-    values.sequential.push(pairs(&server, "one", PAIRS)?);
-
+    values.sequential.push(pairs(&server, "one", PAIRS, Client::awake)?);
+    values.asleep.push(pairs(&server, "asleep", PAIRS, |client| client)?);
     values.concurrent.push(many(&server)?);
 
     if peer != Peer::Ours {
         return Ok(0);
     }
-    pairs(&server, "last", 1)?;
+    pairs(&server, "last", 1, |client| client)?;
     server.kill();
     let again = Server::start(peer, setup, data.path())?;
     let mut client = Client::connect(again.address)?;
@@ -134,9 +136,10 @@ impl Load {
     }
 }
 
-/// Makes and describes models on one connection; requests per second.
-fn pairs(server: &Server, prefix: &str, count: usize) -> Result<f64> {
+/// Makes and describes models on one connection, which waits as `wait` makes it; requests per second.
+fn pairs(server: &Server, prefix: &str, count: usize, wait: fn(Client) -> Client) -> Result<f64> {
     let mut load = Load::pairs(server, prefix, count)?;
+    load.client = wait(load.client);
     let start = Instant::now();
     load.run()?;
     Ok((count * 2) as f64 / start.elapsed().as_secs_f64())
