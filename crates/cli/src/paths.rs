@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::args::Global;
-use crate::commands::quickstart::shown;
+use crate::output::shell;
 
 /// The embedded cloud's state, where `--data` does not say otherwise: `$XDG_DATA_HOME/sagewright/local`, by default
 /// `~/.local/share/sagewright/local`; on macOS `~/Library/Application Support/sagewright/local`.
@@ -25,5 +25,5 @@ pub(crate) fn data(chosen: Option<&PathBuf>) -> PathBuf {
 
 /// The option that makes another command find the same embedded cloud, for a command line that is shown.
 pub(crate) fn data_option(global: &Global) -> String {
-    global.data.as_ref().map_or_else(String::new, |data| format!(" --data {}", shown::path(data)))
+    global.data.as_ref().map_or_else(String::new, |data| format!(" --data {}", shell::path(data)))
 }

@@ -130,7 +130,9 @@ impl CloudError {
                 | "SignatureDoesNotMatch",
             ) => "check the access key and the secret key",
             (Stage::Service | Stage::Input, "ValidationException") => "correct the field that it names",
-            (_, "NoSuchBucket") => "make the bucket first; `sagewright cp --make-bucket` does",
+            (_, "NoSuchBucket") => {
+                "check the bucket's name; an upload with `sagewright cp --make-bucket` makes one that is missing"
+            }
             _ => "",
         }
     }

@@ -119,7 +119,7 @@ fn annotations_that_would_not_be_heeded_are_told() {
 }
 
 #[test]
-fn a_name_that_no_tag_can_hold_is_told() {
+fn a_name_that_kubernetes_or_a_tag_cannot_hold_is_told() {
     let named = |name: &str, namespace: Option<&str>| {
         let mut job = training_job("mnist");
         job.metadata.name = name.into();
@@ -129,6 +129,11 @@ fn a_name_that_no_tag_can_hold_is_told() {
     assert_eq!(named("my-job.2", Some("team-a")), Vec::<String>::new());
     for (told, field) in [
         (named("my#job", None), "metadata.name"),
+        (named("My_Job", None), "metadata.name"),
+        (named("job-", None), "metadata.name"),
+        (named("a..b", None), "metadata.name"),
+        (named("job", Some("a.b")), "metadata.namespace"),
+        (named("job", Some(&"n".repeat(64))), "metadata.namespace"),
         (named(&"x".repeat(250), None), "metadata.name"),
         (named("job", Some("a]b")), "metadata.namespace"),
     ] {

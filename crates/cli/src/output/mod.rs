@@ -1,6 +1,7 @@
 //! The one place that prints: results on standard output, everything else on standard error.
 
 mod printer;
+pub(crate) mod shell;
 mod table;
 
 pub(crate) use printer::{Printer, Style};

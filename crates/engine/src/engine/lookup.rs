@@ -276,11 +276,15 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
     object
 }
 
-/// A name that Kubernetes takes: lower-case letters, digits, `-` and `.`.
-pub(crate) fn kubernetes_name(name: &str) -> String {
+/// A name that Kubernetes takes: lower-case letters, digits and `-`, in parts that `.` joins.
+fn kubernetes_name(name: &str) -> String {
     let text: String =
         name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-    text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+    let parts = text.split('.').map(|part| part.trim_matches('-')).filter(|part| !part.is_empty());
+    let mut name = parts.collect::<Vec<_>>().join(".");
+    name.truncate(253);
+    name.truncate(name.trim_end_matches(['-', '.']).len());
+    name
 }
 
 /// The object that owns a resource, where it is marked.

@@ -93,27 +93,47 @@ fn check_one(index: usize, object: &Object) -> Vec<ManifestError> {
     let mut all = converted.wrong;
     all.append(&mut wrong);
     let fields = all.into_iter().map(|wrong| wrong.into_error(index, object));
-    unmarkable(index, object).into_iter().chain(annotations::check(kind, object, index)).chain(fields).collect()
+    misnamed(index, object).into_iter().chain(annotations::check(kind, object, index)).chain(fields).collect()
 }
 
-/// Names have to stand in a tag's value, which says whose a resource is.
-fn unmarkable(index: usize, object: &Object) -> Option<ManifestError> {
-    let fits = |name: &str| name.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
+/// Names are those of Kubernetes, so that a manifest means the same to `kubectl` and here; and the two together have to stand
+/// in a tag's value, which says whose a resource is.
+fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
     let id = object.id();
-    let field = if !fits(&id.namespace) || id.namespace.contains('/') {
-        "namespace"
-    } else if !fits(&id.name) || mark::owner(&id).chars().count() > MOST_OF_A_TAG {
-        "name"
+    let (field, value, expected) = if !is_label(&id.namespace) {
+        ("namespace", &id.namespace, "at most 63 lower-case letters, digits and `-`")
+    } else if id.name.len() > 253 || !id.name.split('.').all(is_label_of_any_length) {
+        (
+            "name",
+            &id.name,
+            "at most 253 lower-case letters, digits, `-` and `.`; the name in AWS is a field of the spec",
+        )
+    } else if mark::owner(&id).len() > MOST_OF_A_TAG {
+        (
+            "name",
+            &id.name,
+            "a shorter one: with its namespace it has to stand in a tag of AWS, which takes 256 characters",
+        )
     } else {
         return None;
     };
     Some(ManifestError {
         index,
-        object: id,
+        object: id.clone(),
         path: ["metadata", field].map(|s| PathStep::Field(s.to_owned())).to_vec(),
-        message: format!("`{field}` cannot be written into a tag of AWS, which says whose a resource is"),
-        expected: Some("letters, digits, `-` and `.`, together at most 256 characters".to_owned()),
+        message: format!("`{value}` is no {field} that Kubernetes takes"),
+        expected: Some(expected.to_owned()),
     })
+}
+
+/// Whether text is a label as RFC 1123 has it, which Kubernetes holds names to.
+fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_label_of_any_length(text)
+}
+
+fn is_label_of_any_length(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(plain) && text.ends_with(plain) && text.chars().all(|c| plain(c) || c == '-')
 }
 
 impl Wrong {

@@ -5,7 +5,6 @@ mod examples;
 mod manifests;
 mod repair;
 mod score;
-pub(crate) mod shown;
 mod trouble;
 mod tutorial;
 
@@ -16,7 +15,7 @@ use std::time::Instant;
 use crate::args::{Format, Global, Quickstart};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, Cloud, Settings};
-use crate::output::{Printer, Style};
+use crate::output::{Printer, Style, shell};
 use crate::paths::{self, data_option};
 use crate::signals::Signals;
 use manifests::Manifests;
@@ -118,12 +117,12 @@ fn interrupted(step: &str, after: &str, again: &str) -> Failure {
 /// This command, to be typed again.
 fn again(args: &Quickstart, global: &Global) -> String {
     let exit = if args.exit { " --exit" } else { "" };
-    let examples = args.examples.as_ref().map_or_else(String::new, |dir| format!(" --examples {}", shown::path(dir)));
+    let examples = args.examples.as_ref().map_or_else(String::new, |dir| format!(" --examples {}", shell::path(dir)));
     format!("sagewright quickstart{exit}{examples}{}", data_option(global))
 }
 
 fn next(printer: &Printer, global: &Global, folder: &Path, manifests: &Manifests, owned: bool) {
-    let (data, here) = (data_option(global), shown::path(folder));
+    let (data, here) = (data_option(global), shell::path(folder));
     let (job, endpoint) = (&manifests.job, &manifests.endpoint);
     printer.note(&format!(
         "\n{}\n\n\

@@ -9,12 +9,12 @@ use sagewright_engine::{Outcome, Report};
 use serde_json::{Value, json};
 
 use super::manifests::{Manifests, files};
-use super::{digits, repair, shown};
+use super::{digits, repair};
 use crate::args::{Cli, Command, Format, Global};
 use crate::commands::{apply, cp};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{Printer, Style};
+use crate::output::{Printer, Style, shell};
 use crate::show;
 
 /// Accuracy that the tutorial promises.
@@ -94,7 +94,7 @@ impl Tutorial<'_> {
                 Err(Failure::new(Exit::Failed, format!("{}: {}", object.object.id(), object.message)).into())
             }
             None => {
-                Err(Failure::new(Exit::Failed, format!("`{}` did not succeed; see above", shown::line(&words))).into())
+                Err(Failure::new(Exit::Failed, format!("`{}` did not succeed; see above", shell::line(&words))).into())
             }
         }
     }
@@ -115,7 +115,7 @@ impl Tutorial<'_> {
         let endpoint = &self.manifests.endpoint;
         let file = self.folder.join("digit.csv").display().to_string();
         let words = ["invoke", endpoint, "--body", &file].map(str::to_owned);
-        self.printer.note(&format!("{}   # and so on, a request for each digit", self.command(&shown::line(&words))));
+        self.printer.note(&format!("{}   # and so on, a request for each digit", self.command(&shell::line(&words))));
         let asked = Instant::now();
         let score = digits::read(context, &self.folder.join("test.csv.gz"), endpoint).await?;
         self.printer.note(&format!(
@@ -158,7 +158,7 @@ impl Tutorial<'_> {
 
     /// Shows a command, and parses it as the shell would hand it over.
     fn show(&self, words: &[String]) -> anyhow::Result<Command> {
-        self.printer.note(&self.command(&shown::line(words)));
+        self.printer.note(&self.command(&shell::line(words)));
         let words = std::iter::once("sagewright".to_owned()).chain(words.iter().cloned());
         Ok(Cli::try_parse_from(words)?.command)
     }
