@@ -369,7 +369,9 @@ def test_following_a_log_ends_when_nobody_reads_it(applied):
 
 
 def test_the_embedded_cloud_is_named_by_its_folder(cli):
-    told = cli("--local", "--data", cli.cloud.data, "get", "models", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    # What a user has set for AWS itself stands in nobody's way.
+    theirs = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_PROFILE": "of-another-time", "AWS_CA_BUNDLE": "/nowhere"}
+    told = cli("--local", "--data", cli.cloud.data, "get", "models", "-o", "json", **theirs)
     assert told.json()["kind"] == "List"
     status = cli("local", "status", "--data", cli.cloud.data, "-o", "json").json()
     assert status["up"] and status["endpoint"] == cli.cloud.endpoint and status["account"] == harness.ACCOUNT

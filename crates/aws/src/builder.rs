@@ -199,7 +199,8 @@ impl Builder {
     pub async fn build(self) -> Result<Aws, ConfigError> {
         let env = self.env.unwrap_or_else(Env::real);
         let fs = self.fs.unwrap_or_else(Fs::real);
-        let settings = Settings::load(env, &fs, self.profile.clone(), self.endpoint_url).await?;
+        let settings =
+            Settings::load(env, &fs, self.profile.clone(), self.endpoint_url, self.credentials.is_some()).await?;
         let time = self.time.unwrap_or_default();
         let sleep = self
             .sleep

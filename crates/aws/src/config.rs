@@ -46,6 +46,7 @@ impl Settings {
         fs: &Fs,
         profile: Option<String>,
         endpoint_override: Option<String>,
+        credentials_given: bool,
     ) -> Result<Self, ConfigError> {
         let files = aws_runtime::env_config::file::EnvConfigFiles::default();
         let named = |name: &str, default: &str| env.get(name).unwrap_or_else(|_| default.to_owned());
@@ -56,11 +57,12 @@ impl Settings {
                 named("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
             )
         };
-        let wanted = profile.clone().or_else(|| env.get("AWS_PROFILE").ok().filter(|name| !name.is_empty()));
+        let of_environment = || env.get("AWS_PROFILE").ok().filter(|name| !name.is_empty() && !credentials_given);
+        let wanted = profile.clone().or_else(of_environment);
         let sections = aws_config::profile::load(fs, &env, &files, profile.map(Cow::Owned))
             .await
             .map_err(|error| ConfigError::Unreadable { files: shown(), why: chain(&error) })?;
-        // A profile named by option or environment decides whose account is written to: a misspelt one must not fall through to
+        // A profile that gives the credentials decides whose account is written to: a misspelt one must not fall through to
         // other credentials.
         if let Some(name) = wanted.filter(|name| name != "default" && sections.get_profile(name).is_none()) {
             let mut known: Vec<&str> = sections.profiles().collect();
