@@ -66,6 +66,9 @@ def test_the_metrics_are_those_of_the_log(cloud, job):
         (metric,) = [m for m in metrics if m.startswith(f"{what}:")]
         logged = re.search(rf"{what}-{metric.split(':')[1]}:([0-9.]+)", rounds[-1])
         assert metrics[metric] == pytest.approx(float(logged[1]), abs=1e-5)
+        # As SageMaker tells for its own algorithms: what it looks for in the log.
+        (definition,) = [d for d in told["AlgorithmSpecification"]["MetricDefinitions"] if d["Name"] == metric]
+        assert re.search(definition["Regex"], rounds[-1])[1] == logged[1]
 
 
 def test_the_log_has_one_stream_a_host(cloud, job):

@@ -15,7 +15,7 @@ use sagewright_engine::{
 };
 use sagewright_kinds::{all, find};
 use serde_json::{Map, Value, json};
-use support::{Fake, object, training_job, tutorial};
+use support::{Fake, ROLE, object, training_job, tutorial};
 
 async fn applied(objects: &[Object]) -> (std::sync::Arc<Fake>, sagewright_engine::Engine) {
     let (fake, _, engine) = Fake::new();
@@ -153,6 +153,31 @@ async fn an_export_keeps_what_was_declared() {
     let version = engine.export(find("ModelPackage").unwrap(), "g/1").await.unwrap();
     assert_eq!(version.spec["modelPackageGroupName"], "g");
     assert_eq!(version.spec.get("modelPackageName"), None, "AWS takes one of the two");
+    // Of a model archive AWS shows the location twice, and takes it once.
+    let model = object(
+        "Model",
+        "m",
+        json!({"modelName": "m", "executionRoleARN": ROLE, "primaryContainer":
+        {"image": "i", "modelDataURL": "s3://b/m.tar.gz"}}),
+    );
+    let written = object(
+        "Model",
+        "w",
+        json!({"modelName": "w", "executionRoleARN": ROLE, "containers": [{"image": "i",
+        "modelDataSource": {"s3DataSource": {"s3URI": "s3://b/m/", "s3DataType": "S3Prefix", "compressionType": "None"}}}]}),
+    );
+    engine.apply(&[model, written], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    fake.edit("model/m", |r| {
+        let archive = json!({"S3Uri": "s3://b/m.tar.gz", "S3DataType": "S3Object", "CompressionType": "Gzip"});
+        r.doc["PrimaryContainer"]["ModelDataSource"] = json!({"S3DataSource": archive});
+    });
+    let exported = |name| engine.export(find("Model").unwrap(), name);
+    let model = exported("m").await.unwrap();
+    assert_eq!(model.spec["primaryContainer"], json!({"image": "i", "modelDataURL": "s3://b/m.tar.gz"}));
+    let plan = engine.plan(&[model]).await.unwrap();
+    assert!(!plan.has_changes() && !plan.has_problems(), "{plan:#?}");
+    let written = exported("w").await.unwrap();
+    assert_eq!(written.spec["containers"][0]["modelDataSource"]["s3DataSource"]["s3URI"], "s3://b/m/");
     // A key that is not set is shown as an empty one.
     fake.edit("training-job/mnist", |r| r.doc["OutputDataConfig"]["KmsKeyId"] = json!(""));
     let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();

@@ -272,6 +272,12 @@ impl<'k> Lint<'k> {
         for path in spec.defaults.keys() {
             self.spec_path("defaults", path);
         }
+        for (path, origin) in &spec.derived {
+            self.spec_path("derived", path);
+            let beside =
+                path.rsplit_once('.').map_or_else(|| origin.clone(), |(parent, _)| format!("{parent}.{origin}"));
+            self.spec_path("derived", &beside);
+        }
         for (path, from) in &spec.observe {
             self.spec_path("observe", path);
             self.expect(self.read(from).is_some(), || format!("spec.observe: a read gives no `{from}`"));

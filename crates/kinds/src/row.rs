@@ -259,6 +259,10 @@ pub struct Spec {
     /// Members that the service fills when they are unset: path → what it says, or empty where that varies.
     #[serde(default)]
     pub defaults: IndexMap<String, Value>,
+    /// Members that the service makes of another one beside them: path → that member. Where it is there, they are no
+    /// declaration.
+    #[serde(default)]
+    pub derived: IndexMap<String, String>,
     /// Map path → prefix of keys that the service adds.
     #[serde(default)]
     pub server_keys: IndexMap<String, String>,

@@ -231,24 +231,7 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
     let mut object = object_of(kind, found);
     object.status = Value::Object(Map::new());
     object.metadata.name = kubernetes_name(&object.metadata.name);
-    // What the service chose by itself is no declaration.
-    for (path, default) in &kind.row().spec.defaults {
-        let path = kind.spec_path_to_crd(&sagewright_kinds::Path::parse(path));
-        let places: Vec<_> = sagewright_kinds::values(&object.spec, &path)
-            .into_iter()
-            .filter(|(_, value)| {
-                // Where the default varies nobody can tell what was chosen from what was declared: it stays.
-                *value == default || (value.as_f64().is_some() && value.as_f64() == default.as_f64())
-            })
-            .map(|(at, _)| at)
-            .collect();
-        for mut at in places {
-            let Some(sagewright_kinds::Step::Member(last)) = at.0.pop() else { continue };
-            if let Some(Value::Object(map)) = sagewright_kinds::get_mut(&mut object.spec, &at) {
-                map.shift_remove(&last);
-            }
-        }
-    }
+    no_declaration(kind, &mut object.spec);
     // Of the members that say where to look for it, AWS takes one: a version has a group and no name.
     let within = kind.row().identity.within.iter().map(|m| sagewright_model::name::to_crd(m));
     let within: Vec<String> = within.filter(|field| object.spec.get(field).is_some()).collect();
@@ -274,6 +257,37 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
         object.metadata.annotations.insert(mark::ADOPTION_FIELDS.to_owned(), Value::Object(fields).to_string());
     }
     object
+}
+
+/// Takes out of an observed spec what the service chose by itself: its defaults, and what it makes of other members.
+fn no_declaration(kind: &Kind, spec: &mut Value) {
+    let rules = &kind.row().spec;
+    let mut places = Vec::new();
+    for (path, default) in &rules.defaults {
+        let path = kind.spec_path_to_crd(&sagewright_kinds::Path::parse(path));
+        // Where the default varies nobody can tell what was chosen from what was declared: it stays.
+        let chosen =
+            |value: &Value| value == default || (value.as_f64().is_some() && value.as_f64() == default.as_f64());
+        let found = sagewright_kinds::values(spec, &path).into_iter().filter(|(_, value)| chosen(value));
+        places.extend(found.map(|(at, _)| at));
+    }
+    for (path, origin) in &rules.derived {
+        let path = kind.spec_path_to_crd(&sagewright_kinds::Path::parse(path));
+        for (at, _) in sagewright_kinds::values(spec, &path) {
+            let mut beside = at.clone();
+            beside.0.pop();
+            beside.0.push(sagewright_kinds::Step::Member(sagewright_model::name::to_crd(origin)));
+            if get(spec, &beside).is_some() {
+                places.push(at);
+            }
+        }
+    }
+    for mut at in places {
+        let Some(sagewright_kinds::Step::Member(last)) = at.0.pop() else { continue };
+        if let Some(Value::Object(map)) = sagewright_kinds::get_mut(spec, &at) {
+            map.shift_remove(&last);
+        }
+    }
 }
 
 /// A name that Kubernetes takes: lower-case letters, digits and `-`, in parts that `.` joins.

@@ -66,5 +66,10 @@ fn defaults(definition: &mut Value) {
     {
         map.entry("Mode").or_insert_with(|| json!("SingleModel"));
         map.entry("Environment").or_insert_with(|| json!({}));
+        // As DescribeModel of the original shows it.
+        if let (Some(url), false) = (map.get("ModelDataUrl").cloned(), map.contains_key("ModelDataSource")) {
+            let archive = json!({"S3DataSource": {"S3Uri": url, "S3DataType": "S3Object", "CompressionType": "Gzip"}});
+            map.insert("ModelDataSource".to_owned(), archive);
+        }
     }
 }
