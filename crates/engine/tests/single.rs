@@ -141,7 +141,15 @@ async fn an_export_keeps_what_was_declared() {
     job.spec["enableManagedSpotTraining"] = json!(false);
     let (fake, engine) = applied(from_ref(&job)).await;
     fake.edit("training-job/mnist", |r| r.doc["InputDataConfig"][0]["RecordWrapperType"] = json!("None"));
+    // As AWS shows the metrics of its own algorithms, and the objective of a tuning job.
+    fake.edit("training-job/mnist", |r| {
+        r.doc["AlgorithmSpecification"]["MetricDefinitions"] =
+            json!([{"Name": "train:mae", "Regex": r".*\[[0-9]+\].*#011train-mae:(\S+).*"}]);
+        r.doc["HyperParameters"]["_tuning_objective_metric"] = json!("train:mae");
+    });
     let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();
+    assert_eq!(manifest.spec["algorithmSpecification"].get("metricDefinitions"), None);
+    assert_eq!(manifest.spec["hyperParameters"].get("_tuning_objective_metric"), None);
     assert_eq!(manifest.spec["outputDataConfig"]["kmsKeyID"], "key");
     assert_eq!(manifest.spec["resourceConfig"]["volumeSizeInGB"], 5);
     assert_eq!(manifest.spec.get("enableManagedSpotTraining"), None, "what the service says anyway is left out");

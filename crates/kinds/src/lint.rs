@@ -290,6 +290,13 @@ impl<'k> Lint<'k> {
                 format!("spec.unordered: elements of `{path}` have no `{name}`")
             });
         }
+        for (path, element) in &spec.server_elements {
+            let Some(shape) = self.spec_path("server_elements", path) else { continue };
+            let members = shape.member.as_ref().and_then(|m| self.kind.service().target(m));
+            self.expect(members.is_some_and(|e| e.members.contains_key(element.member.as_str())), || {
+                format!("spec.server_elements: elements of `{path}` have no `{}`", element.member)
+            });
+        }
         for path in spec.server_keys.keys() {
             let map = self.spec_path("server_keys", path).is_none_or(|s| s.kind == ShapeType::Map);
             self.expect(map, || format!("spec.server_keys: `{path}` is no map"));

@@ -266,12 +266,25 @@ pub struct Spec {
     /// Map path → prefix of keys that the service adds.
     #[serde(default)]
     pub server_keys: IndexMap<String, String>,
+    /// List path → how elements that the service adds are told from those that were declared.
+    #[serde(default)]
+    pub server_elements: IndexMap<String, ServerElement>,
     /// Members that are sent but never read back as sent; they are not compared.
     #[serde(default)]
     pub unread: Vec<String>,
     /// Members that hold secrets: taken from a Secret in Kubernetes, never shown.
     #[serde(default)]
     pub secret: Vec<String>,
+}
+
+/// An element of a list that the service added.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerElement {
+    /// Member of the element.
+    pub member: String,
+    /// Text that the member begins with.
+    pub prefix: String,
 }
 
 /// Where tags are, and how the owner's mark is kept.

@@ -1,13 +1,12 @@
 //! Finds resources by what a user calls them.
 
 use indexmap::IndexMap;
-use sagewright_kinds::{Kind, find, get};
+use sagewright_kinds::{Kind, find};
 use sagewright_model::crd;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::decide::inputs::Known;
 use crate::error::{Failure, Permanent};
-use crate::mark;
 use crate::object::{Metadata, Object, ObjectId};
 use crate::observe::calls::Calls;
 use crate::observe::{
@@ -224,81 +223,6 @@ fn tags_crd(kind: &Kind, tags: &IndexMap<String, String>) -> Value {
     let aws = crate::decide::inputs::tags_value(kind, kind.create_shape(), member, &all);
     let shape = kind.create_shape().members.get(member).and_then(|m| kind.service().target(m));
     shape.map_or(Value::Null, |shape| crd::from_aws(kind.service(), shape, &aws))
-}
-
-/// A manifest of a resource.
-pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
-    let mut object = object_of(kind, found);
-    object.status = Value::Object(Map::new());
-    object.metadata.name = kubernetes_name(&object.metadata.name);
-    no_declaration(kind, &mut object.spec);
-    // Of the members that say where to look for it, AWS takes one: a version has a group and no name.
-    let within = kind.row().identity.within.iter().map(|m| sagewright_model::name::to_crd(m));
-    let within: Vec<String> = within.filter(|field| object.spec.get(field).is_some()).collect();
-    if let (Some((_, others)), Some(map)) = (within.split_last(), object.spec.as_object_mut()) {
-        for other in others {
-            map.shift_remove(other);
-        }
-    }
-    let mut fields = Map::new();
-    if kind.is_arn_identified() {
-        fields.insert("arn".to_owned(), json!(found.arn));
-    }
-    if found.owner == Ownership::Unmarked {
-        object.metadata.annotations.insert(mark::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned());
-        for member in &kind.row().identity.name {
-            let field = sagewright_model::name::to_crd(member);
-            if let Some(value) = get(&object.spec, &sagewright_kinds::Path::parse(&field)) {
-                fields.insert(field, value.clone());
-            }
-        }
-    }
-    if !fields.is_empty() {
-        object.metadata.annotations.insert(mark::ADOPTION_FIELDS.to_owned(), Value::Object(fields).to_string());
-    }
-    object
-}
-
-/// Takes out of an observed spec what the service chose by itself: its defaults, and what it makes of other members.
-fn no_declaration(kind: &Kind, spec: &mut Value) {
-    let rules = &kind.row().spec;
-    let mut places = Vec::new();
-    for (path, default) in &rules.defaults {
-        let path = kind.spec_path_to_crd(&sagewright_kinds::Path::parse(path));
-        // Where the default varies nobody can tell what was chosen from what was declared: it stays.
-        let chosen =
-            |value: &Value| value == default || (value.as_f64().is_some() && value.as_f64() == default.as_f64());
-        let found = sagewright_kinds::values(spec, &path).into_iter().filter(|(_, value)| chosen(value));
-        places.extend(found.map(|(at, _)| at));
-    }
-    for (path, origin) in &rules.derived {
-        let path = kind.spec_path_to_crd(&sagewright_kinds::Path::parse(path));
-        for (at, _) in sagewright_kinds::values(spec, &path) {
-            let mut beside = at.clone();
-            beside.0.pop();
-            beside.0.push(sagewright_kinds::Step::Member(sagewright_model::name::to_crd(origin)));
-            if get(spec, &beside).is_some() {
-                places.push(at);
-            }
-        }
-    }
-    for mut at in places {
-        let Some(sagewright_kinds::Step::Member(last)) = at.0.pop() else { continue };
-        if let Some(Value::Object(map)) = sagewright_kinds::get_mut(spec, &at) {
-            map.shift_remove(&last);
-        }
-    }
-}
-
-/// A name that Kubernetes takes: lower-case letters, digits and `-`, in parts that `.` joins.
-fn kubernetes_name(name: &str) -> String {
-    let text: String =
-        name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-    let parts = text.split('.').map(|part| part.trim_matches('-')).filter(|part| !part.is_empty());
-    let mut name = parts.collect::<Vec<_>>().join(".");
-    name.truncate(253);
-    name.truncate(name.trim_end_matches(['-', '.']).len());
-    name
 }
 
 /// The object that owns a resource, where it is marked.

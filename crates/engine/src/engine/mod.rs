@@ -2,6 +2,7 @@
 
 mod act;
 mod apply;
+mod export;
 mod graph;
 mod lookup;
 mod one;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sagewright_kinds::{Kind, Phase};
 
-use super::lookup::{self, inside, manifest, object_of, owner_of, user_tags};
+use super::export::manifest;
+use super::lookup::{self, inside, object_of, owner_of, user_tags};
 use super::pace::{PATIENCE, Pace, patiently, since};
 use super::{Description, Engine, Until, act};
 use crate::decide::Step;
