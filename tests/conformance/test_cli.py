@@ -1,5 +1,6 @@
 """The command over a real embedded cloud: what goes well."""
 
+import contextlib
 import gzip
 import http.server
 import json
@@ -313,6 +314,68 @@ def test_credentials_of_the_container_are_asked_without_a_proxy(cli):
         )  # fmt: skip
         agent.shutdown()
     assert listed.json()["kind"] == "List"
+
+
+@contextlib.contextmanager
+def scripted(answer):
+    """A cloud that says what the embedded one never would: `answer(method, operation or path)` gives status and body."""
+
+    class Script(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, body = answer(self.command, self.headers.get("X-Amz-Target", self.path).rsplit(".", 1)[-1])
+            content = body.encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content if self.command != "HEAD" else b"")
+
+        do_GET = do_HEAD = do_POST = do_PUT = answer
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Script) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
+def test_who_may_only_write_can_copy_to_s3(cli):
+    asked = []
+
+    def answer(method, path):
+        asked.append(method)
+        return (200, "") if method == "PUT" else (403, "")
+
+    (cli.folder / "a.txt").write_text("one")
+    with scripted(answer) as endpoint:
+        copied = cli("cp", "a.txt", "s3://closed/a.txt", "-o", "json", AWS_ENDPOINT_URL=endpoint).json()
+        assert copied["files"][0]["copied"] and asked[-1] == "PUT"
+        refused = cli("cp", "s3://closed/a.txt", "back.txt", code=1, AWS_ENDPOINT_URL=endpoint).err
+    assert "403" in refused and not (cli.folder / "back.txt").exists()
+
+
+def test_following_the_log_of_a_job_ends_when_the_job_is_deleted(cli):
+    job = {"TrainingJobName": "gone", "TrainingJobArn": harness.arn("training-job", "gone"), "TrainingJobStatus": "InProgress"}
+    said = []
+
+    def answer(method, operation):
+        said.append(operation)
+        if operation == "DescribeTrainingJob":
+            deleted = {"__type": "ValidationException", "message": "Requested resource not found."}
+            return (200, json.dumps(job)) if said.count(operation) < 3 else (400, json.dumps(deleted))
+        events = [{"timestamp": 1, "message": "a line"}] if said.count(operation) == 1 else []
+        streams = [{"logStreamName": "gone/algo-1-1"}]
+        return 200, json.dumps({"logStreams": streams, "events": events, "nextForwardToken": "t", "Tags": []})
+
+    with scripted(answer) as endpoint:
+        followed = cli("logs", "-f", "TrainingJob/gone", AWS_ENDPOINT_URL=endpoint)
+    assert followed.lines == ["a line"]
 
 
 def test_calls_are_shown_when_asked(cli):
