@@ -58,6 +58,18 @@ fn predictions_come_in_the_format_that_is_asked_for() {
 }
 
 #[test]
+fn columns_that_a_row_does_not_reach_are_missing_values() {
+    let server = softmax();
+    let expected = server.invoke("text/csv", "2.5,");
+    assert_eq!(expected.0, 200);
+    for (content, body) in [("text/csv", "2.5"), ("text/libsvm", "0:2.5"), ("text/libsvm", "1 0:2.5")] {
+        assert_eq!(server.invoke(content, body), expected, "{content} {body}");
+    }
+    assert_eq!(server.invoke("text/libsvm", "1"), server.invoke("text/csv", ","), "a row of missing values");
+    assert_eq!(server.invoke("text/csv", "0.5\n2.5\n").2, server.invoke("text/libsvm", "0:0.5\n0:2.5").2);
+}
+
+#[test]
 fn probabilities_are_a_list_per_row() {
     let server = trained("multi:softprob").serve(&[]);
     let (status, _, body) = server.invoke("text/csv", "0.5,1\n2.5,1");
@@ -102,6 +114,8 @@ fn wrong_requests_are_answered_as_the_image_answers_them() {
         ),
         ("text/csv", "1,2\n3", 415, "expected 2 columns as in the first row, found 1"),
         ("text/csv", "\n \n", 415, "only blank lines"),
+        ("text/csv", "1,1e400", 415, "Input data contains `inf` or a value too large"),
+        ("text/libsvm", "0:inf", 415, "Input data contains `inf` or a value too large"),
         ("application/x-recordio-protobuf", "x", 415, "application/x-recordio-protobuf is not supported"),
         ("application/json", "{}", 415, "application/json is not an accepted ContentType"),
     ] {

@@ -52,6 +52,31 @@ impl Matrix {
             Self::Sparse(sparse) => sparse.columns,
         }
     }
+
+    /// Adds columns on the right, up to `columns`, in which every value is missing.
+    pub(crate) fn widen(&mut self, columns: usize) {
+        match self {
+            Self::Dense(dense) if dense.columns < columns => {
+                let mut values = Vec::with_capacity(dense.rows.saturating_mul(columns));
+                for row in dense.values.chunks_exact(dense.columns.max(1)) {
+                    values.extend_from_slice(row);
+                    values.resize(values.len() + columns - dense.columns, f32::NAN);
+                }
+                *dense = Dense { rows: dense.rows, columns, values };
+            }
+            Self::Dense(_) => {}
+            Self::Sparse(sparse) => sparse.columns = sparse.columns.max(columns),
+        }
+    }
+
+    /// Whether a value is infinite, which also stands for one that is too large for 32 bits.
+    pub(crate) fn has_infinite(&self) -> bool {
+        let values = match self {
+            Self::Dense(dense) => &dense.values,
+            Self::Sparse(sparse) => &sparse.values,
+        };
+        values.iter().any(|value| value.is_infinite())
+    }
 }
 
 /// Features with the labels, and the weights when the data has them.

@@ -64,9 +64,11 @@ impl Service {
         let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let unsupported = |reason: String| (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
         let content = ContentType::parse(text(header::CONTENT_TYPE)).map_err(unsupported)?;
-        let matrix = parse(content, body).map_err(unsupported)?;
+        let mut matrix = parse(content, body).map_err(unsupported)?;
         let bad = |reason: String| (StatusCode::BAD_REQUEST, format!("Unable to evaluate payload provided: {reason}"));
         self.check_features(content, &matrix).map_err(bad)?;
+        // Columns that the rows do not reach are missing values; XGBoost wants to see all of them.
+        matrix.widen(self.model.features);
         let prediction = self.model.predict(&matrix).map_err(|error| {
             let reason = error.to_string();
             bad(reason.split("\nStack trace:").next().unwrap_or_default().to_owned())
@@ -111,6 +113,12 @@ fn parse(content: ContentType, body: &[u8]) -> Result<Matrix, String> {
     let matrix = parsed.map_err(|error| refused(error.to_string()))?;
     if matrix.rows() == 0 {
         return Err(refused("expected at least one row, found only blank lines".to_owned()));
+    }
+    if matrix.has_infinite() {
+        // The library checks this in training only, the image in requests too.
+        return Err(refused(
+            "Input data contains `inf` or a value too large, while `missing` is not set to `inf`".to_owned(),
+        ));
     }
     Ok(matrix)
 }
