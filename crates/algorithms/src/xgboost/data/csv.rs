@@ -101,6 +101,19 @@ fn parse_table(sources: &[Source], delimiter: u8, leading: Leading, threads: usi
     let text = |piece: &Piece| &sources[piece.source].bytes[piece.range.clone()];
     let counts = map(threads, pieces.clone(), |piece| lines(text(&piece)).count());
     let rows: usize = counts.iter().sum();
+    // A row as wide as the first has a byte for each field (the last of a source, one less). Where there are fewer bytes
+    // some row is short: it is looked for before a matrix is made that the data could never fill.
+    let bytes: usize = sources.iter().map(|source| source.bytes.len() + 1).sum();
+    if rows.checked_mul(fields).is_none_or(|needed| needed > bytes) {
+        for source in sources {
+            for (number, line) in lines(&source.bytes) {
+                let found = memchr::memchr_iter(delimiter, line).count() + 1;
+                if found != fields {
+                    return Err(whole(source, number, Fault::Fields { found }.explain(fields, &first.name, number, leading)));
+                }
+            }
+        }
+    }
     let size = rows
         .checked_mul(columns)
         .filter(|size| *size <= isize::MAX as usize / 4)

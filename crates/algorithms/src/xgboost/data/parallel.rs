@@ -20,7 +20,7 @@ pub(super) struct Piece {
 /// Cuts the sources into pieces, in order, a few per thread so that none waits long for the last.
 pub(super) fn pieces(sources: &[Source], threads: usize) -> Vec<Piece> {
     let total: usize = sources.iter().map(|source| source.bytes.len()).sum();
-    let size = (total / (threads.max(1) * 4)).max(SMALLEST_PIECE);
+    let size = (total / threads.max(1).saturating_mul(4)).max(SMALLEST_PIECE);
     let mut pieces = Vec::new();
     for (index, source) in sources.iter().enumerate() {
         let bytes = &source.bytes;

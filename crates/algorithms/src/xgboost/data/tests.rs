@@ -73,6 +73,17 @@ fn large_csv_is_parsed_in_pieces_with_the_right_line_in_errors() {
 }
 
 #[test]
+fn a_wide_first_row_takes_no_memory_for_rows_that_are_short() {
+    // As wide as the first, these rows would be 1.6 terabytes.
+    let text = format!("{}\n{}", ",".repeat(1_000_000), "1\n".repeat(400_000));
+    let told = |error: ParseError| (error.line, error.problem);
+    let expected = (2, "expected 1000001 columns as in the first row, found 1".to_owned());
+    assert_eq!(request_csv(text.as_bytes()).map(|_| ()).map_err(told), Err(expected));
+    let error = csv(&text).map(|_| ()).expect_err("the second row is short").to_string();
+    assert_eq!(error, "train/a.csv, line 2: expected 1000001 columns as in the first row of train/a.csv, found 1");
+}
+
+#[test]
 fn delimiters_are_found_in_the_first_line() {
     for (line, found) in
         [("1,2 3", Some(b',')), ("1\t2", Some(b'\t')), ("1;2", Some(b';')), ("1 2", Some(b' ')), ("12", None)]
