@@ -87,6 +87,22 @@ fn early_stopping_keeps_the_best_round() {
 }
 
 #[test]
+fn early_stopping_watches_a_metric_that_is_printed_under_another_name() {
+    // One round errs on a fifth of the rows, two on none: the third and fourth are no better.
+    let text: String = (0..200).map(|row| format!("{},{},{}\n", row % 2, row % 10, row % 7)).collect();
+    let job = Job::new(json!({
+        "num_round": "50", "objective": "binary:logistic", "eval_metric": "error@0.5", "early_stopping_rounds": "2"
+    }))
+    .channels("text/csv", &[("train", &text), ("validation", &text)]);
+    let lines = job.train().expect_success().lines();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(
+        lines[0].ends_with("validation-error:0.20000") && lines[1].ends_with("validation-error:0.00000"),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn a_checkpoint_is_continued() {
     let data = three_classes(300);
     let mut lines = Vec::new();
@@ -176,6 +192,9 @@ fn failures_say_what_is_wrong() {
     let labels = csv(softmax(json!({"num_class": "2"}))).train().expect_failure();
     assert!(labels.starts_with(user) && labels.contains("range of [0, num_class)"), "{labels}");
     assert!(!labels.contains("Stack trace"), "{labels}");
+
+    let threads = csv(softmax(json!({"nthread": "9223372036854775807"}))).train().expect_failure();
+    assert!(threads.contains("nthread"), "{threads}");
 
     let hosts = csv(softmax(json!({})));
     hosts.config("resourceconfig.json", &json!({"hosts": ["algo-1", "algo-2"]}));

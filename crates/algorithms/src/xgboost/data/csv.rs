@@ -109,7 +109,11 @@ fn parse_table(sources: &[Source], delimiter: u8, leading: Leading, threads: usi
             for (number, line) in lines(&source.bytes) {
                 let found = memchr::memchr_iter(delimiter, line).count() + 1;
                 if found != fields {
-                    return Err(whole(source, number, Fault::Fields { found }.explain(fields, &first.name, number, leading)));
+                    return Err(whole(
+                        source,
+                        number,
+                        Fault::Fields { found }.explain(fields, &first.name, number, leading),
+                    ));
                 }
             }
         }

@@ -69,8 +69,9 @@ fn load(
     content: ContentType,
     hyperparameters: &Hyperparameters,
 ) -> Result<ChannelData, Failure> {
-    let available = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = hyperparameters.threads.unwrap_or_else(available);
+    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // More threads than processors read no faster, and nthread has no upper bound.
+    let threads = hyperparameters.threads.unwrap_or(available).min(available);
     let folder = container.channel(channel);
     let Labelled { matrix, labels, weights } =
         data::load(&folder, channel, content, hyperparameters.csv_weights, threads)?;

@@ -50,7 +50,11 @@ pub(super) fn boost(
         }
         if let Some(patience) = hyperparameters.early_stopping_rounds.filter(|_| validation.is_some()) {
             let (stopping, metric) = stopping.get_or_insert_with(|| early_stopping(patience, hyperparameters, &scores));
-            let score = scores.get("validation", metric).unwrap_or(f64::NAN);
+            let score = scores.of_metric("validation", metric).ok_or_else(|| {
+                Failure::Algorithm(format!(
+                    "XGBoost reports no validation score of '{metric}', which early stopping needs"
+                ))
+            })?;
             if stopping.observe(round, score) {
                 log::info(&format!("Stopping early: validation-{metric} has not improved for {patience} rounds"));
                 break;

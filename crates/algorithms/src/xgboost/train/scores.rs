@@ -41,6 +41,13 @@ impl Scores {
         metrics.iter().find(|(known, _)| known == metric).map(|(_, value)| *value)
     }
 
+    /// The score that XGBoost gives for a metric of `eval_metric`. It prints some under another name: `error@0.5` as
+    /// `error`.
+    pub(super) fn of_metric(&self, channel: &str, metric: &str) -> Option<f64> {
+        let plain = metric.split('@').next().unwrap_or(metric);
+        self.get(channel, metric).or_else(|| self.get(channel, plain))
+    }
+
     /// The last metric of a channel.
     pub(super) fn last_metric(&self, channel: &str) -> Option<&str> {
         let (_, metrics) = self.0.iter().find(|(known, _)| known == channel)?;
