@@ -74,4 +74,4 @@ pub use event::{Event, NoObserver, Observer, What};
 pub use manifest::{ManifestError, PathStep, check, suggest};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};
-pub use report::{ObjectReport, Outcome, Plan, Planned, Report};
+pub use report::{Hindrance, ObjectReport, Outcome, Plan, Planned, Report};

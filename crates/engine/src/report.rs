@@ -27,6 +27,24 @@ pub struct Planned {
     pub after: Vec<ObjectId>,
     /// It could not be read or resolved: why.
     pub failure: Option<Failure>,
+    /// An apply would not get to it, or not get it well: why.
+    pub hindrance: Option<Hindrance>,
+}
+
+/// Why an apply would not go well for an object although nothing about its declaration is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Hindrance {
+    /// Objects that it needs will not go well: nothing would be done.
+    Blocked {
+        /// Those objects.
+        by: Vec<ObjectId>,
+    },
+    /// It is as declared, but has failed.
+    Failed {
+        /// The status it is in, why, and what to do.
+        why: String,
+    },
 }
 
 impl Planned {
@@ -34,6 +52,12 @@ impl Planned {
     #[must_use]
     pub fn action(&self) -> Action {
         self.decision.action()
+    }
+
+    /// Whether nothing stands in the way of what is declared.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.failure.is_none() && self.hindrance.is_none() && self.decision.refusal().is_none()
     }
 }
 
@@ -44,10 +68,10 @@ impl Plan {
         self.objects.iter().any(|p| p.decision.writes())
     }
 
-    /// Whether something is refused, has failed or could not be read.
+    /// Whether something is refused, blocked, has failed or could not be read.
     #[must_use]
     pub fn has_problems(&self) -> bool {
-        self.objects.iter().any(|p| p.failure.is_some() || p.decision.refusal().is_some())
+        self.objects.iter().any(|p| !p.is_ok())
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use runner_support::{ACCOUNT, Machine, REGION, soon};
+use runner_support::{ACCOUNT, Machine, REGION, Role, soon};
 use sagewright_local::api::{ApiError, Call, Caller, Handler, Output};
 use sagewright_local::hosting::{Hosting, HostingConfig};
 use sagewright_local::runner::NoEnvironment;
@@ -54,6 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if body == b"bad": return self.reply(400, b"no such column")
         if body == b"broken": return self.reply(500, b"it broke")
         if body == b"env": body = repr(sorted(os.environ)).encode()
+        if body == b"role": body = os.environ.get("SEEN_ROLE", "nobody").encode()
         text = b"%s(%s%s)" % (name.encode(), weights.encode(), body)
         seen = {k: self.headers.get(k, "-") for k in ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes")}
         self.reply(200, text, {
@@ -86,7 +87,15 @@ fn container(image: &str, env: &[(&str, &str)]) -> ContainerPlan {
 }
 
 fn variant(name: &str, weight: f64, containers: Vec<ContainerPlan>) -> VariantPlan {
-    VariantPlan { name: name.into(), weight, copies: 1, startup_timeout: Duration::from_secs(240), containers }
+    VariantPlan {
+        name: name.into(),
+        weight,
+        copies: 1,
+        startup_timeout: Duration::from_secs(240),
+        role_arn: None,
+        isolated: false,
+        containers,
+    }
 }
 
 async fn deploy(hosting: &Hosting, variants: Vec<VariantPlan>) -> Result<(), String> {
@@ -166,6 +175,22 @@ async fn an_endpoint_answers_with_its_model_and_is_gone_after_removal() {
     assert_eq!(error.message, "Endpoint e of account 000000000000 not found.");
     let left: Vec<_> = std::fs::read_dir(machine.path("work/hosting")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn containers_act_as_the_models_role_unless_they_are_isolated() {
+    let mut machine = Machine::new();
+    let image = machine.python("server", SERVER);
+    let hosting = Arc::new(Hosting::new(machine.env(), Arc::new(Role), HostingConfig::default()));
+    let role = Some("arn:aws:iam::000000000000:role/server".to_owned());
+    let open = VariantPlan { role_arn: role.clone(), ..named(&image, "open", 1.0) };
+    let isolated = VariantPlan { role_arn: role, isolated: true, ..named(&image, "isolated", 1.0) };
+    deploy(&hosting, vec![open, isolated]).await.unwrap();
+    for (variant, role) in [("open", "arn:aws:iam::000000000000:role/server"), ("isolated", "nobody")] {
+        let output = invoke_with(&hosting, json!({"TargetVariant": variant}), "role").await.unwrap();
+        assert_eq!(text(&output), format!("{variant}({role})"));
+    }
+    hosting.shutdown().await;
 }
 
 fn named(image: &str, name: &str, weight: f64) -> VariantPlan {

@@ -7,23 +7,13 @@ mod runner_support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runner_support::{ACCOUNT, Machine, REGION, soon};
-use sagewright_local::runner::{Identity, JobEnvironment};
+use runner_support::{ACCOUNT, Machine, REGION, Role, soon};
 use sagewright_local::sagemaker::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
 use sagewright_local::training::TrainingExecutor;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 const GROUP: &str = "/aws/sagemaker/TrainingJobs";
-
-struct Role;
-
-impl JobEnvironment for Role {
-    fn variables(&self, identity: &Identity) -> std::collections::BTreeMap<String, String> {
-        let role = identity.role_arn.clone().unwrap_or_default();
-        [("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:1".to_owned()), ("SEEN_ROLE".to_owned(), role)].into()
-    }
-}
 
 /// A job in flight.
 struct Running {
@@ -174,7 +164,10 @@ async fn the_configuration_files_are_sagemakers() {
     machine.objects.put("in", "x.csv", "1");
     let input = merge(channel("train", "s3://in/x.csv"), json!({"ContentType": "text/csv", "InputMode": "FastFile"}));
     let more = json!({
-        "HyperParameters": {"epochs": "3", "name": "\"deep\""},
+        "HyperParameters": {
+            "epochs": "3", "name": "\"deep\"", "sagemaker_program": "\"main.py\"", "sagemaker_mpi_enabled": "false",
+            "sagemaker_submit_directory": "s3://in/code.tar.gz", "sagemaker_container_log_level": "10",
+        },
         "InputDataConfig": [input],
         "CheckpointConfig": {"S3Uri": "s3://out/ckpt"},
         "Environment": {"MINE": "yes"},
@@ -185,12 +178,16 @@ async fn the_configuration_files_are_sagemakers() {
         echo "$TRAINING_JOB_NAME $TRAINING_JOB_ARN $AWS_REGION $MINE $SEEN_ROLE $SM_HP_EPOCHS $SM_HP_NAME" > model/said
         [ "$SM_CHANNEL_TRAIN" = "$SAGEMAKER_BASE_DIR/input/data/train" ] && echo "$SM_HPS" > model/hps
         env | sed 's/=.*//' > model/names
+        echo "$SM_USER_ENTRY_POINT $SM_MODULE_NAME $SM_MODULE_DIR $SM_LOG_LEVEL $SM_FRAMEWORK_PARAMS" > model/toolkit
+        echo "$SM_INSTANCE_GROUPS $SM_USER_ARGS" >> model/toolkit
+        echo "$SM_TRAINING_ENV" > model/env.json
         ls input/data/train > model/files
         [ "$HOME" = "$SAGEMAKER_BASE_DIR/home" ] && [ -d "$TMPDIR" ] && [ -d output/intermediate ] && : > model/folders
     "#;
     let files = seen(&mut machine, script, more).await;
     let json = |name: &str| -> Value { serde_json::from_str(&files[name]).unwrap() };
-    assert_eq!(json("hyperparameters.json"), json!({"epochs": "3", "name": "\"deep\""}));
+    assert_eq!(json("hyperparameters.json")["name"], "\"deep\"");
+    assert_eq!(json("hyperparameters.json")["sagemaker_program"], "\"main.py\"");
     assert_eq!(
         json("inputdataconfig.json"),
         json!({"train": {
@@ -213,6 +210,13 @@ async fn the_configuration_files_are_sagemakers() {
     let role = "arn:aws:iam::000000000000:role/trainer";
     assert_eq!(files["said"], format!("job {arn} us-east-1 yes {role} 3 deep\n"));
     assert_eq!(files["hps"], "{\"epochs\":3,\"name\":\"deep\"}\n");
+    let toolkit: Vec<&str> = files["toolkit"].lines().collect();
+    assert_eq!(toolkit[0], "main.py main s3://in/code.tar.gz 10 {\"sagemaker_mpi_enabled\":false}");
+    assert_eq!(toolkit[1], "[\"homogeneousCluster\"] [\"--epochs\",\"3\",\"--name\",\"deep\"]");
+    let env = json("env.json");
+    assert_eq!(env["hyperparameters"], json!({"epochs": 3, "name": "deep"}));
+    assert_eq!(env["job_name"], "job");
+    assert!(env["channel_input_dirs"]["train"].as_str().unwrap().ends_with("/input/data/train"));
     assert_eq!(files["files"], "x.csv\n");
     assert!(files.contains_key("folders"));
     // The environment starts empty: whatever the user has in the shell stays there.
@@ -239,6 +243,15 @@ async fn the_configuration_files_are_sagemakers() {
     for name in files["names"].lines() {
         assert!(name.starts_with("SM_") || expected.contains(&name), "{name} leaked into the job");
     }
+}
+
+#[tokio::test]
+async fn an_isolated_job_has_no_way_to_call_the_cloud() {
+    let mut machine = machine();
+    let script = r#"env > "$SAGEMAKER_BASE_DIR/model/env""#;
+    let files = seen(&mut machine, script, json!({"EnableNetworkIsolation": true})).await;
+    assert!(files["env"].contains("AWS_REGION=us-east-1"));
+    assert!(!files["env"].contains("AWS_ENDPOINT_URL") && !files["env"].contains("SEEN_ROLE"), "{}", files["env"]);
 }
 
 #[tokio::test]

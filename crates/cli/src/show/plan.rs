@@ -1,10 +1,10 @@
 //! What an apply would do.
 
-use sagewright_engine::{Action, Plan, Planned};
+use sagewright_engine::{Action, Hindrance, Plan, Planned};
 use serde_json::{Value, json};
 
 use super::change;
-use super::report::failure;
+use super::report::{failure, indent};
 use crate::output::{Printer, Style};
 
 /// A plan for people.
@@ -13,7 +13,10 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
     for planned in &plan.objects {
         out.push_str(&one(planned, printer));
     }
-    let count = |action: Action| plan.objects.iter().filter(|p| p.failure.is_none() && p.action() == action).count();
+    let count = |action: Action| {
+        plan.objects.iter().filter(|p| p.failure.is_none() && p.hindrance.is_none() && p.action() == action).count()
+    };
+    let hindered = |word: &str| plan.objects.iter().filter_map(hindrance).filter(|(w, _)| *w == word).count();
     let words = [
         (count(Action::Create), "to create"),
         (count(Action::Update), "to update"),
@@ -21,6 +24,8 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
         (count(Action::Wait), "in progress"),
         (count(Action::None), "unchanged"),
         (count(Action::Refuse), "refused"),
+        (hindered("failed"), "failed"),
+        (hindered("blocked"), "blocked"),
         (plan.objects.iter().filter(|p| p.failure.is_some()).count(), "failed to read"),
     ];
     let parts: Vec<_> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
@@ -28,10 +33,23 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
     out
 }
 
+/// The word for what stands in the way of an object, and why it does.
+fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
+    Some(match planned.hindrance.as_ref()? {
+        Hindrance::Failed { why } => ("failed", why.clone()),
+        Hindrance::Blocked { by } => {
+            let names: Vec<String> = by.iter().map(ToString::to_string).collect();
+            ("blocked", format!("nothing would be done before {} is put right", names.join(", ")))
+        }
+    })
+}
+
 fn one(planned: &Planned, printer: &Printer) -> String {
     let id = planned.object.id();
+    let hindered = hindrance(planned);
     let (word, style) = match planned.action() {
         _ if planned.failure.is_some() => ("cannot be read", Style::Bad),
+        _ if let Some((word, _)) = &hindered => (*word, Style::Bad),
         Action::None => ("unchanged", Style::Dim),
         Action::Create => ("create", Style::Good),
         Action::Update => ("update", Style::Warn),
@@ -50,6 +68,9 @@ fn one(planned: &Planned, printer: &Printer) -> String {
         if !refusal.advice.is_empty() {
             out.push_str(&format!("    {}\n", refusal.advice));
         }
+    }
+    if let Some((_, why)) = &hindered {
+        out.push_str(&format!("    {}\n", indent(why)));
     }
     if let Some(why) = &planned.failure {
         let (message, advice) = failure(why);
@@ -74,6 +95,7 @@ pub(crate) fn plan_value(plan: &Plan) -> Value {
                 "object": p.object.id(),
                 "resource": p.resource,
                 "action": p.action(),
+                "hindrance": p.hindrance,
                 "changes": p.decision.changes.iter().map(change::value).collect::<Vec<_>>(),
                 "refusal": p.decision.refusal(),
                 "notes": p.decision.notes,

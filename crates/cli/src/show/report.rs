@@ -66,15 +66,20 @@ pub(crate) fn report_line(report: &ObjectReport, printer: &Printer) -> String {
     if let Some(why) = &report.failure {
         let (message, advice) = failure(why);
         let advice = if advice.is_empty() { advice } else { format!("\n    {advice}") };
-        return format!("{line}\n    {message}{advice}");
+        return format!("{line}\n    {}{advice}", indent(&message));
     }
     match report.outcome {
         Outcome::Unchanged if report.message != "there is no such resource" => line,
         Outcome::Unchanged | Outcome::Blocked => format!("{line} ({})", report.message),
         Outcome::Stopped if report.message.is_empty() => format!("{line} (AWS keeps its record)"),
         _ if report.message.is_empty() => line,
-        _ => format!("{line}\n    {}", report.message),
+        _ => format!("{line}\n    {}", indent(&report.message)),
     }
+}
+
+/// Text of several lines, to stand below a line that it belongs to.
+pub(super) fn indent(text: &str) -> String {
+    text.trim_end().replace('\n', "\n    ")
 }
 
 /// AWS's status word of what was found, for kinds that have one.

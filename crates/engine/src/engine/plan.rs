@@ -1,5 +1,7 @@
 //! What an apply would do.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
@@ -8,11 +10,12 @@ use super::Engine;
 use super::graph::{Graph, Node, target_id};
 use super::lookup::object_of;
 use super::resolve::{Unresolved, value_of};
-use crate::decide::{Decision, Desired, decide};
+use super::run::ended_badly;
+use crate::decide::{Decision, Desired, Intent, decide};
 use crate::error::{EngineError, Failure, Permanent};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
-use crate::report::{Plan, Planned};
+use crate::report::{Hindrance, Plan, Planned};
 
 impl Engine {
     /// What an apply would do. Reads only.
@@ -48,8 +51,9 @@ impl Engine {
             }
             left = later;
         }
-        let objects =
+        let mut objects: Vec<Planned> =
             graph.order.iter().filter_map(|i| planned.get_mut(*i)?.take()).map(|(planned, _)| planned).collect();
+        block(&mut objects);
         Ok(Plan { objects })
     }
 
@@ -68,6 +72,7 @@ impl Engine {
                 decision: Decision::default(),
                 after: after.clone(),
                 failure: Some(failure),
+                hindrance: None,
             };
             (planned, Observed::MISSING)
         };
@@ -114,7 +119,29 @@ impl Engine {
             }
             Observed::Missing { .. } => desired.object.clone(),
         };
-        (Planned { object, resource, decision, after, failure: None }, observed)
+        let hindrance = match &observed {
+            Observed::Found(found) if decision.steps.is_empty() && desired.intent == Intent::Present => {
+                ended_badly(node.kind, found).map(|why| Hindrance::Failed { why })
+            }
+            _ => None,
+        };
+        (Planned { object, resource, decision, after, failure: None, hindrance }, observed)
+    }
+}
+
+/// As an apply does: nothing is done about an object when one that it needs, which comes before it, will not go well.
+fn block(objects: &mut [Planned]) {
+    let mut bad: BTreeSet<ObjectId> = BTreeSet::new();
+    for planned in objects {
+        let by: Vec<ObjectId> = planned.after.iter().filter(|id| bad.contains(*id)).cloned().collect();
+        if !by.is_empty() {
+            planned.decision = Decision::default();
+            planned.failure = None;
+            planned.hindrance = Some(Hindrance::Blocked { by });
+        }
+        if !planned.is_ok() {
+            bad.insert(planned.object.id());
+        }
     }
 }
 
@@ -170,6 +197,7 @@ pub fn plan_offline(objects: &[Object]) -> Result<Plan, EngineError> {
         decision: decide(node.kind, &node.desired, &Observed::MISSING, Timestamp::UNIX_EPOCH),
         after: names(&graph, node),
         failure: None,
+        hindrance: None,
     });
     Ok(Plan { objects: planned.collect() })
 }

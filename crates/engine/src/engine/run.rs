@@ -348,16 +348,8 @@ impl<'r> Run<'r> {
             return self.report(Outcome::Unchanged, None, Some(decision), notes, None);
         };
         // A run that began here and was stopped elsewhere did not get to its end.
-        if found.phase == Phase::Failed || found.phase == Phase::Stopped && did == Some(Outcome::Created) {
-            let reason = found.reason.as_deref().unwrap_or("AWS gives no reason");
-            let advice = if self.kind.is_job() {
-                "start a new one under a new name"
-            } else if self.kind.row().update.when.contains(&found.word) {
-                "correct what it names and apply again"
-            } else {
-                "delete it and apply again"
-            };
-            let message = format!("{} is in {} status: {reason}; {advice}", self.kind.name(), found.word);
+        let stopped = found.phase == Phase::Stopped && did == Some(Outcome::Created);
+        if let Some(message) = if stopped { Some(bad_end(self.kind, found)) } else { ended_badly(self.kind, found) } {
             self.tell(What::Ended { why: message.clone() });
             return self.report(Outcome::Failed, Some(found), Some(decision), message, None);
         }
@@ -451,4 +443,23 @@ pub(crate) fn adopting(mut desired: Desired, adopt: bool) -> Desired {
         desired.adoption = Adoption::AdoptOrCreate;
     }
     desired
+}
+
+/// Of what has failed: its status, why, and what to do.
+pub(super) fn ended_badly(kind: &Kind, found: &Found) -> Option<String> {
+    (found.phase == Phase::Failed).then(|| bad_end(kind, found))
+}
+
+fn bad_end(kind: &Kind, found: &Found) -> String {
+    let reason = found.reason.as_deref().unwrap_or("AWS gives no reason");
+    let advice = if kind.is_job() {
+        "start a new one under a new name"
+    } else if kind.row().update.when.contains(&found.word) {
+        "correct what it names and apply again"
+    } else {
+        "delete it and apply again"
+    };
+    // After a reason of several lines, the advice would seem a part of the last.
+    let between = if reason.contains('\n') { "\n" } else { "; " };
+    format!("{} is in {} status: {reason}{between}{advice}", kind.name(), found.word)
 }

@@ -203,12 +203,14 @@ impl Order<'_> {
         let mut environment = container.environment.clone();
         environment.insert("AWS_REGION".into(), region.clone());
         environment.insert("AWS_DEFAULT_REGION".into(), region.clone());
-        environment.extend(self.environment.variables(&Identity {
-            account: account.clone(),
-            region: region.clone(),
-            arn: self.arn.to_owned(),
-            role_arn: None,
-        }));
+        if !plan.isolated {
+            environment.extend(self.environment.variables(&Identity {
+                account: account.clone(),
+                region: region.clone(),
+                arn: self.arn.to_owned(),
+                role_arn: plan.role_arn.clone(),
+            }));
+        }
         ContainerSpec {
             id: format!("{}/{}/{instance}/{index}", self.arn, plan.name),
             image: container.image.clone(),

@@ -19,7 +19,8 @@ const MOST_IDLE: usize = 64;
 /// the server has closed it is seen when it is used again.
 struct Link {
     sender: SendRequest<Full<Bytes>>,
-    driver: Connection<TokioIo<TcpStream>, Full<Bytes>>,
+    /// `None` once the connection has ended.
+    driver: Option<Connection<TokioIo<TcpStream>, Full<Bytes>>>,
 }
 
 /// Connections to a server, which may move to another port when it is started again.
@@ -100,7 +101,11 @@ impl Pool {
 
     fn keep(&self, address: SocketAddr, link: Link) {
         let mut state = self.lock();
-        if state.address == Some(address) && !link.sender.is_closed() && state.idle.len() < MOST_IDLE {
+        if state.address == Some(address)
+            && link.driver.is_some()
+            && !link.sender.is_closed()
+            && state.idle.len() < MOST_IDLE
+        {
             state.idle.push(link);
         }
     }
@@ -117,7 +122,7 @@ impl Link {
         let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
-        Ok(Self { sender, driver })
+        Ok(Self { sender, driver: Some(driver) })
     }
 
     async fn exchange(
@@ -127,12 +132,16 @@ impl Link {
         limit: usize,
     ) -> Result<Incoming, SendError> {
         let mut exchange = pin!(exchange(&mut self.sender, outgoing, address, limit));
-        tokio::select! {
-            biased;
-            answer = exchange.as_mut() => return answer,
-            // Closed: what it has read, or why it failed, is what the exchange ends with.
-            _ = &mut self.driver => {}
+        if let Some(driver) = &mut self.driver {
+            tokio::select! {
+                biased;
+                answer = exchange.as_mut() => return answer,
+                // Closed: what it has read, or why it failed, is what the exchange ends with.
+                _ = driver => {}
+            }
         }
+        // A request that the ended connection never took is given up with it, and would wait for ever otherwise.
+        self.driver = None;
         exchange.await
     }
 }
@@ -159,4 +168,50 @@ async fn exchange(
         .await
         .map_err(|e| if e.is::<LengthLimitError>() { SendError::TooLong } else { broken(&e) })?;
     Ok(Incoming { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn ping() -> Outgoing {
+        let uri = Uri::from_static("/ping");
+        Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_server_has_closed_is_replaced() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let pool = Pool::default();
+        pool.point(Some(listener.local_addr().unwrap()));
+        let (tell, mut closed) = mpsc::unbounded_channel();
+        let server = tokio::spawn(async move {
+            for answered in 1..=3 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                drop(stream);
+                tell.send(answered).unwrap();
+            }
+        });
+        for answered in 1..=3 {
+            let answer = tokio::time::timeout(Duration::from_secs(10), pool.send(&ping(), 10)).await;
+            assert_eq!(answer.expect("an answer in time").expect("an answer").status, StatusCode::OK);
+            assert_eq!(closed.recv().await, Some(answered));
+            // The end of the connection is known here before it is used again.
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+        }
+        server.await.unwrap();
+    }
 }

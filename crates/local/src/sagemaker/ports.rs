@@ -113,6 +113,10 @@ pub struct VariantPlan {
     pub copies: u32,
     /// How long a container may take until it answers pings.
     pub startup_timeout: Duration,
+    /// `ExecutionRoleArn` of the model: whom its containers act as.
+    pub role_arn: Option<String>,
+    /// The containers get neither credentials nor the embedded cloud's address.
+    pub isolated: bool,
     /// One container, or several in series.
     pub containers: Vec<ContainerPlan>,
 }

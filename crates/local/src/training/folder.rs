@@ -1,6 +1,5 @@
 //! The folder that a host's container sees as `/opt/ml`, and its configuration files.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +68,7 @@ fn write(base: &Path, name: &str, value: &Value) -> io::Result<()> {
     fs::write(base.join("input/config").join(name), value.to_string())
 }
 
-fn inputs(plan: &Plan, group: &Group) -> Value {
+pub(super) fn inputs(plan: &Plan, group: &Group) -> Value {
     let mut all = Map::new();
     for channel in plan.channels.iter().filter(|c| c.reaches(group)) {
         // FastFile too is announced as File: programs see files either way.
@@ -86,7 +85,7 @@ fn inputs(plan: &Plan, group: &Group) -> Value {
     Value::Object(all)
 }
 
-fn resources(plan: &Plan, host: &str, group: &Group) -> Value {
+pub(super) fn resources(plan: &Plan, host: &str, group: &Group) -> Value {
     let hosts: Vec<&str> = plan.hosts().map(|(host, _)| host).collect();
     let one = |group: &Group| {
         json!({
@@ -103,57 +102,4 @@ fn resources(plan: &Plan, host: &str, group: &Group) -> Value {
         "instance_groups": plan.groups.iter().map(one).collect::<Vec<_>>(),
         "network_interface_name": "eth0",
     })
-}
-
-/// The variables that SageMaker's training toolkit gives to scripts. Images have the toolkit; a program of the image
-/// map often has not, and finds them all the same.
-pub(super) fn script_variables(plan: &Plan, folder: &HostFolder, group: &Group) -> BTreeMap<String, String> {
-    let path = |below: &str| folder.base.join(below).display().to_string();
-    let hosts: Vec<&str> = plan.hosts().map(|(host, _)| host).collect();
-    let channels: Vec<&str> =
-        plan.channels.iter().filter(|c| c.reaches(group)).map(|channel| channel.name.as_str()).collect();
-    // The toolkit decodes values that are JSON, and keeps the others as text.
-    let decoded: Map<String, Value> = plan
-        .hyperparameters
-        .iter()
-        .map(|(name, value)| (name.clone(), serde_json::from_str(value).unwrap_or_else(|_| json!(value))))
-        .collect();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut all: BTreeMap<String, String> = [
-        ("SM_MODEL_DIR", path("model")),
-        ("SM_INPUT_DIR", path("input")),
-        ("SM_INPUT_CONFIG_DIR", path("input/config")),
-        ("SM_OUTPUT_DIR", path("output")),
-        ("SM_OUTPUT_DATA_DIR", path("output/data")),
-        ("SM_OUTPUT_INTERMEDIATE_DIR", path("output/intermediate")),
-        ("SM_CURRENT_HOST", folder.name.clone()),
-        ("SM_CURRENT_INSTANCE_TYPE", group.instance_type.clone()),
-        ("SM_CURRENT_INSTANCE_GROUP", group.name.clone()),
-        ("SM_HOSTS", json!(hosts).to_string()),
-        ("SM_CHANNELS", json!(channels).to_string()),
-        ("SM_HPS", Value::Object(decoded).to_string()),
-        ("SM_NETWORK_INTERFACE_NAME", "eth0".into()),
-        ("SM_NUM_CPUS", cores.to_string()),
-        ("SM_NUM_GPUS", "0".into()),
-        ("SM_NUM_NEURONS", "0".into()),
-        ("SM_RESOURCE_CONFIG", resources(plan, &folder.name, group).to_string()),
-        ("SM_INPUT_DATA_CONFIG", inputs(plan, group).to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    for channel in channels {
-        all.insert(format!("SM_CHANNEL_{}", variable(channel)), folder.channel(channel).display().to_string());
-    }
-    for (name, value) in &plan.hyperparameters {
-        // A JSON text is shown without its quotes, as the toolkit does.
-        let shown = serde_json::from_str::<String>(value).unwrap_or_else(|_| value.clone());
-        all.insert(format!("SM_HP_{}", variable(name)), shown);
-    }
-    // No process can be given a variable with these.
-    all.retain(|name, value| !name.contains(['=', '\0']) && !value.contains('\0'));
-    all
-}
-
-fn variable(name: &str) -> String {
-    name.to_uppercase()
 }

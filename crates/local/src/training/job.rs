@@ -16,7 +16,7 @@ use super::folder::{self, HostFolder};
 use super::metrics::{self, Definition};
 use super::request::{Group, Plan};
 use super::results::{Seen, Uploaded, Uploader};
-use super::{FAILURE_CHARACTERS, channels};
+use super::{FAILURE_CHARACTERS, channels, script};
 use crate::env::Env;
 use crate::runner::{Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink, RunnerError};
 use crate::sagemaker::ports::{TrainingEnd, TrainingEvent, TrainingTask};
@@ -189,7 +189,7 @@ impl Job<'_> {
 
     fn spec(&self, plan: &Plan, host: &HostFolder, group: &Group) -> ContainerSpec {
         let TrainingTask { account, region, arn, name, .. } = self.task;
-        let mut environment = folder::script_variables(plan, host, group);
+        let mut environment = script::variables(plan, name, host, group);
         environment.extend(plan.environment.clone());
         let fixed = [
             ("TRAINING_JOB_NAME", name.clone()),
@@ -198,12 +198,14 @@ impl Job<'_> {
             ("AWS_DEFAULT_REGION", region.clone()),
         ];
         environment.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
-        environment.extend(self.environment.variables(&Identity {
-            account: account.clone(),
-            region: region.clone(),
-            arn: arn.clone(),
-            role_arn: plan.role_arn.clone(),
-        }));
+        if !plan.isolated {
+            environment.extend(self.environment.variables(&Identity {
+                account: account.clone(),
+                region: region.clone(),
+                arn: arn.clone(),
+                role_arn: plan.role_arn.clone(),
+            }));
+        }
         ContainerSpec {
             id: format!("{arn}/{}", host.name),
             image: plan.image.clone(),

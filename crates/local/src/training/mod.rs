@@ -16,6 +16,7 @@ mod job;
 mod metrics;
 mod request;
 mod results;
+mod script;
 
 use job::{Halt, Job};
 

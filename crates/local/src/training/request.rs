@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub environment: BTreeMap<String, String>,
     pub metrics: Vec<Definition>,
     pub role_arn: Option<String>,
+    /// The container gets neither credentials nor the embedded cloud's address.
+    pub isolated: bool,
 }
 
 /// A bucket and a key or prefix.
@@ -107,6 +109,8 @@ struct Request {
     #[serde(default)]
     environment: BTreeMap<String, String>,
     role_arn: Option<String>,
+    #[serde(default)]
+    enable_network_isolation: bool,
 }
 
 #[derive(Deserialize)]
@@ -235,6 +239,7 @@ impl Plan {
             environment: request.environment,
             metrics: metrics.collect::<Result<_, _>>()?,
             role_arn: request.role_arn,
+            isolated: request.enable_network_isolation,
         })
     }
 

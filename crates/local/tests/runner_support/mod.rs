@@ -19,7 +19,7 @@ use sagewright_local::logs::Streams;
 use sagewright_local::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_local::runner::images::{BuiltIn, ImageMap};
 use sagewright_local::runner::process::{Preparer, ProcessConfig, ProcessRunner};
-use sagewright_local::runner::{LineSink, Runner};
+use sagewright_local::runner::{Identity, JobEnvironment, LineSink, Runner};
 use sagewright_local::store::Store;
 use tokio::sync::{oneshot, watch};
 
@@ -248,4 +248,14 @@ impl Machine {
 /// Fails a test that hangs, instead of blocking the whole run.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.unwrap_or_else(|_| panic!("{what} takes too long"))
+}
+
+/// Tells a container whom it acts as.
+pub struct Role;
+
+impl JobEnvironment for Role {
+    fn variables(&self, identity: &Identity) -> BTreeMap<String, String> {
+        let role = identity.role_arn.clone().unwrap_or_default();
+        [("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:1".to_owned()), ("SEEN_ROLE".to_owned(), role)].into()
+    }
 }

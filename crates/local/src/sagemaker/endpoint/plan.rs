@@ -48,6 +48,10 @@ pub(super) struct Variant {
     pub serverless: Option<Value>,
     pub routing: Option<Value>,
     pub startup_seconds: u64,
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    #[serde(default)]
+    pub isolated: bool,
     pub containers: Vec<ContainerPlan>,
 }
 
@@ -69,6 +73,8 @@ impl Deployment {
             // A serverless variant is one server: it scales inside.
             copies: v.instances.unwrap_or(1),
             startup_timeout: Duration::from_secs(v.startup_seconds),
+            role_arn: v.role_arn.clone(),
+            isolated: v.isolated,
             containers: v.containers.clone(),
         };
         self.variants.iter().map(plan).collect()
@@ -132,6 +138,7 @@ fn image(image: &str, now: i64) -> Value {
 fn variant(sm: &SageMaker, call: &Call, v: &Value) -> Result<Variant, ApiError> {
     let text = |member: &str| v[member].as_str().map(str::to_owned);
     let some = |member: &str| Some(v[member].clone()).filter(|v| !v.is_null());
+    let model = sm.find(call, Kind::Model, v["ModelName"].as_str().unwrap_or_default())?;
     let count = v["InitialInstanceCount"].as_u64();
     let instance_type = text("InstanceType");
     sm.check_instances(instance_type.as_deref().unwrap_or_default(), "endpoint usage", count.unwrap_or(1))?;
@@ -143,6 +150,8 @@ fn variant(sm: &SageMaker, call: &Call, v: &Value) -> Result<Variant, ApiError> 
         serverless: some("ServerlessConfig"),
         routing: some("RoutingConfig"),
         startup_seconds: v["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64().unwrap_or(STARTUP_SECONDS),
-        containers: containers::of_model(sm, call, v["ModelName"].as_str().unwrap_or_default())?,
+        role_arn: model.body["ExecutionRoleArn"].as_str().map(str::to_owned),
+        isolated: model.body["EnableNetworkIsolation"] == true,
+        containers: containers::of_model(&model)?,
     })
 }

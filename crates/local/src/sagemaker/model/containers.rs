@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::api::{ApiError, Call};
 use crate::objects::parse_s3_uri;
-use crate::sagemaker::resource::{Kind, arn, locate};
+use crate::sagemaker::resource::{HIDDEN, Kind, locate};
 use crate::sagemaker::{ContainerPlan, ModelData, SageMaker, refuse};
 use crate::store::Record;
 
@@ -157,12 +157,10 @@ fn check_data(sm: &SageMaker, call: &Call, container: &ContainerPlan) -> Result<
     }
 }
 
-/// The resolved containers of a stored model; the model must still be there.
-pub(in crate::sagemaker) fn of_model(sm: &SageMaker, call: &Call, model: &str) -> Result<Vec<ContainerPlan>, ApiError> {
-    let record = sm.find(call, Kind::Model, model)?;
-    serde_json::from_value(record.body["_"]["containers"].clone()).map_err(|e| {
-        let arn = arn(call, Kind::Model, model);
-        ApiError::internal(format!("the stored {arn} is damaged: {e}; `sagewright local reset` starts over"))
+/// The resolved containers of a stored model.
+pub(in crate::sagemaker) fn of_model(model: &Record) -> Result<Vec<ContainerPlan>, ApiError> {
+    serde_json::from_value(model.body[HIDDEN]["containers"].clone()).map_err(|e| {
+        ApiError::internal(format!("the stored {} is damaged: {e}; `sagewright local reset` starts over", model.arn))
     })
 }
 
