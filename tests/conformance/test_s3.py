@@ -132,6 +132,53 @@ def test_what_is_not_there_is_refused_by_name(s3, bucket):
     fails("AccessControlListNotSupported", 400, s3.put_object, Bucket=bucket, Key="a", ACL="public-read")
     key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
     assert "SSE-C" in fails("NotImplemented", 501, s3.put_object, Bucket=bucket, Key="a", **key)["Message"]
+    digest = base64.b64encode(b"\0" * 64).decode()
+    error = fails("NotImplemented", 501, s3.put_object, Bucket=bucket, Key="a", Body=b"x", ChecksumSHA512=digest)
+    assert "x-amz-checksum-sha512" in error["Message"]
+
+
+# What the embedded S3 does; every other operation of a bucket or an object has to be refused.
+SERVED = set("""
+CreateBucket DeleteBucket HeadBucket ListBuckets GetBucketLocation GetBucketVersioning PutObject GetObject HeadObject
+CopyObject DeleteObject DeleteObjects GetObjectAttributes GetObjectTagging PutObjectTagging DeleteObjectTagging ListObjects
+ListObjectsV2 ListObjectVersions CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
+AbortMultipartUpload ListParts ListMultipartUploads
+""".split())
+# Not calls on a bucket or an object of S3: sessions of directory buckets, object lambdas. And the old form of
+# PutBucketNotificationConfiguration, whose document is refused as malformed.
+ELSEWHERE = {"CreateSession", "ListDirectoryBuckets", "WriteGetObjectResponse", "PutBucketNotification"}
+
+
+def least(shape, given):
+    """The smallest value of a shape."""
+    if shape.type_name == "structure":
+        names = {*shape.required_members, *filter(None, [shape.serialization.get("payload")])} or list(shape.members)[:1]
+        return {name: given.get(name) or least(shape.members[name], given) for name in names}
+    if shape.type_name == "list":
+        return [least(shape.member, given)]
+    if shape.type_name == "timestamp":
+        return datetime.datetime(2030, 1, 1)
+    if shape.type_name == "string":
+        return shape.enum[0] if shape.enum else "x" * shape.metadata.get("min", 1)
+    return {"boolean": True, "integer": 1, "long": 1, "blob": b"x"}[shape.type_name]
+
+
+def operations_that_are_not_served():
+    model = boto3.Session(region_name="us-east-1").client("s3").meta.service_model
+    return sorted(set(model.operation_names) - SERVED - ELSEWHERE)
+
+
+@pytest.mark.parametrize("name", operations_that_are_not_served())
+def test_what_is_not_served_is_refused_and_destroys_nothing(s3, bucket, name):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"data")
+    given = {"Bucket": bucket, "Key": "a", "RenameSource": f"{bucket}/a"}
+    arguments = least(s3.meta.service_model.operation_model(name).input_shape, given)
+    method = next(method for method, operation in s3.meta.method_to_api_mapping.items() if operation == name)
+    error = fails("NotImplemented", 501, getattr(s3, method), **arguments)
+    told = (name, "not supported by the embedded cloud", "Unknown operation")
+    assert any(words in error["Message"] for words in told), error["Message"]
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"data"
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["a"]
 
 
 
@@ -370,6 +417,10 @@ def test_copy_conditions(s3, bucket):
     etag = s3.put_object(Bucket=bucket, Key="a", Body=b"data")["ETag"]
     copy = lambda **conditions: s3.copy_object(Bucket=bucket, Key="b", CopySource=f"{bucket}/a", **conditions)
     copy(CopySourceIfMatch=etag)
+    fails("PreconditionFailed", 412, copy, IfNoneMatch="*")
+    fails("PreconditionFailed", 412, copy, IfMatch='"x"')
+    copy(IfMatch=etag)
+    s3.copy_object(Bucket=bucket, Key="c", CopySource=f"{bucket}/a", IfNoneMatch="*")
     fails("PreconditionFailed", 412, copy, CopySourceIfMatch='"x"')
     fails("PreconditionFailed", 412, copy, CopySourceIfNoneMatch=etag)
     fails("NoSuchKey", 404, s3.copy_object, Bucket=bucket, Key="b", CopySource=f"{bucket}/missing")

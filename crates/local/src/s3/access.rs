@@ -61,6 +61,9 @@ impl S3Access for Identities {
                 "There were headers present in the request which were not signed: {unsigned}"
             ));
         }
+        if let Some(unknown) = unknown_to_s3s(context) {
+            return Err(not_implemented(unknown));
+        }
         context.extensions_mut().insert(Authenticated(caller));
         Ok(())
     }
@@ -105,6 +108,45 @@ fn unsigned_headers(context: &S3AccessContext<'_>) -> Option<String> {
         .collect();
     unsigned.sort_unstable();
     (!unsigned.is_empty()).then(|| unsigned.join(", "))
+}
+
+/// What the service model has and `s3s` does not know, and would take for a plain request on the object or bucket:
+/// parameters that name an operation, and headers that change what a write does.
+fn unknown_to_s3s(context: &S3AccessContext<'_>) -> Option<String> {
+    const OF_OBJECTS: &[(&str, &str)] = &[
+        ("annotation", "object annotations"),
+        ("encryption", "UpdateObjectEncryption"),
+        ("renameObject", "RenameObject"),
+    ];
+    const OF_BUCKETS: &[(&str, &str)] = &[
+        ("abac", "attribute-based access control of a bucket"),
+        ("metadataAnnotationTable", "UpdateBucketMetadataAnnotationTableConfiguration"),
+        ("metadataConfiguration", "a bucket's metadata configuration"),
+        ("metadataInventoryTable", "UpdateBucketMetadataInventoryTableConfiguration"),
+        ("metadataJournalTable", "UpdateBucketMetadataJournalTableConfiguration"),
+    ];
+    const HEADERS: &[&str] = &[
+        "x-amz-bucket-namespace",
+        "x-amz-checksum-md5",
+        "x-amz-checksum-sha512",
+        "x-amz-checksum-xxhash128",
+        "x-amz-checksum-xxhash3",
+        "x-amz-checksum-xxhash64",
+        "x-amz-object-lock-event-hold",
+    ];
+    let known = if context.s3_path().as_object().is_some() { OF_OBJECTS } else { OF_BUCKETS };
+    let names = context.uri().query().unwrap_or_default().split('&').map(|pair| pair.split('=').next().unwrap_or(pair));
+    for name in names {
+        if let Some((_, what)) = known.iter().find(|(parameter, _)| *parameter == name) {
+            return Some(format!("S3 {what} is not supported by the embedded cloud"));
+        }
+    }
+    let value = |name: &str| context.headers().get(name).and_then(|value| value.to_str().ok());
+    let trailers: Vec<&str> = value("x-amz-trailer").unwrap_or_default().split(',').map(str::trim).collect();
+    // `global` is what every bucket is here.
+    let sent = |name: &str| value(name).is_some_and(|value| value != "global") || trailers.contains(&name);
+    let name = HEADERS.iter().find(|name| sent(name))?;
+    Some(format!("The header {name} is not supported by the embedded cloud: leave it out."))
 }
 
 /// `SignedHeaders` of a signature of version 4, in the header or in a presigned query.

@@ -210,6 +210,7 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
     let channel = |pointer: &str, value: Value| with(good(), &format!("/InputDataConfig/0{pointer}"), value);
     let twice = json!([good()["InputDataConfig"][0], good()["InputDataConfig"][0]]);
     let group = json!({"InstanceGroupName": "g", "InstanceType": "ml.m5.large", "InstanceCount": 10});
+    let other = json!({"InstanceGroupName": "g", "InstanceType": "ml.m5.xlarge", "InstanceCount": 1});
     let rule = json!([{"RuleConfigurationName": "r", "RuleEvaluatorImage": "x"}]);
     let cases = [
         with(good(), "/TrainingJobName", json!("Taken")),
@@ -239,7 +240,12 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         with(good(), "/StoppingCondition/MaxWaitTimeInSeconds", json!(7200)),
         with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://nowhere/c"})),
         with(good(), "/ResourceConfig/InstanceGroups", json!([group.clone()])),
-        with(good(), "/ResourceConfig", json!({"InstanceGroups": [group.clone(), group]})),
+        with(good(), "/ResourceConfig", json!({"InstanceGroups": [group.clone(), group.clone()]})),
+        with(good(), "/ResourceConfig", json!({"InstanceGroups": [group, other]})),
+        channel("/DataSource/S3DataSource/InstanceGroupNames", json!(["g"])),
+        with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/tmp/checkpoints"})),
+        with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/input"})),
+        with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/../x"})),
         with(good(), "/DebugRuleConfigurations", rule.clone()),
         with(good(), "/ProfilerRuleConfigurations", rule),
         with(good(), "/TensorBoardOutputConfig", json!({"S3OutputPath": "s3://data/t"})),

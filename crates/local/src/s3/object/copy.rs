@@ -1,6 +1,8 @@
 //! CopyObject.
 
-use s3s::dto::{ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult};
+use http::HeaderValue;
+use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use s3s::dto::{ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition};
 use s3s::{S3Request, S3Result};
 
 use super::super::acl::refuse_acl;
@@ -10,12 +12,15 @@ use super::super::error::{invalid_argument, invalid_request};
 use super::super::request::{
     blocking, bucket, parse_tagging_header, refuse_customer_key, subject, wire_etag, wire_time,
 };
-use super::super::store::{Digest, Draft, Meta, ObjectRow, Store, WriteCondition};
+use super::super::store::{Digest, Draft, Meta, ObjectRow, Store};
 use super::put::MAX_UPLOAD;
-use super::{CopyConditions, STANDARD, Source, check_storage_class, headers_from, with_checksums};
+use super::{CopyConditions, STANDARD, Source, check_storage_class, headers_from, with_checksums, write_condition};
 
 pub(crate) async fn copy(store: &Store, request: S3Request<CopyObjectInput>) -> S3Result<CopyObjectOutput> {
     let caller = subject(&request)?;
+    // `s3s` does not read these two of a copy.
+    let condition = |name| request.headers.get(&name).map(|value| etag_condition(&name, value)).transpose();
+    let condition = write_condition(condition(IF_MATCH)?.as_ref(), condition(IF_NONE_MATCH)?.as_ref())?;
     let (store, mut input) = (store.clone(), request.input);
     refuse(&input)?;
     let replace_headers = replaces("x-amz-metadata-directive", input.metadata_directive.as_ref().map(|d| d.as_str()))?;
@@ -81,7 +86,7 @@ pub(crate) async fn copy(store: &Store, request: S3Request<CopyObjectInput>) -> 
             tags,
             parts: Vec::new(),
         };
-        store.put_object(&target, &input.key, &object, draft, &WriteCondition::None)?;
+        store.put_object(&target, &input.key, &object, draft, &condition)?;
         let headers = object.meta.headers;
         Ok(CopyObjectOutput {
             copy_object_result: Some(with_checksums!(
@@ -129,6 +134,10 @@ fn duplicate(
     writer.append(source.file, object.size)?;
     let (draft, digests) = writer.finish();
     Ok((draft, (hex::encode(digests.md5), digests.size), digests.checksums))
+}
+
+fn etag_condition(name: &HeaderName, value: &HeaderValue) -> S3Result<ETagCondition> {
+    ETagCondition::parse_http_header(value.as_bytes()).map_err(|_| invalid_argument(format!("Invalid {name} header")))
 }
 
 fn replaces(name: &str, directive: Option<&str>) -> S3Result<bool> {

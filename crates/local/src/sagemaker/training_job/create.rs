@@ -50,6 +50,7 @@ pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value,
     let mut stored = body(call, &["Tags", "SessionChainingConfig"]);
     defaults(&mut stored);
     channels(&stored)?;
+    checkpoints(call)?;
 
     let role = required(call, "RoleArn")?;
     sm.check_role(call, Some(role))?;
@@ -101,7 +102,13 @@ fn resources(sm: &SageMaker, call: &Call) -> Result<(), ApiError> {
         }
     };
     let mut total = 0;
-    for group in instances {
+    for (i, group) in instances.iter().enumerate() {
+        if instances[..i].iter().any(|g| g["InstanceGroupName"] == group["InstanceGroupName"]) {
+            return Err(ApiError::validation(format!(
+                "Duplicate instance group name {} in ResourceConfig.InstanceGroups. Instance group names must be unique.",
+                group["InstanceGroupName"]
+            )));
+        }
         let (Some(kind), Some(count)) = (group["InstanceType"].as_str(), group["InstanceCount"].as_u64()) else {
             return Err(ApiError::validation("InstanceType and InstanceCount must be set in ResourceConfig."));
         };
@@ -133,6 +140,13 @@ fn stopping(call: &Call) -> Result<(), ApiError> {
 }
 
 fn channels(stored: &Map<String, Value>) -> Result<(), ApiError> {
+    let groups: Vec<&str> = stored
+        .get("ResourceConfig")
+        .and_then(|config| config["InstanceGroups"].as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|group| group["InstanceGroupName"].as_str())
+        .collect();
     let list = stored.get("InputDataConfig").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for (i, channel) in list.iter().enumerate() {
         let name = channel["ChannelName"].as_str().unwrap_or_default();
@@ -142,6 +156,14 @@ fn channels(stored: &Map<String, Value>) -> Result<(), ApiError> {
             )));
         }
         let of = format!("InputDataConfig[{name}].");
+        if let Some(kind) = channel.pointer("/DataSource/S3DataSource/S3DataType").and_then(Value::as_str)
+            && !matches!(kind, "S3Prefix" | "ManifestFile")
+        {
+            return Err(refuse::instead(
+                &format!("{of}DataSource.S3DataSource.S3DataType {kind}"),
+                "Use S3Prefix or ManifestFile",
+            ));
+        }
         refuse::members(&of, channel, UNSUPPORTED_OF_CHANNEL)?;
         mode(channel["InputMode"].as_str(), &format!("{of}InputMode"))?;
         if channel["RecordWrapperType"] == "RecordIO" {
@@ -150,12 +172,28 @@ fn channels(stored: &Map<String, Value>) -> Result<(), ApiError> {
         let Some(source) = channel.pointer("/DataSource/S3DataSource") else {
             return Err(ApiError::validation(format!("Channel \"{name}\" must have an S3DataSource.")));
         };
-        if let Some(kind) = source["S3DataType"].as_str().filter(|kind| !matches!(*kind, "S3Prefix" | "ManifestFile")) {
-            return Err(refuse::instead(
-                &format!("{of}DataSource.S3DataSource.S3DataType {kind}"),
-                "Use S3Prefix or ManifestFile",
-            ));
+        for group in source["InstanceGroupNames"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if !groups.contains(&group) {
+                return Err(ApiError::validation(format!(
+                    "Channel \"{name}\" names the instance group \"{group}\", which ResourceConfig.InstanceGroups does not have."
+                )));
+            }
         }
+    }
+    Ok(())
+}
+
+/// A job's processes see a folder of this machine as `/opt/ml` and nothing beside it; what else is below it has its use.
+fn checkpoints(call: &Call) -> Result<(), ApiError> {
+    const TAKEN: &[&str] = &["code", "input", "model", "output"];
+    let Some(path) = at(call, "/CheckpointConfig/LocalPath") else { return Ok(()) };
+    let below = path.strip_prefix("/opt/ml/").unwrap_or_default().trim_matches('/');
+    let first = below.split('/').next().unwrap_or_default();
+    if below.is_empty() || below.split('/').any(|part| matches!(part, "" | "." | "..")) || TAKEN.contains(&first) {
+        return Err(refuse::instead(
+            &format!("CheckpointConfig.LocalPath {path}"),
+            "Use /opt/ml/checkpoints or another folder of its own below /opt/ml",
+        ));
     }
     Ok(())
 }
