@@ -156,6 +156,19 @@ def test_training_is_repeatable(sagemaker, digits, cloud):
     assert bodies[0] == bodies[1]
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_bucket_is_place_enough(cloud, sagemaker, digits, end):
+    """The SageMaker SDK's default output path is a bucket alone."""
+    job = harness.unique("bare")
+    request = harness.training_job(job, digits)
+    request["OutputDataConfig"] = {"S3OutputPath": f"s3://{digits}{end}"}
+    request["CheckpointConfig"] = {"S3Uri": f"s3://{digits}{end}"}
+    sagemaker.create_training_job(**request)
+    artifacts = harness.completed(sagemaker, job)["ModelArtifacts"]["S3ModelArtifacts"]
+    assert artifacts == f"s3://{digits}/{job}/output/model.tar.gz"
+    cloud.client("s3").head_object(Bucket=digits, Key=f"{job}/output/model.tar.gz")
+
+
 def test_a_programs_metrics_log_and_hyperparameters(cloud, sagemaker, digits):
     """A training image of the user's own, from the image map, with metric definitions."""
     job = harness.unique("script")

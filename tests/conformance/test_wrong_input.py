@@ -310,6 +310,14 @@ def test_model_data_that_is_not_there_is_refused(sagemaker, account, unchanged):
     )
 
 
+def test_a_bucket_is_no_model(sagemaker, account, unchanged):
+    for uri in (f"s3://{unchanged}", f"s3://{unchanged}/"):
+        refused(
+            sagemaker.create_model, "ValidationException", f"Could not find model data at {uri}.",
+            ModelName="model", ExecutionRoleArn=role(account), PrimaryContainer={"Image": XGBOOST, "ModelDataUrl": uri},
+        )
+
+
 def test_an_update_while_updating_is_refused(cloud, model, endpoint):
     sagemaker = cloud.client("sagemaker")
     config = harness.unique("next")

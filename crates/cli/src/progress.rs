@@ -141,6 +141,8 @@ impl Observer for Progress {
         match &event.what {
             What::Started(step) => {
                 self.begin(event);
+                // What it was before is of no interest any more.
+                self.inner.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&event.object.to_string());
                 self.line(event, Style::Dim, step_word(step));
             }
             What::Retrying { why, after, .. } => {

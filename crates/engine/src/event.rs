@@ -39,10 +39,10 @@ pub enum What {
     Started(Step),
     /// A step is done.
     Done(Step),
-    /// A step failed and is tried again after a while.
+    /// A step failed, or AWS could not be asked, and it is tried again after a while.
     Retrying {
-        /// The step.
-        step: Step,
+        /// The step; `None` for a look.
+        step: Option<Step>,
         /// Why it failed.
         why: String,
         /// When it is tried again.

@@ -4,7 +4,9 @@ mod support;
 
 use std::slice::from_ref;
 
-use sagewright_engine::{Action, ApplyOptions, DeleteOptions, Event, NoObserver, Observer, Outcome, Step, What};
+use sagewright_engine::{
+    Action, ApplyOptions, DeleteOptions, Event, Hindrance, NoObserver, Observer, Outcome, Step, What,
+};
 use serde_json::json;
 use support::{Fake, Lines, fail, object, training_job, tutorial};
 
@@ -129,6 +131,91 @@ async fn an_update_that_aws_rolled_back_is_failed_and_not_sent_again_until_the_d
     let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert!(report.is_ok(), "{:?}", report.objects.iter().map(|o| &o.message).collect::<Vec<_>>());
     assert_eq!(fake.resource("endpoint/mnist").unwrap().tags.len(), 2);
+}
+
+#[tokio::test]
+async fn an_update_that_was_rolled_back_is_sent_again_after_what_runs_was_applied() {
+    let (fake, _, engine) = Fake::new();
+    let config = |name: &str| {
+        let variant = json!({
+            "variantName": "main", "modelName": "m", "instanceType": "ml.m5.large", "initialInstanceCount": 1,
+        });
+        object("EndpointConfig", name, json!({"endpointConfigName": name, "productionVariants": [variant]}))
+    };
+    let endpoint = |config: &str| object("Endpoint", "e", json!({"endpointName": "e", "endpointConfigName": config}));
+    let apply = async |config: &str| {
+        engine.apply(&[endpoint(config)], &ApplyOptions::default(), &NoObserver).await.unwrap().objects.remove(0)
+    };
+    engine.apply(&[config("one"), config("two")], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    apply("one").await;
+    fake.fate("update", 0, "", Some("no capacity"));
+    assert_eq!(apply("two").await.outcome, Outcome::Failed);
+    fake.fate("update", 0, "", None);
+    let refused = apply("two").await;
+    assert_eq!(refused.outcome, Outcome::Failed);
+    assert!(refused.message.contains("apply what runs and then this again"), "{}", refused.message);
+    let notes = engine.plan(&[endpoint("one")]).await.unwrap().objects.remove(0).decision.notes;
+    assert_eq!(notes, ["AWS rolled the last update back; declared again, it is sent again"]);
+    assert_eq!(apply("one").await.outcome, Outcome::Updated);
+    assert_eq!(apply("one").await.outcome, Outcome::Unchanged);
+    assert_eq!(apply("two").await.outcome, Outcome::Updated);
+    assert_eq!(apply("two").await.outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn who_does_not_wait_waits_until_aws_takes_the_calls() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let mut second = objects[1].clone();
+    second.metadata.name = "mnist-2".into();
+    second.spec["endpointConfigName"] = json!("mnist-2");
+    objects.push(second);
+    let now = ApplyOptions { wait: false, ..ApplyOptions::default() };
+    for config in ["mnist-2", "mnist-1"] {
+        objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": config});
+        writes(&fake);
+        let report = engine.apply(&objects, &now, &NoObserver).await.unwrap();
+        assert_eq!(report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap().outcome, Outcome::Updated);
+        // The second is sent while the first is still under way, so it has to wait for it.
+        assert!(writes(&fake).iter().any(|call| call.starts_with("UpdateEndpoint ")), "{config}");
+    }
+    let one = &objects[..1];
+    let delete = DeleteOptions { wait: false, ..DeleteOptions::default() };
+    assert_eq!(engine.delete(one, &delete, &NoObserver).await.unwrap().objects[0].outcome, Outcome::Deleted);
+    assert!(writes(&fake).iter().any(|call| call.starts_with("DeleteEndpoint ")));
+}
+
+#[tokio::test]
+async fn a_plan_tells_what_has_failed_and_what_that_blocks() {
+    let (fake, _, engine) = Fake::new();
+    fake.fate("TrainingJob", 20, "Failed", Some("AlgorithmError: no such column"));
+    let objects = tutorial();
+    let hindered = async || {
+        let plan = engine.plan(&objects).await.unwrap();
+        assert!(plan.has_problems());
+        plan.objects.into_iter().map(|p| (p.object.kind, p.hindrance)).collect::<std::collections::HashMap<_, _>>()
+    };
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let plan = hindered().await;
+    let Some(Hindrance::Failed { why }) = &plan["TrainingJob"] else { panic!("{plan:?}") };
+    assert!(why.contains("no such column") && why.contains("`sagewright logs TrainingJob/mnist`"), "{why}");
+    assert_eq!(plan["ModelPackageGroup"], None);
+    for kind in ["ModelPackage", "Model", "EndpointConfig", "Endpoint"] {
+        assert!(matches!(plan[kind], Some(Hindrance::Blocked { .. })), "{kind}");
+    }
+    assert!(!engine.plan(&objects).await.unwrap().has_changes());
+}
+
+#[tokio::test]
+async fn a_job_that_was_stopped_has_failed_each_time_it_is_applied() {
+    let (fake, _, engine) = Fake::new();
+    fake.fate("TrainingJob", 20, "Stopped", None);
+    for _ in 0..2 {
+        let report = engine.apply(&[training_job("a")], &ApplyOptions::default(), &NoObserver).await.unwrap();
+        assert_eq!(report.objects[0].outcome, Outcome::Failed);
+        assert!(report.objects[0].message.contains("is in Stopped status"), "{}", report.objects[0].message);
+    }
 }
 
 #[tokio::test]

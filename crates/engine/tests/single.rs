@@ -67,13 +67,13 @@ async fn waits_end_when_it_is_reached_over_or_hopeless() {
     let kind = find("TrainingJob").unwrap();
     let short = Some(Duration::from_secs(10));
     let error = engine.wait(kind, "a", &Until::Settled, short, &NoObserver).await.unwrap_err();
-    assert_eq!(error.to_string(), "the training job `a` was not settled within 10 s; it is InProgress");
+    assert_eq!(error.to_string(), "the training job `a` was not ready within 10 s; it is InProgress");
     let done = engine.wait(kind, "a", &Until::Settled, None, &NoObserver).await.unwrap();
     assert_eq!(done.status["trainingJobStatus"], "Completed");
     fake.fate("TrainingJob", 5, "Failed", Some("out of memory"));
     engine.apply(&[training_job("b")], &now, &NoObserver).await.unwrap();
     let error = engine.wait(kind, "b", &Until::Settled, None, &NoObserver).await.unwrap_err();
-    assert_eq!(error.to_string(), "the training job `b` will not become settled: it is Failed: out of memory");
+    assert_eq!(error.to_string(), "the training job `b` will not become ready: it is Failed: out of memory");
     assert!(engine.wait(kind, "b", &Until::Final, None, &NoObserver).await.is_ok());
     assert!(engine.wait(kind, "nothing", &Until::Deleted, None, &NoObserver).await.is_ok());
     assert!(matches!(

@@ -398,6 +398,30 @@ async fn manifests_and_gzip_are_resolved() {
 }
 
 #[tokio::test]
+async fn objects_that_take_each_others_place_are_told() {
+    let list = |text: &str| {
+        let machine = machine();
+        machine.objects.put("in", "a", "file");
+        machine.objects.put("in", "a/b", "below");
+        machine.objects.put("in", "list.json", format!("\u{feff}{text}"));
+        machine
+    };
+    for (text, key) in
+        [(r#"[{"prefix": "s3://in/"}, "a", "a"]"#, "a"), (r#"[{"prefix": "s3://in/"}, "a", "a/b"]"#, "a/b")]
+    {
+        let mut machine = list(text);
+        let image = machine.shell("idle", "true");
+        let mut listed = channel("listed", "s3://in/list.json");
+        listed["DataSource"]["S3DataSource"]["S3DataType"] = json!("ManifestFile");
+        let (end, _) = start(&machine, merge(request(&image), json!({"InputDataConfig": [listed]}))).end().await;
+        let told = format!(
+            "ClientError: Data download failed:s3://in/{key}: another object takes its place as a file or folder"
+        );
+        assert_eq!(failure(end), told);
+    }
+}
+
+#[tokio::test]
 async fn checkpoints_are_restored_and_kept_while_the_job_runs() {
     let mut machine = machine();
     machine.objects.put("out", "ckpt/epoch-1", "one");

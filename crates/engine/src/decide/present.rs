@@ -174,6 +174,11 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     }
     // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
     let updates = update.is_some();
+    // Whoever goes back to what runs has taken note of the update that was rolled back, and may send it again.
+    if !updates && mutable.is_empty() && rolled_back(kind, found) {
+        tags.remove.push(mark::LAST_UPDATE.to_owned());
+        decision.notes.push("AWS rolled the last update back; declared again, it is sent again".to_owned());
+    }
     decision.steps.extend(update);
     if let (false, Some(arn)) = (tags.is_empty(), &found.arn) {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
@@ -184,6 +189,14 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
         format!("AWS does not show spec.{}: a change of it would not be seen", kind.spec_path_to_crd(&path))
     }));
     decision
+}
+
+/// Whether the resource still bears the fingerprint of an update that AWS rolled back.
+fn rolled_back(kind: &Kind, found: &Found) -> bool {
+    kind.row().update.remember
+        && found.phase == Phase::Settled
+        && found.reason.is_some()
+        && found.tags.contains_key(mark::LAST_UPDATE)
 }
 
 /// The wait for a resource that is at work, or a part of it.
@@ -306,7 +319,7 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
         return Err(Box::new(Decision::refuse(
             RefusalKind::Failed,
             format!("AWS did not carry out this update of the {} `{}`: {}", kind.words(), found.name, failed()),
-            "it is not sent again until the declaration changes: fix what it names under a new name, or go back to what runs",
+            "it is not sent again as it is: fix what it names under a new name; or, when the cause is gone, apply what runs and then this again",
         )));
     }
     quirks::update(kind, desired, found, diffs, &mut input)?;

@@ -129,7 +129,10 @@ impl Engine {
             }
             self.calls.clock.sleep(after).await;
             let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
-            match patiently(&self.calls, patience, || lookup::again(&self.calls, kind, &found)).await? {
+            let retrying = |why: &str, after: Duration| {
+                tell(What::Retrying { step: None, why: why.to_owned(), after });
+            };
+            match patiently(&self.calls, patience, &retrying, || lookup::again(&self.calls, kind, &found)).await? {
                 Some(next) => found = next,
                 None if *until == Until::Deleted => return Ok(object),
                 None => {
@@ -210,8 +213,8 @@ impl Engine {
 
 fn until_words(until: &Until) -> String {
     match until {
-        Until::Settled => "settled".to_owned(),
-        Until::Final => "at its end".to_owned(),
+        Until::Settled => "ready".to_owned(),
+        Until::Final => "settled".to_owned(),
         Until::Deleted => "deleted".to_owned(),
         Until::Status(word) => word.clone(),
     }

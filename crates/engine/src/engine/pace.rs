@@ -51,8 +51,13 @@ pub(crate) fn since(clock: &dyn Clock, start: Timestamp) -> Duration {
     Duration::try_from(passed).unwrap_or_default()
 }
 
-/// Looks, again for a while when that may help.
-pub(crate) async fn patiently<T, F>(calls: &Calls, patience: Duration, look: impl Fn() -> F) -> Result<T, Failure>
+/// Looks, again for a while when that may help; `retrying` hears why, and when.
+pub(crate) async fn patiently<T, F>(
+    calls: &Calls,
+    patience: Duration,
+    retrying: &(dyn Fn(&str, Duration) + Sync),
+    look: impl Fn() -> F,
+) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -61,7 +66,9 @@ where
     loop {
         match look().await {
             Err(Failure::Retryable(again)) if since(calls.clock.as_ref(), start) < patience => {
-                calls.clock.sleep(again.after.unwrap_or_else(|| pace.next())).await;
+                let after = again.after.unwrap_or_else(|| pace.next());
+                retrying(&again.why, after);
+                calls.clock.sleep(after).await;
             }
             looked => return looked,
         }

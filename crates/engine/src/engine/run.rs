@@ -70,6 +70,11 @@ impl<'r> Run<'r> {
         with(&mut self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
+    /// A look got no answer, and is repeated.
+    fn unanswered(&self, why: &str, after: Duration) {
+        self.tell(What::Retrying { step: None, why: why.to_owned(), after });
+    }
+
     fn tell(&self, what: What) {
         let resource = self.seen(|s| s.name.clone());
         self.observer.event(&Event { object: self.id.clone(), resource, at: self.calls.clock.now(), what });
@@ -101,8 +106,10 @@ impl<'r> Run<'r> {
         while rounds < MOST_ROUNDS {
             // At first it is better to be told soon; what has begun is not given up for a short outage.
             let patience = if looked { self.patience(start) } else { Duration::ZERO };
-            let mut observed =
-                patiently(self.calls, patience, || observe(self.calls, self.kind, &self.desired, self.owners)).await?;
+            let mut observed = patiently(self.calls, patience, &|why, after| self.unanswered(why, after), || {
+                observe(self.calls, self.kind, &self.desired, self.owners)
+            })
+            .await?;
             looked = true;
             match (&mut observed, trail.created) {
                 (Observed::Found(found), _) => trail.own(&self.desired, found),
@@ -199,7 +206,7 @@ impl<'r> Run<'r> {
                 continue;
             }
             if waits {
-                if !self.how.wait {
+                if !self.how.wait && !(self.is_held(&decision, found, &trail) && !wrote) {
                     return Ok(self.report(
                         trail.did.unwrap_or(Outcome::Pending),
                         found,
@@ -225,6 +232,16 @@ impl<'r> Run<'r> {
     /// Whether something that was done at this time may not be shown yet.
     fn is_early(&self, at: Option<Timestamp>) -> bool {
         at.is_some_and(|at| since(self.calls.clock.as_ref(), at) <= UNSEEN)
+    }
+
+    /// Whether what is to be sent has to wait: AWS takes no update of what is being updated. Until it is taken, a run that
+    /// waits for nothing else waits too.
+    fn is_held(&self, decision: &Decision, found: Option<&Found>, trail: &Trail) -> bool {
+        let Some(found) = found else { return false };
+        match self.desired.intent {
+            Intent::Present => !decision.changes.is_empty() || found.phase == Phase::Deleting,
+            Intent::Absent => trail.did.is_none() && !matches!(found.phase, Phase::Deleting | Phase::Stopping),
+        }
     }
 
     /// How long an outage is borne at this point of the run.
@@ -275,7 +292,7 @@ impl<'r> Run<'r> {
         self.tell(What::Started(step.clone()));
         let name = self.seen(|s| s.name.clone()).unwrap_or_else(|| self.id.name.clone());
         let retrying = |why: &str, after: Duration| {
-            self.tell(What::Retrying { step: step.clone(), why: why.to_owned(), after });
+            self.tell(What::Retrying { step: Some(step.clone()), why: why.to_owned(), after });
         };
         match act(self.calls, self.kind, &name, step, found, &retrying).await {
             Ok(acted) => {
@@ -324,7 +341,8 @@ impl<'r> Run<'r> {
             }
             self.calls.clock.sleep(after).await;
             let look = || super::lookup::again(self.calls, self.kind, found);
-            let now = patiently(self.calls, self.patience(start), look).await?;
+            let now =
+                patiently(self.calls, self.patience(start), &|why, after| self.unanswered(why, after), look).await?;
             self.status(now.as_ref());
             match now {
                 None => return Ok(None),
@@ -347,9 +365,7 @@ impl<'r> Run<'r> {
         let Some(found) = found else {
             return self.report(Outcome::Unchanged, None, Some(decision), notes, None);
         };
-        // A run that began here and was stopped elsewhere did not get to its end.
-        let stopped = found.phase == Phase::Stopped && did == Some(Outcome::Created);
-        if let Some(message) = if stopped { Some(bad_end(self.kind, found)) } else { ended_badly(self.kind, found) } {
+        if let Some(message) = ended_badly(self.kind, found) {
             self.tell(What::Ended { why: message.clone() });
             return self.report(Outcome::Failed, Some(found), Some(decision), message, None);
         }
@@ -445,13 +461,20 @@ pub(crate) fn adopting(mut desired: Desired, adopt: bool) -> Desired {
     desired
 }
 
-/// Of what has failed: its status, why, and what to do.
+/// Of what has failed, or was stopped before its end: its status, why, and what to do.
 pub(super) fn ended_badly(kind: &Kind, found: &Found) -> Option<String> {
-    (found.phase == Phase::Failed).then(|| bad_end(kind, found))
-}
-
-fn bad_end(kind: &Kind, found: &Found) -> String {
-    let reason = found.reason.as_deref().unwrap_or("AWS gives no reason");
+    let badly = found.phase == Phase::Failed || found.phase == Phase::Stopped && kind.is_job();
+    if !badly {
+        return None;
+    }
+    let finer = found.secondary.as_ref().filter(|finer| **finer != found.word);
+    let reason = found.reason.as_ref().or(finer).map_or("AWS gives no reason", String::as_str).trim_end();
+    let logs = match kind.logs(&found.name) {
+        Some(_) if found.phase == Phase::Failed => {
+            format!("`sagewright logs {}/{}` shows what it wrote; ", kind.name(), found.name)
+        }
+        _ => String::new(),
+    };
     let advice = if kind.is_job() {
         "start a new one under a new name"
     } else if kind.row().update.when.contains(&found.word) {
@@ -461,5 +484,6 @@ fn bad_end(kind: &Kind, found: &Found) -> String {
     };
     // After a reason of several lines, the advice would seem a part of the last.
     let between = if reason.contains('\n') { "\n" } else { "; " };
-    format!("{} is in {} status: {reason}{between}{advice}", kind.name(), found.word)
+    let reason = reason.trim_end_matches('.');
+    Some(format!("{} is in {} status: {reason}{between}{logs}{advice}", kind.name(), found.word))
 }

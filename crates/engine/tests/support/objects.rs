@@ -15,7 +15,10 @@ impl Observer for Lines {
             }
             What::Started(step) => format!("started {}", verb(step)),
             What::Done(step) => format!("done {}", verb(step)),
-            What::Retrying { step, why, after } => format!("retrying {} after {}s: {why}", verb(step), after.as_secs()),
+            What::Retrying { step, why, after } => {
+                let step = step.as_ref().map_or_else(|| "a look".to_owned(), verb);
+                format!("retrying {step} after {}s: {why}", after.as_secs())
+            }
             What::Failed { step, why } => format!("failed {}: {why}", verb(step)),
             What::Status { from, to, secondary, .. } => {
                 format!("status {from}→{to} {}", secondary.clone().unwrap_or_default())

@@ -9,12 +9,12 @@ use crate::objects::{ObjectError, ObjectInfo, Objects};
 impl Objects for Store {
     fn head(&self, account: &str, bucket: &str, key: &str) -> Result<ObjectInfo, ObjectError> {
         let found = Store::head(self, account, bucket, key);
-        found.map(info).map_err(|error| failed(error, bucket, key))
+        found.map(info).map_err(|error| unread(error, bucket, key))
     }
 
     fn open(&self, account: &str, bucket: &str, key: &str) -> Result<(ObjectInfo, File), ObjectError> {
         let opened = Store::open(self, account, bucket, key);
-        opened.map(|(object, file)| (info(object), file)).map_err(|error| failed(error, bucket, key))
+        opened.map(|(object, file)| (info(object), file)).map_err(|error| unread(error, bucket, key))
     }
 
     fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
@@ -34,6 +34,14 @@ impl Objects for Store {
 
 fn info(object: store::ObjectInfo) -> ObjectInfo {
     ObjectInfo { key: object.key, size: object.size, etag: object.etag }
+}
+
+/// No object has a key that none can have.
+fn unread(error: StoreError, bucket: &str, key: &str) -> ObjectError {
+    match error {
+        StoreError::InvalidKey { .. } => ObjectError::NoSuchKey { bucket: bucket.to_owned(), key: key.to_owned() },
+        other => failed(other, bucket, key),
+    }
 }
 
 fn failed(error: StoreError, bucket: &str, key: &str) -> ObjectError {

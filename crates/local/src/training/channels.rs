@@ -86,7 +86,8 @@ fn manifest(source: &Source<'_>, channel: &Channel) -> Result<Vec<Item>, Option<
     let opened = source.objects.open(source.account, bucket, key);
     let (_, file) = opened.map_err(|e| reason(FetchError::Object(e)))?;
     let text = read(file).map_err(|e| wrong(&format!("cannot be read: {e}")))?;
-    let parsed: Value = serde_json::from_slice(&text).map_err(|e| wrong(&format!("is not valid JSON: {e}")))?;
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
+    let parsed: Value = serde_json::from_slice(text).map_err(|e| wrong(&format!("is not valid JSON: {e}")))?;
     let mut entries = parsed.as_array().ok_or_else(|| wrong("is not a JSON array"))?.iter();
     let prefix = entries.next().and_then(|first| first.get("prefix")).and_then(Value::as_str);
     let prefix = prefix.ok_or_else(|| wrong("does not begin with {\"prefix\": \"s3://…\"}"))?;

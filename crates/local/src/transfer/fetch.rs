@@ -59,7 +59,14 @@ impl Source<'_> {
             return Err(FetchError::Cancelled);
         }
         let (_, mut content) = self.objects.open(self.account, bucket, key)?;
-        let disk = |why| FetchError::Disk { path: target.to_path_buf(), why };
+        let disk = |why: io::Error| match why.kind() {
+            // Keys can be what paths cannot: `a` beside `a/b`.
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+                let why = "another object takes its place as a file or folder".to_owned();
+                FetchError::Name { bucket: bucket.to_owned(), key: key.to_owned(), why }
+            }
+            _ => FetchError::Disk { path: target.to_path_buf(), why },
+        };
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).map_err(disk)?;
         }
