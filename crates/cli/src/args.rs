@@ -1,6 +1,6 @@
 //! The command line: every command and option, with its help.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -129,11 +129,11 @@ pub(crate) struct Files {
 /// `quickstart`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Quickstart {
-    /// Stop the embedded cloud at the end
+    /// Stop the embedded cloud at the end, if it was not up before
     #[arg(long)]
     pub(crate) exit: bool,
     /// Address of the embedded cloud
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Folder of the tutorial's manifests and data [default: examples/mnist, or a fresh copy]
     #[arg(long, value_name = "DIR")]
@@ -222,7 +222,7 @@ pub(crate) struct Logs {
 /// `delete`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Delete {
-    /// KIND/NAME
+    /// KIND/NAME; or -f with manifests
     #[arg(required_unless_present = "files", conflicts_with = "files", value_name = "KIND/NAME")]
     pub(crate) resources: Vec<String>,
     /// Delete what these manifests declare
@@ -324,9 +324,9 @@ pub(crate) enum Local {
 /// `local up`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Up {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
-    pub(crate) listen: SocketAddr,
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:4599]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) listen: Option<SocketAddr>,
     /// Go to the background once it answers
     #[arg(long)]
     pub(crate) detach: bool,
@@ -379,6 +379,14 @@ pub(crate) struct Algorithm {
 }
 
 /// `90s`, `30m`, `2h`, `1d`, or plain seconds.
+/// Where the embedded cloud listens, unless it is told otherwise.
+pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4599);
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    numeric.parse().map_err(|_| "expected an IP address and a port, for example 127.0.0.1:4599".to_owned())
+}
+
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -404,6 +412,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_an_ip_and_a_port() {
+        for (text, wanted) in [("127.0.0.1:1", "127.0.0.1:1"), ("localhost:0", "127.0.0.1:0"), ("[::1]:80", "[::1]:80")]
+        {
+            assert_eq!(super::address(text).map(|a| a.to_string()).as_deref(), Ok(wanted));
+        }
+        for wrong in ["localhost", "127.0.0.1", "4599", "example.com:80", "localhost:x"] {
+            assert!(super::address(wrong).unwrap_err().contains("for example 127.0.0.1:4599"), "{wrong}");
+        }
     }
 
     #[test]

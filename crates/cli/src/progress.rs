@@ -1,7 +1,8 @@
 //! What an apply, a delete or a wait shows while it goes on.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 use sagewright_engine::{Event, Observer, What};
@@ -16,6 +17,8 @@ pub(crate) struct Progress {
     printer: Printer,
     context: Context,
     logs: bool,
+    /// Jobs whose logs are followed, or were.
+    tails: Arc<AtomicUsize>,
     inner: Mutex<Inner>,
 }
 
@@ -31,7 +34,13 @@ struct Inner {
 impl Progress {
     /// Progress on standard error. `logs`: jobs' own lines, too.
     pub(crate) fn new(context: &Context, logs: bool) -> Self {
-        Self { printer: context.printer.clone(), context: context.clone(), logs, inner: Mutex::default() }
+        Self {
+            printer: context.printer.clone(),
+            context: context.clone(),
+            logs,
+            tails: Arc::default(),
+            inner: Mutex::default(),
+        }
     }
 
     /// Takes spinners away and waits for the logs' last lines.
@@ -77,9 +86,13 @@ impl Progress {
             if let (Some(kind), Some(name)) = (kind, event.resource.clone()) {
                 let tail = Tail { follow: true, last: None };
                 let (context, printer) = (self.context.clone(), self.printer.clone());
+                // One job's lines need no name.
+                let many = Arc::clone(&self.tails);
+                many.fetch_add(1, Ordering::Relaxed);
                 let task = tokio::spawn(async move {
                     let mut show = |line: &Line| {
-                        printer.note(&printer.paint(Style::Dim, &format!("    {}", line.message)));
+                        let whose = if many.load(Ordering::Relaxed) > 1 { format!("{name}: ") } else { String::new() };
+                        printer.note(&printer.paint(Style::Dim, &format!("    {whose}{}", line.message)));
                         Ok(())
                     };
                     if let Err(error) = log_tail::run(&context, kind, &name, &tail, &mut show).await {

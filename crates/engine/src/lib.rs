@@ -68,7 +68,7 @@ pub use conditions::{Condition, ConditionStatus};
 pub use decide::{
     Action, Adoption, Change, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal, RefusalKind, Step, decide,
 };
-pub use engine::{ApplyOptions, DeleteOptions, Description, Engine, Until, check_set, plan_offline};
+pub use engine::{ApplyOptions, DeleteOptions, Description, Engine, Until, check_set, own_name, plan_offline};
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};
 pub use manifest::{ManifestError, PathStep, check, suggest};

@@ -5,10 +5,11 @@ mod support;
 use std::slice::from_ref;
 
 use sagewright_engine::{
-    Action, ApplyOptions, DeleteOptions, Event, Hindrance, NoObserver, Observer, Outcome, Step, What,
+    Action, ApplyOptions, DeleteOptions, Event, Hindrance, NoObserver, Observer, Outcome, Step, What, mark,
+    plan_offline,
 };
 use serde_json::json;
-use support::{Fake, Lines, fail, object, training_job, tutorial};
+use support::{Fake, Lines, ROLE, fail, object, training_job, tutorial};
 
 fn writes(fake: &Fake) -> Vec<String> {
     fake.take_log(true)
@@ -346,6 +347,33 @@ async fn a_running_job_is_stopped_when_it_is_deleted() {
     assert_eq!(report.objects[0].object.status["trainingJobStatus"], "Stopped");
     let calls = writes(&fake);
     assert_eq!(calls.iter().filter(|c| c.starts_with("StopTrainingJob")).count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_in_use_by_others_is_not_tried_for_long() {
+    let (fake, clock, engine) = Fake::new();
+    let group = object("ModelPackageGroup", "g", json!({"modelPackageGroupName": "g"}));
+    engine.apply(from_ref(&group), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let message = "Model Package Group cannot be deleted as it still contains Model Packages.";
+    let engine = support::hooked(&fake, &clock, move |_, operation, _| {
+        (operation == "DeleteModelPackageGroup").then(|| Err(fail("ConflictException", message)))
+    });
+    let start = clock.millis();
+    let report = engine.delete(from_ref(&group), &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Failed);
+    assert!(report.objects[0].message.contains(message), "{}", report.objects[0].message);
+    assert!((5_000..30_000).contains(&(clock.millis() - start)), "{} ms", clock.millis() - start);
+}
+
+#[test]
+fn an_arn_that_another_object_bears_is_a_need() {
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1";
+    let mut version = object("ModelPackage", "g-1", json!({"modelPackageGroupName": "g"}));
+    version.metadata.annotations.insert(mark::ADOPTION_FIELDS.into(), json!({"arn": arn}).to_string());
+    let model = json!({"modelName": "m", "executionRoleARN": ROLE, "containers": [{"modelPackageName": arn}]});
+    let plan = plan_offline(&[object("Model", "m", model), version]).unwrap();
+    let order: Vec<&str> = plan.objects.iter().map(|planned| planned.object.kind.as_str()).collect();
+    assert_eq!(order, ["ModelPackage", "Model"]);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::iam::assumable_by_service;
 use crate::identity::{Identity, NewSession};
 use crate::objects::Objects;
 use crate::runner::images::{ImageMap, ImageMapError};
+use crate::runner::process::strays;
 use crate::runner::process::{Preparer, ProcessConfig, ProcessRunner};
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
@@ -65,17 +66,16 @@ pub struct Cloud {
 /// What is in the way, and what to do.
 pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let Options { config, program, images, preparer } = options;
-    let images = match images {
-        Some(path) => ImageMap::load(&path)?,
-        None => {
-            let path = config.data.join("images.toml");
-            if path.is_file() { ImageMap::load(&path)? } else { ImageMap::default() }
-        }
-    };
+    let images = ImageMap::load(&images.unwrap_or_else(|| config.data.join("images.toml")))?;
     let clock = Arc::clone(&config.clock);
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
+    // Work is left behind by a process that was killed: daemons of its containers may be left, too.
+    let work = bound.folder("work");
+    if std::fs::read_dir(&work).is_ok_and(|mut entries| entries.next().is_some()) {
+        strays::end_below(&work);
+    }
     let now = Arc::clone(&clock);
     let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
     let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, clock: Arc::clone(&clock) });
@@ -85,7 +85,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
         clock: Arc::clone(&clock),
-        work: bound.folder("work"),
+        work,
     };
     let environment = Arc::new(ContainerAccess {
         identity: bound.identity(),

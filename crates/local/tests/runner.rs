@@ -124,6 +124,39 @@ async fn what_the_first_process_leaves_running_ends_with_it() {
     assert_eq!(holders.next("the end of all processes"), "gone");
 }
 
+/// Starts a daemon, in a session of its own, and goes on when it is there.
+#[cfg(target_os = "linux")]
+fn daemon(fifo: &Path, then: &str) -> String {
+    let fifo = fifo.display();
+    format!(
+        r#"
+        exec 9> '{fifo}'
+        setsid sh -c ': > "$SAGEMAKER_BASE_DIR/there"; sleep 1000' &
+        while [ ! -e "$SAGEMAKER_BASE_DIR/there" ]; do sleep 0.01; done
+        echo up >&9
+        {then}
+        "#
+    )
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_ends_with_its_container() {
+    let mut machine = Machine::new();
+    for (name, then) in [("ends", "exit 0"), ("dropped", "sleep 1000")] {
+        let pipe = machine.path(name);
+        let holders = fifo(&pipe);
+        let image = machine.shell(name, &daemon(&pipe, then));
+        let (mut container, _lines) = run(&machine, &image).await;
+        assert_eq!(holders.next("the start"), "up\n");
+        if name == "ends" {
+            assert_eq!(soon("the end", container.wait()).await, Exit::Code(0));
+        }
+        drop(container);
+        assert_eq!(holders.next("the end of all processes"), "gone");
+    }
+}
+
 #[tokio::test]
 async fn stop_terminates_the_group_and_kills_it_after_the_grace() {
     let mut machine = Machine::new();

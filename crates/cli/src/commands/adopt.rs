@@ -1,6 +1,6 @@
 //! `sagewright adopt`
 
-use sagewright_engine::ObjectId;
+use sagewright_engine::{ObjectId, own_name};
 
 use crate::args::{Adopt, Global};
 use crate::context::{Context, engine_failure};
@@ -12,7 +12,7 @@ use crate::resource;
 pub(crate) async fn run(args: &Adopt, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let (kind, name) = resource::kind_and_name(&args.resource)?;
     let context = Context::connect(global, printer).await?;
-    let own = name.rsplit(['/', ':']).next().unwrap_or(name).to_lowercase();
+    let own = own_name(name);
     let owner = ObjectId::new(kind.name(), Some(&args.namespace), args.name.as_deref().unwrap_or(&own));
     let object = context.engine.adopt(kind, name, &owner).await.map_err(engine_failure)?;
     if printer.for_programs() {

@@ -11,6 +11,7 @@ use crate::args::{Global, Invoke};
 use crate::context::{Context, is_standard_input};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
+use crate::resource;
 
 /// What to do when an endpoint does not answer as wanted.
 fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
@@ -19,7 +20,7 @@ fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
         "ValidationError" | "ValidationException" if error.message.contains("not found") => {
             "`sagewright get endpoints` lists what there is".to_owned()
         }
-        "ValidationError" | "ValidationException" => {
+        "ValidationError" | "ValidationException" if error.message.contains("status") => {
             format!("`sagewright get Endpoint/{endpoint}` shows its status")
         }
         _ => return error.into(),
@@ -27,8 +28,21 @@ fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
     Failure::new(Exit::Failed, error.to_string()).help(help).into()
 }
 
+/// `ENDPOINT`, or `Endpoint/ENDPOINT` as the other commands have it.
+fn name(text: &str) -> Result<&str, Failure> {
+    match text.split_once('/') {
+        None => Ok(text),
+        Some(_) => match resource::kind_and_name(text)? {
+            (kind, name) if kind.name() == "Endpoint" => Ok(name),
+            (kind, _) => Err(Failure::new(Exit::Usage, format!("a {} cannot be invoked", kind.words()))
+                .help("name an endpoint: `sagewright get endpoints` lists what there is")),
+        },
+    }
+}
+
 /// Sends one request to an endpoint and prints the answer as it came.
 pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let endpoint = name(&args.endpoint)?;
     let body = match (&args.body, &args.text) {
         (_, Some(text)) => text.clone().into_bytes(),
         (Some(path), None) if is_standard_input(path) => {
@@ -50,18 +64,18 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
     let answer = sagewright_aws::runtime::invoke(
         &context.aws,
         &context.target,
-        &args.endpoint,
+        endpoint,
         Some(&args.content_type),
         args.accept.as_deref(),
         args.variant.as_deref(),
         body.into(),
     )
     .await
-    .map_err(|error| failed(&args.endpoint, error))?;
+    .map_err(|error| failed(endpoint, error))?;
     if printer.for_programs() {
         let text = std::str::from_utf8(&answer.body).ok();
         printer.document(&json!({
-            "endpoint": args.endpoint,
+            "endpoint": endpoint,
             "variant": answer.variant,
             "contentType": answer.content_type,
             "body": text,

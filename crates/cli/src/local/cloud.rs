@@ -14,7 +14,7 @@ use sagewright_local::runner::LineSink;
 use sagewright_local::runner::images::BuiltIn;
 use sagewright_local::runner::process::Preparer;
 
-use super::server_file;
+use super::{room, server_file};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::signals::Signals;
@@ -43,9 +43,14 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
-    let cloud = cloud::start(options).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
+    let cloud = cloud::start(options).map_err(|error| {
+        let text = error.to_string();
+        // Most say what to do themselves.
+        let help = room::advice(&text, &settings.data).filter(|_| !text.contains("--data"));
+        Failure { help, ..Failure::new(Exit::Failed, text) }
+    })?;
     let endpoint = cloud.server().endpoint_url();
-    server_file::write(&settings.data, &endpoint)
+    server_file::write(&settings.data, &endpoint, settings.images.as_deref())
         .with_context(|| format!("cannot write server.json in {}", settings.data.display()))?;
     Ok(Cloud { cloud: Some(cloud), endpoint, data: settings.data.clone() })
 }

@@ -2,11 +2,13 @@
 
 mod cloud;
 mod credentials;
+mod room;
 mod server_file;
 
 pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};
 pub(crate) use credentials::access;
-pub(crate) use server_file::running;
+pub(crate) use room::advice as room_advice;
+pub(crate) use server_file::{ServerFile, running};
 
 /// Account whose credentials are used unless another is asked for.
 pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";

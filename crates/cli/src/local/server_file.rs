@@ -16,6 +16,9 @@ pub(crate) struct ServerFile {
     pub(crate) endpoint: String,
     /// Version of the program.
     pub(crate) version: String,
+    /// The image map that it was told to use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) images: Option<PathBuf>,
 }
 
 fn path(data: &Path) -> PathBuf {
@@ -23,11 +26,12 @@ fn path(data: &Path) -> PathBuf {
 }
 
 /// Notes that this process serves.
-pub(crate) fn write(data: &Path, endpoint: &str) -> io::Result<()> {
+pub(crate) fn write(data: &Path, endpoint: &str, images: Option<&Path>) -> io::Result<()> {
     let file = ServerFile {
         pid: std::process::id(),
         endpoint: endpoint.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        images: images.map(std::path::absolute).transpose()?,
     };
     let partial = data.join("server.json.partial");
     fs::write(&partial, serde_json::to_vec(&file)?)?;

@@ -71,6 +71,10 @@ const METADATA: [&str; 15] = [
 /// A field that nothing reads is a mistake, and what was meant by it would not happen.
 fn unknown_fields(document: &Document) -> Vec<FileError> {
     let value = document.value();
+    // Another kind may have other fields: it is the kind that is wrong.
+    if value.get("kind").and_then(Value::as_str).is_some_and(|kind| sagewright_kinds::find(kind).is_none()) {
+        return Vec::new();
+    }
     let places = [(Some(&value), &FIELDS[..], None), (value.get("metadata"), &METADATA[..], Some("metadata"))];
     let mut errors = Vec::new();
     for (map, known, parent) in places {

@@ -95,7 +95,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     for entry in fs::read_dir(path).map_err(|e| unreadable(path, &e))? {
         let file = entry.map_err(|e| unreadable(path, &e))?.path();
         let known = file.extension().and_then(|e| e.to_str()).is_some_and(|e| matches!(e, "yaml" | "yml" | "json"));
-        if known && file.is_file() {
+        // A link that leads nowhere is named, and told as what cannot be read.
+        if known && !file.is_dir() {
             files.push(file);
         }
     }
@@ -141,7 +142,11 @@ fn parse(source: Source) -> Result<Vec<Document>, FileError> {
         Err(error) => {
             let plain = error.without_snippet();
             let message = plain.to_string();
-            let (message, help) = explained(message.split(" at line ").next().unwrap_or(&message).trim());
+            let (message, mut help) = explained(message.split(" at line ").next().unwrap_or(&message).trim());
+            if source.text.contains("{{") {
+                "this looks like a template: render it first, as `helm template` does, and take what comes out"
+                    .clone_into(&mut help);
+            }
             return Err(match error.location() {
                 Some(location) => FileError::at(&source, location, &message, "", Some(help)),
                 None => FileError::whole(format!("{}: {message}", source.name), &help),

@@ -10,6 +10,10 @@ const HEAD: &str = "apiVersion: sagemaker.services.k8s.aws/v1alpha1\n";
 const CASES: &[(&str, &str)] = &[
     ("unknown kind", "HEADkind: TrainingJobb\nmetadata: {name: a}\nspec: {}\n"),
     ("unknown API version", "apiVersion: v1\nkind: Model\nmetadata: {name: a}\nspec: {}\n"),
+    ("a kind of Kubernetes' own", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: y}\n"),
+    ("yes as a name", "HEADkind: Endpoint\nmetadata: {name: a}\nspec: {endpointName: yes, endpointConfigName: c}\n"),
+    ("a template", "HEADkind: Endpoint\nmetadata: {name: a}\nspec: {endpointName: {{ .Values.name }}}\n"),
+    ("a template's block", "{{- if .Values.x }}\nHEADkind: Endpoint\n{{- end }}\n"),
     ("no kind", "HEADmetadata: {name: a}\n"),
     ("no name", "HEADkind: Model\nmetadata: {}\nspec: {}\n"),
     ("spec is text", "HEADkind: Model\nmetadata: {name: a}\nspec: x\n"),
@@ -120,11 +124,13 @@ fn files_that_are_no_text_or_too_much_are_refused() {
     write("huge.yaml", &vec![b'#'; (16 << 20) + 1]);
     fs::create_dir(dir.path().join("none")).unwrap();
     fs::create_dir(dir.path().join("some")).unwrap();
+    fs::create_dir(dir.path().join("links")).unwrap();
+    std::os::unix::fs::symlink("nowhere.yaml", dir.path().join("links/a.yaml")).unwrap();
     write("some/notes.txt", b"not read");
     write("some/b.yml", b"a: [\n");
     write("some/a.json", b"{\"kind\": }");
     let mut told = String::new();
-    for path in ["latin.yaml", "deep.yaml", "bomb.yaml", "huge.yaml", "missing.yaml", "none", "some"] {
+    for path in ["latin.yaml", "deep.yaml", "bomb.yaml", "huge.yaml", "missing.yaml", "none", "some", "links"] {
         let run = run_in(dir.path(), &["plan", "--offline", "-f", path], b"", &[]);
         assert_eq!((run.code, run.out.as_str()), (65, ""), "{path}: {}", run.err);
         told.push_str(&format!("# {path}\n{}\n", run.err));

@@ -1,6 +1,7 @@
 //! Carries out one step.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sagewright_kinds::Kind;
 use sagewright_model::ShapeType;
@@ -9,10 +10,13 @@ use serde_json::{Map, Value, json};
 use super::pace::{PATIENCE, Pace, since};
 use crate::decide::Step;
 use crate::decide::inputs::{Known, Place, address, mark_member, place_of, tags_value};
-use crate::error::{Failure, Permanent};
+use crate::error::{Failure, Permanent, Retryable};
 use crate::mark;
 use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
+
+/// How long a resource that is in use is tried to be deleted.
+const IN_USE: Duration = Duration::from_secs(15);
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +104,7 @@ pub(crate) async fn act(
     name: &str,
     step: &Step,
     found: Option<&Found>,
-    retrying: &(dyn Fn(&str, std::time::Duration) + Send + Sync),
+    retrying: &(dyn Fn(&str, Duration) + Send + Sync),
 ) -> Result<Acted, Failure> {
     let mut answer = Value::Object(Map::new());
     for (operation, input) in calls_of(kind, step, found)? {
@@ -119,7 +123,7 @@ pub(crate) async fn act(
                 return Ok(Acted::Exists { message: error.message, retried });
             }
             match classify(kind, &what(kind, name, step), error) {
-                Failure::Retryable(again) if since(calls.clock.as_ref(), start) < PATIENCE => {
+                Failure::Retryable(again) if since(calls.clock.as_ref(), start) < patience(kind, step, &again) => {
                     let pause = again.after.unwrap_or_else(|| pace.next());
                     retrying(&again.why, pause);
                     calls.clock.sleep(pause).await;
@@ -130,6 +134,12 @@ pub(crate) async fn act(
         };
     }
     Ok(Acted::Done(answer))
+}
+
+/// What keeps a resource from being deleted goes soon, or not by itself: what this run deletes is gone by then.
+fn patience(kind: &Kind, step: &Step, again: &Retryable) -> Duration {
+    let in_use = again.cause.as_ref().is_some_and(|cause| is(&kind.errors().busy, cause));
+    if in_use && matches!(step, Step::Delete { .. }) { IN_USE } else { PATIENCE }
 }
 
 /// A step in words: `create the model mnist`.

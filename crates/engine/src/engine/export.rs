@@ -3,7 +3,7 @@
 use sagewright_kinds::{Kind, Path, Step, get, get_mut, values};
 use serde_json::{Map, Value, json};
 
-use super::lookup::object_of;
+use super::lookup::{object_of, tail};
 use crate::mark;
 use crate::object::Object;
 use crate::observe::{Found, Ownership};
@@ -107,6 +107,12 @@ fn added(kind: &Kind, spec: &mut Value) -> Vec<Path> {
 }
 
 /// A name that Kubernetes takes: lower-case letters, digits and `-`, in parts that `.` joins.
+/// The object's name that a resource's name or ARN suggests: `mnist-3` for the third version in `mnist`.
+#[must_use]
+pub fn own_name(resource: &str) -> String {
+    if resource.starts_with("arn:") { kubernetes_name(&tail(resource)) } else { kubernetes_name(resource) }
+}
+
 fn kubernetes_name(name: &str) -> String {
     let text: String =
         name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();

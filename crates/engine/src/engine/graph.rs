@@ -122,7 +122,7 @@ fn same_resource(nodes: &[Node]) -> Result<(), EngineError> {
     if wrong.is_empty() { Ok(()) } else { Err(EngineError::Manifest(wrong)) }
 }
 
-/// A plain name that is the name of another object of the set is a need too.
+/// A plain name or ARN that is another object's of the set is a need too.
 fn by_value(nodes: &mut [Node]) {
     let mut found = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
@@ -132,8 +132,9 @@ fn by_value(nodes: &mut [Node]) {
                 for (j, other) in nodes.iter().enumerate().filter(|(j, _)| *j != i) {
                     let fits = |target: &sagewright_kinds::RefTarget| {
                         target.kind == other.kind.name()
-                            && declared_value(other.kind, &other.desired, &target.value)
-                                .is_some_and(|name| composed_of(target.template.as_deref(), &name, text))
+                            && (other.desired.arn.as_deref() == Some(text)
+                                || declared_value(other.kind, &other.desired, &target.value)
+                                    .is_some_and(|name| composed_of(target.template.as_deref(), &name, text)))
                     };
                     if field.targets.iter().any(fits) {
                         found.push((i, j));

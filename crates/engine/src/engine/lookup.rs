@@ -176,7 +176,7 @@ fn object_of_item(kind: &Kind, mut item: Value) -> Object {
 }
 
 /// What people call a resource that AWS names: `mnist/3`.
-fn tail(arn: &str) -> String {
+pub(super) fn tail(arn: &str) -> String {
     name_in_arn(arn).replace("/execution/", "/")
 }
 

@@ -15,6 +15,7 @@ mod trail;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use export::own_name;
 pub use plan::{check_set, plan_offline};
 
 use crate::clock::Clock;

@@ -138,10 +138,7 @@ impl Referent {
                 "{at} refers to {id}, which is not among these objects, and the {} `{}` in AWS belongs to the object {owner}",
                 id.kind, reference.name
             ),
-            _ => format!(
-                "{at} refers to {id}, which is neither among these objects nor a {} of that name in AWS",
-                id.kind
-            ),
+            _ => format!("{at} refers to {id}, which is neither among these objects nor there in AWS"),
         })
     }
 }

@@ -193,7 +193,12 @@ fn type_error(kind: &Kind, path: &Path, value: &Value) -> Wrong {
         Value::Object(_) => "a map".to_owned(),
     };
     let quotes = expected == "text" && (value.is_number() || value.is_boolean());
-    let hint = if quotes { format!("; write it in quotes: \"{value}\"") } else { String::new() };
+    let hint = match value {
+        // YAML reads `yes`, `on` and the like as truth values too.
+        Value::Bool(_) if quotes => "; write what stands there in quotes".to_owned(),
+        _ if quotes => format!("; write it in quotes: \"{value}\""),
+        _ => String::new(),
+    };
     Wrong { path: crd, message: format!("`{name}` is {found}{hint}"), expected: Some(expected.to_owned()) }
 }
 

@@ -60,9 +60,9 @@ async fn is_there(context: &Context, path: &Path, bytes: u64, bucket: &str, key:
     let object = match s3::head(&context.aws, &context.target, bucket, key).await {
         Ok(Some(object)) => object,
         Ok(None) => return Ok(false),
-        // A role may write what it may not look at.
-        Err(error) if error.status == Some(403) => return Ok(false),
-        Err(error) => return Err(error.into()),
+        // A role may write what it may not look at. An answer to HEAD gives no reasons: the upload's will.
+        Err(error) if matches!(error.status, Some(400 | 403)) => return Ok(false),
+        Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot look at s3://{bucket}/{key}"))),
     };
     let Some(tag) = object.etag.as_deref().map(|tag| tag.trim_matches('"')) else { return Ok(false) };
     if object.size != bytes || tag.len() != 32 {

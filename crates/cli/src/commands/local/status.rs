@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, printer: &Printer) -> anyhow::Result<Ex
     };
     let context = Context::connect(&crate::args::Global { local: true, ..global.clone() }, printer).await?;
     let mut held = Vec::new();
-    for name in ["TrainingJob", "ModelPackageGroup", "Model", "EndpointConfig", "Endpoint"] {
+    for name in ["TrainingJob", "ModelPackageGroup", "ModelPackage", "Model", "EndpointConfig", "Endpoint"] {
         if let Some(kind) = sagewright_kinds::find(name) {
             let found = context.engine.get(kind, None).await.map_err(crate::context::engine_failure)?;
             held.push((kind.plural(), found.len()));

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::args::{Global, Up};
+use crate::args::{Global, LISTEN, Up};
 use crate::exit::{Exit, Failure};
-use crate::local::{self, DEFAULT_ACCOUNT, Settings};
+use crate::local::{self, DEFAULT_ACCOUNT, ServerFile, Settings};
 use crate::output::Printer;
 use crate::paths::{self, data_option};
 use crate::signals::Signals;
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     if args.detach {
         return detach(args, &data, &data_option(global), printer).await;
     }
-    let settings = Settings { listen: args.listen, data: data.clone(), images: args.images.clone() };
+    let settings = Settings { listen: args.listen.unwrap_or(LISTEN), data: data.clone(), images: args.images.clone() };
     let mut signals = Signals::new();
     let cloud = local::start(&settings)?;
     announce(&data, &data_option(global), printer)?;
@@ -49,10 +49,26 @@ fn announce(data: &Path, option: &str, printer: &Printer) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// One that is up cannot be given another address or image map.
+fn as_asked(server: &ServerFile, args: &Up, option: &str) -> Result<(), Failure> {
+    let elsewhere =
+        args.listen.is_some_and(|address| address.port() != 0 && !server.endpoint.ends_with(&format!("//{address}")));
+    let images = args.images.as_deref().map(std::path::absolute).transpose().ok().flatten();
+    let other_map = images.is_some() && images != server.images;
+    if !elsewhere && !other_map {
+        return Ok(());
+    }
+    let what = if elsewhere { "--listen" } else { "--images" };
+    let up = format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid);
+    Err(Failure::new(Exit::Failed, format!("{up}, and {what} would change nothing"))
+        .help(format!("run `sagewright local down{option}` first, or leave {what} out")))
+}
+
 /// Starts this program again in a session of its own, and returns when that one answers.
 async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyhow::Result<Exit> {
     if let Some(server) = local::running(data) {
-        printer.note(&format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid));
+        as_asked(&server, args, option)?;
+        printer.note(&format!("it was up already (process {})", server.pid));
         announce(data, option, printer)?;
         return Ok(Exit::Done);
     }
@@ -62,7 +78,8 @@ async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyh
     let log = data.join("server.log");
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);
-    command.args(["local", "up", "--color", "never", "--listen", &args.listen.to_string(), "--data"]).arg(data);
+    command.args(["local", "up", "--color", "never", "--listen", &args.listen.unwrap_or(LISTEN).to_string()]);
+    command.arg("--data").arg(data);
     if let Some(images) = &args.images {
         command.arg("--images").arg(std::path::absolute(images)?);
     }
@@ -75,12 +92,16 @@ async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyh
             return Ok(Exit::Done);
         }
         if let Some(status) = child.try_wait()? {
-            let said = fs::read_to_string(&log).unwrap_or_default();
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("the embedded cloud did not start ({status}):\n{}", said.trim()),
-            )
-            .into());
+            let mut said = fs::read_to_string(&log).unwrap_or_default();
+            // It could not even say why: the same may be in the way of writing here.
+            if said.trim().is_empty()
+                && let Err(error) = fs::write(&log, [b'\n'; 4096])
+            {
+                said = format!("cannot write {}: {error}", log.display());
+            }
+            let help = local::room_advice(&said, data).filter(|_| !said.contains("--data"));
+            let message = format!("the embedded cloud did not start ({status}):\n{}", said.trim());
+            return Err(Failure { help, ..Failure::new(Exit::Failed, message) }.into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -
     }
     step.set("The embedded cloud");
     heading(printer, step.get());
-    let cloud = start(args, global, printer, &data)?;
+    let cloud = start(args, global, printer, &data).map_err(|error| trouble::explain(error, &data, &again))?;
     let tutorial = Tutorial {
         global: tutorial::options(global),
         printer,

@@ -1,9 +1,11 @@
 //! Which program stands for an image: the built-in algorithms, and the user's image map.
 
 pub mod builtin;
+mod live;
 pub mod map;
 
 pub use builtin::BuiltIn;
+pub(in crate::runner) use live::LiveMap;
 pub use map::{ImageMap, ImageMapError, Mapped};
 
 use super::RunnerError;
@@ -39,7 +41,7 @@ impl ImageMap {
         let place = self.path().map_or_else(|| "the image map (images.toml)".to_owned(), |p| p.display().to_string());
         format!(
             "cannot run image '{image}': {why}. Built in are {}. For any other image add a program to {place}: \
-             [[image]] match = \"{image}\" command = [\"python3\", \"/path/to/program.py\"]",
+             [[image]] match = \"{image}\" command = [\"python3\", \"/path/to/program.py\"]; then send the request again",
             builtin::repositories()
         )
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::process::Child;
 use tokio::task::JoinHandle;
 
 use super::group::Group;
-use super::{output, ports, spawn};
+use super::{output, ports, spawn, strays};
 use crate::clock::SharedClock;
 use crate::runner::{Container, Exit, LineSink};
 
@@ -27,12 +28,15 @@ pub(super) struct ProcessContainer {
     port: Option<ports::Lease>,
     exit: Option<Exit>,
     clock: SharedClock,
+    /// Its `/opt/ml`, which its processes are known by.
+    base: PathBuf,
 }
 
 impl ProcessContainer {
     /// Starts a command. One pipe takes standard output and error, so that their lines keep their order.
     pub async fn start(
         mut command: Command,
+        base: PathBuf,
         lines: LineSink,
         port: Option<ports::Lease>,
         clock: SharedClock,
@@ -41,7 +45,7 @@ impl ProcessContainer {
         command.stdout(writer.try_clone()?).stderr(writer);
         let (child, group) = spawn::spawn(command).await?;
         let reader = Some(tokio::spawn(output::read(reader.into(), lines)));
-        Ok(Self { child, group, reader, port, exit: None, clock })
+        Ok(Self { child, group, reader, port, exit: None, clock, base })
     }
 
     /// Process id.
@@ -62,6 +66,8 @@ impl Container for ProcessContainer {
         }
         let status = self.child.wait().await;
         self.group.end();
+        let base = self.base.clone();
+        let _ = tokio::task::spawn_blocking(move || strays::end(&base)).await;
         if let Some(reader) = &mut self.reader {
             if tokio::time::timeout(DRAIN, &mut *reader).await.is_err() {
                 reader.abort();
@@ -88,5 +94,14 @@ impl Container for ProcessContainer {
             self.group.kill();
         }
         self.wait().await
+    }
+}
+
+impl Drop for ProcessContainer {
+    fn drop(&mut self) {
+        if self.exit.is_none() {
+            self.group.end();
+            strays::end(&self.base);
+        }
     }
 }

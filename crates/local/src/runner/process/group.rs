@@ -3,7 +3,8 @@
 //! A container is a process group. The cloud ends it when the container ends or is dropped. For a cloud that is killed
 //! there are two nets: Linux kills the container's first process (`PR_SET_PDEATHSIG`, see `spawn.rs`), and on
 //! every system a small shell, the watchdog, reads from a pipe that only the cloud holds, and kills all groups that it
-//! knows when the pipe closes. A process that makes a session of its own leaves the group and escapes both.
+//! knows when the pipe closes. A process that makes a session of its own leaves the group and escapes both;
+//! `strays.rs` looks for it.
 //!
 //! A new process tells the watchdog of itself before it becomes the container's program, so that there is no moment
 //! at which it is unknown; the cloud then confirms it, or takes it back if the program could not be executed.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::images::{BuiltIn, ImageMap, Program};
+use super::images::{BuiltIn, ImageMap, LiveMap, Program};
 use super::{Container, ContainerSpec, LineSink, Runner, RunnerError};
 use crate::clock::SharedClock;
 
@@ -23,6 +23,7 @@ mod namespace;
 mod output;
 mod ports;
 mod spawn;
+pub(crate) mod strays;
 
 use command::Launch;
 use container::ProcessContainer;
@@ -42,7 +43,7 @@ pub trait Preparer: Send + Sync + 'static {
 pub struct ProcessConfig {
     /// The program that runs built-in algorithms, as `PROGRAM algorithm NAME train|serve`.
     pub program: PathBuf,
-    /// The user's image map.
+    /// The user's image map; its file is read again when it has changed.
     pub images: ImageMap,
     /// Makes built-in algorithms ready.
     pub preparer: Arc<dyn Preparer>,
@@ -56,6 +57,7 @@ type Prepared = Arc<OnceCell<BTreeMap<String, String>>>;
 /// Starts containers as processes.
 pub struct ProcessRunner {
     config: ProcessConfig,
+    images: LiveMap,
     // One cell for each algorithm: concurrent callers wait for the same preparation, and a failed one is tried again.
     prepared: Mutex<HashMap<BuiltIn, Prepared>>,
 }
@@ -64,7 +66,12 @@ impl ProcessRunner {
     /// A runner; starts nothing yet.
     #[must_use]
     pub fn new(config: ProcessConfig) -> Self {
-        Self { config, prepared: Mutex::default() }
+        let images = LiveMap::new(config.images.clone());
+        Self { config, images, prepared: Mutex::default() }
+    }
+
+    fn images(&self) -> Result<Arc<ImageMap>, RunnerError> {
+        self.images.now().map_err(|error| RunnerError::UnknownImage(error.to_string()))
     }
 
     async fn ready(
@@ -85,18 +92,18 @@ impl ProcessRunner {
 #[async_trait]
 impl Runner for ProcessRunner {
     fn check(&self, image: &str) -> Result<(), RunnerError> {
-        self.config.images.resolve(image).map(|_| ())
+        self.images()?.resolve(image).map(|_| ())
     }
 
     fn built_in(&self, image: &str) -> Option<&'static str> {
-        match self.config.images.resolve(image) {
+        match self.images().ok()?.resolve(image) {
             Ok(Program::BuiltIn(algorithm)) => Some(algorithm.name()),
             _ => None,
         }
     }
 
     async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError> {
-        if let Program::BuiltIn(algorithm) = self.config.images.resolve(image)? {
+        if let Program::BuiltIn(algorithm) = self.images()?.resolve(image)? {
             self.ready(image, algorithm, lines).await?;
         }
         Ok(())
@@ -104,13 +111,14 @@ impl Runner for ProcessRunner {
 
     async fn start(&self, spec: &ContainerSpec, lines: LineSink) -> Result<Box<dyn Container>, RunnerError> {
         let fail = |why: String| RunnerError::Start { image: spec.image.clone(), why };
-        let launch = match self.config.images.resolve(&spec.image)? {
+        let images = self.images()?;
+        let launch = match images.resolve(&spec.image)? {
             Program::BuiltIn(algorithm) => {
                 let variables = self.ready(&spec.image, algorithm, lines.clone()).await?;
                 Launch::built_in(&self.config.program, algorithm, spec, variables).map_err(fail)?
             }
             Program::Mapped(entry) => {
-                let launch = Launch::mapped(entry, spec, self.config.images.path()).map_err(fail)?;
+                let launch = Launch::mapped(entry, spec, images.path()).map_err(fail)?;
                 if entry.opt_ml { namespace::wrap(launch, &spec.base).await } else { launch }
             }
         };
@@ -121,7 +129,7 @@ impl Runner for ProcessRunner {
         };
         let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
         let command = launch.command(spec, address.map(|a| a.port())).map_err(fail)?;
-        let container = ProcessContainer::start(command, lines, port, self.config.clock.clone());
+        let container = ProcessContainer::start(command, spec.base.clone(), lines, port, self.config.clock.clone());
         let container = container.await.map_err(|e| fail(e.to_string()))?;
         tracing::debug!(id = spec.id, image = spec.image, pid = container.pid(), "container started");
         Ok(Box::new(container))

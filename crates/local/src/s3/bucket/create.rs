@@ -29,6 +29,13 @@ pub(crate) async fn create(store: &Store, request: S3Request<CreateBucketInput>)
     if input.object_ownership.as_ref().is_some_and(|ownership| ownership.as_str() != "BucketOwnerEnforced") {
         return Err(not_implemented("Object ownership other than BucketOwnerEnforced is not implemented."));
     }
+    if let Some(configuration) = &input.create_bucket_configuration
+        && (configuration.bucket.is_some() || configuration.location.is_some())
+    {
+        return Err(not_implemented(
+            "Directory buckets are not implemented: leave Bucket and Location out of CreateBucketConfiguration.",
+        ));
+    }
     let constraint = input
         .create_bucket_configuration
         .and_then(|configuration| configuration.location_constraint)
