@@ -145,6 +145,13 @@ def test_an_endpoint_answers(applied):
     assert json.loads(whole["body"])["body"] == "x"
 
 
+def test_an_endpoint_is_named_as_everywhere(applied):
+    assert applied("invoke", "Endpoint/served", "--text", "x").json()["body"] == "x"
+    assert "a model cannot be invoked" in applied("invoke", "Model/served", "--text", "x", code=64).err
+    told = applied("invoke", "served", "--body", "-", stdin="x" * 7_000_000, code=1).err
+    assert "6291456" in told and "status" not in told
+
+
 def test_waiting_for_what_is_there_returns_at_once(applied):
     assert applied("wait", "Endpoint/served").out == "Endpoint/served: InService\n"
     assert applied("wait", "TrainingJob/trained", "--for", "settled", "-o", "name").out == "TrainingJob/trained\n"
@@ -162,6 +169,12 @@ def test_a_log_is_followed_to_the_jobs_end(cli, own_bucket):
 def test_apply_shows_a_jobs_logs_when_asked(cli, own_bucket):
     told = cli("apply", "--logs", "-f", "-", stdin=training_job("loud", own_bucket, cli.account, epochs=1))
     assert "epoch=0; loss=1.000;" in told.err and "epoch" not in told.out
+
+
+def test_the_logs_of_several_jobs_are_told_apart(cli, own_bucket):
+    jobs = [training_job(name, own_bucket, cli.account, epochs=3, seconds=1) for name in ("left", "right")]
+    told = cli("apply", "--logs", "-f", "-", stdin=many(*jobs)).err
+    assert "    left: epoch=2; loss=0.333;" in told and "    right: epoch=2; loss=0.333;" in told
 
 
 def test_tags_are_kept_in_step(cli):
@@ -231,6 +244,18 @@ def test_what_exists_is_adopted_and_then_unchanged(cli, own_bucket, kind):
     # Once adopted, adopting again says the same, and another object cannot have it.
     cli("adopt", f"{kind}/{name}")
     assert f"it belongs to the object default/{name}" in cli("adopt", f"{kind}/{name}", "--as", "other", code=1).err
+
+
+def test_versions_of_two_groups_are_adopted_apart(cli):
+    sagemaker = cli.cloud.client("sagemaker", cli.account)
+    exports = []
+    for name in ("one", "two"):
+        sagemaker.create_model_package_group(ModelPackageGroupName=name)
+        specification = {"Containers": [{"Image": harness.XGBOOST}], "SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+        arn = sagemaker.create_model_package(ModelPackageGroupName=name, InferenceSpecification=specification)["ModelPackageArn"]
+        assert cli("adopt", f"ModelPackage/{arn}").out == f"ModelPackage {name}-1: adopted\n"
+        exports.append(cli("export", f"ModelPackage/{name}/1", "-o", "json").json())
+    assert cli("plan", "--exit-code", "-f", "-", stdin=many(*exports)).lines[-1] == "Plan: 2 unchanged."
 
 
 def test_adopted_under_another_name_and_namespace(cli):
@@ -472,7 +497,13 @@ def test_an_embedded_cloud_from_up_to_reset(tmp_path, account):
         assert "the embedded cloud is up at http://127.0.0.1:" in local("up", "--detach", "--listen", "127.0.0.1:0")[0]
         # Objects and logs are the owner's alone.
         assert data.stat().st_mode & 0o777 == 0o700
-        assert "is up already" in local("up", "--detach", "--listen", "127.0.0.1:0")[1]
+        assert "it was up already" in local("up", "--detach", "--listen", "127.0.0.1:0")[1]
+        # One that is up cannot be given another address or image map.
+        other = tmp_path / "other.toml"
+        other.write_text("")
+        for options in (["--listen", "127.0.0.1:1"], ["--images", str(other)]):
+            told = local("up", "--detach", *options, code=1)[1]
+            assert f"{options[0]} would change nothing" in told and f"sagewright local down --data {data}" in told
         assert json.loads(local("status", "-o", "json")[0])["resources"]["models"] == 0
         assert json.loads(local("env", "--account", account, "-o", "json")[0])["account"] == account
         assert "stop it first: sagewright local down" in local("reset", "--yes", code=1)[1]

@@ -33,6 +33,22 @@ def test_a_wrong_manifest_among_good_ones_changes_nothing(cli):
     assert harness.everything(cli.cloud, cli.account) == before
 
 
+def test_a_bucket_that_cannot_be_is_told_by_name(cli):
+    (cli.folder / "a.txt").write_text("x")
+    told = cli("cp", "a.txt", "s3://My_Bucket/a.txt", code=1).err
+    assert "cannot copy a.txt to s3://My_Bucket/a.txt" in told and "InvalidBucketName" in told
+
+
+def test_a_failed_job_is_told_the_same_by_plan_and_apply(cli, own_bucket):
+    job = training_job("broken", own_bucket, cli.account, image=CRASHING)
+    for _ in range(2):
+        told = cli("apply", "-f", "-", stdin=job, code=1)
+        assert "TrainingJob broken: failed" in told.out and "`sagewright logs TrainingJob/broken` shows what it wrote" in told.out
+        assert told.lines[-1] == "Not all done: 1 failed."
+        plan = cli("plan", "--exit-code", "-f", "-", stdin=job, code=1)
+        assert "is in Failed status" in plan.out and plan.lines[-1] == "Plan: 1 failed."
+
+
 def test_a_reference_to_nothing_blocks_what_needs_it(cli):
     item = endpoint("e", "nowhere")
     plan = cli("plan", "-f", "-", stdin=item, code=1).out
@@ -81,7 +97,7 @@ def test_a_job_that_fails_is_told_once_with_its_reason(cli, own_bucket):
     assert "TrainingJob crash: failed" in told.out and "no such column: label" in told.out
     assert "no such column" not in told.err, "the reason stands in the report alone"
     waited = cli("wait", "TrainingJob/crash", code=1)
-    assert "will not become settled: it is Failed" in waited.err and "no such column: label" in waited.err
+    assert "will not become ready: it is Failed" in waited.err and "no such column: label" in waited.err
     assert cli("wait", "TrainingJob/crash", "--for", "settled").out == "TrainingJob/crash: Failed\n"
 
 
@@ -89,7 +105,7 @@ def test_a_wait_that_runs_out_of_time_ends_with_three(cli, own_bucket):
     job = training_job("slow", own_bucket, cli.account, seconds=300)
     cli("apply", "--no-wait", "-f", "-", stdin=job)
     waited = cli("wait", "TrainingJob/slow", "--timeout", "1s", code=3)
-    assert "the training job `slow` was not settled within 1 s; it is InProgress" in waited.err
+    assert "the training job `slow` was not ready within 1 s; it is InProgress" in waited.err
     applied = cli("apply", "--timeout", "1s", "-f", "-", stdin=job, code=3)
     assert "TrainingJob slow: not ready in time" in applied.out and "still in InProgress status" in applied.out
     cli("delete", "TrainingJob/slow")

@@ -344,6 +344,17 @@ def test_an_unknown_image_is_refused_with_what_to_do(sagemaker, account, unchang
         assert image in message and "images.toml" in message and "sagemaker-xgboost" in message
 
 
+def test_an_entry_that_is_added_to_the_image_map_is_heeded_at_once(fresh_cloud):
+    image = "999988887777.dkr.ecr.us-east-1.amazonaws.com/nobody-knows:1"
+    sagemaker = fresh_cloud.client("sagemaker")
+    request = {"ModelName": "m", "ExecutionRoleArn": role(), "PrimaryContainer": {"Image": image}}
+    path = fresh_cloud.images[1]
+    assert path in refused(sagemaker.create_model, "ValidationException", **request)["Error"]["Message"]
+    with open(path, "a") as images:
+        images.write(f'\n[[image]]\nmatch = "{image}"\ncommand = ["true"]\n')
+    sagemaker.create_model(**request)
+
+
 # Signatures and tokens
 
 

@@ -1,8 +1,7 @@
 //! What an apply, a delete or a wait shows while it goes on.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 use sagewright_engine::{Event, Observer, What};
@@ -16,10 +15,17 @@ use crate::output::{Printer, Style};
 pub(crate) struct Progress {
     printer: Printer,
     context: Context,
-    logs: bool,
-    /// Jobs whose logs are followed, or were.
-    tails: Arc<AtomicUsize>,
+    logs: Option<Logs>,
     inner: Mutex<Inner>,
+}
+
+/// How jobs' lines are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logs {
+    /// Those of one job, as they are.
+    Plain,
+    /// Those of several jobs, each after its job's name.
+    Named,
 }
 
 #[derive(Default)]
@@ -32,15 +38,9 @@ struct Inner {
 }
 
 impl Progress {
-    /// Progress on standard error. `logs`: jobs' own lines, too.
-    pub(crate) fn new(context: &Context, logs: bool) -> Self {
-        Self {
-            printer: context.printer.clone(),
-            context: context.clone(),
-            logs,
-            tails: Arc::default(),
-            inner: Mutex::default(),
-        }
+    /// Progress on standard error; with `logs`, jobs' own lines, too.
+    pub(crate) fn new(context: &Context, logs: Option<Logs>) -> Self {
+        Self { printer: context.printer.clone(), context: context.clone(), logs, inner: Mutex::default() }
     }
 
     /// Takes spinners away and waits for the logs' last lines.
@@ -81,17 +81,16 @@ impl Progress {
             let label = format!("{key}  {text}");
             inner.bars.entry(key.clone()).or_insert_with(|| self.printer.spinner(&label)).set_message(label);
         }
-        if self.logs && !inner.tails.contains_key(&key) {
+        if let Some(logs) = self.logs
+            && !inner.tails.contains_key(&key)
+        {
             let kind = sagewright_kinds::find(&event.object.kind).filter(|k| k.is_job());
             if let (Some(kind), Some(name)) = (kind, event.resource.clone()) {
                 let tail = Tail { follow: true, last: None };
                 let (context, printer) = (self.context.clone(), self.printer.clone());
-                // One job's lines need no name.
-                let many = Arc::clone(&self.tails);
-                many.fetch_add(1, Ordering::Relaxed);
+                let whose = if logs == Logs::Named { format!("{name}: ") } else { String::new() };
                 let task = tokio::spawn(async move {
                     let mut show = |line: &Line| {
-                        let whose = if many.load(Ordering::Relaxed) > 1 { format!("{name}: ") } else { String::new() };
                         printer.note(&printer.paint(Style::Dim, &format!("    {whose}{}", line.message)));
                         Ok(())
                     };

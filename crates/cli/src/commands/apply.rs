@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use sagewright_engine::{ApplyOptions, Outcome, Report};
+use sagewright_kinds::Kind;
 
 use crate::args::{Apply, Format, Global};
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
 use crate::manifest;
 use crate::output::Printer;
-use crate::progress::Progress;
+use crate::progress::{Logs, Progress};
 use crate::show;
 
 /// Makes the cloud match manifests.
@@ -22,7 +23,9 @@ pub(crate) async fn report(args: &Apply, global: &Global, printer: &Printer) -> 
     let objects = manifest::load(&args.files.files, printer).await?;
     let context = Context::connect(global, printer).await?;
     let options = ApplyOptions { wait: !args.no_wait, timeout: args.timeout, ..ApplyOptions::default() };
-    let progress = Arc::new(Progress::new(&context, args.logs));
+    let jobs = objects.iter().filter(|object| object.row().is_some_and(Kind::is_job)).count();
+    let logs = args.logs.then_some(if jobs > 1 { Logs::Named } else { Logs::Plain });
+    let progress = Arc::new(Progress::new(&context, logs));
     let outcome = context.engine.apply(&objects, &options, progress.as_ref()).await;
     progress.finish().await;
     Ok(outcome.map_err(engine_failure)?)

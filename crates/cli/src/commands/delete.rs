@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
         (manifest::load(&args.files, printer).await?, Context::connect(global, printer).await?)
     };
     let options = DeleteOptions { wait: !args.no_wait, unowned: args.unmanaged, ..DeleteOptions::default() };
-    let progress = Progress::new(&context, false);
+    let progress = Progress::new(&context, None);
     let outcome = context.engine.delete(&objects, &options, &progress).await;
     progress.finish().await;
     finish(&outcome.map_err(engine_failure)?, printer)

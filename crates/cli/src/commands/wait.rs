@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Wait, global: &Global, printer: &Printer) -> anyh
         WaitFor::Settled => Until::Final,
         WaitFor::Deleted => Until::Deleted,
     };
-    let progress = Progress::new(&context, false);
+    let progress = Progress::new(&context, None);
     let outcome = context.engine.wait(kind, name, &until, args.timeout, &progress).await;
     progress.finish().await;
     let object = outcome.map_err(engine_failure)?;

@@ -206,7 +206,7 @@ impl<'r> Run<'r> {
                 continue;
             }
             if waits {
-                if !self.how.wait && !(self.is_held(&decision, found, &trail) && !wrote) {
+                if !self.how.wait && (wrote || !self.is_held(&decision, found, &trail)) {
                     return Ok(self.report(
                         trail.did.unwrap_or(Outcome::Pending),
                         found,
