@@ -227,6 +227,35 @@ def test_a_cloud_that_is_up_already_is_used_and_left_up(walked):
     assert not strays(data)
 
 
+def test_another_training_takes_the_names_that_the_readme_says(walked, tmp_path):
+    data, manifests = tmp_path / "data", examples(tmp_path)
+    shutil.copytree(walked[0], data)
+    job = {"  name: mnist\n": "  name: mnist-2\n", "mnist-xgboost": "mnist-xgboost-2", 'num_round: "10"': 'num_round: "2"'}
+    edit(manifests / "01-training-job.yaml", job)
+    package = {"name: digits-xgboost\n": "name: digits-xgboost-2\n", "name: mnist\n": "name: mnist-2\n"}
+    edit(manifests / "02-model-package.yaml", package)
+    serving = {
+        "kind: Model\nmetadata:\n  name: digits\n": "kind: Model\nmetadata:\n  name: digits-2\n",
+        "modelName: digits\n": "modelName: digits-2\n",
+        "name: digits-xgboost\n": "name: digits-xgboost-2\n",
+        "kind: EndpointConfig\nmetadata:\n  name: digits\n": "kind: EndpointConfig\nmetadata:\n  name: digits-2\n",
+        "endpointConfigName: digits\n": "endpointConfigName: digits-2\n",
+        "          name: digits\n": "          name: digits-2\n",
+        "      name: digits\n": "      name: digits-2\n",
+    }
+    edit(manifests / "03-endpoint.yaml", serving)
+    command(data, "local", "up", "--detach", "--listen", "127.0.0.1:0")
+    try:
+        told = command(data, "plan", "-f", manifests, "--local")
+        assert told.splitlines()[-1] == "Plan: 4 to create, 1 to update, 1 unchanged."
+        told = command(data, "apply", "-f", manifests, "--local")
+        assert "Endpoint digits: updated" in told and told.splitlines()[-1].count("4 created") == 1
+        versions = command(data, "get", "modelpackages", "-o", "name", "--local").split()
+        assert sorted(versions) == ["ModelPackage/digits/1", "ModelPackage/digits/2"]
+    finally:
+        command(data, "local", "down")
+
+
 def test_a_terminal_without_color_gets_none(walked):
     pty = pytest.importorskip("pty")
     data, _ = walked

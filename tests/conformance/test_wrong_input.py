@@ -318,6 +318,15 @@ def test_a_bucket_is_no_model(sagemaker, account, unchanged):
         )
 
 
+@pytest.mark.parametrize("name,value", [("SAGEMAKER_PROGRAM", "inference.py"), ("SAGEMAKER_MULTI_MODEL", "true")])
+def test_what_a_built_in_image_would_run_instead_is_refused(sagemaker, artifacts, name, value):
+    container = {"Image": XGBOOST, "ModelDataUrl": artifacts, "Environment": {name: value}}
+    request = {"ModelName": harness.unique("script"), "ExecutionRoleArn": role(), "PrimaryContainer": container}
+    message = refused(sagemaker.create_model, "ValidationException", **request)["Error"]["Message"]
+    assert f"The variable {name}" in message and "image map" in message
+    sagemaker.create_model(**request | {"PrimaryContainer": container | {"Environment": {name: ""}}})
+
+
 def test_an_update_while_updating_is_refused(cloud, model, endpoint):
     sagemaker = cloud.client("sagemaker")
     config = harness.unique("next")

@@ -49,6 +49,19 @@ fn libsvm_with_weights_trains() {
 }
 
 #[test]
+fn query_groups_are_ranked_apart() {
+    // In each group the row with feature 0 is the best; across groups the labels say nothing.
+    let text: String = (0..40).map(|row| format!("{} qid:{} 0:{}\n", 1 - row % 2, row / 4, row % 2)).collect();
+    let job = Job::new(json!({"num_round": "5", "objective": "rank:ndcg", "eval_metric": "ndcg"}))
+        .channels("text/libsvm", &[("train", &text)]);
+    let trained = job.train().expect_success();
+    assert_eq!(trained.lines().last().map(String::as_str), Some("[4]#011train-ndcg:1.00000"), "{}", trained.log());
+    let (status, _, body) = job.serve(&[]).invoke("text/libsvm", "1 qid:3 0:0\n0 qid:3 0:1\n");
+    let scores: Vec<f64> = body.split([',', '\n']).filter_map(|score| score.parse().ok()).collect();
+    assert!(status == 200 && scores.len() == 2 && scores[0] > scores[1], "{body}");
+}
+
+#[test]
 fn weights_of_csv_change_the_model() {
     // The same features with both labels: the weight decides which one wins.
     let text = "1,9,5\n0,1,5\n".repeat(50);
@@ -192,6 +205,12 @@ fn failures_say_what_is_wrong() {
     let labels = csv(softmax(json!({"num_class": "2"}))).train().expect_failure();
     assert!(labels.starts_with(user) && labels.contains("range of [0, num_class)"), "{labels}");
     assert!(!labels.contains("Stack trace"), "{labels}");
+
+    let logistic = csv(json!({"num_round": "1", "objective": "binary:logistic"})).train().expect_failure();
+    assert!(
+        logistic.starts_with(user) && logistic.contains("label must be in [0,1] for logistic regression"),
+        "{logistic}"
+    );
 
     let threads = csv(softmax(json!({"nthread": "9223372036854775807"}))).train().expect_failure();
     assert!(threads.contains("nthread"), "{threads}");

@@ -48,7 +48,7 @@ pub(super) fn parse(
     if leading == Leading::LabelAndWeight {
         lead = lead.into_iter().step_by(2).collect();
     }
-    Ok(Labelled { matrix: Matrix::Dense(matrix), labels: lead, weights })
+    Ok(Labelled { matrix: Matrix::Dense(matrix), labels: lead, weights, groups: None })
 }
 
 /// Parses the body of a request: features only.

@@ -1,5 +1,6 @@
-//! LIBSVM: `label[:weight] index:value index:value ...`, indices as XGBoost reads them (column 0 is
-//! index 0). What is not listed is missing. Text after `#` is a comment.
+//! LIBSVM: `label[:weight] [qid:group] index:value index:value ...`, indices as XGBoost reads them (column 0 is
+//! index 0). What is not listed is missing. Rows that follow each other with the same `qid` are one group of a ranking.
+//! Text after `#` is a comment.
 
 use super::number::{parse_index, parse_number, shown};
 use super::parallel::{Piece, lines, lines_before, map, pieces};
@@ -15,25 +16,37 @@ struct Part {
     labels: Vec<f32>,
     /// NaN where a row has none.
     weights: Vec<f32>,
+    /// `None` where a row has none.
+    queries: Vec<Option<u64>>,
 }
+
+/// All rows, as they stand there.
+type Rows = (Sparse, Vec<f32>, Vec<f32>, Vec<Option<u64>>);
 
 /// Parses training data.
 pub(super) fn parse(sources: &[Source], threads: usize) -> Result<Labelled, ParseError> {
-    let (sparse, labels, weights) = parse_all(sources, true, threads)?;
-    let given = weights.iter().filter(|weight| !weight.is_nan()).count();
-    if given != 0 && given != weights.len() {
-        let file = sources.first().map(|source| source.name.clone()).unwrap_or_default();
-        return Err(ParseError {
-            file,
-            line: 1,
-            column: 1,
-            problem: format!(
-                "expected a weight on every row or on none (label:weight), found {given} weights on {} rows",
-                weights.len()
-            ),
-        });
+    let (sparse, labels, weights, queries) = parse_all(sources, true, threads)?;
+    let weighted = weights.iter().filter(|weight| !weight.is_nan()).count();
+    let grouped = queries.iter().flatten().count();
+    for (given, what) in [(weighted, "weight (label:weight)"), (grouped, "query group (qid:group)")] {
+        if given != 0 && given != labels.len() {
+            let problem =
+                format!("expected a {what} on every row or on none, found {given} of them on {} rows", labels.len());
+            let file = sources.first().map(|source| source.name.clone()).unwrap_or_default();
+            return Err(ParseError { file, line: 1, column: 1, problem });
+        }
     }
-    Ok(Labelled { matrix: Matrix::Sparse(sparse), labels, weights: (given != 0).then_some(weights) })
+    Ok(Labelled {
+        matrix: Matrix::Sparse(sparse),
+        labels,
+        weights: (weighted != 0).then_some(weights),
+        groups: (grouped != 0).then(|| groups(&queries)),
+    })
+}
+
+/// How many rows each group has.
+fn groups(queries: &[Option<u64>]) -> Vec<u32> {
+    queries.chunk_by(|one, next| one == next).map(|group| u32::try_from(group.len()).unwrap_or(u32::MAX)).collect()
 }
 
 /// Parses the body of a request.
@@ -42,10 +55,10 @@ pub(super) fn parse_request(body: &[u8]) -> Result<Sparse, ParseError> {
     Ok(parse_all(&[source], false, 1)?.0)
 }
 
-fn parse_all(sources: &[Source], labelled: bool, threads: usize) -> Result<(Sparse, Vec<f32>, Vec<f32>), ParseError> {
+fn parse_all(sources: &[Source], labelled: bool, threads: usize) -> Result<Rows, ParseError> {
     let parts = map(threads, pieces(sources, threads), |piece| parse_piece(sources, &piece, labelled));
     let mut sparse = Sparse { offsets: vec![0], ..Sparse::default() };
-    let (mut labels, mut weights) = (Vec::new(), Vec::new());
+    let (mut labels, mut weights, mut queries) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         let part = part?;
         let mut offset = sparse.offsets.last().copied().unwrap_or(0);
@@ -58,8 +71,9 @@ fn parse_all(sources: &[Source], labelled: bool, threads: usize) -> Result<(Spar
         sparse.columns = sparse.columns.max(part.columns);
         labels.extend(part.labels);
         weights.extend(part.weights);
+        queries.extend(part.queries);
     }
-    Ok((sparse, labels, weights))
+    Ok((sparse, labels, weights, queries))
 }
 
 fn parse_piece(sources: &[Source], piece: &Piece, labelled: bool) -> Result<Part, ParseError> {
@@ -84,6 +98,7 @@ fn parse_piece(sources: &[Source], piece: &Piece, labelled: bool) -> Result<Part
 fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize, String)> {
     let entries = line.split(u8::is_ascii_whitespace).filter(|entry| !entry.is_empty());
     let before = part.indices.len();
+    let mut query = None;
     for (position, entry) in entries.enumerate() {
         let colon = memchr::memchr(b':', entry);
         let fault = |problem: String| (position + 1, problem);
@@ -106,9 +121,10 @@ fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize,
         };
         let (index, value) = (&entry[..colon], &entry[colon + 1..]);
         if index == b"qid" {
-            return Err(fault(
-                "query groups (qid) are not supported; remove them, or train in Docker with the AWS image".to_owned(),
-            ));
+            let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+            let wrong = || fault(format!("expected qid:group with a whole number, found {}", shown(entry)));
+            query = Some(number.ok_or_else(wrong)?);
+            continue;
         }
         let index = parse_index(index)
             .filter(|index| (*index as usize) < MAX_COLUMNS)
@@ -119,6 +135,7 @@ fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize,
         part.values.push(value);
         part.columns = part.columns.max(index as usize + 1);
     }
+    part.queries.push(query);
     part.lengths.push((part.indices.len() - before) as u64);
     Ok(())
 }

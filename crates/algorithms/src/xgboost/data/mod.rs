@@ -79,12 +79,14 @@ impl Matrix {
     }
 }
 
-/// Features with the labels, and the weights when the data has them.
+/// Features with the labels, and the weights and groups when the data has them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Labelled {
     pub(crate) matrix: Matrix,
     pub(crate) labels: Vec<f32>,
     pub(crate) weights: Option<Vec<f32>>,
+    /// How many rows each query group has, for rankings.
+    pub(crate) groups: Option<Vec<u32>>,
 }
 
 /// One text to parse, with the name that errors call it by.

@@ -100,6 +100,9 @@ fn libsvm_rows_become_compressed_rows() {
     assert_eq!(parsed.weights, Some(vec![0.5, 2.0]));
     let expected = Sparse { offsets: vec![0, 2, 2], indices: vec![0, 3], values: vec![1.5, 2.0], columns: 4 };
     assert_eq!(parsed.matrix, Matrix::Sparse(expected));
+    assert_eq!(parsed.groups, None);
+    let grouped = libsvm::parse(&[source("1 qid:7 0:1\n0 qid:7 0:2\n"), source("1 qid:9 0:1\n0 qid:7\n")], 2);
+    assert_eq!(grouped.expect("it is LIBSVM").groups, Some(vec![2, 1, 1]));
 }
 
 #[test]
@@ -107,15 +110,16 @@ fn libsvm_errors_name_the_entry() {
     for (text, expected) in [
         (
             "1 0:1\n1 qid:3 0:1",
-            "train/a.csv, line 2, column 2: query groups (qid) are not supported; remove them, or train in Docker with the AWS image",
+            "train/a.csv, line 1, column 1: expected a query group (qid:group) on every row or on none, found 1 of them on 2 rows",
         ),
+        ("1 qid:x 0:1", "train/a.csv, line 1, column 2: expected qid:group with a whole number, found 'qid:x'"),
         ("1,2,3", "train/a.csv, line 1, column 1: expected label or label:weight in numbers, found '1,2,3'"),
         ("1 0:x", "train/a.csv, line 1, column 2: expected index:value with a number as value, found '0:x'"),
         ("1 -1:2", "train/a.csv, line 1, column 2: expected index:value with a whole index from 0, found '-1:2'"),
         ("1 7", "train/a.csv, line 1, column 2: expected index:value, found '7'"),
         (
             "1:1 0:1\n1 0:1",
-            "train/a.csv, line 1, column 1: expected a weight on every row or on none (label:weight), found 1 weights on 2 rows",
+            "train/a.csv, line 1, column 1: expected a weight (label:weight) on every row or on none, found 1 of them on 2 rows",
         ),
     ] {
         assert_eq!(libsvm::parse(&[source(text)], 1).expect_err(text).to_string(), expected);

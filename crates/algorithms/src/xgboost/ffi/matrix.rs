@@ -3,7 +3,7 @@
 use std::ptr;
 
 use super::functions::Handle;
-use super::{Result, Xgboost, array, c_text};
+use super::{Element, Result, Xgboost, array, c_text};
 use crate::xgboost::data::Matrix;
 
 /// A data matrix that belongs to the library.
@@ -45,8 +45,8 @@ impl DMatrix {
         Ok(Self { library: library.clone(), handle })
     }
 
-    /// Sets `label` or `weight`, one value per row.
-    pub(crate) fn set_info(&mut self, field: &str, values: &[f32]) -> Result<()> {
+    /// Sets `label` or `weight`, one value per row, or `group`, the number of rows of each.
+    pub(crate) fn set_info<T: Element>(&mut self, field: &str, values: &[T]) -> Result<()> {
         let (field, values) = (c_text(field)?, array(values, &[values.len()])?);
         // SAFETY: a live handle, and a text that describes a live slice, which is copied.
         let code =

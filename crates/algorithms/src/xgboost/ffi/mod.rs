@@ -103,7 +103,7 @@ fn array<T: Element>(values: &[T], shape: &[usize]) -> Result<CString> {
 }
 
 /// The types of array elements, with NumPy's names for them.
-trait Element {
+pub(crate) trait Element {
     const TYPE: &'static str;
 }
 

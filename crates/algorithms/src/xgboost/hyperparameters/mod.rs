@@ -83,6 +83,23 @@ impl Hyperparameters {
         })
     }
 
+    /// Checks labels where XGBoost's own words name something else. The words are those of the image's XGBoost.
+    pub(crate) fn check_labels(&self, labels: &[f32]) -> Result<(), String> {
+        let logistic = ["binary:logistic", "binary:logitraw", "reg:logistic"];
+        let objective = self.parameters.iter().find(|(name, _)| *name == "objective").map(|(_, value)| value.as_str());
+        if !objective.is_some_and(|objective| logistic.contains(&objective)) {
+            return Ok(());
+        }
+        match labels.iter().position(|label| !(0.0..=1.0).contains(label)) {
+            None => Ok(()),
+            Some(row) => Err(format!(
+                "label must be in [0,1] for logistic regression: the label of row {} is {}",
+                row + 1,
+                labels.get(row).copied().unwrap_or(f32::NAN)
+            )),
+        }
+    }
+
     /// The metrics that are evaluated each round: the tuning objective and `eval_metric`. When both
     /// are given they are sorted, as in the image.
     pub(crate) fn metrics(&self) -> Vec<String> {

@@ -73,17 +73,21 @@ fn load(
     // More threads than processors read no faster, and nthread has no upper bound.
     let threads = hyperparameters.threads.unwrap_or(available).min(available);
     let folder = container.channel(channel);
-    let Labelled { matrix, labels, weights } =
+    let Labelled { matrix, labels, weights, groups } =
         data::load(&folder, channel, content, hyperparameters.csv_weights, threads)?;
     let refused = |error: super::ffi::XgboostError| {
         let text = error.to_string();
         let text = text.split("\nStack trace:").next().unwrap_or_default().trim();
         Failure::User(format!("Failed to load the {channel} data with exception:\n{text}"))
     };
+    hyperparameters.check_labels(&labels).map_err(|why| Failure::User(format!("{why} (channel '{channel}')")))?;
     let mut dmatrix = DMatrix::new(library, &matrix, threads).map_err(refused)?;
     dmatrix.set_info("label", &labels).map_err(refused)?;
     if let Some(weights) = weights {
         dmatrix.set_info("weight", &weights).map_err(refused)?;
+    }
+    if let Some(groups) = groups {
+        dmatrix.set_info("group", &groups).map_err(refused)?;
     }
     Ok(ChannelData { rows: matrix.rows(), columns: matrix.columns(), matrix: dmatrix, labels })
 }

@@ -30,6 +30,7 @@ pub(super) fn resolve(sm: &SageMaker, call: &Call, definition: &Value) -> Result
     };
     for container in &containers {
         check_data(sm, call, container)?;
+        check_environment(sm, container)?;
     }
     Ok(containers)
 }
@@ -142,6 +143,22 @@ fn s3(uri: &str) -> Result<String, ApiError> {
     parse_s3_uri(uri)
         .map(|_| uri.to_owned())
         .ok_or_else(|| refuse::instead(&format!("The model data location \"{uri}\""), "Use an s3:// URI"))
+}
+
+/// Variables that tell the original of a built-in image to run something else.
+fn check_environment(sm: &SageMaker, container: &ContainerPlan) -> Result<(), ApiError> {
+    const OTHERWISE: &[&str] = &["SAGEMAKER_MULTI_MODEL", "SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"];
+    if sm.env().runner.built_in(&container.image).is_none() {
+        return Ok(());
+    }
+    let says = |name: &&&str| container.environment.get(**name).is_some_and(|v| !v.is_empty() && v != "false");
+    match OTHERWISE.iter().find(says) {
+        None => Ok(()),
+        Some(name) => Err(refuse::instead(
+            &format!("The variable {name} in the Environment of a container with a built-in image"),
+            "Leave it out, give the image an entry in the image map",
+        )),
+    }
 }
 
 /// SageMaker looks for the artifacts when a model is created.
