@@ -319,7 +319,8 @@ def test_a_bucket_is_no_model(sagemaker, account, unchanged):
 
 
 @pytest.mark.parametrize("name,value", [("SAGEMAKER_PROGRAM", "inference.py"), ("SAGEMAKER_MULTI_MODEL", "true")])
-def test_what_a_built_in_image_would_run_instead_is_refused(sagemaker, artifacts, name, value):
+def test_what_a_built_in_image_would_run_instead_is_refused(cloud, artifacts, name, value):
+    sagemaker = cloud.client("sagemaker")
     container = {"Image": XGBOOST, "ModelDataUrl": artifacts, "Environment": {name: value}}
     request = {"ModelName": harness.unique("script"), "ExecutionRoleArn": role(), "PrimaryContainer": container}
     message = refused(sagemaker.create_model, "ValidationException", **request)["Error"]["Message"]

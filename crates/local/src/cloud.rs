@@ -66,11 +66,12 @@ pub struct Cloud {
 /// What is in the way, and what to do.
 pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let Options { config, program, images, preparer } = options;
-    let images = ImageMap::load(&images.unwrap_or_else(|| config.data.join("images.toml")))?;
+    let images = images.unwrap_or_else(|| config.data.join("images.toml"));
     let clock = Arc::clone(&config.clock);
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
+    let images = ImageMap::load(&images)?;
     // Work is left behind by a process that was killed: daemons of its containers may be left, too.
     let work = bound.folder("work");
     if std::fs::read_dir(&work).is_ok_and(|mut entries| entries.next().is_some()) {

@@ -246,6 +246,27 @@ mod tests {
     }
 
     #[test]
+    fn every_known_pair_leads_back_wherever_the_member_is() {
+        let pairs: std::collections::HashMap<_, _> = include_str!("../tests/data/ack-field-names.tsv")
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once('\t'))
+            .collect();
+        let mut seen = std::collections::HashSet::new();
+        for id in crate::SERVICES {
+            for (shape_name, shape) in &crate::service(id).unwrap().shapes {
+                for member in shape.members.keys().filter(|member| pairs.contains_key(*member)) {
+                    let back = crate::crd::names(shape).get(pairs[member]).copied();
+                    assert_eq!(back, Some(*member), "{id} {shape_name} {}", pairs[member]);
+                    seen.insert(*member);
+                }
+            }
+        }
+        let unseen: Vec<_> = pairs.keys().filter(|member| !seen.contains(*member)).collect();
+        assert!(unseen.is_empty(), "no structure has {unseen:?}");
+    }
+
+    #[test]
     fn names_of_one_structure_never_meet() {
         for id in crate::SERVICES {
             for (shape_name, shape) in &crate::service(id).unwrap().shapes {
