@@ -152,6 +152,21 @@ def test_an_endpoint_is_named_as_everywhere(applied):
     assert "6291456" in told and "status" not in told
 
 
+def test_an_object_comes_from_standard_input_and_goes_to_standard_output(cli, own_bucket):
+    place = f"s3://{own_bucket}/piped.txt"
+    assert cli("cp", "-", place, stdin="from a pipe\n").out == f"- → {place} (12 bytes)\n"
+    assert cli("cp", place, "-").out == "from a pipe\n"
+    assert "give the whole key" in cli("cp", "-", f"s3://{own_bucket}/folder/", stdin="x", code=64).err
+    assert "one object at a time" in cli("cp", f"s3://{own_bucket}/", "-", code=64).err
+
+
+def test_names_may_be_as_long_as_the_disk_takes(cli, own_bucket):
+    name = "n" * 255
+    cli("cp", "-", f"s3://{own_bucket}/{name}", stdin="x")
+    cli("cp", f"s3://{own_bucket}/{name}", "down/")
+    assert [path.name for path in (cli.folder / "down").iterdir()] == [name]
+
+
 def test_waiting_for_what_is_there_returns_at_once(applied):
     assert applied("wait", "Endpoint/served").out == "Endpoint/served: InService\n"
     assert applied("wait", "TrainingJob/trained", "--for", "settled", "-o", "name").out == "TrainingJob/trained\n"

@@ -28,7 +28,7 @@ def test_a_wrong_manifest_among_good_ones_changes_nothing(cli):
     wrong = manifest("Model", "wrong", modelName="wrong", executionRoleARN=12, containerz=[])
     for command in ("apply", "plan", "delete"):
         told = cli(command, "-f", "-", stdin=many(group("good"), wrong), code=65)
-        assert told.out == "" and "did you mean `containers`?" in told.flat and "write it in quotes" in told.flat
+        assert told.out == "" and "did you mean `containers`?" in told.flat and "write what stands there in quotes" in told.flat
         assert told.err.splitlines()[-1] == "error: 2 errors in the manifests; nothing was done"
     assert harness.everything(cli.cloud, cli.account) == before
 

@@ -44,7 +44,7 @@ pub enum InstallError {
     /// XGBoost publishes no library for this platform.
     #[error(
         "XGBoost has no published library for {0}; build libxgboost and set SAGEWRIGHT_XGBOOST_LIBRARY to its path, \
-         or run the job in Docker"
+         or run the job on AWS"
     )]
     UnsupportedPlatform(String),
     /// There is no Python to run pip with.

@@ -294,9 +294,9 @@ pub(crate) struct Explain {
 /// `cp`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Cp {
-    /// File, folder or s3://BUCKET/KEY
+    /// File, folder or s3://BUCKET/KEY; - for standard input
     pub(crate) source: String,
-    /// s3://BUCKET/KEY, file or folder; a trailing / keeps the source's name
+    /// s3://BUCKET/KEY, file or folder; a trailing / keeps the source's name; - for standard output
     pub(crate) destination: String,
     /// Make the bucket where it is missing
     #[arg(long)]

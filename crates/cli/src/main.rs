@@ -18,6 +18,7 @@ mod run;
 mod show;
 mod signals;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -29,7 +30,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Printer, Style};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(words(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
@@ -58,6 +59,16 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => ExitCode::from(report(&error, &printer) as u8),
     }
+}
+
+/// `help COMMAND` is `COMMAND --help`: clap's own would double every command in the man pages.
+fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = given.collect();
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    words
 }
 
 /// Runs the command; those that do not hear Ctrl-C and SIGTERM themselves are ended here by them.

@@ -12,7 +12,7 @@ pub(crate) fn data(chosen: Option<&PathBuf>) -> PathBuf {
         // The embedded cloud hands the folder to child processes with another working directory.
         return std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
     }
-    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let home = std::env::home_dir().unwrap_or_else(|| PathBuf::from("/"));
     let base = if cfg!(target_os = "macos") {
         home.join("Library/Application Support")
     } else {

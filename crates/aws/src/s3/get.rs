@@ -122,8 +122,8 @@ struct Partial(PathBuf);
 
 impl Partial {
     fn beside(path: &Path) -> Self {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        Self(path.with_file_name(format!(".{name}.{}.partial", token())))
+        // Without the wanted name, which may be as long as names can be.
+        Self(path.with_file_name(format!(".{}.partial", token())))
     }
 }
 

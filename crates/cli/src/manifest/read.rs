@@ -136,7 +136,9 @@ fn source(path: &Path) -> Result<Source, FileError> {
 }
 
 fn parse(source: Source) -> Result<Vec<Document>, FileError> {
-    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::Error };
+    // The size of the file bounds their number.
+    let budget = serde_saphyr::budget! { max_documents: usize::MAX };
+    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::Error, budget: budget };
     let nodes: Vec<Node> = match serde_saphyr::from_multiple_with_options(&source.text, options) {
         Ok(nodes) => nodes,
         Err(error) => {
@@ -173,6 +175,9 @@ fn explained(message: &str) -> (String, String) {
     }
     if message.contains("budget") {
         return told("this is too large: what aliases stand for counts each time", "write less, or use fewer aliases");
+    }
+    if message.contains("non-finite") {
+        return told("this is no finite number", "write a number, or put text in quotes");
     }
     if message.contains("tabs") {
         return told("a tab stands here", "indent with spaces: YAML allows no tabs there");
@@ -227,6 +232,11 @@ mod tests {
         let values: Vec<_> = documents(text).unwrap().iter().map(Document::value).collect();
         let last = json!({"kind": "D", "n": [1, 2.5, "x", null, true]});
         assert_eq!(values, [json!({"kind": "A"}), json!({"kind": "B"}), json!({"kind": "C"}), last]);
+    }
+
+    #[test]
+    fn a_file_holds_any_number_of_documents() {
+        assert_eq!(documents(&"---\nkind: A\n".repeat(5000)).unwrap().len(), 5000);
     }
 
     #[test]

@@ -130,6 +130,14 @@ impl Printer {
         self.live.suspend(|| write_out(bytes).and_then(|()| write_out(end)))
     }
 
+    /// A file's content, as it is.
+    pub(crate) fn copy(&self, content: &mut std::fs::File) -> anyhow::Result<()> {
+        self.live.suspend(|| match std::io::copy(content, &mut std::io::stdout().lock()) {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other.map(drop)?),
+        })
+    }
+
     /// A result as a table.
     pub(crate) fn table(&self, table: &Table) -> anyhow::Result<()> {
         self.result(&table.render())

@@ -9,6 +9,8 @@ const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), 
 #[test]
 fn help_names_all_commands() {
     insta::assert_snapshot!(run(&["--help"]).out);
+    assert_eq!(run(&["help"]).out, run(&["--help"]).out);
+    assert_eq!(run(&["help", "local", "up"]).out, run(&["local", "up", "--help"]).out);
 }
 
 #[test]

@@ -12,6 +12,15 @@ const CASES: &[(&str, &str)] = &[
     ("unknown API version", "apiVersion: v1\nkind: Model\nmetadata: {name: a}\nspec: {}\n"),
     ("a kind of Kubernetes' own", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: y}\n"),
     ("yes as a name", "HEADkind: Endpoint\nmetadata: {name: a}\nspec: {endpointName: yes, endpointConfigName: c}\n"),
+    (
+        "a number that is text",
+        "HEADkind: Endpoint\nmetadata: {name: a}\nspec: {endpointName: 1.10, endpointConfigName: c}\n",
+    ),
+    ("no finite number", "HEADkind: Endpoint\nmetadata: {name: a}\nspec: {endpointName: .nan}\n"),
+    (
+        "a tag twice",
+        "HEADkind: Model\nmetadata: {name: a}\nspec:\n  modelName: a\n  tags:\n    - {key: team, value: x}\n    - {key: team, value: y}\n",
+    ),
     ("a template", "HEADkind: Endpoint\nmetadata: {name: a}\nspec: {endpointName: {{ .Values.name }}}\n"),
     ("a template's block", "{{- if .Values.x }}\nHEADkind: Endpoint\n{{- end }}\n"),
     ("no kind", "HEADmetadata: {name: a}\n"),

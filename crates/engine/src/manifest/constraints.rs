@@ -97,6 +97,15 @@ fn marks(kind: &Kind, converted: &Converted) -> Vec<Wrong> {
             }
             _ => continue,
         };
+        for (i, (path, key)) in keys.iter().enumerate() {
+            if keys.iter().take(i).any(|(_, before)| before == key) {
+                wrong.push(Wrong {
+                    path: kind.spec_path_to_crd(path),
+                    message: format!("`{key}` stands here a second time"),
+                    expected: Some("one tag of each key".to_owned()),
+                });
+            }
+        }
         for (path, key) in keys.iter().filter(|(_, key)| key.starts_with(mark::PREFIX)) {
             wrong.push(Wrong {
                 path: kind.spec_path_to_crd(path),
@@ -193,12 +202,8 @@ fn type_error(kind: &Kind, path: &Path, value: &Value) -> Wrong {
         Value::Object(_) => "a map".to_owned(),
     };
     let quotes = expected == "text" && (value.is_number() || value.is_boolean());
-    let hint = match value {
-        // YAML reads `yes`, `on` and the like as truth values too.
-        Value::Bool(_) if quotes => "; write what stands there in quotes".to_owned(),
-        _ if quotes => format!("; write it in quotes: \"{value}\""),
-        _ => String::new(),
-    };
+    // YAML reads `yes` as a truth value and `1.10` as 1.1: what stands there is meant, not what became of it.
+    let hint = if quotes { "; write what stands there in quotes" } else { "" };
     Wrong { path: crd, message: format!("`{name}` is {found}{hint}"), expected: Some(expected.to_owned()) }
 }
 

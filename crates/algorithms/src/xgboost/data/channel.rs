@@ -45,7 +45,7 @@ impl ContentType {
             "parquet" | "application/x-parquet" | "recordio-protobuf" | "application/x-recordio-protobuf" => {
                 Err(format!(
                     "{given} is not supported by Sagewright's XGBoost; convert the data to text/csv or text/libsvm, or \
-                     run it in Docker with the AWS image"
+                     run it on AWS"
                 ))
             }
             _ => Err(format!("{given} is not an accepted ContentType: {ACCEPTED}.")),

@@ -68,9 +68,7 @@ fn refuse_binary(name: &str, bytes: &[u8]) -> Result<(), String> {
         ));
     }
     if bytes.starts_with(b"PAR1") {
-        return Err(format!(
-            "{name} is a Parquet file; convert it to CSV or LIBSVM, or train in Docker with the AWS image"
-        ));
+        return Err(format!("{name} is a Parquet file; convert it to CSV or LIBSVM, or train on AWS"));
     }
     Ok(())
 }

@@ -77,7 +77,7 @@ impl Hyperparameters {
             parameters: values
                 .iter()
                 .filter(|(name, _)| handed(name))
-                .map(|(name, value)| (*name, value.for_xgboost()))
+                .map(|(name, value)| (*name, today(name, value.for_xgboost())))
                 .collect(),
             without_effect: values.iter().map(|(name, _)| *name).filter(|name| WITHOUT_EFFECT.contains(name)).collect(),
         })
@@ -116,21 +116,26 @@ impl Hyperparameters {
     }
 }
 
+/// A value under its present name. XGBoost takes the old one too, but not in a model that it cuts to its best round.
+fn today(name: &str, value: String) -> String {
+    if name == "objective" && value == "reg:linear" { "reg:squarederror".to_owned() } else { value }
+}
+
 /// Refuses what the image can do and this program cannot, before anything else is checked.
 fn refuse_unsupported(given: &Map<String, Json>) -> Result<(), String> {
-    let docker = "or train in Docker with the AWS image";
+    let aws = "or train on AWS";
     let text = |name: &str| given.get(name).and_then(Json::as_str).unwrap_or_default();
     if let Some(name) =
         given.keys().find(|name| matches!(name.as_str(), "sagemaker_program" | "sagemaker_submit_directory"))
     {
         return Err(format!(
-            "Hyperparameter {name}: script mode does not run in the built-in algorithm's program; remove it {docker}"
+            "Hyperparameter {name}: script mode does not run in the built-in algorithm's program; remove it {aws}"
         ));
     }
     if let Some(name) = given.keys().find(|name| matches!(name.as_str(), "_kfold" | "_num_cv_round")) {
         return Err(format!(
             "Hyperparameter {name}: k-fold cross validation is not supported; remove it and give a validation channel, \
-             {docker}"
+             {aws}"
         ));
     }
     for (name, value, instead) in [
@@ -140,7 +145,7 @@ fn refuse_unsupported(given: &Map<String, Json>) -> Result<(), String> {
     ] {
         if text(name) == value {
             return Err(format!(
-                "Hyperparameter {name}: '{value}' needs a GPU, which is not supported; {instead}, {docker}"
+                "Hyperparameter {name}: '{value}' needs a GPU, which is not supported; {instead}, {aws}"
             ));
         }
     }

@@ -132,7 +132,7 @@ fn check_hosts(resources: Option<&Map<String, Value>>) -> Result<(), Failure> {
     if hosts > 1 {
         return Err(Failure::User(format!(
             "InstanceCount is {hosts}, but distributed training is not supported by Sagewright's XGBoost; set \
-             InstanceCount to 1, or train in Docker with the AWS image"
+             InstanceCount to 1, or train on AWS"
         )));
     }
     Ok(())

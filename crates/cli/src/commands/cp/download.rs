@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use sagewright_aws::s3;
+use sagewright_aws::s3::{self, ObjectInfo};
 
 use super::Copies;
 use crate::exit::{Exit, Failure};
@@ -30,28 +30,38 @@ pub(super) async fn run(destination: &str, copies: &mut Copies<'_>, bucket: &str
         }
         return Ok(());
     }
+    if destination == "-" {
+        let file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+        fetch(copies, bucket, key, file.path(), "-").await?;
+        // The name stands for another file now: a download takes the place of what is there.
+        let mut content = fs::File::open(file.path()).context("cannot read the temporary file")?;
+        return context.printer.copy(&mut content);
+    }
     let name = key.rsplit('/').next().unwrap_or(key);
     let path = if into_folder { target.join(name) } else { target.to_path_buf() };
     get(copies, bucket, key, &path).await
 }
 
 async fn get(copies: &mut Copies<'_>, bucket: &str, key: &str, path: &Path) -> anyhow::Result<()> {
-    let context = copies.context;
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
     }
+    let shown = path.display().to_string();
+    let object = fetch(copies, bucket, key, path, &shown).await?;
+    copies.tell(&format!("s3://{bucket}/{key}"), &shown, object.size, true)
+}
+
+async fn fetch(copies: &Copies<'_>, bucket: &str, key: &str, path: &Path, shown: &str) -> anyhow::Result<ObjectInfo> {
+    let context = copies.context;
     let uri = format!("s3://{bucket}/{key}");
-    let bar = context.printer.spinner(&format!("{uri} → {}", path.display()));
+    let bar = context.printer.spinner(&format!("{uri} → {shown}"));
     let outcome = s3::get_to_file(&context.aws, &context.target, bucket, key, path).await;
     bar.finish_and_clear();
-    let object = match outcome {
-        Ok(object) => object,
-        Err(error) if error.code == "NoSuchKey" => {
-            return Err(Failure::new(Exit::Failed, format!("cannot copy {uri}: {error}"))
-                .help(format!("to copy all that stands below it: s3://{bucket}/{key}/"))
-                .into());
+    outcome.map_err(|error| match error {
+        error if error.code == "NoSuchKey" => {
+            let help = format!("to copy all that stands below it: s3://{bucket}/{key}/");
+            Failure::new(Exit::Failed, format!("cannot copy {uri}: {error}")).help(help).into()
         }
-        Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot copy {uri}"))),
-    };
-    copies.tell(&uri, &path.display().to_string(), object.size, true)
+        error => anyhow::Error::new(error).context(format!("cannot copy {uri}")),
+    })
 }

@@ -44,6 +44,10 @@ fn check(args: &Cp) -> Result<(), Failure> {
         (Some(_), None) if args.make_bucket || args.decompress => {
             Err(Failure::new(Exit::Usage, "--make-bucket and --decompress are for uploads"))
         }
+        (Some((bucket, key)), None) if args.destination == "-" && (key.is_empty() || key.ends_with('/')) => {
+            Err(Failure::new(Exit::Usage, "one object at a time goes to standard output")
+                .help(format!("give its whole key: s3://{bucket}/{key}NAME")))
+        }
         (Some(_), None) => Ok(()),
         _ => Err(Failure::new(Exit::Usage, "cp copies between a file and S3")
             .help("one of the two has to be s3://BUCKET/KEY, the other a file or folder")),
@@ -65,7 +69,8 @@ pub(crate) async fn copy(args: &Cp, context: &Context) -> anyhow::Result<Exit> {
         (Some((bucket, key)), None) => download::run(&args.destination, &mut copies, bucket, key).await?,
         _ => check(args)?,
     }
-    if context.printer.for_programs() {
+    // Standard output holds the object then.
+    if context.printer.for_programs() && args.destination != "-" {
         context.printer.document(&json!({"files": copies.files}))?;
     }
     Ok(Exit::Done)

@@ -12,9 +12,13 @@ use sagewright_aws::s3;
 use super::Copies;
 use crate::args::Cp;
 use crate::context::Context;
+use crate::exit::{Exit, Failure};
 
 /// Uploads a file, or all files of a folder.
 pub(super) async fn run(args: &Cp, copies: &mut Copies<'_>, bucket: &str, key: &str) -> anyhow::Result<()> {
+    if args.source == "-" {
+        return from_standard_input(copies, bucket, key).await;
+    }
     let source = Path::new(&args.source);
     let kind = fs::metadata(source).with_context(|| format!("cannot read {}", source.display()))?;
     if kind.is_dir() {
@@ -35,6 +39,26 @@ pub(super) async fn run(args: &Cp, copies: &mut Copies<'_>, bucket: &str, key: &
     let name = if args.decompress { name.strip_suffix(".gz").unwrap_or(&name).to_owned() } else { name };
     let key = if key.is_empty() || key.ends_with('/') { format!("{key}{name}") } else { key.to_owned() };
     put(args, copies, source, bucket, &key).await
+}
+
+/// What comes is written down first: an upload may have to be repeated.
+async fn from_standard_input(copies: &mut Copies<'_>, bucket: &str, key: &str) -> anyhow::Result<()> {
+    if key.is_empty() || key.ends_with('/') {
+        return Err(Failure::new(Exit::Usage, "what comes from standard input has no name")
+            .help(format!("give the whole key: s3://{bucket}/{key}NAME"))
+            .into());
+    }
+    // In a thread of its own: nothing may come, and Ctrl-C has to be heard meanwhile.
+    let spool = || -> anyhow::Result<tempfile::NamedTempFile> {
+        let mut file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+        io::copy(&mut io::stdin().lock(), &mut file).context("cannot keep standard input")?;
+        Ok(file)
+    };
+    let file = tokio::task::spawn_blocking(spool).await??;
+    let (context, uri) = (copies.context, format!("s3://{bucket}/{key}"));
+    let object = s3::put_file(&context.aws, &context.target, file.path(), bucket, key, None).await;
+    object.with_context(|| format!("cannot copy standard input to {uri}"))?;
+    copies.tell("-", &uri, file.as_file().metadata()?.len(), true)
 }
 
 async fn put(args: &Cp, copies: &mut Copies<'_>, path: &Path, bucket: &str, key: &str) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::args::{Format, Global, Quickstart};
+use crate::args::{Format, Global, LISTEN, Quickstart};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, Cloud, Settings};
 use crate::output::{Printer, Style, shell};
@@ -118,7 +118,8 @@ fn interrupted(step: &str, after: &str, again: &str) -> Failure {
 fn again(args: &Quickstart, global: &Global) -> String {
     let exit = if args.exit { " --exit" } else { "" };
     let examples = args.examples.as_ref().map_or_else(String::new, |dir| format!(" --examples {}", shell::path(dir)));
-    format!("sagewright quickstart{exit}{examples}{}", data_option(global))
+    let listen = if args.listen == LISTEN { String::new() } else { format!(" --listen {}", args.listen) };
+    format!("sagewright quickstart{exit}{listen}{examples}{}", data_option(global))
 }
 
 fn next(printer: &Printer, global: &Global, folder: &Path, manifests: &Manifests, owned: bool) {
