@@ -201,7 +201,8 @@ impl<'r> Run<'r> {
             let waits = decision.steps.iter().any(|s| matches!(s, Step::Wait { .. }));
             if wrote && !waits {
                 if !self.how.wait && self.desired.intent == Intent::Absent {
-                    return Ok(self.report(trail.did.unwrap_or(Outcome::Pending), found, None, String::new(), None));
+                    let message = "AWS was asked to; it was not waited for".to_owned();
+                    return Ok(self.report(trail.did.unwrap_or(Outcome::Pending), found, None, message, None));
                 }
                 continue;
             }
