@@ -13,6 +13,7 @@ from harness import OTHER  # noqa: F401 - tests take it from here
 SCRIPT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"
 SILENT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/silent:1"
 CRASHING_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
+PIPE_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/pipe:1"
 
 
 def pytest_configure(config):
@@ -28,7 +29,7 @@ def image_map():
     """Programs of the tests, by image."""
     python = os.environ.get("SAGEWRIGHT_TEST_PYTHON", "python3")
     programs = harness.ROOT / "tests" / "conformance" / "programs"
-    entries = {SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py"}
+    entries = {SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py", PIPE_IMAGE: "pipe.py"}
     silent = f'[[image]]\nmatch = "{SILENT_IMAGE}"\ncommand = ["{shutil.which("true")}"]\n'
     return silent + "\n".join(
         f'[[image]]\nmatch = "{image}"\ncommand = ["{python}", "{programs / program}"]\n'

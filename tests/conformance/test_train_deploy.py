@@ -1,12 +1,16 @@
 """The main job with stock boto3: upload, train, register, approve, deploy, call."""
 
 import concurrent.futures
+import gzip
+import hashlib
 import io
+import os
 import re
 import tarfile
 
 import pytest
 
+import conftest
 import harness
 
 
@@ -186,6 +190,34 @@ def test_a_programs_metrics_log_and_hyperparameters(cloud, sagemaker, digits):
     assert 'hyperparameters: {"epochs": "4", "note": "two words"}' in lines
     assert f"job: {job}" in lines and "on standard error" in lines
     assert [line for line in lines if line.startswith("epoch=")] == [f"epoch={i}; loss={1 / (i + 1):.3f};" for i in range(4)]
+
+
+def test_a_program_reads_its_channel_from_pipes(cloud, sagemaker, digits):
+    """Input mode Pipe: each epoch has a named pipe with the content of all objects."""
+    parts = [os.urandom(300_000), b"", b"middle\n", os.urandom(70_000)]
+    job = harness.unique("pipe")
+    for number, part in enumerate(parts):
+        cloud.client("s3").put_object(Bucket=digits, Key=f"{job}/{number}", Body=gzip.compress(part))
+    request = harness.training_job(job, digits, train=f"{job}/", HyperParameters={"epochs": "2"})
+    request["AlgorithmSpecification"] = {"TrainingImage": conftest.PIPE_IMAGE, "TrainingInputMode": "Pipe"}
+    request["InputDataConfig"][0]["CompressionType"] = "Gzip"
+    sagemaker.create_training_job(**request)
+    told = harness.completed(sagemaker, job)
+    assert told["AlgorithmSpecification"]["TrainingInputMode"] == "Pipe"
+    whole = b"".join(parts)
+    said = f"{len(whole)} bytes, {hashlib.sha256(whole).hexdigest()}"
+    lines = harness.log_lines(cloud, "/aws/sagemaker/TrainingJobs", f"{job}/")
+    assert lines == ["mode: Pipe", f"epoch 0: {said}", f"epoch 1: {said}"]
+
+    request["TrainingJobName"] = harness.unique("pipe")
+    request["AlgorithmSpecification"]["TrainingImage"] = harness.XGBOOST
+    harness.refused(
+        sagemaker.create_training_job,
+        "ValidationException",
+        "AlgorithmSpecification.TrainingInputMode Pipe for the built-in xgboost is not supported by the embedded cloud. "
+        "Use File or FastFile, or use a real AWS account for it (unset AWS_ENDPOINT_URL).",
+        **request,
+    )
 
 
 def test_a_stopped_job_is_stopped(sagemaker, digits):

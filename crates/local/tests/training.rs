@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod runner_support;
+mod training_support;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,102 +12,8 @@ use runner_support::{ACCOUNT, Machine, REGION, Role, soon};
 use sagewright_local::sagemaker::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
 use sagewright_local::training::TrainingExecutor;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
-
-const GROUP: &str = "/aws/sagemaker/TrainingJobs";
-
-/// A job in flight.
-struct Running {
-    stop: watch::Sender<bool>,
-    events: mpsc::UnboundedReceiver<TrainingEvent>,
-    seen: Vec<TrainingEvent>,
-    end: tokio::task::JoinHandle<TrainingEnd>,
-}
-
-impl Running {
-    /// Completes when the script has written this metric.
-    async fn metric(&mut self, wanted: &str) -> f64 {
-        loop {
-            let event = soon(wanted, self.events.recv()).await.expect("the job has ended");
-            self.seen.push(event.clone());
-            match event {
-                TrainingEvent::Metric { name, value, .. } if name == wanted => return value,
-                _ => {}
-            }
-        }
-    }
-
-    async fn end(mut self) -> (TrainingEnd, Vec<TrainingEvent>) {
-        let end = soon("the job", &mut self.end).await.unwrap();
-        while let Some(event) = self.events.recv().await {
-            self.seen.push(event);
-        }
-        (end, self.seen)
-    }
-}
-
-fn start(machine: &Machine, request: Value) -> Running {
-    let executor = TrainingExecutor::new(machine.env(), Arc::new(Role));
-    let (stop, asked) = watch::channel(false);
-    let (sender, events) = mpsc::unbounded_channel();
-    let task = TrainingTask {
-        account: ACCOUNT.into(),
-        region: REGION.into(),
-        arn: format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/job"),
-        name: "job".into(),
-        request,
-    };
-    let end =
-        tokio::spawn(async move { executor.run(task, asked, Arc::new(move |event| drop(sender.send(event)))).await });
-    Running { stop, events, seen: Vec::new(), end }
-}
-
-fn request(image: &str) -> Value {
-    json!({
-        "TrainingJobName": "job",
-        "RoleArn": "arn:aws:iam::000000000000:role/trainer",
-        "AlgorithmSpecification": {
-            "TrainingImage": image,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": "ready", "Regex": "ready=([0-9]+)"}],
-        },
-        "OutputDataConfig": {"S3OutputPath": "s3://out/models/"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
-    })
-}
-
-fn channel(name: &str, uri: &str) -> Value {
-    json!({"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}})
-}
-
-fn merge(mut request: Value, more: Value) -> Value {
-    for (key, value) in more.as_object().unwrap() {
-        request[key] = value.clone();
-    }
-    request
-}
-
-fn statuses(events: &[TrainingEvent]) -> Vec<(String, String)> {
-    let pair = |event: &TrainingEvent| match event {
-        TrainingEvent::Secondary { status, message } => Some((status.clone(), message.clone())),
-        TrainingEvent::Metric { .. } => None,
-    };
-    events.iter().filter_map(pair).collect()
-}
-
-fn failure(end: TrainingEnd) -> String {
-    match end {
-        TrainingEnd::Failed { reason } => reason,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn machine() -> Machine {
-    let machine = Machine::new();
-    machine.objects.make_bucket("out");
-    machine
-}
+use tokio::sync::watch;
+use training_support::{GROUP, channel, failure, machine, merge, request, start, statuses};
 
 #[tokio::test]
 async fn a_script_trains_a_model_from_its_data() {
@@ -313,7 +220,7 @@ async fn a_stopped_job_gets_sigterm_and_then_sigkill() {
     assert!(matches!(end, TrainingEnd::Stopped { artifacts: Some(_), max_runtime: false }), "{end:?}");
     assert!(machine.lines(GROUP, "job/").contains(&"caught".to_owned()));
 
-    let mut machine = self::machine();
+    let mut machine = training_support::machine();
     let image = machine.shell("stubborn", "trap '' TERM; echo ready=1; while :; do sleep 0.05; done");
     let mut job = start(&machine, request(&image));
     job.metric("ready").await;
@@ -484,11 +391,14 @@ async fn what_is_not_there_or_not_supported_is_refused_by_name() {
     for (more, part) in [
         (
             input(source("AugmentedManifestFile", "s3://in/ok")),
-            "S3DataType AugmentedManifestFile of channel 'train' is not supported",
+            "S3DataType AugmentedManifestFile without input mode Pipe of channel 'train' is not supported",
         ),
         (input(json!({"FileSystemDataSource": {}})), "a data source other than S3DataSource of channel 'train'"),
-        (json!({"InputDataConfig": [with(json!({"InputMode": "Pipe"}))]}), "input mode Pipe of channel 'train'"),
         (json!({"InputDataConfig": [with(json!({"RecordWrapperType": "RecordIO"}))]}), "RecordWrapperType RecordIO"),
+        (
+            json!({"InputDataConfig": [with(json!({"ShuffleConfig": {"Seed": 1}}))]}),
+            "ShuffleConfig without input mode Pipe",
+        ),
         (
             json!({"InputDataConfig": [with(json!({"ChannelName": ".."}))]}),
             "'..' cannot be the name of a channel's folder",

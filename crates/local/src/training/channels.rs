@@ -1,13 +1,16 @@
-//! Input channels: from S3 to the hosts' folders.
+//! Input channels: from S3 to the hosts' folders, or to what is streamed.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::folder::HostFolder;
-use super::request::{Channel, Location, Plan};
+use super::input::{Channel, Listing};
+use super::pipe::{Contents, Feed, Part, augmented};
+use super::request::{Location, Plan};
 use crate::objects::parse_s3_uri;
 use crate::transfer::fetch::{FetchError, Source};
 use crate::transfer::path;
@@ -22,15 +25,27 @@ struct Item {
     path: PathBuf,
 }
 
-/// Writes all channels of a job to its hosts.
+/// Writes all channels of a job to its hosts, and finds what those are that are streamed.
 ///
 /// # Errors
 /// A `FailureReason`; `None` if it was stopped.
-pub(super) fn download(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) -> Result<(), Option<String>> {
-    for channel in &plan.channels {
-        let items = if channel.manifest { manifest(source, channel) } else { prefix(source, channel, plan) }?;
-        let receivers: Vec<&HostFolder> =
-            plan.hosts().zip(hosts).filter(|((_, group), _)| channel.reaches(group)).map(|(_, host)| host).collect();
+pub(super) fn download(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) -> Result<Vec<Feed>, Option<String>> {
+    let mut feeds = Vec::new();
+    for (number, channel) in plan.channels.iter().enumerate() {
+        let items = match &channel.listing {
+            Listing::Prefix => prefix(source, channel, plan)?,
+            Listing::Manifest => manifest(source, channel)?,
+            Listing::Augmented(attributes) => {
+                feeds.extend(feed(number, channel, lines(source, channel, attributes)?));
+                continue;
+            }
+        };
+        if channel.pipe.is_some() {
+            let object = |Item { bucket, key, .. }| vec![Part::Object(Location { bucket, key })];
+            feeds.extend(feed(number, channel, items.into_iter().map(object).collect()));
+            continue;
+        }
+        let receivers: Vec<&HostFolder> = channel.receivers(plan, hosts).collect();
         for (index, item) in items.iter().enumerate() {
             for (number, host) in receivers.iter().enumerate() {
                 // Keys are dealt out in order, so that every host gets its share within one.
@@ -42,10 +57,23 @@ pub(super) fn download(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) -
             }
         }
     }
-    Ok(())
+    Ok(feeds)
 }
 
-fn reason(error: FetchError) -> Option<String> {
+fn feed(number: usize, channel: &Channel, entries: Vec<Vec<Part>>) -> Option<Feed> {
+    let pipe = channel.pipe?;
+    let contents = Contents {
+        entries,
+        gunzip: channel.gunzip,
+        record_io: pipe.record_io,
+        seed: pipe.seed,
+        sharded: channel.sharded,
+    };
+    Some(Feed { channel: number, contents: Arc::new(contents) })
+}
+
+/// `FailureReason` of data that cannot be had; `None` if it was stopped.
+pub(super) fn reason(error: FetchError) -> Option<String> {
     match error {
         FetchError::Cancelled => None,
         // Disk trouble is ours, not the request's.
@@ -80,12 +108,8 @@ fn prefix(source: &Source<'_>, channel: &Channel, plan: &Plan) -> Result<Vec<Ite
 
 /// `[{"prefix": "s3://bucket/folder/"}, "a.csv", "b/c.csv"]`.
 fn manifest(source: &Source<'_>, channel: &Channel) -> Result<Vec<Item>, Option<String>> {
-    let Location { bucket, key } = &channel.source;
-    let wrong =
-        |why: &str| Some(format!("ClientError: Data download failed:the manifest {} {why}", channel.source.uri()));
-    let opened = source.objects.open(source.account, bucket, key);
-    let (_, file) = opened.map_err(|e| reason(FetchError::Object(e)))?;
-    let text = read(file).map_err(|e| wrong(&format!("cannot be read: {e}")))?;
+    let wrong = |why: &str| wrong_manifest(channel, why);
+    let text = text(source, channel)?;
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
     let parsed: Value = serde_json::from_slice(text).map_err(|e| wrong(&format!("is not valid JSON: {e}")))?;
     let mut entries = parsed.as_array().ok_or_else(|| wrong("is not a JSON array"))?.iter();
@@ -101,6 +125,25 @@ fn manifest(source: &Source<'_>, channel: &Channel) -> Result<Vec<Item>, Option<
         items.push(Item { bucket: bucket.to_owned(), key: format!("{folder}{name}"), path });
     }
     Ok(items)
+}
+
+/// The lines of an augmented manifest.
+fn lines(source: &Source<'_>, channel: &Channel, attributes: &[String]) -> Result<Vec<Vec<Part>>, Option<String>> {
+    augmented::parse(&text(source, channel)?, attributes).map_err(|why| wrong_manifest(channel, &why))
+}
+
+fn text(source: &Source<'_>, channel: &Channel) -> Result<Vec<u8>, Option<String>> {
+    let Location { bucket, key } = &channel.source;
+    let opened = source.objects.open(source.account, bucket, key);
+    let (info, file) = opened.map_err(|e| reason(FetchError::Object(e)))?;
+    if info.size > LARGEST_MANIFEST {
+        return Err(wrong_manifest(channel, &format!("has more than {LARGEST_MANIFEST} bytes")));
+    }
+    read(file).map_err(|e| wrong_manifest(channel, &format!("cannot be read: {e}")))
+}
+
+fn wrong_manifest(channel: &Channel, why: &str) -> Option<String> {
+    Some(format!("ClientError: Data download failed:the manifest {} {why}", channel.source.uri()))
 }
 
 fn read(file: File) -> io::Result<Vec<u8>> {

@@ -18,9 +18,14 @@ pub(super) struct HostFolder {
 }
 
 impl HostFolder {
+    /// Folder of all channels.
+    pub fn channels(&self) -> PathBuf {
+        self.base.join("input/data")
+    }
+
     /// Folder of a channel.
     pub fn channel(&self, name: &str) -> PathBuf {
-        self.base.join("input/data").join(name)
+        self.channels().join(name)
     }
 
     /// Folder of the model.
@@ -56,7 +61,7 @@ pub(super) fn make(root: &Path, plan: &Plan) -> io::Result<Vec<HostFolder>> {
         write(&base, "inputdataconfig.json", &inputs(plan, group))?;
         write(&base, "resourceconfig.json", &resources(plan, host, group))?;
         let folder = HostFolder { name: host.to_owned(), base };
-        for channel in plan.channels.iter().filter(|c| c.reaches(group)) {
+        for channel in plan.channels.iter().filter(|c| c.reaches(group) && c.pipe.is_none()) {
             fs::create_dir_all(folder.channel(&channel.name))?;
         }
         made.push(folder);
@@ -73,7 +78,7 @@ pub(super) fn inputs(plan: &Plan, group: &Group) -> Value {
     for channel in plan.channels.iter().filter(|c| c.reaches(group)) {
         // FastFile too is announced as File: programs see files either way.
         let mut config = json!({
-            "TrainingInputMode": "File",
+            "TrainingInputMode": if channel.pipe.is_some() { "Pipe" } else { "File" },
             "S3DistributionType": if channel.sharded { "ShardedByS3Key" } else { "FullyReplicated" },
             "RecordWrapperType": channel.record_wrapper,
         });

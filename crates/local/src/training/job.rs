@@ -10,15 +10,16 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::task::JoinError;
 
 use super::folder::{self, HostFolder};
+use super::halt::{Cause, Halt};
 use super::metrics::{self, Definition};
+use super::pipe::{Feed, Origin, Streams};
 use super::request::{Group, Plan};
 use super::results::{Seen, Uploaded, Uploader};
-use super::{FAILURE_CHARACTERS, channels, script};
+use super::{channels, script};
 use crate::env::Env;
-use crate::runner::{Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink, RunnerError};
+use crate::runner::{Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink};
 use crate::sagemaker::ports::{TrainingEnd, TrainingEvent, TrainingTask};
 use crate::transfer::fetch::Source;
 
@@ -28,40 +29,6 @@ const GRACE: Duration = Duration::from_secs(120);
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 /// Log group of all training jobs.
 const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
-
-/// Why a job does not go on.
-pub(super) enum Halt {
-    /// `FailureReason`.
-    Failed(String),
-    /// A caller stopped it before it ran.
-    Stopped,
-}
-
-impl From<String> for Halt {
-    fn from(reason: String) -> Self {
-        Self::Failed(reason)
-    }
-}
-
-impl From<RunnerError> for Halt {
-    fn from(error: RunnerError) -> Self {
-        Self::Failed(format!("ClientError: {error}"))
-    }
-}
-
-impl From<JoinError> for Halt {
-    fn from(error: JoinError) -> Self {
-        Self::Failed(format!("InternalServerError: a task of the job broke off: {error}"))
-    }
-}
-
-/// Why the containers no longer run.
-enum Cause {
-    Exited,
-    Crashed(usize, Exit),
-    Stopped,
-    TimedOut,
-}
 
 /// A running job.
 pub(super) struct Job<'a> {
@@ -86,18 +53,19 @@ impl Job<'_> {
         let hosts = self.folders(&plan).await?;
         let journals = self.journals(&plan);
         self.status("Downloading", "Downloading input data");
-        tokio::select! {
+        let feeds = tokio::select! {
             biased;
             () = stopped(&mut stop) => return Err(Halt::Stopped),
             ready = self.make_ready(&plan, &hosts, &journals) => ready?,
-        }
+        };
         self.status("Training", "Training image download completed. Training in progress.");
         let mut seen = Seen::default();
-        let cause = self.train(&plan, &hosts, &journals, &mut stop, &mut seen).await?;
-        if let Cause::Crashed(host, exit) = cause {
+        let streams = self.stream(&plan, &hosts, feeds).await?;
+        let cause = self.train(&plan, &hosts, &journals, streams, &mut stop, &mut seen).await?;
+        if let Some(reason) = cause.failure(&hosts) {
             // Best effort: the failure is what counts.
             let _ = self.upload(&plan, &hosts, seen, false).await;
-            return Err(Halt::Failed(failure(hosts.get(host), exit)));
+            return Err(Halt::Failed(reason));
         }
         self.status("Uploading", "Uploading generated training model");
         let uploaded = self.upload(&plan, &hosts, seen, true).await?;
@@ -110,7 +78,9 @@ impl Job<'_> {
                 artifacts: uploaded.any.then_some(uploaded.model),
                 max_runtime: matches!(cause, Cause::TimedOut),
             },
-            Cause::Exited | Cause::Crashed(..) => TrainingEnd::Completed { artifacts: uploaded.model },
+            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {
+                TrainingEnd::Completed { artifacts: uploaded.model }
+            }
         })
     }
 
@@ -142,7 +112,7 @@ impl Job<'_> {
         plan: &Arc<Plan>,
         hosts: &Arc<Vec<HostFolder>>,
         journals: &[Journal],
-    ) -> Result<(), Halt> {
+    ) -> Result<Vec<Feed>, Halt> {
         let progress: LineSink = match journals.first().cloned() {
             Some(journal) => Arc::new(move |line| journal.push(&metrics::escape(line))),
             None => Arc::new(|_| {}),
@@ -157,14 +127,15 @@ impl Job<'_> {
                 data.await
             }
             loaded = &mut data => {
-                loaded?;
+                let feeds = loaded?;
                 self.status("Downloading", "Downloading the training image");
-                Ok(image.await?)
+                image.await?;
+                Ok(feeds)
             }
         }
     }
 
-    async fn download(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>) -> Result<(), Halt> {
+    async fn download(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>) -> Result<Vec<Feed>, Halt> {
         // Dropped with this future when the job is stopped; the thread sees it before the next file.
         struct Cancel(Arc<AtomicBool>);
         impl Drop for Cancel {
@@ -181,10 +152,17 @@ impl Job<'_> {
             let (objects, account) = (&*objects, account.as_str());
             Uploader { objects, account, plan: &plan, hosts: &hosts, scratch: &scratch }.reachable().map_err(Some)?;
             let source = Source { objects, account, cancelled: &flag };
-            channels::download(&source, &plan, &hosts)?;
-            channels::restore(&source, &plan, &hosts)
+            let feeds = channels::download(&source, &plan, &hosts)?;
+            channels::restore(&source, &plan, &hosts).map(|()| feeds)
         });
         work.await?.map_err(|reason| reason.map_or(Halt::Stopped, Halt::Failed))
+    }
+
+    async fn stream(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>, feeds: Vec<Feed>) -> Result<Streams, Halt> {
+        let origin = Origin { objects: self.env.objects.clone(), account: self.task.account.clone() };
+        let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
+        let work = tokio::task::spawn_blocking(move || Streams::start(&feeds, &plan, &hosts, &scratch, &origin));
+        Ok(work.await??)
     }
 
     fn spec(&self, plan: &Plan, host: &HostFolder, group: &Group) -> ContainerSpec {
@@ -238,6 +216,7 @@ impl Job<'_> {
         plan: &Arc<Plan>,
         hosts: &Arc<Vec<HostFolder>>,
         journals: &[Journal],
+        mut streams: Streams,
         stop: &mut watch::Receiver<bool>,
         seen: &mut Seen,
     ) -> Result<Cause, Halt> {
@@ -247,29 +226,39 @@ impl Job<'_> {
             containers.push(self.env.runner.start(&spec, self.sink(plan, journal)).await?);
         }
         let limit = self.env.clock.sleep(plan.max_runtime);
-        let cause = self.watch(plan, hosts, &mut containers, limit, stop, seen).await;
+        let ended = async {
+            tokio::select! {
+                biased;
+                reason = streams.failed() => Cause::Starved(reason),
+                () = stopped(stop) => Cause::Stopped,
+                () = limit => Cause::TimedOut,
+            }
+        };
+        let cause = self.watch(plan, hosts, &mut containers, ended, seen).await;
         match cause {
             Cause::Stopped => self.status("Stopping", "Stopping the training job"),
             Cause::TimedOut => self.status("Stopping", "Training job runtime exceeded MaxRuntimeInSeconds provided"),
-            Cause::Exited | Cause::Crashed(..) => {}
+            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {}
         }
         join_all(containers.iter_mut().map(|container| container.stop(GRACE))).await;
+        // Not before: a program that is stopped may still finish what it reads.
+        tokio::task::spawn_blocking(|| drop(streams)).await?;
         journals.iter().for_each(Journal::flush);
         Ok(cause)
     }
 
-    /// Waits until all hosts have ended well, one has not, or the job is to be stopped.
+    /// Waits until all hosts have ended well, one has not, or something else ends the job.
     async fn watch(
         &self,
         plan: &Arc<Plan>,
         hosts: &Arc<Vec<HostFolder>>,
         containers: &mut [Box<dyn Container>],
-        mut limit: futures_util::future::BoxFuture<'static, ()>,
-        stop: &mut watch::Receiver<bool>,
+        ended: impl Future<Output = Cause>,
         seen: &mut Seen,
     ) -> Cause {
         let ends = containers.iter_mut().enumerate().map(|(host, c)| async move { (host, c.wait().await) });
         let mut ends: FuturesUnordered<_> = ends.collect();
+        tokio::pin!(ended);
         loop {
             let tick = async {
                 match plan.checkpoints {
@@ -284,8 +273,7 @@ impl Job<'_> {
                     Some((_, Exit::Code(0))) => {}
                     Some((host, exit)) => return Cause::Crashed(host, exit),
                 },
-                () = stopped(stop) => return Cause::Stopped,
-                () = &mut limit => return Cause::TimedOut,
+                cause = &mut ended => return cause,
                 () = tick => {
                     let now = std::mem::take(seen);
                     // A failed round is tried again at the next, and counts at the end.
@@ -342,15 +330,4 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|asked| *asked).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-/// `FailureReason` of a container that ended badly: what it wrote to `output/failure`, and its exit code.
-fn failure(host: Option<&HostFolder>, exit: Exit) -> String {
-    let written = host.and_then(|host| fs::read(host.failure()).ok()).unwrap_or_default();
-    let text: String = String::from_utf8_lossy(&written).chars().take(FAILURE_CHARACTERS).collect();
-    let end = format!(", exit code: {}", exit.code());
-    // The exit code is kept where the text alone would fill the reason.
-    let room = FAILURE_CHARACTERS - "AlgorithmError: ".len() - end.len();
-    let text: String = text.trim_end().chars().take(room).collect();
-    format!("AlgorithmError: {text}{end}")
 }

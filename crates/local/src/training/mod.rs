@@ -12,13 +12,17 @@ use crate::sagemaker::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask}
 
 mod channels;
 mod folder;
+mod halt;
+mod input;
 mod job;
 mod metrics;
+mod pipe;
 mod request;
 mod results;
 mod script;
 
-use job::{Halt, Job};
+use halt::Halt;
+use job::Job;
 
 /// SageMaker keeps this many characters of a `FailureReason`.
 const FAILURE_CHARACTERS: usize = 1024;

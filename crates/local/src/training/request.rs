@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::input::{Channel, Input};
 use super::metrics::Definition;
 use crate::objects::parse_s3_uri;
 use crate::transfer::path;
@@ -43,7 +44,11 @@ pub(super) struct Location {
 }
 
 impl Location {
-    fn parse(uri: &str) -> Result<Self, String> {
+    /// Reads `s3://bucket/key`.
+    ///
+    /// # Errors
+    /// A `FailureReason`.
+    pub fn parse(uri: &str) -> Result<Self, String> {
         let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| {
             format!("ClientError: '{uri}' is not an S3 URI of the form s3://bucket/key, which is all that is read here")
         })?;
@@ -61,19 +66,6 @@ impl Location {
         let key = if folder.is_empty() { below.to_owned() } else { format!("{folder}/{below}") };
         Self { bucket: self.bucket.clone(), key }
     }
-}
-
-/// An input channel.
-#[derive(Debug)]
-pub(super) struct Channel {
-    pub name: String,
-    pub source: Location,
-    pub manifest: bool,
-    pub sharded: bool,
-    pub gunzip: bool,
-    pub content_type: Option<String>,
-    pub record_wrapper: String,
-    pub groups: Vec<String>,
 }
 
 /// Instances of one type.
@@ -134,33 +126,6 @@ struct Metric {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Input {
-    channel_name: String,
-    data_source: DataSource,
-    content_type: Option<String>,
-    compression_type: Option<String>,
-    record_wrapper_type: Option<String>,
-    input_mode: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DataSource {
-    s3_data_source: Option<S3Source>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct S3Source {
-    s3_data_type: String,
-    s3_uri: String,
-    s3_data_distribution_type: Option<String>,
-    #[serde(default)]
-    instance_group_names: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct Output {
     s3_output_path: String,
     compression_type: Option<String>,
@@ -213,11 +178,8 @@ impl Plan {
             (None, None) => return Err("ClientError: the request has no TrainingImage".into()),
         };
         let default_mode = algorithm.training_input_mode.unwrap_or_else(|| "File".into());
-        let channels = request
-            .input_data_config
-            .into_iter()
-            .map(|input| channel(input, &default_mode))
-            .collect::<Result<_, _>>()?;
+        let channels =
+            request.input_data_config.into_iter().map(|input| input.check(&default_mode)).collect::<Result<_, _>>()?;
         let metrics = algorithm.metric_definitions.iter().map(|m| Definition::new(&m.name, &m.regex));
         let arguments = match (&algorithm.container_entrypoint, algorithm.container_arguments) {
             (_, Some(arguments)) => arguments,
@@ -249,49 +211,8 @@ impl Plan {
     }
 }
 
-impl Channel {
-    /// Whether the hosts of a group get this channel.
-    pub fn reaches(&self, group: &Group) -> bool {
-        self.groups.is_empty() || self.groups.contains(&group.name)
-    }
-}
-
-fn refused(what: &str, instead: &str) -> String {
+pub(super) fn refused(what: &str, instead: &str) -> String {
     format!("ClientError: {what} is not supported by the embedded cloud; use {instead}")
-}
-
-fn channel(input: Input, default_mode: &str) -> Result<Channel, String> {
-    let name = input.channel_name;
-    let of = |what: &str| format!("{what} of channel '{name}'");
-    let Some(source) = input.data_source.s3_data_source else {
-        return Err(refused(&of("a data source other than S3DataSource"), "S3DataSource"));
-    };
-    let manifest = match source.s3_data_type.as_str() {
-        "S3Prefix" => false,
-        "ManifestFile" => true,
-        other => return Err(refused(&of(&format!("S3DataType {other}")), "S3Prefix or ManifestFile")),
-    };
-    match input.input_mode.as_deref().unwrap_or(default_mode) {
-        "File" | "FastFile" => {}
-        other => return Err(refused(&of(&format!("input mode {other}")), "File or FastFile")),
-    }
-    let record_wrapper = input.record_wrapper_type.unwrap_or_else(|| "None".into());
-    if record_wrapper != "None" {
-        return Err(refused(&of(&format!("RecordWrapperType {record_wrapper}")), "None, with data in RecordIO format"));
-    }
-    if path::inside(&name) != Ok(Some(PathBuf::from(&name))) {
-        return Err(format!("ClientError: '{name}' cannot be the name of a channel's folder"));
-    }
-    Ok(Channel {
-        source: Location::parse(&source.s3_uri)?,
-        manifest,
-        sharded: source.s3_data_distribution_type.as_deref() == Some("ShardedByS3Key"),
-        gunzip: input.compression_type.as_deref() == Some("Gzip"),
-        content_type: input.content_type,
-        record_wrapper,
-        groups: source.instance_group_names,
-        name,
-    })
 }
 
 /// Hosts are `algo-1`, `algo-2`, … through all groups. A job without groups has one of this name.

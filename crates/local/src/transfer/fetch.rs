@@ -22,6 +22,11 @@ pub(crate) enum FetchError {
     /// The content is not what it is said to be.
     #[error("s3://{bucket}/{key} is not valid gzip data: {why}")]
     Gzip { bucket: String, key: String, why: String },
+    /// The content is too long for what it is to be wrapped in.
+    #[error(
+        "s3://{bucket}/{key} has more than {longest} bytes, the longest record of RecordIO; split the object, or leave RecordWrapperType out"
+    )]
+    TooLong { bucket: String, key: String, longest: u64 },
     /// The disk failed.
     #[error("cannot write {}: {why}", .path.display())]
     Disk { path: PathBuf, why: io::Error },

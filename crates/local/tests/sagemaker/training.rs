@@ -208,6 +208,13 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
     let before = cloud.state();
     let good = || training_job("j");
     let channel = |pointer: &str, value: Value| with(good(), &format!("/InputDataConfig/0{pointer}"), value);
+    let built_in = || with(good(), "/AlgorithmSpecification/TrainingImage", json!("registry/built-in:1"));
+    let piped = || with(good(), "/InputDataConfig/0/InputMode", json!("Pipe"));
+    let mut pipes_name = good()["InputDataConfig"][0].clone();
+    pipes_name["ChannelName"] = json!("train_0");
+    let mut framed_file = good()["InputDataConfig"][0].clone();
+    framed_file["InputMode"] = json!("FastFile");
+    framed_file["RecordWrapperType"] = json!("RecordIO");
     let twice = json!([good()["InputDataConfig"][0], good()["InputDataConfig"][0]]);
     let group = json!({"InstanceGroupName": "g", "InstanceType": "ml.m5.large", "InstanceCount": 10});
     let other = json!({"InstanceGroupName": "g", "InstanceType": "ml.m5.xlarge", "InstanceCount": 1});
@@ -219,7 +226,12 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         with(good(), "/AlgorithmSpecification/TrainingImage", json!("registry/unknown:1")),
         with(good(), "/AlgorithmSpecification/TrainingImage", Value::Null),
         with(good(), "/AlgorithmSpecification/AlgorithmName", json!("mine")),
-        with(good(), "/AlgorithmSpecification/TrainingInputMode", json!("Pipe")),
+        with(built_in(), "/AlgorithmSpecification/TrainingInputMode", json!("Pipe")),
+        with(
+            with(built_in(), "/AlgorithmSpecification/TrainingInputMode", json!("Pipe")),
+            "/InputDataConfig",
+            Value::Null,
+        ),
         with(good(), "/AlgorithmSpecification", Value::Null),
         with(good(), "/ResourceConfig", Value::Null),
         with(good(), "/ResourceConfig/InstanceCount", json!(0)),
@@ -233,8 +245,17 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         channel("/DataSource/S3DataSource/S3Uri", json!("s3://nowhere/train")),
         channel("/DataSource/S3DataSource/S3DataType", json!("AugmentedManifestFile")),
         channel("/DataSource", json!({})),
-        channel("/InputMode", json!("Pipe")),
+        with(built_in(), "/InputDataConfig/0/InputMode", json!("Pipe")),
+        with(piped(), "/InputDataConfig/0/DataSource/S3DataSource/S3DataType", json!("AugmentedManifestFile")),
+        with(piped(), "/InputDataConfig/0/DataSource/S3DataSource/AttributeNames", json!(["a"])),
+        with(piped(), "/InputDataConfig", json!([piped()["InputDataConfig"][0], pipes_name])),
+        channel("/DataSource/S3DataSource/AttributeNames", json!(["a"])),
         channel("/RecordWrapperType", json!("RecordIO")),
+        with(
+            with(good(), "/AlgorithmSpecification/TrainingInputMode", json!("Pipe")),
+            "/InputDataConfig",
+            json!([framed_file]),
+        ),
         channel("/ShuffleConfig", json!({"Seed": 1})),
         with(good(), "/EnableManagedSpotTraining", json!(true)),
         with(good(), "/StoppingCondition/MaxWaitTimeInSeconds", json!(7200)),
@@ -265,6 +286,31 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
     insta::assert_snapshot!(told.join("\n"));
     assert_eq!(cloud.state(), before);
     assert!(cloud.no_job_waits().await);
+}
+
+#[tokio::test]
+async fn pipes_with_all_that_they_can_have_are_taken() {
+    let cloud = Cloud::new();
+    let source = json!({
+        "S3DataType": "AugmentedManifestFile", "S3Uri": "s3://data/train", "AttributeNames": ["image-ref", "label"],
+        "S3DataDistributionType": "ShardedByS3Key",
+    });
+    let streamed = json!({
+        "ChannelName": "train", "InputMode": "Pipe", "DataSource": {"S3DataSource": source},
+        "CompressionType": "Gzip", "RecordWrapperType": "RecordIO", "ShuffleConfig": {"Seed": 0},
+    });
+    let mut files = training_job("j")["InputDataConfig"][0].clone();
+    // Not the name of a pipe: those end with a number.
+    files["ChannelName"] = json!("train_0a");
+    let request = with(training_job("j"), "/InputDataConfig", json!([streamed, files]));
+    cloud.ok("CreateTrainingJob", request).await;
+    assert_eq!(cloud.job().await.task.request["InputDataConfig"][0], streamed);
+    assert_eq!(cloud.describe_job("j").await["InputDataConfig"][0], streamed);
+
+    // The built-in algorithm reads files, whatever the mode of channels that say nothing.
+    let job = with(training_job("k"), "/AlgorithmSpecification/TrainingImage", json!("registry/built-in:1"));
+    let job = with(job, "/AlgorithmSpecification/TrainingInputMode", json!("Pipe"));
+    cloud.ok("CreateTrainingJob", with(job, "/InputDataConfig/0/InputMode", json!("File"))).await;
 }
 
 #[tokio::test]

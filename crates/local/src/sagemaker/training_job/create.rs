@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{progress, schedule};
+use super::{channels, progress, schedule};
 use crate::api::{ApiError, Call};
 use crate::objects::parse_s3_uri;
 use crate::sagemaker::SageMaker;
@@ -26,15 +26,6 @@ const UNSUPPORTED: &[&str] = &[
     "/ModelPackageConfig",
 ];
 
-/// The same of a channel.
-const UNSUPPORTED_OF_CHANNEL: &[&str] = &[
-    "/DataSource/FileSystemDataSource",
-    "/DataSource/DatasetSource",
-    "/DataSource/S3DataSource/AttributeNames",
-    "/DataSource/S3DataSource/HubAccessConfig",
-    "/ShuffleConfig",
-];
-
 /// Values that are AWS's defaults: one day, and the SDK's volume.
 const MAX_RUNTIME_SECONDS: i64 = 86_400;
 const VOLUME_GB: i64 = 30;
@@ -49,14 +40,13 @@ pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value,
 
     let mut stored = body(call, &["Tags", "SessionChainingConfig"]);
     defaults(&mut stored);
-    channels(&stored)?;
+    let image = at(call, "/AlgorithmSpecification/TrainingImage").unwrap_or_default();
+    channels::check(&stored, sm.env().runner.built_in(image))?;
     checkpoints(call)?;
 
     let role = required(call, "RoleArn")?;
     sm.check_role(call, Some(role))?;
-    if let Some(image) = at(call, "/AlgorithmSpecification/TrainingImage") {
-        sm.check_image(image)?;
-    }
+    sm.check_image(image)?;
     inputs(sm, call, &stored, role)?;
     outputs(sm, call, role)?;
 
@@ -75,15 +65,7 @@ fn algorithm(call: &Call) -> Result<(), ApiError> {
             "You must specify either a TrainingImage or an AlgorithmName in AlgorithmSpecification.",
         ));
     }
-    mode(at(call, "/AlgorithmSpecification/TrainingInputMode"), "AlgorithmSpecification.TrainingInputMode")
-}
-
-/// FastFile differs from File in when bytes are fetched, which a job on one disk cannot see. Pipe has other paths.
-fn mode(mode: Option<&str>, member: &str) -> Result<(), ApiError> {
-    match mode {
-        Some("Pipe") => Err(refuse::instead(&format!("{member} Pipe"), "Use File or FastFile")),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn resources(sm: &SageMaker, call: &Call) -> Result<(), ApiError> {
@@ -137,50 +119,6 @@ fn stopping(call: &Call) -> Result<(), ApiError> {
         )),
         _ => Ok(()),
     }
-}
-
-fn channels(stored: &Map<String, Value>) -> Result<(), ApiError> {
-    let groups: Vec<&str> = stored
-        .get("ResourceConfig")
-        .and_then(|config| config["InstanceGroups"].as_array())
-        .into_iter()
-        .flatten()
-        .filter_map(|group| group["InstanceGroupName"].as_str())
-        .collect();
-    let list = stored.get("InputDataConfig").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    for (i, channel) in list.iter().enumerate() {
-        let name = channel["ChannelName"].as_str().unwrap_or_default();
-        if list[..i].iter().any(|c| c["ChannelName"] == channel["ChannelName"]) {
-            return Err(ApiError::validation(format!(
-                "Duplicate channel name \"{name}\" in InputDataConfig. Channel names must be unique."
-            )));
-        }
-        let of = format!("InputDataConfig[{name}].");
-        if let Some(kind) = channel.pointer("/DataSource/S3DataSource/S3DataType").and_then(Value::as_str)
-            && !matches!(kind, "S3Prefix" | "ManifestFile")
-        {
-            return Err(refuse::instead(
-                &format!("{of}DataSource.S3DataSource.S3DataType {kind}"),
-                "Use S3Prefix or ManifestFile",
-            ));
-        }
-        refuse::members(&of, channel, UNSUPPORTED_OF_CHANNEL)?;
-        mode(channel["InputMode"].as_str(), &format!("{of}InputMode"))?;
-        if channel["RecordWrapperType"] == "RecordIO" {
-            return Err(refuse::unsupported(&format!("{of}RecordWrapperType RecordIO")));
-        }
-        let Some(source) = channel.pointer("/DataSource/S3DataSource") else {
-            return Err(ApiError::validation(format!("Channel \"{name}\" must have an S3DataSource.")));
-        };
-        for group in source["InstanceGroupNames"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            if !groups.contains(&group) {
-                return Err(ApiError::validation(format!(
-                    "Channel \"{name}\" names the instance group \"{group}\", which ResourceConfig.InstanceGroups does not have."
-                )));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// A job's processes see a folder of this machine as `/opt/ml` and nothing beside it; what else is below it has its use.

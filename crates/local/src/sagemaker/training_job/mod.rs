@@ -1,5 +1,6 @@
 //! Training jobs: checked at creation, queued, run by the trainer, recorded as they go.
 
+mod channels;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod describe;

@@ -88,7 +88,7 @@ impl Objects for Bucket {
     }
 }
 
-/// Runs no image and knows all but those called `unknown`.
+/// Runs no image and knows all but those called `unknown`. Those called `built-in` are.
 pub struct KnownImages;
 
 #[async_trait]
@@ -100,6 +100,10 @@ impl Runner for KnownImages {
             )));
         }
         Ok(())
+    }
+
+    fn built_in(&self, image: &str) -> Option<&'static str> {
+        image.contains("built-in").then_some("xgboost")
     }
 
     async fn prepare(&self, _: &str, _: LineSink) -> Result<(), RunnerError> {
