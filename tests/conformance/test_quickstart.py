@@ -296,7 +296,7 @@ def test_a_job_that_failed_is_made_again(tmp_path):
     data, place = tmp_path / "data", ["--examples", str(folder)]
     run = Quickstart(data, "--exit", "-o", "json", *place, cwd=tmp_path)
     assert run.end() == 1 and "TrainingJob mnist" in run.error and "softmix" in run.error, run.text
-    assert f"quickstart --exit --examples {shlex.quote(str(folder))}" in run.error and not run.out
+    assert f"quickstart --exit --listen 127.0.0.1:0 --examples {shlex.quote(str(folder))}" in run.error and not run.out
     edit(folder / "01-training-job.yaml", {"objective: multi:softmix": "objective: multi:softmax"})
     run = Quickstart(data, *place, cwd=tmp_path).until("[0]#011").send(signal.SIGINT)
     assert run.end() == 130
@@ -552,7 +552,7 @@ def test_cut_off_at_any_step_it_leaves_nothing_and_goes_on(tmp_path):
         assert code == 130 and "interrupted at the step" in run.error, f"{mark}: {run.text}"
         assert step is None or f'"{step}' in run.error, run.error
         assert "the embedded cloud is stopped, its state is kept" in run.error or mark in HEADINGS[:2]
-        assert f"run `sagewright quickstart --data {data}` again: it goes on" in run.error
+        assert f"run `sagewright quickstart --listen 127.0.0.1:0 --data {data}` again: it goes on" in run.error
         assert not (data / "server.json").exists() and not strays(data)
     run = Quickstart(data, "--exit", "-o", "json", cwd=tmp_path)
     assert run.end() == 0, run.text
