@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::folder::HostFolder;
+use super::folder::{HostFolder, receivers};
+use super::halt::reason;
 use super::input::{Channel, Listing};
+use super::location::Location;
 use super::pipe::{Contents, Feed, Part, augmented};
-use super::request::{Location, Plan};
+use super::request::Plan;
 use crate::objects::parse_s3_uri;
 use crate::transfer::fetch::{FetchError, Source};
 use crate::transfer::path;
@@ -45,7 +47,7 @@ pub(super) fn download(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) -
             feeds.extend(feed(number, channel, items.into_iter().map(object).collect()));
             continue;
         }
-        let receivers: Vec<&HostFolder> = channel.receivers(plan, hosts).collect();
+        let receivers = receivers(plan, channel, hosts);
         for (index, item) in items.iter().enumerate() {
             for (number, host) in receivers.iter().enumerate() {
                 // Keys are dealt out in order, so that every host gets its share within one.
@@ -70,16 +72,6 @@ fn feed(number: usize, channel: &Channel, entries: Vec<Vec<Part>>) -> Option<Fee
         sharded: channel.sharded,
     };
     Some(Feed { channel: number, contents: Arc::new(contents) })
-}
-
-/// `FailureReason` of data that cannot be had; `None` if it was stopped.
-pub(super) fn reason(error: FetchError) -> Option<String> {
-    match error {
-        FetchError::Cancelled => None,
-        // Disk trouble is ours, not the request's.
-        error @ FetchError::Disk { .. } => Some(format!("InternalServerError: Data download failed:{error}")),
-        error => Some(format!("ClientError: Data download failed:{error}")),
-    }
 }
 
 /// A decompressed file loses its `.gz`.

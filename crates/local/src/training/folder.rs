@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::input::Channel;
 use super::request::{Group, Plan};
 
 /// One host of a job.
@@ -44,6 +45,11 @@ impl HostFolder {
     }
 }
 
+/// The hosts that get a channel.
+pub(super) fn receivers<'a>(plan: &'a Plan, channel: &'a Channel, hosts: &'a [HostFolder]) -> Vec<&'a HostFolder> {
+    plan.hosts().zip(hosts).filter(|((_, group), _)| channel.reaches(&group.name)).map(|(_, host)| host).collect()
+}
+
 /// Makes the folders and configuration files of all hosts.
 pub(super) fn make(root: &Path, plan: &Plan) -> io::Result<Vec<HostFolder>> {
     let mut made = Vec::new();
@@ -61,7 +67,7 @@ pub(super) fn make(root: &Path, plan: &Plan) -> io::Result<Vec<HostFolder>> {
         write(&base, "inputdataconfig.json", &inputs(plan, group))?;
         write(&base, "resourceconfig.json", &resources(plan, host, group))?;
         let folder = HostFolder { name: host.to_owned(), base };
-        for channel in plan.channels.iter().filter(|c| c.reaches(group) && c.pipe.is_none()) {
+        for channel in plan.channels.iter().filter(|c| c.reaches(&group.name) && c.pipe.is_none()) {
             fs::create_dir_all(folder.channel(&channel.name))?;
         }
         made.push(folder);
@@ -75,7 +81,7 @@ fn write(base: &Path, name: &str, value: &Value) -> io::Result<()> {
 
 pub(super) fn inputs(plan: &Plan, group: &Group) -> Value {
     let mut all = Map::new();
-    for channel in plan.channels.iter().filter(|c| c.reaches(group)) {
+    for channel in plan.channels.iter().filter(|c| c.reaches(&group.name)) {
         // FastFile too is announced as File: programs see files either way.
         let mut config = json!({
             "TrainingInputMode": if channel.pipe.is_some() { "Pipe" } else { "File" },

@@ -7,6 +7,7 @@ use tokio::task::JoinError;
 use super::FAILURE_CHARACTERS;
 use super::folder::HostFolder;
 use crate::runner::{Exit, RunnerError};
+use crate::transfer::fetch::FetchError;
 
 /// Why a job does not go on.
 pub(super) enum Halt {
@@ -64,4 +65,14 @@ fn failure(host: Option<&HostFolder>, exit: Exit) -> String {
     let room = FAILURE_CHARACTERS - "AlgorithmError: ".len() - end.len();
     let text: String = text.trim_end().chars().take(room).collect();
     format!("AlgorithmError: {text}{end}")
+}
+
+/// `FailureReason` of data that cannot be had; `None` if it was stopped.
+pub(super) fn reason(error: FetchError) -> Option<String> {
+    match error {
+        FetchError::Cancelled => None,
+        // Disk trouble is ours, not the request's.
+        error @ FetchError::Disk { .. } => Some(format!("InternalServerError: Data download failed:{error}")),
+        error => Some(format!("ClientError: Data download failed:{error}")),
+    }
 }

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::folder::HostFolder;
-use super::request::{Group, Location, Plan, refused};
+use super::location::Location;
 use crate::transfer::path;
 
 /// An input channel.
@@ -80,13 +79,8 @@ struct Shuffle {
 
 impl Channel {
     /// Whether the hosts of a group get this channel.
-    pub fn reaches(&self, group: &Group) -> bool {
-        self.groups.is_empty() || self.groups.contains(&group.name)
-    }
-
-    /// The hosts that get this channel.
-    pub fn receivers<'a>(&'a self, plan: &'a Plan, hosts: &'a [HostFolder]) -> impl Iterator<Item = &'a HostFolder> {
-        plan.hosts().zip(hosts).filter(|((_, group), _)| self.reaches(group)).map(|(_, host)| host)
+    pub fn reaches(&self, group: &str) -> bool {
+        self.groups.is_empty() || self.groups.iter().any(|name| name == group)
     }
 }
 
@@ -150,4 +144,9 @@ impl Input {
             name,
         })
     }
+}
+
+/// A `FailureReason` for what this machine does not do.
+pub(super) fn refused(what: &str, instead: &str) -> String {
+    format!("ClientError: {what} is not supported by the embedded cloud; use {instead}")
 }

@@ -15,6 +15,7 @@ mod folder;
 mod halt;
 mod input;
 mod job;
+mod location;
 mod metrics;
 mod pipe;
 mod request;

@@ -8,9 +8,9 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::input::{Channel, Input};
+use super::input::{Channel, Input, refused};
+use super::location::Location;
 use super::metrics::Definition;
-use crate::objects::parse_s3_uri;
 use crate::transfer::path;
 
 /// One day, SageMaker's default for `MaxRuntimeInSeconds`.
@@ -34,38 +34,6 @@ pub(super) struct Plan {
     pub role_arn: Option<String>,
     /// The container gets neither credentials nor the embedded cloud's address.
     pub isolated: bool,
-}
-
-/// A bucket and a key or prefix.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Location {
-    pub bucket: String,
-    pub key: String,
-}
-
-impl Location {
-    /// Reads `s3://bucket/key`.
-    ///
-    /// # Errors
-    /// A `FailureReason`.
-    pub fn parse(uri: &str) -> Result<Self, String> {
-        let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| {
-            format!("ClientError: '{uri}' is not an S3 URI of the form s3://bucket/key, which is all that is read here")
-        })?;
-        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned() })
-    }
-
-    /// As `s3://bucket/key`.
-    pub fn uri(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.key)
-    }
-
-    /// Something below, with one slash between.
-    pub fn join(&self, below: &str) -> Self {
-        let folder = self.key.trim_end_matches('/');
-        let key = if folder.is_empty() { below.to_owned() } else { format!("{folder}/{below}") };
-        Self { bucket: self.bucket.clone(), key }
-    }
 }
 
 /// Instances of one type.
@@ -209,10 +177,6 @@ impl Plan {
     pub fn hosts(&self) -> impl Iterator<Item = (&str, &Group)> {
         self.groups.iter().flat_map(|group| group.hosts.iter().map(move |host| (host.as_str(), group)))
     }
-}
-
-pub(super) fn refused(what: &str, instead: &str) -> String {
-    format!("ClientError: {what} is not supported by the embedded cloud; use {instead}")
 }
 
 /// Hosts are `algo-1`, `algo-2`, … through all groups. A job without groups has one of this name.

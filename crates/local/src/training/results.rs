@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::folder::HostFolder;
-use super::request::{Location, Plan};
+use super::location::Location;
+use super::request::Plan;
 use crate::objects::Objects;
 use crate::transfer::fetch::agent_text;
 use crate::transfer::pack::pack;

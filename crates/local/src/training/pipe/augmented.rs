@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::content::Part;
-use crate::training::request::Location;
+use crate::training::location::Location;
 
 /// Ends the name of an attribute that refers to an object.
 const REFERENCE: &str = "-ref";

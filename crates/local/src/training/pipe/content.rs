@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use super::order::{is_dealt, order};
 use super::recordio;
 use crate::objects::{ObjectError, Objects};
-use crate::training::request::Location;
+use crate::training::location::Location;
 use crate::transfer::fetch::FetchError;
 
 /// Bytes that are read at once: what a pipe holds.

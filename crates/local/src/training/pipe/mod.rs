@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
-use super::channels;
-use super::folder::HostFolder;
+use super::folder::{HostFolder, receivers};
+use super::halt;
 use super::request::Plan;
 
 pub(super) mod augmented;
@@ -68,13 +68,13 @@ impl Streams {
         let mut streams = Self { threads: Vec::new(), wake, failures };
         for feed in feeds {
             let Some(channel) = plan.channels.get(feed.channel) else { continue };
-            let receivers: Vec<_> = channel.receivers(plan, hosts).collect();
+            let receivers = receivers(plan, channel, hosts);
             for (number, host) in receivers.iter().enumerate() {
                 let kept = scratch.join("pipes").join(&host.name);
                 let path = host.channels();
                 fs::create_dir_all(&kept).map_err(internal)?;
                 let fifos = Arc::new(Fifos::new(&path, &kept, &channel.name));
-                fifos.make(0).map_err(|e| channels::reason(e).unwrap_or_default())?;
+                fifos.make(0).map_err(|e| halt::reason(e).unwrap_or_default())?;
                 let stream = Stream {
                     fifos: fifos.clone(),
                     contents: feed.contents.clone(),
@@ -127,14 +127,14 @@ impl Stream {
             let fifo = match self.fifos.make(epoch + 1).and_then(|()| self.fifos.open(epoch)) {
                 Ok(Some(fifo)) => fifo,
                 Ok(None) => return,
-                Err(error) => return report(channels::reason(error)),
+                Err(error) => return report(halt::reason(error)),
             };
             let mut opened = Opened { fifo, wake: &self.wake, path: &self.path };
             match self.contents.write(&self.origin, epoch, self.share, &mut opened) {
                 Ok(()) | Err(Interrupt::Closed) => self.fifos.remove(epoch),
                 Err(Interrupt::Ended) => return,
                 Err(Interrupt::Failed(error)) => {
-                    report(channels::reason(error));
+                    report(halt::reason(error));
                     return opened.hold();
                 }
             }
