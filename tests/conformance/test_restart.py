@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -96,6 +97,25 @@ def test_a_job_that_was_running_completes_after_a_restart(fresh_cloud):
     told = harness.completed(sagemaker, "job", 300)
     assert told["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://{bucket}/models/job/output/model.tar.gz"
     assert cloud.client("s3").head_object(Bucket=bucket, Key="models/job/output/model.tar.gz")["ContentLength"] > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show the environment of processes")
+def test_a_daemon_of_a_job_does_not_outlive_a_killed_cloud_for_long(fresh_cloud, tmp_path):
+    cloud, image, pid = fresh_cloud, "111122223333.dkr.ecr.us-east-1.amazonaws.com/daemon:1", tmp_path / "pid"
+    program = tmp_path / "daemon.sh"
+    program.write_text(f"setsid sh -c 'echo $$ > {pid}.part; mv {pid}.part {pid}; sleep 1000' &\nsleep 1000\n")
+    with open(cloud.images[1], "a") as images:
+        images.write(f'\n[[image]]\nmatch = "{image}"\ncommand = ["/bin/sh", "{program}"]\n')
+    request = training_job("daemon", digits_bucket(cloud))
+    request["AlgorithmSpecification"]["TrainingImage"] = image
+    cloud.client("sagemaker").create_training_job(**request)
+    harness.wait(pid.exists, "the daemon runs")
+    daemon = int(pid.read_text())
+    cloud.kill()
+    assert alive(daemon), "it made a session of its own"
+    pid.unlink()
+    cloud.start()
+    gone([daemon])
 
 
 def test_a_job_that_was_stopping_is_stopped_after_a_restart(fresh_cloud):

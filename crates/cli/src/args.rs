@@ -228,9 +228,12 @@ pub(crate) struct Delete {
     /// Delete what these manifests declare
     #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
-    /// Return without waiting until all is gone
+    /// Return when the calls are accepted
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Give up waiting after this long; what was begun goes on
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<std::time::Duration>,
     /// Delete named resources that no manifest owns, too
     #[arg(long)]
     pub(crate) unmanaged: bool,
@@ -378,7 +381,6 @@ pub(crate) struct Algorithm {
     pub(crate) program: String,
 }
 
-/// `90s`, `30m`, `2h`, `1d`, or plain seconds.
 /// Where the embedded cloud listens, unless it is told otherwise.
 pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4599);
 
@@ -387,6 +389,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     numeric.parse().map_err(|_| "expected an IP address and a port, for example 127.0.0.1:4599".to_owned())
 }
 
+/// `90s`, `30m`, `2h`, `1d`, or plain seconds.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);

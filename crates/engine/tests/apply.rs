@@ -155,8 +155,12 @@ async fn an_update_that_was_rolled_back_is_sent_again_after_what_runs_was_applie
     let refused = apply("two").await;
     assert_eq!(refused.outcome, Outcome::Failed);
     assert!(refused.message.contains("apply what runs and then this again"), "{}", refused.message);
-    let notes = engine.plan(&[endpoint("one")]).await.unwrap().objects.remove(0).decision.notes;
-    assert_eq!(notes, ["AWS rolled the last update back; declared again, it is sent again"]);
+    let decision = engine.plan(&[endpoint("one")]).await.unwrap().objects.remove(0).decision;
+    assert_eq!(decision.notes, ["AWS rolled the last update back; declared again, it is sent again"]);
+    assert_eq!(
+        decision.changes.iter().map(|c| c.path.as_str()).collect::<Vec<_>>(),
+        ["tags.sagewright.dev/last-update"]
+    );
     assert_eq!(apply("one").await.outcome, Outcome::Updated);
     assert_eq!(apply("one").await.outcome, Outcome::Unchanged);
     assert_eq!(apply("two").await.outcome, Outcome::Updated);
@@ -165,21 +169,26 @@ async fn an_update_that_was_rolled_back_is_sent_again_after_what_runs_was_applie
 
 #[tokio::test]
 async fn who_does_not_wait_waits_until_aws_takes_the_calls() {
-    let (fake, _, engine) = Fake::new();
+    let (fake, clock, engine) = Fake::new();
     let mut objects = tutorial();
     engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
-    let mut second = objects[1].clone();
-    second.metadata.name = "mnist-2".into();
-    second.spec["endpointConfigName"] = json!("mnist-2");
-    objects.push(second);
+    for name in ["mnist-2", "mnist-3"] {
+        let mut other = objects[1].clone();
+        other.metadata.name = name.into();
+        other.spec["endpointConfigName"] = json!(name);
+        objects.push(other);
+    }
+    let start = clock.millis();
     let now = ApplyOptions { wait: false, ..ApplyOptions::default() };
-    for config in ["mnist-2", "mnist-1"] {
+    for config in ["mnist-2", "mnist-3"] {
         objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": config});
         writes(&fake);
         let report = engine.apply(&objects, &now, &NoObserver).await.unwrap();
         assert_eq!(report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap().outcome, Outcome::Updated);
         // The second is sent while the first is still under way, so it has to wait for it.
         assert!(writes(&fake).iter().any(|call| call.starts_with("UpdateEndpoint ")), "{config}");
+        let waited = clock.millis() - start;
+        assert_eq!(waited > 5_000, config == "mnist-3", "{config}: {waited} ms");
     }
     let one = &objects[..1];
     let delete = DeleteOptions { wait: false, ..DeleteOptions::default() };
@@ -217,6 +226,11 @@ async fn a_job_that_was_stopped_has_failed_each_time_it_is_applied() {
         assert_eq!(report.objects[0].outcome, Outcome::Failed);
         assert!(report.objects[0].message.contains("is in Stopped status"), "{}", report.objects[0].message);
     }
+    // What it made by then may be enough.
+    let mut as_it_is = training_job("a");
+    as_it_is.metadata.annotations.insert(mark::READ_ONLY.into(), "true".into());
+    let report = engine.apply(&[as_it_is], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Unchanged, "{}", report.objects[0].message);
 }
 
 #[tokio::test]

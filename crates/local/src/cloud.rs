@@ -46,6 +46,14 @@ pub enum CloudError {
     /// The image map.
     #[error(transparent)]
     Images(#[from] ImageMapError),
+    /// The file that tells this data folder from others.
+    #[error("cannot use {}: {source}", path.join("cloud-id").display())]
+    Id {
+        /// The data folder.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
     /// The S3 part of the data folder.
     #[error("the embedded S3 cannot be started: {0}")]
     S3(#[from] s3::StoreError),
@@ -66,20 +74,20 @@ pub struct Cloud {
 /// What is in the way, and what to do.
 pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let Options { config, program, images, preparer } = options;
-    let images = images.unwrap_or_else(|| config.data.join("images.toml"));
+    let data = config.data.clone();
+    let images = images.unwrap_or_else(|| data.join("images.toml"));
     let clock = Arc::clone(&config.clock);
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
     let images = ImageMap::load(&images)?;
-    // Work is left behind by a process that was killed: daemons of its containers may be left, too.
+    // Who was killed may have left daemons of its containers behind.
     let work = bound.folder("work");
-    if std::fs::read_dir(&work).is_ok_and(|mut entries| entries.next().is_some()) {
-        strays::end_below(&work);
-    }
+    let id = strays::cloud_id(&data).map_err(|source| CloudError::Id { path: data.clone(), source })?;
+    strays::end_all(&id, &work);
     let now = Arc::clone(&clock);
     let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
-    let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, clock: Arc::clone(&clock) });
+    let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, cloud: id, clock: Arc::clone(&clock) });
     let env = Env {
         store: bound.store(),
         logs: bound.logs(),

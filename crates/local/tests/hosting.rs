@@ -555,6 +555,7 @@ async fn a_server_sees_the_contracts_variables_and_none_of_the_users() {
         "PYTHONUNBUFFERED",
         "SAGEMAKER_BASE_DIR",
         "SAGEMAKER_BIND_TO_PORT",
+        "SAGEWRIGHT_CONTAINER",
         "TMPDIR",
     ];
     // A version manager's wrapper of python3 may add its own.

@@ -126,13 +126,13 @@ async fn what_the_first_process_leaves_running_ends_with_it() {
 
 /// Starts a daemon, in a session of its own, and goes on when it is there.
 #[cfg(target_os = "linux")]
-fn daemon(fifo: &Path, then: &str) -> String {
+fn daemon(name: &str, fifo: &Path, then: &str) -> String {
     let fifo = fifo.display();
     format!(
         r#"
         exec 9> '{fifo}'
-        setsid sh -c ': > "$SAGEMAKER_BASE_DIR/there"; sleep 1000' &
-        while [ ! -e "$SAGEMAKER_BASE_DIR/there" ]; do sleep 0.01; done
+        setsid sh -c ': > "$SAGEMAKER_BASE_DIR/{name}"; sleep 1000' &
+        while [ ! -e "$SAGEMAKER_BASE_DIR/{name}" ]; do sleep 0.01; done
         echo up >&9
         {then}
         "#
@@ -146,7 +146,7 @@ async fn a_daemon_ends_with_its_container() {
     for (name, then) in [("ends", "exit 0"), ("dropped", "sleep 1000")] {
         let pipe = machine.path(name);
         let holders = fifo(&pipe);
-        let image = machine.shell(name, &daemon(&pipe, then));
+        let image = machine.shell(name, &daemon(name, &pipe, then));
         let (mut container, _lines) = run(&machine, &image).await;
         assert_eq!(holders.next("the start"), "up\n");
         if name == "ends" {

@@ -138,6 +138,7 @@ async fn the_configuration_files_are_sagemakers() {
         "PATH",
         "PYTHONUNBUFFERED",
         "SAGEMAKER_BASE_DIR",
+        "SAGEWRIGHT_CONTAINER",
         "SEEN_ROLE",
         "TMPDIR",
         "TRAINING_JOB_ARN",
@@ -150,6 +151,15 @@ async fn the_configuration_files_are_sagemakers() {
     for name in files["names"].lines() {
         assert!(name.starts_with("SM_") || expected.contains(&name), "{name} leaked into the job");
     }
+}
+
+#[tokio::test]
+async fn hyperparameters_may_be_longer_than_variables() {
+    let mut machine = machine();
+    let long: serde_json::Map<String, Value> = (0..60).map(|i| (format!("h{i}"), json!("x".repeat(2_500)))).collect();
+    let script = r#"echo "$SM_HP_H7" > "$SAGEMAKER_BASE_DIR/model/one"; env | grep -c '^SM_HPS=' > "$SAGEMAKER_BASE_DIR/model/all"; true"#;
+    let files = seen(&mut machine, script, json!({"HyperParameters": long})).await;
+    assert_eq!((files["one"].trim().len(), files["all"].as_str()), (2_500, "0\n"));
 }
 
 #[tokio::test]

@@ -177,6 +177,13 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     // Whoever goes back to what runs has taken note of the update that was rolled back, and may send it again.
     if !updates && mutable.is_empty() && rolled_back(kind, found) {
         tags.remove.push(mark::LAST_UPDATE.to_owned());
+        decision.changes.push(Change {
+            path: format!("tags.{}", mark::LAST_UPDATE),
+            from: found.tags.get(mark::LAST_UPDATE).map(|v| json!(v)),
+            to: None,
+            effect: Effect::Tag,
+            sensitive: false,
+        });
         decision.notes.push("AWS rolled the last update back; declared again, it is sent again".to_owned());
     }
     decision.steps.extend(update);

@@ -106,13 +106,13 @@ fn added(kind: &Kind, spec: &mut Value) -> Vec<Path> {
     left_empty
 }
 
-/// A name that Kubernetes takes: lower-case letters, digits and `-`, in parts that `.` joins.
 /// The object's name that a resource's name or ARN suggests: `mnist-3` for the third version in `mnist`.
 #[must_use]
 pub fn own_name(resource: &str) -> String {
     if resource.starts_with("arn:") { kubernetes_name(&tail(resource)) } else { kubernetes_name(resource) }
 }
 
+/// A name that Kubernetes takes: lower-case letters, digits and `-`, in parts that `.` joins.
 fn kubernetes_name(name: &str) -> String {
     let text: String =
         name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();

@@ -121,7 +121,7 @@ impl Engine {
         };
         let hindrance = match &observed {
             Observed::Found(found) if decision.steps.is_empty() && desired.intent == Intent::Present => {
-                ended_badly(node.kind, found).map(|why| Hindrance::Failed { why })
+                ended_badly(node.kind, &desired, found).map(|why| Hindrance::Failed { why })
             }
             _ => None,
         };

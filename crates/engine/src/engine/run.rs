@@ -16,6 +16,7 @@ use crate::conditions;
 use crate::decide::{Adoption, Change, Decision, Desired, Intent, RefusalKind, Step, decide};
 use crate::error::{Failure, Permanent};
 use crate::event::{Event, Observer, What};
+use crate::mark;
 use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Observed, Owners, arn_of, observe};
@@ -240,7 +241,8 @@ impl<'r> Run<'r> {
     fn is_held(&self, decision: &Decision, found: Option<&Found>, trail: &Trail) -> bool {
         let Some(found) = found else { return false };
         match self.desired.intent {
-            Intent::Present => !decision.changes.is_empty() || found.phase == Phase::Deleting,
+            // What reads still show differently after a call that was taken is on its way.
+            Intent::Present => !trail.changed && (!decision.changes.is_empty() || found.phase == Phase::Deleting),
             Intent::Absent => trail.did.is_none() && !matches!(found.phase, Phase::Deleting | Phase::Stopping),
         }
     }
@@ -366,7 +368,7 @@ impl<'r> Run<'r> {
         let Some(found) = found else {
             return self.report(Outcome::Unchanged, None, Some(decision), notes, None);
         };
-        if let Some(message) = ended_badly(self.kind, found) {
+        if let Some(message) = ended_badly(self.kind, &self.desired, found) {
             self.tell(What::Ended { why: message.clone() });
             return self.report(Outcome::Failed, Some(found), Some(decision), message, None);
         }
@@ -462,9 +464,11 @@ pub(crate) fn adopting(mut desired: Desired, adopt: bool) -> Desired {
     desired
 }
 
-/// Of what has failed, or was stopped before its end: its status, why, and what to do.
-pub(super) fn ended_badly(kind: &Kind, found: &Found) -> Option<String> {
-    let badly = found.phase == Phase::Failed || found.phase == Phase::Stopped && kind.is_job();
+/// Of what has failed, or was stopped before its end: its status, why, and what to do. Who declares a stopped job as one
+/// that is only read takes it as it is.
+pub(super) fn ended_badly(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
+    let stopped = found.phase == Phase::Stopped && kind.is_job() && !desired.read_only;
+    let badly = found.phase == Phase::Failed || stopped;
     if !badly {
         return None;
     }
@@ -476,7 +480,10 @@ pub(super) fn ended_badly(kind: &Kind, found: &Found) -> Option<String> {
         }
         _ => String::new(),
     };
-    let advice = if kind.is_job() {
+    let as_it_is = format!("start a new one under a new name, or take it as it is: {}: \"true\"", mark::READ_ONLY);
+    let advice = if stopped {
+        as_it_is.as_str()
+    } else if kind.is_job() {
         "start a new one under a new name"
     } else if kind.row().update.when.contains(&found.word) {
         "correct what it names and apply again"

@@ -19,6 +19,8 @@ pub(crate) struct Trail {
     pub exists: Option<Timestamp>,
     /// When an update was taken that has not been seen at work yet.
     pub updated: Option<Timestamp>,
+    /// Whether AWS took a create or an update of this run.
+    pub changed: bool,
     sent: HashMap<String, Timestamp>,
 }
 
@@ -48,6 +50,7 @@ impl Trail {
     /// A step was taken.
     pub(crate) fn took(&mut self, step: &Step, now: Timestamp) {
         self.sent.insert(format!("{step:?}"), now);
+        self.changed |= matches!(step, Step::Create { .. } | Step::Update { .. });
         match step {
             Step::Create { .. } => self.created = Some(now),
             Step::Update { .. } => self.updated = Some(now),

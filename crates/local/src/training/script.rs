@@ -24,6 +24,9 @@ const TOOLKIT: &[&str] = &[
     "sagemaker_s3_output",
 ];
 
+/// Linux takes variables of less than 128 KiB, name and value together.
+const LONGEST: usize = 128 * 1024 - 2;
+
 /// Python's `logging.INFO`.
 const INFO: u8 = 20;
 
@@ -71,8 +74,9 @@ pub(super) fn variables(plan: &Plan, job: &str, folder: &HostFolder, group: &Gro
     }
     all.into_iter()
         .map(|(name, value)| (format!("SM_{}", name.to_uppercase()), text(&value)))
-        // No process can be given a variable with these.
+        // No process can be given a variable with these, and none on Linux one that is longer.
         .filter(|(name, value)| !name.contains(['=', '\0']) && !value.contains('\0'))
+        .filter(|(name, value)| name.len() + value.len() < LONGEST)
         .collect()
 }
 

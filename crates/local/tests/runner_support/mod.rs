@@ -222,6 +222,7 @@ impl Machine {
             program: self.path("program"),
             images: ImageMap::parse(&self.images, &self.path("images.toml")).unwrap(),
             preparer: self.preparer.clone(),
+            cloud: uuid::Uuid::new_v4().to_string(),
             clock: self.clock.clone(),
         }))
     }

@@ -267,6 +267,7 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/tmp/checkpoints"})),
         with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/input"})),
         with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/../x"})),
+        with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/tmp/x"})),
         with(good(), "/DebugRuleConfigurations", rule.clone()),
         with(good(), "/ProfilerRuleConfigurations", rule),
         with(good(), "/TensorBoardOutputConfig", json!({"S3OutputPath": "s3://data/t"})),

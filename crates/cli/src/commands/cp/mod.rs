@@ -40,6 +40,14 @@ pub(crate) async fn run(args: &Cp, global: &Global, printer: &Printer) -> anyhow
 /// What the command line asks for, checked before anything is set up.
 fn check(args: &Cp) -> Result<(), Failure> {
     match (s3_uri(&args.source)?, s3_uri(&args.destination)?) {
+        (None, Some((bucket, key))) if args.source == "-" && (key.is_empty() || key.ends_with('/')) => {
+            Err(Failure::new(Exit::Usage, "what comes from standard input has no name")
+                .help(format!("give the whole key: s3://{bucket}/{key}NAME")))
+        }
+        (None, Some(_)) if args.source == "-" && args.decompress => {
+            Err(Failure::new(Exit::Usage, "--decompress is for files")
+                .help("decompress before: gzip -d | sagewright cp - …"))
+        }
         (None, Some(_)) => Ok(()),
         (Some(_), None) if args.make_bucket || args.decompress => {
             Err(Failure::new(Exit::Usage, "--make-bucket and --decompress are for uploads"))

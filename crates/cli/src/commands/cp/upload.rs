@@ -12,7 +12,6 @@ use sagewright_aws::s3;
 use super::Copies;
 use crate::args::Cp;
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
 
 /// Uploads a file, or all files of a folder.
 pub(super) async fn run(args: &Cp, copies: &mut Copies<'_>, bucket: &str, key: &str) -> anyhow::Result<()> {
@@ -43,11 +42,6 @@ pub(super) async fn run(args: &Cp, copies: &mut Copies<'_>, bucket: &str, key: &
 
 /// What comes is written down first: an upload may have to be repeated.
 async fn from_standard_input(copies: &mut Copies<'_>, bucket: &str, key: &str) -> anyhow::Result<()> {
-    if key.is_empty() || key.ends_with('/') {
-        return Err(Failure::new(Exit::Usage, "what comes from standard input has no name")
-            .help(format!("give the whole key: s3://{bucket}/{key}NAME"))
-            .into());
-    }
     // In a thread of its own: nothing may come, and Ctrl-C has to be heard meanwhile.
     let spool = || -> anyhow::Result<tempfile::NamedTempFile> {
         let mut file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,24 +27,25 @@ pub(super) struct ProcessContainer {
     port: Option<ports::Lease>,
     exit: Option<Exit>,
     clock: SharedClock,
-    /// Its `/opt/ml`, which its processes are known by.
-    base: PathBuf,
+    /// What its processes are known by.
+    mark: String,
 }
 
 impl ProcessContainer {
     /// Starts a command. One pipe takes standard output and error, so that their lines keep their order.
     pub async fn start(
         mut command: Command,
-        base: PathBuf,
+        mark: String,
         lines: LineSink,
         port: Option<ports::Lease>,
         clock: SharedClock,
     ) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
+        command.env(strays::VARIABLE, &mark);
         command.stdout(writer.try_clone()?).stderr(writer);
         let (child, group) = spawn::spawn(command).await?;
         let reader = Some(tokio::spawn(output::read(reader.into(), lines)));
-        Ok(Self { child, group, reader, port, exit: None, clock, base })
+        Ok(Self { child, group, reader, port, exit: None, clock, mark })
     }
 
     /// Process id.
@@ -66,8 +66,8 @@ impl Container for ProcessContainer {
         }
         let status = self.child.wait().await;
         self.group.end();
-        let base = self.base.clone();
-        let _ = tokio::task::spawn_blocking(move || strays::end(&base)).await;
+        let mark = self.mark.clone();
+        let _ = tokio::task::spawn_blocking(move || strays::end(&mark)).await;
         if let Some(reader) = &mut self.reader {
             if tokio::time::timeout(DRAIN, &mut *reader).await.is_err() {
                 reader.abort();
@@ -101,7 +101,7 @@ impl Drop for ProcessContainer {
     fn drop(&mut self) {
         if self.exit.is_none() {
             self.group.end();
-            strays::end(&self.base);
+            strays::end(&self.mark);
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct ProcessConfig {
     pub images: ImageMap,
     /// Makes built-in algorithms ready.
     pub preparer: Arc<dyn Preparer>,
+    /// Marks the processes of this cloud, also for the next one on the same state.
+    pub cloud: String,
     /// Measures grace periods.
     pub clock: SharedClock,
 }
@@ -129,7 +131,8 @@ impl Runner for ProcessRunner {
         };
         let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
         let command = launch.command(spec, address.map(|a| a.port())).map_err(fail)?;
-        let container = ProcessContainer::start(command, spec.base.clone(), lines, port, self.config.clock.clone());
+        let mark = format!("{}/{}", self.config.cloud, uuid::Uuid::new_v4());
+        let container = ProcessContainer::start(command, mark, lines, port, self.config.clock.clone());
         let container = container.await.map_err(|e| fail(e.to_string()))?;
         tracing::debug!(id = spec.id, image = spec.image, pid = container.pid(), "container started");
         Ok(Box::new(container))

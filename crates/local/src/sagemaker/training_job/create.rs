@@ -123,7 +123,7 @@ fn stopping(call: &Call) -> Result<(), ApiError> {
 
 /// A job's processes see a folder of this machine as `/opt/ml` and nothing beside it; what else is below it has its use.
 fn checkpoints(call: &Call) -> Result<(), ApiError> {
-    const TAKEN: &[&str] = &["code", "input", "model", "output"];
+    const TAKEN: &[&str] = &["code", "home", "input", "model", "output", "tmp"];
     let Some(path) = at(call, "/CheckpointConfig/LocalPath") else { return Ok(()) };
     let below = path.strip_prefix("/opt/ml/").unwrap_or_default().trim_matches('/');
     let first = below.split('/').next().unwrap_or_default();
