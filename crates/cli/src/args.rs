@@ -133,7 +133,7 @@ pub(crate) struct Quickstart {
     #[arg(long)]
     pub(crate) exit: bool,
     /// Address of the embedded cloud
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599", value_parser = address)]
+    #[arg(long, value_name = "ADDRESS", default_value_t = LISTEN, value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Folder of the tutorial's manifests and data [default: examples/mnist, or a fresh copy]
     #[arg(long, value_name = "DIR")]

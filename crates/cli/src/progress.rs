@@ -114,6 +114,8 @@ impl Progress {
 
     fn begin(&self, event: &Event) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        // What it was before is of no interest any more.
+        inner.held.remove(&event.object.to_string());
         inner.begun.insert(event.object.to_string());
     }
 
@@ -153,8 +155,6 @@ impl Observer for Progress {
         match &event.what {
             What::Started(step) => {
                 self.begin(event);
-                // What it was before is of no interest any more.
-                self.inner.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&event.object.to_string());
                 self.line(event, Style::Dim, step_word(step));
             }
             What::Retrying { why, after, .. } => {

@@ -234,11 +234,7 @@ async fn a_stopped_job_gets_sigterm_and_then_sigkill() {
     let image = machine.shell("stubborn", "trap '' TERM; echo ready=1; while :; do sleep 0.05; done");
     let mut job = start(&machine, request(&image));
     job.metric("ready").await;
-    job.stop.send_replace(true);
-    machine.clock.sleeping(Duration::from_secs(120)).await;
-    machine.clock.advance(Duration::from_secs(120));
-    let (end, _) = job.end().await;
-    assert_eq!(end, TrainingEnd::Stopped { artifacts: None, max_runtime: false });
+    assert_eq!(job.killed(&machine).await, TrainingEnd::Stopped { artifacts: None, max_runtime: false });
 }
 
 #[tokio::test]

@@ -43,12 +43,7 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
-    let cloud = cloud::start(options).map_err(|error| {
-        let text = error.to_string();
-        // Most say what to do themselves.
-        let help = room::advice(&text, &settings.data).filter(|_| !text.contains("--data"));
-        Failure { help, ..Failure::new(Exit::Failed, text) }
-    })?;
+    let cloud = cloud::start(options).map_err(|error| room::failure(error.to_string(), &settings.data))?;
     let endpoint = cloud.server().endpoint_url();
     server_file::write(&settings.data, &endpoint, settings.images.as_deref())
         .with_context(|| format!("cannot write server.json in {}", settings.data.display()))?;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::exit::{Exit, Failure};
+
 /// How SQLite, the system and this program say that there is no room.
 const FULL: [&str; 4] = ["No space left", "no space is left", "disk is full", "Disk quota exceeded"];
 /// How they say that nothing can be written.
@@ -19,4 +21,10 @@ pub(crate) fn advice(error: &str, data: &Path) -> Option<String> {
     says(&READ_ONLY).then(|| {
         format!("nothing can be written to {}: make it writable, or choose another folder with --data", data.display())
     })
+}
+
+/// The failure of a cloud that does not start, with advice where its words give none.
+pub(crate) fn failure(error: String, data: &Path) -> Failure {
+    let help = advice(&error, data).filter(|_| !error.contains("--data"));
+    Failure { help, ..Failure::new(Exit::Failed, error) }
 }

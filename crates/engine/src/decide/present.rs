@@ -175,7 +175,7 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
     let updates = update.is_some();
     // Whoever goes back to what runs has taken note of the update that was rolled back, and may send it again.
-    if !updates && mutable.is_empty() && rolled_back(kind, found) {
+    if mutable.is_empty() && rolled_back(kind, found) {
         tags.remove.push(mark::LAST_UPDATE.to_owned());
         decision.changes.push(Change {
             path: format!("tags.{}", mark::LAST_UPDATE),

@@ -8,7 +8,8 @@ use sagewright_kinds::{Kind, Phase};
 use super::desired::{Adoption, Desired};
 use super::{Action, Decision, RefusalKind, Step};
 use crate::conditions::{self, Condition, ConditionStatus as S};
-use crate::observe::{Observed, Ownership};
+use crate::mark;
+use crate::observe::{Found, Observed, Ownership};
 
 /// ACK's pause between looks at a resource at work.
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
@@ -134,4 +135,35 @@ pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> 
         _ if decision.writes() => Some(Duration::from_secs(1)),
         _ => Some(settled),
     }
+}
+
+/// Of what has failed, or was stopped before its end: its status, why, and what to do. Who declares a stopped job as one
+/// that is only read takes it as it is.
+pub(crate) fn ended_badly(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
+    let stopped = found.phase == Phase::Stopped && kind.is_job() && !desired.read_only;
+    let badly = found.phase == Phase::Failed || stopped;
+    if !badly {
+        return None;
+    }
+    let finer = found.secondary.as_ref().filter(|finer| **finer != found.word);
+    let reason = found.reason.as_ref().or(finer).map_or("AWS gives no reason", String::as_str).trim_end();
+    let logs = match kind.logs(&found.name) {
+        Some(_) if found.phase == Phase::Failed => {
+            format!("`sagewright logs {}/{}` shows what it wrote; ", kind.name(), found.name)
+        }
+        _ => String::new(),
+    };
+    let advice = if stopped {
+        &format!("start a new one under a new name, or take it as it is: {}: \"true\"", mark::READ_ONLY)
+    } else if kind.is_job() {
+        "start a new one under a new name"
+    } else if kind.row().update.when.contains(&found.word) {
+        "correct what it names and apply again"
+    } else {
+        "delete it and apply again"
+    };
+    // After a reason of several lines, the advice would seem a part of the last.
+    let between = if reason.contains('\n') { "\n" } else { "; " };
+    let reason = reason.trim_end_matches('.');
+    Some(format!("{} is in {} status: {reason}{between}{logs}{advice}", kind.name(), found.word))
 }

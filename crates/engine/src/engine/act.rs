@@ -7,16 +7,13 @@ use sagewright_kinds::Kind;
 use sagewright_model::ShapeType;
 use serde_json::{Map, Value, json};
 
-use super::pace::{PATIENCE, Pace, since};
+use super::pace::{IN_USE, PATIENCE, Pace, since};
 use crate::decide::Step;
 use crate::decide::inputs::{Known, Place, address, mark_member, place_of, tags_value};
 use crate::error::{Failure, Permanent, Retryable};
 use crate::mark;
 use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
-
-/// How long a resource that is in use is tried to be deleted.
-const IN_USE: Duration = Duration::from_secs(15);
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,6 +15,8 @@ const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 /// How long a call is tried again that may succeed later.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a resource that is in use is tried to be deleted.
+pub(crate) const IN_USE: Duration = Duration::from_secs(15);
 /// How long a resource that was just created may stay unseen.
 pub(crate) const UNSEEN: Duration = Duration::from_secs(60);
 

@@ -13,10 +13,9 @@ use super::pace::{PATIENCE, Pace, UNSEEN, patiently, since};
 use super::trail::Trail;
 use crate::cloud::Stage;
 use crate::conditions;
-use crate::decide::{Adoption, Change, Decision, Desired, Intent, RefusalKind, Step, decide};
+use crate::decide::{Adoption, Change, Decision, Desired, Intent, RefusalKind, Step, decide, ended_badly};
 use crate::error::{Failure, Permanent};
 use crate::event::{Event, Observer, What};
-use crate::mark;
 use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Observed, Owners, arn_of, observe};
@@ -462,36 +461,4 @@ pub(crate) fn adopting(mut desired: Desired, adopt: bool) -> Desired {
         desired.adoption = Adoption::AdoptOrCreate;
     }
     desired
-}
-
-/// Of what has failed, or was stopped before its end: its status, why, and what to do. Who declares a stopped job as one
-/// that is only read takes it as it is.
-pub(super) fn ended_badly(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
-    let stopped = found.phase == Phase::Stopped && kind.is_job() && !desired.read_only;
-    let badly = found.phase == Phase::Failed || stopped;
-    if !badly {
-        return None;
-    }
-    let finer = found.secondary.as_ref().filter(|finer| **finer != found.word);
-    let reason = found.reason.as_ref().or(finer).map_or("AWS gives no reason", String::as_str).trim_end();
-    let logs = match kind.logs(&found.name) {
-        Some(_) if found.phase == Phase::Failed => {
-            format!("`sagewright logs {}/{}` shows what it wrote; ", kind.name(), found.name)
-        }
-        _ => String::new(),
-    };
-    let as_it_is = format!("start a new one under a new name, or take it as it is: {}: \"true\"", mark::READ_ONLY);
-    let advice = if stopped {
-        as_it_is.as_str()
-    } else if kind.is_job() {
-        "start a new one under a new name"
-    } else if kind.row().update.when.contains(&found.word) {
-        "correct what it names and apply again"
-    } else {
-        "delete it and apply again"
-    };
-    // After a reason of several lines, the advice would seem a part of the last.
-    let between = if reason.contains('\n') { "\n" } else { "; " };
-    let reason = reason.trim_end_matches('.');
-    Some(format!("{} is in {} status: {reason}{between}{logs}{advice}", kind.name(), found.word))
 }

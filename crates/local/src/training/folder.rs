@@ -67,7 +67,7 @@ pub(super) fn make(root: &Path, plan: &Plan) -> io::Result<Vec<HostFolder>> {
         write(&base, "inputdataconfig.json", &inputs(plan, group))?;
         write(&base, "resourceconfig.json", &resources(plan, host, group))?;
         let folder = HostFolder { name: host.to_owned(), base };
-        for channel in plan.channels.iter().filter(|c| c.reaches(&group.name) && c.pipe.is_none()) {
+        for channel in plan.channels_of(group).filter(|channel| channel.pipe.is_none()) {
             fs::create_dir_all(folder.channel(&channel.name))?;
         }
         made.push(folder);
@@ -81,7 +81,7 @@ fn write(base: &Path, name: &str, value: &Value) -> io::Result<()> {
 
 pub(super) fn inputs(plan: &Plan, group: &Group) -> Value {
     let mut all = Map::new();
-    for channel in plan.channels.iter().filter(|c| c.reaches(&group.name)) {
+    for channel in plan.channels_of(group) {
         // FastFile too is announced as File: programs see files either way.
         let mut config = json!({
             "TrainingInputMode": if channel.pipe.is_some() { "Pipe" } else { "File" },

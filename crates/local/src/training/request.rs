@@ -173,6 +173,11 @@ impl Plan {
         })
     }
 
+    /// The channels that the hosts of a group get.
+    pub fn channels_of(&self, group: &Group) -> impl Iterator<Item = &Channel> {
+        self.channels.iter().filter(|channel| channel.reaches(&group.name))
+    }
+
     /// All hosts with their groups, in order.
     pub fn hosts(&self) -> impl Iterator<Item = (&str, &Group)> {
         self.groups.iter().flat_map(|group| group.hosts.iter().map(move |host| (host.as_str(), group)))

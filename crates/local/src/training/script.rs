@@ -81,7 +81,7 @@ pub(super) fn variables(plan: &Plan, job: &str, folder: &HostFolder, group: &Gro
 }
 
 fn channels<'a>(plan: &'a Plan, group: &Group) -> impl Iterator<Item = &'a str> {
-    plan.channels.iter().filter(|c| c.reaches(&group.name)).map(|channel| channel.name.as_str())
+    plan.channels_of(group).map(|channel| channel.name.as_str())
 }
 
 fn known(

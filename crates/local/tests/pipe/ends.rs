@@ -1,7 +1,5 @@
 //! However a job ends, its streams end with it.
 
-use std::time::Duration;
-
 use sagewright_local::sagemaker::ports::TrainingEnd;
 use serde_json::json;
 
@@ -107,11 +105,7 @@ async fn a_stopped_program_that_waits_in_a_full_or_empty_pipe_is_killed() {
         let more = inputs(&[piped(name, "s3://in/large", json!({}))]);
         let mut job = start(&machine, merge(request(&image), more));
         job.metric("ready").await;
-        job.stop.send_replace(true);
-        machine.clock.sleeping(Duration::from_secs(120)).await;
-        machine.clock.advance(Duration::from_secs(120));
-        let (end, _) = job.end().await;
-        assert_eq!(end, TrainingEnd::Stopped { artifacts: None, max_runtime: false });
+        assert_eq!(job.killed(&machine).await, TrainingEnd::Stopped { artifacts: None, max_runtime: false });
         assert!(!is_served(name), "{name}");
         clean(&machine);
     }

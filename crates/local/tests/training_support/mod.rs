@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sagewright_local::sagemaker::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
 use sagewright_local::training::TrainingExecutor;
@@ -37,6 +38,15 @@ impl Running {
     pub async fn abandon(self) {
         self.end.abort();
         assert!(self.end.await.unwrap_err().is_cancelled());
+    }
+
+    /// Stops a job whose program does not hear SIGTERM, and lets its 120 seconds pass.
+    pub async fn killed(self, machine: &Machine) -> TrainingEnd {
+        let grace = Duration::from_secs(120);
+        self.stop.send_replace(true);
+        machine.clock.sleeping(grace).await;
+        machine.clock.advance(grace);
+        self.end().await.0
     }
 
     pub async fn end(mut self) -> (TrainingEnd, Vec<TrainingEvent>) {

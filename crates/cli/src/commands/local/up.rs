@@ -99,9 +99,8 @@ async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyh
             {
                 said = format!("cannot write {}: {error}", log.display());
             }
-            let help = local::room_advice(&said, data).filter(|_| !said.contains("--data"));
             let message = format!("the embedded cloud did not start ({status}):\n{}", said.trim());
-            return Err(Failure { help, ..Failure::new(Exit::Failed, message) }.into());
+            return Err(local::start_failure(message, data).into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

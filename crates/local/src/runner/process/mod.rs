@@ -58,8 +58,11 @@ type Prepared = Arc<OnceCell<BTreeMap<String, String>>>;
 
 /// Starts containers as processes.
 pub struct ProcessRunner {
-    config: ProcessConfig,
+    program: PathBuf,
     images: LiveMap,
+    preparer: Arc<dyn Preparer>,
+    cloud: String,
+    clock: SharedClock,
     // One cell for each algorithm: concurrent callers wait for the same preparation, and a failed one is tried again.
     prepared: Mutex<HashMap<BuiltIn, Prepared>>,
 }
@@ -68,8 +71,8 @@ impl ProcessRunner {
     /// A runner; starts nothing yet.
     #[must_use]
     pub fn new(config: ProcessConfig) -> Self {
-        let images = LiveMap::new(config.images.clone());
-        Self { config, images, prepared: Mutex::default() }
+        let ProcessConfig { program, images, preparer, cloud, clock } = config;
+        Self { program, images: LiveMap::new(images), preparer, cloud, clock, prepared: Mutex::default() }
     }
 
     fn images(&self) -> Result<Arc<ImageMap>, RunnerError> {
@@ -86,7 +89,7 @@ impl ProcessRunner {
             let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
             prepared.entry(algorithm).or_default().clone()
         };
-        let made = cell.get_or_try_init(|| self.config.preparer.prepare(algorithm, lines)).await;
+        let made = cell.get_or_try_init(|| self.preparer.prepare(algorithm, lines)).await;
         made.cloned().map_err(|why| RunnerError::Start { image: image.to_owned(), why })
     }
 }
@@ -117,7 +120,7 @@ impl Runner for ProcessRunner {
         let launch = match images.resolve(&spec.image)? {
             Program::BuiltIn(algorithm) => {
                 let variables = self.ready(&spec.image, algorithm, lines.clone()).await?;
-                Launch::built_in(&self.config.program, algorithm, spec, variables).map_err(fail)?
+                Launch::built_in(&self.program, algorithm, spec, variables).map_err(fail)?
             }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, spec, images.path()).map_err(fail)?;
@@ -131,8 +134,8 @@ impl Runner for ProcessRunner {
         };
         let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
         let command = launch.command(spec, address.map(|a| a.port())).map_err(fail)?;
-        let mark = format!("{}/{}", self.config.cloud, uuid::Uuid::new_v4());
-        let container = ProcessContainer::start(command, mark, lines, port, self.config.clock.clone());
+        let mark = format!("{}/{}", self.cloud, uuid::Uuid::new_v4());
+        let container = ProcessContainer::start(command, mark, lines, port, self.clock.clone());
         let container = container.await.map_err(|e| fail(e.to_string()))?;
         tracing::debug!(id = spec.id, image = spec.image, pid = container.pid(), "container started");
         Ok(Box::new(container))
