@@ -10,7 +10,7 @@ use std::process::Command;
 use sagewright_aws::{Aws, Retry};
 use sagewright_engine::cloud::Cloud as _;
 use serde_json::json;
-use support::{Script, ok, target};
+use support::{Answer, Script, Sent, ok, target};
 
 /// Runs in the child: makes a call and says which key signed it, or what went wrong.
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn child() {
                  <Expiration>2999-01-02T04:04:05Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
             ))
         } else {
-            ok("{}")
+            served(sent).unwrap_or_else(|| ok("{}"))
         }
     });
     let mut builder = Aws::builder().http_client(script.clone()).retry(Retry::Off);
@@ -53,6 +53,40 @@ async fn child() {
         }
         Err(error) => println!("RESULT error {} {}", error.code, error.message),
     }
+}
+
+/// What the credential services of a machine, a container and a single sign-on answer, to those who show what they ask for.
+fn served(sent: &Sent) -> Option<Answer> {
+    let path = sent.uri.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path)?;
+    let keys = |id: &str| {
+        ok(&format!(
+            r#"{{"Code":"Success","Type":"AWS-HMAC","LastUpdated":"2026-01-01T00:00:00Z","AccessKeyId":"{id}",
+                "SecretAccessKey":"s","Token":"t","Expiration":"2999-01-02T04:04:05Z"}}"#
+        ))
+    };
+    let shows = |header: &str, value: &str| sent.header(header) == Some(value);
+    Some(match (sent.method.as_str(), path) {
+        ("PUT", "latest/api/token") => {
+            let lasts = ("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned());
+            Answer::Http(200, vec![lasts], "machine-token".to_owned())
+        }
+        ("GET", "latest/meta-data/iam/security-credentials/") => ok("worker"),
+        ("GET", "latest/meta-data/iam/security-credentials/worker")
+            if shows("x-aws-ec2-metadata-token", "machine-token") =>
+        {
+            keys("ASIAIMDS")
+        }
+        ("GET", "container/keys") if shows("authorization", "container-token") => keys("ASIACONTAINER"),
+        ("GET", path)
+            if path.starts_with("federation/credentials?") && shows("x-amz-sso_bearer_token", "signed-in") =>
+        {
+            assert!(sent.uri.contains("account_id=111111111111") && sent.uri.contains("role_name=r"), "{}", sent.uri);
+            ok(
+                r#"{"roleCredentials":{"accessKeyId":"ASIASSO","secretAccessKey":"s","sessionToken":"t","expiration":32503680000000}}"#,
+            )
+        }
+        _ => return None,
+    })
 }
 
 fn run(home: &Path, variables: &[(&str, &str)]) -> String {
@@ -168,19 +202,43 @@ fn without_any_source_the_error_names_them_all() {
 }
 
 #[test]
+fn the_machine_and_the_container_give_keys() {
+    let home = home("");
+    let machine = [("AWS_EC2_METADATA_DISABLED", "false"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")];
+    assert_eq!(run(home.path(), &machine), "key ASIAIMDS");
+    let container = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/container/keys"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "container-token"),
+    ];
+    assert_eq!(run(home.path(), &container), "key ASIACONTAINER");
+    assert_eq!(run(home.path(), &[container, machine].concat()), "key ASIACONTAINER", "the container goes first");
+}
+
+#[test]
+fn a_single_sign_on_gives_keys() {
+    let home = home(SSO);
+    sign_in(home.path(), r#"{"accessToken":"signed-in","expiresAt":"2999-01-01T00:00:00Z","region":"us-east-1"}"#);
+    assert_eq!(run(home.path(), &[("AWS_PROFILE", "dev")]), "key ASIASSO");
+}
+
+const SSO: &str = "[profile dev]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = r\n\
+     [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.awsapps.com/start\n";
+
+/// Writes the token of the session `corp` as `aws sso login` does.
+fn sign_in(home: &Path, token: &str) {
+    // The cache's file name is the SHA-1 of the session's name.
+    let cache = home.join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    std::fs::write(cache.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), token).unwrap();
+}
+
+#[test]
 fn a_missing_or_expired_sso_session_says_how_to_sign_in() {
-    let home = home(
-        "[profile dev]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = r\n\
-         [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.awsapps.com/start\n",
-    );
+    let home = home(SSO);
     let result = run(home.path(), &[("AWS_PROFILE", "dev")]);
     assert!(result.starts_with("error SsoSessionExpired "), "{result}");
     assert!(result.contains("`aws sso login --profile dev`"), "{result}");
-    // The cache's file name is the SHA-1 of the session's name.
-    let cache = home.path().join(".aws/sso/cache");
-    std::fs::create_dir_all(&cache).unwrap();
-    let token = r#"{"accessToken":"very-secret","expiresAt":"2020-01-01T00:00:00Z","region":"us-east-1"}"#;
-    std::fs::write(cache.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), token).unwrap();
+    sign_in(home.path(), r#"{"accessToken":"very-secret","expiresAt":"2020-01-01T00:00:00Z","region":"us-east-1"}"#);
     let result = run(home.path(), &[("AWS_PROFILE", "dev")]);
     assert!(result.contains("`aws sso login --profile dev`") && !result.contains("very-secret"), "{result}");
 }
