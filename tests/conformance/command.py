@@ -6,11 +6,11 @@ import signal
 import subprocess
 
 import harness
+from harness import CRASHING_IMAGE as CRASHING  # noqa: F401 - tests take it from here
+from harness import SCRIPT_IMAGE as SCRIPT
+from harness import SILENT_IMAGE as SILENT  # noqa: F401 - tests take it from here
 
 API = "sagemaker.services.k8s.aws/v1alpha1"
-SCRIPT = "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"
-SILENT = "111122223333.dkr.ecr.us-east-1.amazonaws.com/silent:1"
-CRASHING = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
 
 
 class Told:

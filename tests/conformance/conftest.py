@@ -7,13 +7,8 @@ import shutil
 import pytest
 
 import harness
+from harness import CRASHING_IMAGE, PIPE_IMAGE, SCRIPT_IMAGE, SILENT_IMAGE
 from harness import OTHER  # noqa: F401 - tests take it from here
-
-# One process that several tests run in has one script image for those that need a program of their own.
-SCRIPT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"
-SILENT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/silent:1"
-CRASHING_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
-PIPE_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/pipe:1"
 
 
 def pytest_configure(config):

@@ -26,6 +26,11 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 OTHER = "111111111111"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+# Images of the image map that the tests start the cloud with; the programs are in `programs`.
+SCRIPT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"
+SILENT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/silent:1"
+CRASHING_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
+PIPE_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/pipe:1"
 # The role that each account of the embedded cloud has from the start.
 ROLE = "sagewright-execution"
 

@@ -10,7 +10,6 @@ import tarfile
 
 import pytest
 
-import conftest
 import harness
 
 
@@ -199,7 +198,7 @@ def test_a_program_reads_its_channel_from_pipes(cloud, sagemaker, digits):
     for number, part in enumerate(parts):
         cloud.client("s3").put_object(Bucket=digits, Key=f"{job}/{number}", Body=gzip.compress(part))
     request = harness.training_job(job, digits, train=f"{job}/", HyperParameters={"epochs": "2"})
-    request["AlgorithmSpecification"] = {"TrainingImage": conftest.PIPE_IMAGE, "TrainingInputMode": "Pipe"}
+    request["AlgorithmSpecification"] = {"TrainingImage": harness.PIPE_IMAGE, "TrainingInputMode": "Pipe"}
     request["InputDataConfig"][0]["CompressionType"] = "Gzip"
     sagemaker.create_training_job(**request)
     told = harness.completed(sagemaker, job)
