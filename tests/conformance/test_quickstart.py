@@ -222,9 +222,14 @@ def test_a_cloud_that_is_up_already_is_used_and_left_up(walked):
         assert run.end(5) == 130 and "the embedded cloud stays up" in run.error
         status = json.loads(command(data, "local", "status", "-o", "json"))
         assert status["up"] and status["resources"]["endpoints"] == 1
+        pid = json.loads((data / "server.json").read_text())["pid"]
     finally:
         command(data, "local", "down")
-    assert not strays(data)
+    # Down is when its process has ended, model servers and databases included: the folder may be copied or moved.
+    before = sorted(p.name for p in data.iterdir())
+    assert "server.json" not in before and not strays(data)
+    gone([pid])
+    assert sorted(p.name for p in data.iterdir()) == before
 
 
 def test_another_training_takes_the_names_that_the_readme_says(walked, tmp_path):

@@ -126,8 +126,10 @@ impl Cloud {
     /// Stops answering, then stops all model servers. Training jobs end with this process and run again at the next
     /// start.
     pub async fn shutdown(self) {
+        let lock = self.running.lock();
         self.running.shutdown().await;
         self.hosting.shutdown().await;
+        drop(lock);
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
     let cloud = cloud::start(options).map_err(|error| room::failure(error.to_string(), &settings.data))?;
+    // The folder is this process's until it has ended: its databases are closed and its containers gone only then.
+    std::mem::forget(cloud.server().lock());
     let endpoint = cloud.server().endpoint_url();
     server_file::write(&settings.data, &endpoint, settings.images.as_deref())
         .with_context(|| format!("cannot write server.json in {}", settings.data.display()))?;

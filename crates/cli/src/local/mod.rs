@@ -8,7 +8,7 @@ mod server_file;
 pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};
 pub(crate) use credentials::access;
 pub(crate) use room::{advice as room_advice, failure as start_failure};
-pub(crate) use server_file::{ServerFile, running};
+pub(crate) use server_file::{ServerFile, holds, running};
 
 /// Account whose credentials are used unless another is asked for.
 pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";

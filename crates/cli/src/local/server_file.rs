@@ -51,10 +51,15 @@ fn read(data: &Path) -> Option<ServerFile> {
 
 /// The embedded cloud that is up on this data folder: its process lives and holds the folder's lock.
 pub(crate) fn running(data: &Path) -> Option<ServerFile> {
-    let file = read(data)?;
-    // The lock holds the process id of its owner; the note may be an older process's.
-    let owner = fs::read_to_string(data.join("lock")).ok()?;
-    (is_locked(data) && owner.trim() == file.pid.to_string()).then_some(file)
+    // The note may be an older process's.
+    read(data).filter(|file| holds(data, file.pid))
+}
+
+/// Whether this process has the data folder: until it has ended, which is later than that it serves.
+pub(crate) fn holds(data: &Path, pid: u32) -> bool {
+    // The lock holds the process id of its owner.
+    let owner = fs::read_to_string(data.join("lock"));
+    owner.is_ok_and(|owner| owner.trim() == pid.to_string()) && is_locked(data)
 }
 
 /// A process that serves holds an exclusive lock, which ends with it however it ends.

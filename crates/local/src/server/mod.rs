@@ -33,7 +33,7 @@ use tokio::task::JoinHandle;
 
 pub use answer::Body;
 pub use error::StartError;
-pub use start::{bind, open_identity};
+pub use start::{Lock, bind, open_identity};
 
 use crate::api::{ApiError, Handler};
 use crate::config::Config;
@@ -56,7 +56,7 @@ pub struct Bound {
     store: Store,
     identity: Identity,
     logs: Streams,
-    lock: start::Lock,
+    lock: Lock,
 }
 
 impl Bound {
@@ -145,7 +145,7 @@ impl ServerBuilder {
         });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(connection::serve(listener, dispatcher, stopped));
-        Running { address, config, identity, store, stop, serving, _lock: lock }
+        Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) }
     }
 }
 
@@ -158,7 +158,7 @@ pub struct Running {
     store: Store,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
-    _lock: start::Lock,
+    lock: Arc<Lock>,
 }
 
 impl Running {
@@ -186,6 +186,13 @@ impl Running {
     /// The id is not twelve digits, or the database could not be written.
     pub fn credentials(&self, account: &str) -> Result<AccessKey, ApiError> {
         self.identity.credentials(account)
+    }
+
+    /// What holds the data folder. Another process may take it over once all copies of this are gone, the server's own
+    /// included.
+    #[must_use]
+    pub fn lock(&self) -> Arc<Lock> {
+        Arc::clone(&self.lock)
     }
 
     /// Stops taking connections, lets calls in progress finish (up to five seconds), and closes.

@@ -26,7 +26,7 @@ pub(crate) async fn run(global: &Global, printer: &Printer) -> anyhow::Result<Ex
     kill_process(pid, Signal::TERM)
         .map_err(|e| Failure::new(Exit::Failed, format!("cannot stop process {}: {e}", server.pid)))?;
     let started = Instant::now();
-    while local::running(&data).is_some() {
+    while local::holds(&data, server.pid) {
         if started.elapsed() > PATIENCE {
             return Err(Failure::new(Exit::TimedOut, format!("process {} has not stopped", server.pid))
                 .help(format!("end it with `kill -9 {}`: what was acknowledged is kept", server.pid))
