@@ -10,6 +10,25 @@ use crate::failure;
 use crate::protocol;
 use crate::transport::BodySigning;
 
+/// What an endpoint is asked.
+#[derive(Debug, Clone, Default)]
+pub struct InvokeRequest<'a> {
+    /// Name of the endpoint.
+    pub endpoint: &'a str,
+    /// MIME type of the body.
+    pub content_type: Option<&'a str>,
+    /// MIME type wanted of the answer.
+    pub accept: Option<&'a str>,
+    /// Variant that must answer.
+    pub variant: Option<&'a str>,
+    /// Model that must answer, of an endpoint with many: its archive's key below the model's `ModelDataUrl`.
+    pub model: Option<&'a str>,
+    /// Container that must answer, by its host name, of an endpoint with direct invocation.
+    pub container: Option<&'a str>,
+    /// What the model gets.
+    pub body: Bytes,
+}
+
 /// What an endpoint answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvokeResponse {
@@ -25,19 +44,13 @@ pub struct InvokeResponse {
 ///
 /// # Errors
 /// As for every call; `ModelError` where the container failed.
-pub async fn invoke(
-    aws: &Aws,
-    target: &Target,
-    endpoint: &str,
-    content_type: Option<&str>,
-    accept: Option<&str>,
-    variant: Option<&str>,
-    body: Bytes,
-) -> Result<InvokeResponse, CloudError> {
+pub async fn invoke(aws: &Aws, target: &Target, request: InvokeRequest<'_>) -> Result<InvokeResponse, CloudError> {
     let (service, operation) = Aws::look_up("sagemaker-runtime", "InvokeEndpoint")?;
     let place = (service.id, operation.name.as_str());
+    let InvokeRequest { endpoint, content_type, accept, variant, model, container, body } = request;
     let input = json!({
         "EndpointName": endpoint, "ContentType": content_type, "Accept": accept, "TargetVariant": variant,
+        "TargetModel": model, "TargetContainerHostname": container,
     });
     let mut request = protocol::encode(service, operation, &input, &token)
         .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{Aws, Retry, TimeOuts, runtime, s3};
 use sagewright_engine::cloud::{Cloud as _, Stage};
 use serde_json::json;
@@ -101,7 +102,8 @@ async fn a_thousand_invocations_share_one_connection() {
     let started = std::time::Instant::now();
     for _ in 0..1_000 {
         let body = Bytes::from_static(b"1,2,3");
-        let answer = runtime::invoke(&aws, &target, "e", Some("text/csv"), None, None, body).await.unwrap();
+        let request = InvokeRequest { endpoint: "e", content_type: Some("text/csv"), body, ..Default::default() };
+        let answer = runtime::invoke(&aws, &target, request).await.unwrap();
         assert_eq!(&answer.body[..], b"0.5");
     }
     println!("1,000 invocations in {:?}", started.elapsed());

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
+use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{Aws, collect_items, pages, paging::Pager, runtime, s3};
 use sagewright_engine::cloud::{Cloud as _, Role, Stage, Target};
 use serde_json::{Value, json};
@@ -305,8 +306,9 @@ async fn endpoints_are_invoked_with_bytes_and_through_the_port() {
     let moto = moto();
     let aws = client(&moto).await;
     let target = target();
-    let answer =
-        runtime::invoke(&aws, &target, "any", Some("text/csv"), None, None, Bytes::from_static(b"1,2")).await.unwrap();
+    let (content_type, body) = (Some("text/csv"), Bytes::from_static(b"1,2"));
+    let request = InvokeRequest { endpoint: "any", content_type, body, ..Default::default() };
+    let answer = runtime::invoke(&aws, &target, request).await.unwrap();
     assert!(!answer.body.is_empty());
     assert!(answer.variant.is_some());
     let input = json!({"EndpointName": "any", "Body": "MSwy", "ContentType": "text/csv"});

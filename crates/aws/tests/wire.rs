@@ -4,6 +4,7 @@
 mod support;
 
 use bytes::Bytes;
+use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{runtime, s3};
 use sagewright_engine::cloud::{Cloud as _, Stage};
 use serde_json::{Value, json};
@@ -92,11 +93,15 @@ async fn bytes_are_invoked_without_base64() {
     let aws = client(&script).await;
     let body = Bytes::from_static(b"raw bytes");
     let target = target("eu-west-1");
-    let answer = runtime::invoke(&aws, &target, "e", None, Some("x/y"), Some("v"), body).await.unwrap();
+    let (accept, variant, model, container) = (Some("x/y"), Some("v"), Some("a/m.tar.gz"), Some("c"));
+    let request = InvokeRequest { endpoint: "e", accept, variant, model, container, body, ..Default::default() };
+    let answer = runtime::invoke(&aws, &target, request).await.unwrap();
     assert_eq!((&answer.body[..], answer.variant.as_deref()), (&b"out"[..], Some("v")));
     let sent = script.last();
     assert_eq!((sent.body.as_str(), sent.header("accept")), ("raw bytes", Some("x/y")));
     assert_eq!(sent.header("x-amzn-sagemaker-target-variant"), Some("v"));
+    assert_eq!(sent.header("x-amzn-sagemaker-target-model"), Some("a/m.tar.gz"));
+    assert_eq!(sent.header("x-amzn-sagemaker-target-container-hostname"), Some("c"));
 }
 
 #[tokio::test]

@@ -281,6 +281,12 @@ pub(crate) struct Invoke {
     /// Variant that must answer
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
+    /// Model that must answer, of an endpoint with many models: its archive's key below the model's ModelDataUrl
+    #[arg(long, value_name = "KEY")]
+    pub(crate) target_model: Option<String>,
+    /// Container that must answer, by its host name, where the model's inferenceExecutionConfig is Direct
+    #[arg(long, value_name = "HOSTNAME")]
+    pub(crate) container: Option<String>,
 }
 
 /// `explain`

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use anyhow::Context as _;
 use base64::Engine as _;
+use sagewright_aws::runtime::InvokeRequest;
 use sagewright_engine::CloudError;
 use serde_json::json;
 
@@ -19,6 +20,12 @@ fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
         "ModelError" => format!("`sagewright logs Endpoint/{endpoint}` shows what the model server said"),
         "ValidationError" | "ValidationException" if error.message.contains("not found") => {
             "`sagewright get endpoints` lists what there is".to_owned()
+        }
+        "ValidationError" | "ValidationException" if error.message.contains("missing a target model") => {
+            "name the model with --target-model: its archive's key below the ModelDataUrl of the model".to_owned()
+        }
+        "ValidationError" | "ValidationException" if error.message.contains("missing a target container") => {
+            "name the container with --container: its ContainerHostname in the model".to_owned()
         }
         "ValidationError" | "ValidationException" if error.message.contains("status") => {
             format!("`sagewright get Endpoint/{endpoint}` shows its status")
@@ -64,11 +71,15 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
     let answer = sagewright_aws::runtime::invoke(
         &context.aws,
         &context.target,
-        endpoint,
-        Some(&args.content_type),
-        args.accept.as_deref(),
-        args.variant.as_deref(),
-        body.into(),
+        InvokeRequest {
+            endpoint,
+            content_type: Some(&args.content_type),
+            accept: args.accept.as_deref(),
+            variant: args.variant.as_deref(),
+            model: args.target_model.as_deref(),
+            container: args.container.as_deref(),
+            body: body.into(),
+        },
     )
     .await
     .map_err(|error| failed(endpoint, error))?;

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use serde_json::json;
 
+use super::pool::SendError;
 use crate::api::ApiError;
 use crate::sagemaker::ports::EndpointKey;
 
@@ -50,6 +51,54 @@ pub(super) fn no_endpoint(endpoint: &EndpointKey) -> ApiError {
 pub(super) fn no_variant(variant: &str, endpoint: &EndpointKey) -> ApiError {
     let EndpointKey { account, name, .. } = endpoint;
     validation(format!("Could not find variant {variant} for endpoint {name} of account {account}."))
+}
+
+/// The request asks for one of many models, and there is one.
+pub(super) fn one_model(endpoint: &EndpointKey) -> ApiError {
+    validation(format!(
+        "Endpoint {} is not a multi-model endpoint and does not support target model header.",
+        endpoint.name
+    ))
+}
+
+/// There are many models, and the request asks for none.
+pub(super) fn no_target(request_id: &str) -> ApiError {
+    validation(format!("Request {request_id} is missing a target model header."))
+}
+
+/// The request asks for a container, and a request passes all.
+pub(super) fn not_direct(variant: &str) -> ApiError {
+    validation(format!(
+        "Variant {variant} does not support a target container hostname: its model's InferenceExecutionConfig has not \
+         the mode Direct."
+    ))
+}
+
+/// The containers are asked one by one, and the request asks for none.
+pub(super) fn no_container(request_id: &str) -> ApiError {
+    validation(format!("Request {request_id} is missing a target container hostname header."))
+}
+
+/// There is no archive of this model.
+pub(super) fn no_model(bucket: &str, key: &str) -> ApiError {
+    validation(format!(
+        "Failed to download model data(bucket: {bucket}, key: {key}). Please ensure that there is an object located at \
+         the URL and that the role passed to CreateModel has permissions to download the model."
+    ))
+}
+
+/// The model is still being loaded.
+pub(super) fn not_ready(target: &str) -> ApiError {
+    ApiError::new("ModelNotReadyException", 429, format!("Model {target} is not ready yet. Try your call again."))
+}
+
+/// A server that did not answer.
+pub(super) fn silent(container: &str, why: &SendError, limit: usize) -> String {
+    match why {
+        SendError::Refused => format!("Container {container} cannot be reached."),
+        SendError::Broken(why) => format!("Container {container} closed the connection before it answered: {why}"),
+        SendError::TooLong => format!("The answer of container {container} is longer than {limit} bytes."),
+    }
 }
 
 /// A member of the request that is not served here.

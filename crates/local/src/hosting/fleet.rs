@@ -8,12 +8,13 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::models::Source;
 use super::routing::{Generation, Instance, Variant};
 use super::server::{Progress, Server, Supervisor};
 use super::{HostingConfig, errors, model};
 use crate::env::Env;
 use crate::runner::{ContainerSpec, Identity, JobEnvironment, Journal, LineSink};
-use crate::sagemaker::ports::{ContainerPlan, EndpointKey, VariantPlan};
+use crate::sagemaker::ports::{ContainerPlan, EndpointKey, ModelData, VariantPlan};
 
 /// Most containers of an inference pipeline.
 const MOST_CONTAINERS: usize = 15;
@@ -71,7 +72,8 @@ impl Fleet {
                 }
                 ready.push(Instance { number: numbers.next().unwrap_or_default(), servers });
             }
-            let variant = Variant { name: plan.name.clone(), instances: ready, next: AtomicUsize::new(0) };
+            let (name, direct, next) = (plan.name.clone(), plan.direct, AtomicUsize::new(0));
+            let variant = Variant { name, direct, instances: ready, next };
             variants.push((variant, plan.weight));
         }
         try_join_all(waits).await?;
@@ -161,7 +163,8 @@ impl Order<'_> {
         self.env.runner.prepare(&container.image, lines).await.map_err(|e| e.to_string())?;
         let base = self.work.join(&plan.name).join(instance).join(index.to_string());
         self.place_model(container, &name, &base).await?;
-        let server = Server::new(name, container.hostname.clone());
+        let source = self.source(container, &name, &base);
+        let server = Server::new(name, container.hostname.clone(), source);
         let (progress, seen) = watch::channel(Progress::Starting);
         let supervisor = Supervisor {
             server: server.clone(),
@@ -178,11 +181,27 @@ impl Order<'_> {
     async fn place_model(&self, container: &ContainerPlan, name: &str, base: &Path) -> Result<(), String> {
         let (objects, account) = (self.env.objects.clone(), self.endpoint.account.clone());
         let (data, name) = (container.model_data.clone(), name.to_owned());
-        let (folder, limit) = (base.join("model"), self.config.max_model_bytes);
+        let many = container.many_models();
+        let (folder, limit) = (base.join(if many { "models" } else { "model" }), self.config.max_model_bytes);
         let placed = tokio::task::spawn_blocking(move || {
             model::place(&*objects, &account, data.as_ref(), &name, &folder, limit)
         });
         placed.await.map_err(|e| format!("InternalServerError: loading the model broke off: {e}"))?
+    }
+
+    /// Where a multi-model server's models are.
+    fn source(&self, container: &ContainerPlan, name: &str, base: &Path) -> Option<Source> {
+        let Some(ModelData::Many { uri, cached }) = &container.model_data else { return None };
+        Some(Source {
+            objects: self.env.objects.clone(),
+            clock: self.env.clock.clone(),
+            endpoint: self.endpoint.clone(),
+            container: name.to_owned(),
+            uri: uri.clone(),
+            cached: *cached,
+            base: base.to_owned(),
+            limit: self.config.max_model_bytes,
+        })
     }
 
     fn journal(&self, stream: &str) -> Journal {
@@ -203,6 +222,9 @@ impl Order<'_> {
         let mut environment = container.environment.clone();
         environment.insert("AWS_REGION".into(), region.clone());
         environment.insert("AWS_DEFAULT_REGION".into(), region.clone());
+        if container.many_models() {
+            environment.insert("SAGEMAKER_MULTI_MODEL".into(), "true".into());
+        }
         if !plan.isolated {
             environment.extend(self.environment.variables(&Identity {
                 account: account.clone(),

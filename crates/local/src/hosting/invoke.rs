@@ -6,7 +6,9 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value};
 
-use super::pool::{Incoming, Outgoing, SendError};
+use super::ask::Failure;
+use super::models::TARGET_MODEL;
+use super::pool::{Incoming, Outgoing};
 use super::routing::{Generation, Instance, Variant};
 use super::server::Server;
 use super::{Hosting, errors};
@@ -16,15 +18,8 @@ use crate::sagemaker::ports::EndpointKey;
 const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
 const INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
 
-/// Members that need what is not here: multi-model servers, inference components, explainers, sticky sessions.
-const REFUSED: [&str; 4] = ["TargetModel", "InferenceComponentName", "EnableExplanations", "SessionId"];
-
-/// What a container answered when it is not the answer.
-enum Failure {
-    /// It has not seen the request.
-    Refused,
-    Error(ApiError),
-}
+/// Members that need what is not here: inference components, explainers, sticky sessions.
+const REFUSED: [&str; 3] = ["InferenceComponentName", "EnableExplanations", "SessionId"];
 
 #[async_trait]
 impl Handler for Hosting {
@@ -54,7 +49,7 @@ impl Hosting {
         let mut tried: Vec<usize> = Vec::new();
         loop {
             let (variant, instance) = choose(&generation, &call, &endpoint, &tried)?;
-            let servers = chain(instance, &call)?;
+            let servers = chain(variant, instance, &call)?;
             match self.pass(&endpoint, &servers, &call).await {
                 Ok(answer) => return Ok(output(answer, variant)),
                 Err(Failure::Error(error)) => return Err(error),
@@ -71,50 +66,13 @@ impl Hosting {
         let mut answer = None;
         for (index, server) in servers.iter().enumerate() {
             let last = index + 1 == servers.len();
-            let request = request(call, body, content_type, last);
-            let incoming = self.ask(endpoint, server, &request, index == 0).await?;
+            let request = request(call, body, content_type, last, server.models.is_some());
+            let incoming = self.ask(endpoint, server, request, call.text("TargetModel"), index == 0).await?;
             body = incoming.body.clone();
             content_type = incoming.headers.get(CONTENT_TYPE).cloned();
             answer = Some(incoming);
         }
         answer.ok_or(Failure::Refused)
-    }
-
-    async fn ask(
-        &self,
-        endpoint: &EndpointKey,
-        server: &Server,
-        request: &Outgoing,
-        first: bool,
-    ) -> Result<Incoming, Failure> {
-        let fail = |status, text: &str| Failure::Error(errors::model(endpoint, &server.name, status, text));
-        let name = &server.name;
-        let sent = tokio::select! {
-            biased;
-            sent = server.pool.send(request, self.config.max_payload) => sent,
-            () = self.env.clock.sleep(self.config.invocation_timeout) => {
-                return Err(fail(0, &format!(
-                    "Your invocation timed out while waiting for a response from container {name}. Review the latency \
-                     metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
-                )));
-            }
-        };
-        if matches!(sent, Err(SendError::Refused | SendError::Broken(_))) {
-            server.doubt();
-        }
-        match sent {
-            Ok(answer) if answer.status.is_success() => Ok(answer),
-            Ok(answer) => Err(fail(answer.status.as_u16(), &String::from_utf8_lossy(&answer.body))),
-            Err(SendError::Refused) if first => Err(Failure::Refused),
-            Err(SendError::Refused) => Err(fail(0, &format!("Container {name} cannot be reached."))),
-            Err(SendError::Broken(why)) => {
-                Err(fail(0, &format!("Container {name} closed the connection before it answered: {why}")))
-            }
-            Err(SendError::TooLong) => Err(fail(
-                0,
-                &format!("The answer of container {name} is longer than {} bytes.", self.config.max_payload),
-            )),
-        }
     }
 }
 
@@ -131,30 +89,43 @@ fn choose<'g>(
         }
         None => generation.pick(tried).ok_or_else(|| errors::unavailable(endpoint))?,
     };
-    let instance = variant.pick(tried).ok_or_else(|| errors::unavailable(endpoint))?;
+    let target = call.text("TargetModel");
+    match (target, variant.many_models()) {
+        (Some(_), false) => return Err(errors::one_model(endpoint)),
+        (None, true) => return Err(errors::no_target(&call.request_id)),
+        _ => {}
+    }
+    let instance = variant.pick(tried, target).ok_or_else(|| errors::unavailable(endpoint))?;
     Ok((variant, instance))
 }
 
-/// All servers of an instance, or the one that the request asks for.
-fn chain<'i>(instance: &'i Instance, call: &Call) -> Result<Vec<&'i Server>, ApiError> {
-    let all = instance.servers.iter().map(|server| &**server);
-    let Some(wanted) = call.text("TargetContainerHostname") else { return Ok(all.collect()) };
-    let found: Vec<&Server> = all.filter(|server| server.hostname.as_deref() == Some(wanted)).collect();
-    if found.is_empty() {
-        return Err(errors::validation(format!("Could not find container with hostname {wanted}.")));
+/// All servers of an instance, or the one that the request asks for where it has to.
+fn chain<'i>(variant: &Variant, instance: &'i Instance, call: &Call) -> Result<Vec<&'i Server>, ApiError> {
+    let mut all = instance.servers.iter().map(|server| &**server);
+    match (variant.direct, call.text("TargetContainerHostname")) {
+        (false, None) => Ok(all.collect()),
+        (false, Some(_)) => Err(errors::not_direct(&variant.name)),
+        (true, None) => Err(errors::no_container(&call.request_id)),
+        (true, Some(wanted)) => {
+            let found = all.find(|server| server.hostname.as_deref() == Some(wanted));
+            found
+                .map(|server| vec![server])
+                .ok_or_else(|| errors::validation(format!("Could not find container with hostname {wanted}.")))
+        }
     }
-    Ok(found)
 }
 
-fn request(call: &Call, body: Bytes, content_type: Option<HeaderValue>, last: bool) -> Outgoing {
+fn request(call: &Call, body: Bytes, content_type: Option<HeaderValue>, last: bool, many: bool) -> Outgoing {
     let mut headers = HeaderMap::new();
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, content_type);
     }
     // What the caller accepts is the last container's to give.
     let accept = if last { call.text("Accept") } else { None };
+    let target = if many { call.text("TargetModel") } else { None };
     let given = [
         (ACCEPT, accept),
+        (TARGET_MODEL, target),
         (CUSTOM_ATTRIBUTES, call.text("CustomAttributes")),
         (INFERENCE_ID, call.text("InferenceId")),
     ];

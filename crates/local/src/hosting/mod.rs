@@ -18,10 +18,12 @@ use crate::env::Env;
 use crate::runner::JobEnvironment;
 use crate::sagemaker::ports::{EndpointKey, Host, VariantPlan};
 
+mod ask;
 mod errors;
 mod fleet;
 mod invoke;
 mod model;
+mod models;
 mod pool;
 mod routing;
 mod server;

@@ -18,6 +18,8 @@ pub(super) struct Generation {
 /// A production variant.
 pub(super) struct Variant {
     pub name: String,
+    /// A request goes to the one container that it names.
+    pub direct: bool,
     pub instances: Vec<Instance>,
     pub next: AtomicUsize,
 }
@@ -37,17 +39,30 @@ impl Instance {
     fn usable(&self) -> bool {
         self.servers.iter().all(|server| server.usable())
     }
+
+    fn holds(&self, target: &str) -> bool {
+        self.servers.iter().any(|server| server.models.as_ref().is_some_and(|models| models.holds(target)))
+    }
 }
 
 impl Variant {
-    /// The next instance in turn that answers, or else may answer; but for those already tried.
-    pub fn pick(&self, tried: &[usize]) -> Option<&Instance> {
+    /// Whether its requests ask for one of many models.
+    pub fn many_models(&self) -> bool {
+        self.instances.iter().flat_map(|instance| &instance.servers).any(|server| server.models.is_some())
+    }
+
+    /// The next instance in turn that answers, or else may answer; but for those already tried. One that has the model
+    /// `target` loaded comes first.
+    pub fn pick(&self, tried: &[usize], target: Option<&str>) -> Option<&Instance> {
         let (count, start) = (self.instances.len(), self.next.fetch_add(1, Ordering::Relaxed));
         let turns = || {
             let all = (0..count).filter_map(move |n| self.instances.get(start.wrapping_add(n) % count));
             all.filter(|instance| !tried.contains(&instance.number))
         };
-        turns().find(|instance| instance.ready()).or_else(|| turns().find(|instance| instance.usable()))
+        let loaded = target.and_then(|target| turns().find(|instance| instance.ready() && instance.holds(target)));
+        loaded
+            .or_else(|| turns().find(|instance| instance.ready()))
+            .or_else(|| turns().find(|instance| instance.usable()))
     }
 
     fn available(&self, tried: &[usize]) -> bool {

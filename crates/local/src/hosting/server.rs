@@ -1,6 +1,7 @@
 //! One model server: a container that answers requests, started again when it dies.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::sync::{Notify, watch};
 
+use super::models::{Models, Source};
 use super::pool::{Outgoing, Pool, send_once};
 use crate::clock::SharedClock;
 use crate::runner::{Container, ContainerSpec, Journal, LineSink, Runner};
@@ -29,7 +31,9 @@ pub(super) struct Server {
     pub name: String,
     /// Host name by which a request may ask for it.
     pub hostname: Option<String>,
-    pub pool: Pool,
+    pub pool: Arc<Pool>,
+    /// What a multi-model server has loaded.
+    pub models: Option<Arc<Models>>,
     health: AtomicU8,
     doubted: Notify,
 }
@@ -39,8 +43,11 @@ const DOUBTFUL: u8 = 1;
 const READY: u8 = 2;
 
 impl Server {
-    pub fn new(name: String, hostname: Option<String>) -> Arc<Self> {
-        Arc::new(Self { name, hostname, ..Self::default() })
+    /// A server that is down yet; one of many models gets them from `source`.
+    pub fn new(name: String, hostname: Option<String>, source: Option<Source>) -> Arc<Self> {
+        let pool = Arc::new(Pool::default());
+        let models = source.map(|source| Models::new(source, pool.clone()));
+        Arc::new(Self { name, hostname, pool, models, ..Self::default() })
     }
 
     /// Whether it answers.
@@ -64,9 +71,20 @@ impl Server {
         let _ = self.health.compare_exchange(DOUBTFUL, READY, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    fn point(&self, address: Option<SocketAddr>) {
-        self.pool.point(address);
-        self.health.store(if address.is_some() { READY } else { DOWN }, Ordering::Release);
+    fn up(&self, address: SocketAddr, root: &Path) {
+        self.pool.point(Some(address));
+        if let Some(models) = &self.models {
+            models.reset(root);
+        }
+        self.health.store(READY, Ordering::Release);
+    }
+
+    fn down(&self) {
+        self.health.store(DOWN, Ordering::Release);
+        self.pool.point(None);
+        if let Some(models) = &self.models {
+            models.reset(Path::new(""));
+        }
     }
 }
 
@@ -104,7 +122,7 @@ impl Supervisor {
         let mut pause = BACKOFF.0;
         loop {
             let outcome = self.once(&mut stop).await;
-            self.server.point(None);
+            self.server.down();
             self.journal.flush();
             let first = *self.progress.borrow() == Progress::Starting;
             match outcome {
@@ -157,14 +175,14 @@ impl Supervisor {
             _ = container.wait() => {
                 return if taken.load(Ordering::Relaxed) { Err(PortTaken) } else { Ok(Outcome::Unready(String::new())) };
             }
-            () = ping(address) => true,
+            () = self.ping(address) => true,
             () = late => false,
         };
         if !answered {
             container.stop(GRACE).await;
             return Ok(Outcome::Unready(String::new()));
         }
-        self.server.point(Some(address));
+        self.server.up(address, container.root());
         self.progress.send_replace(Progress::Ready);
         Ok(self.serve(&mut *container, address, stop).await)
     }
@@ -180,7 +198,7 @@ impl Supervisor {
                 self.server.doubted.notified().await;
                 let late = self.clock.sleep(self.startup_timeout);
                 tokio::select! {
-                    () = ping(address) => self.server.trust(),
+                    () = self.ping(address) => self.server.trust(),
                     () = late => return,
                 }
             }
@@ -191,9 +209,17 @@ impl Supervisor {
             _ = container.wait() => return Outcome::Died,
             () = hung => Outcome::Died,
         };
-        self.server.point(None);
+        self.server.down();
         container.stop(GRACE).await;
         outcome
+    }
+
+    /// Completes when the server answers pings; one of many models must list them, too.
+    async fn ping(&self, address: SocketAddr) {
+        answers(address, Uri::from_static("/ping")).await;
+        if self.server.models.is_some() {
+            answers(address, Uri::from_static("/models")).await;
+        }
     }
 
     /// To the log; and notes whether the server could not have its port.
@@ -210,10 +236,9 @@ impl Supervisor {
 
 struct PortTaken;
 
-/// Completes when the server answers 200 to `GET /ping`. The pauses are the machine's: they wait for a process.
-async fn ping(address: SocketAddr) {
-    let request =
-        Outgoing { method: Method::GET, uri: Uri::from_static("/ping"), headers: HeaderMap::new(), body: Bytes::new() };
+/// Completes when the server answers 200 to a GET. The pauses are the machine's: they wait for a process.
+async fn answers(address: SocketAddr, uri: Uri) {
+    let request = Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() };
     let mut pause = Duration::from_millis(2);
     loop {
         let answer = tokio::time::timeout(PING_TIMEOUT, send_once(address, &request)).await;

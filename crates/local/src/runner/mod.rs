@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,6 +107,8 @@ pub trait Runner: Send + Sync + 'static {
 pub trait Container: Send {
     /// Where it serves requests, for a spec with `serves`.
     fn address(&self) -> Option<SocketAddr>;
+    /// Where its programs find the spec's `base`: `/opt/ml`, or the folder itself.
+    fn root(&self) -> &Path;
     /// Waits for its end. All lines have reached the sink when this returns.
     async fn wait(&mut self) -> Exit;
     /// SIGTERM, `grace`, SIGKILL; for all processes that it started.

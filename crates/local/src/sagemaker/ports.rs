@@ -117,7 +117,9 @@ pub struct VariantPlan {
     pub role_arn: Option<String>,
     /// The containers get neither credentials nor the embedded cloud's address.
     pub isolated: bool,
-    /// One container, or several in series.
+    /// A request asks for one container by its host name, instead of passing all in series.
+    pub direct: bool,
+    /// The containers, in the order in which a request passes them.
     pub containers: Vec<ContainerPlan>,
 }
 
@@ -134,6 +136,14 @@ pub struct ContainerPlan {
     pub environment: BTreeMap<String, String>,
 }
 
+impl ContainerPlan {
+    /// Whether one server serves many models.
+    #[must_use]
+    pub fn many_models(&self) -> bool {
+        matches!(self.model_data, Some(ModelData::Many { .. }))
+    }
+}
+
 /// Where a model is and how it is packed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelData {
@@ -141,6 +151,13 @@ pub enum ModelData {
     TarGz(String),
     /// S3 URI that the keys of an uncompressed model start with.
     Prefix(String),
+    /// Many models for one server: `tar.gz` objects below an S3 URI, each fetched when a request asks for it.
+    Many {
+        /// The S3 URI that `TargetModel` is appended to.
+        uri: String,
+        /// Whether a model stays loaded after a request.
+        cached: bool,
+    },
 }
 
 impl ModelData {
@@ -148,7 +165,7 @@ impl ModelData {
     #[must_use]
     pub fn uri(&self) -> &str {
         match self {
-            Self::TarGz(uri) | Self::Prefix(uri) => uri,
+            Self::TarGz(uri) | Self::Prefix(uri) | Self::Many { uri, .. } => uri,
         }
     }
 }

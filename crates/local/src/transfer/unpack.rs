@@ -29,11 +29,11 @@ pub(crate) enum UnpackError {
     Disk { path: PathBuf, why: io::Error },
 }
 
-/// Unpacks into `folder`, which exists and is ours alone. At most `limit` bytes of content.
+/// Unpacks into `folder`, which exists and is ours alone. At most `limit` bytes of content; returns how many there were.
 ///
 /// Links are made only when they lead to a place inside, and nothing is ever written through one; devices and the like
 /// are left out.
-pub(crate) fn unpack(archive: File, folder: &Path, limit: u64) -> Result<(), UnpackError> {
+pub(crate) fn unpack(archive: File, folder: &Path, limit: u64) -> Result<u64, UnpackError> {
     let mut left = limit;
     let mut links = Vec::new();
     let mut archive = Archive::new(MultiGzDecoder::new(BufReader::with_capacity(128 * 1024, archive)));
@@ -86,7 +86,7 @@ pub(crate) fn unpack(archive: File, folder: &Path, limit: u64) -> Result<(), Unp
     for (name, to, kind) in links {
         link(folder, &name, &to, kind);
     }
-    Ok(())
+    Ok(limit - left)
 }
 
 enum Side {

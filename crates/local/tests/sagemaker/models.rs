@@ -52,6 +52,42 @@ async fn containers_in_series_keep_their_order_and_an_uncompressed_model_its_pre
     assert_eq!(containers[1].model_data, Some(ModelData::Prefix("s3://data/model/".to_owned())));
 }
 
+fn many_models() -> Value {
+    json!({"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": "s3://data/none/yet/"})
+}
+
+#[tokio::test]
+async fn a_container_of_many_models_is_kept_and_served_as_such() {
+    let cloud = Cloud::new();
+    for (name, cached) in [("a", None), ("b", Some("Enabled")), ("c", Some("Disabled"))] {
+        let mut container = many_models();
+        if let Some(setting) = cached {
+            container["MultiModelConfig"] = json!({"ModelCacheSetting": setting});
+        }
+        cloud.ok("CreateModel", with(model(name), "/PrimaryContainer", container.clone())).await;
+        container["Environment"] = json!({});
+        assert_eq!(cloud.ok("DescribeModel", json!({"ModelName": name})).await["PrimaryContainer"], container);
+        cloud.ok("CreateEndpointConfig", config(name, name)).await;
+        cloud.ok("CreateEndpoint", json!({"EndpointName": name, "EndpointConfigName": name})).await;
+        let deploy = cloud.deploy().await;
+        let (uri, cached) = ("s3://data/none/yet/".to_owned(), cached != Some("Disabled"));
+        assert_eq!(deploy.variants[0].containers[0].model_data, Some(ModelData::Many { uri, cached }));
+        assert!(!deploy.variants[0].direct);
+        deploy.reply.send(Ok(())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn containers_with_host_names_can_be_asked_one_by_one() {
+    let cloud = Cloud::new();
+    let both = json!([{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE, "ContainerHostname": "b"}]);
+    let direct = with(with(model("m"), "/PrimaryContainer", Value::Null), "/Containers", both);
+    cloud.ok("CreateModel", with(direct, "/InferenceExecutionConfig", json!({"Mode": "Direct"}))).await;
+    cloud.ok("CreateEndpointConfig", config("c", "m")).await;
+    cloud.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c"})).await;
+    assert!(cloud.deploy().await.variants[0].direct);
+}
+
 #[tokio::test]
 async fn wrong_models_are_refused_and_change_nothing() {
     let cloud = Cloud::new();
@@ -73,7 +109,21 @@ async fn wrong_models_are_refused_and_change_nothing() {
         with(good(), "/PrimaryContainer/Image", json!("registry/unknown:2")),
         with(good(), "/PrimaryContainer/ModelDataUrl", json!("s3://data/missing.tar.gz")),
         with(good(), "/PrimaryContainer/ModelDataUrl", json!("https://data/model.tar.gz")),
-        with(good(), "/PrimaryContainer/Mode", json!("MultiModel")),
+        with(good(), "/PrimaryContainer", json!({"Image": IMAGE, "Mode": "MultiModel"})),
+        with(good(), "/PrimaryContainer", {
+            let mut many = source("S3Prefix", "None", "s3://data/");
+            many["Mode"] = json!("MultiModel");
+            many
+        }),
+        with(good(), "/PrimaryContainer/MultiModelConfig", json!({"ModelCacheSetting": "Disabled"})),
+        with(
+            with(good(), "/PrimaryContainer", Value::Null),
+            "/Containers",
+            json!([
+                {"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": "s3://data/a/"},
+                {"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": "s3://data/b/"},
+            ]),
+        ),
         with(good(), "/PrimaryContainer", source("S3Prefix", "None", "s3://data/missing/")),
         with(good(), "/PrimaryContainer", source("S3Prefix", "Gzip", "s3://data/model.tar.gz")),
         with(good(), "/ExecutionRoleArn", json!("arn:aws:iam::000000000000:role/missing")),
@@ -143,6 +193,7 @@ async fn an_endpoint_configuration_is_described_as_it_was_created() {
 async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
     let cloud = Cloud::new();
     cloud.two_configs().await;
+    cloud.ok("CreateModel", with(model("many"), "/PrimaryContainer", many_models())).await;
     let before = cloud.state();
     let good = || config("c", "m");
     let variant = |pointer: &str, value: Value| with(good(), &format!("/ProductionVariants/0{pointer}"), value);
@@ -166,6 +217,11 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
         variant("/ServerlessConfig", json!({"MemorySizeInMB": 1024, "MaxConcurrency": 1})),
         serverless(json!({"MemorySizeInMB": 1500, "MaxConcurrency": 1})),
         serverless(json!({"MemorySizeInMB": 1024, "MaxConcurrency": 1, "ProvisionedConcurrency": 2})),
+        with(
+            serverless(json!({"MemorySizeInMB": 1024, "MaxConcurrency": 1})),
+            "/ProductionVariants/0/ModelName",
+            json!("many"),
+        ),
         variant("/ManagedInstanceScaling", json!({"Status": "ENABLED"})),
         variant("/AcceleratorType", json!("ml.eia1.medium")),
         with(good(), "/DataCaptureConfig", capture),

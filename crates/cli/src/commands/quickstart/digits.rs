@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use flate2::read::GzDecoder;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use sagewright_aws::runtime::InvokeRequest;
 
 use super::score::Score;
 use crate::context::Context;
@@ -22,11 +23,7 @@ pub(super) async fn read(context: &Context, file: &Path, endpoint: &str) -> anyh
             let answer = sagewright_aws::runtime::invoke(
                 &context.aws,
                 &context.target,
-                endpoint,
-                Some("text/csv"),
-                None,
-                None,
-                pixels.into(),
+                InvokeRequest { endpoint, content_type: Some("text/csv"), body: pixels.into(), ..Default::default() },
             )
             .await?;
             let text = String::from_utf8_lossy(&answer.body).trim().to_owned();

@@ -19,6 +19,8 @@ pub(super) struct Launch {
     pub arguments: Vec<OsString>,
     variables: BTreeMap<String, String>,
     directory: PathBuf,
+    /// Where the program finds the container's `base`.
+    pub root: PathBuf,
 }
 
 impl Launch {
@@ -38,7 +40,8 @@ impl Launch {
         }
         let first = ["algorithm", algorithm.name()].map(OsString::from);
         let arguments = first.into_iter().chain(spec.arguments.iter().map(OsString::from)).collect();
-        Ok(Self { program: program.into(), arguments, variables, directory: spec.base.clone() })
+        let (directory, root) = (spec.base.clone(), spec.base.clone());
+        Ok(Self { program: program.into(), arguments, variables, directory, root })
     }
 
     /// Runs a program of the image map.
@@ -59,6 +62,7 @@ impl Launch {
             arguments,
             variables: entry.env.clone(),
             directory: entry.directory.clone(),
+            root: spec.base.clone(),
         })
     }
 

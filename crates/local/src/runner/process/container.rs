@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,12 +20,18 @@ use crate::runner::{Container, Exit, LineSink};
 /// hold the pipe open then.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// Where a container is: its view of its folder, and its port where it serves.
+pub(super) struct Place {
+    pub root: PathBuf,
+    pub port: Option<ports::Lease>,
+}
+
 /// A process group with its output.
 pub(super) struct ProcessContainer {
     child: Child,
     group: Group,
     reader: Option<JoinHandle<()>>,
-    port: Option<ports::Lease>,
+    place: Place,
     exit: Option<Exit>,
     clock: SharedClock,
     /// What its processes are known by.
@@ -37,7 +44,7 @@ impl ProcessContainer {
         mut command: Command,
         mark: String,
         lines: LineSink,
-        port: Option<ports::Lease>,
+        place: Place,
         clock: SharedClock,
     ) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
@@ -45,7 +52,7 @@ impl ProcessContainer {
         command.stdout(writer.try_clone()?).stderr(writer);
         let (child, group) = spawn::spawn(command).await?;
         let reader = Some(tokio::spawn(output::read(reader.into(), lines)));
-        Ok(Self { child, group, reader, port, exit: None, clock, mark })
+        Ok(Self { child, group, reader, place, exit: None, clock, mark })
     }
 
     /// Process id.
@@ -57,7 +64,11 @@ impl ProcessContainer {
 #[async_trait]
 impl Container for ProcessContainer {
     fn address(&self) -> Option<SocketAddr> {
-        self.port.as_ref().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number())))
+        self.place.port.as_ref().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number())))
+    }
+
+    fn root(&self) -> &Path {
+        &self.place.root
     }
 
     async fn wait(&mut self) -> Exit {

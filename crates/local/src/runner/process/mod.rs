@@ -26,7 +26,7 @@ mod spawn;
 pub(crate) mod strays;
 
 use command::Launch;
-use container::ProcessContainer;
+use container::{Place, ProcessContainer};
 
 /// Makes a built-in algorithm ready.
 #[async_trait]
@@ -133,9 +133,11 @@ impl Runner for ProcessRunner {
             None
         };
         let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
+        let root = launch.root.clone();
         let command = launch.command(spec, address.map(|a| a.port())).map_err(fail)?;
         let mark = format!("{}/{}", self.cloud, uuid::Uuid::new_v4());
-        let container = ProcessContainer::start(command, mark, lines, port, self.clock.clone());
+        let place = Place { root, port };
+        let container = ProcessContainer::start(command, mark, lines, place, self.clock.clone());
         let container = container.await.map_err(|e| fail(e.to_string()))?;
         tracing::debug!(id = spec.id, image = spec.image, pid = container.pid(), "container started");
         Ok(Box::new(container))

@@ -16,6 +16,7 @@ pub(super) async fn wrap(mut launch: Launch, base: &Path) -> Launch {
     arguments.append(&mut launch.arguments);
     launch.program = "unshare".into();
     launch.arguments = arguments;
+    launch.root = "/opt/ml".into();
     launch
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{ApiError, Call};
 use crate::sagemaker::model::containers;
+use crate::sagemaker::model::create::direct;
 use crate::sagemaker::resource::{Kind, seconds};
 use crate::sagemaker::{ContainerPlan, SageMaker, VariantPlan};
 
@@ -52,6 +53,8 @@ pub(super) struct Variant {
     pub role_arn: Option<String>,
     #[serde(default)]
     pub isolated: bool,
+    #[serde(default)]
+    pub direct: bool,
     pub containers: Vec<ContainerPlan>,
 }
 
@@ -75,6 +78,7 @@ impl Deployment {
             startup_timeout: Duration::from_secs(v.startup_seconds),
             role_arn: v.role_arn.clone(),
             isolated: v.isolated,
+            direct: v.direct,
             containers: v.containers.clone(),
         };
         self.variants.iter().map(plan).collect()
@@ -152,6 +156,7 @@ fn variant(sm: &SageMaker, call: &Call, v: &Value) -> Result<Variant, ApiError> 
         startup_seconds: v["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64().unwrap_or(STARTUP_SECONDS),
         role_arn: model.body["ExecutionRoleArn"].as_str().map(str::to_owned),
         isolated: model.body["EnableNetworkIsolation"] == true,
+        direct: model.body.as_object().is_some_and(direct),
         containers: containers::of_model(&model)?,
     })
 }

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::api::{ApiError, Call};
-use crate::sagemaker::SageMaker;
 use crate::sagemaker::inputs::tags;
+use crate::sagemaker::model::containers;
 use crate::sagemaker::refuse;
 use crate::sagemaker::resource::{Kind, arn, body, key, required};
+use crate::sagemaker::{ContainerPlan, SageMaker};
 
 /// Members that would change what is served.
 const UNSUPPORTED: &[&str] = &[
@@ -69,9 +70,8 @@ fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), ApiErro
             "Set its ModelName",
         ));
     };
-    if sm.env().store.get(&key(call, Kind::Model, model))?.is_none() {
-        return Err(Kind::Model.missing(&arn(call, Kind::Model, model)));
-    }
+    let missing = || Kind::Model.missing(&arn(call, Kind::Model, model));
+    let record = sm.env().store.get(&key(call, Kind::Model, model))?.ok_or_else(missing)?;
     let (instances, kind) = (!variant["InitialInstanceCount"].is_null(), !variant["InstanceType"].is_null());
     let serverless = &variant["ServerlessConfig"];
     if serverless.is_null() {
@@ -87,6 +87,12 @@ fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), ApiErro
             )));
         }
         check_serverless(&name, serverless)?;
+        if containers::of_model(&record)?.iter().any(ContainerPlan::many_models) {
+            return Err(ApiError::validation(format!(
+                "The model {model} of production variant \"{name}\" has a container with the Mode MultiModel, which a \
+                 serverless variant can not serve. Use an InstanceType and an InitialInstanceCount.",
+            )));
+        }
     }
     if let Value::Object(map) = variant {
         map.retain(|_, v| !v.is_null());

@@ -10,10 +10,12 @@ use crate::sagemaker::resource::{HIDDEN, Kind, locate};
 use crate::sagemaker::{ContainerPlan, ModelData, SageMaker, refuse};
 use crate::store::Record;
 
+/// `Mode` of a container that serves many models.
+pub(super) const MULTI_MODEL: &str = "MultiModel";
+
 /// Members of a container definition that would change what runs.
 const UNSUPPORTED: &[&str] = &[
     "/AdditionalModelDataSources",
-    "/MultiModelConfig",
     "/ModelDataSource/S3DataSource/ManifestS3Uri",
     "/ModelDataSource/S3DataSource/HubAccessConfig",
 ];
@@ -21,8 +23,12 @@ const UNSUPPORTED: &[&str] = &[
 /// The containers of a definition: one, or those of the model package that it names.
 pub(super) fn resolve(sm: &SageMaker, call: &Call, definition: &Value) -> Result<Vec<ContainerPlan>, ApiError> {
     refuse::members("ContainerDefinition.", definition, UNSUPPORTED)?;
-    if text(definition, "Mode") == Some("MultiModel") {
-        return Err(refuse::unsupported("ContainerDefinition.Mode MultiModel"));
+    let many = text(definition, "Mode") == Some(MULTI_MODEL);
+    if many {
+        let others = ["/ModelPackageName", "/ModelDataSource"];
+        refuse::members("ContainerDefinition.Mode MultiModel with ", definition, &others)?;
+    } else if !definition["MultiModelConfig"].is_null() {
+        return Err(ApiError::validation("MultiModelConfig can only be set for a container with the Mode MultiModel."));
     }
     let containers = match text(definition, "ModelPackageName") {
         None => vec![plan(definition)?],
@@ -113,6 +119,7 @@ fn model_data(definition: &Value) -> Result<Option<ModelData>, ApiError> {
     let url = text(definition, "ModelDataUrl");
     let source = definition.pointer("/ModelDataSource/S3DataSource");
     match (url, source) {
+        _ if text(definition, "Mode") == Some(MULTI_MODEL) => many(definition, url).map(Some),
         (Some(url), None) => Ok(Some(ModelData::TarGz(s3(url)?))),
         (None, None) => Ok(None),
         (url, Some(source)) => {
@@ -139,6 +146,15 @@ fn model_data(definition: &Value) -> Result<Option<ModelData>, ApiError> {
     }
 }
 
+/// The models below a prefix; more may come later, so that none has to be there.
+fn many(definition: &Value, url: Option<&str>) -> Result<ModelData, ApiError> {
+    let url = url.ok_or_else(|| {
+        ApiError::validation("A container with the Mode MultiModel needs a ModelDataUrl: the S3 prefix of its models.")
+    })?;
+    let cached = definition.pointer("/MultiModelConfig/ModelCacheSetting").and_then(Value::as_str) != Some("Disabled");
+    Ok(ModelData::Many { uri: s3(url)?, cached })
+}
+
 fn s3(uri: &str) -> Result<String, ApiError> {
     parse_s3_uri(uri)
         .map(|_| uri.to_owned())
@@ -147,13 +163,16 @@ fn s3(uri: &str) -> Result<String, ApiError> {
 
 /// Variables that tell the original of a built-in image to run something else.
 fn check_environment(sm: &SageMaker, container: &ContainerPlan) -> Result<(), ApiError> {
-    const OTHERWISE: &[&str] = &["SAGEMAKER_MULTI_MODEL", "SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"];
+    const OTHERWISE: &[&str] = &["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", MANY];
+    const MANY: &str = "SAGEMAKER_MULTI_MODEL";
     if sm.env().runner.built_in(&container.image).is_none() {
         return Ok(());
     }
     let says = |name: &&&str| container.environment.get(**name).is_some_and(|v| !v.is_empty() && v != "false");
     match OTHERWISE.iter().find(says) {
         None => Ok(()),
+        // It is what the container is told anyway.
+        Some(&MANY) if container.many_models() => Ok(()),
         Some(name) => Err(refuse::instead(
             &format!("The variable {name} in the Environment of a container with a built-in image"),
             "Leave it out, give the image an entry in the image map",
@@ -164,7 +183,7 @@ fn check_environment(sm: &SageMaker, container: &ContainerPlan) -> Result<(), Ap
 /// SageMaker looks for the artifacts when a model is created.
 fn check_data(sm: &SageMaker, call: &Call, container: &ContainerPlan) -> Result<(), ApiError> {
     let there = match &container.model_data {
-        None => true,
+        None | Some(ModelData::Many { .. }) => true,
         Some(ModelData::TarGz(uri)) => sm.object(call, uri)?,
         Some(ModelData::Prefix(uri)) => sm.any_object(call, uri)?,
     };

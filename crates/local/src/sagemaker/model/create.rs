@@ -2,20 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::containers;
+use super::containers::{self, MULTI_MODEL};
 use crate::api::{ApiError, Call};
 use crate::sagemaker::SageMaker;
 use crate::sagemaker::inputs::tags;
-use crate::sagemaker::refuse;
 use crate::sagemaker::resource::{HIDDEN, Kind, body, required};
 
 pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "ModelName")?;
     let tags = tags(call)?;
     let mut stored = body(call, &["Tags"]);
-    if call.input.pointer("/InferenceExecutionConfig/Mode").and_then(Value::as_str) == Some("Direct") {
-        return Err(refuse::unsupported("InferenceExecutionConfig.Mode Direct"));
-    }
     sm.check_role(call, call.text("ExecutionRoleArn"))?;
 
     let mut resolved = Vec::new();
@@ -30,6 +26,20 @@ pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value,
             "ContainerHostname \"{twice}\" is used by more than one container. Hostnames must be unique in a model."
         )));
     }
+    if direct(&stored)
+        && let Some(nameless) = resolved.iter().position(|c| c.hostname.is_none())
+    {
+        return Err(ApiError::validation(format!(
+            "Container {} has no ContainerHostname. Each container needs one when InferenceExecutionConfig.Mode is Direct.",
+            nameless + 1
+        )));
+    }
+    let many = resolved.iter().filter(|c| c.many_models()).count();
+    if many > 1 {
+        return Err(ApiError::validation(format!(
+            "{many} containers have the Mode MultiModel. An inference pipeline can have one such container."
+        )));
+    }
     for container in &resolved {
         sm.check_image(&container.image)?;
     }
@@ -38,6 +48,11 @@ pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value,
     stored.insert(HIDDEN.to_owned(), json!({ "containers": resolved }));
     let record = sm.insert(call, Kind::Model, name, "", stored, &tags)?;
     Ok(json!({ "ModelArn": record.arn }))
+}
+
+/// Whether requests ask for one container by its host name.
+pub(in crate::sagemaker) fn direct(model: &Map<String, Value>) -> bool {
+    model.get("InferenceExecutionConfig").and_then(|c| c["Mode"].as_str()) == Some("Direct")
 }
 
 /// The container definitions of a request: the primary one, or those in series.
@@ -67,7 +82,9 @@ fn defaults(definition: &mut Value) {
         map.entry("Mode").or_insert_with(|| json!("SingleModel"));
         map.entry("Environment").or_insert_with(|| json!({}));
         // As DescribeModel of the original shows it.
-        if let (Some(url), false) = (map.get("ModelDataUrl").cloned(), map.contains_key("ModelDataSource")) {
+        let many = map.get("Mode").and_then(Value::as_str) == Some(MULTI_MODEL);
+        let source = map.get("ModelDataUrl").cloned().filter(|_| !many && !map.contains_key("ModelDataSource"));
+        if let Some(url) = source {
             let archive = json!({"S3DataSource": {"S3Uri": url, "S3DataType": "S3Object", "CompressionType": "Gzip"}});
             map.insert("ModelDataSource".to_owned(), archive);
         }

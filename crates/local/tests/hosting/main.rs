@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod models;
+#[path = "../runner_support/mod.rs"]
 mod runner_support;
 
 use std::collections::BTreeMap;
@@ -94,6 +96,7 @@ fn variant(name: &str, weight: f64, containers: Vec<ContainerPlan>) -> VariantPl
         startup_timeout: Duration::from_secs(240),
         role_arn: None,
         isolated: false,
+        direct: false,
         containers,
     }
 }
@@ -138,7 +141,8 @@ fn text(output: &Output) -> &str {
     std::str::from_utf8(&output.payload).unwrap()
 }
 
-fn model(machine: &Machine, key: &str, weights: &str) -> ModelData {
+/// A model's archive in S3.
+fn put_model(machine: &Machine, key: &str, weights: &str) {
     let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut archive = tar::Builder::new(encoder);
     let mut header = tar::Header::new_gnu();
@@ -146,6 +150,10 @@ fn model(machine: &Machine, key: &str, weights: &str) -> ModelData {
     header.set_mode(0o644);
     archive.append_data(&mut header, "weights", weights.as_bytes()).unwrap();
     machine.objects.put("models", key, archive.into_inner().unwrap().finish().unwrap());
+}
+
+fn model(machine: &Machine, key: &str, weights: &str) -> ModelData {
+    put_model(machine, key, weights);
     ModelData::TarGz(format!("s3://models/{key}"))
 }
 
@@ -458,7 +466,7 @@ async fn a_model_that_fails_or_hangs_gives_awss_model_error() {
 }
 
 #[tokio::test]
-async fn a_pipeline_passes_the_body_on_and_one_of_its_containers_can_be_asked_alone() {
+async fn a_pipeline_passes_the_body_on() {
     let mut machine = Machine::new();
     let image = machine.python("server", SERVER);
     let hosting = hosting(&machine);
@@ -471,10 +479,8 @@ async fn a_pipeline_passes_the_body_on_and_one_of_its_containers_can_be_asked_al
         output.value["CustomAttributes"], "text/clean|text/html|c",
         "each gets the content type of the one before"
     );
-    let output = invoke_with(&hosting, json!({"TargetContainerHostname": "clean"}), "x").await.unwrap();
-    assert_eq!(text(&output), "clean(x)");
-    let error = invoke_with(&hosting, json!({"TargetContainerHostname": "other"}), "x").await.unwrap_err();
-    assert_eq!(error.message, "Could not find container with hostname other.");
+    let error = invoke_with(&hosting, json!({"TargetContainerHostname": "clean"}), "x").await.unwrap_err();
+    assert!(error.code == "ValidationError" && error.message.contains("Direct"), "{error}");
     let error = invoke(&hosting, "bad").await.unwrap_err();
     assert!(error.message.starts_with("Received client error (400) from clean with message"), "{}", error.message);
     hosting.shutdown().await;
@@ -483,12 +489,31 @@ async fn a_pipeline_passes_the_body_on_and_one_of_its_containers_can_be_asked_al
 }
 
 #[tokio::test]
+async fn containers_with_direct_invocation_are_asked_one_by_one() {
+    let mut machine = Machine::new();
+    let image = machine.python("server", SERVER);
+    let hosting = hosting(&machine);
+    let stage = |name: &str| ContainerPlan { hostname: Some(name.into()), ..container(&image, &[("NAME", name)]) };
+    let direct = VariantPlan { direct: true, ..variant("v", 1.0, vec![stage("north"), stage("south")]) };
+    deploy(&hosting, vec![direct]).await.unwrap();
+    for name in ["south", "north"] {
+        let output = invoke_with(&hosting, json!({"TargetContainerHostname": name}), "x").await.unwrap();
+        assert_eq!(text(&output), format!("{name}(x)"));
+    }
+    let error = invoke_with(&hosting, json!({"TargetContainerHostname": "other"}), "x").await.unwrap_err();
+    assert_eq!(error.message, "Could not find container with hostname other.");
+    let error = invoke(&hosting, "x").await.unwrap_err();
+    assert_eq!(error.message, "Request r is missing a target container hostname header.");
+    hosting.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_is_not_served_here_is_refused_by_name() {
     let mut machine = Machine::new();
     let image = machine.python("server", SERVER);
     let hosting = hosting(&machine);
     deploy(&hosting, vec![named(&image, "v", 1.0)]).await.unwrap();
-    for member in ["TargetModel", "InferenceComponentName", "EnableExplanations", "SessionId"] {
+    for member in ["InferenceComponentName", "EnableExplanations", "SessionId"] {
         let error = invoke_with(&hosting, json!({member: "x"}), "x").await.unwrap_err();
         assert_eq!(error.code, "ValidationError");
         assert!(error.message.starts_with(&format!("{member} is not supported")), "{}", error.message);
