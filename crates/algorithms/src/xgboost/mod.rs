@@ -41,7 +41,9 @@ pub fn train(base: &Path, lib: &Path) -> i32 {
     }
 }
 
-/// Serves the model in `base/model` over HTTP until SIGTERM, and returns the exit code.
+/// Serves the model in `base/model` over HTTP until SIGTERM, and returns the exit code. When
+/// `SAGEMAKER_MULTI_MODEL` is `true` it starts without a model, and loads and unloads models as
+/// the contract of multi-model containers says.
 ///
 /// Binds to 127.0.0.1, port `SAGEMAKER_BIND_TO_PORT` (8080). Expects a process of its own, as
 /// [`train()`] does.

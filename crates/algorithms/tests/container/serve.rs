@@ -2,24 +2,10 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::support::{Job, Server, exchange, terminate, three_classes};
+use crate::support::{Job, Server, exchange, terminate, trained};
 use serde_json::json;
-
-/// A job that was trained once, with its model, for all tests of one objective.
-fn trained(objective: &'static str) -> &'static Job {
-    static SOFTMAX: OnceLock<Job> = OnceLock::new();
-    static SOFTPROB: OnceLock<Job> = OnceLock::new();
-    let cell = if objective == "multi:softmax" { &SOFTMAX } else { &SOFTPROB };
-    cell.get_or_init(|| {
-        let job = Job::new(json!({"num_round": "5", "objective": objective, "num_class": "3"}))
-            .channels("text/csv", &[("train", &three_classes(600))]);
-        job.train().expect_success();
-        job
-    })
-}
 
 fn softmax() -> Server {
     trained("multi:softmax").serve(&[])
@@ -33,7 +19,11 @@ fn the_contracts_routes_answer() {
     assert_eq!((status, mime.as_str()), (200, "application/json"));
     let parameters: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!((&parameters["BatchStrategy"], &parameters["MaxPayloadInMB"]), (&json!("MULTI_RECORD"), &json!(6)));
-    assert_eq!(server.request("GET", "/nowhere", &[], "").0, 404);
+    for path in ["/nowhere", "/models", "/models/m", "/models/m/invoke"] {
+        for method in ["GET", "POST", "DELETE"] {
+            assert_eq!(server.request(method, path, &[], "").0, 404, "{method} {path} is for servers of many models");
+        }
+    }
     assert_eq!(server.request("GET", "/invocations", &[], "").0, 405);
 }
 

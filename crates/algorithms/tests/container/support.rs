@@ -215,3 +215,16 @@ pub(crate) fn three_classes(rows: usize) -> String {
         })
         .collect()
 }
+
+/// A job that was trained once, with its model, for all tests of one objective.
+pub(crate) fn trained(objective: &'static str) -> &'static Job {
+    static SOFTMAX: OnceLock<Job> = OnceLock::new();
+    static SOFTPROB: OnceLock<Job> = OnceLock::new();
+    let cell = if objective == "multi:softmax" { &SOFTMAX } else { &SOFTPROB };
+    cell.get_or_init(|| {
+        let job = Job::new(json!({"num_round": "5", "objective": objective, "num_class": "3"}))
+            .channels("text/csv", &[("train", &three_classes(600))]);
+        job.train().expect_success();
+        job
+    })
+}

@@ -1,66 +1,83 @@
 //! From a request to an answer.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 
 use super::super::data::{self, ContentType, Matrix};
+use super::answer::Answer;
 use super::model::Model;
 use super::response::{self, Accept};
 use super::selection;
 use super::settings::Settings;
 use crate::log;
 
-/// An answer: status, content type and body.
-#[derive(Debug, PartialEq)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) mime: &'static str,
-    pub(super) body: Bytes,
+/// A body beyond this size may take long, so other requests of the thread are moved away first.
+const LARGE: usize = 64 * 1024;
+
+/// Why the body of a request was not read to its end.
+pub(super) enum Unread {
+    TooLarge,
+    BrokenOff(String),
 }
 
-impl Answer {
-    pub(super) fn text(status: StatusCode, text: String) -> Self {
-        Self { status, mime: "text/html; charset=utf-8", body: text.into() }
-    }
-
-    pub(super) fn empty(status: StatusCode) -> Self {
-        Self::text(status, String::new())
+/// Reads the body of a request, of at most `limit` bytes.
+pub(super) async fn read(body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
+        Err(error) => Err(Unread::BrokenOff(format!("The request broke off: {error}"))),
     }
 }
 
-/// The model with the settings of the server.
-pub(super) struct Service {
-    model: Model,
-    pub(super) settings: Settings,
+/// A model with the settings of the server, for one request.
+pub(super) struct Predictor<'a> {
+    pub(super) model: &'a Model,
+    pub(super) settings: &'a Settings,
+    /// The name that the log gives the model, when there are several.
+    pub(super) name: Option<&'a str>,
 }
 
-impl Service {
-    pub(super) fn new(model: Model, settings: Settings) -> Self {
-        Self { model, settings }
+impl Predictor<'_> {
+    /// Answers a request for predictions.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        let limit = self.settings.max_content;
+        let body = match read(body, limit).await {
+            Ok(body) => body,
+            Err(Unread::TooLarge) => {
+                return Answer::text(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    format!(
+                        "The request is larger than {limit} bytes; send less, or set MAX_CONTENT_LENGTH (at most \
+                         20971520)"
+                    ),
+                );
+            }
+            Err(Unread::BrokenOff(reason)) => return Answer::text(StatusCode::BAD_REQUEST, reason),
+        };
+        if body.len() > LARGE {
+            tokio::task::block_in_place(|| self.predict(&head.headers, &body))
+        } else {
+            self.predict(&head.headers, &body)
+        }
     }
 
-    /// What a batch transform asks for before it starts.
-    pub(super) fn execution_parameters(&self) -> Answer {
-        let body = format!(
-            r#"{{"MaxConcurrentTransforms": {}, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": {}}}"#,
-            self.settings.workers,
-            self.settings.max_content / (1024 * 1024)
-        );
-        Answer { status: StatusCode::OK, mime: "application/json", body: body.into() }
-    }
-
-    /// Answers `POST /invocations`.
-    pub(super) fn invoke(&self, headers: &HeaderMap, body: &[u8]) -> Answer {
+    fn predict(&self, headers: &HeaderMap, body: &[u8]) -> Answer {
         if body.is_empty() {
             return Answer::empty(StatusCode::NO_CONTENT);
         }
-        self.try_invoke(headers, body).unwrap_or_else(|(status, reason)| {
-            log::error(&reason);
+        self.try_predict(headers, body).unwrap_or_else(|(status, reason)| {
+            match self.name {
+                None => log::error(&reason),
+                Some(name) => log::error(&format!("{name}: {reason}")),
+            }
             Answer::text(status, reason)
         })
     }
 
-    fn try_invoke(&self, headers: &HeaderMap, body: &[u8]) -> Result<Answer, (StatusCode, String)> {
+    fn try_predict(&self, headers: &HeaderMap, body: &[u8]) -> Result<Answer, (StatusCode, String)> {
         let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let unsupported = |reason: String| (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
         let content = ContentType::parse(text(header::CONTENT_TYPE)).map_err(unsupported)?;
@@ -79,7 +96,7 @@ impl Service {
         let body = match &self.settings.selection {
             None => response::scores(&prediction, accept, batch),
             Some(selected) => {
-                let Model { objective, classes, .. } = &self.model;
+                let Model { objective, classes, .. } = self.model;
                 selection::body(&prediction, selected, objective, *classes, accept, batch)
                     .map_err(|reason| (StatusCode::INTERNAL_SERVER_ERROR, reason))?
             }

@@ -1,7 +1,9 @@
 //! `serve`: answers predictions over HTTP, as the image's own server does.
 
+mod answer;
 mod invocation;
 mod model;
+mod models;
 mod response;
 mod selection;
 mod server;
@@ -14,14 +16,22 @@ use super::ffi::Xgboost;
 use crate::contract::Container;
 use crate::log;
 use model::Model;
+use models::Models;
+use server::{Served, Service};
 use settings::Settings;
 
-/// Loads the model and serves it until SIGTERM. The error is a sentence for the log.
+/// Serves the model, or in multi-model mode those that it is told to load, until SIGTERM. The error is a sentence for the log.
 pub(super) fn run(container: &Container, library: &Path) -> Result<(), String> {
     let settings = Settings::from_variables(|name| std::env::var(name).ok())?;
     let library = Xgboost::load(library).map_err(|error| error.to_string())?;
-    let model = Model::load(&library, &container.model())?;
-    log::info(&format!("Model loaded successfully: {model}"));
+    let served = if settings.multi_model {
+        log::info("SAGEMAKER_MULTI_MODEL is true: starting without a model; POST /models loads one");
+        Served::Many(Models::new(library, container.clone()))
+    } else {
+        let model = Model::load(&library, &container.model())?;
+        log::info(&format!("Model loaded successfully: {model}"));
+        Served::One(model)
+    };
     let workers = settings.workers;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
@@ -29,5 +39,5 @@ pub(super) fn run(container: &Container, library: &Path) -> Result<(), String> {
         .enable_time()
         .build()
         .map_err(|error| format!("cannot start {workers} worker threads: {error}"))?;
-    runtime.block_on(server::serve(Arc::new(invocation::Service::new(model, settings))))
+    runtime.block_on(server::serve(Arc::new(Service { settings, served })))
 }

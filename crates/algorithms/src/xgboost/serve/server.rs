@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,14 +17,27 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::invocation::{Answer, Service};
+use super::answer::Answer;
+use super::invocation::Predictor;
+use super::model::Model;
+use super::models::Models;
+use super::settings::Settings;
 use crate::log;
 
 /// SageMaker kills a container 30 seconds after SIGTERM; what has not ended by now is cut off.
 const GRACE: Duration = Duration::from_secs(25);
 
-/// A body beyond this size may take long, so other requests of the thread are moved away first.
-const LARGE: usize = 64 * 1024;
+/// What the server serves, and how.
+pub(super) struct Service {
+    pub(super) settings: Settings,
+    pub(super) served: Served,
+}
+
+/// One model from the start, or those that the platform loads meanwhile.
+pub(super) enum Served {
+    One(Model),
+    Many(Models),
+}
 
 /// Serves until SIGTERM or SIGINT, then lets running requests end.
 pub(super) async fn serve(service: Arc<Service>) -> Result<(), String> {
@@ -69,7 +82,7 @@ async fn connection(stream: TcpStream, service: Arc<Service>, mut stopped: watch
     let _ = stream.set_nodelay(true);
     let answer = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(respond(&service, request).await) }
+        async move { Ok::<Response<Full<Bytes>>, Infallible>(respond(&service, request).await.into()) }
     });
     let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
@@ -87,40 +100,29 @@ async fn connection(stream: TcpStream, service: Arc<Service>, mut stopped: watch
     drop(ended);
 }
 
-async fn respond(service: &Service, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let answer = match (request.uri().path(), request.method()) {
+async fn respond(service: &Service, request: Request<Incoming>) -> Answer {
+    let Service { settings, served } = service;
+    match (request.uri().path(), request.method()) {
         ("/ping", &Method::GET) => Answer::empty(StatusCode::OK),
-        ("/execution-parameters", &Method::GET) => service.execution_parameters(),
-        ("/invocations", &Method::POST) => invoke(service, request).await,
+        ("/execution-parameters", &Method::GET) => execution_parameters(settings),
+        ("/invocations", &Method::POST) => match served {
+            Served::One(model) => Predictor { model, settings, name: None }.answer(request).await,
+            Served::Many(models) => models.refuse_unnamed(settings, request).await,
+        },
         ("/ping" | "/execution-parameters" | "/invocations", _) => Answer::empty(StatusCode::METHOD_NOT_ALLOWED),
-        _ => Answer::empty(StatusCode::NOT_FOUND),
-    };
-    let mut response = Response::new(Full::new(answer.body));
-    *response.status_mut() = answer.status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.mime));
-    response
+        _ => match served {
+            Served::One(_) => Answer::empty(StatusCode::NOT_FOUND),
+            Served::Many(models) => models.respond(settings, request).await,
+        },
+    }
 }
 
-async fn invoke(service: &Service, request: Request<Incoming>) -> Answer {
-    let (head, body) = request.into_parts();
-    let limit = service.settings.max_content;
-    let body = match Limited::new(body, limit).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return Answer::text(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!(
-                    "The request is larger than {limit} bytes; send less, or set MAX_CONTENT_LENGTH (at most 20971520)"
-                ),
-            );
-        }
-        Err(error) => {
-            return Answer::text(StatusCode::BAD_REQUEST, format!("The request broke off: {error}"));
-        }
-    };
-    if body.len() > LARGE {
-        tokio::task::block_in_place(|| service.invoke(&head.headers, &body))
-    } else {
-        service.invoke(&head.headers, &body)
-    }
+/// What a batch transform asks for before it starts.
+fn execution_parameters(settings: &Settings) -> Answer {
+    let body = format!(
+        r#"{{"MaxConcurrentTransforms": {}, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": {}}}"#,
+        settings.workers,
+        settings.max_content / (1024 * 1024)
+    );
+    Answer { status: StatusCode::OK, mime: "application/json", body: body.into() }
 }

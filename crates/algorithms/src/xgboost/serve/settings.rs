@@ -17,6 +17,8 @@ pub(super) struct Settings {
     pub(super) accept: String,
     /// `MAX_CONTENT_LENGTH`, bytes.
     pub(super) max_content: usize,
+    /// `SAGEMAKER_MULTI_MODEL`: start without a model, and let the platform load and unload models.
+    pub(super) multi_model: bool,
     /// Threads that answer requests; also what the server tells a batch transform.
     pub(super) workers: usize,
 }
@@ -45,6 +47,7 @@ impl Settings {
                 .map(|keys| keys.replace(' ', "").to_lowercase().split(',').map(str::to_owned).collect()),
             accept: given("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT").unwrap_or_else(|| "text/csv".to_owned()),
             max_content: max_content.min(MAX_CONTENT),
+            multi_model: given("SAGEMAKER_MULTI_MODEL").is_some_and(|text| text.eq_ignore_ascii_case("true")),
             // Two at least, so that a long prediction does not keep /ping waiting.
             workers: cpus.clamp(2, 8),
         })
@@ -68,7 +71,17 @@ mod tests {
         assert_eq!((found.port, found.batch, found.max_content), (8123, true, 20 * 1024 * 1024));
         assert_eq!(found.selection.expect("a selection"), ["predicted_label", "probability"]);
         assert_eq!(found.accept, "text/csv");
+        assert!(!found.multi_model);
         let text = Settings::from_variables(|name| (name == "SAGEMAKER_BIND_TO_PORT").then(|| "x".to_owned()));
         assert!(text.expect_err("x is no port").contains("SAGEMAKER_BIND_TO_PORT"));
+    }
+    #[test]
+    fn only_true_asks_for_many_models() {
+        for (text, expected) in
+            [("true", true), ("True", true), ("TRUE", true), ("false", false), ("1", false), ("", false)]
+        {
+            let found = Settings::from_variables(|name| (name == "SAGEMAKER_MULTI_MODEL").then(|| text.to_owned()));
+            assert_eq!(found.expect("they are valid").multi_model, expected, "'{text}'");
+        }
     }
 }
