@@ -1,8 +1,12 @@
 """Fixtures of the conformance tests: the embedded cloud, driven by stock clients over its port."""
 
+import json
 import os
+import pathlib
 import random
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -121,6 +125,49 @@ def endpoint(cloud, model):
     harness.in_service(sagemaker, name)
     yield name
     sagemaker.delete_endpoint(EndpointName=name)
+
+
+@pytest.fixture
+def deploy(sagemaker):
+    """Makes endpoints in service, and takes them away afterwards."""
+    made = []
+
+    def make(*variants):
+        name = harness.unique("endpoint")
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants))
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        made.append(name)
+        harness.in_service(sagemaker, name)
+        return name
+
+    yield make
+    for name in made:
+        harness.settled(sagemaker, name)
+        sagemaker.delete_endpoint(EndpointName=name)
+
+
+@pytest.fixture
+def aws(cloud):
+    """Runs `aws …`; gives its JSON, or its text where it prints none."""
+    program = pathlib.Path(sys.executable).parent / "aws"
+
+    def run(*arguments, fails=False, **environment):
+        done = subprocess.run(
+            [str(program), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=harness.PATIENCE,
+            env={**cloud.environment(), "AWS_PAGER": "", "AWS_DEFAULT_OUTPUT": "json", **environment},
+        )
+        assert (done.returncode != 0) == fails, f"aws {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        if fails:
+            return done.stderr
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -2,37 +2,8 @@
 
 import json
 import os
-import pathlib
-import subprocess
-import sys
-
-import pytest
 
 import harness
-
-
-@pytest.fixture
-def aws(cloud):
-    """Runs `aws …`; gives its JSON, or its text where it prints none."""
-    program = pathlib.Path(sys.executable).parent / "aws"
-
-    def run(*arguments, fails=False, **environment):
-        done = subprocess.run(
-            [str(program), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=harness.PATIENCE,
-            env={**cloud.environment(), "AWS_PAGER": "", "AWS_DEFAULT_OUTPUT": "json", **environment},
-        )
-        assert (done.returncode != 0) == fails, f"aws {' '.join(arguments)}: {done.stdout}{done.stderr}"
-        if fails:
-            return done.stderr
-        try:
-            return json.loads(done.stdout)
-        except ValueError:
-            return done.stdout
-
-    return run
 
 
 def test_who_am_i(aws, cloud):

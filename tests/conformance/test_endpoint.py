@@ -29,25 +29,6 @@ def say(sagemaker):
 
 
 @pytest.fixture
-def deploy(sagemaker):
-    """Makes endpoints in service, and takes them away afterwards."""
-    made = []
-
-    def make(*variants):
-        name = harness.unique("endpoint")
-        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants))
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        made.append(name)
-        harness.in_service(sagemaker, name)
-        return name
-
-    yield make
-    for name in made:
-        harness.settled(sagemaker, name)
-        sagemaker.delete_endpoint(EndpointName=name)
-
-
-@pytest.fixture
 def ask(runtime):
     def call(endpoint, body="hello", **more):
         answer = runtime.invoke_endpoint(EndpointName=endpoint, ContentType="text/plain", Body=body, **more)
