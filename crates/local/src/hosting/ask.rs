@@ -82,15 +82,21 @@ impl Hosting {
             };
             request.uri = model.invocations();
             let answer = self.send(server, &request, late).await;
-            let again = match answer.as_ref().map(|answer| answer.status) {
-                Ok(StatusCode::NOT_FOUND) if reloads > 0 => {
-                    reloads -= 1;
-                    models.lost(target, &model).await
+            let again = async {
+                match answer.as_ref().map(|answer| answer.status) {
+                    Ok(StatusCode::NOT_FOUND) if reloads > 0 => {
+                        reloads -= 1;
+                        model.is_lost().await
+                    }
+                    Ok(StatusCode::INSUFFICIENT_STORAGE) => models.make_room().await,
+                    _ => false,
                 }
-                Ok(StatusCode::INSUFFICIENT_STORAGE) => models.make_room().await,
-                _ => false,
             };
-            models.done(target, model);
+            let again = tokio::select! {
+                biased;
+                again = again => again,
+                () = &mut *late => false,
+            };
             if !again {
                 return Ok(answer);
             }

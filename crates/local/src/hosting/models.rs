@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::pool::{Incoming, Outgoing, Pool, SendError};
@@ -49,31 +50,87 @@ pub(super) struct Models {
     source: Source,
     pool: Arc<Pool>,
     state: Mutex<State>,
+    // One at a time, so that each knows what room there is.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     /// Where the container finds `base`.
     root: PathBuf,
-    /// By `TargetModel`. A request that uses a model holds it.
+    /// By `TargetModel`.
     entries: HashMap<String, Arc<Model>>,
     turn: u64,
 }
 
 /// A model that is loaded, or being loaded.
-pub(super) struct Model {
+struct Model {
     /// The name by which the container knows it: never used twice.
     name: String,
     /// When it was last asked for, in turns.
     used: AtomicU64,
+    /// Requests that use it or wait for it; changed with the table locked.
+    users: AtomicUsize,
     bytes: AtomicU64,
+    /// The container was told to load it and has not answered.
+    asked: AtomicBool,
+    /// Nobody asks for it any more, so that its folder is to go.
+    abandoned: AtomicBool,
     loaded: watch::Sender<Option<Result<(), ApiError>>>,
+}
+
+/// A loaded model that stays while a request holds this.
+pub(super) struct Lease {
+    models: Arc<Models>,
+    target: String,
+    model: Arc<Model>,
+}
+
+impl Lease {
+    /// Where the model takes requests.
+    pub fn invocations(&self) -> Uri {
+        path(&format!("/models/{}/invoke", self.model.name))
+    }
+
+    /// Whether the container has lost the model; then it is loaded anew when it is asked for again.
+    pub async fn is_lost(&self) -> bool {
+        let answer = self.models.call(Method::GET, self.model.path(), Bytes::new()).await;
+        let lost = matches!(answer, Ok(answer) if answer.status == StatusCode::NOT_FOUND);
+        if lost {
+            self.models.forget(&self.target, &self.model);
+        }
+        lost
+    }
+}
+
+impl Drop for Lease {
+    /// A model that is not to be kept goes with the last request that uses it.
+    fn drop(&mut self) {
+        let mut state = self.models.lock();
+        let last = self.model.users.fetch_sub(1, Ordering::Relaxed) == 1;
+        if last && !self.models.source.cached && self.model.ready() && is(&state, &self.target, &self.model) {
+            state.entries.remove(&self.target);
+            let (models, model) = (self.models.clone(), self.model.clone());
+            // A request may also end with the runtime.
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(async move { models.unload(&model).await });
+            }
+        }
+    }
 }
 
 impl Model {
     fn new() -> Arc<Self> {
         let name = uuid::Uuid::new_v4().simple().to_string();
-        Arc::new(Self { name, used: AtomicU64::new(0), bytes: AtomicU64::new(0), loaded: watch::Sender::new(None) })
+        Arc::new(Self {
+            name,
+            used: AtomicU64::new(0),
+            users: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+            loaded: watch::Sender::new(None),
+        })
     }
 
     fn ready(&self) -> bool {
@@ -83,11 +140,6 @@ impl Model {
     fn path(&self) -> Uri {
         path(&format!("/models/{}", self.name))
     }
-
-    /// Where it takes requests.
-    pub fn invocations(&self) -> Uri {
-        path(&format!("/models/{}/invoke", self.name))
-    }
 }
 
 fn path(text: &str) -> Uri {
@@ -96,7 +148,7 @@ fn path(text: &str) -> Uri {
 
 impl Models {
     pub fn new(source: Source, pool: Arc<Pool>) -> Arc<Self> {
-        Arc::new(Self { source, pool, state: Mutex::default() })
+        Arc::new(Self { source, pool, state: Mutex::default(), fetching: tokio::sync::Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -115,57 +167,34 @@ impl Models {
     }
 
     /// A model, loaded. Loading goes on when nobody waits for it any more.
-    pub async fn get(self: &Arc<Self>, target: &str) -> Result<Arc<Model>, ApiError> {
-        let (model, fresh) = {
+    pub async fn get(self: &Arc<Self>, target: &str) -> Result<Lease, ApiError> {
+        let (lease, fresh) = {
             let mut state = self.lock();
             state.turn += 1;
             let turn = state.turn;
             let known = state.entries.get(target).cloned();
             let model = known.clone().unwrap_or_else(Model::new);
             model.used.store(turn, Ordering::Relaxed);
+            model.users.fetch_add(1, Ordering::Relaxed);
             if known.is_none() {
                 state.entries.insert(target.to_owned(), model.clone());
             }
-            (model, known.is_none())
+            (Lease { models: self.clone(), target: target.to_owned(), model }, known.is_none())
         };
         if fresh {
-            tokio::spawn(self.clone().load(target.to_owned(), model.clone()));
+            tokio::spawn(self.clone().load(target.to_owned(), lease.model.clone()));
         }
-        let mut loaded = model.loaded.subscribe();
+        let mut loaded = lease.model.loaded.subscribe();
         let outcome = loaded.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
-        outcome.unwrap_or_else(|| Err(errors::unavailable(&self.source.endpoint))).map(|()| model)
-    }
-
-    /// A request is done with its model; one that is not to be kept goes when nobody else uses it.
-    pub fn done(self: &Arc<Self>, target: &str, model: Arc<Model>) {
-        if self.source.cached {
-            return;
-        }
-        let mut state = self.lock();
-        // The table and we.
-        if Arc::strong_count(&model) == 2 && is(&state, target, &model) {
-            state.entries.remove(target);
-            drop(state);
-            let models = self.clone();
-            tokio::spawn(async move { models.unload(&model).await });
-        }
-    }
-
-    /// Whether the container has lost a model; then it is loaded anew when it is asked for again.
-    pub async fn lost(&self, target: &str, model: &Arc<Model>) -> bool {
-        let answer = self.call(Method::GET, model.path(), Bytes::new()).await;
-        let lost = matches!(answer, Ok(answer) if answer.status == StatusCode::NOT_FOUND);
-        if lost {
-            self.forget(target, model);
-        }
-        lost
+        outcome.unwrap_or_else(|| Err(errors::unavailable(&self.source.endpoint))).map(|()| lease)
     }
 
     /// Unloads the model that has been unused for longest; `false` when all are in use.
     pub async fn make_room(&self) -> bool {
         let oldest = {
             let mut state = self.lock();
-            let idle = state.entries.iter().filter(|(_, model)| Arc::strong_count(model) == 1 && model.ready());
+            let unused = |model: &Model| model.ready() && model.users.load(Ordering::Relaxed) == 0;
+            let idle = state.entries.iter().filter(|(_, model)| unused(model));
             let oldest = idle.min_by_key(|(_, model)| model.used.load(Ordering::Relaxed)).map(|(name, _)| name.clone());
             oldest.and_then(|name| state.entries.remove(&name))
         };
@@ -181,15 +210,21 @@ impl Models {
             outcome = self.bring(&target, &model) => outcome,
             () = late => Err(errors::not_ready(&target)),
         };
-        if outcome.is_err() {
+        let failed = outcome.is_err();
+        if failed {
             self.forget(&target, &model);
         }
         model.loaded.send_replace(Some(outcome));
+        if failed && model.asked.load(Ordering::Relaxed) {
+            // It may have it, or come to have it.
+            let _ = self.call(Method::DELETE, model.path(), Bytes::new()).await;
+        }
     }
 
     /// Fetches a model and has the container load it; others make room where there is none.
     async fn bring(&self, target: &str, model: &Arc<Model>) -> Result<(), ApiError> {
         let Source { endpoint, container, limit, .. } = &self.source;
+        let one = self.fetching.lock().await;
         loop {
             let taken: u64 = self.lock().entries.values().map(|model| model.bytes.load(Ordering::Relaxed)).sum();
             match self.fetch(target, model, limit.saturating_sub(taken)).await? {
@@ -203,6 +238,7 @@ impl Models {
                 }
             }
         }
+        drop(one);
         let root = {
             let state = self.lock();
             if !is(&state, target, model) {
@@ -213,7 +249,9 @@ impl Models {
         let url = root.join("models").join(&model.name).join("model");
         let body = Bytes::from(json!({ "model_name": model.name, "url": url }).to_string());
         loop {
+            model.asked.store(true, Ordering::Relaxed);
             let answer = self.call(Method::POST, Uri::from_static("/models"), body.clone()).await;
+            model.asked.store(answer.is_err(), Ordering::Relaxed);
             let (status, text) = match answer {
                 Ok(answer) => (answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()),
                 Err(SendError::Refused) => return Err(errors::unavailable(endpoint)),
@@ -230,14 +268,14 @@ impl Models {
     }
 
     /// Puts the model's files in place and tells their bytes, or why they do not fit into `room`.
-    async fn fetch(&self, target: &str, model: &Model, room: u64) -> Result<Result<u64, String>, ApiError> {
+    async fn fetch(&self, target: &str, model: &Arc<Model>, room: u64) -> Result<Result<u64, String>, ApiError> {
         let Source { objects, endpoint, uri, container, .. } = &self.source;
         let uri = format!("{}/{}", uri.trim_end_matches('/'), target.trim_start_matches('/'));
         let (objects, account, container) = (objects.clone(), endpoint.account.clone(), container.clone());
-        let folder = self.folder(model);
+        let (folder, model) = (self.folder(model), model.clone());
         let placed = tokio::task::spawn_blocking(move || {
             let placed = model::one_of_many(&*objects, &account, &uri, &container, &folder, room);
-            if !matches!(placed, Ok(Ok(_))) {
+            if !matches!(placed, Ok(Ok(_))) || model.abandoned.load(Ordering::SeqCst) {
                 let _ = std::fs::remove_dir_all(&folder);
             }
             placed
@@ -265,6 +303,8 @@ impl Models {
     }
 
     fn remove(&self, model: &Model) {
+        // Whoever is still filling the folder removes it at the end.
+        model.abandoned.store(true, Ordering::SeqCst);
         let folder = self.folder(model);
         tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder));
     }

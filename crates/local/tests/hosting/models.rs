@@ -30,7 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/models":
             told = json.loads(body)
             weights = open(os.path.join(told["url"], "weights")).read()
-            if os.path.exists(weights): weights = open(weights).read()
+            if os.path.exists(weights) and os.environ.get("WAIT") != "invoke": weights = open(weights).read()
             if weights == "broken": return self.reply(500, b"these weights are broken")
             if len(models) >= capacity: say("full"); return self.reply(507, b"no memory for it")
             assert told["model_name"] not in models
@@ -41,6 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         assert verb == "invoke"
         if name not in models: return self.reply(404, b"unknown model")
         if body == b"die": os._exit(7)
+        if body == b"wait": body = open(models[name], "rb").read()
         if body == b"forget": models.pop(name); return self.reply(404, b"forgotten")
         if body == b"greedy" and len(models) > 1: return self.reply(507, b"no memory to predict")
         target = self.headers["X-Amzn-SageMaker-Target-Model"]
@@ -77,6 +78,24 @@ fn many(cached: bool, env: &[(&str, &str)]) -> VariantPlan {
 impl Site {
     async fn ask(&self, target: &str, body: &'static str) -> Result<Output, ApiError> {
         invoke_with(&self.hosting, json!({"TargetModel": target}), body).await
+    }
+
+    /// A pipe as a model's weights; programs wait until someone writes into it.
+    fn pipe(&self, name: &str) -> PathBuf {
+        let pipe = self.machine.path("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        put_model(&self.machine, &format!("all/{name}.tar.gz"), pipe.to_str().unwrap());
+        pipe
+    }
+
+    /// Completes when no model's files are left.
+    async fn no_folders(&self) {
+        soon("the folders' end", async {
+            while !self.folders().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     async fn answers(&self, targets: &[&str]) {
@@ -133,12 +152,7 @@ async fn models_that_cannot_be_loaded_are_told_and_the_others_serve() {
     assert!(error.message.contains("server error (500) from primary with message \"these weights are broken\""));
     let error = invoke(&site.hosting, "x").await.unwrap_err();
     assert_eq!(error.message, "Request r is missing a target model header.");
-    soon("the folders' end", async {
-        while !site.folders().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    site.no_folders().await;
     // One that came later, and one that was mended, are found.
     put_model(&site.machine, "all/missing.tar.gz", "4");
     put_model(&site.machine, "all/broken.tar.gz", "5");
@@ -217,24 +231,53 @@ async fn what_was_unused_for_longest_goes_when_the_disk_is_full() {
 async fn without_a_cache_a_model_goes_after_its_request() {
     let site = site(many(false, &[]), HostingConfig::default()).await;
     site.answers(&["a", "a"]).await;
-    soon("the folders' end", async {
-        while !site.folders().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    site.no_folders().await;
     let mut told = site.told().await;
     told.sort();
     assert_eq!(told, ["load 1", "load 1", "unload 1", "unload 1"]);
 }
 
 #[tokio::test]
+async fn without_a_cache_a_model_goes_with_a_request_that_is_cut_off() {
+    let site = Arc::new(site(many(false, &[("WAIT", "invoke")]), HostingConfig::default()).await);
+    let pipe = site.pipe("slow");
+    let request = tokio::spawn({
+        let site = site.clone();
+        async move { site.ask("slow.tar.gz", "wait").await }
+    });
+    // Opening to write waits for the server to open to read: the request is there.
+    let opened = tokio::task::spawn_blocking(move || std::fs::File::create(pipe).unwrap());
+    let writer = soon("the request", opened).await.unwrap();
+    assert_eq!(site.folders().len(), 1);
+    request.abort();
+    site.no_folders().await;
+    drop(writer);
+    assert!(site.told().await.iter().any(|line| line.starts_with("unload ")));
+}
+
+#[tokio::test]
+async fn a_model_that_is_never_loaded_is_given_up() {
+    let site = site(many(true, &[]), HostingConfig::default()).await;
+    let pipe = site.pipe("slow");
+    let loading = Duration::from_secs(360);
+    let (late, writer) = tokio::join!(site.ask("slow.tar.gz", "x"), async {
+        let opened = tokio::task::spawn_blocking(move || std::fs::File::create(pipe).unwrap());
+        let writer = soon("the load", opened).await.unwrap();
+        site.machine.clock.sleeping(loading).await;
+        site.machine.clock.advance(loading);
+        writer
+    });
+    assert_eq!(late.unwrap_err().code, "ModelNotReadyException");
+    site.no_folders().await;
+    site.answers(&["a"]).await;
+    drop(writer);
+    site.hosting.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_model_that_takes_long_is_not_ready_and_later_is() {
     let site = site(many(true, &[]), HostingConfig::default()).await;
-    // The container waits until someone writes into the pipe.
-    let pipe = site.machine.path("pipe");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    put_model(&site.machine, "all/slow.tar.gz", pipe.to_str().unwrap());
+    let pipe = site.pipe("slow");
     let timeout = Duration::from_secs(60);
     let (late, ()) = tokio::join!(site.ask("slow.tar.gz", "x"), async {
         site.machine.clock.sleeping(Duration::from_secs(360)).await;
