@@ -107,7 +107,7 @@ async fn the_configuration_files_are_sagemakers() {
     assert_eq!(
         json("resourceconfig.json"),
         json!({
-            "current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0",
+            "current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": if cfg!(target_os = "macos") { "lo0" } else { "lo" },
             "current_instance_type": "ml.m5.large", "current_group_name": "homogeneousCluster",
             "instance_groups": [group],
         })
@@ -277,6 +277,35 @@ async fn hosts_get_their_shards_and_their_models_are_merged() {
     assert_eq!(files["algo-1"], "full/one.csv\nparts/0.csv\nparts/2.csv\nparts/4.csv\n");
     assert_eq!(files["algo-2"], "full/one.csv\nparts/1.csv\nparts/3.csv\n");
     assert_eq!(machine.lines(GROUP, "job/algo-2"), ["on algo-2"]);
+}
+
+#[tokio::test]
+async fn hosts_reach_each_other_by_name() {
+    if !runner_support::mounts() {
+        return;
+    }
+    let mut machine = machine();
+    // All listen on the same port, as the workers of one framework do.
+    let script = r#"
+import json, os, socket
+me = os.environ["SM_CURRENT_HOST"]
+others = [host for host in json.loads(os.environ["SM_HOSTS"]) if host != me]
+server = socket.create_server((me, 7777))
+def connect(host):
+    while True:
+        try: return socket.create_connection((host, 7777))
+        except ConnectionRefusedError: pass
+links = [connect(host) for host in others]
+for link in links: link.sendall(me.encode()); link.close()
+met = sorted(server.accept()[0].recv(100).decode() for _ in others)
+print("met", *met, "and this machine's own names" if socket.gethostbyname("localhost") == "127.0.0.1" else "")
+"#;
+    let image = machine.image("mesh", "python3", script, "opt_ml = true");
+    let resources = json!({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 3}});
+    let (end, _) = start(&machine, merge(request(&image), resources)).end().await;
+    assert!(matches!(end, TrainingEnd::Completed { .. }), "{end:?}");
+    assert_eq!(machine.lines(GROUP, "job/algo-1"), ["met algo-2 algo-3 and this machine's own names"]);
+    assert_eq!(machine.lines(GROUP, "job/algo-3"), ["met algo-1 algo-2 and this machine's own names"]);
 }
 
 #[tokio::test]

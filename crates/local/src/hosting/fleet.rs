@@ -241,6 +241,7 @@ impl Order<'_> {
             environment,
             base,
             serves: true,
+            hosts: Vec::new(),
         }
     }
 }

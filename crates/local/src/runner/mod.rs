@@ -1,7 +1,7 @@
 //! The port behind which jobs and model servers run: processes now, Docker and Kubernetes by the same face later.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub struct ContainerSpec {
     pub base: PathBuf,
     /// Whether it must listen for requests.
     pub serves: bool,
+    /// Names that its programs can look up, where the machine allows it; all are of this machine.
+    pub hosts: Vec<(String, Ipv4Addr)>,
 }
 
 /// How a container ended.

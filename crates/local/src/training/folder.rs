@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 use super::input::Channel;
 use super::request::{Group, Plan};
 
+/// The network interface that a job's hosts reach each other through. In AWS it is `eth0`, which this machine may not have.
+const INTERFACE: &str = if cfg!(target_os = "macos") { "lo0" } else { "lo" };
+
 /// One host of a job.
 #[derive(Debug)]
 pub(super) struct HostFolder {
@@ -111,6 +114,6 @@ pub(super) fn resources(plan: &Plan, host: &str, group: &Group) -> Value {
         "current_group_name": group.name,
         "hosts": hosts,
         "instance_groups": plan.groups.iter().map(one).collect::<Vec<_>>(),
-        "network_interface_name": "eth0",
+        "network_interface_name": INTERFACE,
     })
 }

@@ -1,6 +1,7 @@
 //! One training job from start to end.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,8 @@ pub(super) struct Job<'a> {
     pub task: &'a TrainingTask,
     pub events: Arc<dyn Fn(TrainingEvent) + Send + Sync>,
     pub folder: PathBuf,
+    /// Addresses of its hosts.
+    pub addresses: Vec<Ipv4Addr>,
     /// Held by threads that work in the folder.
     pub busy: Arc<tokio::sync::Mutex<()>>,
 }
@@ -192,6 +195,7 @@ impl Job<'_> {
             environment,
             base: host.base.clone(),
             serves: false,
+            hosts: plan.hosts().map(|(host, _)| host.to_owned()).zip(self.addresses.iter().copied()).collect(),
         }
     }
 

@@ -246,6 +246,19 @@ impl Machine {
     }
 }
 
+/// Whether programs can be given a view of their own of the file system here; tells when not.
+pub fn mounts() -> bool {
+    let allowed = |flag: &str| {
+        let unshare = std::process::Command::new("unshare").args([flag, "true"]).output();
+        unshare.is_ok_and(|out| out.status.success())
+    };
+    let allowed = allowed("-m") || allowed("-rm");
+    if !allowed {
+        eprintln!("not tested: this machine allows no mount namespaces");
+    }
+    allowed
+}
+
 /// Fails a test that hangs, instead of blocking the whole run.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.unwrap_or_else(|_| panic!("{what} takes too long"))

@@ -124,7 +124,7 @@ impl Runner for ProcessRunner {
             }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, spec, images.path()).map_err(fail)?;
-                if entry.opt_ml { namespace::wrap(launch, &spec.base).await } else { launch }
+                if entry.opt_ml { namespace::wrap(launch, spec).await } else { launch }
             }
         };
         let port = if spec.serves {

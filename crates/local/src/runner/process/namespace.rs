@@ -1,17 +1,18 @@
-//! `/opt/ml` for programs that have its path written in them.
+//! `/opt/ml` for programs that have its path written in them, and names of hosts.
 //!
-//! On Linux a process may see its own mounts. The job's folder is bound to `/opt/ml` through util-linux' `unshare` and
+//! On Linux a process may see its own mounts. The job's folder is bound to `/opt/ml`, and a table of the job's hosts to
+//! `/etc/hosts`, through util-linux' `unshare` and
 //! `mount`: as root with a mount namespace, as another user with a user namespace, in which the user looks like root.
 //! Some distributions forbid the latter; then, and on other systems, a program must use `SAGEMAKER_BASE_DIR`.
 
-use std::path::Path;
-
 use super::command::Launch;
+use crate::runner::ContainerSpec;
 
 #[cfg(target_os = "linux")]
-pub(super) async fn wrap(mut launch: Launch, base: &Path) -> Launch {
+pub(super) async fn wrap(mut launch: Launch, spec: &ContainerSpec) -> Launch {
     let Some(prefix) = linux::prefix().await else { return launch };
-    let mut arguments: Vec<std::ffi::OsString> = prefix.arguments(base);
+    let hosts: Vec<String> = spec.hosts.iter().map(|(name, address)| format!("{address} {name}")).collect();
+    let mut arguments: Vec<std::ffi::OsString> = prefix.arguments(&spec.base, &hosts.join("\n"));
     arguments.push(std::mem::take(&mut launch.program));
     arguments.append(&mut launch.arguments);
     launch.program = "unshare".into();
@@ -21,7 +22,7 @@ pub(super) async fn wrap(mut launch: Launch, base: &Path) -> Launch {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) async fn wrap(launch: Launch, _: &Path) -> Launch {
+pub(super) async fn wrap(launch: Launch, _: &ContainerSpec) -> Launch {
     launch
 }
 
@@ -34,11 +35,11 @@ mod linux {
 
     use tokio::sync::OnceCell;
 
-    /// Binds `$1` to `/opt/ml` and becomes the rest. Where there is no `/opt/ml`, the process gets a copy of `/opt`
+    /// Binds `$1` to `/opt/ml`, adds `$2` to `/etc/hosts`, where that can be, and becomes the rest. Where there is no `/opt/ml`, the process gets a copy of `/opt`
     /// (its entries bound one by one) that has one.
     const SCRIPT: &str = r#"
 set -e
-base=$1; shift
+base=$1; hosts=$2; shift 2
 if [ ! -d /opt/ml ]; then
   stage=$base/tmp/.opt
   mkdir -p "$stage"
@@ -53,6 +54,11 @@ if [ ! -d /opt/ml ]; then
   mkdir "$stage/ml"
   mount --rbind "$stage" /opt
 fi
+if [ -n "$hosts" ]; then
+  mkdir -p "$base/tmp"
+  { cat /etc/hosts || :; printf '\n%s\n' "$hosts"; } > "$base/tmp/.hosts" 2> /dev/null
+  mount --bind "$base/tmp/.hosts" /etc/hosts 2> /dev/null || :
+fi
 mount --bind "$base" /opt/ml
 exec "$@"
 "#;
@@ -63,9 +69,9 @@ exec "$@"
     }
 
     impl Prefix {
-        pub fn arguments(self, base: &Path) -> Vec<OsString> {
+        pub fn arguments(self, base: &Path, hosts: &str) -> Vec<OsString> {
             let mut arguments: Vec<OsString> = [self.flags, "/bin/sh", "-c", SCRIPT, "opt-ml"].map(Into::into).into();
-            arguments.push(base.into());
+            arguments.extend([base.into(), hosts.into()]);
             arguments
         }
     }
@@ -93,7 +99,7 @@ exec "$@"
             return false;
         }
         let mut command = tokio::process::Command::new("unshare");
-        command.args(prefix.arguments(&base)).args(["/bin/sh", "-c", ": > /opt/ml/seen"]);
+        command.args(prefix.arguments(&base, "")).args(["/bin/sh", "-c", ": > /opt/ml/seen"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         let ran = tokio::time::timeout(Duration::from_secs(5), command.status()).await;
         let works = matches!(ran, Ok(Ok(status)) if status.success()) && base.join("seen").is_file();
