@@ -1,5 +1,5 @@
 //! What the tests of runner, training and hosting share: a clock that stands, objects in memory, programs as images.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
