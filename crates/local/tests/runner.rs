@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use runner_support::{Machine, soon};
-use sagewright_local::runner::{Container, ContainerSpec, Exit, LineSink};
+use sagewright_local::runner::{Container, ContainerSpec, Exit, LineSink, Port};
 use tokio::sync::mpsc;
 
 fn spec(machine: &Machine, image: &str) -> ContainerSpec {
@@ -25,7 +25,7 @@ fn spec(machine: &Machine, image: &str) -> ContainerSpec {
         arguments: vec!["train".into()],
         environment: BTreeMap::new(),
         base,
-        serves: false,
+        port: Port::None,
         hosts: Vec::new(),
     }
 }
@@ -241,14 +241,20 @@ async fn containers_that_serve_get_different_ports() {
     let mut machine = Machine::new();
     let image = machine.shell("port", "echo $SAGEMAKER_BIND_TO_PORT; exec sleep 1000");
     let runner = machine.runner();
-    let serving = ContainerSpec { serves: true, ..spec(&machine, &image) };
+    let serving = ContainerSpec { port: Port::Held, ..spec(&machine, &image) };
     let mut seen = Vec::new();
     let held = Mutex::new(Vec::new());
     for _ in 0..4 {
         let (sink, mut lines) = lines();
         let container = runner.start(&serving, sink).await.unwrap();
         let port = soon("a port", lines.recv()).await.unwrap();
-        assert_eq!(container.address().unwrap().to_string(), format!("127.0.0.1:{port}"));
+        let address = container.address().unwrap();
+        assert_eq!(address.to_string(), format!("127.0.0.1:{port}"));
+        if cfg!(target_os = "linux") {
+            // Nobody has bound it yet, and nobody else gets it.
+            let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            assert_eq!(other.bind(&address.into()).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+        }
         seen.push(port);
         held.lock().unwrap().push(container);
     }

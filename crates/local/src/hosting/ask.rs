@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 
-use super::models::Models;
+use super::models::{Models, NoModel};
 use super::pool::{Incoming, Outgoing, SendError};
 use super::server::Server;
 use super::{Hosting, errors};
@@ -77,8 +77,14 @@ impl Hosting {
         loop {
             let model = tokio::select! {
                 biased;
-                model = models.get(target) => model?,
+                model = models.get(target) => model,
                 () = &mut *late => return Err(errors::not_ready(target)),
+            };
+            let model = match model {
+                Ok(model) => model,
+                Err(NoModel::Error(error)) => return Err(error),
+                Err(NoModel::Refused) => return Ok(Err(doubted(server, SendError::Refused))),
+                Err(NoModel::Broken(why)) => return Ok(Err(doubted(server, SendError::Broken(why)))),
             };
             request.uri = model.invocations();
             let answer = self.send(server, &request, late).await;
@@ -109,9 +115,14 @@ impl Hosting {
             sent = server.pool.send(request, self.config.max_payload) => sent,
             () = late => return Err(Silence::Late),
         };
-        if matches!(sent, Err(SendError::Refused | SendError::Broken(_))) {
-            server.doubt();
-        }
-        sent.map_err(Silence::Send)
+        sent.map_err(|why| doubted(server, why))
     }
+}
+
+/// The server is looked after, where it may have ended.
+fn doubted(server: &Server, why: SendError) -> Silence {
+    if matches!(why, SendError::Refused | SendError::Broken(_)) {
+        server.doubt();
+    }
+    Silence::Send(why)
 }

@@ -13,7 +13,7 @@ use super::routing::{Generation, Instance, Variant};
 use super::server::{Progress, Server, Supervisor};
 use super::{HostingConfig, errors, model};
 use crate::env::Env;
-use crate::runner::{ContainerSpec, Identity, JobEnvironment, Journal, LineSink};
+use crate::runner::{ContainerSpec, Identity, JobEnvironment, Journal, LineSink, Port};
 use crate::sagemaker::ports::{ContainerPlan, EndpointKey, ModelData, VariantPlan};
 
 /// Most containers of an inference pipeline.
@@ -240,7 +240,7 @@ impl Order<'_> {
             arguments: vec!["serve".into()],
             environment,
             base,
-            serves: true,
+            port: Port::Held,
             hosts: Vec::new(),
         }
     }

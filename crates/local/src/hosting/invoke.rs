@@ -50,6 +50,11 @@ impl Hosting {
         loop {
             let (variant, instance) = choose(&generation, &call, &endpoint, &tried)?;
             let servers = chain(variant, instance, &call)?;
+            match (call.text("TargetModel"), servers.iter().any(|server| server.models.is_some())) {
+                (Some(_), false) => return Err(errors::one_model(&endpoint)),
+                (None, true) => return Err(errors::no_target(&call.request_id)),
+                _ => {}
+            }
             match self.pass(&endpoint, &servers, &call).await {
                 Ok(answer) => return Ok(output(answer, variant)),
                 Err(Failure::Error(error)) => return Err(error),
@@ -90,11 +95,6 @@ fn choose<'g>(
         None => generation.pick(tried).ok_or_else(|| errors::unavailable(endpoint))?,
     };
     let target = call.text("TargetModel");
-    match (target, variant.many_models()) {
-        (Some(_), false) => return Err(errors::one_model(endpoint)),
-        (None, true) => return Err(errors::no_target(&call.request_id)),
-        _ => {}
-    }
     let instance = variant.pick(tried, target).ok_or_else(|| errors::unavailable(endpoint))?;
     Ok((variant, instance))
 }

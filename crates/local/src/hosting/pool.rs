@@ -93,6 +93,16 @@ impl Pool {
                 Err(other) => return Err(other),
             }
         }
+        self.fresh(address, request, limit).await
+    }
+
+    /// As [`Pool::send`], on a new connection: the server sees the request once at most.
+    pub async fn send_fresh(&self, request: &Outgoing, limit: usize) -> Result<Incoming, SendError> {
+        let address = self.lock().address.ok_or(SendError::Refused)?;
+        self.fresh(address, request, limit).await
+    }
+
+    async fn fresh(&self, address: SocketAddr, request: &Outgoing, limit: usize) -> Result<Incoming, SendError> {
         let mut link = Link::open(address).await.map_err(|_| SendError::Refused)?;
         let answer = link.exchange(request, address, limit).await?;
         self.keep(address, link);

@@ -46,11 +46,6 @@ impl Instance {
 }
 
 impl Variant {
-    /// Whether its requests ask for one of many models.
-    pub fn many_models(&self) -> bool {
-        self.instances.iter().flat_map(|instance| &instance.servers).any(|server| server.models.is_some())
-    }
-
     /// The next instance in turn that answers, or else may answer; but for those already tried. One that has the model
     /// `target` loaded comes first.
     pub fn pick(&self, tried: &[usize], target: Option<&str>) -> Option<&Instance> {

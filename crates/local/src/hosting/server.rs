@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use super::models::{Models, Source};
 use super::pool::{Outgoing, Pool, send_once};
 use crate::clock::SharedClock;
-use crate::runner::{Container, ContainerSpec, Journal, LineSink, Runner};
+use crate::runner::{Container, ContainerSpec, Journal, LineSink, Port, Runner};
 
 /// Between SIGTERM and SIGKILL, as SageMaker documents it.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -72,10 +72,10 @@ impl Server {
     }
 
     fn up(&self, address: SocketAddr, root: &Path) {
-        self.pool.point(Some(address));
         if let Some(models) = &self.models {
             models.reset(root);
         }
+        self.pool.point(Some(address));
         self.health.store(READY, Ordering::Release);
     }
 
@@ -118,7 +118,7 @@ enum Outcome {
 
 impl Supervisor {
     /// Runs the server until `stop` turns true or its sender is gone.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut pause = BACKOFF.0;
         loop {
             let outcome = self.once(&mut stop).await;
@@ -146,14 +146,16 @@ impl Supervisor {
         }
     }
 
-    async fn once(&self, stop: &mut watch::Receiver<bool>) -> Outcome {
-        for _ in 1..PORT_ATTEMPTS {
+    async fn once(&mut self, stop: &mut watch::Receiver<bool>) -> Outcome {
+        for _ in 0..PORT_ATTEMPTS {
             match self.start(stop).await {
                 Ok(outcome) => return outcome,
                 Err(PortTaken) => tracing::debug!(id = self.spec.id, "the port was taken; another one is tried"),
             }
+            // It may have been in the way of a program that binds without SO_REUSEADDR.
+            self.spec.port = Port::Free;
         }
-        self.start(stop).await.unwrap_or_else(|PortTaken| Outcome::Unready("no free port could be kept".into()))
+        Outcome::Unready("no free port could be kept".into())
     }
 
     async fn start(&self, stop: &mut watch::Receiver<bool>) -> Result<Outcome, PortTaken> {

@@ -32,9 +32,20 @@ pub struct ContainerSpec {
     /// Folder of this machine that the container sees as `/opt/ml`.
     pub base: PathBuf,
     /// Whether it must listen for requests.
-    pub serves: bool,
+    pub port: Port,
     /// Names that its programs can look up, where the machine allows it; all are of this machine.
     pub hosts: Vec<(String, Ipv4Addr)>,
+}
+
+/// The port of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// It takes no requests.
+    None,
+    /// Kept from other programs for it, where the system can do that. It must bind with `SO_REUSEADDR`, as servers do.
+    Held,
+    /// Free at its start; another program may take it first.
+    Free,
 }
 
 /// How a container ended.
@@ -107,7 +118,7 @@ pub trait Runner: Send + Sync + 'static {
 /// A running container.
 #[async_trait]
 pub trait Container: Send {
-    /// Where it serves requests, for a spec with `serves`.
+    /// Where it serves requests, for a spec with a port.
     fn address(&self) -> Option<SocketAddr>;
     /// Where its programs find the spec's `base`: `/opt/ml`, or the folder itself.
     fn root(&self) -> &Path;

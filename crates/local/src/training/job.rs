@@ -20,7 +20,7 @@ use super::request::{Group, Plan};
 use super::results::{Seen, Uploaded, Uploader};
 use super::{channels, script};
 use crate::env::Env;
-use crate::runner::{Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink};
+use crate::runner::{Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink, Port};
 use crate::sagemaker::ports::{TrainingEnd, TrainingEvent, TrainingTask};
 use crate::transfer::fetch::Source;
 
@@ -194,7 +194,7 @@ impl Job<'_> {
             arguments: plan.arguments.clone(),
             environment,
             base: host.base.clone(),
-            serves: false,
+            port: Port::None,
             hosts: plan.hosts().map(|(host, _)| host.to_owned()).zip(self.addresses.iter().copied()).collect(),
         }
     }

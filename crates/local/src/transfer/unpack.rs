@@ -54,13 +54,13 @@ pub(crate) fn unpack(archive: File, folder: &Path, limit: u64) -> Result<u64, Un
         let target = folder.join(&name);
         let disk = |why| UnpackError::Disk { path: target.clone(), why };
         match entry.header().entry_type() {
-            EntryType::Directory => fs::create_dir_all(&target).map_err(disk)?,
+            EntryType::Directory => make_below(folder, &name).map_err(disk)?,
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
                 if entry.size() > left {
                     return Err(UnpackError::TooLarge(format!("{limit} bytes")));
                 }
-                if let Some(parent) = target.parent() {
-                    fs::create_dir_all(parent).map_err(disk)?;
+                if let Some(parent) = name.parent() {
+                    make_below(folder, parent).map_err(disk)?;
                 }
                 // As `tar` does, a later member replaces an earlier one.
                 if fs::symlink_metadata(&target).is_ok_and(|m| m.is_file()) {
@@ -87,6 +87,19 @@ pub(crate) fn unpack(archive: File, folder: &Path, limit: u64) -> Result<u64, Un
         link(folder, &name, &to, kind);
     }
     Ok(limit - left)
+}
+
+/// Makes folders below one that exists. Where that has been removed meanwhile, it is not made again.
+fn make_below(folder: &Path, name: &Path) -> io::Result<()> {
+    let mut made = folder.to_owned();
+    for part in name.components() {
+        made.push(part);
+        match fs::create_dir(&made) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && made.is_dir() => {}
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 enum Side {

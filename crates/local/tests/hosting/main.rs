@@ -544,6 +544,18 @@ async fn a_server_that_lost_its_port_gets_another_one() {
 }
 
 #[tokio::test]
+async fn a_server_that_wants_its_port_for_itself_gets_it() {
+    let mut machine = Machine::new();
+    let server =
+        SERVER.replace("    daemon_threads = True", "    daemon_threads = True\n    allow_reuse_address = False");
+    let image = machine.python("server", &server);
+    let hosting = hosting(&machine);
+    deploy(&hosting, vec![named(&image, "v", 1.0)]).await.unwrap();
+    assert_eq!(text(&invoke(&hosting, "x").await.unwrap()), "v(x)");
+    hosting.shutdown().await;
+}
+
+#[tokio::test]
 async fn removal_ends_a_deployment_that_is_under_way() {
     let mut machine = Machine::new();
     let image = machine.python("server", SERVER);

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::images::{BuiltIn, ImageMap, LiveMap, Program};
-use super::{Container, ContainerSpec, LineSink, Runner, RunnerError};
+use super::{Container, ContainerSpec, LineSink, Port, Runner, RunnerError};
 use crate::clock::SharedClock;
 
 mod command;
@@ -127,10 +127,11 @@ impl Runner for ProcessRunner {
                 if entry.opt_ml { namespace::wrap(launch, spec).await } else { launch }
             }
         };
-        let port = if spec.serves {
-            Some(ports::lease().map_err(|e| fail(format!("no free port on 127.0.0.1: {e}")))?)
-        } else {
-            None
+        let lease = |held| ports::lease(held).map_err(|e| fail(format!("no free port on 127.0.0.1: {e}")));
+        let port = match spec.port {
+            Port::None => None,
+            Port::Held => Some(lease(true)?),
+            Port::Free => Some(lease(false)?),
         };
         let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
         let root = launch.root.clone();

@@ -1,0 +1,232 @@
+//! The models of a multi-model server: each is fetched and loaded when a request first asks for it, and unloaded when
+//! room is needed. The calls are those of SageMaker's contract for multi-model containers.
+
+mod lease;
+mod load;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Uri};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::pool::{Incoming, Outgoing, Pool, SendError};
+use crate::api::ApiError;
+use crate::clock::SharedClock;
+use crate::objects::Objects;
+use crate::sagemaker::ports::EndpointKey;
+
+pub(super) use lease::Lease;
+
+/// What the request asked for, told to the container for its log.
+pub(super) const TARGET_MODEL: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-model");
+/// Longest answer to a call that loads, looks or unloads.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// Where the models are, and what they may take.
+pub(super) struct Source {
+    pub objects: Arc<dyn Objects>,
+    pub clock: SharedClock,
+    pub endpoint: EndpointKey,
+    /// Name of the container.
+    pub container: String,
+    /// S3 URI that names of models are appended to.
+    pub uri: String,
+    /// Whether a model stays loaded after a request.
+    pub cached: bool,
+    /// Folder that the container sees as `/opt/ml`.
+    pub base: PathBuf,
+    /// Most bytes of all models that are there at once; one that is being fetched may exceed it until others are gone.
+    pub limit: u64,
+}
+
+/// Why there is no model.
+#[derive(Debug, Clone)]
+pub(super) enum NoModel {
+    /// The server takes no connections.
+    Refused,
+    /// The server broke off.
+    Broken(String),
+    Error(ApiError),
+}
+
+/// The models of one server.
+pub(super) struct Models {
+    source: Source,
+    pool: Arc<Pool>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Where the container finds `base`.
+    root: PathBuf,
+    /// By key below the source's URI.
+    entries: HashMap<String, Arc<Model>>,
+    turn: u64,
+}
+
+/// A model that is loaded, or being loaded.
+struct Model {
+    /// The name by which the container knows it: never used twice.
+    name: String,
+    /// `TargetModel` of the request that asked first.
+    target: String,
+    /// When it was last asked for, in turns.
+    used: AtomicU64,
+    /// Requests that use it or wait for it; changed with the table locked.
+    users: AtomicUsize,
+    bytes: AtomicU64,
+    /// Nobody asks for it any more, so that its folder is to go.
+    abandoned: AtomicBool,
+    loaded: watch::Sender<Option<Result<(), NoModel>>>,
+}
+
+impl Model {
+    fn new(target: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: uuid::Uuid::new_v4().simple().to_string(),
+            target: target.to_owned(),
+            used: AtomicU64::new(0),
+            users: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+            abandoned: AtomicBool::new(false),
+            loaded: watch::Sender::new(None),
+        })
+    }
+
+    /// Its key below the source's URI.
+    fn key(&self) -> &str {
+        key(&self.target)
+    }
+
+    fn ready(&self) -> bool {
+        self.loaded.borrow().is_some()
+    }
+
+    fn path(&self, verb: &str) -> Uri {
+        Uri::try_from(format!("/models/{}{verb}", self.name)).unwrap_or_else(|_| Uri::from_static("/models"))
+    }
+}
+
+/// `TargetModel` with and without a slash at its start is one model.
+fn key(target: &str) -> &str {
+    target.trim_start_matches('/')
+}
+
+impl Models {
+    pub fn new(source: Source, pool: Arc<Pool>) -> Arc<Self> {
+        Arc::new(Self { source, pool, state: Mutex::default() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server starts, sees its folder at `root` and has no model; or it has ended.
+    pub fn reset(&self, root: &Path) {
+        let before = std::mem::replace(&mut *self.lock(), State { root: root.to_owned(), ..State::default() });
+        before.entries.into_values().for_each(|model| self.remove(&model));
+    }
+
+    /// Whether a model is there without waiting.
+    pub fn holds(&self, target: &str) -> bool {
+        self.lock().entries.get(key(target)).is_some_and(|model| model.ready())
+    }
+
+    /// A model, loaded. Loading goes on when nobody waits for it any more.
+    pub async fn get(self: &Arc<Self>, target: &str) -> Result<Lease, NoModel> {
+        let (lease, fresh) = {
+            let mut state = self.lock();
+            state.turn += 1;
+            let turn = state.turn;
+            let known = state.entries.get(key(target)).cloned();
+            let fresh = known.is_none();
+            let model = known.unwrap_or_else(|| Model::new(target));
+            model.used.store(turn, Ordering::Relaxed);
+            model.users.fetch_add(1, Ordering::Relaxed);
+            if fresh {
+                state.entries.insert(key(target).to_owned(), model.clone());
+            }
+            (Lease { models: self.clone(), model }, fresh)
+        };
+        if fresh {
+            tokio::spawn(self.clone().load(lease.model.clone()));
+        }
+        let mut loaded = lease.model.loaded.subscribe();
+        let outcome = loaded.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
+        outcome.unwrap_or(Err(NoModel::Refused)).map(|()| lease)
+    }
+
+    /// Unloads the model that has been unused for longest; `false` when all are in use.
+    pub async fn make_room(self: &Arc<Self>) -> bool {
+        let evicted = self.evict(&mut self.lock());
+        let Some(unloading) = evicted else { return false };
+        // However that ended, it is gone.
+        let _ = unloading.await;
+        true
+    }
+
+    /// Begins to unload the model that has been unused for longest.
+    fn evict(self: &Arc<Self>, state: &mut State) -> Option<JoinHandle<()>> {
+        let unused = |model: &Model| model.ready() && model.users.load(Ordering::Relaxed) == 0;
+        let idle = state.entries.iter().filter(|(_, model)| unused(model));
+        let oldest = idle.min_by_key(|(_, model)| model.used.load(Ordering::Relaxed)).map(|(key, _)| key.clone())?;
+        let model = state.entries.remove(&oldest)?;
+        Some(tokio::spawn(self.clone().unload(model)))
+    }
+
+    /// In a task of its own: whoever asked for it may not live to see its end.
+    async fn unload(self: Arc<Self>, model: Arc<Model>) {
+        // Whatever it answers, it is not asked for this model again.
+        let _ = self.call(Method::DELETE, &model, model.path("")).await;
+        self.remove(&model);
+    }
+
+    fn forget(&self, model: &Arc<Model>) {
+        let mut state = self.lock();
+        if holds(&state, model) {
+            state.entries.remove(model.key());
+        }
+        drop(state);
+        self.remove(model);
+    }
+
+    fn folder(&self, model: &Model) -> PathBuf {
+        self.source.base.join("models").join(&model.name)
+    }
+
+    fn remove(&self, model: &Model) {
+        // Whoever is still filling the folder removes it at the end.
+        model.abandoned.store(true, Ordering::SeqCst);
+        let folder = self.folder(model);
+        tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder));
+    }
+
+    async fn call(&self, method: Method, model: &Model, uri: Uri) -> Result<Incoming, SendError> {
+        self.pool.send(&request(method, model, uri, Bytes::new()), LONGEST_ANSWER).await
+    }
+}
+
+fn request(method: Method, model: &Model, uri: Uri, body: Bytes) -> Outgoing {
+    let json = HeaderValue::from_static("application/json");
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, json.clone());
+    if !body.is_empty() {
+        headers.insert(CONTENT_TYPE, json);
+    }
+    if let Ok(target) = HeaderValue::from_str(&model.target) {
+        headers.insert(TARGET_MODEL, target);
+    }
+    Outgoing { method, uri, headers, body }
+}
+
+/// Whether the table still has this very model: its server may have been started again since.
+fn holds(state: &State, model: &Arc<Model>) -> bool {
+    state.entries.get(model.key()).is_some_and(|known| Arc::ptr_eq(known, model))
+}
