@@ -14,25 +14,31 @@ use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::resource;
 
+/// What refusals say, and what to do then.
+const REFUSALS: [(&str, &str); 4] = [
+    ("not found", "`sagewright get endpoints` lists what there is"),
+    (
+        "missing a target model",
+        "name the model with --target-model: its archive's key below the ModelDataUrl of the model",
+    ),
+    ("missing a target container", "name the container with --container: its ContainerHostname in the model"),
+    ("status", "`sagewright get Endpoint/{endpoint}` shows its status"),
+];
+
 /// What to do when an endpoint does not answer as wanted.
 fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
     let help = match error.code.as_str() {
-        "ModelError" => format!("`sagewright logs Endpoint/{endpoint}` shows what the model server said"),
-        "ValidationError" | "ValidationException" if error.message.contains("not found") => {
-            "`sagewright get endpoints` lists what there is".to_owned()
+        "ModelError" => Some(format!("`sagewright logs Endpoint/{endpoint}` shows what the model server said")),
+        "ValidationError" | "ValidationException" => {
+            let said = |(text, _): &&(&str, &str)| error.message.contains(text);
+            REFUSALS.iter().find(said).map(|(_, help)| help.replace("{endpoint}", endpoint))
         }
-        "ValidationError" | "ValidationException" if error.message.contains("missing a target model") => {
-            "name the model with --target-model: its archive's key below the ModelDataUrl of the model".to_owned()
-        }
-        "ValidationError" | "ValidationException" if error.message.contains("missing a target container") => {
-            "name the container with --container: its ContainerHostname in the model".to_owned()
-        }
-        "ValidationError" | "ValidationException" if error.message.contains("status") => {
-            format!("`sagewright get Endpoint/{endpoint}` shows its status")
-        }
-        _ => return error.into(),
+        _ => None,
     };
-    Failure::new(Exit::Failed, error.to_string()).help(help).into()
+    match help {
+        Some(help) => Failure::new(Exit::Failed, error.to_string()).help(help).into(),
+        None => error.into(),
+    }
 }
 
 /// `ENDPOINT`, or `Endpoint/ENDPOINT` as the other commands have it.

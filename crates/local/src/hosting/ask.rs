@@ -1,9 +1,11 @@
 //! One request to one model server.
 
-use futures_util::future::BoxFuture;
-use http::StatusCode;
+use std::sync::Arc;
 
-use super::models::{Models, NoModel};
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, StatusCode};
+
+use super::models::{Models, NoModel, TARGET_MODEL};
 use super::pool::{Incoming, Outgoing, SendError};
 use super::server::Server;
 use super::{Hosting, errors};
@@ -68,11 +70,14 @@ impl Hosting {
     async fn ask_model(
         &self,
         server: &Server,
-        models: &std::sync::Arc<Models>,
+        models: &Arc<Models>,
         target: &str,
         mut request: Outgoing,
         late: &mut Late,
     ) -> Result<Result<Incoming, Silence>, ApiError> {
+        if let Ok(target) = HeaderValue::from_str(target) {
+            request.headers.insert(TARGET_MODEL, target);
+        }
         let mut reloads = RELOADS;
         loop {
             let model = tokio::select! {

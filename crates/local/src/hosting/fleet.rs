@@ -14,7 +14,7 @@ use super::server::{Progress, Server, Supervisor};
 use super::{HostingConfig, errors, model};
 use crate::env::Env;
 use crate::runner::{ContainerSpec, Identity, JobEnvironment, Journal, LineSink, Port};
-use crate::sagemaker::ports::{ContainerPlan, EndpointKey, ModelData, VariantPlan};
+use crate::sagemaker::ports::{ContainerPlan, EndpointKey, MULTI_MODEL_VARIABLE, ModelData, VariantPlan};
 
 /// Most containers of an inference pipeline.
 const MOST_CONTAINERS: usize = 15;
@@ -223,7 +223,7 @@ impl Order<'_> {
         environment.insert("AWS_REGION".into(), region.clone());
         environment.insert("AWS_DEFAULT_REGION".into(), region.clone());
         if container.many_models() {
-            environment.insert("SAGEMAKER_MULTI_MODEL".into(), "true".into());
+            environment.insert(MULTI_MODEL_VARIABLE.into(), "true".into());
         }
         if !plan.isolated {
             environment.extend(self.environment.variables(&Identity {

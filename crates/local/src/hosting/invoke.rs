@@ -7,7 +7,6 @@ use http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value};
 
 use super::ask::Failure;
-use super::models::TARGET_MODEL;
 use super::pool::{Incoming, Outgoing};
 use super::routing::{Generation, Instance, Variant};
 use super::server::Server;
@@ -71,7 +70,7 @@ impl Hosting {
         let mut answer = None;
         for (index, server) in servers.iter().enumerate() {
             let last = index + 1 == servers.len();
-            let request = request(call, body, content_type, last, server.models.is_some());
+            let request = request(call, body, content_type, last);
             let incoming = self.ask(endpoint, server, request, call.text("TargetModel"), index == 0).await?;
             body = incoming.body.clone();
             content_type = incoming.headers.get(CONTENT_TYPE).cloned();
@@ -115,17 +114,15 @@ fn chain<'i>(variant: &Variant, instance: &'i Instance, call: &Call) -> Result<V
     }
 }
 
-fn request(call: &Call, body: Bytes, content_type: Option<HeaderValue>, last: bool, many: bool) -> Outgoing {
+fn request(call: &Call, body: Bytes, content_type: Option<HeaderValue>, last: bool) -> Outgoing {
     let mut headers = HeaderMap::new();
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, content_type);
     }
     // What the caller accepts is the last container's to give.
     let accept = if last { call.text("Accept") } else { None };
-    let target = if many { call.text("TargetModel") } else { None };
     let given = [
         (ACCEPT, accept),
-        (TARGET_MODEL, target),
         (CUSTOM_ATTRIBUTES, call.text("CustomAttributes")),
         (INFERENCE_ID, call.text("InferenceId")),
     ];

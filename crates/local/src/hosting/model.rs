@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::errors;
-use crate::api::ApiError;
 use crate::objects::{Objects, parse_s3_uri};
 use crate::sagemaker::ports::ModelData;
 use crate::transfer::fetch::{FetchError, Source};
@@ -30,29 +29,6 @@ pub(super) fn place(
         Some(ModelData::Prefix(uri)) => prefix(objects, account, uri, container, folder),
         // Each comes when it is asked for.
         Some(ModelData::Many { .. }) => Ok(()),
-    }
-}
-
-/// Puts one of a multi-model server's models into `model` below `folder`, and tells its bytes, or why it does not fit.
-pub(super) fn one_of_many(
-    objects: &dyn Objects,
-    account: &str,
-    uri: &str,
-    container: &str,
-    folder: &Path,
-    room: u64,
-) -> Result<Result<u64, String>, ApiError> {
-    let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| ApiError::internal(format!("{uri} is not an S3 URI")))?;
-    let (_, file) = objects.open(account, bucket, key).map_err(|_| errors::no_model(bucket, key))?;
-    // Not the folders above it: where they are gone, so is the server.
-    for made in [folder, &folder.join("model")] {
-        fs::create_dir(made).map_err(|e| ApiError::internal(format!("cannot make {}: {e}", made.display())))?;
-    }
-    match unpack(file, &folder.join("model"), room) {
-        Ok(bytes) => Ok(Ok(bytes)),
-        Err(error @ UnpackError::TooLarge(_)) => Ok(Err(error.to_string())),
-        Err(error @ UnpackError::Disk { .. }) => Err(ApiError::internal(error.to_string())),
-        Err(error) => Err(errors::validation(errors::extract(container, uri, &error))),
     }
 }
 

@@ -31,7 +31,7 @@ pub struct ContainerSpec {
     pub environment: BTreeMap<String, String>,
     /// Folder of this machine that the container sees as `/opt/ml`.
     pub base: PathBuf,
-    /// Whether it must listen for requests.
+    /// Whether it must listen for requests, and where.
     pub port: Port,
     /// Names that its programs can look up, where the machine allows it; all are of this machine.
     pub hosts: Vec<(String, Ipv4Addr)>,

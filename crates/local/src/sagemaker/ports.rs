@@ -136,6 +136,9 @@ pub struct ContainerPlan {
     pub environment: BTreeMap<String, String>,
 }
 
+/// Tells a container that it serves many models.
+pub(crate) const MULTI_MODEL_VARIABLE: &str = "SAGEMAKER_MULTI_MODEL";
+
 impl ContainerPlan {
     /// Whether one server serves many models.
     #[must_use]

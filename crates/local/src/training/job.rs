@@ -38,8 +38,6 @@ pub(super) struct Job<'a> {
     pub task: &'a TrainingTask,
     pub events: Arc<dyn Fn(TrainingEvent) + Send + Sync>,
     pub folder: PathBuf,
-    /// Addresses of its hosts.
-    pub addresses: Vec<Ipv4Addr>,
     /// Held by threads that work in the folder.
     pub busy: Arc<tokio::sync::Mutex<()>>,
 }
@@ -168,7 +166,7 @@ impl Job<'_> {
         Ok(work.await??)
     }
 
-    fn spec(&self, plan: &Plan, host: &HostFolder, group: &Group) -> ContainerSpec {
+    fn spec(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> ContainerSpec {
         let TrainingTask { account, region, arn, name, .. } = self.task;
         let mut environment = script::variables(plan, name, host, group);
         environment.extend(plan.environment.clone());
@@ -195,7 +193,7 @@ impl Job<'_> {
             environment,
             base: host.base.clone(),
             port: Port::None,
-            hosts: plan.hosts().map(|(host, _)| host.to_owned()).zip(self.addresses.iter().copied()).collect(),
+            hosts: names.to_vec(),
         }
     }
 
@@ -225,8 +223,9 @@ impl Job<'_> {
         seen: &mut Seen,
     ) -> Result<Cause, Halt> {
         let mut containers: Vec<Box<dyn Container>> = Vec::new();
+        let names = names(plan);
         for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
-            let spec = self.spec(plan, host, group);
+            let spec = self.spec(plan, host, group, &names);
             containers.push(self.env.runner.start(&spec, self.sink(plan, journal)).await?);
         }
         let limit = self.env.clock.sleep(plan.max_runtime);
@@ -327,6 +326,15 @@ impl Job<'_> {
         });
         Ok(work.await??)
     }
+}
+
+/// The hosts of a job with an address each, so that each may use every port: some of the loopback network, of which Linux
+/// has all.
+fn names(plan: &Plan) -> Vec<(String, Ipv4Addr)> {
+    // Away from 127.0, which people use; two jobs at once hardly ever get the same.
+    let [high, low, ..] = uuid::Uuid::new_v4().into_bytes();
+    let addresses = (1..255).map(|number| Ipv4Addr::new(127, 64 | (high & 63), low, number));
+    plan.hosts().map(|(host, _)| host.to_owned()).zip(addresses).collect()
 }
 
 /// Completes when a stop is asked for; never if nobody can ask any more.

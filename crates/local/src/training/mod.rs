@@ -1,6 +1,5 @@
 //! Training jobs: the container contract around a runner.
 
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,13 +46,6 @@ impl TrainingExecutor {
     }
 }
 
-/// Addresses of one job's hosts, each of which may use every port: some of the loopback network, of which Linux has all.
-fn addresses() -> Vec<Ipv4Addr> {
-    // Away from 127.0, which people use; two jobs at once hardly ever get the same.
-    let [high, low, ..] = uuid::Uuid::new_v4().into_bytes();
-    (1..255).map(|host| Ipv4Addr::new(127, 64 | (high & 63), low, host)).collect()
-}
-
 /// A container on a full disk cannot even write why it failed.
 fn explain_full_disk(reason: &mut String, folder: &Path) {
     const LITTLE: u64 = 64 * 1024;
@@ -77,8 +69,7 @@ impl Trainer for TrainingExecutor {
         let folder = self.work.join(uuid::Uuid::new_v4().to_string());
         let busy: Arc<tokio::sync::Mutex<()>> = Arc::default();
         let (env, environment) = (&self.env, &*self.environment);
-        let (addresses, busy_too) = (addresses(), busy.clone());
-        let job = Job { env, environment, task: &task, events, folder: folder.clone(), addresses, busy: busy_too };
+        let job = Job { env, environment, task: &task, events, folder: folder.clone(), busy: busy.clone() };
         let mut end = job.run(stop).await;
         if let Err(Halt::Failed(reason)) = &mut end {
             explain_full_disk(reason, &folder);

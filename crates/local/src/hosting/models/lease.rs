@@ -1,12 +1,11 @@
 //! A request's hold on a model.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use http::{Method, StatusCode, Uri};
 use tokio::runtime::Handle;
 
-use super::{Model, Models, holds};
+use super::{Model, Models};
 
 /// A loaded model that stays while a request holds this.
 pub(in crate::hosting) struct Lease {
@@ -35,8 +34,9 @@ impl Drop for Lease {
     /// A model that is not to be kept goes with the last request that uses it.
     fn drop(&mut self) {
         let mut state = self.models.lock();
-        let last = self.model.users.fetch_sub(1, Ordering::Relaxed) == 1;
-        if last && !self.models.source.cached && self.model.ready() && holds(&state, &self.model) {
+        let Some(entry) = state.of(&self.model) else { return };
+        entry.users -= 1;
+        if entry.users == 0 && !self.models.source.cached && self.model.ready() {
             state.entries.remove(self.model.key());
             // A request may also end with the runtime.
             if let Ok(runtime) = Handle::try_current() {

@@ -1,5 +1,8 @@
 //! From S3 into the container.
 
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,10 +12,12 @@ use http::{Method, Uri};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::{LONGEST_ANSWER, Model, Models, NoModel, Source, holds, request};
+use super::{LONGEST_ANSWER, Model, Models, NoModel, Source, request};
 use crate::api::ApiError;
+use crate::hosting::errors;
 use crate::hosting::pool::{Incoming, SendError};
-use crate::hosting::{errors, model};
+use crate::objects::parse_s3_uri;
+use crate::transfer::unpack::{UnpackError, unpack};
 
 /// How long a model may take until it is loaded (developer guide, "Invoke a Multi-Model Endpoint").
 const LOADING: Duration = Duration::from_secs(360);
@@ -34,19 +39,8 @@ impl Models {
     /// Fetches a model and has the container load it; others make room where there is none.
     async fn bring(self: &Arc<Self>, model: &Arc<Model>) -> Result<(), NoModel> {
         let Source { endpoint, container, .. } = &self.source;
-        let full = |why: &str| {
-            let text = format!("{} does not fit: {why}", model.target);
-            NoModel::Error(errors::model(endpoint, container, 507, &text))
-        };
-        let bytes = self.fetch(model).await.map_err(NoModel::Error)?.map_err(|why| full(&why))?;
-        self.fit(model, bytes).map_err(|why| full(&why))?;
-        let root = {
-            let state = self.lock();
-            if !holds(&state, model) {
-                return Err(NoModel::Refused);
-            }
-            state.root.clone()
-        };
+        let bytes = self.fetch(model).await?;
+        let root = self.admit(model, bytes)?;
         let url = root.join("models").join(&model.name).join("model");
         let body = Bytes::from(json!({ "model_name": model.name, "url": url }).to_string());
         loop {
@@ -66,37 +60,63 @@ impl Models {
         }
     }
 
-    /// Puts the model's files in place and tells their bytes, or why they are too many whatever else is there.
-    async fn fetch(&self, model: &Arc<Model>) -> Result<Result<u64, String>, ApiError> {
-        let Source { objects, endpoint, uri, container, limit, .. } = &self.source;
-        let uri = format!("{}/{}", uri.trim_end_matches('/'), model.key());
-        let (objects, account, container) = (objects.clone(), endpoint.account.clone(), container.clone());
-        let (folder, model, limit) = (self.folder(model), model.clone(), *limit);
+    /// Puts the model's files in place and tells their bytes.
+    async fn fetch(self: &Arc<Self>, model: &Arc<Model>) -> Result<u64, NoModel> {
+        let (models, model) = (self.clone(), model.clone());
         let placed = tokio::task::spawn_blocking(move || {
-            let placed = model::one_of_many(&*objects, &account, &uri, &container, &folder, limit);
-            if !matches!(placed, Ok(Ok(_))) || model.abandoned.load(Ordering::SeqCst) {
-                let _ = std::fs::remove_dir_all(&folder);
+            let folder = models.folder(&model);
+            let placed = models.place(&model, &folder);
+            if placed.is_err() || model.abandoned.load(Ordering::SeqCst) {
+                let _ = fs::remove_dir_all(&folder);
             }
             placed
         });
-        placed.await.map_err(|e| ApiError::internal(format!("loading the model broke off: {e}")))?
+        let placed =
+            placed.await.unwrap_or_else(|e| Err(ApiError::internal(format!("loading the model broke off: {e}"))));
+        placed.map_err(NoModel::Error)
     }
 
-    /// Has others go until all are within the limit.
-    fn fit(self: &Arc<Self>, model: &Model, bytes: u64) -> Result<(), String> {
+    fn place(&self, model: &Model, folder: &Path) -> Result<u64, ApiError> {
+        let Source { objects, endpoint, uri, container, limit, .. } = &self.source;
+        let uri = format!("{}/{}", uri.trim_end_matches('/'), model.key());
+        let (bucket, key) = parse_s3_uri(&uri).ok_or_else(|| ApiError::internal(format!("{uri} is not an S3 URI")))?;
+        let (_, file) = objects.open(&endpoint.account, bucket, key).map_err(|_| errors::no_model(bucket, key))?;
+        let target = folder.join("model");
+        // Not the folders above it: where they are gone, so is the server.
+        for made in [folder, &target] {
+            fs::create_dir(made).map_err(|e| ApiError::internal(format!("cannot make {}: {e}", made.display())))?;
+        }
+        unpack(file, &target, *limit).map_err(|error| match error {
+            UnpackError::TooLarge(_) => self.full(model, &error),
+            UnpackError::Disk { .. } => ApiError::internal(error.to_string()),
+            error => errors::validation(errors::extract(container, &uri, &error)),
+        })
+    }
+
+    /// Has others go until all are within the limit, and tells where the container finds its folder.
+    fn admit(self: &Arc<Self>, model: &Arc<Model>, bytes: u64) -> Result<PathBuf, NoModel> {
         let mut state = self.lock();
-        model.bytes.store(bytes, Ordering::Relaxed);
+        state.of(model).ok_or(NoModel::Refused)?.bytes = bytes;
+        let limit = self.source.limit;
         loop {
-            let all: u64 = state.entries.values().map(|model| model.bytes.load(Ordering::Relaxed)).sum();
-            let limit = self.source.limit;
+            let all: u64 = state.entries.values().map(|entry| entry.bytes).sum();
             if all <= limit {
-                return Ok(());
+                return Ok(state.root.clone());
             }
             if self.evict(&mut state).is_none() {
-                model.bytes.store(0, Ordering::Relaxed);
-                return Err(format!("with the models in use it takes {all} bytes, and there are {limit}"));
+                // It is forgotten in a moment, and must not count until then.
+                if let Some(entry) = state.of(model) {
+                    entry.bytes = 0;
+                }
+                let why = format!("with the models in use it takes {all} bytes, and there are {limit}");
+                return Err(NoModel::Error(self.full(model, &why)));
             }
         }
+    }
+
+    fn full(&self, model: &Model, why: &dyn Display) -> ApiError {
+        let Source { endpoint, container, .. } = &self.source;
+        errors::model(endpoint, container, 507, &format!("{} does not fit: {why}", model.target))
     }
 
     /// Tells the container to load a model. What nobody waits for any more when it answers is unloaded.

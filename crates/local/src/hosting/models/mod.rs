@@ -4,9 +4,9 @@
 mod lease;
 mod load;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -67,8 +67,25 @@ struct State {
     /// Where the container finds `base`.
     root: PathBuf,
     /// By key below the source's URI.
-    entries: HashMap<String, Arc<Model>>,
+    entries: HashMap<String, Entry>,
     turn: u64,
+}
+
+/// A model with what it is chosen by when others need room.
+struct Entry {
+    model: Arc<Model>,
+    /// When it was last asked for, in turns.
+    used: u64,
+    /// Requests that use it or wait for it.
+    users: usize,
+    bytes: u64,
+}
+
+impl State {
+    /// The entry of this very model: its server may have been started again since.
+    fn of(&mut self, model: &Arc<Model>) -> Option<&mut Entry> {
+        self.entries.get_mut(model.key()).filter(|entry| Arc::ptr_eq(&entry.model, model))
+    }
 }
 
 /// A model that is loaded, or being loaded.
@@ -77,11 +94,6 @@ struct Model {
     name: String,
     /// `TargetModel` of the request that asked first.
     target: String,
-    /// When it was last asked for, in turns.
-    used: AtomicU64,
-    /// Requests that use it or wait for it; changed with the table locked.
-    users: AtomicUsize,
-    bytes: AtomicU64,
     /// Nobody asks for it any more, so that its folder is to go.
     abandoned: AtomicBool,
     loaded: watch::Sender<Option<Result<(), NoModel>>>,
@@ -92,9 +104,6 @@ impl Model {
         Arc::new(Self {
             name: uuid::Uuid::new_v4().simple().to_string(),
             target: target.to_owned(),
-            used: AtomicU64::new(0),
-            users: AtomicUsize::new(0),
-            bytes: AtomicU64::new(0),
             abandoned: AtomicBool::new(false),
             loaded: watch::Sender::new(None),
         })
@@ -131,12 +140,12 @@ impl Models {
     /// The server starts, sees its folder at `root` and has no model; or it has ended.
     pub fn reset(&self, root: &Path) {
         let before = std::mem::replace(&mut *self.lock(), State { root: root.to_owned(), ..State::default() });
-        before.entries.into_values().for_each(|model| self.remove(&model));
+        before.entries.into_values().for_each(|entry| self.remove(&entry.model));
     }
 
     /// Whether a model is there without waiting.
     pub fn holds(&self, target: &str) -> bool {
-        self.lock().entries.get(key(target)).is_some_and(|model| model.ready())
+        self.lock().entries.get(key(target)).is_some_and(|entry| entry.model.ready())
     }
 
     /// A model, loaded. Loading goes on when nobody waits for it any more.
@@ -145,15 +154,12 @@ impl Models {
             let mut state = self.lock();
             state.turn += 1;
             let turn = state.turn;
-            let known = state.entries.get(key(target)).cloned();
-            let fresh = known.is_none();
-            let model = known.unwrap_or_else(|| Model::new(target));
-            model.used.store(turn, Ordering::Relaxed);
-            model.users.fetch_add(1, Ordering::Relaxed);
-            if fresh {
-                state.entries.insert(key(target).to_owned(), model.clone());
-            }
-            (Lease { models: self.clone(), model }, fresh)
+            let entry = state.entries.entry(key(target).to_owned());
+            let fresh = matches!(entry, hash_map::Entry::Vacant(_));
+            let entry = entry.or_insert_with(|| Entry { model: Model::new(target), used: 0, users: 0, bytes: 0 });
+            entry.used = turn;
+            entry.users += 1;
+            (Lease { models: self.clone(), model: entry.model.clone() }, fresh)
         };
         if fresh {
             tokio::spawn(self.clone().load(lease.model.clone()));
@@ -174,11 +180,10 @@ impl Models {
 
     /// Begins to unload the model that has been unused for longest.
     fn evict(self: &Arc<Self>, state: &mut State) -> Option<JoinHandle<()>> {
-        let unused = |model: &Model| model.ready() && model.users.load(Ordering::Relaxed) == 0;
-        let idle = state.entries.iter().filter(|(_, model)| unused(model));
-        let oldest = idle.min_by_key(|(_, model)| model.used.load(Ordering::Relaxed)).map(|(key, _)| key.clone())?;
-        let model = state.entries.remove(&oldest)?;
-        Some(tokio::spawn(self.clone().unload(model)))
+        let unused = state.entries.iter().filter(|(_, entry)| entry.users == 0 && entry.model.ready());
+        let oldest = unused.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone())?;
+        let entry = state.entries.remove(&oldest)?;
+        Some(tokio::spawn(self.clone().unload(entry.model)))
     }
 
     /// In a task of its own: whoever asked for it may not live to see its end.
@@ -190,7 +195,7 @@ impl Models {
 
     fn forget(&self, model: &Arc<Model>) {
         let mut state = self.lock();
-        if holds(&state, model) {
+        if state.of(model).is_some() {
             state.entries.remove(model.key());
         }
         drop(state);
@@ -224,9 +229,4 @@ fn request(method: Method, model: &Model, uri: Uri, body: Bytes) -> Outgoing {
         headers.insert(TARGET_MODEL, target);
     }
     Outgoing { method, uri, headers, body }
-}
-
-/// Whether the table still has this very model: its server may have been started again since.
-fn holds(state: &State, model: &Arc<Model>) -> bool {
-    state.entries.get(model.key()).is_some_and(|known| Arc::ptr_eq(known, model))
 }

@@ -127,11 +127,12 @@ impl Runner for ProcessRunner {
                 if entry.opt_ml { namespace::wrap(launch, spec).await } else { launch }
             }
         };
-        let lease = |held| ports::lease(held).map_err(|e| fail(format!("no free port on 127.0.0.1: {e}")));
         let port = match spec.port {
             Port::None => None,
-            Port::Held => Some(lease(true)?),
-            Port::Free => Some(lease(false)?),
+            port => {
+                let lease = ports::lease(port == Port::Held);
+                Some(lease.map_err(|e| fail(format!("no free port on 127.0.0.1: {e}")))?)
+            }
         };
         let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
         let root = launch.root.clone();

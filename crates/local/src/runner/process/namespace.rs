@@ -1,9 +1,9 @@
 //! `/opt/ml` for programs that have its path written in them, and names of hosts.
 //!
 //! On Linux a process may see its own mounts. The job's folder is bound to `/opt/ml`, and a table of the job's hosts to
-//! `/etc/hosts`, through util-linux' `unshare` and
-//! `mount`: as root with a mount namespace, as another user with a user namespace, in which the user looks like root.
-//! Some distributions forbid the latter; then, and on other systems, a program must use `SAGEMAKER_BASE_DIR`.
+//! `/etc/hosts`, through util-linux' `unshare` and `mount`: as root with a mount namespace, as another user with a user
+//! namespace, in which the user looks like root. Some distributions forbid the latter; then, and on other systems, a
+//! program must use `SAGEMAKER_BASE_DIR`, and finds no names.
 
 use super::command::Launch;
 use crate::runner::ContainerSpec;
@@ -35,8 +35,8 @@ mod linux {
 
     use tokio::sync::OnceCell;
 
-    /// Binds `$1` to `/opt/ml`, adds `$2` to `/etc/hosts`, where that can be, and becomes the rest. Where there is no `/opt/ml`, the process gets a copy of `/opt`
-    /// (its entries bound one by one) that has one.
+    /// Binds `$1` to `/opt/ml`, adds `$2` to `/etc/hosts`, where that can be, and becomes the rest. Where there is no
+    /// `/opt/ml`, the process gets a copy of `/opt` (its entries bound one by one) that has one.
     const SCRIPT: &str = r#"
 set -e
 base=$1; hosts=$2; shift 2

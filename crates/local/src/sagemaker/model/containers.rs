@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::api::{ApiError, Call};
 use crate::objects::parse_s3_uri;
+use crate::sagemaker::ports::MULTI_MODEL_VARIABLE;
 use crate::sagemaker::resource::{HIDDEN, Kind, locate};
 use crate::sagemaker::{ContainerPlan, ModelData, SageMaker, refuse};
 use crate::store::Record;
@@ -163,16 +164,14 @@ fn s3(uri: &str) -> Result<String, ApiError> {
 
 /// Variables that tell the original of a built-in image to run something else.
 fn check_environment(sm: &SageMaker, container: &ContainerPlan) -> Result<(), ApiError> {
-    const OTHERWISE: &[&str] = &["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", MANY];
-    const MANY: &str = "SAGEMAKER_MULTI_MODEL";
     if sm.env().runner.built_in(&container.image).is_none() {
         return Ok(());
     }
-    let says = |name: &&&str| container.environment.get(**name).is_some_and(|v| !v.is_empty() && v != "false");
-    match OTHERWISE.iter().find(says) {
+    // One that serves many models is told so anyway.
+    let many = Some(MULTI_MODEL_VARIABLE).filter(|_| !container.many_models());
+    let says = |name: &&str| container.environment.get(*name).is_some_and(|v| !v.is_empty() && v != "false");
+    match ["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"].into_iter().chain(many).find(says) {
         None => Ok(()),
-        // It is what the container is told anyway.
-        Some(&MANY) if container.many_models() => Ok(()),
         Some(name) => Err(refuse::instead(
             &format!("The variable {name} in the Environment of a container with a built-in image"),
             "Leave it out, give the image an entry in the image map",
