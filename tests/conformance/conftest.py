@@ -13,6 +13,7 @@ import pytest
 import harness
 from harness import CRASHING_IMAGE, PIPE_IMAGE, SCRIPT_IMAGE, SILENT_IMAGE
 from harness import OTHER  # noqa: F401 - tests take it from here
+from quickstart_tools import Quickstart
 
 
 def pytest_configure(config):
@@ -168,6 +169,17 @@ def aws(cloud):
             return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory):
+    """A data folder on which the quickstart has run, and that first run."""
+    data = tmp_path_factory.mktemp("walked") / "data"
+    run = Quickstart(data, "--exit", "--output", "json")
+    run.until("[5]#011")
+    run.until("Accuracy")
+    assert run.end() == 0, run.text
+    return data, run
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,34 @@ def wait(check, what, patience=PATIENCE, delay=0.05):
         time.sleep(delay)
 
 
+# Processes
+
+
+def descendants(pid):
+    """Processes that a process has started, and those that these have started."""
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children = {}
+    for line in listing.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found, todo = [], [pid]
+    while todo:
+        more = children.get(todo.pop(), [])
+        found += more
+        todo += more
+    return found
+
+
+def alive(pid):
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    # A zombie runs no longer; where the machine has no init to reap it, it stays listed.
+    return bool(state) and not state.startswith("Z")
+
+
+def gone(pids):
+    wait(lambda: not [p for p in pids if alive(p)], f"processes {pids} end", 30)
+
+
 class Cloud:
     """One `sagewright local up` with its data."""
 

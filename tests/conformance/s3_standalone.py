@@ -22,7 +22,7 @@ def binary():
 
 
 class Server:
-    """A running server; `kill` ends it as `kill -9` does."""
+    """A running server; `kill` ends it as `kill -9` does, and so does the end of a `with`."""
 
     access_key = "AKIDTEST"
     secret_key = "secret"
@@ -35,6 +35,12 @@ class Server:
         if not line.startswith("listening on "):
             raise RuntimeError(f"the S3 server did not start: {line!r}")
         self.endpoint_url = "http://" + line.removeprefix("listening on ").strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
 
     def kill(self):
         self.process.kill()

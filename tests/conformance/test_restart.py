@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import harness
-from harness import XGBOOST, role, training_job, variant
+from harness import XGBOOST, alive, descendants, gone, role, training_job, variant
 
 
 def digits_bucket(cloud, rows=200):
@@ -16,31 +16,6 @@ def digits_bucket(cloud, rows=200):
     s3.create_bucket(Bucket="digits")
     s3.put_object(Bucket="digits", Key="small/train.csv", Body="\n".join(harness.digits("train", rows)) + "\n")
     return "digits"
-
-
-def descendants(pid):
-    """Processes that a process has started, and those that these have started."""
-    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    children = {}
-    for line in listing.splitlines():
-        child, parent = map(int, line.split())
-        children.setdefault(parent, []).append(child)
-    found, todo = [], [pid]
-    while todo:
-        more = children.get(todo.pop(), [])
-        found += more
-        todo += more
-    return found
-
-
-def alive(pid):
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
-    # A zombie runs no longer; where the machine has no init to reap it, it stays listed.
-    return bool(state) and not state.startswith("Z")
-
-
-def gone(pids):
-    harness.wait(lambda: not [p for p in pids if alive(p)], f"processes {pids} end", 30)
 
 
 def test_every_acknowledged_write_survives_a_kill(fresh_cloud):

@@ -18,9 +18,8 @@ def memory(process):
 
 @pytest.fixture
 def server(tmp_path):
-    started = s3_standalone.Server(tmp_path / "root")
-    yield started
-    started.kill()
+    with s3_standalone.Server(tmp_path / "root") as started:
+        yield started
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -43,18 +42,14 @@ def test_memory_stays_flat(server, tmp_path):
 
 def test_a_killed_server_loses_nothing(tmp_path):
     root = tmp_path / "root"
-    server = s3_standalone.Server(root)
-    try:
+    with s3_standalone.Server(root) as server:
         s3 = client(server)
         bucket = new_bucket(s3)
         for index in range(50):
             s3.put_object(Bucket=bucket, Key=f"k{index}", Body=str(index).encode())
         s3.delete_object(Bucket=bucket, Key="k0")
         upload, parts = upload_parts(s3, bucket, "m", [b"part"])
-    finally:
-        server.kill()
-    server = s3_standalone.Server(root)
-    try:
+    with s3_standalone.Server(root) as server:
         s3 = client(server)
         keys = {one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]}
         assert keys == {f"k{index}" for index in range(1, 50)}
@@ -62,33 +57,27 @@ def test_a_killed_server_loses_nothing(tmp_path):
             assert s3.get_object(Bucket=bucket, Key=f"k{index}")["Body"].read() == str(index).encode()
         complete(s3, bucket, "m", upload, parts)
         assert s3.get_object(Bucket=bucket, Key="m")["Body"].read() == b"part"
-    finally:
-        server.kill()
 
 
 def files(root):
     return [path for path in (root / "objects").rglob("*") if path.is_file()]
 
 
-def test_nothing_is_left_behind(tmp_path):
+def test_nothing_is_left_behind(server, tmp_path):
     root = tmp_path / "root"
-    server = s3_standalone.Server(root)
-    try:
-        s3 = client(server)
-        bucket = new_bucket(s3)
-        for _ in range(3):
-            s3.put_object(Bucket=bucket, Key="a", Body=b"x")
-        assert len(files(root)) == 1
-        fails("BadDigest", 400, s3.put_object, Bucket=bucket, Key="b", Body=b"x", ChecksumCRC32="AAAAAA==")
-        upload, parts = upload_parts(s3, bucket, "m", [b"1", b"2"])
-        s3.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, Body=b"3")
-        assert len(files(root)) == 3
-        s3.abort_multipart_upload(Bucket=bucket, Key="m", UploadId=upload)
-        assert len(files(root)) == 1
-        upload, parts = upload_parts(s3, bucket, "a", [os.urandom(5 * MIB), b"2"])
-        complete(s3, bucket, "a", upload, parts)
-        assert len(files(root)) == 1
-        s3.delete_object(Bucket=bucket, Key="a")
-        assert files(root) == []
-    finally:
-        server.kill()
+    s3 = client(server)
+    bucket = new_bucket(s3)
+    for _ in range(3):
+        s3.put_object(Bucket=bucket, Key="a", Body=b"x")
+    assert len(files(root)) == 1
+    fails("BadDigest", 400, s3.put_object, Bucket=bucket, Key="b", Body=b"x", ChecksumCRC32="AAAAAA==")
+    upload, parts = upload_parts(s3, bucket, "m", [b"1", b"2"])
+    s3.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, Body=b"3")
+    assert len(files(root)) == 3
+    s3.abort_multipart_upload(Bucket=bucket, Key="m", UploadId=upload)
+    assert len(files(root)) == 1
+    upload, parts = upload_parts(s3, bucket, "a", [os.urandom(5 * MIB), b"2"])
+    complete(s3, bucket, "a", upload, parts)
+    assert len(files(root)) == 1
+    s3.delete_object(Bucket=bucket, Key="a")
+    assert files(root) == []
