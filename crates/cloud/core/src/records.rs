@@ -115,6 +115,8 @@ pub enum Order {
 /// A condition on records.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
+    /// No record fits.
+    Nothing,
     /// Created after a time, in milliseconds since 1970.
     CreatedAfter(f64),
     /// Created before a time.
@@ -278,6 +280,14 @@ impl dyn Records {
             }
         }
         Err(StoreError::Busy { kind: key.kind.clone(), name: key.name.clone() })
+    }
+
+    /// A record by key, without its version.
+    ///
+    /// # Errors
+    /// The store failed, or the record is damaged.
+    pub async fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        Ok(self.get(key).await?.map(|found| found.record))
     }
 
     /// Adds a record with its tags and further writes. `false`: the key is taken, and nothing changed.

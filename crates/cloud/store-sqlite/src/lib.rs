@@ -69,6 +69,20 @@ impl SqliteRecords {
         })))
     }
 
+    /// Everything that is stored, a line for each record and tag.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub fn rows(&self) -> Result<Vec<String>, StoreError> {
+        const ALL: &str = "SELECT arn || ' ' || status || ' ' || modified || ' ' || body FROM record \
+            UNION ALL SELECT arn || ' ' || key || ' ' || value FROM tag";
+        self.0.read(|connection| {
+            let mut statement = connection.prepare(ALL).map_err(db("read"))?;
+            let rows = statement.query_map([], |row| row.get(0)).map_err(db("read"))?;
+            rows.collect::<Result<_, _>>().map_err(db("read"))
+        })
+    }
+
     /// Folds the write-ahead log into the database; otherwise the next start does.
     pub fn fold(&self) {
         let _ = lock(&self.0.writer).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -62,6 +62,7 @@ pub fn find(connection: &Connection, query: &Query) -> Result<Vec<Found>, StoreE
 fn condition(filter: &Filter) -> (&'static str, Vec<Sql>) {
     let text = |value: &String| vec![Sql::Text(value.clone())];
     match filter {
+        Filter::Nothing => ("0", Vec::new()),
         Filter::CreatedAfter(time) => ("created > ?", vec![Sql::Real(*time)]),
         Filter::CreatedBefore(time) => ("created < ?", vec![Sql::Real(*time)]),
         Filter::ModifiedAfter(time) => ("modified > ?", vec![Sql::Real(*time)]),

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sagewright_cloud_core::records::{
-    Batch, CommitError, Event, Filter, Order, Query, SharedRecords, Timer, Write,
-};
+use sagewright_cloud_core::records::{Batch, CommitError, Event, Filter, Order, Query, SharedRecords, Timer, Write};
 use sagewright_cloud_core::store::{Key, Record};
 use serde_json::json;
 
@@ -149,6 +147,7 @@ async fn searches_filter_sort_and_go_on_behind_a_place() {
     let next = Query { after: Some((last.position, last.tie)), ..newest };
     assert_eq!(names(&next).await, ["g/2"]);
     for (filter, expected) in [
+        (Filter::Nothing, vec![]),
         (Filter::NameStarts("g/".into()), vec!["g/2", "g/10"]),
         (Filter::NameContains("lai".into()), vec!["plain"]),
         (Filter::NameHasParts(true), vec!["g/2", "g/10"]),
