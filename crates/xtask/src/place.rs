@@ -48,7 +48,9 @@ fn crates(service: &str) -> Result<Vec<PathBuf>> {
 fn find(folder: &Path, operation: &str) -> Result<Option<String>> {
     let src = folder.join("src");
     let snake = snake(operation);
-    let entry = Regex::new(&format!(r#""{operation}"\s*(?:=>|,)\s*(?:&?self\.)?([\w:]+)"#))?;
+    // `"CreateModel" => model::create::create`, or `put_object: PutObjectInput => PutObjectOutput = object::put`.
+    let entry =
+        Regex::new(&format!(r#"(?:"{operation}"\s*(?:=>|,)\s*(?:&?self\.)?|\b{snake}: \w+ => \w+ = )([\w:]+)"#))?;
     let function = Regex::new(&format!(r"\bfn (?:{snake}|run_{snake})\b"))?;
     let mut defined = None;
     for (path, text) in sources(&src)? {
@@ -80,7 +82,7 @@ fn row(text: &str, operation: &str) -> Option<usize> {
 /// The file of a function's path: `model::create::create` is in `src/model/create.rs`.
 fn resolve(src: &Path, table: &Path, target: &str, line: usize) -> String {
     let parts: Vec<&str> = target.split("::").collect();
-    for taken in (1..parts.len()).rev() {
+    for taken in (1..=parts.len()).rev() {
         let below: PathBuf = parts[..taken].iter().collect();
         for file in [src.join(&below).with_extension("rs"), src.join(&below).join("mod.rs")] {
             if crate::root().join(&file).exists() {
@@ -138,7 +140,7 @@ mod tests {
                 "{recorded}"
             );
         }
-        assert!(of("s3", "PutObject").starts_with("crates/cloud/services/s3/src/"));
+        assert_eq!(of("s3", "PutObject"), "crates/cloud/services/s3/src/object/put.rs");
         assert!(of("iam", "CreateRole").starts_with("crates/cloud/services/iam/src/"));
         assert_eq!(of("sagemaker", "NoSuchOperation"), "");
         assert!(crates("nowhere").is_err());
