@@ -139,7 +139,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 /// # Errors
 /// The state could not be read or written.
 pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
-    crate::sagemaker::recorded::life::resume(sagemaker).await?;
+    tokio::spawn(crate::sagemaker::recorded::life::timers(sagemaker).run());
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
 }

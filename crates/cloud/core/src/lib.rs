@@ -10,3 +10,4 @@ pub mod objects;
 pub mod records;
 pub mod runner;
 pub mod store;
+pub mod timers;

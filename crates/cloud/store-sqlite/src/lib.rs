@@ -85,7 +85,7 @@ impl SqliteRecords {
 
     /// Folds the write-ahead log into the database; otherwise the next start does.
     pub fn fold(&self) {
-        let _ = lock(&self.0.writer).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        let _ = self.0.alone(|writer| writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
     }
 
     /// Work that may take long, on a thread for it.
@@ -132,8 +132,8 @@ impl Records for SqliteRecords {
     async fn forget_events(&self, through: i64) -> Result<(), StoreError> {
         let this = self.clone();
         let forget = move || {
-            let writer = lock(&this.0.writer);
-            writer.execute("DELETE FROM event WHERE number <= ?", [through]).map(|_| ()).map_err(db("written"))
+            let forgotten = this.0.alone(|writer| writer.execute("DELETE FROM event WHERE number <= ?", [through]));
+            forgotten.map(|_| ()).map_err(db("written"))
         };
         tokio::task::spawn_blocking(forget).await.map_err(|_| StoreError::Closed)?
     }

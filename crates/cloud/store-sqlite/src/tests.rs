@@ -184,3 +184,20 @@ async fn a_database_of_the_first_format_is_taken_over() {
     let found = store.get(&key("a")).await.unwrap().unwrap();
     store.commit(vec![Write::Replace(found)]).await.unwrap();
 }
+
+/// A batch that comes while the writer reads is not left waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn commits_beside_reads_of_a_database_in_memory_all_end() {
+    let store = memory();
+    let work = (0..200).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            store.commit(vec![Write::Insert(record(&n.to_string())), event("e")]).await.unwrap();
+            store.due(0, 1).await.unwrap();
+            store.forget_events(n).await.unwrap();
+        })
+    });
+    for done in work.collect::<Vec<_>>() {
+        tokio::time::timeout(std::time::Duration::from_secs(60), done).await.expect("a commit hangs").unwrap();
+    }
+}

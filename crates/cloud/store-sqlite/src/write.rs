@@ -54,6 +54,19 @@ fn try_lock(inner: &Inner) -> Option<MutexGuard<'_, Connection>> {
     }
 }
 
+impl Inner {
+    /// Uses the writer for something else than waiting batches, and commits those that came meanwhile: they rely on
+    /// whoever holds the writer.
+    pub fn alone<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+        let out = work(&lock(&self.writer));
+        while !lock(&self.waiting).is_empty() {
+            let Some(mut writer) = try_lock(self) else { break };
+            write(self, &mut writer, true);
+        }
+        out
+    }
+}
+
 /// Commits what waits. `false`: another process holds the database and `patient` was not asked for, or more than
 /// [`TOGETHER`] batches wait; all that was not done waits still.
 fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {

@@ -75,6 +75,7 @@ impl Cloud {
             ..Execution::new(Arc::new(fakes::OneRole), Arc::new(trainer), host.clone())
         };
         let sagemaker = SageMaker::new(env, execution);
+        tokio::spawn(sagewright_cloud::sagemaker::recorded::life::timers(&sagemaker).run());
         let changes = Mutex::new(sagemaker.subscribe());
         Self {
             sagemaker,

@@ -4,7 +4,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::store::Record;
 use serde_json::{Value, json};
 
-use super::{answer, describe, life, new_id, text};
+use super::{answer, describe, new_id, text};
 use crate::inputs::tags;
 use crate::kind::{Kind, Naming};
 use crate::resource::{HIDDEN, arn, body, key, user};
@@ -63,6 +63,5 @@ pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
         body: Value::Object(stored),
     };
     sm.insert_record(kind, &record, &tags).await?;
-    life::settle(sm, kind, &record.key);
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }
