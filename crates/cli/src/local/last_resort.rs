@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sagewright_local::cloud;
+use sagewright_cloud::cloud;
 
 use crate::exit::Exit;
 use crate::signals::Signals;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use sagewright_local::cloud;
+use sagewright_cloud::cloud;
 
 use crate::args::{Down, Global};
 use crate::exit::{Exit, Failure};

@@ -1,0 +1,126 @@
+//! The port behind which jobs and model servers run: processes now, Docker and Kubernetes by the same face later. Who
+//! runs something describes it as a [`Workload`] and knows nothing of how it is run.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub mod identity;
+pub mod journal;
+pub mod workload;
+
+pub use identity::{Identity, JobEnvironment, NoEnvironment};
+pub use journal::Journal;
+pub use workload::{Capabilities, Labels, Mount, Port, Resources, Workload};
+
+/// How a container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// With an exit code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// The exit code as Docker and SageMaker report it: 128 and the signal's number for a killed process.
+    #[must_use]
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+}
+
+/// Why a container could not be started.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RunnerError {
+    /// The runner has nothing for this image.
+    #[error("{0}")]
+    UnknownImage(String),
+    /// Starting failed.
+    #[error("cannot start the container of {image}: {why}")]
+    Start {
+        /// Image URI.
+        image: String,
+        /// Cause and what to do.
+        why: String,
+    },
+}
+
+/// Takes each line that a container writes, standard output and error alike.
+pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Starts containers.
+#[async_trait]
+pub trait Runner: Send + Sync + 'static {
+    /// Whether an image can be run here, without starting it; the error says what to do instead.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownImage`].
+    fn check(&self, image: &str) -> Result<(), RunnerError>;
+
+    /// The name of the built-in algorithm that an image stands for (`xgboost`); `None` for every other image.
+    fn built_in(&self, image: &str) -> Option<&'static str> {
+        let _ = image;
+        None
+    }
+
+    /// Makes what the image needs (a library, an environment) ready; slow at most once for each image.
+    ///
+    /// # Errors
+    /// The image is unknown or cannot be made ready.
+    async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError>;
+
+    /// Starts a workload. It ends when the returned value is dropped, and with this process unless the runner can
+    /// re-attach.
+    ///
+    /// # Errors
+    /// The image is unknown, the runner cannot do what is asked, or the start failed.
+    async fn start(&self, workload: &Workload, lines: LineSink) -> Result<Box<dyn Container>, RunnerError>;
+
+    /// What it can do on this machine.
+    async fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Where programs find a mount in any case, for variables that hold paths.
+    fn visible_at<'a>(&self, mount: &'a Mount) -> &'a Path {
+        &mount.path
+    }
+
+    /// What runs of this cloud, whichever process of it started that.
+    ///
+    /// # Errors
+    /// The runner cannot be asked.
+    async fn list(&self) -> Result<Vec<Labels>, RunnerError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes up what an earlier process of this cloud started; `None` where it has ended. A runner that cannot
+    /// re-attach ends it.
+    ///
+    /// # Errors
+    /// As [`Runner::list`].
+    async fn attach(&self, labels: &Labels, lines: LineSink) -> Result<Option<Box<dyn Container>>, RunnerError> {
+        let _ = (labels, lines);
+        Ok(None)
+    }
+}
+
+/// A running container.
+#[async_trait]
+pub trait Container: Send {
+    /// Where it serves requests, for a workload with a port.
+    fn address(&self) -> Option<SocketAddr>;
+    /// Where its programs find what is mounted at `/opt/ml`: there, or in its source.
+    fn root(&self) -> &Path;
+    /// Waits for its end. All lines have reached the sink when this returns.
+    async fn wait(&mut self) -> Exit;
+    /// SIGTERM, `grace`, SIGKILL; for all processes that it started.
+    async fn stop(&mut self, grace: Duration) -> Exit;
+}

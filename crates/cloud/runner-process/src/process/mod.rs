@@ -1,0 +1,211 @@
+//! The process runner: containers as plain processes of this machine, without Docker and without root.
+//!
+//! A process gets its own session and process group, an environment that starts empty, and the job's folder as
+//! `SAGEMAKER_BASE_DIR`, which SageMaker's training and inference toolkits honour; programs of the image map also see
+//! it as `/opt/ml` where Linux lets the user make a mount namespace. Nothing outlives the cloud (see `group.rs`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use super::images::{BuiltIn, ImageMap, LiveMap, Program};
+use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::runner::workload::OPT_ML;
+use sagewright_cloud_core::runner::{
+    Capabilities, Container, Labels, LineSink, Mount, Port, Runner, RunnerError, Workload,
+};
+
+mod command;
+mod container;
+mod group;
+mod namespace;
+mod output;
+mod ports;
+mod spawn;
+pub mod strays;
+mod veil;
+
+use command::Launch;
+use container::{Place, ProcessContainer};
+use namespace::View;
+pub use veil::Hidden;
+
+/// Makes a built-in algorithm ready.
+#[async_trait]
+pub trait Preparer: Send + Sync + 'static {
+    /// Fetches what the algorithm needs; gives the variables that its processes get. `lines` takes progress for people.
+    ///
+    /// # Errors
+    /// A sentence: what failed, why, what to do.
+    async fn prepare(&self, algorithm: BuiltIn, lines: LineSink) -> Result<BTreeMap<String, String>, String>;
+}
+
+/// What the process runner needs.
+#[derive(Clone)]
+pub struct ProcessConfig {
+    /// The program that runs built-in algorithms, as `PROGRAM algorithm NAME train|serve`.
+    pub program: PathBuf,
+    /// The user's image map; its file is read again when it has changed.
+    pub images: ImageMap,
+    /// Makes built-in algorithms ready.
+    pub preparer: Arc<dyn Preparer>,
+    /// Marks the processes of this cloud, also for the next one on the same state.
+    pub cloud: String,
+    /// What programs do not see, where the machine allows it.
+    pub hidden: Option<Hidden>,
+    /// Measures grace periods.
+    pub clock: SharedClock,
+}
+
+/// Variables of an algorithm, once it is ready.
+type Prepared = Arc<OnceCell<BTreeMap<String, String>>>;
+
+/// Starts containers as processes.
+pub struct ProcessRunner {
+    program: PathBuf,
+    images: LiveMap,
+    preparer: Arc<dyn Preparer>,
+    cloud: String,
+    hidden: Option<Hidden>,
+    clock: SharedClock,
+    // One cell for each algorithm: concurrent callers wait for the same preparation, and a failed one is tried again.
+    prepared: Mutex<HashMap<BuiltIn, Prepared>>,
+}
+
+impl ProcessRunner {
+    /// A runner; starts nothing yet.
+    #[must_use]
+    pub fn new(config: ProcessConfig) -> Self {
+        let ProcessConfig { program, images, preparer, cloud, hidden, clock } = config;
+        Self { program, images: LiveMap::new(images), preparer, cloud, hidden, clock, prepared: Mutex::default() }
+    }
+
+    fn images(&self) -> Result<Arc<ImageMap>, RunnerError> {
+        self.images.now().map_err(|error| RunnerError::UnknownImage(error.to_string()))
+    }
+
+    async fn ready(
+        &self,
+        image: &str,
+        algorithm: BuiltIn,
+        lines: LineSink,
+    ) -> Result<BTreeMap<String, String>, RunnerError> {
+        let cell = {
+            let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+            prepared.entry(algorithm).or_default().clone()
+        };
+        let made = cell.get_or_try_init(|| self.preparer.prepare(algorithm, lines)).await;
+        made.cloned().map_err(|why| RunnerError::Start { image: image.to_owned(), why })
+    }
+
+    /// Gives a program a view of its own, where the machine allows it.
+    async fn veiled(&self, launch: Launch, workload: &Workload, base: &Path, opt_ml: bool) -> Launch {
+        let Some(means) = namespace::means().await else { return launch };
+        let hosts: Vec<String> = workload.hosts.iter().map(|(name, address)| format!("{address} {name}")).collect();
+        let view = View {
+            base: std::fs::canonicalize(base).unwrap_or_else(|_| base.to_path_buf()),
+            opt_ml,
+            hosts: hosts.join("\n"),
+            hidden: self.hidden.as_ref().map(|hidden| (hidden.folder.clone(), hidden.kept(&launch.paths()))),
+            sealed: workload.isolated,
+        };
+        launch.within(means, &view)
+    }
+}
+
+/// The folder behind `/opt/ml`, which is all that a process can be given.
+fn base(workload: &Workload) -> Result<&Path, String> {
+    match &*workload.mounts {
+        [Mount { source, path, read_only: false }] if path == Path::new(OPT_ML) => Ok(source),
+        mounts => {
+            let paths: Vec<String> = mounts.iter().map(|mount| mount.path.display().to_string()).collect();
+            Err(format!("as a process it has one writable mount at {OPT_ML}, not these: {}", paths.join(", ")))
+        }
+    }
+}
+
+#[async_trait]
+impl Runner for ProcessRunner {
+    fn check(&self, image: &str) -> Result<(), RunnerError> {
+        self.images()?.resolve(image).map(|_| ())
+    }
+
+    fn built_in(&self, image: &str) -> Option<&'static str> {
+        match self.images().ok()?.resolve(image) {
+            Ok(Program::BuiltIn(algorithm)) => Some(algorithm.name()),
+            _ => None,
+        }
+    }
+
+    async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError> {
+        if let Program::BuiltIn(algorithm) = self.images()?.resolve(image)? {
+            self.ready(image, algorithm, lines).await?;
+        }
+        Ok(())
+    }
+
+    async fn start(&self, workload: &Workload, lines: LineSink) -> Result<Box<dyn Container>, RunnerError> {
+        let fail = |why: String| RunnerError::Start { image: workload.image.clone(), why };
+        let base = base(workload).map_err(fail)?;
+        let images = self.images()?;
+        let launch = match images.resolve(&workload.image)? {
+            Program::BuiltIn(algorithm) => {
+                let variables = self.ready(&workload.image, algorithm, lines.clone()).await?;
+                Launch::built_in(&self.program, algorithm, workload, base, variables).map_err(fail)?
+            }
+            Program::Mapped(entry) => {
+                let launch = Launch::mapped(entry, workload, base, images.path()).map_err(fail)?;
+                if entry.opt_ml || workload.isolated {
+                    self.veiled(launch, workload, base, entry.opt_ml).await
+                } else {
+                    launch
+                }
+            }
+        };
+        let port = match workload.port {
+            Port::None => None,
+            port => {
+                let lease = ports::lease(port == Port::Held);
+                Some(lease.map_err(|e| fail(format!("no free port on 127.0.0.1: {e}")))?)
+            }
+        };
+        let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
+        let root = launch.root.clone();
+        let command = launch.command(workload, address.map(|a| a.port())).map_err(fail)?;
+        let mark = strays::mark(&self.cloud, &workload.labels);
+        let place = Place { root, port };
+        let container = ProcessContainer::start(command, mark, lines, place, self.clock.clone());
+        let container = container.await.map_err(|e| fail(e.to_string()))?;
+        tracing::debug!(workload = %workload.labels, image = workload.image, pid = container.pid(), "container started");
+        Ok(Box::new(container))
+    }
+
+    async fn capabilities(&self) -> Capabilities {
+        let means = namespace::means().await;
+        Capabilities {
+            paths: means.is_some(),
+            hides_cloud: means.is_some_and(|means| means.seals()) && self.hidden.is_some(),
+            ..Capabilities::default()
+        }
+    }
+
+    fn visible_at<'a>(&self, mount: &'a Mount) -> &'a Path {
+        &mount.source
+    }
+
+    async fn list(&self) -> Result<Vec<Labels>, RunnerError> {
+        let cloud = self.cloud.clone();
+        Ok(tokio::task::spawn_blocking(move || strays::list(&cloud)).await.unwrap_or_default())
+    }
+
+    /// A process whose parent has ended cannot be waited for, and its output goes nowhere: what is left is ended.
+    async fn attach(&self, labels: &Labels, _: LineSink) -> Result<Option<Box<dyn Container>>, RunnerError> {
+        let (cloud, labels) = (self.cloud.clone(), labels.clone());
+        let _ = tokio::task::spawn_blocking(move || strays::end_labelled(&cloud, &labels)).await;
+        Ok(None)
+    }
+}

@@ -1,0 +1,244 @@
+//! What a new process makes of what the last one left.
+
+use sagewright_cloud::cloud::{resume, suspend};
+use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
+use sagewright_cloud::store::Store;
+use serde_json::json;
+
+use crate::support::{Cloud, training_job};
+
+/// The state of a cloud whose process ends here and now: its tasks go with its runtime.
+fn after(work: impl AsyncFnOnce(&Cloud)) -> Store {
+    let store = Store::in_memory().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cloud = Cloud::over(store.clone(), 1);
+        work(&cloud).await;
+        // Not dropped by the runtime's own: a killed process tidies nothing up.
+        std::mem::forget(cloud);
+    });
+    runtime.shutdown_background();
+    store
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+#[test]
+fn jobs_in_progress_run_again_in_order_and_stopping_ones_are_stopped() {
+    let store = after(async |cloud| {
+        for name in ["stopping", "first", "second"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1);
+        }
+        let job = cloud.job().await;
+        assert_eq!(job.task.name, "stopping");
+        cloud.ok("StopTrainingJob", json!({"TrainingJobName": "stopping"})).await;
+        // It never answers: the process ends while it is being stopped.
+        std::mem::forget(job);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        let stopped = cloud.describe_job("stopping").await;
+        assert_eq!(
+            (&stopped["TrainingJobStatus"], &stopped["SecondaryStatus"]),
+            (&json!("Stopped"), &json!("Stopped"))
+        );
+        for name in ["first", "second"] {
+            let job = cloud.job().await;
+            assert_eq!(job.task.name, name);
+            assert_eq!(job.task.request["RoleArn"], training_job("x")["RoleArn"]);
+            let statuses: Vec<_> = cloud.describe_job(name).await["SecondaryStatusTransitions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|t| t["Status"].as_str().unwrap().to_owned())
+                .collect();
+            assert_eq!(statuses, ["Starting", "Restarting", "Starting"]);
+            job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
+            cloud.until(Kind::TrainingJob, name, "Completed").await;
+        }
+    });
+}
+
+#[test]
+fn an_endpoint_in_creation_is_brought_up() {
+    let store = after(async |cloud| {
+        cloud.two_configs().await;
+        cloud.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c1"})).await;
+        std::mem::forget(cloud.deploy().await);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+    });
+}
+
+#[test]
+fn an_endpoint_in_service_is_served_again_though_its_configuration_is_gone() {
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        cloud.ok("DeleteEndpointConfig", json!({"EndpointConfigName": "c1"})).await;
+        cloud.ok("DeleteModel", json!({"ModelName": "m"})).await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "SystemUpdating");
+        let deploy = cloud.deploy().await;
+        assert_eq!(deploy.variants[0].containers.len(), 1);
+        deploy.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+    });
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_served_again_is_out_of_service_until_it_can() {
+    let store = after(async |cloud| cloud.endpoint().await);
+    run(async {
+        let cloud = Cloud::over(store.clone(), 1);
+        resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+        assert_eq!(cloud.describe_endpoint().await["FailureReason"], "no Python");
+        // A change of weights has to start servers now.
+        let weights = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": [{"VariantName": "AllTraffic", "DesiredWeight": 2}]});
+        cloud.ok("UpdateEndpointWeightsAndCapacities", weights).await;
+        cloud.deploy().await.reply.send(Err("still none".to_owned())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+        assert!(cloud.describe_endpoint().await.get("FailureReason").is_none());
+    });
+}
+
+#[test]
+fn an_update_goes_on_after_the_old_configuration_serves_again() {
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        cloud.ok("UpdateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c2"})).await;
+        std::mem::forget(cloud.deploy().await);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "Updating");
+        cloud.deploy().await.reply.send(Err("no ping".to_owned())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+        let endpoint = cloud.describe_endpoint().await;
+        assert_eq!((&endpoint["EndpointConfigName"], &endpoint["FailureReason"]), (&json!("c1"), &json!("no ping")));
+    });
+}
+
+#[test]
+fn a_change_of_weights_starts_servers_where_none_came_back() {
+    let weights = json!([{"VariantName": "AllTraffic", "DesiredWeight": 2}]);
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        let input = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": weights});
+        cloud.ok("UpdateEndpointWeightsAndCapacities", input).await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
+        let second = cloud.deploy().await;
+        assert_eq!(second.variants[0].weight, 2.0);
+        second.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+        assert!(cloud.host.weights.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_deletion_is_finished() {
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        // The answer is out and the task behind it has not run.
+        cloud.ok("DeleteEndpoint", json!({"EndpointName": "e"})).await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        cloud.until(Kind::Endpoint, "e", "Deleted").await;
+        cloud.refused("DescribeEndpoint", json!({"EndpointName": "e"})).await;
+    });
+}
+
+/// The cloud's process ends while this job runs; it runs again in the next.
+fn dies_over(store: Store, in_order: bool) -> Store {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cloud = Cloud::over(store.clone(), 1);
+        resume(&cloud.sagemaker).unwrap();
+        let job = cloud.job().await;
+        assert_eq!(job.task.name, "deadly");
+        if in_order {
+            suspend(&cloud.sagemaker).unwrap();
+        }
+        std::mem::forget((cloud, job));
+    });
+    runtime.shutdown_background();
+    store
+}
+
+#[test]
+fn a_job_over_which_the_cloud_died_twice_in_a_row_is_failed_and_others_run() {
+    let mut store = after(async |cloud| {
+        for name in ["deadly", "waits"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1);
+        }
+        std::mem::forget(cloud.job().await);
+    });
+    // An end in order says nothing against the job, however often there was one.
+    for in_order in [true, true, true, false] {
+        store = dies_over(store, in_order);
+    }
+    store = dies_over(store, false);
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).unwrap();
+        let failed = cloud.describe_job("deadly").await;
+        assert_eq!(failed["TrainingJobStatus"], "Failed");
+        let reason = failed["FailureReason"].as_str().unwrap();
+        assert!(reason.contains("ended abnormally 2 times in a row while this job ran"), "{reason}");
+        let other = cloud.job().await;
+        assert_eq!((other.task.name.as_str(), other.task.epoch), ("waits", 1));
+    });
+}
+
+#[test]
+fn the_cloud_starts_on_a_full_disk() {
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        for name in ["stopping", "running"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1);
+        }
+        std::mem::forget(cloud.job().await);
+        cloud.ok("StopTrainingJob", json!({"TrainingJobName": "stopping"})).await;
+    });
+    run(async {
+        let full =
+            "CREATE TRIGGER full BEFORE UPDATE ON record BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END";
+        store.connection().execute_batch(full).unwrap();
+        let cloud = Cloud::over(store.clone(), 1);
+        resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        // What is read and deleted needs no room.
+        assert_eq!(cloud.describe_job("running").await["TrainingJobStatus"], "InProgress");
+        store.connection().execute_batch("DROP TRIGGER full").unwrap();
+        cloud.until(Kind::TrainingJob, "stopping", "Stopped").await;
+        assert_eq!(cloud.job().await.task.name, "running");
+    });
+}
