@@ -280,7 +280,7 @@ const SPY: &str = r#"
     cat ./state.sqlite 2> /dev/null && echo "read it from the working folder"
     cat "$data/tools/mine" "$SAGEMAKER_BASE_DIR/model/own"
     echo made > "$SAGEMAKER_BASE_DIR/model/made"
-    echo x > "$data/new" 2> /dev/null && echo "wrote into the data folder"
+    { echo x > "$data/new"; } 2> /dev/null && echo "wrote into the data folder"
     umount -l "$data" 2> /dev/null; cat "$data/state.sqlite" 2> /dev/null && echo "took the veil away"
     for path in environ root/etc/hosts mem; do
       head -c 1 "/proc/$PARENT/$path" > /dev/null 2>&1 && echo "opened the parent's $path"

@@ -141,7 +141,7 @@ pub fn describe(kind: Kind, record: Record) -> Map<String, Value> {
         Value::Object(body) => body,
         _ => Map::new(),
     };
-    out.swap_remove(HIDDEN);
+    out.shift_remove(HIDDEN);
     out.insert(arn.to_owned(), Value::String(record.arn));
     out.insert("CreationTime".to_owned(), seconds(record.created));
     if let Some(status) = status {
