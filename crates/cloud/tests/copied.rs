@@ -53,6 +53,13 @@ async fn the_start_of_a_copy_leaves_the_originals_processes_alone() {
 }
 
 #[tokio::test]
+async fn the_clouds_process_is_closed_to_others_of_its_user() {
+    let dir = tempfile::tempdir().unwrap();
+    start(dir.path()).await;
+    assert_eq!(rustix::process::dumpable_behavior().unwrap(), rustix::process::DumpableBehavior::NotDumpable);
+}
+
+#[tokio::test]
 async fn what_a_killed_cloud_left_can_be_ended_without_a_start() {
     let dir = tempfile::tempdir().unwrap();
     start(dir.path()).await;

@@ -299,6 +299,7 @@ fn spied(machine: &mut Machine, opt_ml: bool) -> Workload {
         ("work/other/secret", "secret"),
         ("work/job/model/own", "own\n"),
         ("tools/mine", "mine\n"),
+        ("images.toml", ""),
     ] {
         std::fs::create_dir_all(machine.path(path).parent().unwrap()).unwrap();
         std::fs::write(machine.path(path), text).unwrap();
@@ -338,6 +339,25 @@ async fn an_isolated_program_reads_neither_the_clouds_files_nor_its_environment(
         assert_eq!(said, ["mine", "own"], "opt_ml = {opt_ml}");
         assert_eq!(std::fs::read_to_string(machine.path("work/job/model/made")).unwrap(), "made\n");
         assert!(!machine.path("new").exists());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_program_with_opt_ml_does_not_come_upon_the_clouds_files() {
+    if !runner_support::mounts() {
+        return;
+    }
+    let mut machine = Machine::new();
+    let spied = Workload { isolated: false, ..spied(&mut machine, true) };
+    let look = "cd /; ls \"$1\" | sort | tr '\\n' ' '; echo; cat \"$1/tools/mine\"; readlink \"$1/link\"; ls \"$1/work\"";
+    let image = machine.image("look", "sh", look, "opt_ml = true");
+    std::os::unix::fs::symlink("tools/mine", machine.path("link")).unwrap();
+    let (sink, mut lines) = lines();
+    let mut container = machine.runner().start(&Workload { image, ..spied }, sink).await.unwrap();
+    assert_eq!(soon("the end", container.wait()).await, Exit::Code(0));
+    for line in ["images.toml link look.program spy.program tools work ", "mine", "tools/mine", "job"] {
+        assert_eq!(lines.recv().await.unwrap(), line);
     }
 }
 

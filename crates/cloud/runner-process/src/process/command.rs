@@ -72,12 +72,6 @@ impl Launch {
         })
     }
 
-    /// The paths that the program certainly uses, beside its folder.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        let words = std::iter::once(&self.program).chain(&self.arguments);
-        std::iter::once(self.directory.clone()).chain(words.map(|word| self.directory.join(word))).collect()
-    }
-
     /// Runs it in a view of its own.
     pub fn within(mut self, means: Means, view: &View) -> Self {
         if view.opt_ml {

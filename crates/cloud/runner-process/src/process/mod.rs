@@ -110,7 +110,7 @@ impl ProcessRunner {
             base: std::fs::canonicalize(base).unwrap_or_else(|_| base.to_path_buf()),
             opt_ml,
             hosts: hosts.join("\n"),
-            hidden: self.hidden.as_ref().map(|hidden| (hidden.folder.clone(), hidden.kept(&launch.paths()))),
+            hidden: self.hidden.as_ref().map(|hidden| (hidden.folder.clone(), hidden.kept())),
             sealed: workload.isolated,
         };
         launch.within(means, &view)

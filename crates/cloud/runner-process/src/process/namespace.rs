@@ -95,12 +95,14 @@ if [ -n "$hidden" ]; then
 fi
 while [ "$count" -gt 0 ]; do
   place=$veil${1#"$hidden"}
-  if [ -d "$1" ]; then mkdir -p "$place"; else mkdir -p "${place%/*}"; : > "$place"; fi
-  mount --bind "$1" "$place"
+  if [ -L "$1" ]; then ln -s "$(readlink "$1")" "$place"
+  elif [ -d "$1" ]; then mkdir -p "$place"; mount --bind "$1" "$place" || [ "$1" != "$base" ]
+  elif [ -f "$1" ]; then : > "$place"; mount --bind "$1" "$place" 2> /dev/null || :
+  fi
   count=$((count - 1)); shift
 done
 if [ -n "$hidden" ]; then
-  mount -o remount,ro "$veil" 2> /dev/null || :
+  mount -o remount,bind,ro "$veil"
   mount --rbind "$veil" "$hidden"
 fi
 cd "$here"
