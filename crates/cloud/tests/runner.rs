@@ -350,13 +350,14 @@ async fn a_program_with_opt_ml_does_not_come_upon_the_clouds_files() {
     }
     let mut machine = Machine::new();
     let spied = Workload { isolated: false, ..spied(&mut machine, true) };
-    let look = "cd /; ls \"$1\" | sort | tr '\\n' ' '; echo; cat \"$1/tools/mine\"; readlink \"$1/link\"; ls \"$1/work\"";
+    let look =
+        "cd /; ls \"$1\" | sort | tr '\\n' ' '; echo; cat \"$1/tools/mine\"; readlink \"$1/link\"; ls \"$1/work\"";
     let image = machine.image("look", "sh", look, "opt_ml = true");
     std::os::unix::fs::symlink("tools/mine", machine.path("link")).unwrap();
     let (sink, mut lines) = lines();
     let mut container = machine.runner().start(&Workload { image, ..spied }, sink).await.unwrap();
     assert_eq!(soon("the end", container.wait()).await, Exit::Code(0));
-    for line in ["images.toml link look.program spy.program tools work ", "mine", "tools/mine", "job"] {
+    for line in ["base images.toml link look.program spy.program tools work ", "mine", "tools/mine", "job"] {
         assert_eq!(lines.recv().await.unwrap(), line);
     }
 }

@@ -12,6 +12,7 @@
 use std::path::PathBuf;
 
 /// What a workload is to see.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(super) struct View {
     /// The folder behind `/opt/ml`.
     pub base: PathBuf,

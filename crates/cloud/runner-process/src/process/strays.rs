@@ -16,7 +16,6 @@ pub(super) fn mark(cloud: &str, labels: &Labels) -> String {
 }
 
 /// The labels in a mark of this cloud. None of them has a space in it.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn labels(cloud: &str, mark: &[u8]) -> Option<Labels> {
     let mark = std::str::from_utf8(mark).ok()?.strip_prefix(cloud)?.strip_prefix('/')?;
     let mut words = mark.splitn(5, ' ').skip(1);
