@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::api::ApiError;
 use crate::clock::SharedClock;
 use crate::cloud_id;
@@ -93,7 +95,7 @@ pub struct Cloud {
 ///
 /// # Errors
 /// What is in the way, and what to do.
-pub fn start(options: Options) -> Result<Cloud, CloudError> {
+pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let Options { config, program, images, preparer } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
@@ -122,7 +124,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
         clock: Arc::clone(&clock),
     });
     let env = Env {
-        store: bound.store(),
+        store: Arc::new(bound.records()),
         logs: Arc::new(bound.logs()),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
@@ -145,7 +147,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .raw(s3)
         .start();
-    resume(&sagemaker)?;
+    resume(&sagemaker).await?;
     Ok(Cloud { running, hosting, sagemaker })
 }
 
@@ -195,18 +197,18 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 ///
 /// # Errors
 /// The state could not be read or written.
-pub fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
-    crate::sagemaker::recorded::life::resume(sagemaker)?;
-    sagewright_cloud_sagemaker_jobs::resume(sagemaker)?;
-    sagewright_cloud_sagemaker_hosting::resume(sagemaker)
+pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
+    crate::sagemaker::recorded::life::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
 }
 
 /// Notes that this process ends in order, and not over one of the jobs in progress.
 ///
 /// # Errors
 /// The state could not be read or written.
-pub fn suspend(sagemaker: &SageMaker) -> Result<(), ApiError> {
-    sagewright_cloud_sagemaker_jobs::suspend(sagemaker)
+pub async fn suspend(sagemaker: &SageMaker) -> Result<(), ApiError> {
+    sagewright_cloud_sagemaker_jobs::suspend(sagemaker).await
 }
 
 impl Cloud {
@@ -221,7 +223,7 @@ impl Cloud {
     pub async fn shutdown(self) {
         let Self { running, hosting, sagemaker } = self;
         let lock = running.lock();
-        if let Err(error) = suspend(&sagemaker) {
+        if let Err(error) = suspend(&sagemaker).await {
             tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
         }
         let stopping = async {
@@ -275,8 +277,9 @@ struct TrustedRoles {
     clock: SharedClock,
 }
 
+#[async_trait]
 impl Roles for TrustedRoles {
-    fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String> {
+    async fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String> {
         assumable_by_service(&self.store, account, role_arn, "sagemaker.amazonaws.com", self.clock.now())
     }
 }

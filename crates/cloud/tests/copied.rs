@@ -22,7 +22,7 @@ async fn start(data: &Path) {
         images: None,
         preparer: std::sync::Arc::new(CountingPreparer::default()),
     };
-    soon("the end", cloud::start(options).unwrap().shutdown()).await;
+    soon("the end", async { cloud::start(options).await.unwrap().shutdown().await }).await;
 }
 
 /// A process that a job of this folder's cloud left, as far as can be told.

@@ -1,11 +1,10 @@
 //! The scheduler: jobs wait for a slot, run, and are recorded to their end, whatever happens to them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::attempts;
 use super::progress::{self, Metrics};
@@ -24,28 +23,30 @@ pub(super) fn launch(sm: &SageMaker, key: Key) {
 }
 
 /// Takes up the jobs of the last process.
-pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     let kind = Kind::TRAINING_JOB.as_str();
-    for record in sm.env().store.with_status(kind, "Stopping")? {
-        settle(sm, record.key, stopped());
+    for record in sm.env().store.with_status(kind, "Stopping").await? {
+        settle(sm, record.key, stopped()).await;
     }
-    let mut waiting = sm.env().store.with_status(kind, "InProgress")?;
+    let mut waiting = sm.env().store.with_status(kind, "InProgress").await?;
     waiting.sort_by_key(|record| record.created);
     for record in waiting {
         let now = sm.now();
         if let Some(reason) = record.body.as_object().and_then(attempts::refusal) {
-            settle(sm, record.key, TrainingEnd::Failed { reason });
+            settle(sm, record.key, TrainingEnd::Failed { reason }).await;
             continue;
         }
-        let told = sm.change(Kind::TRAINING_JOB, &record.key, |record| {
-            record.modified = now;
-            let stored = fields(record)?;
-            stored.swap_remove("TrainingStartTime");
-            stored.swap_remove("FinalMetricDataList");
-            progress::enter(stored, "Restarting", "The embedded cloud was restarted; running the job again", now);
-            progress::enter(stored, "Starting", "Starting the training job", now);
-            Ok(())
-        });
+        let told = sm
+            .change(Kind::TRAINING_JOB, &record.key, |record| {
+                record.modified = now;
+                let stored = fields(record)?;
+                stored.swap_remove("TrainingStartTime");
+                stored.swap_remove("FinalMetricDataList");
+                progress::enter(stored, "Restarting", "The embedded cloud was restarted; running the job again", now);
+                progress::enter(stored, "Starting", "Starting the training job", now);
+                Ok(())
+            })
+            .await;
         // On a full disk the cloud starts all the same, so that room can be made through it.
         if let Err(error) = told {
             tracing::warn!(job = record.key.name, error = error.message, "the restart of a job could not be recorded");
@@ -59,19 +60,20 @@ pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
 ///
 /// # Errors
 /// The state could not be read or written.
-pub fn suspend(sm: &SageMaker) -> Result<(), ApiError> {
-    for record in sm.env().store.with_status(Kind::TRAINING_JOB.as_str(), "InProgress")? {
+pub async fn suspend(sm: &SageMaker) -> Result<(), ApiError> {
+    for record in sm.env().store.with_status(Kind::TRAINING_JOB.as_str(), "InProgress").await? {
         sm.change(Kind::TRAINING_JOB, &record.key, |record| {
             attempts::forgive(fields(record)?);
             Ok(())
-        })?;
+        })
+        .await?;
     }
     Ok(())
 }
 
 /// Records the end of a job that does not run: at once, or once the disk has room again.
-fn settle(sm: &SageMaker, key: Key, end: TrainingEnd) {
-    if finish(sm, &key, end.clone(), &Metrics::new()).is_err() {
+async fn settle(sm: &SageMaker, key: Key, end: TrainingEnd) {
+    if finish(sm, &key, end.clone(), &Metrics::new()).await.is_err() {
         let sm = sm.clone();
         tokio::spawn(async move { record_end(&sm, &key, end, &Metrics::new()).await });
     }
@@ -79,10 +81,12 @@ fn settle(sm: &SageMaker, key: Key, end: TrainingEnd) {
 
 async fn run(sm: &SageMaker, key: Key, stop: watch::Receiver<bool>) {
     let metrics = Arc::new(Mutex::new(Metrics::new()));
-    let ended = Arc::new(AtomicBool::new(false));
-    let end = work(sm, &key, stop, events(sm, &key, &metrics, &ended)).await;
+    let (tell, told) = mpsc::unbounded_channel();
+    let recorder = tokio::spawn(record(sm.clone(), key.clone(), told));
+    let end = work(sm, &key, stop, events(sm, tell.clone(), &metrics)).await;
     // From here on late events change nothing, and a stop finds no one to tell: `finish` sees its mark in the record.
-    ended.store(true, Ordering::SeqCst);
+    let _ = tell.send(None);
+    let _ = recorder.await;
     sm.jobs().remove(&key);
     let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
     record_end(sm, &key, end, &metrics).await;
@@ -91,7 +95,7 @@ async fn run(sm: &SageMaker, key: Key, stop: watch::Receiver<bool>) {
 /// A record that stays in progress would mislead for ever, so a disk that is full for a while is waited for.
 async fn record_end(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) {
     let mut pause = Duration::from_secs(1);
-    while let Err(error) = finish(sm, key, end.clone(), metrics) {
+    while let Err(error) = finish(sm, key, end.clone(), metrics).await {
         tracing::error!(
             job = key.name,
             error = error.message,
@@ -111,7 +115,7 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
     };
     let mut pause = Duration::from_secs(1);
     let task = loop {
-        match begin(sm, key) {
+        match begin(sm, key).await {
             Ok(Some(task)) => break task,
             Ok(None) => return stopped(),
             Err(error) => {
@@ -142,18 +146,20 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
 }
 
 /// The task of a job that is about to run; `None` where it was told to stop before.
-fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, ApiError> {
+async fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, ApiError> {
     let now = sm.now();
-    let begun = sm.change(Kind::TRAINING_JOB, key, |record| {
-        if record.status != "InProgress" {
-            return Ok(None);
-        }
-        record.modified = now;
-        let stored = fields(record)?;
-        progress::enter(stored, "Starting", "Preparing the instances for training", now);
-        let epoch = attempts::begin(stored);
-        Ok(Some(task(record, epoch)))
-    });
+    let begun = sm
+        .change(Kind::TRAINING_JOB, key, |record| {
+            if record.status != "InProgress" {
+                return Ok(None);
+            }
+            record.modified = now;
+            let stored = fields(record)?;
+            progress::enter(stored, "Starting", "Preparing the instances for training", now);
+            let epoch = attempts::begin(stored);
+            Ok(Some(task(record, epoch)))
+        })
+        .await;
     begun.map(Option::flatten)
 }
 
@@ -179,29 +185,46 @@ fn task(record: &Record, epoch: u64) -> TrainingTask {
     }
 }
 
-fn events(sm: &SageMaker, key: &Key, metrics: &Arc<Mutex<Metrics>>, ended: &Arc<AtomicBool>) -> TrainingEvents {
-    let (sm, key, metrics, ended) = (sm.clone(), key.clone(), Arc::clone(metrics), Arc::clone(ended));
-    Arc::new(move |event| {
-        let (status, message) = match event {
-            TrainingEvent::Metric { name, value, at } => {
-                // Written with the next change of status: a job may log thousands of values.
-                metrics.lock().unwrap_or_else(PoisonError::into_inner).insert(name, (value, at));
-                return;
-            }
-            TrainingEvent::Secondary { status, message } => (status, message),
-        };
-        let seen = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let now = sm.now();
-        let written = sm.change(Kind::TRAINING_JOB, &key, |record| {
-            // A job that is stopping shows that until it has stopped.
-            if record.status == "InProgress" && !ended.load(Ordering::SeqCst) {
-                record.modified = now;
-                let stored = fields(record)?;
-                progress::measure(stored, &seen);
-                progress::enter(stored, &status, &message, now);
-            }
-            Ok(())
-        });
+/// A secondary status with the metrics seen until then; `None` when the job has ended.
+type Told = Option<Step>;
+
+struct Step {
+    status: String,
+    message: String,
+    at: i64,
+    metrics: Metrics,
+}
+
+fn events(sm: &SageMaker, tell: mpsc::UnboundedSender<Told>, metrics: &Arc<Mutex<Metrics>>) -> TrainingEvents {
+    let (clock, metrics) = (Arc::clone(&sm.env().clock), Arc::clone(metrics));
+    Arc::new(move |event| match event {
+        // Written with the next change of status: a job may log thousands of values.
+        TrainingEvent::Metric { name, value, at } => {
+            metrics.lock().unwrap_or_else(PoisonError::into_inner).insert(name, (value, at));
+        }
+        TrainingEvent::Secondary { status, message } => {
+            let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let at = clock.now().as_millisecond();
+            let _ = tell.send(Some(Step { status, message, at, metrics }));
+        }
+    })
+}
+
+/// Records a job's secondary statuses in the order in which they come.
+async fn record(sm: SageMaker, key: Key, mut told: mpsc::UnboundedReceiver<Told>) {
+    while let Some(Some(Step { status, message, at, metrics })) = told.recv().await {
+        let written = sm
+            .change(Kind::TRAINING_JOB, &key, |record| {
+                // A job that is stopping shows that until it has stopped.
+                if record.status == "InProgress" {
+                    record.modified = at;
+                    let stored = fields(record)?;
+                    progress::measure(stored, &metrics);
+                    progress::enter(stored, &status, &message, at);
+                }
+                Ok(())
+            })
+            .await;
         if let Err(error) = written {
             tracing::warn!(
                 job = key.name,
@@ -209,19 +232,21 @@ fn events(sm: &SageMaker, key: &Key, metrics: &Arc<Mutex<Metrics>>, ended: &Arc<
                 "the progress of a training job could not be recorded"
             );
         }
-    })
+    }
 }
 
-fn finish(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
+async fn finish(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
     let now = sm.now();
-    let ended = sm.change(Kind::TRAINING_JOB, key, |record| {
-        record.modified = now;
-        let status = record.status.clone();
-        let stored = fields(record)?;
-        progress::measure(stored, metrics);
-        record.status = progress::end(stored, &status, end, now).to_owned();
-        Ok(())
-    });
+    let ended = sm
+        .change(Kind::TRAINING_JOB, key, |record| {
+            record.modified = now;
+            let status = record.status.clone();
+            let stored = fields(record)?;
+            progress::measure(stored, metrics);
+            record.status = progress::end(stored, &status, end.clone(), now).to_owned();
+            Ok(())
+        })
+        .await;
     ended.map(|_| ())
 }
 
