@@ -321,7 +321,7 @@ pub(crate) enum Local {
     /// Start the embedded cloud
     Up(Up),
     /// Stop it
-    Down,
+    Down(Down),
     /// Show whether it is up, and what it holds
     Status,
     /// Throw its state away
@@ -342,6 +342,14 @@ pub(crate) struct Up {
     /// TOML file that maps container images to commands
     #[arg(long, value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
+}
+
+/// `local down`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Down {
+    /// How long it may take to stop before it is killed
+    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = duration)]
+    pub(crate) timeout: std::time::Duration,
 }
 
 /// `local reset`

@@ -1,13 +1,15 @@
 //! The whole embedded cloud: every service on one port, over one data folder.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::api::ApiError;
 use crate::clock::SharedClock;
+use crate::cloud_id;
 use crate::config::Config;
 use crate::env::Env;
 use crate::hosting::{Hosting, HostingConfig};
@@ -16,7 +18,7 @@ use crate::identity::{Identity, NewSession};
 use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
 use crate::process::strays;
-use crate::process::{Preparer, ProcessConfig, ProcessRunner};
+use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
@@ -26,6 +28,24 @@ use crate::training::TrainingExecutor;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
+
+/// How long an orderly end may take: five seconds for calls in progress, thirty for model servers, and some more.
+const STOPPING: Duration = Duration::from_secs(45);
+
+/// What a cloud keeps in its data folder. Programs of jobs and servers see none of it but their own folder.
+const OWN: &[&str] = &[
+    "state.sqlite",
+    "s3",
+    "logs",
+    "work",
+    "lock",
+    "cloud-id",
+    "cloud-id.partial",
+    "reserve",
+    "server.json",
+    "server.json.partial",
+    "server.log",
+];
 
 /// What the embedded cloud is started with.
 pub struct Options {
@@ -68,6 +88,7 @@ pub enum CloudError {
 pub struct Cloud {
     running: Running,
     hosting: Arc<Hosting>,
+    sagemaker: SageMaker,
 }
 
 /// Takes port and data folder, and starts all services. Must be called inside a Tokio runtime.
@@ -86,11 +107,23 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let images = ImageMap::load(&images)?;
     // Who was killed may have left daemons of its containers behind.
     let work = bound.folder("work");
-    let id = strays::cloud_id(&data).map_err(|source| CloudError::Id { path: data.clone(), source })?;
-    strays::end_all(&id, &work);
+    let unusable = |source| CloudError::Id { path: data.clone(), source };
+    let id = cloud_id::of(&data).map_err(unusable)?;
+    if has_jobs(&work) {
+        strays::end_all(&id);
+    }
+    let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own };
+    keep_secrets();
     let now = Arc::clone(&clock);
     let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
-    let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, cloud: id, clock: Arc::clone(&clock) });
+    let runner = ProcessRunner::new(ProcessConfig {
+        program,
+        images,
+        preparer,
+        cloud: id,
+        hidden: Some(hidden),
+        clock: Arc::clone(&clock),
+    });
     let env = Env {
         store: Arc::new(bound.records()),
         logs: Arc::new(bound.logs()),
@@ -117,7 +150,35 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         .raw(s3)
         .start();
     resume(&sagemaker).await?;
-    Ok(Cloud { running, hosting })
+    Ok(Cloud { running, hosting, sagemaker })
+}
+
+/// Kills all processes of the jobs and model servers of a data folder, whose cloud has ended or is about to.
+pub fn end_processes(data: &Path) {
+    if let Ok(Some(id)) = cloud_id::known(data) {
+        strays::end_all(&id);
+    }
+}
+
+fn is_own(name: &str) -> bool {
+    // SQLite's log and index have the database's name with an ending.
+    let name = ["-wal", "-shm", "-journal"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    OWN.contains(&name)
+}
+
+/// Whether work was left. Looking at every process of the machine is worth it only then.
+fn has_jobs(work: &Path) -> bool {
+    let mut kinds = std::fs::read_dir(work).into_iter().flatten().flatten();
+    kinds.any(|kind| std::fs::read_dir(kind.path()).is_ok_and(|mut jobs| jobs.next().is_some()))
+}
+
+/// Closes this process's environment and memory, where the user's own credentials may be, to the programs of jobs: they
+/// run as the same user.
+fn keep_secrets() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "programs of jobs may read this process's environment");
+    }
 }
 
 /// SageMaker's control plane with the operations of all its crates.
@@ -144,6 +205,14 @@ pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
 }
 
+/// Notes that this process ends in order, and not over one of the jobs in progress.
+///
+/// # Errors
+/// The state could not be read or written.
+pub async fn suspend(sagemaker: &SageMaker) -> Result<(), ApiError> {
+    sagewright_cloud_sagemaker_jobs::suspend(sagemaker).await
+}
+
 impl Cloud {
     /// Port, data folder and credentials.
     #[must_use]
@@ -152,11 +221,20 @@ impl Cloud {
     }
 
     /// Stops answering, then stops all model servers. Training jobs end with this process and run again at the next
-    /// start.
+    /// start. What has not stopped after 45 seconds is left to the end of the process.
     pub async fn shutdown(self) {
-        let lock = self.running.lock();
-        self.running.shutdown().await;
-        self.hosting.shutdown().await;
+        let Self { running, hosting, sagemaker } = self;
+        let lock = running.lock();
+        if let Err(error) = suspend(&sagemaker).await {
+            tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
+        }
+        let stopping = async {
+            running.shutdown().await;
+            hosting.shutdown().await;
+        };
+        if tokio::time::timeout(STOPPING, stopping).await.is_err() {
+            tracing::warn!("model servers have not stopped within {} s and are killed", STOPPING.as_secs());
+        }
         drop(lock);
     }
 }

@@ -4,7 +4,9 @@
 //! nothing else of Sagewright's, so that stock clients judge it and not its own mirror.
 
 pub mod cloud;
+mod cloud_id;
 pub mod config;
+mod reserve;
 pub mod server;
 
 pub use sagewright_cloud_core::{api, clock, env, identity, objects, records, runner, store};

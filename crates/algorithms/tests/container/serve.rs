@@ -185,3 +185,34 @@ fn a_model_folder_without_one_model_is_refused() {
     fs::write(folder.join("xgboost-model"), "no model").expect("the file is written");
     assert!(refused().contains("Unable to load model"));
 }
+
+#[test]
+fn a_server_with_a_secret_answers_who_shows_it_and_no_page_in_a_browser() {
+    let secret = ("X-Sagewright-Server-Secret", "s3cret");
+    let one = trained("multi:softmax").serve(&[("SAGEWRIGHT_SERVER_SECRET", "s3cret")]);
+    let many =
+        trained("multi:softmax").serve(&[("SAGEWRIGHT_SERVER_SECRET", "s3cret"), ("SAGEMAKER_MULTI_MODEL", "true")]);
+    let load = json!({"model_name": "m", "url": trained("multi:softmax").path().join("model")}).to_string();
+    for (server, method, path, body) in [
+        (&one, "GET", "/ping", ""),
+        (&one, "POST", "/invocations", "0.5,1"),
+        (&many, "GET", "/models", ""),
+        (&many, "POST", "/models", &load),
+        (&many, "DELETE", "/models/m", ""),
+    ] {
+        let ask = |headers: &[(&str, &str)]| {
+            server.request(method, path, &[&[("Content-Type", "text/csv")], headers].concat(), body)
+        };
+        let (status, _, text) = ask(&[]);
+        assert_eq!(status, 403, "{method} {path} without the secret");
+        assert!(text.contains("call InvokeEndpoint instead") && !text.contains("s3cret"), "{text}");
+        assert_eq!(ask(&[("X-Sagewright-Server-Secret", "s3cret2")]).0, 403, "{method} {path} with a wrong one");
+        assert_eq!(ask(&[secret, ("Origin", "https://example.com")]).0, 403, "{method} {path} from a page");
+        assert_eq!(ask(&[secret]).0, 200, "{method} {path} with the secret");
+    }
+    let open = softmax();
+    assert_eq!(
+        open.request("POST", "/invocations", &[("Content-Type", "text/csv"), ("Origin", "null")], "0.5,1").0,
+        403
+    );
+}

@@ -14,7 +14,7 @@ use sagewright_cloud::images::BuiltIn;
 use sagewright_cloud::process::Preparer;
 use sagewright_cloud::runner::LineSink;
 
-use super::{room, server_file};
+use super::{last_resort, room, server_file};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::signals::Signals;
@@ -43,6 +43,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
+    last_resort::arm(&settings.data);
     let cloud = cloud::start(options).await.map_err(|error| room::failure(error.to_string(), &settings.data))?;
     // The folder is this process's until it has ended: its databases are closed and its containers gone only then.
     std::mem::forget(cloud.server().lock());

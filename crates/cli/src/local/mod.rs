@@ -2,6 +2,7 @@
 
 mod cloud;
 mod credentials;
+mod last_resort;
 mod room;
 mod server_file;
 

@@ -16,6 +16,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::logs::Streams;
+use crate::reserve;
 use crate::store::Store;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 
@@ -49,6 +50,7 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
         .parse()
         .map_err(|e| StartError::Setting(format!("the default account is wrong: {e}")))?;
     let lock = take(&config.data)?;
+    reserve::balance(&config.data);
     let listener = listen(&config)?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
     let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.clock))?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
+use super::heed::{self, Heeding};
 use super::path;
 use sagewright_cloud_core::objects::{ObjectError, Objects};
 
@@ -105,17 +106,21 @@ impl Source<'_> {
             fs::create_dir_all(parent).map_err(disk)?;
         }
         let mut file = File::create_new(target).map_err(disk)?;
-        if gunzip {
-            io::copy(&mut MultiGzDecoder::new(BufReader::new(content)), &mut file).map_err(|e| FetchError::Gzip {
+        let copied = if gunzip {
+            let content = Heeding::new(MultiGzDecoder::new(BufReader::new(content)), self.cancelled);
+            io::copy(&mut { content }, &mut file).map_err(|e| FetchError::Gzip {
                 bucket: bucket.to_owned(),
                 key: key.to_owned(),
                 why: e.to_string(),
-            })?;
+            })
         } else {
-            // Between files the standard library lets the kernel copy, which shares blocks where the disk can.
-            io::copy(&mut content, &mut file).map_err(disk)?;
+            heed::copy(&mut content, &mut file, self.cancelled).map_err(disk)
+        };
+        // However the copy ended then, it is not to be gone on with.
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(FetchError::Cancelled);
         }
-        Ok(())
+        copied.map(drop)
     }
 
     /// The files below a prefix, as key and relative path, in key order. Folder markers are left out.

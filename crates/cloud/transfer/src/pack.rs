@@ -3,15 +3,17 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 
+use super::heed::Heeding;
 use super::tree::Tree;
 
 /// Writes a tree as `tar.gz`. Fast rather than small: it stays on this machine.
-pub fn pack(tree: &Tree, target: &Path) -> io::Result<()> {
+pub fn pack(tree: &Tree, target: &Path, cancelled: &AtomicBool) -> io::Result<()> {
     let encoder = GzEncoder::new(BufWriter::with_capacity(128 * 1024, File::create_new(target)?), Compression::fast());
     let mut archive = Builder::new(encoder);
     for folder in &tree.folders {
@@ -22,13 +24,13 @@ pub fn pack(tree: &Tree, target: &Path) -> io::Result<()> {
         archive.append_data(&mut header, folder, io::empty())?;
     }
     for (path, source) in &tree.files {
-        let mut file = File::open(source)?;
+        let file = File::open(source)?;
         let mut header = Header::new_gnu();
         header.set_metadata(&file.metadata()?);
         // The user of this machine is nobody in a container.
         header.set_uid(0);
         header.set_gid(0);
-        archive.append_data(&mut header, path, &mut file)?;
+        archive.append_data(&mut header, path, Heeding::new(file, cancelled))?;
     }
     archive.into_inner()?.finish()?.flush()
 }

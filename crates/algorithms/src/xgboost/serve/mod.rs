@@ -1,5 +1,6 @@
 //! `serve`: answers predictions over HTTP, as the image's own server does.
 
+mod access;
 mod answer;
 mod invocation;
 mod model;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use super::ffi::Xgboost;
 use crate::contract::Container;
 use crate::log;
+use access::Access;
 use model::Model;
 use models::Models;
 use server::{Served, Service};
@@ -23,6 +25,7 @@ use settings::Settings;
 /// Serves the model, or in multi-model mode those that it is told to load, until SIGTERM. The error is a sentence for the log.
 pub(super) fn run(container: &Container, library: &Path) -> Result<(), String> {
     let settings = Settings::from_variables(|name| std::env::var(name).ok())?;
+    let access = Access::from_variables(|name| std::env::var(name).ok());
     let library = Xgboost::load(library).map_err(|error| error.to_string())?;
     let served = if settings.multi_model {
         log::info("SAGEMAKER_MULTI_MODEL is true: starting without a model; POST /models loads one");
@@ -39,5 +42,5 @@ pub(super) fn run(container: &Container, library: &Path) -> Result<(), String> {
         .enable_time()
         .build()
         .map_err(|error| format!("cannot start {workers} worker threads: {error}"))?;
-    runtime.block_on(server::serve(Arc::new(Service { settings, served })))
+    runtime.block_on(server::serve(Arc::new(Service { access, settings, served })))
 }

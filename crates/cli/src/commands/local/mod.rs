@@ -14,7 +14,7 @@ use crate::output::Printer;
 pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Local::Up(args) => up::run(args, global, printer).await,
-        Local::Down => down::run(global, printer).await,
+        Local::Down(args) => down::run(args, global, printer).await,
         Local::Status => status::run(global, printer).await,
         Local::Reset(args) => reset::run(args, global, printer),
         Local::Env(args) => env::run(args, global, printer),

@@ -32,6 +32,8 @@ pub struct TrainingTask {
     pub name: String,
     /// `CreateTrainingJob`'s input with defaults applied.
     pub request: Value,
+    /// Which run of the job this is, from 1.
+    pub epoch: u64,
 }
 
 /// What a running job tells.

@@ -69,7 +69,7 @@ pub fn describe(kind: Kind, record: Record) -> Map<String, Value> {
         Value::Object(body) => body,
         _ => Map::new(),
     };
-    out.swap_remove(HIDDEN);
+    out.shift_remove(HIDDEN);
     out.insert(kind.arn_member(), Value::String(record.arn));
     out.extend(CREATED.iter().filter(|m| shows(m)).map(|m| ((*m).to_owned(), seconds(record.created))));
     if let Some(life) = kind.0.status {

@@ -1,8 +1,10 @@
 //! What a job leaves: model, output and checkpoints, to S3.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::folder::HostFolder;
@@ -10,6 +12,7 @@ use super::location::Location;
 use super::request::Plan;
 use sagewright_cloud_core::objects::Objects;
 use sagewright_cloud_transfer::fetch::agent_text;
+use sagewright_cloud_transfer::heed;
 use sagewright_cloud_transfer::pack::pack;
 use sagewright_cloud_transfer::tree::Tree;
 
@@ -22,6 +25,8 @@ pub(super) struct Uploader<'a> {
     pub hosts: &'a [HostFolder],
     /// A folder for files on their way, ours alone.
     pub scratch: &'a Path,
+    /// Turns true when the work is to stop; whoever sets it does not wait for its result.
+    pub cancelled: &'a AtomicBool,
 }
 
 /// What was uploaded.
@@ -65,7 +70,8 @@ impl Uploader<'_> {
     fn upload(&self, tree: &Tree, place: &Location, name: &str) -> Result<String, String> {
         if self.plan.compress {
             let file = self.scratch.join(format!("{name}.tar.gz"));
-            pack(tree, &file).map_err(|e| internal(&format!("cannot write {}: {e}", file.display())))?;
+            pack(tree, &file, self.cancelled)
+                .map_err(|e| internal(&format!("cannot write {}: {e}", file.display())))?;
             let target = place.join(&format!("{name}.tar.gz"));
             self.put(&target, &file)?;
             return Ok(target.uri());
@@ -77,7 +83,7 @@ impl Uploader<'_> {
             // The store may take a file away, and a link shares its file with another name.
             if uses.get(file.as_path()).is_some_and(|n| *n > 1) {
                 let copy = self.scratch.join("shared");
-                fs::copy(file, &copy).map_err(|e| internal(&format!("cannot copy {}: {e}", file.display())))?;
+                self.copy(file, &copy).map_err(|e| internal(&format!("cannot copy {}: {e}", file.display())))?;
                 self.put(&target, &copy)?;
             } else {
                 self.put(&target, file)?;
@@ -87,10 +93,16 @@ impl Uploader<'_> {
     }
 
     fn put(&self, target: &Location, file: &Path) -> Result<(), String> {
-        match self.objects.put_file(self.account, &target.bucket, &target.key, file) {
-            Ok(_) => Ok(()),
+        let Location { bucket, key } = target;
+        match self.objects.put_file_unless(self.cancelled, self.account, bucket, key, file) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(internal("stopped")),
             Err(error) => Err(format!("ClientError: Artifact upload failed:{}", agent_text(&error))),
         }
+    }
+
+    fn copy(&self, file: &Path, to: &Path) -> io::Result<u64> {
+        heed::copy(&mut File::open(file)?, &mut File::create(to)?, self.cancelled)
     }
 
     /// Uploads checkpoints that are new or changed since the last call.
@@ -109,7 +121,7 @@ impl Uploader<'_> {
             }
             // The store may take the file away, and the job needs it.
             let copy = self.scratch.join("checkpoint");
-            if fs::copy(file, &copy).is_err() {
+            if self.copy(file, &copy).is_err() {
                 continue;
             }
             self.put(&checkpoints.remote.join(&path.to_string_lossy()), &copy)?;
