@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::{SharedClock, WallClock};
+use crate::server::Limits;
 
 /// Settings of one embedded cloud.
 #[derive(Clone)]
@@ -24,6 +25,10 @@ pub struct Config {
     pub signature_clock: SharedClock,
     /// Longest request body in bytes, S3 excepted, which streams.
     pub max_body: usize,
+    /// Names, besides its own, by which clients call it: requests for any other host are refused.
+    pub hosts: Vec<String>,
+    /// Bounds on connections and on requests that are not believed yet.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -38,6 +43,8 @@ impl Config {
             clock: Arc::new(WallClock),
             signature_clock: Arc::new(WallClock),
             max_body: 16 * 1024 * 1024,
+            hosts: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

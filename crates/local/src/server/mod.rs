@@ -13,26 +13,36 @@
 //! # }
 //! ```
 
+mod access;
 mod answer;
+mod auth;
+mod body;
+mod collect;
 mod connection;
 mod dispatch;
 mod error;
+mod expect;
+mod guard;
+mod limits;
 mod route;
+mod slots;
 mod start;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use access::ACCESS_LOG;
 pub use answer::Body;
+pub use body::{BodyError, RequestBody};
 pub use error::StartError;
+pub use limits::Limits;
 pub use start::{Lock, bind, open_identity};
 
 use crate::api::{ApiError, Handler};
@@ -45,7 +55,7 @@ use crate::store::Store;
 use crate::sts::Sts;
 
 /// A service that takes whole HTTP requests, streams them and checks their signatures itself: the embedded S3.
-pub type RawService = Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+pub type RawService = Arc<dyn Fn(Request<RequestBody>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// The port and the data folder are taken; nothing is answered yet.
 #[derive(Debug)]
@@ -134,17 +144,19 @@ impl ServerBuilder {
     #[must_use]
     pub fn start(self) -> Running {
         let Bound { config, listener, address, identity, lock, store, .. } = self.bound;
-        let dispatcher = Arc::new(dispatch::Dispatcher {
+        let dispatcher = dispatch::Dispatcher {
             handlers: self.handlers,
             raw: self.raw,
             identity: identity.clone(),
             keys: KeyCache::default(),
             clock: Arc::clone(&config.clock),
             signature_clock: Arc::clone(&config.signature_clock),
-            max_body: config.max_body,
-        });
+            collector: collect::Collector::new(config.limits.clone(), config.max_body),
+            guard: guard::Guard::new(address, &config.hosts),
+        };
+        let front = Arc::new(connection::Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(connection::serve(listener, dispatcher, stopped));
+        let serving = tokio::spawn(connection::serve(listener, front, stopped));
         Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) }
     }
 }
@@ -168,10 +180,10 @@ impl Running {
         self.address
     }
 
-    /// What goes into `AWS_ENDPOINT_URL`.
+    /// What goes into `AWS_ENDPOINT_URL` on this machine.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", reachable(self.address))
     }
 
     /// Its data folder.
@@ -202,6 +214,15 @@ impl Running {
         // Folds the write-ahead log into the database; it would be read back on the next start all the same.
         let _ = self.store.connection().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
+}
+
+/// The address by which programs of this machine reach a listener: of one that listens on all, loopback.
+#[must_use]
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address
 }
 
 impl Drop for Running {

@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use sagewright_model::{AccountId, Region};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::limits::raise_open_files;
 use super::{Bound, StartError};
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -47,6 +48,7 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
         .default_account
         .parse()
         .map_err(|e| StartError::Setting(format!("the default account is wrong: {e}")))?;
+    raise_open_files();
     let lock = take(&config.data)?;
     let listener = listen(&config)?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;

@@ -29,7 +29,8 @@ fn at(text: &str) -> Timestamp {
 
 fn check(parts: &Parts, hash: &[u8; 32], secret: &str, now: &str) -> Result<(), AuthError> {
     let claim = Claim::of(parts)?.ok_or(AuthError::Missing)?;
-    verify(&KeyCache::default(), parts, hash, &claim, secret, at(now))
+    check_time(&claim, at(now))?;
+    verify(&KeyCache::default(), parts, hash, &claim, secret)
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> 
         }
         None => {
             show(&format!("sagewright local up --detach --listen {}{folder}", args.listen));
-            let settings = Settings { listen: args.listen, data: data.to_path_buf(), images: None };
+            let settings = Settings { listen: args.listen, hosts: Vec::new(), data: data.to_path_buf(), images: None };
             let cloud = local::start(&settings)?;
             printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));
             Some(cloud)
