@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use sagewright_local::server::reachable;
+use sagewright_cloud::server::reachable;
 
 use crate::args::{Global, LISTEN, Up};
 use crate::exit::{Exit, Failure};

@@ -1,0 +1,15 @@
+//! SageMaker's control plane through its public face, with fakes behind its ports and a clock under control.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod endpoints;
+mod listing;
+mod models;
+mod recorded;
+mod registry;
+mod restart;
+mod samples;
+mod search;
+mod support;
+mod tags;
+mod training;

@@ -1,0 +1,258 @@
+//! From an HTTP request to a service and back.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::CONNECTION;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Body as _;
+use uuid::Uuid;
+
+use super::RawService;
+use super::access::Note;
+use super::answer::{self, Body};
+use super::auth::auth_error;
+use super::body::RequestBody;
+use super::collect::{Collector, MAX_UNSIGNED};
+use super::guard::Guard;
+use super::route::{Route, route};
+use crate::protocol::{self, Wire};
+use crate::sigv4::{AuthError, Claim, KeyCache};
+use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler, Output};
+use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::identity::Identity;
+
+/// Finds the service that a request is for, checks the signature, and writes the answer in the request's protocol.
+pub struct Dispatcher {
+    /// Services by their botocore id.
+    pub handlers: HashMap<&'static str, Arc<dyn Handler>>,
+    /// The service for requests of the scope `s3`, and for unsigned ones that look like S3's.
+    pub raw: Option<RawService>,
+    /// Accounts, keys and sessions.
+    pub identity: Identity,
+    /// Signing keys that were used lately.
+    pub keys: KeyCache,
+    /// Time, as services see it.
+    pub clock: SharedClock,
+    /// Time by which the age of a signature is judged.
+    pub signature_clock: SharedClock,
+    /// Reads bodies, S3 excepted, which streams.
+    pub collector: Collector,
+    /// Who may call at all.
+    pub guard: Guard,
+}
+
+impl Dispatcher {
+    pub(super) async fn answer(
+        &self,
+        parts: Parts,
+        mut body: RequestBody,
+        note: &mut Option<Note>,
+    ) -> Response<Body> {
+        let request_id = Uuid::new_v4().to_string();
+        let route = route(&parts);
+        let response = if let Some(why) = self.guard.refusal(&parts) {
+            let wire = if route == Route::Raw { Wire::Query } else { Wire::guess(&parts) };
+            let code = if wire == Wire::Query { "AccessDenied" } else { "AccessDeniedException" };
+            refuse(None, wire, &ApiError::new(code, 403, why), &request_id)
+        } else if parts.uri.path() == "/_sagewright/health" {
+            self.health(&parts.method)
+        } else {
+            match route {
+                Route::Raw => match &self.raw {
+                    Some(raw) => return self.raw(raw, parts, body, note, &request_id).await,
+                    None => refuse(None, Wire::guess(&parts), &unknown_service("s3"), &request_id),
+                },
+                Route::Unknown(scope) => refuse(None, Wire::guess(&parts), &unknown_service(&scope), &request_id),
+                Route::Unsigned(wire) => refuse(None, wire, &self.not_signed(&parts, wire), &request_id),
+                Route::UnsignedSts => self.unsigned_sts(&parts, &mut body, &request_id).await,
+                Route::Service(id, wire) => self.service(id, wire, &parts, &mut body, note, &request_id).await,
+            }
+        };
+        let mut response = answer::whole(response);
+        if !body.is_end_stream() && !body.drain().await {
+            // What follows on this connection cannot be told from the rest of the body.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// The embedded S3 checks signatures itself and streams bodies, but for forms, which it reads whole.
+    async fn raw(
+        &self,
+        raw: &RawService,
+        parts: Parts,
+        body: RequestBody,
+        note: &mut Option<Note>,
+        request_id: &str,
+    ) -> Response<Body> {
+        if let Some(note) = note {
+            note.s3();
+            if let Ok(Some(claim)) = Claim::of(&parts)
+                && let Ok(Some(principal)) = self.identity.lookup(&claim.access_key)
+            {
+                note.account(&principal.account);
+            }
+        }
+        let form = parts.method == Method::POST
+            && parts.headers.get("content-type").is_some_and(|v| v.as_bytes().starts_with(b"multipart/form-data"));
+        let room = if form { self.collector.room_for_form(&body).await } else { Ok(None) };
+        match room {
+            Ok(_room) => raw(Request::from_parts(parts, body)).await,
+            Err(error) => answer::whole(refuse(None, Wire::Query, &error, request_id)),
+        }
+    }
+
+    fn health(&self, method: &Method) -> Response<Bytes> {
+        let mut services: Vec<&str> = self.handlers.keys().copied().collect();
+        if self.raw.is_some() {
+            services.push("s3");
+        }
+        services.sort_unstable();
+        let body = serde_json::json!({
+            "status": "ok", "version": env!("CARGO_PKG_VERSION"), "services": services, "pid": std::process::id(),
+        });
+        let bytes = if method == Method::HEAD { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let mut response = Response::new(bytes);
+        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        response
+    }
+
+    async fn service(
+        &self,
+        id: &'static str,
+        wire: Wire,
+        parts: &Parts,
+        body: &mut RequestBody,
+        note: &mut Option<Note>,
+        request_id: &str,
+    ) -> Response<Bytes> {
+        let Some(handler) = self.handlers.get(id) else {
+            return refuse(None, wire, &unknown_service(id), request_id);
+        };
+        let Some(service) = sagewright_model::service(id) else {
+            return refuse(None, wire, &ApiError::internal(format!("the model of {id} does not parse")), request_id);
+        };
+        let failed = |error: &ApiError| protocol::write_error(Some(service), wire, error, request_id);
+        let now = self.clock.now();
+        let (claim, principal) = match self.identify(service, parts, now) {
+            Ok(found) => found,
+            Err(error) => return failed(&auth_error(&error, wire)),
+        };
+        if let Some(note) = note {
+            note.account(&principal.account);
+        }
+        let (body, unverified) = match self.collector.collect(id, wire, body).await {
+            Ok(collected) => collected,
+            Err(error) => return failed(&error),
+        };
+        if let Err(error) = self.verify(parts, &body, &claim, &principal) {
+            return failed(&auth_error(&error, wire));
+        }
+        drop(unverified);
+        let caller = Caller {
+            account: principal.account.clone(),
+            principal_arn: principal.arn.clone(),
+            user_id: principal.user_id.clone(),
+            access_key: claim.access_key.to_string(),
+        };
+        let region = claim.region.to_string();
+        let request = match protocol::read(service, wire, parts, body) {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::debug!(service = id, code = %error.code, request_id, "refused");
+                return failed(&error);
+            }
+        };
+        let operation = request.operation;
+        if let Some(note) = note {
+            note.operation(id, &operation.name);
+        }
+        let call = Call {
+            caller,
+            region,
+            service,
+            operation,
+            input: request.input,
+            now,
+            request_id: request_id.to_owned(),
+            payload: request.payload,
+        };
+        match run(handler, call).await {
+            Ok(output) => {
+                tracing::debug!(service = id, operation = %operation.name, request_id, "answered");
+                protocol::write(service, wire, operation, output, request_id)
+            }
+            Err(error) => {
+                // 501 is an answer; what else is the cloud's own fault is for the people who run it too.
+                if error.status >= 500 && error.status != 501 {
+                    tracing::error!(service = id, operation = %operation.name, error = error.message, request_id, "failed");
+                } else {
+                    tracing::debug!(service = id, operation = %operation.name, code = %error.code, request_id, "refused");
+                }
+                failed(&error)
+            }
+        }
+    }
+
+    fn not_signed(&self, parts: &Parts, wire: Wire) -> ApiError {
+        match Claim::of(parts) {
+            Err(error) => auth_error(&error.into(), wire),
+            Ok(_) => auth_error(&AuthError::Missing.into(), wire),
+        }
+    }
+
+    /// Operations by which a token of another kind is exchanged for credentials, and so cannot be signed.
+    async fn unsigned_sts(&self, parts: &Parts, body: &mut RequestBody, request_id: &str) -> Response<Bytes> {
+        let sts = sagewright_model::service("sts");
+        let read = match self.collector.collect_at_most(MAX_UNSIGNED, Wire::Query, body).await {
+            Ok((body, _unverified)) => sts.map(|s| protocol::read(s, Wire::Query, parts, body)),
+            Err(error) => return refuse(sts, Wire::Query, &error, request_id),
+        };
+        let error = match read {
+            Some(Ok(request)) if request.operation.name == "AssumeRoleWithWebIdentity" => {
+                not_built(&request.operation.name)
+            }
+            Some(Ok(request)) if request.operation.name == "AssumeRoleWithSAML" => not_built(&request.operation.name),
+            _ => self.not_signed(parts, Wire::Query),
+        };
+        refuse(sts, Wire::Query, &error, request_id)
+    }
+}
+
+/// A service that panics fails this call and no other.
+async fn run(handler: &Arc<dyn Handler>, call: Call) -> Result<Output, ApiError> {
+    let (service, operation) = (call.service.id, call.operation.name.to_string());
+    AssertUnwindSafe(handler.call(call)).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(service, operation, "the service panicked; this is a defect of Sagewright");
+        Err(ApiError::internal(format!("{operation} failed inside the embedded cloud; its log says more")))
+    })
+}
+
+fn refuse(
+    service: Option<&'static sagewright_model::Service>,
+    wire: Wire,
+    error: &ApiError,
+    request_id: &str,
+) -> Response<Bytes> {
+    protocol::write_error(service, wire, error, request_id)
+}
+
+fn unknown_service(name: &str) -> ApiError {
+    let message = format!(
+        "The service {name} is not part of the embedded cloud; use a real AWS account for it (unset AWS_ENDPOINT_URL, or set \
+         AWS_ENDPOINT_URL_<SERVICE> for the services that are)"
+    );
+    ApiError::new("NotImplemented", 501, message)
+}
+
+fn not_built(operation: &str) -> ApiError {
+    let message = format!(
+        "STS {operation} is not supported by the embedded cloud; sign with an access key of it (`sagewright local env`)"
+    );
+    ApiError::new("NotImplemented", 501, message)
+}
