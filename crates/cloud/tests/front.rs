@@ -264,7 +264,8 @@ async fn a_connection_at_work_does_not_make_room() {
     let cloud = cloud(|config| config.limits.connections = 1);
     let mut working = cloud.socket();
     aside(move || {
-        working.send("PUT /bucket/key HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n");
+        working
+            .send("PUT /bucket/key HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n");
         assert_eq!(working.status(), "100");
         let mut other = cloud.socket();
         other.send("PUT /bucket/key HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
@@ -286,7 +287,10 @@ async fn pages_and_foreign_hosts_are_refused() {
         let health = "/_sagewright/health";
         assert_eq!(get(health, "host: localhost").status, 200);
         assert_eq!(get(health, "host: build.example:80").status, 200);
-        assert_eq!(get("/bucket/key?X-Amz-Signature=0", "host: bucket.s3.localhost\r\nsec-fetch-site: none").status, 200);
+        assert_eq!(
+            get("/bucket/key?X-Amz-Signature=0", "host: bucket.s3.localhost\r\nsec-fetch-site: none").status,
+            200
+        );
         for headers in ["host: evil.example", "host: localhost\r\norigin: http://evil.example"] {
             let answer = get(health, headers);
             assert_eq!((answer.status, answer.element("Code").as_str()), (403, "AccessDenied"));

@@ -3,6 +3,7 @@
 
 mod bench;
 mod check;
+mod conformance;
 mod models;
 mod process;
 mod test;
@@ -25,6 +26,8 @@ enum Command {
     Test(test::Args),
     /// Measure Sagewright beside its peers
     Bench(bench::Args),
+    /// Judge the protocol codecs by the Smithy project's protocol tests; needs Java and Maven
+    Conformance(conformance::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
     /// Make the locked lists of Python packages that tests and measurements use
@@ -48,6 +51,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Requirements(args) => venv::requirements(&args),
     }

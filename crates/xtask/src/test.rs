@@ -57,12 +57,7 @@ struct Age {
 
 const AGES: [Age; 2] = [
     Age { name: "newest", what: "the newest clients", list: "requirements", marker: None },
-    Age {
-        name: "year-old",
-        what: "clients of a year ago",
-        list: "requirements-year-old",
-        marker: Some("both_ages"),
-    },
+    Age { name: "year-old", what: "clients of a year ago", list: "requirements-year-old", marker: Some("both_ages") },
 ];
 
 /// All ages, or the one that `SAGEWRIGHT_TEST_CLIENTS` names.

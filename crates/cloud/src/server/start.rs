@@ -11,13 +11,13 @@ use rustix::fs::{FlockOperation, flock};
 use sagewright_model::{AccountId, Region};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use sagewright_cloud_wire::server::raise_open_files;
 use super::{Bound, StartError};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::logs::Streams;
 use crate::store::Store;
+use sagewright_cloud_wire::server::raise_open_files;
 
 const DATABASE: &str = "state.sqlite";
 

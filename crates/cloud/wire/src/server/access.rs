@@ -24,8 +24,11 @@ pub(super) struct Note {
 impl Note {
     /// A note, where anyone reads it.
     pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
-        tracing::enabled!(target: ACCESS_LOG, tracing::Level::INFO)
-            .then(|| Self { began: Instant::now(), account: "-".to_owned(), what: format!("{method} {path}") })
+        tracing::enabled!(target: ACCESS_LOG, tracing::Level::INFO).then(|| Self {
+            began: Instant::now(),
+            account: "-".to_owned(),
+            what: format!("{method} {path}"),
+        })
     }
 
     /// The account whose key signed.
@@ -74,7 +77,10 @@ impl HttpBody for Outgoing {
     type Data = Bytes;
     type Error = <Body as HttpBody>::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         let ended = self.body.is_end_stream();
         if let Some(line) = &mut self.line {

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::dispatch::Dispatcher;
-use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::identity::Principal;
 use crate::protocol::Wire;
 use crate::sigv4::{self, AuthError, Claim};
+use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_core::identity::Principal;
 
 /// A request that is not believed, or a database that cannot be asked.
 pub(super) enum Refusal {

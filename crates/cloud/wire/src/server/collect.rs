@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::body::{BodyError, RequestBody};
 use super::limits::Limits;
-use sagewright_cloud_core::api::ApiError;
 use crate::protocol::Wire;
+use sagewright_cloud_core::api::ApiError;
 
 /// Longest body of a request that comes unsigned.
 pub(super) const MAX_UNSIGNED: usize = 256 * 1024;
@@ -39,7 +39,12 @@ impl Collector {
     }
 
     /// The body of a request to a service, and the room that it takes until it is believed.
-    pub(super) async fn collect(&self, id: &str, wire: Wire, body: &mut RequestBody) -> Result<(Bytes, Room), ApiError> {
+    pub(super) async fn collect(
+        &self,
+        id: &str,
+        wire: Wire,
+        body: &mut RequestBody,
+    ) -> Result<(Bytes, Room), ApiError> {
         // SageMaker's own limit for an invocation, 25 MiB, is checked against the model.
         let limit = if id == "sagemaker-runtime" { self.longest.max(26 * 1024 * 1024) } else { self.longest };
         self.collect_at_most(limit, wire, body).await
@@ -64,7 +69,8 @@ impl Collector {
                 Some(stalled @ BodyError::Stalled { .. }) => Err(too_slow(wire, &stalled.to_string())),
                 _ => {
                     tracing::debug!(%error, "a request body was cut short");
-                    let message = "The request body ended before the length that Content-Length names; nothing was done";
+                    let message =
+                        "The request body ended before the length that Content-Length names; nothing was done";
                     Err(ApiError::new("IncompleteBody", 400, message))
                 }
             },

@@ -47,12 +47,7 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(super) async fn answer(
-        &self,
-        parts: Parts,
-        mut body: RequestBody,
-        note: &mut Option<Note>,
-    ) -> Response<Body> {
+    pub(super) async fn answer(&self, parts: Parts, mut body: RequestBody, note: &mut Option<Note>) -> Response<Body> {
         let request_id = Uuid::new_v4().to_string();
         let route = route(&parts);
         let response = if let Some(why) = self.guard.refusal(&parts) {

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::poll_fn;
 use futures_util::task::AtomicWaker;
-use http::header::EXPECT;
 use http::Version;
+use http::header::EXPECT;
 use http::request::Parts;
 use hyper::body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};

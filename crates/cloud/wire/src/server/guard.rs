@@ -51,7 +51,8 @@ impl Guard {
             && header("sec-fetch-mode").is_none_or(|mode| mode != "navigate")
         {
             return Some(
-                "The embedded cloud takes no requests of web pages; open the address itself, or call it from a program".to_owned(),
+                "The embedded cloud takes no requests of web pages; open the address itself, or call it from a program"
+                    .to_owned(),
             );
         }
         let foreign = hosts(&parts.headers).chain(parts.uri.host().map(Into::into)).find(|host| !self.owns(host))?;
@@ -82,7 +83,11 @@ fn hosts(headers: &HeaderMap<HeaderValue>) -> impl Iterator<Item = std::borrow::
 /// A host without port, brackets and final dot, in lower case.
 fn plain(host: &str) -> String {
     let host = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) => name,
+        Some((name, port))
+            if port.bytes().all(|b| b.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            name
+        }
         _ => host,
     };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
