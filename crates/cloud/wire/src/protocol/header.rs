@@ -11,11 +11,17 @@ use crate::protocol::time::Format;
 use sagewright_cloud_core::api::ApiError;
 
 /// Reads a member; a list is in one header or in several, with commas between its items.
-pub(super) fn read(service: &Service, shape: &Shape, parts: &Parts, name: &str) -> Result<Option<Value>, ApiError> {
+pub(super) fn read(
+    service: &Service,
+    member: &Member,
+    shape: &Shape,
+    parts: &Parts,
+    name: &str,
+) -> Result<Option<Value>, ApiError> {
     let values = parts.headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
     if shape.kind != ShapeType::List {
         let mut values = values;
-        return values.next().map(|text| rest_json::scalar(shape, &text)).transpose();
+        return values.next().map(|text| rest_json::scalar(Some(member), shape, &text, Format::HttpDate)).transpose();
     }
     let Some(item) = shape.member.as_ref().and_then(|m| service.target(m)) else { return Ok(None) };
     // The only one of AWS's formats that holds a comma.
@@ -27,7 +33,7 @@ pub(super) fn read(service: &Service, shape: &Shape, parts: &Parts, name: &str) 
     }
     texts
         .iter()
-        .map(|text| rest_json::scalar(item, text))
+        .map(|text| rest_json::scalar(shape.member.as_ref(), item, text, Format::HttpDate))
         .collect::<Result<_, _>>()
         .map(|items| Some(Value::Array(items)))
 }

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use sagewright_model::{Invalid, Member, Operation, Segment, Service, Shape, ShapeType, Violation};
 use serde_json::{Map, Number, Value};
 
+use super::time::Format;
 use super::{
     Request, check, empty_object, header, invalid_error, json, output_shape, serialization, shape_of, unknown_operation,
 };
@@ -37,12 +38,12 @@ pub(super) fn read(service: &'static Service, parts: &Parts, body: Bytes) -> Res
         Some((name, target)) if target.kind == ShapeType::String => {
             input.insert(name.to_owned(), String::from_utf8_lossy(&body).into_owned().into());
         }
-        Some((name, target)) => {
-            input.insert(name.to_owned(), renamed(service, target, json::parse(&body)?));
+        Some((name, _)) => {
+            input.insert(name.to_owned(), read_value(service, shape.members.get(name), json::parse(&body)?)?);
         }
         None => {
             if let Value::Object(members) = json::parse(&body)? {
-                input = inside(service, shape, members);
+                input = inside(service, shape, members)?;
             } else {
                 return Err(serialization("Unexpected token received from parser"));
             }
@@ -63,34 +64,39 @@ pub(super) fn read(service: &'static Service, parts: &Parts, body: Bytes) -> Res
 }
 
 /// Body members under their AWS names.
-fn inside(service: &Service, shape: &Shape, mut members: Map<String, Value>) -> Map<String, Value> {
+fn inside(service: &Service, shape: &Shape, mut members: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
     let mut out = Map::new();
     for (name, member) in shape.members.iter().filter(|(_, m)| m.location.is_none()) {
         if let Some(value) = members.remove(member.location_name.as_deref().unwrap_or(name)) {
-            let value = match service.target(member) {
-                Some(target) => renamed(service, target, value),
-                None => value,
-            };
-            out.insert((*name).to_owned(), value);
+            out.insert((*name).to_owned(), read_value(service, Some(member), value)?);
         }
     }
-    out
+    Ok(out)
 }
 
-/// A value whose structures have their members under their AWS names.
-fn renamed(service: &Service, shape: &Shape, value: Value) -> Value {
-    let part = |member: Option<&Member>, value: Value| match member.and_then(|m| service.target(m)) {
-        Some(target) => renamed(service, target, value),
-        None => value,
-    };
-    match (shape.kind, value) {
-        (ShapeType::Structure, Value::Object(members)) => Value::Object(inside(service, shape, members)),
-        (ShapeType::List, Value::Array(items)) => items.into_iter().map(|v| part(shape.member.as_ref(), v)).collect(),
-        (ShapeType::Map, Value::Object(map)) => {
-            map.into_iter().map(|(key, v)| (key, part(shape.value.as_ref(), v))).collect()
+/// A value whose structures have their members under their AWS names, and whose timestamps are such.
+fn read_value(service: &Service, member: Option<&Member>, value: Value) -> Result<Value, ApiError> {
+    let Some(shape) = member.and_then(|m| service.target(m)) else { return Ok(value) };
+    Ok(match (shape.kind, value) {
+        (ShapeType::Structure, Value::Object(members)) if !shape.members.is_empty() => {
+            Value::Object(inside(service, shape, members)?)
+        }
+        (ShapeType::List, Value::Array(items)) => {
+            items.into_iter().map(|v| read_value(service, shape.member.as_ref(), v)).collect::<Result<_, _>>()?
+        }
+        (ShapeType::Map, Value::Object(map)) => map
+            .into_iter()
+            .map(|(key, v)| Ok((key, read_value(service, shape.value.as_ref(), v)?)))
+            .collect::<Result<Map<_, _>, ApiError>>()?
+            .into(),
+        (ShapeType::Timestamp, value) if !value.is_null() => {
+            if !Format::of(member, shape, Format::Epoch).reads_json(&value) {
+                return Err(serialization(format!("{value} can not be converted to a timestamp")));
+            }
+            value
         }
         (_, value) => value,
-    }
+    })
 }
 
 /// Members in the path, the query and the headers.
@@ -105,9 +111,13 @@ fn outside(
         let wire = member.location_name.as_deref().unwrap_or(name);
         let Some(target) = service.target(member) else { continue };
         let value = match member.location.as_deref() {
-            Some("uri") => labels.iter().find(|(l, _)| l == wire).map(|(_, text)| scalar(target, text)).transpose()?,
-            Some("querystring") => from_query(service, target, wire, parts.uri.query().unwrap_or_default())?,
-            Some("header") => header::read(service, target, parts, wire)?,
+            Some("uri") => labels
+                .iter()
+                .find(|(l, _)| l == wire)
+                .map(|(_, text)| scalar(Some(member), target, text, Format::Iso8601))
+                .transpose()?,
+            Some("querystring") => from_query(service, member, target, wire, parts.uri.query().unwrap_or_default())?,
+            Some("header") => header::read(service, member, target, parts, wire)?,
             Some("headers") => Some(prefixed(parts, wire)),
             _ => None,
         };
@@ -129,7 +139,13 @@ fn prefixed(parts: &Parts, prefix: &str) -> Value {
     Value::Object(map)
 }
 
-fn from_query(service: &Service, shape: &Shape, wire: &str, query: &str) -> Result<Option<Value>, ApiError> {
+fn from_query(
+    service: &Service,
+    member: &Member,
+    shape: &Shape,
+    wire: &str,
+    query: &str,
+) -> Result<Option<Value>, ApiError> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = query.split('&').filter(|p| !p.is_empty()).map(|p| p.split_once('=').unwrap_or((p, "")));
     if shape.kind == ShapeType::Map {
@@ -138,10 +154,11 @@ fn from_query(service: &Service, shape: &Shape, wire: &str, query: &str) -> Resu
     let mut values = pairs.filter(|(n, _)| decode(n) == wire).map(|(_, v)| decode(v));
     if shape.kind == ShapeType::List {
         let Some(item) = shape.member.as_ref().and_then(|m| service.target(m)) else { return Ok(None) };
-        let items = values.map(|v| scalar(item, &v)).collect::<Result<Vec<_>, _>>()?;
+        let items =
+            values.map(|v| scalar(shape.member.as_ref(), item, &v, Format::Iso8601)).collect::<Result<Vec<_>, _>>()?;
         return Ok((!items.is_empty()).then_some(Value::Array(items)));
     }
-    values.next().map(|v| scalar(shape, &v)).transpose()
+    values.next().map(|v| scalar(Some(member), shape, &v, Format::Iso8601)).transpose()
 }
 
 /// The member that takes all parameters, those of other members as well.
@@ -159,7 +176,13 @@ fn all_of_query(service: &Service, shape: &Shape, pairs: impl Iterator<Item = (S
     (!map.is_empty()).then_some(Value::Object(map))
 }
 
-pub(super) fn scalar(shape: &Shape, text: &str) -> Result<Value, ApiError> {
+/// A member that stands outside the body; timestamps are in their place's format, unless the model says otherwise.
+pub(super) fn scalar(
+    member: Option<&Member>,
+    shape: &Shape,
+    text: &str,
+    timestamps: Format,
+) -> Result<Value, ApiError> {
     use ShapeType as T;
     let wrong = || serialization(format!("'{text}' can not be converted to a value of its member"));
     match shape.kind {
@@ -170,6 +193,7 @@ pub(super) fn scalar(shape: &Shape, text: &str) -> Result<Value, ApiError> {
             text.trim().parse().ok().and_then(Number::from_f64).map(Value::Number).ok_or_else(wrong)
         }
         T::Boolean => text.parse().map(Value::Bool).map_err(|_| wrong()),
+        T::Timestamp if !Format::of(member, shape, timestamps).reads(text) => Err(wrong()),
         _ => Ok(Value::String(text.to_owned())),
     }
 }

@@ -43,6 +43,31 @@ impl Format {
         }
     }
 
+    /// Whether a text is a timestamp in this format.
+    pub(super) fn reads(self, text: &str) -> bool {
+        match self {
+            Self::Epoch => {
+                text.parse::<f64>().is_ok() && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+            }
+            Self::Iso8601 => {
+                text.len() >= "1996-12-19T16:39:57Z".len()
+                    && text.ends_with('Z')
+                    && text.as_bytes().get(10) == Some(&b'T')
+                    && text.parse::<Timestamp>().is_ok()
+            }
+            Self::HttpDate => text.ends_with(" GMT") && jiff::fmt::rfc2822::parse(text).is_ok(),
+        }
+    }
+
+    /// Whether a value of a JSON body is one: a number, or text in the other formats.
+    pub(super) fn reads_json(self, value: &Value) -> bool {
+        match value {
+            Value::Number(_) => self == Self::Epoch,
+            Value::String(text) => self != Self::Epoch && self.reads(text),
+            _ => false,
+        }
+    }
+
     /// A timestamp as text.
     pub(super) fn write(self, millis: i64) -> String {
         match self {

@@ -21,7 +21,7 @@ use super::collect::{Collector, MAX_UNSIGNED};
 use super::guard::Guard;
 use super::route::{Route, route};
 use crate::protocol::{self, Wire};
-use crate::sigv4::{AuthError, Claim, KeyCache};
+use crate::sigv4::{self, AuthError, Claim, KeyCache};
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler, Output};
 use sagewright_cloud_core::clock::SharedClock;
 use sagewright_cloud_core::identity::Identity;
@@ -87,8 +87,8 @@ impl Dispatcher {
     ) -> Response<Body> {
         if let Some(note) = note {
             note.s3();
-            if let Ok(Some(claim)) = Claim::of(&parts)
-                && let Ok(Some(principal)) = self.identity.lookup(&claim.access_key)
+            if let Some(key) = sigv4::named_access_key(&parts)
+                && let Ok(Some(principal)) = self.identity.lookup(&key)
             {
                 note.account(&principal.account);
             }

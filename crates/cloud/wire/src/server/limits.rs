@@ -9,7 +9,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 pub struct Limits {
     /// Connections at a time; never more than half of the files that the process may have open.
     pub connections: usize,
-    /// Longest time for a request's line and headers.
+    /// Longest time for a request's line and headers, from the end of the answer before it: an idle connection ends then, too.
     pub headers_within: Duration,
     /// A body has to bring [`Limits::body_least`] bytes in each such time that the server waits for it.
     pub body_window: Duration,
@@ -29,7 +29,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
-            headers_within: Duration::from_secs(20),
+            headers_within: Duration::from_secs(60),
             body_window: Duration::from_secs(20),
             body_least: 16 * 1024,
             body_within: Duration::from_secs(300),

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-pub use claim::{Claim, scope_service};
+pub use claim::{Claim, named_access_key, scope_service};
 pub use key::KeyCache;
 pub use time::{basic, parse_basic};
 
