@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     }
     let settings = Settings { listen, hosts: args.hosts.clone(), data: data.clone(), images: args.images.clone() };
     let mut signals = Signals::new();
-    let cloud = local::start(&settings)?;
+    let cloud = local::start(&settings).await?;
     announce(&data, &data_option(global), printer)?;
     announce_beyond(listen, &cloud.endpoint, printer);
     signals.next().await;

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::args::{Format, Global, LISTEN, Quickstart};
+use crate::commands::local::up::only_here_or_allowed;
 use crate::exit::{Exit, Failure};
 use crate::local::{self, Cloud, Settings};
 use crate::output::{Printer, Style, shell};
@@ -41,7 +42,7 @@ pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -
     }
     step.set("The embedded cloud");
     heading(printer, step.get());
-    let cloud = start(args, global, printer, &data).map_err(|error| trouble::explain(error, &data, &again))?;
+    let cloud = start(args, global, printer, &data).await.map_err(|error| trouble::explain(error, &data, &again))?;
     let tutorial = Tutorial {
         global: tutorial::options(global),
         printer,
@@ -85,7 +86,7 @@ pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -
 }
 
 /// Starts the embedded cloud, unless one is up on the data folder.
-fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> anyhow::Result<Option<Cloud>> {
+async fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> anyhow::Result<Option<Cloud>> {
     let folder = data_option(global);
     let show = |line: &str| printer.note(&printer.paint(Style::Good, &format!("$ {line}")));
     let cloud = match local::running(data) {
@@ -94,9 +95,12 @@ fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> 
             None
         }
         None => {
+            only_here_or_allowed(args.listen, false).map_err(|refused| {
+                refused.help("start it with `sagewright local up` and --allow-remote, then run this again")
+            })?;
             show(&format!("sagewright local up --detach --listen {}{folder}", args.listen));
             let settings = Settings { listen: args.listen, hosts: Vec::new(), data: data.to_path_buf(), images: None };
-            let cloud = local::start(&settings)?;
+            let cloud = local::start(&settings).await?;
             printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));
             Some(cloud)
         }
