@@ -115,6 +115,29 @@ mod tests {
 
     /// Facts of the Smithy project's protocol tests.
     #[test]
+    fn a_format_is_told_from_the_others() {
+        for (format, text, is_one) in [
+            (Format::Iso8601, "1985-04-12T23:20:50.52Z", true),
+            (Format::Iso8601, "1996-12-19T16:39:57-08:00", false),
+            (Format::Iso8601, "1996-12-19T16:39Z", false),
+            (Format::Iso8601, "1996-12-19 16:39:57Z", false),
+            (Format::Iso8601, "1515531081", false),
+            (Format::HttpDate, "Tue, 29 Apr 2014 18:30:38 GMT", true),
+            (Format::HttpDate, "1985-04-12T23:20:50Z", false),
+            (Format::Epoch, "1515531081.1234", true),
+            (Format::Epoch, "1515531081ABC", false),
+            (Format::Epoch, "1515531081.123.456", false),
+            (Format::Epoch, "Infinity", false),
+            (Format::Epoch, "0x42", false),
+        ] {
+            assert_eq!(format.reads(text), is_one, "{text}");
+        }
+        assert!(Format::Epoch.reads_json(&json!(1)) && !Format::Epoch.reads_json(&json!("1")));
+        assert!(!Format::HttpDate.reads_json(&json!(1)));
+    }
+
+    /// Facts of the Smithy project's protocol tests.
+    #[test]
     fn each_format_is_written() {
         for (format, text) in [
             (Format::Epoch, "1576540098"),
