@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod conformance;
 mod models;
+mod place;
 mod process;
 mod test;
 mod venv;
@@ -30,6 +31,8 @@ enum Command {
     Conformance(conformance::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
+    /// Tell which file answers an operation of the embedded cloud
+    Where(place::Args),
     /// Make the locked lists of Python packages that tests and measurements use
     Requirements(venv::RequirementsArgs),
 }
@@ -53,6 +56,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Where(args) => place::run(&args),
         Command::Requirements(args) => venv::requirements(&args),
     }
 }
