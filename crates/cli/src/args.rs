@@ -336,6 +336,12 @@ pub(crate) struct Up {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:4599]
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
+    /// Listen on an address that other machines reach; whoever has a key of it can run programs here
+    #[arg(long, requires = "listen")]
+    pub(crate) allow_remote: bool,
+    /// Further name by which clients call it; may be repeated. Requests for foreign hosts are refused
+    #[arg(long = "host", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) hosts: Vec<String>,
     /// Go to the background once it answers
     #[arg(long)]
     pub(crate) detach: bool,

@@ -22,7 +22,7 @@ use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
-use crate::server::{Bound, Running, StartError, bind};
+use crate::server::{Bound, Running, StartError, bind, reachable};
 use crate::store::Store;
 use crate::training::TrainingExecutor;
 
@@ -135,7 +135,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let environment = Arc::new(ContainerAccess {
         identity: bound.identity(),
         clock: Arc::clone(&clock),
-        endpoint: format!("http://{}", bound.address()),
+        endpoint: format!("http://{}", reachable(bound.address())),
     });
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));

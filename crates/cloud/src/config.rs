@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{SharedClock, WallClock};
+use crate::server::Limits;
 
 /// Settings of one embedded cloud.
 #[derive(Clone)]
@@ -27,6 +28,10 @@ pub struct Config {
     pub hold: Duration,
     /// Longest request body in bytes, S3 excepted, which streams.
     pub max_body: usize,
+    /// Names, besides its own, by which clients call it: requests for any other host are refused.
+    pub hosts: Vec<String>,
+    /// Bounds on connections and on requests that are not believed yet.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -42,6 +47,8 @@ impl Config {
             signature_clock: Arc::new(WallClock),
             hold: Duration::from_secs(2),
             max_body: 16 * 1024 * 1024,
+            hosts: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

@@ -118,7 +118,7 @@ pub fn requirements(args: &RequirementsArgs) -> Result<()> {
     python_version()?;
     make(&tools.0)?;
     process::must(tools.pip().args(["install", "--quiet", UV]), "pip could not install uv")?;
-    for name in ["requirements", "requirements-bench"] {
+    for name in ["requirements", "requirements-year-old", "requirements-bench"] {
         let mut uv = Command::new(tools.program("uv"));
         uv.current_dir(crate::root().join("tests"));
         uv.args(["pip", "compile", "--quiet", "--system-certs", "--universal", "--generate-hashes", "--no-annotate"]);

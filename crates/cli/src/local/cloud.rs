@@ -24,6 +24,8 @@ use crate::signals::Signals;
 pub(crate) struct Settings {
     /// Where it listens.
     pub(crate) listen: SocketAddr,
+    /// Names, besides its own, by which clients call it.
+    pub(crate) hosts: Vec<String>,
     /// Its state.
     pub(crate) data: PathBuf,
     /// Image map.
@@ -41,7 +43,7 @@ pub(crate) struct Cloud {
 /// Takes port and data folder, and starts all services.
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
-    let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
+    let config = Config { listen: settings.listen, hosts: settings.hosts.clone(), ..Config::new(&settings.data) };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
     last_resort::arm(&settings.data);
     let cloud = cloud::start(options).await.map_err(|error| room::failure(error.to_string(), &settings.data))?;

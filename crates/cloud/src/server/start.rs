@@ -19,6 +19,7 @@ use crate::logs::Streams;
 use crate::reserve;
 use crate::store::Store;
 use sagewright_cloud_store_sqlite::SqliteRecords;
+use sagewright_cloud_wire::server::raise_open_files;
 
 const DATABASE: &str = "state.sqlite";
 
@@ -49,6 +50,7 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
         .default_account
         .parse()
         .map_err(|e| StartError::Setting(format!("the default account is wrong: {e}")))?;
+    raise_open_files();
     let lock = take(&config.data)?;
     reserve::balance(&config.data);
     let listener = listen(&config)?;

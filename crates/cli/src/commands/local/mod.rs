@@ -4,7 +4,7 @@ mod down;
 mod env;
 mod reset;
 mod status;
-mod up;
+pub(crate) mod up;
 
 use crate::args::{Global, Local};
 use crate::exit::Exit;

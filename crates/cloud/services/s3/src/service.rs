@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPECT};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::combinators::BoxBody;
@@ -63,14 +63,16 @@ impl s3s::validation::NameValidation for BucketNames {
 
 impl S3Service {
     /// Answers one request. Bodies are streamed both ways.
-    pub async fn call(&self, request: Request<hyper::body::Incoming>) -> Answer {
+    pub async fn call<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let ids = Ids::new();
         let (parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
         let http1 = parts.version <= Version::HTTP_11;
         let target = Target::new(&self.domains, &parts.uri, &parts.headers);
-        // A client that waits for the go-ahead and is refused before it sends nothing.
-        let waits = parts.headers.contains_key(EXPECT);
         let shared = (!body.is_end_stream()).then(|| Incoming::new(body));
         let body = match &shared {
             None => Body::empty(),
@@ -90,9 +92,7 @@ impl S3Service {
         let failed = answer.status().is_client_error() || answer.status().is_server_error();
         let mut whole = true;
         if failed && let Some(mut shared) = shared {
-            if !waits || shared.begun() {
-                drain(&mut shared).await;
-            }
+            drain(&mut shared).await;
             whole = shared.is_end_stream();
         }
         let mut answer = finish(answer, failed, head, &target, &ids);

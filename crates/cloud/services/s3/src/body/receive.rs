@@ -198,6 +198,9 @@ fn broken_body(error: s3s::StdError) -> S3Error {
     if text.contains("SignatureMismatch") {
         return S3ErrorCode::SignatureDoesNotMatch.into();
     }
+    if text.contains("request body stalled") {
+        return S3Error::with_message(S3ErrorCode::RequestTimeout, text);
+    }
     S3Error::with_source(S3ErrorCode::IncompleteBody, error)
 }
 
