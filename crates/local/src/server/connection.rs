@@ -1,18 +1,21 @@
 //! Connections: accepts, serves with keep-alive, and winds down.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::dispatch::Dispatcher;
+use super::proxy::{self, Asked, Next};
 
 /// How long a client may take for its headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(60);
@@ -37,8 +40,9 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&dispatcher), stopped.clone()));
+                Ok((stream, peer)) => {
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(http(stream, Arc::clone(&dispatcher), Some(peer.ip()), stopped.clone()));
                 }
                 // Out of file descriptors, usually; those of finished calls come back.
                 Err(error) => {
@@ -58,11 +62,25 @@ pub(super) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, dispatcher: Arc<Dispatcher>, mut stopped: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
+/// Serves HTTP. Only connections with a peer may use the proxy: what comes through it has none.
+pub(super) async fn http<S>(
+    stream: S,
+    dispatcher: Arc<Dispatcher>,
+    peer: Option<IpAddr>,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let next = Next::default();
+    let asked = peer.map(|peer| Arc::new(Asked { peer, next: Arc::clone(&next), stopped: stopped.clone() }));
     let service = service_fn(move |request| {
-        let dispatcher = Arc::clone(&dispatcher);
-        async move { Ok::<_, Infallible>(dispatcher.answer(request).await) }
+        let (dispatcher, asked) = (Arc::clone(&dispatcher), asked.clone());
+        async move {
+            Ok::<_, Infallible>(match asked {
+                Some(asked) if dispatcher.proxy.is_asked(&request) => proxy::answer(&dispatcher, request, &asked).await,
+                _ => dispatcher.answer(request).await,
+            })
+        }
     });
     // hyper's own limit, 100 headers, stays: only up to it are they read without an allocation.
     let connection = http1::Builder::new()
@@ -70,7 +88,8 @@ async fn connection(stream: TcpStream, dispatcher: Arc<Dispatcher>, mut stopped:
         .header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(HEADER_BYTES)
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
@@ -81,5 +100,9 @@ async fn connection(stream: TcpStream, dispatcher: Arc<Dispatcher>, mut stopped:
     };
     if let Err(error) = result {
         tracing::debug!(%error, "a connection ended early");
+    }
+    let next = next.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(next) = next {
+        next.await;
     }
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::RawService;
 use super::answer::{self, Body};
+use super::proxy::Proxy;
 use super::route::{Route, route};
 use crate::api::{ApiError, Call, Caller, Handler, Output};
 use crate::clock::SharedClock;
@@ -31,6 +32,7 @@ pub(super) struct Dispatcher {
     pub(super) clock: SharedClock,
     pub(super) signature_clock: SharedClock,
     pub(super) max_body: usize,
+    pub(super) proxy: Proxy,
 }
 
 impl Dispatcher {

@@ -17,6 +17,7 @@ mod answer;
 mod connection;
 mod dispatch;
 mod error;
+pub mod proxy;
 mod route;
 mod start;
 
@@ -142,6 +143,7 @@ impl ServerBuilder {
             clock: Arc::clone(&config.clock),
             signature_clock: Arc::clone(&config.signature_clock),
             max_body: config.max_body,
+            proxy: proxy::Proxy::new(config.data.clone(), address, Arc::clone(&config.signature_clock)),
         });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(connection::serve(listener, dispatcher, stopped));
