@@ -197,7 +197,8 @@ pub fn publish(path: &Path, content: &[u8]) -> std::io::Result<()> {
 }
 
 /// PEM of DER.
-fn pem(label: &str, der: &[u8]) -> String {
+#[must_use]
+pub fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(der);
     let mut out = format!("-----BEGIN {label}-----\n");

@@ -31,7 +31,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-pub use authority::{Authority, AuthorityError, folder, publish};
+pub use authority::{Authority, AuthorityError, folder, pem, publish};
 
 use self::hosts::Hosts;
 use self::upstream::{Io, Upstream};
@@ -62,6 +62,19 @@ pub(super) struct Asked {
 pub fn url(address: SocketAddr, authority: &Authority, behind: Option<&str>) -> String {
     let user = behind.map_or_else(|| DIRECT.to_owned(), |url| URL_SAFE_NO_PAD.encode(url));
     format!("http://{user}:{}@{address}", authority.token().reveal())
+}
+
+/// The proxy that stands behind a URL that [`url`] has made; any other URL as it is.
+#[must_use]
+pub fn behind(url: &str, authority: &Authority) -> Option<String> {
+    let own =
+        url.strip_prefix("http://").and_then(|rest| rest.split_once('@')).and_then(|(user, _)| user.split_once(':'));
+    match own {
+        Some((user, token)) if bool::from(token.as_bytes().ct_eq(authority.token().reveal().as_bytes())) => {
+            String::from_utf8(URL_SAFE_NO_PAD.decode(user).ok()?).ok().filter(|_| user != DIRECT)
+        }
+        _ => Some(url.to_owned()),
+    }
 }
 
 /// Whether this proxy can pass requests on to the one of a URL.
@@ -246,4 +259,52 @@ async fn pass_through(upgrade: OnUpgrade, mut there: Box<dyn Io>, mut stopped: w
 
 async fn taken_over(upgrade: OnUpgrade) -> Option<Upgraded> {
     upgrade.await.inspect_err(|error| tracing::debug!(%error, "a connection ended before it was taken over")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_url_carries_the_token_and_the_proxy_behind_it() {
+        let data = tempfile::tempdir().unwrap();
+        let now = jiff::Timestamp::now();
+        let authority = Authority::open(data.path(), now).unwrap();
+        let own: SocketAddr = "127.0.0.1:4599".parse().unwrap();
+        let clock = Arc::new(sagewright_cloud_core::clock::WallClock);
+        let proxy = Proxy::new(data.path().to_owned(), own, clock);
+        for there in [None, Some("http://me:p@ss@proxy.example:3128")] {
+            let url = url(own, &authority, there);
+            assert_eq!(behind(&url, &authority).as_deref(), there);
+            let (user, _) = url.strip_prefix("http://").unwrap().rsplit_once('@').unwrap();
+            let mut headers = HeaderMap::new();
+            let mut ask = |text: String| {
+                headers.insert(PROXY_AUTHORIZATION, format!("Basic {}", STANDARD.encode(text)).parse().unwrap());
+                proxy.authorize(&headers).map(|(_, upstream)| upstream)
+            };
+            assert_eq!(ask(user.to_owned()), Some(there.and_then(Upstream::parse)));
+            assert_eq!(ask(format!("{user}0")), None, "the token and more");
+            assert_eq!(ask("direct:".to_owned()), None);
+            assert_eq!(ask(user.replacen(':', "x:", 1)), None, "a user that names no proxy");
+        }
+        assert_eq!(behind("http://a:b@proxy.example", &authority).as_deref(), Some("http://a:b@proxy.example"));
+    }
+
+    #[test]
+    fn a_request_with_a_host_in_its_first_line_is_for_the_proxy_unless_the_host_is_the_clouds_own() {
+        let own: SocketAddr = "127.0.0.1:4599".parse().unwrap();
+        let proxy = Proxy::new(PathBuf::new(), own, Arc::new(sagewright_cloud_core::clock::WallClock));
+        for (method, uri, wanted) in [
+            ("GET", "/bucket/key", false),
+            ("GET", "http://127.0.0.1:4599/bucket", false),
+            ("GET", "http://localhost:4599/bucket", false),
+            ("GET", "http://127.0.0.1:80/bucket", true),
+            ("GET", "http://example.com:4599/bucket", true),
+            ("GET", "http://s3.amazonaws.com/bucket", true),
+            ("CONNECT", "127.0.0.1:4599", true),
+        ] {
+            let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+            assert_eq!(proxy.is_asked(&request), wanted, "{method} {uri}");
+        }
+    }
 }
