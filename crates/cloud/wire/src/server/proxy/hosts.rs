@@ -80,6 +80,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn clients_take_the_certificates_of_awss_hosts_and_of_no_others() {
+        use tokio_rustls::rustls::RootCertStore;
+        use tokio_rustls::rustls::client::WebPkiServerVerifier;
+        use tokio_rustls::rustls::client::danger::ServerCertVerifier as _;
+        use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
+        let data = tempfile::tempdir().unwrap();
+        let now = Timestamp::now();
+        let hosts = Hosts::new(Arc::new(Authority::open(data.path(), now).unwrap())).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(hosts.authority.certificate().clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+        for (host, good) in [
+            ("sts.amazonaws.com", true),
+            ("my.data.s3.eu-west-1.amazonaws.com", true),
+            ("api.sagemaker.cn-north-1.amazonaws.com.cn", true),
+            ("sts.us-east-1.api.aws", true),
+            ("example.com", false),
+            ("aws", false),
+            ("127.0.0.1", false),
+        ] {
+            let leaf = hosts.certificate(host, now).unwrap();
+            let name = ServerName::try_from(host).unwrap();
+            let judged = verifier.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now());
+            assert_eq!(judged.is_ok(), good, "{host}: {judged:?}");
+        }
+    }
+
+    #[test]
     fn a_certificate_is_kept_until_half_its_life_is_over_and_their_number_is_bounded() {
         let data = tempfile::tempdir().unwrap();
         let now = Timestamp::now();

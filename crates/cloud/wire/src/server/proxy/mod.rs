@@ -83,6 +83,29 @@ pub fn can_pass_on_to(url: &str) -> bool {
     Upstream::parse(url).is_some()
 }
 
+/// Why a client is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Remote,
+    Unauthorized,
+}
+
+impl Refusal {
+    fn answer(self) -> Response<Body> {
+        let serves = "the proxy of the embedded cloud serves programs";
+        match self {
+            Self::Remote => refuse(StatusCode::FORBIDDEN, &format!("{serves} of its own machine only")),
+            Self::Unauthorized => {
+                let told = format!("{serves} that `sagewright local exec` has started");
+                let mut response = refuse(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &told);
+                let realm = HeaderValue::from_static("Basic realm=\"sagewright local exec\"");
+                response.headers_mut().insert(PROXY_AUTHENTICATE, realm);
+                response
+            }
+        }
+    }
+}
+
 /// The proxy of a running cloud.
 pub struct Proxy {
     data: PathBuf,
@@ -129,6 +152,14 @@ impl Proxy {
         loaded.clone()
     }
 
+    /// Lets programs of this machine in that know the token.
+    fn admit(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(Arc<Loaded>, Option<Upstream>), Refusal> {
+        if !peer.to_canonical().is_loopback() {
+            return Err(Refusal::Remote);
+        }
+        self.authorize(headers).ok_or(Refusal::Unauthorized)
+    }
+
     /// Who knows the token, with the proxy that stands behind this one for them.
     fn authorize(&self, headers: &HeaderMap) -> Option<(Arc<Loaded>, Option<Upstream>)> {
         let (user, token) = credentials(headers)?;
@@ -167,18 +198,9 @@ pub(super) async fn answer(
     mut request: Request<Incoming>,
     asked: &Asked,
 ) -> Response<Body> {
-    if !asked.peer.to_canonical().is_loopback() {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "the proxy of the embedded cloud serves programs of its own machine only",
-        );
-    }
-    let Some((loaded, upstream)) = dispatcher.proxy.authorize(request.headers()) else {
-        let told = "the proxy of the embedded cloud serves programs that `sagewright local exec` has started";
-        let mut response = refuse(StatusCode::PROXY_AUTHENTICATION_REQUIRED, told);
-        let realm = HeaderValue::from_static("Basic realm=\"sagewright local exec\"");
-        response.headers_mut().insert(PROXY_AUTHENTICATE, realm);
-        return response;
+    let (loaded, upstream) = match dispatcher.proxy.admit(asked.peer, request.headers()) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refusal.answer(),
     };
     let Some(at) = request.uri().authority().cloned() else {
         return refuse(StatusCode::BAD_REQUEST, "CONNECT names no host");
@@ -278,14 +300,21 @@ mod tests {
             assert_eq!(behind(&url, &authority).as_deref(), there);
             let (user, _) = url.strip_prefix("http://").unwrap().rsplit_once('@').unwrap();
             let mut headers = HeaderMap::new();
-            let mut ask = |text: String| {
+            let mut ask = |peer: &str, text: &str| {
                 headers.insert(PROXY_AUTHORIZATION, format!("Basic {}", STANDARD.encode(text)).parse().unwrap());
-                proxy.authorize(&headers).map(|(_, upstream)| upstream)
+                proxy.admit(peer.parse().unwrap(), &headers).map(|(_, upstream)| upstream)
             };
-            assert_eq!(ask(user.to_owned()), Some(there.and_then(Upstream::parse)));
-            assert_eq!(ask(format!("{user}0")), None, "the token and more");
-            assert_eq!(ask("direct:".to_owned()), None);
-            assert_eq!(ask(user.replacen(':', "x:", 1)), None, "a user that names no proxy");
+            let admitted = Ok(there.and_then(Upstream::parse));
+            for peer in ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"] {
+                assert_eq!(ask(peer, user), admitted, "{peer}");
+            }
+            for peer in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+                assert_eq!(ask(peer, user), Err(Refusal::Remote), "{peer}");
+            }
+            let wrong = Err(Refusal::Unauthorized);
+            assert_eq!(ask("::1", &format!("{user}0")), wrong, "the token and more");
+            assert_eq!(ask("::1", "direct:"), wrong);
+            assert_eq!(ask("::1", &user.replacen(':', "x:", 1)), wrong, "a user that names no proxy");
         }
         assert_eq!(behind("http://a:b@proxy.example", &authority).as_deref(), Some("http://a:b@proxy.example"));
     }
