@@ -213,6 +213,26 @@ def test_programs_go_on_after_a_restart_of_the_cloud(fresh_cloud):
     assert "assumed-role/sagewright-execution" in out
 
 
+def test_connections_through_the_proxy_do_not_hold_a_stop(fresh_cloud, other):
+    done = run(fresh_cloud, "printenv", "HTTPS_PROXY")
+    proxy = urlsplit(done.stdout.strip())
+    basic = {"Proxy-Authorization": "Basic " + base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()}
+    tunnel = http.client.HTTPSConnection(proxy.hostname, proxy.port, context=ssl.create_default_context(cafile=other["authority"]))
+    tunnel.set_tunnel("localhost", other["secure"], basic)
+    [authority] = (fresh_cloud.data / "proxy").glob("authority.pem")
+    aws = http.client.HTTPSConnection(proxy.hostname, proxy.port, context=ssl.create_default_context(cafile=authority))
+    aws.set_tunnel("sts.amazonaws.com", 443, basic)
+    for connection, status in ((tunnel, 200), (aws, 403)):
+        connection.request("GET", "/x")
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (status, True)
+    assert fresh_cloud.stop() == 0
+    assert "cut off" not in fresh_cloud.log()
+    for connection in (tunnel, aws):
+        assert connection.sock.recv(1) == b""
+        connection.close()
+
+
 # Other hosts
 
 

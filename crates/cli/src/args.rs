@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "sagewright", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
 #[command(after_help = "Start with `sagewright quickstart`. Exit codes: 0 done, 1 failed, 2 changes pending (plan \
 --exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest, 126 and 127 `local exec` \
-cannot start its program, 130 interrupted.")]
+could not start its program, 130 interrupted.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -6,6 +6,8 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,8 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::answer::Body;
 use super::dispatch::Dispatcher;
-use super::proxy::{self, Asked, Next};
+use super::proxy::{Asked, Next, Serve};
 
 /// How long a client may take for its headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(60);
@@ -60,24 +63,15 @@ pub async fn serve(listener: std::net::TcpListener, dispatcher: Arc<Dispatcher>,
 }
 
 /// Serves HTTP. Only connections with a peer may use the proxy: what comes through it has none.
-pub(super) async fn http<S>(
-    stream: S,
-    dispatcher: Arc<Dispatcher>,
-    peer: Option<IpAddr>,
-    mut stopped: watch::Receiver<bool>,
-) where
+async fn http<S>(stream: S, dispatcher: Arc<Dispatcher>, peer: Option<IpAddr>, mut stopped: watch::Receiver<bool>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let next = Next::default();
-    let asked = peer.map(|peer| Arc::new(Asked { peer, next: Arc::clone(&next), stopped: stopped.clone() }));
+    let asked = peer.map(|peer| Arc::new(asked(peer, Arc::clone(&dispatcher), stopped.clone())));
+    let asking = asked.clone();
     let service = service_fn(move |request| {
-        let (dispatcher, asked) = (Arc::clone(&dispatcher), asked.clone());
-        async move {
-            Ok::<_, Infallible>(match asked {
-                Some(asked) if dispatcher.proxy.is_asked(&request) => proxy::answer(&dispatcher, request, &asked).await,
-                _ => dispatcher.answer(request).await,
-            })
-        }
+        let (dispatcher, asking) = (Arc::clone(&dispatcher), asking.clone());
+        async move { Ok::<_, Infallible>(answer(&dispatcher, request, asking.as_ref()).await) }
     });
     // hyper's own limit, 100 headers, stays: only up to it are they read without an allocation.
     let connection = http1::Builder::new()
@@ -98,8 +92,26 @@ pub(super) async fn http<S>(
     if let Err(error) = result {
         tracing::debug!(%error, "a connection ended early");
     }
-    let next = next.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let next = asked.and_then(|asked| asked.next.lock().unwrap_or_else(PoisonError::into_inner).take());
     if let Some(next) = next {
         next.await;
     }
+}
+
+async fn answer(dispatcher: &Dispatcher, request: Request<Incoming>, asking: Option<&Arc<Asked>>) -> Response<Body> {
+    let request = match asking {
+        Some(asking) if dispatcher.proxy.is_asked(&request) => match dispatcher.proxy.take(request, asking).await {
+            Ok(request) => request,
+            Err(answer) => return answer,
+        },
+        _ => request,
+    };
+    dispatcher.answer(request).await
+}
+
+/// What the proxy needs of a connection.
+fn asked(peer: IpAddr, dispatcher: Arc<Dispatcher>, stopped: watch::Receiver<bool>) -> Asked {
+    let stop = stopped.clone();
+    let serve: Serve = Box::new(move |stream| Box::pin(http(stream, Arc::clone(&dispatcher), None, stop.clone())));
+    Asked { peer, next: Next::default(), serve, stopped }
 }

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 
 /// Both directions of a connection.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(in crate::server) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// A proxy behind this one.
