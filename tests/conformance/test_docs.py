@@ -52,8 +52,9 @@ def fits(printed, told):
     draws a dash for each look before its `!`."""
     told = re.sub(r"^-+!", "!", told, flags=re.MULTILINE)
     parts = [re.escape(line).replace("…", ".*") for line in printed]
-    pattern = "\n".join("(?:.*\n)*?.*" if part == ".*" else part for part in parts)
-    return re.search(f"^{pattern}\\s*$", told, re.MULTILINE) is not None
+    # Any lines may be none: what stands between two others can come earlier.
+    pattern = "".join("(?:.*\n)*?" if part == ".*" else f"{part}\n" for part in parts)
+    return re.search(f"^{pattern}", told.rstrip() + "\n", re.MULTILINE) is not None
 
 
 def marked(document):

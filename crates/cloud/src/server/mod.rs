@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use error::StartError;
-pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody};
+pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, proxy};
 pub use start::{Lock, bind, open_identity};
 
 use crate::api::{ApiError, Handler};
@@ -142,6 +142,7 @@ impl ServerBuilder {
             signature_clock: Arc::clone(&config.signature_clock),
             collector: Collector::new(config.limits.clone(), config.max_body),
             guard: Guard::new(address, &config.hosts),
+            proxy: proxy::Proxy::new(config.data.clone(), address, Arc::clone(&config.signature_clock)),
         };
         let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);

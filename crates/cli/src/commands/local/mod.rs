@@ -2,6 +2,8 @@
 
 mod down;
 mod env;
+mod exec;
+mod profile;
 mod reset;
 mod status;
 pub(crate) mod up;
@@ -18,5 +20,7 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Status => status::run(global, printer).await,
         Local::Reset(args) => reset::run(args, global, printer),
         Local::Env(args) => env::run(args, global, printer),
+        Local::Exec(args) => exec::program(args, global, printer),
+        Local::Shell(args) => exec::shell(args, global, printer),
     }
 }

@@ -1,10 +1,13 @@
 //! Sessions: temporary keys that STS gives out.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Identity, Principal, Secret, access_key_id, random, read, written};
-use crate::store::StoreError;
+use super::{EXECUTION_ROLE, Identity, Principal, Secret, access_key_id, random, read, written};
+use crate::api::ApiError;
+use crate::store::{Key, StoreError};
 
 /// An ended session is still told from an unknown key for this long.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -84,6 +87,30 @@ impl Identity {
                 .map_err(written)?;
         }
         Ok((id, principal))
+    }
+
+    /// Begins a session of the role for SageMaker that every account has, as SageMaker begins it for a notebook.
+    ///
+    /// # Errors
+    /// The id is not twelve digits, the role has been deleted, or the database could not be read or written.
+    pub fn begin_execution_session(&self, account: &str, life: Duration) -> Result<(String, Principal), ApiError> {
+        // The account, and its role with it, are made where they are missing.
+        self.credentials(account)?;
+        let Some(role) = self.store.get(&Key::new(account, "", "role", EXECUTION_ROLE))? else {
+            let message = format!("the role {EXECUTION_ROLE} of account {account} has been deleted");
+            return Err(ApiError::new("NoSuchEntity", 404, message));
+        };
+        let id = role.body.get("RoleId").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let new = NewSession {
+            account,
+            arn: format!("arn:{}:sts::{account}:assumed-role/{EXECUTION_ROLE}/SageMaker", self.partition),
+            user_id: format!("{id}:SageMaker"),
+            role: Some(&role.arn),
+            tags: Vec::new(),
+            source_identity: None,
+            expires: self.clock.now() + life,
+        };
+        Ok(self.begin_session(new)?)
     }
 
     pub(super) fn load_session(&self, access_key: &str) -> Result<Option<Principal>, StoreError> {

@@ -1,8 +1,9 @@
 //! Connections: accepts, serves with keep-alive, and winds down.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -10,7 +11,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +21,7 @@ use super::body::RequestBody;
 use super::dispatch::Dispatcher;
 use super::expect::{Interim, Socket, go_ahead};
 use super::limits::Limits;
+use super::proxy::{Asked, Next, Serve};
 use super::slots::{Place, Slots};
 
 /// How long calls in progress may take after the stop.
@@ -50,7 +53,7 @@ pub async fn serve(listener: std::net::TcpListener, front: Arc<Front>, mut stopp
     loop {
         tokio::select! {
             accepted = listener.accept(), if waiting.is_none() => match accepted {
-                Ok((stream, _)) => waiting = Some(stream),
+                Ok(accepted) => waiting = Some(accepted),
                 // Out of file descriptors, usually; those of finished calls come back.
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -58,8 +61,9 @@ pub async fn serve(listener: std::net::TcpListener, front: Arc<Front>, mut stopp
                 }
             },
             place = slots.take(), if waiting.is_some() => {
-                if let Some(stream) = waiting.take() {
-                    connections.spawn(connection(stream, place, Arc::clone(&front), stopped.clone()));
+                if let Some((stream, peer)) = waiting.take() {
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(http(stream, place, Arc::clone(&front), Some(peer.ip()), stopped.clone()));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -74,15 +78,25 @@ pub async fn serve(listener: std::net::TcpListener, front: Arc<Front>, mut stopp
     }
 }
 
-async fn connection(stream: TcpStream, place: Arc<Place>, front: Arc<Front>, mut stopped: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
+/// Serves HTTP. Only connections with a peer may use the proxy: what comes through it has none.
+async fn http<S>(
+    stream: S,
+    place: Arc<Place>,
+    front: Arc<Front>,
+    peer: Option<IpAddr>,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let interim = Interim::default();
     let socket = Socket::new(stream, interim.clone());
     let headers_within = front.limits.headers_within;
-    let serving = Arc::clone(&place);
+    let asked = peer.map(|peer| Arc::new(asked(peer, &place, &front, stopped.clone())));
+    let (serving, asking) = (Arc::clone(&place), asked.clone());
     let service = service_fn(move |request| {
-        let (front, place, interim) = (Arc::clone(&front), Arc::clone(&serving), interim.clone());
-        async move { Ok::<_, Infallible>(answer(&front, request, &place, &interim).await) }
+        let (front, place) = (Arc::clone(&front), Arc::clone(&serving));
+        let (interim, asking) = (interim.clone(), asking.clone());
+        async move { Ok::<_, Infallible>(answer(&front, request, &place, &interim, asking.as_ref()).await) }
     });
     // hyper's own limit, 100 headers, stays: only up to it are they read without an allocation.
     let connection = http1::Builder::new()
@@ -90,7 +104,8 @@ async fn connection(stream: TcpStream, place: Arc<Place>, front: Arc<Front>, mut
         .header_read_timeout(headers_within)
         .max_buf_size(HEADER_BYTES)
         .half_close(true)
-        .serve_connection(TokioIo::new(socket), service);
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
@@ -106,6 +121,20 @@ async fn connection(stream: TcpStream, place: Arc<Place>, front: Arc<Front>, mut
     if let Err(error) = result {
         tracing::debug!(%error, "a connection ended early");
     }
+    let next = asked.and_then(|asked| asked.next.lock().unwrap_or_else(PoisonError::into_inner).take());
+    if let Some(next) = next {
+        // What goes through the proxy is not idle.
+        let _busy = place.busy();
+        next.await;
+    }
+}
+
+/// What the proxy needs of a connection.
+fn asked(peer: IpAddr, place: &Arc<Place>, front: &Arc<Front>, stopped: watch::Receiver<bool>) -> Asked {
+    let (place, front, stop) = (Arc::clone(place), Arc::clone(front), stopped.clone());
+    let serve: Serve =
+        Box::new(move |stream| Box::pin(http(stream, Arc::clone(&place), Arc::clone(&front), None, stop.clone())));
+    Asked { peer, next: Next::default(), serve, stopped }
 }
 
 async fn answer(
@@ -113,8 +142,17 @@ async fn answer(
     request: Request<Incoming>,
     place: &Arc<Place>,
     interim: &Interim,
+    asking: Option<&Arc<Asked>>,
 ) -> Response<Outgoing> {
     let busy = place.busy();
+    let proxy = &front.dispatcher.proxy;
+    let request = match asking {
+        Some(asking) if proxy.is_asked(&request) => match proxy.take(request, asking).await {
+            Ok(request) => request,
+            Err(answer) => return access::send(answer, None, busy),
+        },
+        _ => request,
+    };
     let (parts, body) = request.into_parts();
     let mut body = RequestBody::new(body, &front.limits);
     go_ahead(&parts, &mut body, interim).await;

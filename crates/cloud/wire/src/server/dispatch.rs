@@ -19,6 +19,7 @@ use super::auth::auth_error;
 use super::body::RequestBody;
 use super::collect::{Collector, MAX_UNSIGNED};
 use super::guard::Guard;
+use super::proxy::Proxy;
 use super::route::{Route, route};
 use crate::protocol::{self, Wire};
 use crate::sigv4::{self, AuthError, Claim, KeyCache};
@@ -44,6 +45,8 @@ pub struct Dispatcher {
     pub collector: Collector,
     /// Who may call at all.
     pub guard: Guard,
+    /// For programs that name AWS's hosts themselves.
+    pub proxy: Proxy,
 }
 
 impl Dispatcher {

@@ -17,8 +17,6 @@ use std::net::{IpAddr, SocketAddr};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-/// AWS's domains: programs with an AWS host name in them reach the embedded cloud through a proxy or `/etc/hosts`.
-const AWS: &[&str] = &["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws", "on.aws"];
 /// How containers call the machine that they run on.
 const ENGINES: &[&str] = &["host.docker.internal", "host.containers.internal", "gateway.docker.internal"];
 
@@ -70,7 +68,8 @@ impl Guard {
         }
         let below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         below("localhost")
-            || AWS.iter().any(|domain| below(domain))
+            // Programs with an AWS host name in them reach the embedded cloud through its proxy or `/etc/hosts`.
+            || sagewright_model::host::is_aws(&host)
             || ENGINES.contains(&&*host)
             || self.names.iter().any(|name| below(name))
     }

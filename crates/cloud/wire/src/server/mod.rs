@@ -10,6 +10,7 @@ mod dispatch;
 mod expect;
 mod guard;
 mod limits;
+pub mod proxy;
 mod route;
 mod slots;
 
