@@ -7,5 +7,6 @@ pub mod env;
 pub mod identity;
 pub mod logs;
 pub mod objects;
+pub mod region;
 pub mod runner;
 pub mod store;

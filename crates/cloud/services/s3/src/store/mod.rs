@@ -32,15 +32,16 @@ use std::sync::atomic::AtomicU64;
 use self::database::Database;
 use super::identity::Clock;
 
-pub(crate) use self::complete::{Completion, RequestedPart};
+pub(crate) use self::complete::{Completion, MAX_PARTS, MIN_PART, RequestedPart};
 pub(crate) use self::content::{ContentWriter, Digest, Digests, Draft};
 pub use self::direct::ObjectInfo;
 pub use self::error::StoreError;
-pub(crate) use self::list::{ListQuery, Listed, Position, common_prefix};
+pub(crate) use self::list::{ListQuery, Listed, Position};
 pub use self::name::validate_bucket_name;
+pub(crate) use self::name::{MAX_KEY, validate_key};
 pub(crate) use self::objects::{DeleteCondition, WriteCondition};
 pub(crate) use self::records::{BucketRow, Headers, Meta, ObjectRow, PartMeta, PartRow, Tags, UploadRow, UploadSpec};
-pub(crate) use self::uploads::NewPart;
+pub(crate) use self::uploads::{NewPart, UploadQuery, is_upload_id};
 
 /// The objects of the embedded cloud. Cheap to clone; every method blocks for as long as its file
 /// and database work takes, so async callers go through `spawn_blocking`.
@@ -80,7 +81,7 @@ impl Store {
         Ok(store)
     }
 
-    fn now(&self) -> jiff::Timestamp {
+    pub(crate) fn now(&self) -> jiff::Timestamp {
         (self.0.clock)()
     }
 }

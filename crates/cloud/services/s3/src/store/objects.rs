@@ -32,10 +32,10 @@ pub(crate) struct DeleteCondition {
 }
 
 /// The few columns that a condition looks at.
-struct Current {
-    content: ContentId,
+pub(super) struct Current {
+    pub(super) content: ContentId,
     size: u64,
-    etag: String,
+    pub(super) etag: String,
     modified: i64,
 }
 
@@ -220,7 +220,7 @@ fn delete(
     Ok(Some(current.content))
 }
 
-fn current(tx: &Connection, bucket: &BucketRow, key: &str) -> Result<Option<Current>, StoreError> {
+pub(super) fn current(tx: &Connection, bucket: &BucketRow, key: &str) -> Result<Option<Current>, StoreError> {
     Ok(tx
         .prepare_cached("SELECT content, size, etag, modified FROM objects WHERE bucket = ?1 AND key = ?2")?
         .query_row(params![bucket.id, key.as_bytes()], |row| {
