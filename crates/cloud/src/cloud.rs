@@ -77,6 +77,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let clock = Arc::clone(&config.clock);
+    let durability = config.durability;
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
@@ -86,7 +87,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let id = strays::cloud_id(&data).map_err(|source| CloudError::Id { path: data.clone(), source })?;
     strays::end_all(&id, &work);
     let now = Arc::clone(&clock);
-    let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
+    let objects = s3::Store::with_durability(bound.folder("s3"), Arc::new(move || now.now()), durability)?;
     let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, cloud: id, clock: Arc::clone(&clock) });
     let env = Env {
         store: bound.store(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::{SharedClock, WallClock};
+use crate::durability::Durability;
 
 /// Settings of one embedded cloud.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct Config {
     /// Time by which the age of a signature is judged. Clients sign by their machine's clock, so it is the wall clock
     /// in production.
     pub signature_clock: SharedClock,
+    /// What acknowledged writes outlive.
+    pub durability: Durability,
     /// Longest request body in bytes, S3 excepted, which streams.
     pub max_body: usize,
 }
@@ -37,6 +40,7 @@ impl Config {
             region: "us-east-1".to_owned(),
             clock: Arc::new(WallClock),
             signature_clock: Arc::new(WallClock),
+            durability: Durability::default(),
             max_body: 16 * 1024 * 1024,
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod durability;
 pub mod env;
 pub mod identity;
 pub mod logs;

@@ -253,3 +253,24 @@ async fn a_marker_under_a_prefix_does_not_repeat_the_prefix() {
     }
     table.check();
 }
+
+#[tokio::test]
+async fn torn_content_is_told_and_not_sent() {
+    let server = server().await;
+    server.send(Signed::put("/data/a", "x".repeat(100))).await;
+    let shards = std::fs::read_dir(server.root.path().join("objects")).unwrap();
+    for shard in shards {
+        for file in std::fs::read_dir(shard.unwrap().path()).unwrap() {
+            std::fs::write(file.unwrap().path(), "x").unwrap();
+        }
+    }
+    for request in [
+        Signed::get("/data/a"),
+        Signed::get("/data/a").header("range", "bytes=0-0"),
+        Signed::put("/data/b", "").header("x-amz-copy-source", "data/a"),
+    ] {
+        let answer = server.send(request).await;
+        answer.expect(500, "InternalError");
+        assert!(answer.text().contains("1 bytes on the disk instead of 100"), "{answer:?}");
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::args::{Global, LISTEN, Up};
+use crate::args::{Durability, Global, LISTEN, Up};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, DEFAULT_ACCOUNT, ServerFile, Settings};
 use crate::output::Printer;
@@ -26,7 +26,9 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     if args.detach {
         return detach(args, &data, &data_option(global), printer).await;
     }
-    let settings = Settings { listen: args.listen.unwrap_or(LISTEN), data: data.clone(), images: args.images.clone() };
+    let durability = args.durability.map(Into::into).unwrap_or_default();
+    let settings =
+        Settings { listen: args.listen.unwrap_or(LISTEN), data: data.clone(), images: args.images.clone(), durability };
     let mut signals = Signals::new();
     let cloud = local::start(&settings)?;
     announce(&data, &data_option(global), printer)?;
@@ -49,16 +51,16 @@ fn announce(data: &Path, option: &str, printer: &Printer) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// One that is up cannot be given another address or image map.
+/// One that is up cannot be given another address, image map or durability.
 fn as_asked(server: &ServerFile, args: &Up, option: &str) -> Result<(), Failure> {
     let elsewhere =
         args.listen.is_some_and(|address| address.port() != 0 && !server.endpoint.ends_with(&format!("//{address}")));
     let images = args.images.as_deref().map(std::path::absolute).transpose().ok().flatten();
     let other_map = images.is_some() && images != server.images;
-    if !elsewhere && !other_map {
-        return Ok(());
-    }
-    let what = if elsewhere { "--listen" } else { "--images" };
+    let other_durability =
+        args.durability.is_some_and(|durability| (durability == Durability::PowerLoss) != server.power_loss);
+    let changes = [("--listen", elsewhere), ("--images", other_map), ("--durability", other_durability)];
+    let Some((what, _)) = changes.into_iter().find(|(_, changed)| *changed) else { return Ok(()) };
     let up = format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid);
     Err(Failure::new(Exit::Failed, format!("{up}, and {what} would change nothing"))
         .help(format!("run `sagewright local down{option}` first, or leave {what} out")))
@@ -82,6 +84,9 @@ async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyh
     command.arg("--data").arg(data);
     if let Some(images) = &args.images {
         command.arg("--images").arg(std::path::absolute(images)?);
+    }
+    if let Some(durability) = args.durability {
+        command.args(["--durability", durability.as_str()]);
     }
     let errors = output.try_clone()?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);

@@ -12,6 +12,8 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Instant;
 
+use sagewright_cloud::durability::Durability;
+
 use crate::args::{Format, Global, LISTEN, Quickstart};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, Cloud, Settings};
@@ -95,7 +97,8 @@ fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> 
         }
         None => {
             show(&format!("sagewright local up --detach --listen {}{folder}", args.listen));
-            let settings = Settings { listen: args.listen, data: data.to_path_buf(), images: None };
+            let settings =
+                Settings { listen: args.listen, data: data.to_path_buf(), images: None, durability: Durability::Kill };
             let cloud = local::start(&settings)?;
             printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));
             Some(cloud)

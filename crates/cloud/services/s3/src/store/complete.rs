@@ -91,6 +91,9 @@ impl Store {
             tags: upload.spec.tags.clone(),
             parts: chosen.iter().map(|part| part_meta(&upload, part)).collect(),
         };
+        if let Some(draft) = &draft {
+            self.persist(draft)?;
+        }
         let unused = self.0.database.write(|tx| {
             // Completed, aborted or changed meanwhile: what was assembled is not the upload any more.
             let upload = find(tx, bucket, key, id)?;

@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use sagewright_cloud_core::durability::Durability;
+
 use self::database::Database;
 use super::identity::Clock;
 
@@ -52,6 +54,7 @@ struct Inner {
     root: PathBuf,
     database: Database,
     clock: Clock,
+    durability: Durability,
     /// The number of this run, the high part of every content id that it makes.
     run: u64,
     next: AtomicU64,
@@ -67,14 +70,32 @@ impl Store {
     /// [`StoreError::Locked`] when another process has it open; [`StoreError::Io`] and
     /// [`StoreError::Database`] when it cannot be made or read.
     pub fn new(root: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
+        Self::with_durability(root, clock, Durability::default())
+    }
+
+    /// As [`Store::new`]; what is acknowledged outlives what `durability` says.
+    ///
+    /// # Errors
+    /// As [`Store::new`].
+    pub fn with_durability(root: impl AsRef<Path>, clock: Clock, durability: Durability) -> Result<Self, StoreError> {
         let root = root.as_ref();
         let objects = root.join("objects");
         std::fs::create_dir_all(&objects).map_err(|source| StoreError::io("create the folder", &objects, source))?;
         let lock = lock(&root.join("lock"), root)?;
-        let database = Database::open(&root.join("s3.sqlite"))?;
+        let database = Database::open(&root.join("s3.sqlite"), durability)?;
+        durability
+            .persist_folders(std::iter::once(root).chain(root.parent()))
+            .map_err(|source| StoreError::io("write to the disk", root, source))?;
         let run = database.begin_run()?;
-        let store =
-            Self(Arc::new(Inner { root: root.to_owned(), database, clock, run, next: AtomicU64::new(0), _lock: lock }));
+        let store = Self(Arc::new(Inner {
+            root: root.to_owned(),
+            database,
+            clock,
+            durability,
+            run,
+            next: AtomicU64::new(0),
+            _lock: lock,
+        }));
         if run > 1 {
             store.sweep_in_background();
         }

@@ -62,6 +62,7 @@ impl Store {
     ) -> Result<jiff::Timestamp, StoreError> {
         let modified = self.modified_now();
         let checksums = to_json("parts.checksums", &part.checksums)?;
+        self.persist(&part.draft)?;
         let replaced = self.0.database.write(|tx| {
             // It may have been completed or aborted while the content was on its way.
             find(tx, bucket, key, upload)?;
