@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{SharedClock, WallClock};
 use crate::durability::Durability;
@@ -25,6 +26,8 @@ pub struct Config {
     pub signature_clock: SharedClock,
     /// What acknowledged writes outlive.
     pub durability: Durability,
+    /// How long a description of something that is about to settle is held; not at all where zero.
+    pub hold: Duration,
     /// Longest request body in bytes, S3 excepted, which streams.
     pub max_body: usize,
 }
@@ -41,6 +44,7 @@ impl Config {
             clock: Arc::new(WallClock),
             signature_clock: Arc::new(WallClock),
             durability: Durability::default(),
+            hold: Duration::from_secs(2),
             max_body: 16 * 1024 * 1024,
         }
     }

@@ -8,6 +8,7 @@ pub mod env;
 pub mod identity;
 pub mod logs;
 pub mod objects;
+pub mod records;
 pub mod region;
 pub mod runner;
 pub mod store;

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::identity::Identity;
 use crate::logs::Streams;
 use crate::store::Store;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 
 const DATABASE: &str = "state.sqlite";
 
@@ -53,8 +54,11 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
     let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.clock))?;
     store.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     identity.account_key(&account).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
+    let records = SqliteRecords::open(&config.data.join(DATABASE))
+        .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
+    records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
-    Ok(Bound { config, listener, address, store, identity, logs, lock })
+    Ok(Bound { config, listener, address, store, records, identity, logs, lock })
 }
 
 /// The identities of a data folder, from any process and whether or not a cloud runs on it: for printing credentials.
