@@ -190,8 +190,8 @@ fn commits_wait_for_the_disk_where_they_outlive_a_loss_of_power() {
     let folder = tempfile::tempdir().unwrap();
     let records = SqliteRecords::open(&folder.path().join("state.sqlite")).unwrap();
     let synchronous =
-        || super::lock(&records.0.writer).pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
-    assert_eq!(synchronous(), 1_i64);
+        || super::lock(&records.0.writer).pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(synchronous(), 1);
     records.set_durability(sagewright_cloud_core::durability::Durability::PowerLoss).unwrap();
-    assert_eq!(synchronous(), 2_i64);
+    assert_eq!(synchronous(), 2);
 }

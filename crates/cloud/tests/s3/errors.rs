@@ -20,6 +20,9 @@ fn complete(id: &str, parts: &[(u32, &str)]) -> Signed {
     post(&format!("/data/m?uploadId={id}"), format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>"))
 }
 
+/// What is done, its request, status and code, and the members of the document.
+type Case<'t> = (&'t str, Signed, (u16, &'t str), Vec<(&'t str, &'t str)>);
+
 #[tokio::test]
 async fn errors_have_their_members() {
     let server = server().await;
@@ -30,7 +33,7 @@ async fn errors_have_their_members() {
     let large = "x".repeat(2049);
     let put = |target: &str| Signed::put(target, "x");
     let delete = |target: &str| Signed::new(Method::DELETE, target);
-    let cases: Vec<(&str, Signed, (u16, &str), Vec<(&str, &str)>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("missing key", Signed::get("/data/b%20c"), (404, "NoSuchKey"), vec![("Key", "b c")]),
         ("missing bucket", Signed::get("/nowhere/a"), (404, "NoSuchBucket"), vec![("BucketName", "nowhere")]),
         (
