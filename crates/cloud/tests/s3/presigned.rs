@@ -1,6 +1,10 @@
 //! Presigned URLs of signature version 4.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::s3_support::sign;
@@ -101,4 +105,22 @@ async fn headers_may_be_signed_in_the_query() {
     let answer = send(&server, "PUT", &format!("{target}&x-amz-meta-note=other"), "other").await;
     table.row("not signed", verdict(&answer), (403, "SignatureDoesNotMatch".to_owned()));
     table.check();
+}
+
+#[tokio::test]
+async fn a_query_of_version_2_carries_no_headers() {
+    let server = server().await;
+    server.send(Signed::put("/data/secret", "secret")).await;
+    let expires = (jiff::Timestamp::now().as_second() + 60).to_string();
+    let mut mac = Hmac::<Sha1>::new_from_slice(b"secret").unwrap();
+    mac.update(format!("PUT\n\n\n{expires}\n/data/a").as_bytes());
+    let signature = encode(&BASE64.encode(mac.finalize().into_bytes()));
+    let target = format!("/data/a?AWSAccessKeyId=AKIDTEST&Expires={expires}&Signature={signature}");
+    // Version 2 covers neither of these: the upload must not become the copy of another object.
+    for added in ["", "&x-amz-copy-source=/data/secret", "&x-amz-meta-note=x"] {
+        let answer = send(&server, "PUT", &format!("{target}{added}"), "mine").await;
+        assert!(matches!(answer.status.as_u16(), 200 | 403), "{added}: {answer:?}");
+        let found = server.send(Signed::get("/data/a")).await;
+        assert_eq!((found.text().as_str(), found.header("x-amz-meta-note")), ("mine", ""), "{added}");
+    }
 }

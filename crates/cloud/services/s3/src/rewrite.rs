@@ -13,10 +13,13 @@ const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 pub(crate) fn rewrite(method: &Method, uri: &Uri, headers: &mut HeaderMap) -> Uri {
     headers.remove(AUTHORIZATION);
     let presigned = is_presigned(uri.query());
+    // Version 2 does not cover what the query says beside: a header there must not become one.
+    let covered = pairs(uri.query()).any(|(name, _)| name == "X-Amz-Signature");
     let mut query = Vec::new();
     for (name, value) in pairs(uri.query()) {
         // The parser takes an empty marker for a number.
-        if (presigned && (is_of_signature(name) || hoist(name, value, headers)))
+        if (presigned && is_of_signature(name))
+            || (covered && hoist(name, value, headers))
             || (name == "part-number-marker" && value.is_empty())
         {
             continue;
