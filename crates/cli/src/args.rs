@@ -354,6 +354,38 @@ pub(crate) struct Up {
     /// TOML file that maps container images to commands
     #[arg(long, value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
+    /// What acknowledged writes outlive: the end of the process, or a loss of power too, which waits for the disk
+    /// [default: kill]
+    #[arg(long, value_name = "EVENT", value_enum)]
+    pub(crate) durability: Option<Durability>,
+}
+
+/// What acknowledged writes outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durability {
+    /// However the process ends
+    Kill,
+    /// The machine losing power as well
+    PowerLoss,
+}
+
+impl Durability {
+    /// As it is written on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::PowerLoss => "power-loss",
+        }
+    }
+}
+
+impl From<Durability> for sagewright_cloud::durability::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Kill => Self::Kill,
+            Durability::PowerLoss => Self::PowerLoss,
+        }
+    }
 }
 
 /// `local down`

@@ -100,6 +100,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let clock = Arc::clone(&config.clock);
+    let durability = config.durability;
     let hold = config.hold;
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
@@ -115,7 +116,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own };
     keep_secrets();
     let now = Arc::clone(&clock);
-    let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
+    let objects = s3::Store::with_durability(bound.folder("s3"), Arc::new(move || now.now()), durability)?;
     let runner = ProcessRunner::new(ProcessConfig {
         program,
         images,

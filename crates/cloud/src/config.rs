@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{SharedClock, WallClock};
+use crate::durability::Durability;
 use crate::server::Limits;
 
 /// Settings of one embedded cloud.
@@ -24,6 +25,8 @@ pub struct Config {
     /// Time by which the age of a signature is judged. Clients sign by their machine's clock, so it is the wall clock
     /// in production.
     pub signature_clock: SharedClock,
+    /// What acknowledged writes outlive.
+    pub durability: Durability,
     /// How long a description of something that is about to settle is held; not at all where zero.
     pub hold: Duration,
     /// Longest request body in bytes, S3 excepted, which streams.
@@ -45,6 +48,7 @@ impl Config {
             region: "us-east-1".to_owned(),
             clock: Arc::new(WallClock),
             signature_clock: Arc::new(WallClock),
+            durability: Durability::default(),
             hold: Duration::from_secs(2),
             max_body: 16 * 1024 * 1024,
             hosts: Vec::new(),

@@ -56,9 +56,11 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
     let listener = listen(&config)?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
     let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.clock))?;
+    store.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     identity.account_key(&account).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let records = SqliteRecords::open(&config.data.join(DATABASE))
         .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
+    records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
     Ok(Bound { config, listener, address, store, records, identity, logs, lock })
 }

@@ -201,3 +201,14 @@ async fn commits_beside_reads_of_a_database_in_memory_all_end() {
         tokio::time::timeout(std::time::Duration::from_secs(60), done).await.expect("a commit hangs").unwrap();
     }
 }
+
+#[test]
+fn commits_wait_for_the_disk_where_they_outlive_a_loss_of_power() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = SqliteRecords::open(&folder.path().join("state.sqlite")).unwrap();
+    let synchronous =
+        || super::lock(&records.0.writer).pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(synchronous(), 1);
+    records.set_durability(sagewright_cloud_core::durability::Durability::PowerLoss).unwrap();
+    assert_eq!(synchronous(), 2);
+}

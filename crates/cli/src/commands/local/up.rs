@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 use sagewright_cloud::server::reachable;
 
-use crate::args::{Global, LISTEN, Up};
+use crate::args::{Durability, Global, LISTEN, Up};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, DEFAULT_ACCOUNT, ServerFile, Settings};
 use crate::output::Printer;
@@ -31,7 +31,13 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     if args.detach {
         return detach(args, global, &data, printer).await;
     }
-    let settings = Settings { listen, hosts: args.hosts.clone(), data: data.clone(), images: args.images.clone() };
+    let settings = Settings {
+        listen,
+        hosts: args.hosts.clone(),
+        data: data.clone(),
+        images: args.images.clone(),
+        durability: args.durability.map(Into::into).unwrap_or_default(),
+    };
     let mut signals = Signals::new();
     let cloud = local::start(&settings).await?;
     announce(&data, &data_option(global), printer)?;
@@ -90,16 +96,16 @@ fn announce_beyond(listen: SocketAddr, endpoint: &str, printer: &Printer) {
     }
 }
 
-/// One that is up cannot be given another address or image map.
+/// One that is up cannot be given another address, image map or durability.
 fn as_asked(server: &ServerFile, args: &Up, option: &str) -> Result<(), Failure> {
     let elsewhere =
         args.listen.is_some_and(|a| a.port() != 0 && !server.endpoint.ends_with(&format!("//{}", reachable(a))));
     let images = args.images.as_deref().map(std::path::absolute).transpose().ok().flatten();
     let other_map = images.is_some() && images != server.images;
-    if !elsewhere && !other_map {
-        return Ok(());
-    }
-    let what = if elsewhere { "--listen" } else { "--images" };
+    let other_durability =
+        args.durability.is_some_and(|durability| (durability == Durability::PowerLoss) != server.power_loss);
+    let changes = [("--listen", elsewhere), ("--images", other_map), ("--durability", other_durability)];
+    let Some((what, _)) = changes.into_iter().find(|(_, changed)| *changed) else { return Ok(()) };
     let up = format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid);
     Err(Failure::new(Exit::Failed, format!("{up}, and {what} would change nothing"))
         .help(format!("run `sagewright local down{option}` first, or leave {what} out")))
@@ -128,6 +134,9 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
     command.arg("--data").arg(data);
     if let Some(images) = &args.images {
         command.arg("--images").arg(std::path::absolute(images)?);
+    }
+    if let Some(durability) = args.durability {
+        command.args(["--durability", durability.as_str()]);
     }
     let errors = output.try_clone()?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
