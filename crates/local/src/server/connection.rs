@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -60,8 +62,12 @@ pub(super) async fn serve(
 
 async fn connection(stream: TcpStream, dispatcher: Arc<Dispatcher>, mut stopped: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let peer = stream.peer_addr().ok();
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let dispatcher = Arc::clone(&dispatcher);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         async move { Ok::<_, Infallible>(dispatcher.answer(request).await) }
     });
     // hyper's own limit, 100 headers, stays: only up to it are they read without an allocation.

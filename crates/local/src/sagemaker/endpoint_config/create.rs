@@ -42,7 +42,7 @@ pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value,
             ));
         }
     }
-    sm.check_role(call, call.text("ExecutionRoleArn"))?;
+    sm.check_role(call, call.text("ExecutionRoleArn"), Kind::EndpointConfig, name)?;
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
     let record = sm.insert(call, Kind::EndpointConfig, name, "", stored, &tags)?;
     Ok(json!({ "EndpointConfigArn": record.arn }))

@@ -12,7 +12,7 @@ pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value,
     let name = required(call, "ModelName")?;
     let tags = tags(call)?;
     let mut stored = body(call, &["Tags"]);
-    sm.check_role(call, call.text("ExecutionRoleArn"))?;
+    sm.check_role(call, call.text("ExecutionRoleArn"), Kind::Model, name)?;
 
     let mut resolved = Vec::new();
     for definition in definitions(&mut stored)? {

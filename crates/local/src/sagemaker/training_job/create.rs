@@ -45,7 +45,7 @@ pub(in crate::sagemaker) fn create(sm: &SageMaker, call: &Call) -> Result<Value,
     checkpoints(call)?;
 
     let role = required(call, "RoleArn")?;
-    sm.check_role(call, Some(role))?;
+    sm.check_role(call, Some(role), Kind::TrainingJob, name)?;
     sm.check_image(image)?;
     inputs(sm, call, &stored, role)?;
     outputs(sm, call, role)?;

@@ -119,7 +119,7 @@ impl Runner for KnownImages {
 pub struct OneRole;
 
 impl Roles for OneRole {
-    fn assumable(&self, _: &str, role_arn: &str) -> Result<(), String> {
+    fn assumable(&self, _: &str, role_arn: &str, _: &str) -> Result<(), String> {
         if role_arn.ends_with("/exec") { Ok(()) } else { Err("no such role".to_owned()) }
     }
 }

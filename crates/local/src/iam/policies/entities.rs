@@ -1,0 +1,26 @@
+use serde_json::{Value, json};
+
+use super::super::page::page;
+use super::super::{Iam, attached_policies, name, refuse_members};
+use super::{exists, unknown};
+use crate::api::{ApiError, Call, in_partition};
+
+/// `ListEntitiesForPolicy`: only roles can have policies attached here.
+pub(in super::super) fn entities(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+    refuse_members(call, &["PolicyUsageFilter"])?;
+    let arn = name(call, "PolicyArn");
+    if !exists(&iam.store, &call.caller.account, arn)? {
+        return Err(unknown(arn));
+    }
+    let arn = in_partition(arn, "aws");
+    let mut roles = iam.under_path(call, "role")?;
+    let wanted = matches!(call.text("EntityFilter"), None | Some("Role"));
+    roles.retain(|role| wanted && attached_policies::of(role).any(|a| a == arn));
+    let shown = |role: &crate::store::Record| {
+        (role.key.name.clone(), json!({"RoleName": role.key.name, "RoleId": role.body["RoleId"]}))
+    };
+    let mut out = page(call, "PolicyRoles", roles.iter().map(shown).collect())?;
+    out["PolicyGroups"] = json!([]);
+    out["PolicyUsers"] = json!([]);
+    Ok(out)
+}
