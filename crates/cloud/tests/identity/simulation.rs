@@ -54,6 +54,24 @@ async fn the_execution_role_of_an_account_may_train() {
     let cloud = Cloud::new();
     let user = cloud.user(HUB);
     let role = "arn:aws:iam::000000000000:role/sagewright-execution";
+    // What version 3 of the SageMaker SDK asks before it trains.
+    let asked = [
+        "ecr:GetAuthorizationToken",
+        "cloudwatch:PutMetricData",
+        "ec2:CreateNetworkInterface",
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteNetworkInterfacePermission",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeVpcs",
+        "ec2:DescribeDhcpOptions",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeSecurityGroups",
+    ];
+    let answer = cloud.ok(&user, "iam:SimulatePrincipalPolicy", json!({"PolicySourceArn": role, "ActionNames": asked})).await;
+    for (action, _, decision) in decisions(&answer) {
+        assert_eq!(decision, "allowed", "{action}");
+    }
     let ask = json!({"PolicySourceArn": role, "ActionNames": ["sagemaker:CreateTrainingJob", "iam:CreateUser"]});
     let answer = cloud.ok(&user, "iam:SimulatePrincipalPolicy", ask).await;
     let said: Vec<String> = decisions(&answer).into_iter().map(|(_, _, decision)| decision).collect();
