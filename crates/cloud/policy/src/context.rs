@@ -85,8 +85,8 @@ impl Context {
             Some(_) => Found::Absent,
             None if !key.starts_with("aws:") => Found::Absent,
             None => {
-                let fits = |name: &&str| **name == key || (name.ends_with('/') && key.starts_with(*name));
-                if ABSENT_UNLESS_GIVEN.iter().any(|name| fits(&name)) { Found::Absent } else { Found::Unknown }
+                let fits = |name: &&str| *name == key || (name.ends_with('/') && key.starts_with(*name));
+                if ABSENT_UNLESS_GIVEN.iter().any(fits) { Found::Absent } else { Found::Unknown }
             }
         }
     }

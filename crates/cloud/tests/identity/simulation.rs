@@ -68,7 +68,8 @@ async fn the_execution_role_of_an_account_may_train() {
         "ec2:DescribeSubnets",
         "ec2:DescribeSecurityGroups",
     ];
-    let answer = cloud.ok(&user, "iam:SimulatePrincipalPolicy", json!({"PolicySourceArn": role, "ActionNames": asked})).await;
+    let answer =
+        cloud.ok(&user, "iam:SimulatePrincipalPolicy", json!({"PolicySourceArn": role, "ActionNames": asked})).await;
     for (action, _, decision) in decisions(&answer) {
         assert_eq!(decision, "allowed", "{action}");
     }

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::SageMaker;
-use super::resource::{Kind, arn};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::objects::{ObjectError, parse_s3_uri};
 
@@ -11,10 +10,10 @@ use sagewright_cloud_core::objects::{ObjectError, parse_s3_uri};
 pub const MAX_TAGS: usize = 50;
 
 impl SageMaker {
-    /// The role exists and trusts SageMaker to act for the resource that the call is about.
-    pub fn check_role(&self, call: &Call, role: Option<&str>, kind: Kind, name: &str) -> Result<(), ApiError> {
+    /// The role exists and trusts SageMaker to act for a resource.
+    pub fn check_role(&self, call: &Call, role: Option<&str>, source_arn: &str) -> Result<(), ApiError> {
         let Some(role) = role else { return Ok(()) };
-        self.roles().assumable(&call.caller.account, role, &arn(call, kind, name)).map_err(|why| {
+        self.roles().assumable(&call.caller.account, role, source_arn).map_err(|why| {
             tracing::debug!(role, why, "a role was refused");
             ApiError::validation(format!(
                 "Could not assume role {role}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."

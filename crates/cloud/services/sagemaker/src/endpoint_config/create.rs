@@ -42,7 +42,7 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
             ));
         }
     }
-    sm.check_role(call, call.text("ExecutionRoleArn"), Kind::EndpointConfig, name)?;
+    sm.check_role(call, call.text("ExecutionRoleArn"), &arn(call, Kind::ENDPOINT_CONFIG, name))?;
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
     let record = sm.insert(call, Kind::ENDPOINT_CONFIG, name, "", stored, &tags)?;
     Ok(json!({ "EndpointConfigArn": record.arn }))
