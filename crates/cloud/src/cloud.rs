@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::env::Env;
@@ -71,7 +73,7 @@ pub struct Cloud {
 ///
 /// # Errors
 /// What is in the way, and what to do.
-pub fn start(options: Options) -> Result<Cloud, CloudError> {
+pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let Options { config, program, images, preparer } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
@@ -88,7 +90,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
     let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, cloud: id, clock: Arc::clone(&clock) });
     let env = Env {
-        store: bound.store(),
+        store: Arc::new(bound.records()),
         logs: Arc::new(bound.logs()),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
@@ -112,7 +114,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .raw(s3)
         .start();
-    resume(&sagemaker)?;
+    resume(&sagemaker).await?;
     Ok(Cloud { running, hosting })
 }
 
@@ -134,10 +136,10 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 ///
 /// # Errors
 /// The state could not be read or written.
-pub fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
-    crate::sagemaker::recorded::life::resume(sagemaker)?;
-    sagewright_cloud_sagemaker_jobs::resume(sagemaker)?;
-    sagewright_cloud_sagemaker_hosting::resume(sagemaker)
+pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
+    crate::sagemaker::recorded::life::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
 }
 
 impl Cloud {
@@ -197,8 +199,9 @@ struct TrustedRoles {
     clock: SharedClock,
 }
 
+#[async_trait]
 impl Roles for TrustedRoles {
-    fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String> {
+    async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String> {
         let service = "sagemaker.amazonaws.com";
         let asks = ServiceAsks { service, account, source_arn, now: self.clock.now() };
         assumable_by_service(&self.store, role_arn, &asks)

@@ -25,7 +25,8 @@ pub use ports::{
     TrainingTask, VariantPlan,
 };
 pub use resource::Kind;
-pub use service::{Operation, Service};
+pub use sagewright_cloud_core::api::Call;
+pub use service::{Answer, Operation, Service};
 pub use state::{ResumeError, StateChange};
 
 /// What SageMaker runs its work with.
@@ -65,9 +66,9 @@ struct Inner {
     jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
     changes: broadcast::Sender<StateChange>,
     /// Held over tags' checks and writes.
-    exclusive: Mutex<()>,
+    exclusive: tokio::sync::Mutex<()>,
     /// Held while a group gets a version or goes.
-    registry: Mutex<()>,
+    registry: tokio::sync::Mutex<()>,
 }
 
 impl SageMaker {
@@ -82,8 +83,8 @@ impl SageMaker {
             slots,
             jobs: Mutex::default(),
             changes: state::channel(),
-            exclusive: Mutex::default(),
-            registry: Mutex::default(),
+            exclusive: tokio::sync::Mutex::default(),
+            registry: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -124,13 +125,13 @@ impl SageMaker {
     }
 
     /// Held over a read and the write that depends on it, where one transaction of the store cannot hold both.
-    pub fn exclusive(&self) -> MutexGuard<'_, ()> {
-        self.inner.exclusive.lock().unwrap_or_else(PoisonError::into_inner)
+    pub async fn exclusive(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.exclusive.lock().await
     }
 
     /// Held while a model package group gets a version or goes.
-    pub fn registry(&self) -> MutexGuard<'_, ()> {
-        self.inner.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    pub async fn registry(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.registry.lock().await
     }
 
     /// Milliseconds since 1970.

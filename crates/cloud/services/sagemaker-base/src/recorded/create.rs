@@ -14,7 +14,7 @@ use crate::{SageMaker, refuse};
 ///
 /// # Errors
 /// The name is in use, a role cannot be assumed, or the tags are wrong.
-pub fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
     let tags = tags(call)?;
     refuse::members("", &call.input, kind.0.refused)?;
     let mut stored = body(call, &["Tags", "ClientToken", "ClientRequestToken"]);
@@ -60,9 +60,9 @@ pub fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError
         body: Value::Object(stored),
     };
     for role in ["RoleArn", "ExecutionRoleArn", "ExecutionRole"] {
-        sm.check_role(call, call.text(role), &record.arn)?;
+        sm.check_role(call, call.text(role), &record.arn).await?;
     }
-    sm.insert_record(kind, &record, &tags)?;
+    sm.insert_record(kind, &record, &tags).await?;
     life::settle(sm, kind, &record.key);
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }
