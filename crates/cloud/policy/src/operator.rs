@@ -1,7 +1,7 @@
 //! Operators of conditions.
 
+use core::net::IpAddr;
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use jiff::Timestamp;
 
