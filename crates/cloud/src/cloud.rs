@@ -78,6 +78,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let clock = Arc::clone(&config.clock);
+    let hold = config.hold;
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
@@ -106,7 +107,8 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
     let roles = Arc::new(TrustedRoles { store: bound.store(), clock: Arc::clone(&clock) });
-    let sagemaker = SageMaker::new(env, Execution::new(roles, trainer, Arc::clone(&hosting) as _));
+    let execution = Execution { hold, ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
+    let sagemaker = SageMaker::new(env, execution);
     let s3 = s3_front(&bound, objects, clock);
     let running = bound
         .server()

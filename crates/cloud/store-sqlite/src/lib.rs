@@ -2,7 +2,7 @@
 //!
 //! A commit is in the operating system's hands before it is acknowledged, so that a killed process loses nothing.
 //! Batches that wait at the same time are committed in one transaction: whoever finds the writer free writes for all.
-//! That is microseconds of work, bounded by [`write::TOGETHER`]; what may take longer (another process holds the file,
+//! That is microseconds of work, bounded by `write::TOGETHER`; what may take longer (another process holds the file,
 //! a search) is done by threads for blocking work.
 
 mod kept;

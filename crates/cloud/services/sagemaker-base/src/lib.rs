@@ -1,6 +1,7 @@
 //! What the crates of the embedded SageMaker share: kinds of resources, listings, tags, checks of what a request names.
 
 pub mod containers;
+pub mod hold;
 pub mod inputs;
 pub mod kind;
 pub mod listing;
@@ -14,6 +15,7 @@ pub mod token;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast, watch};
 
@@ -40,6 +42,8 @@ pub struct Execution {
     pub host: Arc<dyn Host>,
     /// Training jobs that run at once; one for each core where `None`.
     pub slots: Option<usize>,
+    /// How long a description of something that is about to settle is held; not at all where zero.
+    pub hold: Duration,
     /// Instances that one job or one variant can ask for: each is a process on this machine.
     pub instances: u32,
 }
@@ -48,7 +52,7 @@ impl Execution {
     /// With defaults for the limits.
     #[must_use]
     pub fn new(roles: Arc<dyn Roles>, trainer: Arc<dyn Trainer>, host: Arc<dyn Host>) -> Self {
-        Self { roles, trainer, host, slots: None, instances: 16 }
+        Self { roles, trainer, host, slots: None, hold: Duration::ZERO, instances: 16 }
     }
 }
 
@@ -65,6 +69,7 @@ struct Inner {
     /// Stop signals of the training jobs that wait or run.
     jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
     changes: broadcast::Sender<StateChange>,
+    looks: hold::Looks,
     /// Held over tags' checks and writes.
     exclusive: tokio::sync::Mutex<()>,
     /// Held while a group gets a version or goes.
@@ -83,6 +88,7 @@ impl SageMaker {
             slots,
             jobs: Mutex::default(),
             changes: state::channel(),
+            looks: hold::Looks::default(),
             exclusive: tokio::sync::Mutex::default(),
             registry: tokio::sync::Mutex::default(),
         };
@@ -93,6 +99,10 @@ impl SageMaker {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<StateChange> {
         self.inner.changes.subscribe()
+    }
+
+    pub(crate) fn looks(&self) -> &hold::Looks {
+        &self.inner.looks
     }
 
     /// Shared state and ports.

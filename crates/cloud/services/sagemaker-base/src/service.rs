@@ -8,7 +8,7 @@ use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
 use serde_json::Value;
 
 use crate::kind::Kind;
-use crate::{SageMaker, recorded};
+use crate::{SageMaker, hold, recorded};
 
 /// What an operation gives in the end.
 pub type Answer<'a> = BoxFuture<'a, Result<Value, ApiError>>;
@@ -52,6 +52,10 @@ impl Handler for Service {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
         let name = &*call.operation.name;
         if let Some(operation) = self.operations.get(name) {
+            let hold = self.sagemaker.execution().hold;
+            if let Some(kind) = hold::described(name).filter(|_| !hold.is_zero()) {
+                return hold::describe(&self.sagemaker, &call, kind, *operation, hold).await.map(Output::from);
+            }
             return operation(&self.sagemaker, &call).await.map(Output::from);
         }
         if let Some((kind, operation)) = self.recorded.get(name) {

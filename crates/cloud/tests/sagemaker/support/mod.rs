@@ -44,6 +44,15 @@ impl Cloud {
 
     /// A SageMaker over state that may come from an earlier one.
     pub fn over(store: SqliteRecords, slots: usize) -> Self {
+        Self::with(store, slots, Duration::ZERO)
+    }
+
+    /// A SageMaker that holds descriptions.
+    pub fn held(store: SqliteRecords, hold: Duration) -> Self {
+        Self::with(store, 1, hold)
+    }
+
+    fn with(store: SqliteRecords, slots: usize, hold: Duration) -> Self {
         let work = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let bucket = Arc::new(Bucket::default());
@@ -62,6 +71,7 @@ impl Cloud {
         };
         let execution = Execution {
             slots: Some(slots),
+            hold,
             ..Execution::new(Arc::new(fakes::OneRole), Arc::new(trainer), host.clone())
         };
         let sagemaker = SageMaker::new(env, execution);
