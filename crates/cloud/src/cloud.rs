@@ -13,8 +13,7 @@ use crate::cloud_id;
 use crate::config::Config;
 use crate::env::Env;
 use crate::hosting::{Hosting, HostingConfig};
-use crate::identity::assumable_by_service;
-use crate::identity::{Identity, NewSession};
+use crate::identity::{Identity, NewSession, ServiceAsks, assumable_by_service, role};
 use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
 use crate::process::strays;
@@ -134,6 +133,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         work,
     };
     let environment = Arc::new(ContainerAccess {
+        store: bound.store(),
         identity: bound.identity(),
         clock: Arc::clone(&clock),
         endpoint: format!("http://{}", reachable(bound.address())),
@@ -282,13 +282,16 @@ struct TrustedRoles {
 
 #[async_trait]
 impl Roles for TrustedRoles {
-    async fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String> {
-        assumable_by_service(&self.store, account, role_arn, "sagemaker.amazonaws.com", self.clock.now())
+    async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String> {
+        let service = "sagemaker.amazonaws.com";
+        let asks = ServiceAsks { service, account, source_arn, now: self.clock.now() };
+        assumable_by_service(&self.store, role_arn, &asks)
     }
 }
 
 /// What containers get so that their code can call the embedded cloud as the job's role.
 struct ContainerAccess {
+    store: Store,
     identity: Identity,
     clock: SharedClock,
     endpoint: String,
@@ -301,18 +304,20 @@ impl JobEnvironment for ContainerAccess {
             ("AWS_REGION".to_owned(), worker.region.clone()),
             ("AWS_DEFAULT_REGION".to_owned(), worker.region.clone()),
         ]);
-        let Some(role) = &worker.role_arn else { return out };
-        let name = role.rsplit('/').next().unwrap_or(role);
-        let partition = self.identity.partition();
-        let session = NewSession {
-            account: &worker.account,
-            arn: format!("arn:{partition}:sts::{}:assumed-role/{name}/SageMaker", worker.account),
-            user_id: "AROASAGEMAKERSESSION:SageMaker".to_owned(),
-            role: Some(role),
-            tags: Vec::new(),
-            source_identity: None,
-            expires: self.clock.now() + CONTAINER_SESSION,
+        let Some(role_arn) = &worker.role_arn else { return out };
+        let role = match role(&self.store, role_arn) {
+            Ok(Some(role)) => role,
+            Ok(None) => {
+                tracing::warn!(role_arn, arn = worker.arn, "the role is gone; its container gets no credentials");
+                return out;
+            }
+            Err(error) => {
+                tracing::error!(%error, arn = worker.arn, "no credentials for a container");
+                return out;
+            }
         };
+        let partition = role_arn.split(':').nth(1).unwrap_or("aws");
+        let session = NewSession::of_role(&role, "SageMaker", partition, self.clock.now() + CONTAINER_SESSION);
         match self.identity.begin_session(session) {
             Ok((key, principal)) => {
                 out.insert("AWS_ACCESS_KEY_ID".to_owned(), key);

@@ -120,7 +120,7 @@ pub struct OneRole;
 
 #[async_trait]
 impl Roles for OneRole {
-    async fn assumable(&self, _: &str, role_arn: &str) -> Result<(), String> {
+    async fn assumable(&self, _: &str, role_arn: &str, _: &str) -> Result<(), String> {
         if role_arn.ends_with("/exec") { Ok(()) } else { Err("no such role".to_owned()) }
     }
 }

@@ -111,6 +111,7 @@ impl Cloud {
                 principal_arn: format!("arn:aws:iam::{account}:user/local"),
                 user_id: "AIDALOCAL".to_owned(),
                 access_key: "AKIALOCAL".to_owned(),
+                source_ip: None,
             },
             region: region.to_owned(),
             service,

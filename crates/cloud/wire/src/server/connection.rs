@@ -1,7 +1,7 @@
 //! Connections: accepts, serves with keep-alive, and winds down.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub async fn serve(listener: std::net::TcpListener, front: Arc<Front>, mut stopp
             place = slots.take(), if waiting.is_some() => {
                 if let Some((stream, peer)) = waiting.take() {
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(http(stream, place, Arc::clone(&front), Some(peer.ip()), stopped.clone()));
+                    connections.spawn(http(stream, place, Arc::clone(&front), Caller::Direct(peer), stopped.clone()));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -78,22 +78,30 @@ pub async fn serve(listener: std::net::TcpListener, front: Arc<Front>, mut stopp
     }
 }
 
-/// Serves HTTP. Only connections with a peer may use the proxy: what comes through it has none.
-async fn http<S>(
-    stream: S,
-    place: Arc<Place>,
-    front: Arc<Front>,
-    peer: Option<IpAddr>,
-    mut stopped: watch::Receiver<bool>,
-) where
+/// How a connection came.
+#[derive(Clone, Copy)]
+enum Caller {
+    /// It may ask for the proxy.
+    Direct(SocketAddr),
+    /// Through the proxy.
+    Proxied(SocketAddr),
+}
+
+/// Serves HTTP.
+async fn http<S>(stream: S, place: Arc<Place>, front: Arc<Front>, caller: Caller, mut stopped: watch::Receiver<bool>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let interim = Interim::default();
     let socket = Socket::new(stream, interim.clone());
     let headers_within = front.limits.headers_within;
-    let asked = peer.map(|peer| Arc::new(asked(peer, &place, &front, stopped.clone())));
+    let (peer, asked) = match caller {
+        Caller::Direct(peer) => (peer, Some(Arc::new(asked(peer, &place, &front, stopped.clone())))),
+        Caller::Proxied(peer) => (peer, None),
+    };
     let (serving, asking) = (Arc::clone(&place), asked.clone());
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let (front, place) = (Arc::clone(&front), Arc::clone(&serving));
         let (interim, asking) = (interim.clone(), asking.clone());
         async move { Ok::<_, Infallible>(answer(&front, request, &place, &interim, asking.as_ref()).await) }
@@ -130,11 +138,12 @@ async fn http<S>(
 }
 
 /// What the proxy needs of a connection.
-fn asked(peer: IpAddr, place: &Arc<Place>, front: &Arc<Front>, stopped: watch::Receiver<bool>) -> Asked {
+fn asked(peer: SocketAddr, place: &Arc<Place>, front: &Arc<Front>, stopped: watch::Receiver<bool>) -> Asked {
     let (place, front, stop) = (Arc::clone(place), Arc::clone(front), stopped.clone());
-    let serve: Serve =
-        Box::new(move |stream| Box::pin(http(stream, Arc::clone(&place), Arc::clone(&front), None, stop.clone())));
-    Asked { peer, next: Next::default(), serve, stopped }
+    let serve: Serve = Box::new(move |stream| {
+        Box::pin(http(stream, Arc::clone(&place), Arc::clone(&front), Caller::Proxied(peer), stop.clone()))
+    });
+    Asked { peer: peer.ip(), next: Next::default(), serve, stopped }
 }
 
 async fn answer(

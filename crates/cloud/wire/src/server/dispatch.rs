@@ -1,6 +1,7 @@
 //! From an HTTP request to a service and back.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -157,6 +158,7 @@ impl Dispatcher {
             principal_arn: principal.arn.clone(),
             user_id: principal.user_id.clone(),
             access_key: claim.access_key.to_string(),
+            source_ip: parts.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical()),
         };
         let region = claim.region.to_string();
         let request = match protocol::read(service, wire, parts, body) {
