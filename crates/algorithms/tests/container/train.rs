@@ -69,7 +69,7 @@ fn weights_of_csv_change_the_model() {
     let job = Job::new(hyperparameters).channels("csv", &[("train", &text)]);
     job.train().expect_success();
     let (status, _, body) = job.serve(&[]).invoke("text/csv", "5");
-    let score: f64 = body.parse().expect("a number");
+    let score: f64 = body.trim_end().parse().expect("a number");
     assert_eq!(status, 200);
     assert!(score > 0.85, "{score}");
 }
@@ -149,7 +149,7 @@ fn sigterm_keeps_the_model_of_the_last_round() {
     let rest = std::thread::spawn(move || lines.count());
     assert!(child.wait().expect("it ends").success());
     assert!(rest.join().expect("a count") < 999_999);
-    assert_eq!(job.serve(&[]).invoke("text/csv", "2.5,1").2, "2.0");
+    assert_eq!(job.serve(&[]).invoke("text/csv", "2.5,1").2, "2.0\n");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn every_booster_trains_and_serves() {
         let job = Job::new(hyperparameters).channels("text/csv", &[("train", &text)]);
         job.train().expect_success();
         let (status, _, body) = job.serve(&[]).invoke("text/csv", "7,1");
-        let value: f64 = body.parse().expect(&body);
+        let value: f64 = body.trim_end().parse().expect(&body);
         assert_eq!(status, 200, "{booster}");
         assert!((value - 7.0).abs() < 0.5, "{booster}: {value}");
     }
@@ -181,16 +181,18 @@ fn failures_say_what_is_wrong() {
         (
             Job::new(softmax(json!({}))).channels("text/csv", &[("train", "label,a\n1,2\n")]),
             format!(
-                "{user}Failed to load csv data with exception:\ntrain/part-0, line 1, column 1: expected a number, found 'label'"
+                "{user}Failed to load csv data with exception:\n/opt/ml/input/data/train/part-0, line 1, column 1: expected a number, found 'label'"
             ),
         ),
         (
             Job::new(softmax(json!({}))).channels("text/libsvm", &[("train", &data)]),
-            format!("{user}Failed to load libsvm data with exception:\ntrain/part-0, line 1, column 1: expected label"),
+            format!(
+                "{user}Failed to load libsvm data with exception:\n/opt/ml/input/data/train/part-0, line 1, column 1: expected label"
+            ),
         ),
         (
             Job::new(softmax(json!({}))).channels("text/csv", &[("train", "\n")]),
-            format!("{user}No data in train channel path"),
+            format!("{user}No data in train channel path /opt/ml/input/data/train\n"),
         ),
         (
             Job::new(softmax(json!({}))).channels("text/csv", &[("test", &data)]),
@@ -203,7 +205,7 @@ fn failures_say_what_is_wrong() {
         assert!(!job.path().join("model/xgboost-model").exists());
     }
     let labels = csv(softmax(json!({"num_class": "2"}))).train().expect_failure();
-    assert!(labels.starts_with(user) && labels.contains("range of [0, num_class)"), "{labels}");
+    assert!(labels.starts_with(user) && labels.contains("label must be in [0, num_class)"), "{labels}");
     assert!(!labels.contains("Stack trace"), "{labels}");
 
     let logistic = csv(json!({"num_round": "1", "objective": "binary:logistic"})).train().expect_failure();
@@ -221,7 +223,7 @@ fn failures_say_what_is_wrong() {
 
     let gzip = csv(softmax(json!({})));
     fs::write(gzip.path().join("input/data/train/part-1.csv.gz"), [0x1f, 0x8b, 8, 0]).expect("the file is written");
-    assert!(gzip.train().expect_failure().contains("train/part-1.csv.gz is compressed with gzip"));
+    assert!(gzip.train().expect_failure().contains("/opt/ml/input/data/train/part-1.csv.gz is compressed with gzip"));
 }
 
 #[test]

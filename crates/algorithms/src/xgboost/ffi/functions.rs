@@ -61,6 +61,7 @@ api! {
     ) -> c_int;
     XGBoosterSaveModelToBuffer(Handle, *const c_char, *mut Length, *mut *const c_char) -> c_int;
     XGBoosterLoadModelFromBuffer(Handle, *const c_void, Length) -> c_int;
+    XGBoosterUnserializeFromBuffer(Handle, *const c_void, Length) -> c_int;
     XGBoosterSaveJsonConfig(Handle, *mut Length, *mut *const c_char) -> c_int;
     XGBoosterSlice(Handle, c_int, c_int, c_int, *mut Handle) -> c_int;
     XGBoosterGetNumFeature(Handle, *mut Length) -> c_int;

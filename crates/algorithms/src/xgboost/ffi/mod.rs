@@ -16,7 +16,7 @@ use std::sync::Arc;
 use functions::Functions;
 use libloading::Library;
 
-pub(crate) use booster::{Booster, Prediction};
+pub(crate) use booster::{Booster, Format, Prediction};
 pub(crate) use matrix::DMatrix;
 
 /// An error that the library reported, or that kept it from being loaded.
@@ -49,7 +49,7 @@ impl Xgboost {
         Ok(Self(Arc::new(Functions::find(library).map_err(explain)?)))
     }
 
-    /// The version of the library, `3.2.0`.
+    /// The version of the library, `3.0.5`.
     pub(crate) fn version(&self) -> String {
         let (mut major, mut minor, mut patch) = (0, 0, 0);
         // SAFETY: three pointers to live integers, as declared.

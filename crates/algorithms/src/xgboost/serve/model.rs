@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::super::MODEL_FILE;
 use super::super::data::Matrix;
 use super::super::ffi::{Booster, DMatrix, Prediction, Xgboost, XgboostError};
+use super::super::{MODEL_FILE, artifact};
+use crate::contract::Container;
 
 /// A loaded model, ready for many threads.
 pub(super) struct Model {
@@ -32,27 +33,21 @@ enum Shared {
 
 impl Model {
     /// Loads `xgboost-model`, or the only file in the folder.
-    pub(super) fn load(library: &Xgboost, folder: &Path) -> Result<Self, String> {
-        let path = find(folder)?;
-        let failed = |error: XgboostError| {
-            let text = error.to_string();
-            let reason = text.split("\nStack trace:").next().unwrap_or_default().trim().to_owned();
-            format!("Unable to load model: {}: {reason}", path.display())
+    pub(super) fn load(library: &Xgboost, container: &Container, folder: &Path) -> Result<Self, String> {
+        let path = find(container, folder)?;
+        let refused = |reason: &str| {
+            let reason = reason.split("\nStack trace:").next().unwrap_or_default().trim();
+            format!("Unable to load model: {}: {reason}", container.shown(&path))
         };
-        let bytes = fs::read(&path).map_err(|error| format!("Unable to load model: {}: {error}", path.display()))?;
-        if bytes.first() == Some(&0x80) {
-            return Err(format!(
-                "Unable to load model: {} is a Python pickle, which only Python can load; load it in the XGBoost version \
-                 that wrote it and save it with booster.save_model('xgboost-model.ubj')",
-                path.display()
-            ));
-        }
+        let failed = |error: XgboostError| refused(&error.to_string());
+        let bytes = fs::read(&path).map_err(|error| refused(&error.to_string()))?;
         let mut booster = Booster::new(library, &[]).map_err(failed)?;
-        booster.load_model(&bytes).map_err(failed)?;
+        let limit = artifact::load(&mut booster, &bytes).map_err(|reason| refused(&reason))?;
         // One thread per prediction, as in the image: requests are the parallelism.
         booster.set_param("nthread", "1").map_err(failed)?;
         let best = booster.attribute("best_iteration").map_err(failed)?;
-        let best = best.and_then(|text| text.parse::<u32>().ok()).map_or(0, |round| round.saturating_add(1));
+        let best = best.and_then(|text| text.parse::<u32>().ok()).map(|round| round.saturating_add(1));
+        let best = limit.or(best).unwrap_or(0);
         let rounds = if best <= booster.rounds().map_err(failed)? { best } else { 0 };
         let features = booster.features().map_err(failed)?;
         let config: Value = serde_json::from_str(&booster.configure().map_err(failed)?).unwrap_or_default();
@@ -86,13 +81,14 @@ impl fmt::Display for Model {
     }
 }
 
-fn find(folder: &Path) -> Result<PathBuf, String> {
+fn find(container: &Container, folder: &Path) -> Result<PathBuf, String> {
+    let shown = container.shown(folder);
     let named = folder.join(MODEL_FILE);
     if named.is_file() {
         return Ok(named);
     }
     let entries = fs::read_dir(folder)
-        .map_err(|error| format!("Unable to load model: cannot read the folder {}: {error}", folder.display()))?;
+        .map_err(|error| format!("Unable to load model: cannot read the folder {shown}: {error}"))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
@@ -102,13 +98,11 @@ fn find(folder: &Path) -> Result<PathBuf, String> {
     match (files.pop(), files.len()) {
         (Some(file), 0) => Ok(file),
         (None, _) => Err(format!(
-            "Unable to load model: {} has no file; the model artifact must hold one file, {MODEL_FILE}",
-            folder.display()
+            "Unable to load model: {shown} has no file; the model artifact must hold one file, {MODEL_FILE}"
         )),
         (Some(_), others) => Err(format!(
-            "Unable to load model: {} has {} files and none is called {MODEL_FILE}; ensembles of models are not \
+            "Unable to load model: {shown} has {} files and none is called {MODEL_FILE}; ensembles of models are not \
              supported, keep one",
-            folder.display(),
             others + 1
         )),
     }
