@@ -1,4 +1,4 @@
-"""Starts the S3 of the embedded cloud alone, as the example `s3_server` of `sagewright-local`."""
+"""Starts the S3 of the embedded cloud alone, as the example `s3_server` of `sagewright-cloud`."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ def binary():
     if given:
         return given
     subprocess.run(
-        ["cargo", "build", "--quiet", "-p", "sagewright-local", "--example", "s3_server"],
+        ["cargo", "build", "--quiet", "-p", "sagewright-cloud", "--example", "s3_server"],
         cwd=REPOSITORY,
         check=True,
     )

@@ -117,7 +117,7 @@ fn trace(verbose: u8, tutorial: bool) {
     use tracing_subscriber::fmt::format::FmtSpan;
     let level = match verbose {
         // The tutorial is client and cloud at once: what S3 cannot do, it tells by itself.
-        0 if tutorial => "warn,aws_config=off,s3s=off,sagewright_local::s3::error=off",
+        0 if tutorial => "warn,aws_config=off,s3s=off,sagewright_cloud_s3::error=off",
         // s3s calls every refused request an error; the client is told, and so is the test of the request.
         // What aws_config warns of is in the error that ends the command.
         0 => "warn,aws_config=off,s3s=off",

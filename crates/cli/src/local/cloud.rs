@@ -8,11 +8,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use sagewright_algorithms::{LIBRARY_VARIABLE, default_cache_dir, ensure_library};
-use sagewright_local::cloud::{self, Options};
-use sagewright_local::config::Config;
-use sagewright_local::runner::LineSink;
-use sagewright_local::runner::images::BuiltIn;
-use sagewright_local::runner::process::Preparer;
+use sagewright_cloud::cloud::{self, Options};
+use sagewright_cloud::config::Config;
+use sagewright_cloud::images::BuiltIn;
+use sagewright_cloud::process::Preparer;
+use sagewright_cloud::runner::LineSink;
 
 use super::{room, server_file};
 use crate::exit::{Exit, Failure};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sagewright_local::clock::WallClock;
-use sagewright_local::server::open_identity;
+use sagewright_cloud::clock::WallClock;
+use sagewright_cloud::server::open_identity;
 use serde::Serialize;
 
 use super::{REGION, running};

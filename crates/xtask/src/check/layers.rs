@@ -33,8 +33,8 @@ const POLICY: &str = include_str!("../../policy/layers.toml");
 pub fn check(metadata: &Metadata) -> Result<Vec<String>> {
     let policy: Policy = toml::from_str(POLICY).context("policy/layers.toml")?;
     let mut wrong = graph(&policy, metadata);
-    for (name, _) in policy.crates.iter().filter(|(_, layer)| layer.pure) {
-        let folder = format!("crates/{}/src", name.trim_start_matches("sagewright-"));
+    for package in metadata.ours().filter(|p| policy.crates.get(&p.name).is_some_and(|layer| layer.pure)) {
+        let folder = format!("{}/src", package.folder());
         for path in super::sources::tracked()?.iter().filter(|p| p.starts_with(&folder) && p.ends_with(".rs")) {
             let text = fs::read_to_string(crate::root().join(path)).with_context(|| format!("cannot read {path}"))?;
             wrong.extend(words(&policy.pure.words, path, &text));
@@ -129,18 +129,18 @@ mod tests {
     #[test]
     fn an_import_up_or_across_is_named() {
         for (from, to) in [
-            ("sagewright-local", "sagewright-kinds"),
-            ("sagewright-local", "sagewright-engine"),
+            ("sagewright-cloud", "sagewright-kinds"),
+            ("sagewright-cloud", "sagewright-engine"),
             ("sagewright-model", "sagewright-kinds"),
             ("sagewright-algorithms", "sagewright-model"),
-            ("sagewright-aws", "sagewright-local"),
+            ("sagewright-aws", "sagewright-cloud"),
         ] {
             let wrong = judge(&[(from, to, None)]);
             assert_eq!(wrong.len(), 1, "{from} → {to}: {wrong:?}");
             assert!(wrong[0].starts_with(&format!("{from} must not import {to}")), "{wrong:?}");
         }
         assert!(
-            judge(&[("sagewright", "sagewright-local", None), ("sagewright-aws", "sagewright-engine", None)])
+            judge(&[("sagewright", "sagewright-cloud", None), ("sagewright-aws", "sagewright-engine", None)])
                 .is_empty()
         );
     }

@@ -18,6 +18,9 @@ pub struct Package {
     pub id: String,
     pub name: String,
     pub version: String,
+    /// Of its `Cargo.toml`.
+    #[serde(default)]
+    manifest_path: std::path::PathBuf,
     pub license: Option<String>,
     pub license_file: Option<String>,
     /// `None` for a package in this repository.
@@ -52,6 +55,14 @@ pub struct Edge {
 #[derive(Deserialize)]
 pub struct EdgeKind {
     pub kind: Option<String>,
+}
+
+impl Package {
+    /// Its folder, relative to the top of the checkout.
+    pub fn folder(&self) -> String {
+        let folder = self.manifest_path.parent().unwrap_or(&self.manifest_path);
+        folder.strip_prefix(crate::root()).unwrap_or(folder).display().to_string()
+    }
 }
 
 impl Metadata {

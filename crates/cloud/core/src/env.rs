@@ -1,0 +1,27 @@
+//! What the services of the embedded cloud share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::SharedClock;
+use crate::logs::LogSink;
+use crate::objects::Objects;
+use crate::runner::Runner;
+use crate::store::Store;
+
+/// Shared state and ports; cheap to clone.
+#[derive(Clone)]
+pub struct Env {
+    /// Records of all services.
+    pub store: Store,
+    /// Log streams.
+    pub logs: Arc<dyn LogSink>,
+    /// Objects of the embedded S3.
+    pub objects: Arc<dyn Objects>,
+    /// Where jobs and model servers run.
+    pub runner: Arc<dyn Runner>,
+    /// Time.
+    pub clock: SharedClock,
+    /// Folder for work in progress: job folders, unpacked models.
+    pub work: PathBuf,
+}

@@ -1,0 +1,11 @@
+//! What all services of the embedded cloud share: calls and errors, records, identities, and the ports through which
+//! they meet what runs and keeps.
+
+pub mod api;
+pub mod clock;
+pub mod env;
+pub mod identity;
+pub mod logs;
+pub mod objects;
+pub mod runner;
+pub mod store;

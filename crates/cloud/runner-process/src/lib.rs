@@ -1,0 +1,5 @@
+//! Runs containers as processes of this machine, with the folders, environment, signals and exit codes of SageMaker's
+//! container contract.
+
+pub mod images;
+pub mod process;

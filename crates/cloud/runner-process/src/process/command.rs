@@ -1,0 +1,101 @@
+//! The command line and environment of a container's process.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::images::{BuiltIn, Mapped};
+use sagewright_cloud_core::runner::ContainerSpec;
+
+/// Where programs are looked for when the cloud itself has no `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A program with its arguments, variables and folder.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub program: OsString,
+    pub arguments: Vec<OsString>,
+    variables: BTreeMap<String, String>,
+    directory: PathBuf,
+    /// Where the program finds the container's `base`.
+    pub root: PathBuf,
+}
+
+impl Launch {
+    /// Runs a built-in algorithm through our own binary.
+    pub fn built_in(
+        program: &Path,
+        algorithm: BuiltIn,
+        spec: &ContainerSpec,
+        variables: BTreeMap<String, String>,
+    ) -> Result<Self, String> {
+        if let Some(entrypoint) = &spec.entrypoint {
+            return Err(format!(
+                "the built-in {} runs without a container, so that the entrypoint {entrypoint:?} has nothing to run in; \
+                 leave ContainerEntrypoint out, or add the image to the image map",
+                algorithm.name()
+            ));
+        }
+        let first = ["algorithm", algorithm.name()].map(OsString::from);
+        let arguments = first.into_iter().chain(spec.arguments.iter().map(OsString::from)).collect();
+        let (directory, root) = (spec.base.clone(), spec.base.clone());
+        Ok(Self { program: program.into(), arguments, variables, directory, root })
+    }
+
+    /// Runs a program of the image map.
+    pub fn mapped(entry: &Mapped, spec: &ContainerSpec, map: Option<&Path>) -> Result<Self, String> {
+        let line = spec.entrypoint.as_ref().unwrap_or(&entry.command);
+        let (program, first) = line.split_first().ok_or("its command is empty")?;
+        let program = find(program, &entry.directory).ok_or_else(|| {
+            let place = match (&spec.entrypoint, map) {
+                (Some(_), _) => "ContainerEntrypoint".to_owned(),
+                (None, Some(map)) => format!("`command` in {}", map.display()),
+                (None, None) => "`command` in the image map".to_owned(),
+            };
+            format!("program '{program}' is not on this machine; install it, or correct {place}")
+        })?;
+        let arguments = first.iter().chain(&spec.arguments).map(OsString::from).collect();
+        Ok(Self {
+            program: program.into(),
+            arguments,
+            variables: entry.env.clone(),
+            directory: entry.directory.clone(),
+            root: spec.base.clone(),
+        })
+    }
+
+    /// The command, with an environment that starts empty: no credentials of the user get in.
+    pub fn command(self, spec: &ContainerSpec, port: Option<u16>) -> Result<Command, String> {
+        let (temporary, home) = (spec.base.join("tmp"), spec.base.join("home"));
+        for folder in [&temporary, &home] {
+            fs::create_dir_all(folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+        }
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(&self.directory).stdin(Stdio::null()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()));
+        command.env("LANG", std::env::var_os("LANG").unwrap_or_else(|| "C.UTF-8".into()));
+        // A home of its own keeps ~/.aws out.
+        command.env("HOME", home).env("TMPDIR", temporary);
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        // As SageMaker's own images set it: lines appear when they are printed.
+        command.env("PYTHONUNBUFFERED", "1");
+        command.envs(&self.variables).envs(&spec.environment);
+        command.env("SAGEMAKER_BASE_DIR", &spec.base);
+        if let Some(port) = port {
+            command.env("SAGEMAKER_BIND_TO_PORT", port.to_string());
+        }
+        Ok(command)
+    }
+}
+
+/// Full path of a program: as given if it is a path, else from `PATH`.
+fn find(program: &str, directory: &Path) -> Option<PathBuf> {
+    if program.contains('/') {
+        let path = directory.join(program);
+        return path.is_file().then_some(path);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|p| p.is_file())
+}

@@ -1,0 +1,13 @@
+//! CloudWatch Logs: streams of events in files, and the service over them.
+
+mod service;
+mod service_events;
+mod service_filter;
+mod service_groups;
+mod service_streams;
+mod service_tags;
+pub mod streams;
+
+pub use sagewright_cloud_core::logs::Event;
+pub use service::LogsService;
+pub use streams::Streams;

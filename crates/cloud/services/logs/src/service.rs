@@ -1,0 +1,145 @@
+//! The CloudWatch Logs API.
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::Streams;
+use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
+use sagewright_cloud_core::store::{Key, Record, Store};
+
+/// CloudWatch Logs over the embedded cloud's streams; groups that jobs write need not be created.
+#[derive(Debug, Clone)]
+pub struct LogsService {
+    pub(super) store: Store,
+    pub(super) streams: Streams,
+}
+
+impl LogsService {
+    /// The service over its database (creation times, retention, tags) and its streams.
+    #[must_use]
+    pub fn new(store: Store, streams: Streams) -> Self {
+        Self { store, streams }
+    }
+
+    fn answer(&self, call: &Call) -> Result<Value, ApiError> {
+        match &*call.operation.name {
+            "CreateLogGroup" => self.create_group(call),
+            "DeleteLogGroup" => self.delete_group(call),
+            "DescribeLogGroups" => self.describe_groups(call),
+            "PutRetentionPolicy" => self.set_retention(call, call.input.get("retentionInDays").cloned()),
+            "DeleteRetentionPolicy" => self.set_retention(call, None),
+            "CreateLogStream" => self.create_stream(call),
+            "DeleteLogStream" => self.delete_stream(call),
+            "DescribeLogStreams" => self.describe_streams(call),
+            "PutLogEvents" => self.put_events(call),
+            "GetLogEvents" => self.get_events(call),
+            "FilterLogEvents" => self.filter_events(call),
+            "TagResource" => self.tag(call),
+            "UntagResource" => self.untag(call),
+            "ListTagsForResource" => self.list_tags(call),
+            _ => Err(unsupported(call)),
+        }
+    }
+
+    /// The group of a call, which has to exist.
+    pub(super) fn group(&self, call: &Call) -> Result<String, ApiError> {
+        let given = (call.text("logGroupName"), call.text("logGroupIdentifier"));
+        let name = match given {
+            (Some(name), None) => name.to_owned(),
+            (None, Some(identifier)) => group_of_arn(identifier).unwrap_or(identifier).to_owned(),
+            (Some(_), Some(_)) => {
+                return Err(invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters."));
+            }
+            (None, None) => return Err(invalid("Either LogGroup name or LogGroup ARN must be specified.")),
+        };
+        if self.streams.has_group(&call.caller.account, &call.region, &name) { Ok(name) } else { Err(no_group()) }
+    }
+
+    /// What the database knows of a group; nothing of one that only jobs have written to.
+    pub(super) fn group_record(&self, call: &Call, group: &str) -> Result<Option<Record>, ApiError> {
+        Ok(self.store.get(&Key::new(&call.caller.account, &call.region, "log-group", group))?)
+    }
+}
+
+#[async_trait]
+impl Handler for LogsService {
+    async fn call(&self, call: Call) -> Result<Output, ApiError> {
+        let service = self.clone();
+        // Files are read and written, which may take a while.
+        let done = tokio::task::spawn_blocking(move || service.answer(&call)).await;
+        done.unwrap_or_else(|e| Err(ApiError::internal(format!("CloudWatch Logs failed: {e}")))).map(Output::from)
+    }
+}
+
+/// `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`
+pub(super) fn group_arn(call: &Call, group: &str) -> String {
+    call.arn(&format!("log-group:{group}"))
+}
+
+/// The name in a group's ARN, with or without `:*` at its end.
+pub(super) fn group_of_arn(arn: &str) -> Option<&str> {
+    let name = arn.strip_prefix("arn:")?.split_once(":log-group:")?.1;
+    Some(name.strip_suffix(":*").unwrap_or(name))
+}
+
+pub(super) fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameterException", 400, message)
+}
+
+pub(super) fn no_group() -> ApiError {
+    ApiError::new("ResourceNotFoundException", 400, "The specified log group does not exist.")
+}
+
+pub(super) fn no_stream() -> ApiError {
+    ApiError::new("ResourceNotFoundException", 400, "The specified log stream does not exist.")
+}
+
+pub(super) fn exists(what: &str) -> ApiError {
+    ApiError::new("ResourceAlreadyExistsException", 400, format!("The specified {what} already exists"))
+}
+
+pub(super) fn disk(error: &std::io::Error) -> ApiError {
+    if error.kind() == std::io::ErrorKind::InvalidFilename {
+        return invalid(
+            "The name is too long for a file of the embedded cloud: up to 240 letters, digits, `.`, `-` and `_`, of which each other character counts as three or more.",
+        );
+    }
+    ApiError::new("ServiceUnavailableException", 500, format!("the log files could not be used: {error}"))
+}
+
+/// Refuses members that would change the outcome and are not built.
+pub(super) fn refuse_members(call: &Call, members: &[&str]) -> Result<(), ApiError> {
+    let given = |m: &&&str| call.input.get(**m).is_some_and(|v| !v.is_null() && *v != json!(false));
+    match members.iter().find(given) {
+        Some(member) => Err(ApiError::new(
+            "NotImplemented",
+            501,
+            format!(
+                "{member} of CloudWatch Logs {} is not supported by the embedded cloud; leave it out",
+                call.operation.name
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A token that says after which item the next page starts.
+pub(super) fn token(last: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(last.to_string())
+}
+
+/// The item of a `nextToken`.
+pub(super) fn after(call: &Call) -> Result<Option<Value>, ApiError> {
+    let Some(token) = call.text("nextToken") else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let value = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    value.map(Some).ok_or_else(|| invalid("The specified nextToken is invalid."))
+}
+
+/// The limit of a call, or else a default.
+pub(super) fn limit(call: &Call, default: usize) -> usize {
+    let given = call.input.get("limit").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    given.unwrap_or(default).max(1)
+}

@@ -1,0 +1,102 @@
+//! Log groups.
+
+use serde_json::{Value, json};
+
+use super::service::{LogsService, after, disk, exists, group_arn, limit, no_group, refuse_members, token};
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::store::{Key, Record};
+
+impl LogsService {
+    pub(super) fn create_group(&self, call: &Call) -> Result<Value, ApiError> {
+        refuse_members(call, &["kmsKeyId", "deletionProtectionEnabled"])?;
+        if call.text("logGroupClass").is_some_and(|class| class != "STANDARD") {
+            refuse_members(call, &["logGroupClass"])?;
+        }
+        let group = call.text("logGroupName").unwrap_or_default();
+        let made = self.streams.create_group(&call.caller.account, &call.region, group).map_err(|e| disk(&e))?;
+        if !made {
+            return Err(exists("log group"));
+        }
+        let tags = call.input.get("tags").and_then(Value::as_object).into_iter().flatten();
+        let tags: Vec<_> = tags.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect();
+        self.store.insert(&record(call, group, call.now.as_millisecond()), &tags)?;
+        Ok(Value::Null)
+    }
+
+    pub(super) fn delete_group(&self, call: &Call) -> Result<Value, ApiError> {
+        let group = call.text("logGroupName").unwrap_or_default();
+        let (account, region) = (&call.caller.account, &call.region);
+        if !self.streams.delete_group(account, region, group).map_err(|e| disk(&e))? {
+            return Err(no_group());
+        }
+        self.store.delete(&Key::new(account, region, "log-group", group))?;
+        let streams = self.store.list(account, region, "log-stream")?;
+        for stream in streams.into_iter().filter(|s| s.body["group"] == group) {
+            self.store.delete(&stream.key)?;
+        }
+        Ok(Value::Null)
+    }
+
+    pub(super) fn describe_groups(&self, call: &Call) -> Result<Value, ApiError> {
+        refuse_members(call, &["accountIdentifiers", "includeLinkedAccounts", "logGroupIdentifiers"])?;
+        let prefix = call.text("logGroupNamePrefix").unwrap_or_default();
+        let part = call.text("logGroupNamePattern").unwrap_or_default().to_lowercase();
+        let after = after(call)?;
+        let after = after.as_ref().and_then(Value::as_str);
+        let names = self.streams.groups(&call.caller.account, &call.region);
+        let mut rest = names.into_iter().filter(|name| {
+            name.starts_with(prefix) && name.to_lowercase().contains(&part) && after.is_none_or(|a| name.as_str() > a)
+        });
+        let page: Vec<String> = rest.by_ref().take(limit(call, 50)).collect();
+        let next = rest.next().and_then(|_| page.last()).map(|name| token(&json!(name)));
+        let groups = page.iter().map(|name| self.describe_group(call, name)).collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({"logGroups": groups, "nextToken": next}))
+    }
+
+    fn describe_group(&self, call: &Call, group: &str) -> Result<Value, ApiError> {
+        let (account, region) = (&call.caller.account, &call.region);
+        let record = self.group_record(call, group)?;
+        let (mut bytes, mut oldest) = (0, call.now.as_millisecond());
+        for stream in self.streams.streams(account, region, group) {
+            if let Some(summary) = self.streams.summary(account, region, group, &stream).map_err(|e| disk(&e))? {
+                bytes += summary.bytes;
+                oldest = summary.first.map_or(oldest, |e| oldest.min(e.ingested));
+            }
+        }
+        let arn = group_arn(call, group);
+        Ok(json!({
+            "logGroupName": group,
+            "creationTime": record.as_ref().map_or(oldest, |r| r.created.min(oldest)),
+            "retentionInDays": record.map(|r| r.body["retentionInDays"].clone()),
+            "metricFilterCount": 0,
+            "arn": format!("{arn}:*"),
+            "logGroupArn": arn,
+            "storedBytes": bytes,
+            "logGroupClass": "STANDARD",
+        }))
+    }
+
+    /// Retention is recorded and told; events are not removed by it.
+    pub(super) fn set_retention(&self, call: &Call, days: Option<Value>) -> Result<Value, ApiError> {
+        let group = self.group(call)?;
+        // A group that jobs have made gets its record now.
+        self.store.insert(&record(call, &group, call.now.as_millisecond()), &[])?;
+        let key = Key::new(&call.caller.account, &call.region, "log-group", &group);
+        self.store.update(&key, |r| {
+            r.body["retentionInDays"] = days.unwrap_or(Value::Null);
+            Ok::<_, ApiError>(())
+        })?;
+        Ok(Value::Null)
+    }
+}
+
+fn record(call: &Call, group: &str, created: i64) -> Record {
+    Record {
+        key: Key::new(&call.caller.account, &call.region, "log-group", group),
+        arn: group_arn(call, group),
+        status: String::new(),
+        created,
+        modified: created,
+        body: json!({}),
+    }
+}

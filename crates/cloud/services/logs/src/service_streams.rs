@@ -1,0 +1,112 @@
+//! Log streams.
+
+use std::io::ErrorKind;
+
+use serde_json::{Value, json};
+
+use super::service::{LogsService, after, disk, exists, group_arn, invalid, limit, no_group, no_stream, token};
+use super::streams::Summary;
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::store::{Key, Record};
+
+impl LogsService {
+    pub(super) fn create_stream(&self, call: &Call) -> Result<Value, ApiError> {
+        let group = self.group(call)?;
+        let stream = call.text("logStreamName").unwrap_or_default();
+        match self.streams.create_stream(&call.caller.account, &call.region, &group, stream) {
+            Ok(true) => {}
+            Ok(false) => return Err(exists("log stream")),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(no_group()),
+            Err(e) => return Err(disk(&e)),
+        }
+        let now = call.now.as_millisecond();
+        self.store.insert(
+            &Record {
+                key: key(call, &group, stream),
+                arn: stream_arn(call, &group, stream),
+                status: String::new(),
+                created: now,
+                modified: now,
+                body: json!({"group": group}),
+            },
+            &[],
+        )?;
+        Ok(Value::Null)
+    }
+
+    pub(super) fn delete_stream(&self, call: &Call) -> Result<Value, ApiError> {
+        let group = self.group(call)?;
+        let stream = call.text("logStreamName").unwrap_or_default();
+        let removed = self.streams.delete_stream(&call.caller.account, &call.region, &group, stream);
+        if !removed.map_err(|e| disk(&e))? {
+            return Err(no_stream());
+        }
+        self.store.delete(&key(call, &group, stream))?;
+        Ok(Value::Null)
+    }
+
+    pub(super) fn describe_streams(&self, call: &Call) -> Result<Value, ApiError> {
+        let group = self.group(call)?;
+        let by_time = call.text("orderBy") == Some("LastEventTime");
+        let descending = call.input.get("descending").and_then(Value::as_bool).unwrap_or(false);
+        let prefix = call.text("logStreamNamePrefix");
+        if by_time && prefix.is_some() {
+            return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+        }
+        let (account, region) = (&call.caller.account, &call.region);
+        let mut found: Vec<(i64, String, Summary)> = Vec::new();
+        for stream in self.streams.streams(account, region, &group) {
+            if !stream.starts_with(prefix.unwrap_or_default()) {
+                continue;
+            }
+            if let Some(summary) = self.streams.summary(account, region, &group, &stream).map_err(|e| disk(&e))? {
+                let order = if by_time { summary.last.as_ref().map_or(0, |e| e.timestamp) } else { 0 };
+                found.push((order, stream, summary));
+            }
+        }
+        found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        if descending {
+            found.reverse();
+        }
+        if let Some(after) = after(call)? {
+            let last = (after[0].as_i64().unwrap_or_default(), after[1].as_str().unwrap_or_default().to_owned());
+            found.retain(|(order, name, _)| {
+                let here = (*order, name.clone());
+                if descending { here < last } else { here > last }
+            });
+        }
+        let size = limit(call, 50);
+        let next =
+            found.get(size).and_then(|_| found.get(size - 1)).map(|(order, name, _)| token(&json!([order, name])));
+        found.truncate(size);
+        let mut streams = Vec::with_capacity(found.len());
+        for (_, name, summary) in found {
+            streams.push(self.describe_stream(call, &group, &name, &summary)?);
+        }
+        Ok(json!({"logStreams": streams, "nextToken": next}))
+    }
+
+    fn describe_stream(&self, call: &Call, group: &str, stream: &str, summary: &Summary) -> Result<Value, ApiError> {
+        let record = self.store.get(&key(call, group, stream))?;
+        let first = summary.first.as_ref();
+        let created = record.map(|r| r.created).or(first.map(|e| e.ingested)).unwrap_or_default();
+        Ok(json!({
+            "logStreamName": stream,
+            "creationTime": created,
+            "firstEventTimestamp": first.map(|e| e.timestamp),
+            "lastEventTimestamp": summary.last.as_ref().map(|e| e.timestamp),
+            "lastIngestionTime": summary.last.as_ref().map(|e| e.ingested),
+            "arn": stream_arn(call, group, stream),
+            "storedBytes": 0,
+        }))
+    }
+}
+
+fn key(call: &Call, group: &str, stream: &str) -> Key {
+    // Neither name can hold the colon.
+    Key::new(&call.caller.account, &call.region, "log-stream", &format!("{group}:{stream}"))
+}
+
+fn stream_arn(call: &Call, group: &str, stream: &str) -> String {
+    format!("{}:log-stream:{stream}", group_arn(call, group))
+}

@@ -1,0 +1,54 @@
+//! The store as the port through which jobs and endpoints reach S3.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::store::{self, Store, StoreError};
+use sagewright_cloud_core::objects::{ObjectError, ObjectInfo, Objects};
+
+impl Objects for Store {
+    fn head(&self, account: &str, bucket: &str, key: &str) -> Result<ObjectInfo, ObjectError> {
+        let found = Store::head(self, account, bucket, key);
+        found.map(info).map_err(|error| unread(error, bucket, key))
+    }
+
+    fn open(&self, account: &str, bucket: &str, key: &str) -> Result<(ObjectInfo, File), ObjectError> {
+        let opened = Store::open(self, account, bucket, key);
+        opened.map(|(object, file)| (info(object), file)).map_err(|error| unread(error, bucket, key))
+    }
+
+    fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
+        let listed = Store::list(self, account, bucket, prefix);
+        listed.map(|objects| objects.into_iter().map(info).collect()).map_err(|error| failed(error, bucket, prefix))
+    }
+
+    fn any(&self, account: &str, bucket: &str, prefix: &str) -> Result<bool, ObjectError> {
+        Store::any(self, account, bucket, prefix).map_err(|error| failed(error, bucket, prefix))
+    }
+
+    fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
+        let stored = Store::put_file(self, account, bucket, key, source);
+        stored.map(info).map_err(|error| failed(error, bucket, key))
+    }
+}
+
+fn info(object: store::ObjectInfo) -> ObjectInfo {
+    ObjectInfo { key: object.key, size: object.size, etag: object.etag }
+}
+
+/// No object has a key that none can have.
+fn unread(error: StoreError, bucket: &str, key: &str) -> ObjectError {
+    match error {
+        StoreError::InvalidKey { .. } => ObjectError::NoSuchKey { bucket: bucket.to_owned(), key: key.to_owned() },
+        other => failed(other, bucket, key),
+    }
+}
+
+fn failed(error: StoreError, bucket: &str, key: &str) -> ObjectError {
+    match error {
+        StoreError::NoSuchBucket { bucket } => ObjectError::NoSuchBucket(bucket),
+        StoreError::NoSuchKey { bucket, key } => ObjectError::NoSuchKey { bucket, key },
+        StoreError::AccessDenied { bucket, .. } => ObjectError::AccessDenied(bucket),
+        other => ObjectError::Storage { bucket: bucket.to_owned(), key: key.to_owned(), why: other.to_string() },
+    }
+}

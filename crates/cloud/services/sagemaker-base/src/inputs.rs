@@ -1,0 +1,91 @@
+//! What requests of several kinds name and must exist: roles, images, objects in S3, tags.
+
+use serde_json::Value;
+
+use super::SageMaker;
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::objects::{ObjectError, parse_s3_uri};
+
+/// Tags that a resource can have.
+pub const MAX_TAGS: usize = 50;
+
+impl SageMaker {
+    /// The role exists and trusts SageMaker.
+    pub fn check_role(&self, call: &Call, role: Option<&str>) -> Result<(), ApiError> {
+        let Some(role) = role else { return Ok(()) };
+        self.roles().assumable(&call.caller.account, role).map_err(|why| {
+            tracing::debug!(role, why, "a role was refused");
+            ApiError::validation(format!(
+                "Could not assume role {role}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."
+            ))
+        })
+    }
+
+    /// The image can be run here. AWS would accept any URI and let the job or endpoint fail; here nothing could ever
+    /// run it, so it is refused before anything is made, in the runner's words.
+    pub fn check_image(&self, image: &str) -> Result<(), ApiError> {
+        self.env().runner.check(image).map_err(|e| ApiError::validation(e.to_string()))
+    }
+
+    /// Each instance is a process on this machine, so that one request cannot ask for any number of them.
+    pub fn check_instances(&self, kind: &str, usage: &str, count: u64) -> Result<(), ApiError> {
+        let limit = self.inner.execution.instances;
+        if count <= u64::from(limit) {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            "ResourceLimitExceeded",
+            400,
+            format!(
+                "The account-level service limit '{kind} for {usage}' is {limit} Instances, with current utilization of 0 Instances and a request delta of {count} Instances. The embedded cloud runs each instance as a process on this machine."
+            ),
+        ))
+    }
+
+    /// Whether at least one object's key starts with the URI's.
+    pub fn any_object(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
+        let Some((bucket, prefix)) = parse_s3_uri(uri) else { return Ok(false) };
+        found(self.env().objects.any(&call.caller.account, bucket, prefix)).map(|any| any == Some(true))
+    }
+
+    /// Whether the object of the URI is there.
+    pub fn object(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
+        let Some((bucket, key)) = parse_s3_uri(uri) else { return Ok(false) };
+        found(self.env().objects.head(&call.caller.account, bucket, key)).map(|o| o.is_some())
+    }
+
+    /// Whether the URI's bucket is there and the account's.
+    pub fn bucket(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
+        let Some((bucket, key)) = parse_s3_uri(uri) else { return Ok(false) };
+        found(self.env().objects.any(&call.caller.account, bucket, key)).map(|any| any.is_some())
+    }
+}
+
+/// What is missing or another's counts as absent; a broken disk does not.
+fn found<T>(result: Result<T, ObjectError>) -> Result<Option<T>, ApiError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(ObjectError::Storage { .. }) => result.map(Some).map_err(|e| ApiError::internal(e.to_string())),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The `Tags` of a request, checked.
+pub fn tags(call: &Call) -> Result<Vec<(String, String)>, ApiError> {
+    let Some(list) = call.input.get("Tags").and_then(Value::as_array) else { return Ok(Vec::new()) };
+    let mut tags: Vec<(String, String)> = Vec::with_capacity(list.len());
+    for tag in list {
+        let text = |member| tag.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (key, value) = (text("Key"), text("Value"));
+        if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+            return Err(ApiError::validation("aws: prefixed tag key names are not allowed for external use."));
+        }
+        if tags.iter().any(|(k, _)| *k == key) {
+            return Err(ApiError::validation(format!(
+                "Duplicate tag key \"{key}\" in the request. Tag keys must be unique."
+            )));
+        }
+        tags.push((key, value));
+    }
+    Ok(tags)
+}

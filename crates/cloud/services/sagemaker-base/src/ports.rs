@@ -1,0 +1,189 @@
+//! What the control plane needs of the rest of the embedded cloud: role checks, a trainer, a host for endpoints.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Answers whether SageMaker may take on a role.
+pub trait Roles: Send + Sync + 'static {
+    /// Whether `role_arn` exists and trusts `sagemaker.amazonaws.com`, for a caller of `account`.
+    ///
+    /// # Errors
+    /// Why not, for the log; callers are told AWS's own text.
+    fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String>;
+}
+
+/// One training job to run.
+#[derive(Debug, Clone)]
+pub struct TrainingTask {
+    /// Account of the job.
+    pub account: String,
+    /// Region of the job.
+    pub region: String,
+    /// The job's ARN.
+    pub arn: String,
+    /// The job's name as it was given.
+    pub name: String,
+    /// `CreateTrainingJob`'s input with defaults applied.
+    pub request: Value,
+}
+
+/// What a running job tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrainingEvent {
+    /// It entered a secondary status (`Downloading`, `Training`, `Uploading`), or has news on the one it is in.
+    Secondary {
+        /// AWS's name of the secondary status.
+        status: String,
+        /// Text for `StatusMessage`.
+        message: String,
+    },
+    /// A metric's value was seen in the log.
+    Metric {
+        /// Name, from `MetricDefinitions`.
+        name: String,
+        /// Value.
+        value: f64,
+        /// When it was logged.
+        at: Timestamp,
+    },
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrainingEnd {
+    /// The algorithm succeeded and its model is in S3.
+    Completed {
+        /// S3 URI of the model artifacts.
+        artifacts: String,
+    },
+    /// It was stopped.
+    Stopped {
+        /// S3 URI of what the algorithm saved before the end.
+        artifacts: Option<String>,
+        /// It ran into `MaxRuntimeInSeconds`.
+        max_runtime: bool,
+    },
+    /// It failed.
+    Failed {
+        /// Text for `FailureReason`; cut to AWS's 1,024 characters here.
+        reason: String,
+    },
+}
+
+/// Takes a job's events; does nothing once the job has ended.
+pub type TrainingEvents = Arc<dyn Fn(TrainingEvent) + Send + Sync>;
+
+/// Runs training jobs.
+#[async_trait]
+pub trait Trainer: Send + Sync + 'static {
+    /// Runs one job to its end. `stop` turns true when the job is to be stopped.
+    async fn run(
+        &self,
+        task: TrainingTask,
+        stop: tokio::sync::watch::Receiver<bool>,
+        events: TrainingEvents,
+    ) -> TrainingEnd;
+}
+
+/// What identifies an endpoint. The name is spelled as it was created.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointKey {
+    /// Account.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Name.
+    pub name: String,
+}
+
+/// One production variant to serve.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariantPlan {
+    /// Variant name.
+    pub name: String,
+    /// Share of the traffic, relative to the sum of all weights.
+    pub weight: f64,
+    /// Servers to run.
+    pub copies: u32,
+    /// How long a container may take until it answers pings.
+    pub startup_timeout: Duration,
+    /// `ExecutionRoleArn` of the model: whom its containers act as.
+    pub role_arn: Option<String>,
+    /// The containers get neither credentials nor the embedded cloud's address.
+    pub isolated: bool,
+    /// A request asks for one container by its host name, instead of passing all in series.
+    pub direct: bool,
+    /// The containers, in the order in which a request passes them.
+    pub containers: Vec<ContainerPlan>,
+}
+
+/// One container of a variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContainerPlan {
+    /// `ContainerHostname`, where given.
+    pub hostname: Option<String>,
+    /// Image URI.
+    pub image: String,
+    /// Where the model is.
+    pub model_data: Option<ModelData>,
+    /// `Environment` of the container definition.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Tells a container that it serves many models.
+pub const MULTI_MODEL_VARIABLE: &str = "SAGEMAKER_MULTI_MODEL";
+
+impl ContainerPlan {
+    /// Whether one server serves many models.
+    #[must_use]
+    pub fn many_models(&self) -> bool {
+        matches!(self.model_data, Some(ModelData::Many { .. }))
+    }
+}
+
+/// Where a model is and how it is packed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ModelData {
+    /// S3 URI of a `tar.gz`.
+    TarGz(String),
+    /// S3 URI that the keys of an uncompressed model start with.
+    Prefix(String),
+    /// Many models for one server: `tar.gz` objects below an S3 URI, each fetched when a request asks for it.
+    Many {
+        /// The S3 URI that `TargetModel` is appended to.
+        uri: String,
+        /// Whether a model stays loaded after a request.
+        cached: bool,
+    },
+}
+
+impl ModelData {
+    /// The S3 URI.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        match self {
+            Self::TarGz(uri) | Self::Prefix(uri) | Self::Many { uri, .. } => uri,
+        }
+    }
+}
+
+/// Serves endpoints.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// Starts all variants, waits until they are healthy, then moves all traffic to them at once and drains what
+    /// served before. On failure what served before goes on serving.
+    ///
+    /// # Errors
+    /// The `FailureReason`.
+    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String>;
+    /// Changes the traffic weights of variants that are serving.
+    fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]);
+    /// Stops serving; returns when nothing of the endpoint runs any more.
+    async fn remove(&self, endpoint: &EndpointKey);
+}

@@ -1,0 +1,264 @@
+//! The kinds of resources: how their ARNs, keys, members and errors look. What is common to all kinds is here once.
+
+use sagewright_model::Arn;
+use serde_json::{Map, Value, json};
+
+use super::SageMaker;
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::store::{Key, Record};
+
+/// Member of a stored body that no answer shows.
+pub const HIDDEN: &str = "_";
+
+/// Kinds of SageMaker resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `training-job`
+    TrainingJob,
+    /// `model`
+    Model,
+    /// `endpoint-config`
+    EndpointConfig,
+    /// `endpoint`
+    Endpoint,
+    /// `model-package-group`
+    ModelPackageGroup,
+    /// `model-package`
+    ModelPackage,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::TrainingJob,
+        Self::Model,
+        Self::EndpointConfig,
+        Self::Endpoint,
+        Self::ModelPackageGroup,
+        Self::ModelPackage,
+    ];
+
+    /// The resource type in ARNs, which is also the kind of the records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TrainingJob => "training-job",
+            Self::Model => "model",
+            Self::EndpointConfig => "endpoint-config",
+            Self::Endpoint => "endpoint",
+            Self::ModelPackageGroup => "model-package-group",
+            Self::ModelPackage => "model-package",
+        }
+    }
+
+    /// Members of the describe output that come from the record itself: ARN, status, time of the last change.
+    fn members(self) -> (&'static str, Option<&'static str>, Option<&'static str>) {
+        match self {
+            Self::TrainingJob => ("TrainingJobArn", Some("TrainingJobStatus"), Some("LastModifiedTime")),
+            Self::Model => ("ModelArn", None, None),
+            Self::EndpointConfig => ("EndpointConfigArn", None, None),
+            Self::Endpoint => ("EndpointArn", Some("EndpointStatus"), Some("LastModifiedTime")),
+            Self::ModelPackageGroup => ("ModelPackageGroupArn", Some("ModelPackageGroupStatus"), None),
+            Self::ModelPackage => ("ModelPackageArn", Some("ModelPackageStatus"), Some("LastModifiedTime")),
+        }
+    }
+
+    /// SageMaker declares `ResourceNotFound`, and answers most missing resources with `ValidationException`.
+    pub fn missing(self, arn: &str) -> ApiError {
+        ApiError::validation(match self {
+            Self::TrainingJob => "Requested resource not found.".to_owned(),
+            Self::Model => format!("Could not find model \"{arn}\"."),
+            Self::EndpointConfig => format!("Could not find endpoint configuration \"{arn}\"."),
+            Self::Endpoint => format!("Could not find endpoint \"{arn}\"."),
+            Self::ModelPackageGroup => format!("ModelPackageGroup {arn} does not exist."),
+            Self::ModelPackage => format!("ModelPackage {arn} does not exist."),
+        })
+    }
+
+    /// The error for a name that is in use.
+    #[must_use]
+    pub fn taken(self, arn: &str) -> ApiError {
+        match self {
+            Self::TrainingJob => ApiError::in_use(format!(
+                "Training job names must be unique within an AWS account and region, and a training job with this name already exists ({arn})"
+            )),
+            Self::Model => ApiError::validation(format!("Cannot create already existing model \"{arn}\".")),
+            Self::EndpointConfig => {
+                ApiError::validation(format!("Cannot create already existing endpoint configuration \"{arn}\"."))
+            }
+            Self::Endpoint => ApiError::validation(format!("Cannot create already existing endpoint \"{arn}\".")),
+            Self::ModelPackageGroup => ApiError::validation(format!("Model Package Group already exists: {arn}")),
+            Self::ModelPackage => ApiError::validation(format!("Model Package already exists: {arn}")),
+        }
+    }
+}
+
+/// Names differ by more than case: AWS writes them in lower case in ARNs, and so do the keys.
+pub fn key(call: &Call, kind: Kind, name: &str) -> Key {
+    Key::new(&call.caller.account, &call.region, kind.as_str(), &name.to_ascii_lowercase())
+}
+
+/// ARN of a resource of the caller's account and region.
+#[must_use]
+pub fn arn(call: &Call, kind: Kind, name: &str) -> String {
+    call.arn(&format!("{}/{}", kind.as_str(), name.to_ascii_lowercase()))
+}
+
+/// Key and ARN of a resource that a caller names by name or by ARN. An ARN of another account, region or kind names
+/// nothing that the caller can see.
+pub fn locate(call: &Call, kind: Kind, name_or_arn: &str) -> Result<(Key, String), ApiError> {
+    let Some(rest) = name_or_arn.strip_prefix("arn:").map(|_| name_or_arn) else {
+        return Ok((key(call, kind, name_or_arn), arn(call, kind, name_or_arn)));
+    };
+    let (found, name) = parse_arn(call, rest).ok_or_else(|| kind.missing(name_or_arn))?;
+    if found != kind {
+        return Err(kind.missing(name_or_arn));
+    }
+    Ok((key(call, kind, &name), arn(call, kind, &name)))
+}
+
+/// Kind and name of an ARN of the caller's own account and region.
+pub fn parse_arn(call: &Call, text: &str) -> Option<(Kind, String)> {
+    let arn: Arn = text.parse().ok()?;
+    if arn.service != "sagemaker" || arn.region != call.region || arn.account != call.caller.account {
+        return None;
+    }
+    let (kind, name) = arn.resource.split_once('/')?;
+    let kind = Kind::ALL.into_iter().find(|k| k.as_str().eq_ignore_ascii_case(kind))?;
+    Some((kind, name.to_owned()))
+}
+
+/// Epoch seconds, as the JSON protocols write time.
+#[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^52
+pub fn seconds(millis: i64) -> Value {
+    json!(millis as f64 / 1000.0)
+}
+
+/// A record as its describe operation shows it.
+pub fn describe(kind: Kind, record: Record) -> Map<String, Value> {
+    let (arn, status, modified) = kind.members();
+    let mut out = match record.body {
+        Value::Object(body) => body,
+        _ => Map::new(),
+    };
+    out.swap_remove(HIDDEN);
+    out.insert(arn.to_owned(), Value::String(record.arn));
+    out.insert("CreationTime".to_owned(), seconds(record.created));
+    if let Some(status) = status {
+        out.insert(status.to_owned(), Value::String(record.status));
+    }
+    if let Some(modified) = modified
+        && (kind != Kind::ModelPackage || record.modified != record.created)
+    {
+        out.insert(modified.to_owned(), seconds(record.modified));
+    }
+    out
+}
+
+/// The chosen members of a described record, for summaries.
+pub fn pick(mut described: Map<String, Value>, members: &[&str]) -> Value {
+    members.iter().filter_map(|m| described.swap_remove(*m).map(|v| ((*m).to_owned(), v))).collect::<Map<_, _>>().into()
+}
+
+/// The input without what is kept elsewhere.
+pub fn body(call: &Call, without: &[&str]) -> Map<String, Value> {
+    let mut body = match &call.input {
+        Value::Object(input) => input.clone(),
+        _ => Map::new(),
+    };
+    body.retain(|member, value| !value.is_null() && !without.contains(&member.as_str()));
+    body
+}
+
+/// A required text member. Validation against the model has made sure of it.
+pub fn required<'a>(call: &'a Call, member: &str) -> Result<&'a str, ApiError> {
+    call.text(member).ok_or_else(|| {
+        ApiError::validation(format!(
+            "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
+            sagewright_model::name::to_message(member)
+        ))
+    })
+}
+
+impl SageMaker {
+    /// The record that a caller names, or the kind's own "not found".
+    pub fn find(&self, call: &Call, kind: Kind, name_or_arn: &str) -> Result<Record, ApiError> {
+        let (key, arn) = locate(call, kind, name_or_arn)?;
+        self.env().store.get(&key)?.ok_or_else(|| kind.missing(&arn))
+    }
+
+    /// Adds a record, or answers that its name is taken.
+    pub fn insert(
+        &self,
+        call: &Call,
+        kind: Kind,
+        name: &str,
+        status: &str,
+        body: Map<String, Value>,
+        tags: &[(String, String)],
+    ) -> Result<Record, ApiError> {
+        let now = call.now.as_millisecond();
+        let record = Record {
+            key: key(call, kind, name),
+            arn: arn(call, kind, name),
+            status: status.to_owned(),
+            created: now,
+            modified: now,
+            body: Value::Object(body),
+        };
+        if !self.env().store.insert(&record, tags)? {
+            return Err(kind.taken(&record.arn));
+        }
+        if !status.is_empty() {
+            self.emit(kind, &record.arn, status);
+        }
+        Ok(record)
+    }
+
+    /// Changes a record in one transaction. A changed status is told to the subscribers.
+    pub fn change<T>(
+        &self,
+        kind: Kind,
+        key: &Key,
+        change: impl FnOnce(&mut Record) -> Result<T, ApiError>,
+    ) -> Result<Option<T>, ApiError> {
+        let mut told = None;
+        let out = self.env().store.update(key, |record| {
+            let before = record.status.clone();
+            let out = change(record)?;
+            if record.status != before {
+                told = Some((record.arn.clone(), record.status.clone()));
+            }
+            Ok::<T, ApiError>(out)
+        })?;
+        let out = out.transpose()?;
+        if let Some((arn, status)) = told {
+            self.emit(kind, &arn, &status);
+        }
+        Ok(out)
+    }
+
+    /// Removes a record and its tags; answers "not found" where there is none.
+    pub fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
+        // Tags are written under the same lock, so that none is left behind for a later resource of the same name.
+        let _guard = self.exclusive();
+        if self.env().store.delete(key)? { Ok(()) } else { Err(kind.missing(arn)) }
+    }
+}
+
+/// The stored members of a record, to change.
+pub fn fields(record: &mut Record) -> Result<&mut Map<String, Value>, ApiError> {
+    let arn = &record.arn;
+    record
+        .body
+        .as_object_mut()
+        .ok_or_else(|| ApiError::internal(format!("the stored {arn} is damaged; `sagewright local reset` starts over")))
+}
+
+/// AWS's limit of `FailureReason`, in characters.
+const MAX_REASON: usize = 1024;
+
+/// The first 1,024 characters of a `FailureReason`.
+pub fn cut(reason: &str) -> &str {
+    reason.char_indices().nth(MAX_REASON).map_or(reason, |(end, _)| &reason[..end])
+}

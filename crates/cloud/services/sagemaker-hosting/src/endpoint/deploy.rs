@@ -1,0 +1,211 @@
+//! The tasks behind an endpoint: bring the host to what the record wants, then say so in the record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::plan::{Deployment, Deployments};
+use super::{KIND, deployments};
+use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_sagemaker_base::resource::cut;
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, fields};
+use sagewright_cloud_sagemaker_base::state::ResumeError;
+use sagewright_cloud_sagemaker_base::{EndpointKey, SageMaker};
+
+/// Deploys what the record says comes next. The record's status keeps everything else away meanwhile.
+pub(super) fn launch(sm: &SageMaker, key: Key) {
+    let sm = sm.clone();
+    tokio::spawn(async move { run(&sm, &key, false).await });
+}
+
+/// Stops serving and removes the record, which is in status `Deleting`.
+pub(super) fn remove(sm: &SageMaker, key: Key) {
+    let sm = sm.clone();
+    tokio::spawn(async move {
+        let Some(record) = persist(&sm, &key, |sm| Ok(sm.env().store.get(&key)?)).await else { return };
+        let host = Arc::clone(&sm.execution().host);
+        let endpoint = endpoint(&record);
+        if let Err(error) = tokio::spawn(async move { host.remove(&endpoint).await }).await {
+            tracing::error!(endpoint = record.arn, %error, "an endpoint's servers could not be stopped cleanly");
+        }
+        persist(&sm, &key, |sm| match sm.remove(KIND, &key, &record.arn) {
+            // Gone already is as good.
+            Err(error) if error.code == "ValidationException" => Ok(()),
+            other => other,
+        })
+        .await;
+        sm.emit(KIND, &record.arn, "Deleted");
+    });
+}
+
+/// Takes up the endpoints of the last process, none of which is served now.
+pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+    let kind = KIND.as_str();
+    for record in sm.env().store.with_status(kind, "Deleting")? {
+        remove(sm, record.key);
+    }
+    for status in ["Creating", "Updating", "SystemUpdating", "InService", "OutOfService"] {
+        for record in sm.env().store.with_status(kind, status)? {
+            if matches!(status, "InService" | "OutOfService") {
+                // What AWS calls maintenance: "cannot be updated or deleted or re-scaled until it has completed".
+                sm.change(KIND, &record.key, |record| {
+                    if record.status == "OutOfService" {
+                        fields(record)?.swap_remove("FailureReason");
+                    }
+                    record.status = "SystemUpdating".to_owned();
+                    Ok(())
+                })?;
+            }
+            let sm = sm.clone();
+            tokio::spawn(async move { run(&sm, &record.key, true).await });
+        }
+    }
+    Ok(())
+}
+
+async fn run(sm: &SageMaker, key: &Key, after_restart: bool) {
+    let read = |sm: &SageMaker| match sm.env().store.get(key)? {
+        Some(record) => deployments(&record).map(|d| Some((record, d))),
+        None => Ok(None),
+    };
+    let (record, Deployments { current, next, weights_only, down }) = match read(sm) {
+        Ok(Some(found)) => found,
+        Ok(None) => return,
+        Err(error) => {
+            persist(sm, key, |sm| fail(sm, key, &error.message)).await;
+            return;
+        }
+    };
+    // What serves while the next one starts: after a restart nothing does, so the last one that worked comes first.
+    let mut serving = current.is_some() && !down;
+    if after_restart && let Some(current) = &current {
+        let served = deploy(sm, &record, current).await;
+        serving = served.is_ok();
+        if next.is_none() {
+            persist(sm, key, |sm| restored(sm, key, served.as_ref().err())).await;
+            return;
+        }
+    }
+    let Some(next) = next else { return };
+    let outcome = if weights_only && serving {
+        let weights: Vec<_> = next.variants.iter().map(|v| (v.name.clone(), v.weight)).collect();
+        sm.execution().host.set_weights(&endpoint(&record), &weights);
+        Ok(())
+    } else {
+        deploy(sm, &record, &next).await
+    };
+    persist(sm, key, |sm| settle(sm, key, &next, outcome.as_ref().err(), serving)).await;
+}
+
+async fn deploy(sm: &SageMaker, record: &Record, deployment: &Deployment) -> Result<(), String> {
+    let host = Arc::clone(&sm.execution().host);
+    let (endpoint, arn, plans) = (endpoint(record), record.arn.clone(), deployment.plans());
+    // In a task of its own, so that a panic fails the deployment and not its record.
+    match tokio::spawn(async move { host.deploy(endpoint, arn, plans).await }).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(format!(
+            "Request to service failed. If failure persists after retry, contact customer support. ({error})"
+        )),
+    }
+}
+
+/// Records the outcome of a creation or update. After a failed update the endpoint serves what it did before.
+fn settle(
+    sm: &SageMaker,
+    key: &Key,
+    next: &Deployment,
+    failure: Option<&String>,
+    serving: bool,
+) -> Result<(), ApiError> {
+    let now = sm.now();
+    sm.change(KIND, key, |record| {
+        let before = deployments(record)?.current;
+        record.modified = now;
+        record.status = match (failure, &before) {
+            (None, _) => "InService",
+            (Some(_), None) => "Failed",
+            (Some(_), Some(_)) if serving => "InService",
+            (Some(_), Some(_)) => "OutOfService",
+        }
+        .to_owned();
+        let stored = fields(record)?;
+        stored.swap_remove("PendingDeploymentSummary");
+        let current = match failure {
+            Some(reason) => {
+                stored.insert("FailureReason".to_owned(), json!(cut(reason)));
+                before
+            }
+            None => {
+                stored.insert("EndpointConfigName".to_owned(), json!(next.config));
+                stored.insert("ProductionVariants".to_owned(), next.summaries(now));
+                match &next.policy {
+                    Some(policy) => stored.insert("LastDeploymentConfig".to_owned(), policy.clone()),
+                    None => stored.swap_remove("LastDeploymentConfig"),
+                };
+                Some(next.clone())
+            }
+        };
+        let down = failure.is_some() && !serving;
+        stored.insert(HIDDEN.to_owned(), json!(Deployments { current, down, ..Deployments::default() }));
+        Ok(())
+    })
+    .map(|_| ())
+}
+
+/// Records what became of an endpoint that served before a restart.
+fn restored(sm: &SageMaker, key: &Key, failure: Option<&String>) -> Result<(), ApiError> {
+    let now = sm.now();
+    sm.change(KIND, key, |record| {
+        record.status = if failure.is_some() { "OutOfService" } else { "InService" }.to_owned();
+        let stored = fields(record)?;
+        if let Some(hidden) = stored.get_mut(HIDDEN) {
+            hidden["down"] = json!(failure.is_some());
+        }
+        if let Some(reason) = failure {
+            stored.insert("FailureReason".to_owned(), json!(cut(reason)));
+            record.modified = now;
+        }
+        Ok(())
+    })
+    .map(|_| ())
+}
+
+fn fail(sm: &SageMaker, key: &Key, reason: &str) -> Result<(), ApiError> {
+    let now = sm.now();
+    sm.change(KIND, key, |record| {
+        record.status = "Failed".to_owned();
+        record.modified = now;
+        fields(record)?.insert("FailureReason".to_owned(), json!(cut(reason)));
+        Ok(())
+    })
+    .map(|_| ())
+}
+
+/// Does a piece of record-keeping until it works: an endpoint that stays in progress would mislead for ever.
+async fn persist<T>(sm: &SageMaker, key: &Key, work: impl Fn(&SageMaker) -> Result<T, ApiError>) -> T {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match work(sm) {
+            Ok(out) => return out,
+            Err(error) => {
+                tracing::error!(
+                    endpoint = key.name,
+                    error = error.message,
+                    "an endpoint could not be recorded; trying again"
+                );
+                sm.env().clock.sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(60));
+            }
+        }
+    }
+}
+
+fn endpoint(record: &Record) -> EndpointKey {
+    EndpointKey {
+        account: record.key.account.clone(),
+        region: record.key.region.clone(),
+        name: record.body["EndpointName"].as_str().unwrap_or(&record.key.name).to_owned(),
+    }
+}

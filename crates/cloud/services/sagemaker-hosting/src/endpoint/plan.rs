@@ -1,0 +1,162 @@
+//! What an endpoint serves: the configuration with its models resolved, so that deleting either changes nothing.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::containers;
+use sagewright_cloud_sagemaker_base::containers::direct;
+use sagewright_cloud_sagemaker_base::resource::{Kind, seconds};
+use sagewright_cloud_sagemaker_base::{ContainerPlan, SageMaker, VariantPlan};
+
+/// SageMaker's time for a container to answer its first ping, where the configuration names none.
+const STARTUP_SECONDS: u64 = 240;
+
+/// What is served, and what is being brought up.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Deployments {
+    pub current: Option<Deployment>,
+    pub next: Option<Deployment>,
+    /// The next one differs in weights alone, so that no server has to start.
+    #[serde(default)]
+    pub weights_only: bool,
+    /// The current one could not be brought back after a restart.
+    #[serde(default)]
+    pub down: bool,
+}
+
+/// One configuration, ready to serve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Deployment {
+    /// Name of the endpoint configuration.
+    pub config: String,
+    pub variants: Vec<Variant>,
+    /// `DeploymentConfig` of the request.
+    pub policy: Option<Value>,
+    /// When the request came, milliseconds since 1970.
+    pub started: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Variant {
+    pub name: String,
+    pub weight: f64,
+    /// Instances; `None` for a serverless variant.
+    pub instances: Option<u32>,
+    pub instance_type: Option<String>,
+    pub serverless: Option<Value>,
+    pub routing: Option<Value>,
+    pub startup_seconds: u64,
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    #[serde(default)]
+    pub isolated: bool,
+    #[serde(default)]
+    pub direct: bool,
+    pub containers: Vec<ContainerPlan>,
+}
+
+impl Deployment {
+    /// Resolves a configuration. It and its models must be there.
+    pub(super) fn of(sm: &SageMaker, call: &Call, config: &str) -> Result<Self, ApiError> {
+        let record = sm.find(call, Kind::EndpointConfig, config)?;
+        let name = record.body["EndpointConfigName"].as_str().unwrap_or(config).to_owned();
+        let list = record.body["ProductionVariants"].as_array().map_or(&[][..], Vec::as_slice);
+        let variants = list.iter().map(|v| variant(sm, call, v)).collect::<Result<_, _>>()?;
+        Ok(Self { config: name, variants, policy: None, started: call.now.as_millisecond() })
+    }
+
+    /// What the host has to serve.
+    pub(super) fn plans(&self) -> Vec<VariantPlan> {
+        let plan = |v: &Variant| VariantPlan {
+            name: v.name.clone(),
+            weight: v.weight,
+            // A serverless variant is one server: it scales inside.
+            copies: v.instances.unwrap_or(1),
+            startup_timeout: Duration::from_secs(v.startup_seconds),
+            role_arn: v.role_arn.clone(),
+            isolated: v.isolated,
+            direct: v.direct,
+            containers: v.containers.clone(),
+        };
+        self.variants.iter().map(plan).collect()
+    }
+
+    /// `ProductionVariants` of an endpoint that serves this.
+    pub(super) fn summaries(&self, now: i64) -> Value {
+        self.variants.iter().map(|v| v.summary(true, now)).collect()
+    }
+
+    /// `PendingDeploymentSummary` of an endpoint that is being brought to this.
+    pub(super) fn pending(&self) -> Value {
+        let variants: Vec<_> = self.variants.iter().map(|v| v.summary(false, self.started)).collect();
+        json!({ "EndpointConfigName": self.config, "ProductionVariants": variants, "StartTime": seconds(self.started) })
+    }
+
+    /// Whether `next` is the same but for weights.
+    pub(super) fn same_servers(&self, next: &Self) -> bool {
+        let unweighted =
+            |d: &Self| -> Vec<Variant> { d.variants.iter().map(|v| Variant { weight: 0.0, ..v.clone() }).collect() };
+        self.config == next.config && unweighted(self) == unweighted(next)
+    }
+
+    pub(super) fn variant(&mut self, name: &str) -> Option<&mut Variant> {
+        self.variants.iter_mut().find(|v| v.name == name)
+    }
+}
+
+impl Variant {
+    fn summary(&self, deployed: bool, now: i64) -> Value {
+        let mut out = Map::new();
+        out.insert("VariantName".to_owned(), json!(self.name));
+        let mut put = |member: &str, value: Value| {
+            if !value.is_null() {
+                out.insert(member.to_owned(), value);
+            }
+        };
+        put("DesiredWeight", json!(self.weight));
+        if deployed {
+            let images: Vec<_> = self.containers.iter().map(|c| image(&c.image, now)).collect();
+            put("DeployedImages", Value::Array(images));
+            put("CurrentWeight", json!(self.weight));
+            put("CurrentInstanceCount", json!(self.instances.unwrap_or(0)));
+            put("CurrentServerlessConfig", json!(self.serverless));
+        } else {
+            put("InstanceType", json!(self.instance_type));
+            put("VariantStatus", json!([{ "Status": "Creating", "StartTime": seconds(now) }]));
+        }
+        put("DesiredInstanceCount", json!(self.instances.unwrap_or(0)));
+        put("DesiredServerlessConfig", json!(self.serverless));
+        put("RoutingConfig", json!(self.routing));
+        Value::Object(out)
+    }
+}
+
+/// Images are known by their names here, so the resolved image is the specified one and not a digest.
+fn image(image: &str, now: i64) -> Value {
+    json!({ "SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": seconds(now) })
+}
+
+fn variant(sm: &SageMaker, call: &Call, v: &Value) -> Result<Variant, ApiError> {
+    let text = |member: &str| v[member].as_str().map(str::to_owned);
+    let some = |member: &str| Some(v[member].clone()).filter(|v| !v.is_null());
+    let model = sm.find(call, Kind::Model, v["ModelName"].as_str().unwrap_or_default())?;
+    let count = v["InitialInstanceCount"].as_u64();
+    let instance_type = text("InstanceType");
+    sm.check_instances(instance_type.as_deref().unwrap_or_default(), "endpoint usage", count.unwrap_or(1))?;
+    Ok(Variant {
+        name: text("VariantName").unwrap_or_default(),
+        weight: v["InitialVariantWeight"].as_f64().unwrap_or(1.0),
+        instances: count.and_then(|n| u32::try_from(n).ok()),
+        instance_type,
+        serverless: some("ServerlessConfig"),
+        routing: some("RoutingConfig"),
+        startup_seconds: v["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64().unwrap_or(STARTUP_SECONDS),
+        role_arn: model.body["ExecutionRoleArn"].as_str().map(str::to_owned),
+        isolated: model.body["EnableNetworkIsolation"] == true,
+        direct: model.body.as_object().is_some_and(direct),
+        containers: containers::of_model(&model)?,
+    })
+}

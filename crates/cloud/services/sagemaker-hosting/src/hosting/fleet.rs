@@ -1,0 +1,249 @@
+//! The servers of one deployment.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use futures_util::future::{join_all, try_join_all};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::models::Source;
+use super::routing::{Generation, Instance, Variant};
+use super::server::{Progress, Server, Supervisor};
+use super::{HostingConfig, errors, model};
+use sagewright_cloud_core::env::Env;
+use sagewright_cloud_core::runner::{ContainerSpec, Identity, JobEnvironment, Journal, LineSink, Port};
+use sagewright_cloud_sagemaker_base::ports::{
+    ContainerPlan, EndpointKey, MULTI_MODEL_VARIABLE, ModelData, VariantPlan,
+};
+
+/// Most containers of an inference pipeline.
+const MOST_CONTAINERS: usize = 15;
+
+/// What a deployment is made from.
+pub(super) struct Order<'a> {
+    pub env: &'a Env,
+    pub config: &'a HostingConfig,
+    pub environment: &'a dyn JobEnvironment,
+    pub endpoint: &'a EndpointKey,
+    pub arn: &'a str,
+    pub work: PathBuf,
+}
+
+/// Servers with their supervisors. Dropping it stops them.
+pub(super) struct Fleet {
+    stop: watch::Sender<bool>,
+    supervisors: Vec<JoinHandle<()>>,
+    drained: Option<oneshot::Receiver<()>>,
+    work: PathBuf,
+}
+
+/// A server that is on its way up.
+struct Rising {
+    server: Arc<Server>,
+    supervisor: Supervisor,
+    progress: watch::Receiver<Progress>,
+    variant: String,
+}
+
+impl Fleet {
+    pub fn new(work: PathBuf) -> Self {
+        Self { stop: watch::Sender::new(false), supervisors: Vec::new(), drained: None, work }
+    }
+
+    /// Starts all servers and waits until they answer.
+    ///
+    /// # Errors
+    /// `FailureReason`. The caller stops what was started.
+    pub async fn start(&mut self, order: &Order<'_>, plans: &[VariantPlan]) -> Result<Arc<Generation>, String> {
+        check(order, plans)?;
+        let mut variants = Vec::new();
+        let mut waits = Vec::new();
+        let mut numbers = 0..;
+        for plan in plans {
+            let copies = plan.copies.clamp(1, order.config.max_copies.max(1));
+            let instances = try_join_all((0..copies).map(|_| order.instance(plan, copies))).await?;
+            let mut ready = Vec::new();
+            for instance in instances {
+                let mut servers = Vec::new();
+                for Rising { server, supervisor, progress, variant } in instance {
+                    self.supervisors.push(tokio::spawn(supervisor.run(self.stop.subscribe())));
+                    waits.push(wait(server.clone(), progress, variant));
+                    servers.push(server);
+                }
+                ready.push(Instance { number: numbers.next().unwrap_or_default(), servers });
+            }
+            let (name, direct, next) = (plan.name.clone(), plan.direct, AtomicUsize::new(0));
+            let variant = Variant { name, direct, instances: ready, next };
+            variants.push((variant, plan.weight));
+        }
+        try_join_all(waits).await?;
+        let (generation, drained) = Generation::new(variants);
+        self.drained = Some(drained);
+        Ok(generation)
+    }
+
+    /// Waits until no request is under way, and stops.
+    pub async fn retire(mut self) {
+        if let Some(drained) = self.drained.take() {
+            // It ends by being dropped, which is an error to the channel and the signal to us.
+            let _ = drained.await;
+        }
+        self.stop().await;
+    }
+
+    /// Stops all servers and removes their folders.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        join_all(std::mem::take(&mut self.supervisors)).await;
+        let work = std::mem::take(&mut self.work);
+        let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(work)).await;
+    }
+}
+
+fn check(order: &Order<'_>, plans: &[VariantPlan]) -> Result<(), String> {
+    for plan in plans {
+        if plan.containers.is_empty() || plan.containers.len() > MOST_CONTAINERS {
+            let count = plan.containers.len();
+            return Err(format!(
+                "Variant {} has {count} containers; from 1 to {MOST_CONTAINERS} can serve.",
+                plan.name
+            ));
+        }
+        for container in &plan.containers {
+            order.env.runner.check(&container.image).map_err(|e| e.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+async fn wait(server: Arc<Server>, mut progress: watch::Receiver<Progress>, variant: String) -> Result<(), String> {
+    let end = progress.wait_for(|progress| *progress != Progress::Starting).await;
+    match end.as_deref() {
+        Ok(Progress::Ready | Progress::Starting) => Ok(()),
+        Ok(Progress::Failed(why)) => Err(errors::unhealthy(&server.name, &variant, why)),
+        Err(_) => Err(errors::unhealthy(&server.name, &variant, "it was stopped before it answered")),
+    }
+}
+
+impl Order<'_> {
+    /// Makes one instance's servers ready to start: images and models in place.
+    async fn instance(&self, plan: &VariantPlan, copies: u32) -> Result<Vec<Rising>, String> {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let id = format!("i-{}", id.get(..17).unwrap_or(&id));
+        let mut servers = Vec::new();
+        for (index, container) in plan.containers.iter().enumerate() {
+            servers.push(self.server(plan, copies, &id, index, container).await?);
+        }
+        Ok(servers)
+    }
+
+    async fn server(
+        &self,
+        plan: &VariantPlan,
+        copies: u32,
+        instance: &str,
+        index: usize,
+        container: &ContainerPlan,
+    ) -> Result<Rising, String> {
+        let alone = plan.containers.len() == 1;
+        let numbered = || format!("container-{}", index + 1);
+        let name = if alone { "primary".to_owned() } else { container.hostname.clone().unwrap_or_else(numbered) };
+        let stream = format!("{}/{instance}", plan.name);
+        let journal = self.journal(&if alone { stream } else { format!("{stream}/{name}") });
+        if index == 0 && plan.copies > copies {
+            journal.push(&format!(
+                "variant {} asks for {} instances; this machine runs {copies} of them",
+                plan.name, plan.copies
+            ));
+        }
+        let lines: LineSink = {
+            let journal = journal.clone();
+            Arc::new(move |line| journal.push(line))
+        };
+        self.env.runner.prepare(&container.image, lines).await.map_err(|e| e.to_string())?;
+        let base = self.work.join(&plan.name).join(instance).join(index.to_string());
+        self.place_model(container, &name, &base).await?;
+        let source = self.source(container, &name, &base);
+        let server = Server::new(name, container.hostname.clone(), source);
+        let (progress, seen) = watch::channel(Progress::Starting);
+        let supervisor = Supervisor {
+            server: server.clone(),
+            runner: self.env.runner.clone(),
+            clock: self.env.clock.clone(),
+            spec: self.spec(plan, instance, index, container, base),
+            journal,
+            startup_timeout: plan.startup_timeout,
+            progress,
+        };
+        Ok(Rising { server, supervisor, progress: seen, variant: plan.name.clone() })
+    }
+
+    async fn place_model(&self, container: &ContainerPlan, name: &str, base: &Path) -> Result<(), String> {
+        let (objects, account) = (self.env.objects.clone(), self.endpoint.account.clone());
+        let (data, name) = (container.model_data.clone(), name.to_owned());
+        let many = container.many_models();
+        let (folder, limit) = (base.join(if many { "models" } else { "model" }), self.config.max_model_bytes);
+        let placed = tokio::task::spawn_blocking(move || {
+            model::place(&*objects, &account, data.as_ref(), &name, &folder, limit)
+        });
+        placed.await.map_err(|e| format!("InternalServerError: loading the model broke off: {e}"))?
+    }
+
+    /// Where a multi-model server's models are.
+    fn source(&self, container: &ContainerPlan, name: &str, base: &Path) -> Option<Source> {
+        let Some(ModelData::Many { uri, cached }) = &container.model_data else { return None };
+        Some(Source {
+            objects: self.env.objects.clone(),
+            clock: self.env.clock.clone(),
+            endpoint: self.endpoint.clone(),
+            container: name.to_owned(),
+            uri: uri.clone(),
+            cached: *cached,
+            base: base.to_owned(),
+            limit: self.config.max_model_bytes,
+        })
+    }
+
+    fn journal(&self, stream: &str) -> Journal {
+        let EndpointKey { account, region, name } = self.endpoint;
+        let group = format!("/aws/sagemaker/Endpoints/{name}");
+        Journal::new(self.env.logs.clone(), self.env.clock.clone(), account, region, group, stream)
+    }
+
+    fn spec(
+        &self,
+        plan: &VariantPlan,
+        instance: &str,
+        index: usize,
+        container: &ContainerPlan,
+        base: PathBuf,
+    ) -> ContainerSpec {
+        let EndpointKey { account, region, .. } = self.endpoint;
+        let mut environment = container.environment.clone();
+        environment.insert("AWS_REGION".into(), region.clone());
+        environment.insert("AWS_DEFAULT_REGION".into(), region.clone());
+        if container.many_models() {
+            environment.insert(MULTI_MODEL_VARIABLE.into(), "true".into());
+        }
+        if !plan.isolated {
+            environment.extend(self.environment.variables(&Identity {
+                account: account.clone(),
+                region: region.clone(),
+                arn: self.arn.to_owned(),
+                role_arn: plan.role_arn.clone(),
+            }));
+        }
+        ContainerSpec {
+            id: format!("{}/{}/{instance}/{index}", self.arn, plan.name),
+            image: container.image.clone(),
+            entrypoint: None,
+            arguments: vec!["serve".into()],
+            environment,
+            base,
+            port: Port::Held,
+            hosts: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Endpoints: model servers, the router before them, and the runtime API.
+//!
+//! An endpoint serves one generation at a time: the variants of a deployment. A deployment
+//! starts a new fleet of servers, waits until all answer pings, and swaps the generation in one step; requests that
+//! still hold the old one finish on it, then its servers are stopped.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use sagewright_cloud_core::env::Env;
+use sagewright_cloud_core::runner::JobEnvironment;
+use sagewright_cloud_sagemaker_base::ports::{EndpointKey, Host, VariantPlan};
+
+mod ask;
+mod errors;
+mod fleet;
+mod invoke;
+mod model;
+mod models;
+mod pool;
+mod routing;
+mod server;
+
+use fleet::{Fleet, Order};
+use routing::Generation;
+
+/// Limits of hosting.
+#[derive(Debug, Clone)]
+pub struct HostingConfig {
+    /// Most copies of a variant on this machine, whatever its instance count.
+    pub max_copies: u32,
+    /// Most bytes of a request or an answer: the runtime model's limit of `BodyBlob`, 6 MiB.
+    pub max_payload: usize,
+    /// How long a model may take to answer: SageMaker's 60 s.
+    pub invocation_timeout: Duration,
+    /// Most bytes of an unpacked model: the 30 GB of an instance's volume.
+    pub max_model_bytes: u64,
+}
+
+impl Default for HostingConfig {
+    fn default() -> Self {
+        Self {
+            max_copies: 2,
+            max_payload: 6 * 1024 * 1024,
+            invocation_timeout: Duration::from_secs(60),
+            max_model_bytes: 30 * 1024 * 1024 * 1024,
+        }
+    }
+}
+
+/// Hosts endpoints, and answers `sagemaker-runtime`.
+pub struct Hosting {
+    env: Env,
+    config: HostingConfig,
+    environment: Arc<dyn JobEnvironment>,
+    work: PathBuf,
+    endpoints: RwLock<HashMap<EndpointKey, Arc<Slot>>>,
+    closing: AtomicBool,
+}
+
+/// One endpoint.
+struct Slot {
+    serving: RwLock<Option<Arc<Generation>>>,
+    fleet: Mutex<Option<Fleet>>,
+    removed: watch::Sender<bool>,
+    // One deployment at a time.
+    deploying: tokio::sync::Mutex<()>,
+    retiring: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Slot {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            serving: RwLock::default(),
+            fleet: Mutex::default(),
+            removed: watch::Sender::new(false),
+            deploying: tokio::sync::Mutex::default(),
+            retiring: Mutex::default(),
+        })
+    }
+
+    fn generation(&self) -> Option<Arc<Generation>> {
+        self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a generation in place; what served before is stopped in the background once its requests are done.
+    fn swap(&self, next: Option<(Arc<Generation>, Fleet)>) {
+        let (generation, fleet) = next.unzip();
+        let before = {
+            let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *serving, generation)
+        };
+        let old = {
+            let mut current = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, fleet)
+        };
+        drop(before);
+        if let Some(fleet) = old {
+            let mut retiring = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
+            retiring.retain(|task| !task.is_finished());
+            retiring.push(tokio::spawn(fleet.retire()));
+        }
+    }
+}
+
+impl Hosting {
+    /// A host that works below `env.work/hosting`. What an earlier process left there is removed.
+    #[must_use]
+    pub fn new(env: Env, environment: Arc<dyn JobEnvironment>, config: HostingConfig) -> Self {
+        let work = std::path::absolute(&env.work).unwrap_or_else(|_| env.work.clone()).join("hosting");
+        let _ = std::fs::remove_dir_all(&work);
+        Self { env, config, environment, work, endpoints: RwLock::default(), closing: AtomicBool::new(false) }
+    }
+
+    /// Stops all endpoints; complete when their servers have ended. A deployment under way never comes to an end
+    /// then: the next process takes it up again.
+    pub async fn shutdown(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        let keys: Vec<EndpointKey> =
+            self.endpoints.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        futures_util::future::join_all(keys.iter().map(|key| self.remove(key))).await;
+    }
+
+    fn slot(&self, endpoint: &EndpointKey) -> Option<Arc<Slot>> {
+        self.endpoints.read().unwrap_or_else(PoisonError::into_inner).get(endpoint).cloned()
+    }
+}
+
+#[async_trait]
+impl Host for Hosting {
+    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
+        let slot = {
+            let mut endpoints = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
+            endpoints.entry(endpoint.clone()).or_insert_with(Slot::new).clone()
+        };
+        let one = slot.deploying.lock().await;
+        let mut removed = slot.removed.subscribe();
+        let order = Order {
+            env: &self.env,
+            config: &self.config,
+            environment: &*self.environment,
+            endpoint: &endpoint,
+            arn: &arn,
+            work: self.work.join(uuid::Uuid::new_v4().to_string()),
+        };
+        let mut fleet = Fleet::new(order.work.clone());
+        let ready = tokio::select! {
+            biased;
+            _ = removed.wait_for(|removed| *removed) => Err("The endpoint was deleted while it was deployed.".to_owned()),
+            ready = fleet.start(&order, &variants) => ready,
+        };
+        match ready {
+            Ok(generation) => {
+                slot.swap(Some((generation, fleet)));
+                Ok(())
+            }
+            Err(reason) => {
+                fleet.stop().await;
+                if self.closing.load(Ordering::SeqCst) {
+                    drop(one);
+                    std::future::pending::<()>().await;
+                }
+                Err(reason)
+            }
+        }
+    }
+
+    fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]) {
+        if let Some(generation) = self.slot(endpoint).and_then(|slot| slot.generation()) {
+            generation.set_weights(weights);
+        }
+    }
+
+    async fn remove(&self, endpoint: &EndpointKey) {
+        let slot = self.endpoints.write().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
+        let Some(slot) = slot else { return };
+        slot.removed.send_replace(true);
+        // A deployment under way sees it, stops what it started, and lets go.
+        let _one = slot.deploying.lock().await;
+        slot.swap(None);
+        let retiring = std::mem::take(&mut *slot.retiring.lock().unwrap_or_else(PoisonError::into_inner));
+        futures_util::future::join_all(retiring).await;
+    }
+}

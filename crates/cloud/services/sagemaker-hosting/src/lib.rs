@@ -1,0 +1,18 @@
+//! SageMaker's endpoints: deployments, model servers, the router before them, and the runtime API.
+
+mod endpoint;
+pub mod hosting;
+
+use sagewright_cloud_sagemaker_base::Operation;
+
+pub use endpoint::deploy::resume;
+
+/// The operations of this crate.
+pub const OPERATIONS: &[(&str, Operation)] = &[
+    ("CreateEndpoint", endpoint::create::create),
+    ("DescribeEndpoint", endpoint::describe::describe),
+    ("ListEndpoints", endpoint::list::list),
+    ("UpdateEndpoint", endpoint::update::update),
+    ("UpdateEndpointWeightsAndCapacities", endpoint::weights::update),
+    ("DeleteEndpoint", endpoint::delete::delete),
+];

@@ -1,0 +1,18 @@
+//! SageMaker's jobs: training jobs, from the request to the model in S3.
+
+pub mod training;
+mod training_job;
+
+use sagewright_cloud_sagemaker_base::Operation;
+
+pub use training_job::schedule::resume;
+
+/// The operations of this crate.
+pub const OPERATIONS: &[(&str, Operation)] = &[
+    ("CreateTrainingJob", training_job::create::create),
+    ("DescribeTrainingJob", training_job::describe::describe),
+    ("ListTrainingJobs", training_job::list::list),
+    ("StopTrainingJob", training_job::stop::stop),
+    ("UpdateTrainingJob", training_job::update::update),
+    ("DeleteTrainingJob", training_job::delete::delete),
+];

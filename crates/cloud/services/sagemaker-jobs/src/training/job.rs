@@ -1,0 +1,347 @@
+//! One training job from start to end.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+
+use super::folder::{self, HostFolder};
+use super::halt::{Cause, Halt};
+use super::metrics::{self, Definition};
+use super::pipe::{Feed, Origin, Streams};
+use super::request::{Group, Plan};
+use super::results::{Seen, Uploaded, Uploader};
+use super::{channels, script};
+use sagewright_cloud_core::env::Env;
+use sagewright_cloud_core::runner::{
+    Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink, Port,
+};
+use sagewright_cloud_sagemaker_base::ports::{TrainingEnd, TrainingEvent, TrainingTask};
+use sagewright_cloud_transfer::fetch::Source;
+
+/// Between SIGTERM and SIGKILL, as SageMaker documents it.
+const GRACE: Duration = Duration::from_secs(120);
+/// How often checkpoints are looked for while the job runs.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+/// Log group of all training jobs.
+const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
+
+/// A running job.
+pub(super) struct Job<'a> {
+    pub env: &'a Env,
+    pub environment: &'a dyn JobEnvironment,
+    pub task: &'a TrainingTask,
+    pub events: Arc<dyn Fn(TrainingEvent) + Send + Sync>,
+    pub folder: PathBuf,
+    /// Held by threads that work in the folder.
+    pub busy: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Job<'_> {
+    fn status(&self, status: &str, message: &str) {
+        (self.events)(TrainingEvent::Secondary { status: status.into(), message: message.into() });
+    }
+
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<TrainingEnd, Halt> {
+        self.status("Starting", "Preparing the instances for training");
+        let plan = Arc::new(Plan::read(&self.task.request)?);
+        self.env.runner.check(&plan.image)?;
+        let hosts = self.folders(&plan).await?;
+        let journals = self.journals(&plan);
+        self.status("Downloading", "Downloading input data");
+        let feeds = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return Err(Halt::Stopped),
+            ready = self.make_ready(&plan, &hosts, &journals) => ready?,
+        };
+        self.status("Training", "Training image download completed. Training in progress.");
+        let mut seen = Seen::default();
+        let streams = self.stream(&plan, &hosts, feeds).await?;
+        let cause = self.train(&plan, &hosts, &journals, streams, &mut stop, &mut seen).await?;
+        if let Some(reason) = cause.failure(&hosts) {
+            // Best effort: the failure is what counts.
+            let _ = self.upload(&plan, &hosts, seen, false).await;
+            return Err(Halt::Failed(reason));
+        }
+        self.status("Uploading", "Uploading generated training model");
+        let uploaded = self.upload(&plan, &hosts, seen, true).await?;
+        if let Some(journal) = journals.first() {
+            uploaded.skipped.iter().for_each(|line| journal.push(line));
+            journal.flush();
+        }
+        Ok(match cause {
+            Cause::Stopped | Cause::TimedOut => TrainingEnd::Stopped {
+                artifacts: uploaded.any.then_some(uploaded.model),
+                max_runtime: matches!(cause, Cause::TimedOut),
+            },
+            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {
+                TrainingEnd::Completed { artifacts: uploaded.model }
+            }
+        })
+    }
+
+    async fn folders(&self, plan: &Arc<Plan>) -> Result<Arc<Vec<HostFolder>>, Halt> {
+        let (plan, root) = (plan.clone(), self.folder.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            fs::create_dir_all(root.join("scratch"))?;
+            folder::make(&root, &plan)
+        });
+        let made = made
+            .await?
+            .map_err(|e| format!("InternalServerError: cannot make the job's folder {}: {e}", self.folder.display()))?;
+        Ok(Arc::new(made))
+    }
+
+    fn journals(&self, plan: &Plan) -> Vec<Journal> {
+        let TrainingTask { account, region, name, .. } = self.task;
+        let epoch = self.env.clock.now().as_second();
+        let journal = |host: &str| {
+            let stream = format!("{name}/{host}-{epoch}");
+            Journal::new(self.env.logs.clone(), self.env.clock.clone(), account, region, LOG_GROUP, stream)
+        };
+        plan.hosts().map(|(host, _)| journal(host)).collect()
+    }
+
+    /// Fetches data and image at the same time.
+    async fn make_ready(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        journals: &[Journal],
+    ) -> Result<Vec<Feed>, Halt> {
+        let progress: LineSink = match journals.first().cloned() {
+            Some(journal) => Arc::new(move |line| journal.push(&metrics::escape(line))),
+            None => Arc::new(|_| {}),
+        };
+        let image = self.env.runner.prepare(&plan.image, progress);
+        let data = self.download(plan, hosts);
+        tokio::pin!(image, data);
+        tokio::select! {
+            biased;
+            prepared = &mut image => {
+                prepared?;
+                data.await
+            }
+            loaded = &mut data => {
+                let feeds = loaded?;
+                self.status("Downloading", "Downloading the training image");
+                image.await?;
+                Ok(feeds)
+            }
+        }
+    }
+
+    async fn download(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>) -> Result<Vec<Feed>, Halt> {
+        // Dropped with this future when the job is stopped; the thread sees it before the next file.
+        struct Cancel(Arc<AtomicBool>);
+        impl Drop for Cancel {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let cancel = Cancel(Arc::default());
+        let (flag, objects, account) = (cancel.0.clone(), self.env.objects.clone(), self.task.account.clone());
+        let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
+        let busy = self.busy.clone().lock_owned().await;
+        let work = tokio::task::spawn_blocking(move || {
+            let _busy = busy;
+            let (objects, account) = (&*objects, account.as_str());
+            Uploader { objects, account, plan: &plan, hosts: &hosts, scratch: &scratch }.reachable().map_err(Some)?;
+            let source = Source { objects, account, cancelled: &flag };
+            let feeds = channels::download(&source, &plan, &hosts)?;
+            channels::restore(&source, &plan, &hosts).map(|()| feeds)
+        });
+        work.await?.map_err(|reason| reason.map_or(Halt::Stopped, Halt::Failed))
+    }
+
+    async fn stream(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>, feeds: Vec<Feed>) -> Result<Streams, Halt> {
+        let origin = Origin { objects: self.env.objects.clone(), account: self.task.account.clone() };
+        let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
+        let work = tokio::task::spawn_blocking(move || Streams::start(&feeds, &plan, &hosts, &scratch, &origin));
+        Ok(work.await??)
+    }
+
+    fn spec(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> ContainerSpec {
+        let TrainingTask { account, region, arn, name, .. } = self.task;
+        let mut environment = script::variables(plan, name, host, group);
+        environment.extend(plan.environment.clone());
+        let fixed = [
+            ("TRAINING_JOB_NAME", name.clone()),
+            ("TRAINING_JOB_ARN", arn.clone()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region.clone()),
+        ];
+        environment.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
+        if !plan.isolated {
+            environment.extend(self.environment.variables(&Identity {
+                account: account.clone(),
+                region: region.clone(),
+                arn: arn.clone(),
+                role_arn: plan.role_arn.clone(),
+            }));
+        }
+        ContainerSpec {
+            id: format!("{arn}/{}", host.name),
+            image: plan.image.clone(),
+            entrypoint: plan.entrypoint.clone(),
+            arguments: plan.arguments.clone(),
+            environment,
+            base: host.base.clone(),
+            port: Port::None,
+            hosts: names.to_vec(),
+        }
+    }
+
+    /// Log stream and metrics of one host.
+    fn sink(&self, plan: &Plan, journal: &Journal) -> LineSink {
+        let mut definitions = plan.metrics.clone();
+        if self.env.runner.built_in(&plan.image) == Some("xgboost") {
+            definitions.extend(Definition::xgboost());
+        }
+        let (journal, events, clock) = (journal.clone(), self.events.clone(), self.env.clock.clone());
+        Arc::new(move |line| {
+            let line = metrics::escape(line);
+            journal.push(&line);
+            metrics::scan(&definitions, &line, |name, value| {
+                events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now() });
+            });
+        })
+    }
+
+    async fn train(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        journals: &[Journal],
+        mut streams: Streams,
+        stop: &mut watch::Receiver<bool>,
+        seen: &mut Seen,
+    ) -> Result<Cause, Halt> {
+        let mut containers: Vec<Box<dyn Container>> = Vec::new();
+        let names = names(plan);
+        for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
+            let spec = self.spec(plan, host, group, &names);
+            containers.push(self.env.runner.start(&spec, self.sink(plan, journal)).await?);
+        }
+        let limit = self.env.clock.sleep(plan.max_runtime);
+        let ended = async {
+            tokio::select! {
+                biased;
+                reason = streams.failed() => Cause::Starved(reason),
+                () = stopped(stop) => Cause::Stopped,
+                () = limit => Cause::TimedOut,
+            }
+        };
+        let cause = self.watch(plan, hosts, &mut containers, ended, seen).await;
+        match cause {
+            Cause::Stopped => self.status("Stopping", "Stopping the training job"),
+            Cause::TimedOut => self.status("Stopping", "Training job runtime exceeded MaxRuntimeInSeconds provided"),
+            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {}
+        }
+        join_all(containers.iter_mut().map(|container| container.stop(GRACE))).await;
+        // Not before: a program that is stopped may still finish what it reads.
+        tokio::task::spawn_blocking(|| drop(streams)).await?;
+        journals.iter().for_each(Journal::flush);
+        Ok(cause)
+    }
+
+    /// Waits until all hosts have ended well, one has not, or something else ends the job.
+    async fn watch(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        containers: &mut [Box<dyn Container>],
+        ended: impl Future<Output = Cause>,
+        seen: &mut Seen,
+    ) -> Cause {
+        let ends = containers.iter_mut().enumerate().map(|(host, c)| async move { (host, c.wait().await) });
+        let mut ends: FuturesUnordered<_> = ends.collect();
+        tokio::pin!(ended);
+        loop {
+            let tick = async {
+                match plan.checkpoints {
+                    Some(_) => self.env.clock.sleep(CHECKPOINT_INTERVAL).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                end = ends.next() => match end {
+                    None => return Cause::Exited,
+                    Some((_, Exit::Code(0))) => {}
+                    Some((host, exit)) => return Cause::Crashed(host, exit),
+                },
+                cause = &mut ended => return cause,
+                () = tick => {
+                    let now = std::mem::take(seen);
+                    // A failed round is tried again at the next, and counts at the end.
+                    *seen = self.checkpoints(plan, hosts, now).await.unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    async fn checkpoints(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>, seen: Seen) -> Result<Seen, Halt> {
+        self.with_uploader(plan, hosts, move |uploader| {
+            let mut seen = seen;
+            uploader.checkpoints(&mut seen).map(|()| seen)
+        })
+        .await
+    }
+
+    async fn upload(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        seen: Seen,
+        results: bool,
+    ) -> Result<Uploaded, Halt> {
+        let job = self.task.name.clone();
+        self.with_uploader(plan, hosts, move |uploader| {
+            let mut seen = seen;
+            uploader.checkpoints(&mut seen)?;
+            if results { uploader.results(&job) } else { Ok(Uploaded::default()) }
+        })
+        .await
+    }
+
+    /// Runs a blocking upload on its own thread.
+    async fn with_uploader<T: Send + 'static>(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        act: impl FnOnce(Uploader<'_>) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Halt> {
+        let (objects, account) = (self.env.objects.clone(), self.task.account.clone());
+        let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
+        let work = tokio::task::spawn_blocking(move || {
+            let uploader =
+                Uploader { objects: &*objects, account: &account, plan: &plan, hosts: &hosts, scratch: &scratch };
+            act(uploader)
+        });
+        Ok(work.await??)
+    }
+}
+
+/// The hosts of a job with an address each, so that each may use every port: some of the loopback network, of which Linux
+/// has all.
+fn names(plan: &Plan) -> Vec<(String, Ipv4Addr)> {
+    // Away from 127.0, which people use; two jobs at once hardly ever get the same.
+    let [high, low, ..] = uuid::Uuid::new_v4().into_bytes();
+    let addresses = (1..255).map(|number| Ipv4Addr::new(127, 64 | (high & 63), low, number));
+    plan.hosts().map(|(host, _)| host.to_owned()).zip(addresses).collect()
+}
+
+/// Completes when a stop is asked for; never if nobody can ask any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

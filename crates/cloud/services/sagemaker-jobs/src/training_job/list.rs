@@ -1,0 +1,30 @@
+//! `ListTrainingJobs`
+
+use rusqlite::types::Value as Sql;
+use serde_json::Value;
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::listing::{self, Listing};
+use sagewright_cloud_sagemaker_base::resource::Kind;
+
+pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    // Warm pools and training plans are refused at creation, so that no job has any.
+    let none = |member: &str| call.text(member).map(|_| ("0", Sql::Null));
+    let listing = Listing {
+        kind: Kind::TrainingJob,
+        result: "TrainingJobSummaries",
+        summary: &[
+            "TrainingJobName",
+            "TrainingJobArn",
+            "CreationTime",
+            "TrainingEndTime",
+            "LastModifiedTime",
+            "TrainingJobStatus",
+            "SecondaryStatus",
+        ],
+        descending: false,
+        filters: [none("WarmPoolStatusEquals"), none("TrainingPlanArnEquals")].into_iter().flatten().collect(),
+    };
+    listing::list(sm, call, &listing)
+}

@@ -1,0 +1,180 @@
+//! The scheduler: jobs wait for a slot, run, and are recorded to their end, whatever happens to them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use super::progress::{self, Metrics};
+use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_sagemaker_base::resource::{Kind, fields};
+use sagewright_cloud_sagemaker_base::state::ResumeError;
+use sagewright_cloud_sagemaker_base::{SageMaker, TrainingEnd, TrainingEvent, TrainingEvents, TrainingTask};
+
+/// Runs a job as soon as a slot is free. Its record is there and in progress, or has been told to stop since.
+pub(super) fn launch(sm: &SageMaker, key: Key) {
+    let (stop, stopped) = watch::channel(false);
+    sm.jobs().insert(key.clone(), stop);
+    let sm = sm.clone();
+    tokio::spawn(async move { run(&sm, key, stopped).await });
+}
+
+/// Takes up the jobs of the last process.
+pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+    let kind = Kind::TrainingJob.as_str();
+    for record in sm.env().store.with_status(kind, "Stopping")? {
+        finish(sm, &record.key, stopped(), &Metrics::new())?;
+    }
+    let mut waiting = sm.env().store.with_status(kind, "InProgress")?;
+    waiting.sort_by_key(|record| record.created);
+    for record in waiting {
+        let now = sm.now();
+        sm.change(Kind::TrainingJob, &record.key, |record| {
+            record.modified = now;
+            let stored = fields(record)?;
+            stored.swap_remove("TrainingStartTime");
+            stored.swap_remove("FinalMetricDataList");
+            progress::enter(stored, "Restarting", "The embedded cloud was restarted; running the job again", now);
+            progress::enter(stored, "Starting", "Starting the training job", now);
+            Ok(())
+        })?;
+        launch(sm, record.key);
+    }
+    Ok(())
+}
+
+async fn run(sm: &SageMaker, key: Key, stop: watch::Receiver<bool>) {
+    let metrics = Arc::new(Mutex::new(Metrics::new()));
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = work(sm, &key, stop, events(sm, &key, &metrics, &ended)).await;
+    // From here on late events change nothing, and a stop finds no one to tell: `finish` sees its mark in the record.
+    ended.store(true, Ordering::SeqCst);
+    sm.jobs().remove(&key);
+    let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    // A record that stays in progress would mislead for ever, so a disk that is full for a while is waited for.
+    let mut pause = Duration::from_secs(1);
+    while let Err(error) = finish(sm, &key, end.clone(), &metrics) {
+        tracing::error!(
+            job = key.name,
+            error = error.message,
+            "the end of a training job could not be recorded; trying again"
+        );
+        sm.env().clock.sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(60));
+    }
+}
+
+async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events: TrainingEvents) -> TrainingEnd {
+    let slots = Arc::clone(sm.slots());
+    let _slot = tokio::select! {
+        biased;
+        _ = stop.wait_for(|stop| *stop) => return stopped(),
+        slot = slots.acquire_owned() => slot,
+    };
+    let task = match begin(sm, key) {
+        Ok(Some(task)) => task,
+        Ok(None) => return stopped(),
+        Err(error) => return TrainingEnd::Failed { reason: format!("InternalServerError: {error}") },
+    };
+    let trainer = Arc::clone(&sm.execution().trainer);
+    // In a task of its own, so that a panic ends the job and not the scheduler.
+    match tokio::spawn(async move { trainer.run(task, stop, events).await }).await {
+        Ok(end) => end,
+        // The process is ending, not the job: its record stays in progress, and the next start runs it again.
+        Err(error) if error.is_cancelled() => std::future::pending().await,
+        Err(error) => TrainingEnd::Failed {
+            reason: format!("InternalServerError: We encountered an internal error. Please try again. ({error})"),
+        },
+    }
+}
+
+/// The task of a job that is about to run; `None` where it was told to stop before.
+fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, String> {
+    let now = sm.now();
+    let begun = sm.change(Kind::TrainingJob, key, |record| {
+        if record.status != "InProgress" {
+            return Ok(None);
+        }
+        record.modified = now;
+        progress::enter(fields(record)?, "Starting", "Preparing the instances for training", now);
+        Ok(Some(task(record)))
+    });
+    match begun {
+        Ok(task) => Ok(task.flatten()),
+        Err(error) => Err(error.message),
+    }
+}
+
+/// The record's members that `CreateTrainingJob` takes are the request with its defaults.
+fn task(record: &Record) -> TrainingTask {
+    let input = sagewright_model::service("sagemaker").and_then(|s| s.input("CreateTrainingJob"));
+    let request: Map<String, Value> = record
+        .body
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(member, _)| input.is_some_and(|shape| shape.members.contains_key(member.as_str())))
+        .map(|(member, value)| (member.clone(), value.clone()))
+        .collect();
+    let name = request.get("TrainingJobName").and_then(Value::as_str).unwrap_or(&record.key.name).to_owned();
+    TrainingTask {
+        account: record.key.account.clone(),
+        region: record.key.region.clone(),
+        arn: record.arn.clone(),
+        name,
+        request: Value::Object(request),
+    }
+}
+
+fn events(sm: &SageMaker, key: &Key, metrics: &Arc<Mutex<Metrics>>, ended: &Arc<AtomicBool>) -> TrainingEvents {
+    let (sm, key, metrics, ended) = (sm.clone(), key.clone(), Arc::clone(metrics), Arc::clone(ended));
+    Arc::new(move |event| {
+        let (status, message) = match event {
+            TrainingEvent::Metric { name, value, at } => {
+                // Written with the next change of status: a job may log thousands of values.
+                metrics.lock().unwrap_or_else(PoisonError::into_inner).insert(name, (value, at));
+                return;
+            }
+            TrainingEvent::Secondary { status, message } => (status, message),
+        };
+        let seen = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = sm.now();
+        let written = sm.change(Kind::TrainingJob, &key, |record| {
+            // A job that is stopping shows that until it has stopped.
+            if record.status == "InProgress" && !ended.load(Ordering::SeqCst) {
+                record.modified = now;
+                let stored = fields(record)?;
+                progress::measure(stored, &seen);
+                progress::enter(stored, &status, &message, now);
+            }
+            Ok(())
+        });
+        if let Err(error) = written {
+            tracing::warn!(
+                job = key.name,
+                error = error.message,
+                "the progress of a training job could not be recorded"
+            );
+        }
+    })
+}
+
+fn finish(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
+    let now = sm.now();
+    let ended = sm.change(Kind::TrainingJob, key, |record| {
+        record.modified = now;
+        let status = record.status.clone();
+        let stored = fields(record)?;
+        progress::measure(stored, metrics);
+        record.status = progress::end(stored, &status, end, now).to_owned();
+        Ok(())
+    });
+    ended.map(|_| ())
+}
+
+fn stopped() -> TrainingEnd {
+    TrainingEnd::Stopped { artifacts: None, max_runtime: false }
+}

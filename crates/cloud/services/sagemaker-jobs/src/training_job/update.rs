@@ -1,0 +1,39 @@
+//! `UpdateTrainingJob`
+
+use serde_json::{Value, json};
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::refuse;
+use sagewright_cloud_sagemaker_base::resource::{Kind, arn, fields, key, required};
+
+/// AWS changes warm pools, debugging and profiling by this. Only the profiler's configuration exists here, as a record.
+pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    refuse::members(
+        "",
+        &call.input,
+        &[
+            "/ResourceConfig/KeepAlivePeriodInSeconds",
+            "/ProfilerRuleConfigurations",
+            "/RemoteDebugConfig/EnableRemoteDebug",
+        ],
+    )?;
+    let name = required(call, "TrainingJobName")?;
+    let now = call.now.as_millisecond();
+    let arn = arn(call, Kind::TrainingJob, name);
+    let updated = sm.change(Kind::TrainingJob, &key(call, Kind::TrainingJob, name), |record| {
+        if record.status != "InProgress" {
+            return Err(ApiError::validation(format!(
+                "The request was rejected because the training job is in status {}.",
+                record.status
+            )));
+        }
+        if let Some(config) = call.input.get("ProfilerConfig").filter(|c| !c.is_null()) {
+            fields(record)?.insert("ProfilerConfig".to_owned(), config.clone());
+            record.modified = now;
+        }
+        Ok(())
+    })?;
+    updated.ok_or_else(|| Kind::TrainingJob.missing(&arn))?;
+    Ok(json!({ "TrainingJobArn": arn }))
+}

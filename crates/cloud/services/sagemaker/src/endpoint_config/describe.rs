@@ -1,0 +1,12 @@
+//! `DescribeEndpointConfig`
+
+use serde_json::Value;
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::resource::{self, Kind, required};
+
+pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let record = sm.find(call, Kind::EndpointConfig, required(call, "EndpointConfigName")?)?;
+    Ok(Value::Object(resource::describe(Kind::EndpointConfig, record)))
+}

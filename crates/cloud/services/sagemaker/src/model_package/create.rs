@@ -1,0 +1,90 @@
+//! `CreateModelPackage`
+
+use serde_json::{Map, Value, json};
+
+use super::check_additional;
+use crate::model_package_group::user;
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::inputs::tags;
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, locate};
+use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
+
+/// Members that would run something: validation jobs, marketplace scans, managed storage.
+const UNSUPPORTED: &[&str] =
+    &["/ValidationSpecification", "/CertifyForMarketplace", "/SourceAlgorithmSpecification", "/ManagedStorageType"];
+
+pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let tags = tags(call)?;
+    refuse::members("", &call.input, UNSUPPORTED)?;
+    check_additional(call.input.get("AdditionalInferenceSpecifications"))?;
+    let mut stored = body(call, &["Tags", "ClientToken", "ModelPackageGroupName"]);
+    stored.insert("CreatedBy".to_owned(), user(call));
+    stored.insert("ModelPackageStatusDetails".to_owned(), json!({ "ValidationStatuses": [], "ImageScanStatuses": [] }));
+    if let Some(token) = call.text("ClientToken") {
+        stored.insert(HIDDEN.to_owned(), json!({ "token": token }));
+    }
+    let arn = match (call.text("ModelPackageName"), call.text("ModelPackageGroupName")) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::validation(
+                "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot determine which one to use.",
+            ));
+        }
+        (None, None) => return Err(ApiError::validation("Missing ARN.")),
+        (Some(name), None) => unversioned(sm, call, name, stored, &tags)?,
+        (None, Some(group)) => version(sm, call, group, stored, &tags)?,
+    };
+    Ok(json!({ "ModelPackageArn": arn }))
+}
+
+fn unversioned(
+    sm: &SageMaker,
+    call: &Call,
+    name: &str,
+    stored: Map<String, Value>,
+    tags: &[(String, String)],
+) -> Result<String, ApiError> {
+    if stored.contains_key("ModelApprovalStatus") {
+        return Err(ApiError::validation("ModelApprovalStatus applies only to versioned model packages."));
+    }
+    if !stored.contains_key("InferenceSpecification") && !stored.contains_key("SourceUri") {
+        return Err(ApiError::validation("InferenceSpecification must be set for an unversioned model package."));
+    }
+    Ok(sm.insert(call, Kind::ModelPackage, name, "Completed", stored, tags)?.arn)
+}
+
+/// The next version of a group. Numbers count up in the group's record, so that none is used twice.
+fn version(
+    sm: &SageMaker,
+    call: &Call,
+    group: &str,
+    mut stored: Map<String, Value>,
+    tags: &[(String, String)],
+) -> Result<String, ApiError> {
+    let (key, group_arn) = locate(call, Kind::ModelPackageGroup, group)?;
+    if !tags.is_empty() {
+        return Err(ApiError::validation(format!(
+            "Tags can not be set together with ModelPackageGroupName: a version uses the tags of its model package group {group_arn}."
+        )));
+    }
+    let _guard = sm.registry();
+    if let Some(token) = call.text("ClientToken")
+        && let Some(arn) = super::list::by_token(sm, &key, token)?
+    {
+        return Ok(arn);
+    }
+    let next = sm.change(Kind::ModelPackageGroup, &key, |record| {
+        let name = record.body["ModelPackageGroupName"].clone();
+        let hidden = fields(record)?.entry(HIDDEN).or_insert_with(|| json!({}));
+        let next = hidden["versions"].as_u64().unwrap_or(0) + 1;
+        hidden["versions"] = json!(next);
+        Ok((name, next))
+    })?;
+    let (name, next) = next.ok_or_else(|| Kind::ModelPackageGroup.missing(&group_arn))?;
+    // The describe output requires a name; a version's is its group's.
+    stored.insert("ModelPackageName".to_owned(), name.clone());
+    stored.insert("ModelPackageGroupName".to_owned(), name);
+    stored.insert("ModelPackageVersion".to_owned(), json!(next));
+    stored.entry("ModelApprovalStatus").or_insert_with(|| json!("PendingManualApproval"));
+    let name = format!("{}/{next}", key.name);
+    Ok(sm.insert(call, Kind::ModelPackage, &name, "Completed", stored, &[])?.arn)
+}

@@ -1,0 +1,79 @@
+//! `UpdateModelPackage`
+
+use serde_json::{Map, Value, json};
+
+use super::check_additional;
+use crate::model_package_group::user;
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::store::Record;
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::resource::{Kind, fields, locate, required};
+
+/// Members that replace what is there.
+const REPLACED: &[&str] = &[
+    "ModelApprovalStatus",
+    "ModelPackageRegistrationType",
+    "ApprovalDescription",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelCard",
+    "ModelLifeCycle",
+];
+
+pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let (key, arn) = locate(call, Kind::ModelPackage, required(call, "ModelPackageArn")?)?;
+    let before = sm.change(Kind::ModelPackage, &key, |record| {
+        let before = record.body["ModelApprovalStatus"].clone();
+        apply(call, record)?;
+        // The record's time tells an updated package, so it must differ even within a millisecond.
+        record.modified = call.now.as_millisecond().max(record.created + 1);
+        Ok(before)
+    })?;
+    let before = before.ok_or_else(|| Kind::ModelPackage.missing(&arn))?;
+    // A new approval is what promotion waits for, though the package's own status stays Completed.
+    if let Some(status) = call.text("ModelApprovalStatus")
+        && before != status
+    {
+        sm.emit(Kind::ModelPackage, &arn, status);
+    }
+    Ok(json!({ "ModelPackageArn": arn }))
+}
+
+fn apply(call: &Call, record: &mut Record) -> Result<(), ApiError> {
+    let stored = fields(record)?;
+    let given = |member: &str| call.input.get(member).filter(|v| !v.is_null());
+    if given("ModelApprovalStatus").is_some() && !stored.contains_key("ModelPackageVersion") {
+        return Err(ApiError::validation("ModelApprovalStatus applies only to versioned model packages."));
+    }
+    for member in REPLACED {
+        if let Some(value) = given(member) {
+            stored.insert((*member).to_owned(), value.clone());
+        }
+    }
+    if let Some(Value::Array(added)) = given("AdditionalInferenceSpecificationsToAdd") {
+        let list = stored.entry("AdditionalInferenceSpecifications").or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.extend(added.iter().cloned());
+        }
+        check_additional(stored.get("AdditionalInferenceSpecifications"))?;
+    }
+    metadata(call, stored);
+    stored.insert("LastModifiedBy".to_owned(), user(call));
+    Ok(())
+}
+
+fn metadata(call: &Call, stored: &mut Map<String, Value>) {
+    let entry = stored.entry("CustomerMetadataProperties").or_insert_with(|| json!({}));
+    if let Value::Object(properties) = entry {
+        if let Some(Value::Object(set)) = call.input.get("CustomerMetadataProperties") {
+            properties.extend(set.clone());
+        }
+        for key in call.input.get("CustomerMetadataPropertiesToRemove").and_then(Value::as_array).into_iter().flatten()
+        {
+            properties.remove(key.as_str().unwrap_or_default());
+        }
+        if properties.is_empty() {
+            stored.swap_remove("CustomerMetadataProperties");
+        }
+    }
+}

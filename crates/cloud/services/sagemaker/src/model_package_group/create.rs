@@ -1,0 +1,19 @@
+//! `CreateModelPackageGroup`
+
+use serde_json::{Value, json};
+
+use super::user;
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::inputs::tags;
+use sagewright_cloud_sagemaker_base::resource::{Kind, body, required};
+use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
+
+pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let name = required(call, "ModelPackageGroupName")?;
+    let tags = tags(call)?;
+    refuse::members("", &call.input, &["/ManagedConfiguration"])?;
+    let mut stored = body(call, &["Tags"]);
+    stored.insert("CreatedBy".to_owned(), user(call));
+    let record = sm.insert(call, Kind::ModelPackageGroup, name, "Completed", stored, &tags)?;
+    Ok(json!({ "ModelPackageGroupArn": record.arn }))
+}

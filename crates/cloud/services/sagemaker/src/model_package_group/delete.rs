@@ -1,0 +1,24 @@
+//! `DeleteModelPackageGroup`
+
+use serde_json::{Value, json};
+
+use crate::model_package::list::versions_exist;
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
+
+pub(crate) fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let (key, arn) = locate(call, Kind::ModelPackageGroup, required(call, "ModelPackageGroupName")?)?;
+    // New versions are added under the same lock.
+    let guard = sm.registry();
+    if versions_exist(sm, &key)? {
+        return Err(ApiError::new(
+            "ConflictException",
+            400,
+            "Model Package Group cannot be deleted as it still contains Model Packages",
+        ));
+    }
+    sm.remove(Kind::ModelPackageGroup, &key, &arn)?;
+    drop(guard);
+    Ok(json!({}))
+}

@@ -1,0 +1,143 @@
+//! Search expressions: checked first, then held against a resource as it is shown.
+
+use std::cmp::Ordering;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use sagewright_model::Shape;
+use serde_json::Value;
+
+use super::compare;
+use sagewright_cloud_core::api::ApiError;
+
+/// Refuses properties that the resource does not have and filters that lack what they compare with.
+pub(super) fn check(expression: &Value, shape: &Shape) -> Result<(), ApiError> {
+    let (filters, nested, deeper) = parts(expression);
+    if filters.is_empty() && nested.is_empty() && deeper.is_empty() {
+        return Err(ApiError::validation(
+            "SearchExpression must have at least one filter, nested filter or subexpression.",
+        ));
+    }
+    for filter in filters.iter().chain(nested.iter().flat_map(|n| list(n, "Filters"))) {
+        let name = text(filter, "Name");
+        known(name, shape)?;
+        let operator = operator(filter);
+        if filter["Value"].is_null() && !matches!(operator, "Exists" | "NotExists") {
+            return Err(ApiError::validation(format!("The filter on {name} with operator {operator} needs a Value.")));
+        }
+    }
+    deeper.iter().try_for_each(|e| check(e, shape))
+}
+
+/// Refuses a property that a resource of this shape does not have.
+pub(super) fn known(name: &str, shape: &Shape) -> Result<(), ApiError> {
+    let first = name.split('.').next().unwrap_or_default();
+    if first == "Metrics" || shape.members.contains_key(first) {
+        return Ok(());
+    }
+    Err(ApiError::validation(format!("Unknown property name: {name}")))
+}
+
+/// Whether a resource satisfies an expression.
+pub(super) fn holds(expression: &Value, resource: &Value) -> bool {
+    let (filters, nested, deeper) = parts(expression);
+    let mut all = filters
+        .iter()
+        .map(|f| filter_holds(f, text(f, "Name"), resource))
+        .chain(nested.iter().map(|n| nested_holds(n, resource)))
+        .chain(deeper.iter().map(|e| holds(e, resource)));
+    if expression["Operator"] == "Or" { all.any(|h| h) } else { all.all(|h| h) }
+}
+
+/// The first value of a property, for sorting.
+pub(super) fn first(resource: &Value, name: &str) -> Value {
+    values(resource, name).first().map_or(Value::Null, |v| (*v).clone())
+}
+
+fn parts(expression: &Value) -> (&[Value], &[Value], &[Value]) {
+    (list(expression, "Filters"), list(expression, "NestedFilters"), list(expression, "SubExpressions"))
+}
+
+fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
+    value[member].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or_default()
+}
+
+fn operator(filter: &Value) -> &str {
+    filter["Operator"].as_str().unwrap_or("Equals")
+}
+
+/// One element of the list satisfies all filters.
+fn nested_holds(nested: &Value, resource: &Value) -> bool {
+    let property = text(nested, "NestedPropertyName");
+    let filters = list(nested, "Filters");
+    let below = |name: &str| name.strip_prefix(property).and_then(|n| n.strip_prefix('.')).map(str::to_owned);
+    values(resource, property).into_iter().any(|element| {
+        filters.iter().all(|f| below(text(f, "Name")).is_some_and(|name| filter_holds(f, &name, element)))
+    })
+}
+
+fn filter_holds(filter: &Value, name: &str, resource: &Value) -> bool {
+    let found = values(resource, name);
+    let wanted = text(filter, "Value");
+    let any = |test: &dyn Fn(&Value) -> bool| found.iter().any(|v| test(v));
+    match operator(filter) {
+        "Exists" => !found.is_empty(),
+        "NotExists" => found.is_empty(),
+        "NotEquals" => !any(&|v| equals(v, wanted)),
+        "Contains" => any(&|v| v.as_str().is_some_and(|t| t.contains(wanted))),
+        "In" => any(&|v| wanted.split(',').any(|w| equals(v, w.trim()))),
+        "GreaterThan" => any(&|v| ordered(v, wanted) == Some(Ordering::Greater)),
+        "GreaterThanOrEqualTo" => any(&|v| ordered(v, wanted).is_some_and(Ordering::is_ge)),
+        "LessThan" => any(&|v| ordered(v, wanted) == Some(Ordering::Less)),
+        "LessThanOrEqualTo" => any(&|v| ordered(v, wanted).is_some_and(Ordering::is_le)),
+        _ => any(&|v| equals(v, wanted)),
+    }
+}
+
+fn equals(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => text == wanted,
+        Value::Bool(flag) => wanted.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
+        number => ordered(number, wanted) == Some(Ordering::Equal),
+    }
+}
+
+/// Numbers, numbers as text (hyperparameters), and times; other text has no order.
+fn ordered(value: &Value, wanted: &str) -> Option<Ordering> {
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
+    let wanted = wanted.parse().ok().or_else(|| seconds(wanted))?;
+    Some(compare(&Value::from(number), &Value::from(wanted)))
+}
+
+/// Epoch seconds of an ISO 8601 time, in UTC where it names no zone.
+fn seconds(text: &str) -> Option<f64> {
+    let time = text.parse::<jiff::Timestamp>().ok();
+    let time = time.or_else(|| Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()))?;
+    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^52
+    Some(time.as_millisecond() as f64 / 1000.0)
+}
+
+/// The values of a property. A path goes through all elements of lists; map keys may have dots of their own.
+fn values<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
+    if let Some(metric) = path.strip_prefix("Metrics.") {
+        let metrics = list(value, "FinalMetricDataList");
+        return metrics.iter().filter(|m| m["MetricName"] == metric).map(|m| &m["Value"]).collect();
+    }
+    match value {
+        Value::Array(items) if items.iter().any(|i| i["Key"].is_string()) => {
+            items.iter().filter(|tag| tag["Key"] == path).map(|tag| &tag["Value"]).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(|item| values(item, path)).collect(),
+        Value::Object(map) => match (map.get(path), path.split_once('.')) {
+            (Some(Value::Array(items)), _) => items.iter().collect(),
+            (Some(found), _) => vec![found],
+            (None, Some((head, rest))) => map.get(head).map(|v| values(v, rest)).unwrap_or_default(),
+            (None, None) => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

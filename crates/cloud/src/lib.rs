@@ -1,0 +1,16 @@
+//! The embedded AWS: one port, AWS's wire protocols, real jobs and real endpoints on this machine.
+//!
+//! The one place that wires the services, the store and the runner. The embedded cloud imports the service models and
+//! nothing else of Sagewright's, so that stock clients judge it and not its own mirror.
+
+pub mod cloud;
+pub mod config;
+pub mod server;
+
+pub use sagewright_cloud_core::{api, clock, env, identity, objects, runner, store};
+pub use sagewright_cloud_logs as logs;
+pub use sagewright_cloud_runner_process::{images, process};
+pub use sagewright_cloud_s3 as s3;
+pub use sagewright_cloud_sagemaker_base as sagemaker;
+pub use sagewright_cloud_sagemaker_hosting::hosting;
+pub use sagewright_cloud_sagemaker_jobs::training;

@@ -1,0 +1,201 @@
+//! The one port of the embedded cloud: who is asked is told by the signature's scope.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use sagewright_cloud::{config::Config, server::bind};
+//!
+//! let bound = bind(Config::new("/tmp/cloud"))?;
+//! let running = bound.server().start();
+//! let key = running.credentials("000000000000")?;
+//! # drop(key);
+//! running.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod start;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use error::StartError;
+pub use sagewright_cloud_wire::server::{Body, RawService};
+pub use start::{Lock, bind, open_identity};
+
+use crate::api::{ApiError, Handler};
+use crate::config::Config;
+use crate::identity::{AccessKey, Identity};
+use crate::logs::{LogsService, Streams};
+use crate::store::Store;
+use sagewright_cloud_iam::Iam;
+use sagewright_cloud_sts::Sts;
+use sagewright_cloud_wire::sigv4::KeyCache;
+
+/// The port and the data folder are taken; nothing is answered yet.
+#[derive(Debug)]
+pub struct Bound {
+    config: Config,
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+    store: Store,
+    identity: Identity,
+    logs: Streams,
+    lock: Lock,
+}
+
+impl Bound {
+    /// Where it will listen.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Records of all services.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    /// Accounts, keys and sessions.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+
+    /// Log streams.
+    #[must_use]
+    pub fn logs(&self) -> Streams {
+        self.logs.clone()
+    }
+
+    /// A folder for a purpose (`objects`, `work`, …) inside the data folder; not made here.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.config.data.join(name)
+    }
+
+    /// A server with STS, IAM and CloudWatch Logs, to which the other services are added.
+    #[must_use]
+    pub fn server(self) -> ServerBuilder {
+        let mut handlers: HashMap<&'static str, Arc<dyn Handler>> = HashMap::new();
+        let iam = Iam::new(self.store.clone(), self.identity.clone());
+        handlers.insert("sts", Arc::new(Sts::new(self.store.clone(), self.identity.clone())));
+        handlers.insert("iam", Arc::new(iam));
+        handlers.insert("logs", Arc::new(LogsService::new(self.store.clone(), self.logs.clone())));
+        ServerBuilder { bound: self, handlers, raw: None }
+    }
+}
+
+/// The table of services.
+pub struct ServerBuilder {
+    bound: Bound,
+    handlers: HashMap<&'static str, Arc<dyn Handler>>,
+    raw: Option<RawService>,
+}
+
+impl ServerBuilder {
+    /// Adds or replaces a service by its botocore id (`sagemaker`, `sagemaker-runtime`, `application-autoscaling`, …).
+    #[must_use]
+    pub fn handler(mut self, service: &'static str, handler: Arc<dyn Handler>) -> Self {
+        self.handlers.insert(service, handler);
+        self
+    }
+
+    /// Sets the service for requests of the scope `s3`, and for unsigned ones that look like S3's.
+    #[must_use]
+    pub fn raw(mut self, service: RawService) -> Self {
+        self.raw = Some(service);
+        self
+    }
+
+    /// Starts answering, on the current tokio runtime.
+    #[must_use]
+    pub fn start(self) -> Running {
+        let Bound { config, listener, address, identity, lock, store, .. } = self.bound;
+        let dispatcher = Arc::new(sagewright_cloud_wire::server::Dispatcher {
+            handlers: self.handlers,
+            raw: self.raw,
+            identity: identity.clone(),
+            keys: KeyCache::default(),
+            clock: Arc::clone(&config.clock),
+            signature_clock: Arc::clone(&config.signature_clock),
+            max_body: config.max_body,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(sagewright_cloud_wire::server::serve(listener, dispatcher, stopped));
+        Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) }
+    }
+}
+
+/// An embedded cloud that answers. Dropping it stops it at once; [`Running::shutdown`] lets calls finish.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    config: Config,
+    identity: Identity,
+    store: Store,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    lock: Arc<Lock>,
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What goes into `AWS_ENDPOINT_URL`.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.config.data
+    }
+
+    /// An access key of an account, which is made where it does not exist.
+    ///
+    /// # Errors
+    /// The id is not twelve digits, or the database could not be written.
+    pub fn credentials(&self, account: &str) -> Result<AccessKey, ApiError> {
+        self.identity.credentials(account)
+    }
+
+    /// What holds the data folder. Another process may take it over once all copies of this are gone, the server's own
+    /// included.
+    #[must_use]
+    pub fn lock(&self) -> Arc<Lock> {
+        Arc::clone(&self.lock)
+    }
+
+    /// Stops taking connections, lets calls in progress finish (up to five seconds), and closes.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(true);
+        let _ = (&mut self.serving).await;
+        // Folds the write-ahead log into the database; it would be read back on the next start all the same.
+        let _ = self.store.connection().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}

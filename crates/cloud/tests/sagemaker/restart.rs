@@ -1,0 +1,174 @@
+//! What a new process makes of what the last one left.
+
+use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
+use sagewright_cloud::store::Store;
+use serde_json::json;
+
+use crate::support::{Cloud, training_job};
+
+/// The state of a cloud whose process ends here and now: its tasks go with its runtime.
+fn after(work: impl AsyncFnOnce(&Cloud)) -> Store {
+    let store = Store::in_memory().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cloud = Cloud::over(store.clone(), 1);
+        work(&cloud).await;
+        // Not dropped by the runtime's own: a killed process tidies nothing up.
+        std::mem::forget(cloud);
+    });
+    runtime.shutdown_background();
+    store
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+#[test]
+fn jobs_in_progress_run_again_in_order_and_stopping_ones_are_stopped() {
+    let store = after(async |cloud| {
+        for name in ["stopping", "first", "second"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1);
+        }
+        let job = cloud.job().await;
+        assert_eq!(job.task.name, "stopping");
+        cloud.ok("StopTrainingJob", json!({"TrainingJobName": "stopping"})).await;
+        // It never answers: the process ends while it is being stopped.
+        std::mem::forget(job);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        let stopped = cloud.describe_job("stopping").await;
+        assert_eq!(
+            (&stopped["TrainingJobStatus"], &stopped["SecondaryStatus"]),
+            (&json!("Stopped"), &json!("Stopped"))
+        );
+        for name in ["first", "second"] {
+            let job = cloud.job().await;
+            assert_eq!(job.task.name, name);
+            assert_eq!(job.task.request["RoleArn"], training_job("x")["RoleArn"]);
+            let statuses: Vec<_> = cloud.describe_job(name).await["SecondaryStatusTransitions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|t| t["Status"].as_str().unwrap().to_owned())
+                .collect();
+            assert_eq!(statuses, ["Starting", "Restarting", "Starting"]);
+            job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
+            cloud.until(Kind::TrainingJob, name, "Completed").await;
+        }
+    });
+}
+
+#[test]
+fn an_endpoint_in_creation_is_brought_up() {
+    let store = after(async |cloud| {
+        cloud.two_configs().await;
+        cloud.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c1"})).await;
+        std::mem::forget(cloud.deploy().await);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+    });
+}
+
+#[test]
+fn an_endpoint_in_service_is_served_again_though_its_configuration_is_gone() {
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        cloud.ok("DeleteEndpointConfig", json!({"EndpointConfigName": "c1"})).await;
+        cloud.ok("DeleteModel", json!({"ModelName": "m"})).await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "SystemUpdating");
+        let deploy = cloud.deploy().await;
+        assert_eq!(deploy.variants[0].containers.len(), 1);
+        deploy.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+    });
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_served_again_is_out_of_service_until_it_can() {
+    let store = after(async |cloud| cloud.endpoint().await);
+    run(async {
+        let cloud = Cloud::over(store.clone(), 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+        assert_eq!(cloud.describe_endpoint().await["FailureReason"], "no Python");
+        // A change of weights has to start servers now.
+        let weights = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": [{"VariantName": "AllTraffic", "DesiredWeight": 2}]});
+        cloud.ok("UpdateEndpointWeightsAndCapacities", weights).await;
+        cloud.deploy().await.reply.send(Err("still none".to_owned())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+        assert!(cloud.describe_endpoint().await.get("FailureReason").is_none());
+    });
+}
+
+#[test]
+fn an_update_goes_on_after_the_old_configuration_serves_again() {
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        cloud.ok("UpdateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c2"})).await;
+        std::mem::forget(cloud.deploy().await);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "Updating");
+        cloud.deploy().await.reply.send(Err("no ping".to_owned())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+        let endpoint = cloud.describe_endpoint().await;
+        assert_eq!((&endpoint["EndpointConfigName"], &endpoint["FailureReason"]), (&json!("c1"), &json!("no ping")));
+    });
+}
+
+#[test]
+fn a_change_of_weights_starts_servers_where_none_came_back() {
+    let weights = json!([{"VariantName": "AllTraffic", "DesiredWeight": 2}]);
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        let input = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": weights});
+        cloud.ok("UpdateEndpointWeightsAndCapacities", input).await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
+        let second = cloud.deploy().await;
+        assert_eq!(second.variants[0].weight, 2.0);
+        second.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::Endpoint, "e", "InService").await;
+        assert!(cloud.host.weights.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_deletion_is_finished() {
+    let store = after(async |cloud| {
+        cloud.endpoint().await;
+        // The answer is out and the task behind it has not run.
+        cloud.ok("DeleteEndpoint", json!({"EndpointName": "e"})).await;
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        cloud.until(Kind::Endpoint, "e", "Deleted").await;
+        cloud.refused("DescribeEndpoint", json!({"EndpointName": "e"})).await;
+    });
+}

@@ -1,0 +1,140 @@
+//! `Search` over jobs and packages.
+
+use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
+use sagewright_cloud::store::Store;
+use serde_json::{Value, json};
+
+use crate::support::{Cloud, package, training_job, with};
+
+/// Jobs `j0` … `j3`, a second apart, of which `j3` has ended with an accuracy of 0.9.
+async fn jobs() -> Cloud {
+    let cloud = Cloud::over(Store::in_memory().unwrap(), 8);
+    for n in 0..4 {
+        let mut job = with(
+            training_job(&format!("j{n}")),
+            "/HyperParameters",
+            json!({"num_round": (n * 10).to_string(), "a.b": "x"}),
+        );
+        job["Tags"] = json!([{"Key": "team", "Value": if n < 2 { "red" } else { "blue" }}]);
+        cloud.ok("CreateTrainingJob", job).await;
+        let job = cloud.job().await;
+        cloud.clock.advance(1_000);
+        if n == 3 {
+            (job.events)(TrainingEvent::Metric { name: "accuracy".to_owned(), value: 0.9, at: cloud.clock.time() });
+            job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
+            cloud.until(Kind::TrainingJob, "j3", "Completed").await;
+        } else {
+            std::mem::forget(job);
+        }
+    }
+    cloud
+}
+
+fn filter(name: &str, operator: &str, value: Value) -> Value {
+    let mut filter = json!({"Name": name, "Operator": operator});
+    if !value.is_null() {
+        filter["Value"] = value;
+    }
+    filter
+}
+
+fn names(out: &Value) -> Vec<String> {
+    let name = |r: &Value| r["TrainingJob"]["TrainingJobName"].as_str().unwrap().to_owned();
+    out["Results"].as_array().unwrap().iter().map(name).collect()
+}
+
+#[tokio::test]
+async fn filters_find_jobs_by_their_properties() {
+    let cloud = jobs().await;
+    for (filters, expected) in [
+        (json!([filter("TrainingJobName", "Equals", json!("j1"))]), vec!["j1"]),
+        (json!([filter("TrainingJobName", "In", json!("j1, j2"))]), vec!["j1", "j2"]),
+        (json!([filter("TrainingJobName", "Contains", json!("j"))]), vec!["j0", "j1", "j2", "j3"]),
+        (json!([filter("TrainingJobStatus", "NotEquals", json!("InProgress"))]), vec!["j3"]),
+        (json!([filter("HyperParameters.num_round", "GreaterThan", json!("5"))]), vec!["j1", "j2", "j3"]),
+        (json!([filter("HyperParameters.a.b", "Equals", json!("x"))]), vec!["j0", "j1", "j2", "j3"]),
+        (json!([filter("Tags.team", "Equals", json!("red"))]), vec!["j0", "j1"]),
+        (json!([filter("Metrics.accuracy", "GreaterThanOrEqualTo", json!("0.9"))]), vec!["j3"]),
+        (json!([filter("TrainingEndTime", "Exists", Value::Null)]), vec!["j3"]),
+        (json!([filter("TrainingEndTime", "NotExists", Value::Null)]), vec!["j0", "j1", "j2"]),
+        (json!([filter("CreationTime", "LessThan", json!("2025-10-09T08:53:21"))]), vec!["j0"]),
+        (
+            json!([
+                filter("EnableNetworkIsolation", "Equals", json!("false")),
+                filter("Tags.team", "Equals", json!("blue"))
+            ]),
+            vec!["j2", "j3"],
+        ),
+    ] {
+        let input = json!({
+            "Resource": "TrainingJob", "SortBy": "TrainingJobName", "SortOrder": "Ascending",
+            "SearchExpression": {"Filters": filters},
+        });
+        assert_eq!(names(&cloud.ok("Search", input.clone()).await), expected, "{input}");
+    }
+}
+
+#[tokio::test]
+async fn expressions_combine_and_nested_filters_hold_for_one_element() {
+    let cloud = jobs().await;
+    let search = async |expression: Value| {
+        let input = json!({"Resource": "TrainingJob", "SortBy": "CreationTime", "SortOrder": "Ascending", "SearchExpression": expression});
+        names(&cloud.ok("Search", input).await)
+    };
+    let one = |name: &str| json!({"Filters": [filter("TrainingJobName", "Equals", json!(name))]});
+    assert_eq!(search(json!({"Operator": "Or", "SubExpressions": [one("j0"), one("j2")]})).await, ["j0", "j2"]);
+    assert!(search(json!({"SubExpressions": [one("j0"), one("j2")]})).await.is_empty());
+    let nested = |uri: &str| {
+        json!({"NestedFilters": [{"NestedPropertyName": "InputDataConfig", "Filters": [
+            filter("InputDataConfig.ChannelName", "Equals", json!("train")),
+            filter("InputDataConfig.DataSource.S3DataSource.S3Uri", "Contains", json!(uri)),
+        ]}]})
+    };
+    assert_eq!(search(nested("data/train")).await.len(), 4);
+    assert!(search(nested("data/test")).await.is_empty());
+}
+
+#[tokio::test]
+async fn results_come_in_pages_latest_first() {
+    let cloud = jobs().await;
+    let mut input = json!({"Resource": "TrainingJob", "SortBy": "CreationTime", "MaxResults": 3});
+    let page = cloud.ok("Search", input.clone()).await;
+    assert_eq!(names(&page), ["j3", "j2", "j1"]);
+    assert_eq!(page["TotalHits"], json!({"Value": 4, "Relation": "EqualTo"}));
+    assert_eq!(page["Results"][0]["TrainingJob"]["Tags"], json!([{"Key": "team", "Value": "blue"}]));
+    input["NextToken"] = page["NextToken"].clone();
+    let page = cloud.ok("Search", input).await;
+    assert_eq!(names(&page), ["j0"]);
+    assert!(page.get("NextToken").is_none());
+}
+
+#[tokio::test]
+async fn packages_are_found_by_approval() {
+    let cloud = Cloud::new();
+    cloud.ok("CreateModelPackageGroup", json!({"ModelPackageGroupName": "g"})).await;
+    cloud.ok("CreateModelPackage", package("g")).await;
+    cloud.ok("CreateModelPackage", with(package("g"), "/ModelApprovalStatus", json!("Approved"))).await;
+    let input = json!({"Resource": "ModelPackage", "SearchExpression": {"Filters": [filter("ModelApprovalStatus", "Equals", json!("Approved"))]}});
+    let out = cloud.ok("Search", input).await;
+    assert_eq!(out["Results"].as_array().unwrap().len(), 1);
+    assert_eq!(out["Results"][0]["ModelPackage"]["ModelPackageVersion"], 2);
+    let groups = cloud.ok("Search", json!({"Resource": "ModelPackageGroup"})).await;
+    assert_eq!(groups["Results"][0]["ModelPackageGroup"]["ModelPackageGroupName"], "g");
+}
+
+#[tokio::test]
+async fn wrong_searches_are_refused() {
+    let cloud = Cloud::new();
+    let mut told = Vec::new();
+    for input in [
+        json!({"Resource": "Experiment"}),
+        json!({"Resource": "TrainingJob", "SortBy": "Colour"}),
+        json!({"Resource": "TrainingJob", "SearchExpression": {}}),
+        json!({"Resource": "TrainingJob", "SearchExpression": {"Filters": [filter("Colour", "Exists", Value::Null)]}}),
+        json!({"Resource": "TrainingJob", "SearchExpression": {"Filters": [filter("TrainingJobName", "Equals", Value::Null)]}}),
+        json!({"Resource": "TrainingJob", "NextToken": "nonsense"}),
+    ] {
+        told.push(cloud.refused("Search", input).await);
+    }
+    insta::assert_snapshot!(told.join("\n"));
+}

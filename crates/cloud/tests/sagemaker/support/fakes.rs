@@ -1,0 +1,186 @@
+//! The ports, under a test's control.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use sagewright_cloud::clock::Clock;
+use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
+use sagewright_cloud::runner::{Container, ContainerSpec, LineSink, Runner, RunnerError};
+use sagewright_cloud::sagemaker::{
+    EndpointKey, Host, Roles, Trainer, TrainingEnd, TrainingEvents, TrainingTask, VariantPlan,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// A clock that a test moves.
+pub struct ManualClock(AtomicI64);
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(1_760_000_000_000))
+    }
+}
+
+impl ManualClock {
+    pub fn time(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+
+    pub fn advance(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        self.time()
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
+/// Objects by name only.
+#[derive(Default)]
+pub struct Bucket(Mutex<BTreeSet<(String, String)>>);
+
+impl Bucket {
+    pub fn put(&self, bucket: &str, key: &str) {
+        self.0.lock().unwrap().insert((bucket.to_owned(), key.to_owned()));
+    }
+
+    pub fn delete(&self, bucket: &str, key: &str) {
+        self.0.lock().unwrap().remove(&(bucket.to_owned(), key.to_owned()));
+    }
+}
+
+impl Objects for Bucket {
+    fn head(&self, account: &str, bucket: &str, key: &str) -> Result<ObjectInfo, ObjectError> {
+        let found = self.list(account, bucket, key)?.into_iter().find(|o| o.key == key);
+        found.ok_or_else(|| ObjectError::NoSuchKey { bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+
+    fn open(&self, _: &str, bucket: &str, _: &str) -> Result<(ObjectInfo, File), ObjectError> {
+        Err(ObjectError::AccessDenied(bucket.to_owned()))
+    }
+
+    fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
+        if account != super::ACCOUNT {
+            return Err(ObjectError::AccessDenied(bucket.to_owned()));
+        }
+        let all = self.0.lock().unwrap();
+        if !all.iter().any(|(b, _)| b == bucket) {
+            return Err(ObjectError::NoSuchBucket(bucket.to_owned()));
+        }
+        let info = |key: &String| ObjectInfo { key: key.clone(), size: 1, etag: "e".to_owned() };
+        Ok(all.iter().filter(|(b, k)| b == bucket && k.starts_with(prefix)).map(|(_, k)| info(k)).collect())
+    }
+
+    fn put_file(&self, _: &str, bucket: &str, _: &str, _: &Path) -> Result<ObjectInfo, ObjectError> {
+        Err(ObjectError::AccessDenied(bucket.to_owned()))
+    }
+}
+
+/// Runs no image and knows all but those called `unknown`. Those called `built-in` are.
+pub struct KnownImages;
+
+#[async_trait]
+impl Runner for KnownImages {
+    fn check(&self, image: &str) -> Result<(), RunnerError> {
+        if image.contains("unknown") {
+            return Err(RunnerError::UnknownImage(format!(
+                "no image {image} on this machine; add it to the image map"
+            )));
+        }
+        Ok(())
+    }
+
+    fn built_in(&self, image: &str) -> Option<&'static str> {
+        image.contains("built-in").then_some("xgboost")
+    }
+
+    async fn prepare(&self, _: &str, _: LineSink) -> Result<(), RunnerError> {
+        Ok(())
+    }
+
+    async fn start(&self, spec: &ContainerSpec, _: LineSink) -> Result<Box<dyn Container>, RunnerError> {
+        Err(RunnerError::Start { image: spec.image.clone(), why: "a fake".to_owned() })
+    }
+}
+
+/// The role `exec` trusts SageMaker.
+pub struct OneRole;
+
+impl Roles for OneRole {
+    fn assumable(&self, _: &str, role_arn: &str) -> Result<(), String> {
+        if role_arn.ends_with("/exec") { Ok(()) } else { Err("no such role".to_owned()) }
+    }
+}
+
+/// A job in the trainer's hands.
+pub struct Job {
+    pub task: TrainingTask,
+    pub stop: watch::Receiver<bool>,
+    pub events: TrainingEvents,
+    pub end: oneshot::Sender<TrainingEnd>,
+}
+
+pub struct FakeTrainer(mpsc::UnboundedSender<Job>);
+
+pub fn trainer() -> (FakeTrainer, mpsc::UnboundedReceiver<Job>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (FakeTrainer(sender), receiver)
+}
+
+#[async_trait]
+impl Trainer for FakeTrainer {
+    async fn run(&self, task: TrainingTask, stop: watch::Receiver<bool>, events: TrainingEvents) -> TrainingEnd {
+        let (end, ended) = oneshot::channel();
+        self.0.send(Job { task, stop, events, end }).map_err(|_| ()).unwrap();
+        // A dropped handle is a trainer that breaks.
+        ended.await.expect("the trainer broke")
+    }
+}
+
+/// A deployment in the host's hands.
+pub struct Deploy {
+    pub endpoint: EndpointKey,
+    pub arn: String,
+    pub variants: Vec<VariantPlan>,
+    pub reply: oneshot::Sender<Result<(), String>>,
+}
+
+pub struct FakeHost {
+    deploys: mpsc::UnboundedSender<Deploy>,
+    pub weights: Mutex<Vec<(String, f64)>>,
+    pub removed: Mutex<Vec<String>>,
+}
+
+pub fn host() -> (FakeHost, mpsc::UnboundedReceiver<Deploy>) {
+    let (deploys, receiver) = mpsc::unbounded_channel();
+    (FakeHost { deploys, weights: Mutex::default(), removed: Mutex::default() }, receiver)
+}
+
+#[async_trait]
+impl Host for FakeHost {
+    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
+        let (reply, answered) = oneshot::channel();
+        self.deploys.send(Deploy { endpoint, arn, variants, reply }).map_err(|_| ()).unwrap();
+        answered.await.expect("the host broke")
+    }
+
+    fn set_weights(&self, _: &EndpointKey, weights: &[(String, f64)]) {
+        self.weights.lock().unwrap().extend_from_slice(weights);
+    }
+
+    async fn remove(&self, endpoint: &EndpointKey) {
+        self.removed.lock().unwrap().push(endpoint.name.clone());
+    }
+}

@@ -1,0 +1,207 @@
+//! A SageMaker with fakes behind its ports; every call is checked against the service model on the way in and out.
+
+mod fakes;
+mod requests;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
+use sagewright_cloud::env::Env;
+use sagewright_cloud::logs::Streams;
+use sagewright_cloud::sagemaker::{Execution, Kind, SageMaker, StateChange};
+use sagewright_cloud::store::Store;
+use sagewright_model::{Service, Shape, ShapeType};
+use serde_json::Value;
+use tokio::sync::{Mutex, broadcast, mpsc};
+
+pub use fakes::{Bucket, Deploy, FakeHost, Job, ManualClock};
+pub use requests::*;
+
+pub const ACCOUNT: &str = "000000000000";
+pub const REGION: &str = "us-east-1";
+
+/// An embedded SageMaker under test.
+pub struct Cloud {
+    pub sagemaker: SageMaker,
+    pub clock: Arc<ManualClock>,
+    pub bucket: Arc<Bucket>,
+    pub host: Arc<FakeHost>,
+    pub store: Store,
+    jobs: Mutex<mpsc::UnboundedReceiver<Job>>,
+    deploys: Mutex<mpsc::UnboundedReceiver<Deploy>>,
+    changes: Mutex<broadcast::Receiver<StateChange>>,
+    requests: AtomicU64,
+    _work: tempfile::TempDir,
+}
+
+impl Cloud {
+    pub fn new() -> Self {
+        Self::over(Store::in_memory().unwrap(), 2)
+    }
+
+    /// A SageMaker over state that may come from an earlier one.
+    pub fn over(store: Store, slots: usize) -> Self {
+        let work = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let bucket = Arc::new(Bucket::default());
+        bucket.put("data", "train/part-0.csv");
+        bucket.put("data", "model.tar.gz");
+        let (trainer, jobs) = fakes::trainer();
+        let (host, deploys) = fakes::host();
+        let host = Arc::new(host);
+        let env = Env {
+            store: store.clone(),
+            logs: Arc::new(Streams::new(work.path().join("logs"))),
+            objects: bucket.clone(),
+            runner: Arc::new(fakes::KnownImages),
+            clock: clock.clone(),
+            work: work.path().to_owned(),
+        };
+        let execution = Execution {
+            slots: Some(slots),
+            ..Execution::new(Arc::new(fakes::OneRole), Arc::new(trainer), host.clone())
+        };
+        let sagemaker = SageMaker::new(env, execution);
+        let changes = Mutex::new(sagemaker.subscribe());
+        Self {
+            sagemaker,
+            clock,
+            bucket,
+            host,
+            store,
+            jobs: Mutex::new(jobs),
+            deploys: Mutex::new(deploys),
+            changes,
+            requests: AtomicU64::new(0),
+            _work: work,
+        }
+    }
+
+    /// Calls an operation as the embedded cloud's front does: input that the model refuses never reaches it. What
+    /// comes out must be what the model says.
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
+        self.call_as(ACCOUNT, REGION, operation, input).await
+    }
+
+    pub async fn call_as(&self, account: &str, region: &str, operation: &str, input: Value) -> Result<Value, ApiError> {
+        let service = sagewright_model::service("sagemaker").unwrap();
+        let operation = service.operation(operation).unwrap_or_else(|| panic!("no operation {operation}"));
+        if let Some(shape) = service.input(&operation.name) {
+            sagewright_model::validate(service, shape, &input)
+                .map_err(|e| ApiError::new(e.code(), 400, e.to_string()))?;
+        }
+        let n = self.requests.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let call = Call {
+            caller: Caller {
+                account: account.to_owned(),
+                principal_arn: format!("arn:aws:iam::{account}:user/local"),
+                user_id: "AIDALOCAL".to_owned(),
+                access_key: "AKIALOCAL".to_owned(),
+            },
+            region: region.to_owned(),
+            service,
+            operation,
+            input,
+            now: self.clock.time(),
+            request_id: format!("request-{n}"),
+            payload: Bytes::new(),
+        };
+        let output = sagewright_cloud::cloud::sagemaker_service(self.sagemaker.clone()).call(call).await?.value;
+        if let Some(shape) = service.output(&operation.name) {
+            let told = sagewright_model::validate(service, shape, &output).map_err(|e| e.to_string());
+            assert_eq!(told, Ok(()), "{} answered {output:#}", operation.name);
+            known(service, shape, &output, &operation.name);
+        }
+        Ok(output)
+    }
+
+    pub async fn ok(&self, operation: &str, input: Value) -> Value {
+        self.call(operation, input).await.unwrap_or_else(|e| panic!("{operation}: {}: {}", e.code, e.message))
+    }
+
+    /// The refusal of a call as one line.
+    pub async fn refused(&self, operation: &str, input: Value) -> String {
+        match self.call(operation, input.clone()).await {
+            Ok(output) => panic!("{operation} took {input:#} and answered {output:#}"),
+            Err(error) => format!("{} {}: {}", error.status, error.code, error.message),
+        }
+    }
+
+    /// The next job that the trainer was given.
+    pub async fn job(&self) -> Job {
+        within(async { self.jobs.lock().await.recv().await.unwrap() }).await
+    }
+
+    pub async fn no_job_waits(&self) -> bool {
+        self.jobs.lock().await.try_recv().is_err()
+    }
+
+    /// The next deployment that the host was given.
+    pub async fn deploy(&self) -> Deploy {
+        within(async { self.deploys.lock().await.recv().await.unwrap() }).await
+    }
+
+    pub async fn no_deploy_waits(&self) -> bool {
+        self.deploys.lock().await.try_recv().is_err()
+    }
+
+    /// Waits until a resource enters a status.
+    pub async fn until(&self, kind: Kind, name: &str, status: &str) {
+        within(async {
+            let mut changes = self.changes.lock().await;
+            loop {
+                let change = changes.recv().await.unwrap();
+                if change.kind == kind && change.arn.ends_with(&format!("/{name}")) && change.status == status {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Everything that is stored, to show that a refusal changed nothing.
+    pub fn state(&self) -> Vec<String> {
+        let connection = self.store.connection();
+        let mut out = Vec::new();
+        for sql in [
+            "SELECT arn || ' ' || status || ' ' || modified || ' ' || body FROM record",
+            "SELECT arn || key || value FROM tag",
+        ] {
+            let mut statement = connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            out.extend(rows.map(Result::unwrap));
+        }
+        out
+    }
+}
+
+/// Fails a test that would hang.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened within 20 s")
+}
+
+/// No member that the model does not have.
+fn known(service: &Service, shape: &Shape, value: &Value, path: &str) {
+    match (shape.kind, value) {
+        (ShapeType::Structure, Value::Object(map)) => {
+            for (name, value) in map {
+                let member =
+                    shape.members.get(name.as_str()).unwrap_or_else(|| panic!("{path} has an unknown member {name}"));
+                assert!(!value.is_null(), "{path}.{name} is null");
+                known(service, service.target(member).unwrap(), value, &format!("{path}.{name}"));
+            }
+        }
+        (ShapeType::List, Value::Array(items)) => {
+            let shape = service.target(shape.member.as_ref().unwrap()).unwrap();
+            items.iter().enumerate().for_each(|(i, item)| known(service, shape, item, &format!("{path}[{i}]")));
+        }
+        (ShapeType::Map, Value::Object(map)) => {
+            let shape = service.target(shape.value.as_ref().unwrap()).unwrap();
+            map.iter().for_each(|(key, item)| known(service, shape, item, &format!("{path}[{key}]")));
+        }
+        _ => {}
+    }
+}

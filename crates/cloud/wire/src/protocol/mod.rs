@@ -1,0 +1,150 @@
+//! AWS's wire protocols: requests to input, output and errors to answers.
+//!
+//! `rpc-v2-cbor` is not spoken yet; it would be a module beside these, chosen in [`Wire`] by the `smithy-protocol` header.
+
+mod error;
+mod json;
+mod query;
+mod rest_json;
+mod time;
+mod xml;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
+use sagewright_model::{Invalid, Operation, Protocol, Service, Shape, validate};
+use serde_json::{Map, Value};
+
+use sagewright_cloud_core::api::{ApiError, Output};
+
+/// How a caller talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// `awsJson1_0`, `awsJson1_1`
+    Json,
+    /// `restJson1`
+    RestJson,
+    /// `awsQuery`
+    Query,
+}
+
+impl Wire {
+    /// The protocol that an unknown service's request looks like.
+    pub(crate) fn guess(parts: &Parts) -> Self {
+        let content_type = parts.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        let query = parts.uri.query().unwrap_or_default();
+        if parts.headers.contains_key("x-amz-target") {
+            Self::Json
+        } else if content_type.starts_with(b"application/x-www-form-urlencoded") || query.contains("Action=") {
+            Self::Query
+        } else {
+            Self::RestJson
+        }
+    }
+}
+
+/// A request that has been read and found valid.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) operation: &'static Operation,
+    pub(crate) input: Value,
+    pub(crate) payload: Bytes,
+}
+
+/// Reads a request and checks it against the model.
+pub(crate) fn read(service: &'static Service, wire: Wire, parts: &Parts, body: Bytes) -> Result<Request, ApiError> {
+    match wire {
+        Wire::Json => json::read(service, parts, &body),
+        Wire::RestJson => rest_json::read(service, parts, body),
+        Wire::Query => query::read(service, parts, &body),
+    }
+}
+
+/// Writes an answer.
+pub(crate) fn write(
+    service: &'static Service,
+    wire: Wire,
+    operation: &'static Operation,
+    output: Output,
+    request_id: &str,
+) -> Response<Bytes> {
+    let mut response = match wire {
+        Wire::Json => json::write(service, operation, &output.value),
+        Wire::RestJson => rest_json::write(service, operation, output),
+        Wire::Query => query::write(service, operation, &output.value, request_id),
+    };
+    set_request_id(&mut response, request_id);
+    response
+}
+
+/// Writes an error. Without a service (an unknown one) the plainest form is used.
+pub(crate) fn write_error(
+    service: Option<&'static Service>,
+    wire: Wire,
+    error: &ApiError,
+    request_id: &str,
+) -> Response<Bytes> {
+    let mut response = match wire {
+        Wire::Json | Wire::RestJson => error::json(service, wire, error),
+        Wire::Query => error::xml(service, error, request_id),
+    };
+    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    set_request_id(&mut response, request_id);
+    response
+}
+
+fn set_request_id(response: &mut Response<Bytes>, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert("x-amzn-requestid", value);
+    }
+}
+
+/// Checks input against the model, with the code that the service family uses for it.
+fn check(service: &Service, operation: &Operation, input: &Value) -> Result<(), ApiError> {
+    let Some(shape) = shape_of(service, operation.input.as_ref().map(|i| &*i.shape)) else { return Ok(()) };
+    validate(service, shape, input).map_err(|invalid| invalid_error(service, operation, &invalid))
+}
+
+fn invalid_error(service: &Service, operation: &Operation, invalid: &Invalid) -> ApiError {
+    let code = match (invalid, service.protocol()) {
+        (Invalid::Type { .. }, Protocol::Query) => "MalformedInput",
+        (Invalid::Type { .. }, _) => "SerializationException",
+        (Invalid::Constraints(_), Protocol::Query) => "ValidationError",
+        (Invalid::Constraints(_), _) => validation_code(service, operation),
+    };
+    ApiError::new(code, 400, invalid.to_string())
+}
+
+/// Services that declare an error of their own for bad input use that one.
+fn validation_code(service: &Service, operation: &Operation) -> &'static str {
+    if service.id == "logs" {
+        return "InvalidParameterException";
+    }
+    ["ValidationException", "ValidationError"]
+        .into_iter()
+        .find(|code| operation.errors.iter().any(|e| e.shape == **code))
+        .unwrap_or("ValidationException")
+}
+
+fn shape_of<'s>(service: &'s Service, name: Option<&str>) -> Option<&'s Shape> {
+    service.shape(name?)
+}
+
+fn output_shape(service: &'static Service, operation: &Operation) -> Option<&'static Shape> {
+    shape_of(service, operation.output.as_ref().map(|o| &*o.shape))
+}
+
+fn unknown_operation(service: &Service, name: &str) -> ApiError {
+    let message = format!("{} has no operation {name}", service.metadata.service_id);
+    ApiError::new("UnknownOperationException", 400, message)
+}
+
+fn serialization(message: impl Into<String>) -> ApiError {
+    ApiError::new("SerializationException", 400, message)
+}
+
+fn empty_object() -> Value {
+    Value::Object(Map::new())
+}
+#[cfg(test)]
+mod tests;
