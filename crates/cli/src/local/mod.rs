@@ -3,7 +3,7 @@
 mod cloud;
 mod credentials;
 mod room;
-mod server_file;
+pub(crate) mod server_file;
 
 pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};
 pub(crate) use credentials::access;

@@ -24,10 +24,11 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// Runs a built-in algorithm through our own binary.
+    /// Runs a built-in algorithm through our own binary, as the image of a tag has it.
     pub fn built_in(
         program: &Path,
         algorithm: BuiltIn,
+        tag: &str,
         spec: &ContainerSpec,
         variables: BTreeMap<String, String>,
     ) -> Result<Self, String> {
@@ -38,7 +39,7 @@ impl Launch {
                 algorithm.name()
             ));
         }
-        let first = ["algorithm", algorithm.name()].map(OsString::from);
+        let first = ["algorithm".to_owned(), format!("{}:{tag}", algorithm.name())].map(OsString::from);
         let arguments = first.into_iter().chain(spec.arguments.iter().map(OsString::from)).collect();
         let (directory, root) = (spec.base.clone(), spec.base.clone());
         Ok(Self { program: program.into(), arguments, variables, directory, root })

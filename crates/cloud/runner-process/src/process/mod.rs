@@ -102,13 +102,13 @@ impl Runner for ProcessRunner {
 
     fn built_in(&self, image: &str) -> Option<&'static str> {
         match self.images().ok()?.resolve(image) {
-            Ok(Program::BuiltIn(algorithm)) => Some(algorithm.name()),
+            Ok(Program::BuiltIn(algorithm, _)) => Some(algorithm.name()),
             _ => None,
         }
     }
 
     async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError> {
-        if let Program::BuiltIn(algorithm) = self.images()?.resolve(image)? {
+        if let Program::BuiltIn(algorithm, _) = self.images()?.resolve(image)? {
             self.ready(image, algorithm, lines).await?;
         }
         Ok(())
@@ -118,9 +118,9 @@ impl Runner for ProcessRunner {
         let fail = |why: String| RunnerError::Start { image: spec.image.clone(), why };
         let images = self.images()?;
         let launch = match images.resolve(&spec.image)? {
-            Program::BuiltIn(algorithm) => {
+            Program::BuiltIn(algorithm, tag) => {
                 let variables = self.ready(&spec.image, algorithm, lines.clone()).await?;
-                Launch::built_in(&self.program, algorithm, spec, variables).map_err(fail)?
+                Launch::built_in(&self.program, algorithm, tag, spec, variables).map_err(fail)?
             }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, spec, images.path()).map_err(fail)?;
