@@ -5,10 +5,14 @@
 //! booster's names; the booster; attributes; what some objectives add. Texts and lists have their length in 64 bits before
 //! them. Before version 1.0 the intercept is a margin and the number of classes is also the booster's.
 
-use super::super::image::Generation;
+use serde_json::json;
+
+use super::super::image::{Generation, Image};
 use super::bytes::{Cut, Reader, push_text};
 
 const MARK: &[u8] = b"binf";
+/// Before a model that a configuration follows; then comes the model's length.
+const CONFIGURED: &[u8] = b"CONFIG-offset:";
 /// `LearnerModelParamLegacy`: intercept, features, classes, attributes or not, metrics or not, major and minor version.
 const HEAD: usize = 136;
 const CLASSES: usize = 8;
@@ -39,11 +43,15 @@ struct Model<'a> {
     rest: &'a [u8],
 }
 
-/// A model that the built-in library wrote, as the library of a generation reads it. The error is a sentence.
-pub(super) fn for_image(model: &[u8], generation: Generation) -> Result<Vec<u8>, String> {
+/// A model that the built-in library wrote, as the library of an image reads it. The error is a sentence.
+pub(super) fn for_image(model: &[u8], image: &Image) -> Result<Vec<u8>, String> {
+    let generation = image.generation;
     let mut parts = Model::read(model)?;
     parts.drop_objective();
     let base = parts.intercept();
+    let mut numbers = image.library.split('.').filter_map(|number| number.parse().ok());
+    parts.set_number(VERSION, numbers.next().unwrap_or(0));
+    parts.set_number(VERSION + 4, numbers.next().unwrap_or(0));
     if generation < Generation::V1_0 {
         parts.age(generation);
     } else if generation < Generation::V1_3 && parts.objective == b"binary:logitraw" {
@@ -68,6 +76,50 @@ pub(super) fn for_library(model: &[u8]) -> Result<Vec<u8>, String> {
         _ => {}
     }
     Ok(parts.write())
+}
+
+/// A model of version 1.0 or newer with a configuration behind it, as pickles hold both and their libraries insist: all of it is
+/// the library's defaults, under every name that one of them looks for. Predictions need none of it.
+pub(super) fn configured(model: &[u8]) -> Result<Vec<u8>, String> {
+    let parts = Model::read(model)?;
+    let (objective, booster) = (String::from_utf8_lossy(parts.objective), String::from_utf8_lossy(parts.booster));
+    let tree = json!({"name": "gbtree", "gbtree_train_param": {}, "specified_updater": false, "updater": {}});
+    let linear = json!({"linear_train_param": {}, "coordinate_param": {}});
+    let gradient_booster = match parts.booster {
+        b"gblinear" => json!({"name": "gblinear", "gblinear_train_param": {}, "updater": linear}),
+        b"dart" => json!({"name": "dart", "gbtree": tree, "dart_train_param": {}}),
+        _ => tree,
+    };
+    let config = json!({
+        "learner": {
+            "generic_param": {},
+            "gradient_booster": gradient_booster,
+            "learner_train_param": {"booster": booster, "objective": objective},
+            "metrics": [],
+            "objective": {
+                "name": objective,
+                "reg_loss_param": {},
+                "softmax_multiclass_param": {"num_class": i32::from_le_bytes(word(&parts.head, CLASSES)).to_string()},
+                "poisson_regression_param": {"max_delta_step": "0.7"},
+                "tweedie_regression_param": {},
+                "lambda_rank_param": {},
+                "aft_loss_param": {},
+            },
+        },
+        "version": [1, 0, 0],
+    });
+    let mut out = CONFIGURED.to_vec();
+    push_text(&mut out, model);
+    out.extend(config.to_string().as_bytes());
+    Ok(out)
+}
+
+/// The model in what [`configured`] or a library of version 1.0 to 1.2 made; what has no configuration as it is.
+pub(super) fn unconfigured(handle: &[u8]) -> Result<&[u8], String> {
+    match handle.strip_prefix(CONFIGURED) {
+        None => Ok(handle),
+        Some(rest) => Reader::new(rest).text().map_err(|Cut| "its model is cut off".to_owned()),
+    }
 }
 
 fn logit(probability: f64) -> f64 {

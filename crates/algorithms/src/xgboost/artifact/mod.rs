@@ -9,25 +9,26 @@ mod pickle;
 use std::rc::Rc;
 
 use super::ffi::{Booster, Format, Xgboost};
-use super::image::{Artifact, Image};
+use super::image::{Artifact, Generation, Image};
 use crate::log;
 pub(crate) use pickle::Facts;
-
-/// Before a model with its configuration, and followed by the model's length.
-const CONFIGURED: &[u8] = b"CONFIG-offset:";
 
 /// The bytes of `xgboost-model` as the image leaves it. The error is a sentence.
 pub(crate) fn write(booster: &mut Booster, image: &Image, facts: &Facts<'_>) -> Result<Vec<u8>, String> {
     let mut save = |format| booster.save_model(format).map_err(|error| error.to_string());
     match image.artifact {
         Artifact::Ubjson => save(Format::Ubjson),
-        Artifact::Binary => binary::for_image(&save(Format::Binary)?, image.generation),
-        Artifact::Pickle => pickle::write(&binary::for_image(&save(Format::Binary)?, image.generation)?, facts),
+        Artifact::Binary => binary::for_image(&save(Format::Binary)?, image),
+        Artifact::Pickle => {
+            let model = binary::for_image(&save(Format::Binary)?, image)?;
+            let old = image.generation < Generation::V1_0;
+            pickle::write(&if old { model } else { binary::configured(&model)? }, facts)
+        }
     }
 }
 
-/// Loads a model of any format into a booster. Returns how many rounds predict, where the file says so itself. The error is a
-/// sentence.
+/// Loads a model of any format into a booster. Returns how many trees (of each class) predict, where a pickle says so. The error
+/// is a sentence.
 pub(crate) fn load(booster: &mut Booster, model: &[u8]) -> Result<Option<u32>, String> {
     if model.starts_with(b"{") {
         let (model, was_list) = intercept::as_number(model)?;
@@ -63,14 +64,8 @@ fn unpickled(booster: &mut Booster, handle: &[u8]) -> Result<(), String> {
         }
         return booster.unserialize(handle).map_err(|error| error.to_string());
     }
-    let model = match handle.strip_prefix(CONFIGURED) {
-        None => handle,
-        Some(rest) => {
-            let mut reader = bytes::Reader::new(rest);
-            reader.text().map_err(|bytes::Cut| "its model is cut off".to_owned())?
-        }
-    };
-    booster.load_model(&binary::for_library(model)?).map_err(|error| error.to_string())
+    let model = binary::for_library(binary::unconfigured(handle)?)?;
+    booster.load_model(&model).map_err(|error| error.to_string())
 }
 
 /// Whether the library loads the bytes; a failed load may leave a booster half changed.

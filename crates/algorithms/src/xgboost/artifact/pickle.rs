@@ -14,7 +14,7 @@ const MOST: usize = 10_000_000;
 pub(super) struct State {
     /// The model as the library serialised it.
     pub(super) handle: Option<Rc<[u8]>>,
-    /// `best_ntree_limit`: how many rounds predict.
+    /// `best_ntree_limit`: how many trees, of each class, predict.
     pub(super) limit: Option<i64>,
 }
 
@@ -48,8 +48,10 @@ pub(super) fn write(model: &[u8], facts: &Facts<'_>) -> Result<Vec<u8>, String> 
     text(&mut out, "feature_types");
     out.push(b'N');
     let (round, score) = facts.best;
-    let rounds = round.saturating_add(1).saturating_mul(facts.parallel);
-    for (name, value) in [("best_iteration", round), ("best_ntree_limit", rounds)] {
+    let trees = round.saturating_add(1).saturating_mul(facts.parallel);
+    // Linear models have no trees, and the image's server fails when they have such a limit.
+    let limit = (facts.booster != "gblinear").then_some(("best_ntree_limit", trees));
+    for (name, value) in [("best_iteration", round)].into_iter().chain(limit) {
         text(&mut out, name);
         out.push(b'J');
         out.extend(i32::try_from(value).unwrap_or(i32::MAX).to_le_bytes());

@@ -54,13 +54,13 @@ impl Booster {
     /// Loads a model in UBJSON, JSON or the old binary format.
     pub(crate) fn load_model(&mut self, model: &[u8]) -> Result<()> {
         // SAFETY: a live slice with its length; it is read during the call only.
-        let code = unsafe {
+        let code = self.library.quietly(|| unsafe {
             (self.library.0.XGBoosterLoadModelFromBuffer)(
                 self.handle,
                 model.as_ptr().cast::<c_void>(),
                 model.len() as Length,
             )
-        };
+        });
         self.library.check(code)
     }
 
@@ -195,9 +195,9 @@ impl Booster {
         })?;
         let (mut length, mut bytes) = (0, ptr::null());
         // SAFETY: a live handle, a C text, and pointers to live variables.
-        let code = unsafe {
+        let code = self.library.quietly(|| unsafe {
             (self.library.0.XGBoosterSaveModelToBuffer)(self.handle, config.as_ptr(), &raw mut length, &raw mut bytes)
-        };
+        });
         self.library.check(code)?;
         // SAFETY: on success `bytes` points to `length` bytes; they are copied.
         Ok(unsafe { slice::from_raw_parts(bytes.cast::<u8>(), as_size(length)) }.to_vec())

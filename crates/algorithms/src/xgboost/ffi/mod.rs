@@ -57,6 +57,24 @@ impl Xgboost {
         format!("{major}.{minor}.{patch}")
     }
 
+    /// Does something while the library prints nothing: its warnings of old formats say nothing to the user, whose image has
+    /// them.
+    fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut before = std::ptr::null();
+        // SAFETY: a pointer to a live variable.
+        let told = unsafe { (self.0.XGBGetGlobalConfig)(&raw mut before) } == 0 && !before.is_null();
+        // SAFETY: on success the library set a NUL-terminated text, which the next call overwrites; it is copied.
+        let before = told.then(|| unsafe { CStr::from_ptr(before) }.to_owned());
+        // SAFETY: a NUL-terminated text of a known setting.
+        unsafe { (self.0.XGBSetGlobalConfig)(c"{\"verbosity\":0}".as_ptr()) };
+        let result = work();
+        if let Some(before) = before {
+            // SAFETY: the text that the library itself gave.
+            unsafe { (self.0.XGBSetGlobalConfig)(before.as_ptr()) };
+        }
+        result
+    }
+
     /// Turns a return code into a result.
     fn check(&self, code: c_int) -> Result<()> {
         if code == 0 {

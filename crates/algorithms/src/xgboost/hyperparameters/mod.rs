@@ -177,10 +177,9 @@ fn intercept(values: &Values, generation: Generation) -> Result<Option<(&'static
     Ok(Some(("base_score", score.to_string())))
 }
 
-/// The metric of an objective in the libraries up to 1.2, and of rankings in those before 2.0.
+/// The metric of an objective in the libraries up to 1.2. (That of rankings, `map`, needs labels of 0 and 1 in the built-in library.)
 fn default_metric(objective: &str, generation: Generation) -> Option<&'static str> {
     match objective {
-        "rank:pairwise" | "rank:ndcg" | "rank:map" if generation < Generation::V3_0 => Some("map"),
         _ if generation >= Generation::V1_3 => None,
         "binary:logistic" | "binary:hinge" => Some("error"),
         "binary:logitraw" => Some("auc"),

@@ -45,13 +45,20 @@ impl Model {
         let limit = artifact::load(&mut booster, &bytes).map_err(|reason| refused(&reason))?;
         // One thread per prediction, as in the image: requests are the parallelism.
         booster.set_param("nthread", "1").map_err(failed)?;
-        let best = booster.attribute("best_iteration").map_err(failed)?;
-        let best = best.and_then(|text| text.parse::<u32>().ok()).map(|round| round.saturating_add(1));
-        let best = limit.or(best).unwrap_or(0);
-        let rounds = if best <= booster.rounds().map_err(failed)? { best } else { 0 };
+        let mut number = |name| -> Result<Option<u32>, String> {
+            Ok(booster.attribute(name).map_err(failed)?.and_then(|text| text.parse().ok()))
+        };
+        let (limit, best) = (limit.or(number("best_ntree_limit")?), number("best_iteration")?);
+        let boosted = booster.rounds().map_err(failed)?;
         let features = booster.features().map_err(failed)?;
         let config: Value = serde_json::from_str(&booster.configure().map_err(failed)?).unwrap_or_default();
         let text = |pointer: &str| config.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        // The binary format does not say how many trees a round has: the limit counts trees, as the library then does.
+        let parallel = ["", "/gbtree"]
+            .map(|dart| text(&format!("/learner/gradient_booster{dart}/gbtree_model_param/num_parallel_tree")));
+        let parallel = parallel.iter().find_map(|text| text.parse::<u32>().ok()).unwrap_or(1).max(1);
+        let best = limit.map(|trees| trees / parallel).or(best.map(|round| round.saturating_add(1))).unwrap_or(0);
+        let rounds = if best <= boosted { best } else { 0 };
         let linear = text("/learner/gradient_booster/name") == "gblinear";
         Ok(Self {
             library: library.clone(),

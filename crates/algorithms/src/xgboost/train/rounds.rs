@@ -70,7 +70,9 @@ pub(super) fn boost(
             keep_best(&mut booster, &hyperparameters.booster, round).map_err(failed)?;
         }
         if !image.keeps_best || hyperparameters.booster != "gblinear" {
+            let trees = round.saturating_add(1).saturating_mul(hyperparameters.parallel_trees);
             booster.set_attribute("best_iteration", &round.to_string()).map_err(failed)?;
+            booster.set_attribute("best_ntree_limit", &trees.to_string()).map_err(failed)?;
             booster.set_attribute("best_score", &score.to_string()).map_err(failed)?;
         }
     }
