@@ -135,6 +135,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 /// # Errors
 /// The state could not be read or written.
 pub fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
+    crate::sagemaker::recorded::life::resume(sagemaker)?;
     sagewright_cloud_sagemaker_jobs::resume(sagemaker)?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker)
 }

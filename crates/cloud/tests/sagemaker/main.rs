@@ -5,8 +5,10 @@
 mod endpoints;
 mod listing;
 mod models;
+mod recorded;
 mod registry;
 mod restart;
+mod samples;
 mod search;
 mod support;
 mod tags;

@@ -57,7 +57,7 @@ fn jobs_in_progress_run_again_in_order_and_stopping_ones_are_stopped() {
                 .collect();
             assert_eq!(statuses, ["Starting", "Restarting", "Starting"]);
             job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
-            cloud.until(Kind::TrainingJob, name, "Completed").await;
+            cloud.until(Kind::TRAINING_JOB, name, "Completed").await;
         }
     });
 }
@@ -73,7 +73,7 @@ fn an_endpoint_in_creation_is_brought_up() {
         let cloud = Cloud::over(store, 1);
         sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
     });
 }
 
@@ -91,7 +91,7 @@ fn an_endpoint_in_service_is_served_again_though_its_configuration_is_gone() {
         let deploy = cloud.deploy().await;
         assert_eq!(deploy.variants[0].containers.len(), 1);
         deploy.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
     });
 }
 
@@ -102,19 +102,19 @@ fn an_endpoint_that_cannot_be_served_again_is_out_of_service_until_it_can() {
         let cloud = Cloud::over(store.clone(), 1);
         sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
         cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+        cloud.until(Kind::ENDPOINT, "e", "OutOfService").await;
         assert_eq!(cloud.describe_endpoint().await["FailureReason"], "no Python");
         // A change of weights has to start servers now.
         let weights = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": [{"VariantName": "AllTraffic", "DesiredWeight": 2}]});
         cloud.ok("UpdateEndpointWeightsAndCapacities", weights).await;
         cloud.deploy().await.reply.send(Err("still none".to_owned())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+        cloud.until(Kind::ENDPOINT, "e", "OutOfService").await;
     });
     run(async {
         let cloud = Cloud::over(store, 1);
         sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
         assert!(cloud.describe_endpoint().await.get("FailureReason").is_none());
     });
 }
@@ -132,7 +132,7 @@ fn an_update_goes_on_after_the_old_configuration_serves_again() {
         cloud.deploy().await.reply.send(Ok(())).unwrap();
         assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "Updating");
         cloud.deploy().await.reply.send(Err("no ping".to_owned())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
         let endpoint = cloud.describe_endpoint().await;
         assert_eq!((&endpoint["EndpointConfigName"], &endpoint["FailureReason"]), (&json!("c1"), &json!("no ping")));
     });
@@ -153,7 +153,7 @@ fn a_change_of_weights_starts_servers_where_none_came_back() {
         let second = cloud.deploy().await;
         assert_eq!(second.variants[0].weight, 2.0);
         second.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
         assert!(cloud.host.weights.lock().unwrap().is_empty());
     });
 }
@@ -168,7 +168,7 @@ fn a_deletion_is_finished() {
     run(async {
         let cloud = Cloud::over(store, 1);
         sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
-        cloud.until(Kind::Endpoint, "e", "Deleted").await;
+        cloud.until(Kind::ENDPOINT, "e", "Deleted").await;
         cloud.refused("DescribeEndpoint", json!({"EndpointName": "e"})).await;
     });
 }

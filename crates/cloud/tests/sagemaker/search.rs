@@ -22,7 +22,7 @@ async fn jobs() -> Cloud {
         if n == 3 {
             (job.events)(TrainingEvent::Metric { name: "accuracy".to_owned(), value: 0.9, at: cloud.clock.time() });
             job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
-            cloud.until(Kind::TrainingJob, "j3", "Completed").await;
+            cloud.until(Kind::TRAINING_JOB, "j3", "Completed").await;
         } else {
             std::mem::forget(job);
         }

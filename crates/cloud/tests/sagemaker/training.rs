@@ -37,7 +37,7 @@ async fn a_job_goes_through_its_statuses_and_tells_all_of_it() {
     insta::assert_json_snapshot!("a_job_that_uploads", cloud.describe_job("mnist").await);
     cloud.clock.advance(1_000);
     job.end.send(completed()).unwrap();
-    cloud.until(Kind::TrainingJob, "mnist", "Completed").await;
+    cloud.until(Kind::TRAINING_JOB, "mnist", "Completed").await;
     insta::assert_json_snapshot!("a_completed_job", cloud.describe_job("MNIST").await);
 
     (job.events)(secondary("Training", "an event that comes late"));
@@ -50,7 +50,7 @@ async fn a_failed_job_says_why_in_at_most_1024_characters() {
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     let reason = format!("AlgorithmError: {}", "é".repeat(3000));
     cloud.job().await.end.send(TrainingEnd::Failed { reason: reason.clone() }).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Failed").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
     let job = cloud.describe_job("j").await;
     assert_eq!(job["SecondaryStatus"], "Failed");
     assert_eq!(job["FailureReason"].as_str().unwrap(), reason.chars().take(1024).collect::<String>());
@@ -61,7 +61,7 @@ async fn a_trainer_that_breaks_fails_its_job_and_frees_its_slot() {
     let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 1);
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     drop(cloud.job().await.end);
-    cloud.until(Kind::TrainingJob, "j", "Failed").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
     let reason = cloud.describe_job("j").await["FailureReason"].as_str().unwrap().to_owned();
     assert!(reason.starts_with("InternalServerError: We encountered an internal error"), "{reason}");
     cloud.ok("CreateTrainingJob", training_job("k")).await;
@@ -74,7 +74,7 @@ async fn a_job_over_its_time_limit_is_stopped_with_what_it_had() {
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     let artifacts = Some("s3://data/out/j/output/model.tar.gz".to_owned());
     cloud.job().await.end.send(TrainingEnd::Stopped { artifacts, max_runtime: true }).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Stopped").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Stopped").await;
     let job = cloud.describe_job("j").await;
     assert_eq!(job["SecondaryStatus"], "MaxRuntimeExceeded");
 }
@@ -116,7 +116,7 @@ async fn stop_reaches_a_running_job_and_what_it_saves_is_kept() {
     );
     // The job finished in the same moment: it was stopped all the same.
     job.end.send(completed()).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Stopped").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Stopped").await;
     let stopped = cloud.describe_job("j").await;
     assert_eq!(stopped["SecondaryStatus"], "Stopped");
     assert_eq!(stopped["ModelArtifacts"]["S3ModelArtifacts"], "s3://data/out/mnist/output/model.tar.gz");
@@ -133,7 +133,7 @@ async fn a_job_that_waits_for_a_slot_can_be_stopped() {
     let _first = cloud.job().await;
     cloud.ok("CreateTrainingJob", training_job("second")).await;
     cloud.ok("StopTrainingJob", json!({"TrainingJobName": "second"})).await;
-    cloud.until(Kind::TrainingJob, "second", "Stopped").await;
+    cloud.until(Kind::TRAINING_JOB, "second", "Stopped").await;
     let job = cloud.describe_job("second").await;
     assert!(job.get("TrainingStartTime").is_none() && job.get("BillableTimeInSeconds").is_none(), "{job:#}");
     assert!(cloud.no_job_waits().await);
@@ -177,7 +177,7 @@ async fn only_ended_jobs_are_deleted_and_their_names_are_free_again() {
     );
     assert_eq!(cloud.state(), before);
     job.end.send(completed()).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Completed").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
     cloud.ok("DeleteTrainingJob", json!({"TrainingJobName": "j"})).await;
     insta::assert_snapshot!(
         cloud.refused("DescribeTrainingJob", json!({"TrainingJobName": "j"})).await,

@@ -65,8 +65,8 @@ fn from_package(
             "{member} can not be set together with ModelPackageName: the model package says it."
         )));
     }
-    let (key, arn) = locate(call, Kind::ModelPackage, package)?;
-    let record = sm.env().store.get(&key)?.ok_or_else(|| Kind::ModelPackage.missing(&arn))?;
+    let (key, arn) = locate(call, Kind::MODEL_PACKAGE, package)?;
+    let record = sm.env().store.get(&key)?.ok_or_else(|| Kind::MODEL_PACKAGE.missing(&arn))?;
     deployable(&record)?;
     let specification = specification(&record, text(definition, "InferenceSpecificationName"))?;
     let list = specification.get("Containers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

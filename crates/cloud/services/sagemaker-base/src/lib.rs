@@ -2,8 +2,10 @@
 
 pub mod containers;
 pub mod inputs;
+pub mod kind;
 pub mod listing;
 pub mod ports;
+pub mod recorded;
 pub mod refuse;
 pub mod resource;
 pub mod service;

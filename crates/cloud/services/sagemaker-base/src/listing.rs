@@ -45,15 +45,24 @@ pub fn list(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<Value, Api
     Ok(Value::Object(out))
 }
 
-fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec<Record>, Option<String>), ApiError> {
+/// A page of records, and the token of the next one.
+///
+/// # Errors
+/// A filter cannot be read, or the token is not of this listing.
+pub fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec<Record>, Option<String>), ApiError> {
     let input = |member: &str| call.input.get(member).filter(|v| !v.is_null());
-    let sort = match call.text("SortBy") {
-        Some("Name") => BY_NAME,
-        Some("Status") => "status",
-        Some("LastModifiedTime") => "modified",
+    // Kinds spell it in their own ways: `CREATION_TIME`, `CreateDate`, `HubName`.
+    let sort = match call.text("SortBy").map(|by| by.replace('_', "").to_ascii_lowercase()).as_deref() {
+        Some(by) if by.contains("modified") => "modified",
+        Some(by) if by.ends_with("name") => BY_NAME,
+        Some(by) if by.ends_with("status") => "status",
         _ => "created",
     };
     let descending = call.text("SortOrder").map_or(listing.descending, |order| order == "Descending");
+    // SageMaker takes a page and filters that: with these two a page can be short or empty and still have a successor
+    // (the service model's text on `MaxResults` of ListTrainingJobs).
+    let part = call.text("NameContains").map(str::to_ascii_lowercase);
+    let status = call.text("StatusEquals");
     let limit = input("MaxResults").and_then(Value::as_i64).unwrap_or(PAGE);
 
     let mut sql = format!(
@@ -65,18 +74,16 @@ fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec<Record>, 
     for (member, condition) in [
         ("CreationTimeAfter", "created > ?"),
         ("CreationTimeBefore", "created < ?"),
+        ("CreatedAfter", "created > ?"),
+        ("CreatedBefore", "created < ?"),
+        ("ModifiedTimeAfter", "modified > ?"),
+        ("ModifiedTimeBefore", "modified < ?"),
         ("LastModifiedTimeAfter", "modified > ?"),
         ("LastModifiedTimeBefore", "modified < ?"),
     ] {
         if let Some(time) = input(member) {
             condition_on(&mut sql, &mut values, condition, Sql::Real(millis(member, time)?));
         }
-    }
-    if let Some(part) = call.text("NameContains") {
-        condition_on(&mut sql, &mut values, "instr(name, ?) > 0", Sql::Text(part.to_ascii_lowercase()));
-    }
-    if let Some(status) = call.text("StatusEquals") {
-        condition_on(&mut sql, &mut values, "status = ?", Sql::Text(status.to_owned()));
     }
     for (condition, value) in &listing.filters {
         condition_on(&mut sql, &mut values, condition, value.clone());
@@ -96,7 +103,10 @@ fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec<Record>, 
     let more = rows.len() as i64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = rows.last().filter(|_| more).map(|(_, position, tie)| token::seal(call, position, tie));
-    Ok((rows.into_iter().map(|(record, ..)| record).collect(), next))
+    let records = rows.into_iter().map(|(record, ..)| record).filter(|record| {
+        part.as_deref().is_none_or(|part| record.key.name.contains(part)) && status.is_none_or(|s| record.status == s)
+    });
+    Ok((records.collect(), next))
 }
 
 fn condition_on(sql: &mut String, values: &mut Vec<Sql>, condition: &str, value: Sql) {

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
 use serde_json::Value;
 
-use crate::SageMaker;
+use crate::kind::Kind;
+use crate::{SageMaker, recorded};
 
 /// Answers one operation. The call is authenticated, and valid by the service model.
 pub type Operation = fn(&SageMaker, &Call) -> Result<Value, ApiError>;
@@ -15,21 +16,30 @@ pub type Operation = fn(&SageMaker, &Call) -> Result<Value, ApiError>;
 pub struct Service {
     sagemaker: SageMaker,
     operations: HashMap<&'static str, Operation>,
+    recorded: HashMap<String, (Kind, recorded::Verb)>,
 }
 
 impl Service {
     /// A service that answers the operations of `tables`.
     pub fn new(sagemaker: SageMaker, tables: &[&[(&'static str, Operation)]]) -> Self {
-        Self { sagemaker, operations: tables.iter().copied().flatten().copied().collect() }
+        Self {
+            sagemaker,
+            operations: tables.iter().copied().flatten().copied().collect(),
+            recorded: recorded::operations(),
+        }
     }
 }
 
 #[async_trait]
 impl Handler for Service {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
-        match self.operations.get(&*call.operation.name) {
-            Some(operation) => operation(&self.sagemaker, &call).map(Output::from),
-            None => Err(unsupported(&call)),
+        let name = &*call.operation.name;
+        if let Some(operation) = self.operations.get(name) {
+            return operation(&self.sagemaker, &call).map(Output::from);
         }
+        if let Some((kind, operation)) = self.recorded.get(name) {
+            return operation(&self.sagemaker, &call, *kind).map(Output::from);
+        }
+        recorded::refused(&call).unwrap_or_else(|| Err(unsupported(&call))).map(Output::from)
     }
 }

@@ -76,7 +76,7 @@ impl Cloud {
         self.two_configs().await;
         self.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c1"})).await;
         self.deploy().await.reply.send(Ok(())).unwrap();
-        self.until(Kind::Endpoint, "e", "InService").await;
+        self.until(Kind::ENDPOINT, "e", "InService").await;
     }
 
     pub async fn describe_endpoint(&self) -> Value {

@@ -7,6 +7,6 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{self, Kind, required};
 
 pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let record = sm.find(call, Kind::Endpoint, required(call, "EndpointName")?)?;
-    Ok(Value::Object(resource::describe(Kind::Endpoint, record)))
+    let record = sm.find(call, Kind::ENDPOINT, required(call, "EndpointName")?)?;
+    Ok(Value::Object(resource::describe(Kind::ENDPOINT, record)))
 }

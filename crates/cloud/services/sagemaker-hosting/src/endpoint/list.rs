@@ -9,7 +9,7 @@ use sagewright_cloud_sagemaker_base::resource::Kind;
 
 pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let listing = Listing {
-        kind: Kind::Endpoint,
+        kind: Kind::ENDPOINT,
         result: "Endpoints",
         summary: &["EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"],
         descending: true,

@@ -16,7 +16,7 @@ pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     changeable(&record)?;
     // AWS reads the configuration that is being replaced, and refuses where it has been deleted.
     if let Some(current) = deployments(&record)?.current {
-        sm.find(call, Kind::EndpointConfig, &current.config)?;
+        sm.find(call, Kind::ENDPOINT_CONFIG, &current.config)?;
     }
     let next = Deployment::of(sm, call, required(call, "EndpointConfigName")?)?;
 

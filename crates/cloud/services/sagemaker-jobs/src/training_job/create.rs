@@ -51,7 +51,7 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     outputs(sm, call, role)?;
 
     progress::start(&mut stored, name, call.now.as_millisecond());
-    let record = sm.insert(call, Kind::TrainingJob, name, "InProgress", stored, &tags)?;
+    let record = sm.insert(call, Kind::TRAINING_JOB, name, "InProgress", stored, &tags)?;
     schedule::launch(sm, record.key);
     Ok(json!({ "TrainingJobArn": record.arn }))
 }

@@ -45,8 +45,8 @@ const METRICS: [(&str, &str); 33] = [
 ];
 
 pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let record = sm.find(call, Kind::TrainingJob, required(call, "TrainingJobName")?)?;
-    let mut found = Value::Object(resource::describe(Kind::TrainingJob, record));
+    let record = sm.find(call, Kind::TRAINING_JOB, required(call, "TrainingJobName")?)?;
+    let mut found = Value::Object(resource::describe(Kind::TRAINING_JOB, record));
     if let Some(Value::Object(algorithm)) = found.get_mut("AlgorithmSpecification") {
         let image = algorithm.get("TrainingImage").and_then(Value::as_str).unwrap_or_default();
         // SageMaker fills in what it reads from its own algorithms' logs; clients look for the names there.

@@ -12,7 +12,7 @@ pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     // Warm pools and training plans are refused at creation, so that no job has any.
     let none = |member: &str| call.text(member).map(|_| ("0", Sql::Null));
     let listing = Listing {
-        kind: Kind::TrainingJob,
+        kind: Kind::TRAINING_JOB,
         result: "TrainingJobSummaries",
         summary: &[
             "TrainingJobName",

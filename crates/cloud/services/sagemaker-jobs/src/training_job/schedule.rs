@@ -24,7 +24,7 @@ pub(super) fn launch(sm: &SageMaker, key: Key) {
 
 /// Takes up the jobs of the last process.
 pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
-    let kind = Kind::TrainingJob.as_str();
+    let kind = Kind::TRAINING_JOB.as_str();
     for record in sm.env().store.with_status(kind, "Stopping")? {
         finish(sm, &record.key, stopped(), &Metrics::new())?;
     }
@@ -32,7 +32,7 @@ pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     waiting.sort_by_key(|record| record.created);
     for record in waiting {
         let now = sm.now();
-        sm.change(Kind::TrainingJob, &record.key, |record| {
+        sm.change(Kind::TRAINING_JOB, &record.key, |record| {
             record.modified = now;
             let stored = fields(record)?;
             stored.swap_remove("TrainingStartTime");
@@ -94,7 +94,7 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
 /// The task of a job that is about to run; `None` where it was told to stop before.
 fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, String> {
     let now = sm.now();
-    let begun = sm.change(Kind::TrainingJob, key, |record| {
+    let begun = sm.change(Kind::TRAINING_JOB, key, |record| {
         if record.status != "InProgress" {
             return Ok(None);
         }
@@ -142,7 +142,7 @@ fn events(sm: &SageMaker, key: &Key, metrics: &Arc<Mutex<Metrics>>, ended: &Arc<
         };
         let seen = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now = sm.now();
-        let written = sm.change(Kind::TrainingJob, &key, |record| {
+        let written = sm.change(Kind::TRAINING_JOB, &key, |record| {
             // A job that is stopping shows that until it has stopped.
             if record.status == "InProgress" && !ended.load(Ordering::SeqCst) {
                 record.modified = now;
@@ -164,7 +164,7 @@ fn events(sm: &SageMaker, key: &Key, metrics: &Arc<Mutex<Metrics>>, ended: &Arc<
 
 fn finish(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
     let now = sm.now();
-    let ended = sm.change(Kind::TrainingJob, key, |record| {
+    let ended = sm.change(Kind::TRAINING_JOB, key, |record| {
         record.modified = now;
         let status = record.status.clone();
         let stored = fields(record)?;

@@ -20,8 +20,8 @@ pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     )?;
     let name = required(call, "TrainingJobName")?;
     let now = call.now.as_millisecond();
-    let arn = arn(call, Kind::TrainingJob, name);
-    let updated = sm.change(Kind::TrainingJob, &key(call, Kind::TrainingJob, name), |record| {
+    let arn = arn(call, Kind::TRAINING_JOB, name);
+    let updated = sm.change(Kind::TRAINING_JOB, &key(call, Kind::TRAINING_JOB, name), |record| {
         if record.status != "InProgress" {
             return Err(ApiError::validation(format!(
                 "The request was rejected because the training job is in status {}.",
@@ -34,6 +34,6 @@ pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
         }
         Ok(())
     })?;
-    updated.ok_or_else(|| Kind::TrainingJob.missing(&arn))?;
+    updated.ok_or_else(|| Kind::TRAINING_JOB.missing(&arn))?;
     Ok(json!({ "TrainingJobArn": arn }))
 }

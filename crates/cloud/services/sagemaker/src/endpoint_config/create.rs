@@ -44,7 +44,7 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     }
     sm.check_role(call, call.text("ExecutionRoleArn"))?;
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
-    let record = sm.insert(call, Kind::EndpointConfig, name, "", stored, &tags)?;
+    let record = sm.insert(call, Kind::ENDPOINT_CONFIG, name, "", stored, &tags)?;
     Ok(json!({ "EndpointConfigArn": record.arn }))
 }
 
@@ -70,8 +70,8 @@ fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), ApiErro
             "Set its ModelName",
         ));
     };
-    let missing = || Kind::Model.missing(&arn(call, Kind::Model, model));
-    let record = sm.env().store.get(&key(call, Kind::Model, model))?.ok_or_else(missing)?;
+    let missing = || Kind::MODEL.missing(&arn(call, Kind::MODEL, model));
+    let record = sm.env().store.get(&key(call, Kind::MODEL, model))?.ok_or_else(missing)?;
     let (instances, kind) = (!variant["InitialInstanceCount"].is_null(), !variant["InstanceType"].is_null());
     let serverless = &variant["ServerlessConfig"];
     if serverless.is_null() {

@@ -7,7 +7,7 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
 
 pub(crate) fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let (key, arn) = locate(call, Kind::EndpointConfig, required(call, "EndpointConfigName")?)?;
-    sm.remove(Kind::EndpointConfig, &key, &arn)?;
+    let (key, arn) = locate(call, Kind::ENDPOINT_CONFIG, required(call, "EndpointConfigName")?)?;
+    sm.remove(Kind::ENDPOINT_CONFIG, &key, &arn)?;
     Ok(json!({}))
 }

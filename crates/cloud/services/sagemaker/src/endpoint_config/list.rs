@@ -9,7 +9,7 @@ use sagewright_cloud_sagemaker_base::resource::Kind;
 
 pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let listing = Listing {
-        kind: Kind::EndpointConfig,
+        kind: Kind::ENDPOINT_CONFIG,
         result: "EndpointConfigs",
         summary: &["EndpointConfigName", "EndpointConfigArn", "CreationTime"],
         descending: true,

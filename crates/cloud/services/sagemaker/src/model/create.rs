@@ -46,7 +46,7 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
 
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
     stored.insert(HIDDEN.to_owned(), json!({ "containers": resolved }));
-    let record = sm.insert(call, Kind::Model, name, "", stored, &tags)?;
+    let record = sm.insert(call, Kind::MODEL, name, "", stored, &tags)?;
     Ok(json!({ "ModelArn": record.arn }))
 }
 

@@ -7,7 +7,7 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
 
 pub(crate) fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let (key, arn) = locate(call, Kind::Model, required(call, "ModelName")?)?;
-    sm.remove(Kind::Model, &key, &arn)?;
+    let (key, arn) = locate(call, Kind::MODEL, required(call, "ModelName")?)?;
+    sm.remove(Kind::MODEL, &key, &arn)?;
     Ok(json!({}))
 }

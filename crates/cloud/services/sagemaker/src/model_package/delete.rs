@@ -7,7 +7,7 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
 
 pub(crate) fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let (key, arn) = locate(call, Kind::ModelPackage, required(call, "ModelPackageName")?)?;
-    sm.remove(Kind::ModelPackage, &key, &arn)?;
+    let (key, arn) = locate(call, Kind::MODEL_PACKAGE, required(call, "ModelPackageName")?)?;
+    sm.remove(Kind::MODEL_PACKAGE, &key, &arn)?;
     Ok(json!({}))
 }

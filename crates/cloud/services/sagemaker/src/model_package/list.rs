@@ -13,9 +13,9 @@ use sagewright_cloud_sagemaker_base::resource::{Kind, locate};
 pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let mut filters = Vec::new();
     if let Some(group) = call.text("ModelPackageGroupName") {
-        let (key, arn) = locate(call, Kind::ModelPackageGroup, group)?;
+        let (key, arn) = locate(call, Kind::MODEL_PACKAGE_GROUP, group)?;
         if sm.env().store.get(&key)?.is_none() {
-            return Err(Kind::ModelPackageGroup.missing(&arn));
+            return Err(Kind::MODEL_PACKAGE_GROUP.missing(&arn));
         }
         filters.push(("substr(name, 1, instr(name, '/')) = ?", Sql::Text(format!("{}/", key.name))));
     } else {
@@ -30,7 +30,7 @@ pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
         filters.push(("json_extract(body, '$.ModelApprovalStatus') = ?", Sql::Text(status.to_owned())));
     }
     let listing = Listing {
-        kind: Kind::ModelPackage,
+        kind: Kind::MODEL_PACKAGE,
         result: "ModelPackageSummaryList",
         summary: &[
             "ModelPackageGroupName",
@@ -74,7 +74,7 @@ pub(super) fn by_token(sm: &SageMaker, group: &Key, token: &str) -> Result<Optio
 fn one(sm: &SageMaker, group: &Key, token: Option<&str>) -> Result<Option<String>, ApiError> {
     const SQL: &str = "SELECT arn FROM record WHERE account = ?1 AND region = ?2 AND kind = ?3 \
         AND name > ?4 || '/' AND name < ?4 || '0' AND (?5 IS NULL OR json_extract(body, '$._.token') = ?5) LIMIT 1";
-    let values = rusqlite::params![group.account, group.region, Kind::ModelPackage.as_str(), group.name, token];
+    let values = rusqlite::params![group.account, group.region, Kind::MODEL_PACKAGE.as_str(), group.name, token];
     let found = sm.env().store.connection().query_row(SQL, values, |row| row.get(0)).optional();
     Ok(found.map_err(|source| StoreError::Database { verb: "read", source })?)
 }

@@ -12,7 +12,7 @@ pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     // Nothing is shared between the embedded cloud's accounts yet, so none is seen from another.
     let shared = (call.text("CrossAccountFilterOption") == Some("CrossAccount")).then_some(("0", Sql::Null));
     let listing = Listing {
-        kind: Kind::ModelPackageGroup,
+        kind: Kind::MODEL_PACKAGE_GROUP,
         result: "ModelPackageGroupSummaryList",
         summary: &[
             "ModelPackageGroupName",

@@ -6,7 +6,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, fields, locate, required};
 
-const KIND: Kind = Kind::ModelPackageGroup;
+const KIND: Kind = Kind::MODEL_PACKAGE_GROUP;
 
 pub(crate) fn put(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let policy = required(call, "ResourcePolicy")?;

@@ -18,10 +18,10 @@ const PAGE: usize = 10;
 pub(super) fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let resource = resource::required(call, "Resource")?;
     let kind = match resource {
-        "TrainingJob" => Kind::TrainingJob,
-        "ModelPackage" => Kind::ModelPackage,
-        "ModelPackageGroup" => Kind::ModelPackageGroup,
-        "Endpoint" => Kind::Endpoint,
+        "TrainingJob" => Kind::TRAINING_JOB,
+        "ModelPackage" => Kind::MODEL_PACKAGE,
+        "ModelPackageGroup" => Kind::MODEL_PACKAGE_GROUP,
+        "Endpoint" => Kind::ENDPOINT,
         other => {
             let choice = "Search for TrainingJob, ModelPackage, ModelPackageGroup or Endpoint";
             return Err(refuse::instead(&format!("Search for {other}"), choice));
