@@ -239,3 +239,85 @@ fn hidden_files_are_skipped_and_folders_are_read() {
         "{log}"
     );
 }
+
+/// Rounds that make the score of held-out rows worse from the second on.
+fn overfitting(tag: &str, more: serde_json::Value) -> Job {
+    let text: String = (0..200).map(|row| format!("{},{}\n", row % 2, row % 2)).collect();
+    let against: String = (0..200).map(|row| format!("{},{}\n", (row + 1) % 2, row % 2)).collect();
+    let mut all = json!({"num_round": "50", "objective": "binary:logistic", "early_stopping_rounds": "4"});
+    all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    Job::new(all).channels("text/csv", &[("train", &text), ("validation", &against)]).image(tag)
+}
+
+#[test]
+fn every_generation_predicts_with_the_best_round_whether_it_keeps_the_others_or_not() {
+    for trees in ["1", "3"] {
+        let mut answers = Vec::new();
+        for tag in ["1", "0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.7-1"] {
+            let metric = json!({"eval_metric": "logloss"});
+            let more = if tag == "1" || tag == "0.90-2" {
+                metric
+            } else {
+                json!({"eval_metric": "logloss", "num_parallel_tree": trees})
+            };
+            let job = overfitting(tag, more);
+            assert_eq!(job.train().expect_success().lines().len(), 5, "{tag}");
+            answers.push((tag, job.serve(&[]).invoke("text/csv", "1").2.trim_end().to_owned()));
+        }
+        let (_, expected) = answers.last().expect("an answer").clone();
+        for (tag, found) in answers.iter().filter(|(tag, _)| trees == "1" || !["1", "0.90-2"].contains(tag)) {
+            let difference = found.parse::<f64>().expect("a number") - expected.parse::<f64>().expect("a number");
+            assert!(difference.abs() < 1e-6, "{tag} with {trees} trees: {found} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn artifacts_have_the_format_of_the_image() {
+    for (tag, start) in [
+        ("1", &b"\x80\x03cxgboost.core\nBooster\n"[..]),
+        ("1.2-2", b"\x80\x03cxgboost.core\nBooster\n"),
+        ("1.3-1", b"binf"),
+        ("1.7-1-cpu-py3", b"binf"),
+        ("3.0-5", b"{L"),
+    ] {
+        let job = Job::new(softmax(json!({}))).channels("text/csv", &[("train", &three_classes(60))]).image(tag);
+        let log = job.train().expect_success().log();
+        assert!(!log.contains("deprecated"), "{tag}: {log}");
+        let model = fs::read(job.path().join("model/xgboost-model")).expect("the model");
+        assert!(model.starts_with(start), "{tag}: {:?}", &model[..24]);
+        let rows = job.serve(&[]).invoke("text/csv", "0.5,1\n2.5,1\n").2;
+        assert_eq!(rows, if matches!(tag, "1") { "0.0,2.0" } else { "0.0\n2.0\n" }, "{tag}");
+    }
+}
+
+#[test]
+fn libsvm_is_read_as_leniently_as_the_images_reader_reads_it() {
+    let text = "0 1:0.25 2:1.5 3:\n1 1:0.75 2:0.5 3:2\n0 1:0.2 2:1.4 3:1\n1 1:0.8 2:0.4 3:3\n";
+    let job = Job::new(json!({"num_round": "2"})).channels("text/libsvm", &[("train", text)]);
+    assert!(job.train().expect_success().log().contains("Train matrix has 4 rows and 4 columns"));
+}
+
+#[test]
+fn all_wrong_lines_of_a_file_are_counted_and_the_path_is_the_containers() {
+    let text = "1,2\n0,x\n1,3\ny,4\n0,5,6\n";
+    let failure = Job::new(json!({"num_round": "2"})).channels("text/csv", &[("train", text)]).train().expect_failure();
+    assert!(
+        failure.contains(
+            "/opt/ml/input/data/train/part-0, line 2, column 2: expected a number, found 'x'; 2 more lines are wrong"
+        ),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_request_without_a_content_type_and_an_accept_header_follow_the_image() {
+    for (tag, rows, accept) in [("0.90-2", "0.5,1\n2.5,3", "0.0,2.0"), ("1.7-1", "0:0.5 1:1\n0:2.5 1:3", "")] {
+        let job = Job::new(softmax(json!({}))).channels("text/csv", &[("train", &three_classes(600))]).image(tag);
+        job.train().expect_success();
+        let server = job.serve(&[]);
+        let (status, _, body) = server.request("POST", "/invocations", &[("Accept", "application/json")], rows);
+        let json = r#"{"predictions": [{"score": 0.0}, {"score": 2.0}]}"#;
+        assert_eq!((status, body.as_str()), (200, if accept.is_empty() { json } else { accept }), "{tag}");
+    }
+}
