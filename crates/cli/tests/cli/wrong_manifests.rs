@@ -225,7 +225,8 @@ fn what_an_image_takes_or_what_is_not_amazons_is_planned() {
     let images = dir.path().join("images.toml");
     fs::write(&images, format!("[[image]]\nmatch = \"{XGBOOST}:.*\"\ncommand = [\"x\"]\n")).unwrap();
     let text = training_job(&format!("{XGBOOST}:1.4-1"), "{colour: red}", "text/libsvm");
-    let data = [LOCAL[0], ("SAGEWRIGHT_DATA", dir.path().to_str().unwrap())];
-    assert_eq!(offline(dir.path(), &text, &data).code, 0);
+    fs::write(dir.path().join("b.yaml"), &text).unwrap();
+    let run = run_in(dir.path(), &["plan", "--offline", "--data", ".", "-f", "b.yaml"], b"", &LOCAL);
+    assert_eq!(run.code, 0, "{}", run.err);
     assert_eq!(offline(dir.path(), &text, &LOCAL).code, 65);
 }

@@ -30,7 +30,7 @@ const LEAF_VECTOR: usize = 20;
 /// The configuration of the objective, which each version names otherwise and predictions do not need.
 const OBJECTIVE: &[u8] = b"objective";
 /// `max_delta_step` of `count:poisson` as a text, which versions before 1.0 keep behind the model: its default.
-const POISSON_STEP: &[u8] = b"\x03\0\0\0\0\0\0\00.7";
+const POISSON_STEP: &[u8] = b"\x03\x00\x00\x00\x00\x00\x00\x000.7";
 
 /// A model in its parts.
 struct Model<'a> {
