@@ -7,5 +7,6 @@ pub mod env;
 pub mod identity;
 pub mod logs;
 pub mod objects;
+pub mod records;
 pub mod runner;
 pub mod store;

@@ -45,6 +45,8 @@ async fn jobs_are_listed_by_status_and_change() {
         cloud.ok("CreateTrainingJob", training_job(name)).await;
     }
     let job = cloud.job().await;
+    // Both run before the clock goes on.
+    let _other = cloud.job().await;
     cloud.clock.advance(60_000);
     let name = job.task.name.clone();
     job.end.send(TrainingEnd::Failed { reason: "AlgorithmError".to_owned() }).unwrap();

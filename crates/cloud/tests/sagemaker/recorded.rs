@@ -201,7 +201,7 @@ async fn a_notebook_instance_goes_through_its_statuses_and_refuses_what_they_do_
     // What was on its way is taken up after a restart.
     let restarted = Cloud::over(cloud.store.clone(), 1);
     drop(cloud);
-    sagewright_cloud::cloud::resume(&restarted.sagemaker).unwrap();
+    sagewright_cloud::cloud::resume(&restarted.sagemaker).await.unwrap();
     let gone = loop {
         match restarted.call("DescribeNotebookInstance", name.clone()).await {
             Ok(_) => tokio::task::yield_now().await,

@@ -1,14 +1,14 @@
 //! `Search` over jobs and packages.
 
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
-use sagewright_cloud::store::Store;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::support::{Cloud, package, training_job, with};
 
 /// Jobs `j0` … `j3`, a second apart, of which `j3` has ended with an accuracy of 0.9.
 async fn jobs() -> Cloud {
-    let cloud = Cloud::over(Store::in_memory().unwrap(), 8);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 8);
     for n in 0..4 {
         let mut job = with(
             training_job(&format!("j{n}")),

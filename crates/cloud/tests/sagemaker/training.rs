@@ -1,6 +1,7 @@
 //! Training jobs from creation to their end.
 
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::support::{Cloud, training_job, with};
@@ -58,7 +59,7 @@ async fn a_failed_job_says_why_in_at_most_1024_characters() {
 
 #[tokio::test]
 async fn a_trainer_that_breaks_fails_its_job_and_frees_its_slot() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 1);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     drop(cloud.job().await.end);
     cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
@@ -81,7 +82,7 @@ async fn a_job_over_its_time_limit_is_stopped_with_what_it_had() {
 
 #[tokio::test]
 async fn jobs_beyond_the_slots_wait_in_starting_and_then_run() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 1);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
     cloud.ok("CreateTrainingJob", training_job("first")).await;
     let first = cloud.job().await;
     cloud.ok("CreateTrainingJob", training_job("second")).await;
@@ -128,7 +129,7 @@ async fn stop_reaches_a_running_job_and_what_it_saves_is_kept() {
 
 #[tokio::test]
 async fn a_job_that_waits_for_a_slot_can_be_stopped() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 1);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
     cloud.ok("CreateTrainingJob", training_job("first")).await;
     let _first = cloud.job().await;
     cloud.ok("CreateTrainingJob", training_job("second")).await;
@@ -141,7 +142,7 @@ async fn a_job_that_waits_for_a_slot_can_be_stopped() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stops_that_race_with_ends_leave_no_job_in_progress() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 64);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 64);
     for n in 0..64 {
         cloud.ok("CreateTrainingJob", training_job(&format!("j{n}"))).await;
     }

@@ -146,7 +146,11 @@ impl Kind {
         arn_type: "training-job",
         naming: Naming::Members(&["TrainingJobName"]),
         list: "ListTrainingJobs",
-        status: Some(&Life { member: "TrainingJobStatus", ..LIFE }),
+        status: Some(&Life {
+            member: "TrainingJobStatus",
+            settles: &[("InProgress", "Completed"), ("Stopping", "Stopped"), ("Deleting", "")],
+            ..LIFE
+        }),
         missing: Text("ValidationException", "Requested resource not found."),
         taken: Text(
             "ResourceInUse",
@@ -180,7 +184,17 @@ impl Kind {
         arn_type: "endpoint",
         naming: Naming::Members(&["EndpointName"]),
         list: "ListEndpoints",
-        status: Some(&Life { member: "EndpointStatus", ..LIFE }),
+        status: Some(&Life {
+            member: "EndpointStatus",
+            settles: &[
+                ("Creating", "InService"),
+                ("Updating", "InService"),
+                ("SystemUpdating", "InService"),
+                ("RollingBack", "InService"),
+                ("Deleting", ""),
+            ],
+            ..LIFE
+        }),
         missing: Text("ValidationException", "Could not find endpoint \"{arn}\"."),
         taken: Text("ValidationException", "Cannot create already existing endpoint \"{arn}\"."),
         ..ROW

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::SageMaker;
 pub use super::kind::Kind;
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::{Batch, CommitError, Write};
 use sagewright_cloud_core::store::{Key, Record};
 
 /// Member of a stored body that no answer shows.
@@ -107,25 +108,25 @@ pub fn required<'a>(call: &'a Call, member: &str) -> Result<&'a str, ApiError> {
 
 impl SageMaker {
     /// The record that a caller names, or the kind's own "not found".
-    pub fn find(&self, call: &Call, kind: Kind, name_or_arn: &str) -> Result<Record, ApiError> {
+    pub async fn find(&self, call: &Call, kind: Kind, name_or_arn: &str) -> Result<Record, ApiError> {
         let (key, arn) = locate(call, kind, name_or_arn)?;
-        self.env().store.get(&key)?.ok_or_else(|| kind.missing(&arn))
+        self.env().store.record(&key).await?.ok_or_else(|| kind.missing(&arn))
     }
 
     /// The record of an ARN of the caller's own, `name` being what follows its type.
     ///
     /// # Errors
     /// There is none.
-    pub fn of_arn(&self, call: &Call, kind: Kind, name: &str, arn: &str) -> Result<Record, ApiError> {
+    pub async fn of_arn(&self, call: &Call, kind: Kind, name: &str, arn: &str) -> Result<Record, ApiError> {
         if !kind.0.arn_id {
-            return self.find(call, kind, name);
+            return self.find(call, kind, name).await;
         }
-        let records = self.env().store.list(&call.caller.account, &call.region, kind.as_str())?;
+        let records = self.env().store.list(&call.caller.account, &call.region, kind.as_str()).await?;
         records.into_iter().find(|r| r.arn == arn).ok_or_else(|| kind.missing(arn))
     }
 
     /// Adds a record, or answers that its name is taken.
-    pub fn insert(
+    pub async fn insert(
         &self,
         call: &Call,
         kind: Kind,
@@ -143,7 +144,7 @@ impl SageMaker {
             modified: now,
             body: Value::Object(body),
         };
-        self.insert_record(kind, &record, tags)?;
+        self.insert_record(kind, &record, tags).await?;
         Ok(record)
     }
 
@@ -151,8 +152,8 @@ impl SageMaker {
     ///
     /// # Errors
     /// The name is taken.
-    pub fn insert_record(&self, kind: Kind, record: &Record, tags: &[(String, String)]) -> Result<(), ApiError> {
-        if !self.env().store.insert(record, tags)? {
+    pub async fn insert_record(&self, kind: Kind, record: &Record, tags: &[(String, String)]) -> Result<(), ApiError> {
+        if !self.env().store.insert(record.clone(), tags.to_vec(), Batch::new()).await? {
             return Err(kind.taken(&record.arn));
         }
         if !record.status.is_empty() {
@@ -161,22 +162,28 @@ impl SageMaker {
         Ok(())
     }
 
-    /// Changes a record in one transaction. A changed status is told to the subscribers.
-    pub fn change<T>(
+    /// Changes a record; `change` may be called again where another change came first. A changed status is told to the
+    /// subscribers. `None` where there is no such record.
+    ///
+    /// # Errors
+    /// What `change` refuses with.
+    pub async fn change<T>(
         &self,
         kind: Kind,
         key: &Key,
-        change: impl FnOnce(&mut Record) -> Result<T, ApiError>,
+        mut change: impl FnMut(&mut Record) -> Result<T, ApiError> + Send,
     ) -> Result<Option<T>, ApiError> {
         let mut told = None;
-        let out = self.env().store.update(key, |record| {
-            let before = record.status.clone();
-            let out = change(record)?;
-            if record.status != before {
-                told = Some((record.arn.clone(), record.status.clone()));
-            }
-            Ok::<T, ApiError>(out)
-        })?;
+        let out = self
+            .env()
+            .store
+            .update(key, |record, _| {
+                let before = record.status.clone();
+                let out = change(record)?;
+                told = (record.status != before).then(|| (record.arn.clone(), record.status.clone()));
+                Ok::<T, ApiError>(out)
+            })
+            .await?;
         let out = out.transpose()?;
         if let Some((arn, status)) = told {
             self.emit(kind, &arn, &status);
@@ -184,11 +191,26 @@ impl SageMaker {
         Ok(out)
     }
 
+    /// A write that depends on no record's version.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn write(&self, write: Write) -> Result<(), ApiError> {
+        self.env().store.commit(vec![write]).await.map_err(|e| ApiError::internal(e.to_string()))
+    }
+
     /// Removes a record and its tags; answers "not found" where there is none.
-    pub fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
         // Tags are written under the same lock, so that none is left behind for a later resource of the same name.
-        let _guard = self.exclusive();
-        if self.env().store.delete(key)? { Ok(()) } else { Err(kind.missing(arn)) }
+        let _guard = self.exclusive().await;
+        match self.env().store.commit(vec![Write::Delete { key: key.clone(), version: None }]).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Conflict(_)) => Err(kind.missing(arn)),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
     }
 }
 

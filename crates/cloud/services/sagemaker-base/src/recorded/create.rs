@@ -14,11 +14,11 @@ use crate::{SageMaker, refuse};
 ///
 /// # Errors
 /// The name is in use, a role cannot be assumed, or the tags are wrong.
-pub fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
     let tags = tags(call)?;
     refuse::members("", &call.input, kind.0.refused)?;
     for role in ["RoleArn", "ExecutionRoleArn", "ExecutionRole"] {
-        sm.check_role(call, call.text(role))?;
+        sm.check_role(call, call.text(role)).await?;
     }
     let mut stored = body(call, &["Tags", "ClientToken", "ClientRequestToken"]);
     let name = match kind.0.naming {
@@ -62,7 +62,7 @@ pub fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError
         modified: now,
         body: Value::Object(stored),
     };
-    sm.insert_record(kind, &record, &tags)?;
+    sm.insert_record(kind, &record, &tags).await?;
     life::settle(sm, kind, &record.key);
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }

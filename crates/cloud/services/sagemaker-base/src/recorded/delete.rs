@@ -11,19 +11,21 @@ use crate::kind::Kind;
 ///
 /// # Errors
 /// There is no such resource, or its status takes no deletion.
-pub fn delete(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
-    let (key, arn) = located(sm, call, kind)?;
+pub async fn delete(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+    let (key, arn) = located(sm, call, kind).await?;
     let way = kind.0.status.map_or("", |life| life.deleted);
-    let changed = sm.change(kind, &key, |record| {
-        life::takes(kind, record, |life| life.deletable, "deleted")?;
-        if !way.is_empty() {
-            way.clone_into(&mut record.status);
-        }
-        Ok(record.clone())
-    })?;
+    let changed = sm
+        .change(kind, &key, |record| {
+            life::takes(kind, record, |life| life.deletable, "deleted")?;
+            if !way.is_empty() {
+                way.clone_into(&mut record.status);
+            }
+            Ok(record.clone())
+        })
+        .await?;
     let record = changed.ok_or_else(|| kind.missing(&arn))?;
     if way.is_empty() {
-        sm.remove(kind, &key, &arn)?;
+        sm.remove(kind, &key, &arn).await?;
     } else {
         life::settle(sm, kind, &key);
     }

@@ -13,9 +13,9 @@ use crate::resource;
 ///
 /// # Errors
 /// There is none.
-pub fn describe(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
-    let (key, arn) = located(sm, call, kind)?;
-    let record = sm.env().store.get(&key)?.ok_or_else(|| kind.missing(&arn))?;
+pub async fn describe(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+    let (key, arn) = located(sm, call, kind).await?;
+    let record = sm.env().store.record(&key).await?.ok_or_else(|| kind.missing(&arn))?;
     Ok(answer(call, kind, &shown(kind, record)))
 }
 

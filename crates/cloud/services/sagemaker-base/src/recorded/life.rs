@@ -18,19 +18,19 @@ const STEP: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// There is no such resource, or it runs already.
-pub fn start(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
-    turn(sm, call, kind, |life| life.started, |life| life.created, "started")
+pub async fn start(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+    turn(sm, call, kind, |life| life.started, |life| life.created, "started").await
 }
 
 /// `Stop…`
 ///
 /// # Errors
 /// There is no such resource, or it does not run.
-pub fn stop(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
-    turn(sm, call, kind, |life| life.stopped, |life| life.started, "stopped")
+pub async fn stop(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+    turn(sm, call, kind, |life| life.stopped, |life| life.started, "stopped").await
 }
 
-fn turn(
+async fn turn(
     sm: &SageMaker,
     call: &Call,
     kind: Kind,
@@ -38,19 +38,21 @@ fn turn(
     _from: fn(&Life) -> &'static str,
     verb: &str,
 ) -> Result<Value, ApiError> {
-    let (key, arn) = located(sm, call, kind)?;
+    let (key, arn) = located(sm, call, kind).await?;
     let now = call.now.as_millisecond();
-    let changed = sm.change(kind, &key, |record| {
-        takes(kind, record, |_| &[], verb)?;
-        let Some(life) = kind.0.status else { return Ok(record.clone()) };
-        let target = to(life);
-        if settled(life, target) == settled(life, &record.status) {
-            return Err(refused(kind, record, verb));
-        }
-        record.modified = now;
-        target.clone_into(&mut record.status);
-        Ok(record.clone())
-    })?;
+    let changed = sm
+        .change(kind, &key, |record| {
+            takes(kind, record, |_| &[], verb)?;
+            let Some(life) = kind.0.status else { return Ok(record.clone()) };
+            let target = to(life);
+            if settled(life, target) == settled(life, &record.status) {
+                return Err(refused(kind, record, verb));
+            }
+            record.modified = now;
+            target.clone_into(&mut record.status);
+            Ok(record.clone())
+        })
+        .await?;
     let record = changed.ok_or_else(|| kind.missing(&arn))?;
     settle(sm, kind, &key);
     Ok(answer(call, kind, &describe::shown(kind, record)))
@@ -99,11 +101,11 @@ pub(super) fn settle(sm: &SageMaker, kind: Kind, key: &Key) {
     let (sm, key) = (sm.clone(), key.clone());
     tokio::spawn(async move {
         loop {
-            let Ok(Some(record)) = sm.env().store.get(&key) else { return };
+            let Ok(Some(record)) = sm.env().store.record(&key).await else { return };
             let Some((from, to)) = life.settles.iter().find(|(from, _)| *from == record.status) else { return };
             sm.env().clock.sleep(STEP).await;
             let done = if to.is_empty() {
-                let gone = sm.remove(kind, &key, &record.arn);
+                let gone = sm.remove(kind, &key, &record.arn).await;
                 sm.emit(kind, &record.arn, "Deleted");
                 gone
             } else {
@@ -113,6 +115,7 @@ pub(super) fn settle(sm: &SageMaker, kind: Kind, key: &Key) {
                     }
                     Ok(())
                 })
+                .await
                 .map(|_| ())
             };
             if let Err(error) = done {
@@ -126,10 +129,10 @@ pub(super) fn settle(sm: &SageMaker, kind: Kind, key: &Key) {
 ///
 /// # Errors
 /// The state could not be read.
-pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     for kind in rows::RECORDED.iter().map(Kind) {
         for (from, _) in kind.0.status.map_or(&[][..], |life| life.settles) {
-            for record in sm.env().store.with_status(kind.as_str(), from)? {
+            for record in sm.env().store.with_status(kind.as_str(), from).await? {
                 settle(sm, kind, &record.key);
             }
         }

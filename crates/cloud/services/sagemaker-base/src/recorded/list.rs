@@ -1,7 +1,7 @@
 //! `List…` of a recorded kind: result, summaries and filters as the service model has them.
 
-use rusqlite::types::Value as Sql;
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::Filter;
 use sagewright_model::Shape;
 use serde_json::{Map, Value};
 
@@ -32,7 +32,7 @@ const COMMON: &[&str] = &[
 ///
 /// # Errors
 /// A filter that is not heeded here, or a token of another listing.
-pub fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+pub async fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
     let output = call.service.output(&call.operation.name);
     let (member, item) = output
         .and_then(|o| result(call, o))
@@ -49,7 +49,7 @@ pub fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> 
         }
         match (name.strip_suffix("Contains"), name.strip_suffix("Equals")) {
             (Some(field), _) if is_name(kind, field) => {
-                filters.push(("instr(name, ?) > 0", Sql::Text(value.as_str().unwrap_or_default().to_ascii_lowercase())))
+                filters.push(Filter::NameContains(value.as_str().unwrap_or_default().to_ascii_lowercase()))
             }
             (Some(field), _) => after.push((field.to_owned(), value.clone(), true)),
             (_, Some(field)) => after.push((field.to_owned(), value.clone(), false)),
@@ -57,7 +57,7 @@ pub fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> 
         }
     }
     let listing = Listing { kind, result: "", summary: &[], descending: !kind.0.listed_ascending, filters };
-    let (records, next) = listing::page(sm, call, &listing)?;
+    let (records, next) = listing::page(sm, call, &listing).await?;
     let items: Vec<Value> = records
         .into_iter()
         .map(|record| describe::shown(kind, record))

@@ -19,10 +19,10 @@ use uuid::Uuid;
 
 use crate::kind::{Kind, Naming};
 use crate::resource::{self, required};
-use crate::{SageMaker, refuse};
+use crate::{Answer, SageMaker, refuse};
 
 /// What an operation does to a recorded kind.
-pub type Verb = fn(&SageMaker, &Call, Kind) -> Result<Value, ApiError>;
+pub type Verb = for<'a> fn(&'a SageMaker, &'a Call, Kind) -> Answer<'a>;
 
 /// The operations on recorded kinds, by name.
 #[must_use]
@@ -31,16 +31,16 @@ pub fn operations() -> HashMap<String, (Kind, Verb)> {
     for kind in rows::RECORDED.iter().map(Kind) {
         let noun = kind.0.noun;
         let verbs: [(&str, Verb); 6] = [
-            ("Create", create::create),
-            ("Describe", describe::describe),
-            ("Update", update::update),
-            ("Delete", delete::delete),
-            ("Start", life::start),
-            ("Stop", life::stop),
+            ("Create", |sm, call, kind| Box::pin(create::create(sm, call, kind))),
+            ("Describe", |sm, call, kind| Box::pin(describe::describe(sm, call, kind))),
+            ("Update", |sm, call, kind| Box::pin(update::update(sm, call, kind))),
+            ("Delete", |sm, call, kind| Box::pin(delete::delete(sm, call, kind))),
+            ("Start", |sm, call, kind| Box::pin(life::start(sm, call, kind))),
+            ("Stop", |sm, call, kind| Box::pin(life::stop(sm, call, kind))),
         ];
         out.extend(verbs.map(|(verb, run)| (format!("{verb}{noun}"), (kind, run))));
         if !kind.0.list.is_empty() {
-            out.insert(kind.0.list.to_owned(), (kind, list::list));
+            out.insert(kind.0.list.to_owned(), (kind, |sm, call, kind| Box::pin(list::list(sm, call, kind))));
         }
     }
     out
@@ -66,7 +66,7 @@ pub fn refused(call: &Call) -> Option<Result<Value, ApiError>> {
 }
 
 /// Key and ARN of the resource that a request names.
-fn located(sm: &SageMaker, call: &Call, kind: Kind) -> Result<(Key, String), ApiError> {
+async fn located(sm: &SageMaker, call: &Call, kind: Kind) -> Result<(Key, String), ApiError> {
     let members = match kind.0.naming {
         Naming::Members(members) => members,
         Naming::Id { member, .. } => &[member][..],
@@ -78,7 +78,7 @@ fn located(sm: &SageMaker, call: &Call, kind: Kind) -> Result<(Key, String), Api
     let given = text(call, last)?;
     // An ARN that ends with an id of its own is found by what was recorded with it.
     if given.starts_with("arn:") && kind.0.arn_id {
-        let found = sm.of_arn(call, kind, "", &given)?;
+        let found = sm.of_arn(call, kind, "", &given).await?;
         return Ok((found.key, found.arn));
     }
     if parents.is_empty() {

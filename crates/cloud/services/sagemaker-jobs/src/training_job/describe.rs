@@ -44,8 +44,8 @@ const METRICS: [(&str, &str); 33] = [
     ("tweedie-nloglik", "0"),
 ];
 
-pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let record = sm.find(call, Kind::TRAINING_JOB, required(call, "TrainingJobName")?)?;
+pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let record = sm.find(call, Kind::TRAINING_JOB, required(call, "TrainingJobName")?).await?;
     let mut found = Value::Object(resource::describe(Kind::TRAINING_JOB, record));
     if let Some(Value::Object(algorithm)) = found.get_mut("AlgorithmSpecification") {
         let image = algorithm.get("TrainingImage").and_then(Value::as_str).unwrap_or_default();
