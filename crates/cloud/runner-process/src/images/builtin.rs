@@ -65,13 +65,15 @@ pub fn find(image: &str) -> Result<Option<(BuiltIn, &'static str)>, String> {
     }
 }
 
-/// A tag without the processor and the Python that it names.
+/// A tag without the processor and the Python that it names: `-cpu`, `-cpu-py3`, `-gpu-py310`.
 fn short(tag: &str) -> &str {
     let named = |suffix: &str| {
         let (short, python) = tag.split_once(suffix)?;
-        let digits = python.strip_prefix("-py3").map_or(python, |minor| minor);
-        (digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit()) && !(python == digits && !python.is_empty()))
-            .then_some(short)
+        let known = match python.strip_prefix("-py3") {
+            Some(minor) => minor.len() <= 2 && minor.bytes().all(|b| b.is_ascii_digit()),
+            None => python.is_empty(),
+        };
+        known.then_some(short)
     };
     named("-cpu").or_else(|| named("-gpu")).unwrap_or(tag)
 }
