@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{self, cargo};
-use crate::venv::Venv;
+use crate::venv::{self, Venv};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -150,6 +150,7 @@ fn conformance(args: &Args, age: &Age) -> Result<Tally> {
         build.arg("--all-targets");
     }
     process::must(&mut build, "the build failed")?;
+    let peers = venv::xgboost_peers()?;
     let report = crate::target().join(format!("conformance-{}.xml", age.name));
     fs::remove_file(&report).ok();
     let mut pytest = Command::new(venv.python());
@@ -163,6 +164,7 @@ fn conformance(args: &Args, age: &Age) -> Result<Tally> {
         pytest.arg("-m").arg(marker);
     }
     pytest.arg("tests/conformance").current_dir(crate::root());
+    pytest.env("SAGEWRIGHT_XGBOOST_PEERS", peers);
     pytest.env("SAGEWRIGHT_BIN", &binary).env("SAGEWRIGHT_TEST_PYTHON", venv.python());
     pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
     let status = process::run(&mut pytest)?;

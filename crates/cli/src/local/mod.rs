@@ -6,7 +6,7 @@ mod cloud;
 mod credentials;
 mod last_resort;
 mod room;
-mod server_file;
+pub(crate) mod server_file;
 
 pub(crate) use child::prepare;
 pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};

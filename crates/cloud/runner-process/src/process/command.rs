@@ -28,10 +28,11 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// Runs a built-in algorithm through our own binary.
+    /// Runs a built-in algorithm through our own binary, as the image of a tag has it.
     pub fn built_in(
         program: &Path,
         algorithm: BuiltIn,
+        tag: &str,
         workload: &Workload,
         base: &Path,
         variables: BTreeMap<String, String>,
@@ -43,7 +44,7 @@ impl Launch {
                 algorithm.name()
             ));
         }
-        let first = ["algorithm", algorithm.name()].map(OsString::from);
+        let first = ["algorithm".to_owned(), format!("{}:{tag}", algorithm.name())].map(OsString::from);
         let arguments = first.into_iter().chain(workload.arguments.iter().map(OsString::from)).collect();
         let [directory, base, root] = [base; 3].map(Path::to_path_buf);
         Ok(Self { program: program.into(), arguments, variables, directory, base, root })

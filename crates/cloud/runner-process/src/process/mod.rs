@@ -136,13 +136,13 @@ impl Runner for ProcessRunner {
 
     fn built_in(&self, image: &str) -> Option<&'static str> {
         match self.images().ok()?.resolve(image) {
-            Ok(Program::BuiltIn(algorithm)) => Some(algorithm.name()),
+            Ok(Program::BuiltIn(algorithm, _)) => Some(algorithm.name()),
             _ => None,
         }
     }
 
     async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError> {
-        if let Program::BuiltIn(algorithm) = self.images()?.resolve(image)? {
+        if let Program::BuiltIn(algorithm, _) = self.images()?.resolve(image)? {
             self.ready(image, algorithm, lines).await?;
         }
         Ok(())
@@ -153,9 +153,9 @@ impl Runner for ProcessRunner {
         let base = base(workload).map_err(fail)?;
         let images = self.images()?;
         let launch = match images.resolve(&workload.image)? {
-            Program::BuiltIn(algorithm) => {
+            Program::BuiltIn(algorithm, tag) => {
                 let variables = self.ready(&workload.image, algorithm, lines.clone()).await?;
-                Launch::built_in(&self.program, algorithm, workload, base, variables).map_err(fail)?
+                Launch::built_in(&self.program, algorithm, tag, workload, base, variables).map_err(fail)?
             }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, workload, base, images.path()).map_err(fail)?;
