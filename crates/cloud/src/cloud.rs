@@ -88,6 +88,17 @@ pub struct Cloud {
     running: Running,
     hosting: Arc<Hosting>,
     sagemaker: SageMaker,
+    /// Holds the state: it ends with the cloud.
+    timers: AbortOnDrop,
+}
+
+/// A task that ends when nothing holds it.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Takes port and data folder, and starts all services. Must be called inside a Tokio runtime.
@@ -151,7 +162,8 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         .raw(s3)
         .start();
     resume(&sagemaker).await?;
-    Ok(Cloud { running, hosting, sagemaker })
+    let timers = AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run()));
+    Ok(Cloud { running, hosting, sagemaker, timers })
 }
 
 /// Kills all processes of the jobs and model servers of a data folder, whose cloud has ended or is about to.
@@ -201,7 +213,6 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 /// # Errors
 /// The state could not be read or written.
 pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
-    tokio::spawn(crate::sagemaker::recorded::life::timers(sagemaker).run());
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
 }
@@ -224,7 +235,8 @@ impl Cloud {
     /// Stops answering, then stops all model servers. Training jobs end with this process and run again at the next
     /// start. What has not stopped after 45 seconds is left to the end of the process.
     pub async fn shutdown(self) {
-        let Self { running, hosting, sagemaker } = self;
+        let Self { running, hosting, sagemaker, timers } = self;
+        drop(timers);
         let lock = running.lock();
         if let Err(error) = suspend(&sagemaker).await {
             tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");

@@ -496,7 +496,7 @@ async fn the_built_in_xgboost_runs_our_program_and_its_metrics_need_no_definitio
     let lines = machine.lines(GROUP, "job/");
     let expected = [
         "fetching the library",
-        "algorithm xgboost train /lib/xgboost",
+        "algorithm xgboost:1.7-1 train /lib/xgboost",
         "[0]#011train-merror:0.5#011validation-merror:0.25",
     ];
     assert_eq!(lines, expected);
