@@ -5,6 +5,7 @@ pub mod api;
 pub mod clock;
 pub mod env;
 pub mod identity;
+pub mod limits;
 pub mod logs;
 pub mod objects;
 pub mod runner;
