@@ -1,14 +1,18 @@
 //! Objects to files.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flate2::read::MultiGzDecoder;
-
-use super::path;
+use sagewright_cloud_core::limits;
 use sagewright_cloud_core::objects::{ObjectError, Objects};
+
+use super::gunzip::{Expands, Gunzip};
+use super::path;
+
+/// Bytes that are copied before it is looked whether to go on.
+const PIECE: u64 = 16 * 1024 * 1024;
 
 /// Why an object did not become a file. The texts are those of SageMaker's agent where it has one.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,26 @@ pub enum FetchError {
         key: String,
         /// Cause.
         why: String,
+    },
+    /// The content becomes more than allowed.
+    #[error("s3://{bucket}/{key} becomes {what}")]
+    TooMuch {
+        /// Bucket.
+        bucket: String,
+        /// Key.
+        key: String,
+        /// What it becomes.
+        what: String,
+    },
+    /// There are more objects than allowed.
+    #[error("more than {most} objects are below s3://{bucket}/{prefix}; split the prefix")]
+    TooMany {
+        /// Bucket.
+        bucket: String,
+        /// Prefix.
+        prefix: String,
+        /// The limit.
+        most: usize,
     },
     /// The content is too long for what it is to be wrapped in.
     #[error(
@@ -88,11 +112,28 @@ pub struct Source<'a> {
 
 impl Source<'_> {
     /// Writes an object's content to a new file. The content is copied, not linked: programs may write to their input.
+    ///
+    /// # Errors
+    /// The object cannot be read, becomes too much, or cannot be written.
     pub fn file(&self, bucket: &str, key: &str, target: &Path, gunzip: bool) -> Result<(), FetchError> {
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(FetchError::Cancelled);
-        }
-        let (_, mut content) = self.objects.open(self.account, bucket, key)?;
+        let most = if gunzip { limits::GUNZIPPED } else { u64::MAX };
+        self.file_within(bucket, key, target, gunzip, most).map(drop)
+    }
+
+    /// As [`Source::file`], for at most so many bytes; tells how many there were.
+    ///
+    /// # Errors
+    /// As [`Source::file`].
+    pub fn file_within(
+        &self,
+        bucket: &str,
+        key: &str,
+        target: &Path,
+        gunzip: bool,
+        most: u64,
+    ) -> Result<u64, FetchError> {
+        self.check()?;
+        let (_, content) = self.objects.open(self.account, bucket, key)?;
         let disk = |why: io::Error| match why.kind() {
             // Keys can be what paths cannot: `a` beside `a/b`.
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
@@ -104,24 +145,53 @@ impl Source<'_> {
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).map_err(disk)?;
         }
-        let mut file = File::create_new(target).map_err(disk)?;
-        if gunzip {
-            io::copy(&mut MultiGzDecoder::new(BufReader::new(content)), &mut file).map_err(|e| FetchError::Gzip {
-                bucket: bucket.to_owned(),
-                key: key.to_owned(),
-                why: e.to_string(),
-            })?;
+        let file = File::create_new(target).map_err(disk)?;
+        let written = if gunzip {
+            // The disk's errors have a number, the content's have none.
+            let wrong = |e: io::Error| if e.raw_os_error().is_some() { disk(e) } else { unpacking(bucket, key, &e) };
+            self.copy(&mut Gunzip::new(content), file, most, wrong)
         } else {
-            // Between files the standard library lets the kernel copy, which shares blocks where the disk can.
-            io::copy(&mut content, &mut file).map_err(disk)?;
+            self.copy(&mut &content, file, most, disk)
+        }?;
+        if written > most {
+            return Err(too_much(bucket, key, most));
         }
-        Ok(())
+        Ok(written)
+    }
+
+    /// Copies at most one byte more than `most`.
+    fn copy<R: Read>(
+        &self,
+        from: &mut R,
+        mut to: File,
+        most: u64,
+        wrong: impl Fn(io::Error) -> FetchError,
+    ) -> Result<u64, FetchError> {
+        let mut written = 0;
+        loop {
+            // Between files the standard library lets the kernel copy, which shares blocks where the disk can.
+            let piece = PIECE.min(most.saturating_add(1) - written);
+            let copied = io::copy(&mut from.by_ref().take(piece), &mut to).map_err(&wrong)?;
+            written += copied;
+            if copied < piece || written > most {
+                return Ok(written);
+            }
+            self.check()?;
+        }
+    }
+
+    fn check(&self) -> Result<(), FetchError> {
+        if self.cancelled.load(Ordering::Relaxed) { Err(FetchError::Cancelled) } else { Ok(()) }
     }
 
     /// The files below a prefix, as key and relative path, in key order. Folder markers are left out.
     pub fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, PathBuf)>, FetchError> {
         let mut files = Vec::new();
         for object in self.objects.list(self.account, bucket, prefix)? {
+            if files.len() >= limits::FILES {
+                let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
+                return Err(FetchError::TooMany { bucket, prefix, most: limits::FILES });
+            }
             match path::inside(path::below(prefix, &object.key)) {
                 Ok(Some(path)) => files.push((object.key, path)),
                 Ok(None) => {}
@@ -130,4 +200,18 @@ impl Source<'_> {
         }
         Ok(files)
     }
+}
+
+/// What compressed content could not be read for.
+#[must_use]
+pub fn unpacking(bucket: &str, key: &str, error: &io::Error) -> FetchError {
+    let (bucket, key) = (bucket.to_owned(), key.to_owned());
+    match Expands::of(error) {
+        Some(expands) => FetchError::TooMuch { bucket, key, what: expands.to_string() },
+        None => FetchError::Gzip { bucket, key, why: error.to_string() },
+    }
+}
+
+fn too_much(bucket: &str, key: &str, most: u64) -> FetchError {
+    FetchError::TooMuch { bucket: bucket.to_owned(), key: key.to_owned(), what: format!("more than {most} bytes") }
 }

@@ -65,16 +65,23 @@ impl Job<'_> {
         let mut seen = Seen::default();
         let streams = self.stream(&plan, &hosts, feeds).await?;
         let cause = self.train(&plan, &hosts, &journals, streams, &mut stop, &mut seen).await?;
-        if let Some(reason) = cause.failure(&hosts) {
+        let there = hosts.clone();
+        let told = tokio::task::spawn_blocking(move || (cause.failure(&there), cause));
+        let (failure, cause) = told.await?;
+        if let Some(reason) = failure {
             // Best effort: the failure is what counts.
             let _ = self.upload(&plan, &hosts, seen, false).await;
             return Err(Halt::Failed(reason));
         }
         self.status("Uploading", "Uploading generated training model");
         let uploaded = self.upload(&plan, &hosts, seen, true).await?;
-        if let Some(journal) = journals.first() {
-            uploaded.skipped.iter().for_each(|line| journal.push(line));
-            journal.flush();
+        if let Some(journal) = journals.first().cloned() {
+            let lines = uploaded.skipped;
+            let write = move || {
+                lines.iter().for_each(|line| journal.push(line));
+                journal.flush();
+            };
+            tokio::task::spawn_blocking(write).await?;
         }
         Ok(match cause {
             Cause::Stopped | Cause::TimedOut => TrainingEnd::Stopped {
@@ -248,7 +255,8 @@ impl Job<'_> {
         join_all(containers.iter_mut().map(|container| container.stop(GRACE))).await;
         // Not before: a program that is stopped may still finish what it reads.
         tokio::task::spawn_blocking(|| drop(streams)).await?;
-        journals.iter().for_each(Journal::flush);
+        let ended = journals.to_vec();
+        tokio::task::spawn_blocking(move || ended.iter().for_each(Journal::flush)).await?;
         Ok(cause)
     }
 

@@ -16,6 +16,7 @@ mod halt;
 mod input;
 mod job;
 mod location;
+mod manifest;
 mod metrics;
 mod pipe;
 mod request;

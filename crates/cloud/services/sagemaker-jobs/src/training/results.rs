@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::folder::HostFolder;
+use super::folder::{HostFolder, MODEL, OUTPUT_DATA};
 use super::location::Location;
 use super::request::Plan;
 use sagewright_cloud_core::objects::Objects;
 use sagewright_cloud_transfer::fetch::agent_text;
 use sagewright_cloud_transfer::pack::pack;
+use sagewright_cloud_transfer::plain;
 use sagewright_cloud_transfer::tree::Tree;
 
 /// Writes to S3 for one account.
@@ -42,10 +44,10 @@ impl Uploader<'_> {
     /// A `FailureReason`.
     pub fn results(&self, job: &str) -> Result<Uploaded, String> {
         let place = self.plan.output.join(&format!("{job}/output"));
-        let mut model = self.tree(HostFolder::model)?;
-        let mut output = self.tree(HostFolder::output_data)?;
-        let mut skipped = std::mem::take(&mut model.skipped);
-        skipped.append(&mut output.skipped);
+        let mut model = self.tree(MODEL)?;
+        let mut output = self.tree(OUTPUT_DATA)?;
+        let mut skipped = model.take_skipped();
+        skipped.append(&mut output.take_skipped());
         let uri = self.upload(&model, &place, "model")?;
         if !output.is_empty() {
             self.upload(&output, &place, if self.plan.compress { "output" } else { "data" })?;
@@ -53,11 +55,12 @@ impl Uploader<'_> {
         Ok(Uploaded { model: uri, any: !model.is_empty(), skipped })
     }
 
-    fn tree(&self, folder: impl Fn(&HostFolder) -> PathBuf) -> Result<Tree, String> {
+    /// The files that all hosts have in a folder below `/opt/ml`.
+    fn tree(&self, folder: impl AsRef<Path>) -> Result<Tree, String> {
         let mut tree = Tree::default();
         for host in self.hosts {
-            let root = folder(host);
-            tree.add(&root).map_err(|e| internal(&format!("cannot read {}: {e}", root.display())))?;
+            let wrong = |e| internal(&format!("cannot read {}: {e}", host.base.join(&folder).display()));
+            tree.add(&host.base, folder.as_ref()).map_err(wrong)?;
         }
         Ok(tree)
     }
@@ -99,17 +102,20 @@ impl Uploader<'_> {
     /// A `FailureReason`.
     pub fn checkpoints(&self, seen: &mut Seen) -> Result<(), String> {
         let Some(checkpoints) = &self.plan.checkpoints else { return Ok(()) };
-        let tree = self.tree(|host| host.base.join(&checkpoints.folder))?;
+        let tree = self.tree(&checkpoints.folder)?;
         for (path, file) in &tree.files {
             // A file that vanishes meanwhile is one that the job replaced.
-            let Ok(facts) = fs::metadata(file) else { continue };
+            let Ok(found) = plain::open(file) else { continue };
+            let Ok(facts) = found.metadata() else { continue };
             let state = (facts.len(), facts.modified().unwrap_or(SystemTime::UNIX_EPOCH));
             if seen.0.get(path) == Some(&state) {
                 continue;
             }
             // The store may take the file away, and the job needs it.
             let copy = self.scratch.join("checkpoint");
-            if fs::copy(file, &copy).is_err() {
+            // No more than it had when it was looked at: the job may write faster than this copies.
+            let copied = fs::File::create(&copy).and_then(|mut to| io::copy(&mut found.take(facts.len()), &mut to));
+            if copied.is_err() {
                 continue;
             }
             self.put(&checkpoints.remote.join(&path.to_string_lossy()), &copy)?;
