@@ -326,4 +326,25 @@ mod tests {
         cut.set_len(20).unwrap();
         assert!(matches!(unpack(cut, dir.path(), 100), Err(UnpackError::Format(_))));
     }
+
+    #[test]
+    fn files_folders_and_what_is_left_out_count() {
+        let members = [Member::File("a/b", b"x"), Member::Link("l", "a/b", EntryType::Symlink)];
+        let run = |files| {
+            let dir = tempfile::tempdir().unwrap();
+            let most = Most { bytes: 1, files, links: 1 };
+            let members = Members::new(Gunzip::new(archive(&members)));
+            Unpacking { folder: dir.path(), most, members, bytes: 0, files: 0, links: Vec::new() }.run()
+        };
+        assert_eq!(run(3).unwrap(), 1);
+        assert_eq!(run(2).unwrap_err().to_string(), "it has more than 2 files");
+    }
+
+    #[test]
+    fn what_is_left_out_does_not_go_on_for_ever() {
+        let mut reader = Bounded { reader: io::repeat(0), left: 10 };
+        assert!(io::copy(&mut reader, &mut io::sink()).is_err());
+        let mut reader = Bounded { reader: io::repeat(0).take(10), left: 10 };
+        assert_eq!(io::copy(&mut reader, &mut io::sink()).unwrap(), 10);
+    }
 }

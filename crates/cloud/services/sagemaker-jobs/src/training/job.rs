@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::folder::{self, HostFolder};
 use super::halt::{Cause, Halt};
-use super::metrics::{self, Definition};
+use super::metrics::{self, Definition, Scanner};
 use super::pipe::{Feed, Origin, Streams};
 use super::request::{Group, Plan};
 use super::results::{Seen, Uploaded, Uploader};
@@ -213,12 +213,14 @@ impl Job<'_> {
             definitions.extend(Definition::xgboost());
         }
         let (journal, events, clock) = (journal.clone(), self.events.clone(), self.env.clock.clone());
+        let scanner = Mutex::new(Scanner::new(definitions));
         Arc::new(move |line| {
             let line = metrics::escape(line);
             journal.push(&line);
-            metrics::scan(&definitions, &line, |name, value| {
+            let found = |name: &str, value| {
                 events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now() });
-            });
+            };
+            scanner.lock().unwrap_or_else(PoisonError::into_inner).scan(&line, found, |told| journal.push(told));
         })
     }
 
