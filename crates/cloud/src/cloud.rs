@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::env::Env;
@@ -72,11 +74,12 @@ pub struct Cloud {
 ///
 /// # Errors
 /// What is in the way, and what to do.
-pub fn start(options: Options) -> Result<Cloud, CloudError> {
+pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let Options { config, program, images, preparer } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let clock = Arc::clone(&config.clock);
+    let hold = config.hold;
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
@@ -89,7 +92,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
     let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, cloud: id, clock: Arc::clone(&clock) });
     let env = Env {
-        store: bound.store(),
+        store: Arc::new(bound.records()),
         logs: Arc::new(bound.logs()),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
@@ -104,7 +107,8 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
     let roles = Arc::new(TrustedRoles { store: bound.store(), clock: Arc::clone(&clock) });
-    let sagemaker = SageMaker::new(env, Execution::new(roles, trainer, Arc::clone(&hosting) as _));
+    let execution = Execution { hold, ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
+    let sagemaker = SageMaker::new(env, execution);
     let s3 = s3_front(&bound, objects, clock);
     let running = bound
         .server()
@@ -112,7 +116,7 @@ pub fn start(options: Options) -> Result<Cloud, CloudError> {
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .raw(s3)
         .start();
-    resume(&sagemaker)?;
+    resume(&sagemaker).await?;
     Ok(Cloud { running, hosting })
 }
 
@@ -134,9 +138,10 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 ///
 /// # Errors
 /// The state could not be read or written.
-pub fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
-    sagewright_cloud_sagemaker_jobs::resume(sagemaker)?;
-    sagewright_cloud_sagemaker_hosting::resume(sagemaker)
+pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
+    crate::sagemaker::recorded::life::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
 }
 
 impl Cloud {
@@ -196,8 +201,9 @@ struct TrustedRoles {
     clock: SharedClock,
 }
 
+#[async_trait]
 impl Roles for TrustedRoles {
-    fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String> {
+    async fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String> {
         assumable_by_service(&self.store, account, role_arn, "sagemaker.amazonaws.com", self.clock.now())
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{SharedClock, WallClock};
 
@@ -22,6 +23,8 @@ pub struct Config {
     /// Time by which the age of a signature is judged. Clients sign by their machine's clock, so it is the wall clock
     /// in production.
     pub signature_clock: SharedClock,
+    /// How long a description of something that is about to settle is held; not at all where zero.
+    pub hold: Duration,
     /// Longest request body in bytes, S3 excepted, which streams.
     pub max_body: usize,
 }
@@ -37,6 +40,7 @@ impl Config {
             region: "us-east-1".to_owned(),
             clock: Arc::new(WallClock),
             signature_clock: Arc::new(WallClock),
+            hold: Duration::from_secs(2),
             max_body: 16 * 1024 * 1024,
         }
     }

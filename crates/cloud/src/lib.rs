@@ -7,7 +7,7 @@ pub mod cloud;
 pub mod config;
 pub mod server;
 
-pub use sagewright_cloud_core::{api, clock, env, identity, objects, runner, store};
+pub use sagewright_cloud_core::{api, clock, env, identity, objects, records, runner, store};
 pub use sagewright_cloud_logs as logs;
 pub use sagewright_cloud_runner_process::{images, process};
 pub use sagewright_cloud_s3 as s3;

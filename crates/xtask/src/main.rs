@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod models;
+mod place;
 mod process;
 mod test;
 mod venv;
@@ -27,6 +28,8 @@ enum Command {
     Bench(bench::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
+    /// Tell which file answers an operation of the embedded cloud
+    Where(place::Args),
     /// Make the locked lists of Python packages that tests and measurements use
     Requirements(venv::RequirementsArgs),
 }
@@ -49,6 +52,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Where(args) => place::run(&args),
         Command::Requirements(args) => venv::requirements(&args),
     }
 }

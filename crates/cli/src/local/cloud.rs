@@ -39,11 +39,11 @@ pub(crate) struct Cloud {
 }
 
 /// Takes port and data folder, and starts all services.
-pub(crate) fn start(settings: &Settings) -> anyhow::Result<Cloud> {
+pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
-    let cloud = cloud::start(options).map_err(|error| room::failure(error.to_string(), &settings.data))?;
+    let cloud = cloud::start(options).await.map_err(|error| room::failure(error.to_string(), &settings.data))?;
     // The folder is this process's until it has ended: its databases are closed and its containers gone only then.
     std::mem::forget(cloud.server().lock());
     let endpoint = cloud.server().endpoint_url();

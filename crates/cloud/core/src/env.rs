@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::clock::SharedClock;
 use crate::logs::LogSink;
 use crate::objects::Objects;
+use crate::records::SharedRecords;
 use crate::runner::Runner;
-use crate::store::Store;
 
 /// Shared state and ports; cheap to clone.
 #[derive(Clone)]
 pub struct Env {
     /// Records of all services.
-    pub store: Store,
+    pub store: SharedRecords,
     /// Log streams.
     pub logs: Arc<dyn LogSink>,
     /// Objects of the embedded S3.

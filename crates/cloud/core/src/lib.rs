@@ -8,5 +8,6 @@ pub mod identity;
 pub mod limits;
 pub mod logs;
 pub mod objects;
+pub mod records;
 pub mod runner;
 pub mod store;

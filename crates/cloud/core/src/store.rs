@@ -23,21 +23,42 @@ CREATE TABLE IF NOT EXISTS record (
     created  INTEGER NOT NULL,
     modified INTEGER NOT NULL,
     body     TEXT NOT NULL,
+    version  INTEGER NOT NULL DEFAULT 1,
     PRIMARY KEY (account, region, kind, name)
 );
 CREATE INDEX IF NOT EXISTS record_by_status ON record (kind, status) WHERE status <> '';
 DROP INDEX IF EXISTS record_by_arn;
+CREATE INDEX IF NOT EXISTS record_by_created ON record (account, region, kind, created,
+    CASE WHEN instr(name, '/') > 0
+    THEN substr(name, 1, instr(name, '/')) || printf('%09d', substr(name, instr(name, '/') + 1)) ELSE name END);
 CREATE TABLE IF NOT EXISTS tag (
     arn   TEXT NOT NULL,
     key   TEXT NOT NULL,
     value TEXT NOT NULL,
     PRIMARY KEY (arn, key)
 ) WITHOUT ROWID;
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS event (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    region  TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    body    TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS timer (
+    id   TEXT PRIMARY KEY,
+    due  INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS timer_by_due ON timer (due);
+PRAGMA user_version = 2;
 ";
 
+/// What format 1 lacks; the rest is made where it is missing.
+const FROM_1: &str = "ALTER TABLE record ADD COLUMN version INTEGER NOT NULL DEFAULT 1";
+
 /// Format of the database, as `user_version` tells it.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Why state could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +79,20 @@ pub enum StoreError {
         /// The newest format known here.
         known: i64,
     },
+    /// Others change a record faster than this writer.
+    #[error("the {kind} {name} is changed by too many requests at once; try again")]
+    Busy {
+        /// Kind of the record.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// A commit failed together with others.
+    #[error("{0}")]
+    Refused(String),
+    /// The store's thread is gone.
+    #[error("the embedded cloud's state is closed")]
+    Closed,
     /// A stored body is not JSON.
     #[error("the stored {kind} {name} is damaged: {source}; `sagewright local reset` starts over")]
     Damaged {
@@ -145,22 +180,7 @@ impl Store {
     }
 
     fn prepare(mut connection: Connection) -> Result<Self, StoreError> {
-        // First of all: what a newer version made must not be touched.
-        let found: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(db("opened"))?;
-        if found > FORMAT {
-            return Err(StoreError::Newer { found, known: FORMAT });
-        }
-        connection.pragma_update(None, "synchronous", "NORMAL").map_err(db("opened"))?;
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(db("opened"))?;
-        // Folding the log into the database waits for the disk; done four times as seldom as by default, it costs
-        // little, and the log (16 MiB at most) is still read back in milliseconds after a kill.
-        connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(db("opened"))?;
-        // A transaction that reads and then writes would be refused at once where another process (`local env`) has
-        // written in between; one that announces its write waits its turn.
-        connection.set_transaction_behavior(TransactionBehavior::Immediate);
-        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(db("opened"))?;
-        connection.set_prepared_statement_cache_capacity(64);
-        connection.execute_batch(SCHEMA).map_err(db("opened"))?;
+        prepare(&mut connection)?;
         Ok(Self { inner: Arc::new(Inner { connection: Mutex::new(connection), kept: Mutex::default() }) })
     }
 
@@ -262,7 +282,7 @@ impl Store {
             Err(refused) => return Ok(Some(Err(refused))),
         };
         tx.prepare_cached(
-            "UPDATE record SET status = ?, modified = ?, body = ? WHERE account = ? AND region = ? AND kind = ? AND name = ?",
+            "UPDATE record SET status = ?, modified = ?, body = ?, version = version + 1 WHERE account = ? AND region = ? AND kind = ? AND name = ?",
         )
         .and_then(|mut s| {
             s.execute(params![record.status, record.modified, record.body.to_string(), key.account, key.region, key.kind, key.name])
@@ -331,11 +351,38 @@ impl Store {
     }
 }
 
+/// Makes a connection ready: its settings, and the tables that are missing.
+///
+/// # Errors
+/// A newer version made the database, or SQLite failed.
+pub fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    // First of all: what a newer version made must not be touched.
+    let found: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(db("opened"))?;
+    if found > FORMAT {
+        return Err(StoreError::Newer { found, known: FORMAT });
+    }
+    connection.pragma_update(None, "synchronous", "NORMAL").map_err(db("opened"))?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(db("opened"))?;
+    // Folding the log into the database waits for the disk; done four times as seldom as by default, it costs
+    // little, and the log (16 MiB at most) is still read back in milliseconds after a kill.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(db("opened"))?;
+    // A transaction that reads and then writes would be refused at once where another process (`local env`) has
+    // written in between; one that announces its write waits its turn.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(db("opened"))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if found == 1 {
+        connection.execute_batch(FROM_1).map_err(db("opened"))?;
+    }
+    connection.execute_batch(SCHEMA).map_err(db("opened"))?;
+    Ok(())
+}
+
 fn add(connection: &Connection, record: &Record) -> Result<bool, StoreError> {
     let Record { key, arn, status, created, modified, body } = record;
     let body = body.to_string();
     let added = connection
-        .prepare_cached("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?)")
+        .prepare_cached("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,1)")
         .and_then(|mut s| {
             s.execute(params![key.account, key.region, key.kind, key.name, arn, status, created, modified, body])
         })

@@ -34,6 +34,7 @@ use crate::identity::{AccessKey, Identity};
 use crate::logs::{LogsService, Streams};
 use crate::store::Store;
 use sagewright_cloud_iam::Iam;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_sts::Sts;
 use sagewright_cloud_wire::sigv4::KeyCache;
 
@@ -44,6 +45,7 @@ pub struct Bound {
     listener: std::net::TcpListener,
     address: SocketAddr,
     store: Store,
+    records: SqliteRecords,
     identity: Identity,
     logs: Streams,
     lock: Lock,
@@ -66,6 +68,12 @@ impl Bound {
     #[must_use]
     pub fn store(&self) -> Store {
         self.store.clone()
+    }
+
+    /// Records of SageMaker.
+    #[must_use]
+    pub fn records(&self) -> SqliteRecords {
+        self.records.clone()
     }
 
     /// Accounts, keys and sessions.

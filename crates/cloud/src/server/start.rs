@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::identity::Identity;
 use crate::logs::Streams;
 use crate::store::Store;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 
 const DATABASE: &str = "state.sqlite";
 
@@ -52,8 +53,10 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
     let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.clock))?;
     identity.account_key(&account).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
+    let records = SqliteRecords::open(&config.data.join(DATABASE))
+        .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
-    Ok(Bound { config, listener, address, store, identity, logs, lock })
+    Ok(Bound { config, listener, address, store, records, identity, logs, lock })
 }
 
 /// The identities of a data folder, from any process and whether or not a cloud runs on it: for printing credentials.

@@ -20,7 +20,7 @@ use sagewright_cloud::logs::Streams;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::process::{Preparer, ProcessConfig, ProcessRunner};
 use sagewright_cloud::runner::{Identity, JobEnvironment, LineSink, Runner};
-use sagewright_cloud::store::Store;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use tokio::sync::{oneshot, watch};
 
 pub const ACCOUNT: &str = "000000000000";
@@ -229,7 +229,7 @@ impl Machine {
 
     pub fn env(&self) -> Env {
         Env {
-            store: Store::in_memory().unwrap(),
+            store: Arc::new(SqliteRecords::in_memory().unwrap()),
             logs: Arc::new(self.logs.clone()),
             objects: self.objects.clone(),
             runner: self.runner(),

@@ -36,10 +36,10 @@ async fn an_endpoint_is_created_served_and_deleted() {
     assert_eq!(cloud.state(), before);
     cloud.clock.advance(5_000);
     deploy.reply.send(Ok(())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
     insta::assert_json_snapshot!("an_endpoint_in_service", cloud.describe_endpoint().await);
     cloud.ok("DeleteEndpoint", json!({"EndpointName": "e"})).await;
-    cloud.until(Kind::Endpoint, "e", "Deleted").await;
+    cloud.until(Kind::ENDPOINT, "e", "Deleted").await;
     assert_eq!(*cloud.host.removed.lock().unwrap(), ["E"]);
     for operation in ["DescribeEndpoint", "DeleteEndpoint"] {
         assert_eq!(
@@ -56,7 +56,7 @@ async fn a_creation_that_fails_says_why_and_leaves_only_deletion() {
     cloud.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c1"})).await;
     let reason = "The primary container for production variant AllTraffic did not pass the ping health check. Please check CloudWatch logs for this endpoint.";
     cloud.deploy().await.reply.send(Err(reason.to_owned())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "Failed").await;
+    cloud.until(Kind::ENDPOINT, "e", "Failed").await;
     let endpoint = cloud.describe_endpoint().await;
     assert_eq!(endpoint["FailureReason"], reason);
     assert!(endpoint.get("ProductionVariants").is_none());
@@ -67,7 +67,7 @@ async fn a_creation_that_fails_says_why_and_leaves_only_deletion() {
     );
     assert_eq!(cloud.state(), before);
     cloud.ok("DeleteEndpoint", json!({"EndpointName": "e"})).await;
-    cloud.until(Kind::Endpoint, "e", "Deleted").await;
+    cloud.until(Kind::ENDPOINT, "e", "Deleted").await;
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_host_that_breaks_fails_the_endpoint() {
     cloud.two_configs().await;
     cloud.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c1"})).await;
     drop(cloud.deploy().await.reply);
-    cloud.until(Kind::Endpoint, "e", "Failed").await;
+    cloud.until(Kind::ENDPOINT, "e", "Failed").await;
     let reason = cloud.describe_endpoint().await["FailureReason"].as_str().unwrap().to_owned();
     assert!(reason.starts_with("Request to service failed."), "{reason}");
 }
@@ -106,7 +106,7 @@ async fn an_update_serves_the_old_configuration_until_the_new_one_is_up() {
     }
     assert_eq!(cloud.state(), before);
     deploy.reply.send(Ok(())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
     let endpoint = cloud.describe_endpoint().await;
     assert_eq!(endpoint["EndpointConfigName"], "c2");
     assert_eq!(endpoint["LastDeploymentConfig"], policy);
@@ -119,7 +119,7 @@ async fn an_update_that_fails_is_rolled_back_with_its_reason() {
     cloud.endpoint().await;
     cloud.ok("UpdateEndpoint", update("c2")).await;
     cloud.deploy().await.reply.send(Err("no ping".to_owned())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
     let endpoint = cloud.describe_endpoint().await;
     assert_eq!((&endpoint["EndpointConfigName"], &endpoint["FailureReason"]), (&json!("c1"), &json!("no ping")));
     assert!(endpoint.get("PendingDeploymentSummary").is_none());
@@ -134,7 +134,7 @@ async fn variant_properties_are_retained_on_request() {
     let change = json!([{"VariantName": "AllTraffic", "DesiredWeight": 3, "DesiredInstanceCount": 4}]);
     cloud.ok("UpdateEndpointWeightsAndCapacities", weights(change)).await;
     cloud.deploy().await.reply.send(Ok(())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
     for (excluded, copies, weight) in [(json!([]), 4, 3.0), (json!([{"VariantPropertyType": "DesiredWeight"}]), 4, 1.0)]
     {
         let mut input = with(update("c2"), "/RetainAllVariantProperties", json!(true));
@@ -143,7 +143,7 @@ async fn variant_properties_are_retained_on_request() {
         let deploy = cloud.deploy().await;
         assert_eq!((deploy.variants[0].copies, deploy.variants[0].weight), (copies, weight));
         deploy.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
     }
     cloud.ok("UpdateEndpoint", update("c1")).await;
     assert_eq!(cloud.deploy().await.variants[0].copies, 1, "not retained unless asked for");
@@ -160,7 +160,7 @@ async fn weights_change_without_new_servers_and_counts_with_them() {
     cloud.ok("CreateEndpointConfig", two).await;
     cloud.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c1"})).await;
     cloud.deploy().await.reply.send(Ok(())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
 
     let before = cloud.state();
     let mut told = Vec::new();
@@ -178,8 +178,8 @@ async fn weights_change_without_new_servers_and_counts_with_them() {
     assert_eq!(cloud.state(), before);
 
     cloud.ok("UpdateEndpointWeightsAndCapacities", weights(json!([{"VariantName": "B", "DesiredWeight": 9}]))).await;
-    cloud.until(Kind::Endpoint, "e", "Updating").await;
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "Updating").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
     assert!(cloud.no_deploy_waits().await);
     assert_eq!(*cloud.host.weights.lock().unwrap(), [("AllTraffic".to_owned(), 1.0), ("B".to_owned(), 9.0)]);
     assert_eq!(cloud.describe_endpoint().await["ProductionVariants"][1]["CurrentWeight"], 9.0);
@@ -189,7 +189,7 @@ async fn weights_change_without_new_servers_and_counts_with_them() {
     let deploy = cloud.deploy().await;
     assert_eq!(deploy.variants.iter().map(|v| (v.copies, v.weight)).collect::<Vec<_>>(), [(1, 1.0), (3, 9.0)]);
     deploy.reply.send(Ok(())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
     assert_eq!(cloud.describe_endpoint().await["ProductionVariants"][1]["CurrentInstanceCount"], 3);
 }
 
@@ -204,7 +204,7 @@ async fn a_serverless_variant_is_one_server() {
     let deploy = cloud.deploy().await;
     assert_eq!(deploy.variants[0].copies, 1);
     deploy.reply.send(Ok(())).unwrap();
-    cloud.until(Kind::Endpoint, "e", "InService").await;
+    cloud.until(Kind::ENDPOINT, "e", "InService").await;
     assert_eq!(cloud.describe_endpoint().await["ProductionVariants"][0]["CurrentServerlessConfig"], serverless);
 }
 

@@ -45,10 +45,12 @@ async fn jobs_are_listed_by_status_and_change() {
         cloud.ok("CreateTrainingJob", training_job(name)).await;
     }
     let job = cloud.job().await;
+    // Both run before the clock goes on.
+    let _other = cloud.job().await;
     cloud.clock.advance(60_000);
     let name = job.task.name.clone();
     job.end.send(TrainingEnd::Failed { reason: "AlgorithmError".to_owned() }).unwrap();
-    cloud.until(Kind::TrainingJob, &name, "Failed").await;
+    cloud.until(Kind::TRAINING_JOB, &name, "Failed").await;
     let list = async |input: Value| -> Vec<String> {
         let out = cloud.ok("ListTrainingJobs", input).await;
         let jobs = out["TrainingJobSummaries"].as_array().unwrap().clone();
@@ -136,4 +138,27 @@ async fn a_token_serves_only_the_request_that_it_came_from() {
     }
     cloud.refused("ListEndpoints", json!({"NextToken": token})).await;
     assert_eq!(names(&cloud.ok("ListModels", json!({"NextToken": token, "MaxResults": 1})).await), ["A2"]);
+}
+
+/// A page holds `MaxResults` resources of any status and name before it is filtered, as the service model says of
+/// ListTrainingJobs.
+#[tokio::test]
+async fn status_and_name_are_filtered_after_the_page_is_taken() {
+    let cloud = Cloud::new();
+    for name in ["a", "b", "c"] {
+        cloud.ok("CreateModelPackageGroup", json!({"ModelPackageGroupName": name})).await;
+        cloud.clock.advance(1000);
+    }
+    let first = cloud
+        .ok("ListModelPackageGroups", json!({"NameContains": "c", "MaxResults": 2, "SortOrder": "Ascending"}))
+        .await;
+    assert_eq!(first["ModelPackageGroupSummaryList"], json!([]));
+    let second = cloud
+        .ok(
+            "ListModelPackageGroups",
+            json!({"NameContains": "c", "MaxResults": 2, "SortOrder": "Ascending", "NextToken": first["NextToken"]}),
+        )
+        .await;
+    assert_eq!(second["ModelPackageGroupSummaryList"].as_array().unwrap().len(), 1);
+    assert!(second["NextToken"].is_null());
 }

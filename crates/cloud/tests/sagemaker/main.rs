@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod endpoints;
+mod hold;
 mod listing;
 mod models;
+mod recorded;
 mod registry;
 mod restart;
+mod samples;
 mod search;
 mod support;
 mod tags;

@@ -245,7 +245,7 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
 async fn operations_that_are_not_there_are_refused_by_name() {
     let cloud = Cloud::new();
     assert_eq!(
-        cloud.refused("ListNotebookInstances", json!({})).await,
-        "501 NotImplemented: SageMaker ListNotebookInstances is not supported by the embedded cloud; use a real AWS account for it (unset AWS_ENDPOINT_URL)"
+        cloud.refused("ListDevices", json!({})).await,
+        "501 NotImplemented: SageMaker ListDevices is not supported by the embedded cloud; use a real AWS account for it (unset AWS_ENDPOINT_URL)"
     );
 }

@@ -1,14 +1,14 @@
 //! What a new process makes of what the last one left.
 
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
-use sagewright_cloud::store::Store;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::json;
 
 use crate::support::{Cloud, training_job};
 
 /// The state of a cloud whose process ends here and now: its tasks go with its runtime.
-fn after(work: impl AsyncFnOnce(&Cloud)) -> Store {
-    let store = Store::in_memory().unwrap();
+fn after(work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
+    let store = SqliteRecords::in_memory().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let cloud = Cloud::over(store.clone(), 1);
@@ -39,7 +39,7 @@ fn jobs_in_progress_run_again_in_order_and_stopping_ones_are_stopped() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
         let stopped = cloud.describe_job("stopping").await;
         assert_eq!(
             (&stopped["TrainingJobStatus"], &stopped["SecondaryStatus"]),
@@ -57,7 +57,7 @@ fn jobs_in_progress_run_again_in_order_and_stopping_ones_are_stopped() {
                 .collect();
             assert_eq!(statuses, ["Starting", "Restarting", "Starting"]);
             job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
-            cloud.until(Kind::TrainingJob, name, "Completed").await;
+            cloud.until(Kind::TRAINING_JOB, name, "Completed").await;
         }
     });
 }
@@ -71,9 +71,9 @@ fn an_endpoint_in_creation_is_brought_up() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
     });
 }
 
@@ -86,12 +86,12 @@ fn an_endpoint_in_service_is_served_again_though_its_configuration_is_gone() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
         assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "SystemUpdating");
         let deploy = cloud.deploy().await;
         assert_eq!(deploy.variants[0].containers.len(), 1);
         deploy.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
     });
 }
 
@@ -100,21 +100,21 @@ fn an_endpoint_that_cannot_be_served_again_is_out_of_service_until_it_can() {
     let store = after(async |cloud| cloud.endpoint().await);
     run(async {
         let cloud = Cloud::over(store.clone(), 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+        cloud.until(Kind::ENDPOINT, "e", "OutOfService").await;
         assert_eq!(cloud.describe_endpoint().await["FailureReason"], "no Python");
         // A change of weights has to start servers now.
         let weights = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": [{"VariantName": "AllTraffic", "DesiredWeight": 2}]});
         cloud.ok("UpdateEndpointWeightsAndCapacities", weights).await;
         cloud.deploy().await.reply.send(Err("still none".to_owned())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "OutOfService").await;
+        cloud.until(Kind::ENDPOINT, "e", "OutOfService").await;
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
         assert!(cloud.describe_endpoint().await.get("FailureReason").is_none());
     });
 }
@@ -128,11 +128,11 @@ fn an_update_goes_on_after_the_old_configuration_serves_again() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
         assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "Updating");
         cloud.deploy().await.reply.send(Err("no ping".to_owned())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
         let endpoint = cloud.describe_endpoint().await;
         assert_eq!((&endpoint["EndpointConfigName"], &endpoint["FailureReason"]), (&json!("c1"), &json!("no ping")));
     });
@@ -148,12 +148,12 @@ fn a_change_of_weights_starts_servers_where_none_came_back() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
         let second = cloud.deploy().await;
         assert_eq!(second.variants[0].weight, 2.0);
         second.reply.send(Ok(())).unwrap();
-        cloud.until(Kind::Endpoint, "e", "InService").await;
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
         assert!(cloud.host.weights.lock().unwrap().is_empty());
     });
 }
@@ -167,8 +167,8 @@ fn a_deletion_is_finished() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).unwrap();
-        cloud.until(Kind::Endpoint, "e", "Deleted").await;
+        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        cloud.until(Kind::ENDPOINT, "e", "Deleted").await;
         cloud.refused("DescribeEndpoint", json!({"EndpointName": "e"})).await;
     });
 }

@@ -1,14 +1,14 @@
 //! `Search` over jobs and packages.
 
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
-use sagewright_cloud::store::Store;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::support::{Cloud, package, training_job, with};
 
 /// Jobs `j0` … `j3`, a second apart, of which `j3` has ended with an accuracy of 0.9.
 async fn jobs() -> Cloud {
-    let cloud = Cloud::over(Store::in_memory().unwrap(), 8);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 8);
     for n in 0..4 {
         let mut job = with(
             training_job(&format!("j{n}")),
@@ -22,7 +22,7 @@ async fn jobs() -> Cloud {
         if n == 3 {
             (job.events)(TrainingEvent::Metric { name: "accuracy".to_owned(), value: 0.9, at: cloud.clock.time() });
             job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
-            cloud.until(Kind::TrainingJob, "j3", "Completed").await;
+            cloud.until(Kind::TRAINING_JOB, "j3", "Completed").await;
         } else {
             std::mem::forget(job);
         }

@@ -1,6 +1,7 @@
 //! Training jobs from creation to their end.
 
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::support::{Cloud, training_job, with};
@@ -37,7 +38,7 @@ async fn a_job_goes_through_its_statuses_and_tells_all_of_it() {
     insta::assert_json_snapshot!("a_job_that_uploads", cloud.describe_job("mnist").await);
     cloud.clock.advance(1_000);
     job.end.send(completed()).unwrap();
-    cloud.until(Kind::TrainingJob, "mnist", "Completed").await;
+    cloud.until(Kind::TRAINING_JOB, "mnist", "Completed").await;
     insta::assert_json_snapshot!("a_completed_job", cloud.describe_job("MNIST").await);
 
     (job.events)(secondary("Training", "an event that comes late"));
@@ -50,7 +51,7 @@ async fn a_failed_job_says_why_in_at_most_1024_characters() {
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     let reason = format!("AlgorithmError: {}", "é".repeat(3000));
     cloud.job().await.end.send(TrainingEnd::Failed { reason: reason.clone() }).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Failed").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
     let job = cloud.describe_job("j").await;
     assert_eq!(job["SecondaryStatus"], "Failed");
     assert_eq!(job["FailureReason"].as_str().unwrap(), reason.chars().take(1024).collect::<String>());
@@ -58,10 +59,10 @@ async fn a_failed_job_says_why_in_at_most_1024_characters() {
 
 #[tokio::test]
 async fn a_trainer_that_breaks_fails_its_job_and_frees_its_slot() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 1);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     drop(cloud.job().await.end);
-    cloud.until(Kind::TrainingJob, "j", "Failed").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
     let reason = cloud.describe_job("j").await["FailureReason"].as_str().unwrap().to_owned();
     assert!(reason.starts_with("InternalServerError: We encountered an internal error"), "{reason}");
     cloud.ok("CreateTrainingJob", training_job("k")).await;
@@ -74,14 +75,14 @@ async fn a_job_over_its_time_limit_is_stopped_with_what_it_had() {
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     let artifacts = Some("s3://data/out/j/output/model.tar.gz".to_owned());
     cloud.job().await.end.send(TrainingEnd::Stopped { artifacts, max_runtime: true }).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Stopped").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Stopped").await;
     let job = cloud.describe_job("j").await;
     assert_eq!(job["SecondaryStatus"], "MaxRuntimeExceeded");
 }
 
 #[tokio::test]
 async fn jobs_beyond_the_slots_wait_in_starting_and_then_run() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 1);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
     cloud.ok("CreateTrainingJob", training_job("first")).await;
     let first = cloud.job().await;
     cloud.ok("CreateTrainingJob", training_job("second")).await;
@@ -116,7 +117,7 @@ async fn stop_reaches_a_running_job_and_what_it_saves_is_kept() {
     );
     // The job finished in the same moment: it was stopped all the same.
     job.end.send(completed()).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Stopped").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Stopped").await;
     let stopped = cloud.describe_job("j").await;
     assert_eq!(stopped["SecondaryStatus"], "Stopped");
     assert_eq!(stopped["ModelArtifacts"]["S3ModelArtifacts"], "s3://data/out/mnist/output/model.tar.gz");
@@ -128,12 +129,12 @@ async fn stop_reaches_a_running_job_and_what_it_saves_is_kept() {
 
 #[tokio::test]
 async fn a_job_that_waits_for_a_slot_can_be_stopped() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 1);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
     cloud.ok("CreateTrainingJob", training_job("first")).await;
     let _first = cloud.job().await;
     cloud.ok("CreateTrainingJob", training_job("second")).await;
     cloud.ok("StopTrainingJob", json!({"TrainingJobName": "second"})).await;
-    cloud.until(Kind::TrainingJob, "second", "Stopped").await;
+    cloud.until(Kind::TRAINING_JOB, "second", "Stopped").await;
     let job = cloud.describe_job("second").await;
     assert!(job.get("TrainingStartTime").is_none() && job.get("BillableTimeInSeconds").is_none(), "{job:#}");
     assert!(cloud.no_job_waits().await);
@@ -141,7 +142,7 @@ async fn a_job_that_waits_for_a_slot_can_be_stopped() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stops_that_race_with_ends_leave_no_job_in_progress() {
-    let cloud = Cloud::over(sagewright_cloud::store::Store::in_memory().unwrap(), 64);
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 64);
     for n in 0..64 {
         cloud.ok("CreateTrainingJob", training_job(&format!("j{n}"))).await;
     }
@@ -177,7 +178,7 @@ async fn only_ended_jobs_are_deleted_and_their_names_are_free_again() {
     );
     assert_eq!(cloud.state(), before);
     job.end.send(completed()).unwrap();
-    cloud.until(Kind::TrainingJob, "j", "Completed").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
     cloud.ok("DeleteTrainingJob", json!({"TrainingJobName": "j"})).await;
     insta::assert_snapshot!(
         cloud.refused("DescribeTrainingJob", json!({"TrainingJobName": "j"})).await,

@@ -6,7 +6,7 @@ mod dependencies;
 mod layers;
 mod licence;
 mod metadata;
-mod sources;
+pub mod sources;
 
 use std::time::Instant;
 

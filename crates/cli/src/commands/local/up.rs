@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     }
     let settings = Settings { listen: args.listen.unwrap_or(LISTEN), data: data.clone(), images: args.images.clone() };
     let mut signals = Signals::new();
-    let cloud = local::start(&settings)?;
+    let cloud = local::start(&settings).await?;
     announce(&data, &data_option(global), printer)?;
     signals.next().await;
     printer.note("stopping; jobs in progress are taken up again at the next start");

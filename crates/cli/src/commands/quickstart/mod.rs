@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -
     }
     step.set("The embedded cloud");
     heading(printer, step.get());
-    let cloud = start(args, global, printer, &data).map_err(|error| trouble::explain(error, &data, &again))?;
+    let cloud = start(args, global, printer, &data).await.map_err(|error| trouble::explain(error, &data, &again))?;
     let tutorial = Tutorial {
         global: tutorial::options(global),
         printer,
@@ -85,7 +85,7 @@ pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -
 }
 
 /// Starts the embedded cloud, unless one is up on the data folder.
-fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> anyhow::Result<Option<Cloud>> {
+async fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> anyhow::Result<Option<Cloud>> {
     let folder = data_option(global);
     let show = |line: &str| printer.note(&printer.paint(Style::Good, &format!("$ {line}")));
     let cloud = match local::running(data) {
@@ -96,7 +96,7 @@ fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Path) -> 
         None => {
             show(&format!("sagewright local up --detach --listen {}{folder}", args.listen));
             let settings = Settings { listen: args.listen, data: data.to_path_buf(), images: None };
-            let cloud = local::start(&settings)?;
+            let cloud = local::start(&settings).await?;
             printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));
             Some(cloud)
         }

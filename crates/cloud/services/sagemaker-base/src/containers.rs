@@ -22,7 +22,7 @@ const UNSUPPORTED: &[&str] = &[
 ];
 
 /// The containers of a definition: one, or those of the model package that it names.
-pub fn resolve(sm: &SageMaker, call: &Call, definition: &Value) -> Result<Vec<ContainerPlan>, ApiError> {
+pub async fn resolve(sm: &SageMaker, call: &Call, definition: &Value) -> Result<Vec<ContainerPlan>, ApiError> {
     refuse::members("ContainerDefinition.", definition, UNSUPPORTED)?;
     let many = text(definition, "Mode") == Some(MULTI_MODEL);
     if many {
@@ -33,10 +33,10 @@ pub fn resolve(sm: &SageMaker, call: &Call, definition: &Value) -> Result<Vec<Co
     }
     let containers = match text(definition, "ModelPackageName") {
         None => vec![plan(definition)?],
-        Some(package) => from_package(sm, call, definition, package)?,
+        Some(package) => from_package(sm, call, definition, package).await?,
     };
     for container in &containers {
-        check_data(sm, call, container)?;
+        check_data(sm, call, container).await?;
         check_environment(sm, container)?;
     }
     Ok(containers)
@@ -54,7 +54,7 @@ fn plan(definition: &Value) -> Result<ContainerPlan, ApiError> {
     })
 }
 
-fn from_package(
+async fn from_package(
     sm: &SageMaker,
     call: &Call,
     definition: &Value,
@@ -65,8 +65,8 @@ fn from_package(
             "{member} can not be set together with ModelPackageName: the model package says it."
         )));
     }
-    let (key, arn) = locate(call, Kind::ModelPackage, package)?;
-    let record = sm.env().store.get(&key)?.ok_or_else(|| Kind::ModelPackage.missing(&arn))?;
+    let (key, arn) = locate(call, Kind::MODEL_PACKAGE, package)?;
+    let record = sm.env().store.record(&key).await?.ok_or_else(|| Kind::MODEL_PACKAGE.missing(&arn))?;
     deployable(&record)?;
     let specification = specification(&record, text(definition, "InferenceSpecificationName"))?;
     let list = specification.get("Containers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -180,11 +180,11 @@ fn check_environment(sm: &SageMaker, container: &ContainerPlan) -> Result<(), Ap
 }
 
 /// SageMaker looks for the artifacts when a model is created.
-fn check_data(sm: &SageMaker, call: &Call, container: &ContainerPlan) -> Result<(), ApiError> {
+async fn check_data(sm: &SageMaker, call: &Call, container: &ContainerPlan) -> Result<(), ApiError> {
     let there = match &container.model_data {
         None | Some(ModelData::Many { .. }) => true,
-        Some(ModelData::TarGz(uri)) => sm.object(call, uri)?,
-        Some(ModelData::Prefix(uri)) => sm.any_object(call, uri)?,
+        Some(ModelData::TarGz(uri)) => sm.object(call, uri).await?,
+        Some(ModelData::Prefix(uri)) => sm.any_object(call, uri).await?,
     };
     match &container.model_data {
         Some(data) if !there => Err(ApiError::validation(format!("Could not find model data at {}.", data.uri()))),

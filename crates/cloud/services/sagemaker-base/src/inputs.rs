@@ -1,19 +1,21 @@
 //! What requests of several kinds name and must exist: roles, images, objects in S3, tags.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::SageMaker;
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::objects::{ObjectError, parse_s3_uri};
+use sagewright_cloud_core::objects::{ObjectError, Objects, parse_s3_uri};
 
 /// Tags that a resource can have.
 pub const MAX_TAGS: usize = 50;
 
 impl SageMaker {
     /// The role exists and trusts SageMaker.
-    pub fn check_role(&self, call: &Call, role: Option<&str>) -> Result<(), ApiError> {
+    pub async fn check_role(&self, call: &Call, role: Option<&str>) -> Result<(), ApiError> {
         let Some(role) = role else { return Ok(()) };
-        self.roles().assumable(&call.caller.account, role).map_err(|why| {
+        self.roles().assumable(&call.caller.account, role).await.map_err(|why| {
             tracing::debug!(role, why, "a role was refused");
             ApiError::validation(format!(
                 "Could not assume role {role}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."
@@ -43,21 +45,41 @@ impl SageMaker {
     }
 
     /// Whether at least one object's key starts with the URI's.
-    pub fn any_object(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
+    pub async fn any_object(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
         let Some((bucket, prefix)) = parse_s3_uri(uri) else { return Ok(false) };
-        found(self.env().objects.any(&call.caller.account, bucket, prefix)).map(|any| any == Some(true))
+        self.objects(call, bucket, prefix, |objects, account, bucket, prefix| objects.any(account, bucket, prefix))
+            .await
+            .map(|any| any == Some(true))
     }
 
     /// Whether the object of the URI is there.
-    pub fn object(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
+    pub async fn object(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
         let Some((bucket, key)) = parse_s3_uri(uri) else { return Ok(false) };
-        found(self.env().objects.head(&call.caller.account, bucket, key)).map(|o| o.is_some())
+        self.objects(call, bucket, key, |objects, account, bucket, key| objects.head(account, bucket, key))
+            .await
+            .map(|found| found.is_some())
     }
 
     /// Whether the URI's bucket is there and the account's.
-    pub fn bucket(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
+    pub async fn bucket(&self, call: &Call, uri: &str) -> Result<bool, ApiError> {
         let Some((bucket, key)) = parse_s3_uri(uri) else { return Ok(false) };
-        found(self.env().objects.any(&call.caller.account, bucket, key)).map(|any| any.is_some())
+        self.objects(call, bucket, key, |objects, account, bucket, key| objects.any(account, bucket, key))
+            .await
+            .map(|any| any.is_some())
+    }
+
+    /// Asks the embedded S3, on a thread for blocking work.
+    async fn objects<T: Send + 'static>(
+        &self,
+        call: &Call,
+        bucket: &str,
+        key: &str,
+        ask: fn(&dyn Objects, &str, &str, &str) -> Result<T, ObjectError>,
+    ) -> Result<Option<T>, ApiError> {
+        let objects = Arc::clone(&self.env().objects);
+        let (account, bucket, key) = (call.caller.account.clone(), bucket.to_owned(), key.to_owned());
+        let asked = tokio::task::spawn_blocking(move || ask(&*objects, &account, &bucket, &key)).await;
+        found(asked.map_err(|e| ApiError::internal(e.to_string()))?)
     }
 }
 

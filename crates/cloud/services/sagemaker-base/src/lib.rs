@@ -1,9 +1,12 @@
 //! What the crates of the embedded SageMaker share: kinds of resources, listings, tags, checks of what a request names.
 
 pub mod containers;
+pub mod hold;
 pub mod inputs;
+pub mod kind;
 pub mod listing;
 pub mod ports;
+pub mod recorded;
 pub mod refuse;
 pub mod resource;
 pub mod service;
@@ -12,6 +15,7 @@ pub mod token;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast, watch};
 
@@ -23,7 +27,8 @@ pub use ports::{
     TrainingTask, VariantPlan,
 };
 pub use resource::Kind;
-pub use service::{Operation, Service};
+pub use sagewright_cloud_core::api::Call;
+pub use service::{Answer, Operation, Service};
 pub use state::{ResumeError, StateChange};
 
 /// What SageMaker runs its work with.
@@ -37,6 +42,8 @@ pub struct Execution {
     pub host: Arc<dyn Host>,
     /// Training jobs that run at once; one for each core where `None`.
     pub slots: Option<usize>,
+    /// How long a description of something that is about to settle is held; not at all where zero.
+    pub hold: Duration,
     /// Instances that one job or one variant can ask for: each is a process on this machine.
     pub instances: u32,
 }
@@ -45,7 +52,7 @@ impl Execution {
     /// With defaults for the limits.
     #[must_use]
     pub fn new(roles: Arc<dyn Roles>, trainer: Arc<dyn Trainer>, host: Arc<dyn Host>) -> Self {
-        Self { roles, trainer, host, slots: None, instances: 16 }
+        Self { roles, trainer, host, slots: None, hold: Duration::ZERO, instances: 16 }
     }
 }
 
@@ -62,10 +69,11 @@ struct Inner {
     /// Stop signals of the training jobs that wait or run.
     jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
     changes: broadcast::Sender<StateChange>,
+    looks: hold::Looks,
     /// Held over tags' checks and writes.
-    exclusive: Mutex<()>,
+    exclusive: tokio::sync::Mutex<()>,
     /// Held while a group gets a version or goes.
-    registry: Mutex<()>,
+    registry: tokio::sync::Mutex<()>,
 }
 
 impl SageMaker {
@@ -80,8 +88,9 @@ impl SageMaker {
             slots,
             jobs: Mutex::default(),
             changes: state::channel(),
-            exclusive: Mutex::default(),
-            registry: Mutex::default(),
+            looks: hold::Looks::default(),
+            exclusive: tokio::sync::Mutex::default(),
+            registry: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -90,6 +99,10 @@ impl SageMaker {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<StateChange> {
         self.inner.changes.subscribe()
+    }
+
+    pub(crate) fn looks(&self) -> &hold::Looks {
+        &self.inner.looks
     }
 
     /// Shared state and ports.
@@ -122,13 +135,13 @@ impl SageMaker {
     }
 
     /// Held over a read and the write that depends on it, where one transaction of the store cannot hold both.
-    pub fn exclusive(&self) -> MutexGuard<'_, ()> {
-        self.inner.exclusive.lock().unwrap_or_else(PoisonError::into_inner)
+    pub async fn exclusive(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.exclusive.lock().await
     }
 
     /// Held while a model package group gets a version or goes.
-    pub fn registry(&self) -> MutexGuard<'_, ()> {
-        self.inner.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    pub async fn registry(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.registry.lock().await
     }
 
     /// Milliseconds since 1970.

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Answers whether SageMaker may take on a role.
+#[async_trait]
 pub trait Roles: Send + Sync + 'static {
     /// Whether `role_arn` exists and trusts `sagemaker.amazonaws.com`, for a caller of `account`.
     ///
     /// # Errors
     /// Why not, for the log; callers are told AWS's own text.
-    fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String>;
+    async fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String>;
 }
 
 /// One training job to run.

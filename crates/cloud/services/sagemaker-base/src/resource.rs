@@ -4,94 +4,13 @@ use sagewright_model::Arn;
 use serde_json::{Map, Value, json};
 
 use super::SageMaker;
+pub use super::kind::Kind;
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::{Batch, CommitError, Write};
 use sagewright_cloud_core::store::{Key, Record};
 
 /// Member of a stored body that no answer shows.
 pub const HIDDEN: &str = "_";
-
-/// Kinds of SageMaker resources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `training-job`
-    TrainingJob,
-    /// `model`
-    Model,
-    /// `endpoint-config`
-    EndpointConfig,
-    /// `endpoint`
-    Endpoint,
-    /// `model-package-group`
-    ModelPackageGroup,
-    /// `model-package`
-    ModelPackage,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 6] = [
-        Self::TrainingJob,
-        Self::Model,
-        Self::EndpointConfig,
-        Self::Endpoint,
-        Self::ModelPackageGroup,
-        Self::ModelPackage,
-    ];
-
-    /// The resource type in ARNs, which is also the kind of the records.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TrainingJob => "training-job",
-            Self::Model => "model",
-            Self::EndpointConfig => "endpoint-config",
-            Self::Endpoint => "endpoint",
-            Self::ModelPackageGroup => "model-package-group",
-            Self::ModelPackage => "model-package",
-        }
-    }
-
-    /// Members of the describe output that come from the record itself: ARN, status, time of the last change.
-    fn members(self) -> (&'static str, Option<&'static str>, Option<&'static str>) {
-        match self {
-            Self::TrainingJob => ("TrainingJobArn", Some("TrainingJobStatus"), Some("LastModifiedTime")),
-            Self::Model => ("ModelArn", None, None),
-            Self::EndpointConfig => ("EndpointConfigArn", None, None),
-            Self::Endpoint => ("EndpointArn", Some("EndpointStatus"), Some("LastModifiedTime")),
-            Self::ModelPackageGroup => ("ModelPackageGroupArn", Some("ModelPackageGroupStatus"), None),
-            Self::ModelPackage => ("ModelPackageArn", Some("ModelPackageStatus"), Some("LastModifiedTime")),
-        }
-    }
-
-    /// SageMaker declares `ResourceNotFound`, and answers most missing resources with `ValidationException`.
-    pub fn missing(self, arn: &str) -> ApiError {
-        ApiError::validation(match self {
-            Self::TrainingJob => "Requested resource not found.".to_owned(),
-            Self::Model => format!("Could not find model \"{arn}\"."),
-            Self::EndpointConfig => format!("Could not find endpoint configuration \"{arn}\"."),
-            Self::Endpoint => format!("Could not find endpoint \"{arn}\"."),
-            Self::ModelPackageGroup => format!("ModelPackageGroup {arn} does not exist."),
-            Self::ModelPackage => format!("ModelPackage {arn} does not exist."),
-        })
-    }
-
-    /// The error for a name that is in use.
-    #[must_use]
-    pub fn taken(self, arn: &str) -> ApiError {
-        match self {
-            Self::TrainingJob => ApiError::in_use(format!(
-                "Training job names must be unique within an AWS account and region, and a training job with this name already exists ({arn})"
-            )),
-            Self::Model => ApiError::validation(format!("Cannot create already existing model \"{arn}\".")),
-            Self::EndpointConfig => {
-                ApiError::validation(format!("Cannot create already existing endpoint configuration \"{arn}\"."))
-            }
-            Self::Endpoint => ApiError::validation(format!("Cannot create already existing endpoint \"{arn}\".")),
-            Self::ModelPackageGroup => ApiError::validation(format!("Model Package Group already exists: {arn}")),
-            Self::ModelPackage => ApiError::validation(format!("Model Package already exists: {arn}")),
-        }
-    }
-}
 
 /// Names differ by more than case: AWS writes them in lower case in ARNs, and so do the keys.
 pub fn key(call: &Call, kind: Kind, name: &str) -> Key {
@@ -124,7 +43,7 @@ pub fn parse_arn(call: &Call, text: &str) -> Option<(Kind, String)> {
         return None;
     }
     let (kind, name) = arn.resource.split_once('/')?;
-    let kind = Kind::ALL.into_iter().find(|k| k.as_str().eq_ignore_ascii_case(kind))?;
+    let kind = Kind::all().find(|k| k.as_str().eq_ignore_ascii_case(kind))?;
     Some((kind, name.to_owned()))
 }
 
@@ -134,23 +53,30 @@ pub fn seconds(millis: i64) -> Value {
     json!(millis as f64 / 1000.0)
 }
 
+/// Members that a record itself knows, by the names that kinds have for them.
+const CREATED: &[&str] = &["CreationTime", "CreateDate", "CreatedAt"];
+const MODIFIED: &[&str] = &["LastModifiedTime", "LastUpdatedDate", "LastModifiedAt"];
+
 /// A record as its describe operation shows it.
 pub fn describe(kind: Kind, record: Record) -> Map<String, Value> {
-    let (arn, status, modified) = kind.members();
+    let shape = sagewright_model::service("sagemaker").and_then(|s| {
+        let output = s.output(&format!("Describe{}", kind.0.noun))?;
+        output.members.get(kind.0.wrapper).map_or(Some(output), |inner| s.target(inner))
+    });
+    let shows = |member: &str| shape.is_some_and(|s| s.members.contains_key(member));
     let mut out = match record.body {
         Value::Object(body) => body,
         _ => Map::new(),
     };
     out.swap_remove(HIDDEN);
-    out.insert(arn.to_owned(), Value::String(record.arn));
-    out.insert("CreationTime".to_owned(), seconds(record.created));
-    if let Some(status) = status {
-        out.insert(status.to_owned(), Value::String(record.status));
+    out.insert(kind.arn_member(), Value::String(record.arn));
+    out.extend(CREATED.iter().filter(|m| shows(m)).map(|m| ((*m).to_owned(), seconds(record.created))));
+    if let Some(life) = kind.0.status {
+        out.insert(life.member.to_owned(), Value::String(record.status));
     }
-    if let Some(modified) = modified
-        && (kind != Kind::ModelPackage || record.modified != record.created)
-    {
-        out.insert(modified.to_owned(), seconds(record.modified));
+    // A model package that was never changed shows no time of a change.
+    if kind != Kind::MODEL_PACKAGE || record.modified != record.created {
+        out.extend(MODIFIED.iter().filter(|m| shows(m)).map(|m| ((*m).to_owned(), seconds(record.modified))));
     }
     out
 }
@@ -182,13 +108,25 @@ pub fn required<'a>(call: &'a Call, member: &str) -> Result<&'a str, ApiError> {
 
 impl SageMaker {
     /// The record that a caller names, or the kind's own "not found".
-    pub fn find(&self, call: &Call, kind: Kind, name_or_arn: &str) -> Result<Record, ApiError> {
+    pub async fn find(&self, call: &Call, kind: Kind, name_or_arn: &str) -> Result<Record, ApiError> {
         let (key, arn) = locate(call, kind, name_or_arn)?;
-        self.env().store.get(&key)?.ok_or_else(|| kind.missing(&arn))
+        self.env().store.record(&key).await?.ok_or_else(|| kind.missing(&arn))
+    }
+
+    /// The record of an ARN of the caller's own, `name` being what follows its type.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn of_arn(&self, call: &Call, kind: Kind, name: &str, arn: &str) -> Result<Record, ApiError> {
+        if !kind.0.arn_id {
+            return self.find(call, kind, name).await;
+        }
+        let records = self.env().store.list(&call.caller.account, &call.region, kind.as_str()).await?;
+        records.into_iter().find(|r| r.arn == arn).ok_or_else(|| kind.missing(arn))
     }
 
     /// Adds a record, or answers that its name is taken.
-    pub fn insert(
+    pub async fn insert(
         &self,
         call: &Call,
         kind: Kind,
@@ -206,31 +144,46 @@ impl SageMaker {
             modified: now,
             body: Value::Object(body),
         };
-        if !self.env().store.insert(&record, tags)? {
-            return Err(kind.taken(&record.arn));
-        }
-        if !status.is_empty() {
-            self.emit(kind, &record.arn, status);
-        }
+        self.insert_record(kind, &record, tags).await?;
         Ok(record)
     }
 
-    /// Changes a record in one transaction. A changed status is told to the subscribers.
-    pub fn change<T>(
+    /// Adds a record, or answers that its name is taken. Its status is told to the subscribers.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub async fn insert_record(&self, kind: Kind, record: &Record, tags: &[(String, String)]) -> Result<(), ApiError> {
+        if !self.env().store.insert(record.clone(), tags.to_vec(), Batch::new()).await? {
+            return Err(kind.taken(&record.arn));
+        }
+        if !record.status.is_empty() {
+            self.emit(kind, &record.arn, &record.status);
+        }
+        Ok(())
+    }
+
+    /// Changes a record; `change` may be called again where another change came first. A changed status is told to the
+    /// subscribers. `None` where there is no such record.
+    ///
+    /// # Errors
+    /// What `change` refuses with.
+    pub async fn change<T>(
         &self,
         kind: Kind,
         key: &Key,
-        change: impl FnOnce(&mut Record) -> Result<T, ApiError>,
+        mut change: impl FnMut(&mut Record) -> Result<T, ApiError> + Send,
     ) -> Result<Option<T>, ApiError> {
         let mut told = None;
-        let out = self.env().store.update(key, |record| {
-            let before = record.status.clone();
-            let out = change(record)?;
-            if record.status != before {
-                told = Some((record.arn.clone(), record.status.clone()));
-            }
-            Ok::<T, ApiError>(out)
-        })?;
+        let out = self
+            .env()
+            .store
+            .update(key, |record, _| {
+                let before = record.status.clone();
+                let out = change(record)?;
+                told = (record.status != before).then(|| (record.arn.clone(), record.status.clone()));
+                Ok::<T, ApiError>(out)
+            })
+            .await?;
         let out = out.transpose()?;
         if let Some((arn, status)) = told {
             self.emit(kind, &arn, &status);
@@ -238,11 +191,26 @@ impl SageMaker {
         Ok(out)
     }
 
+    /// A write that depends on no record's version.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn write(&self, write: Write) -> Result<(), ApiError> {
+        self.env().store.commit(vec![write]).await.map_err(|e| ApiError::internal(e.to_string()))
+    }
+
     /// Removes a record and its tags; answers "not found" where there is none.
-    pub fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
         // Tags are written under the same lock, so that none is left behind for a later resource of the same name.
-        let _guard = self.exclusive();
-        if self.env().store.delete(key)? { Ok(()) } else { Err(kind.missing(arn)) }
+        let _guard = self.exclusive().await;
+        match self.env().store.commit(vec![Write::Delete { key: key.clone(), version: None }]).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Conflict(_)) => Err(kind.missing(arn)),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
     }
 }
 
@@ -261,4 +229,10 @@ const MAX_REASON: usize = 1024;
 /// The first 1,024 characters of a `FailureReason`.
 pub fn cut(reason: &str) -> &str {
     reason.char_indices().nth(MAX_REASON).map_or(reason, |(end, _)| &reason[..end])
+}
+
+/// `CreatedBy` and `LastModifiedBy`: the principal that called.
+#[must_use]
+pub fn user(call: &Call) -> Value {
+    json!({ "IamIdentity": { "Arn": call.caller.principal_arn, "PrincipalId": call.caller.user_id } })
 }

@@ -3,16 +3,16 @@
 mod endpoint;
 pub mod hosting;
 
-use sagewright_cloud_sagemaker_base::Operation;
+use sagewright_cloud_sagemaker_base::{Operation, operations};
 
 pub use endpoint::deploy::resume;
 
 /// The operations of this crate.
-pub const OPERATIONS: &[(&str, Operation)] = &[
-    ("CreateEndpoint", endpoint::create::create),
-    ("DescribeEndpoint", endpoint::describe::describe),
-    ("ListEndpoints", endpoint::list::list),
-    ("UpdateEndpoint", endpoint::update::update),
-    ("UpdateEndpointWeightsAndCapacities", endpoint::weights::update),
-    ("DeleteEndpoint", endpoint::delete::delete),
-];
+pub const OPERATIONS: &[(&str, Operation)] = operations! {
+    "CreateEndpoint" => endpoint::create::create,
+    "DescribeEndpoint" => endpoint::describe::describe,
+    "ListEndpoints" => endpoint::list::list,
+    "UpdateEndpoint" => endpoint::update::update,
+    "UpdateEndpointWeightsAndCapacities" => endpoint::weights::update,
+    "DeleteEndpoint" => endpoint::delete::delete,
+};

@@ -3,16 +3,16 @@
 pub mod training;
 mod training_job;
 
-use sagewright_cloud_sagemaker_base::Operation;
+use sagewright_cloud_sagemaker_base::{Operation, operations};
 
 pub use training_job::schedule::resume;
 
 /// The operations of this crate.
-pub const OPERATIONS: &[(&str, Operation)] = &[
-    ("CreateTrainingJob", training_job::create::create),
-    ("DescribeTrainingJob", training_job::describe::describe),
-    ("ListTrainingJobs", training_job::list::list),
-    ("StopTrainingJob", training_job::stop::stop),
-    ("UpdateTrainingJob", training_job::update::update),
-    ("DeleteTrainingJob", training_job::delete::delete),
-];
+pub const OPERATIONS: &[(&str, Operation)] = operations! {
+    "CreateTrainingJob" => training_job::create::create,
+    "DescribeTrainingJob" => training_job::describe::describe,
+    "ListTrainingJobs" => training_job::list::list,
+    "StopTrainingJob" => training_job::stop::stop,
+    "UpdateTrainingJob" => training_job::update::update,
+    "DeleteTrainingJob" => training_job::delete::delete,
+};

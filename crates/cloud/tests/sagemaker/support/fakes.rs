@@ -118,8 +118,9 @@ impl Runner for KnownImages {
 /// The role `exec` trusts SageMaker.
 pub struct OneRole;
 
+#[async_trait]
 impl Roles for OneRole {
-    fn assumable(&self, _: &str, role_arn: &str) -> Result<(), String> {
+    async fn assumable(&self, _: &str, role_arn: &str) -> Result<(), String> {
         if role_arn.ends_with("/exec") { Ok(()) } else { Err("no such role".to_owned()) }
     }
 }

@@ -12,7 +12,7 @@ use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
 use sagewright_cloud::sagemaker::{Execution, Kind, SageMaker, StateChange};
-use sagewright_cloud::store::Store;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
@@ -29,7 +29,7 @@ pub struct Cloud {
     pub clock: Arc<ManualClock>,
     pub bucket: Arc<Bucket>,
     pub host: Arc<FakeHost>,
-    pub store: Store,
+    pub store: SqliteRecords,
     jobs: Mutex<mpsc::UnboundedReceiver<Job>>,
     deploys: Mutex<mpsc::UnboundedReceiver<Deploy>>,
     changes: Mutex<broadcast::Receiver<StateChange>>,
@@ -39,11 +39,20 @@ pub struct Cloud {
 
 impl Cloud {
     pub fn new() -> Self {
-        Self::over(Store::in_memory().unwrap(), 2)
+        Self::over(SqliteRecords::in_memory().unwrap(), 2)
     }
 
     /// A SageMaker over state that may come from an earlier one.
-    pub fn over(store: Store, slots: usize) -> Self {
+    pub fn over(store: SqliteRecords, slots: usize) -> Self {
+        Self::with(store, slots, Duration::ZERO)
+    }
+
+    /// A SageMaker that holds descriptions.
+    pub fn held(store: SqliteRecords, hold: Duration) -> Self {
+        Self::with(store, 1, hold)
+    }
+
+    fn with(store: SqliteRecords, slots: usize, hold: Duration) -> Self {
         let work = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let bucket = Arc::new(Bucket::default());
@@ -53,7 +62,7 @@ impl Cloud {
         let (host, deploys) = fakes::host();
         let host = Arc::new(host);
         let env = Env {
-            store: store.clone(),
+            store: Arc::new(store.clone()),
             logs: Arc::new(Streams::new(work.path().join("logs"))),
             objects: bucket.clone(),
             runner: Arc::new(fakes::KnownImages),
@@ -62,6 +71,7 @@ impl Cloud {
         };
         let execution = Execution {
             slots: Some(slots),
+            hold,
             ..Execution::new(Arc::new(fakes::OneRole), Arc::new(trainer), host.clone())
         };
         let sagemaker = SageMaker::new(env, execution);
@@ -164,17 +174,7 @@ impl Cloud {
 
     /// Everything that is stored, to show that a refusal changed nothing.
     pub fn state(&self) -> Vec<String> {
-        let connection = self.store.connection();
-        let mut out = Vec::new();
-        for sql in [
-            "SELECT arn || ' ' || status || ' ' || modified || ' ' || body FROM record",
-            "SELECT arn || key || value FROM tag",
-        ] {
-            let mut statement = connection.prepare(sql).unwrap();
-            let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-            out.extend(rows.map(Result::unwrap));
-        }
-        out
+        self.store.rows().unwrap()
     }
 }
 

@@ -76,7 +76,7 @@ impl Cloud {
         self.two_configs().await;
         self.ok("CreateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c1"})).await;
         self.deploy().await.reply.send(Ok(())).unwrap();
-        self.until(Kind::Endpoint, "e", "InService").await;
+        self.until(Kind::ENDPOINT, "e", "InService").await;
     }
 
     pub async fn describe_endpoint(&self) -> Value {
@@ -84,6 +84,10 @@ impl Cloud {
     }
 
     pub async fn describe_job(&self, name: &str) -> Value {
+        // What the job told is recorded by a task of its own.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
         self.ok("DescribeTrainingJob", json!({"TrainingJobName": name})).await
     }
 }

@@ -9,16 +9,16 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, body, required};
 
-pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "EndpointName")?;
     let tags = tags(call)?;
     let policy = policy::of(call)?;
-    let deployment = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?)? };
+    let deployment = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?).await? };
 
     let mut stored = body(call, &["Tags", "DeploymentConfig"]);
     stored.insert("EndpointConfigName".to_owned(), json!(deployment.config));
     stored.insert(HIDDEN.to_owned(), json!(Deployments { next: Some(deployment), ..Deployments::default() }));
-    let record = sm.insert(call, KIND, name, "Creating", stored, &tags)?;
+    let record = sm.insert(call, KIND, name, "Creating", stored, &tags).await?;
     deploy::launch(sm, record.key);
     Ok(json!({ "EndpointArn": record.arn }))
 }

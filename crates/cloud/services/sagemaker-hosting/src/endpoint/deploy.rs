@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::plan::{Deployment, Deployments};
@@ -24,16 +25,21 @@ pub(super) fn launch(sm: &SageMaker, key: Key) {
 pub(super) fn remove(sm: &SageMaker, key: Key) {
     let sm = sm.clone();
     tokio::spawn(async move {
-        let Some(record) = persist(&sm, &key, |sm| Ok(sm.env().store.get(&key)?)).await else { return };
+        let found = persist(&sm, &key, |sm| Box::pin(async { Ok(sm.env().store.record(&key).await?) })).await;
+        let Some(record) = found else { return };
         let host = Arc::clone(&sm.execution().host);
         let endpoint = endpoint(&record);
         if let Err(error) = tokio::spawn(async move { host.remove(&endpoint).await }).await {
             tracing::error!(endpoint = record.arn, %error, "an endpoint's servers could not be stopped cleanly");
         }
-        persist(&sm, &key, |sm| match sm.remove(KIND, &key, &record.arn) {
-            // Gone already is as good.
-            Err(error) if error.code == "ValidationException" => Ok(()),
-            other => other,
+        persist(&sm, &key, |sm| {
+            Box::pin(async {
+                match sm.remove(KIND, &key, &record.arn).await {
+                    // Gone already is as good.
+                    Err(error) if error.code == "ValidationException" => Ok(()),
+                    other => other,
+                }
+            })
         })
         .await;
         sm.emit(KIND, &record.arn, "Deleted");
@@ -41,13 +47,13 @@ pub(super) fn remove(sm: &SageMaker, key: Key) {
 }
 
 /// Takes up the endpoints of the last process, none of which is served now.
-pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     let kind = KIND.as_str();
-    for record in sm.env().store.with_status(kind, "Deleting")? {
+    for record in sm.env().store.with_status(kind, "Deleting").await? {
         remove(sm, record.key);
     }
     for status in ["Creating", "Updating", "SystemUpdating", "InService", "OutOfService"] {
-        for record in sm.env().store.with_status(kind, status)? {
+        for record in sm.env().store.with_status(kind, status).await? {
             if matches!(status, "InService" | "OutOfService") {
                 // What AWS calls maintenance: "cannot be updated or deleted or re-scaled until it has completed".
                 sm.change(KIND, &record.key, |record| {
@@ -56,7 +62,8 @@ pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
                     }
                     record.status = "SystemUpdating".to_owned();
                     Ok(())
-                })?;
+                })
+                .await?;
             }
             let sm = sm.clone();
             tokio::spawn(async move { run(&sm, &record.key, true).await });
@@ -66,15 +73,15 @@ pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
 }
 
 async fn run(sm: &SageMaker, key: &Key, after_restart: bool) {
-    let read = |sm: &SageMaker| match sm.env().store.get(key)? {
+    let read = async || match sm.env().store.record(key).await? {
         Some(record) => deployments(&record).map(|d| Some((record, d))),
         None => Ok(None),
     };
-    let (record, Deployments { current, next, weights_only, down }) = match read(sm) {
+    let (record, Deployments { current, next, weights_only, down }) = match read().await {
         Ok(Some(found)) => found,
         Ok(None) => return,
         Err(error) => {
-            persist(sm, key, |sm| fail(sm, key, &error.message)).await;
+            persist(sm, key, |sm| Box::pin(fail(sm, key, &error.message))).await;
             return;
         }
     };
@@ -84,7 +91,7 @@ async fn run(sm: &SageMaker, key: &Key, after_restart: bool) {
         let served = deploy(sm, &record, current).await;
         serving = served.is_ok();
         if next.is_none() {
-            persist(sm, key, |sm| restored(sm, key, served.as_ref().err())).await;
+            persist(sm, key, |sm| Box::pin(restored(sm, key, served.as_ref().err()))).await;
             return;
         }
     }
@@ -96,7 +103,7 @@ async fn run(sm: &SageMaker, key: &Key, after_restart: bool) {
     } else {
         deploy(sm, &record, &next).await
     };
-    persist(sm, key, |sm| settle(sm, key, &next, outcome.as_ref().err(), serving)).await;
+    persist(sm, key, |sm| Box::pin(settle(sm, key, &next, outcome.as_ref().err(), serving))).await;
 }
 
 async fn deploy(sm: &SageMaker, record: &Record, deployment: &Deployment) -> Result<(), String> {
@@ -112,7 +119,7 @@ async fn deploy(sm: &SageMaker, record: &Record, deployment: &Deployment) -> Res
 }
 
 /// Records the outcome of a creation or update. After a failed update the endpoint serves what it did before.
-fn settle(
+async fn settle(
     sm: &SageMaker,
     key: &Key,
     next: &Deployment,
@@ -151,11 +158,12 @@ fn settle(
         stored.insert(HIDDEN.to_owned(), json!(Deployments { current, down, ..Deployments::default() }));
         Ok(())
     })
+    .await
     .map(|_| ())
 }
 
 /// Records what became of an endpoint that served before a restart.
-fn restored(sm: &SageMaker, key: &Key, failure: Option<&String>) -> Result<(), ApiError> {
+async fn restored(sm: &SageMaker, key: &Key, failure: Option<&String>) -> Result<(), ApiError> {
     let now = sm.now();
     sm.change(KIND, key, |record| {
         record.status = if failure.is_some() { "OutOfService" } else { "InService" }.to_owned();
@@ -169,10 +177,11 @@ fn restored(sm: &SageMaker, key: &Key, failure: Option<&String>) -> Result<(), A
         }
         Ok(())
     })
+    .await
     .map(|_| ())
 }
 
-fn fail(sm: &SageMaker, key: &Key, reason: &str) -> Result<(), ApiError> {
+async fn fail(sm: &SageMaker, key: &Key, reason: &str) -> Result<(), ApiError> {
     let now = sm.now();
     sm.change(KIND, key, |record| {
         record.status = "Failed".to_owned();
@@ -180,14 +189,19 @@ fn fail(sm: &SageMaker, key: &Key, reason: &str) -> Result<(), ApiError> {
         fields(record)?.insert("FailureReason".to_owned(), json!(cut(reason)));
         Ok(())
     })
+    .await
     .map(|_| ())
 }
 
 /// Does a piece of record-keeping until it works: an endpoint that stays in progress would mislead for ever.
-async fn persist<T>(sm: &SageMaker, key: &Key, work: impl Fn(&SageMaker) -> Result<T, ApiError>) -> T {
+async fn persist<'a, T>(
+    sm: &'a SageMaker,
+    key: &Key,
+    work: impl Fn(&'a SageMaker) -> BoxFuture<'a, Result<T, ApiError>>,
+) -> T {
     let mut pause = Duration::from_secs(1);
     loop {
-        match work(sm) {
+        match work(sm).await {
             Ok(out) => return out,
             Err(error) => {
                 tracing::error!(

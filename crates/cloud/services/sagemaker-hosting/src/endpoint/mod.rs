@@ -38,4 +38,4 @@ fn deployments(record: &Record) -> Result<plan::Deployments, ApiError> {
     })
 }
 
-const KIND: Kind = Kind::Endpoint;
+const KIND: Kind = Kind::ENDPOINT;

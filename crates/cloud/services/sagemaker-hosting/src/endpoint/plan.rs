@@ -60,11 +60,14 @@ pub(super) struct Variant {
 
 impl Deployment {
     /// Resolves a configuration. It and its models must be there.
-    pub(super) fn of(sm: &SageMaker, call: &Call, config: &str) -> Result<Self, ApiError> {
-        let record = sm.find(call, Kind::EndpointConfig, config)?;
+    pub(super) async fn of(sm: &SageMaker, call: &Call, config: &str) -> Result<Self, ApiError> {
+        let record = sm.find(call, Kind::ENDPOINT_CONFIG, config).await?;
         let name = record.body["EndpointConfigName"].as_str().unwrap_or(config).to_owned();
         let list = record.body["ProductionVariants"].as_array().map_or(&[][..], Vec::as_slice);
-        let variants = list.iter().map(|v| variant(sm, call, v)).collect::<Result<_, _>>()?;
+        let mut variants = Vec::with_capacity(list.len());
+        for v in list {
+            variants.push(variant(sm, call, v).await?);
+        }
         Ok(Self { config: name, variants, policy: None, started: call.now.as_millisecond() })
     }
 
@@ -139,10 +142,10 @@ fn image(image: &str, now: i64) -> Value {
     json!({ "SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": seconds(now) })
 }
 
-fn variant(sm: &SageMaker, call: &Call, v: &Value) -> Result<Variant, ApiError> {
+async fn variant(sm: &SageMaker, call: &Call, v: &Value) -> Result<Variant, ApiError> {
     let text = |member: &str| v[member].as_str().map(str::to_owned);
     let some = |member: &str| Some(v[member].clone()).filter(|v| !v.is_null());
-    let model = sm.find(call, Kind::Model, v["ModelName"].as_str().unwrap_or_default())?;
+    let model = sm.find(call, Kind::MODEL, v["ModelName"].as_str().unwrap_or_default()).await?;
     let count = v["InitialInstanceCount"].as_u64();
     let instance_type = text("InstanceType");
     sm.check_instances(instance_type.as_deref().unwrap_or_default(), "endpoint usage", count.unwrap_or(1))?;

@@ -8,28 +8,30 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, arn, fields, key, required};
 
-pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "EndpointName")?;
     let key = key(call, KIND, name);
     let wanted = call.input.get("DesiredWeightsAndCapacities").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let updated = sm.change(KIND, &key, |record| {
-        changeable(record)?;
-        let Deployments { current, down, .. } = deployments(record)?;
-        let Some(current) = current else { return Err(super::in_progress(record)) };
-        let mut next = current.clone();
-        next.started = call.now.as_millisecond();
-        apply(sm, &mut next, wanted)?;
-        let weights_only = current.same_servers(&next);
-        record.status = "Updating".to_owned();
-        record.modified = next.started;
-        let stored = fields(record)?;
-        stored.swap_remove("FailureReason");
-        stored.insert(
-            HIDDEN.to_owned(),
-            json!(Deployments { current: Some(current), next: Some(next), weights_only, down }),
-        );
-        Ok(record.arn.clone())
-    })?;
+    let updated = sm
+        .change(KIND, &key, |record| {
+            changeable(record)?;
+            let Deployments { current, down, .. } = deployments(record)?;
+            let Some(current) = current else { return Err(super::in_progress(record)) };
+            let mut next = current.clone();
+            next.started = call.now.as_millisecond();
+            apply(sm, &mut next, wanted)?;
+            let weights_only = current.same_servers(&next);
+            record.status = "Updating".to_owned();
+            record.modified = next.started;
+            let stored = fields(record)?;
+            stored.swap_remove("FailureReason");
+            stored.insert(
+                HIDDEN.to_owned(),
+                json!(Deployments { current: Some(current), next: Some(next), weights_only, down }),
+            );
+            Ok(record.arn.clone())
+        })
+        .await?;
     let arn = updated.ok_or_else(|| KIND.missing(&arn(call, KIND, name)))?;
     deploy::launch(sm, key);
     Ok(json!({ "EndpointArn": arn }))

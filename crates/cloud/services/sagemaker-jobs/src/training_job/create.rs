@@ -30,7 +30,7 @@ const UNSUPPORTED: &[&str] = &[
 const MAX_RUNTIME_SECONDS: i64 = 86_400;
 const VOLUME_GB: i64 = 30;
 
-pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "TrainingJobName")?;
     let tags = tags(call)?;
     refuse::members("", &call.input, UNSUPPORTED)?;
@@ -45,13 +45,13 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     checkpoints(call)?;
 
     let role = required(call, "RoleArn")?;
-    sm.check_role(call, Some(role))?;
+    sm.check_role(call, Some(role)).await?;
     sm.check_image(image)?;
-    inputs(sm, call, &stored, role)?;
-    outputs(sm, call, role)?;
+    inputs(sm, call, &stored, role).await?;
+    outputs(sm, call, role).await?;
 
     progress::start(&mut stored, name, call.now.as_millisecond());
-    let record = sm.insert(call, Kind::TrainingJob, name, "InProgress", stored, &tags)?;
+    let record = sm.insert(call, Kind::TRAINING_JOB, name, "InProgress", stored, &tags).await?;
     schedule::launch(sm, record.key);
     Ok(json!({ "TrainingJobArn": record.arn }))
 }
@@ -137,11 +137,11 @@ fn checkpoints(call: &Call) -> Result<(), ApiError> {
 }
 
 /// SageMaker looks at each channel's prefix when the job is created.
-fn inputs(sm: &SageMaker, call: &Call, stored: &Map<String, Value>, role: &str) -> Result<(), ApiError> {
+async fn inputs(sm: &SageMaker, call: &Call, stored: &Map<String, Value>, role: &str) -> Result<(), ApiError> {
     for channel in stored.get("InputDataConfig").and_then(Value::as_array).into_iter().flatten() {
         let uri = channel.pointer("/DataSource/S3DataSource/S3Uri").and_then(Value::as_str).unwrap_or_default();
         let bucket = s3(uri)?;
-        if !sm.any_object(call, uri)? {
+        if !sm.any_object(call, uri).await? {
             return Err(ApiError::validation(format!(
                 "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure that the bucket exists in the selected region ({}), that objects exist under that S3 prefix, and that the role \"{role}\" has \"s3:ListBucket\" permissions on bucket \"{bucket}\".",
                 call.region
@@ -152,11 +152,11 @@ fn inputs(sm: &SageMaker, call: &Call, stored: &Map<String, Value>, role: &str) 
 }
 
 /// Where the job writes: its output, and its checkpoints where it keeps any.
-fn outputs(sm: &SageMaker, call: &Call, role: &str) -> Result<(), ApiError> {
+async fn outputs(sm: &SageMaker, call: &Call, role: &str) -> Result<(), ApiError> {
     for pointer in ["/OutputDataConfig/S3OutputPath", "/CheckpointConfig/S3Uri"] {
         let Some(uri) = at(call, pointer) else { continue };
         let bucket = s3(uri)?;
-        if !sm.bucket(call, uri)? {
+        if !sm.bucket(call, uri).await? {
             let member = pointer.trim_start_matches('/').replace('/', ".");
             return Err(ApiError::validation(format!(
                 "Could not access the S3 location \"{uri}\" given in {member}. Please ensure that the bucket \"{bucket}\" exists in the selected region ({}) and that the role \"{role}\" has \"s3:PutObject\" permissions on it.",

@@ -43,9 +43,9 @@ const METRICS: [&str; 33] = [
     "tweedie-nloglik",
 ];
 
-pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let record = sm.find(call, Kind::TrainingJob, required(call, "TrainingJobName")?)?;
-    let mut found = Value::Object(resource::describe(Kind::TrainingJob, record));
+pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let record = sm.find(call, Kind::TRAINING_JOB, required(call, "TrainingJobName")?).await?;
+    let mut found = Value::Object(resource::describe(Kind::TRAINING_JOB, record));
     if let Some(Value::Object(algorithm)) = found.get_mut("AlgorithmSpecification") {
         let image = algorithm.get("TrainingImage").and_then(Value::as_str).unwrap_or_default();
         // SageMaker fills in what it reads from its own algorithms' logs; clients look for the names there.

@@ -1,11 +1,10 @@
 //! The scheduler: jobs wait for a slot, run, and are recorded to their end, whatever happens to them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::progress::{self, Metrics};
 use sagewright_cloud_core::api::ApiError;
@@ -23,16 +22,16 @@ pub(super) fn launch(sm: &SageMaker, key: Key) {
 }
 
 /// Takes up the jobs of the last process.
-pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
-    let kind = Kind::TrainingJob.as_str();
-    for record in sm.env().store.with_status(kind, "Stopping")? {
-        finish(sm, &record.key, stopped(), &Metrics::new())?;
+pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+    let kind = Kind::TRAINING_JOB.as_str();
+    for record in sm.env().store.with_status(kind, "Stopping").await? {
+        finish(sm, &record.key, stopped(), &Metrics::new()).await?;
     }
-    let mut waiting = sm.env().store.with_status(kind, "InProgress")?;
+    let mut waiting = sm.env().store.with_status(kind, "InProgress").await?;
     waiting.sort_by_key(|record| record.created);
     for record in waiting {
         let now = sm.now();
-        sm.change(Kind::TrainingJob, &record.key, |record| {
+        sm.change(Kind::TRAINING_JOB, &record.key, |record| {
             record.modified = now;
             let stored = fields(record)?;
             stored.swap_remove("TrainingStartTime");
@@ -40,7 +39,8 @@ pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
             progress::enter(stored, "Restarting", "The embedded cloud was restarted; running the job again", now);
             progress::enter(stored, "Starting", "Starting the training job", now);
             Ok(())
-        })?;
+        })
+        .await?;
         launch(sm, record.key);
     }
     Ok(())
@@ -48,15 +48,17 @@ pub fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
 
 async fn run(sm: &SageMaker, key: Key, stop: watch::Receiver<bool>) {
     let metrics = Arc::new(Mutex::new(Metrics::new()));
-    let ended = Arc::new(AtomicBool::new(false));
-    let end = work(sm, &key, stop, events(sm, &key, &metrics, &ended)).await;
+    let (tell, told) = mpsc::unbounded_channel();
+    let recorder = tokio::spawn(record(sm.clone(), key.clone(), told));
+    let end = work(sm, &key, stop, events(sm, tell.clone(), &metrics)).await;
     // From here on late events change nothing, and a stop finds no one to tell: `finish` sees its mark in the record.
-    ended.store(true, Ordering::SeqCst);
+    let _ = tell.send(None);
+    let _ = recorder.await;
     sm.jobs().remove(&key);
     let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
     // A record that stays in progress would mislead for ever, so a disk that is full for a while is waited for.
     let mut pause = Duration::from_secs(1);
-    while let Err(error) = finish(sm, &key, end.clone(), &metrics) {
+    while let Err(error) = finish(sm, &key, end.clone(), &metrics).await {
         tracing::error!(
             job = key.name,
             error = error.message,
@@ -74,7 +76,7 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
         _ = stop.wait_for(|stop| *stop) => return stopped(),
         slot = slots.acquire_owned() => slot,
     };
-    let task = match begin(sm, key) {
+    let task = match begin(sm, key).await {
         Ok(Some(task)) => task,
         Ok(None) => return stopped(),
         Err(error) => return TrainingEnd::Failed { reason: format!("InternalServerError: {error}") },
@@ -92,16 +94,18 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
 }
 
 /// The task of a job that is about to run; `None` where it was told to stop before.
-fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, String> {
+async fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, String> {
     let now = sm.now();
-    let begun = sm.change(Kind::TrainingJob, key, |record| {
-        if record.status != "InProgress" {
-            return Ok(None);
-        }
-        record.modified = now;
-        progress::enter(fields(record)?, "Starting", "Preparing the instances for training", now);
-        Ok(Some(task(record)))
-    });
+    let begun = sm
+        .change(Kind::TRAINING_JOB, key, |record| {
+            if record.status != "InProgress" {
+                return Ok(None);
+            }
+            record.modified = now;
+            progress::enter(fields(record)?, "Starting", "Preparing the instances for training", now);
+            Ok(Some(task(record)))
+        })
+        .await;
     match begun {
         Ok(task) => Ok(task.flatten()),
         Err(error) => Err(error.message),
@@ -129,29 +133,46 @@ fn task(record: &Record) -> TrainingTask {
     }
 }
 
-fn events(sm: &SageMaker, key: &Key, metrics: &Arc<Mutex<Metrics>>, ended: &Arc<AtomicBool>) -> TrainingEvents {
-    let (sm, key, metrics, ended) = (sm.clone(), key.clone(), Arc::clone(metrics), Arc::clone(ended));
-    Arc::new(move |event| {
-        let (status, message) = match event {
-            TrainingEvent::Metric { name, value, at } => {
-                // Written with the next change of status: a job may log thousands of values.
-                metrics.lock().unwrap_or_else(PoisonError::into_inner).insert(name, (value, at));
-                return;
-            }
-            TrainingEvent::Secondary { status, message } => (status, message),
-        };
-        let seen = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let now = sm.now();
-        let written = sm.change(Kind::TrainingJob, &key, |record| {
-            // A job that is stopping shows that until it has stopped.
-            if record.status == "InProgress" && !ended.load(Ordering::SeqCst) {
-                record.modified = now;
-                let stored = fields(record)?;
-                progress::measure(stored, &seen);
-                progress::enter(stored, &status, &message, now);
-            }
-            Ok(())
-        });
+/// A secondary status with the metrics seen until then; `None` when the job has ended.
+type Told = Option<Step>;
+
+struct Step {
+    status: String,
+    message: String,
+    at: i64,
+    metrics: Metrics,
+}
+
+fn events(sm: &SageMaker, tell: mpsc::UnboundedSender<Told>, metrics: &Arc<Mutex<Metrics>>) -> TrainingEvents {
+    let (clock, metrics) = (Arc::clone(&sm.env().clock), Arc::clone(metrics));
+    Arc::new(move |event| match event {
+        // Written with the next change of status: a job may log thousands of values.
+        TrainingEvent::Metric { name, value, at } => {
+            metrics.lock().unwrap_or_else(PoisonError::into_inner).insert(name, (value, at));
+        }
+        TrainingEvent::Secondary { status, message } => {
+            let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let at = clock.now().as_millisecond();
+            let _ = tell.send(Some(Step { status, message, at, metrics }));
+        }
+    })
+}
+
+/// Records a job's secondary statuses in the order in which they come.
+async fn record(sm: SageMaker, key: Key, mut told: mpsc::UnboundedReceiver<Told>) {
+    while let Some(Some(Step { status, message, at, metrics })) = told.recv().await {
+        let written = sm
+            .change(Kind::TRAINING_JOB, &key, |record| {
+                // A job that is stopping shows that until it has stopped.
+                if record.status == "InProgress" {
+                    record.modified = at;
+                    let stored = fields(record)?;
+                    progress::measure(stored, &metrics);
+                    progress::enter(stored, &status, &message, at);
+                }
+                Ok(())
+            })
+            .await;
         if let Err(error) = written {
             tracing::warn!(
                 job = key.name,
@@ -159,19 +180,21 @@ fn events(sm: &SageMaker, key: &Key, metrics: &Arc<Mutex<Metrics>>, ended: &Arc<
                 "the progress of a training job could not be recorded"
             );
         }
-    })
+    }
 }
 
-fn finish(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
+async fn finish(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
     let now = sm.now();
-    let ended = sm.change(Kind::TrainingJob, key, |record| {
-        record.modified = now;
-        let status = record.status.clone();
-        let stored = fields(record)?;
-        progress::measure(stored, metrics);
-        record.status = progress::end(stored, &status, end, now).to_owned();
-        Ok(())
-    });
+    let ended = sm
+        .change(Kind::TRAINING_JOB, key, |record| {
+            record.modified = now;
+            let status = record.status.clone();
+            let stored = fields(record)?;
+            progress::measure(stored, metrics);
+            record.status = progress::end(stored, &status, end.clone(), now).to_owned();
+            Ok(())
+        })
+        .await;
     ended.map(|_| ())
 }
 

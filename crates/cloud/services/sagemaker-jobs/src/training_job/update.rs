@@ -8,7 +8,7 @@ use sagewright_cloud_sagemaker_base::refuse;
 use sagewright_cloud_sagemaker_base::resource::{Kind, arn, fields, key, required};
 
 /// AWS changes warm pools, debugging and profiling by this. Only the profiler's configuration exists here, as a record.
-pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     refuse::members(
         "",
         &call.input,
@@ -20,20 +20,22 @@ pub(crate) fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     )?;
     let name = required(call, "TrainingJobName")?;
     let now = call.now.as_millisecond();
-    let arn = arn(call, Kind::TrainingJob, name);
-    let updated = sm.change(Kind::TrainingJob, &key(call, Kind::TrainingJob, name), |record| {
-        if record.status != "InProgress" {
-            return Err(ApiError::validation(format!(
-                "The request was rejected because the training job is in status {}.",
-                record.status
-            )));
-        }
-        if let Some(config) = call.input.get("ProfilerConfig").filter(|c| !c.is_null()) {
-            fields(record)?.insert("ProfilerConfig".to_owned(), config.clone());
-            record.modified = now;
-        }
-        Ok(())
-    })?;
-    updated.ok_or_else(|| Kind::TrainingJob.missing(&arn))?;
+    let arn = arn(call, Kind::TRAINING_JOB, name);
+    let updated = sm
+        .change(Kind::TRAINING_JOB, &key(call, Kind::TRAINING_JOB, name), |record| {
+            if record.status != "InProgress" {
+                return Err(ApiError::validation(format!(
+                    "The request was rejected because the training job is in status {}.",
+                    record.status
+                )));
+            }
+            if let Some(config) = call.input.get("ProfilerConfig").filter(|c| !c.is_null()) {
+                fields(record)?.insert("ProfilerConfig".to_owned(), config.clone());
+                record.modified = now;
+            }
+            Ok(())
+        })
+        .await?;
+    updated.ok_or_else(|| Kind::TRAINING_JOB.missing(&arn))?;
     Ok(json!({ "TrainingJobArn": arn }))
 }

@@ -22,7 +22,7 @@ const UNSUPPORTED: &[&str] = &[
 const UNSUPPORTED_OF_VARIANT: &[&str] =
     &["/InstancePools", "/AcceleratorType", "/CoreDumpConfig", "/ManagedInstanceScaling", "/CapacityReservationConfig"];
 
-pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "EndpointConfigName")?;
     let tags = tags(call)?;
     refuse::members("", &call.input, UNSUPPORTED)?;
@@ -34,7 +34,7 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     if let Some(Value::Array(variants)) = stored.get_mut("ProductionVariants") {
         unique(variants)?;
         for variant in variants.iter_mut() {
-            check(sm, call, variant)?;
+            check(sm, call, variant).await?;
         }
         if variants.iter().all(|v| v["InitialVariantWeight"].as_f64() == Some(0.0)) {
             return Err(ApiError::validation(
@@ -42,9 +42,9 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
             ));
         }
     }
-    sm.check_role(call, call.text("ExecutionRoleArn"))?;
+    sm.check_role(call, call.text("ExecutionRoleArn")).await?;
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
-    let record = sm.insert(call, Kind::EndpointConfig, name, "", stored, &tags)?;
+    let record = sm.insert(call, Kind::ENDPOINT_CONFIG, name, "", stored, &tags).await?;
     Ok(json!({ "EndpointConfigArn": record.arn }))
 }
 
@@ -60,7 +60,7 @@ fn unique(variants: &[Value]) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), ApiError> {
+async fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), ApiError> {
     let name = variant["VariantName"].as_str().unwrap_or_default().to_owned();
     let of = format!("ProductionVariants[{name}].");
     refuse::members(&of, variant, UNSUPPORTED_OF_VARIANT)?;
@@ -70,8 +70,8 @@ fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), ApiErro
             "Set its ModelName",
         ));
     };
-    let missing = || Kind::Model.missing(&arn(call, Kind::Model, model));
-    let record = sm.env().store.get(&key(call, Kind::Model, model))?.ok_or_else(missing)?;
+    let missing = || Kind::MODEL.missing(&arn(call, Kind::MODEL, model));
+    let record = sm.env().store.record(&key(call, Kind::MODEL, model)).await?.ok_or_else(missing)?;
     let (instances, kind) = (!variant["InitialInstanceCount"].is_null(), !variant["InstanceType"].is_null());
     let serverless = &variant["ServerlessConfig"];
     if serverless.is_null() {

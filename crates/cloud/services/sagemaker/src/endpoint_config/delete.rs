@@ -6,8 +6,8 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
 
-pub(crate) fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let (key, arn) = locate(call, Kind::EndpointConfig, required(call, "EndpointConfigName")?)?;
-    sm.remove(Kind::EndpointConfig, &key, &arn)?;
+pub(crate) async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let (key, arn) = locate(call, Kind::ENDPOINT_CONFIG, required(call, "EndpointConfigName")?)?;
+    sm.remove(Kind::ENDPOINT_CONFIG, &key, &arn).await?;
     Ok(json!({}))
 }

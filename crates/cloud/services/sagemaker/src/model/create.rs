@@ -8,15 +8,15 @@ use sagewright_cloud_sagemaker_base::containers::{self, MULTI_MODEL, direct};
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, required};
 
-pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "ModelName")?;
     let tags = tags(call)?;
     let mut stored = body(call, &["Tags"]);
-    sm.check_role(call, call.text("ExecutionRoleArn"))?;
+    sm.check_role(call, call.text("ExecutionRoleArn")).await?;
 
     let mut resolved = Vec::new();
     for definition in definitions(&mut stored)? {
-        resolved.extend(containers::resolve(sm, call, definition)?);
+        resolved.extend(containers::resolve(sm, call, definition).await?);
         defaults(definition);
     }
     let mut hosts: Vec<_> = resolved.iter().filter_map(|c| c.hostname.as_deref()).collect();
@@ -46,7 +46,7 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
 
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
     stored.insert(HIDDEN.to_owned(), json!({ "containers": resolved }));
-    let record = sm.insert(call, Kind::Model, name, "", stored, &tags)?;
+    let record = sm.insert(call, Kind::MODEL, name, "", stored, &tags).await?;
     Ok(json!({ "ModelArn": record.arn }))
 }
 

@@ -6,7 +6,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{self, Kind, required};
 
-pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let record = sm.find(call, Kind::Model, required(call, "ModelName")?)?;
-    Ok(Value::Object(resource::describe(Kind::Model, record)))
+pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let record = sm.find(call, Kind::MODEL, required(call, "ModelName")?).await?;
+    Ok(Value::Object(resource::describe(Kind::MODEL, record)))
 }

@@ -7,13 +7,13 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::listing::{self, Listing};
 use sagewright_cloud_sagemaker_base::resource::Kind;
 
-pub(crate) fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let listing = Listing {
-        kind: Kind::Model,
+        kind: Kind::MODEL,
         result: "Models",
         summary: &["ModelName", "ModelArn", "CreationTime"],
         descending: true,
         filters: Vec::new(),
     };
-    listing::list(sm, call, &listing)
+    listing::list(sm, call, &listing).await
 }

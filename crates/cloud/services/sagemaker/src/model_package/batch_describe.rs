@@ -18,13 +18,13 @@ const SUMMARY: &[&str] = &[
     "ModelPackageRegistrationType",
 ];
 
-pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let list = call.input.get("ModelPackageArnList").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let (mut found, mut errors) = (Map::new(), Map::new());
     for arn in list.iter().filter_map(Value::as_str) {
-        match sm.find(call, Kind::ModelPackage, arn) {
+        match sm.find(call, Kind::MODEL_PACKAGE, arn).await {
             Ok(record) => {
-                let mut described = resource::describe(Kind::ModelPackage, record);
+                let mut described = resource::describe(Kind::MODEL_PACKAGE, record);
                 if !described.contains_key("InferenceSpecification") {
                     // Required in a summary, so a package that has none cannot have one.
                     let text = format!("ModelPackage {arn} has no InferenceSpecification.");

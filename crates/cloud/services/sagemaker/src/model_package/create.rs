@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::check_additional;
-use crate::model_package_group::user;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::inputs::tags;
+use sagewright_cloud_sagemaker_base::resource::user;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, locate};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 
@@ -13,7 +13,7 @@ use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 const UNSUPPORTED: &[&str] =
     &["/ValidationSpecification", "/CertifyForMarketplace", "/SourceAlgorithmSpecification", "/ManagedStorageType"];
 
-pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let tags = tags(call)?;
     refuse::members("", &call.input, UNSUPPORTED)?;
     check_additional(call.input.get("AdditionalInferenceSpecifications"))?;
@@ -30,13 +30,13 @@ pub(crate) fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
             ));
         }
         (None, None) => return Err(ApiError::validation("Missing ARN.")),
-        (Some(name), None) => unversioned(sm, call, name, stored, &tags)?,
-        (None, Some(group)) => version(sm, call, group, stored, &tags)?,
+        (Some(name), None) => unversioned(sm, call, name, stored, &tags).await?,
+        (None, Some(group)) => version(sm, call, group, stored, &tags).await?,
     };
     Ok(json!({ "ModelPackageArn": arn }))
 }
 
-fn unversioned(
+async fn unversioned(
     sm: &SageMaker,
     call: &Call,
     name: &str,
@@ -49,42 +49,44 @@ fn unversioned(
     if !stored.contains_key("InferenceSpecification") && !stored.contains_key("SourceUri") {
         return Err(ApiError::validation("InferenceSpecification must be set for an unversioned model package."));
     }
-    Ok(sm.insert(call, Kind::ModelPackage, name, "Completed", stored, tags)?.arn)
+    Ok(sm.insert(call, Kind::MODEL_PACKAGE, name, "Completed", stored, tags).await?.arn)
 }
 
 /// The next version of a group. Numbers count up in the group's record, so that none is used twice.
-fn version(
+async fn version(
     sm: &SageMaker,
     call: &Call,
     group: &str,
     mut stored: Map<String, Value>,
     tags: &[(String, String)],
 ) -> Result<String, ApiError> {
-    let (key, group_arn) = locate(call, Kind::ModelPackageGroup, group)?;
+    let (key, group_arn) = locate(call, Kind::MODEL_PACKAGE_GROUP, group)?;
     if !tags.is_empty() {
         return Err(ApiError::validation(format!(
             "Tags can not be set together with ModelPackageGroupName: a version uses the tags of its model package group {group_arn}."
         )));
     }
-    let _guard = sm.registry();
+    let _guard = sm.registry().await;
     if let Some(token) = call.text("ClientToken")
-        && let Some(arn) = super::list::by_token(sm, &key, token)?
+        && let Some(arn) = super::list::by_token(sm, &key, token).await?
     {
         return Ok(arn);
     }
-    let next = sm.change(Kind::ModelPackageGroup, &key, |record| {
-        let name = record.body["ModelPackageGroupName"].clone();
-        let hidden = fields(record)?.entry(HIDDEN).or_insert_with(|| json!({}));
-        let next = hidden["versions"].as_u64().unwrap_or(0) + 1;
-        hidden["versions"] = json!(next);
-        Ok((name, next))
-    })?;
-    let (name, next) = next.ok_or_else(|| Kind::ModelPackageGroup.missing(&group_arn))?;
+    let next = sm
+        .change(Kind::MODEL_PACKAGE_GROUP, &key, |record| {
+            let name = record.body["ModelPackageGroupName"].clone();
+            let hidden = fields(record)?.entry(HIDDEN).or_insert_with(|| json!({}));
+            let next = hidden["versions"].as_u64().unwrap_or(0) + 1;
+            hidden["versions"] = json!(next);
+            Ok((name, next))
+        })
+        .await?;
+    let (name, next) = next.ok_or_else(|| Kind::MODEL_PACKAGE_GROUP.missing(&group_arn))?;
     // The describe output requires a name; a version's is its group's.
     stored.insert("ModelPackageName".to_owned(), name.clone());
     stored.insert("ModelPackageGroupName".to_owned(), name);
     stored.insert("ModelPackageVersion".to_owned(), json!(next));
     stored.entry("ModelApprovalStatus").or_insert_with(|| json!("PendingManualApproval"));
     let name = format!("{}/{next}", key.name);
-    Ok(sm.insert(call, Kind::ModelPackage, &name, "Completed", stored, &[])?.arn)
+    Ok(sm.insert(call, Kind::MODEL_PACKAGE, &name, "Completed", stored, &[]).await?.arn)
 }

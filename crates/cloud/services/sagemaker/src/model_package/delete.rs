@@ -6,8 +6,8 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
 
-pub(crate) fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let (key, arn) = locate(call, Kind::ModelPackage, required(call, "ModelPackageName")?)?;
-    sm.remove(Kind::ModelPackage, &key, &arn)?;
+pub(crate) async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let (key, arn) = locate(call, Kind::MODEL_PACKAGE, required(call, "ModelPackageName")?)?;
+    sm.remove(Kind::MODEL_PACKAGE, &key, &arn).await?;
     Ok(json!({}))
 }

@@ -6,7 +6,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{self, Kind, required};
 
-pub(crate) fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let record = sm.find(call, Kind::ModelPackageGroup, required(call, "ModelPackageGroupName")?)?;
-    Ok(Value::Object(resource::describe(Kind::ModelPackageGroup, record)))
+pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let record = sm.find(call, Kind::MODEL_PACKAGE_GROUP, required(call, "ModelPackageGroupName")?).await?;
+    Ok(Value::Object(resource::describe(Kind::MODEL_PACKAGE_GROUP, record)))
 }

@@ -12,27 +12,27 @@ use sagewright_cloud_sagemaker_base::resource::{self, Kind, required};
 
 /// The ARN that the tags of a resource are kept under: its own, or for a version of a model package its group's,
 /// since versions use the tags of their group (API reference, `CreateModelPackage`).
-fn tagged(sm: &SageMaker, call: &Call) -> Result<(Kind, String), ApiError> {
+async fn tagged(sm: &SageMaker, call: &Call) -> Result<(Kind, String), ApiError> {
     let given = required(call, "ResourceArn")?;
     let Some((kind, name)) = resource::parse_arn(call, given) else {
         return Err(ApiError::validation(format!(
-            "Could not find resource \"{given}\": tags are kept for training jobs, models, endpoint configurations, endpoints, model package groups and model packages of account {} in {}.",
+            "Could not find resource \"{given}\": tags are kept for the resources of account {} in {}.",
             call.caller.account, call.region
         )));
     };
-    let record = sm.find(call, kind, &name)?;
+    let record = sm.of_arn(call, kind, &name, given).await?;
     match (kind, name.split_once('/')) {
-        (Kind::ModelPackage, Some((group, _))) => {
-            Ok((Kind::ModelPackageGroup, resource::arn(call, Kind::ModelPackageGroup, group)))
+        (kind, Some((group, _))) if kind == Kind::MODEL_PACKAGE => {
+            Ok((Kind::MODEL_PACKAGE_GROUP, resource::arn(call, Kind::MODEL_PACKAGE_GROUP, group)))
         }
         _ => Ok((kind, record.arn)),
     }
 }
 
 /// The same for changes, which a version does not take.
-fn changeable(sm: &SageMaker, call: &Call) -> Result<String, ApiError> {
-    let (kind, arn) = tagged(sm, call)?;
-    if kind == Kind::ModelPackageGroup && !required(call, "ResourceArn")?.contains(":model-package-group/") {
+async fn changeable(sm: &SageMaker, call: &Call) -> Result<String, ApiError> {
+    let (kind, arn) = tagged(sm, call).await?;
+    if kind == Kind::MODEL_PACKAGE_GROUP && !required(call, "ResourceArn")?.contains(":model-package-group/") {
         return Err(ApiError::validation(format!(
             "A model package version uses the tags of its model package group. Change the tags of {arn}."
         )));

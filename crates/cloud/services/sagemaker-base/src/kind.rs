@@ -1,0 +1,265 @@
+//! Kinds of resources as rows: what the service model does not say of a kind.
+
+use sagewright_cloud_core::api::ApiError;
+
+/// One kind of resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind(pub &'static Row);
+
+/// What is particular to a kind.
+#[derive(Debug)]
+pub struct Row {
+    /// As in the operations' names: `CreateNOUN`, `DescribeNOUN`.
+    pub noun: &'static str,
+    /// The resource type in ARNs, which is also the kind of the records.
+    pub arn_type: &'static str,
+    /// How requests name a resource.
+    pub naming: Naming,
+    /// Member of answers that holds the ARN; `NOUNArn` where empty.
+    pub arn: &'static str,
+    /// The list operation; empty where there is none.
+    pub list: &'static str,
+    /// Whether the ARN ends with a generated id instead of the name.
+    pub arn_id: bool,
+    /// Statuses, for kinds that have them.
+    pub status: Option<&'static Life>,
+    /// Member that counts the versions of a resource, from 1; empty for most kinds.
+    pub version: &'static str,
+    /// Members that get a generated id when a resource is created, and its prefix.
+    pub generated: &'static [(&'static str, &'static str)],
+    /// Lists of an update that are added to a list of the resource.
+    pub appended: &'static [(&'static str, &'static str)],
+    /// Members that would change what is kept, and are refused.
+    pub refused: &'static [&'static str],
+    /// Members of answers that stand elsewhere in the request: member and JSON pointer, or `=` and a constant.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// The one member of the describe output that holds the others (`Workteam`); empty for most kinds.
+    pub wrapper: &'static str,
+    /// Whether lists begin with the oldest where the request says nothing.
+    /// Whether lists begin with the oldest where the request says nothing.
+    pub listed_ascending: bool,
+    /// Answer for a resource that is not there.
+    pub missing: Text,
+    /// Answer for a name that is in use.
+    pub taken: Text,
+}
+
+/// How requests name a resource.
+#[derive(Debug, Clone, Copy)]
+pub enum Naming {
+    /// By these members together; the last one may also be given as an ARN.
+    Members(&'static [&'static str]),
+    /// By a generated id (or ARN) in a member, which starts with a prefix.
+    Id {
+        /// Member that holds the id, or the ARN.
+        member: &'static str,
+        /// Start of the id.
+        prefix: &'static str,
+    },
+}
+
+/// The statuses of a kind.
+#[derive(Debug)]
+pub struct Life {
+    /// Member of answers that holds the status.
+    pub member: &'static str,
+    /// Status of a new resource.
+    pub created: &'static str,
+    /// Status after an update; empty where an update changes none.
+    pub updated: &'static str,
+    /// Status while it is being deleted; empty where it is gone at once.
+    pub deleted: &'static str,
+    /// Status after `Start…`; empty where there is no such operation.
+    pub started: &'static str,
+    /// Status after `Stop…`; empty where there is no such operation.
+    pub stopped: &'static str,
+    /// Where statuses lead to by themselves. An empty status means that the resource is gone.
+    pub settles: &'static [(&'static str, &'static str)],
+    /// Statuses in which it can be deleted; any that is settled where empty.
+    pub deletable: &'static [&'static str],
+    /// Statuses in which it can be updated; any that is settled where empty.
+    pub updatable: &'static [&'static str],
+}
+
+/// Statuses of a kind that is there as soon as it is created.
+pub const LIFE: Life = Life {
+    member: "Status",
+    created: "InService",
+    updated: "",
+    deleted: "",
+    started: "",
+    stopped: "",
+    settles: &[],
+    deletable: &[],
+    updatable: &[],
+};
+
+/// Code and text of an error; `{arn}`, `{name}` and `{noun}` are filled in.
+#[derive(Debug, Clone, Copy)]
+pub struct Text(pub &'static str, pub &'static str);
+
+impl Text {
+    fn error(self, noun: &str, arn: &str) -> ApiError {
+        let name = arn.rsplit_once('/').map_or(arn, |(_, name)| name);
+        ApiError::new(self.0, 400, self.1.replace("{arn}", arn).replace("{name}", name).replace("{noun}", noun))
+    }
+}
+
+/// What most kinds share.
+pub const ROW: Row = Row {
+    noun: "",
+    arn_type: "",
+    naming: Naming::Members(&[]),
+    arn: "",
+    list: "",
+    arn_id: false,
+    status: None,
+    version: "",
+    generated: &[],
+    appended: &[],
+    refused: &[],
+    aliases: &[],
+    wrapper: "",
+    listed_ascending: false,
+    missing: Text("ResourceNotFound", "{noun} {arn} does not exist."),
+    taken: Text("ResourceInUse", "{noun} {arn} already exists."),
+};
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.noun == other.0.noun
+    }
+}
+
+impl Eq for Kind {}
+
+impl std::hash::Hash for Kind {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.noun.hash(state);
+    }
+}
+
+impl Kind {
+    /// `training-job`
+    pub const TRAINING_JOB: Self = Self(&Row {
+        noun: "TrainingJob",
+        arn_type: "training-job",
+        naming: Naming::Members(&["TrainingJobName"]),
+        list: "ListTrainingJobs",
+        status: Some(&Life {
+            member: "TrainingJobStatus",
+            settles: &[("InProgress", "Completed"), ("Stopping", "Stopped"), ("Deleting", "")],
+            ..LIFE
+        }),
+        missing: Text("ValidationException", "Requested resource not found."),
+        taken: Text(
+            "ResourceInUse",
+            "Training job names must be unique within an AWS account and region, and a training job with this name already exists ({arn})",
+        ),
+        ..ROW
+    });
+    /// `model`
+    pub const MODEL: Self = Self(&Row {
+        noun: "Model",
+        arn_type: "model",
+        naming: Naming::Members(&["ModelName"]),
+        list: "ListModels",
+        missing: Text("ValidationException", "Could not find model \"{arn}\"."),
+        taken: Text("ValidationException", "Cannot create already existing model \"{arn}\"."),
+        ..ROW
+    });
+    /// `endpoint-config`
+    pub const ENDPOINT_CONFIG: Self = Self(&Row {
+        noun: "EndpointConfig",
+        arn_type: "endpoint-config",
+        naming: Naming::Members(&["EndpointConfigName"]),
+        list: "ListEndpointConfigs",
+        missing: Text("ValidationException", "Could not find endpoint configuration \"{arn}\"."),
+        taken: Text("ValidationException", "Cannot create already existing endpoint configuration \"{arn}\"."),
+        ..ROW
+    });
+    /// `endpoint`
+    pub const ENDPOINT: Self = Self(&Row {
+        noun: "Endpoint",
+        arn_type: "endpoint",
+        naming: Naming::Members(&["EndpointName"]),
+        list: "ListEndpoints",
+        status: Some(&Life {
+            member: "EndpointStatus",
+            settles: &[
+                ("Creating", "InService"),
+                ("Updating", "InService"),
+                ("SystemUpdating", "InService"),
+                ("RollingBack", "InService"),
+                ("Deleting", ""),
+            ],
+            ..LIFE
+        }),
+        missing: Text("ValidationException", "Could not find endpoint \"{arn}\"."),
+        taken: Text("ValidationException", "Cannot create already existing endpoint \"{arn}\"."),
+        ..ROW
+    });
+    /// `model-package-group`
+    pub const MODEL_PACKAGE_GROUP: Self = Self(&Row {
+        noun: "ModelPackageGroup",
+        arn_type: "model-package-group",
+        naming: Naming::Members(&["ModelPackageGroupName"]),
+        list: "ListModelPackageGroups",
+        status: Some(&Life { member: "ModelPackageGroupStatus", ..LIFE }),
+        listed_ascending: true,
+        missing: Text("ValidationException", "ModelPackageGroup {arn} does not exist."),
+        taken: Text("ValidationException", "Model Package Group already exists: {arn}"),
+        ..ROW
+    });
+    /// `model-package`
+    pub const MODEL_PACKAGE: Self = Self(&Row {
+        noun: "ModelPackage",
+        arn_type: "model-package",
+        naming: Naming::Members(&["ModelPackageName"]),
+        list: "ListModelPackages",
+        status: Some(&Life { member: "ModelPackageStatus", ..LIFE }),
+        listed_ascending: true,
+        missing: Text("ValidationException", "ModelPackage {arn} does not exist."),
+        taken: Text("ValidationException", "Model Package already exists: {arn}"),
+        ..ROW
+    });
+
+    /// The kinds that have more behind them than records.
+    pub const REAL: [Self; 6] = [
+        Self::TRAINING_JOB,
+        Self::MODEL,
+        Self::ENDPOINT_CONFIG,
+        Self::ENDPOINT,
+        Self::MODEL_PACKAGE_GROUP,
+        Self::MODEL_PACKAGE,
+    ];
+
+    /// All kinds of which there can be resources.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::REAL.into_iter().chain(crate::recorded::rows::RECORDED.iter().map(Self))
+    }
+
+    /// The resource type in ARNs, which is also the kind of the records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.0.arn_type
+    }
+
+    /// Member of answers that holds the ARN.
+    #[must_use]
+    pub fn arn_member(self) -> String {
+        if self.0.arn.is_empty() { format!("{}Arn", self.0.noun) } else { self.0.arn.to_owned() }
+    }
+
+    /// SageMaker declares `ResourceNotFound`, and answers many missing resources with `ValidationException`.
+    #[must_use]
+    pub fn missing(self, arn: &str) -> ApiError {
+        self.0.missing.error(self.0.noun, arn)
+    }
+
+    /// The error for a name that is in use.
+    #[must_use]
+    pub fn taken(self, arn: &str) -> ApiError {
+        self.0.taken.error(self.0.noun, arn)
+    }
+}

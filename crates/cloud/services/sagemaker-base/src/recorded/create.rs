@@ -1,0 +1,68 @@
+//! `Create…` of a recorded kind.
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::store::Record;
+use serde_json::{Value, json};
+
+use super::{answer, describe, life, new_id, text};
+use crate::inputs::tags;
+use crate::kind::{Kind, Naming};
+use crate::resource::{HIDDEN, arn, body, key, user};
+use crate::{SageMaker, refuse};
+
+/// Records a resource.
+///
+/// # Errors
+/// The name is in use, a role cannot be assumed, or the tags are wrong.
+pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+    let tags = tags(call)?;
+    refuse::members("", &call.input, kind.0.refused)?;
+    for role in ["RoleArn", "ExecutionRoleArn", "ExecutionRole"] {
+        sm.check_role(call, call.text(role)).await?;
+    }
+    let mut stored = body(call, &["Tags", "ClientToken", "ClientRequestToken"]);
+    let name = match kind.0.naming {
+        Naming::Members(members) => {
+            let parts: Result<Vec<_>, _> = members
+                .iter()
+                .filter(|m| !call.input.get(**m).is_none_or(Value::is_null) || m == &&members[members.len() - 1])
+                .map(|m| text(call, m))
+                .collect();
+            parts?.join("/")
+        }
+        Naming::Id { member, prefix } => {
+            let id = new_id(prefix);
+            if !member.ends_with("Arn") {
+                stored.insert(member.to_owned(), json!(id));
+            }
+            id
+        }
+    };
+    for (member, prefix) in kind.0.generated {
+        stored.insert((*member).to_owned(), json!(new_id(prefix)));
+    }
+    if !kind.0.version.is_empty() {
+        stored.insert(kind.0.version.to_owned(), json!(1));
+    }
+    let user = user(call);
+    stored.insert("CreatedBy".to_owned(), user.clone());
+    stored.insert("LastModifiedBy".to_owned(), user);
+    stored.insert(HIDDEN.to_owned(), json!({}));
+    let now = call.now.as_millisecond();
+    let record = Record {
+        key: key(call, kind, &name),
+        arn: match kind.0.naming {
+            // An id keeps its capitals.
+            Naming::Id { .. } => call.arn(&format!("{}/{name}", kind.as_str())),
+            Naming::Members(_) if kind.0.arn_id => arn(call, kind, &new_id("")),
+            Naming::Members(_) => arn(call, kind, &name),
+        },
+        status: kind.0.status.map_or("", |life| life.created).to_owned(),
+        created: now,
+        modified: now,
+        body: Value::Object(stored),
+    };
+    sm.insert_record(kind, &record, &tags).await?;
+    life::settle(sm, kind, &record.key);
+    Ok(answer(call, kind, &describe::shown(kind, record)))
+}

@@ -1,0 +1,154 @@
+//! Recorded kinds: created, described, listed, updated, tagged and deleted, with nothing that runs behind them. What
+//! is particular to a kind is a row; what all share is here, by the service model.
+
+pub mod create;
+pub mod delete;
+pub mod describe;
+pub mod life;
+pub mod list;
+pub mod rows;
+pub mod update;
+
+use std::collections::HashMap;
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::store::Key;
+use sagewright_model::{Member, Service, Shape, ShapeType};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::kind::{Kind, Naming};
+use crate::resource::{self, required};
+use crate::{Answer, SageMaker, refuse};
+
+/// What an operation does to a recorded kind.
+pub type Verb = for<'a> fn(&'a SageMaker, &'a Call, Kind) -> Answer<'a>;
+
+/// The operations on recorded kinds, by name.
+#[must_use]
+pub fn operations() -> HashMap<String, (Kind, Verb)> {
+    let mut out: HashMap<String, (Kind, Verb)> = HashMap::new();
+    for kind in rows::RECORDED.iter().map(Kind) {
+        let noun = kind.0.noun;
+        let verbs: [(&str, Verb); 6] = [
+            ("Create", |sm, call, kind| Box::pin(create::create(sm, call, kind))),
+            ("Describe", |sm, call, kind| Box::pin(describe::describe(sm, call, kind))),
+            ("Update", |sm, call, kind| Box::pin(update::update(sm, call, kind))),
+            ("Delete", |sm, call, kind| Box::pin(delete::delete(sm, call, kind))),
+            ("Start", |sm, call, kind| Box::pin(life::start(sm, call, kind))),
+            ("Stop", |sm, call, kind| Box::pin(life::stop(sm, call, kind))),
+        ];
+        out.extend(verbs.map(|(verb, run)| (format!("{verb}{noun}"), (kind, run))));
+        if !kind.0.list.is_empty() {
+            out.insert(kind.0.list.to_owned(), (kind, |sm, call, kind| Box::pin(list::list(sm, call, kind))));
+        }
+    }
+    out
+}
+
+/// Refuses to create what nothing here would run; its reads find nothing.
+///
+/// # Errors
+/// The refusal; `None` where the operation is none of such a kind's.
+pub fn refused(call: &Call) -> Option<Result<Value, ApiError>> {
+    let name = &*call.operation.name;
+    let (noun, _, instead) = rows::REFUSED.iter().find(|(noun, list, _)| {
+        *list == name || ["Create", "Describe"].iter().any(|verb| name.strip_prefix(verb) == Some(*noun))
+    })?;
+    if name.starts_with("Create") {
+        return Some(Err(refuse::instead(&format!("Create{noun}"), instead)));
+    }
+    if name.starts_with("Describe") {
+        return Some(Err(ApiError::not_found("Requested resource not found.")));
+    }
+    let result = call.service.output(name).and_then(|o| list::result(call, o))?;
+    Some(Ok(Value::Object(Map::from_iter([(result.0.to_owned(), Value::Array(Vec::new()))]))))
+}
+
+/// Key and ARN of the resource that a request names.
+async fn located(sm: &SageMaker, call: &Call, kind: Kind) -> Result<(Key, String), ApiError> {
+    let members = match kind.0.naming {
+        Naming::Members(members) => members,
+        Naming::Id { member, .. } => &[member][..],
+    };
+    let (last, parents) = match members {
+        [parents @ .., last] => (*last, parents),
+        [] => return Err(ApiError::internal(format!("{} has no name", kind.0.noun))),
+    };
+    let given = text(call, last)?;
+    // An ARN that ends with an id of its own is found by what was recorded with it.
+    if given.starts_with("arn:") && kind.0.arn_id {
+        let found = sm.of_arn(call, kind, "", &given).await?;
+        return Ok((found.key, found.arn));
+    }
+    if parents.is_empty() {
+        return resource::locate(call, kind, &given);
+    }
+    let mut name = String::new();
+    for parent in parents.iter().filter(|p| call.text(p).is_some() || shape_has(call, p)) {
+        if let Some(part) = call.text(parent) {
+            name.push_str(part);
+            name.push('/');
+        }
+    }
+    name.push_str(&given);
+    Ok((resource::key(call, kind, &name), resource::arn(call, kind, &name)))
+}
+
+fn shape_has(call: &Call, member: &str) -> bool {
+    call.service.input(&call.operation.name).is_some_and(|s| s.members.contains_key(member))
+}
+
+/// A naming member as text; a number is written out.
+fn text(call: &Call, member: &str) -> Result<String, ApiError> {
+    match call.input.get(member) {
+        Some(Value::Number(n)) => Ok(n.to_string()),
+        _ => required(call, member).map(str::to_owned),
+    }
+}
+
+/// A new id: a prefix and twelve letters and digits.
+fn new_id(prefix: &str) -> String {
+    let random = Uuid::new_v4().simple().to_string();
+    let id = random.get(..12).unwrap_or(&random);
+    // AWS writes the ids of some kinds in capitals, prefix excepted.
+    if prefix == "app-" { format!("{prefix}{}", id.to_ascii_uppercase()) } else { format!("{prefix}{id}") }
+}
+
+/// What an output's shape has of a resource.
+fn answer(call: &Call, kind: Kind, shown: &Map<String, Value>) -> Value {
+    let Some(shape) = call.service.output(&call.operation.name) else { return Value::Object(Map::new()) };
+    match shape.members.get(kind.0.wrapper).and_then(|inner| call.service.target(inner)) {
+        Some(inner) => Map::from_iter([(kind.0.wrapper.to_owned(), known(call.service, inner, shown))]).into(),
+        None => known(call.service, shape, shown),
+    }
+}
+
+/// The members of a structure that its shape has. What a request gave may have others, below its top, too.
+fn known(service: &Service, shape: &Shape, value: &Map<String, Value>) -> Value {
+    let members = shape.members.iter().filter_map(|(name, member)| {
+        let value = value.get(*name)?;
+        Some(((*name).to_owned(), service.target(member).map_or_else(|| value.clone(), |s| within(service, s, value))))
+    });
+    Value::Object(members.collect())
+}
+
+fn within(service: &Service, shape: &Shape, value: &Value) -> Value {
+    let target = |member: &Option<Member>| member.as_ref().and_then(|m| service.target(m));
+    match value {
+        Value::Object(map) if shape.kind == ShapeType::Structure => known(service, shape, map),
+        Value::Object(map) => match target(&shape.value) {
+            Some(inner) => map
+                .iter()
+                .map(|(key, value)| (key.clone(), within(service, inner, value)))
+                .collect::<Map<_, _>>()
+                .into(),
+            None => value.clone(),
+        },
+        Value::Array(list) => match target(&shape.member) {
+            Some(inner) => list.iter().map(|value| within(service, inner, value)).collect(),
+            None => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}

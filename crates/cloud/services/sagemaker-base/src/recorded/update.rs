@@ -1,0 +1,59 @@
+//! `Update…` of a recorded kind.
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use serde_json::Value;
+
+use super::{answer, describe, life, located};
+use crate::kind::{Kind, Naming};
+use crate::resource::{body, fields, user};
+use crate::{SageMaker, refuse};
+
+/// Replaces the members that a request gives.
+///
+/// # Errors
+/// There is no such resource, or its status takes no update.
+pub async fn update(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
+    refuse::members("", &call.input, kind.0.refused)?;
+    let (key, arn) = located(sm, call, kind).await?;
+    let names = match kind.0.naming {
+        Naming::Members(names) => names,
+        Naming::Id { member, .. } => &[member][..],
+    };
+    let mut without = vec!["Tags", "ClientToken", "ClientRequestToken"];
+    without.extend_from_slice(names);
+    let given = body(call, &without);
+    let now = call.now.as_millisecond();
+    let changed = sm
+        .change(kind, &key, |record| {
+            life::takes(kind, record, |life| life.updatable, "updated")?;
+            let version = record.body.get(kind.0.version);
+            if let Some(target) = call.input.get("TargetVersion").filter(|t| !t.is_null() && Some(*t) != version) {
+                return Err(ApiError::new(
+                    "ConflictException",
+                    400,
+                    format!("TargetVersion {target} is not the current version of {}.", record.arn),
+                ));
+            }
+            record.modified = now;
+            if let Some(life) = kind.0.status.filter(|life| !life.updated.is_empty()) {
+                life.updated.clone_into(&mut record.status);
+            }
+            let stored = fields(record)?;
+            for (member, value) in given.clone() {
+                let list = kind.0.appended.iter().find(|(from, _)| *from == member);
+                match (list.and_then(|(_, to)| stored.get_mut(*to)), value) {
+                    (Some(Value::Array(list)), Value::Array(more)) => list.extend(more),
+                    (_, value) => drop(stored.insert(member, value)),
+                }
+            }
+            if let Some(version) = stored.get(kind.0.version).and_then(Value::as_i64) {
+                stored.insert(kind.0.version.to_owned(), (version + 1).into());
+            }
+            stored.insert("LastModifiedBy".to_owned(), user(call));
+            Ok(record.clone())
+        })
+        .await?;
+    let record = changed.ok_or_else(|| kind.missing(&arn))?;
+    life::settle(sm, kind, &key);
+    Ok(answer(call, kind, &describe::shown(kind, record)))
+}

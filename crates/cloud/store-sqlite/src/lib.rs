@@ -1,0 +1,159 @@
+//! The embedded cloud's state in one SQLite file, with a write-ahead log.
+//!
+//! A commit is in the operating system's hands before it is acknowledged, so that a killed process loses nothing.
+//! Batches that wait at the same time are committed in one transaction: whoever finds the writer free writes for all.
+//! That is microseconds of work, bounded by `write::TOGETHER`; what may take longer (another process holds the file,
+//! a search) is done by threads for blocking work.
+
+mod kept;
+mod read;
+mod search;
+mod write;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use sagewright_cloud_core::records::{Batch, CommitError, Event, Found, Query, Records, Tags, Timer, Versioned};
+use sagewright_cloud_core::store::{Key, Record, StoreError, prepare};
+
+use kept::Kept;
+
+/// State in a SQLite file; cheap to clone.
+#[derive(Clone)]
+pub struct SqliteRecords(Arc<Inner>);
+
+struct Inner {
+    /// `None` for a database in memory, which has one connection only.
+    path: Option<PathBuf>,
+    writer: Mutex<Connection>,
+    waiting: Mutex<VecDeque<write::Job>>,
+    readers: Mutex<Vec<Connection>>,
+    kept: Kept,
+}
+
+impl std::fmt::Debug for SqliteRecords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SqliteRecords").field(&self.0.path).finish()
+    }
+}
+
+impl SqliteRecords {
+    /// Opens or makes the database file.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is not a database, or a newer version made it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(db("opened"))?;
+        Self::over(Some(path.to_owned()), connection)
+    }
+
+    /// A database in memory, for tests.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::over(None, Connection::open_in_memory().map_err(db("opened"))?)
+    }
+
+    fn over(path: Option<PathBuf>, mut connection: Connection) -> Result<Self, StoreError> {
+        prepare(&mut connection)?;
+        Ok(Self(Arc::new(Inner {
+            path,
+            writer: Mutex::new(connection),
+            waiting: Mutex::default(),
+            readers: Mutex::default(),
+            kept: Kept::default(),
+        })))
+    }
+
+    /// Everything that is stored, a line for each record and tag.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub fn rows(&self) -> Result<Vec<String>, StoreError> {
+        const ALL: &str = "SELECT arn || ' ' || status || ' ' || modified || ' ' || body FROM record \
+            UNION ALL SELECT arn || ' ' || key || ' ' || value FROM tag";
+        self.0.read(|connection| {
+            let mut statement = connection.prepare(ALL).map_err(db("read"))?;
+            let rows = statement.query_map([], |row| row.get(0)).map_err(db("read"))?;
+            rows.collect::<Result<_, _>>().map_err(db("read"))
+        })
+    }
+
+    /// Folds the write-ahead log into the database; otherwise the next start does.
+    pub fn fold(&self) {
+        let _ = lock(&self.0.writer).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    /// Work that may take long, on a thread for it.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || this.0.read(work)).await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+#[async_trait]
+impl Records for SqliteRecords {
+    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
+        self.0.kept.get(key, || self.0.read(|connection| read::get(connection, key)))
+    }
+
+    async fn find(&self, query: Query) -> Result<Vec<Found>, StoreError> {
+        self.blocking(move |connection| search::find(connection, &query)).await
+    }
+
+    async fn with_status(&self, kind: &str, status: &str) -> Result<Vec<Record>, StoreError> {
+        let (kind, status) = (kind.to_owned(), status.to_owned());
+        self.blocking(move |connection| read::with_status(connection, &kind, &status)).await
+    }
+
+    async fn tags(&self, arns: Vec<String>) -> Result<Tags, StoreError> {
+        // One resource has fifty tags at most.
+        if arns.len() == 1 {
+            return self.0.read(|connection| read::tags(connection, &arns));
+        }
+        self.blocking(move |connection| read::tags(connection, &arns)).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        write::commit(&self.0, batch).await
+    }
+
+    async fn events(&self, after: i64, limit: usize) -> Result<Vec<(i64, Event)>, StoreError> {
+        self.blocking(move |connection| read::events(connection, after, limit)).await
+    }
+
+    async fn forget_events(&self, through: i64) -> Result<(), StoreError> {
+        let this = self.clone();
+        let forget = move || {
+            let writer = lock(&this.0.writer);
+            writer.execute("DELETE FROM event WHERE number <= ?", [through]).map(|_| ()).map_err(db("written"))
+        };
+        tokio::task::spawn_blocking(forget).await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn due(&self, now: i64, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        self.blocking(move |connection| read::due(connection, now, limit)).await
+    }
+
+    async fn next_due(&self) -> Result<Option<i64>, StoreError> {
+        self.blocking(read::next_due).await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn db(verb: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |source| StoreError::Database { verb, source }
+}
+
+#[cfg(test)]
+mod tests;

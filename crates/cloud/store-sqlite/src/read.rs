@@ -1,0 +1,139 @@
+//! Reads: records by key and status, tags, events, timers.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use sagewright_cloud_core::records::{Event, Tags, Timer, Versioned};
+use sagewright_cloud_core::store::{Key, Record, StoreError};
+use serde_json::Value;
+
+use crate::{Inner, db, lock};
+
+/// How many connections for reading are kept open.
+const READERS: usize = 4;
+
+/// The columns of a record, as [`record`] reads them.
+pub const COLUMNS: &str = "account, region, kind, name, arn, status, created, modified, body, version";
+
+impl Inner {
+    /// Reads with a connection of its own; with the writer's for a database in memory.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Some(path) = &self.path else { return work(&lock(&self.writer)) };
+        let kept = lock(&self.readers).pop();
+        let reader = match kept {
+            Some(reader) => reader,
+            None => {
+                let reader = Connection::open(path).map_err(db("opened"))?;
+                reader.busy_timeout(std::time::Duration::from_secs(5)).map_err(db("opened"))?;
+                reader.set_prepared_statement_cache_capacity(64);
+                reader
+            }
+        };
+        let out = work(&reader);
+        let mut readers = lock(&self.readers);
+        if readers.len() < READERS {
+            readers.push(reader);
+        }
+        out
+    }
+}
+
+pub fn get(connection: &Connection, key: &Key) -> Result<Option<Versioned>, StoreError> {
+    const SQL: &str = "SELECT account, region, kind, name, arn, status, created, modified, body, version \
+        FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?";
+    let row = connection
+        .prepare_cached(SQL)
+        .and_then(|mut s| s.query_row(params![key.account, key.region, key.kind, key.name], raw).optional())
+        .map_err(db("read"))?;
+    row.map(parse).transpose()
+}
+
+pub fn with_status(connection: &Connection, kind: &str, status: &str) -> Result<Vec<Record>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM record WHERE kind = ? AND status = ? AND status <> ''");
+    let mut statement = connection.prepare_cached(&sql).map_err(db("read"))?;
+    let rows = statement.query_map(params![kind, status], raw).map_err(db("read"))?;
+    rows.map(|row| parse(row.map_err(db("read"))?).map(|found| found.record)).collect()
+}
+
+pub fn tags(connection: &Connection, arns: &[String]) -> Result<Tags, StoreError> {
+    let mut out = Tags::new();
+    let mut statement =
+        connection.prepare_cached("SELECT key, value FROM tag WHERE arn = ? ORDER BY key").map_err(db("read"))?;
+    for arn in arns {
+        let rows = statement.query_map(params![arn], |r| Ok((r.get(0)?, r.get(1)?))).map_err(db("read"))?;
+        let tags: Vec<_> = rows.collect::<Result<_, _>>().map_err(db("read"))?;
+        if !tags.is_empty() {
+            out.insert(arn.clone(), tags);
+        }
+    }
+    Ok(out)
+}
+
+pub fn events(connection: &Connection, after: i64, limit: usize) -> Result<Vec<(i64, Event)>, StoreError> {
+    let sql = "SELECT number, account, region, kind, at, body FROM event WHERE number > ? ORDER BY number LIMIT ?";
+    let mut statement = connection.prepare_cached(sql).map_err(db("read"))?;
+    let rows = statement
+        .query_map(params![after, most(limit)], |r| {
+            let event =
+                Event { account: r.get(1)?, region: r.get(2)?, kind: r.get(3)?, at: r.get(4)?, body: Value::Null };
+            Ok((r.get::<_, i64>(0)?, event, r.get::<_, String>(5)?))
+        })
+        .map_err(db("read"))?;
+    rows.map(|row| {
+        let (number, mut event, body) = row.map_err(db("read"))?;
+        event.body = json("event", &event.kind, &body)?;
+        Ok((number, event))
+    })
+    .collect()
+}
+
+pub fn due(connection: &Connection, now: i64, limit: usize) -> Result<Vec<Timer>, StoreError> {
+    let sql = "SELECT id, due, body FROM timer WHERE due <= ? ORDER BY due, id LIMIT ?";
+    let mut statement = connection.prepare_cached(sql).map_err(db("read"))?;
+    let rows = statement
+        .query_map(params![now, most(limit)], |r| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get::<_, String>(2)?)))
+        .map_err(db("read"))?;
+    rows.map(|row| {
+        let (id, due, body) = row.map_err(db("read"))?;
+        let body = json("timer", &id, &body)?;
+        Ok(Timer { id, due, body })
+    })
+    .collect()
+}
+
+pub fn next_due(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    connection
+        .prepare_cached("SELECT min(due) FROM timer")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(db("read"))
+}
+
+/// A limit as SQLite takes it.
+pub fn most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A row of [`COLUMNS`] whose body is still text.
+pub fn raw(row: &Row<'_>) -> rusqlite::Result<(Record, String, i64)> {
+    let key = Key { account: row.get(0)?, region: row.get(1)?, kind: row.get(2)?, name: row.get(3)? };
+    let record = Record {
+        key,
+        arn: row.get(4)?,
+        status: row.get(5)?,
+        created: row.get(6)?,
+        modified: row.get(7)?,
+        body: Value::Null,
+    };
+    Ok((record, row.get(8)?, row.get(9)?))
+}
+
+pub fn parse((mut record, body, version): (Record, String, i64)) -> Result<Versioned, StoreError> {
+    record.body = json(&record.key.kind, &record.key.name, &body)?;
+    Ok(Versioned { record, version })
+}
+
+fn json(kind: &str, name: &str, text: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Damaged {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,186 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use sagewright_cloud_core::records::{Batch, CommitError, Event, Filter, Order, Query, SharedRecords, Timer, Write};
+use sagewright_cloud_core::store::{Key, Record};
+use serde_json::json;
+
+use crate::SqliteRecords;
+
+fn key(name: &str) -> Key {
+    Key::new("000000000000", "us-east-1", "model", name)
+}
+
+fn record(name: &str) -> Record {
+    Record {
+        key: key(name),
+        arn: format!("arn:aws:sagemaker:us-east-1:000000000000:model/{name}"),
+        status: "InService".into(),
+        created: 1,
+        modified: 1,
+        body: json!({"n": 0}),
+    }
+}
+
+fn event(kind: &str) -> Write {
+    let (account, region) = ("000000000000".to_owned(), "us-east-1".to_owned());
+    Write::Emit(Event { account, region, kind: kind.to_owned(), at: 1, body: json!({}) })
+}
+
+fn memory() -> SharedRecords {
+    Arc::new(SqliteRecords::in_memory().unwrap())
+}
+
+#[tokio::test]
+async fn a_batch_is_done_whole_or_not_at_all() {
+    let store = memory();
+    let timer = Write::SetTimer(Timer { id: "t".into(), due: 5, body: json!("a") });
+    let tags = Write::PutTags { arn: record("a").arn, tags: vec![("k".into(), "v".into())] };
+    store.commit(vec![Write::Insert(record("a")), tags, event("made"), timer]).await.unwrap();
+    assert_eq!(store.tags_of(&record("a").arn).await.unwrap(), [("k".to_owned(), "v".to_owned())]);
+
+    // The second write conflicts, so that the first, the event and the timer are not there either.
+    let batch: Batch = vec![
+        Write::Insert(record("b")),
+        Write::Insert(record("a")),
+        event("lost"),
+        Write::CancelTimer { id: "t".into() },
+    ];
+    assert!(matches!(store.commit(batch).await, Err(CommitError::Conflict(found)) if found == key("a")));
+    assert_eq!(store.get(&key("b")).await.unwrap(), None);
+    let events = store.events(0, 10).await.unwrap();
+    assert_eq!(events.iter().map(|(_, e)| &*e.kind).collect::<Vec<_>>(), ["made"]);
+    assert_eq!(store.next_due().await.unwrap(), Some(5));
+    assert_eq!(store.due(4, 10).await.unwrap(), []);
+    assert_eq!(store.due(5, 10).await.unwrap()[0].id, "t");
+
+    store.forget_events(events[0].0).await.unwrap();
+    assert_eq!(store.events(0, 10).await.unwrap(), []);
+    store.commit(vec![Write::Delete { key: key("a"), version: None }]).await.unwrap();
+    assert_eq!(store.tags_of(&record("a").arn).await.unwrap(), [], "tags go with their resource");
+}
+
+#[tokio::test]
+async fn a_version_that_is_old_conflicts() {
+    let store = memory();
+    store.commit(vec![Write::Insert(record("a"))]).await.unwrap();
+    let read = store.get(&key("a")).await.unwrap().unwrap();
+    store.commit(vec![Write::Replace(read.clone())]).await.unwrap();
+    let late = store.commit(vec![Write::Replace(read.clone())]).await;
+    assert!(matches!(late, Err(CommitError::Conflict(_))), "{late:?}");
+    let late = store.commit(vec![Write::Delete { key: key("a"), version: Some(read.version) }]).await;
+    assert!(matches!(late, Err(CommitError::Conflict(_))), "{late:?}");
+    store.commit(vec![Write::Delete { key: key("a"), version: Some(read.version + 1) }]).await.unwrap();
+    assert_eq!(store.get(&key("a")).await.unwrap(), None);
+    let gone = store.commit(vec![Write::Delete { key: key("a"), version: None }]).await;
+    assert!(matches!(gone, Err(CommitError::Conflict(_))), "{gone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_changes_of_one_record_are_all_done_and_kept_through_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.sqlite");
+    let store: SharedRecords = Arc::new(SqliteRecords::open(&path).unwrap());
+    // A second connection, as another process has one, writes meanwhile.
+    let other: SharedRecords = Arc::new(SqliteRecords::open(&path).unwrap());
+    store.commit(vec![Write::Insert(record("a"))]).await.unwrap();
+    let changes = (0..200).map(|n| {
+        let (store, other) = (Arc::clone(&store), Arc::clone(&other));
+        tokio::spawn(async move {
+            if n % 4 == 0 {
+                other.commit(vec![Write::Insert(record(&format!("other-{n}")))]).await.unwrap();
+            }
+            let change = |record: &mut Record, _: &mut Batch| {
+                record.body["n"] = json!(record.body["n"].as_i64().unwrap() + 1);
+                Ok::<_, ()>(())
+            };
+            store.update(&key("a"), change).await.unwrap().unwrap().unwrap();
+        })
+    });
+    for change in changes.collect::<Vec<_>>() {
+        change.await.unwrap();
+    }
+    assert_eq!(store.get(&key("a")).await.unwrap().unwrap().record.body["n"], 200);
+    drop((store, other));
+    let store: SharedRecords = Arc::new(SqliteRecords::open(&path).unwrap());
+    assert_eq!(store.get(&key("a")).await.unwrap().unwrap().record.body["n"], 200);
+    assert_eq!(store.list("000000000000", "us-east-1", "model").await.unwrap().len(), 51);
+}
+
+#[tokio::test]
+async fn a_refused_change_changes_nothing_and_a_missing_record_is_told() {
+    let store = memory();
+    store.commit(vec![Write::Insert(record("a"))]).await.unwrap();
+    let refused = store
+        .update(&key("a"), |record, batch| {
+            record.status = "Failed".into();
+            batch.push(event("lost"));
+            Err::<(), _>("no")
+        })
+        .await
+        .unwrap();
+    assert_eq!(refused, Some(Err("no")));
+    assert_eq!(store.get(&key("a")).await.unwrap().unwrap().record, record("a"));
+    assert_eq!(store.events(0, 1).await.unwrap(), []);
+    assert_eq!(store.update(&key("b"), |_, _| Ok::<_, ()>(())).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn searches_filter_sort_and_go_on_behind_a_place() {
+    let store = memory();
+    for (n, name) in ["g/2", "g/10", "plain"].into_iter().enumerate() {
+        let mut record = record(name);
+        record.created = i64::try_from(n).unwrap();
+        record.status = if n == 1 { "Failed".into() } else { "InService".into() };
+        record.body = json!({"_": {"token": name}});
+        store.commit(vec![Write::Insert(record)]).await.unwrap();
+    }
+    let all = Query::all("000000000000", "us-east-1", "model");
+    let names = async |query: &Query| -> Vec<String> {
+        store.find(query.clone()).await.unwrap().into_iter().map(|f| f.record.key.name).collect()
+    };
+    assert_eq!(names(&all).await, ["g/2", "g/10", "plain"], "versions sort as numbers");
+    let newest = Query { order: Order::Created, descending: true, limit: 2, ..all.clone() };
+    assert_eq!(names(&newest).await, ["plain", "g/10"]);
+    let last = store.find(newest.clone()).await.unwrap().pop().unwrap();
+    let next = Query { after: Some((last.position, last.tie)), ..newest };
+    assert_eq!(names(&next).await, ["g/2"]);
+    for (filter, expected) in [
+        (Filter::Nothing, vec![]),
+        (Filter::NameStarts("g/".into()), vec!["g/2", "g/10"]),
+        (Filter::NameContains("lai".into()), vec!["plain"]),
+        (Filter::NameHasParts(true), vec!["g/2", "g/10"]),
+        (Filter::NameHasParts(false), vec!["plain"]),
+        (Filter::Status("Failed".into()), vec!["g/10"]),
+        (Filter::CreatedAfter(0.5), vec!["g/10", "plain"]),
+        (Filter::CreatedBefore(1.0), vec!["g/2"]),
+        (Filter::ModifiedAfter(1.0), vec![]),
+        (Filter::ModifiedBefore(1.5), vec!["g/2", "g/10", "plain"]),
+        (Filter::Member("_.token".into(), "plain".into()), vec!["plain"]),
+    ] {
+        let query = Query { filters: vec![filter.clone()], ..all.clone() };
+        assert_eq!(names(&query).await, expected, "{filter:?}");
+    }
+    let failed = store.with_status("model", "Failed").await.unwrap();
+    assert_eq!(failed.into_iter().map(|r| r.key.name).collect::<Vec<_>>(), ["g/10"]);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_format_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.sqlite");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "CREATE TABLE record (account TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+            arn TEXT NOT NULL, status TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL,
+            body TEXT NOT NULL, PRIMARY KEY (account, region, kind, name));
+         INSERT INTO record VALUES ('000000000000', 'us-east-1', 'model', 'a', 'arn', '', 1, 1, '{}');
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let store: SharedRecords = Arc::new(SqliteRecords::open(&path).unwrap());
+    let found = store.get(&key("a")).await.unwrap().unwrap();
+    store.commit(vec![Write::Replace(found)]).await.unwrap();
+}

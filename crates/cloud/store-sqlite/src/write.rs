@@ -1,0 +1,213 @@
+//! Commits: batches that wait at the same time go into one transaction.
+
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, params};
+use sagewright_cloud_core::records::{Batch, CommitError, Versioned, Write};
+use sagewright_cloud_core::store::{Key, StoreError};
+use tokio::sync::oneshot;
+
+use crate::{Inner, db, lock, read};
+
+/// Batches of one transaction, at most: what the thread that finds the writer free does for others.
+pub const TOGETHER: usize = 64;
+
+/// How long a thread for blocking work waits for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A batch that waits for its commit.
+pub struct Job {
+    batch: Batch,
+    done: oneshot::Sender<Result<(), CommitError>>,
+}
+
+/// What a batch changed, for the kept records.
+type Changes = Vec<(Key, Option<Versioned>)>;
+
+pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError> {
+    let (done, outcome) = oneshot::channel();
+    lock(&inner.waiting).push_back(Job { batch, done });
+    // Whoever holds the writer looks at those who wait once more after letting go of it.
+    while !lock(&inner.waiting).is_empty() {
+        let Some(mut writer) = try_lock(inner) else { break };
+        let finished = write(inner, &mut writer, false);
+        drop(writer);
+        if !finished {
+            let inner = Arc::clone(inner);
+            tokio::task::spawn_blocking(move || {
+                while !lock(&inner.waiting).is_empty() {
+                    write(&inner, &mut lock(&inner.writer), true);
+                }
+            });
+            break;
+        }
+    }
+    outcome.await.unwrap_or(Err(CommitError::Store(StoreError::Closed)))
+}
+
+fn try_lock(inner: &Inner) -> Option<MutexGuard<'_, Connection>> {
+    match inner.writer.try_lock() {
+        Ok(writer) => Some(writer),
+        Err(TryLockError::Poisoned(poisoned)) => Some(PoisonError::into_inner(poisoned)),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+/// Commits what waits. `false`: another process holds the database and `patient` was not asked for, or more than
+/// [`TOGETHER`] batches wait; all that was not done waits still.
+fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
+    let _ = writer.busy_timeout(if patient { PATIENCE } else { Duration::ZERO });
+    let (mut jobs, more) = {
+        let mut waiting = lock(&inner.waiting);
+        let count = waiting.len().min(TOGETHER);
+        (waiting.drain(..count).collect::<Vec<_>>(), !waiting.is_empty())
+    };
+    match transaction(writer, &jobs) {
+        Ok(outcomes) => {
+            let mut changes = Vec::new();
+            let mut answers = Vec::with_capacity(outcomes.len());
+            for outcome in outcomes {
+                answers.push(outcome.map(|change| changes.extend(change)));
+            }
+            inner.kept.committed(changes);
+            for (job, answer) in jobs.drain(..).zip(answers) {
+                // The caller may have been cancelled; the commit stands.
+                let _ = job.done.send(answer);
+            }
+            !more || patient
+        }
+        Err(StoreError::Database { source, .. })
+            if !patient && source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+        {
+            let mut waiting = lock(&inner.waiting);
+            for job in jobs.drain(..).rev() {
+                waiting.push_front(job);
+            }
+            false
+        }
+        Err(error) => {
+            let text = error.to_string();
+            for job in jobs.drain(..) {
+                let _ = job.done.send(Err(CommitError::Store(StoreError::Refused(text.clone()))));
+            }
+            true
+        }
+    }
+}
+
+/// All jobs in one transaction, each whole or not at all.
+fn transaction(writer: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Changes, CommitError>>, StoreError> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tx = writer.transaction().map_err(db("written"))?;
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let savepoint = tx.savepoint().map_err(db("written"))?;
+        match apply(&savepoint, &job.batch) {
+            Ok(changes) => {
+                savepoint.commit().map_err(db("written"))?;
+                outcomes.push(Ok(changes));
+            }
+            Err(CommitError::Store(error)) => return Err(error),
+            // Dropped, the savepoint takes back what the batch did.
+            Err(conflict) => outcomes.push(Err(conflict)),
+        }
+    }
+    tx.commit().map_err(db("written"))?;
+    Ok(outcomes)
+}
+
+fn apply(connection: &Connection, batch: &Batch) -> Result<Changes, CommitError> {
+    let mut changes = Changes::new();
+    for write in batch {
+        one(connection, write, &mut changes)?;
+    }
+    Ok(changes)
+}
+
+fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<(), CommitError> {
+    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
+        connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(db("written"))
+    };
+    match write {
+        Write::Insert(record) => {
+            let key = &record.key;
+            let added = run(
+                "INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,1)",
+                params![
+                    key.account,
+                    key.region,
+                    key.kind,
+                    key.name,
+                    record.arn,
+                    record.status,
+                    record.created,
+                    record.modified,
+                    record.body.to_string()
+                ],
+            )?;
+            if added == 0 {
+                return Err(CommitError::Conflict(key.clone()));
+            }
+            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: 1 })));
+        }
+        Write::Replace(Versioned { record, version }) => {
+            let key = &record.key;
+            let changed = run(
+                "UPDATE record SET status = ?, modified = ?, body = ?, version = version + 1 \
+                 WHERE account = ? AND region = ? AND kind = ? AND name = ? AND version = ?",
+                params![
+                    record.status,
+                    record.modified,
+                    record.body.to_string(),
+                    key.account,
+                    key.region,
+                    key.kind,
+                    key.name,
+                    version
+                ],
+            )?;
+            if changed == 0 {
+                return Err(CommitError::Conflict(key.clone()));
+            }
+            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: version + 1 })));
+        }
+        Write::Delete { key, version } => {
+            let Some(found) = read::get(connection, key)? else { return Err(CommitError::Conflict(key.clone())) };
+            if version.is_some_and(|version| version != found.version) {
+                return Err(CommitError::Conflict(key.clone()));
+            }
+            run("DELETE FROM tag WHERE arn = ?", params![found.record.arn])?;
+            run(
+                "DELETE FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?",
+                params![key.account, key.region, key.kind, key.name],
+            )?;
+            changes.push((key.clone(), None));
+        }
+        Write::PutTags { arn, tags } => {
+            for (key, value) in tags {
+                run("INSERT OR REPLACE INTO tag VALUES (?,?,?)", params![arn, key, value])?;
+            }
+        }
+        Write::DeleteTags { arn, keys } => {
+            for key in keys {
+                run("DELETE FROM tag WHERE arn = ? AND key = ?", params![arn, key])?;
+            }
+        }
+        Write::Emit(event) => {
+            run(
+                "INSERT INTO event (account, region, kind, at, body) VALUES (?,?,?,?,?)",
+                params![event.account, event.region, event.kind, event.at, event.body.to_string()],
+            )?;
+        }
+        Write::SetTimer(timer) => {
+            run("INSERT OR REPLACE INTO timer VALUES (?,?,?)", params![timer.id, timer.due, timer.body.to_string()])?;
+        }
+        Write::CancelTimer { id } => {
+            run("DELETE FROM timer WHERE id = ?", params![id])?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! Recorded kinds: each by the smallest request that the service model takes.
+
+use sagewright_cloud::sagemaker::kind::{Kind, Naming};
+use sagewright_cloud::sagemaker::recorded::rows::{RECORDED, REFUSED};
+use serde_json::{Value, json};
+
+use crate::samples::smallest;
+use crate::support::{Cloud, REGION};
+
+fn input(operation: &str) -> Value {
+    let service = sagewright_model::service("sagemaker").unwrap();
+    smallest(service, service.input(operation).unwrap())
+}
+
+fn names(kind: Kind) -> Vec<&'static str> {
+    match kind.0.naming {
+        Naming::Members(names) => names.to_vec(),
+        Naming::Id { member, .. } => vec![member],
+    }
+}
+
+/// What names a resource in requests on it: from the request that created it, or from the answer.
+fn handle(kind: Kind, operation: &str, created: &Value, answer: &Value) -> Value {
+    let service = sagewright_model::service("sagemaker").unwrap();
+    let takes = service.input(operation).unwrap();
+    let mut out = input(operation);
+    for name in names(kind) {
+        if takes.members.contains_key(name) {
+            let value = if answer[name].is_null() { &created[name] } else { &answer[name] };
+            if !value.is_null() {
+                out[name] = value.clone();
+            }
+        }
+    }
+    out
+}
+
+fn inner(kind: Kind, answer: &Value) -> &Value {
+    if kind.0.wrapper.is_empty() { answer } else { &answer[kind.0.wrapper] }
+}
+
+async fn settled(cloud: &Cloud, kind: Kind, described: &str, handle: &Value) -> Result<Value, String> {
+    let Some(life) = kind.0.status else {
+        return cloud.call(described, handle.clone()).await.map_err(|e| e.message);
+    };
+    loop {
+        let shown = cloud.call(described, handle.clone()).await.map_err(|e| e.message)?;
+        let status = inner(kind, &shown)[life.member].as_str().unwrap().to_owned();
+        if !life.settles.iter().any(|(from, _)| *from == status) {
+            return Ok(shown);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn every_recorded_kind_is_created_described_listed_updated_tagged_and_deleted() {
+    let mut wrong = Vec::new();
+    for kind in RECORDED.iter().map(Kind) {
+        // A kind that fails must not hide the others.
+        if tokio::spawn(whole_life(kind)).await.is_err() {
+            wrong.push(kind.0.noun);
+        }
+    }
+    assert_eq!(wrong, Vec::<&str>::new());
+}
+
+async fn whole_life(kind: Kind) {
+    let service = sagewright_model::service("sagemaker").unwrap();
+    {
+        let noun = kind.0.noun;
+        let cloud = Cloud::new();
+        let (create, describe) = (format!("Create{noun}"), format!("Describe{noun}"));
+        let request = input(&create);
+        let answer = cloud.ok(&create, request.clone()).await;
+        let handle_of = |operation: &str| handle(kind, operation, &request, &answer);
+
+        let shown = settled(&cloud, kind, &describe, &handle_of(&describe)).await.unwrap();
+        let shape = service.output(&describe).unwrap();
+        for required in &shape.required {
+            assert!(!shown[required.as_str()].is_null(), "{describe} leaves out {required}: {shown:#}");
+        }
+        let arn =
+            inner(kind, &shown)[kind.arn_member()].as_str().unwrap_or_else(|| panic!("{noun} {shown:#}")).to_owned();
+        assert!(arn.starts_with(&format!("arn:aws:sagemaker:{REGION}:000000000000:{}/", kind.as_str())), "{arn}");
+        if matches!(kind.0.naming, Naming::Members(_)) {
+            let error = cloud.call(&create, request.clone()).await.unwrap_err();
+            assert_eq!(error.code, kind.0.taken.0, "{noun}: {}", error.message);
+        }
+
+        let listed = cloud.ok(kind.0.list, json!({})).await;
+        let items = listed.as_object().unwrap().values().find_map(Value::as_array).unwrap();
+        assert_eq!(items.len(), 1, "{noun}: {listed:#}");
+        let list = service.output(kind.0.list).unwrap();
+        let item = list.members.values().find_map(|m| service.target(service.target(m)?.member.as_ref()?)).unwrap();
+        for required in &item.required {
+            assert!(!items[0][required.as_str()].is_null(), "{} leaves out {required}: {listed:#}", kind.0.list);
+        }
+
+        cloud.ok("AddTags", json!({"ResourceArn": arn, "Tags": [{"Key": "team", "Value": "a"}]})).await;
+        let tags = cloud.ok("ListTags", json!({"ResourceArn": arn})).await;
+        assert_eq!(tags["Tags"][0]["Value"], "a", "{noun}");
+
+        if let Some(stop) =
+            kind.0.status.filter(|life| life.deletable.contains(&"Stopped")).map(|_| format!("Stop{noun}"))
+        {
+            cloud.ok(&stop, handle_of(&stop)).await;
+            settled(&cloud, kind, &describe, &handle_of(&describe)).await.unwrap();
+        }
+        let update = format!("Update{noun}");
+        if service.operation(&update).is_some() {
+            let mut change = handle_of(&update);
+            if change["TargetVersion"].is_number() {
+                change["TargetVersion"] = json!(7);
+                assert_eq!(cloud.call(&update, change.clone()).await.unwrap_err().code, "ConflictException");
+                change["TargetVersion"] = json!(1);
+            }
+            cloud.ok(&update, change).await;
+            settled(&cloud, kind, &describe, &handle_of(&describe)).await.unwrap();
+        }
+        let delete = format!("Delete{noun}");
+        if service.operation(&delete).is_some() {
+            cloud.ok(&delete, handle_of(&delete)).await;
+            let gone = loop {
+                match cloud.call(&describe, handle_of(&describe)).await {
+                    Ok(_) => tokio::task::yield_now().await,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(gone.code, kind.0.missing.0, "{noun}: {}", gone.message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn kinds_that_nothing_here_runs_are_refused_by_name_and_never_found() {
+    let cloud = Cloud::new();
+    for (noun, list, _) in REFUSED {
+        let create = format!("Create{noun}");
+        let error = cloud.call(&create, input(&create)).await.unwrap_err();
+        assert!(
+            error.message.starts_with(&format!("{create} is not supported by the embedded cloud.")),
+            "{}",
+            error.message
+        );
+        let describe = format!("Describe{noun}");
+        assert_eq!(cloud.call(&describe, input(&describe)).await.unwrap_err().code, "ResourceNotFound");
+        if !list.is_empty() {
+            let listed = cloud.ok(list, input(list)).await;
+            assert!(listed.as_object().unwrap().values().all(|v| v.as_array().is_some_and(Vec::is_empty)), "{listed}");
+        }
+    }
+}
+
+/// Every kind that SageMaker can create and describe is real, recorded, or refused by name.
+#[test]
+fn no_kind_is_unknown() {
+    let service = sagewright_model::service("sagemaker").unwrap();
+    let nouns = service.operations.keys().filter_map(|name| name.strip_prefix("Create"));
+    let nouns = nouns.filter(|noun| service.operation(&format!("Describe{noun}")).is_some());
+    let unknown: Vec<_> = nouns
+        .filter(|noun| !Kind::all().any(|kind| kind.0.noun == *noun) && !REFUSED.iter().any(|(n, ..)| n == noun))
+        .collect();
+    assert_eq!(unknown, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_notebook_instance_goes_through_its_statuses_and_refuses_what_they_do_not_allow() {
+    let cloud = Cloud::new();
+    let kind = RECORDED.iter().map(Kind).find(|kind| kind.0.noun == "NotebookInstance").unwrap();
+    let name = json!({"NotebookInstanceName": "n"});
+    cloud
+        .ok(
+            "CreateNotebookInstance",
+            json!({"NotebookInstanceName": "n", "InstanceType": "ml.t3.medium", "RoleArn": crate::support::ROLE}),
+        )
+        .await;
+    let status = async || {
+        let shown = cloud.ok("DescribeNotebookInstance", name.clone()).await;
+        shown["NotebookInstanceStatus"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status().await, "Pending");
+    let refused = cloud.refused("StopNotebookInstance", name.clone()).await;
+    assert!(refused.ends_with("cannot be stopped in status Pending."), "{refused}");
+    settled(&cloud, kind, "DescribeNotebookInstance", &name).await.unwrap();
+    assert_eq!(status().await, "InService");
+    for refused in ["DeleteNotebookInstance", "UpdateNotebookInstance", "StartNotebookInstance"] {
+        let told = cloud.refused(refused, name.clone()).await;
+        assert!(
+            told.starts_with("400 ValidationException: NotebookInstance ") && told.ends_with("InService."),
+            "{told}"
+        );
+    }
+    cloud.ok("StopNotebookInstance", name.clone()).await;
+    assert_eq!(status().await, "Stopping");
+    settled(&cloud, kind, "DescribeNotebookInstance", &name).await.unwrap();
+    assert_eq!(status().await, "Stopped");
+    cloud.ok("DeleteNotebookInstance", name.clone()).await;
+    assert_eq!(status().await, "Deleting");
+
+    // What was on its way is taken up after a restart.
+    let restarted = Cloud::over(cloud.store.clone(), 1);
+    drop(cloud);
+    sagewright_cloud::cloud::resume(&restarted.sagemaker).await.unwrap();
+    let gone = loop {
+        match restarted.call("DescribeNotebookInstance", name.clone()).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => break error.message,
+        }
+    };
+    assert_eq!(gone, "RecordNotFound");
+}
+
+#[tokio::test]
+async fn updates_replace_members_add_to_lists_and_count_versions() {
+    let cloud = Cloud::new();
+    let features = |name: &str| json!([{"FeatureName": name, "FeatureType": "String"}]);
+    cloud
+        .ok(
+            "CreateFeatureGroup",
+            json!({"FeatureGroupName": "f", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "t",
+                   "FeatureDefinitions": features("id")}),
+        )
+        .await;
+    let kind = RECORDED.iter().map(Kind).find(|kind| kind.0.noun == "FeatureGroup").unwrap();
+    let name = json!({"FeatureGroupName": "f"});
+    settled(&cloud, kind, "DescribeFeatureGroup", &name).await.unwrap();
+    cloud.ok("UpdateFeatureGroup", json!({"FeatureGroupName": "f", "FeatureAdditions": features("more")})).await;
+    let shown = cloud.ok("DescribeFeatureGroup", name).await;
+    assert_eq!(shown["FeatureDefinitions"].as_array().unwrap().len(), 2, "{shown:#}");
+
+    let card = |content: &str| json!({"ModelCardName": "c", "Content": content, "ModelCardStatus": "Draft"});
+    cloud.ok("CreateModelCard", card("{}")).await;
+    cloud.ok("UpdateModelCard", card("{\"model_overview\": {}}")).await;
+    let shown = cloud.ok("DescribeModelCard", json!({"ModelCardName": "c"})).await;
+    assert_eq!((&shown["ModelCardVersion"], &shown["Content"]), (&json!(2), &json!("{\"model_overview\": {}}")));
+}
+
+#[tokio::test]
+async fn lists_of_recorded_kinds_are_filtered_by_what_their_requests_have() {
+    let cloud = Cloud::new();
+    for (name, source) in [("first", "s3://data/a"), ("second", "s3://data/b")] {
+        cloud
+            .ok("CreateAction", json!({"ActionName": name, "Source": {"SourceUri": source}, "ActionType": name}))
+            .await;
+        cloud.clock.advance(1000);
+    }
+    let names = async |filter: Value| -> Vec<String> {
+        let listed = cloud.ok("ListActions", filter).await;
+        let items = listed["ActionSummaries"].as_array().unwrap().iter();
+        items.map(|item| item["ActionName"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(json!({})).await, ["second", "first"]);
+    assert_eq!(names(json!({"SortBy": "Name", "SortOrder": "Ascending"})).await, ["first", "second"]);
+    assert_eq!(names(json!({"ActionType": "first"})).await, ["first"]);
+    assert_eq!(names(json!({"SourceUri": "s3://data/b"})).await, ["second"]);
+    assert_eq!(
+        cloud.refused("ListTrials", json!({"TrialComponentName": "c"})).await.split(" is not").next(),
+        Some("400 ValidationException: TrialComponentName")
+    );
+    assert_eq!(names(json!({"CreatedAfter": 1_760_000_000.5})).await, ["second"]);
+}
