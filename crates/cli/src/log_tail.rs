@@ -114,8 +114,7 @@ async fn read_last(
     last: usize,
 ) -> anyhow::Result<Vec<Line>> {
     let limit = last.clamp(1, MOST);
-    let mut input =
-        json!({"logGroupName": group, "logStreamName": stream, "startFromHead": false, "limit": limit});
+    let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": false, "limit": limit});
     let mut pages: Vec<Vec<Line>> = Vec::new();
     let mut count = 0;
     loop {

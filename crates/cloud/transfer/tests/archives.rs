@@ -1,5 +1,7 @@
 //! Archives that anyone may have made, at the bounds of what is unpacked.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -229,7 +231,8 @@ fn content_counts_with_its_holes() {
     assert!(fs::metadata(dir.path().join("sparse")).unwrap().blocks() < 64, "holes take no room");
     let within = |limit| sparse(&[(0, 3)], 1 << 40, b"abc").unpack_within(tempfile::tempdir().unwrap().path(), limit);
     assert!(matches!(within((1 << 40) - 1), Err(UnpackError::TooLarge(_))));
-    for (pieces, size) in [(vec![(0, 4)], 10), (vec![(5, 2), (4, 1)], 10), (vec![(0, 3)], 2), (vec![(u64::MAX, 3)], 10)] {
+    for (pieces, size) in [(vec![(0, 4)], 10), (vec![(5, 2), (4, 1)], 10), (vec![(0, 3)], 2), (vec![(u64::MAX, 3)], 10)]
+    {
         let told = sparse(&pieces, size, b"abc").refused();
         assert!(told.contains("not a valid tar.gz archive"), "{pieces:?}: {told}");
     }

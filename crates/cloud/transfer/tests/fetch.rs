@@ -1,5 +1,7 @@
 //! Objects to files, at the bounds of what is taken.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs::{self, File};
 use std::io::{Seek as _, Write as _};
 use std::path::Path;

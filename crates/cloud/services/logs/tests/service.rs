@@ -1,5 +1,7 @@
 //! The CloudWatch Logs API.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler as _};

@@ -1,5 +1,7 @@
 //! Streams on disk: what a crash leaves, and what a search reads.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -28,7 +28,7 @@ pub(in crate::training) fn read(manifest: impl Read, attributes: &[String]) -> R
             break;
         }
         let wrong = |why: String| format!("has a wrong line {number}: {why}");
-        if text.trim_ascii_end().len() as u64 > limits::MANIFEST_LINE {
+        if text.strip_suffix(b"\n").unwrap_or(&text).len() as u64 > limits::MANIFEST_LINE {
             return Err(wrong(format!("it has more than {} bytes", limits::MANIFEST_LINE)));
         }
         let line = if number == 1 { text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text) } else { &text };
@@ -88,7 +88,7 @@ mod tests {
         let told = read(("\n".to_owned() + &line(longest + 1)).as_bytes(), &names(&["a"])).unwrap_err();
         assert_eq!(told, "has a wrong line 2: it has more than 4194304 bytes");
         let endless = std::io::repeat(b' ');
-        assert!(read(endless, &names(&["a"])).unwrap_err().contains("has more than"));
+        assert!(read(endless, &names(&["a"])).unwrap_err().contains("line 1: it has more than"));
         let many = |count: usize| std::io::Cursor::new("{}\n".repeat(count).into_bytes());
         assert_eq!(read(many(limits::FILES), &[]).unwrap().len(), limits::FILES);
         assert_eq!(read(many(limits::FILES + 1), &[]).unwrap_err(), "has more than 1000000 lines");
