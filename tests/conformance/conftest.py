@@ -17,6 +17,7 @@ from quickstart_tools import Quickstart
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "both_ages: also with the stock clients of a year ago")
     # Neither this machine's AWS settings nor its metadata service may reach a client.
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         del os.environ[name]

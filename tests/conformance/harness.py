@@ -93,7 +93,7 @@ def gone(pids):
 class Cloud:
     """One `sagewright local up` with its data."""
 
-    def __init__(self, folder, images=None):
+    def __init__(self, folder, images=None, arguments=(), listen="127.0.0.1:0", **popen):
         self.data = pathlib.Path(folder) / "data"
         self.data.mkdir(parents=True, exist_ok=True)
         self.log_path = pathlib.Path(folder) / "cloud.log"
@@ -104,7 +104,9 @@ class Cloud:
             path.write_text(images)
             self.images = ["--images", str(path)]
         self.process = None
-        self.listen = "127.0.0.1:0"
+        self.arguments = [*self.images, *arguments]
+        self.popen = popen
+        self.listen = listen
         self._keys = {}
         self.start()
 
@@ -114,11 +116,12 @@ class Cloud:
         """Starts the cloud; the first line that it prints says where it is and with which keys."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "local", "up", "--listen", self.listen, "--data", str(self.data), "-o", "json", *self.images],
+                [binary(), "local", "up", "--listen", self.listen, "--data", str(self.data), "-o", "json", *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=clean_environment(),
+                **self.popen,
             )
         lines = queue.Queue()
         threading.Thread(target=self._drain, args=(self.process.stdout, lines), daemon=True).start()

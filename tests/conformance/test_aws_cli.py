@@ -4,6 +4,9 @@ import json
 import os
 
 import harness
+import pytest
+
+pytestmark = pytest.mark.both_ages
 
 
 def test_who_am_i(aws, cloud):

@@ -190,8 +190,20 @@ def test_a_role_is_assumed_with_its_external_id(cli):
 
 
 def test_what_the_embedded_cloud_cannot_do_is_told_as_such(cli):
-    told = cli("get", "pipelines", code=1).err
-    assert "SageMaker ListPipelines is not supported by the embedded cloud" in told
+    (cli.folder / "job.yaml").write_text(f"""
+apiVersion: sagemaker.services.k8s.aws/v1alpha1
+kind: ProcessingJob
+metadata: {{name: p}}
+spec:
+  processingJobName: p
+  roleARN: arn:aws:iam::{cli.account}:role/sagewright-execution
+  appSpecification: {{imageURI: x}}
+  processingResources: {{clusterConfig: {{instanceCount: 1, instanceType: ml.m5.large, volumeSizeInGB: 5}}}}
+""")
+    done = cli("apply", "-f", "job.yaml", code=1)
+    told = done.out + done.err
+    assert "CreateProcessingJob is not supported by the embedded cloud. Run the step as a training job" in told
+    assert "no pipelines in" in cli("get", "pipelines").err, "recorded kinds are listed"
 
 
 def test_a_copy_that_cannot_be_made(cli, own_bucket):

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
-from harness import OTHER, Cloud
+from harness import OTHER, XGBOOST, Cloud
 
 
 def name(prefix="t"):
@@ -298,6 +298,175 @@ def test_sessions_of_users(cloud):
     who = cloud.session_client("sts", session).get_caller_identity()
     assert who["Arn"] == f"arn:aws:iam::{cloud.account}:user/sagewright"
     assert cloud.client("sts").get_access_key_info(AccessKeyId=session["AccessKeyId"])["Account"] == cloud.account
+
+
+def test_variables_of_a_trust_policy_are_those_of_the_caller(cloud):
+    iam, sts = cloud.client("iam"), cloud.client("sts")
+    for operator, mine, others in [("StringEquals", True, False), ("StringNotEquals", False, True)]:
+        document = trust({"AWS": cloud.account}, {operator: {"sts:RoleSessionName": "${aws:username}"}})
+        arn = iam.create_role(RoleName=name("role"), AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        for session, allowed in [("sagewright", mine), ("somebody", others)]:
+            assume = lambda: sts.assume_role(RoleArn=arn, RoleSessionName=session)
+            if allowed:
+                assume()
+            else:
+                refused(assume, "AccessDenied", 403)
+    document = trust({"AWS": cloud.account}, {"StringIs": {"aws:username": "x"}})
+    create = lambda: iam.create_role(RoleName=name("role"), AssumeRolePolicyDocument=document)
+    assert refused(create, "MalformedPolicyDocument", 400) == "Invalid Condition type : StringIs."
+
+
+def test_the_address_of_the_caller_is_known(cloud):
+    iam, sts = cloud.client("iam"), cloud.client("sts")
+    for operator, allowed in [("IpAddress", True), ("NotIpAddress", False)]:
+        document = trust({"AWS": cloud.account}, {operator: {"aws:SourceIp": ["127.0.0.0/8", "::1"]}})
+        arn = iam.create_role(RoleName=name("role"), AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        assume = lambda: sts.assume_role(RoleArn=arn, RoleSessionName="s-1")
+        assume() if allowed else refused(assume, "AccessDenied", 403)
+
+
+def test_sagemaker_asks_for_roles_on_behalf_of_a_resource(cloud):
+    iam, sagemaker = cloud.client("iam"), cloud.client("sagemaker")
+    container = {"Image": XGBOOST}
+    for condition, allowed in [
+        ({"StringEquals": {"aws:SourceAccount": cloud.account}}, True),
+        ({"StringEquals": {"aws:SourceAccount": OTHER}}, False),
+        ({"ArnLike": {"aws:SourceArn": f"arn:aws:sagemaker:*:{cloud.account}:model/*"}}, True),
+        ({"ArnLike": {"aws:SourceArn": f"arn:aws:sagemaker:*:{cloud.account}:training-job/*"}}, False),
+    ]:
+        document = trust({"Service": "sagemaker.amazonaws.com"}, condition)
+        arn = iam.create_role(RoleName=name("role"), AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        create = lambda: sagemaker.create_model(ModelName=name(), ExecutionRoleArn=arn, PrimaryContainer=container)
+        if allowed:
+            create()
+        else:
+            assert refused(create, "ValidationException", 400).startswith(f"Could not assume role {arn}.")
+
+
+def test_sessions_end_with_their_role(cloud):
+    iam, role = cloud.client("iam"), name("role")
+    create = lambda: iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust({"AWS": cloud.account}))
+    arn = create()["Role"]["Arn"]
+    session = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="s-1")["Credentials"]
+    clients = {service: cloud.session_client(service, session) for service in ("sts", "logs", "s3")}
+    clients["sts"].get_caller_identity()
+    iam.delete_role(RoleName=role)
+
+    def ended():
+        refused(clients["sts"].get_caller_identity, "InvalidClientTokenId", 403)
+        refused(clients["logs"].describe_log_groups, "UnrecognizedClientException", 400)
+        refused(clients["s3"].list_buckets, "InvalidAccessKeyId", 403)
+
+    ended()
+    # The next role of that name has sessions of its own.
+    create()
+    ended()
+
+
+def test_sessions_of_a_deleted_user_end(cloud):
+    iam, user = cloud.client("iam"), name("user")
+    iam.create_user(UserName=user)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    mine = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    session = cloud.session_client("sts", cloud.client("sts", **mine).get_session_token()["Credentials"])
+    session.get_caller_identity()
+    iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName=user)
+    refused(session.get_caller_identity, "InvalidClientTokenId", 403)
+
+
+def test_sessions_take_policies_and_transitive_tags(cloud):
+    iam, sts = cloud.client("iam"), cloud.client("sts")
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    open_to_all = trust({"AWS": cloud.account}, action=actions)
+    red_only = trust({"AWS": cloud.account}, {"StringEquals": {"aws:PrincipalTag/team": "red"}}, action=actions)
+    make = lambda document: iam.create_role(RoleName=name("role"), AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    first, second, third = make(open_to_all), make(red_only), make(red_only)
+    tags = {"Tags": [{"Key": "team", "Value": "red"}]}
+    ask = lambda client, arn, **more: client.assume_role(RoleArn=arn, RoleSessionName="s-1", **more)
+    client_of = lambda answer: cloud.session_client("sts", answer["Credentials"])
+    two = client_of(ask(client_of(ask(sts, first, **tags, TransitiveTagKeys=["team"])), second))
+    ask(two, third)
+    two = client_of(ask(client_of(ask(sts, first, **tags)), second))
+    refused(lambda: ask(two, third), "AccessDenied", 403)
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    read_only = [{"arn": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"}]
+    answer = ask(sts, first, Policy=json.dumps(policy), PolicyArns=read_only)
+    assert 0 < answer["PackedPolicySize"] < 100
+    assert "PackedPolicySize" not in ask(sts, first)
+    refused(lambda: ask(sts, first, Policy="{}"), "MalformedPolicyDocument", 400)
+    refused(lambda: ask(sts, first, PolicyArns=[{"arn": "arn:aws:iam::aws:policy/None"}]), "ValidationError", 400)
+
+
+def test_answers_are_in_the_partition_of_the_region(cloud):
+    sts = cloud.client("sts", region="cn-northwest-1")
+    assert sts.get_caller_identity()["Arn"] == f"arn:aws-cn:iam::{cloud.account}:user/sagewright"
+    iam = cloud.client("iam", region="cn-north-1")
+    made = iam.create_role(RoleName=name("role"), AssumeRolePolicyDocument=trust({"AWS": cloud.account}))["Role"]
+    assert made["Arn"].startswith(f"arn:aws-cn:iam::{cloud.account}:role/")
+    session = sts.assume_role(RoleArn=made["Arn"], RoleSessionName="s-1")
+    assert session["AssumedRoleUser"]["Arn"].startswith(f"arn:aws-cn:sts::{cloud.account}:assumed-role/")
+
+
+# --- policies ----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_role_is_told_as_aws_tells_it(cloud):
+    iam, role = cloud.client("iam"), name("role")
+    made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=SAGEMAKER)["Role"]
+    assert set(made) == {"Path", "RoleName", "RoleId", "Arn", "CreateDate", "AssumeRolePolicyDocument"}
+    assert iam.get_role(RoleName=role)["Role"]["MaxSessionDuration"] == 3600
+    assert iam.list_instance_profiles_for_role(RoleName=role)["InstanceProfiles"] == []
+    refused(lambda: iam.list_instance_profiles_for_role(RoleName=name("none")), "NoSuchEntity", 404)
+    assert "Tags" not in iam.create_user(UserName=name("user"))["User"]
+
+
+def test_only_managed_policies_that_exist_attach(cloud):
+    iam, role = cloud.client("iam"), name("role")
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=SAGEMAKER)
+    for good in ("AmazonSageMakerFullAccess", "AmazonS3ReadOnlyAccess", "service-role/AWSLambdaBasicExecutionRole"):
+        iam.attach_role_policy(RoleName=role, PolicyArn=f"arn:aws:iam::aws:policy/{good}")
+    bad = "arn:aws:iam::aws:policy/AmazonSageMakerFullAcess"
+    message = refused(lambda: iam.attach_role_policy(RoleName=role, PolicyArn=bad), "NoSuchEntity", 404)
+    assert message == f"Policy {bad} does not exist or is not attachable."
+    got = iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")["Policy"]
+    assert got["PolicyName"] == "AmazonS3ReadOnlyAccess" and got["AttachmentCount"] >= 1
+    document = iam.get_policy_version(PolicyArn=got["Arn"], VersionId=got["DefaultVersionId"])["PolicyVersion"]["Document"]
+    assert document["Statement"][0]["Effect"] == "Allow"
+    refused(lambda: iam.get_policy(PolicyArn=bad), "NoSuchEntity", 404)
+
+
+def test_a_policy_of_ones_own_lives_from_create_to_delete(cloud):
+    iam, policy, role = cloud.client("iam"), name("policy"), name("role")
+    text = lambda action: json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+    )
+    made = iam.create_policy(PolicyName=policy, Path="/own/", PolicyDocument=text("s3:GetObject"))["Policy"]
+    arn = made["Arn"]
+    assert arn == f"arn:aws:iam::{cloud.account}:policy/own/{policy}" and made["DefaultVersionId"] == "v1"
+    refused(lambda: iam.create_policy(PolicyName=policy, PolicyDocument=text("s3:*")), "EntityAlreadyExists", 409)
+    refused(lambda: iam.create_policy(PolicyName=name(), PolicyDocument="{}"), "MalformedPolicyDocument", 400)
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=SAGEMAKER)
+    iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 1
+    assert arn in [p["Arn"] for p in iam.list_policies(Scope="Local", PathPrefix="/own/")["Policies"]]
+    refused(lambda: iam.delete_policy(PolicyArn=arn), "DeleteConflict", 409)
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=text("s3:PutObject"), SetAsDefault=True)
+    document = iam.get_policy_version(PolicyArn=arn, VersionId="v2")["PolicyVersion"]["Document"]
+    assert document == json.loads(text("s3:PutObject"))
+    simulate = lambda: [
+        r["EvalDecision"]
+        for r in iam.simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{cloud.account}:role/{role}", ActionNames=["s3:GetObject", "s3:PutObject"]
+        )["EvaluationResults"]
+    ]
+    assert simulate() == ["implicitDeny", "allowed"]
+    iam.put_role_policy(RoleName=role, PolicyName="no", PolicyDocument=text("s3:*").replace("Allow", "Deny"))
+    assert simulate() == ["explicitDeny", "explicitDeny"]
+    iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+    iam.delete_policy(PolicyArn=arn)
+    refused(lambda: iam.get_policy(PolicyArn=arn), "NoSuchEntity", 404)
 
 
 # --- users and keys ----------------------------------------------------------------------------------------------

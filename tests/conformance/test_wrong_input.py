@@ -189,11 +189,10 @@ def test_an_unknown_operation_is_refused(cloud, account, unchanged):
 
 
 def test_an_operation_that_is_not_emulated_is_refused_by_name(cloud, account, unchanged):
-    status, answer = cloud.raw("CreateNotebookInstance", {
-        "NotebookInstanceName": "n", "InstanceType": "ml.t3.medium", "RoleArn": role(account)
-    }, keys=cloud.keys(account))
+    request = {"NotebookInstanceName": "n"}
+    status, answer = cloud.raw("CreatePresignedNotebookInstanceUrl", request, keys=cloud.keys(account))
     assert status == 501
-    assert "CreateNotebookInstance is not supported by the embedded cloud" in answer.get("message", answer.get("Message"))
+    assert "CreatePresignedNotebookInstanceUrl is not supported by the embedded cloud" in answer.get("message", answer.get("Message"))
 
 
 def test_a_role_that_is_not_there_is_refused(sagemaker, account, unchanged):

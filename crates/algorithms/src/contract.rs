@@ -43,6 +43,14 @@ impl Container {
         }
     }
 
+    /// A path as the container sees it, for everything that is told.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.base) {
+            Ok(rest) => Path::new("/opt/ml").join(rest).display().to_string(),
+            Err(_) => path.display().to_string(),
+        }
+    }
+
     /// Reads one JSON object below `input/config`; `None` when the file does not exist.
     ///
     /// # Errors
@@ -52,12 +60,12 @@ impl Container {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+            Err(error) => return Err(format!("cannot read {}: {error}", self.shown(&path))),
         };
         match serde_json::from_str(&text) {
             Ok(Value::Object(map)) => Ok(Some(map)),
-            Ok(_) => Err(format!("{} must hold a JSON object", path.display())),
-            Err(error) => Err(format!("{} is not valid JSON: {error}", path.display())),
+            Ok(_) => Err(format!("{} must hold a JSON object", self.shown(&path))),
+            Err(error) => Err(format!("{} is not valid JSON: {error}", self.shown(&path))),
         }
     }
 
@@ -67,7 +75,7 @@ impl Container {
         let kept: String = reason.chars().take(FAILURE_CHARACTERS).collect();
         let written = fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("failure"), kept));
         if let Err(error) = written {
-            crate::log::error(&format!("cannot write {}: {error}", folder.join("failure").display()));
+            crate::log::error(&format!("cannot write {}: {error}", self.shown(&folder.join("failure"))));
         }
     }
 }

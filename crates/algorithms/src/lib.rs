@@ -14,6 +14,8 @@ pub mod xgboost;
 
 use std::path::PathBuf;
 
+use xgboost::Image;
+
 pub use library::{InstallError, LibraryPath, default_cache_dir, ensure_library};
 
 /// The variable that names a `libxgboost` to load instead of the installed one.
@@ -24,16 +26,21 @@ pub const BASE_VARIABLE: &str = "SAGEMAKER_BASE_DIR";
 
 /// Runs one container program of a built-in algorithm and returns its exit code.
 ///
-/// `algorithm` is `xgboost`; `program` is `train` or `serve`. The base directory comes from
-/// `SAGEMAKER_BASE_DIR` (default `/opt/ml`) and the library from `SAGEWRIGHT_XGBOOST_LIBRARY`;
-/// without the latter the library is taken from the default cache and installed when absent.
-/// Output goes to stdout and stderr, as from any container.
+/// `algorithm` is `xgboost`, with the tag of the image that is played behind a colon (`xgboost:1.7-1`; the newest without);
+/// `program` is `train` or `serve`. The base directory comes from `SAGEMAKER_BASE_DIR` (default `/opt/ml`) and the library
+/// from `SAGEWRIGHT_XGBOOST_LIBRARY`; without the latter the library is taken from the default cache and installed when
+/// absent. Output goes to stdout and stderr, as from any container.
 #[must_use]
 pub fn run(algorithm: &str, program: &str) -> i32 {
-    if algorithm != "xgboost" {
+    let (name, tag) = algorithm.split_once(':').map_or((algorithm, None), |(name, tag)| (name, Some(tag)));
+    if name != "xgboost" {
         log::error(&format!("algorithm '{algorithm}' is not built in; the built-in algorithms are: xgboost"));
         return 2;
     }
+    let Some(image) = tag.map_or_else(|| Some(Image::newest()), Image::of_tag) else {
+        log::error(&format!("there is no image with the tag of '{algorithm}'; the tags are: {}", Image::tags()));
+        return 2;
+    };
     let base = std::env::var_os(BASE_VARIABLE).map_or_else(|| PathBuf::from("/opt/ml"), PathBuf::from);
     let library = match default_library() {
         Ok(path) => path,
@@ -46,8 +53,8 @@ pub fn run(algorithm: &str, program: &str) -> i32 {
         }
     };
     match program {
-        "train" => xgboost::train(&base, library.as_ref()),
-        "serve" => xgboost::serve(&base, library.as_ref()),
+        "train" => xgboost::train(&base, library.as_ref(), image),
+        "serve" => xgboost::serve(&base, library.as_ref(), image),
         other => {
             log::error(&format!("xgboost has no program '{other}'; use train or serve"));
             2

@@ -1,5 +1,6 @@
 //! The command line: every command and option, with its help.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -9,7 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "sagewright", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
 #[command(after_help = "Start with `sagewright quickstart`. Exit codes: 0 done, 1 failed, 2 changes pending (plan \
---exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest, 130 interrupted.")]
+--exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest, 126 and 127 `local exec` \
+could not start its program, 130 interrupted.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -321,13 +323,17 @@ pub(crate) enum Local {
     /// Start the embedded cloud
     Up(Up),
     /// Stop it
-    Down,
+    Down(Down),
     /// Show whether it is up, and what it holds
     Status,
     /// Throw its state away
     Reset(Reset),
     /// Print the shell commands that point any AWS client at it: eval "$(sagewright local env)"
     Env(Env),
+    /// Run a program against it, unmodified: AWS's own host names lead to it, too
+    Exec(Exec),
+    /// Start a shell in which every program runs against it, as with exec
+    Shell(Shell),
 }
 
 /// `local up`
@@ -336,12 +342,58 @@ pub(crate) struct Up {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:4599]
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
+    /// Listen on an address that other machines reach; whoever has a key of it can run programs here
+    #[arg(long, requires = "listen")]
+    pub(crate) allow_remote: bool,
+    /// Further name by which clients call it; may be repeated. Requests for foreign hosts are refused
+    #[arg(long = "host", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) hosts: Vec<String>,
     /// Go to the background once it answers
     #[arg(long)]
     pub(crate) detach: bool,
     /// TOML file that maps container images to commands
     #[arg(long, value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
+    /// What acknowledged writes outlive: the end of the process, or a loss of power too, which waits for the disk
+    /// [default: kill]
+    #[arg(long, value_name = "EVENT", value_enum)]
+    pub(crate) durability: Option<Durability>,
+}
+
+/// What acknowledged writes outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durability {
+    /// However the process ends
+    Kill,
+    /// The machine losing power as well
+    PowerLoss,
+}
+
+impl Durability {
+    /// As it is written on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::PowerLoss => "power-loss",
+        }
+    }
+}
+
+impl From<Durability> for sagewright_cloud::durability::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Kill => Self::Kill,
+            Durability::PowerLoss => Self::PowerLoss,
+        }
+    }
+}
+
+/// `local down`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Down {
+    /// How long it may take to stop before it is killed
+    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = duration)]
+    pub(crate) timeout: std::time::Duration,
 }
 
 /// `local reset`
@@ -354,8 +406,57 @@ pub(crate) struct Reset {
 
 /// `local env`
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "With --profile NAME, prints a profile of AWS's configuration file instead. Programs that heed \
+no variable need `sagewright local exec`."
+)]
 pub(crate) struct Env {
     /// Account whose credentials are wanted; made where it is new
+    #[arg(long, value_name = "ID", default_value = "000000000000")]
+    pub(crate) account: String,
+    /// Shell that is to read the commands
+    #[arg(long, value_enum, value_name = "SHELL", default_value_t = Dialect::Sh)]
+    pub(crate) shell: Dialect,
+    /// Print the commands that take the variables away again; with --profile and --write, remove the profile
+    #[arg(long)]
+    pub(crate) unset: bool,
+    /// Write the profile into AWS's configuration file (AWS_CONFIG_FILE, or ~/.aws/config)
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+/// Languages of shells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dialect {
+    /// sh, bash, zsh: eval "$(sagewright local env)"
+    Sh,
+    /// fish: sagewright local env --shell fish | source
+    Fish,
+    /// PowerShell: sagewright local env --shell powershell | Out-String | Invoke-Expression
+    #[value(alias = "pwsh")]
+    Powershell,
+}
+
+/// `local exec`
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "The program gets a session of the role sagewright-execution, a proxy for AWS's host names and a \
+certificate authority that is trusted by it alone. Its exit code is the command's; 126 and 127 say that it could not be \
+started."
+)]
+pub(crate) struct Exec {
+    /// Account that the program works in; made where it is new
+    #[arg(long, value_name = "ID", default_value = "000000000000")]
+    pub(crate) account: String,
+    /// Program with its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// `local shell`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Shell {
+    /// Account that the shell's programs work in; made where it is new
     #[arg(long, value_name = "ID", default_value = "000000000000")]
     pub(crate) account: String,
 }

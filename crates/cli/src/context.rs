@@ -113,6 +113,14 @@ impl Context {
     }
 }
 
+/// Whether calls to SageMaker go to this machine, as far as options and variables say.
+pub(crate) fn aims_at_this_machine(global: &Global) -> bool {
+    let variable = |name| std::env::var(name).ok();
+    let url = global.endpoint_url.clone();
+    let url = url.or_else(|| variable("AWS_ENDPOINT_URL_SAGEMAKER")).or_else(|| variable("AWS_ENDPOINT_URL"));
+    global.local || url.is_some_and(|url| is_local(&url))
+}
+
 /// Whether a URL is of this machine.
 fn is_local(url: &str) -> bool {
     ["//127.0.0.1", "//localhost", "//[::1]"].iter().any(|host| url.contains(host))

@@ -15,6 +15,10 @@ pub(crate) enum Exit {
     Usage = 64,
     /// A manifest is wrong.
     Manifest = 65,
+    /// `local exec`: the program cannot be run.
+    CannotRun = 126,
+    /// `local exec`: there is no such program.
+    NoProgram = 127,
     /// Ctrl-C or SIGTERM.
     Interrupted = 130,
 }

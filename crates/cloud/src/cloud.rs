@@ -1,31 +1,50 @@
 //! The whole embedded cloud: every service on one port, over one data folder.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::api::ApiError;
 use crate::clock::SharedClock;
+use crate::cloud_id;
 use crate::config::Config;
 use crate::env::Env;
 use crate::hosting::{Hosting, HostingConfig};
-use crate::identity::assumable_by_service;
-use crate::identity::{Identity, NewSession};
+use crate::identity::{Identity, NewSession, ServiceAsks, assumable_by_service, role};
 use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
 use crate::process::strays;
-use crate::process::{Preparer, ProcessConfig, ProcessRunner};
+use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
-use crate::server::{Bound, Running, StartError, bind};
+use crate::server::{Bound, Running, StartError, bind, reachable};
 use crate::store::Store;
 use crate::training::TrainingExecutor;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
+
+/// How long an orderly end may take: five seconds for calls in progress, thirty for model servers, and some more.
+const STOPPING: Duration = Duration::from_secs(45);
+
+/// What a cloud keeps in its data folder. Programs of jobs and servers see none of it but their own folder.
+const OWN: &[&str] = &[
+    "state.sqlite",
+    "s3",
+    "logs",
+    "work",
+    "lock",
+    "cloud-id",
+    "cloud-id.partial",
+    "reserve",
+    "server.json",
+    "server.json.partial",
+    "server.log",
+];
 
 /// What the embedded cloud is started with.
 pub struct Options {
@@ -68,6 +87,7 @@ pub enum CloudError {
 pub struct Cloud {
     running: Running,
     hosting: Arc<Hosting>,
+    sagemaker: SageMaker,
 }
 
 /// Takes port and data folder, and starts all services. Must be called inside a Tokio runtime.
@@ -79,6 +99,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let clock = Arc::clone(&config.clock);
+    let durability = config.durability;
     let hold = config.hold;
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
@@ -86,11 +107,23 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let images = ImageMap::load(&images)?;
     // Who was killed may have left daemons of its containers behind.
     let work = bound.folder("work");
-    let id = strays::cloud_id(&data).map_err(|source| CloudError::Id { path: data.clone(), source })?;
-    strays::end_all(&id, &work);
+    let unusable = |source| CloudError::Id { path: data.clone(), source };
+    let id = cloud_id::of(&data).map_err(unusable)?;
+    if has_jobs(&work) {
+        strays::end_all(&id);
+    }
+    let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own };
+    keep_secrets();
     let now = Arc::clone(&clock);
-    let objects = s3::Store::new(bound.folder("s3"), Arc::new(move || now.now()))?;
-    let runner = ProcessRunner::new(ProcessConfig { program, images, preparer, cloud: id, clock: Arc::clone(&clock) });
+    let objects = s3::Store::with_durability(bound.folder("s3"), Arc::new(move || now.now()), durability)?;
+    let runner = ProcessRunner::new(ProcessConfig {
+        program,
+        images,
+        preparer,
+        cloud: id,
+        hidden: Some(hidden),
+        clock: Arc::clone(&clock),
+    });
     let env = Env {
         store: Arc::new(bound.records()),
         logs: Arc::new(bound.logs()),
@@ -100,9 +133,10 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         work,
     };
     let environment = Arc::new(ContainerAccess {
+        store: bound.store(),
         identity: bound.identity(),
         clock: Arc::clone(&clock),
-        endpoint: format!("http://{}", bound.address()),
+        endpoint: format!("http://{}", reachable(bound.address())),
     });
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
@@ -117,7 +151,35 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         .raw(s3)
         .start();
     resume(&sagemaker).await?;
-    Ok(Cloud { running, hosting })
+    Ok(Cloud { running, hosting, sagemaker })
+}
+
+/// Kills all processes of the jobs and model servers of a data folder, whose cloud has ended or is about to.
+pub fn end_processes(data: &Path) {
+    if let Ok(Some(id)) = cloud_id::known(data) {
+        strays::end_all(&id);
+    }
+}
+
+fn is_own(name: &str) -> bool {
+    // SQLite's log and index have the database's name with an ending.
+    let name = ["-wal", "-shm", "-journal"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    OWN.contains(&name)
+}
+
+/// Whether work was left. Looking at every process of the machine is worth it only then.
+fn has_jobs(work: &Path) -> bool {
+    let mut kinds = std::fs::read_dir(work).into_iter().flatten().flatten();
+    kinds.any(|kind| std::fs::read_dir(kind.path()).is_ok_and(|mut jobs| jobs.next().is_some()))
+}
+
+/// Closes this process's environment and memory, where the user's own credentials may be, to the programs of jobs: they
+/// run as the same user.
+fn keep_secrets() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "programs of jobs may read this process's environment");
+    }
 }
 
 /// SageMaker's control plane with the operations of all its crates.
@@ -139,9 +201,17 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 /// # Errors
 /// The state could not be read or written.
 pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
-    crate::sagemaker::recorded::life::resume(sagemaker).await?;
+    tokio::spawn(crate::sagemaker::recorded::life::timers(sagemaker).run());
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
+}
+
+/// Notes that this process ends in order, and not over one of the jobs in progress.
+///
+/// # Errors
+/// The state could not be read or written.
+pub async fn suspend(sagemaker: &SageMaker) -> Result<(), ApiError> {
+    sagewright_cloud_sagemaker_jobs::suspend(sagemaker).await
 }
 
 impl Cloud {
@@ -152,11 +222,20 @@ impl Cloud {
     }
 
     /// Stops answering, then stops all model servers. Training jobs end with this process and run again at the next
-    /// start.
+    /// start. What has not stopped after 45 seconds is left to the end of the process.
     pub async fn shutdown(self) {
-        let lock = self.running.lock();
-        self.running.shutdown().await;
-        self.hosting.shutdown().await;
+        let Self { running, hosting, sagemaker } = self;
+        let lock = running.lock();
+        if let Err(error) = suspend(&sagemaker).await {
+            tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
+        }
+        let stopping = async {
+            running.shutdown().await;
+            hosting.shutdown().await;
+        };
+        if tokio::time::timeout(STOPPING, stopping).await.is_err() {
+            tracing::warn!("model servers have not stopped within {} s and are killed", STOPPING.as_secs());
+        }
         drop(lock);
     }
 }
@@ -203,13 +282,16 @@ struct TrustedRoles {
 
 #[async_trait]
 impl Roles for TrustedRoles {
-    async fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String> {
-        assumable_by_service(&self.store, account, role_arn, "sagemaker.amazonaws.com", self.clock.now())
+    async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String> {
+        let service = "sagemaker.amazonaws.com";
+        let asks = ServiceAsks { service, account, source_arn, now: self.clock.now() };
+        assumable_by_service(&self.store, role_arn, &asks)
     }
 }
 
 /// What containers get so that their code can call the embedded cloud as the job's role.
 struct ContainerAccess {
+    store: Store,
     identity: Identity,
     clock: SharedClock,
     endpoint: String,
@@ -222,18 +304,20 @@ impl JobEnvironment for ContainerAccess {
             ("AWS_REGION".to_owned(), worker.region.clone()),
             ("AWS_DEFAULT_REGION".to_owned(), worker.region.clone()),
         ]);
-        let Some(role) = &worker.role_arn else { return out };
-        let name = role.rsplit('/').next().unwrap_or(role);
-        let partition = self.identity.partition();
-        let session = NewSession {
-            account: &worker.account,
-            arn: format!("arn:{partition}:sts::{}:assumed-role/{name}/SageMaker", worker.account),
-            user_id: "AROASAGEMAKERSESSION:SageMaker".to_owned(),
-            role: Some(role),
-            tags: Vec::new(),
-            source_identity: None,
-            expires: self.clock.now() + CONTAINER_SESSION,
+        let Some(role_arn) = &worker.role_arn else { return out };
+        let role = match role(&self.store, role_arn) {
+            Ok(Some(role)) => role,
+            Ok(None) => {
+                tracing::warn!(role_arn, arn = worker.arn, "the role is gone; its container gets no credentials");
+                return out;
+            }
+            Err(error) => {
+                tracing::error!(%error, arn = worker.arn, "no credentials for a container");
+                return out;
+            }
         };
+        let partition = role_arn.split(':').nth(1).unwrap_or("aws");
+        let session = NewSession::of_role(&role, "SageMaker", partition, self.clock.now() + CONTAINER_SESSION);
         match self.identity.begin_session(session) {
             Ok((key, principal)) => {
                 out.insert("AWS_ACCESS_KEY_ID".to_owned(), key);

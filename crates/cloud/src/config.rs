@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{SharedClock, WallClock};
+use crate::durability::Durability;
+use crate::server::Limits;
 
 /// Settings of one embedded cloud.
 #[derive(Clone)]
@@ -23,10 +25,16 @@ pub struct Config {
     /// Time by which the age of a signature is judged. Clients sign by their machine's clock, so it is the wall clock
     /// in production.
     pub signature_clock: SharedClock,
+    /// What acknowledged writes outlive.
+    pub durability: Durability,
     /// How long a description of something that is about to settle is held; not at all where zero.
     pub hold: Duration,
     /// Longest request body in bytes, S3 excepted, which streams.
     pub max_body: usize,
+    /// Names, besides its own, by which clients call it: requests for any other host are refused.
+    pub hosts: Vec<String>,
+    /// Bounds on connections and on requests that are not believed yet.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -40,8 +48,11 @@ impl Config {
             region: "us-east-1".to_owned(),
             clock: Arc::new(WallClock),
             signature_clock: Arc::new(WallClock),
+            durability: Durability::default(),
             hold: Duration::from_secs(2),
             max_body: 16 * 1024 * 1024,
+            hosts: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

@@ -4,10 +4,12 @@
 //! nothing else of Sagewright's, so that stock clients judge it and not its own mirror.
 
 pub mod cloud;
+mod cloud_id;
 pub mod config;
+mod reserve;
 pub mod server;
 
-pub use sagewright_cloud_core::{api, clock, env, identity, objects, records, runner, store};
+pub use sagewright_cloud_core::{api, clock, durability, env, identity, objects, records, runner, store};
 pub use sagewright_cloud_logs as logs;
 pub use sagewright_cloud_runner_process::{images, process};
 pub use sagewright_cloud_s3 as s3;

@@ -12,21 +12,28 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use runner_support::{Machine, soon};
-use sagewright_cloud::runner::{Container, ContainerSpec, Exit, LineSink, Port};
+use sagewright_cloud::runner::{Capabilities, Container, Exit, Labels, LineSink, Mount, Port, Resources, Workload};
 use tokio::sync::mpsc;
 
-fn spec(machine: &Machine, image: &str) -> ContainerSpec {
+fn labels(host: &str) -> Labels {
+    let arn = "arn:aws:sagemaker:us-east-1:000000000000:training-job/job".to_owned();
+    Labels { account: "000000000000".into(), arn, host: host.into(), epoch: 1 }
+}
+
+fn workload(machine: &Machine, image: &str) -> Workload {
     let base = machine.path("base");
     std::fs::create_dir_all(base.join("model")).unwrap();
-    ContainerSpec {
-        id: "c".into(),
+    Workload {
+        labels: labels("algo-1"),
         image: image.into(),
         entrypoint: None,
         arguments: vec!["train".into()],
         environment: BTreeMap::new(),
-        base,
+        mounts: vec![Mount::opt_ml(base)],
         port: Port::None,
         hosts: Vec::new(),
+        resources: Resources::default(),
+        isolated: false,
     }
 }
 
@@ -37,7 +44,7 @@ fn lines() -> (LineSink, mpsc::UnboundedReceiver<String>) {
 
 async fn run(machine: &Machine, image: &str) -> (Box<dyn Container>, mpsc::UnboundedReceiver<String>) {
     let (sink, lines) = lines();
-    (machine.runner().start(&spec(machine, image), sink).await.unwrap(), lines)
+    (machine.runner().start(&workload(machine, image), sink).await.unwrap(), lines)
 }
 
 /// A named pipe whose end of file tells that all processes that had it open are gone.
@@ -186,12 +193,12 @@ async fn what_cannot_start_says_what_to_do() {
     let mut machine = Machine::new();
     let image = machine.image("gone", "no-such-interpreter", "", "");
     let (sink, _lines) = lines();
-    let error = machine.runner().start(&spec(&machine, &image), sink.clone()).await.err().unwrap().to_string();
+    let error = machine.runner().start(&workload(&machine, &image), sink.clone()).await.err().unwrap().to_string();
     for part in ["test/gone", "'no-such-interpreter' is not on this machine", "images.toml"] {
         assert!(error.contains(part), "{part} is missing in: {error}");
     }
     let xgboost = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1";
-    let mut with_entrypoint = spec(&machine, xgboost);
+    let mut with_entrypoint = workload(&machine, xgboost);
     with_entrypoint.entrypoint = Some(vec!["sh".into()]);
     let error = machine.runner().start(&with_entrypoint, sink).await.err().unwrap().to_string();
     assert!(error.contains("leave ContainerEntrypoint out"), "{error}");
@@ -241,7 +248,7 @@ async fn containers_that_serve_get_different_ports() {
     let mut machine = Machine::new();
     let image = machine.shell("port", "echo $SAGEMAKER_BIND_TO_PORT; exec sleep 1000");
     let runner = machine.runner();
-    let serving = ContainerSpec { port: Port::Held, ..spec(&machine, &image) };
+    let serving = Workload { port: Port::Held, ..workload(&machine, &image) };
     let mut seen = Vec::new();
     let held = Mutex::new(Vec::new());
     for _ in 0..4 {
@@ -261,4 +268,159 @@ async fn containers_that_serve_get_different_ports() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 4);
+}
+
+/// A workload that looks at what it must not see, and says what it found.
+#[cfg(target_os = "linux")]
+const SPY: &str = r#"
+    data=$1
+    for path in state.sqlite s3/secret logs/secret work/other/secret; do
+      cat "$data/$path" 2> /dev/null && echo "read $path"
+    done
+    cat ./state.sqlite 2> /dev/null && echo "read it from the working folder"
+    cat "$data/tools/mine" "$SAGEMAKER_BASE_DIR/model/own"
+    echo made > "$SAGEMAKER_BASE_DIR/model/made"
+    { echo x > "$data/new"; } 2> /dev/null && echo "wrote into the data folder"
+    umount -l "$data" 2> /dev/null; cat "$data/state.sqlite" 2> /dev/null && echo "took the veil away"
+    for path in environ root/etc/hosts mem; do
+      head -c 1 "/proc/$PARENT/$path" > /dev/null 2>&1 && echo "opened the parent's $path"
+    done
+    ls "/proc/$PARENT/root/" > /dev/null 2>&1 && echo "went round by the parent's root"
+    true
+"#;
+
+#[cfg(target_os = "linux")]
+fn spied(machine: &mut Machine, opt_ml: bool) -> Workload {
+    let data = machine.path("");
+    for (path, text) in [
+        ("state.sqlite", "secret"),
+        ("s3/secret", "secret"),
+        ("logs/secret", "secret"),
+        ("work/other/secret", "secret"),
+        ("work/job/model/own", "own\n"),
+        ("tools/mine", "mine\n"),
+        ("images.toml", ""),
+    ] {
+        std::fs::create_dir_all(machine.path(path).parent().unwrap()).unwrap();
+        std::fs::write(machine.path(path), text).unwrap();
+    }
+    let image = machine.image("spy", "sh", SPY, &format!("opt_ml = {opt_ml}"));
+    let (data, tools) = (data.display().to_string(), machine.path("tools").display().to_string());
+    let environment = [("PARENT", std::process::id().to_string())].map(|(k, v)| (k.to_owned(), v));
+    Workload {
+        arguments: vec![data.trim_end_matches('/').to_owned(), tools],
+        mounts: vec![Mount::opt_ml(machine.path("work/job"))],
+        environment: environment.into(),
+        isolated: true,
+        ..workload(machine, &image)
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_isolated_program_reads_neither_the_clouds_files_nor_its_environment() {
+    for opt_ml in [true, false] {
+        let mut machine = Machine::new();
+        let spied = spied(&mut machine, opt_ml);
+        let runner = machine.runner();
+        if !runner.capabilities().await.hides_cloud {
+            assert!(!runner_support::mounts(), "what can be hidden is hidden");
+            return;
+        }
+        let (sink, mut lines) = lines();
+        let mut container = runner.start(&spied, sink).await.unwrap();
+        assert_eq!(container.root() == Path::new("/opt/ml"), opt_ml);
+        assert_eq!(soon("the end", container.wait()).await, Exit::Code(0));
+        drop(container);
+        let mut said = Vec::new();
+        while let Ok(line) = lines.try_recv() {
+            said.push(line);
+        }
+        assert_eq!(said, ["mine", "own"], "opt_ml = {opt_ml}");
+        assert_eq!(std::fs::read_to_string(machine.path("work/job/model/made")).unwrap(), "made\n");
+        assert!(!machine.path("new").exists());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_program_with_opt_ml_does_not_come_upon_the_clouds_files() {
+    if !runner_support::mounts() {
+        return;
+    }
+    let mut machine = Machine::new();
+    let spied = Workload { isolated: false, ..spied(&mut machine, true) };
+    let look =
+        "cd /; ls \"$1\" | sort | tr '\\n' ' '; echo; cat \"$1/tools/mine\"; readlink \"$1/link\"; ls \"$1/work\"";
+    let image = machine.image("look", "sh", look, "opt_ml = true");
+    std::os::unix::fs::symlink("tools/mine", machine.path("link")).unwrap();
+    let (sink, mut lines) = lines();
+    let mut container = machine.runner().start(&Workload { image, ..spied }, sink).await.unwrap();
+    assert_eq!(soon("the end", container.wait()).await, Exit::Code(0));
+    for line in ["base images.toml link look.program spy.program tools work ", "mine", "tools/mine", "job"] {
+        assert_eq!(lines.recv().await.unwrap(), line);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_isolated_daemon_ends_with_its_container() {
+    let mut machine = Machine::new();
+    let base = machine.path("work/job");
+    std::fs::create_dir_all(&base).unwrap();
+    let inside = base.join("pipe");
+    let holders = fifo(&inside);
+    let image = machine.image("daemon", "sh", &daemon("up", &inside, "exit 0"), "opt_ml = true");
+    let isolated = Workload { mounts: vec![Mount::opt_ml(&base)], isolated: true, ..workload(&machine, &image) };
+    let (sink, _lines) = lines();
+    let mut container = machine.runner().start(&isolated, sink).await.unwrap();
+    assert_eq!(holders.next("the start"), "up\n");
+    assert_eq!(soon("the end", container.wait()).await, Exit::Code(0));
+    drop(container);
+    assert_eq!(holders.next("the end of all processes"), "gone");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_runs_is_listed_by_its_labels_and_what_is_left_is_ended() {
+    let mut machine = Machine::new();
+    let image = machine.shell("sleeper", "echo up; exec sleep 1000");
+    let runner = machine.runner();
+    let [one, two] = ["algo-1", "algo-2"].map(labels);
+    let mut running = Vec::new();
+    for labels in [&one, &two] {
+        let (sink, mut lines) = lines();
+        let labelled = Workload { labels: labels.clone(), ..workload(&machine, &image) };
+        running.push(runner.start(&labelled, sink).await.unwrap());
+        assert_eq!(soon("a line", lines.recv()).await.unwrap(), "up");
+    }
+    // As the next process of the same cloud does; another cloud sees nothing.
+    let (next, other) = (machine.runner(), Machine::new().runner());
+    assert_eq!(next.list().await.unwrap(), [one.clone(), two.clone()]);
+    assert_eq!(other.list().await.unwrap(), []);
+    let (sink, _lines) = lines();
+    assert!(other.attach(&one, sink.clone()).await.unwrap().is_none());
+    assert_eq!(next.capabilities().await, Capabilities { reattach: false, ..next.capabilities().await });
+    assert!(next.attach(&one, sink).await.unwrap().is_none(), "a process cannot be taken up");
+    assert_eq!(soon("its end", running[0].wait()).await, Exit::Signal(9));
+    assert_eq!(next.list().await.unwrap(), [two]);
+}
+
+#[tokio::test]
+async fn a_process_has_one_mount_and_what_else_is_asked_for_is_refused() {
+    let mut machine = Machine::new();
+    let image = machine.shell("any", "");
+    let runner = machine.runner();
+    let one = workload(&machine, &image);
+    assert_eq!(runner.visible_at(&one.mounts[0]), machine.path("base"));
+    let read_only = Mount { read_only: true, ..one.mounts[0].clone() };
+    let data = Mount { path: "/data".into(), ..one.mounts[0].clone() };
+    for (mounts, told) in
+        [(vec![], ": "), (vec![read_only], ": /opt/ml"), (vec![one.mounts[0].clone(), data], ": /opt/ml, /data")]
+    {
+        let (sink, _lines) = lines();
+        let error = runner.start(&Workload { mounts, ..one.clone() }, sink).await.err().unwrap().to_string();
+        let wanted = format!("as a process it has one writable mount at /opt/ml, not these{told}");
+        assert!(error.ends_with(&wanted), "{error}");
+    }
 }

@@ -6,6 +6,7 @@ mod s3_support;
 
 use std::io::Read as _;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use s3_support::{ACCOUNT, OTHER, clock, content_files};
 use sagewright_cloud::objects::{ObjectError, Objects};
@@ -49,6 +50,20 @@ fn objects_are_put_found_opened_and_listed() {
     assert_eq!(file.metadata().unwrap().len(), 700_000);
     assert_eq!(store.list(ACCOUNT, "data", "").unwrap(), [put.clone(), model]);
     assert_eq!(store.list(ACCOUNT, "data", "in/").unwrap(), [put]);
+}
+
+#[test]
+fn a_file_that_is_not_wanted_any_more_is_not_stored() {
+    let (root, store) = store();
+    let path = root.path().join("model.tar.gz");
+    std::fs::write(&path, vec![1; 700_000]).unwrap();
+    let (go_on, stop) = (AtomicBool::new(false), AtomicBool::new(true));
+    let objects: &dyn Objects = &store;
+    let put = |cancelled, key| objects.put_file_unless(cancelled, ACCOUNT, "data", key, &path).unwrap();
+    assert_eq!(put(&stop, "no"), None);
+    let stored = put(&go_on, "yes").unwrap();
+    assert_eq!(objects.list(ACCOUNT, "data", "").unwrap(), std::slice::from_ref(&stored));
+    assert_eq!(stored, objects.put_file(ACCOUNT, "data", "yes", &path).unwrap());
 }
 
 #[test]

@@ -107,7 +107,7 @@ async fn one_connection_serves_calls_of_all_services_and_accounts() {
         };
         let answer = client.send(&client.signed(&key, &out));
         assert_eq!((answer.body.as_slice(), answer.header("content-type")), (&b"\x00\x01"[..], Some("x/y")));
-        client.write(b"GET /_sagewright/health HTTP/1.1\r\nhost: x\r\n\r\n");
+        client.write(b"GET /_sagewright/health HTTP/1.1\r\nhost: localhost\r\n\r\n");
         let health = client.receive().unwrap().json();
         assert_eq!(health["services"], json!(["iam", "logs", "sagemaker", "sagemaker-runtime", "sts"]));
     })
@@ -265,7 +265,7 @@ async fn what_is_not_there_is_refused_by_name() {
         let answer = client.json("kinesis", &key, "Kinesis_20131202.ListStreams", "{}");
         assert_eq!((answer.status, answer.json()["__type"].as_str()), (501, Some("NotImplemented")));
         assert!(answer.text().contains("The service kinesis is not part of the embedded cloud"), "{}", answer.text());
-        client.write(b"PUT /bucket/key HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
+        client.write(b"PUT /bucket/key HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
         assert_eq!(client.receive().unwrap().status, 501);
         let answer = client.query("sts", &key, "Action=Nothing&Version=2011-06-15");
         assert_eq!(answer.element("Code"), "InvalidAction");

@@ -249,6 +249,7 @@ async fn a_job_stopped_before_it_trains_starts_nothing() {
         arn: "arn".into(),
         name: "job".into(),
         request: request(&image),
+        epoch: 1,
     };
     let end = soon("the job", executor.run(task, asked, Arc::new(|_| {}))).await;
     assert_eq!(end, TrainingEnd::Stopped { artifacts: None, max_runtime: false });

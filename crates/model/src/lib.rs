@@ -4,6 +4,7 @@
 
 pub mod arn;
 pub mod crd;
+pub mod host;
 mod load;
 pub mod name;
 mod pattern;

@@ -14,6 +14,8 @@ pub struct Partition {
     pub id: String,
     /// Host names end in this.
     pub dns_suffix: String,
+    /// Host names of dual-stack endpoints end in this.
+    pub dual_stack_dns_suffix: String,
     /// Region that global services sign with.
     pub implicit_global_region: String,
     region_regex: String,
@@ -53,6 +55,7 @@ impl Region {
             FALLBACK.get_or_init(|| Partition {
                 id: "aws".to_owned(),
                 dns_suffix: "amazonaws.com".to_owned(),
+                dual_stack_dns_suffix: "api.aws".to_owned(),
                 implicit_global_region: "us-east-1".to_owned(),
                 region_regex: String::new(),
                 regions: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod bench;
 mod check;
+mod conformance;
 mod models;
 mod place;
 mod process;
@@ -26,6 +27,8 @@ enum Command {
     Test(test::Args),
     /// Measure Sagewright beside its peers
     Bench(bench::Args),
+    /// Judge the protocol codecs by the Smithy project's protocol tests; needs Java and Maven
+    Conformance(conformance::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
     /// Tell which file answers an operation of the embedded cloud
@@ -51,6 +54,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Where(args) => place::run(&args),
         Command::Requirements(args) => venv::requirements(&args),

@@ -199,6 +199,7 @@ fn partitions(source: &Value) -> Result<String> {
         list.push(json!({
             "id": p["id"],
             "dnsSuffix": p["outputs"]["dnsSuffix"],
+            "dualStackDnsSuffix": p["outputs"]["dualStackDnsSuffix"],
             "implicitGlobalRegion": p["outputs"]["implicitGlobalRegion"],
             "regionRegex": p["regionRegex"],
             "regions": regions,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{self, cargo};
-use crate::venv::Venv;
+use crate::venv::{self, Venv};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,6 +44,29 @@ impl Tally {
     }
 }
 
+/// Stock clients that the conformance tests use.
+struct Age {
+    /// Its name in `SAGEWRIGHT_TEST_CLIENTS`.
+    name: &'static str,
+    what: &'static str,
+    /// The locked list of its packages.
+    list: &'static str,
+    /// The tests that use it, as pytest's marker expression.
+    marker: Option<&'static str>,
+}
+
+const AGES: [Age; 2] = [
+    Age { name: "newest", what: "the newest clients", list: "requirements", marker: None },
+    Age { name: "year-old", what: "clients of a year ago", list: "requirements-year-old", marker: Some("both_ages") },
+];
+
+/// All ages, or the one that `SAGEWRIGHT_TEST_CLIENTS` names.
+fn wanted_ages() -> Result<Vec<&'static Age>> {
+    let Some(wanted) = std::env::var_os("SAGEWRIGHT_TEST_CLIENTS") else { return Ok(AGES.iter().collect()) };
+    let age = AGES.iter().find(|age| *wanted == *age.name);
+    Ok(vec![age.context("SAGEWRIGHT_TEST_CLIENTS has to be `newest` or `year-old`, or not set for both")?])
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let venv = timed("environment", || Venv::ready("requirements"))?;
@@ -57,11 +80,14 @@ pub fn run(args: &Args) -> Result<()> {
         process::fail_if_interrupted()?;
     }
     if !args.rust {
-        match timed("conformance tests", || conformance(args, &venv)) {
-            Ok(tally) => total.add(&tally),
-            Err(e) => broken.push(format!("conformance tests: {e:#}")),
+        for age in wanted_ages()? {
+            let what = format!("conformance tests with {}", age.what);
+            match timed(&what, || conformance(args, age)) {
+                Ok(tally) => total.add(&tally),
+                Err(e) => broken.push(format!("{what}: {e:#}")),
+            }
+            process::fail_if_interrupted()?;
         }
-        process::fail_if_interrupted()?;
     }
     broken.iter().for_each(|b| println!("{b}"));
     let skipped = if total.skipped > 0 { format!(", {} skipped", total.skipped) } else { String::new() };
@@ -111,7 +137,8 @@ fn libtest(line: &str) -> Option<Tally> {
     Some(Tally { passed: count("passed"), failed: count("failed"), skipped: count("ignored") })
 }
 
-fn conformance(args: &Args, venv: &Venv) -> Result<Tally> {
+fn conformance(args: &Args, age: &Age) -> Result<Tally> {
+    let venv = Venv::ready(age.list)?;
     let folder = if args.release { "release" } else { "debug" };
     let binary = crate::target().join(folder).join("sagewright");
     let mut build = cargo(["build", "--workspace", "--bins", "--locked"]);
@@ -123,7 +150,8 @@ fn conformance(args: &Args, venv: &Venv) -> Result<Tally> {
         build.arg("--all-targets");
     }
     process::must(&mut build, "the build failed")?;
-    let report = crate::target().join("conformance.xml");
+    let peers = venv::xgboost_peers()?;
+    let report = crate::target().join(format!("conformance-{}.xml", age.name));
     fs::remove_file(&report).ok();
     let mut pytest = Command::new(venv.python());
     pytest.args(["-m", "pytest", "--color=no", "-q", "-p", "no:cacheprovider", "--timeout=300", "--durations=10"]);
@@ -132,7 +160,11 @@ fn conformance(args: &Args, venv: &Venv) -> Result<Tally> {
     if let Some(filter) = &args.filter {
         pytest.arg("-k").arg(filter);
     }
+    if let Some(marker) = age.marker {
+        pytest.arg("-m").arg(marker);
+    }
     pytest.arg("tests/conformance").current_dir(crate::root());
+    pytest.env("SAGEWRIGHT_XGBOOST_PEERS", peers);
     pytest.env("SAGEWRIGHT_BIN", &binary).env("SAGEWRIGHT_TEST_PYTHON", venv.python());
     pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
     let status = process::run(&mut pytest)?;

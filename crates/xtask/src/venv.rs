@@ -22,8 +22,25 @@ pub struct RequirementsArgs {
     upgrade: bool,
 }
 
+/// The versions of XGBoost that judge models, each an environment of its own.
+const XGBOOST: [&str; 3] = ["1.3.3", "1.7.6", "3.0.5"];
+
 /// A Python environment.
 pub struct Venv(PathBuf);
+
+/// The interpreters of the versions of XGBoost that have a package for this Python and platform, as JSON by version.
+pub fn xgboost_peers() -> Result<String> {
+    let mut peers = Vec::new();
+    for version in XGBOOST {
+        let venv = Venv::ready(&format!("requirements-xgboost-{version}"))?;
+        let mut import = Command::new(venv.python());
+        let found = import.args(["-c", "import xgboost; print(xgboost.__version__)"]).output();
+        if found.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == version) {
+            peers.push(format!("{version:?}:{:?}", venv.python().display().to_string()));
+        }
+    }
+    Ok(format!("{{{}}}", peers.join(",")))
+}
 
 impl Venv {
     /// The environment of `tests/NAME.txt`, made or brought up to date where needed.
@@ -118,7 +135,9 @@ pub fn requirements(args: &RequirementsArgs) -> Result<()> {
     python_version()?;
     make(&tools.0)?;
     process::must(tools.pip().args(["install", "--quiet", UV]), "pip could not install uv")?;
-    for name in ["requirements", "requirements-bench"] {
+    let peers = XGBOOST.map(|version| format!("requirements-xgboost-{version}"));
+    let names = ["requirements", "requirements-year-old", "requirements-bench"].into_iter();
+    for name in names.chain(peers.iter().map(String::as_str)) {
         let mut uv = Command::new(tools.program("uv"));
         uv.current_dir(crate::root().join("tests"));
         uv.args(["pip", "compile", "--quiet", "--system-certs", "--universal", "--generate-hashes", "--no-annotate"]);

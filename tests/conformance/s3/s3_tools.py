@@ -71,7 +71,9 @@ def upload_parts(s3, bucket, key, bodies, **arguments):
         # boto3 sends a CRC32 with a part unless told otherwise.
         checksum = {name: value for name, value in arguments.items() if name == "ChecksumAlgorithm"}
         part = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=body, **checksum)
-        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+        # A composite checksum is completed with those of the parts.
+        sums = {name: value for name, value in part.items() if checksum and name.startswith("Checksum")}
+        parts.append({"PartNumber": number, "ETag": part["ETag"], **sums})
     return upload, parts
 
 

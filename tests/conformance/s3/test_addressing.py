@@ -156,3 +156,35 @@ def test_aws_cli(cloud, s3, tmp_path):
     assert "The specified bucket does not exist" in missing.stderr
     assert cli(cloud, "s3", "rm", "--recursive", f"s3://{name}").returncode == 0
     assert cli(cloud, "s3", "rb", f"s3://{name}").returncode == 0
+
+
+def test_a_sync_with_exact_timestamps_downloads_once(cloud, s3, bucket, tmp_path):
+    for index in range(3):
+        s3.put_object(Bucket=bucket, Key=f"k{index}", Body=b"x")
+    sync = lambda: cli(cloud, "s3", "sync", "--exact-timestamps", "--no-progress", f"s3://{bucket}", str(tmp_path)).stdout
+    assert sync().count("download:") == 3
+    assert sync() == ""
+
+
+def test_presigned_urls_are_good_for_a_week_at_most(cloud, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x")
+    signer = client(cloud, signature_version="s3v4")
+    sign = lambda days: signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a"}, ExpiresIn=days * 86400)
+    assert urllib.request.urlopen(sign(7)).read() == b"x"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(sign(8))
+    assert caught.value.code == 400 and b"AuthorizationQueryParametersError" in caught.value.read()
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_forms_of_both_signatures(cloud, s3, bucket, version):
+    import requests
+
+    post = client(cloud, signature_version=version).generate_presigned_post(
+        bucket, "up/${filename}", Conditions=[["content-length-range", 1, 10_000_000]]
+    )
+    answer = requests.post(post["url"], data=post["fields"], files={"file": ("a.txt", b"x" * 3_000_000)})
+    assert (answer.status_code, answer.headers["ETag"]) == (204, s3.head_object(Bucket=bucket, Key="up/a.txt")["ETag"])
+    assert s3.get_object(Bucket=bucket, Key="up/a.txt")["Body"].read() == b"x" * 3_000_000
+    answer = requests.post(post["url"], data={**post["fields"], "key": "other"}, files={"file": b"x"})
+    assert answer.status_code == 403 and "Invalid according to Policy: Policy Condition failed" in answer.text

@@ -83,9 +83,16 @@ def test_what_is_not_there_is_refused_by_name(s3, bucket):
     assert "x-amz-checksum-sha512" in error["Message"]
 
 
+def test_what_is_often_asked_of_a_bucket(s3, bucket):
+    acl = s3.get_bucket_acl(Bucket=bucket)
+    assert acl["Grants"] == [{"Grantee": {"ID": acl["Owner"]["ID"], "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}]
+    assert fails("NoSuchTagSet", 404, s3.get_bucket_tagging, Bucket=bucket)["BucketName"] == bucket
+
+
 # What the embedded S3 does; every other operation of a bucket or an object has to be refused.
 SERVED = set("""
-CreateBucket DeleteBucket HeadBucket ListBuckets GetBucketLocation GetBucketVersioning PutObject GetObject HeadObject
+CreateBucket DeleteBucket HeadBucket ListBuckets GetBucketLocation GetBucketVersioning GetBucketAcl GetBucketTagging
+PutObject GetObject HeadObject
 CopyObject DeleteObject DeleteObjects GetObjectAttributes GetObjectTagging PutObjectTagging DeleteObjectTagging ListObjects
 ListObjectsV2 ListObjectVersions CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
 AbortMultipartUpload ListParts ListMultipartUploads

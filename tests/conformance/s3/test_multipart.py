@@ -53,7 +53,7 @@ def test_multipart_refusals(s3, bucket):
     refused("InvalidPartOrder", parts[::-1])
     refused("InvalidPart", [{"PartNumber": 1, "ETag": '"0123"'}])
     refused("InvalidPart", [{"PartNumber": 7, "ETag": parts[0]["ETag"]}])
-    refused("MalformedXML", [])
+    refused("InvalidRequest", [])
     fails("InvalidArgument", 400, s3.upload_part, Bucket=bucket, Key="m", UploadId=upload, PartNumber=10001, Body=b"")
     fails("NoSuchUpload", 404, s3.upload_part, Bucket=bucket, Key="m", UploadId="nope", PartNumber=1, Body=b"")
     fails("NoSuchUpload", 404, s3.upload_part, Bucket=bucket, Key="other", UploadId=upload, PartNumber=1, Body=b"")
@@ -78,6 +78,8 @@ def test_conditional_completion(s3, bucket):
 def test_multipart_checksums(s3, bucket):
     bodies = [os.urandom(5 * MIB), b"tail"]
     upload, parts = upload_parts(s3, bucket, "composite", bodies, ChecksumAlgorithm="SHA256")
+    without = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
+    fails("InvalidRequest", 400, complete, s3=s3, bucket=bucket, key="composite", upload=upload, parts=without)
     done = complete(s3, bucket, "composite", upload, parts)
     joined = b"".join(hashlib.sha256(body).digest() for body in bodies)
     assert done["ChecksumSHA256"] == sha256(joined) + "-2"

@@ -21,42 +21,45 @@ pub(super) struct Package {
     pub(super) bundled: Option<&'static str>,
 }
 
+/// 3.0 is the newest library that still writes the old binary format, and that all images since read alike: from 3.1 on the
+/// intercept is a list, which older libraries read as 0.5.
+///
 /// `xgboost-cpu` has no GPU code and no NCCL, 5 MB instead of 130; macOS has only the full package,
 /// which is as small there.
 pub(super) static PACKAGES: [Package; 4] = [
     Package {
         platform: ("linux", "x86_64"),
         name: "xgboost-cpu",
-        version: "3.2.0",
+        version: "3.0.5",
         tag: "manylinux_2_28_x86_64",
-        sha256: "9c10b1653e1a689bf4094a328144cf3633c9be0e5217a76fbdc2fde6abcb2950",
+        sha256: "ed5c141b88e53777b9bf8786881fd6e2e9032837c7e349052ab40363a14ac708",
         library: "xgboost/lib/libxgboost.so",
         bundled: Some("xgboost_cpu.libs/"),
     },
     Package {
         platform: ("linux", "aarch64"),
         name: "xgboost-cpu",
-        version: "3.2.0",
+        version: "3.0.5",
         tag: "manylinux_2_28_aarch64",
-        sha256: "896b9e2bc52ec0921edf92ddd1cebedf47032e94992b7aca0293524d380ce6e9",
+        sha256: "9495654dc19b2bbf7f18328566adce2d3504dabf998f1185fac16ba6125d3fcb",
         library: "xgboost/lib/libxgboost.so",
         bundled: Some("xgboost_cpu.libs/"),
     },
     Package {
         platform: ("macos", "aarch64"),
         name: "xgboost",
-        version: "3.2.0",
+        version: "3.0.5",
         tag: "macosx_12_0_arm64",
-        sha256: "eabbd40d474b8dbf6cb3536325f9150b9e6f0db32d18de9914fb3227d0bef5b7",
+        sha256: "40c324c329bf74f44571cdafb7aa7435366309d76ec14b3e16874862aeb14351",
         library: "xgboost/lib/libxgboost.dylib",
         bundled: None,
     },
     Package {
         platform: ("macos", "x86_64"),
         name: "xgboost",
-        version: "3.2.0",
+        version: "3.0.5",
         tag: "macosx_10_15_x86_64",
-        sha256: "2f661966d3e322536d9c448090a870fcba1e32ee5760c10b7c46bac7a342079a",
+        sha256: "f974028c7a0c3ae51ef87e2900405436ddafff46452f6f334f5cc295e921429b",
         library: "xgboost/lib/libxgboost.dylib",
         bundled: None,
     },

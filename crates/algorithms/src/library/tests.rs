@@ -43,9 +43,9 @@ fn failure(probe: &str, pip: &str) -> InstallError {
 fn each_way_pip_fails_is_its_own_error() {
     let probe = "3 12 1";
     let network = "echo 'Retrying after connection broken by NewConnectionError' >&2; \
-                   echo 'ERROR: No matching distribution found for xgboost-cpu==3.2.0' >&2; exit 1";
+                   echo 'ERROR: No matching distribution found for xgboost-cpu==3.0.5' >&2; exit 1";
     assert!(matches!(failure(probe, network), InstallError::Unreachable { .. }));
-    let absent = "echo 'ERROR: No matching distribution found for xgboost-cpu==3.2.0' >&2; exit 1";
+    let absent = "echo 'ERROR: No matching distribution found for xgboost-cpu==3.0.5' >&2; exit 1";
     assert!(matches!(failure(probe, absent), InstallError::NotPublished { .. }));
     let changed = "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.' >&2; exit 1";
     assert!(matches!(failure(probe, changed), InstallError::WrongHash { .. }));
@@ -69,7 +69,7 @@ fn a_missing_python_is_named_with_what_to_do() {
 #[test]
 fn a_file_that_is_not_the_pinned_one_is_refused_whatever_pip_said() {
     // The fourth argument after -d is the folder; find it as the script sees it.
-    let pip = "while [ \"$1\" != -d ]; do shift; done; echo other > \"$2/xgboost_cpu-3.2.0-py3-none-any.whl\"";
+    let pip = "while [ \"$1\" != -d ]; do shift; done; echo other > \"$2/xgboost_cpu-3.0.5-py3-none-any.whl\"";
     let error = failure("3 12 1", pip);
     assert!(matches!(error, InstallError::WrongHash { .. }), "{error}");
 }
@@ -99,7 +99,7 @@ fn every_pin_is_a_full_sha256_of_one_version() {
     for package in &PACKAGES {
         assert_eq!(package.sha256.len(), 64);
         assert!(package.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert_eq!(package.version, "3.2.0", "every platform runs the same XGBoost");
+        assert_eq!(package.version, "3.0.5", "every platform runs the same XGBoost");
     }
     assert!(Package::for_platform("windows", "x86_64").is_none());
 }
@@ -145,7 +145,7 @@ fn the_library_is_installed_once_with_what_it_brings_along() {
             .collect();
         callers.into_iter().map(|caller| caller.join().expect("no panic").expect("it is installed")).collect()
     });
-    let home = cache.join("xgboost/xgboost-cpu-3.2.0-manylinux_2_28_x86_64");
+    let home = cache.join("xgboost/xgboost-cpu-3.0.5-manylinux_2_28_x86_64");
     assert!(installed.iter().all(|path| path.as_ref() == home.join("xgboost/lib/libxgboost.so")));
     assert_eq!(fs::read_to_string(installed[0].as_ref()).expect("the library"), "the library");
     assert!(home.join("xgboost_cpu.libs/libgomp.so").is_file() && !home.join("xgboost/core.py").exists());

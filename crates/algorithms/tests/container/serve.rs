@@ -36,10 +36,10 @@ fn predictions_come_in_the_format_that_is_asked_for() {
         server.request("POST", "/invocations", &headers, rows)
     };
     let csv = |body: &str| (200, "text/csv; charset=utf-8".to_owned(), body.to_owned());
-    assert_eq!(server.invoke("text/csv", rows), csv("0.0,1.0,2.0"));
-    assert_eq!(server.invoke("text/csv", "2.5,3\n"), csv("2.0"));
-    assert_eq!(server.invoke("text/libsvm", "0:0.5 1:1\n0:2.5"), csv("0.0,2.0"));
-    assert_eq!(ask("*/*"), csv("0.0,1.0,2.0"));
+    assert_eq!(server.invoke("text/csv", rows), csv("0.0\n1.0\n2.0\n"));
+    assert_eq!(server.invoke("text/csv", "2.5,3\n"), csv("2.0\n"));
+    assert_eq!(server.invoke("text/libsvm", "0:0.5 1:1\n0:2.5"), csv("0.0\n2.0\n"));
+    assert_eq!(ask("*/*"), csv("0.0\n1.0\n2.0\n"));
     assert_eq!(ask("application/json").2, r#"{"predictions": [{"score": 0.0}, {"score": 1.0}, {"score": 2.0}]}"#);
     assert_eq!(ask("application/jsonlines").2, "{\"score\": 0.0}\n{\"score\": 1.0}\n{\"score\": 2.0}\n");
     let (status, _, body) = ask("image/png");
@@ -64,7 +64,8 @@ fn probabilities_are_a_list_per_row() {
     let server = trained("multi:softprob").serve(&[]);
     let (status, _, body) = server.invoke("text/csv", "0.5,1\n2.5,1");
     assert_eq!(status, 200);
-    let rows: Vec<Vec<f64>> = serde_json::from_str(&format!("[{body}]")).expect("two lists");
+    let rows = body.lines().map(|row| row.split(',').map(|value| value.parse().expect("a number")).collect());
+    let rows: Vec<Vec<f64>> = rows.collect();
     for (row, class) in rows.iter().zip([0, 2]) {
         assert_eq!(row.len(), 3);
         assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5 && row[class] > 0.6, "{row:?}");
@@ -127,7 +128,7 @@ fn a_connection_is_kept_and_many_threads_get_their_own_answers() {
                 for _ in 0..200 {
                     let body = format!("{class}.5,1");
                     let answer = exchange(&mut stream, "POST", "/invocations", &[("Content-Type", "text/csv")], &body);
-                    assert_eq!((answer.0, answer.2), (200, format!("{class}.0")));
+                    assert_eq!((answer.0, answer.2), (200, format!("{class}.0\n")));
                 }
             });
         }
@@ -155,7 +156,7 @@ fn sigterm_lets_a_running_request_end() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the answer, then the end");
     assert!(
-        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("2.0,2.0"),
+        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("2.0\n2.0\n"),
         "{}",
         &answer[..answer.len().min(200)]
     );
@@ -179,9 +180,40 @@ fn a_model_folder_without_one_model_is_refused() {
     };
     assert!(refused().contains("has no file; the model artifact must hold one file, xgboost-model"));
     fs::write(folder.join("model.pkl"), [0x80, 4, 0x95]).expect("the file is written");
-    assert!(refused().contains("is a Python pickle"));
+    assert!(refused().contains("it is a Python pickle, but it is cut off"));
     fs::write(folder.join("other"), "{}").expect("the file is written");
     assert!(refused().contains("has 2 files and none is called xgboost-model"));
     fs::write(folder.join("xgboost-model"), "no model").expect("the file is written");
     assert!(refused().contains("Unable to load model"));
+}
+
+#[test]
+fn a_server_with_a_secret_answers_who_shows_it_and_no_page_in_a_browser() {
+    let secret = ("X-Sagewright-Server-Secret", "s3cret");
+    let one = trained("multi:softmax").serve(&[("SAGEWRIGHT_SERVER_SECRET", "s3cret")]);
+    let many =
+        trained("multi:softmax").serve(&[("SAGEWRIGHT_SERVER_SECRET", "s3cret"), ("SAGEMAKER_MULTI_MODEL", "true")]);
+    let load = json!({"model_name": "m", "url": trained("multi:softmax").path().join("model")}).to_string();
+    for (server, method, path, body) in [
+        (&one, "GET", "/ping", ""),
+        (&one, "POST", "/invocations", "0.5,1"),
+        (&many, "GET", "/models", ""),
+        (&many, "POST", "/models", &load),
+        (&many, "DELETE", "/models/m", ""),
+    ] {
+        let ask = |headers: &[(&str, &str)]| {
+            server.request(method, path, &[&[("Content-Type", "text/csv")], headers].concat(), body)
+        };
+        let (status, _, text) = ask(&[]);
+        assert_eq!(status, 403, "{method} {path} without the secret");
+        assert!(text.contains("call InvokeEndpoint instead") && !text.contains("s3cret"), "{text}");
+        assert_eq!(ask(&[("X-Sagewright-Server-Secret", "s3cret2")]).0, 403, "{method} {path} with a wrong one");
+        assert_eq!(ask(&[secret, ("Origin", "https://example.com")]).0, 403, "{method} {path} from a page");
+        assert_eq!(ask(&[secret]).0, 200, "{method} {path} with the secret");
+    }
+    let open = softmax();
+    assert_eq!(
+        open.request("POST", "/invocations", &[("Content-Type", "text/csv"), ("Origin", "null")], "0.5,1").0,
+        403
+    );
 }

@@ -23,14 +23,21 @@ pub(crate) fn library() -> &'static Path {
 /// A job's directory tree, as SageMaker lays it out below `/opt/ml`.
 pub(crate) struct Job {
     pub(crate) folder: tempfile::TempDir,
+    algorithm: String,
 }
 
 impl Job {
     pub(crate) fn new(hyperparameters: Value) -> Self {
-        let job = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let job = Self { folder, algorithm: "xgboost".to_owned() };
         job.config("hyperparameters.json", &hyperparameters);
         job.config("resourceconfig.json", &json!({"current_host": "algo-1", "hosts": ["algo-1"]}));
         job
+    }
+
+    /// Plays the image of a tag instead of the newest.
+    pub(crate) fn image(self, tag: &str) -> Self {
+        Self { algorithm: format!("xgboost:{tag}"), ..self }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -62,7 +69,7 @@ impl Job {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sagewright-algorithm"));
         command
-            .args(["xgboost", program])
+            .args([self.algorithm.as_str(), program])
             .env("SAGEMAKER_BASE_DIR", self.path())
             .env("SAGEWRIGHT_XGBOOST_LIBRARY", library())
             // Threads of many tests at once only disturb each other.

@@ -69,7 +69,7 @@ fn weights_of_csv_change_the_model() {
     let job = Job::new(hyperparameters).channels("csv", &[("train", &text)]);
     job.train().expect_success();
     let (status, _, body) = job.serve(&[]).invoke("text/csv", "5");
-    let score: f64 = body.parse().expect("a number");
+    let score: f64 = body.trim_end().parse().expect("a number");
     assert_eq!(status, 200);
     assert!(score > 0.85, "{score}");
 }
@@ -149,7 +149,7 @@ fn sigterm_keeps_the_model_of_the_last_round() {
     let rest = std::thread::spawn(move || lines.count());
     assert!(child.wait().expect("it ends").success());
     assert!(rest.join().expect("a count") < 999_999);
-    assert_eq!(job.serve(&[]).invoke("text/csv", "2.5,1").2, "2.0");
+    assert_eq!(job.serve(&[]).invoke("text/csv", "2.5,1").2, "2.0\n");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn every_booster_trains_and_serves() {
         let job = Job::new(hyperparameters).channels("text/csv", &[("train", &text)]);
         job.train().expect_success();
         let (status, _, body) = job.serve(&[]).invoke("text/csv", "7,1");
-        let value: f64 = body.parse().expect(&body);
+        let value: f64 = body.trim_end().parse().expect(&body);
         assert_eq!(status, 200, "{booster}");
         assert!((value - 7.0).abs() < 0.5, "{booster}: {value}");
     }
@@ -181,16 +181,18 @@ fn failures_say_what_is_wrong() {
         (
             Job::new(softmax(json!({}))).channels("text/csv", &[("train", "label,a\n1,2\n")]),
             format!(
-                "{user}Failed to load csv data with exception:\ntrain/part-0, line 1, column 1: expected a number, found 'label'"
+                "{user}Failed to load csv data with exception:\n/opt/ml/input/data/train/part-0, line 1, column 1: expected a number, found 'label'"
             ),
         ),
         (
             Job::new(softmax(json!({}))).channels("text/libsvm", &[("train", &data)]),
-            format!("{user}Failed to load libsvm data with exception:\ntrain/part-0, line 1, column 1: expected label"),
+            format!(
+                "{user}Failed to load libsvm data with exception:\n/opt/ml/input/data/train/part-0, line 1, column 1: expected label"
+            ),
         ),
         (
             Job::new(softmax(json!({}))).channels("text/csv", &[("train", "\n")]),
-            format!("{user}No data in train channel path"),
+            format!("{user}No data in train channel path /opt/ml/input/data/train\n"),
         ),
         (
             Job::new(softmax(json!({}))).channels("text/csv", &[("test", &data)]),
@@ -203,7 +205,7 @@ fn failures_say_what_is_wrong() {
         assert!(!job.path().join("model/xgboost-model").exists());
     }
     let labels = csv(softmax(json!({"num_class": "2"}))).train().expect_failure();
-    assert!(labels.starts_with(user) && labels.contains("range of [0, num_class)"), "{labels}");
+    assert!(labels.starts_with(user) && labels.contains("label must be in [0, num_class)"), "{labels}");
     assert!(!labels.contains("Stack trace"), "{labels}");
 
     let logistic = csv(json!({"num_round": "1", "objective": "binary:logistic"})).train().expect_failure();
@@ -221,7 +223,7 @@ fn failures_say_what_is_wrong() {
 
     let gzip = csv(softmax(json!({})));
     fs::write(gzip.path().join("input/data/train/part-1.csv.gz"), [0x1f, 0x8b, 8, 0]).expect("the file is written");
-    assert!(gzip.train().expect_failure().contains("train/part-1.csv.gz is compressed with gzip"));
+    assert!(gzip.train().expect_failure().contains("/opt/ml/input/data/train/part-1.csv.gz is compressed with gzip"));
 }
 
 #[test]
@@ -236,4 +238,86 @@ fn hidden_files_are_skipped_and_folders_are_read() {
         log.contains("Train matrix has 30 rows and 2 columns") && log.contains("Skipping the hidden file"),
         "{log}"
     );
+}
+
+/// Rounds that make the score of held-out rows worse from the second on.
+fn overfitting(tag: &str, more: serde_json::Value) -> Job {
+    let text: String = (0..200).map(|row| format!("{},{}\n", row % 2, row % 2)).collect();
+    let against: String = (0..200).map(|row| format!("{},{}\n", (row + 1) % 2, row % 2)).collect();
+    let mut all = json!({"num_round": "50", "objective": "binary:logistic", "early_stopping_rounds": "4"});
+    all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    Job::new(all).channels("text/csv", &[("train", &text), ("validation", &against)]).image(tag)
+}
+
+#[test]
+fn every_generation_predicts_with_the_best_round_whether_it_keeps_the_others_or_not() {
+    for trees in ["1", "3"] {
+        let mut answers = Vec::new();
+        for tag in ["1", "0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.7-1"] {
+            let metric = json!({"eval_metric": "logloss"});
+            let more = if tag == "1" || tag == "0.90-2" {
+                metric
+            } else {
+                json!({"eval_metric": "logloss", "num_parallel_tree": trees})
+            };
+            let job = overfitting(tag, more);
+            assert_eq!(job.train().expect_success().lines().len(), 5, "{tag}");
+            answers.push((tag, job.serve(&[]).invoke("text/csv", "1").2.trim_end().to_owned()));
+        }
+        let (_, expected) = answers.last().expect("an answer").clone();
+        for (tag, found) in answers.iter().filter(|(tag, _)| trees == "1" || !["1", "0.90-2"].contains(tag)) {
+            let difference = found.parse::<f64>().expect("a number") - expected.parse::<f64>().expect("a number");
+            assert!(difference.abs() < 1e-6, "{tag} with {trees} trees: {found} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn artifacts_have_the_format_of_the_image() {
+    for (tag, start) in [
+        ("1", &b"\x80\x03cxgboost.core\nBooster\n"[..]),
+        ("1.2-2", b"\x80\x03cxgboost.core\nBooster\n"),
+        ("1.3-1", b"binf"),
+        ("1.7-1-cpu-py3", b"binf"),
+        ("3.0-5", b"{L"),
+    ] {
+        let job = Job::new(softmax(json!({}))).channels("text/csv", &[("train", &three_classes(60))]).image(tag);
+        let log = job.train().expect_success().log();
+        assert!(!log.contains("deprecated"), "{tag}: {log}");
+        let model = fs::read(job.path().join("model/xgboost-model")).expect("the model");
+        assert!(model.starts_with(start), "{tag}: {:?}", &model[..24]);
+        let rows = job.serve(&[]).invoke("text/csv", "0.5,1\n2.5,1\n").2;
+        assert_eq!(rows, if matches!(tag, "1") { "0.0,2.0" } else { "0.0\n2.0\n" }, "{tag}");
+    }
+}
+
+#[test]
+fn libsvm_is_read_as_leniently_as_the_images_reader_reads_it() {
+    let text = "0 1:0.25 2:1.5 3:\n1 1:0.75 2:0.5 3:2\n0 1:0.2 2:1.4 3:1\n1 1:0.8 2:0.4 3:3\n";
+    let job = Job::new(json!({"num_round": "2"})).channels("text/libsvm", &[("train", text)]);
+    assert!(job.train().expect_success().log().contains("Train matrix has 4 rows and 4 columns"));
+}
+
+#[test]
+fn all_wrong_lines_of_a_file_are_counted_and_the_path_is_the_containers() {
+    let text = "1,2\n0,x\n1,3\ny,4\n0,5,6\n";
+    let failure = Job::new(json!({"num_round": "2"})).channels("text/csv", &[("train", text)]).train().expect_failure();
+    assert!(
+        failure.contains(
+            "/opt/ml/input/data/train/part-0, line 2, column 2: expected a number, found 'x'; 2 more lines are wrong"
+        ),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_request_without_a_content_type_and_an_accept_header_follow_the_image() {
+    for (tag, rows, accept) in [("0.90-2", "0.5,1\n2.5,3", "0.0,2.0"), ("1.7-1", "0:0.5 1:1\n0:2.5 1:3", "")] {
+        let job = Job::new(softmax(json!({}))).channels("text/csv", &[("train", &three_classes(600))]).image(tag);
+        job.train().expect_success();
+        let server = job.serve(&[]);
+        let (status, _, body) = server.request("POST", "/invocations", &[("Accept", "application/json")], rows);
+        let json = r#"{"predictions": [{"score": 0.0}, {"score": 2.0}]}"#;
+        assert_eq!((status, body.as_str()), (200, if accept.is_empty() { json } else { accept }), "{tag}");
+    }
 }

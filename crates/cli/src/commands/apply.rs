@@ -8,7 +8,7 @@ use sagewright_kinds::Kind;
 use crate::args::{Apply, Format, Global};
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
-use crate::manifest;
+use crate::manifest::{self, BuiltIns};
 use crate::output::Printer;
 use crate::progress::{Logs, Progress};
 use crate::show;
@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> any
 
 /// Makes the cloud match manifests, and tells how it went with each.
 pub(crate) async fn report(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Report> {
-    let objects = manifest::load(&args.files.files, printer).await?;
+    let objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
     let context = Context::connect(global, printer).await?;
     let options = ApplyOptions { wait: !args.no_wait, timeout: args.timeout, ..ApplyOptions::default() };
     let jobs = objects.iter().filter(|object| object.row().is_some_and(Kind::is_job)).count();

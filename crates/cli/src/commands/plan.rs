@@ -5,13 +5,13 @@ use sagewright_engine::plan_offline;
 use crate::args::{Format, Global, Plan};
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
-use crate::manifest;
+use crate::manifest::{self, BuiltIns};
 use crate::output::Printer;
 use crate::show;
 
 /// Shows what `apply` would do.
 pub(crate) async fn run(args: &Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let objects = manifest::load(&args.files.files, printer).await?;
+    let objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
     let plan = if args.offline {
         plan_offline(&objects).map_err(engine_failure)?
     } else {

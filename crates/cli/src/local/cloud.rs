@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use sagewright_algorithms::{LIBRARY_VARIABLE, default_cache_dir, ensure_library};
 use sagewright_cloud::cloud::{self, Options};
 use sagewright_cloud::config::Config;
+use sagewright_cloud::durability::Durability;
 use sagewright_cloud::images::BuiltIn;
 use sagewright_cloud::process::Preparer;
 use sagewright_cloud::runner::LineSink;
 
-use super::{room, server_file};
+use super::{last_resort, room, server_file};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::signals::Signals;
@@ -24,10 +25,14 @@ use crate::signals::Signals;
 pub(crate) struct Settings {
     /// Where it listens.
     pub(crate) listen: SocketAddr,
+    /// Names, besides its own, by which clients call it.
+    pub(crate) hosts: Vec<String>,
     /// Its state.
     pub(crate) data: PathBuf,
     /// Image map.
     pub(crate) images: Option<PathBuf>,
+    /// What acknowledged writes outlive.
+    pub(crate) durability: Durability,
 }
 
 /// A running embedded cloud that other commands find by its note in the data folder.
@@ -41,13 +46,19 @@ pub(crate) struct Cloud {
 /// Takes port and data folder, and starts all services.
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
-    let config = Config { listen: settings.listen, ..Config::new(&settings.data) };
+    let config = Config {
+        listen: settings.listen,
+        hosts: settings.hosts.clone(),
+        durability: settings.durability,
+        ..Config::new(&settings.data)
+    };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
+    last_resort::arm(&settings.data);
     let cloud = cloud::start(options).await.map_err(|error| room::failure(error.to_string(), &settings.data))?;
     // The folder is this process's until it has ended: its databases are closed and its containers gone only then.
     std::mem::forget(cloud.server().lock());
     let endpoint = cloud.server().endpoint_url();
-    server_file::write(&settings.data, &endpoint, settings.images.as_deref())
+    server_file::write(&settings.data, &endpoint, settings.images.as_deref(), settings.durability)
         .with_context(|| format!("cannot write server.json in {}", settings.data.display()))?;
     Ok(Cloud { cloud: Some(cloud), endpoint, data: settings.data.clone() })
 }

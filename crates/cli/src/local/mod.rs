@@ -1,12 +1,16 @@
 //! The embedded cloud from the command line's side: starting it, finding it, its credentials.
 
+mod bundle;
+mod child;
 mod cloud;
 mod credentials;
+mod last_resort;
 mod room;
-mod server_file;
+pub(crate) mod server_file;
 
+pub(crate) use child::prepare;
 pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};
-pub(crate) use credentials::access;
+pub(crate) use credentials::{Access, access};
 pub(crate) use room::{advice as room_advice, failure as start_failure};
 pub(crate) use server_file::{ServerFile, holds, running};
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sagewright_cloud::durability::Durability;
 use serde::{Deserialize, Serialize};
 
 /// What a running embedded cloud says of itself.
@@ -19,6 +20,9 @@ pub(crate) struct ServerFile {
     /// The image map that it was told to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<PathBuf>,
+    /// Whether acknowledged writes outlive a loss of power.
+    #[serde(default)]
+    pub(crate) power_loss: bool,
 }
 
 fn path(data: &Path) -> PathBuf {
@@ -26,12 +30,13 @@ fn path(data: &Path) -> PathBuf {
 }
 
 /// Notes that this process serves.
-pub(crate) fn write(data: &Path, endpoint: &str, images: Option<&Path>) -> io::Result<()> {
+pub(crate) fn write(data: &Path, endpoint: &str, images: Option<&Path>, durability: Durability) -> io::Result<()> {
     let file = ServerFile {
         pid: std::process::id(),
         endpoint: endpoint.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         images: images.map(std::path::absolute).transpose()?,
+        power_loss: durability == Durability::PowerLoss,
     };
     let partial = data.join("server.json.partial");
     fs::write(&partial, serde_json::to_vec(&file)?)?;

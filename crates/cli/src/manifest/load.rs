@@ -6,6 +6,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use sagewright_engine::{EngineError, GraphError, ManifestError, Object, ObjectId, PathStep, check_set, suggest};
 use serde_json::Value;
 
+use super::builtin::BuiltIns;
 use super::place::FileError;
 use super::read::{Document, Manifests, read};
 use crate::exit::{Exit, Failure};
@@ -16,6 +17,22 @@ use crate::output::Printer;
 /// # Errors
 /// Everything wrong has been printed; the failure counts it.
 pub(crate) async fn load(files: &[PathBuf], printer: &Printer) -> Result<Vec<Object>, Failure> {
+    load_with(files, None, printer).await
+}
+
+/// As [`load`], for objects that are to be made: what the built-in images would refuse is wrong as well.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) async fn load_for(
+    built_ins: &BuiltIns,
+    files: &[PathBuf],
+    printer: &Printer,
+) -> Result<Vec<Object>, Failure> {
+    load_with(files, Some(built_ins), printer).await
+}
+
+async fn load_with(files: &[PathBuf], built_ins: Option<&BuiltIns>, printer: &Printer) -> Result<Vec<Object>, Failure> {
     let files = files.to_vec();
     // A pipe or a terminal may keep the reader waiting, and Ctrl-C has to be heard meanwhile.
     let manifests = match tokio::task::spawn_blocking(move || read(&files)).await {
@@ -41,7 +58,10 @@ pub(crate) async fn load(files: &[PathBuf], printer: &Printer) -> Result<Vec<Obj
                 errors.extend(wrong.iter().filter_map(|e| among(&manifests, &objects, e)))
             }
             Err(other) => return Err(crate::context::engine_failure(other)),
-            Ok(()) => {}
+            Ok(()) => {
+                let wrong = built_ins.map(|built_ins| built_ins.check(&objects)).unwrap_or_default();
+                errors.extend(wrong.iter().filter_map(|e| place(&manifests, e)));
+            }
         }
     }
     if errors.is_empty() { Ok(objects) } else { Err(report(&errors, printer)) }

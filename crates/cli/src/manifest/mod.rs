@@ -1,8 +1,10 @@
 //! Manifest files: where they are found, how they are read, and where in them an error is.
 
+mod builtin;
 mod load;
 mod place;
 mod read;
 mod yaml;
 
-pub(crate) use load::load;
+pub(crate) use builtin::BuiltIns;
+pub(crate) use load::{load, load_for};

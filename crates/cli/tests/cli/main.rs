@@ -4,6 +4,7 @@
 
 mod commands;
 mod docs;
+mod local;
 mod plan;
 mod program;
 mod wrong_manifests;

@@ -160,3 +160,73 @@ fn fields_that_nothing_reads_are_refused() {
     let (fields, _) = text.split_once("---\n").unwrap();
     insta::assert_snapshot!(format!("{}\n{}", plan(fields), plan(text)));
 }
+
+/// A training job of XGBoost with an image, hyperparameters and a content type.
+fn training_job(image: &str, hyperparameters: &str, content: &str) -> String {
+    format!(
+        "{HEAD}kind: TrainingJob\nmetadata: {{name: t}}\nspec:\n  trainingJobName: t\n  roleARN: arn:aws:iam::000000000000:role/x\n  \
+         algorithmSpecification: {{trainingImage: \"{image}\", trainingInputMode: File}}\n  hyperParameters: {hyperparameters}\n  \
+         inputDataConfig:\n    - channelName: train\n      contentType: {content}\n      dataSource: {{s3DataSource: {{s3DataType: \
+         S3Prefix, s3URI: s3://b/train/}}}}\n  outputDataConfig: {{s3OutputPath: s3://b/o}}\n  resourceConfig: {{instanceType: \
+         ml.m5.large, instanceCount: 1, volumeSizeInGB: 5}}\n  stoppingCondition: {{maxRuntimeInSeconds: 60}}\n"
+    )
+}
+
+const XGBOOST: &str = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost";
+const LOCAL: [(&str, &str); 1] = [("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
+
+fn offline(dir: &std::path::Path, text: &str, environment: &[(&str, &str)]) -> crate::program::Run {
+    fs::write(dir.join("a.yaml"), text).unwrap();
+    run_in(dir, &["plan", "--offline", "-f", "a.yaml"], b"", environment)
+}
+
+#[test]
+fn what_a_built_in_image_would_refuse_is_told_at_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let wrong = training_job(
+        &format!("{XGBOOST}:1.7-1"),
+        "{silent: \"0\", eta: \"2\", objective: \"reg:absoluterror\"}",
+        "text/csv; charset=utf-8",
+    );
+    let run = offline(dir.path(), &wrong, &[]);
+    assert_eq!((run.code, run.out.as_str()), (65, ""), "{}", run.err);
+    insta::assert_snapshot!(run.err);
+}
+
+#[test]
+fn a_tag_that_is_not_played_is_refused_by_name_where_the_embedded_cloud_is_meant() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = training_job(&format!("{XGBOOST}:1.4-1"), "{num_round: \"1\"}", "csv");
+    let model = format!(
+        "{HEAD}kind: Model\nmetadata: {{name: m}}\nspec:\n  modelName: m\n  executionRoleARN: arn:aws:iam::000000000000:role/x\n  \
+         containers:\n    - {{image: \"{XGBOOST}:2.1-0\"}}\n"
+    );
+    let run = offline(dir.path(), &format!("{job}---\n{model}"), &LOCAL);
+    assert_eq!((run.code, run.out.as_str()), (65, ""), "{}", run.err);
+    insta::assert_snapshot!(run.err);
+    // AWS may have more.
+    assert_eq!(offline(dir.path(), &format!("{job}---\n{model}"), &[]).code, 0);
+}
+
+#[test]
+fn what_an_image_takes_or_what_is_not_amazons_is_planned() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = "433757028032.dkr.ecr.us-west-2.amazonaws.com/xgboost:1";
+    let mine = "111122223333.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1";
+    let first = "{silent: \"0\", num_round: \"3\", objective: \"reg:linear\"}";
+    let script = "{sagemaker_program: train.py, colour: red}";
+    for (image, given) in
+        [(old.to_owned(), first), (mine.to_owned(), "{colour: red}"), (format!("{XGBOOST}:3.0-5"), script)]
+    {
+        let run = offline(dir.path(), &training_job(&image, given, "text/libsvm"), &[]);
+        assert_eq!(run.code, 0, "{image}: {}", run.err);
+    }
+    // An image map says what an image is: it is not SageMaker's then.
+    let images = dir.path().join("images.toml");
+    fs::write(&images, format!("[[image]]\nmatch = \"{XGBOOST}:.*\"\ncommand = [\"x\"]\n")).unwrap();
+    let text = training_job(&format!("{XGBOOST}:1.4-1"), "{colour: red}", "text/libsvm");
+    fs::write(dir.path().join("b.yaml"), &text).unwrap();
+    let run = run_in(dir.path(), &["plan", "--offline", "--data", ".", "-f", "b.yaml"], b"", &LOCAL);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(offline(dir.path(), &text, &LOCAL).code, 65);
+}

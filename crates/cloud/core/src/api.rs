@@ -1,6 +1,7 @@
 //! What a service of the embedded cloud gets and gives: an authenticated, parsed, validated call; output or an AWS error.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +20,8 @@ pub struct Caller {
     pub user_id: String,
     /// The access key that signed.
     pub access_key: String,
+    /// The address that the call came from, where it came over a connection.
+    pub source_ip: Option<IpAddr>,
 }
 
 /// One call of one operation, after signature, protocol and model have been checked.
@@ -64,16 +67,31 @@ impl Call {
         self.input.get(member).and_then(Value::as_str)
     }
 
+    /// The partition of the call's region: `aws`, `aws-cn`, …
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        self.region.parse::<sagewright_model::Region>().map_or("aws", |region| region.partition().id.as_str())
+    }
+
     /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE` in the caller's account and region.
     #[must_use]
     pub fn arn(&self, resource: &str) -> String {
-        let partition =
-            self.region.parse::<sagewright_model::Region>().map_or("aws", |region| region.partition().id.as_str());
+        let partition = self.partition();
         let service = match self.service.id {
             "sagemaker-runtime" => "sagemaker",
             other => other,
         };
         format!("arn:{partition}:{service}:{}:{}:{resource}", self.region, self.caller.account)
+    }
+}
+
+/// An ARN as it stands in a partition. An account of the embedded cloud is in all partitions, and its ARNs are told as of
+/// that in which they are asked for.
+#[must_use]
+pub fn in_partition(arn: &str, partition: &str) -> String {
+    match arn.splitn(3, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, rest] => format!("arn:{partition}:{rest}"),
+        _ => arn.to_owned(),
     }
 }
 

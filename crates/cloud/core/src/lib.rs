@@ -3,11 +3,14 @@
 
 pub mod api;
 pub mod clock;
+pub mod durability;
 pub mod env;
 pub mod identity;
 pub mod limits;
 pub mod logs;
 pub mod objects;
 pub mod records;
+pub mod region;
 pub mod runner;
 pub mod store;
+pub mod timers;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// One object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,21 @@ pub trait Objects: Send + Sync + 'static {
     /// # Errors
     /// The bucket is missing or not the account's, or storage failed.
     fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError>;
+    /// As [`Objects::put_file`], but given up once `cancelled` is set: `None`, and nothing is stored.
+    ///
+    /// # Errors
+    /// As [`Objects::put_file`].
+    fn put_file_unless(
+        &self,
+        cancelled: &AtomicBool,
+        account: &str,
+        bucket: &str,
+        key: &str,
+        source: &Path,
+    ) -> Result<Option<ObjectInfo>, ObjectError> {
+        let _ = cancelled;
+        self.put_file(account, bucket, key, source).map(Some)
+    }
 }
 
 /// Bucket and key of `s3://bucket/key`; the key may be empty.

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde_json::Value;
 
+use crate::durability::Durability;
+
 // Each write goes to the log once for every page that it touches. Rows in the order in which they come touch one page
 // at the end of the table, and a short entry of the key's index; a table sorted by key would move long bodies about.
 const SCHEMA: &str = "
@@ -182,6 +184,14 @@ impl Store {
     fn prepare(mut connection: Connection) -> Result<Self, StoreError> {
         prepare(&mut connection)?;
         Ok(Self { inner: Arc::new(Inner { connection: Mutex::new(connection), kept: Mutex::default() }) })
+    }
+
+    /// Makes commits outlive what `durability` says; without it, the end of the process.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub fn set_durability(&self, durability: Durability) -> Result<(), StoreError> {
+        self.connection().pragma_update(None, "synchronous", durability.synchronous()).map_err(db("opened"))
     }
 
     /// The connection, for a service with tables of its own (IAM, STS).
@@ -361,7 +371,7 @@ pub fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     if found > FORMAT {
         return Err(StoreError::Newer { found, known: FORMAT });
     }
-    connection.pragma_update(None, "synchronous", "NORMAL").map_err(db("opened"))?;
+    connection.pragma_update(None, "synchronous", Durability::Kill.synchronous()).map_err(db("opened"))?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(db("opened"))?;
     // Folding the log into the database waits for the disk; done four times as seldom as by default, it costs
     // little, and the log (16 MiB at most) is still read back in milliseconds after a kill.

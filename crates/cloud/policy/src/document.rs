@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::condition::Condition;
 use super::principal::Principals;
+use super::template::Template;
 
 /// What a document is for; the grammar differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,16 +15,10 @@ pub enum Kind {
     Identity,
 }
 
-/// Why a document is refused.
+/// Why a document is refused: the text of AWS's `MalformedPolicyDocument`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
-    /// AWS's `MalformedPolicyDocument`.
-    #[error("{0}")]
-    Malformed(String),
-    /// Valid in AWS, and not evaluated here.
-    #[error("{0}")]
-    Unsupported(String),
-}
+#[error("{0}")]
+pub struct PolicyError(pub String);
 
 /// `Allow` or `Deny`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +50,7 @@ pub struct Statement {
     /// Whether the actions are those that it is *not* about.
     pub not_action: bool,
     /// Resource patterns (identity policies).
-    pub resources: Vec<String>,
+    pub resources: Vec<Template>,
     /// Whether the resources are those that it is *not* about.
     pub not_resource: bool,
     /// All must hold.
@@ -66,7 +61,7 @@ const FIELDS: [&str; 9] =
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
 pub(super) fn malformed<T>(text: impl Into<String>) -> Result<T, PolicyError> {
-    Err(PolicyError::Malformed(text.into()))
+    Err(PolicyError(text.into()))
 }
 
 impl Document {
@@ -81,16 +76,20 @@ impl Document {
                 Kind::Identity => "Syntax errors in policy.",
             });
         };
-        match top.get("Version").map(Value::as_str) {
-            None | Some(Some("2012-10-17" | "2008-10-17")) => {}
+        // Before 2012-10-17 there were no variables: `${aws:username}` is that text.
+        let variables = match top.get("Version").map(Value::as_str) {
+            None | Some(Some("2008-10-17")) => false,
+            Some(Some("2012-10-17")) => true,
             Some(_) => return malformed("Policy document must be version 2012-10-17 or greater."),
-        }
+        };
         if let Some(unknown) = top.keys().find(|k| !["Version", "Id", "Statement"].contains(&k.as_str())) {
             return malformed(format!("Syntax errors in policy. The field {unknown} is not known."));
         }
         let statements = match top.get("Statement") {
-            Some(Value::Array(items)) if !items.is_empty() => items.iter().map(|s| statement(s, kind)).collect(),
-            Some(one @ Value::Object(_)) => statement(one, kind).map(|s| vec![s]),
+            Some(Value::Array(items)) if !items.is_empty() => {
+                items.iter().map(|s| statement(s, kind, variables)).collect()
+            }
+            Some(one @ Value::Object(_)) => statement(one, kind, variables).map(|s| vec![s]),
             Some(_) => malformed("Syntax errors in policy."),
             None => malformed("Missing required field Statement"),
         }?;
@@ -103,7 +102,7 @@ impl Document {
     }
 }
 
-fn statement(value: &Value, kind: Kind) -> Result<Statement, PolicyError> {
+fn statement(value: &Value, kind: Kind, variables: bool) -> Result<Statement, PolicyError> {
     let Value::Object(map) = value else { return malformed("Syntax errors in policy.") };
     if let Some(unknown) = map.keys().find(|k| !FIELDS.contains(&k.as_str())) {
         return malformed(format!("Syntax errors in policy. The field {unknown} is not known."));
@@ -122,7 +121,8 @@ fn statement(value: &Value, kind: Kind) -> Result<Statement, PolicyError> {
         Some(_) => return malformed("Statement IDs (SID) must be alpha-numeric."),
     };
     let (actions, not_action) = either(map, "Action", "NotAction")?;
-    let (resources, not_resource) = either(map, "Resource", "NotResource")?;
+    let (named, not_resource) = either(map, "Resource", "NotResource")?;
+    let resources = named.iter().map(|text| Template::parse(text, variables)).collect::<Result<Vec<_>, _>>()?;
     let principals = Principals::of(map)?;
     match kind {
         Kind::Trust => {
@@ -154,12 +154,13 @@ fn statement(value: &Value, kind: Kind) -> Result<Statement, PolicyError> {
                     "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc. ({bad})"
                 ));
             }
-            if let Some(bad) = resources.iter().find(|r| *r != "*" && !r.starts_with("arn:")) {
+            let good = |r: &Template| r.starts_with("arn:") || r.text().as_deref() == Some("*");
+            if let Some((bad, _)) = named.iter().zip(&resources).find(|(_, r)| !good(r)) {
                 return malformed(format!("Resource {bad} must be in ARN format or \"*\"."));
             }
         }
     }
-    let conditions = Condition::all_of(map.get("Condition"), kind)?;
+    let conditions = Condition::all_of(map.get("Condition"), variables)?;
     Ok(Statement { sid, effect, principals, actions, not_action, resources, not_resource, conditions })
 }
 

@@ -1,44 +1,25 @@
 //! Policy documents: their grammar, and whether one allows a principal an action.
 
 mod condition;
+mod context;
 mod document;
 mod evaluate;
+pub mod managed;
+mod operator;
+mod pattern;
 mod principal;
+mod template;
 
-pub use condition::{Condition, Context, Operator, Quantifier};
+pub use condition::{Condition, Quantifier};
+pub use context::Context;
 pub use document::{Document, Effect, Kind, PolicyError, Statement};
-pub use evaluate::{Decision, Question, trust_decision};
+pub use evaluate::{Decision, Question};
+pub use operator::{Operator, Order};
+pub use pattern::wildcard;
 pub use principal::{Asker, Principals};
+pub use template::Template;
 
-/// Whether text matches a pattern in which `*` stands for any text and `?` for one character.
-#[must_use]
-pub fn wildcard(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last `*` was, and what of the text it has taken so far.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    t = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::document::{PolicyError, malformed, texts};
-use super::wildcard;
+use super::pattern::wildcard;
 
 /// The principals of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

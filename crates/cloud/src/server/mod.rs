@@ -17,7 +17,7 @@ mod error;
 mod start;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use error::StartError;
-pub use sagewright_cloud_wire::server::{Body, RawService};
+pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, proxy};
 pub use start::{Lock, bind, open_identity};
 
 use crate::api::{ApiError, Handler};
@@ -36,6 +36,7 @@ use crate::store::Store;
 use sagewright_cloud_iam::Iam;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_sts::Sts;
+use sagewright_cloud_wire::server::{Collector, Dispatcher, Front, Guard, serve};
 use sagewright_cloud_wire::sigv4::KeyCache;
 
 /// The port and the data folder are taken; nothing is answered yet.
@@ -132,17 +133,20 @@ impl ServerBuilder {
     #[must_use]
     pub fn start(self) -> Running {
         let Bound { config, listener, address, identity, lock, store, .. } = self.bound;
-        let dispatcher = Arc::new(sagewright_cloud_wire::server::Dispatcher {
+        let dispatcher = Dispatcher {
             handlers: self.handlers,
             raw: self.raw,
             identity: identity.clone(),
             keys: KeyCache::default(),
             clock: Arc::clone(&config.clock),
             signature_clock: Arc::clone(&config.signature_clock),
-            max_body: config.max_body,
-        });
+            collector: Collector::new(config.limits.clone(), config.max_body),
+            guard: Guard::new(address, &config.hosts),
+            proxy: proxy::Proxy::new(config.data.clone(), address, Arc::clone(&config.signature_clock)),
+        };
+        let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(sagewright_cloud_wire::server::serve(listener, dispatcher, stopped));
+        let serving = tokio::spawn(serve(listener, front, stopped));
         Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) }
     }
 }
@@ -166,10 +170,10 @@ impl Running {
         self.address
     }
 
-    /// What goes into `AWS_ENDPOINT_URL`.
+    /// What goes into `AWS_ENDPOINT_URL` on this machine.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", reachable(self.address))
     }
 
     /// Its data folder.
@@ -200,6 +204,15 @@ impl Running {
         // Folds the write-ahead log into the database; it would be read back on the next start all the same.
         let _ = self.store.connection().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
+}
+
+/// The address by which programs of this machine reach a listener: of one that listens on all, loopback.
+#[must_use]
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address
 }
 
 impl Drop for Running {

@@ -16,8 +16,10 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::logs::Streams;
+use crate::reserve;
 use crate::store::Store;
 use sagewright_cloud_store_sqlite::SqliteRecords;
+use sagewright_cloud_wire::server::raise_open_files;
 
 const DATABASE: &str = "state.sqlite";
 
@@ -48,13 +50,17 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
         .default_account
         .parse()
         .map_err(|e| StartError::Setting(format!("the default account is wrong: {e}")))?;
+    raise_open_files();
     let lock = take(&config.data)?;
+    reserve::balance(&config.data);
     let listener = listen(&config)?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
     let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.clock))?;
+    store.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     identity.account_key(&account).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let records = SqliteRecords::open(&config.data.join(DATABASE))
         .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
+    records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
     Ok(Bound { config, listener, address, store, records, identity, logs, lock })
 }

@@ -12,10 +12,12 @@ mod write;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use sagewright_cloud_core::durability::Durability;
 use sagewright_cloud_core::records::{Batch, CommitError, Event, Found, Query, Records, Tags, Timer, Versioned};
 use sagewright_cloud_core::store::{Key, Record, StoreError, prepare};
 
@@ -30,6 +32,8 @@ struct Inner {
     path: Option<PathBuf>,
     writer: Mutex<Connection>,
     waiting: Mutex<VecDeque<write::Job>>,
+    /// Commits wait for the disk.
+    slow: AtomicBool,
     readers: Mutex<Vec<Connection>>,
     kept: Kept,
 }
@@ -64,9 +68,19 @@ impl SqliteRecords {
             path,
             writer: Mutex::new(connection),
             waiting: Mutex::default(),
+            slow: AtomicBool::new(false),
             readers: Mutex::default(),
             kept: Kept::default(),
         })))
+    }
+
+    /// Makes commits outlive what `durability` says; without it, the end of the process.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub fn set_durability(&self, durability: Durability) -> Result<(), StoreError> {
+        self.0.slow.store(durability == Durability::PowerLoss, Ordering::Relaxed);
+        self.0.alone(|writer| writer.pragma_update(None, "synchronous", durability.synchronous())).map_err(db("opened"))
     }
 
     /// Everything that is stored, a line for each record and tag.
@@ -85,7 +99,7 @@ impl SqliteRecords {
 
     /// Folds the write-ahead log into the database; otherwise the next start does.
     pub fn fold(&self) {
-        let _ = lock(&self.0.writer).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        let _ = self.0.alone(|writer| writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
     }
 
     /// Work that may take long, on a thread for it.
@@ -132,8 +146,8 @@ impl Records for SqliteRecords {
     async fn forget_events(&self, through: i64) -> Result<(), StoreError> {
         let this = self.clone();
         let forget = move || {
-            let writer = lock(&this.0.writer);
-            writer.execute("DELETE FROM event WHERE number <= ?", [through]).map(|_| ()).map_err(db("written"))
+            let forgotten = this.0.alone(|writer| writer.execute("DELETE FROM event WHERE number <= ?", [through]));
+            forgotten.map(|_| ()).map_err(db("written"))
         };
         tokio::task::spawn_blocking(forget).await.map_err(|_| StoreError::Closed)?
     }

@@ -16,7 +16,7 @@ pub const COLUMNS: &str = "account, region, kind, name, arn, status, created, mo
 impl Inner {
     /// Reads with a connection of its own; with the writer's for a database in memory.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let Some(path) = &self.path else { return work(&lock(&self.writer)) };
+        let Some(path) = &self.path else { return self.alone(work) };
         let kept = lock(&self.readers).pop();
         let reader = match kept {
             Some(reader) => reader,

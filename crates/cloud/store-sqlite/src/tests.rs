@@ -184,3 +184,31 @@ async fn a_database_of_the_first_format_is_taken_over() {
     let found = store.get(&key("a")).await.unwrap().unwrap();
     store.commit(vec![Write::Replace(found)]).await.unwrap();
 }
+
+/// A batch that comes while the writer reads is not left waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn commits_beside_reads_of_a_database_in_memory_all_end() {
+    let store = memory();
+    let work = (0..200).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            store.commit(vec![Write::Insert(record(&n.to_string())), event("e")]).await.unwrap();
+            store.due(0, 1).await.unwrap();
+            store.forget_events(n).await.unwrap();
+        })
+    });
+    for done in work.collect::<Vec<_>>() {
+        tokio::time::timeout(std::time::Duration::from_secs(60), done).await.expect("a commit hangs").unwrap();
+    }
+}
+
+#[test]
+fn commits_wait_for_the_disk_where_they_outlive_a_loss_of_power() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = SqliteRecords::open(&folder.path().join("state.sqlite")).unwrap();
+    let synchronous =
+        || super::lock(&records.0.writer).pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(synchronous(), 1);
+    records.set_durability(sagewright_cloud_core::durability::Durability::PowerLoss).unwrap();
+    assert_eq!(synchronous(), 2);
+}

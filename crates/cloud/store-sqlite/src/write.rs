@@ -1,5 +1,6 @@
 //! Commits: batches that wait at the same time go into one transaction.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -28,22 +29,31 @@ type Changes = Vec<(Key, Option<Versioned>)>;
 pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError> {
     let (done, outcome) = oneshot::channel();
     lock(&inner.waiting).push_back(Job { batch, done });
+    if inner.slow.load(Ordering::Relaxed) {
+        on_a_thread(inner);
+        return outcome.await.unwrap_or(Err(CommitError::Store(StoreError::Closed)));
+    }
     // Whoever holds the writer looks at those who wait once more after letting go of it.
     while !lock(&inner.waiting).is_empty() {
         let Some(mut writer) = try_lock(inner) else { break };
         let finished = write(inner, &mut writer, false);
         drop(writer);
         if !finished {
-            let inner = Arc::clone(inner);
-            tokio::task::spawn_blocking(move || {
-                while !lock(&inner.waiting).is_empty() {
-                    write(&inner, &mut lock(&inner.writer), true);
-                }
-            });
+            on_a_thread(inner);
             break;
         }
     }
     outcome.await.unwrap_or(Err(CommitError::Store(StoreError::Closed)))
+}
+
+/// Commits what waits on a thread for blocking work.
+fn on_a_thread(inner: &Arc<Inner>) {
+    let inner = Arc::clone(inner);
+    tokio::task::spawn_blocking(move || {
+        while !lock(&inner.waiting).is_empty() {
+            write(&inner, &mut lock(&inner.writer), true);
+        }
+    });
 }
 
 fn try_lock(inner: &Inner) -> Option<MutexGuard<'_, Connection>> {
@@ -51,6 +61,19 @@ fn try_lock(inner: &Inner) -> Option<MutexGuard<'_, Connection>> {
         Ok(writer) => Some(writer),
         Err(TryLockError::Poisoned(poisoned)) => Some(PoisonError::into_inner(poisoned)),
         Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+impl Inner {
+    /// Uses the writer for something else than waiting batches, and commits those that came meanwhile: they rely on
+    /// whoever holds the writer.
+    pub fn alone<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+        let out = work(&lock(&self.writer));
+        while !lock(&self.waiting).is_empty() {
+            let Some(mut writer) = try_lock(self) else { break };
+            write(self, &mut writer, true);
+        }
+        out
     }
 }
 

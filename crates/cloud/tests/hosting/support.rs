@@ -108,6 +108,7 @@ pub fn call(operation: &str, input: Value, body: impl Into<Bytes>) -> Call {
             principal_arn: String::new(),
             user_id: String::new(),
             access_key: String::new(),
+            source_ip: None,
         },
         region: REGION.into(),
         service,

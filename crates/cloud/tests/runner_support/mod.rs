@@ -18,7 +18,7 @@ use sagewright_cloud::env::Env;
 use sagewright_cloud::images::{BuiltIn, ImageMap};
 use sagewright_cloud::logs::Streams;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
-use sagewright_cloud::process::{Preparer, ProcessConfig, ProcessRunner};
+use sagewright_cloud::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use sagewright_cloud::runner::{Identity, JobEnvironment, LineSink, Runner};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use tokio::sync::{oneshot, watch};
@@ -178,6 +178,7 @@ pub struct Machine {
     pub logs: Streams,
     pub preparer: Arc<CountingPreparer>,
     images: String,
+    cloud: String,
 }
 
 impl Machine {
@@ -191,6 +192,7 @@ impl Machine {
             logs,
             preparer: Arc::default(),
             images: String::new(),
+            cloud: uuid::Uuid::new_v4().to_string(),
         }
     }
 
@@ -222,7 +224,11 @@ impl Machine {
             program: self.path("program"),
             images: ImageMap::parse(&self.images, &self.path("images.toml")).unwrap(),
             preparer: self.preparer.clone(),
-            cloud: uuid::Uuid::new_v4().to_string(),
+            cloud: self.cloud.clone(),
+            hidden: Some(Hidden {
+                folder: self.dir.path().canonicalize().unwrap(),
+                is_own: |name| name.starts_with("state.sqlite") || ["s3", "logs", "work"].contains(&name),
+            }),
             clock: self.clock.clone(),
         }))
     }

@@ -84,6 +84,11 @@ impl Server {
 
     pub(crate) async fn send(&self, request: Signed) -> Answer {
         let request = request.build(self.address);
+        self.raw(request).await
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn raw(&self, request: http::Request<Full<Bytes>>) -> Answer {
         let response = self.client.request(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
@@ -115,9 +120,16 @@ impl Answer {
 
     /// The error code in the document.
     pub(crate) fn code(&self) -> String {
+        self.element("Code")
+    }
+
+    /// The text of the first element of this name; empty where there is none.
+    pub(crate) fn element(&self, name: &str) -> String {
         let text = self.text();
-        let code = text.split("<Code>").nth(1).and_then(|rest| rest.split('<').next());
-        code.unwrap_or_default().to_owned()
+        let bare = text.split(&format!("<{name}>")).nth(1);
+        let with_attributes = text.split(&format!("<{name} ")).nth(1).and_then(|rest| Some(rest.split_once('>')?.1));
+        let value = bare.or(with_attributes).and_then(|rest| rest.split('<').next());
+        value.unwrap_or_default().to_owned()
     }
 
     #[track_caller]
@@ -136,6 +148,9 @@ pub(crate) struct Signed {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     access_key: String,
+    region: String,
+    /// Whether `Date` says when, and no `X-Amz-Date`.
+    dated: bool,
     /// What `x-amz-content-sha256` says, unless it is the truth.
     payload: Option<String>,
     /// Headers that the signature does not cover.
@@ -154,6 +169,8 @@ impl Signed {
             headers: Vec::new(),
             body: Vec::new(),
             access_key: "AKIDTEST".to_owned(),
+            region: "us-east-1".to_owned(),
+            dated: false,
             payload: None,
             unsigned: Vec::new(),
         }
@@ -164,7 +181,11 @@ impl Signed {
     }
 
     pub(crate) fn put(target: &str, body: impl Into<Vec<u8>>) -> Self {
-        let mut request = Self::new(Method::PUT, target);
+        Self::with_body(Method::PUT, target, body)
+    }
+
+    pub(crate) fn with_body(method: Method, target: &str, body: impl Into<Vec<u8>>) -> Self {
+        let mut request = Self::new(method, target);
         request.body = body.into();
         request
     }
@@ -190,6 +211,18 @@ impl Signed {
         self
     }
 
+    /// The region to sign for.
+    pub(crate) fn region(mut self, region: &str) -> Self {
+        self.region = region.to_owned();
+        self
+    }
+
+    /// Dates the request by `Date` alone.
+    pub(crate) fn dated(mut self) -> Self {
+        self.dated = true;
+        self
+    }
+
     pub(crate) fn payload(mut self, payload: &str) -> Self {
         self.payload = Some(payload.to_owned());
         self
@@ -197,15 +230,19 @@ impl Signed {
 
     /// The request as text, signed, for sending it by hand.
     pub(crate) fn head(&self, address: SocketAddr) -> (Vec<(String, String)>, String) {
-        let now = jiff::Timestamp::now().to_string();
-        let digits: String = now.chars().filter(|c| c.is_ascii_digit() || *c == 'T').collect();
+        let now = jiff::Timestamp::now();
+        let text = now.to_string();
+        let digits: String = text.chars().filter(|c| c.is_ascii_digit() || *c == 'T').collect();
         let time = format!("{}Z", &digits[..15]);
         let date = time[..8].to_owned();
         let payload = self.payload.clone().unwrap_or_else(|| hex::encode(Sha256::digest(&self.body)));
         let host = self.host.clone().unwrap_or_else(|| address.to_string());
         let mut headers = self.headers.clone();
         headers.push(("host".into(), host));
-        headers.push(("x-amz-date".into(), time.clone()));
+        headers.push(match self.dated {
+            true => ("date".into(), now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+            false => ("x-amz-date".into(), time.clone()),
+        });
         headers.push(("x-amz-content-sha256".into(), payload.clone()));
         headers.sort();
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -219,10 +256,10 @@ impl Signed {
             .collect();
         query.sort();
         let canonical = format!("{}\n{}\n{}\n{listed}\n{names}\n{payload}", self.method, self.path, query.join("&"));
-        let scope = format!("{date}/us-east-1/s3/aws4_request");
+        let scope = format!("{date}/{}/s3/aws4_request", self.region);
         let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex::encode(Sha256::digest(canonical)));
         let mut key = b"AWS4secret".to_vec();
-        for part in [date.as_str(), "us-east-1", "s3", "aws4_request"] {
+        for part in [date.as_str(), self.region.as_str(), "s3", "aws4_request"] {
             key = sign(&key, part);
         }
         let signature = hex::encode(sign(&key, &to_sign));
@@ -241,7 +278,7 @@ impl Signed {
         (headers, target)
     }
 
-    fn build(self, address: SocketAddr) -> http::Request<Full<Bytes>> {
+    pub(crate) fn build(self, address: SocketAddr) -> http::Request<Full<Bytes>> {
         let (headers, target) = self.head(address);
         let mut request = http::Request::builder().method(self.method).uri(format!("http://{address}{target}"));
         for (name, value) in headers {
@@ -251,7 +288,7 @@ impl Signed {
     }
 }
 
-fn sign(key: &[u8], text: &str) -> Vec<u8> {
+pub(crate) fn sign(key: &[u8], text: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()

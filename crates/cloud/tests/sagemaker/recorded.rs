@@ -39,6 +39,12 @@ fn inner(kind: Kind, answer: &Value) -> &Value {
     if kind.0.wrapper.is_empty() { answer } else { &answer[kind.0.wrapper] }
 }
 
+/// What is due within a second is done.
+async fn next_second(cloud: &Cloud) {
+    cloud.clock.advance(1_000);
+    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+}
+
 async fn settled(cloud: &Cloud, kind: Kind, described: &str, handle: &Value) -> Result<Value, String> {
     let Some(life) = kind.0.status else {
         return cloud.call(described, handle.clone()).await.map_err(|e| e.message);
@@ -49,7 +55,7 @@ async fn settled(cloud: &Cloud, kind: Kind, described: &str, handle: &Value) -> 
         if !life.settles.iter().any(|(from, _)| *from == status) {
             return Ok(shown);
         }
-        tokio::task::yield_now().await;
+        next_second(cloud).await;
     }
 }
 
@@ -123,7 +129,7 @@ async fn whole_life(kind: Kind) {
             cloud.ok(&delete, handle_of(&delete)).await;
             let gone = loop {
                 match cloud.call(&describe, handle_of(&describe)).await {
-                    Ok(_) => tokio::task::yield_now().await,
+                    Ok(_) => next_second(&cloud).await,
                     Err(error) => break error,
                 }
             };
@@ -204,7 +210,7 @@ async fn a_notebook_instance_goes_through_its_statuses_and_refuses_what_they_do_
     sagewright_cloud::cloud::resume(&restarted.sagemaker).await.unwrap();
     let gone = loop {
         match restarted.call("DescribeNotebookInstance", name.clone()).await {
-            Ok(_) => tokio::task::yield_now().await,
+            Ok(_) => next_second(&restarted).await,
             Err(error) => break error.message,
         }
     };

@@ -1,5 +1,6 @@
 //! What a new process makes of what the last one left.
 
+use sagewright_cloud::cloud::{resume, suspend};
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::json;
@@ -8,7 +9,10 @@ use crate::support::{Cloud, training_job};
 
 /// The state of a cloud whose process ends here and now: its tasks go with its runtime.
 fn after(work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
-    let store = SqliteRecords::in_memory().unwrap();
+    after_over(SqliteRecords::in_memory().unwrap(), work)
+}
+
+fn after_over(store: SqliteRecords, work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let cloud = Cloud::over(store.clone(), 1);
@@ -39,7 +43,7 @@ fn jobs_in_progress_run_again_in_order_and_stopping_ones_are_stopped() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         let stopped = cloud.describe_job("stopping").await;
         assert_eq!(
             (&stopped["TrainingJobStatus"], &stopped["SecondaryStatus"]),
@@ -71,7 +75,7 @@ fn an_endpoint_in_creation_is_brought_up() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
         cloud.until(Kind::ENDPOINT, "e", "InService").await;
     });
@@ -86,7 +90,7 @@ fn an_endpoint_in_service_is_served_again_though_its_configuration_is_gone() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "SystemUpdating");
         let deploy = cloud.deploy().await;
         assert_eq!(deploy.variants[0].containers.len(), 1);
@@ -100,7 +104,7 @@ fn an_endpoint_that_cannot_be_served_again_is_out_of_service_until_it_can() {
     let store = after(async |cloud| cloud.endpoint().await);
     run(async {
         let cloud = Cloud::over(store.clone(), 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
         cloud.until(Kind::ENDPOINT, "e", "OutOfService").await;
         assert_eq!(cloud.describe_endpoint().await["FailureReason"], "no Python");
@@ -112,7 +116,7 @@ fn an_endpoint_that_cannot_be_served_again_is_out_of_service_until_it_can() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
         cloud.until(Kind::ENDPOINT, "e", "InService").await;
         assert!(cloud.describe_endpoint().await.get("FailureReason").is_none());
@@ -128,7 +132,7 @@ fn an_update_goes_on_after_the_old_configuration_serves_again() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Ok(())).unwrap();
         assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "Updating");
         cloud.deploy().await.reply.send(Err("no ping".to_owned())).unwrap();
@@ -148,7 +152,7 @@ fn a_change_of_weights_starts_servers_where_none_came_back() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         cloud.deploy().await.reply.send(Err("no Python".to_owned())).unwrap();
         let second = cloud.deploy().await;
         assert_eq!(second.variants[0].weight, 2.0);
@@ -167,8 +171,80 @@ fn a_deletion_is_finished() {
     });
     run(async {
         let cloud = Cloud::over(store, 1);
-        sagewright_cloud::cloud::resume(&cloud.sagemaker).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
         cloud.until(Kind::ENDPOINT, "e", "Deleted").await;
         cloud.refused("DescribeEndpoint", json!({"EndpointName": "e"})).await;
+    });
+}
+
+/// The cloud's process ends while this job runs; it runs again in the next.
+fn dies_over(store: SqliteRecords, in_order: bool) -> SqliteRecords {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cloud = Cloud::over(store.clone(), 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        let job = cloud.job().await;
+        assert_eq!(job.task.name, "deadly");
+        if in_order {
+            suspend(&cloud.sagemaker).await.unwrap();
+        }
+        std::mem::forget((cloud, job));
+    });
+    runtime.shutdown_background();
+    store
+}
+
+#[test]
+fn a_job_over_which_the_cloud_died_twice_in_a_row_is_failed_and_others_run() {
+    let mut store = after(async |cloud| {
+        for name in ["deadly", "waits"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1);
+        }
+        std::mem::forget(cloud.job().await);
+    });
+    // An end in order says nothing against the job, however often there was one.
+    for in_order in [true, true, true, false] {
+        store = dies_over(store, in_order);
+    }
+    store = dies_over(store, false);
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        let failed = cloud.describe_job("deadly").await;
+        assert_eq!(failed["TrainingJobStatus"], "Failed");
+        let reason = failed["FailureReason"].as_str().unwrap();
+        assert!(reason.contains("ended abnormally 2 times in a row while this job ran"), "{reason}");
+        let other = cloud.job().await;
+        assert_eq!((other.task.name.as_str(), other.task.epoch), ("waits", 1));
+    });
+}
+
+#[test]
+fn the_cloud_starts_on_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let execute = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let store = after_over(SqliteRecords::open(&path).unwrap(), async |cloud| {
+        cloud.endpoint().await;
+        for name in ["stopping", "running"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1);
+        }
+        std::mem::forget(cloud.job().await);
+        cloud.ok("StopTrainingJob", json!({"TrainingJobName": "stopping"})).await;
+    });
+    run(async {
+        let full =
+            "CREATE TRIGGER full BEFORE UPDATE ON record BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END";
+        execute(full);
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        // What is read and deleted needs no room.
+        assert_eq!(cloud.describe_job("running").await["TrainingJobStatus"], "InProgress");
+        execute("DROP TRIGGER full");
+        cloud.until(Kind::TRAINING_JOB, "stopping", "Stopped").await;
+        assert_eq!(cloud.job().await.task.name, "running");
     });
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sagewright_cloud::env::Env;
 use sagewright_cloud::sagemaker::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
 use sagewright_cloud::training::TrainingExecutor;
 use serde_json::{Value, json};
@@ -59,7 +60,11 @@ impl Running {
 }
 
 pub fn start(machine: &Machine, request: Value) -> Running {
-    let executor = TrainingExecutor::new(machine.env(), Arc::new(Role));
+    start_in(machine.env(), request)
+}
+
+pub fn start_in(env: Env, request: Value) -> Running {
+    let executor = TrainingExecutor::new(env, Arc::new(Role));
     let (stop, asked) = watch::channel(false);
     let (sender, events) = mpsc::unbounded_channel();
     let task = TrainingTask {
@@ -68,6 +73,7 @@ pub fn start(machine: &Machine, request: Value) -> Running {
         arn: format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/job"),
         name: "job".into(),
         request,
+        epoch: 1,
     };
     let end =
         tokio::spawn(async move { executor.run(task, asked, Arc::new(move |event| drop(sender.send(event)))).await });

@@ -1,7 +1,7 @@
 //! Objects to files.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,10 +9,8 @@ use sagewright_cloud_core::limits;
 use sagewright_cloud_core::objects::{ObjectError, Objects};
 
 use super::gunzip::{Expands, Gunzip};
+use super::heed;
 use super::path;
-
-/// Bytes that are copied before it is looked whether to go on.
-const PIECE: u64 = 16 * 1024 * 1024;
 
 /// Why an object did not become a file. The texts are those of SageMaker's agent where it has one.
 #[derive(Debug, thiserror::Error)]
@@ -132,8 +130,10 @@ impl Source<'_> {
         gunzip: bool,
         most: u64,
     ) -> Result<u64, FetchError> {
-        self.check()?;
-        let (_, content) = self.objects.open(self.account, bucket, key)?;
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(FetchError::Cancelled);
+        }
+        let (_, mut content) = self.objects.open(self.account, bucket, key)?;
         let disk = |why: io::Error| match why.kind() {
             // Keys can be what paths cannot: `a` beside `a/b`.
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
@@ -145,43 +145,22 @@ impl Source<'_> {
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).map_err(disk)?;
         }
-        let file = File::create_new(target).map_err(disk)?;
-        let written = if gunzip {
-            // The disk's errors have a number, the content's have none.
-            let wrong = |e: io::Error| if e.raw_os_error().is_some() { disk(e) } else { unpacking(bucket, key, &e) };
-            self.copy(&mut Gunzip::new(content), file, most, wrong)
+        let mut file = File::create_new(target).map_err(disk)?;
+        // One byte more tells that there is more.
+        let room = most.saturating_add(1);
+        let copied = if gunzip {
+            heed::copy_at_most(&mut Gunzip::new(content), &mut file, room, self.cancelled)
+                // The disk's errors have a number, the content's have none.
+                .map_err(|e| if e.raw_os_error().is_some() { disk(e) } else { unpacking(bucket, key, &e) })
         } else {
-            self.copy(&mut &content, file, most, disk)
-        }?;
-        if written > most {
-            return Err(too_much(bucket, key, most));
+            heed::copy_at_most(&mut content, &mut file, room, self.cancelled).map_err(disk)
+        };
+        // However the copy ended then, it is not to be gone on with.
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(FetchError::Cancelled);
         }
-        Ok(written)
-    }
-
-    /// Copies at most one byte more than `most`.
-    fn copy<R: Read>(
-        &self,
-        from: &mut R,
-        mut to: File,
-        most: u64,
-        wrong: impl Fn(io::Error) -> FetchError,
-    ) -> Result<u64, FetchError> {
-        let mut written = 0;
-        loop {
-            // Between files the standard library lets the kernel copy, which shares blocks where the disk can.
-            let piece = PIECE.min(most.saturating_add(1) - written);
-            let copied = io::copy(&mut from.by_ref().take(piece), &mut to).map_err(&wrong)?;
-            written += copied;
-            if copied < piece || written > most {
-                return Ok(written);
-            }
-            self.check()?;
-        }
-    }
-
-    fn check(&self) -> Result<(), FetchError> {
-        if self.cancelled.load(Ordering::Relaxed) { Err(FetchError::Cancelled) } else { Ok(()) }
+        let written = copied?;
+        if written > most { Err(too_much(bucket, key, most)) } else { Ok(written) }
     }
 
     /// The files below a prefix, as key and relative path, in key order. Folder markers are left out.

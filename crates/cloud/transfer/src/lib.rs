@@ -2,6 +2,7 @@
 
 pub mod fetch;
 pub mod gunzip;
+pub mod heed;
 mod links;
 mod members;
 pub mod pack;

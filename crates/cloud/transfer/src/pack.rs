@@ -3,16 +3,18 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 
+use super::heed::Heeding;
 use super::plain;
 use super::tree::Tree;
 
 /// Writes a tree as `tar.gz`. Fast rather than small: it stays on this machine.
-pub fn pack(tree: &Tree, target: &Path) -> io::Result<()> {
+pub fn pack(tree: &Tree, target: &Path, cancelled: &AtomicBool) -> io::Result<()> {
     let encoder = GzEncoder::new(BufWriter::with_capacity(128 * 1024, File::create_new(target)?), Compression::fast());
     let mut archive = Builder::new(encoder);
     for folder in &tree.folders {
@@ -31,7 +33,8 @@ pub fn pack(tree: &Tree, target: &Path) -> io::Result<()> {
         header.set_gid(0);
         // As long as its header says, whatever happens to the file meanwhile.
         let length = header.entry_size()?;
-        archive.append_data(&mut header, path, file.chain(io::repeat(0)).take(length))?;
+        let content = file.chain(io::repeat(0)).take(length);
+        archive.append_data(&mut header, path, Heeding::new(content, cancelled))?;
     }
     archive.into_inner()?.finish()?.flush()
 }

@@ -5,6 +5,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use sagewright_cloud_core::limits;
 use sagewright_cloud_transfer::pack::pack;
@@ -76,7 +77,7 @@ fn a_file_that_became_something_else_is_not_opened() {
     symlink("/etc/passwd", root.join("link")).unwrap();
     fs::rename(root.join("link"), root.join("a/file")).unwrap();
     assert!(plain::open(&root.join("a/file")).is_err());
-    assert!(pack(&tree, &root.join("packed.tar.gz")).is_err());
+    assert!(pack(&tree, &root.join("packed.tar.gz"), &AtomicBool::new(false)).is_err());
     symlink("a", root.join("b")).unwrap();
     fs::remove_file(root.join("a/file")).unwrap();
     fs::write(root.join("a/file"), "x").unwrap();

@@ -6,6 +6,7 @@ use super::csv::Leading;
 use super::{Labelled, csv, delimiter, files, libsvm, parallel};
 use crate::log;
 use crate::xgboost::failure::Failure;
+use crate::xgboost::image::Image;
 
 /// The formats of training and request data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,19 +15,26 @@ pub(crate) enum ContentType {
     Libsvm,
 }
 
-/// What the image accepts, in its words.
-const ACCEPTED: &str = "csv, libsvm, parquet, recordio-protobuf, text/csv, text/libsvm, text/x-libsvm, \
-                        application/x-parquet, application/x-recordio-protobuf";
-
 impl ContentType {
-    /// Reads a content type with its parameters; none means LIBSVM, as in the image.
+    /// The content type of a channel, which the image takes by its plain name alone; none means LIBSVM.
+    ///
+    /// # Errors
+    /// What [`check_channel`] says, and a refusal by name of the formats that only the image reads.
+    pub(crate) fn of_channel(given: Option<&str>, image: &Image) -> Result<Self, String> {
+        if let Some(given) = given {
+            check_channel(given, image)?;
+        }
+        Self::of_request(given, Self::Libsvm)
+    }
+
+    /// The content type of a request, with or without parameters; `default` where it has none.
     ///
     /// # Errors
     /// The image's message for a type that it does not have, and a refusal by name for the two that
     /// only the image reads.
-    pub(crate) fn parse(given: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn of_request(given: Option<&str>, default: Self) -> Result<Self, String> {
         let Some(given) = given else {
-            return Ok(Self::Libsvm);
+            return Ok(default);
         };
         let lower = given.to_ascii_lowercase();
         let mut parts = lower.split(';').map(str::trim);
@@ -48,25 +56,48 @@ impl ContentType {
                      run it on AWS"
                 ))
             }
-            _ => Err(format!("{given} is not an accepted ContentType: {ACCEPTED}.")),
+            _ => Err(unknown(given, Image::newest())),
         }
     }
 }
 
-/// Loads a channel with up to `threads` threads.
+/// Checks a channel's content type as an image does.
+///
+/// # Errors
+/// It is not one of the image's names; when it only has parameters or capitals too much, the name to write.
+pub(crate) fn check_channel(given: &str, image: &Image) -> Result<(), String> {
+    let names = image.content_types();
+    if names.contains(&given) {
+        return Ok(());
+    }
+    let plain = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let advice = if names.contains(&plain.as_str()) {
+        format!(" The image compares names as they are: write it without parameters and in small letters: {plain}")
+    } else {
+        String::new()
+    };
+    Err(unknown(given, image) + &advice)
+}
+
+fn unknown(given: &str, image: &Image) -> String {
+    format!("{given} is not an accepted ContentType: {}.", image.content_types().join(", "))
+}
+
+/// Loads a channel with up to `threads` threads; `shown` is the folder as the container sees it.
 pub(crate) fn load(
     folder: &Path,
     channel: &str,
+    shown: &str,
     content: ContentType,
     csv_weights: bool,
     threads: usize,
 ) -> Result<Labelled, Failure> {
-    let no_data = || Failure::User(format!("No data in {channel} channel path {}", folder.display()));
+    let no_data = || Failure::User(format!("No data in {channel} channel path {shown}"));
     if !folder.is_dir() {
         return Err(no_data());
     }
-    log::info(&format!("files path: {}", folder.display()));
-    let sources = files::read(folder).map_err(Failure::User)?;
+    log::info(&format!("files path: {shown}"));
+    let sources = files::read(folder, shown).map_err(Failure::User)?;
     let Some(first) = sources.iter().find_map(|source| parallel::lines(&source.bytes).next()) else {
         return Err(no_data());
     };

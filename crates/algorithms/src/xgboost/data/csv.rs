@@ -1,9 +1,10 @@
 //! CSV: numbers only, no header, the label in the first column, a weight in the second when
-//! `csv_weights` is 1. An empty field is a missing value.
+//! `csv_weights` is 1. An empty field is a missing value; an empty label or weight is 0, as XGBoost's own reader has it.
 
 use super::number::{parse_number, shown};
 use super::parallel::{Piece, lines, lines_before, map, pieces};
-use super::{Dense, Labelled, MAX_COLUMNS, Matrix, ParseError, Source};
+use super::{Dense, Faults, Labelled, MAX_COLUMNS, Matrix, ParseError, Source};
+use crate::log;
 
 /// What the image's sniffer accepts between numbers, the most usual first.
 const DELIMITERS: [u8; 5] = [b',', b'\t', b';', b'|', b' '];
@@ -71,6 +72,7 @@ fn parse_table(sources: &[Source], delimiter: u8, leading: Leading, threads: usi
         line: line + 1,
         column: 0,
         problem,
+        more: 0,
     };
     let lead = leading.columns();
     let first = sources.iter().find_map(|source| lines(&source.bytes).next().map(|line| (source, line)));
@@ -105,18 +107,17 @@ fn parse_table(sources: &[Source], delimiter: u8, leading: Leading, threads: usi
     // some row is short: it is looked for before a matrix is made that the data could never fill.
     let bytes: usize = sources.iter().map(|source| source.bytes.len() + 1).sum();
     if rows.checked_mul(fields).is_none_or(|needed| needed > bytes) {
+        let mut faults = Faults::default();
         for source in sources {
             for (number, line) in lines(&source.bytes) {
                 let found = memchr::memchr_iter(delimiter, line).count() + 1;
                 if found != fields {
-                    return Err(whole(
-                        source,
-                        number,
-                        Fault::Fields { found }.explain(fields, &first.name, number, leading),
-                    ));
+                    let problem = || Fault::Fields { found }.explain(fields, &first.name, number, leading);
+                    faults.note(|| whole(source, number, problem()));
                 }
             }
         }
+        faults.result()?;
     }
     let size = rows
         .checked_mul(columns)
@@ -132,25 +133,36 @@ fn parse_table(sources: &[Source], delimiter: u8, leading: Leading, threads: usi
         work.push((piece, lead_part, part));
         (rest, lead_rest) = (after, lead_after);
     }
-    let faults = map(threads, work, |(piece, lead_part, part)| {
+    let outcomes = map(threads, work, |(piece, lead_part, part)| {
+        let (mut faults, mut empty) = (Faults::default(), 0);
         let rows = part.chunks_exact_mut(columns).enumerate();
         for ((row, features), (number, line)) in rows.zip(lines(text(&piece))) {
             let lead = &mut lead_part[row * lead..][..lead];
-            if let Err(fault) = parse_row(line, delimiter, lead, features) {
-                let source = &sources[piece.source];
-                let line_number = lines_before(&source.bytes, piece.range.start) + number;
-                return Some(ParseError {
-                    file: source.name.clone(),
-                    line: line_number + 1,
-                    column: fault.column(),
-                    problem: fault.explain(fields, &first.name, line_number, leading),
-                });
+            match parse_row(line, delimiter, lead, features) {
+                Ok(whole) => empty += usize::from(!whole),
+                Err(fault) => faults.note(|| {
+                    let source = &sources[piece.source];
+                    let line_number = lines_before(&source.bytes, piece.range.start) + number;
+                    ParseError {
+                        file: source.name.clone(),
+                        line: line_number + 1,
+                        column: fault.column(),
+                        problem: fault.explain(fields, &first.name, line_number, leading),
+                        more: 0,
+                    }
+                }),
             }
         }
-        None
+        (faults, empty)
     });
-    if let Some(error) = faults.into_iter().flatten().next() {
-        return Err(error);
+    let (mut faults, mut empty) = (Faults::default(), 0);
+    for (piece, without) in outcomes {
+        faults.join(piece);
+        empty += without;
+    }
+    faults.result()?;
+    if empty > 0 {
+        log::warning(&format!("{empty} rows have an empty label or weight, which XGBoost reads as 0"));
     }
     Ok(Table { matrix: Dense { rows, columns, values }, lead: leads })
 }
@@ -158,14 +170,13 @@ fn parse_table(sources: &[Source], delimiter: u8, leading: Leading, threads: usi
 /// What is wrong with a row. Columns count from 0.
 enum Fault {
     NotANumber { column: usize, found: String },
-    Empty { column: usize },
     Fields { found: usize },
 }
 
 impl Fault {
     fn column(&self) -> usize {
         match self {
-            Self::NotANumber { column, .. } | Self::Empty { column } => column + 1,
+            Self::NotANumber { column, .. } => column + 1,
             Self::Fields { .. } => 0,
         }
     }
@@ -176,8 +187,6 @@ impl Fault {
                 format!("expected a number, found {found}; CSV for XGBoost has no header row and no text, remove them")
             }
             Self::NotANumber { found, .. } => format!("expected a number, found {found}"),
-            Self::Empty { column: 0 } => "expected a label, found an empty field".to_owned(),
-            Self::Empty { .. } => "expected a weight, found an empty field".to_owned(),
             Self::Fields { found } if first_file.is_empty() => {
                 format!("expected {fields} columns as in the first row, found {found}")
             }
@@ -188,8 +197,9 @@ impl Fault {
     }
 }
 
-/// Parses one line into its leading columns and its features.
-fn parse_row(line: &[u8], delimiter: u8, lead: &mut [f32], features: &mut [f32]) -> Result<(), Fault> {
+/// Parses one line into its leading columns and its features. `false` when a leading field is empty.
+fn parse_row(line: &[u8], delimiter: u8, lead: &mut [f32], features: &mut [f32]) -> Result<bool, Fault> {
+    let mut whole = true;
     let expected = lead.len() + features.len();
     let mut position = 0;
     let mut column = 0;
@@ -216,10 +226,8 @@ fn parse_row(line: &[u8], delimiter: u8, lead: &mut [f32], features: &mut [f32])
             position = memchr::memchr(delimiter, &line[position..]).map_or(line.len(), |end| position + end);
             let field = line[start..position].trim_ascii();
             if field.is_empty() {
-                if column < lead.len() {
-                    return Err(Fault::Empty { column });
-                }
-                f32::NAN
+                whole &= column >= lead.len();
+                if column < lead.len() { 0.0 } else { f32::NAN }
             } else {
                 parse_number(field).ok_or_else(|| Fault::NotANumber { column, found: shown(field) })?
             }
@@ -234,5 +242,5 @@ fn parse_row(line: &[u8], delimiter: u8, lead: &mut [f32], features: &mut [f32])
         }
         position += 1;
     }
-    if column == expected { Ok(()) } else { Err(Fault::Fields { found: column }) }
+    if column == expected { Ok(whole) } else { Err(Fault::Fields { found: column }) }
 }

@@ -1,10 +1,11 @@
 //! LIBSVM: `label[:weight] [qid:group] index:value index:value ...`, indices as XGBoost reads them (column 0 is
 //! index 0). What is not listed is missing. Rows that follow each other with the same `qid` are one group of a ranking.
-//! Text after `#` is a comment.
+//! Text after `#` is a comment. In training data `index:` without a number is 0, as XGBoost's own reader has it; in a request
+//! what has no colon is passed over, as the image's server does.
 
 use super::number::{parse_index, parse_number, shown};
 use super::parallel::{Piece, lines, lines_before, map, pieces};
-use super::{Labelled, MAX_COLUMNS, Matrix, ParseError, Source, Sparse};
+use super::{Faults, Labelled, MAX_COLUMNS, Matrix, ParseError, Source, Sparse};
 
 /// The rows of one piece.
 #[derive(Default)]
@@ -33,7 +34,7 @@ pub(super) fn parse(sources: &[Source], threads: usize) -> Result<Labelled, Pars
             let problem =
                 format!("expected a {what} on every row or on none, found {given} of them on {} rows", labels.len());
             let file = sources.first().map(|source| source.name.clone()).unwrap_or_default();
-            return Err(ParseError { file, line: 1, column: 1, problem });
+            return Err(ParseError { file, line: 1, column: 1, problem, more: 0 });
         }
     }
     Ok(Labelled {
@@ -59,8 +60,9 @@ fn parse_all(sources: &[Source], labelled: bool, threads: usize) -> Result<Rows,
     let parts = map(threads, pieces(sources, threads), |piece| parse_piece(sources, &piece, labelled));
     let mut sparse = Sparse { offsets: vec![0], ..Sparse::default() };
     let (mut labels, mut weights, mut queries) = (Vec::new(), Vec::new(), Vec::new());
-    for part in parts {
-        let part = part?;
+    let mut faults = Faults::default();
+    for (part, wrong) in parts {
+        faults.join(wrong);
         let mut offset = sparse.offsets.last().copied().unwrap_or(0);
         sparse.offsets.extend(part.lengths.iter().map(|length| {
             offset += length;
@@ -73,25 +75,29 @@ fn parse_all(sources: &[Source], labelled: bool, threads: usize) -> Result<Rows,
         weights.extend(part.weights);
         queries.extend(part.queries);
     }
+    faults.result()?;
     Ok((sparse, labels, weights, queries))
 }
 
-fn parse_piece(sources: &[Source], piece: &Piece, labelled: bool) -> Result<Part, ParseError> {
+fn parse_piece(sources: &[Source], piece: &Piece, labelled: bool) -> (Part, Faults) {
     let source = &sources[piece.source];
-    let mut part = Part::default();
+    let (mut part, mut faults) = (Part::default(), Faults::default());
     for (number, line) in lines(&source.bytes[piece.range.clone()]) {
         let line = memchr::memchr(b'#', line).map_or(line, |comment| &line[..comment]);
         if line.trim_ascii().is_empty() {
             continue;
         }
-        parse_row(line, labelled, &mut part).map_err(|(column, problem)| ParseError {
-            file: source.name.clone(),
-            line: lines_before(&source.bytes, piece.range.start) + number + 1,
-            column,
-            problem,
-        })?;
+        if let Err((column, problem)) = parse_row(line, labelled, &mut part) {
+            faults.note(|| ParseError {
+                file: source.name.clone(),
+                line: lines_before(&source.bytes, piece.range.start) + number + 1,
+                column,
+                problem,
+                more: 0,
+            });
+        }
     }
-    Ok(part)
+    (part, faults)
 }
 
 /// Parses one line. The error is the entry's number, from 1, and what was expected.
@@ -114,7 +120,7 @@ fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize,
         }
         let Some(colon) = colon else {
             // A request may repeat the label of its training data; it says nothing to a prediction.
-            if position == 0 && parse_number(entry).is_some() {
+            if !labelled {
                 continue;
             }
             return Err(fault(format!("expected index:value, found {}", shown(entry))));
@@ -129,7 +135,8 @@ fn parse_row(line: &[u8], labelled: bool, part: &mut Part) -> Result<(), (usize,
         let index = parse_index(index)
             .filter(|index| (*index as usize) < MAX_COLUMNS)
             .ok_or_else(|| fault(format!("expected index:value with a whole index from 0, found {}", shown(entry))))?;
-        let value = parse_number(value)
+        let value = Some(value)
+            .and_then(|value| if labelled && value.is_empty() { Some(0.0) } else { parse_number(value) })
             .ok_or_else(|| fault(format!("expected index:value with a number as value, found {}", shown(entry))))?;
         part.indices.push(index);
         part.values.push(value);

@@ -7,7 +7,7 @@ mod libsvm;
 mod number;
 mod parallel;
 
-pub(crate) use channel::{ContentType, load};
+pub(crate) use channel::{ContentType, check_channel, load};
 pub(crate) use csv::delimiter;
 
 /// The most columns that a matrix may have: XGBoost counts features in 32 bits.
@@ -98,7 +98,7 @@ pub(crate) struct Source {
 
 /// Data that cannot be parsed: where, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}line {line}{}: {problem}", file_part(file), column_part(*column))]
+#[error("{}line {line}{}: {problem}{}", file_part(file), column_part(*column), more_part(*more))]
 pub(crate) struct ParseError {
     /// The file; empty for the body of a request.
     pub(crate) file: String,
@@ -107,6 +107,8 @@ pub(crate) struct ParseError {
     /// The column, from 1: a field of CSV, an entry of LIBSVM. 0 when the whole line is meant.
     pub(crate) column: usize,
     pub(crate) problem: String,
+    /// How many lines after this one are wrong as well.
+    pub(crate) more: usize,
 }
 
 fn file_part(file: &str) -> String {
@@ -115,6 +117,46 @@ fn file_part(file: &str) -> String {
 
 fn column_part(column: usize) -> String {
     if column == 0 { String::new() } else { format!(", column {column}") }
+}
+
+fn more_part(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => "; one more line is wrong".to_owned(),
+        more => format!("; {more} more lines are wrong"),
+    }
+}
+
+/// The wrong lines of a text or of a piece of it: the first as it is, the others counted.
+#[derive(Default)]
+struct Faults {
+    first: Option<ParseError>,
+    count: usize,
+}
+
+impl Faults {
+    /// Notes a wrong line; what is wrong is put into words for the first alone.
+    fn note(&mut self, error: impl FnOnce() -> ParseError) {
+        self.count += 1;
+        if self.first.is_none() {
+            self.first = Some(error());
+        }
+    }
+
+    /// Adds those of what comes after.
+    fn join(&mut self, after: Self) {
+        self.count += after.count;
+        if self.first.is_none() {
+            self.first = after.first;
+        }
+    }
+
+    fn result(self) -> Result<(), ParseError> {
+        match self.first {
+            None => Ok(()),
+            Some(first) => Err(ParseError { more: self.count - 1, ..first }),
+        }
+    }
 }
 
 /// Parses the rows of a request in CSV: features only, all rows equally long.

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::csv::Leading;
 use super::*;
+use crate::xgboost::image::Image;
 
 fn source(text: &str) -> Source {
     Source { name: "train/a.csv".to_owned(), bytes: text.as_bytes().to_vec() }
@@ -48,7 +49,11 @@ fn csv_errors_name_file_line_column_and_what_was_expected() {
         ("1,2\n\n0,abc", "train/a.csv, line 3, column 2: expected a number, found 'abc'"),
         ("1,2\n0,2,3", "train/a.csv, line 2: expected 2 columns as in the first row of train/a.csv, found 3"),
         ("1,2,3\n0,2", "train/a.csv, line 2: expected 3 columns as in the first row of train/a.csv, found 2"),
-        ("1,2\n,2", "train/a.csv, line 2, column 1: expected a label, found an empty field"),
+        (
+            "1,x\n0,2\nb,2\n0,c\n0,1,2",
+            "train/a.csv, line 1, column 2: expected a number, found 'x'; CSV for XGBoost has no header row and no text, remove \
+             them; 3 more lines are wrong",
+        ),
         ("1\n2", "train/a.csv, line 1: expected a label and at least one feature, found 1 column(s)"),
         (
             "1,0x10",
@@ -80,7 +85,10 @@ fn a_wide_first_row_takes_no_memory_for_rows_that_are_short() {
     let expected = (2, "expected 1000001 columns as in the first row, found 1".to_owned());
     assert_eq!(request_csv(text.as_bytes()).map(|_| ()).map_err(told), Err(expected));
     let error = csv(&text).map(|_| ()).expect_err("the second row is short").to_string();
-    assert_eq!(error, "train/a.csv, line 2: expected 1000001 columns as in the first row of train/a.csv, found 1");
+    assert_eq!(
+        error,
+        "train/a.csv, line 2: expected 1000001 columns as in the first row of train/a.csv, found 1; 399999 more lines are wrong"
+    );
 }
 
 #[test]
@@ -118,6 +126,10 @@ fn libsvm_errors_name_the_entry() {
         ("1 -1:2", "train/a.csv, line 1, column 2: expected index:value with a whole index from 0, found '-1:2'"),
         ("1 7", "train/a.csv, line 1, column 2: expected index:value, found '7'"),
         (
+            "1 0:1\n1 7\n1 0:2\n1 x",
+            "train/a.csv, line 2, column 2: expected index:value, found '7'; one more line is wrong",
+        ),
+        (
             "1:1 0:1\n1 0:1",
             "train/a.csv, line 1, column 1: expected a weight (label:weight) on every row or on none, found 1 of them on 2 rows",
         ),
@@ -130,6 +142,7 @@ fn libsvm_errors_name_the_entry() {
 fn a_libsvm_request_may_have_a_label_that_is_ignored() {
     let with = request_libsvm(b"1 0:2 1:3").expect("it is LIBSVM");
     assert_eq!(with, request_libsvm(b"0:2 1:3").expect("it is LIBSVM"));
+    assert_eq!(with, request_libsvm(b"x 0:2 y 1:3").expect("it is LIBSVM"), "what has no colon is passed over");
     assert_eq!((with.rows(), with.columns()), (1, 2));
 }
 
@@ -147,8 +160,39 @@ fn content_types_are_read_as_the_image_reads_them() {
         (Some("application/x-recordio-protobuf"), None),
         (Some("application/json"), None),
     ] {
-        assert_eq!(ContentType::parse(given).ok(), expected, "{given:?}");
+        assert_eq!(ContentType::of_request(given, ContentType::Libsvm).ok(), expected, "{given:?}");
     }
+    assert_eq!(ContentType::of_request(None, ContentType::Csv), Ok(ContentType::Csv));
+}
+
+#[test]
+fn a_channel_has_one_of_nine_plain_names() {
+    let image = |tag| Image::of_tag(tag).expect("a tag");
+    for given in ["csv", "text/csv", "libsvm", "text/libsvm", "text/x-libsvm"] {
+        assert!(ContentType::of_channel(Some(given), image("1.7-1")).is_ok(), "{given}");
+        assert!(check_channel(given, image("1")).is_ok(), "{given}");
+    }
+    assert_eq!(ContentType::of_channel(None, image("1.7-1")), Ok(ContentType::Libsvm));
+    assert!(
+        check_channel("application/x-parquet", image("1.7-1")).is_ok(),
+        "the image reads it, this program does not"
+    );
+    for given in ["text/csv;label_size=1", "Text/CSV", "text/csv ", "application/json", ""] {
+        assert!(ContentType::of_channel(Some(given), image("1.7-1")).is_err(), "{given}");
+    }
+    assert!(check_channel("application/x-parquet", image("1")).is_err());
+}
+
+#[test]
+fn an_empty_field_is_what_xgboosts_own_reader_makes_of_it() {
+    let parsed = csv("1,2,\n,,3\n").expect("it is CSV");
+    assert_eq!(parsed.labels, [1.0, 0.0]);
+    assert!(dense(&parsed).values[1].is_nan() && dense(&parsed).values[2].is_nan());
+    let parsed = libsvm::parse(&[source("0 1:0.25 3:\n1 2: 3:2\n")], 1).expect("it is LIBSVM");
+    let expected =
+        Sparse { offsets: vec![0, 2, 4], indices: vec![1, 3, 2, 3], values: vec![0.25, 0.0, 0.0, 2.0], columns: 4 };
+    assert_eq!(parsed.matrix, Matrix::Sparse(expected));
+    assert!(request_libsvm(b"0:").is_err(), "the image's server wants a number");
 }
 
 proptest! {
@@ -162,7 +206,7 @@ proptest! {
         let _ = libsvm::parse(&named, threads);
         let _ = request_csv(&bytes);
         let _ = request_libsvm(&bytes);
-        let _ = ContentType::parse(std::str::from_utf8(&bytes).ok());
+        let _ = ContentType::of_request(std::str::from_utf8(&bytes).ok(), ContentType::Csv);
     }
 
     #[test]

@@ -22,6 +22,15 @@ unsafe impl Send for Booster {}
 // has run when there is a shared one); every other call takes `&mut self`.
 unsafe impl Sync for Booster {}
 
+/// The formats that the library writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Universal Binary JSON.
+    Ubjson,
+    /// The old binary format, `binf`.
+    Binary,
+}
+
 /// Predicted values, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Prediction {
@@ -42,14 +51,27 @@ impl Booster {
         Ok(Self { library: library.clone(), handle })
     }
 
-    /// Loads a model in UBJSON or JSON.
+    /// Loads a model in UBJSON, JSON or the old binary format.
     pub(crate) fn load_model(&mut self, model: &[u8]) -> Result<()> {
         // SAFETY: a live slice with its length; it is read during the call only.
-        let code = unsafe {
+        let code = self.library.quietly(|| unsafe {
             (self.library.0.XGBoosterLoadModelFromBuffer)(
                 self.handle,
                 model.as_ptr().cast::<c_void>(),
                 model.len() as Length,
+            )
+        });
+        self.library.check(code)
+    }
+
+    /// Loads a model with its configuration, as pickles hold both.
+    pub(crate) fn unserialize(&mut self, both: &[u8]) -> Result<()> {
+        // SAFETY: a live slice with its length; it is read during the call only.
+        let code = unsafe {
+            (self.library.0.XGBoosterUnserializeFromBuffer)(
+                self.handle,
+                both.as_ptr().cast::<c_void>(),
+                both.len() as Length,
             )
         };
         self.library.check(code)
@@ -165,14 +187,17 @@ impl Booster {
         Ok(out.copy())
     }
 
-    /// The model in UBJSON.
-    pub(crate) fn save_model(&mut self) -> Result<Vec<u8>> {
-        let config = c_text(r#"{"format":"ubj"}"#)?;
+    /// The model in a format of the library.
+    pub(crate) fn save_model(&mut self, format: Format) -> Result<Vec<u8>> {
+        let config = c_text(match format {
+            Format::Ubjson => r#"{"format":"ubj"}"#,
+            Format::Binary => r#"{"format":"deprecated"}"#,
+        })?;
         let (mut length, mut bytes) = (0, ptr::null());
         // SAFETY: a live handle, a C text, and pointers to live variables.
-        let code = unsafe {
+        let code = self.library.quietly(|| unsafe {
             (self.library.0.XGBoosterSaveModelToBuffer)(self.handle, config.as_ptr(), &raw mut length, &raw mut bytes)
-        };
+        });
         self.library.check(code)?;
         // SAFETY: on success `bytes` points to `length` bytes; they are copied.
         Ok(unsafe { slice::from_raw_parts(bytes.cast::<u8>(), as_size(length)) }.to_vec())

@@ -40,6 +40,8 @@ macro_rules! api {
 api! {
     XGBoostVersion(*mut c_int, *mut c_int, *mut c_int) -> ();
     XGBGetLastError() -> *const c_char;
+    XGBGetGlobalConfig(*mut *const c_char) -> c_int;
+    XGBSetGlobalConfig(*const c_char) -> c_int;
     XGDMatrixCreateFromDense(*const c_char, *const c_char, *mut Handle) -> c_int;
     XGDMatrixCreateFromCSR(*const c_char, *const c_char, *const c_char, Length, *const c_char, *mut Handle) -> c_int;
     XGDMatrixSetInfoFromInterface(Handle, *const c_char, *const c_char) -> c_int;
@@ -61,6 +63,7 @@ api! {
     ) -> c_int;
     XGBoosterSaveModelToBuffer(Handle, *const c_char, *mut Length, *mut *const c_char) -> c_int;
     XGBoosterLoadModelFromBuffer(Handle, *const c_void, Length) -> c_int;
+    XGBoosterUnserializeFromBuffer(Handle, *const c_void, Length) -> c_int;
     XGBoosterSaveJsonConfig(Handle, *mut Length, *mut *const c_char) -> c_int;
     XGBoosterSlice(Handle, c_int, c_int, c_int, *mut Handle) -> c_int;
     XGBoosterGetNumFeature(Handle, *mut Length) -> c_int;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use functions::Functions;
 use libloading::Library;
 
-pub(crate) use booster::{Booster, Prediction};
+pub(crate) use booster::{Booster, Format, Prediction};
 pub(crate) use matrix::DMatrix;
 
 /// An error that the library reported, or that kept it from being loaded.
@@ -49,12 +49,30 @@ impl Xgboost {
         Ok(Self(Arc::new(Functions::find(library).map_err(explain)?)))
     }
 
-    /// The version of the library, `3.2.0`.
+    /// The version of the library, `3.0.5`.
     pub(crate) fn version(&self) -> String {
         let (mut major, mut minor, mut patch) = (0, 0, 0);
         // SAFETY: three pointers to live integers, as declared.
         unsafe { (self.0.XGBoostVersion)(&raw mut major, &raw mut minor, &raw mut patch) };
         format!("{major}.{minor}.{patch}")
+    }
+
+    /// Does something while the library prints nothing: its warnings of old formats say nothing to the user, whose image has
+    /// them.
+    fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut before = std::ptr::null();
+        // SAFETY: a pointer to a live variable.
+        let told = unsafe { (self.0.XGBGetGlobalConfig)(&raw mut before) } == 0 && !before.is_null();
+        // SAFETY: on success the library set a NUL-terminated text, which the next call overwrites; it is copied.
+        let before = told.then(|| unsafe { CStr::from_ptr(before) }.to_owned());
+        // SAFETY: a NUL-terminated text of a known setting.
+        unsafe { (self.0.XGBSetGlobalConfig)(c"{\"verbosity\":0}".as_ptr()) };
+        let result = work();
+        if let Some(before) = before {
+            // SAFETY: the text that the library itself gave.
+            unsafe { (self.0.XGBSetGlobalConfig)(before.as_ptr()) };
+        }
+        result
     }
 
     /// Turns a return code into a result.

@@ -1,5 +1,7 @@
 //! What one hyperparameter demands of another.
 
+use super::super::image::Generation;
+use super::Wrong;
 use super::value::Values;
 
 const TREE_UPDATERS: [&str; 9] = [
@@ -16,12 +18,22 @@ const TREE_UPDATERS: [&str; 9] = [
 const TREE_BUILDERS: [&str; 5] =
     ["grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker"];
 
-/// Checks the dependencies. The error is the image's message.
-pub(super) fn check(values: &Values) -> Result<(), String> {
-    check_updater(values)?;
-    check_objective(values)?;
-    check_eval_metric(values)?;
-    check_constraints(values)
+/// Objectives that the image of version 0.72 lets have the metric `auc`.
+const RANKED: [&str; 6] =
+    ["binary:logistic", "binary:logitraw", "multi:softmax", "multi:softprob", "reg:logistic", "rank:pairwise"];
+
+/// Checks the dependencies. The messages are the image's, which stops at the first.
+pub(super) fn check(values: &Values, generation: Generation) -> Result<(), Vec<Wrong>> {
+    let of = |name: &'static str| move |message| Wrong { name: Some(name.to_owned()), message };
+    let checks = [
+        check_updater(values).map_err(of("updater")),
+        check_objective(values).map_err(of("objective")),
+        check_eval_metric(values, generation).map_err(of("eval_metric")),
+        check_monotone(values).map_err(of("monotone_constraints")),
+        check_interaction(values).map_err(of("interaction_constraints")),
+    ];
+    let wrong: Vec<Wrong> = checks.into_iter().filter_map(Result::err).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 fn check_updater(values: &Values) -> Result<(), String> {
@@ -67,13 +79,17 @@ fn check_objective(values: &Values) -> Result<(), String> {
     Ok(())
 }
 
-fn check_eval_metric(values: &Values) -> Result<(), String> {
+fn check_eval_metric(values: &Values, generation: Generation) -> Result<(), String> {
     let Some(metrics) = values.list("eval_metric") else {
         return Ok(());
     };
     let objective = values.text("objective").unwrap_or("reg:squarederror");
     let has = |name: &str| metrics.iter().any(|metric| metric == name);
-    if has("auc") && !objective.starts_with("binary:") && !objective.starts_with("rank:") {
+    let ranked = match generation {
+        Generation::V0_72 => RANKED.contains(&objective),
+        _ => objective.starts_with("binary:") || objective.starts_with("rank:"),
+    };
+    if has("auc") && !ranked {
         return Err("Metric 'auc' can only be applied for classification and ranking problems.".to_owned());
     }
     if has("aft-nloglik") && objective != "survival:aft" {
@@ -82,7 +98,7 @@ fn check_eval_metric(values: &Values) -> Result<(), String> {
     Ok(())
 }
 
-fn check_constraints(values: &Values) -> Result<(), String> {
+fn check_monotone(values: &Values) -> Result<(), String> {
     let method = values.text("tree_method");
     if values.get("monotone_constraints").is_some() && !matches!(method, Some("exact" | "hist")) {
         return Err(
@@ -91,6 +107,11 @@ fn check_constraints(values: &Values) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    Ok(())
+}
+
+fn check_interaction(values: &Values) -> Result<(), String> {
+    let method = values.text("tree_method");
     if values.get("interaction_constraints").is_some() && !matches!(method, Some("exact" | "hist" | "approx")) {
         return Err(
             "interaction_constraints can be used only when the tree_method parameter is set to either 'exact', \

@@ -4,8 +4,16 @@ use super::table::{TABLE, is_maximized};
 use super::*;
 
 fn parse(pairs: &[(&str, &str)]) -> Result<Hyperparameters, String> {
-    let given: Map<String, Json> = pairs.iter().map(|(name, value)| ((*name).to_owned(), Json::from(*value))).collect();
-    Hyperparameters::parse(&given).map_err(|failure| match failure {
+    let given: Map<String, Json> = pairs.iter().copied().map(pair).collect();
+    for_tag("1.7-1", &given)
+}
+
+fn pair((name, value): (&str, &str)) -> (String, Json) {
+    (name.to_owned(), value.into())
+}
+
+fn for_tag(tag: &str, given: &Map<String, Json>) -> Result<Hyperparameters, String> {
+    Hyperparameters::parse(given, Image::of_tag(tag).expect("a tag")).map_err(|failure| match failure {
         Failure::User(text) => text,
         other => panic!("a wrong hyperparameter is the user's: {other}"),
     })
@@ -51,6 +59,7 @@ fn the_mnist_tutorial_is_taken_apart() {
             ("objective", "multi:softmax"),
             ("num_class", "10"),
             ("nthread", "2"),
+            ("base_score", "0.5"),
         ]
     );
 }
@@ -137,7 +146,7 @@ fn what_only_the_image_can_do_is_refused_by_name() {
 
 #[test]
 fn every_row_takes_a_valid_value_at_each_closed_bound() {
-    for row in &TABLE {
+    for row in TABLE.iter().filter(|row| row.is_in(Generation::V1_7)) {
         let values: Vec<String> = match row.kind {
             table::Kind::Integer(range) | table::Kind::Float(range) => [range.low, range.high]
                 .into_iter()
@@ -194,4 +203,61 @@ fn metrics_know_their_direction() {
     for (metric, larger_is_better) in [("auc", true), ("ndcg@5", true), ("rmse", false), ("error@0.7", false)] {
         assert_eq!(is_maximized(metric), larger_is_better, "{metric}");
     }
+}
+
+#[test]
+fn each_generation_has_its_own_names_and_words() {
+    let takes = |tag, name: &str, value: &str| {
+        let given: Map<String, Json> =
+            [("num_round", "1"), (name, value), ("num_class", "3")].into_iter().map(pair).collect();
+        for_tag(tag, &given)
+    };
+    for (name, value, tags, not) in [
+        ("silent", "0", &["1", "0.90-1", "0.90-2", "1.0-1"][..], &["1.2-1", "1.7-1", "3.0-5"][..]),
+        ("objective", "reg:absoluteerror", &["1.7-1", "3.0-5"], &["1", "1.0-1", "1.5-1"]),
+        ("objective", "reg:linear", &["1", "0.90-2", "3.0-5"], &[]),
+        ("objective", "reg:squarederror", &["0.90-1", "1.3-1"], &["1"]),
+        ("objective", "survival:aft", &["1.2-1", "1.5-1"], &["1.0-1"]),
+        ("eval_metric", "mape", &["1.3-1", "3.0-5"], &["1", "1.2-2"]),
+        ("eval_metric", "rmse", &["1", "1.7-1"], &[]),
+        ("learning_rate", "0.1", &["1.0-1", "1.7-1"], &["1", "0.90-1"]),
+        ("verbosity", "1", &["0.90-2", "3.0-5"], &["1"]),
+        ("tree_method", "hist", &["1", "1.7-1"], &[]),
+    ] {
+        for tag in tags {
+            assert!(takes(tag, name, value).is_ok(), "{tag} {name}: {:?}", takes(tag, name, value));
+        }
+        for tag in not {
+            assert!(takes(tag, name, value).is_err(), "{tag} {name}={value}");
+        }
+    }
+}
+
+#[test]
+fn the_intercept_and_the_default_metric_are_those_of_the_images_library() {
+    let of = |tag, objective: &str, more: &[(&str, &str)]| {
+        let mut pairs = vec![("num_round", "1"), ("objective", objective), ("num_class", "3")];
+        pairs.extend_from_slice(more);
+        let given = pairs.into_iter().map(pair).collect();
+        let parsed = for_tag(tag, &given).expect(tag);
+        let score = parsed.parameters.iter().find(|(name, _)| *name == "base_score").map(|(_, score)| score.clone());
+        (score, parsed.metrics().join(","))
+    };
+    let text = |score: &str| Some(score.to_owned());
+    assert_eq!(of("1.7-1", "binary:logistic", &[]), (text("0.5"), String::new()));
+    assert_eq!(of("3.0-5", "binary:logistic", &[]), (None, String::new()));
+    assert_eq!(of("1.7-1", "reg:absoluteerror", &[]), (None, String::new()));
+    assert_eq!(of("1.7-1", "binary:logitraw", &[("base_score", "0.3")]), (text("0.3"), String::new()));
+    assert_eq!(of("1.2-1", "binary:logitraw", &[]), (text("-0"), "auc".to_owned()));
+    assert_eq!(of("1.2-2", "multi:softmax", &[]), (text("0.5"), "merror".to_owned()));
+    assert_eq!(of("1.5-1", "rank:ndcg", &[]), (text("0.5"), String::new()));
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_with_its_name() {
+    let given: Map<String, Json> =
+        [("eta", "2"), ("max_dept", "5"), ("objective", "x")].into_iter().map(pair).collect();
+    let wrong = check(&given, Image::newest()).expect_err("four faults");
+    let names: Vec<Option<&str>> = wrong.iter().map(|wrong| wrong.name.as_deref()).collect();
+    assert_eq!(names, [None, Some("max_dept"), Some("eta"), Some("objective")]);
 }

@@ -2,38 +2,47 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::table::{ALIASES, Kind, MAXIMIZE, MINIMIZE, REQUIRED, find};
+use super::super::image::Generation;
+use super::Wrong;
+use super::table::{Kind, REQUIRED, find, known, metrics, plain};
 use super::value::{Value, Values};
 use crate::python;
 
-/// Checks every hyperparameter by itself. The error is the image's message.
-pub(super) fn validate(given: &Map<String, Json>) -> Result<Values, String> {
-    let has = |name: &str| {
-        given.contains_key(name) || ALIASES.iter().any(|(alias, known)| *known == name && given.contains_key(*alias))
-    };
-    if !has(REQUIRED) {
-        return Err(format!("Missing required hyperparameter: {REQUIRED}"));
+/// Checks every hyperparameter by itself. The messages are the image's, which stops at the first.
+pub(super) fn validate(given: &Map<String, Json>, generation: Generation) -> Result<Values, Vec<Wrong>> {
+    let mut wrong = Vec::new();
+    if !given.keys().any(|name| plain(name, generation) == REQUIRED) {
+        wrong.push(Wrong { name: None, message: format!("Missing required hyperparameter: {REQUIRED}") });
     }
+    let of = |name: &str, message: String| Wrong { name: Some(name.to_owned()), message };
     let mut parsed = Vec::with_capacity(given.len());
     for (name, value) in given {
-        let row = find(name).ok_or_else(|| format!("Extraneous hyperparameter found: {name}"))?;
+        let Some(row) = find(name, generation) else {
+            wrong.push(of(name, format!("Extraneous hyperparameter found: {name}")));
+            continue;
+        };
         // The contract says texts; a number or a truth value is what it prints as.
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let value = parse(row.kind, &text).ok_or_else(|| {
-            format!(
-                "Hyperparameter {}: could not parse value (caused by ValueError): expected {}, found '{text}'",
-                row.name,
-                expected(row.kind)
-            )
-        })?;
-        parsed.push((row, value));
+        match parse(row.kind, &text) {
+            Some(value) => parsed.push((name, row, value)),
+            None => wrong.push(of(
+                name,
+                format!(
+                    "Hyperparameter {}: could not parse value (caused by ValueError): expected {}, found '{text}'",
+                    row.name,
+                    expected(row.kind)
+                ),
+            )),
+        }
     }
     let mut values = Values::default();
-    for (row, value) in parsed {
-        check_range(row.name, row.kind, &value)?;
+    for (name, row, value) in parsed {
+        if let Err(message) = check_range(row.name, row.kind, &value, generation) {
+            wrong.push(of(name, message));
+        }
         values.push(row.name, value);
     }
-    Ok(values)
+    if wrong.is_empty() { Ok(values) } else { Err(wrong) }
 }
 
 fn expected(kind: Kind) -> &'static str {
@@ -42,7 +51,7 @@ fn expected(kind: Kind) -> &'static str {
         Kind::Float(_) => "a number",
         Kind::Tuple => "numbers in brackets, (1,-1,0)",
         Kind::Nested => "lists in a list, [[1,2],[3,4]]",
-        Kind::Choice(_) | Kind::List(_) | Kind::Metrics | Kind::TuningMetric => "a text",
+        Kind::Choice(_) | Kind::Growing(_) | Kind::List(_) | Kind::Metrics | Kind::TuningMetric => "a text",
     }
 }
 
@@ -51,7 +60,7 @@ fn parse(kind: Kind, text: &str) -> Option<Value> {
         Kind::Integer(_) => text.trim().parse().ok().map(Value::Integer),
         // Python reads "nan" and "inf" as floats; no hyperparameter means anything with them.
         Kind::Float(_) => text.trim().parse().ok().filter(|value: &f64| value.is_finite()).map(Value::Float),
-        Kind::Choice(_) | Kind::TuningMetric => Some(Value::Text(text.to_owned())),
+        Kind::Choice(_) | Kind::Growing(_) | Kind::TuningMetric => Some(Value::Text(text.to_owned())),
         // Spaces stay: the image refuses 'rmse, mae', and so does this.
         Kind::List(_) | Kind::Metrics => Some(Value::List(text.split(',').map(str::to_owned).collect())),
         Kind::Tuple => {
@@ -63,7 +72,7 @@ fn parse(kind: Kind, text: &str) -> Option<Value> {
     }
 }
 
-fn check_range(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
+fn check_range(name: &str, kind: Kind, value: &Value, generation: Generation) -> Result<(), String> {
     let outside = |range: String| Err(format!("Hyperparameter {name}: {value} is not in {range}"));
     let some_outside = |range: String| Err(format!("Hyperparameter {name}: value {value} not in range {range}"));
     match (kind, value) {
@@ -72,14 +81,19 @@ fn check_range(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
         (Kind::Choice(choices), Value::Text(text)) if !choices.contains(&text.as_str()) => {
             outside(python::string_list(choices))
         }
-        (Kind::TuningMetric, Value::Text(text)) => check_tuning_metric(text),
+        (Kind::Growing(words), Value::Text(text)) => {
+            let choices = known(words, generation);
+            if choices.contains(&text.as_str()) { Ok(()) } else { outside(python::string_list(&choices)) }
+        }
+        (Kind::TuningMetric, Value::Text(text)) => check_tuning_metric(text, generation),
         (Kind::List(choices), Value::List(items)) if items.iter().any(|item| !choices.contains(&item.as_str())) => {
             some_outside(python::string_list(choices))
         }
-        (Kind::Metrics, Value::List(metrics)) => {
-            for metric in metrics {
-                if !check_metric(metric)? {
-                    return some_outside(python::string_list(&known_metrics()));
+        (Kind::Metrics, Value::List(given)) => {
+            let metrics = metrics(generation);
+            for metric in given {
+                if !check_metric(metric, &metrics)? {
+                    return some_outside(python::string_list(&metrics));
                 }
             }
             Ok(())
@@ -95,12 +109,8 @@ fn check_range(name: &str, kind: Kind, value: &Value) -> Result<(), String> {
     }
 }
 
-fn known_metrics() -> Vec<&'static str> {
-    MAXIMIZE.iter().chain(&MINIMIZE).copied().collect()
-}
-
-fn check_tuning_metric(text: &str) -> Result<(), String> {
-    let known = known_metrics();
+fn check_tuning_metric(text: &str, generation: Generation) -> Result<(), String> {
+    let known = metrics(generation);
     if text.strip_prefix("validation:").is_some_and(|name| name.split(',').all(|name| known.contains(&name))) {
         return Ok(());
     }
@@ -109,12 +119,12 @@ fn check_tuning_metric(text: &str) -> Result<(), String> {
 }
 
 /// Whether the metric is known. The error is for a metric with a threshold that is wrong.
-fn check_metric(metric: &str) -> Result<bool, String> {
+fn check_metric(metric: &str, known: &[&str]) -> Result<bool, String> {
     if metric.contains("<function") {
         return Err(format!("User defined evaluation metric {metric} is not supported yet."));
     }
     let Some((name, threshold)) = metric.split_once('@') else {
-        return Ok(known_metrics().contains(&metric));
+        return Ok(known.contains(&metric));
     };
     let (name, threshold) = (name.trim(), threshold.trim());
     if !["error", "ndcg", "map"].contains(&name) {

@@ -80,7 +80,9 @@ impl Predictor<'_> {
     fn try_predict(&self, headers: &HeaderMap, body: &[u8]) -> Result<Answer, (StatusCode, String)> {
         let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let unsupported = |reason: String| (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
-        let content = ContentType::parse(text(header::CONTENT_TYPE)).map_err(unsupported)?;
+        let image = self.settings.image;
+        let default = if image.csv_by_default { ContentType::Csv } else { ContentType::Libsvm };
+        let content = ContentType::of_request(text(header::CONTENT_TYPE), default).map_err(unsupported)?;
         let mut matrix = parse(content, body).map_err(unsupported)?;
         let bad = |reason: String| (StatusCode::BAD_REQUEST, format!("Unable to evaluate payload provided: {reason}"));
         self.check_features(content, &matrix).map_err(bad)?;
@@ -90,11 +92,15 @@ impl Predictor<'_> {
             let reason = error.to_string();
             bad(reason.split("\nStack trace:").next().unwrap_or_default().to_owned())
         })?;
-        let accept = Accept::parse(text(header::ACCEPT), &self.settings.accept)
-            .map_err(|reason| (StatusCode::NOT_ACCEPTABLE, reason))?;
+        let accept = if image.heeds_accept || self.settings.selection.is_some() {
+            Accept::parse(text(header::ACCEPT), &self.settings.accept)
+                .map_err(|reason| (StatusCode::NOT_ACCEPTABLE, reason))?
+        } else {
+            Accept::Csv
+        };
         let batch = self.settings.batch;
         let body = match &self.settings.selection {
-            None => response::scores(&prediction, accept, batch),
+            None => response::scores(&prediction, accept, image.rows, batch),
             Some(selected) => {
                 let Model { objective, classes, .. } = self.model;
                 selection::body(&prediction, selected, objective, *classes, accept, batch)

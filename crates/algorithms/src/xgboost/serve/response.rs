@@ -1,6 +1,7 @@
 //! The bodies of answers.
 
 use super::super::ffi::Prediction;
+use super::super::image::Rows;
 use crate::python;
 
 /// The formats of an answer.
@@ -38,12 +39,23 @@ impl Accept {
 
 /// All predictions as they are.
 ///
-/// CSV is what the image has always sent: Python's text of each row's value (a list in brackets for
-/// several), with commas between rows, or a line per row in a batch transform.
-pub(super) fn scores(prediction: &Prediction, accept: Accept, batch: bool) -> String {
+/// CSV as [`Rows`] has it. Old images write Python's text of each row's value, with commas between rows, or a line per row in
+/// a batch transform.
+pub(super) fn scores(prediction: &Prediction, accept: Accept, style: Rows, batch: bool) -> String {
     let rows = prediction.values.chunks_exact(prediction.columns);
     let mut body = String::with_capacity(prediction.values.len() * 22 + 32);
     match accept {
+        Accept::Csv if style == Rows::Lines => {
+            for row in rows {
+                for (index, value) in row.iter().enumerate() {
+                    if index > 0 {
+                        body.push(',');
+                    }
+                    python::push_float(&mut body, f64::from(*value));
+                }
+                body.push('\n');
+            }
+        }
         Accept::Csv => {
             for (index, row) in rows.enumerate() {
                 if index > 0 {
@@ -91,7 +103,7 @@ fn push_row(body: &mut String, row: &[f32], push: fn(&mut String, f64)) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accept, scores};
+    use super::{Accept, Rows, scores};
     use crate::xgboost::ffi::Prediction;
 
     #[test]
@@ -111,7 +123,16 @@ mod tests {
                 "{\"score\": [0.25, 0.75]}\n{\"score\": [1.0, 9.999999747378752e-06]}\n",
             ),
         ] {
-            assert_eq!(scores(prediction, accept, batch), body);
+            assert_eq!(scores(prediction, accept, Rows::Joined, batch), body);
+        }
+    }
+
+    #[test]
+    fn from_1_2_2_on_each_row_of_csv_is_a_line() {
+        let several = Prediction { values: vec![0.25, 0.75, 1.0, 0.000_01], columns: 2 };
+        for batch in [false, true] {
+            let body = scores(&several, Accept::Csv, Rows::Lines, batch);
+            assert_eq!(body, "0.25,0.75\n1.0,9.999999747378752e-06\n");
         }
     }
 

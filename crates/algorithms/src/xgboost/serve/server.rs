@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::access::Access;
 use super::answer::Answer;
 use super::invocation::Predictor;
 use super::model::Model;
@@ -29,6 +30,7 @@ const GRACE: Duration = Duration::from_secs(25);
 
 /// What the server serves, and how.
 pub(super) struct Service {
+    pub(super) access: Access,
     pub(super) settings: Settings,
     pub(super) served: Served,
 }
@@ -101,7 +103,11 @@ async fn connection(stream: TcpStream, service: Arc<Service>, mut stopped: watch
 }
 
 async fn respond(service: &Service, request: Request<Incoming>) -> Answer {
-    let Service { settings, served } = service;
+    let Service { access, settings, served } = service;
+    if let Err(reason) = access.check(request.headers()) {
+        log::warning(&reason);
+        return Answer::text(StatusCode::FORBIDDEN, reason);
+    }
     match (request.uri().path(), request.method()) {
         ("/ping", &Method::GET) => Answer::empty(StatusCode::OK),
         ("/execution-parameters", &Method::GET) => execution_parameters(settings),

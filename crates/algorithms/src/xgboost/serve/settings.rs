@@ -1,12 +1,15 @@
-//! What the server takes from the environment.
+//! What the server takes from the environment, and the image that it plays.
+
+use super::super::image::Image;
 
 /// The image's limits of a request's size: by default and at most.
 const DEFAULT_CONTENT: usize = 6 * 1024 * 1024;
 const MAX_CONTENT: usize = 20 * 1024 * 1024;
 
 /// The settings of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Settings {
+    pub(super) image: &'static Image,
     /// `SAGEMAKER_BIND_TO_PORT`.
     pub(super) port: u16,
     /// `SAGEMAKER_BATCH`: a batch transform asks, and wants a line per row.
@@ -25,7 +28,10 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Reads the settings through `variable`.
-    pub(super) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub(super) fn from_variables(
+        image: &'static Image,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
         let given = |name: &str| variable(name).filter(|value| !value.is_empty());
         let port = match given("SAGEMAKER_BIND_TO_PORT") {
             None => 8080,
@@ -41,6 +47,7 @@ impl Settings {
         };
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
+            image,
             port,
             batch: given("SAGEMAKER_BATCH").is_some_and(|text| !text.eq_ignore_ascii_case("false")),
             selection: given("SAGEMAKER_INFERENCE_OUTPUT")
@@ -56,11 +63,11 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{Image, Settings};
 
     #[test]
     fn settings_come_from_the_contracts_variables() {
-        let found = Settings::from_variables(|name| match name {
+        let found = Settings::from_variables(Image::newest(), |name| match name {
             "SAGEMAKER_BIND_TO_PORT" => Some("8123".to_owned()),
             "SAGEMAKER_BATCH" => Some("true".to_owned()),
             "SAGEMAKER_INFERENCE_OUTPUT" => Some("predicted_label, Probability".to_owned()),
@@ -72,7 +79,9 @@ mod tests {
         assert_eq!(found.selection.expect("a selection"), ["predicted_label", "probability"]);
         assert_eq!(found.accept, "text/csv");
         assert!(!found.multi_model);
-        let text = Settings::from_variables(|name| (name == "SAGEMAKER_BIND_TO_PORT").then(|| "x".to_owned()));
+        let text = Settings::from_variables(Image::newest(), |name| {
+            (name == "SAGEMAKER_BIND_TO_PORT").then(|| "x".to_owned())
+        });
         assert!(text.expect_err("x is no port").contains("SAGEMAKER_BIND_TO_PORT"));
     }
     #[test]
@@ -80,7 +89,9 @@ mod tests {
         for (text, expected) in
             [("true", true), ("True", true), ("TRUE", true), ("false", false), ("1", false), ("", false)]
         {
-            let found = Settings::from_variables(|name| (name == "SAGEMAKER_MULTI_MODEL").then(|| text.to_owned()));
+            let found = Settings::from_variables(Image::newest(), |name| {
+                (name == "SAGEMAKER_MULTI_MODEL").then(|| text.to_owned())
+            });
             assert_eq!(found.expect("they are valid").multi_model, expected, "'{text}'");
         }
     }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::super::artifact;
 use super::super::failure::Failure;
-use super::super::ffi::{Booster, Xgboost};
+use super::super::ffi::{Booster, Format, Xgboost};
 use crate::contract::{Container, write_atomically};
 use crate::log;
 
@@ -17,6 +18,7 @@ const KEPT: u32 = 5;
 
 /// Where checkpoints are, if the job has them.
 pub(super) struct Checkpoints {
+    container: Container,
     folder: Option<PathBuf>,
 }
 
@@ -24,7 +26,7 @@ impl Checkpoints {
     /// Reads `checkpointconfig.json`: `{"LocalPath": "/opt/ml/checkpoints"}`.
     pub(super) fn from_config(container: &Container, config: Option<&Map<String, Value>>) -> Self {
         let path = config.and_then(|config| config.get("LocalPath")).and_then(Value::as_str);
-        Self { folder: path.map(|path| container.resolve(path)) }
+        Self { container: container.clone(), folder: path.map(|path| container.resolve(path)) }
     }
 
     /// The rounds that have a checkpoint, the latest first.
@@ -48,13 +50,12 @@ impl Checkpoints {
             let path = folder.join(format!("{NAME}.{round}"));
             let Ok(model) = fs::read(&path) else { continue };
             // Tried apart first: a failed load may leave the booster half changed.
-            let readable = Booster::new(library, &[]).and_then(|mut trial| trial.load_model(&model));
-            if readable.is_err() {
-                log::warning(&format!("Wrong checkpoint model format {}", path.display()));
+            if !artifact::loads(library, &model) {
+                log::warning(&format!("Wrong checkpoint model format {}", self.container.shown(&path)));
                 continue;
             }
-            booster.load_model(&model).map_err(|error| Failure::from_training(&error.to_string()))?;
-            log::info(&format!("Checkpoint loaded from {}", path.display()));
+            artifact::load(booster, &model).map_err(|error| Failure::from_training(&error))?;
+            log::info(&format!("Checkpoint loaded from {}", self.container.shown(&path)));
             log::info(&format!("Resuming from iteration {}", round + 1));
             return Ok(round + 1);
         }
@@ -66,10 +67,10 @@ impl Checkpoints {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        let model = booster.save_model().map_err(|error| Failure::from_training(&error.to_string()))?;
+        let model = booster.save_model(Format::Ubjson).map_err(|error| Failure::from_training(&error.to_string()))?;
         let path = folder.join(format!("{NAME}.{round}"));
         write_atomically(&path, &model)
-            .map_err(|error| Failure::Platform(format!("cannot write {}: {error}", path.display())))?;
+            .map_err(|error| Failure::Platform(format!("cannot write {}: {error}", self.container.shown(&path))))?;
         if let Some(old) = round.checked_sub(KEPT) {
             // It may not be there: the job may have been resumed since.
             let _ = fs::remove_file(folder.join(format!("{NAME}.{old}")));

@@ -14,27 +14,28 @@ use super::data::{self, ContentType, Labelled};
 use super::failure::Failure;
 use super::ffi::{DMatrix, Xgboost};
 use super::hyperparameters::Hyperparameters;
+use super::image::Image;
 use crate::contract::Container;
 use crate::log;
 use checkpoint::Checkpoints;
 
 /// Runs the job.
-pub(super) fn run(container: &Container, library: &Path) -> Result<(), Failure> {
+pub(super) fn run(container: &Container, library: &Path, image: &Image) -> Result<(), Failure> {
     log::info("Imported framework sagemaker_xgboost_container.training");
     log::info("No GPUs detected (normal if no gpus installed)");
     log::info("Running XGBoost Sagemaker in algorithm mode");
     let config = |name: &str| container.read_config(name).map_err(Failure::Platform);
     let given = config("hyperparameters.json")?.unwrap_or_default();
-    let hyperparameters = Hyperparameters::parse(&given)?;
+    let hyperparameters = Hyperparameters::parse(&given, image)?;
     let channels = config("inputdataconfig.json")?.ok_or_else(|| {
-        Failure::Platform(format!("{} does not exist", container.config("inputdataconfig.json").display()))
+        Failure::Platform(format!("{} does not exist", container.shown(&container.config("inputdataconfig.json"))))
     })?;
-    let content = check_channels(&channels)?;
+    let content = check_channels(&channels, image)?;
     check_hosts(config("resourceconfig.json")?.as_ref())?;
     let checkpoints = Checkpoints::from_config(container, config("checkpointconfig.json")?.as_ref());
 
     let library = Xgboost::load(library).map_err(|error| Failure::Platform(error.to_string()))?;
-    log::info(&format!("Using XGBoost {}", library.version()));
+    log::info(&format!("Using XGBoost {} for that of the image, {}", library.version(), image.library));
     for name in &hyperparameters.without_effect {
         log::warning(&format!("Hyperparameter {name} has no effect in XGBoost {}", library.version()));
     }
@@ -51,7 +52,7 @@ pub(super) fn run(container: &Container, library: &Path) -> Result<(), Failure> 
     if let Some(validation) = &validation {
         log::info(&format!("Validation matrix has {} rows", validation.rows));
     }
-    rounds::boost(container, &library, &hyperparameters, &checkpoints, &train, validation.as_ref())
+    rounds::boost(container, &library, image, &hyperparameters, &checkpoints, &train, validation.as_ref())
 }
 
 /// One channel in the library's memory. The labels stay here too, for the image's own metrics.
@@ -74,7 +75,7 @@ fn load(
     let threads = hyperparameters.threads.unwrap_or(available).min(available);
     let folder = container.channel(channel);
     let Labelled { matrix, labels, weights, groups } =
-        data::load(&folder, channel, content, hyperparameters.csv_weights, threads)?;
+        data::load(&folder, channel, &container.shown(&folder), content, hyperparameters.csv_weights, threads)?;
     let refused = |error: super::ffi::XgboostError| {
         let text = error.to_string();
         let text = text.split("\nStack trace:").next().unwrap_or_default().trim();
@@ -94,7 +95,7 @@ fn load(
 
 /// Checks `inputdataconfig.json` and returns the content type, which the image takes from `train`
 /// for both channels.
-fn check_channels(channels: &Map<String, Value>) -> Result<ContentType, Failure> {
+fn check_channels(channels: &Map<String, Value>, image: &Image) -> Result<ContentType, Failure> {
     if !channels.contains_key("train") {
         return Err(Failure::User("Missing required channel: train".to_owned()));
     }
@@ -112,7 +113,7 @@ fn check_channels(channels: &Map<String, Value>) -> Result<ContentType, Failure>
                 "Channel '{name}': TrainingInputMode Pipe is not supported by Sagewright's XGBoost; use File or FastFile"
             )));
         }
-        let found = ContentType::parse(setting("ContentType"))
+        let found = ContentType::of_channel(setting("ContentType"), image)
             .map_err(|reason| Failure::User(format!("Channel '{name}': {reason}")))?;
         if content.is_some_and(|content| content != found) {
             return Err(Failure::User(
@@ -142,8 +143,13 @@ fn check_hosts(resources: Option<&Map<String, Value>>) -> Result<(), Failure> {
 mod tests {
     use serde_json::{Map, Value, json};
 
-    use super::{check_channels, check_hosts};
+    use super::{Failure, check_channels, check_hosts};
     use crate::xgboost::data::ContentType;
+    use crate::xgboost::image::Image;
+
+    fn check(channels: Value) -> Result<ContentType, Failure> {
+        check_channels(&object(channels), Image::newest())
+    }
 
     fn object(value: Value) -> Map<String, Value> {
         value.as_object().expect("an object").clone()
@@ -152,17 +158,25 @@ mod tests {
     #[test]
     fn channels_are_checked_as_the_image_checks_them() {
         let csv = json!({"ContentType": "text/csv", "TrainingInputMode": "File"});
-        let found = check_channels(&object(json!({"train": csv, "validation": csv}))).expect("it is valid");
+        let found = check(json!({"train": csv, "validation": csv})).expect("it is valid");
         assert_eq!(found, ContentType::Csv);
-        assert_eq!(check_channels(&object(json!({"train": {}}))).expect("it is valid"), ContentType::Libsvm);
+        assert_eq!(check(json!({"train": {}})).expect("it is valid"), ContentType::Libsvm);
         for (config, part) in [
             (json!({"validation": csv}), "Missing required channel: train"),
             (json!({"train": csv, "test": csv}), "Extraneous channel found: test"),
             (json!({"train": {"TrainingInputMode": "Pipe"}}), "use File or FastFile"),
             (json!({"train": csv, "validation": {}}), "set the same on both"),
             (json!({"train": {"ContentType": "image/png"}}), "image/png is not an accepted ContentType: csv, libsvm,"),
+            (
+                json!({"train": {"ContentType": "text/csv; charset=utf-8"}}),
+                "write it without parameters and in small letters: text/csv",
+            ),
+            (
+                json!({"train": {"ContentType": "Text/CSV"}}),
+                "write it without parameters and in small letters: text/csv",
+            ),
         ] {
-            let text = check_channels(&object(config)).expect_err(part).to_string();
+            let text = check(config).expect_err(part).to_string();
             assert!(text.contains(part), "{text}");
         }
     }

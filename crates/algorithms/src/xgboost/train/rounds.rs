@@ -1,11 +1,10 @@
 //! The boosting rounds: update, evaluate, report, save; and the final model.
 
-use std::path::PathBuf;
-
 use super::super::failure::Failure;
 use super::super::ffi::{Booster, Xgboost, XgboostError};
 use super::super::hyperparameters::{Hyperparameters, table};
-use super::super::{MODEL_FILE, metrics};
+use super::super::image::Image;
+use super::super::{MODEL_FILE, artifact, metrics};
 use super::ChannelData;
 use super::checkpoint::Checkpoints;
 use super::early_stopping::EarlyStopping;
@@ -18,6 +17,7 @@ use crate::log;
 pub(super) fn boost(
     container: &Container,
     library: &Xgboost,
+    image: &Image,
     hyperparameters: &Hyperparameters,
     checkpoints: &Checkpoints,
     train: &ChannelData,
@@ -36,7 +36,7 @@ pub(super) fn boost(
     let start = checkpoints.resume(&mut booster, library)?;
     configure(&mut booster, hyperparameters, &metrics).map_err(failed)?;
 
-    let model = ModelFile(container.model().join(MODEL_FILE));
+    let model = ModelFile { container, image, hyperparameters, features: train.columns };
     let termination = hyperparameters.save_model_on_termination.then(Termination::listen);
     let mut stopping: Option<(EarlyStopping, String)> = None;
     for round in start..hyperparameters.num_round {
@@ -46,7 +46,7 @@ pub(super) fn boost(
         checkpoints.save(&mut booster, round)?;
         if hyperparameters.save_model_on_termination {
             // Also when the job is killed, the last round's model is there.
-            model.write(&mut booster)?;
+            model.write(&mut booster, (round, None))?;
         }
         if let Some(patience) = hyperparameters.early_stopping_rounds.filter(|_| validation.is_some()) {
             let (stopping, metric) = stopping.get_or_insert_with(|| early_stopping(patience, hyperparameters, &scores));
@@ -64,10 +64,20 @@ pub(super) fn boost(
             return Ok(());
         }
     }
-    if let Some((round, score)) = stopping.as_ref().and_then(|(stopping, _)| stopping.best()) {
-        keep_best(&mut booster, &hyperparameters.booster, round, score).map_err(failed)?;
+    let best = stopping.as_ref().and_then(|(stopping, _)| stopping.best());
+    if let Some((round, score)) = best {
+        if image.keeps_best {
+            keep_best(&mut booster, &hyperparameters.booster, round).map_err(failed)?;
+        }
+        if !image.keeps_best || hyperparameters.booster != "gblinear" {
+            let trees = round.saturating_add(1).saturating_mul(hyperparameters.parallel_trees);
+            booster.set_attribute("best_iteration", &round.to_string()).map_err(failed)?;
+            booster.set_attribute("best_ntree_limit", &trees.to_string()).map_err(failed)?;
+            booster.set_attribute("best_score", &score.to_string()).map_err(failed)?;
+        }
     }
-    model.write(&mut booster)
+    let last = hyperparameters.num_round.saturating_sub(1);
+    model.write(&mut booster, best.map_or((last, None), |(round, score)| (round, Some(score))))
 }
 
 /// Hands the parameters to XGBoost. After a checkpoint is loaded, because loading resets them.
@@ -114,23 +124,32 @@ fn early_stopping(patience: u32, hyperparameters: &Hyperparameters, scores: &Sco
 }
 
 /// Cuts the model down to its best round.
-fn keep_best(booster: &mut Booster, kind: &str, round: u32, score: f64) -> Result<(), XgboostError> {
+fn keep_best(booster: &mut Booster, kind: &str, round: u32) -> Result<(), XgboostError> {
     if kind == "gblinear" {
         log::warning("The model of the last round is kept: a gblinear model cannot be cut down to its best round");
         return Ok(());
     }
     *booster = booster.first_rounds(round + 1)?;
-    booster.set_attribute("best_iteration", &round.to_string())?;
-    booster.set_attribute("best_score", &score.to_string())
+    Ok(())
 }
 
 /// `model/xgboost-model`.
-struct ModelFile(PathBuf);
+struct ModelFile<'a> {
+    container: &'a Container,
+    image: &'a Image,
+    hyperparameters: &'a Hyperparameters,
+    features: usize,
+}
 
-impl ModelFile {
-    fn write(&self, booster: &mut Booster) -> Result<(), Failure> {
-        let model = booster.save_model().map_err(|error| Failure::from_training(&error.to_string()))?;
-        write_atomically(&self.0, &model)
-            .map_err(|error| Failure::Platform(format!("cannot write {}: {error}", self.0.display())))
+impl ModelFile<'_> {
+    /// Writes the model with its best round and that one's score.
+    fn write(&self, booster: &mut Booster, best: (u32, Option<f64>)) -> Result<(), Failure> {
+        let Hyperparameters { booster: kind, parallel_trees, .. } = self.hyperparameters;
+        let facts = artifact::Facts { booster: kind, features: self.features, best, parallel: *parallel_trees };
+        let model =
+            artifact::write(booster, self.image, &facts).map_err(|error| Failure::from_training(&error.to_string()))?;
+        let path = self.container.model().join(MODEL_FILE);
+        write_atomically(&path, &model)
+            .map_err(|error| Failure::Platform(format!("cannot write {}: {error}", self.container.shown(&path))))
     }
 }

@@ -2,9 +2,11 @@
 
 mod down;
 mod env;
+mod exec;
+mod profile;
 mod reset;
 mod status;
-mod up;
+pub(crate) mod up;
 
 use crate::args::{Global, Local};
 use crate::exit::Exit;
@@ -14,9 +16,11 @@ use crate::output::Printer;
 pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     match command {
         Local::Up(args) => up::run(args, global, printer).await,
-        Local::Down => down::run(global, printer).await,
+        Local::Down(args) => down::run(args, global, printer).await,
         Local::Status => status::run(global, printer).await,
         Local::Reset(args) => reset::run(args, global, printer),
         Local::Env(args) => env::run(args, global, printer),
+        Local::Exec(args) => exec::program(args, global, printer),
+        Local::Shell(args) => exec::shell(args, global, printer),
     }
 }

@@ -1,6 +1,7 @@
 //! `sagewright local up`
 
 use std::fs::{self, DirBuilder, File};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::args::{Global, LISTEN, Up};
+use sagewright_cloud::server::reachable;
+
+use crate::args::{Durability, Global, LISTEN, Up};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, DEFAULT_ACCOUNT, ServerFile, Settings};
 use crate::output::Printer;
@@ -23,17 +26,51 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     if let Some(images) = &args.images {
         File::open(images).with_context(|| format!("cannot read the image map {}", images.display()))?;
     }
+    let listen = args.listen.unwrap_or(LISTEN);
+    only_here_or_allowed(listen, args.allow_remote)?;
     if args.detach {
-        return detach(args, &data, &data_option(global), printer).await;
+        return detach(args, global, &data, printer).await;
     }
-    let settings = Settings { listen: args.listen.unwrap_or(LISTEN), data: data.clone(), images: args.images.clone() };
+    let settings = Settings {
+        listen,
+        hosts: args.hosts.clone(),
+        data: data.clone(),
+        images: args.images.clone(),
+        durability: args.durability.map(Into::into).unwrap_or_default(),
+    };
     let mut signals = Signals::new();
     let cloud = local::start(&settings).await?;
     announce(&data, &data_option(global), printer)?;
+    announce_beyond(listen, &cloud.endpoint, printer);
     signals.next().await;
     printer.note("stopping; jobs in progress are taken up again at the next start");
     cloud.stop(&mut signals, printer).await;
     Ok(Exit::Done)
+}
+
+/// What listens beyond this machine runs the programs of whoever gets hold of a key: that has to be meant.
+pub(crate) fn only_here_or_allowed(listen: SocketAddr, allowed: bool) -> Result<(), Failure> {
+    if allowed || listen.ip().is_loopback() {
+        return Ok(());
+    }
+    let message = format!("--listen {listen} would let other machines reach the embedded cloud");
+    let help = "add --allow-remote if that is meant: whoever has a key of it can run programs on this machine, and nothing is \
+                encrypted on the way; or listen on 127.0.0.1";
+    Err(Failure::new(Exit::Usage, message).help(help))
+}
+
+/// How other machines call a cloud that listens on `listen`: the address of this machine that its way to others goes by.
+fn remote_url(listen: SocketAddr, port: u16) -> Option<String> {
+    let ip = if listen.ip().is_unspecified() {
+        // Connecting a UDP socket sends nothing; it only chooses the local address. These are documentation's networks.
+        let (any, there) = if listen.is_ipv4() { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
+        let socket = UdpSocket::bind(any).ok()?;
+        socket.connect(there).ok()?;
+        socket.local_addr().ok()?.ip()
+    } else {
+        listen.ip()
+    };
+    (!ip.is_loopback()).then(|| format!("http://{}", SocketAddr::new(ip, port)))
 }
 
 fn announce(data: &Path, option: &str, printer: &Printer) -> anyhow::Result<()> {
@@ -49,23 +86,34 @@ fn announce(data: &Path, option: &str, printer: &Printer) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// One that is up cannot be given another address or image map.
+/// Where other machines find a cloud that they may reach.
+fn announce_beyond(listen: SocketAddr, endpoint: &str, printer: &Printer) {
+    let port = endpoint.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(listen.port());
+    if !listen.ip().is_loopback()
+        && let Some(url) = remote_url(listen, port)
+    {
+        printer.note(&format!("  from other machines: {url}"));
+    }
+}
+
+/// One that is up cannot be given another address, image map or durability.
 fn as_asked(server: &ServerFile, args: &Up, option: &str) -> Result<(), Failure> {
     let elsewhere =
-        args.listen.is_some_and(|address| address.port() != 0 && !server.endpoint.ends_with(&format!("//{address}")));
+        args.listen.is_some_and(|a| a.port() != 0 && !server.endpoint.ends_with(&format!("//{}", reachable(a))));
     let images = args.images.as_deref().map(std::path::absolute).transpose().ok().flatten();
     let other_map = images.is_some() && images != server.images;
-    if !elsewhere && !other_map {
-        return Ok(());
-    }
-    let what = if elsewhere { "--listen" } else { "--images" };
+    let other_durability =
+        args.durability.is_some_and(|durability| (durability == Durability::PowerLoss) != server.power_loss);
+    let changes = [("--listen", elsewhere), ("--images", other_map), ("--durability", other_durability)];
+    let Some((what, _)) = changes.into_iter().find(|(_, changed)| *changed) else { return Ok(()) };
     let up = format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid);
     Err(Failure::new(Exit::Failed, format!("{up}, and {what} would change nothing"))
         .help(format!("run `sagewright local down{option}` first, or leave {what} out")))
 }
 
 /// Starts this program again in a session of its own, and returns when that one answers.
-async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyhow::Result<Exit> {
+async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> anyhow::Result<Exit> {
+    let option = &*data_option(global);
     if let Some(server) = local::running(data) {
         as_asked(&server, args, option)?;
         printer.note(&format!("it was up already (process {})", server.pid));
@@ -78,10 +126,17 @@ async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyh
     let log = data.join("server.log");
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);
-    command.args(["local", "up", "--color", "never", "--listen", &args.listen.unwrap_or(LISTEN).to_string()]);
+    let listen = args.listen.unwrap_or(LISTEN);
+    command.args(["local", "up", "--color", "never", "--listen", &listen.to_string()]);
+    command.args(args.allow_remote.then_some("--allow-remote"));
+    command.args(args.hosts.iter().map(|name| format!("--host={name}")));
+    command.args((0..global.verbose).map(|_| "--verbose"));
     command.arg("--data").arg(data);
     if let Some(images) = &args.images {
         command.arg("--images").arg(std::path::absolute(images)?);
+    }
+    if let Some(durability) = args.durability {
+        command.args(["--durability", durability.as_str()]);
     }
     let errors = output.try_clone()?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
@@ -89,6 +144,9 @@ async fn detach(args: &Up, data: &Path, option: &str, printer: &Printer) -> anyh
     for _ in 0..500 {
         if local::running(data).is_some_and(|s| s.pid == child.id()) {
             announce(data, option, printer)?;
+            if let Some(server) = local::running(data) {
+                announce_beyond(listen, &server.endpoint, printer);
+            }
             return Ok(Exit::Done);
         }
         if let Some(status) = child.try_wait()? {

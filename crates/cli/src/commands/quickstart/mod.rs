@@ -12,7 +12,10 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Instant;
 
+use sagewright_cloud::durability::Durability;
+
 use crate::args::{Format, Global, LISTEN, Quickstart};
+use crate::commands::local::up::only_here_or_allowed;
 use crate::exit::{Exit, Failure};
 use crate::local::{self, Cloud, Settings};
 use crate::output::{Printer, Style, shell};
@@ -94,8 +97,17 @@ async fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Pat
             None
         }
         None => {
+            only_here_or_allowed(args.listen, false).map_err(|refused| {
+                refused.help("start it with `sagewright local up` and --allow-remote, then run this again")
+            })?;
             show(&format!("sagewright local up --detach --listen {}{folder}", args.listen));
-            let settings = Settings { listen: args.listen, data: data.to_path_buf(), images: None };
+            let settings = Settings {
+                listen: args.listen,
+                hosts: Vec::new(),
+                data: data.to_path_buf(),
+                images: None,
+                durability: Durability::Kill,
+            };
             let cloud = local::start(&settings).await?;
             printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));
             Some(cloud)

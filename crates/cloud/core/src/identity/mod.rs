@@ -2,6 +2,7 @@
 
 mod account;
 mod key;
+mod policies;
 mod random;
 mod secret;
 mod session;
@@ -14,10 +15,11 @@ use jiff::Timestamp;
 
 pub use account::{EXECUTION_ROLE, USER};
 pub use key::{AccessKey, KeyStatus, StoredKey};
+pub use policies::{own_policy, policy_exists};
 pub use random::{access_key_id, unique_id};
 pub use secret::Secret;
-pub use session::{NewSession, Session};
-pub use trust::{assumable_by_service, role};
+pub use session::{Further, NewSession, Session};
+pub use trust::{ServiceAsks, add_role, assumable_by_service, role};
 
 use crate::clock::SharedClock;
 use crate::store::{Store, StoreError};
@@ -43,7 +45,8 @@ CREATE TABLE IF NOT EXISTS session (
     role    TEXT,
     tags    TEXT NOT NULL,
     source  TEXT,
-    expires INTEGER NOT NULL
+    expires INTEGER NOT NULL,
+    further TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 ";
 
@@ -95,12 +98,14 @@ impl Identity {
     /// The database could not be written.
     pub fn open(store: Store, clock: SharedClock, partition: &str) -> Result<Self, StoreError> {
         store.connection().execute_batch(SCHEMA).map_err(written)?;
+        session::add_missing_column(&store)?;
         let identity = Self { store, clock, partition: partition.into(), known: Arc::default() };
         identity.forget_old_sessions()?;
         Ok(identity)
     }
 
-    /// Whom an access key stands for; `None` where there is no such active key. An ended session is still found.
+    /// Whom an access key stands for; `None` where there is no such active key, or where the user or role is gone that
+    /// it was given out for, whoever has the name now. An expired session is still found.
     ///
     /// # Errors
     /// The database could not be read.
@@ -126,6 +131,21 @@ impl Identity {
     #[must_use]
     pub fn partition(&self) -> &str {
         &self.partition
+    }
+
+    /// To be called when a user or a role has been deleted: its keys and sessions end.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub fn entity_deleted(&self, account: &str, kind: &str, name: &str) -> Result<(), StoreError> {
+        // What is in memory goes after the record; what is loaded from then on is checked against it.
+        self.known.write().unwrap_or_else(PoisonError::into_inner).clear();
+        if kind == "user" {
+            // A key that was made while the user was being deleted must not work for the next one of that name.
+            let sql = "DELETE FROM access_key WHERE account = ? AND user = ?";
+            self.store.connection().execute(sql, rusqlite::params![account, name]).map_err(written)?;
+        }
+        Ok(())
     }
 
     fn forget(&self, access_key: &str) {

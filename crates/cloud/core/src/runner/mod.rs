@@ -1,8 +1,8 @@
-//! The port behind which jobs and model servers run: processes now, Docker and Kubernetes by the same face later.
+//! The port behind which jobs and model servers run: processes now, Docker and Kubernetes by the same face later. Who
+//! runs something describes it as a [`Workload`] and knows nothing of how it is run.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,41 +10,11 @@ use async_trait::async_trait;
 
 pub mod identity;
 pub mod journal;
+pub mod workload;
 
 pub use identity::{Identity, JobEnvironment, NoEnvironment};
 pub use journal::Journal;
-
-/// One container to start.
-#[derive(Debug, Clone)]
-pub struct ContainerSpec {
-    /// Unique and stable: the job's or server's ARN with the host's or copy's name.
-    pub id: String,
-    /// Image URI as the user gave it.
-    pub image: String,
-    /// Replaces the image's entrypoint, as Docker does.
-    pub entrypoint: Option<Vec<String>>,
-    /// Arguments: `["train"]`, `["serve"]`, or the user's own.
-    pub arguments: Vec<String>,
-    /// Environment of the container contract.
-    pub environment: BTreeMap<String, String>,
-    /// Folder of this machine that the container sees as `/opt/ml`.
-    pub base: PathBuf,
-    /// Whether it must listen for requests, and where.
-    pub port: Port,
-    /// Names that its programs can look up, where the machine allows it; all are of this machine.
-    pub hosts: Vec<(String, Ipv4Addr)>,
-}
-
-/// The port of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
-    /// It takes no requests.
-    None,
-    /// Kept from other programs for it, where the system can do that. It must bind with `SO_REUSEADDR`, as servers do.
-    Held,
-    /// Free at its start; another program may take it first.
-    Free,
-}
+pub use workload::{Capabilities, Labels, Mount, Port, Resources, Workload};
 
 /// How a container ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,19 +77,48 @@ pub trait Runner: Send + Sync + 'static {
     /// The image is unknown or cannot be made ready.
     async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError>;
 
-    /// Starts a container. It ends when the returned value is dropped, and with this process.
+    /// Starts a workload. It ends when the returned value is dropped, and with this process unless the runner can
+    /// re-attach.
     ///
     /// # Errors
-    /// The image is unknown or the start failed.
-    async fn start(&self, spec: &ContainerSpec, lines: LineSink) -> Result<Box<dyn Container>, RunnerError>;
+    /// The image is unknown, the runner cannot do what is asked, or the start failed.
+    async fn start(&self, workload: &Workload, lines: LineSink) -> Result<Box<dyn Container>, RunnerError>;
+
+    /// What it can do on this machine.
+    async fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Where programs find a mount in any case, for variables that hold paths.
+    fn visible_at<'a>(&self, mount: &'a Mount) -> &'a Path {
+        &mount.path
+    }
+
+    /// What runs of this cloud, whichever process of it started that.
+    ///
+    /// # Errors
+    /// The runner cannot be asked.
+    async fn list(&self) -> Result<Vec<Labels>, RunnerError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes up what an earlier process of this cloud started; `None` where it has ended. A runner that cannot
+    /// re-attach ends it.
+    ///
+    /// # Errors
+    /// As [`Runner::list`].
+    async fn attach(&self, labels: &Labels, lines: LineSink) -> Result<Option<Box<dyn Container>>, RunnerError> {
+        let _ = (labels, lines);
+        Ok(None)
+    }
 }
 
 /// A running container.
 #[async_trait]
 pub trait Container: Send {
-    /// Where it serves requests, for a spec with a port.
+    /// Where it serves requests, for a workload with a port.
     fn address(&self) -> Option<SocketAddr>;
-    /// Where its programs find the spec's `base`: `/opt/ml`, or the folder itself.
+    /// Where its programs find what is mounted at `/opt/ml`: there, or in its source.
     fn root(&self) -> &Path;
     /// Waits for its end. All lines have reached the sink when this returns.
     async fn wait(&mut self) -> Exit;

@@ -21,50 +21,67 @@ impl BuiltIn {
     }
 }
 
-/// Repository, accepted tags for people, accepted tags as a pattern. The versions are those that the SageMaker Python
-/// SDK knows (`image_uri_config/xgboost.json`); `-cpu-py3` and the like are the longer names of the same images.
-const REPOSITORIES: [(&str, &str, &str, BuiltIn); 2] = [
+/// Repositories with the tags that are played. The versions are those that the SageMaker Python SDK knows
+/// (`image_uri_config/xgboost.json`); `-cpu-py3` and the like are the longer names of the same images.
+const REPOSITORIES: [(&str, &[&str], BuiltIn); 2] = [
     (
         "sagemaker-xgboost",
-        "0.90-1, 0.90-2, 1.0-1, 1.2-1, 1.2-2, 1.3-1, 1.5-1, 1.7-1, 3.0-5",
-        r"^(0\.90-[12]|1\.0-1|1\.2-[12]|1\.3-1|1\.5-1|1\.7-1|3\.0-[0-9]{1,2})(-(cpu|gpu)(-py3[0-9]{0,2})?)?$",
+        &["0.90-1", "0.90-2", "1.0-1", "1.2-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5"],
         BuiltIn::XgBoost,
     ),
-    ("xgboost", "1, latest, 0.72", r"^(1|latest|0\.72)$", BuiltIn::XgBoost),
+    ("xgboost", &["1", "latest", "0.72"], BuiltIn::XgBoost),
 ];
 
 /// The built-in repositories with their tags, for messages.
 #[must_use]
 pub fn repositories() -> String {
-    let each = |(name, tags, ..): &(&str, &str, &str, BuiltIn)| {
-        format!("ACCOUNT.dkr.ecr.REGION.amazonaws.com/{name} (tags {tags})")
+    let each = |(name, tags, _): &(&str, &[&str], BuiltIn)| {
+        format!("ACCOUNT.dkr.ecr.REGION.amazonaws.com/{name} (tags {})", tags.join(", "))
     };
     REPOSITORIES.iter().map(each).collect::<Vec<_>>().join(" and ")
 }
 
-/// The algorithm that an image stands for.
+/// The algorithm that an image stands for, and the tag that says which generation of it is played.
 ///
 /// # Errors
-/// It is a built-in repository with a tag that is not known: a sentence that says so.
-pub fn find(image: &str) -> Result<Option<BuiltIn>, String> {
+/// It is a built-in repository with a tag that is not known: a sentence that says so, with the nearest that is.
+pub fn find(image: &str) -> Result<Option<(BuiltIn, &'static str)>, String> {
     let Some(parts) = registry().and_then(|r| r.captures(image)) else { return Ok(None) };
     let repository = parts.get(1).map_or("", |m| m.as_str());
-    let Some(row) = REPOSITORIES.iter().position(|(name, ..)| *name == repository) else { return Ok(None) };
-    let (name, tags, _, built_in) = &REPOSITORIES[row];
-    let tag = parts.get(2).map(|m| m.as_str());
-    let known = |tag: &str| tags_of(row).is_some_and(|pattern| pattern.is_match(tag));
-    match tag {
-        Some(tag) if known(tag) => Ok(Some(*built_in)),
-        Some(tag) => Err(format!("repository {name} has no tag '{tag}' here; accepted are {tags}")),
-        None => Err(format!("the URI of repository {name} has no tag; accepted are {tags}")),
+    let Some((name, tags, built_in)) = REPOSITORIES.iter().find(|(name, ..)| *name == repository) else {
+        return Ok(None);
+    };
+    let Some(tag) = parts.get(2).map(|m| m.as_str()) else {
+        return Err(format!("the URI of repository {name} has no tag; accepted are {}", tags.join(", ")));
+    };
+    let short = short(tag);
+    match tags.iter().find(|known| **known == short) {
+        Some(known) => Ok(Some((*built_in, known))),
+        None => Err(format!(
+            "repository {name} has no tag '{tag}' here; the nearest that has is {}, accepted are {}",
+            nearest(tags, tag),
+            tags.join(", ")
+        )),
     }
 }
 
-/// Every model and job asks, and compiling costs more than all the rest of a call.
-fn tags_of(row: usize) -> Option<&'static Regex> {
-    static PATTERNS: OnceLock<Vec<Option<Regex>>> = OnceLock::new();
-    let compile = || REPOSITORIES.iter().map(|(_, _, pattern, _)| Regex::new(pattern).ok()).collect();
-    PATTERNS.get_or_init(compile).get(row)?.as_ref()
+/// A tag without the processor and the Python that it names: `-cpu`, `-cpu-py3`, `-gpu-py310`.
+fn short(tag: &str) -> &str {
+    let named = |suffix: &str| {
+        let (short, python) = tag.split_once(suffix)?;
+        let known = match python.strip_prefix("-py3") {
+            Some(minor) => minor.len() <= 2 && minor.bytes().all(|b| b.is_ascii_digit()),
+            None => python.is_empty(),
+        };
+        known.then_some(short)
+    };
+    named("-cpu").or_else(|| named("-gpu")).unwrap_or(tag)
+}
+
+/// The tag with the longest common beginning; of equals the newest.
+fn nearest(tags: &[&'static str], tag: &str) -> &'static str {
+    let common = |known: &&str| known.bytes().zip(tag.bytes()).take_while(|(a, b)| a == b).count();
+    tags.iter().copied().max_by_key(common).unwrap_or_default()
 }
 
 fn registry() -> Option<&'static Regex> {
@@ -91,7 +108,8 @@ mod tests {
             "433757028032.dkr.ecr.us-west-2.amazonaws.com/xgboost:latest",
             "433757028032.dkr.ecr.us-west-2.amazonaws.com/xgboost:1",
         ] {
-            assert_eq!(find(image), Ok(Some(BuiltIn::XgBoost)), "{image}");
+            let tag = image.rsplit(':').next().unwrap().trim_end_matches("-cpu-py3");
+            assert_eq!(find(image), Ok(Some((BuiltIn::XgBoost, tag))), "{image}");
         }
     }
 
@@ -101,6 +119,12 @@ mod tests {
         assert_eq!(find("docker.io/library/xgboost:1"), Ok(None));
         let tag = find("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:9.9-1").unwrap_err();
         assert!(tag.contains("'9.9-1'") && tag.contains("1.7-1"), "{tag}");
+        for (given, nearest) in [("1.4-1", "1.7-1"), ("0.90-3", "0.90-2"), ("3.0-6", "3.0-5"), ("1.7-1-cpu-x", "1.7-1")]
+        {
+            let tag =
+                find(&format!("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:{given}")).unwrap_err();
+            assert!(tag.contains(&format!("the nearest that has is {nearest},")), "{tag}");
+        }
         let bare = find("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost").unwrap_err();
         assert!(bare.contains("no tag"), "{bare}");
     }

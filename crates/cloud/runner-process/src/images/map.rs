@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn an_entry_can_replace_a_built_in_image() {
         let image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1";
-        assert!(matches!(parse("").unwrap().resolve(image), Ok(Program::BuiltIn(BuiltIn::XgBoost))));
+        assert!(matches!(parse("").unwrap().resolve(image), Ok(Program::BuiltIn(BuiltIn::XgBoost, "1.7-1"))));
         let map = parse(&format!("[[image]]\nmatch = \"{image}\"\ncommand = [\"mine\"]\n")).unwrap();
         assert!(matches!(map.resolve(image), Ok(Program::Mapped(m)) if m.command == ["mine"]));
     }

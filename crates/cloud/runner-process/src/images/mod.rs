@@ -15,8 +15,8 @@ use sagewright_cloud_core::runner::RunnerError;
 pub enum Program<'a> {
     /// An entry of the user's image map.
     Mapped(&'a Mapped),
-    /// A built-in algorithm.
-    BuiltIn(BuiltIn),
+    /// A built-in algorithm, as the image of a tag has it.
+    BuiltIn(BuiltIn, &'static str),
 }
 
 impl ImageMap {
@@ -29,7 +29,7 @@ impl ImageMap {
             return Ok(Program::Mapped(entry));
         }
         match builtin::find(image) {
-            Ok(Some(built_in)) => Ok(Program::BuiltIn(built_in)),
+            Ok(Some((built_in, tag))) => Ok(Program::BuiltIn(built_in, tag)),
             Ok(None) => Err(RunnerError::UnknownImage(
                 self.unknown(image, "Docker is not supported yet by this runner, which runs jobs as processes"),
             )),

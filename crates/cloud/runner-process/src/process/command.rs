@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::namespace::{Means, View};
 use crate::images::{BuiltIn, Mapped};
-use sagewright_cloud_core::runner::ContainerSpec;
+use sagewright_cloud_core::runner::Workload;
+use sagewright_cloud_core::runner::workload::OPT_ML;
 
 /// Where programs are looked for when the cloud itself has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -19,56 +21,72 @@ pub(super) struct Launch {
     pub arguments: Vec<OsString>,
     variables: BTreeMap<String, String>,
     directory: PathBuf,
-    /// Where the program finds the container's `base`.
+    /// The folder behind `/opt/ml`.
+    base: PathBuf,
+    /// Where the program finds it.
     pub root: PathBuf,
 }
 
 impl Launch {
-    /// Runs a built-in algorithm through our own binary.
+    /// Runs a built-in algorithm through our own binary, as the image of a tag has it.
     pub fn built_in(
         program: &Path,
         algorithm: BuiltIn,
-        spec: &ContainerSpec,
+        tag: &str,
+        workload: &Workload,
+        base: &Path,
         variables: BTreeMap<String, String>,
     ) -> Result<Self, String> {
-        if let Some(entrypoint) = &spec.entrypoint {
+        if let Some(entrypoint) = &workload.entrypoint {
             return Err(format!(
                 "the built-in {} runs without a container, so that the entrypoint {entrypoint:?} has nothing to run in; \
                  leave ContainerEntrypoint out, or add the image to the image map",
                 algorithm.name()
             ));
         }
-        let first = ["algorithm", algorithm.name()].map(OsString::from);
-        let arguments = first.into_iter().chain(spec.arguments.iter().map(OsString::from)).collect();
-        let (directory, root) = (spec.base.clone(), spec.base.clone());
-        Ok(Self { program: program.into(), arguments, variables, directory, root })
+        let first = ["algorithm".to_owned(), format!("{}:{tag}", algorithm.name())].map(OsString::from);
+        let arguments = first.into_iter().chain(workload.arguments.iter().map(OsString::from)).collect();
+        let [directory, base, root] = [base; 3].map(Path::to_path_buf);
+        Ok(Self { program: program.into(), arguments, variables, directory, base, root })
     }
 
     /// Runs a program of the image map.
-    pub fn mapped(entry: &Mapped, spec: &ContainerSpec, map: Option<&Path>) -> Result<Self, String> {
-        let line = spec.entrypoint.as_ref().unwrap_or(&entry.command);
+    pub fn mapped(entry: &Mapped, workload: &Workload, base: &Path, map: Option<&Path>) -> Result<Self, String> {
+        let line = workload.entrypoint.as_ref().unwrap_or(&entry.command);
         let (program, first) = line.split_first().ok_or("its command is empty")?;
         let program = find(program, &entry.directory).ok_or_else(|| {
-            let place = match (&spec.entrypoint, map) {
+            let place = match (&workload.entrypoint, map) {
                 (Some(_), _) => "ContainerEntrypoint".to_owned(),
                 (None, Some(map)) => format!("`command` in {}", map.display()),
                 (None, None) => "`command` in the image map".to_owned(),
             };
             format!("program '{program}' is not on this machine; install it, or correct {place}")
         })?;
-        let arguments = first.iter().chain(&spec.arguments).map(OsString::from).collect();
+        let arguments = first.iter().chain(&workload.arguments).map(OsString::from).collect();
         Ok(Self {
             program: program.into(),
             arguments,
             variables: entry.env.clone(),
             directory: entry.directory.clone(),
-            root: spec.base.clone(),
+            base: base.to_path_buf(),
+            root: base.to_path_buf(),
         })
     }
 
+    /// Runs it in a view of its own.
+    pub fn within(mut self, means: Means, view: &View) -> Self {
+        if view.opt_ml {
+            self.root = OPT_ML.into();
+        }
+        let mut arguments = means.arguments(view);
+        arguments.push(std::mem::replace(&mut self.program, "unshare".into()));
+        arguments.append(&mut self.arguments);
+        Self { arguments, ..self }
+    }
+
     /// The command, with an environment that starts empty: no credentials of the user get in.
-    pub fn command(self, spec: &ContainerSpec, port: Option<u16>) -> Result<Command, String> {
-        let (temporary, home) = (spec.base.join("tmp"), spec.base.join("home"));
+    pub fn command(self, workload: &Workload, port: Option<u16>) -> Result<Command, String> {
+        let (temporary, home) = (self.base.join("tmp"), self.base.join("home"));
         for folder in [&temporary, &home] {
             fs::create_dir_all(folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
         }
@@ -81,8 +99,8 @@ impl Launch {
         command.env("AWS_EC2_METADATA_DISABLED", "true");
         // As SageMaker's own images set it: lines appear when they are printed.
         command.env("PYTHONUNBUFFERED", "1");
-        command.envs(&self.variables).envs(&spec.environment);
-        command.env("SAGEMAKER_BASE_DIR", &spec.base);
+        command.envs(&self.variables).envs(&workload.environment);
+        command.env("SAGEMAKER_BASE_DIR", &self.base);
         if let Some(port) = port {
             command.env("SAGEMAKER_BIND_TO_PORT", port.to_string());
         }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -14,7 +14,10 @@ use tokio::sync::OnceCell;
 
 use super::images::{BuiltIn, ImageMap, LiveMap, Program};
 use sagewright_cloud_core::clock::SharedClock;
-use sagewright_cloud_core::runner::{Container, ContainerSpec, LineSink, Port, Runner, RunnerError};
+use sagewright_cloud_core::runner::workload::OPT_ML;
+use sagewright_cloud_core::runner::{
+    Capabilities, Container, Labels, LineSink, Mount, Port, Runner, RunnerError, Workload,
+};
 
 mod command;
 mod container;
@@ -24,9 +27,12 @@ mod output;
 mod ports;
 mod spawn;
 pub mod strays;
+mod veil;
 
 use command::Launch;
 use container::{Place, ProcessContainer};
+use namespace::View;
+pub use veil::Hidden;
 
 /// Makes a built-in algorithm ready.
 #[async_trait]
@@ -49,6 +55,8 @@ pub struct ProcessConfig {
     pub preparer: Arc<dyn Preparer>,
     /// Marks the processes of this cloud, also for the next one on the same state.
     pub cloud: String,
+    /// What programs do not see, where the machine allows it.
+    pub hidden: Option<Hidden>,
     /// Measures grace periods.
     pub clock: SharedClock,
 }
@@ -62,6 +70,7 @@ pub struct ProcessRunner {
     images: LiveMap,
     preparer: Arc<dyn Preparer>,
     cloud: String,
+    hidden: Option<Hidden>,
     clock: SharedClock,
     // One cell for each algorithm: concurrent callers wait for the same preparation, and a failed one is tried again.
     prepared: Mutex<HashMap<BuiltIn, Prepared>>,
@@ -71,8 +80,8 @@ impl ProcessRunner {
     /// A runner; starts nothing yet.
     #[must_use]
     pub fn new(config: ProcessConfig) -> Self {
-        let ProcessConfig { program, images, preparer, cloud, clock } = config;
-        Self { program, images: LiveMap::new(images), preparer, cloud, clock, prepared: Mutex::default() }
+        let ProcessConfig { program, images, preparer, cloud, hidden, clock } = config;
+        Self { program, images: LiveMap::new(images), preparer, cloud, hidden, clock, prepared: Mutex::default() }
     }
 
     fn images(&self) -> Result<Arc<ImageMap>, RunnerError> {
@@ -92,6 +101,31 @@ impl ProcessRunner {
         let made = cell.get_or_try_init(|| self.preparer.prepare(algorithm, lines)).await;
         made.cloned().map_err(|why| RunnerError::Start { image: image.to_owned(), why })
     }
+
+    /// Gives a program a view of its own, where the machine allows it.
+    async fn veiled(&self, launch: Launch, workload: &Workload, base: &Path, opt_ml: bool) -> Launch {
+        let Some(means) = namespace::means().await else { return launch };
+        let hosts: Vec<String> = workload.hosts.iter().map(|(name, address)| format!("{address} {name}")).collect();
+        let view = View {
+            base: std::fs::canonicalize(base).unwrap_or_else(|_| base.to_path_buf()),
+            opt_ml,
+            hosts: hosts.join("\n"),
+            hidden: self.hidden.as_ref().map(|hidden| (hidden.folder.clone(), hidden.kept())),
+            sealed: workload.isolated,
+        };
+        launch.within(means, &view)
+    }
+}
+
+/// The folder behind `/opt/ml`, which is all that a process can be given.
+fn base(workload: &Workload) -> Result<&Path, String> {
+    match &*workload.mounts {
+        [Mount { source, path, read_only: false }] if path == Path::new(OPT_ML) => Ok(source),
+        mounts => {
+            let paths: Vec<String> = mounts.iter().map(|mount| mount.path.display().to_string()).collect();
+            Err(format!("as a process it has one writable mount at {OPT_ML}, not these: {}", paths.join(", ")))
+        }
+    }
 }
 
 #[async_trait]
@@ -102,32 +136,37 @@ impl Runner for ProcessRunner {
 
     fn built_in(&self, image: &str) -> Option<&'static str> {
         match self.images().ok()?.resolve(image) {
-            Ok(Program::BuiltIn(algorithm)) => Some(algorithm.name()),
+            Ok(Program::BuiltIn(algorithm, _)) => Some(algorithm.name()),
             _ => None,
         }
     }
 
     async fn prepare(&self, image: &str, lines: LineSink) -> Result<(), RunnerError> {
-        if let Program::BuiltIn(algorithm) = self.images()?.resolve(image)? {
+        if let Program::BuiltIn(algorithm, _) = self.images()?.resolve(image)? {
             self.ready(image, algorithm, lines).await?;
         }
         Ok(())
     }
 
-    async fn start(&self, spec: &ContainerSpec, lines: LineSink) -> Result<Box<dyn Container>, RunnerError> {
-        let fail = |why: String| RunnerError::Start { image: spec.image.clone(), why };
+    async fn start(&self, workload: &Workload, lines: LineSink) -> Result<Box<dyn Container>, RunnerError> {
+        let fail = |why: String| RunnerError::Start { image: workload.image.clone(), why };
+        let base = base(workload).map_err(fail)?;
         let images = self.images()?;
-        let launch = match images.resolve(&spec.image)? {
-            Program::BuiltIn(algorithm) => {
-                let variables = self.ready(&spec.image, algorithm, lines.clone()).await?;
-                Launch::built_in(&self.program, algorithm, spec, variables).map_err(fail)?
+        let launch = match images.resolve(&workload.image)? {
+            Program::BuiltIn(algorithm, tag) => {
+                let variables = self.ready(&workload.image, algorithm, lines.clone()).await?;
+                Launch::built_in(&self.program, algorithm, tag, workload, base, variables).map_err(fail)?
             }
             Program::Mapped(entry) => {
-                let launch = Launch::mapped(entry, spec, images.path()).map_err(fail)?;
-                if entry.opt_ml { namespace::wrap(launch, spec).await } else { launch }
+                let launch = Launch::mapped(entry, workload, base, images.path()).map_err(fail)?;
+                if entry.opt_ml || workload.isolated {
+                    self.veiled(launch, workload, base, entry.opt_ml).await
+                } else {
+                    launch
+                }
             }
         };
-        let port = match spec.port {
+        let port = match workload.port {
             Port::None => None,
             port => {
                 let lease = ports::lease(port == Port::Held);
@@ -136,12 +175,37 @@ impl Runner for ProcessRunner {
         };
         let address = port.as_ref().map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p.number())));
         let root = launch.root.clone();
-        let command = launch.command(spec, address.map(|a| a.port())).map_err(fail)?;
-        let mark = format!("{}/{}", self.cloud, uuid::Uuid::new_v4());
+        let command = launch.command(workload, address.map(|a| a.port())).map_err(fail)?;
+        let mark = strays::mark(&self.cloud, &workload.labels);
         let place = Place { root, port };
         let container = ProcessContainer::start(command, mark, lines, place, self.clock.clone());
         let container = container.await.map_err(|e| fail(e.to_string()))?;
-        tracing::debug!(id = spec.id, image = spec.image, pid = container.pid(), "container started");
+        tracing::debug!(workload = %workload.labels, image = workload.image, pid = container.pid(), "container started");
         Ok(Box::new(container))
+    }
+
+    async fn capabilities(&self) -> Capabilities {
+        let means = namespace::means().await;
+        Capabilities {
+            paths: means.is_some(),
+            hides_cloud: means.is_some_and(|means| means.seals()) && self.hidden.is_some(),
+            ..Capabilities::default()
+        }
+    }
+
+    fn visible_at<'a>(&self, mount: &'a Mount) -> &'a Path {
+        &mount.source
+    }
+
+    async fn list(&self) -> Result<Vec<Labels>, RunnerError> {
+        let cloud = self.cloud.clone();
+        Ok(tokio::task::spawn_blocking(move || strays::list(&cloud)).await.unwrap_or_default())
+    }
+
+    /// A process whose parent has ended cannot be waited for, and its output goes nowhere: what is left is ended.
+    async fn attach(&self, labels: &Labels, _: LineSink) -> Result<Option<Box<dyn Container>>, RunnerError> {
+        let (cloud, labels) = (self.cloud.clone(), labels.clone());
+        let _ = tokio::task::spawn_blocking(move || strays::end_labelled(&cloud, &labels)).await;
+        Ok(None)
     }
 }

@@ -4,44 +4,58 @@
 //!
 //! Linux only: other systems do not show the environment of processes.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use sagewright_cloud_core::runner::Labels;
 
-/// The variable: the id of the cloud, a slash and an id of the container.
+/// The variable: the id of the cloud, a slash and an id of the container, then its labels.
 pub(super) const VARIABLE: &str = "SAGEWRIGHT_CONTAINER";
 
-/// The id of a state folder, made at its first use.
-pub fn cloud_id(data: &Path) -> io::Result<String> {
-    let path = data.join("cloud-id");
-    match fs::read_to_string(&path) {
-        Ok(id) if !id.trim().is_empty() => return Ok(id.trim().to_owned()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let id = uuid::Uuid::new_v4().to_string();
-    fs::write(&path, &id)?;
-    Ok(id)
+/// What the processes of a new container are known by.
+pub(super) fn mark(cloud: &str, labels: &Labels) -> String {
+    let Labels { account, arn, host, epoch } = labels;
+    format!("{cloud}/{} {account} {epoch} {host} {arn}", uuid::Uuid::new_v4())
+}
+
+/// The labels in a mark of this cloud. None of them has a space in it.
+fn labels(cloud: &str, mark: &[u8]) -> Option<Labels> {
+    let mark = std::str::from_utf8(mark).ok()?.strip_prefix(cloud)?.strip_prefix('/')?;
+    let mut words = mark.splitn(5, ' ').skip(1);
+    let mut next = || words.next().map(str::to_owned);
+    let (account, epoch, host, arn) = (next()?, next()?.parse().ok()?, next()?, next()?);
+    Some(Labels { account, arn, host, epoch })
+}
+
+/// The containers of a cloud that have processes.
+pub(super) fn list(cloud: &str) -> Vec<Labels> {
+    let mut found = Vec::new();
+    #[cfg(target_os = "linux")]
+    linux::each(&mut |_, mark| found.extend(labels(cloud, mark)));
+    #[cfg(not(target_os = "linux"))]
+    let _ = cloud;
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// Kills what is left of a container.
 pub(super) fn end(mark: &str) {
-    #[cfg(target_os = "linux")]
-    linux::kill(&|value| value == mark.as_bytes());
-    #[cfg(not(target_os = "linux"))]
-    let _ = mark;
+    end_where(&|value| value == mark.as_bytes());
 }
 
-/// Kills what is left of all containers of a cloud that was killed, where it left any work.
-pub fn end_all(cloud: &str, work: &Path) {
-    let mut jobs = fs::read_dir(work).into_iter().flatten().flatten();
-    if !jobs.any(|of_a_kind| fs::read_dir(of_a_kind.path()).is_ok_and(|mut entries| entries.next().is_some())) {
-        return;
-    }
+/// Kills what is left of the containers with these labels.
+pub(super) fn end_labelled(cloud: &str, wanted: &Labels) {
+    end_where(&|value| labels(cloud, value).is_some_and(|found| found == *wanted));
+}
+
+/// Kills what is left of all containers of a cloud.
+pub fn end_all(cloud: &str) {
+    end_where(&|value| value.strip_prefix(cloud.as_bytes()).is_some_and(|rest| rest.starts_with(b"/")));
+}
+
+fn end_where(is_meant: &dyn Fn(&[u8]) -> bool) {
     #[cfg(target_os = "linux")]
-    linux::kill(&|value| value.strip_prefix(cloud.as_bytes()).is_some_and(|rest| rest.starts_with(b"/")));
+    linux::kill(is_meant);
     #[cfg(not(target_os = "linux"))]
-    let _ = cloud;
+    let _ = is_meant;
 }
 
 #[cfg(target_os = "linux")]
@@ -67,18 +81,26 @@ mod linux {
         }
     }
 
-    /// Processes of other users cannot be looked into, and are none of ours; what has ended has no environment.
     fn find(is_meant: &dyn Fn(&[u8]) -> bool) -> Vec<Pid> {
+        let mut found = Vec::new();
+        each(&mut |pid, mark| found.extend(is_meant(mark).then_some(pid)));
+        found
+    }
+
+    /// Shows all processes that bear a mark but this one. Those of other users cannot be looked into, and are none of
+    /// ours; what has ended has no environment.
+    pub(super) fn each(found: &mut dyn FnMut(Pid, &[u8])) {
         let own = rustix::process::getpid();
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let of = |entry: &std::fs::DirEntry| {
-            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
-            let environment = std::fs::read(entry.path().join("environ")).ok()?;
+        let pids = processes.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+        for pid in pids.filter(|pid| *pid != own) {
+            let environment = std::fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
             let mut variables = environment.split(|byte| *byte == 0);
-            let value = variables.find_map(|v| v.strip_prefix(super::VARIABLE.as_bytes())?.strip_prefix(b"="))?;
-            (pid != own && is_meant(value)).then_some(pid)
-        };
-        processes.filter_map(|entry| of(&entry)).collect()
+            let mark = variables.find_map(|v| v.strip_prefix(super::VARIABLE.as_bytes())?.strip_prefix(b"="));
+            if let Some(mark) = mark {
+                found(pid, mark);
+            }
+        }
     }
 }
 
@@ -87,10 +109,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_folder_keeps_its_id() {
-        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let id = cloud_id(one.path()).unwrap();
-        assert_eq!(cloud_id(one.path()).unwrap(), id);
-        assert_ne!(cloud_id(other.path()).unwrap(), id);
+    fn a_mark_tells_its_labels_to_its_own_cloud() {
+        let wanted = Labels {
+            account: "000000000000".into(),
+            arn: "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e".into(),
+            host: "v/i-1/0".into(),
+            epoch: 3,
+        };
+        let mark = mark("one", &wanted);
+        assert_eq!(labels("one", mark.as_bytes()), Some(wanted));
+        assert_eq!(labels("on", mark.as_bytes()), None);
+        assert_eq!(labels("one", b"one/of an older version"), None);
     }
 }

@@ -1,10 +1,13 @@
-//! IAM: roles with their policies, users with their keys. Global: no region.
+//! IAM: roles with their policies, users with their keys, customer-managed policies. Global: no region.
 
 mod access_keys;
 mod attached_policies;
-mod inline_policies;
+mod instance_profiles;
 mod page;
+mod policies;
+mod role_policies;
 mod roles;
+mod simulation;
 mod tags;
 mod users;
 
@@ -12,10 +15,61 @@ use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
+use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, in_partition, unsupported};
 use sagewright_cloud_core::identity::Identity;
 use sagewright_cloud_core::store::{Key, Record, Store};
 use sagewright_cloud_policy as policy;
+
+/// One operation.
+pub type Operation = fn(&Iam, &Call) -> Result<Value, ApiError>;
+
+/// What IAM answers here.
+pub const OPERATIONS: &[(&str, Operation)] = &[
+    ("AttachRolePolicy", attached_policies::attach),
+    ("CreateAccessKey", access_keys::create),
+    ("CreatePolicy", policies::create),
+    ("CreatePolicyVersion", policies::versions::create),
+    ("CreateRole", roles::create),
+    ("CreateUser", users::create),
+    ("DeleteAccessKey", access_keys::delete),
+    ("DeletePolicy", policies::delete),
+    ("DeletePolicyVersion", policies::versions::delete),
+    ("DeleteRole", roles::delete),
+    ("DeleteRolePolicy", role_policies::delete),
+    ("DeleteUser", users::delete),
+    ("DetachRolePolicy", attached_policies::detach),
+    ("GetPolicy", policies::get),
+    ("GetPolicyVersion", policies::versions::get),
+    ("GetRole", roles::get),
+    ("GetRolePolicy", role_policies::get),
+    ("GetUser", users::get),
+    ("ListAccessKeys", access_keys::list),
+    ("ListAttachedRolePolicies", attached_policies::list),
+    ("ListEntitiesForPolicy", policies::entities),
+    ("ListInstanceProfilesForRole", instance_profiles::list_for_role),
+    ("ListPolicies", policies::list),
+    ("ListPolicyTags", tags::list_of_policy),
+    ("ListPolicyVersions", policies::versions::list),
+    ("ListRolePolicies", role_policies::list),
+    ("ListRoleTags", tags::list_of_role),
+    ("ListRoles", roles::list),
+    ("ListUserTags", tags::list_of_user),
+    ("ListUsers", users::list),
+    ("PutRolePolicy", role_policies::put),
+    ("SetDefaultPolicyVersion", policies::versions::set_default),
+    ("SimulateCustomPolicy", simulation::custom),
+    ("SimulatePrincipalPolicy", simulation::principal),
+    ("TagPolicy", tags::tag_policy),
+    ("TagRole", tags::tag_role),
+    ("TagUser", tags::tag_user),
+    ("UntagPolicy", tags::untag_policy),
+    ("UntagRole", tags::untag_role),
+    ("UntagUser", tags::untag_user),
+    ("UpdateAccessKey", access_keys::update),
+    ("UpdateAssumeRolePolicy", roles::update_trust),
+    ("UpdateRole", roles::update),
+    ("UpdateRoleDescription", roles::update_description),
+];
 
 /// Documents come back URL-encoded by RFC 3986.
 const DOCUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -32,11 +86,6 @@ impl Iam {
     #[must_use]
     pub fn new(store: Store, identity: Identity) -> Self {
         Self { store, identity }
-    }
-
-    /// `arn:aws:iam::ACCOUNT:KIND/PATH/NAME`
-    fn arn(&self, account: &str, kind: &str, path: &str, name: &str) -> String {
-        format!("arn:{}:iam::{account}:{kind}{path}{name}", self.identity.partition())
     }
 
     fn find(&self, call: &Call, kind: &'static str, name: &str) -> Result<Record, ApiError> {
@@ -58,43 +107,46 @@ impl Iam {
         })?;
         changed.unwrap_or_else(|| Err(missing(kind, name)))
     }
+
+    /// Makes a record of `body`, with the call's path and tags. Gives it with its `Tags` as an answer carries them: none
+    /// where there are none.
+    fn insert(&self, call: &Call, kind: &'static str, name: &str, body: Value) -> Result<(Record, Value), ApiError> {
+        let path = body["Path"].as_str().unwrap_or("/");
+        let record = Record {
+            key: key(call, kind, name),
+            arn: format!("arn:{}:iam::{}:{kind}{path}{name}", call.partition(), call.caller.account),
+            status: String::new(),
+            created: call.now.as_millisecond(),
+            modified: call.now.as_millisecond(),
+            body,
+        };
+        let tags = tags::of_input(call)?;
+        if !self.store.insert(&record, &tags)? {
+            let message = match kind {
+                "policy" => format!("A policy called {name} already exists. Duplicate names are not allowed."),
+                _ => format!("{} with name {name} already exists.", capital(kind)),
+            };
+            return Err(ApiError::new("EntityAlreadyExists", 409, message));
+        }
+        Ok((record, tags::to_output(tags)))
+    }
+
+    /// The records of a kind under the call's `PathPrefix`.
+    fn under_path(&self, call: &Call, kind: &str) -> Result<Vec<Record>, ApiError> {
+        let prefix = call.text("PathPrefix").unwrap_or("/");
+        let mut found = self.store.list(&call.caller.account, "", kind)?;
+        found.retain(|record| record.body["Path"].as_str().unwrap_or("/").starts_with(prefix));
+        Ok(found)
+    }
 }
 
 #[async_trait]
 impl Handler for Iam {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
-        let output = match &*call.operation.name {
-            "CreateRole" => self.create_role(&call),
-            "GetRole" => self.get_role(&call),
-            "ListRoles" => self.list_roles(&call),
-            "UpdateRole" => self.update_role(&call),
-            "UpdateRoleDescription" => self.update_role_description(&call),
-            "UpdateAssumeRolePolicy" => self.update_assume_role_policy(&call),
-            "DeleteRole" => self.delete_role(&call),
-            "TagRole" => self.tag(&call, "role"),
-            "UntagRole" => self.untag(&call, "role"),
-            "ListRoleTags" => self.list_tags(&call, "role"),
-            "PutRolePolicy" => self.put_role_policy(&call),
-            "GetRolePolicy" => self.get_role_policy(&call),
-            "ListRolePolicies" => self.list_role_policies(&call),
-            "DeleteRolePolicy" => self.delete_role_policy(&call),
-            "AttachRolePolicy" => self.attach_role_policy(&call),
-            "DetachRolePolicy" => self.detach_role_policy(&call),
-            "ListAttachedRolePolicies" => self.list_attached_role_policies(&call),
-            "CreateUser" => self.create_user(&call),
-            "GetUser" => self.get_user(&call),
-            "ListUsers" => self.list_users(&call),
-            "DeleteUser" => self.delete_user(&call),
-            "TagUser" => self.tag(&call, "user"),
-            "UntagUser" => self.untag(&call, "user"),
-            "ListUserTags" => self.list_tags(&call, "user"),
-            "CreateAccessKey" => self.create_access_key(&call),
-            "ListAccessKeys" => self.list_access_keys(&call),
-            "UpdateAccessKey" => self.update_access_key(&call),
-            "DeleteAccessKey" => self.delete_access_key(&call),
-            _ => Err(unsupported(&call)),
-        };
-        output.map(Output::from)
+        match OPERATIONS.iter().find(|(name, _)| call.operation.name == *name) {
+            Some((_, operation)) => operation(self, &call).map(Output::from),
+            None => Err(unsupported(&call)),
+        }
     }
 }
 
@@ -104,6 +156,16 @@ fn key(call: &Call, kind: &str, name: &str) -> Key {
 
 fn name<'c>(call: &'c Call, member: &str) -> &'c str {
     call.text(member).unwrap_or_default()
+}
+
+/// A record's ARN, as of the partition that the call is made in.
+fn arn(call: &Call, record: &Record) -> String {
+    in_partition(&record.arn, call.partition())
+}
+
+fn capital(kind: &str) -> String {
+    let (first, rest) = kind.split_at(1);
+    format!("{}{rest}", first.to_uppercase())
 }
 
 fn missing(kind: &str, name: &str) -> ApiError {
@@ -118,6 +180,10 @@ fn delete_conflict(message: &'static str) -> ApiError {
     ApiError::new("DeleteConflict", 409, message)
 }
 
+fn limit_exceeded(message: impl Into<String>) -> ApiError {
+    ApiError::new("LimitExceeded", 409, message)
+}
+
 /// Epoch seconds, which is all that IAM tells of a time.
 fn seconds(millis: i64) -> Value {
     json!(millis.div_euclid(1000))
@@ -128,19 +194,18 @@ fn document(text: &str) -> Value {
     utf8_percent_encode(text, DOCUMENT).to_string().into()
 }
 
-fn check_document(text: &str, kind: policy::Kind) -> Result<(), ApiError> {
-    match policy::Document::parse(text, kind) {
-        Ok(_) => Ok(()),
-        Err(policy::PolicyError::Malformed(message)) => Err(ApiError::new("MalformedPolicyDocument", 400, message)),
-        Err(policy::PolicyError::Unsupported(message)) => Err(ApiError::new("NotImplemented", 501, message)),
-    }
+fn check_document(text: &str, kind: policy::Kind) -> Result<policy::Document, ApiError> {
+    policy::Document::parse(text, kind).map_err(|e| ApiError::new("MalformedPolicyDocument", 400, e.to_string()))
+}
+
+/// Characters of a document that AWS counts against its limits: all but white space.
+fn size(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
 /// Refuses members that would change the outcome and are not built.
-fn refuse_member(call: &Call, member: &str) -> Result<(), ApiError> {
-    if call.input.get(member).is_none() {
-        return Ok(());
-    }
+fn refuse_members(call: &Call, members: &[&str]) -> Result<(), ApiError> {
+    let Some(member) = members.iter().find(|member| call.input.get(**member).is_some()) else { return Ok(()) };
     let message =
         format!("{member} of IAM {} is not supported by the embedded cloud; leave it out", call.operation.name);
     Err(ApiError::new("NotImplemented", 501, message))

@@ -18,6 +18,23 @@ impl Backend {
     }
 }
 
+/// What an operation's function gives: the output, or an answer with more headers than it has fields.
+trait Answer<T> {
+    fn response(self) -> S3Response<T>;
+}
+
+impl<T> Answer<T> for T {
+    fn response(self) -> S3Response<T> {
+        S3Response::new(self)
+    }
+}
+
+impl<T> Answer<T> for S3Response<T> {
+    fn response(self) -> Self {
+        self
+    }
+}
+
 macro_rules! operations {
     ($($name:ident: $input:ident => $output:ident = $function:path;)*) => {
         #[async_trait::async_trait]
@@ -27,7 +44,7 @@ macro_rules! operations {
                     &self,
                     request: S3Request<$input>,
                 ) -> S3Result<S3Response<$output>> {
-                    $function(&self.store, request).await.map(S3Response::new)
+                    $function(&self.store, request).await.map(Answer::response)
                 }
             )*
         }
@@ -39,6 +56,8 @@ operations! {
     delete_bucket: DeleteBucketInput => DeleteBucketOutput = bucket::delete;
     head_bucket: HeadBucketInput => HeadBucketOutput = bucket::head;
     list_buckets: ListBucketsInput => ListBucketsOutput = bucket::list;
+    get_bucket_acl: GetBucketAclInput => GetBucketAclOutput = bucket::acl;
+    get_bucket_tagging: GetBucketTaggingInput => GetBucketTaggingOutput = bucket::get_tagging;
     get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput = bucket::location;
     get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput = bucket::get_versioning;
     put_bucket_versioning: PutBucketVersioningInput => PutBucketVersioningOutput = bucket::put_versioning;

@@ -35,6 +35,10 @@ impl Domains {
 
     /// The bucket that a host names, if it names one.
     fn bucket<'h>(&self, host: &'h str) -> Option<&'h str> {
+        // AWS's own host names arrive through the proxy.
+        if let Some(aws) = sagewright_model::host::parse(without_port(host)) {
+            return aws.bucket;
+        }
         for domain in &self.0 {
             // Compare with the port only where the domain was given with one.
             let host = if domain.contains(':') { host } else { without_port(host) };
@@ -101,6 +105,10 @@ mod tests {
             ("host.docker.internal:4599", None),
             ("127.0.0.1:4599", None),
             ("[::1]:4599", None),
+            ("data.s3.us-east-1.amazonaws.com", Some("data")),
+            ("my.data.s3-eu-west-1.amazonaws.com:443", Some("my.data")),
+            ("s3.us-east-1.amazonaws.com", None),
+            ("sts.amazonaws.com", None),
         ] {
             assert_eq!(domains.bucket(host), bucket, "{host}");
         }

@@ -8,6 +8,7 @@
 
 mod access;
 mod acl;
+mod answers;
 mod authorize;
 mod backend;
 mod body;
@@ -15,14 +16,20 @@ mod bucket;
 mod checksum;
 mod config;
 mod error;
+mod front;
 pub mod identity;
 mod list;
 mod multipart;
 mod object;
 mod objects;
+mod post;
 mod request;
+mod rewrite;
+mod rules;
 mod service;
+mod signature;
 mod store;
+mod target;
 
 pub use self::config::S3Config;
 pub use self::identity::{Caller, Clock, Credentials};

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use super::store::{self, Store, StoreError};
 use sagewright_cloud_core::objects::{ObjectError, ObjectInfo, Objects};
@@ -29,6 +30,18 @@ impl Objects for Store {
     fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
         let stored = Store::put_file(self, account, bucket, key, source);
         stored.map(info).map_err(|error| failed(error, bucket, key))
+    }
+
+    fn put_file_unless(
+        &self,
+        cancelled: &AtomicBool,
+        account: &str,
+        bucket: &str,
+        key: &str,
+        source: &Path,
+    ) -> Result<Option<ObjectInfo>, ObjectError> {
+        let stored = Store::put_file_unless(self, cancelled, account, bucket, key, source);
+        stored.map(|object| object.map(info)).map_err(|error| failed(error, bucket, key))
     }
 }
 

@@ -3,24 +3,26 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPECT};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
-use s3s::Body;
-use s3s::config::StaticConfigProvider;
-use s3s::host::S3Host as _;
 use s3s::service::S3ServiceBuilder;
+use s3s::{Body, S3Error};
 
 use super::access::Identities;
+use super::answers::{encode_metadata, with_arns, without_quotes};
 use super::backend::Backend;
 use super::body::{Incoming, Rechunk, drain};
 use super::config::{Domains, S3Config};
-use super::error::{ErrorContext, render};
+use super::error::{ErrorContext, render, take_details};
+use super::front::Front;
 use super::identity::Credentials;
-use super::request::percent_decode;
+use super::post;
+use super::signature;
 use super::store::{Store, validate_bucket_name};
+use super::target::Target;
 
 /// Any error, as bodies carry it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -31,6 +33,8 @@ type Answer = Response<BoxBody<Bytes, BoxError>>;
 #[derive(Clone)]
 pub struct S3Service {
     inner: s3s::service::S3Service,
+    store: Store,
+    identities: Identities,
     domains: Arc<Domains>,
 }
 
@@ -38,20 +42,19 @@ pub struct S3Service {
 /// signature is judged by the system's clock, as clients sign with theirs.
 pub fn service(config: &S3Config, store: Store, credentials: Arc<dyn Credentials>) -> S3Service {
     let identities = Identities(credentials);
-    let mut builder = S3ServiceBuilder::new(Backend::new(store));
-    builder.set_auth(identities.clone());
-    builder.set_access(identities);
-    builder.set_host(Domains::new(config));
-    builder.set_validation(BucketNames);
-    // A form upload is the one that `s3s` holds in memory.
-    let mut limits = s3s::config::S3Config::default();
-    limits.post_object_max_file_size = MAX_FORM_UPLOAD;
-    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(limits))));
-    S3Service { inner: builder.build(), domains: Arc::new(Domains::new(config)) }
+    let inner = builder(config, store.clone()).build();
+    let mut outer = builder(config, store.clone());
+    outer.set_auth(identities.clone());
+    outer.set_route(Front { identities: identities.clone(), store: store.clone(), inner });
+    S3Service { inner: outer.build(), store, identities, domains: Arc::new(Domains::new(config)) }
 }
 
-/// The most that a form upload (PostObject) carries, in bytes.
-const MAX_FORM_UPLOAD: u64 = 64 << 20;
+fn builder(config: &S3Config, store: Store) -> S3ServiceBuilder {
+    let mut builder = S3ServiceBuilder::new(Backend::new(store));
+    builder.set_host(Domains::new(config));
+    builder.set_validation(BucketNames);
+    builder
+}
 
 struct BucketNames;
 
@@ -63,36 +66,42 @@ impl s3s::validation::NameValidation for BucketNames {
 
 impl S3Service {
     /// Answers one request. Bodies are streamed both ways.
-    pub async fn call(&self, request: Request<hyper::body::Incoming>) -> Answer {
+    pub async fn call<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let ids = Ids::new();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
         let http1 = parts.version <= Version::HTTP_11;
         let target = Target::new(&self.domains, &parts.uri, &parts.headers);
-        // A client that waits for the go-ahead and is refused before it sends nothing.
-        let waits = parts.headers.contains_key(EXPECT);
         let shared = (!body.is_end_stream()).then(|| Incoming::new(body));
         let body = match &shared {
             None => Body::empty(),
             Some(shared) if unsigned_chunks(&parts.headers) => Body::http_body(Rechunk::new(shared.clone())),
             Some(shared) => Body::http_body(shared.clone()),
         };
-        let answer = match self.inner.call(Request::from_parts(parts, body)).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error: BoxError = error.into();
-                tracing::error!(%error, "S3 failed to answer");
-                let mut answer = Response::new(Body::empty());
-                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                answer
+        parts.extensions.insert(target.clone());
+        let ready = target.check_key().and_then(|()| signature::prepare(parts.uri.query(), &mut parts.headers));
+        let answer = match ready {
+            Ok(()) if post::is_form(&parts.method, &parts.uri, &target) => {
+                let posted = post::post(&self.store, &self.identities, &target, parts, shared.clone()).await;
+                posted.or_else(S3Error::to_http_response).map_err(BoxError::from)
             }
+            Ok(()) => self.inner.call(Request::from_parts(parts, body)).await.map_err(BoxError::from),
+            Err(refused) => refused.to_http_response().map_err(BoxError::from),
         };
+        let answer = answer.unwrap_or_else(|error| {
+            tracing::error!(%error, "S3 failed to answer");
+            let mut answer = Response::new(Body::empty());
+            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            answer
+        });
         let failed = answer.status().is_client_error() || answer.status().is_server_error();
         let mut whole = true;
         if failed && let Some(mut shared) = shared {
-            if !waits || shared.begun() {
-                drain(&mut shared).await;
-            }
+            drain(&mut shared).await;
             whole = shared.is_end_stream();
         }
         let mut answer = finish(answer, failed, head, &target, &ids);
@@ -114,6 +123,7 @@ fn unsigned_chunks(headers: &HeaderMap) -> bool {
 /// Completes an answer of `s3s`: ids, error document, and what a status forbids or demands.
 fn finish(answer: Response<Body>, failed: bool, head: bool, target: &Target, ids: &Ids) -> Answer {
     let (mut parts, mut body) = answer.into_parts();
+    let details = take_details(&mut parts.headers);
     for (name, value) in [("x-amz-request-id", &ids.request), ("x-amz-id-2", &ids.host)] {
         if let Ok(value) = HeaderValue::from_str(value) {
             parts.headers.insert(name, value);
@@ -130,7 +140,7 @@ fn finish(answer: Response<Body>, failed: bool, head: bool, target: &Target, ids
             &ErrorContext {
                 bucket: target.bucket.as_deref(),
                 key: target.key.as_deref(),
-                resource: &target.resource,
+                details: &details,
                 request_id: &ids.request,
                 host_id: &ids.host,
             },
@@ -139,15 +149,11 @@ fn finish(answer: Response<Body>, failed: bool, head: bool, target: &Target, ids
         let kind = HeaderValue::from_static("application/xml");
         parts.headers.insert(CONTENT_TYPE, kind);
         Full::from(xml).map_err(|never| match never {}).boxed()
-    } else if target.attributes
+    } else if (target.attributes || target.bucket.is_none())
         && let Some(document) = body.bytes()
     {
-        // The ETag of this one answer has no quotes, and `s3s` writes them.
-        let document = String::from_utf8_lossy(&document)
-            .replace("<ETag>\"", "<ETag>")
-            .replace("\"</ETag>", "</ETag>")
-            .replace("<ETag>&quot;", "<ETag>")
-            .replace("&quot;</ETag>", "</ETag>");
+        let document = String::from_utf8_lossy(&document);
+        let document = if target.attributes { without_quotes(&document) } else { with_arns(&document) };
         parts.headers.remove(CONTENT_LENGTH);
         Full::from(document).map_err(|never| match never {}).boxed()
     } else {
@@ -155,13 +161,10 @@ fn finish(answer: Response<Body>, failed: bool, head: bool, target: &Target, ids
         if head && parts.headers.contains_key(CONTENT_RANGE) {
             parts.status = StatusCode::PARTIAL_CONTENT;
         }
+        encode_metadata(&mut parts.headers);
         BoxBody::new(body)
     };
     Response::from_parts(parts, body)
-}
-
-fn is_attributes(parameter: &str) -> bool {
-    matches!(parameter, "attributes" | "attributes=")
 }
 
 fn empty() -> BoxBody<Bytes, BoxError> {
@@ -179,39 +182,5 @@ impl Ids {
         let id = uuid::Uuid::new_v4();
         let (request, _) = id.as_bytes().split_at(8);
         Self { request: hex::encode_upper(request), host: hex::encode(id.as_bytes()) }
-    }
-}
-
-/// What a request is about.
-struct Target {
-    /// Whether it is GetObjectAttributes.
-    attributes: bool,
-    bucket: Option<String>,
-    key: Option<String>,
-    resource: String,
-}
-
-impl Target {
-    fn new(domains: &Domains, uri: &http::Uri, headers: &HeaderMap) -> Self {
-        let path = percent_decode(uri.path());
-        let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-        let named = host
-            .and_then(|host| domains.parse_host_header(host).ok())
-            .and_then(|host| host.bucket().map(str::to_owned));
-        let rest = path.trim_start_matches('/');
-        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let (bucket, key) = match named {
-            Some(bucket) => (Some(bucket), some(rest)),
-            None => match rest.split_once('/') {
-                Some((bucket, key)) => (some(bucket), some(key)),
-                None => (some(rest), None),
-            },
-        };
-        Self {
-            attributes: uri.query().is_some_and(|query| query.split('&').any(is_attributes)),
-            bucket,
-            key,
-            resource: path,
-        }
     }
 }

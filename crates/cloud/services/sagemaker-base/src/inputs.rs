@@ -12,10 +12,10 @@ use sagewright_cloud_core::objects::{ObjectError, Objects, parse_s3_uri};
 pub const MAX_TAGS: usize = 50;
 
 impl SageMaker {
-    /// The role exists and trusts SageMaker.
-    pub async fn check_role(&self, call: &Call, role: Option<&str>) -> Result<(), ApiError> {
+    /// The role exists and trusts SageMaker to act for a resource.
+    pub async fn check_role(&self, call: &Call, role: Option<&str>, source_arn: &str) -> Result<(), ApiError> {
         let Some(role) = role else { return Ok(()) };
-        self.roles().assumable(&call.caller.account, role).await.map_err(|why| {
+        self.roles().assumable(&call.caller.account, role, source_arn).await.map_err(|why| {
             tracing::debug!(role, why, "a role was refused");
             ApiError::validation(format!(
                 "Could not assume role {role}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."

@@ -239,6 +239,12 @@ impl Kind {
         Self::REAL.into_iter().chain(crate::recorded::rows::RECORDED.iter().map(Self))
     }
 
+    /// Whether nothing runs behind its records.
+    #[must_use]
+    pub fn recorded(self) -> bool {
+        !Self::REAL.contains(&self)
+    }
+
     /// The resource type in ARNs, which is also the kind of the records.
     #[must_use]
     pub fn as_str(self) -> &'static str {

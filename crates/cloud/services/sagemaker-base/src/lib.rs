@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::store::Key;
+use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
     ContainerPlan, EndpointKey, Host, ModelData, Roles, Trainer, TrainingEnd, TrainingEvent, TrainingEvents,
@@ -70,6 +71,7 @@ struct Inner {
     jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
     changes: broadcast::Sender<StateChange>,
     looks: hold::Looks,
+    waker: Waker,
     /// Held over tags' checks and writes.
     exclusive: tokio::sync::Mutex<()>,
     /// Held while a group gets a version or goes.
@@ -89,6 +91,7 @@ impl SageMaker {
             jobs: Mutex::default(),
             changes: state::channel(),
             looks: hold::Looks::default(),
+            waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
             registry: tokio::sync::Mutex::default(),
         };
@@ -99,6 +102,10 @@ impl SageMaker {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<StateChange> {
         self.inner.changes.subscribe()
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.inner.waker
     }
 
     pub(crate) fn looks(&self) -> &hold::Looks {

@@ -12,11 +12,12 @@ use serde_json::Value;
 /// Answers whether SageMaker may take on a role.
 #[async_trait]
 pub trait Roles: Send + Sync + 'static {
-    /// Whether `role_arn` exists and trusts `sagemaker.amazonaws.com`, for a caller of `account`.
+    /// Whether `role_arn` exists and trusts `sagemaker.amazonaws.com` to act for the resource `source_arn` of a caller of
+    /// `account`.
     ///
     /// # Errors
     /// Why not, for the log; callers are told AWS's own text.
-    async fn assumable(&self, account: &str, role_arn: &str) -> Result<(), String>;
+    async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String>;
 }
 
 /// One training job to run.
@@ -32,6 +33,8 @@ pub struct TrainingTask {
     pub name: String,
     /// `CreateTrainingJob`'s input with defaults applied.
     pub request: Value,
+    /// Which run of the job this is, from 1.
+    pub epoch: u64,
 }
 
 /// What a running job tells.

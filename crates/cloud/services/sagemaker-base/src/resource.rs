@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::SageMaker;
 pub use super::kind::Kind;
+use super::recorded::life;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Batch, CommitError, Write};
 use sagewright_cloud_core::store::{Key, Record};
@@ -68,7 +69,7 @@ pub fn describe(kind: Kind, record: Record) -> Map<String, Value> {
         Value::Object(body) => body,
         _ => Map::new(),
     };
-    out.swap_remove(HIDDEN);
+    out.shift_remove(HIDDEN);
     out.insert(kind.arn_member(), Value::String(record.arn));
     out.extend(CREATED.iter().filter(|m| shows(m)).map(|m| ((*m).to_owned(), seconds(record.created))));
     if let Some(life) = kind.0.status {
@@ -153,11 +154,16 @@ impl SageMaker {
     /// # Errors
     /// The name is taken.
     pub async fn insert_record(&self, kind: Kind, record: &Record, tags: &[(String, String)]) -> Result<(), ApiError> {
-        if !self.env().store.insert(record.clone(), tags.to_vec(), Batch::new()).await? {
+        let timer: Batch = life::timer(kind, record, record.created).into_iter().collect();
+        let timed = !timer.is_empty();
+        if !self.env().store.insert(record.clone(), tags.to_vec(), timer).await? {
             return Err(kind.taken(&record.arn));
         }
         if !record.status.is_empty() {
             self.emit(kind, &record.arn, &record.status);
+        }
+        if timed {
+            self.waker().wake();
         }
         Ok(())
     }
@@ -174,19 +180,27 @@ impl SageMaker {
         mut change: impl FnMut(&mut Record) -> Result<T, ApiError> + Send,
     ) -> Result<Option<T>, ApiError> {
         let mut told = None;
+        let now = self.now();
         let out = self
             .env()
             .store
-            .update(key, |record, _| {
+            .update(key, |record, batch| {
                 let before = record.status.clone();
                 let out = change(record)?;
-                told = (record.status != before).then(|| (record.arn.clone(), record.status.clone()));
+                told = None;
+                if record.status != before {
+                    told = Some((record.arn.clone(), record.status.clone()));
+                    batch.extend(life::timer(kind, record, now));
+                }
                 Ok::<T, ApiError>(out)
             })
             .await?;
         let out = out.transpose()?;
         if let Some((arn, status)) = told {
             self.emit(kind, &arn, &status);
+            if kind.recorded() {
+                self.waker().wake();
+            }
         }
         Ok(out)
     }

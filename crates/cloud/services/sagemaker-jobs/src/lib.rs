@@ -5,7 +5,7 @@ mod training_job;
 
 use sagewright_cloud_sagemaker_base::{Operation, operations};
 
-pub use training_job::schedule::resume;
+pub use training_job::schedule::{resume, suspend};
 
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! {

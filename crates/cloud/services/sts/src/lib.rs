@@ -1,7 +1,11 @@
 //! STS: who is asking, and temporary credentials.
 
-mod assume_role;
-mod session;
+mod access_keys;
+mod callers;
+mod roles;
+mod sessions;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -9,6 +13,17 @@ use serde_json::{Value, json};
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
 use sagewright_cloud_core::identity::{Identity, Principal};
 use sagewright_cloud_core::store::Store;
+
+/// One operation.
+pub type Operation = fn(&Sts, &Call) -> Result<Value, ApiError>;
+
+/// What STS answers here.
+pub const OPERATIONS: &[(&str, Operation)] = &[
+    ("AssumeRole", roles::assume),
+    ("GetAccessKeyInfo", access_keys::info),
+    ("GetCallerIdentity", callers::identity),
+    ("GetSessionToken", sessions::token),
+];
 
 /// The STS of the embedded cloud.
 #[derive(Debug, Clone)]
@@ -25,7 +40,7 @@ impl Sts {
     }
 
     /// Who signed a call.
-    fn principal(&self, call: &Call) -> Result<std::sync::Arc<Principal>, ApiError> {
+    fn principal(&self, call: &Call) -> Result<Arc<Principal>, ApiError> {
         let found = self.identity.lookup(&call.caller.access_key)?;
         found.ok_or_else(|| {
             ApiError::new("InvalidClientTokenId", 403, "The security token included in the request is invalid.")
@@ -36,19 +51,15 @@ impl Sts {
 #[async_trait]
 impl Handler for Sts {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
-        let output = match &*call.operation.name {
-            "GetCallerIdentity" => json!({
-                "UserId": call.caller.user_id,
-                "Account": call.caller.account,
-                "Arn": call.caller.principal_arn,
-            }),
-            "AssumeRole" => self.assume_role(&call)?,
-            "GetSessionToken" => self.get_session_token(&call)?,
-            "GetAccessKeyInfo" => self.get_access_key_info(&call)?,
-            _ => return Err(unsupported(&call)),
-        };
-        Ok(output.into())
+        match OPERATIONS.iter().find(|(name, _)| call.operation.name == *name) {
+            Some((_, operation)) => operation(self, &call).map(Output::from),
+            None => Err(unsupported(&call)),
+        }
     }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", 400, message)
 }
 
 /// Refuses members that would change the outcome and are not built.

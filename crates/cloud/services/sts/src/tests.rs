@@ -32,6 +32,7 @@ impl Cloud {
                 principal_arn: principal.arn.clone(),
                 user_id: principal.user_id.clone(),
                 access_key: key.to_owned(),
+                source_ip: Some("127.0.0.1".parse().unwrap()),
             },
             region: "us-east-1".into(),
             service,
@@ -132,9 +133,9 @@ async fn who_is_not_trusted_learns_nothing() {
 async fn what_is_not_built_is_refused_by_name() {
     let cloud = cloud();
     let role = cloud.role("deploy", 3600).await;
-    let input = json!({"RoleArn": role, "RoleSessionName": "s-1", "Policy": "{}"});
+    let input = json!({"RoleArn": role, "RoleSessionName": "s-1", "TokenCode": "123456"});
     let error = cloud.run("sts", &cloud.user(), "AssumeRole", input).await.unwrap_err();
-    assert!(error.starts_with("501 NotImplemented: Policy of STS AssumeRole is not supported"), "{error}");
+    assert!(error.starts_with("501 NotImplemented: TokenCode of STS AssumeRole is not supported"), "{error}");
     let error = cloud.run("sts", &cloud.user(), "GetFederationToken", json!({"Name": "x"})).await.unwrap_err();
     assert!(error.starts_with("501 NotImplemented: STS GetFederationToken is not supported"), "{error}");
 }

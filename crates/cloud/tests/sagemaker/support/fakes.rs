@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sagewright_cloud::clock::Clock;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
-use sagewright_cloud::runner::{Container, ContainerSpec, LineSink, Runner, RunnerError};
+use sagewright_cloud::runner::{Container, LineSink, Runner, RunnerError, Workload};
 use sagewright_cloud::sagemaker::{
     EndpointKey, Host, Roles, Trainer, TrainingEnd, TrainingEvents, TrainingTask, VariantPlan,
 };
@@ -110,7 +110,7 @@ impl Runner for KnownImages {
         Ok(())
     }
 
-    async fn start(&self, spec: &ContainerSpec, _: LineSink) -> Result<Box<dyn Container>, RunnerError> {
+    async fn start(&self, spec: &Workload, _: LineSink) -> Result<Box<dyn Container>, RunnerError> {
         Err(RunnerError::Start { image: spec.image.clone(), why: "a fake".to_owned() })
     }
 }
@@ -120,7 +120,7 @@ pub struct OneRole;
 
 #[async_trait]
 impl Roles for OneRole {
-    async fn assumable(&self, _: &str, role_arn: &str) -> Result<(), String> {
+    async fn assumable(&self, _: &str, role_arn: &str, _: &str) -> Result<(), String> {
         if role_arn.ends_with("/exec") { Ok(()) } else { Err("no such role".to_owned()) }
     }
 }

@@ -75,6 +75,7 @@ impl Cloud {
             ..Execution::new(Arc::new(fakes::OneRole), Arc::new(trainer), host.clone())
         };
         let sagemaker = SageMaker::new(env, execution);
+        tokio::spawn(sagewright_cloud::sagemaker::recorded::life::timers(&sagemaker).run());
         let changes = Mutex::new(sagemaker.subscribe());
         Self {
             sagemaker,
@@ -110,6 +111,7 @@ impl Cloud {
                 principal_arn: format!("arn:aws:iam::{account}:user/local"),
                 user_id: "AIDALOCAL".to_owned(),
                 access_key: "AKIALOCAL".to_owned(),
+                source_ip: None,
             },
             region: region.to_owned(),
             service,

@@ -106,14 +106,10 @@ pub(super) fn write_value(service: &Service, shape: &Shape, member: Option<&Memb
         }
         (ShapeType::Timestamp, value) => match time::millis(value) {
             None => plain(value, out),
-            Some(millis) => {
-                let format = member.and_then(|m| m.timestamp_format.as_deref()).or(shape.timestamp_format.as_deref());
-                if format == Some("iso8601") {
-                    text(&time::iso8601(millis), out);
-                } else {
-                    out.extend_from_slice(time::epoch(millis).as_bytes());
-                }
-            }
+            Some(millis) => match time::Format::of(member, shape, time::Format::Epoch) {
+                time::Format::Epoch => out.extend_from_slice(time::epoch(millis).as_bytes()),
+                format => text(&format.write(millis), out),
+            },
         },
         (_, value) => plain(value, out),
     }

@@ -3,6 +3,7 @@
 //! `rpc-v2-cbor` is not spoken yet; it would be a module beside these, chosen in [`Wire`] by the `smithy-protocol` header.
 
 mod error;
+mod header;
 mod json;
 mod query;
 mod rest_json;
@@ -19,7 +20,7 @@ use sagewright_cloud_core::api::{ApiError, Output};
 
 /// How a caller talks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wire {
+pub enum Wire {
     /// `awsJson1_0`, `awsJson1_1`
     Json,
     /// `restJson1`
@@ -45,14 +46,20 @@ impl Wire {
 
 /// A request that has been read and found valid.
 #[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) operation: &'static Operation,
-    pub(crate) input: Value,
-    pub(crate) payload: Bytes,
+pub struct Request {
+    /// The operation.
+    pub operation: &'static Operation,
+    /// Its input under AWS's member names.
+    pub input: Value,
+    /// The HTTP body, where the input's payload is a blob.
+    pub payload: Bytes,
 }
 
 /// Reads a request and checks it against the model.
-pub(crate) fn read(service: &'static Service, wire: Wire, parts: &Parts, body: Bytes) -> Result<Request, ApiError> {
+///
+/// # Errors
+/// What is wrong with the request, as AWS says it.
+pub fn read(service: &'static Service, wire: Wire, parts: &Parts, body: Bytes) -> Result<Request, ApiError> {
     match wire {
         Wire::Json => json::read(service, parts, &body),
         Wire::RestJson => rest_json::read(service, parts, body),
@@ -61,7 +68,7 @@ pub(crate) fn read(service: &'static Service, wire: Wire, parts: &Parts, body: B
 }
 
 /// Writes an answer.
-pub(crate) fn write(
+pub fn write(
     service: &'static Service,
     wire: Wire,
     operation: &'static Operation,
@@ -78,7 +85,7 @@ pub(crate) fn write(
 }
 
 /// Writes an error. Without a service (an unknown one) the plainest form is used.
-pub(crate) fn write_error(
+pub fn write_error(
     service: Option<&'static Service>,
     wire: Wire,
     error: &ApiError,

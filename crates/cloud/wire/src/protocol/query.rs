@@ -112,7 +112,7 @@ fn value(service: &Service, member: &Member, path: &str, form: &Form, depth: usi
                 let item = value(service, item, &format!("{stem}.{n}.{value_name}"), form, depth + 1)?;
                 map.insert(key.clone(), item.unwrap_or(Value::Null));
             }
-            Ok((!map.is_empty()).then_some(Value::Object(map)))
+            Ok((!map.is_empty() || form.contains_key(path)).then_some(Value::Object(map)))
         }
         kind => form.get(path).map(|text| scalar(kind, text)).transpose(),
     }

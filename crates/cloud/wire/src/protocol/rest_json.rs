@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use sagewright_model::{Invalid, Member, Operation, Segment, Service, Shape, ShapeType, Violation};
 use serde_json::{Map, Number, Value};
 
+use super::time::Format;
 use super::{
-    Request, check, empty_object, invalid_error, json, output_shape, serialization, shape_of, unknown_operation,
+    Request, check, empty_object, header, invalid_error, json, output_shape, serialization, shape_of, unknown_operation,
 };
 use sagewright_cloud_core::api::{ApiError, Output};
 
@@ -33,13 +34,16 @@ pub(super) fn read(service: &'static Service, parts: &Parts, body: Bytes) -> Res
             // Present for validation; handlers find it in `Call::payload`.
             input.insert(name.to_owned(), Value::String(String::new()));
         }
-        Some((name, _)) if !body.is_empty() => {
-            input.insert(name.to_owned(), json::parse(&body)?);
+        Some((_, _)) if body.is_empty() => {}
+        Some((name, target)) if target.kind == ShapeType::String => {
+            input.insert(name.to_owned(), String::from_utf8_lossy(&body).into_owned().into());
         }
-        Some(_) => {}
+        Some((name, _)) => {
+            input.insert(name.to_owned(), read_value(service, shape.members.get(name), json::parse(&body)?)?);
+        }
         None => {
             if let Value::Object(members) = json::parse(&body)? {
-                input = inside(shape, members);
+                input = inside(service, shape, members)?;
             } else {
                 return Err(serialization("Unexpected token received from parser"));
             }
@@ -60,14 +64,39 @@ pub(super) fn read(service: &'static Service, parts: &Parts, body: Bytes) -> Res
 }
 
 /// Body members under their AWS names.
-fn inside(shape: &Shape, mut members: Map<String, Value>) -> Map<String, Value> {
+fn inside(service: &Service, shape: &Shape, mut members: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
     let mut out = Map::new();
     for (name, member) in shape.members.iter().filter(|(_, m)| m.location.is_none()) {
         if let Some(value) = members.remove(member.location_name.as_deref().unwrap_or(name)) {
-            out.insert((*name).to_owned(), value);
+            out.insert((*name).to_owned(), read_value(service, Some(member), value)?);
         }
     }
-    out
+    Ok(out)
+}
+
+/// A value whose structures have their members under their AWS names, and whose timestamps are such.
+fn read_value(service: &Service, member: Option<&Member>, value: Value) -> Result<Value, ApiError> {
+    let Some(shape) = member.and_then(|m| service.target(m)) else { return Ok(value) };
+    Ok(match (shape.kind, value) {
+        (ShapeType::Structure, Value::Object(members)) if !shape.members.is_empty() => {
+            Value::Object(inside(service, shape, members)?)
+        }
+        (ShapeType::List, Value::Array(items)) => {
+            items.into_iter().map(|v| read_value(service, shape.member.as_ref(), v)).collect::<Result<_, _>>()?
+        }
+        (ShapeType::Map, Value::Object(map)) => map
+            .into_iter()
+            .map(|(key, v)| Ok((key, read_value(service, shape.value.as_ref(), v)?)))
+            .collect::<Result<Map<_, _>, ApiError>>()?
+            .into(),
+        (ShapeType::Timestamp, value) if !value.is_null() => {
+            if !Format::of(member, shape, Format::Epoch).reads_json(&value) {
+                return Err(serialization(format!("{value} can not be converted to a timestamp")));
+            }
+            value
+        }
+        (_, value) => value,
+    })
 }
 
 /// Members in the path, the query and the headers.
@@ -82,12 +111,13 @@ fn outside(
         let wire = member.location_name.as_deref().unwrap_or(name);
         let Some(target) = service.target(member) else { continue };
         let value = match member.location.as_deref() {
-            Some("uri") => labels.iter().find(|(l, _)| l == wire).map(|(_, text)| scalar(target, text)).transpose()?,
-            Some("querystring") => from_query(service, target, wire, parts.uri.query().unwrap_or_default())?,
-            Some("header") => {
-                let header = parts.headers.get(wire).map(|v| String::from_utf8_lossy(v.as_bytes()));
-                header.map(|text| scalar(target, &text)).transpose()?
-            }
+            Some("uri") => labels
+                .iter()
+                .find(|(l, _)| l == wire)
+                .map(|(_, text)| scalar(Some(member), target, text, Format::Iso8601))
+                .transpose()?,
+            Some("querystring") => from_query(service, member, target, wire, parts.uri.query().unwrap_or_default())?,
+            Some("header") => header::read(service, member, target, parts, wire)?,
             Some("headers") => Some(prefixed(parts, wire)),
             _ => None,
         };
@@ -109,19 +139,50 @@ fn prefixed(parts: &Parts, prefix: &str) -> Value {
     Value::Object(map)
 }
 
-fn from_query(service: &Service, shape: &Shape, wire: &str, query: &str) -> Result<Option<Value>, ApiError> {
+fn from_query(
+    service: &Service,
+    member: &Member,
+    shape: &Shape,
+    wire: &str,
+    query: &str,
+) -> Result<Option<Value>, ApiError> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = query.split('&').filter(|p| !p.is_empty()).map(|p| p.split_once('=').unwrap_or((p, "")));
+    if shape.kind == ShapeType::Map {
+        return Ok(all_of_query(service, shape, pairs.map(|(n, v)| (decode(n), decode(v)))));
+    }
     let mut values = pairs.filter(|(n, _)| decode(n) == wire).map(|(_, v)| decode(v));
     if shape.kind == ShapeType::List {
         let Some(item) = shape.member.as_ref().and_then(|m| service.target(m)) else { return Ok(None) };
-        let items = values.map(|v| scalar(item, &v)).collect::<Result<Vec<_>, _>>()?;
+        let items =
+            values.map(|v| scalar(shape.member.as_ref(), item, &v, Format::Iso8601)).collect::<Result<Vec<_>, _>>()?;
         return Ok((!items.is_empty()).then_some(Value::Array(items)));
     }
-    values.next().map(|v| scalar(shape, &v)).transpose()
+    values.next().map(|v| scalar(Some(member), shape, &v, Format::Iso8601)).transpose()
 }
 
-fn scalar(shape: &Shape, text: &str) -> Result<Value, ApiError> {
+/// The member that takes all parameters, those of other members as well.
+fn all_of_query(service: &Service, shape: &Shape, pairs: impl Iterator<Item = (String, String)>) -> Option<Value> {
+    let lists = shape.value.as_ref().and_then(|m| service.target(m)).is_some_and(|s| s.kind == ShapeType::List);
+    let mut map = Map::new();
+    for (name, value) in pairs {
+        let value = Value::String(value);
+        match map.get_mut(&name) {
+            Some(Value::Array(values)) => values.push(value),
+            Some(_) => {}
+            None => drop(map.insert(name, if lists { Value::Array(vec![value]) } else { value })),
+        }
+    }
+    (!map.is_empty()).then_some(Value::Object(map))
+}
+
+/// A member that stands outside the body; timestamps are in their place's format, unless the model says otherwise.
+pub(super) fn scalar(
+    member: Option<&Member>,
+    shape: &Shape,
+    text: &str,
+    timestamps: Format,
+) -> Result<Value, ApiError> {
     use ShapeType as T;
     let wrong = || serialization(format!("'{text}' can not be converted to a value of its member"));
     match shape.kind {
@@ -132,6 +193,7 @@ fn scalar(shape: &Shape, text: &str) -> Result<Value, ApiError> {
             text.trim().parse().ok().and_then(Number::from_f64).map(Value::Number).ok_or_else(wrong)
         }
         T::Boolean => text.parse().map(Value::Bool).map_err(|_| wrong()),
+        T::Timestamp if !Format::of(member, shape, timestamps).reads(text) => Err(wrong()),
         _ => Ok(Value::String(text.to_owned())),
     }
 }
@@ -228,6 +290,11 @@ pub(super) fn write(service: &'static Service, operation: &Operation, output: Ou
             *response.body_mut() = output.payload;
             content_type = HeaderValue::from_static("application/octet-stream");
         }
+        Some((name, target)) if target.kind == ShapeType::String => {
+            let text = output.value.get(name).and_then(Value::as_str).unwrap_or_default();
+            *response.body_mut() = Bytes::copy_from_slice(text.as_bytes());
+            content_type = HeaderValue::from_static("text/plain");
+        }
         Some((name, target)) => {
             let mut out = Vec::new();
             if let Some(value) = output.value.get(name) {
@@ -248,10 +315,10 @@ pub(super) fn write(service: &'static Service, operation: &Operation, output: Ou
         let Some(value) = output.value.get(*name).filter(|v| !v.is_null()) else { continue };
         let wire = member.location_name.as_deref().unwrap_or(name);
         match member.location.as_deref() {
-            Some("header") => set(&mut response, wire, value),
+            Some("header") => header::write(service, member, &mut response, wire, value),
             Some("headers") => {
                 for (key, value) in value.as_object().into_iter().flatten() {
-                    set(&mut response, &format!("{wire}{key}"), value);
+                    header::set(&mut response, &format!("{wire}{key}"), value);
                 }
             }
             Some("statusCode") => {
@@ -263,17 +330,6 @@ pub(super) fn write(service: &'static Service, operation: &Operation, output: Ou
         }
     }
     response
-}
-
-fn set(response: &mut Response<Bytes>, name: &str, value: &Value) {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    // Text that no header can carry (line ends) is left out rather than told wrong.
-    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&text)) {
-        response.headers_mut().insert(name, value);
-    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,10 @@ fn named(service: &Service, member: &Member, shape: &Shape, name: &str, value: &
             close(name, out);
         }
         (ShapeType::Timestamp, value) => match time::millis(value) {
-            Some(millis) => element(name, &time::iso8601(millis), out),
+            Some(millis) => {
+                let format = time::Format::of(Some(member), shape, time::Format::Iso8601);
+                element(name, &format.write(millis), out);
+            }
             None => element(name, &plain(value), out),
         },
         (_, value) => element(name, &plain(value), out),

@@ -1,27 +1,32 @@
 //! From an HTTP request to a service and back.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::header::CONNECTION;
 use http::request::Parts;
-use http::{Method, Request, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Body as _;
 use uuid::Uuid;
 
 use super::RawService;
+use super::access::Note;
 use super::answer::{self, Body};
+use super::auth::auth_error;
+use super::body::RequestBody;
+use super::collect::{Collector, MAX_UNSIGNED};
+use super::guard::Guard;
+use super::proxy::Proxy;
 use super::route::{Route, route};
 use crate::protocol::{self, Wire};
 use crate::sigv4::{self, AuthError, Claim, KeyCache};
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler, Output};
 use sagewright_cloud_core::clock::SharedClock;
-use sagewright_cloud_core::identity::{Identity, Principal};
+use sagewright_cloud_core::identity::Identity;
 
 /// Finds the service that a request is for, checks the signature, and writes the answer in the request's protocol.
 pub struct Dispatcher {
@@ -37,28 +42,68 @@ pub struct Dispatcher {
     pub clock: SharedClock,
     /// Time by which the age of a signature is judged.
     pub signature_clock: SharedClock,
-    /// Longest request body in bytes, S3 excepted, which streams.
-    pub max_body: usize,
+    /// Reads bodies, S3 excepted, which streams.
+    pub collector: Collector,
+    /// Who may call at all.
+    pub guard: Guard,
+    /// For programs that name AWS's hosts themselves.
+    pub proxy: Proxy,
 }
 
 impl Dispatcher {
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        if request.uri().path() == "/_sagewright/health" {
-            return answer::whole(self.health(request.method()));
-        }
+    pub(super) async fn answer(&self, parts: Parts, mut body: RequestBody, note: &mut Option<Note>) -> Response<Body> {
         let request_id = Uuid::new_v4().to_string();
-        let (parts, body) = request.into_parts();
-        let response = match route(&parts) {
-            Route::Raw => match &self.raw {
-                Some(raw) => return raw(Request::from_parts(parts, body)).await,
-                None => refuse(None, Wire::guess(&parts), &unknown_service("s3"), &request_id),
-            },
-            Route::Unknown(scope) => refuse(None, Wire::guess(&parts), &unknown_service(&scope), &request_id),
-            Route::Unsigned(wire) => refuse(None, wire, &self.not_signed(&parts, wire), &request_id),
-            Route::UnsignedSts => self.unsigned_sts(parts, body, &request_id).await,
-            Route::Service(id, wire) => self.service(id, wire, parts, body, &request_id).await,
+        let route = route(&parts);
+        let response = if let Some(why) = self.guard.refusal(&parts) {
+            let wire = if route == Route::Raw { Wire::Query } else { Wire::guess(&parts) };
+            let code = if wire == Wire::Query { "AccessDenied" } else { "AccessDeniedException" };
+            refuse(None, wire, &ApiError::new(code, 403, why), &request_id)
+        } else if parts.uri.path() == "/_sagewright/health" {
+            self.health(&parts.method)
+        } else {
+            match route {
+                Route::Raw => match &self.raw {
+                    Some(raw) => return self.raw(raw, parts, body, note, &request_id).await,
+                    None => refuse(None, Wire::guess(&parts), &unknown_service("s3"), &request_id),
+                },
+                Route::Unknown(scope) => refuse(None, Wire::guess(&parts), &unknown_service(&scope), &request_id),
+                Route::Unsigned(wire) => refuse(None, wire, &self.not_signed(&parts, wire), &request_id),
+                Route::UnsignedSts => self.unsigned_sts(&parts, &mut body, &request_id).await,
+                Route::Service(id, wire) => self.service(id, wire, &parts, &mut body, note, &request_id).await,
+            }
         };
-        answer::whole(response)
+        let mut response = answer::whole(response);
+        if !body.is_end_stream() && !body.drain().await {
+            // What follows on this connection cannot be told from the rest of the body.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// The embedded S3 checks signatures itself and streams bodies, but for forms, which it reads whole.
+    async fn raw(
+        &self,
+        raw: &RawService,
+        parts: Parts,
+        body: RequestBody,
+        note: &mut Option<Note>,
+        request_id: &str,
+    ) -> Response<Body> {
+        if let Some(note) = note {
+            note.s3();
+            if let Some(key) = sigv4::named_access_key(&parts)
+                && let Ok(Some(principal)) = self.identity.lookup(&key)
+            {
+                note.account(&principal.account);
+            }
+        }
+        let form = parts.method == Method::POST
+            && parts.headers.get("content-type").is_some_and(|v| v.as_bytes().starts_with(b"multipart/form-data"));
+        let room = if form { self.collector.room_for_form(&body).await } else { Ok(None) };
+        match room {
+            Ok(_room) => raw(Request::from_parts(parts, body)).await,
+            Err(error) => answer::whole(refuse(None, Wire::Query, &error, request_id)),
+        }
     }
 
     fn health(&self, method: &Method) -> Response<Bytes> {
@@ -80,8 +125,9 @@ impl Dispatcher {
         &self,
         id: &'static str,
         wire: Wire,
-        parts: Parts,
-        body: Incoming,
+        parts: &Parts,
+        body: &mut RequestBody,
+        note: &mut Option<Note>,
         request_id: &str,
     ) -> Response<Bytes> {
         let Some(handler) = self.handlers.get(id) else {
@@ -91,23 +137,31 @@ impl Dispatcher {
             return refuse(None, wire, &ApiError::internal(format!("the model of {id} does not parse")), request_id);
         };
         let failed = |error: &ApiError| protocol::write_error(Some(service), wire, error, request_id);
-        let body = match self.collect(id, body).await {
-            Ok(body) => body,
-            Err(error) => return failed(&error),
-        };
         let now = self.clock.now();
-        let (claim, principal) = match self.authenticate(service, &parts, &body, now) {
+        let (claim, principal) = match self.identify(service, parts, now) {
             Ok(found) => found,
             Err(error) => return failed(&auth_error(&error, wire)),
         };
+        if let Some(note) = note {
+            note.account(&principal.account);
+        }
+        let (body, unverified) = match self.collector.collect(id, wire, body).await {
+            Ok(collected) => collected,
+            Err(error) => return failed(&error),
+        };
+        if let Err(error) = self.verify(parts, &body, &claim, &principal) {
+            return failed(&auth_error(&error, wire));
+        }
+        drop(unverified);
         let caller = Caller {
             account: principal.account.clone(),
             principal_arn: principal.arn.clone(),
             user_id: principal.user_id.clone(),
             access_key: claim.access_key.to_string(),
+            source_ip: parts.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical()),
         };
         let region = claim.region.to_string();
-        let request = match protocol::read(service, wire, &parts, body) {
+        let request = match protocol::read(service, wire, parts, body) {
             Ok(request) => request,
             Err(error) => {
                 tracing::debug!(service = id, code = %error.code, request_id, "refused");
@@ -115,6 +169,9 @@ impl Dispatcher {
             }
         };
         let operation = request.operation;
+        if let Some(note) = note {
+            note.operation(id, &operation.name);
+        }
         let call = Call {
             caller,
             region,
@@ -142,61 +199,6 @@ impl Dispatcher {
         }
     }
 
-    /// Whose signature a request bears.
-    fn authenticate<'p>(
-        &self,
-        service: &sagewright_model::Service,
-        parts: &'p Parts,
-        body: &[u8],
-        now: jiff::Timestamp,
-    ) -> Result<(Claim<'p>, Arc<Principal>), Refusal> {
-        let claim = Claim::of(parts)?.ok_or(AuthError::Missing)?;
-        // A signature for one service must not do for another, nor one call's for another operation.
-        let signing_name = service.metadata.signing_name();
-        if claim.service != signing_name {
-            let text = format!("Credential should be scoped to correct service: '{signing_name}'.");
-            return Err(AuthError::Mismatch(text).into());
-        }
-        if parts.headers.contains_key("x-amz-target") && !claim.signs("x-amz-target") {
-            let text = "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.";
-            return Err(AuthError::Mismatch(text.to_owned()).into());
-        }
-        let principal = self.identity.lookup(&claim.access_key)?.ok_or(AuthError::UnknownKey)?;
-        let expected = principal.session.as_ref().map(|s| s.token.reveal());
-        let fits = match (expected, claim.token.as_deref()) {
-            (None, None) => true,
-            (Some(expected), Some(given)) => bool::from(expected.as_bytes().ct_eq(given.as_bytes())),
-            _ => false,
-        };
-        if !fits {
-            return Err(AuthError::UnknownKey.into());
-        }
-        let hash: [u8; 32] = Sha256::digest(body).into();
-        sigv4::verify(&self.keys, parts, &hash, &claim, principal.secret.reveal(), self.signature_clock.now())?;
-        if principal.expired(now) {
-            return Err(AuthError::ExpiredToken.into());
-        }
-        Ok((claim, principal))
-    }
-
-    async fn collect(&self, id: &str, body: Incoming) -> Result<Bytes, ApiError> {
-        // SageMaker's own limit for an invocation, 25 MiB, is checked against the model.
-        let limit = if id == "sagemaker-runtime" { self.max_body.max(26 * 1024 * 1024) } else { self.max_body };
-        match Limited::new(body, limit).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(ApiError::new(
-                "RequestEntityTooLargeException",
-                413,
-                format!("The request body is longer than {limit} bytes"),
-            )),
-            Err(error) => {
-                tracing::debug!(%error, "a request body was cut short");
-                let message = "The request body ended before the length that Content-Length names; nothing was done";
-                Err(ApiError::new("IncompleteBody", 400, message))
-            }
-        }
-    }
-
     fn not_signed(&self, parts: &Parts, wire: Wire) -> ApiError {
         match Claim::of(parts) {
             Err(error) => auth_error(&error.into(), wire),
@@ -205,10 +207,10 @@ impl Dispatcher {
     }
 
     /// Operations by which a token of another kind is exchanged for credentials, and so cannot be signed.
-    async fn unsigned_sts(&self, parts: Parts, body: Incoming, request_id: &str) -> Response<Bytes> {
+    async fn unsigned_sts(&self, parts: &Parts, body: &mut RequestBody, request_id: &str) -> Response<Bytes> {
         let sts = sagewright_model::service("sts");
-        let read = match self.collect("sts", body).await {
-            Ok(body) => sts.map(|s| protocol::read(s, Wire::Query, &parts, body)),
+        let read = match self.collector.collect_at_most(MAX_UNSIGNED, Wire::Query, body).await {
+            Ok((body, _unverified)) => sts.map(|s| protocol::read(s, Wire::Query, parts, body)),
             Err(error) => return refuse(sts, Wire::Query, &error, request_id),
         };
         let error = match read {
@@ -216,27 +218,9 @@ impl Dispatcher {
                 not_built(&request.operation.name)
             }
             Some(Ok(request)) if request.operation.name == "AssumeRoleWithSAML" => not_built(&request.operation.name),
-            _ => self.not_signed(&parts, Wire::Query),
+            _ => self.not_signed(parts, Wire::Query),
         };
         refuse(sts, Wire::Query, &error, request_id)
-    }
-}
-
-/// A request that is not believed, or a database that cannot be asked.
-enum Refusal {
-    Auth(AuthError),
-    Store(sagewright_cloud_core::store::StoreError),
-}
-
-impl From<AuthError> for Refusal {
-    fn from(error: AuthError) -> Self {
-        Self::Auth(error)
-    }
-}
-
-impl From<sagewright_cloud_core::store::StoreError> for Refusal {
-    fn from(error: sagewright_cloud_core::store::StoreError) -> Self {
-        Self::Store(error)
     }
 }
 
@@ -271,34 +255,4 @@ fn not_built(operation: &str) -> ApiError {
         "STS {operation} is not supported by the embedded cloud; sign with an access key of it (`sagewright local env`)"
     );
     ApiError::new("NotImplemented", 501, message)
-}
-
-/// AWS's code and status for a signature that is not believed; they differ by protocol family.
-fn auth_error(refusal: &Refusal, wire: Wire) -> ApiError {
-    let error = match refusal {
-        Refusal::Auth(error) => error,
-        Refusal::Store(error) => return ApiError::internal(error.to_string()),
-    };
-    let query = wire == Wire::Query;
-    let code = match error {
-        AuthError::Missing if query => "MissingAuthenticationToken",
-        AuthError::Missing => "MissingAuthenticationTokenException",
-        AuthError::Incomplete(_) if query => "IncompleteSignature",
-        AuthError::Incomplete(_) => "IncompleteSignatureException",
-        AuthError::UnknownKey if query => "InvalidClientTokenId",
-        AuthError::UnknownKey => "UnrecognizedClientException",
-        AuthError::Mismatch(_) if query => "SignatureDoesNotMatch",
-        AuthError::Mismatch(_) => "InvalidSignatureException",
-        AuthError::ExpiredToken if query => "ExpiredToken",
-        AuthError::ExpiredToken => "ExpiredTokenException",
-    };
-    let message = match error {
-        AuthError::Missing if query => "Request is missing Authentication Token".to_owned(),
-        other => other.to_string(),
-    };
-    let status = match (wire, error) {
-        (Wire::Json, _) | (_, AuthError::Incomplete(_)) => 400,
-        _ => 403,
-    };
-    ApiError::new(code, status, message)
 }

@@ -54,6 +54,11 @@ fn unsigned(parts: &Parts) -> Route {
     let header = |name| parts.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
     let query = parts.uri.query().unwrap_or_default();
     let form = header("content-type").starts_with(b"application/x-www-form-urlencoded");
+    let host = String::from_utf8_lossy(header("host")).to_ascii_lowercase();
+    // AWS's own host names arrive through the proxy.
+    if let Some(route) = aws_host(&host).and_then(|service| by_host(service, parts, form)) {
+        return route;
+    }
     if parts.uri.path() == "/" && (form || query.contains("Action=")) {
         return Route::UnsignedSts;
     }
@@ -67,12 +72,28 @@ fn unsigned(parts: &Parts) -> Route {
         return Route::Unsigned(Wire::guess(parts));
     }
     let runtime = parts.method == Method::POST && parts.uri.path().starts_with("/endpoints/");
-    let host = String::from_utf8_lossy(header("host")).to_ascii_lowercase();
     let virtual_host = host.contains(".s3.") || host.starts_with("s3.");
     if runtime || (parts.uri.path() == "/" && !virtual_host) {
         return Route::Unsigned(Wire::guess(parts));
     }
     Route::Raw
+}
+
+/// The service that an AWS host names.
+fn aws_host(host: &str) -> Option<&str> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    sagewright_model::host::parse(name)?.service
+}
+
+/// Where an unsigned request to an AWS host goes, as far as the host tells.
+fn by_host(service: &str, parts: &Parts, form: bool) -> Option<Route> {
+    match service {
+        "s3" => Some(Route::Raw),
+        "sts" if form || parts.uri.query().is_some_and(|query| query.contains("Action=")) => None,
+        "sagemaker" => Some(Route::Unsigned(Wire::guess(parts))),
+        known if SERVICES.iter().any(|(name, ..)| *name == known) => Some(Route::Unsigned(Wire::guess(parts))),
+        unknown => Some(Route::Unknown(unknown.to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +140,17 @@ mod tests {
             ("GET", "/b/k?X-Amz-Credential=A%2F20200101%2Fr%2Fs3%2Faws4_request", &[], Route::Raw),
             ("GET", "/bucket/key", &[], Route::Raw),
             ("GET", "/", &[("host", "bucket.s3.localhost:4599")], Route::Raw),
+            ("GET", "/", &[("host", "bucket.s3-us-west-2.amazonaws.com")], Route::Raw),
+            ("GET", "/key", &[("host", "bucket.s3.cn-north-1.amazonaws.com.cn:443")], Route::Raw),
+            ("POST", "/", &[("host", "sts.us-east-1.amazonaws.com"), form], Route::UnsignedSts),
+            ("GET", "/x", &[("host", "iam.amazonaws.com")], Route::Unsigned(Wire::RestJson)),
+            ("POST", "/", &[("host", "api.sagemaker.us-east-1.amazonaws.com"), target], Route::Unsigned(Wire::Json)),
+            (
+                "POST",
+                "/",
+                &[("host", "cognito-idp.us-east-1.amazonaws.com"), target],
+                Route::Unknown("cognito-idp".into()),
+            ),
             ("POST", "/bucket", &[("content-type", "multipart/form-data; boundary=x")], Route::Raw),
             ("POST", "/", &[target], Route::Unsigned(Wire::Json)),
             ("POST", "/", &[form], Route::UnsignedSts),

@@ -73,6 +73,19 @@ pub fn scope_service(parts: &Parts) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(service.to_owned()))
 }
 
+/// The access key that a request names, in a signature of version 4 or 2, well-formed or not: for the log, before anything is
+/// believed.
+#[must_use]
+pub fn named_access_key(parts: &Parts) -> Option<Cow<'_, str>> {
+    if let Some(text) = parts.headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok()) {
+        let (_, rest) = text.split_once("Credential=").or_else(|| text.split_once("AWS "))?;
+        return rest.split(['/', ':', ',']).next().map(Cow::Borrowed);
+    }
+    let query = parts.uri.query()?;
+    let credential = query_value(query, "X-Amz-Credential").or_else(|| query_value(query, "AWSAccessKeyId"))?;
+    Some(Cow::Owned(credential.split('/').next()?.to_owned()))
+}
+
 fn from_header<'a>(parts: &'a Parts, text: &'a str) -> Result<Claim<'a>, AuthError> {
     let (algorithm, rest) = text.split_once(' ').unwrap_or((text, ""));
     if algorithm != ALGORITHM {

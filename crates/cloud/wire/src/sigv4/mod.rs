@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-pub use claim::{Claim, scope_service};
+pub use claim::{Claim, named_access_key, scope_service};
 pub use key::KeyCache;
 pub use time::{basic, parse_basic};
 
@@ -45,21 +45,19 @@ pub enum AuthError {
 pub const DOES_NOT_MATCH: &str = "The request signature we calculated does not match the signature you provided. \
      Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
-/// Checks a claimed signature against the secret of its access key.
+/// Checks a claimed signature against the secret of its access key; its time is [`check_time`]'s to judge.
 ///
 /// `body_sha256` is the hash of the body that arrived, so a body that was changed or cut on the way does not pass.
 ///
 /// # Errors
-/// [`AuthError::Mismatch`] with AWS's text: out of time, or not signed with this secret.
+/// [`AuthError::Mismatch`] with AWS's text: not signed with this secret.
 pub fn verify(
     keys: &KeyCache,
     parts: &Parts,
     body_sha256: &[u8; 32],
     claim: &Claim<'_>,
     secret: &str,
-    now: Timestamp,
 ) -> Result<(), AuthError> {
-    check_time(claim, now)?;
     let canonical = canonical::request(parts, claim, body_sha256);
     let mut to_sign = String::with_capacity(160);
     for part in ["AWS4-HMAC-SHA256\n", &claim.timestamp, "\n", &claim.date, "/", &claim.region, "/", &claim.service] {
@@ -78,7 +76,12 @@ pub fn verify(
     }
 }
 
-fn check_time(claim: &Claim<'_>, now: Timestamp) -> Result<(), AuthError> {
+/// Checks the age of a claimed signature, which can be done before the body is there.
+///
+/// # Errors
+/// [`AuthError::Mismatch`] with AWS's text: signed too long ago, or in the future; [`AuthError::Incomplete`]: a life that no
+/// presigned URL can have.
+pub fn check_time(claim: &Claim<'_>, now: Timestamp) -> Result<(), AuthError> {
     let signed = claim.signed_at;
     if let Some(life) = claim.expires {
         if !(1..=LONGEST).contains(&life) {

@@ -84,7 +84,7 @@ impl Models {
     }
 
     fn load_folder(&self, headers: &HeaderMap, name: &str, url: &str, folder: &Path) -> Result<Answer, Refusal> {
-        match self.loaded.load(name, url, || Model::load(&self.library, folder)) {
+        match self.loaded.load(name, url, || Model::load(&self.library, &self.container, folder)) {
             Ok(loaded) => {
                 log::info(&format!("{} loaded from {url:?}: {}", label(name, headers), loaded.model));
                 Ok(status(&format!("Model {name:?} is loaded")))

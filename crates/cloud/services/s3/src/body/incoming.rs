@@ -1,7 +1,6 @@
 //! A request body that can still be read after whoever had it has given up on it.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,6 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use super::super::service::BoxError;
 
 /// The most that is read of a refused upload.
 const DRAIN_BYTES: usize = 32 << 20;
@@ -20,23 +22,19 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 pub(crate) struct Incoming(Arc<Shared>);
 
 struct Shared {
-    body: Mutex<hyper::body::Incoming>,
-    /// Whether anyone has begun to read.
-    begun: AtomicBool,
+    body: Mutex<UnsyncBoxBody<Bytes, BoxError>>,
 }
 
 impl Incoming {
-    pub(crate) fn new(body: hyper::body::Incoming) -> Self {
-        Self(Arc::new(Shared { body: Mutex::new(body), begun: AtomicBool::new(false) }))
+    pub(crate) fn new<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(Arc::new(Shared { body: Mutex::new(body.map_err(Into::into).boxed_unsync()) }))
     }
 
-    /// Whether anyone has begun to read, which is also when a client that asked for the go-ahead
-    /// was given it.
-    pub(crate) fn begun(&self) -> bool {
-        self.0.begun.load(Ordering::Relaxed)
-    }
-
-    fn with<T>(&self, work: impl FnOnce(Pin<&mut hyper::body::Incoming>) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(Pin<&mut UnsyncBoxBody<Bytes, BoxError>>) -> T) -> T {
         let mut body = self.0.body.lock().unwrap_or_else(PoisonError::into_inner);
         work(Pin::new(&mut *body))
     }
@@ -44,10 +42,9 @@ impl Incoming {
 
 impl Body for Incoming {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        self.0.begun.store(true, Ordering::Relaxed);
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.with(|body| body.poll_frame(context))
     }
 

@@ -6,6 +6,6 @@ mod rechunk;
 mod send;
 
 pub(crate) use self::incoming::{Incoming, drain};
-pub(crate) use self::receive::{Expectation, parse_algorithm, part_number, receive};
+pub(crate) use self::receive::{Expectation, broken_body, parse_algorithm, part_number, receive};
 pub(crate) use self::rechunk::Rechunk;
 pub(crate) use self::send::{FileStream, read_start};

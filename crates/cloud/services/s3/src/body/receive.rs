@@ -9,7 +9,7 @@ use s3s::dto::{ChecksumAlgorithm, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
 
 use super::super::checksum::{Algorithm, Checksums};
-use super::super::error::{custom, invalid_argument, invalid_request};
+use super::super::error::{Detail as _, custom, invalid_request, plain, wrong_argument};
 use super::super::request::blocking;
 use super::super::store::{ContentWriter, Digest, Digests, Draft, Store, StoreError};
 
@@ -75,7 +75,10 @@ impl Expectation {
             return Err(S3ErrorCode::IncompleteBody.into());
         }
         if self.md5.is_some_and(|md5| md5 != digests.md5) {
-            return Err(S3ErrorCode::BadDigest.into());
+            let of = |md5: &[u8; 16]| BASE64.encode(md5);
+            return Err(plain(S3ErrorCode::BadDigest)
+                .detail("ExpectedDigest", self.md5.as_ref().map(of).unwrap_or_default())
+                .detail("CalculatedDigest", of(&digests.md5)));
         }
         match self.checksums.mismatch(&digests.checksums) {
             None => Ok(()),
@@ -185,8 +188,12 @@ async fn batch(body: &mut StreamingBlob) -> S3Result<(Vec<Bytes>, bool)> {
 }
 
 /// Why a body ended with an error. `s3s` keeps its stream errors private, so they are told apart
-/// by what they print.
-fn broken_body(error: s3s::StdError) -> S3Error {
+/// by what they print. What a form's file is refused for comes this way too.
+pub(crate) fn broken_body(error: s3s::StdError) -> S3Error {
+    let error = match error.downcast::<S3Error>() {
+        Ok(refused) => return *refused,
+        Err(other) => other,
+    };
     let text = error.to_string();
     if text.contains("Sha256Mismatch") {
         return custom(
@@ -197,6 +204,9 @@ fn broken_body(error: s3s::StdError) -> S3Error {
     }
     if text.contains("SignatureMismatch") {
         return S3ErrorCode::SignatureDoesNotMatch.into();
+    }
+    if text.contains("request body stalled") {
+        return S3Error::with_message(S3ErrorCode::RequestTimeout, text);
     }
     S3Error::with_source(S3ErrorCode::IncompleteBody, error)
 }
@@ -209,13 +219,17 @@ fn check_form(checksums: &Checksums) -> S3Result<()> {
 }
 
 fn decode_md5(value: &str) -> S3Result<[u8; 16]> {
-    BASE64.decode(value).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| S3ErrorCode::InvalidDigest.into())
+    BASE64
+        .decode(value)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| plain(S3ErrorCode::InvalidDigest).detail("Content-MD5", value))
 }
 
 /// Part numbers are 1 to 10000.
 pub(crate) fn part_number(number: i32) -> S3Result<u32> {
-    u32::try_from(number)
-        .ok()
-        .filter(|number| (1..=10_000).contains(number))
-        .ok_or_else(|| invalid_argument("Part number must be an integer between 1 and 10000, inclusive"))
+    u32::try_from(number).ok().filter(|number| (1..=10_000).contains(number)).ok_or_else(|| {
+        let message = "Part number must be an integer between 1 and 10000, inclusive";
+        wrong_argument(message, "partNumber", number)
+    })
 }

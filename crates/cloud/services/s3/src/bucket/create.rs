@@ -1,10 +1,13 @@
 //! CreateBucket.
 
+use http::StatusCode;
 use s3s::dto::{CreateBucketInput, CreateBucketOutput};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
+use sagewright_cloud_core::region;
 
 use super::super::acl::refuse_acl;
-use super::super::error::not_implemented;
+use super::super::error::{Detail as _, custom, message, not_implemented, plain};
+use super::super::front::SignedRegion;
 use super::super::request::{blocking, subject};
 use super::super::store::{Store, StoreError};
 
@@ -13,7 +16,8 @@ pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 pub(crate) async fn create(store: &Store, request: S3Request<CreateBucketInput>) -> S3Result<CreateBucketOutput> {
     let caller = subject(&request)?;
-    let endpoint = request.region.as_ref().map_or(DEFAULT_REGION, |region| region.as_str()).to_owned();
+    let signed = request.extensions.get::<SignedRegion>();
+    let endpoint = signed.map_or(DEFAULT_REGION, |SignedRegion(region)| region).to_owned();
     let input = request.input;
     let grants = [
         &input.grant_full_control,
@@ -22,7 +26,10 @@ pub(crate) async fn create(store: &Store, request: S3Request<CreateBucketInput>)
         &input.grant_write,
         &input.grant_write_acp,
     ];
-    refuse_acl(input.acl.as_ref().map(|acl| acl.as_str()), &grants)?;
+    if refuse_acl(input.acl.as_ref().map(|acl| acl.as_str()), &grants).is_err() {
+        let code = "InvalidBucketAclWithObjectOwnership";
+        return Err(custom(code, StatusCode::BAD_REQUEST, message(code).unwrap_or(code)));
+    }
     if input.object_lock_enabled_for_bucket == Some(true) {
         return Err(not_implemented("Object Lock is not implemented: leave out ObjectLockEnabledForBucket."));
     }
@@ -51,7 +58,7 @@ pub(crate) async fn create(store: &Store, request: S3Request<CreateBucketInput>)
     blocking(move || match store.create_bucket(&caller.account, &name, &region) {
         // In us-east-1 alone, creating a bucket that one has already succeeds.
         Err(StoreError::BucketAlreadyOwnedByYou { .. })
-            if region == DEFAULT_REGION && store.find_bucket(&name)?.region == region =>
+            if region == DEFAULT_REGION && store.find_bucket(&name)?.location == region =>
         {
             Ok(())
         }
@@ -67,12 +74,17 @@ fn place(endpoint: &str, constraint: Option<&str>) -> S3Result<String> {
     match constraint {
         None if endpoint == DEFAULT_REGION => Ok(DEFAULT_REGION.to_owned()),
         None => Err(illegal("unspecified")),
-        Some(DEFAULT_REGION) => Err(S3ErrorCode::InvalidLocationConstraint.into()),
-        Some("EU") => Ok("eu-west-1".to_owned()),
-        Some(region) if !looks_like_region(region) => Err(S3ErrorCode::InvalidLocationConstraint.into()),
+        Some("EU") if endpoint == DEFAULT_REGION || endpoint == "eu-west-1" => Ok("EU".to_owned()),
+        Some("EU") => Err(illegal("EU")),
+        Some(DEFAULT_REGION) if endpoint == DEFAULT_REGION => Err(invalid(DEFAULT_REGION)),
+        Some(region) if !region::is_known(region) => Err(invalid(region)),
         Some(region) if endpoint == DEFAULT_REGION || endpoint == region => Ok(region.to_owned()),
         Some(region) => Err(illegal(region)),
     }
+}
+
+fn invalid(constraint: &str) -> S3Error {
+    plain(S3ErrorCode::InvalidLocationConstraint).detail("LocationConstraint", constraint)
 }
 
 fn illegal(constraint: &str) -> S3Error {
@@ -82,17 +94,6 @@ fn illegal(constraint: &str) -> S3Error {
             "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."
         ),
     )
-}
-
-fn looks_like_region(name: &str) -> bool {
-    let mut parts = name.rsplit('-');
-    let number = parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-    let mut words = 0;
-    let all = parts.all(|part| {
-        words += 1;
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase())
-    });
-    number && all && words >= 2
 }
 
 #[cfg(test)]
@@ -109,6 +110,9 @@ mod tests {
         let illegal = Err("IllegalLocationConstraintException".to_owned());
         assert_eq!(code("eu-west-1", None), illegal);
         assert_eq!(code("eu-west-1", Some("us-west-2")), illegal);
+        assert_eq!(code("eu-west-1", Some("us-east-1")), illegal);
+        assert_eq!(code("us-west-2", Some("EU")), illegal);
+        assert_eq!(code("eu-west-1", Some("EU")), Ok("EU".into()));
         let invalid = Err("InvalidLocationConstraint".to_owned());
         assert_eq!(code("us-east-1", Some("us-east-1")), invalid);
         assert_eq!(code("us-east-1", Some("mars")), invalid);

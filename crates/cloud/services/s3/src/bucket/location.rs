@@ -18,7 +18,7 @@ pub(crate) async fn location(
         let bucket = bucket(&store, &caller, &input.bucket, owner, "s3:GetBucketLocation")?;
         Ok(GetBucketLocationOutput {
             // An absent constraint means us-east-1.
-            location_constraint: Some(bucket.region)
+            location_constraint: Some(bucket.location)
                 .filter(|region| region != DEFAULT_REGION)
                 .map(BucketLocationConstraint::from),
         })

@@ -1,4 +1,4 @@
-//! The error document: what `s3s` leaves out of it (a message, what it is about, the request's id).
+//! The error document: what `s3s` leaves out of it (a message, the members of its code, the request's id).
 
 use std::fmt::Write as _;
 
@@ -15,8 +15,8 @@ pub(crate) struct ErrorContext<'a> {
     pub(crate) bucket: Option<&'a str>,
     /// The key of the request.
     pub(crate) key: Option<&'a str>,
-    /// The path of the request.
-    pub(crate) resource: &'a str,
+    /// What the place that raised the error says of it.
+    pub(crate) details: &'a [(String, String)],
     pub(crate) request_id: &'a str,
     pub(crate) host_id: &'a str,
 }
@@ -32,24 +32,44 @@ pub(crate) fn render(document: &[u8], context: &ErrorContext<'_>) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
     element(&mut xml, "Code", code);
     element(&mut xml, "Message", text);
-    match code {
-        "NoSuchBucket" | "BucketNotEmpty" | "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" | "InvalidBucketName" => {
-            if let Some(bucket) = context.bucket {
-                element(&mut xml, "BucketName", bucket);
-            }
-        }
-        "NoSuchKey" => {
-            if let Some(key) = context.key {
-                element(&mut xml, "Key", key);
-            }
-        }
-        _ => {}
+    for (name, value) in context.details {
+        element(&mut xml, name, value);
     }
-    element(&mut xml, "Resource", context.resource);
+    // What `s3s` could not read of a request's query or headers.
+    if context.details.is_empty()
+        && let ("InvalidArgument", Some(said)) = (code, said.as_deref())
+        && let Some(argument) = said.strip_prefix("invalid query: ").or_else(|| said.strip_prefix("invalid header: "))
+        && let Some((name, value)) = argument.split_once(": ")
+    {
+        element(&mut xml, "ArgumentName", name);
+        element(&mut xml, "ArgumentValue", value.trim_matches('"'));
+    }
+    if let Some((name, value)) = about(code, context)
+        && !context.details.iter().any(|(given, _)| given == name)
+    {
+        element(&mut xml, name, value);
+    }
     element(&mut xml, "RequestId", context.request_id);
     element(&mut xml, "HostId", context.host_id);
     xml.push_str("</Error>");
     xml
+}
+
+/// What the code says of the request's own bucket or key.
+fn about<'a>(code: &str, context: &ErrorContext<'a>) -> Option<(&'static str, &'a str)> {
+    const OF_BUCKETS: &[&str] = &[
+        "BucketAlreadyExists",
+        "BucketAlreadyOwnedByYou",
+        "BucketNotEmpty",
+        "InvalidBucketName",
+        "NoSuchBucket",
+        "NoSuchTagSet",
+    ];
+    const OF_KEYS: &[&str] = &["NoSuchKey", "NoSuchVersion"];
+    if OF_BUCKETS.contains(&code) {
+        return context.bucket.map(|bucket| ("BucketName", bucket));
+    }
+    if OF_KEYS.contains(&code) { context.key.map(|key| ("Key", key)) } else { None }
 }
 
 fn element(xml: &mut String, name: &str, value: &str) {
@@ -94,11 +114,13 @@ mod tests {
 
     #[test]
     fn a_missing_message_is_filled_in_and_text_is_escaped() {
+        let details = [("VersionId".to_owned(), "v<1".to_owned())];
         let context =
-            ErrorContext { bucket: Some("b"), key: Some("a<b"), resource: "/b/a<b", request_id: "R", host_id: "H" };
+            ErrorContext { bucket: Some("b"), key: Some("a<b"), details: &details, request_id: "R", host_id: "H" };
         let xml = render(b"<Error><Code>NoSuchKey</Code></Error>", &context);
         assert!(xml.contains("<Message>The specified key does not exist.</Message>"), "{xml}");
         assert!(xml.contains("<Key>a&lt;b</Key>"), "{xml}");
+        assert!(xml.contains("<VersionId>v&lt;1</VersionId>"), "{xml}");
         assert!(xml.contains("<RequestId>R</RequestId>"), "{xml}");
     }
 

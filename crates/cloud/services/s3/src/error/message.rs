@@ -16,6 +16,9 @@ pub(crate) fn message(code: &str) -> Option<&'static str> {
             "Your previous request to create the named bucket succeeded and you already own it."
         }
         "BucketNotEmpty" => "The bucket you tried to delete is not empty",
+        "ConditionalRequestConflict" => {
+            "The conditional request cannot succeed due to a conflicting operation against this resource."
+        }
         "EntityTooLarge" => "Your proposed upload exceeds the maximum allowed size",
         "EntityTooSmall" => "Your proposed upload is smaller than the minimum allowed size",
         "ExpiredToken" => "The provided token has expired.",
@@ -26,9 +29,13 @@ pub(crate) fn message(code: &str) -> Option<&'static str> {
         "InternalError" => "We encountered an internal error. Please try again.",
         "InvalidAccessKeyId" => "The AWS Access Key Id you provided does not exist in our records.",
         "InvalidArgument" => "Invalid Argument",
+        "InvalidBucketAclWithObjectOwnership" => {
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        }
         "InvalidBucketName" => "The specified bucket is not valid.",
         "InvalidDigest" => "The Content-MD5 you specified was invalid.",
         "InvalidLocationConstraint" => "The specified location-constraint is not valid",
+        "InvalidObjectState" => "The operation is not valid for the object's storage class",
         "InvalidPart" => {
             "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
         }
@@ -40,11 +47,14 @@ pub(crate) fn message(code: &str) -> Option<&'static str> {
         "InvalidURI" => "Couldn't parse the specified URI.",
         "KeyTooLongError" => "Your key is too long",
         "MalformedXML" => "The XML you provided was not well-formed or did not validate against our published schema",
+        "MaxMessageLengthExceeded" => "Your request was too big.",
+        "MaxPostPreDataLengthExceededError" => "Your POST request fields preceding the upload file were too large.",
         "MetadataTooLarge" => "Your metadata headers exceed the maximum allowed metadata size",
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
         "MissingContentLength" => "You must provide the Content-Length HTTP header.",
         "NoSuchBucket" => "The specified bucket does not exist",
         "NoSuchKey" => "The specified key does not exist.",
+        "NoSuchTagSet" => "The TagSet does not exist",
         "NoSuchUpload" => {
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
         }

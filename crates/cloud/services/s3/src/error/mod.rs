@@ -1,13 +1,15 @@
 //! How failures look on the wire: S3's codes, messages, statuses and error document.
 
+mod detail;
 mod document;
 mod message;
 
 use http::StatusCode;
 use s3s::{S3Error, S3ErrorCode};
 
-use super::store::StoreError;
+use super::store::{MAX_KEY, MIN_PART, StoreError};
 
+pub(crate) use self::detail::{Detail, take_details};
 pub(crate) use self::document::{ErrorContext, render};
 pub(crate) use self::message::message;
 
@@ -33,40 +35,69 @@ pub(crate) fn not_implemented(message: impl Into<String>) -> S3Error {
     S3Error::with_message(S3ErrorCode::NotImplemented, message.into())
 }
 
+/// `InvalidArgument` with what is wrong with which argument.
+pub(crate) fn wrong_argument(message: impl Into<String>, name: &str, value: impl ToString) -> S3Error {
+    invalid_argument(message).detail("ArgumentName", name).detail("ArgumentValue", value)
+}
+
+/// An error with AWS's text for its code.
+pub(crate) fn plain(code: S3ErrorCode) -> S3Error {
+    let text = message(code.as_str());
+    let mut error = S3Error::new(code);
+    if let Some(text) = text {
+        error.set_message(text);
+    }
+    error
+}
+
 impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> Self {
-        let code = match &error {
-            StoreError::NoSuchBucket { .. } => S3ErrorCode::NoSuchBucket,
-            StoreError::NoSuchKey { .. } => S3ErrorCode::NoSuchKey,
-            StoreError::BucketAlreadyExists { .. } => S3ErrorCode::BucketAlreadyExists,
-            StoreError::BucketAlreadyOwnedByYou { .. } => S3ErrorCode::BucketAlreadyOwnedByYou,
-            StoreError::BucketNotEmpty { .. } => S3ErrorCode::BucketNotEmpty,
-            StoreError::InvalidBucketName { .. } => S3ErrorCode::InvalidBucketName,
-            StoreError::InvalidKey { .. } => S3ErrorCode::KeyTooLongError,
-            StoreError::NoSuchUpload { .. } => S3ErrorCode::NoSuchUpload,
-            StoreError::InvalidPart { .. } => S3ErrorCode::InvalidPart,
-            StoreError::InvalidPartOrder { .. } => S3ErrorCode::InvalidPartOrder,
-            StoreError::EntityTooSmall { .. } => S3ErrorCode::EntityTooSmall,
-            StoreError::PreconditionFailed { .. } => S3ErrorCode::PreconditionFailed,
-            // These say more than AWS's fixed text would.
-            StoreError::AccessDenied { .. } => return with_text(S3ErrorCode::AccessDenied, &error),
-            StoreError::InvalidRequest { .. } => {
-                return with_text(S3ErrorCode::InvalidRequest, &error);
+        let mut mapped = match &error {
+            StoreError::NoSuchBucket { bucket } => plain(S3ErrorCode::NoSuchBucket).detail("BucketName", bucket),
+            StoreError::NoSuchKey { key, .. } => plain(S3ErrorCode::NoSuchKey).detail("Key", key),
+            StoreError::BucketAlreadyExists { .. } => plain(S3ErrorCode::BucketAlreadyExists),
+            StoreError::BucketAlreadyOwnedByYou { .. } => plain(S3ErrorCode::BucketAlreadyOwnedByYou),
+            StoreError::BucketNotEmpty { .. } => plain(S3ErrorCode::BucketNotEmpty),
+            StoreError::InvalidBucketName { bucket, .. } => {
+                plain(S3ErrorCode::InvalidBucketName).detail("BucketName", bucket)
             }
-            StoreError::BadDigest { .. } => return with_text(S3ErrorCode::BadDigest, &error),
+            StoreError::InvalidKey { length } => {
+                plain(S3ErrorCode::KeyTooLongError).detail("MaxSizeAllowed", MAX_KEY).detail("Size", length)
+            }
+            StoreError::NoSuchUpload { upload } => plain(S3ErrorCode::NoSuchUpload).detail("UploadId", upload),
+            StoreError::InvalidPart { number, etag, upload } => plain(S3ErrorCode::InvalidPart)
+                .detail("ETag", etag)
+                .detail("PartNumber", number)
+                .detail("UploadId", upload),
+            StoreError::InvalidPartOrder { upload, .. } => {
+                plain(S3ErrorCode::InvalidPartOrder).detail("UploadId", upload)
+            }
+            StoreError::EntityTooSmall { number, size, etag } => plain(S3ErrorCode::EntityTooSmall)
+                .detail("ETag", etag)
+                .detail("MinSizeAllowed", MIN_PART)
+                .detail("PartNumber", number)
+                .detail("ProposedSize", size),
+            StoreError::PreconditionFailed { condition } => {
+                plain(S3ErrorCode::PreconditionFailed).detail("Condition", condition)
+            }
+            StoreError::Conflict { condition, key } => {
+                let code = "ConditionalRequestConflict";
+                let mut conflict = plain(S3ErrorCode::Custom(code.into()));
+                conflict.set_status_code(StatusCode::CONFLICT);
+                conflict.detail("Condition", condition).detail("Key", key)
+            }
+            // These say more than AWS's fixed text would.
+            StoreError::AccessDenied { .. } => with_text(S3ErrorCode::AccessDenied, &error),
+            StoreError::InvalidRequest { .. } => with_text(S3ErrorCode::InvalidRequest, &error),
+            StoreError::BadDigest { .. } => with_text(S3ErrorCode::BadDigest, &error),
             StoreError::Locked { .. }
             | StoreError::Io { .. }
             | StoreError::Database(_)
             | StoreError::Damaged { .. } => {
                 tracing::error!(%error, "S3 storage failed");
-                return with_text(S3ErrorCode::InternalError, &error);
+                with_text(S3ErrorCode::InternalError, &error)
             }
         };
-        let text = message(code.as_str());
-        let mut mapped = Self::new(code);
-        if let Some(text) = text {
-            mapped.set_message(text);
-        }
         mapped.set_source(Box::new(error));
         mapped
     }

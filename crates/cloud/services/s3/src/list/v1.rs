@@ -1,13 +1,16 @@
 //! ListObjects.
 
 use s3s::dto::{ListObjectsInput, ListObjectsOutput};
-use s3s::{S3Request, S3Result};
+use s3s::{S3Request, S3Response, S3Result};
 
-use super::super::request::{blocking, bucket, count, encode_listed, page_limit, subject};
+use super::super::request::{answer_with, blocking, bucket, count, encode_listed, page_limit, subject};
 use super::super::store::{ListQuery, Position, Store};
 use super::entry::{refuse_attributes, split, wants_url};
 
-pub(crate) async fn objects(store: &Store, request: S3Request<ListObjectsInput>) -> S3Result<ListObjectsOutput> {
+pub(crate) async fn objects(
+    store: &Store,
+    request: S3Request<ListObjectsInput>,
+) -> S3Result<S3Response<ListObjectsOutput>> {
     let caller = subject(&request)?;
     let (store, input) = (store.clone(), request.input);
     let limit = page_limit("max-keys", input.max_keys)?;
@@ -36,7 +39,8 @@ pub(crate) async fn objects(store: &Store, request: S3Request<ListObjectsInput>)
             let (Position::Key(text) | Position::Prefix(text)) = next;
             encode_listed(text, url)
         });
-        Ok(ListObjectsOutput {
+        let region = bucket.region().to_owned();
+        let output = ListObjectsOutput {
             name: Some(bucket.name),
             prefix: Some(encode_listed(prefix, url)),
             marker: Some(encode_listed(marker, url)),
@@ -48,7 +52,8 @@ pub(crate) async fn objects(store: &Store, request: S3Request<ListObjectsInput>)
             next_marker,
             encoding_type: input.encoding_type,
             request_charged: None,
-        })
+        };
+        Ok(answer_with(output, "x-amz-bucket-region", &region))
     })
     .await
 }

@@ -1,14 +1,17 @@
 //! ListObjectsV2.
 
 use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
-use s3s::{S3Request, S3Result};
+use s3s::{S3Request, S3Response, S3Result};
 
-use super::super::request::{blocking, bucket, count, encode_listed, page_limit, subject};
+use super::super::request::{answer_with, blocking, bucket, count, encode_listed, page_limit, subject};
 use super::super::store::{ListQuery, Position, Store};
 use super::entry::{refuse_attributes, split, wants_url};
 use super::token;
 
-pub(crate) async fn objects_v2(store: &Store, request: S3Request<ListObjectsV2Input>) -> S3Result<ListObjectsV2Output> {
+pub(crate) async fn objects_v2(
+    store: &Store,
+    request: S3Request<ListObjectsV2Input>,
+) -> S3Result<S3Response<ListObjectsV2Output>> {
     let caller = subject(&request)?;
     let (store, input) = (store.clone(), request.input);
     let limit = page_limit("max-keys", input.max_keys)?;
@@ -22,13 +25,14 @@ pub(crate) async fn objects_v2(store: &Store, request: S3Request<ListObjectsV2In
         let prefix = input.prefix.as_deref().unwrap_or_default();
         let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
         let start = input.start_after.as_deref().filter(|start| !start.is_empty());
-        let after = token.or_else(|| start.map(|start| Position::from_marker(start, prefix, delimiter)));
+        let after = token.or_else(|| start.map(|start| Position::from_start(start, prefix, delimiter)));
         let query = ListQuery { prefix, delimiter, after, limit };
         let page = store.list_page(&bucket, &query)?;
         let shown_owner = Some(bucket.account.as_str()).filter(|_| input.fetch_owner == Some(true));
         let key_count = page.entries.len();
         let (contents, common_prefixes) = split(page.entries, url, shown_owner);
-        Ok(ListObjectsV2Output {
+        let region = bucket.region().to_owned();
+        let output = ListObjectsV2Output {
             prefix: Some(encode_listed(prefix, url)),
             max_keys: Some(count(limit)),
             key_count: Some(count(key_count)),
@@ -42,7 +46,8 @@ pub(crate) async fn objects_v2(store: &Store, request: S3Request<ListObjectsV2In
             start_after: start.map(|start| encode_listed(start, url)),
             name: Some(bucket.name),
             request_charged: None,
-        })
+        };
+        Ok(answer_with(output, "x-amz-bucket-region", &region))
     })
     .await
 }

@@ -1,18 +1,15 @@
 //! CompleteMultipartUpload.
 
 use http::header::HOST;
-use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
+use s3s::dto::{ChecksumType, CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
 use s3s::{S3ErrorCode, S3Request, S3Result};
 
 use super::super::body::part_number;
 use super::super::checksum::Checksums;
 use super::super::object::{sent_checksums, with_checksums, write_condition};
 use super::super::request::{blocking, bucket, refuse_customer_key, subject, wire_etag};
-use super::super::store::{Completion, RequestedPart, Store};
+use super::super::store::{Completion, MAX_PARTS, RequestedPart, Store};
 use super::create::kind;
-
-/// The most parts of an upload.
-const MAX_PARTS: usize = 10_000;
 
 pub(crate) async fn complete(
     store: &Store,
@@ -24,7 +21,7 @@ pub(crate) async fn complete(
     let (store, mut input) = (store.clone(), request.input);
     refuse_customer_key(input.sse_customer_algorithm.as_deref())?;
     let named = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
-    if named.is_empty() || named.len() > MAX_PARTS {
+    if named.len() > MAX_PARTS {
         return Err(S3ErrorCode::MalformedXML.into());
     }
     let mut parts = Vec::with_capacity(named.len());
@@ -42,6 +39,7 @@ pub(crate) async fn complete(
         parts,
         expected: sent_checksums!(input),
         size: input.mpu_object_size.and_then(|size| u64::try_from(size).ok()),
+        composite: input.checksum_type.as_ref().map(|kind| kind.as_str() == ChecksumType::COMPOSITE),
         condition: write_condition(input.if_match.as_ref(), input.if_none_match.as_ref())?,
     };
     blocking(move || {
@@ -58,7 +56,7 @@ pub(crate) async fn complete(
                 location: Some(format!("http://{host}/{}/{}", bucket.name, input.key)),
                 bucket: Some(bucket.name),
                 key: Some(input.key),
-                server_side_encryption: object.meta.headers.encryption.map(Into::into),
+                server_side_encryption: Some(object.meta.headers.encryption().into()),
                 ssekms_key_id: object.meta.headers.kms_key,
                 ..CompleteMultipartUploadOutput::default()
             }

@@ -53,12 +53,14 @@ pub(crate) async fn copy_part(
         let part =
             NewPart { number, size: digests.size, etag: etag.clone(), checksums: digests.checksums.clone(), draft };
         let modified = store.put_part(&target, &input.key, &upload.id, part)?;
+        // Shown where the upload asked for one.
+        let shown = upload.spec.algorithm.map(|_| digests.checksums).unwrap_or_default();
         Ok(UploadPartCopyOutput {
             copy_part_result: Some(with_checksums!(
-                digests.checksums,
+                shown,
                 CopyPartResult { e_tag: Some(wire_etag(&etag)), last_modified: Some(wire_time(modified)) }
             )),
-            server_side_encryption: upload.spec.headers.encryption.map(Into::into),
+            server_side_encryption: Some(upload.spec.headers.encryption().into()),
             ssekms_key_id: upload.spec.headers.kms_key,
             ..UploadPartCopyOutput::default()
         })

@@ -26,17 +26,18 @@ pub(crate) async fn create(
         storage_class: check_storage_class(input.storage_class.as_ref().map(|c| c.as_str()))?,
         algorithm,
         composite: is_composite(algorithm, asked)?,
+        replaces: None,
     };
     blocking(move || {
         let owner = input.expected_bucket_owner.as_deref();
         let bucket = bucket(&store, &caller, &input.bucket, owner, "s3:PutObject")?;
-        let id = store.create_upload(&bucket, &input.key, &spec)?;
+        let id = store.create_upload(&bucket, &input.key, spec.clone())?;
         Ok(CreateMultipartUploadOutput {
             bucket: Some(bucket.name),
             checksum_algorithm: algorithm.map(|a| ChecksumAlgorithm::from_static(a.name())),
             checksum_type: algorithm.map(|_| kind(spec.composite)),
             key: Some(input.key),
-            server_side_encryption: spec.headers.encryption.map(Into::into),
+            server_side_encryption: Some(spec.headers.encryption().into()),
             ssekms_key_id: spec.headers.kms_key,
             upload_id: Some(id),
             ..CreateMultipartUploadOutput::default()

@@ -6,9 +6,10 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Result};
 
+use super::super::error::wrong_argument;
 use super::super::list::wants_url;
 use super::super::request::{blocking, bucket, canonical_id, count, encode_listed, page_limit, subject, wire_time};
-use super::super::store::{Store, UploadRow, common_prefix};
+use super::super::store::{Store, UploadQuery, UploadRow, is_upload_id};
 use super::create::kind;
 
 pub(crate) async fn list_uploads(
@@ -25,32 +26,15 @@ pub(crate) async fn list_uploads(
         let prefix = input.prefix.as_deref().unwrap_or_default();
         let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
         let key_marker = input.key_marker.as_deref().unwrap_or_default();
-        let id_marker = input.upload_id_marker.as_deref().filter(|id| !id.is_empty());
-        let mut rows = store.uploads(&bucket, prefix)?;
-        skip_to_marker(&mut rows, key_marker, id_marker);
-        let mut page = Page::default();
-        for row in rows {
-            let rolled = common_prefix(&row.key, prefix, delimiter).map(str::to_owned);
-            match rolled {
-                // What a common prefix stands for was counted with it, on this page or an earlier one.
-                Some(rolled) if page.prefixes.contains(&rolled) || rolled == key_marker => {}
-                _ if page.len() == limit => {
-                    page.truncated = limit > 0;
-                    break;
-                }
-                Some(rolled) => {
-                    page.next = Some((rolled.clone(), None));
-                    page.prefixes.push(rolled);
-                }
-                None => {
-                    page.next = Some((row.key.clone(), Some(row.id.clone())));
-                    page.uploads.push(row);
-                }
-            }
+        // Without a key the upload means nothing.
+        let id_marker = input.upload_id_marker.as_deref().filter(|id| !id.is_empty() && !key_marker.is_empty());
+        if let Some(id) = id_marker.filter(|id| !is_upload_id(id)) {
+            return Err(wrong_argument("Invalid uploadId marker", "upload-id-marker", id));
         }
+        let page =
+            store.uploads(&bucket, &UploadQuery { prefix, delimiter, marker: key_marker, upload: id_marker, limit })?;
         let identity = canonical_id(&bucket.account);
-        let next = page.next.filter(|_| page.truncated);
-        let (next_key, next_id) = next.unzip();
+        let (next_key, next_id) = page.last.unwrap_or_default();
         Ok(ListMultipartUploadsOutput {
             bucket: Some(bucket.name),
             common_prefixes: Some(
@@ -61,43 +45,15 @@ pub(crate) async fn list_uploads(
             is_truncated: Some(page.truncated),
             key_marker: Some(encode_listed(key_marker, url)),
             max_uploads: Some(count(limit)),
-            next_key_marker: next_key.map(|key| encode_listed(&key, url)),
-            next_upload_id_marker: next_id.flatten(),
+            next_key_marker: Some(encode_listed(&next_key, url)),
+            next_upload_id_marker: Some(next_id.unwrap_or_default()),
             prefix: Some(encode_listed(prefix, url)),
-            upload_id_marker: input.upload_id_marker,
+            upload_id_marker: Some(id_marker.unwrap_or_default().to_owned()),
             uploads: Some(page.uploads.into_iter().map(|row| shown(row, &identity, url)).collect()),
             request_charged: None,
         })
     })
     .await
-}
-
-#[derive(Default)]
-struct Page {
-    uploads: Vec<UploadRow>,
-    prefixes: Vec<String>,
-    /// The key and upload id, or the common prefix, that came last.
-    next: Option<(String, Option<String>)>,
-    truncated: bool,
-}
-
-impl Page {
-    fn len(&self) -> usize {
-        self.uploads.len() + self.prefixes.len()
-    }
-}
-
-/// Drops what an earlier page showed: smaller keys, and of the marker's key the uploads up to the
-/// marked one. Without an upload id all uploads of the marker's key are behind.
-fn skip_to_marker(rows: &mut Vec<UploadRow>, key: &str, id: Option<&str>) {
-    if key.is_empty() {
-        return;
-    }
-    let marked = id.and_then(|id| rows.iter().position(|row| row.key == key && row.id == id));
-    match marked {
-        Some(index) => drop(rows.drain(..=index)),
-        None => rows.retain(|row| row.key.as_str() > key),
-    }
 }
 
 fn shown(row: UploadRow, identity: &str, url: bool) -> MultipartUpload {

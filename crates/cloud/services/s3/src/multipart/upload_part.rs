@@ -6,7 +6,7 @@ use s3s::{S3ErrorCode, S3Request, S3Result};
 use super::super::body::{Expectation, part_number, receive};
 use super::super::error::invalid_request;
 use super::super::object::{MAX_UPLOAD, sent_checksums, with_checksums};
-use super::super::request::{blocking, bucket, refuse_customer_key, subject, wire_etag};
+use super::super::request::{blocking, bucket, refuse_customer_key, subject, trailers, wire_etag};
 use super::super::store::{NewPart, Store};
 
 pub(crate) async fn upload_part(store: &Store, request: S3Request<UploadPartInput>) -> S3Result<UploadPartOutput> {
@@ -25,18 +25,20 @@ pub(crate) async fn upload_part(store: &Store, request: S3Request<UploadPartInpu
         &request.headers,
     )?;
     let body = input.body.take();
-    let received = receive(store, body, request.trailing_headers, expectation, {
+    let received = receive(store, body, trailers(&request.extensions), expectation, {
         let (name, owner) = (input.bucket.clone(), input.expected_bucket_owner.clone());
         let (key, id) = (input.key.clone(), input.upload_id.clone());
         move |store, algorithms| {
             let bucket = bucket(store, &caller, &name, owner.as_deref(), "s3:PutObject")?;
             let upload = store.find_upload(&bucket, &key, &id)?;
             if let Some(expected) = upload.spec.algorithm {
-                if let Some(sent) = algorithms.iter().find(|sent| **sent != expected) {
+                let other = algorithms.iter().find(|sent| **sent != expected).map(|sent| sent.name().to_lowercase());
+                // The checksum of the whole can be computed without those of the parts.
+                let missing = (algorithms.is_empty() && upload.spec.composite).then(|| "null".to_owned());
+                if let Some(sent) = other.or(missing) {
                     return Err(invalid_request(format!(
-                        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {sent}",
                         expected.name().to_lowercase(),
-                        sent.name().to_lowercase()
                     )));
                 }
                 if algorithms.is_empty() {
@@ -63,7 +65,7 @@ pub(crate) async fn upload_part(store: &Store, request: S3Request<UploadPartInpu
             received.digests.checksums,
             UploadPartOutput {
                 e_tag: Some(wire_etag(&etag)),
-                server_side_encryption: upload.spec.headers.encryption.map(Into::into),
+                server_side_encryption: Some(upload.spec.headers.encryption().into()),
                 ssekms_key_id: upload.spec.headers.kms_key,
                 ..UploadPartOutput::default()
             }

@@ -60,6 +60,13 @@ pub(crate) async fn attributes(
 }
 
 fn parts(object: &ObjectRow, after: i32, limit: usize) -> GetObjectAttributesParts {
+    // Parts are listed one by one only where they have checksums that S3 keeps by part.
+    if !object.meta.composite {
+        return GetObjectAttributesParts {
+            total_parts_count: Some(count(object.parts.len())),
+            ..GetObjectAttributesParts::default()
+        };
+    }
     let skipped = usize::try_from(after).unwrap_or(0);
     let shown: Vec<ObjectPart> = object
         .parts
@@ -75,14 +82,12 @@ fn parts(object: &ObjectRow, after: i32, limit: usize) -> GetObjectAttributesPar
         })
         .collect();
     let last = skipped + shown.len();
-    // Parts are listed one by one only where they have checksums that S3 keeps by part.
-    let listed = object.meta.composite;
     GetObjectAttributesParts {
-        is_truncated: Some(listed && last < object.parts.len()),
+        is_truncated: Some(last < object.parts.len()),
         max_parts: Some(count(limit)),
-        next_part_number_marker: Some(count(last)).filter(|_| listed),
+        next_part_number_marker: Some(count(last)),
         part_number_marker: Some(after),
-        parts: Some(shown).filter(|_| listed),
+        parts: Some(shown),
         total_parts_count: Some(count(object.parts.len())),
     }
 }

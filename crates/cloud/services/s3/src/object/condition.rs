@@ -15,13 +15,15 @@ pub(crate) struct ReadConditions<'a> {
     pub(crate) none_match: Option<&'a ETagCondition>,
     pub(crate) modified_since: Option<&'a Timestamp>,
     pub(crate) unmodified_since: Option<&'a Timestamp>,
+    /// The time of the read.
+    pub(crate) now: jiff::Timestamp,
 }
 
 /// What the conditions say of an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Read,
-    NotModified,
+    NotModified(&'static str),
     Failed(&'static str),
 }
 
@@ -38,9 +40,11 @@ impl ReadConditions<'_> {
             }
             _ => {}
         }
-        match (self.none_match, self.modified_since.and_then(seconds)) {
-            (Some(condition), _) if names_etag(condition, &object.etag) => Verdict::NotModified,
-            (None, Some(since)) if modified <= since => Verdict::NotModified,
+        // A date in the future is no condition (RFC 9110, section 13.1.3).
+        let modified_since = self.modified_since.and_then(seconds).filter(|since| *since <= self.now.as_second());
+        match (self.none_match, modified_since) {
+            (Some(condition), _) if names_etag(condition, &object.etag) => Verdict::NotModified("If-None-Match"),
+            (None, Some(since)) if modified <= since => Verdict::NotModified("If-Modified-Since"),
             _ => Verdict::Read,
         }
     }
@@ -49,7 +53,7 @@ impl ReadConditions<'_> {
     pub(crate) fn check(&self, object: &ObjectRow) -> S3Result<()> {
         match self.judge(object) {
             Verdict::Read => Ok(()),
-            Verdict::NotModified => {
+            Verdict::NotModified(_) => {
                 let mut error = S3Error::new(S3ErrorCode::NotModified);
                 error.set_headers(validators(object));
                 Err(error)

@@ -58,8 +58,8 @@ pub(crate) async fn copy(store: &Store, request: S3Request<CopyObjectInput>) -> 
             let mut kept = source.object.meta.headers.clone();
             // These two are never copied, and encryption is the target's own.
             kept.website_redirect = sent.website_redirect;
-            kept.encryption = sent.encryption.or(kept.encryption);
-            kept.kms_key = sent.kms_key.or(kept.kms_key);
+            kept.encryption = sent.encryption;
+            kept.kms_key = sent.kms_key;
             kept
         };
         let tags = if replace_tags {
@@ -97,7 +97,7 @@ pub(crate) async fn copy(store: &Store, request: S3Request<CopyObjectInput>) -> 
                     last_modified: Some(wire_time(object.modified)),
                 }
             )),
-            server_side_encryption: headers.encryption.map(Into::into),
+            server_side_encryption: Some(headers.encryption().into()),
             ssekms_key_id: headers.kms_key,
             ..CopyObjectOutput::default()
         })

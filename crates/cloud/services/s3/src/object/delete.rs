@@ -5,7 +5,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
-use super::super::error::message;
+use super::super::error::{message, plain};
 use super::super::request::{blocking, bucket, check_version, seconds, subject};
 use super::super::store::{DeleteCondition, Store};
 
@@ -51,8 +51,9 @@ pub(crate) async fn delete_many(
         let mut keys = Vec::new();
         let mut errors = Vec::new();
         for object in input.delete.objects {
-            if let Err(error) = check_version(object.version_id.as_deref()) {
-                errors.push(failure(&object.key, object.version_id, &error));
+            // Here no version is impossible: each key is answered for itself.
+            if object.version_id.as_deref().is_some_and(|version| version != "null") {
+                errors.push(failure(&object.key, object.version_id, &plain(S3ErrorCode::NoSuchVersion)));
                 continue;
             }
             let condition = DeleteCondition {

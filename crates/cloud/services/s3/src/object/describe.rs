@@ -5,17 +5,18 @@ macro_rules! describe {
     ($output:ident, $object:expr, $slice:expr, $checksum_mode:expr) => {{
         let object: $crate::store::ObjectRow = $object;
         let slice: $crate::object::range::Slice = $slice;
-        // A checksum of the whole says nothing of a slice, and clients would hold the slice to it.
-        let shown = !slice.partial
-            && $checksum_mode.as_ref().is_some_and(|mode: &s3s::dto::ChecksumMode| mode.as_str() == "ENABLED");
-        let checksums = if shown { object.meta.checksums } else { $crate::checksum::Checksums::default() };
-        let kind = shown.then(|| {
+        let asked = $checksum_mode
+            .as_ref()
+            .is_some_and(|mode: &s3s::dto::ChecksumMode| mode.as_str().eq_ignore_ascii_case("ENABLED"));
+        let checksums = if asked { slice.checksums(&object) } else { $crate::checksum::Checksums::default() };
+        let kind = checksums.algorithms().next().is_some().then(|| {
             s3s::dto::ChecksumType::from_static(if object.meta.composite {
                 s3s::dto::ChecksumType::COMPOSITE
             } else {
                 s3s::dto::ChecksumType::FULL_OBJECT
             })
         });
+        let encryption = object.meta.headers.encryption();
         let headers = object.meta.headers;
         $crate::object::with_checksums!(
             checksums,
@@ -37,7 +38,7 @@ macro_rules! describe {
                 last_modified: Some($crate::request::wire_time(object.modified)),
                 metadata: Some(headers.user.into_iter().collect()),
                 parts_count: slice.parts.map($crate::request::count),
-                server_side_encryption: headers.encryption.map(Into::into),
+                server_side_encryption: Some(encryption.into()),
                 ssekms_key_id: headers.kms_key,
                 // AWS leaves the standard class out of these two answers.
                 storage_class: Some(object.storage_class)

@@ -8,6 +8,7 @@ use s3s::{Body, S3Error, S3Request, S3Result};
 use super::super::body::{FileStream, read_start};
 use super::super::request::{blocking, bucket, check_version, count, refuse_customer_key, subject};
 use super::super::store::Store;
+use super::archive::check_archived;
 use super::condition::ReadConditions;
 use super::describe::describe;
 use super::range::Slice;
@@ -26,8 +27,10 @@ pub(crate) async fn get(store: &Store, request: S3Request<GetObjectInput>) -> S3
             none_match: input.if_none_match.as_ref(),
             modified_since: input.if_modified_since.as_ref(),
             unmodified_since: input.if_unmodified_since.as_ref(),
+            now: store.now(),
         }
         .check(&object)?;
+        check_archived(&object)?;
         let slice = Slice::of(&object, input.range.as_ref(), input.part_number)?;
         if slice.start > 0 {
             file.seek(SeekFrom::Start(slice.start)).map_err(S3Error::internal_error)?;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use s3s::{S3ErrorCode, S3Result};
 
-use super::super::error::custom;
+use super::super::error::{Detail as _, custom, plain};
 use super::super::store::Headers;
 
 /// The storage class of an object that names none.
@@ -38,16 +38,13 @@ pub(crate) use headers_from;
 pub(crate) fn finish_headers(mut headers: Headers) -> S3Result<Headers> {
     let size: usize = headers.user.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > MAX_METADATA {
-        return Err(S3ErrorCode::MetadataTooLarge.into());
+        return Err(plain(S3ErrorCode::MetadataTooLarge).detail("MaxSizeAllowed", MAX_METADATA).detail("Size", size));
     }
-    // The transfer's own encoding is not the object's.
+    // The transfer's own encoding is not the object's; the rest is kept as it was sent.
     if let Some(encoding) = headers.content_encoding.take() {
-        let kept: Vec<&str> = encoding
-            .split(',')
-            .map(str::trim)
-            .filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("aws-chunked"))
-            .collect();
-        headers.content_encoding = Some(kept.join(",")).filter(|kept| !kept.is_empty());
+        let kept: Vec<&str> =
+            encoding.split(',').filter(|one| !one.trim().eq_ignore_ascii_case("aws-chunked")).collect();
+        headers.content_encoding = Some(kept.join(",").trim().to_owned()).filter(|kept| !kept.is_empty());
     }
     if let Some(algorithm) = &headers.encryption
         && !matches!(algorithm.as_str(), "AES256" | "aws:kms" | "aws:kms:dsse")
@@ -56,7 +53,9 @@ pub(crate) fn finish_headers(mut headers: Headers) -> S3Result<Headers> {
             "InvalidEncryptionAlgorithmError",
             StatusCode::BAD_REQUEST,
             "The encryption request you specified is not valid. The valid value is AES256.",
-        ));
+        )
+        .detail("ArgumentName", "x-amz-server-side-encryption")
+        .detail("ArgumentValue", algorithm));
     }
     headers.content_type.get_or_insert_with(|| DEFAULT_TYPE.to_owned());
     Ok(headers)
@@ -76,8 +75,9 @@ pub(crate) fn check_storage_class(class: Option<&str>) -> S3Result<String> {
             | "DEEP_ARCHIVE"
             | "GLACIER_IR"),
         ) => Ok(class.to_owned()),
-        Some(_) => {
-            Err(custom("InvalidStorageClass", StatusCode::BAD_REQUEST, "The storage class you specified is not valid"))
+        Some(class) => {
+            Err(custom("InvalidStorageClass", StatusCode::BAD_REQUEST, "The storage class you specified is not valid")
+                .detail("StorageClassRequested", class))
         }
     }
 }

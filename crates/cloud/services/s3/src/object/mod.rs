@@ -1,5 +1,6 @@
 //! Operations on objects.
 
+mod archive;
 mod attributes;
 mod condition;
 mod copy;

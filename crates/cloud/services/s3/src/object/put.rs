@@ -6,7 +6,9 @@ use s3s::{S3Request, S3Result};
 use super::super::acl::refuse_acl;
 use super::super::body::{Expectation, receive};
 use super::super::error::{invalid_request, not_implemented};
-use super::super::request::{blocking, bucket, parse_tagging_header, refuse_customer_key, subject, wire_etag};
+use super::super::request::{
+    blocking, bucket, parse_tagging_header, refuse_customer_key, subject, trailers, wire_etag,
+};
 use super::super::store::{Meta, ObjectRow, Store};
 use super::{check_storage_class, headers_from, sent_checksums, with_checksums, write_condition};
 
@@ -29,7 +31,7 @@ pub(crate) async fn put(store: &Store, request: S3Request<PutObjectInput>) -> S3
         &request.headers,
     )?;
     let body = input.body.take();
-    let received = receive(store, body, request.trailing_headers, expectation, {
+    let received = receive(store, body, trailers(&request.extensions), expectation, {
         let (name, owner) = (input.bucket.clone(), input.expected_bucket_owner.clone());
         move |store, _| bucket(store, &caller, &name, owner.as_deref(), "s3:PutObject")
     })
@@ -54,7 +56,7 @@ pub(crate) async fn put(store: &Store, request: S3Request<PutObjectInput>) -> S3
             PutObjectOutput {
                 checksum_type: Some(ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
                 e_tag: Some(wire_etag(&object.etag)),
-                server_side_encryption: headers.encryption.map(Into::into),
+                server_side_encryption: Some(headers.encryption().into()),
                 ssekms_key_id: headers.kms_key,
                 ..PutObjectOutput::default()
             }

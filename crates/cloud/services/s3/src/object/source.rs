@@ -3,12 +3,13 @@
 use std::fs::File;
 
 use s3s::dto::{CopySource, ETagCondition, Timestamp};
-use s3s::{S3Error, S3ErrorCode, S3Result};
+use s3s::{S3ErrorCode, S3Result};
 
 use super::super::authorize::Subject;
-use super::super::error::not_implemented;
+use super::super::error::{Detail as _, not_implemented, plain};
 use super::super::request::{bucket, check_version};
 use super::super::store::{BucketRow, ObjectRow, Store};
+use super::archive::check_archived;
 use super::condition::{ReadConditions, Verdict};
 
 /// An object to copy from.
@@ -49,12 +50,18 @@ impl Source {
             none_match: conditions.none_match.as_ref(),
             modified_since: conditions.modified_since.as_ref(),
             unmodified_since: conditions.unmodified_since.as_ref(),
+            now: store.now(),
         }
         .judge(&object);
         // Unlike a read, a copy has no answer for "not modified".
-        if verdict != Verdict::Read {
-            return Err(S3Error::new(S3ErrorCode::PreconditionFailed));
+        match verdict {
+            Verdict::Read => {}
+            Verdict::NotModified(condition) | Verdict::Failed(condition) => {
+                let condition = format!("x-amz-copy-source-{condition}");
+                return Err(plain(S3ErrorCode::PreconditionFailed).detail("Condition", condition));
+            }
         }
+        check_archived(&object)?;
         Ok(Self { bucket, key: key.to_string(), object, file })
     }
 }

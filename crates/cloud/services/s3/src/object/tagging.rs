@@ -6,7 +6,7 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Result};
 
-use super::super::request::{blocking, bucket, check_tags, check_version, subject};
+use super::super::request::{blocking, bucket, check_tags, check_version, subject, tag_pairs};
 use super::super::store::Store;
 
 pub(crate) async fn get_tagging(
@@ -34,13 +34,7 @@ pub(crate) async fn put_tagging(
 ) -> S3Result<PutObjectTaggingOutput> {
     let caller = subject(&request)?;
     let (store, input) = (store.clone(), request.input);
-    let tags = input
-        .tagging
-        .tag_set
-        .into_iter()
-        .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()))
-        .collect();
-    let tags = check_tags(tags)?;
+    let tags = check_tags(tag_pairs(input.tagging.tag_set))?;
     blocking(move || {
         let owner = input.expected_bucket_owner.as_deref();
         let bucket = bucket(&store, &caller, &input.bucket, owner, "s3:PutObjectTagging")?;

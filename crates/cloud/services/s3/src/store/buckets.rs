@@ -67,11 +67,12 @@ impl Store {
         Ok(())
     }
 
-    /// Up to `limit` buckets of `account` under `prefix`, by name, after `after`.
+    /// Up to `limit` buckets of `account` under `prefix` in `region`, by name, after `after`.
     pub(crate) fn list_buckets(
         &self,
         account: &str,
         prefix: &str,
+        region: Option<&str>,
         after: &str,
         limit: usize,
     ) -> Result<Vec<BucketRow>, StoreError> {
@@ -79,9 +80,10 @@ impl Store {
             let mut statement = db.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM buckets
                  WHERE account = ?1 AND name > ?2 AND substr(name, 1, length(?3)) = ?3
-                 ORDER BY name LIMIT ?4"
+                   AND (?4 IS NULL OR ?4 = CASE region WHEN 'EU' THEN 'eu-west-1' ELSE region END)
+                 ORDER BY name LIMIT ?5"
             ))?;
-            let mut rows = statement.query(params![account, after, prefix, signed(limit as u64)])?;
+            let mut rows = statement.query(params![account, after, prefix, region, signed(limit as u64)])?;
             let mut buckets = Vec::new();
             while let Some(row) = rows.next()? {
                 buckets.push(read(row)?);
@@ -103,7 +105,7 @@ fn read(row: &Row<'_>) -> Result<BucketRow, StoreError> {
         id: row.get(0)?,
         name: row.get(1)?,
         account: row.get(2)?,
-        region: row.get(3)?,
+        location: row.get(3)?,
         created: timestamp(row.get(4)?)?,
     })
 }

@@ -7,12 +7,15 @@ use md5::{Digest as _, Md5};
 
 use super::super::checksum::{Algorithm, Checksums, composite};
 use super::content::{ContentId, Digest, Draft};
-use super::objects::upsert;
+use super::objects::{Current, current, upsert};
 use super::uploads::{find, parts, remove};
 use super::{BucketRow, Meta, ObjectRow, PartMeta, PartRow, Store, StoreError, UploadRow, WriteCondition};
 
 /// The least size of every part but the last, in bytes.
-const MIN_PART: u64 = 5 * 1024 * 1024;
+pub(crate) const MIN_PART: u64 = 5 * 1024 * 1024;
+
+/// The most parts of an upload.
+pub(crate) const MAX_PARTS: usize = 10_000;
 
 /// A part as the completion names it.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub(crate) struct Completion {
     /// Checksums that the object must have.
     pub(crate) expected: Checksums,
     pub(crate) size: Option<u64>,
+    /// Whether the checksums are said to be composite.
+    pub(crate) composite: Option<bool>,
     pub(crate) condition: WriteCondition,
 }
 
@@ -53,7 +58,8 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let chosen = choose(&completion.parts, uploaded)?;
+        check_checksums(&upload, completion)?;
+        let chosen = choose(&completion.parts, uploaded, id)?;
         let size = chosen.iter().map(|part| part.size).sum();
         if completion.size.is_some_and(|expected| expected != size) {
             return Err(StoreError::InvalidRequest {
@@ -83,12 +89,16 @@ impl Store {
                 upload: Some(id.to_owned()),
             },
             tags: upload.spec.tags.clone(),
-            parts: chosen.iter().map(|part| PartMeta { size: part.size, checksums: part.checksums.clone() }).collect(),
+            parts: chosen.iter().map(|part| part_meta(&upload, part)).collect(),
         };
+        if let Some(draft) = &draft {
+            self.persist(draft)?;
+        }
         let unused = self.0.database.write(|tx| {
             // Completed, aborted or changed meanwhile: what was assembled is not the upload any more.
-            find(tx, bucket, key, id)?;
-            choose(&completion.parts, parts(tx, id)?)?;
+            let upload = find(tx, bucket, key, id)?;
+            choose(&completion.parts, parts(tx, id, 0, MAX_PARTS)?, id)?;
+            check_conflict(&upload, current(tx, bucket, key)?, &completion.condition)?;
             let mut unused = remove(tx, id)?;
             unused.extend(upsert(tx, bucket, key, &object, &completion.condition)?);
             Ok(unused)
@@ -108,7 +118,7 @@ impl Store {
         key: &str,
         id: &str,
     ) -> Result<(UploadRow, Vec<PartRow>), StoreError> {
-        self.0.database.read(|db| Ok((find(db, bucket, key, id)?, parts(db, id)?)))
+        self.0.database.read(|db| Ok((find(db, bucket, key, id)?, parts(db, id, 0, MAX_PARTS)?)))
     }
 
     /// The content of the object, unless it is that of its only part, and its checksums.
@@ -145,28 +155,75 @@ impl Store {
     }
 }
 
+/// Refuses a completion whose checksums are of another kind than the upload's.
+fn check_checksums(upload: &UploadRow, completion: &Completion) -> Result<(), StoreError> {
+    let refuse = |reason: String| Err(StoreError::InvalidRequest { reason });
+    if completion.parts.is_empty() {
+        return refuse("You must specify at least one part".to_owned());
+    }
+    let Some(algorithm) = upload.spec.algorithm else { return Ok(()) };
+    let name = |composite| if composite { "COMPOSITE" } else { "FULL_OBJECT" };
+    if completion.composite.is_some_and(|composite| composite != upload.spec.composite) {
+        return refuse(format!(
+            "The upload was created using the {} checksum mode. The complete request must use the same checksum mode.",
+            name(upload.spec.composite)
+        ));
+    }
+    let without = |part: &&RequestedPart| part.checksums.get(algorithm).is_none();
+    match completion.parts.iter().find(without) {
+        Some(part) if upload.spec.composite => refuse(format!(
+            "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
+            algorithm.name().to_lowercase(),
+            part.number
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a conditional completion when another write came between the start of the upload and its end, though the
+/// condition itself holds.
+fn check_conflict(upload: &UploadRow, current: Option<Current>, condition: &WriteCondition) -> Result<(), StoreError> {
+    let before = upload.spec.replaces;
+    let conflict = |condition| Err(StoreError::Conflict { condition, key: upload.key.clone() });
+    match (condition, current) {
+        (WriteCondition::Absent, None) if before.is_some() => conflict("If-None-Match"),
+        (WriteCondition::Matches(etag), Some(current))
+            if (etag == "*" || *etag == current.etag) && before != Some(current.content.0) =>
+        {
+            conflict("If-Match")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// S3 keeps the checksums of parts where the upload asked for one.
+fn part_meta(upload: &UploadRow, part: &PartRow) -> PartMeta {
+    let checksums = upload.spec.algorithm.map(|_| part.checksums.clone()).unwrap_or_default();
+    PartMeta { size: part.size, checksums }
+}
+
 /// The uploaded parts that the completion names, in its order.
-fn choose(requested: &[RequestedPart], uploaded: Vec<PartRow>) -> Result<Vec<PartRow>, StoreError> {
+fn choose(requested: &[RequestedPart], uploaded: Vec<PartRow>, upload: &str) -> Result<Vec<PartRow>, StoreError> {
     let mut uploaded: HashMap<u32, PartRow> = uploaded.into_iter().map(|part| (part.number, part)).collect();
     let mut chosen = Vec::with_capacity(requested.len());
     let mut previous = 0;
     for wanted in requested {
         let number = wanted.number;
         if number <= previous {
-            return Err(StoreError::InvalidPartOrder { number });
+            return Err(StoreError::InvalidPartOrder { number, upload: upload.to_owned() });
         }
         previous = number;
         let part = uploaded
             .remove(&number)
             .filter(|part| part.etag == wanted.etag)
             .filter(|part| wanted.checksums.mismatch(&part.checksums).is_none())
-            .ok_or(StoreError::InvalidPart { number })?;
+            .ok_or_else(|| StoreError::InvalidPart { number, etag: wanted.etag.clone(), upload: upload.to_owned() })?;
         chosen.push(part);
     }
     if let Some((_last, others)) = chosen.split_last()
         && let Some(small) = others.iter().find(|part| part.size < MIN_PART)
     {
-        return Err(StoreError::EntityTooSmall { number: small.number, size: small.size });
+        return Err(StoreError::EntityTooSmall { number: small.number, size: small.size, etag: small.etag.clone() });
     }
     Ok(chosen)
 }

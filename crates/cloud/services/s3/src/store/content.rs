@@ -91,6 +91,13 @@ impl Store {
         Ok(draft)
     }
 
+    /// To be called before the row that makes a draft exist is committed.
+    pub(super) fn persist(&self, draft: &Draft) -> Result<(), StoreError> {
+        let folders = draft.path.ancestors().skip(1).take(2);
+        let failed = |source| StoreError::io("write to the disk", &draft.path, source);
+        self.0.durability.persist(&draft.path, folders).map_err(failed)
+    }
+
     /// Removes the file of content that no row refers to any more. One that stays behind is
     /// removed by the sweep of the next start, so a failure is only logged.
     pub(crate) fn discard(&self, id: ContentId) {

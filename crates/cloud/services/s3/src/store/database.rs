@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use sagewright_cloud_core::durability::Durability;
 
 use super::StoreError;
 
@@ -67,8 +68,8 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let writer = connect(path)?;
+    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let writer = connect(path, durability)?;
         let found: i64 = writer.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match found {
             0 => writer.execute_batch(SCHEMA)?,
@@ -80,7 +81,7 @@ impl Database {
                 ));
             }
         }
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(connect(path)?) })
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(connect(path, durability)?) })
     }
 
     /// Counts this run and returns its number, from 1.
@@ -119,13 +120,13 @@ fn guard(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
-    // WAL with NORMAL keeps every commit through a kill of the process, without a sync per commit.
+    // WAL with NORMAL keeps every commit through a kill of the process, without a sync per commit; FULL syncs each.
+    connection.pragma_update(None, "synchronous", durability.synchronous())?;
     connection.execute_batch(
-        "PRAGMA synchronous = NORMAL;
-         PRAGMA journal_mode = WAL;
+        "PRAGMA journal_mode = WAL;
          PRAGMA foreign_keys = ON;
          PRAGMA cache_size = -2000;
          PRAGMA temp_store = MEMORY;",

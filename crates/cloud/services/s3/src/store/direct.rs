@@ -1,7 +1,9 @@
 //! The in-process face: what job runners and other services do with objects, for an account.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -95,6 +97,38 @@ impl Store {
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         self.put(account, bucket, key, |writer| writer.append(file, length))
+    }
+
+    /// Stores a copy of the file at `path`, unless `cancelled` is set before all of it is read: `None` then.
+    ///
+    /// # Errors
+    /// As [`Store::put_file`].
+    pub fn put_file_unless(
+        &self,
+        cancelled: &AtomicBool,
+        account: &str,
+        bucket: &str,
+        key: &str,
+        path: &Path,
+    ) -> Result<Option<ObjectInfo>, StoreError> {
+        let failed = |source| StoreError::io("read", path, source);
+        let mut file = File::open(path).map_err(failed)?;
+        let stored = self.put(account, bucket, key, |writer| {
+            let mut buffer = vec![0; 256 * 1024];
+            loop {
+                if cancelled.load(Ordering::Relaxed) {
+                    return Err(failed(std::io::Error::other("stopped")));
+                }
+                match file.read(&mut buffer).map_err(failed)? {
+                    0 => return Ok(()),
+                    read => writer.write(buffer.get(..read).unwrap_or_default())?,
+                }
+            }
+        });
+        match stored {
+            Err(_) if cancelled.load(Ordering::Relaxed) => Ok(None),
+            stored => stored.map(Some),
+        }
     }
 
     /// Stores `data`.

@@ -77,12 +77,18 @@ pub enum StoreError {
     InvalidPart {
         /// The part number.
         number: u32,
+        /// The ETag that the completion names.
+        etag: String,
+        /// The upload id.
+        upload: String,
     },
     /// The parts named by a completion are not in ascending order.
     #[error("The parts are not in ascending order of part number at part {number}.")]
     InvalidPartOrder {
         /// The first part number out of order.
         number: u32,
+        /// The upload id.
+        upload: String,
     },
     /// A part other than the last is under 5 MiB.
     #[error("Part {number} has {size} bytes: every part but the last has at least 5242880.")]
@@ -91,6 +97,8 @@ pub enum StoreError {
         number: u32,
         /// Its size in bytes.
         size: u64,
+        /// Its ETag.
+        etag: String,
     },
     /// A request contradicts itself or what it refers to.
     #[error("{reason}")]
@@ -103,6 +111,14 @@ pub enum StoreError {
     BadDigest {
         /// The algorithm.
         algorithm: &'static str,
+    },
+    /// The key was written or deleted while the conditional multipart upload was in progress.
+    #[error("The object '{key}' changed while its upload was in progress ({condition}): start the upload again.")]
+    Conflict {
+        /// The condition of the completion.
+        condition: &'static str,
+        /// The key.
+        key: String,
     },
     /// A conditional write found another state than its condition asks for.
     #[error("At least one of the pre-conditions you specified did not hold: {condition}")]

@@ -30,17 +30,25 @@ pub(crate) enum Position {
 }
 
 impl Position {
-    /// Where a listing goes on after `marker`: a marker that is itself a common prefix stands for
-    /// all keys under it.
+    /// Where a listing goes on after `marker`: one at or below a common prefix stands for all keys
+    /// under it, so that the prefix is not shown again.
     pub(crate) fn from_marker(marker: &str, prefix: &str, delimiter: Option<&str>) -> Self {
         match common_prefix(marker, prefix, delimiter) {
-            Some(rolled) if rolled == marker => Self::Prefix(marker.to_owned()),
-            _ => Self::Key(marker.to_owned()),
+            Some(rolled) => Self::Prefix(rolled.to_owned()),
+            None => Self::Key(marker.to_owned()),
+        }
+    }
+
+    /// Where a listing goes on after the key `start`: other keys under its common prefix still show the prefix.
+    pub(crate) fn from_start(start: &str, prefix: &str, delimiter: Option<&str>) -> Self {
+        match common_prefix(start, prefix, delimiter) {
+            Some(rolled) if rolled == start => Self::Prefix(start.to_owned()),
+            _ => Self::Key(start.to_owned()),
         }
     }
 
     /// The least key that may follow.
-    fn lower_bound(&self) -> Vec<u8> {
+    pub(super) fn lower_bound(&self) -> Vec<u8> {
         match self {
             Self::Key(key) => {
                 let mut bound = key.as_bytes().to_vec();
@@ -76,10 +84,7 @@ impl Store {
         if let Some(after) = &query.after {
             lower = lower.max(after.lower_bound());
         }
-        let upper = match query.prefix {
-            "" => END.to_vec(),
-            prefix => successor(prefix),
-        };
+        let upper = upper_bound(query.prefix);
         self.0.database.read(|db| {
             // Each common prefix ends a scan and the next begins after all that it stands for.
             while let ControlFlow::Continue(next) = scan(db, bucket, query, &lower, &upper, &mut page)? {
@@ -136,8 +141,13 @@ pub(crate) fn common_prefix<'k>(key: &'k str, prefix: &str, delimiter: Option<&s
     key.get(..end)
 }
 
+/// A bound above every key that begins with `prefix`.
+pub(super) fn upper_bound(prefix: &str) -> Vec<u8> {
+    if prefix.is_empty() { END.to_vec() } else { successor(prefix) }
+}
+
 /// The least byte string greater than every string that begins with `prefix`.
-fn successor(prefix: &str) -> Vec<u8> {
+pub(super) fn successor(prefix: &str) -> Vec<u8> {
     let mut bound = prefix.as_bytes().to_vec();
     // UTF-8 has no byte 0xff, so the last byte can always be raised.
     if let Some(last) = bound.last_mut() {

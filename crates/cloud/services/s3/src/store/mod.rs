@@ -29,18 +29,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use sagewright_cloud_core::durability::Durability;
+
 use self::database::Database;
 use super::identity::Clock;
 
-pub(crate) use self::complete::{Completion, RequestedPart};
+pub(crate) use self::complete::{Completion, MAX_PARTS, MIN_PART, RequestedPart};
 pub(crate) use self::content::{ContentWriter, Digest, Digests, Draft};
 pub use self::direct::ObjectInfo;
 pub use self::error::StoreError;
-pub(crate) use self::list::{ListQuery, Listed, Position, common_prefix};
+pub(crate) use self::list::{ListQuery, Listed, Position};
 pub use self::name::validate_bucket_name;
+pub(crate) use self::name::{MAX_KEY, validate_key};
 pub(crate) use self::objects::{DeleteCondition, WriteCondition};
 pub(crate) use self::records::{BucketRow, Headers, Meta, ObjectRow, PartMeta, PartRow, Tags, UploadRow, UploadSpec};
-pub(crate) use self::uploads::NewPart;
+pub(crate) use self::uploads::{NewPart, UploadQuery, is_upload_id};
 
 /// The objects of the embedded cloud. Cheap to clone; every method blocks for as long as its file
 /// and database work takes, so async callers go through `spawn_blocking`.
@@ -51,6 +54,7 @@ struct Inner {
     root: PathBuf,
     database: Database,
     clock: Clock,
+    durability: Durability,
     /// The number of this run, the high part of every content id that it makes.
     run: u64,
     next: AtomicU64,
@@ -66,21 +70,39 @@ impl Store {
     /// [`StoreError::Locked`] when another process has it open; [`StoreError::Io`] and
     /// [`StoreError::Database`] when it cannot be made or read.
     pub fn new(root: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
+        Self::with_durability(root, clock, Durability::default())
+    }
+
+    /// As [`Store::new`]; what is acknowledged outlives what `durability` says.
+    ///
+    /// # Errors
+    /// As [`Store::new`].
+    pub fn with_durability(root: impl AsRef<Path>, clock: Clock, durability: Durability) -> Result<Self, StoreError> {
         let root = root.as_ref();
         let objects = root.join("objects");
         std::fs::create_dir_all(&objects).map_err(|source| StoreError::io("create the folder", &objects, source))?;
         let lock = lock(&root.join("lock"), root)?;
-        let database = Database::open(&root.join("s3.sqlite"))?;
+        let database = Database::open(&root.join("s3.sqlite"), durability)?;
+        durability
+            .persist_folders(std::iter::once(root).chain(root.parent()))
+            .map_err(|source| StoreError::io("write to the disk", root, source))?;
         let run = database.begin_run()?;
-        let store =
-            Self(Arc::new(Inner { root: root.to_owned(), database, clock, run, next: AtomicU64::new(0), _lock: lock }));
+        let store = Self(Arc::new(Inner {
+            root: root.to_owned(),
+            database,
+            clock,
+            durability,
+            run,
+            next: AtomicU64::new(0),
+            _lock: lock,
+        }));
         if run > 1 {
             store.sweep_in_background();
         }
         Ok(store)
     }
 
-    fn now(&self) -> jiff::Timestamp {
+    pub(crate) fn now(&self) -> jiff::Timestamp {
         (self.0.clock)()
     }
 }

@@ -3,7 +3,7 @@
 use super::StoreError;
 
 /// The longest key, in bytes.
-const MAX_KEY: usize = 1024;
+pub(crate) const MAX_KEY: usize = 1024;
 
 /// Checks a name for a new bucket.
 ///

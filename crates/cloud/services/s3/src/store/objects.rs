@@ -32,10 +32,10 @@ pub(crate) struct DeleteCondition {
 }
 
 /// The few columns that a condition looks at.
-struct Current {
-    content: ContentId,
+pub(super) struct Current {
+    pub(super) content: ContentId,
     size: u64,
-    etag: String,
+    pub(super) etag: String,
     modified: i64,
 }
 
@@ -49,6 +49,7 @@ impl Store {
         draft: Draft,
         condition: &WriteCondition,
     ) -> Result<(), StoreError> {
+        self.persist(&draft)?;
         let replaced = self.0.database.write(|tx| upsert(tx, bucket, key, object, condition))?;
         draft.keep();
         if let Some(content) = replaced {
@@ -77,7 +78,13 @@ impl Store {
             let object = self.find_object(bucket, key)?;
             let path = self.content_path(object.content);
             match File::open(&path) {
-                Ok(file) => return Ok((object, file)),
+                Ok(file) => {
+                    let size = file.metadata().map_err(|source| StoreError::io("read", &path, source))?.len();
+                    if size != object.size {
+                        return Err(torn(key, size, object.size));
+                    }
+                    return Ok((object, file));
+                }
                 // Replaced between the two steps: the row names other content now.
                 Err(error) if error.kind() == ErrorKind::NotFound && previous != Some(object.content) => {
                     previous = Some(object.content);
@@ -135,6 +142,17 @@ impl Store {
         let now = self.now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
+}
+
+/// A machine that went down may have kept the row and lost content that was on its way to the disk.
+fn torn(key: &str, size: u64, expected: u64) -> StoreError {
+    StoreError::damaged(
+        "an object's content",
+        format!(
+            "'{key}' has {size} bytes on the disk instead of {expected}, as after a loss of power: upload it again, \
+             and start with --durability power-loss where that must not happen"
+        ),
+    )
 }
 
 /// Writes the row and returns the content that it replaced.
@@ -220,7 +238,7 @@ fn delete(
     Ok(Some(current.content))
 }
 
-fn current(tx: &Connection, bucket: &BucketRow, key: &str) -> Result<Option<Current>, StoreError> {
+pub(super) fn current(tx: &Connection, bucket: &BucketRow, key: &str) -> Result<Option<Current>, StoreError> {
     Ok(tx
         .prepare_cached("SELECT content, size, etag, modified FROM objects WHERE bucket = ?1 AND key = ?2")?
         .query_row(params![bucket.id, key.as_bytes()], |row| {
@@ -236,4 +254,74 @@ fn current(tx: &Connection, bucket: &BucketRow, key: &str) -> Result<Option<Curr
 
 fn no_such_key(bucket: &BucketRow, key: &str) -> StoreError {
     StoreError::NoSuchKey { bucket: bucket.name.clone(), key: key.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sagewright_cloud_core::durability::Durability;
+
+    use super::super::content::Digest;
+    use super::super::{Meta, UploadSpec};
+    use super::*;
+    use crate::authorize::Subject;
+    use crate::store::NewPart;
+
+    const ACCOUNT: &str = "111122223333";
+
+    fn store(root: &std::path::Path, durability: Durability) -> (Store, BucketRow) {
+        let store = Store::with_durability(root, Arc::new(Timestamp::now), durability).unwrap();
+        store.create_bucket(ACCOUNT, "data", "us-east-1").unwrap();
+        let bucket = store.bucket(&Subject::account(ACCOUNT), "data", "s3:PutObject").unwrap();
+        (store, bucket)
+    }
+
+    /// Content whose file has vanished: who puts it on the disk finds out, and who does not, does not.
+    fn vanished(store: &Store) -> Draft {
+        let (draft, _) = store.new_content(Digest::None, &[]).unwrap().finish();
+        std::fs::remove_file(store.content_path(draft.id())).unwrap();
+        draft
+    }
+
+    #[test]
+    fn content_is_on_the_disk_before_its_row_is_committed() {
+        for (durability, kept, synchronous) in [(Durability::Kill, true, 1), (Durability::PowerLoss, false, 2)] {
+            let root = tempfile::tempdir().unwrap();
+            let (store, bucket) = store(root.path(), durability);
+            let draft = vanished(&store);
+            let object = ObjectRow {
+                content: draft.id(),
+                size: 0,
+                etag: String::new(),
+                modified: store.modified_now(),
+                storage_class: "STANDARD".to_owned(),
+                meta: Meta::default(),
+                tags: Vec::new(),
+                parts: Vec::new(),
+            };
+            let put = store.put_object(&bucket, "a", &object, draft, &WriteCondition::None);
+            assert_eq!((put.is_ok(), store.find_object(&bucket, "a").is_ok()), (kept, kept), "{durability:?}");
+            let upload = store.create_upload(&bucket, "b", UploadSpec::default()).unwrap();
+            let draft = vanished(&store);
+            let part = NewPart { number: 1, size: 0, etag: String::new(), checksums: Default::default(), draft };
+            assert_eq!(store.put_part(&bucket, "b", &upload, part).is_ok(), kept, "{durability:?}");
+            let pragma = "PRAGMA synchronous";
+            let read = store.0.database.read(|db| Ok(db.query_row(pragma, [], |row| row.get::<_, i64>(0))?));
+            let written = store.0.database.write(|tx| Ok(tx.query_row(pragma, [], |row| row.get::<_, i64>(0))?));
+            assert_eq!((read.unwrap(), written.unwrap()), (synchronous, synchronous), "{durability:?}");
+        }
+    }
+
+    #[test]
+    fn objects_are_kept_with_either_durability() {
+        for durability in [Durability::Kill, Durability::PowerLoss] {
+            let root = tempfile::tempdir().unwrap();
+            let (store, bucket) = store(&root.path().join("new").join("s3"), durability);
+            store.put_bytes(ACCOUNT, "data", "a", b"content").unwrap();
+            let copy = store.link_content(store.find_object(&bucket, "a").unwrap().content).unwrap();
+            store.persist(&copy).unwrap();
+            assert_eq!(store.head(ACCOUNT, "data", "a").unwrap().size, 7);
+        }
+    }
 }

@@ -17,8 +17,21 @@ pub(crate) struct BucketRow {
     pub(crate) id: i64,
     pub(crate) name: String,
     pub(crate) account: String,
-    pub(crate) region: String,
+    /// The location constraint that it was created with, or the region of its endpoint.
+    pub(crate) location: String,
     pub(crate) created: Timestamp,
+}
+
+impl BucketRow {
+    /// The region: `EU` is the old name of one.
+    pub(crate) fn region(&self) -> &str {
+        if self.location == "EU" { "eu-west-1" } else { &self.location }
+    }
+
+    /// The ARN.
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:{}:s3:::{}", sagewright_cloud_core::region::partition(self.region()), self.name)
+    }
 }
 
 /// The headers that a client stores with an object and gets back with it.
@@ -48,6 +61,13 @@ pub(crate) struct Headers {
     /// `x-amz-meta-*`, without the prefix.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) user: BTreeMap<String, String>,
+}
+
+impl Headers {
+    /// The encryption at rest that the object is said to have: S3 encrypts everything.
+    pub(crate) fn encryption(&self) -> String {
+        self.encryption.clone().unwrap_or_else(|| "AES256".to_owned())
+    }
 }
 
 /// What is kept with an object besides its size, ETag and time.
@@ -118,6 +138,9 @@ pub(crate) struct UploadSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) composite: bool,
+    /// The content that was under the key when the upload began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replaces: Option<i64>,
 }
 
 /// A multipart upload in progress.

@@ -1,12 +1,16 @@
 //! Multipart uploads in progress.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::super::checksum::Checksums;
 use super::content::ContentId;
+use super::list::{common_prefix, successor, upper_bound};
 use super::name::validate_key;
+use super::objects::current;
 use super::records::{json, key_text, signed, timestamp, to_json, unsigned};
-use super::{BucketRow, Draft, PartRow, Store, StoreError, UploadRow, UploadSpec};
+use super::{BucketRow, Draft, PartRow, Position, Store, StoreError, UploadRow, UploadSpec};
 
 /// A part whose content is written.
 pub(crate) struct NewPart {
@@ -18,12 +22,18 @@ pub(crate) struct NewPart {
 }
 
 impl Store {
-    pub(crate) fn create_upload(&self, bucket: &BucketRow, key: &str, spec: &UploadSpec) -> Result<String, StoreError> {
+    pub(crate) fn create_upload(
+        &self,
+        bucket: &BucketRow,
+        key: &str,
+        mut spec: UploadSpec,
+    ) -> Result<String, StoreError> {
         validate_key(key)?;
-        let id = uuid::Uuid::new_v4().simple().to_string();
         let created = self.now().as_millisecond();
-        let spec = to_json("uploads.spec", spec)?;
+        let id = new_id(created);
         self.0.database.write(|tx| {
+            spec.replaces = current(tx, bucket, key)?.map(|current| current.content.0);
+            let spec = to_json("uploads.spec", &spec)?;
             let inserted = tx
                 .prepare_cached(
                     "INSERT INTO uploads (id, bucket, key, created, spec)
@@ -52,6 +62,7 @@ impl Store {
     ) -> Result<jiff::Timestamp, StoreError> {
         let modified = self.modified_now();
         let checksums = to_json("parts.checksums", &part.checksums)?;
+        self.persist(&part.draft)?;
         let replaced = self.0.database.write(|tx| {
             // It may have been completed or aborted while the content was on its way.
             find(tx, bucket, key, upload)?;
@@ -82,9 +93,9 @@ impl Store {
         Ok(modified)
     }
 
-    /// The parts of an upload by number.
-    pub(crate) fn parts(&self, upload: &str) -> Result<Vec<PartRow>, StoreError> {
-        self.0.database.read(|db| parts(db, upload))
+    /// Up to `limit` parts of an upload by number, after `after`.
+    pub(crate) fn parts(&self, upload: &str, after: i32, limit: usize) -> Result<Vec<PartRow>, StoreError> {
+        self.0.database.read(|db| parts(db, upload, after, limit))
     }
 
     pub(crate) fn abort_upload(&self, bucket: &BucketRow, key: &str, upload: &str) -> Result<(), StoreError> {
@@ -98,21 +109,114 @@ impl Store {
         Ok(())
     }
 
-    /// The uploads in progress under `prefix`, by key and then by age.
-    pub(crate) fn uploads(&self, bucket: &BucketRow, prefix: &str) -> Result<Vec<UploadRow>, StoreError> {
+    /// The uploads in progress that `query` names, by key and then by age.
+    pub(crate) fn uploads(&self, bucket: &BucketRow, query: &UploadQuery<'_>) -> Result<UploadPage, StoreError> {
+        let mut page = UploadPage::default();
+        if query.limit == 0 {
+            return Ok(page);
+        }
+        let mut lower = query.prefix.as_bytes().to_vec();
+        let upper = upper_bound(query.prefix);
         self.0.database.read(|db| {
-            let mut statement = db.prepare_cached(
-                "SELECT id, key, created, spec FROM uploads
-                 WHERE bucket = ?1 AND substr(key, 1, ?2) = ?3 ORDER BY key, created, id",
-            )?;
-            let mut rows = statement.query(params![bucket.id, signed(prefix.len() as u64), prefix.as_bytes()])?;
-            let mut uploads = Vec::new();
-            while let Some(row) = rows.next()? {
-                uploads.push(read(row)?);
+            let marked = match query.upload {
+                Some(id) => Some((query.marker.as_bytes(), created_of(db, id)?, id)),
+                None => None,
+            };
+            if !query.marker.is_empty() {
+                let position = Position::from_marker(query.marker, query.prefix, query.delimiter);
+                lower = lower.max(match marked {
+                    Some((key, ..)) => key.to_vec(),
+                    None => position.lower_bound(),
+                });
             }
-            Ok(uploads)
+            // Each common prefix ends a scan and the next begins after all that it stands for.
+            while let ControlFlow::Continue(next) = scan(db, bucket, query, marked, (&lower, &upper), &mut page)? {
+                lower = next;
+            }
+            Ok(page)
         })
     }
+}
+
+/// Which uploads to list.
+#[derive(Debug)]
+pub(crate) struct UploadQuery<'a> {
+    pub(crate) prefix: &'a str,
+    pub(crate) delimiter: Option<&'a str>,
+    /// The key or common prefix after which the listing goes on; empty for the beginning.
+    pub(crate) marker: &'a str,
+    /// The upload of that key after which it goes on; without one, all of the key's are behind.
+    pub(crate) upload: Option<&'a str>,
+    pub(crate) limit: usize,
+}
+
+/// Uploads and common prefixes, each in order.
+#[derive(Debug, Default)]
+pub(crate) struct UploadPage {
+    pub(crate) uploads: Vec<UploadRow>,
+    pub(crate) prefixes: Vec<String>,
+    /// The key and upload id, or the common prefix, that came last.
+    pub(crate) last: Option<(String, Option<String>)>,
+    pub(crate) truncated: bool,
+}
+
+/// Reads on from the lower bound until the page is full, the range ends, or a common prefix was met.
+fn scan(
+    db: &Connection,
+    bucket: &BucketRow,
+    query: &UploadQuery<'_>,
+    marked: Option<(&[u8], i64, &str)>,
+    (lower, upper): (&[u8], &[u8]),
+    page: &mut UploadPage,
+) -> Result<ControlFlow<(), Vec<u8>>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, key, created, spec FROM uploads
+         WHERE bucket = ?1 AND key >= ?2 AND key < ?3 AND (key, created, id) > (?4, ?5, ?6)
+         ORDER BY key, created, id LIMIT ?7",
+    )?;
+    let (key, created, id) = marked.unwrap_or((&[], i64::MIN, ""));
+    // One more than fits, to know whether the listing goes on.
+    let room = query.limit - page.uploads.len() - page.prefixes.len() + 1;
+    let mut rows = statement.query(params![bucket.id, lower, upper, key, created, id, signed(room as u64)])?;
+    while let Some(row) = rows.next()? {
+        if page.uploads.len() + page.prefixes.len() == query.limit {
+            page.truncated = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        let upload = read(row)?;
+        if let Some(rolled) = common_prefix(&upload.key, query.prefix, query.delimiter) {
+            page.last = Some((rolled.to_owned(), None));
+            page.prefixes.push(rolled.to_owned());
+            return Ok(ControlFlow::Continue(successor(rolled)));
+        }
+        page.last = Some((upload.key.clone(), Some(upload.id.clone())));
+        page.uploads.push(upload);
+    }
+    Ok(ControlFlow::Break(()))
+}
+
+/// How many hexadecimal digits of an upload id say when it was made.
+const ID_TIME: usize = 12;
+
+/// The id of an upload that was created at this time, in milliseconds: listings find the place of an upload by its
+/// id when it is completed or aborted between two pages.
+fn new_id(created: i64) -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let random = random.get(ID_TIME..).unwrap_or_default();
+    format!("{:0width$x}{random}", created.max(0), width = ID_TIME)
+}
+
+/// Whether the text has the form of upload ids.
+pub(crate) fn is_upload_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// When an upload was created, though it may be there no more.
+fn created_of(db: &Connection, id: &str) -> Result<i64, StoreError> {
+    let found =
+        db.prepare_cached("SELECT created FROM uploads WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()?;
+    let said = || id.get(..ID_TIME).and_then(|time| i64::from_str_radix(time, 16).ok());
+    Ok(found.or_else(said).unwrap_or(i64::MAX))
 }
 
 pub(super) fn find(db: &Connection, bucket: &BucketRow, key: &str, id: &str) -> Result<UploadRow, StoreError> {
@@ -123,12 +227,12 @@ pub(super) fn find(db: &Connection, bucket: &BucketRow, key: &str, id: &str) -> 
         .ok_or_else(|| StoreError::NoSuchUpload { upload: id.to_owned() })
 }
 
-pub(super) fn parts(db: &Connection, upload: &str) -> Result<Vec<PartRow>, StoreError> {
+pub(super) fn parts(db: &Connection, upload: &str, after: i32, limit: usize) -> Result<Vec<PartRow>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT number, content, size, etag, modified, checksums FROM parts
-         WHERE upload = ?1 ORDER BY number",
+         WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
     )?;
-    let mut rows = statement.query([upload])?;
+    let mut rows = statement.query(params![upload, after, signed(limit as u64)])?;
     let mut parts = Vec::new();
     while let Some(row) = rows.next()? {
         parts.push(PartRow {

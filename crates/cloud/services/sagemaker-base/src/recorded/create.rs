@@ -4,7 +4,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::store::Record;
 use serde_json::{Value, json};
 
-use super::{answer, describe, life, new_id, text};
+use super::{answer, describe, new_id, text};
 use crate::inputs::tags;
 use crate::kind::{Kind, Naming};
 use crate::resource::{HIDDEN, arn, body, key, user};
@@ -17,9 +17,6 @@ use crate::{SageMaker, refuse};
 pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
     let tags = tags(call)?;
     refuse::members("", &call.input, kind.0.refused)?;
-    for role in ["RoleArn", "ExecutionRoleArn", "ExecutionRole"] {
-        sm.check_role(call, call.text(role)).await?;
-    }
     let mut stored = body(call, &["Tags", "ClientToken", "ClientRequestToken"]);
     let name = match kind.0.naming {
         Naming::Members(members) => {
@@ -62,7 +59,9 @@ pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
         modified: now,
         body: Value::Object(stored),
     };
+    for role in ["RoleArn", "ExecutionRoleArn", "ExecutionRole"] {
+        sm.check_role(call, call.text(role), &record.arn).await?;
+    }
     sm.insert_record(kind, &record, &tags).await?;
-    life::settle(sm, kind, &record.key);
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }

@@ -26,8 +26,6 @@ pub async fn delete(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
     let record = changed.ok_or_else(|| kind.missing(&arn))?;
     if way.is_empty() {
         sm.remove(kind, &key, &arn).await?;
-    } else {
-        life::settle(sm, kind, &key);
     }
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }

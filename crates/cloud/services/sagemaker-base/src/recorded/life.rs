@@ -1,15 +1,17 @@
 //! Statuses of recorded kinds: what starts, stops, and settles by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::{Key, Record};
-use serde_json::Value;
+use sagewright_cloud_core::records::{CommitError, Timer, Write};
+use sagewright_cloud_core::store::{Key, Record, StoreError};
+use sagewright_cloud_core::timers::Timers;
+use serde_json::{Value, json};
 
 use super::{answer, describe, located, rows};
 use crate::SageMaker;
 use crate::kind::{Kind, Life};
-use crate::state::ResumeError;
 
 /// How long a status lasts that leads to another one, in the embedded cloud's time.
 const STEP: Duration = Duration::from_secs(1);
@@ -54,7 +56,6 @@ async fn turn(
         })
         .await?;
     let record = changed.ok_or_else(|| kind.missing(&arn))?;
-    settle(sm, kind, &key);
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }
 
@@ -95,47 +96,70 @@ fn refused(kind: Kind, record: &Record, verb: &str) -> ApiError {
     if declared { ApiError::in_use(text) } else { ApiError::validation(text) }
 }
 
-/// Moves a resource on from a status that leads to another one.
-pub(super) fn settle(sm: &SageMaker, kind: Kind, key: &Key) {
-    let Some(life) = kind.0.status.filter(|life| !life.settles.is_empty()) else { return };
-    let (sm, key) = (sm.clone(), key.clone());
-    tokio::spawn(async move {
-        loop {
-            let Ok(Some(record)) = sm.env().store.record(&key).await else { return };
-            let Some((from, to)) = life.settles.iter().find(|(from, _)| *from == record.status) else { return };
-            sm.env().clock.sleep(STEP).await;
-            let done = if to.is_empty() {
-                let gone = sm.remove(kind, &key, &record.arn).await;
-                sm.emit(kind, &record.arn, "Deleted");
-                gone
-            } else {
-                sm.change(kind, &key, |record| {
-                    if record.status == *from {
-                        (*to).clone_into(&mut record.status);
-                    }
-                    Ok(())
-                })
-                .await
-                .map(|_| ())
-            };
-            if let Err(error) = done {
-                tracing::error!(arn = record.arn, error = error.message, "a status could not be recorded");
-            }
-        }
-    });
+/// Whose timers move recorded resources on.
+const OWNER: &str = "settle";
+
+/// The timer of a record whose status leads to another one.
+pub(crate) fn timer(kind: Kind, record: &Record, now: i64) -> Option<Write> {
+    let life = kind.0.status.filter(|_| kind.recorded())?;
+    life.settles.iter().find(|(from, _)| *from == record.status)?;
+    let Key { account, region, name, .. } = &record.key;
+    let due = now + i64::try_from(STEP.as_millis()).unwrap_or(0);
+    let body = json!({"noun": kind.0.noun, "account": account, "region": region, "name": name});
+    Some(Write::SetTimer(Timer { id: format!("{OWNER}:{}", record.arn), due, body }))
 }
 
-/// Takes up what was on its way when the last process ended.
-///
-/// # Errors
-/// The state could not be read.
-pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
-    for kind in rows::RECORDED.iter().map(Kind) {
-        for (from, _) in kind.0.status.map_or(&[][..], |life| life.settles) {
-            for record in sm.env().store.with_status(kind.as_str(), from).await? {
-                settle(sm, kind, &record.key);
-            }
-        }
+/// Runs the timers of recorded resources.
+#[must_use]
+pub fn timers(sm: &SageMaker) -> Timers {
+    let env = sm.env();
+    let owner = sm.clone();
+    Timers::new(Arc::clone(&env.store), Arc::clone(&env.clock), sm.waker().clone()).owner(
+        OWNER,
+        Arc::new(move |timer| {
+            let sm = owner.clone();
+            Box::pin(async move { settle(&sm, timer).await })
+        }),
+    )
+}
+
+/// Moves a resource on from a status that leads to another one.
+async fn settle(sm: &SageMaker, timer: Timer) -> Result<(), StoreError> {
+    let text = |member: &str| timer.body[member].as_str().unwrap_or_default().to_owned();
+    let noun = text("noun");
+    let cancel = Write::CancelTimer { id: timer.id.clone() };
+    let store = &sm.env().store;
+    let kind = rows::RECORDED.iter().map(Kind).find(|kind| kind.0.noun == noun);
+    let Some((kind, life)) = kind.and_then(|kind| Some((kind, kind.0.status?))) else {
+        return done(store.commit(vec![cancel]).await);
+    };
+    let key = Key::new(&text("account"), &text("region"), kind.as_str(), &text("name"));
+    let found = store.get(&key).await?;
+    // An update or a deletion may have come between.
+    let next = found.and_then(|found| {
+        let to = life.settles.iter().find(|(from, _)| *from == found.record.status)?.1;
+        Some((found, to))
+    });
+    let Some((mut found, to)) = next else { return done(store.commit(vec![cancel]).await) };
+    let (arn, told) = (found.record.arn.clone(), if to.is_empty() { "Deleted" } else { to });
+    let change = if to.is_empty() {
+        Write::Delete { key, version: Some(found.version) }
+    } else {
+        to.clone_into(&mut found.record.status);
+        Write::Replace(found)
+    };
+    match store.commit(vec![change, cancel]).await {
+        Ok(()) => sm.emit(kind, &arn, told),
+        // Looked at again at once: the timer is still due.
+        Err(CommitError::Conflict(_)) => sm.waker().wake(),
+        Err(CommitError::Store(error)) => return Err(error),
     }
     Ok(())
+}
+
+fn done(outcome: Result<(), CommitError>) -> Result<(), StoreError> {
+    match outcome {
+        Err(CommitError::Store(error)) => Err(error),
+        _ => Ok(()),
+    }
 }

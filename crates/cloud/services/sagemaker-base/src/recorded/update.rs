@@ -54,6 +54,5 @@ pub async fn update(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
         })
         .await?;
     let record = changed.ok_or_else(|| kind.missing(&arn))?;
-    life::settle(sm, kind, &key);
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }

@@ -56,14 +56,20 @@ pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
         for record in sm.env().store.with_status(kind, status).await? {
             if matches!(status, "InService" | "OutOfService") {
                 // What AWS calls maintenance: "cannot be updated or deleted or re-scaled until it has completed".
-                sm.change(KIND, &record.key, |record| {
-                    if record.status == "OutOfService" {
-                        fields(record)?.swap_remove("FailureReason");
-                    }
-                    record.status = "SystemUpdating".to_owned();
-                    Ok(())
-                })
-                .await?;
+                let told = sm
+                    .change(KIND, &record.key, |record| {
+                        if record.status == "OutOfService" {
+                            fields(record)?.swap_remove("FailureReason");
+                        }
+                        record.status = "SystemUpdating".to_owned();
+                        Ok(())
+                    })
+                    .await;
+                // On a full disk the cloud starts all the same, so that room can be made through it.
+                if let Err(error) = told {
+                    let error = error.message;
+                    tracing::warn!(endpoint = record.arn, error, "the restart of an endpoint could not be recorded");
+                }
             }
             let sm = sm.clone();
             tokio::spawn(async move { run(&sm, &record.key, true).await });

@@ -13,13 +13,19 @@ use super::routing::{Generation, Instance, Variant};
 use super::server::{Progress, Server, Supervisor};
 use super::{HostingConfig, errors, model};
 use sagewright_cloud_core::env::Env;
-use sagewright_cloud_core::runner::{ContainerSpec, Identity, JobEnvironment, Journal, LineSink, Port};
+use sagewright_cloud_core::runner::{
+    Identity, JobEnvironment, Journal, Labels, LineSink, Mount, Port, Resources, Workload,
+};
 use sagewright_cloud_sagemaker_base::ports::{
     ContainerPlan, EndpointKey, MULTI_MODEL_VARIABLE, ModelData, VariantPlan,
 };
 
 /// Most containers of an inference pipeline.
 const MOST_CONTAINERS: usize = 15;
+
+/// How one of our own servers is told what a request must show. The servers of other images would not know what to do
+/// with it.
+const SECRET_VARIABLE: &str = "SAGEWRIGHT_SERVER_SECRET";
 
 /// What a deployment is made from.
 pub(super) struct Order<'a> {
@@ -102,6 +108,11 @@ impl Fleet {
     }
 }
 
+/// What nobody can guess.
+fn secret() -> String {
+    [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(|id| id.simple().to_string()).concat()
+}
+
 fn check(order: &Order<'_>, plans: &[VariantPlan]) -> Result<(), String> {
     for plan in plans {
         if plan.containers.is_empty() || plan.containers.len() > MOST_CONTAINERS {
@@ -166,13 +177,14 @@ impl Order<'_> {
         let base = self.work.join(&plan.name).join(instance).join(index.to_string());
         self.place_model(container, &name, &base).await?;
         let source = self.source(container, &name, &base);
-        let server = Server::new(name, container.hostname.clone(), source);
+        let secret = self.env.runner.built_in(&container.image).map(|_| secret());
+        let server = Server::new(name, container.hostname.clone(), source, secret.as_deref());
         let (progress, seen) = watch::channel(Progress::Starting);
         let supervisor = Supervisor {
             server: server.clone(),
             runner: self.env.runner.clone(),
             clock: self.env.clock.clone(),
-            spec: self.spec(plan, instance, index, container, base),
+            workload: self.workload(plan, instance, index, container, base, secret),
             journal,
             startup_timeout: plan.startup_timeout,
             progress,
@@ -212,14 +224,15 @@ impl Order<'_> {
         Journal::new(self.env.logs.clone(), self.env.clock.clone(), account, region, group, stream)
     }
 
-    fn spec(
+    fn workload(
         &self,
         plan: &VariantPlan,
         instance: &str,
         index: usize,
         container: &ContainerPlan,
         base: PathBuf,
-    ) -> ContainerSpec {
+        secret: Option<String>,
+    ) -> Workload {
         let EndpointKey { account, region, .. } = self.endpoint;
         let mut environment = container.environment.clone();
         environment.insert("AWS_REGION".into(), region.clone());
@@ -235,15 +248,23 @@ impl Order<'_> {
                 role_arn: plan.role_arn.clone(),
             }));
         }
-        ContainerSpec {
-            id: format!("{}/{}/{instance}/{index}", self.arn, plan.name),
+        environment.extend(secret.map(|secret| (SECRET_VARIABLE.to_owned(), secret)));
+        Workload {
+            labels: Labels {
+                account: account.clone(),
+                arn: self.arn.to_owned(),
+                host: format!("{}/{instance}/{index}", plan.name),
+                epoch: 0,
+            },
             image: container.image.clone(),
             entrypoint: None,
             arguments: vec!["serve".into()],
             environment,
-            base,
+            mounts: vec![Mount::opt_ml(base)],
             port: Port::Held,
             hosts: Vec::new(),
+            resources: Resources::default(),
+            isolated: plan.isolated,
         }
     }
 }

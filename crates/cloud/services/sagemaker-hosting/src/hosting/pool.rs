@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderValue};
+use futures_util::FutureExt as _;
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
@@ -14,6 +16,11 @@ use tokio::net::TcpStream;
 
 /// Connections kept for later.
 const MOST_IDLE: usize = 64;
+/// How long a connection is used again: less than the shortest that servers keep one, which is gunicorn's two seconds. A
+/// request that is sent just when the server closes cannot be sent again.
+const MOST_AGE: Duration = Duration::from_secs(1);
+/// The header that shows one of our own servers that a request comes from here.
+const SECRET: HeaderName = HeaderName::from_static("x-sagewright-server-secret");
 
 /// A connection with what drives it: no task of its own, so that an answer wakes nobody but who waits for it. Whether
 /// the server has closed it is seen when it is used again.
@@ -21,12 +28,22 @@ struct Link {
     sender: SendRequest<Full<Bytes>>,
     /// `None` once the connection has ended.
     driver: Option<Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    /// Since when nothing was sent on it.
+    idle: Instant,
 }
 
 /// Connections to a server, which may move to another port when it is started again.
-#[derive(Default)]
 pub(super) struct Pool {
     state: Mutex<State>,
+    secret: Option<HeaderValue>,
+    /// How long connections are kept.
+    age: Duration,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 #[derive(Default)]
@@ -55,7 +72,7 @@ pub(super) struct Incoming {
 /// Why nothing came back.
 #[derive(Debug)]
 pub(super) enum SendError {
-    /// No connection: the server has seen nothing of the request.
+    /// No connection, or one that ended before the request was on its way: the server has seen nothing of it.
     Refused,
     /// The connection broke; the server may have seen the request.
     Broken(String),
@@ -64,6 +81,15 @@ pub(super) enum SendError {
 }
 
 impl Pool {
+    /// Connections to a server that answers who shows `secret`.
+    pub fn new(secret: Option<&str>) -> Self {
+        let secret = secret.and_then(|secret| HeaderValue::from_str(secret).ok()).map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self { state: Mutex::default(), secret, age: MOST_AGE }
+    }
+
     /// Sets where the server is now, or that it is gone.
     pub fn point(&self, address: Option<SocketAddr>) {
         *self.lock() = State { address, idle: Vec::new() };
@@ -75,25 +101,37 @@ impl Pool {
 
     /// Sends a request and reads the whole answer. Dropping the future closes the connection.
     ///
-    /// A kept connection may have been closed by the server in the meantime; then the request is sent once more on a
-    /// new one.
+    /// A kept connection may have been closed by the server in the meantime. The request is sent once more if nothing of
+    /// it was sent, or if doing it twice is the same as once: a prediction may be neither free nor without effect.
     pub async fn send(&self, request: &Outgoing, limit: usize) -> Result<Incoming, SendError> {
         let address = self.lock().address.ok_or(SendError::Refused)?;
-        let kept = {
-            let mut state = self.lock();
-            if state.address == Some(address) { state.idle.pop() } else { None }
-        };
-        if let Some(mut link) = kept {
-            match link.exchange(request, address, limit).await {
+        while let Some(mut link) = self.take(address) {
+            match link.exchange(request, self.secret.as_ref(), address, limit).await {
                 Ok(answer) => {
                     self.keep(address, link);
                     return Ok(answer);
                 }
-                Err(SendError::Broken(_)) => {}
+                Err(SendError::Refused) => {}
+                Err(SendError::Broken(_)) if request.method.is_idempotent() => break,
                 Err(other) => return Err(other),
             }
         }
         self.fresh(address, request, limit).await
+    }
+
+    /// A kept connection that is open as far as can be told.
+    fn take(&self, address: SocketAddr) -> Option<Link> {
+        loop {
+            let mut link = {
+                let mut state = self.lock();
+                if state.address == Some(address) { state.idle.pop() } else { None }
+            }?;
+            // What the server did meanwhile is seen now, for nobody looked.
+            let ended = link.driver.as_mut().is_none_or(|driver| driver.now_or_never().is_some());
+            if !ended && link.idle.elapsed() < self.age {
+                return Some(link);
+            }
+        }
     }
 
     /// As [`Pool::send`], on a new connection: the server sees the request once at most.
@@ -104,12 +142,19 @@ impl Pool {
 
     async fn fresh(&self, address: SocketAddr, request: &Outgoing, limit: usize) -> Result<Incoming, SendError> {
         let mut link = Link::open(address).await.map_err(|_| SendError::Refused)?;
-        let answer = link.exchange(request, address, limit).await?;
+        let answer = link.exchange(request, self.secret.as_ref(), address, limit).await?;
         self.keep(address, link);
         Ok(answer)
     }
 
-    fn keep(&self, address: SocketAddr, link: Link) {
+    /// Sends one request on a new connection, to a server that is not up yet.
+    pub async fn send_once(&self, address: SocketAddr, request: &Outgoing) -> Result<Incoming, SendError> {
+        let mut link = Link::open(address).await.map_err(|_| SendError::Refused)?;
+        link.exchange(request, self.secret.as_ref(), address, 1024 * 1024).await
+    }
+
+    fn keep(&self, address: SocketAddr, mut link: Link) {
+        link.idle = Instant::now();
         let mut state = self.lock();
         if state.address == Some(address)
             && link.driver.is_some()
@@ -121,27 +166,22 @@ impl Pool {
     }
 }
 
-/// Sends one request on a new connection.
-pub(super) async fn send_once(address: SocketAddr, request: &Outgoing) -> Result<Incoming, SendError> {
-    let mut link = Link::open(address).await.map_err(|_| SendError::Refused)?;
-    link.exchange(request, address, 1024 * 1024).await
-}
-
 impl Link {
     async fn open(address: SocketAddr) -> Result<Self, String> {
         let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
-        Ok(Self { sender, driver: Some(driver) })
+        Ok(Self { sender, driver: Some(driver), idle: Instant::now() })
     }
 
     async fn exchange(
         &mut self,
         outgoing: &Outgoing,
+        secret: Option<&HeaderValue>,
         address: SocketAddr,
         limit: usize,
     ) -> Result<Incoming, SendError> {
-        let mut exchange = pin!(exchange(&mut self.sender, outgoing, address, limit));
+        let mut exchange = pin!(exchange(&mut self.sender, outgoing, secret, address, limit));
         if let Some(driver) = &mut self.driver {
             tokio::select! {
                 biased;
@@ -159,11 +199,12 @@ impl Link {
 async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
     outgoing: &Outgoing,
+    secret: Option<&HeaderValue>,
     address: SocketAddr,
     limit: usize,
 ) -> Result<Incoming, SendError> {
     let broken = |e: &dyn std::fmt::Display| SendError::Broken(e.to_string());
-    sender.ready().await.map_err(|e| broken(&e))?;
+    sender.ready().await.map_err(|_| SendError::Refused)?;
     let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = outgoing.uri.clone();
@@ -171,7 +212,16 @@ async fn exchange(
     if let Ok(host) = HeaderValue::from_maybe_shared(Bytes::from(address.to_string())) {
         request.headers_mut().insert(HOST, host);
     }
-    let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+    // Not one that a caller made up.
+    request.headers_mut().remove(SECRET);
+    if let Some(secret) = secret {
+        request.headers_mut().insert(SECRET, secret.clone());
+    }
+    // A request that comes back was not begun to be sent.
+    let response = sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
+        Some(_) => SendError::Refused,
+        None => broken(error.error()),
+    })?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, limit)
         .collect()
@@ -182,8 +232,6 @@ async fn exchange(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use tokio::sync::mpsc;
@@ -191,14 +239,18 @@ mod tests {
     use super::*;
 
     fn ping() -> Outgoing {
+        ask(Method::GET)
+    }
+
+    fn ask(method: Method) -> Outgoing {
         let uri = Uri::from_static("/ping");
-        Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() }
+        Outgoing { method, uri, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     #[tokio::test]
     async fn a_connection_that_the_server_has_closed_is_replaced() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let pool = Pool::default();
+        let pool = Pool { age: Duration::MAX, ..Pool::default() };
         pool.point(Some(listener.local_addr().unwrap()));
         let (tell, mut closed) = mpsc::unbounded_channel();
         let server = tokio::spawn(async move {
@@ -223,5 +275,67 @@ mod tests {
             }
         }
         server.await.unwrap();
+    }
+
+    /// Answers the first request on each connection, and closes it when it has read the second.
+    async fn closer(listener: TcpListener, seen: mpsc::UnboundedSender<String>) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                for answered in [true, false] {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let Ok(byte) = stream.read_u8().await else { return };
+                        head.push(byte);
+                    }
+                    seen.send(String::from_utf8(head).unwrap()).unwrap();
+                    if answered {
+                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                    }
+                }
+            });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_dies_over_a_request_sees_it_twice_only_where_that_is_the_same_as_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let pool = Pool { age: Duration::MAX, ..Pool::default() };
+        let (tell, mut seen) = mpsc::unbounded_channel();
+        let server = tokio::spawn(closer(listener, tell));
+        let mut count = || std::iter::from_fn(|| seen.try_recv().ok()).count();
+        for (method, sent) in [(Method::GET, 2), (Method::DELETE, 2), (Method::POST, 1)] {
+            pool.point(Some(address));
+            let answer = pool.send(&ask(method.clone()), 10).await;
+            assert_eq!((answer.unwrap().status, count()), (StatusCode::OK, 1), "the first {method}");
+            let again =
+                tokio::time::timeout(Duration::from_secs(10), pool.send(&ask(method.clone()), 10)).await.unwrap();
+            match &again {
+                Ok(answer) => assert_eq!((answer.status, sent), (StatusCode::OK, 2), "{method}"),
+                Err(SendError::Broken(_)) => assert_eq!(sent, 1, "{method}"),
+                Err(other) => panic!("{other:?}"),
+            }
+            assert_eq!(count(), sent, "{method} on a connection that breaks");
+        }
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn the_secret_is_shown_and_no_other_is_passed_on() {
+        let mut forged = ping();
+        forged.headers.insert(SECRET, HeaderValue::from_static("made up"));
+        for (secret, shown) in [(Some("s3cret"), Some("s3cret")), (None, None)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (tell, mut seen) = mpsc::unbounded_channel();
+            let server = tokio::spawn(closer(listener, tell));
+            Pool::new(secret).send_once(address, &forged).await.unwrap();
+            let head = seen.recv().await.unwrap();
+            let found = head.lines().find_map(|line| line.strip_prefix("x-sagewright-server-secret: "));
+            assert_eq!(found, shown, "{head}");
+            server.abort();
+        }
     }
 }

@@ -11,9 +11,9 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::sync::{Notify, watch};
 
 use super::models::{Models, Source};
-use super::pool::{Outgoing, Pool, send_once};
+use super::pool::{Outgoing, Pool};
 use sagewright_cloud_core::clock::SharedClock;
-use sagewright_cloud_core::runner::{Container, ContainerSpec, Journal, LineSink, Port, Runner};
+use sagewright_cloud_core::runner::{Container, Journal, LineSink, Port, Runner, Workload};
 
 /// Between SIGTERM and SIGKILL, as SageMaker documents it.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -44,8 +44,8 @@ const READY: u8 = 2;
 
 impl Server {
     /// A server that is down yet; one of many models gets them from `source`.
-    pub fn new(name: String, hostname: Option<String>, source: Option<Source>) -> Arc<Self> {
-        let pool = Arc::new(Pool::default());
+    pub fn new(name: String, hostname: Option<String>, source: Option<Source>, secret: Option<&str>) -> Arc<Self> {
+        let pool = Arc::new(Pool::new(secret));
         let models = source.map(|source| Models::new(source, pool.clone()));
         Arc::new(Self { name, hostname, pool, models, ..Self::default() })
     }
@@ -102,7 +102,7 @@ pub(super) struct Supervisor {
     pub server: Arc<Server>,
     pub runner: Arc<dyn Runner>,
     pub clock: SharedClock,
-    pub spec: ContainerSpec,
+    pub workload: Workload,
     pub journal: Journal,
     pub startup_timeout: Duration,
     pub progress: watch::Sender<Progress>,
@@ -131,10 +131,12 @@ impl Supervisor {
                     self.progress.send_replace(Progress::Failed(why));
                     return;
                 }
-                Outcome::Unready(why) => tracing::warn!(id = self.spec.id, why, "a model server does not come back"),
+                Outcome::Unready(why) => {
+                    tracing::warn!(server = %self.workload.labels, why, "a model server does not come back")
+                }
                 Outcome::Died => {
                     pause = BACKOFF.0;
-                    tracing::warn!(id = self.spec.id, "a model server died and is started again");
+                    tracing::warn!(server = %self.workload.labels, "a model server died and is started again");
                 }
             }
             tokio::select! {
@@ -148,19 +150,22 @@ impl Supervisor {
 
     async fn once(&mut self, stop: &mut watch::Receiver<bool>) -> Outcome {
         for _ in 0..PORT_ATTEMPTS {
+            self.workload.labels.epoch += 1;
             match self.start(stop).await {
                 Ok(outcome) => return outcome,
-                Err(PortTaken) => tracing::debug!(id = self.spec.id, "the port was taken; another one is tried"),
+                Err(PortTaken) => {
+                    tracing::debug!(server = %self.workload.labels, "the port was taken; another one is tried")
+                }
             }
             // It may have been in the way of a program that binds without SO_REUSEADDR.
-            self.spec.port = Port::Free;
+            self.workload.port = Port::Free;
         }
         Outcome::Unready("no free port could be kept".into())
     }
 
     async fn start(&self, stop: &mut watch::Receiver<bool>) -> Result<Outcome, PortTaken> {
         let taken = Arc::new(AtomicBool::new(false));
-        let mut container = match self.runner.start(&self.spec, self.sink(taken.clone())).await {
+        let mut container = match self.runner.start(&self.workload, self.sink(taken.clone())).await {
             Ok(container) => container,
             Err(error) => return Ok(Outcome::Unready(error.to_string())),
         };
@@ -218,9 +223,23 @@ impl Supervisor {
 
     /// Completes when the server answers pings; one of many models must list them, too.
     async fn ping(&self, address: SocketAddr) {
-        answers(address, Uri::from_static("/ping")).await;
+        self.answers(address, Uri::from_static("/ping")).await;
         if self.server.models.is_some() {
-            answers(address, Uri::from_static("/models")).await;
+            self.answers(address, Uri::from_static("/models")).await;
+        }
+    }
+
+    /// Completes when the server answers 200 to a GET. The pauses are the machine's: they wait for a process.
+    async fn answers(&self, address: SocketAddr, uri: Uri) {
+        let request = Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() };
+        let mut pause = Duration::from_millis(2);
+        loop {
+            let answer = tokio::time::timeout(PING_TIMEOUT, self.server.pool.send_once(address, &request)).await;
+            if matches!(answer, Ok(Ok(answer)) if answer.status == StatusCode::OK) {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_millis(100));
         }
     }
 
@@ -237,20 +256,6 @@ impl Supervisor {
 }
 
 struct PortTaken;
-
-/// Completes when the server answers 200 to a GET. The pauses are the machine's: they wait for a process.
-async fn answers(address: SocketAddr, uri: Uri) {
-    let request = Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() };
-    let mut pause = Duration::from_millis(2);
-    loop {
-        let answer = tokio::time::timeout(PING_TIMEOUT, send_once(address, &request)).await;
-        if matches!(answer, Ok(Ok(answer)) if answer.status == StatusCode::OK) {
-            return;
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(Duration::from_millis(100));
-    }
-}
 
 /// Completes when a stop is asked for, or nobody can ask any more.
 async fn asked(stop: &mut watch::Receiver<bool>) {

@@ -16,8 +16,11 @@ use sagewright_cloud_transfer::plain;
 pub(super) enum Halt {
     /// `FailureReason`.
     Failed(String),
-    /// A caller stopped it before it ran.
-    Stopped,
+    /// It was ended from outside, and has nothing to keep.
+    Stopped {
+        /// By its time limit, and not by a caller.
+        max_runtime: bool,
+    },
 }
 
 impl From<String> for Halt {

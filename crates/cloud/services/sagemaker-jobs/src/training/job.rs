@@ -1,9 +1,9 @@
 //! One training job from start to end.
 
+use std::convert::Infallible;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
+use super::ends::{Cancel, Ends};
 use super::folder::{self, HostFolder};
 use super::halt::{Cause, Halt};
 use super::metrics::{self, Definition, Scanner};
@@ -21,7 +22,7 @@ use super::results::{Seen, Uploaded, Uploader};
 use super::{channels, script};
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::{
-    Container, ContainerSpec, Exit, Identity, JobEnvironment, Journal, LineSink, Port,
+    Container, Exit, Identity, JobEnvironment, Journal, Labels, LineSink, Mount, Port, Resources, Workload,
 };
 use sagewright_cloud_sagemaker_base::ports::{TrainingEnd, TrainingEvent, TrainingTask};
 use sagewright_cloud_transfer::fetch::Source;
@@ -49,32 +50,34 @@ impl Job<'_> {
         (self.events)(TrainingEvent::Secondary { status: status.into(), message: message.into() });
     }
 
-    pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<TrainingEnd, Halt> {
+    pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<TrainingEnd, Halt> {
         self.status("Starting", "Preparing the instances for training");
         let plan = Arc::new(Plan::read(&self.task.request)?);
         self.env.runner.check(&plan.image)?;
         let hosts = self.folders(&plan).await?;
         let journals = self.journals(&plan);
         self.status("Downloading", "Downloading input data");
-        let feeds = tokio::select! {
-            biased;
-            () = stopped(&mut stop) => return Err(Halt::Stopped),
-            ready = self.make_ready(&plan, &hosts, &journals) => ready?,
-        };
+        let mut ends = Ends::new(stop, &self.env.clock, plan.max_runtime);
+        let feeds = ends.unless(self.make_ready(&plan, &hosts, &journals)).await?;
         self.status("Training", "Training image download completed. Training in progress.");
-        let mut seen = Seen::default();
+        let seen = Arc::default();
         let streams = self.stream(&plan, &hosts, feeds).await?;
-        let cause = self.train(&plan, &hosts, &journals, streams, &mut stop, &mut seen).await?;
+        let cause = self.train(&plan, &hosts, &journals, streams, &mut ends, &seen).await?;
         let there = hosts.clone();
         let told = tokio::task::spawn_blocking(move || (cause.failure(&there), cause));
         let (failure, cause) = told.await?;
         if let Some(reason) = failure {
             // Best effort: the failure is what counts.
-            let _ = self.upload(&plan, &hosts, seen, false).await;
+            let _ = ends.unless(self.upload(&plan, &hosts, &seen, false)).await;
             return Err(Halt::Failed(reason));
         }
         self.status("Uploading", "Uploading generated training model");
-        let uploaded = self.upload(&plan, &hosts, seen, true).await?;
+        let upload = self.upload(&plan, &hosts, &seen, true);
+        let uploaded = match cause {
+            // Of a job that was ended it is kept what it has until then.
+            Cause::Stopped | Cause::TimedOut => upload.await?,
+            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => ends.unless(upload).await?,
+        };
         if let Some(journal) = journals.first().cloned() {
             let lines = uploaded.skipped;
             let write = move || {
@@ -146,26 +149,14 @@ impl Job<'_> {
     }
 
     async fn download(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>) -> Result<Vec<Feed>, Halt> {
-        // Dropped with this future when the job is stopped; the thread sees it before the next file.
-        struct Cancel(Arc<AtomicBool>);
-        impl Drop for Cancel {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
-        let cancel = Cancel(Arc::default());
-        let (flag, objects, account) = (cancel.0.clone(), self.env.objects.clone(), self.task.account.clone());
-        let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
-        let busy = self.busy.clone().lock_owned().await;
-        let work = tokio::task::spawn_blocking(move || {
-            let _busy = busy;
-            let (objects, account) = (&*objects, account.as_str());
-            Uploader { objects, account, plan: &plan, hosts: &hosts, scratch: &scratch }.reachable().map_err(Some)?;
-            let source = Source { objects, account, cancelled: &flag };
-            let feeds = channels::download(&source, &plan, &hosts)?;
-            channels::restore(&source, &plan, &hosts).map(|()| feeds)
+        let work = self.with_uploader(plan, hosts, |uploader| {
+            uploader.reachable().map_err(Some)?;
+            let Uploader { objects, account, plan, hosts, cancelled, .. } = uploader;
+            let source = Source { objects, account, cancelled };
+            let feeds = channels::download(&source, plan, hosts)?;
+            channels::restore(&source, plan, hosts).map(|()| feeds)
         });
-        work.await?.map_err(|reason| reason.map_or(Halt::Stopped, Halt::Failed))
+        work.await?.map_err(|reason| reason.map_or(Halt::Stopped { max_runtime: false }, Halt::Failed))
     }
 
     async fn stream(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>, feeds: Vec<Feed>) -> Result<Streams, Halt> {
@@ -175,9 +166,11 @@ impl Job<'_> {
         Ok(work.await??)
     }
 
-    fn spec(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> ContainerSpec {
-        let TrainingTask { account, region, arn, name, .. } = self.task;
-        let mut environment = script::variables(plan, name, host, group);
+    fn workload(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> Workload {
+        let TrainingTask { account, region, arn, name, epoch, .. } = self.task;
+        let mount = Mount::opt_ml(&host.base);
+        let seen = HostFolder { name: host.name.clone(), base: self.env.runner.visible_at(&mount).to_path_buf() };
+        let mut environment = script::variables(plan, name, &seen, group);
         environment.extend(plan.environment.clone());
         let fixed = [
             ("TRAINING_JOB_NAME", name.clone()),
@@ -194,15 +187,17 @@ impl Job<'_> {
                 role_arn: plan.role_arn.clone(),
             }));
         }
-        ContainerSpec {
-            id: format!("{arn}/{}", host.name),
+        Workload {
+            labels: Labels { account: account.clone(), arn: arn.clone(), host: host.name.clone(), epoch: *epoch },
             image: plan.image.clone(),
             entrypoint: plan.entrypoint.clone(),
             arguments: plan.arguments.clone(),
             environment,
-            base: host.base.clone(),
+            mounts: vec![mount],
             port: Port::None,
             hosts: names.to_vec(),
+            resources: Resources::of_instance(&group.instance_type),
+            isolated: plan.isolated,
         }
     }
 
@@ -230,22 +225,20 @@ impl Job<'_> {
         hosts: &Arc<Vec<HostFolder>>,
         journals: &[Journal],
         mut streams: Streams,
-        stop: &mut watch::Receiver<bool>,
-        seen: &mut Seen,
+        ends: &mut Ends,
+        seen: &Arc<Mutex<Seen>>,
     ) -> Result<Cause, Halt> {
         let mut containers: Vec<Box<dyn Container>> = Vec::new();
         let names = names(plan);
         for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
-            let spec = self.spec(plan, host, group, &names);
-            containers.push(self.env.runner.start(&spec, self.sink(plan, journal)).await?);
+            let workload = self.workload(plan, host, group, &names);
+            containers.push(self.env.runner.start(&workload, self.sink(plan, journal)).await?);
         }
-        let limit = self.env.clock.sleep(plan.max_runtime);
         let ended = async {
             tokio::select! {
                 biased;
                 reason = streams.failed() => Cause::Starved(reason),
-                () = stopped(stop) => Cause::Stopped,
-                () = limit => Cause::TimedOut,
+                cause = ends.next() => cause,
             }
         };
         let cause = self.watch(plan, hosts, &mut containers, ended, seen).await;
@@ -269,18 +262,14 @@ impl Job<'_> {
         hosts: &Arc<Vec<HostFolder>>,
         containers: &mut [Box<dyn Container>],
         ended: impl Future<Output = Cause>,
-        seen: &mut Seen,
+        seen: &Arc<Mutex<Seen>>,
     ) -> Cause {
         let ends = containers.iter_mut().enumerate().map(|(host, c)| async move { (host, c.wait().await) });
         let mut ends: FuturesUnordered<_> = ends.collect();
-        tokio::pin!(ended);
+        // Beside the rest: a long upload holds up neither a stop nor the end of a host. Dropped, it ends soon.
+        let rounds = self.checkpoint_rounds(plan, hosts, seen);
+        tokio::pin!(ended, rounds);
         loop {
-            let tick = async {
-                match plan.checkpoints {
-                    Some(_) => self.env.clock.sleep(CHECKPOINT_INTERVAL).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
                 end = ends.next() => match end {
@@ -289,54 +278,61 @@ impl Job<'_> {
                     Some((host, exit)) => return Cause::Crashed(host, exit),
                 },
                 cause = &mut ended => return cause,
-                () = tick => {
-                    let now = std::mem::take(seen);
-                    // A failed round is tried again at the next, and counts at the end.
-                    *seen = self.checkpoints(plan, hosts, now).await.unwrap_or_default();
-                }
+                never = &mut rounds => match never {},
             }
         }
     }
 
-    async fn checkpoints(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>, seen: Seen) -> Result<Seen, Halt> {
-        self.with_uploader(plan, hosts, move |uploader| {
-            let mut seen = seen;
-            uploader.checkpoints(&mut seen).map(|()| seen)
-        })
-        .await
+    /// Uploads checkpoints every now and then.
+    async fn checkpoint_rounds(
+        &self,
+        plan: &Arc<Plan>,
+        hosts: &Arc<Vec<HostFolder>>,
+        seen: &Arc<Mutex<Seen>>,
+    ) -> Infallible {
+        if plan.checkpoints.is_none() {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            self.env.clock.sleep(CHECKPOINT_INTERVAL).await;
+            // What fails is tried again at the next round, and counts at the end.
+            let _ = self.upload(plan, hosts, seen, false).await;
+        }
     }
 
     async fn upload(
         &self,
         plan: &Arc<Plan>,
         hosts: &Arc<Vec<HostFolder>>,
-        seen: Seen,
+        seen: &Arc<Mutex<Seen>>,
         results: bool,
     ) -> Result<Uploaded, Halt> {
-        let job = self.task.name.clone();
-        self.with_uploader(plan, hosts, move |uploader| {
-            let mut seen = seen;
-            uploader.checkpoints(&mut seen)?;
+        let (job, seen) = (self.task.name.clone(), seen.clone());
+        let work = self.with_uploader(plan, hosts, move |uploader| {
+            uploader.checkpoints(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))?;
             if results { uploader.results(&job) } else { Ok(Uploaded::default()) }
-        })
-        .await
+        });
+        Ok(work.await??)
     }
 
-    /// Runs a blocking upload on its own thread.
+    /// Does blocking work on its own thread, which ends soon when this is dropped; one at a time.
     async fn with_uploader<T: Send + 'static>(
         &self,
         plan: &Arc<Plan>,
         hosts: &Arc<Vec<HostFolder>>,
-        act: impl FnOnce(Uploader<'_>) -> Result<T, String> + Send + 'static,
+        act: impl FnOnce(Uploader<'_>) -> T + Send + 'static,
     ) -> Result<T, Halt> {
+        let cancel = Cancel::default();
+        let cancelled = cancel.flag();
         let (objects, account) = (self.env.objects.clone(), self.task.account.clone());
         let (plan, hosts, scratch) = (plan.clone(), hosts.clone(), self.folder.join("scratch"));
+        let busy = self.busy.clone().lock_owned().await;
         let work = tokio::task::spawn_blocking(move || {
-            let uploader =
-                Uploader { objects: &*objects, account: &account, plan: &plan, hosts: &hosts, scratch: &scratch };
-            act(uploader)
+            let _busy = busy;
+            let (objects, account, cancelled) = (&*objects, &*account, &*cancelled);
+            act(Uploader { objects, account, plan: &plan, hosts: &hosts, scratch: &scratch, cancelled })
         });
-        Ok(work.await??)
+        Ok(work.await?)
     }
 }
 
@@ -347,11 +343,4 @@ fn names(plan: &Plan) -> Vec<(String, Ipv4Addr)> {
     let [high, low, ..] = uuid::Uuid::new_v4().into_bytes();
     let addresses = (1..255).map(|number| Ipv4Addr::new(127, 64 | (high & 63), low, number));
     plan.hosts().map(|(host, _)| host.to_owned()).zip(addresses).collect()
-}
-
-/// Completes when a stop is asked for; never if nobody can ask any more.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|asked| *asked).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

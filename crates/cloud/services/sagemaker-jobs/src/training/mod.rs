@@ -11,6 +11,7 @@ use sagewright_cloud_core::runner::JobEnvironment;
 use sagewright_cloud_sagemaker_base::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
 
 mod channels;
+mod ends;
 mod folder;
 mod halt;
 mod input;
@@ -85,7 +86,7 @@ impl Trainer for TrainingExecutor {
         }
         match end {
             Ok(end) => end,
-            Err(Halt::Stopped) => TrainingEnd::Stopped { artifacts: None, max_runtime: false },
+            Err(Halt::Stopped { max_runtime }) => TrainingEnd::Stopped { artifacts: None, max_runtime },
             Err(Halt::Failed(reason)) => {
                 TrainingEnd::Failed { reason: reason.chars().take(FAILURE_CHARACTERS).collect() }
             }

@@ -1,9 +1,10 @@
 //! What a job leaves: model, output and checkpoints, to S3.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::folder::{HostFolder, MODEL, OUTPUT_DATA};
@@ -11,6 +12,7 @@ use super::location::Location;
 use super::request::Plan;
 use sagewright_cloud_core::objects::Objects;
 use sagewright_cloud_transfer::fetch::agent_text;
+use sagewright_cloud_transfer::heed;
 use sagewright_cloud_transfer::pack::pack;
 use sagewright_cloud_transfer::plain;
 use sagewright_cloud_transfer::tree::Tree;
@@ -24,6 +26,8 @@ pub(super) struct Uploader<'a> {
     pub hosts: &'a [HostFolder],
     /// A folder for files on their way, ours alone.
     pub scratch: &'a Path,
+    /// Turns true when the work is to stop; whoever sets it does not wait for its result.
+    pub cancelled: &'a AtomicBool,
 }
 
 /// What was uploaded.
@@ -68,7 +72,8 @@ impl Uploader<'_> {
     fn upload(&self, tree: &Tree, place: &Location, name: &str) -> Result<String, String> {
         if self.plan.compress {
             let file = self.scratch.join(format!("{name}.tar.gz"));
-            pack(tree, &file).map_err(|e| internal(&format!("cannot write {}: {e}", file.display())))?;
+            pack(tree, &file, self.cancelled)
+                .map_err(|e| internal(&format!("cannot write {}: {e}", file.display())))?;
             let target = place.join(&format!("{name}.tar.gz"));
             self.put(&target, &file)?;
             return Ok(target.uri());
@@ -80,7 +85,7 @@ impl Uploader<'_> {
             // The store may take a file away, and a link shares its file with another name.
             if uses.get(file.as_path()).is_some_and(|n| *n > 1) {
                 let copy = self.scratch.join("shared");
-                fs::copy(file, &copy).map_err(|e| internal(&format!("cannot copy {}: {e}", file.display())))?;
+                self.copy(file, &copy).map_err(|e| internal(&format!("cannot copy {}: {e}", file.display())))?;
                 self.put(&target, &copy)?;
             } else {
                 self.put(&target, file)?;
@@ -90,10 +95,19 @@ impl Uploader<'_> {
     }
 
     fn put(&self, target: &Location, file: &Path) -> Result<(), String> {
-        match self.objects.put_file(self.account, &target.bucket, &target.key, file) {
-            Ok(_) => Ok(()),
+        let Location { bucket, key } = target;
+        match self.objects.put_file_unless(self.cancelled, self.account, bucket, key, file) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(internal("stopped")),
             Err(error) => Err(format!("ClientError: Artifact upload failed:{}", agent_text(&error))),
         }
+    }
+
+    /// Copies a file, and no more than it has now: its job may write faster than this copies.
+    fn copy(&self, file: &Path, to: &Path) -> io::Result<u64> {
+        let mut file = plain::open(file)?;
+        let length = file.metadata()?.len();
+        heed::copy_at_most(&mut file, &mut File::create(to)?, length, self.cancelled)
     }
 
     /// Uploads checkpoints that are new or changed since the last call.
@@ -105,17 +119,14 @@ impl Uploader<'_> {
         let tree = self.tree(&checkpoints.folder)?;
         for (path, file) in &tree.files {
             // A file that vanishes meanwhile is one that the job replaced.
-            let Ok(found) = plain::open(file) else { continue };
-            let Ok(facts) = found.metadata() else { continue };
+            let Ok(facts) = plain::open(file).and_then(|file| file.metadata()) else { continue };
             let state = (facts.len(), facts.modified().unwrap_or(SystemTime::UNIX_EPOCH));
             if seen.0.get(path) == Some(&state) {
                 continue;
             }
             // The store may take the file away, and the job needs it.
             let copy = self.scratch.join("checkpoint");
-            // No more than it had when it was looked at: the job may write faster than this copies.
-            let copied = fs::File::create(&copy).and_then(|mut to| io::copy(&mut found.take(facts.len()), &mut to));
-            if copied.is_err() {
+            if self.copy(file, &copy).is_err() {
                 continue;
             }
             self.put(&checkpoints.remote.join(&path.to_string_lossy()), &copy)?;

@@ -8,7 +8,7 @@ use sagewright_cloud_core::objects::parse_s3_uri;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::refuse;
-use sagewright_cloud_sagemaker_base::resource::{Kind, body, required};
+use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, required};
 
 /// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
 /// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, retries, spot instances) is recorded.
@@ -45,7 +45,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     checkpoints(call)?;
 
     let role = required(call, "RoleArn")?;
-    sm.check_role(call, Some(role)).await?;
+    sm.check_role(call, Some(role), &arn(call, Kind::TRAINING_JOB, name)).await?;
     sm.check_image(image)?;
     inputs(sm, call, &stored, role).await?;
     outputs(sm, call, role).await?;

@@ -1,5 +1,6 @@
 //! Training jobs: checked at creation, queued, run by the trainer, recorded as they go.
 
+mod attempts;
 mod channels;
 pub(crate) mod create;
 pub(crate) mod delete;

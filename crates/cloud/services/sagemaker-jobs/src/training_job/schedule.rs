@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 
+use super::attempts;
 use super::progress::{self, Metrics};
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::store::{Key, Record};
@@ -25,25 +26,57 @@ pub(super) fn launch(sm: &SageMaker, key: Key) {
 pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     let kind = Kind::TRAINING_JOB.as_str();
     for record in sm.env().store.with_status(kind, "Stopping").await? {
-        finish(sm, &record.key, stopped(), &Metrics::new()).await?;
+        settle(sm, record.key, stopped()).await;
     }
     let mut waiting = sm.env().store.with_status(kind, "InProgress").await?;
     waiting.sort_by_key(|record| record.created);
     for record in waiting {
         let now = sm.now();
-        sm.change(Kind::TRAINING_JOB, &record.key, |record| {
-            record.modified = now;
-            let stored = fields(record)?;
-            stored.swap_remove("TrainingStartTime");
-            stored.swap_remove("FinalMetricDataList");
-            progress::enter(stored, "Restarting", "The embedded cloud was restarted; running the job again", now);
-            progress::enter(stored, "Starting", "Starting the training job", now);
-            Ok(())
-        })
-        .await?;
+        if let Some(reason) = record.body.as_object().and_then(attempts::refusal) {
+            settle(sm, record.key, TrainingEnd::Failed { reason }).await;
+            continue;
+        }
+        let told = sm
+            .change(Kind::TRAINING_JOB, &record.key, |record| {
+                record.modified = now;
+                let stored = fields(record)?;
+                stored.swap_remove("TrainingStartTime");
+                stored.swap_remove("FinalMetricDataList");
+                progress::enter(stored, "Restarting", "The embedded cloud was restarted; running the job again", now);
+                progress::enter(stored, "Starting", "Starting the training job", now);
+                Ok(())
+            })
+            .await;
+        // On a full disk the cloud starts all the same, so that room can be made through it.
+        if let Err(error) = told {
+            tracing::warn!(job = record.key.name, error = error.message, "the restart of a job could not be recorded");
+        }
         launch(sm, record.key);
     }
     Ok(())
+}
+
+/// The cloud ends in order: jobs in progress are run again at its next start, however often that was so before.
+///
+/// # Errors
+/// The state could not be read or written.
+pub async fn suspend(sm: &SageMaker) -> Result<(), ApiError> {
+    for record in sm.env().store.with_status(Kind::TRAINING_JOB.as_str(), "InProgress").await? {
+        sm.change(Kind::TRAINING_JOB, &record.key, |record| {
+            attempts::forgive(fields(record)?);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Records the end of a job that does not run: at once, or once the disk has room again.
+async fn settle(sm: &SageMaker, key: Key, end: TrainingEnd) {
+    if finish(sm, &key, end.clone(), &Metrics::new()).await.is_err() {
+        let sm = sm.clone();
+        tokio::spawn(async move { record_end(&sm, &key, end, &Metrics::new()).await });
+    }
 }
 
 async fn run(sm: &SageMaker, key: Key, stop: watch::Receiver<bool>) {
@@ -56,9 +89,13 @@ async fn run(sm: &SageMaker, key: Key, stop: watch::Receiver<bool>) {
     let _ = recorder.await;
     sm.jobs().remove(&key);
     let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    // A record that stays in progress would mislead for ever, so a disk that is full for a while is waited for.
+    record_end(sm, &key, end, &metrics).await;
+}
+
+/// A record that stays in progress would mislead for ever, so a disk that is full for a while is waited for.
+async fn record_end(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) {
     let mut pause = Duration::from_secs(1);
-    while let Err(error) = finish(sm, &key, end.clone(), &metrics).await {
+    while let Err(error) = finish(sm, key, end.clone(), metrics).await {
         tracing::error!(
             job = key.name,
             error = error.message,
@@ -76,10 +113,25 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
         _ = stop.wait_for(|stop| *stop) => return stopped(),
         slot = slots.acquire_owned() => slot,
     };
-    let task = match begin(sm, key).await {
-        Ok(Some(task)) => task,
-        Ok(None) => return stopped(),
-        Err(error) => return TrainingEnd::Failed { reason: format!("InternalServerError: {error}") },
+    let mut pause = Duration::from_secs(1);
+    let task = loop {
+        match begin(sm, key).await {
+            Ok(Some(task)) => break task,
+            Ok(None) => return stopped(),
+            Err(error) => {
+                let error = error.message;
+                tracing::error!(
+                    job = key.name,
+                    error,
+                    "the start of a training job could not be recorded; trying again"
+                );
+            }
+        }
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return stopped(),
+            () = sm.env().clock.sleep(pause) => pause = (pause * 2).min(Duration::from_secs(60)),
+        }
     };
     let trainer = Arc::clone(&sm.execution().trainer);
     // In a task of its own, so that a panic ends the job and not the scheduler.
@@ -94,7 +146,7 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
 }
 
 /// The task of a job that is about to run; `None` where it was told to stop before.
-async fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, String> {
+async fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, ApiError> {
     let now = sm.now();
     let begun = sm
         .change(Kind::TRAINING_JOB, key, |record| {
@@ -102,18 +154,17 @@ async fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, String
                 return Ok(None);
             }
             record.modified = now;
-            progress::enter(fields(record)?, "Starting", "Preparing the instances for training", now);
-            Ok(Some(task(record)))
+            let stored = fields(record)?;
+            progress::enter(stored, "Starting", "Preparing the instances for training", now);
+            let epoch = attempts::begin(stored);
+            Ok(Some(task(record, epoch)))
         })
         .await;
-    match begun {
-        Ok(task) => Ok(task.flatten()),
-        Err(error) => Err(error.message),
-    }
+    begun.map(Option::flatten)
 }
 
 /// The record's members that `CreateTrainingJob` takes are the request with its defaults.
-fn task(record: &Record) -> TrainingTask {
+fn task(record: &Record, epoch: u64) -> TrainingTask {
     let input = sagewright_model::service("sagemaker").and_then(|s| s.input("CreateTrainingJob"));
     let request: Map<String, Value> = record
         .body
@@ -130,6 +181,7 @@ fn task(record: &Record) -> TrainingTask {
         arn: record.arn.clone(),
         name,
         request: Value::Object(request),
+        epoch,
     }
 }
 

@@ -6,13 +6,13 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::containers::{self, MULTI_MODEL, direct};
 use sagewright_cloud_sagemaker_base::inputs::tags;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, required};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, arn, body, required};
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "ModelName")?;
     let tags = tags(call)?;
     let mut stored = body(call, &["Tags"]);
-    sm.check_role(call, call.text("ExecutionRoleArn")).await?;
+    sm.check_role(call, call.text("ExecutionRoleArn"), &arn(call, Kind::MODEL, name)).await?;
 
     let mut resolved = Vec::new();
     for definition in definitions(&mut stored)? {

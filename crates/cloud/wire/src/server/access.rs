@@ -1,0 +1,115 @@
+//! The access log: one line a request, when the last byte of its answer is gone.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::answer::Body;
+use super::slots::Busy;
+
+/// The target of its lines, for filters of logs.
+pub const ACCESS_LOG: &str = "sagewright::access";
+
+/// What is told of a request. Never anything of its query or headers: signatures and tokens are there.
+pub(super) struct Note {
+    began: Instant,
+    account: String,
+    what: String,
+}
+
+impl Note {
+    /// A note, where anyone reads it.
+    pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
+        tracing::enabled!(target: ACCESS_LOG, tracing::Level::INFO).then(|| Self {
+            began: Instant::now(),
+            account: "-".to_owned(),
+            what: format!("{method} {path}"),
+        })
+    }
+
+    /// The account whose key signed.
+    pub(super) fn account(&mut self, account: &str) {
+        account.clone_into(&mut self.account);
+    }
+
+    /// The operation, in place of method and path.
+    pub(super) fn operation(&mut self, service: &str, operation: &str) {
+        self.what = format!("{service}.{operation}");
+    }
+
+    /// `s3` before method and path.
+    pub(super) fn s3(&mut self) {
+        self.what.insert_str(0, "s3 ");
+    }
+}
+
+/// The body of an answer on its way out. While it lives, its connection counts as busy; at its end, it is in the log.
+pub(super) struct Outgoing {
+    body: Body,
+    line: Option<Line>,
+    _busy: Busy,
+}
+
+struct Line {
+    note: Note,
+    status: StatusCode,
+    request_id: String,
+    bytes: u64,
+    whole: bool,
+}
+
+/// Sends an answer on its way.
+pub(super) fn send(answer: Response<Body>, note: Option<Note>, busy: Busy) -> Response<Outgoing> {
+    let (parts, body) = answer.into_parts();
+    let line = note.map(|note| {
+        let id = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| parts.headers.get(*name));
+        let request_id = id.and_then(|id| id.to_str().ok()).unwrap_or("-").to_owned();
+        Line { note, status: parts.status, request_id, bytes: 0, whole: body.is_end_stream() }
+    });
+    Response::from_parts(parts, Outgoing { body, line, _busy: busy })
+}
+
+impl HttpBody for Outgoing {
+    type Data = Bytes;
+    type Error = <Body as HttpBody>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let ended = self.body.is_end_stream();
+        if let Some(line) = &mut self.line {
+            match &polled {
+                Poll::Ready(Some(Ok(frame))) => {
+                    line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    line.whole |= ended;
+                }
+                Poll::Ready(None) => line.whole = true,
+                Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let Self { note: Note { began, account, what }, status, request_id, bytes, whole } = self;
+        let (status, milliseconds) = (status.as_u16(), began.elapsed().as_millis());
+        let cut = if *whole { "" } else { " (cut off)" };
+        tracing::info!(target: ACCESS_LOG, "{account} {what} {status} {milliseconds} ms {bytes} B {request_id}{cut}");
+    }
+}
