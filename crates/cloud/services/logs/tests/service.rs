@@ -37,6 +37,7 @@ impl Logs {
                 principal_arn: "arn:aws:iam::111122223333:user/x".into(),
                 user_id: "x".into(),
                 access_key: "x".into(),
+                source_ip: None,
             },
             region: "us-east-1".into(),
             service,
