@@ -613,6 +613,39 @@ def test_events_out_of_order_or_out_of_time_are_refused(cloud, group):
     assert [e["message"] for e in kept] == ["good"]
 
 
+def test_groups_and_streams_are_asked_for_in_one_way_at_a_time(cloud, group):
+    logs = cloud.client("logs")
+    message = refused(
+        lambda: logs.describe_log_groups(logGroupNamePrefix=group, logGroupNamePattern=group),
+        "InvalidParameterException",
+        400,
+    )
+    assert message == "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+    (found,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert found["deletionProtectionEnabled"] is False and found["storedBytes"] == 0
+    (found,) = logs.describe_log_groups(logGroupNamePattern=group[2:])["logGroups"]
+    assert found["logGroupName"] == group and "storedBytes" not in found
+    both = {"logGroupName": group, "logGroupIdentifier": group}
+    refused(lambda: logs.describe_log_streams(**both), "ValidationException", 400)
+
+
+def test_a_search_from_the_end_and_the_ids_of_events(cloud, group):
+    logs = cloud.client("logs")
+    start = now_ms() - 60_000
+    for stream in ["a", "b"]:
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        put(logs, group, stream, [f"{stream}{i}" for i in range(3)], start)
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=start, startFromHead=False, PaginationConfig={"PageSize": 4}
+    )
+    events = [e for p in pages for e in p["events"]]
+    assert [e["message"] for e in events] == ["b2", "a2", "b1", "a1", "b0", "a0"]
+    assert len({e["eventId"] for e in events}) == 6
+    refused(
+        lambda: logs.filter_log_events(logGroupName=group, startFromHead=False), "InvalidParameterException", 400
+    )
+
+
 # --- ends of the process -----------------------------------------------------------------------------------------
 
 

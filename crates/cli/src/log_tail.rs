@@ -37,7 +37,10 @@ impl Line {
     }
 }
 
-/// Gives lines to `show` in order of their streams' arrival; gives how many there are, shown or not.
+/// Most events of one `GetLogEvents`.
+const MOST: usize = 10_000;
+
+/// Gives lines to `show` by time, and tells how many there were: all, or the last ones of each stream.
 pub(crate) async fn run(
     context: &Context,
     kind: &'static Kind,
@@ -58,12 +61,16 @@ pub(crate) async fn run(
         for stream in streams(context, &group, &prefix).await? {
             positions.entry(stream).or_insert(None);
         }
+        let last = tail.last.filter(|_| first);
         for (stream, position) in &mut positions {
-            lines.extend(read(context, &group, stream, position).await?);
+            lines.extend(match last {
+                Some(last) => read_last(context, &group, stream, position, last).await?,
+                None => read(context, &group, stream, position).await?,
+            });
         }
         lines.sort_by_key(|line| line.time);
         count += lines.len();
-        let skip = if first { tail.last.map_or(0, |n| lines.len().saturating_sub(n)) } else { 0 };
+        let skip = last.map_or(0, |last| lines.len().saturating_sub(last));
         for line in lines.iter().skip(skip) {
             show(line)?;
         }
@@ -98,6 +105,48 @@ async fn streams(context: &Context, group: &str, prefix: &str) -> anyhow::Result
     }
 }
 
+/// The last lines of a stream, read from its end; `position` is then the end.
+async fn read_last(
+    context: &Context,
+    group: &str,
+    stream: &str,
+    position: &mut Option<String>,
+    last: usize,
+) -> anyhow::Result<Vec<Line>> {
+    let limit = last.clamp(1, MOST);
+    let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": false, "limit": limit});
+    let mut pages: Vec<Vec<Line>> = Vec::new();
+    let mut count = 0;
+    loop {
+        let output = match context.aws.call(&context.target, "logs", "GetLogEvents", input.clone()).await {
+            Ok(output) => output,
+            Err(error) if is_missing(&error) => break,
+            Err(error) => return Err(error.into()),
+        };
+        if position.is_none() {
+            *position = output["nextForwardToken"].as_str().map(str::to_owned);
+        }
+        let page: Vec<Line> = of_page(&output, stream).collect();
+        count += page.len();
+        pages.push(page);
+        // A page may be short or empty though there are earlier lines; the same token again says that there are none.
+        let earlier = &output["nextBackwardToken"];
+        if count >= last.max(1) || !earlier.is_string() || *earlier == input["nextToken"] {
+            break;
+        }
+        input["nextToken"] = earlier.clone();
+    }
+    Ok(pages.into_iter().rev().flatten().collect())
+}
+
+fn of_page<'a>(output: &'a Value, stream: &'a str) -> impl Iterator<Item = Line> + 'a {
+    output["events"].as_array().into_iter().flatten().map(move |event| {
+        let time = event["timestamp"].as_i64().unwrap_or(0);
+        let message = event["message"].as_str().unwrap_or("").trim_end_matches('\n').to_owned();
+        Line { time, stream: stream.to_owned(), message }
+    })
+}
+
 async fn read(
     context: &Context,
     group: &str,
@@ -115,11 +164,7 @@ async fn read(
             Err(error) if is_missing(&error) => return Ok(lines),
             Err(error) => return Err(error.into()),
         };
-        for event in output["events"].as_array().into_iter().flatten() {
-            let time = event["timestamp"].as_i64().unwrap_or(0);
-            let message = event["message"].as_str().unwrap_or("").trim_end_matches('\n').to_owned();
-            lines.push(Line { time, stream: stream.to_owned(), message });
-        }
+        lines.extend(of_page(&output, stream));
         let next = output["nextForwardToken"].as_str().map(str::to_owned);
         // The same token again means that there is no more for now.
         if next.is_none() || next == *position {

@@ -104,8 +104,17 @@ pub fn validate(service: &Service, shape: &Shape, input: &Value) -> Result<(), I
 pub fn check_pattern(shape: &Shape, text: &str) -> bool {
     let Some(source) = &shape.pattern else { return true };
     let regex = shape.regex.get_or_init(|| pattern::compile(source));
-    // A pattern that cannot be run (none in the embedded models) or runs away refuses nothing.
-    regex.as_ref().is_none_or(|re| re.is_match(text).unwrap_or(true))
+    // A pattern that cannot be run refuses nothing (there is none in the embedded models). A text that makes one run away
+    // is refused: it matches none that AWS would take so long for.
+    regex.as_ref().is_none_or(|re| re.is_match(text).unwrap_or(false))
+}
+
+/// Whether a text is refused for its length, and is so long that looking at all of it would only take time.
+fn far_too_long(shape: &Shape, text: &str) -> bool {
+    const FAR: f64 = 4096.0;
+    // In bytes, of which a character has four at most.
+    #[allow(clippy::cast_precision_loss)]
+    shape.max.is_some_and(|max| text.len() as f64 > 4.0 * max + FAR)
 }
 
 struct Check<'a> {
@@ -308,7 +317,7 @@ impl Constraint {
         match self {
             Self::Max(max) => measure(shape, value).is_none_or(|n| n <= *max),
             Self::Min(min) => measure(shape, value).is_none_or(|n| n >= *min),
-            Self::Pattern => value.as_str().is_none_or(|text| check_pattern(shape, text)),
+            Self::Pattern => value.as_str().is_none_or(|text| far_too_long(shape, text) || check_pattern(shape, text)),
             Self::Enum => value.as_str().is_none_or(|text| shape.enumeration.iter().any(|e| e == text)),
         }
     }
@@ -414,5 +423,28 @@ fn java_type(kind: ShapeType) -> &'static str {
         ShapeType::Blob => "a Blob",
         ShapeType::Timestamp => "a Timestamp",
         _ => "a String",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_makes_a_pattern_run_away_is_refused() {
+        let shape: Shape = serde_json::from_str(r#"{"type": "string", "pattern": "(a*)*\\1b"}"#).unwrap();
+        assert!(check_pattern(&shape, "aab"));
+        assert!(!check_pattern(&shape, &"a".repeat(50_000)));
+    }
+
+    #[test]
+    fn a_text_that_is_far_too_long_is_refused_for_its_length_alone() {
+        let shape: Shape = serde_json::from_str(r#"{"type": "string", "max": 8, "pattern": "[a-z]+"}"#).unwrap();
+        let failed = |text: &str| -> Vec<bool> {
+            constraints_of(&shape).map(|c| !c.holds(&shape, &Value::String(text.to_owned()))).collect()
+        };
+        assert_eq!(failed("aaaa"), [false, false]);
+        assert_eq!(failed("AAAAAAAAA"), [true, true]);
+        assert_eq!(failed(&"A".repeat(100_000)), [true, false]);
     }
 }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod durability;
 pub mod env;
 pub mod identity;
+pub mod limits;
 pub mod logs;
 pub mod objects;
 pub mod records;

@@ -1,15 +1,16 @@
 //! Objects to files.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flate2::read::MultiGzDecoder;
-
-use super::heed::{self, Heeding};
-use super::path;
+use sagewright_cloud_core::limits;
 use sagewright_cloud_core::objects::{ObjectError, Objects};
+
+use super::gunzip::{Expands, Gunzip};
+use super::heed;
+use super::path;
 
 /// Why an object did not become a file. The texts are those of SageMaker's agent where it has one.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,26 @@ pub enum FetchError {
         key: String,
         /// Cause.
         why: String,
+    },
+    /// The content becomes more than allowed.
+    #[error("s3://{bucket}/{key} becomes {what}")]
+    TooMuch {
+        /// Bucket.
+        bucket: String,
+        /// Key.
+        key: String,
+        /// What it becomes.
+        what: String,
+    },
+    /// There are more objects than allowed.
+    #[error("more than {most} objects are below s3://{bucket}/{prefix}; split the prefix")]
+    TooMany {
+        /// Bucket.
+        bucket: String,
+        /// Prefix.
+        prefix: String,
+        /// The limit.
+        most: usize,
     },
     /// The content is too long for what it is to be wrapped in.
     #[error(
@@ -89,7 +110,26 @@ pub struct Source<'a> {
 
 impl Source<'_> {
     /// Writes an object's content to a new file. The content is copied, not linked: programs may write to their input.
+    ///
+    /// # Errors
+    /// The object cannot be read, becomes too much, or cannot be written.
     pub fn file(&self, bucket: &str, key: &str, target: &Path, gunzip: bool) -> Result<(), FetchError> {
+        let most = if gunzip { limits::GUNZIPPED } else { u64::MAX };
+        self.file_within(bucket, key, target, gunzip, most).map(drop)
+    }
+
+    /// As [`Source::file`], for at most so many bytes; tells how many there were.
+    ///
+    /// # Errors
+    /// As [`Source::file`].
+    pub fn file_within(
+        &self,
+        bucket: &str,
+        key: &str,
+        target: &Path,
+        gunzip: bool,
+        most: u64,
+    ) -> Result<u64, FetchError> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(FetchError::Cancelled);
         }
@@ -106,27 +146,31 @@ impl Source<'_> {
             fs::create_dir_all(parent).map_err(disk)?;
         }
         let mut file = File::create_new(target).map_err(disk)?;
+        // One byte more tells that there is more.
+        let room = most.saturating_add(1);
         let copied = if gunzip {
-            let content = Heeding::new(MultiGzDecoder::new(BufReader::new(content)), self.cancelled);
-            io::copy(&mut { content }, &mut file).map_err(|e| FetchError::Gzip {
-                bucket: bucket.to_owned(),
-                key: key.to_owned(),
-                why: e.to_string(),
-            })
+            heed::copy_at_most(&mut Gunzip::new(content), &mut file, room, self.cancelled)
+                // The disk's errors have a number, the content's have none.
+                .map_err(|e| if e.raw_os_error().is_some() { disk(e) } else { unpacking(bucket, key, &e) })
         } else {
-            heed::copy(&mut content, &mut file, self.cancelled).map_err(disk)
+            heed::copy_at_most(&mut content, &mut file, room, self.cancelled).map_err(disk)
         };
         // However the copy ended then, it is not to be gone on with.
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(FetchError::Cancelled);
         }
-        copied.map(drop)
+        let written = copied?;
+        if written > most { Err(too_much(bucket, key, most)) } else { Ok(written) }
     }
 
     /// The files below a prefix, as key and relative path, in key order. Folder markers are left out.
     pub fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, PathBuf)>, FetchError> {
         let mut files = Vec::new();
         for object in self.objects.list(self.account, bucket, prefix)? {
+            if files.len() >= limits::FILES {
+                let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
+                return Err(FetchError::TooMany { bucket, prefix, most: limits::FILES });
+            }
             match path::inside(path::below(prefix, &object.key)) {
                 Ok(Some(path)) => files.push((object.key, path)),
                 Ok(None) => {}
@@ -135,4 +179,18 @@ impl Source<'_> {
         }
         Ok(files)
     }
+}
+
+/// What compressed content could not be read for.
+#[must_use]
+pub fn unpacking(bucket: &str, key: &str, error: &io::Error) -> FetchError {
+    let (bucket, key) = (bucket.to_owned(), key.to_owned());
+    match Expands::of(error) {
+        Some(expands) => FetchError::TooMuch { bucket, key, what: expands.to_string() },
+        None => FetchError::Gzip { bucket, key, why: error.to_string() },
+    }
+}
+
+fn too_much(bucket: &str, key: &str, most: u64) -> FetchError {
+    FetchError::TooMuch { bucket: bucket.to_owned(), key: key.to_owned(), what: format!("more than {most} bytes") }
 }

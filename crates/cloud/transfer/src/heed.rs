@@ -34,14 +34,23 @@ impl<R: Read> Read for Heeding<'_, R> {
 /// # Errors
 /// Reading or writing failed, or `cancelled` was set.
 pub fn copy(content: &mut File, target: &mut File, cancelled: &AtomicBool) -> io::Result<u64> {
+    copy_at_most(content, target, u64::MAX, cancelled)
+}
+
+/// As [`copy`], from any reader and no more than `most` bytes.
+///
+/// # Errors
+/// As [`copy`].
+pub fn copy_at_most(content: &mut impl Read, target: &mut File, most: u64, cancelled: &AtomicBool) -> io::Result<u64> {
     let mut copied = 0;
-    loop {
+    while copied < most {
         go_on(cancelled)?;
-        match io::copy(&mut content.take(CHUNK), target)? {
-            0 => return Ok(copied),
+        match io::copy(&mut content.by_ref().take(CHUNK.min(most - copied)), target)? {
+            0 => break,
             some => copied += some,
         }
     }
+    Ok(copied)
 }
 
 fn go_on(cancelled: &AtomicBool) -> io::Result<()> {

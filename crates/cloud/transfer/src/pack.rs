@@ -1,7 +1,7 @@
 //! Files to a `tar.gz`.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 
 use super::heed::Heeding;
+use super::plain;
 use super::tree::Tree;
 
 /// Writes a tree as `tar.gz`. Fast rather than small: it stays on this machine.
@@ -24,13 +25,16 @@ pub fn pack(tree: &Tree, target: &Path, cancelled: &AtomicBool) -> io::Result<()
         archive.append_data(&mut header, folder, io::empty())?;
     }
     for (path, source) in &tree.files {
-        let file = File::open(source)?;
+        let file = plain::open(source)?;
         let mut header = Header::new_gnu();
         header.set_metadata(&file.metadata()?);
         // The user of this machine is nobody in a container.
         header.set_uid(0);
         header.set_gid(0);
-        archive.append_data(&mut header, path, Heeding::new(file, cancelled))?;
+        // As long as its header says, whatever happens to the file meanwhile.
+        let length = header.entry_size()?;
+        let content = file.chain(io::repeat(0)).take(length);
+        archive.append_data(&mut header, path, Heeding::new(content, cancelled))?;
     }
     archive.into_inner()?.finish()?.flush()
 }

@@ -1,16 +1,19 @@
 //! A `tar.gz` to files, for archives that anyone may have made.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-use tar::{Archive, EntryType};
+use sagewright_cloud_core::limits;
+use tar::EntryType;
 
+use super::gunzip::{Expands, Gunzip};
+use super::links::{self, Link};
+use super::members::{Member, Members};
 use super::path;
-
-/// Most files of an archive.
-const MOST_ENTRIES: usize = 1_000_000;
+use super::sparse::Map;
 
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +21,23 @@ pub enum UnpackError {
     /// It is no `tar.gz`, or a broken one.
     #[error("it is not a valid tar.gz archive: {0}")]
     Format(io::Error),
-    /// It holds more than allowed.
+    /// It holds more bytes than allowed.
     #[error("it holds more than {0}")]
     TooLarge(String),
+    /// It is beyond another limit.
+    #[error("it has {0}")]
+    Beyond(String),
     /// A member leads out of the folder.
     #[error("its member '{0}' leads out of the folder")]
     Outside(String),
+    /// No file can have a member's name.
+    #[error("its member '{name}' cannot be a file: {why}")]
+    Name {
+        /// Name.
+        name: String,
+        /// Cause.
+        why: io::Error,
+    },
     /// The disk failed.
     #[error("cannot write {}: {why}", .path.display())]
     Disk {
@@ -34,94 +48,194 @@ pub enum UnpackError {
     },
 }
 
+impl UnpackError {
+    /// What an archive could not be read for.
+    pub(crate) fn read(error: io::Error) -> Self {
+        match Expands::of(&error) {
+            Some(expands) => Self::Beyond(expands.to_string()),
+            None => Self::Format(error),
+        }
+    }
+
+    fn write(name: &Path, target: &Path, why: io::Error) -> Self {
+        match why.kind() {
+            // Two members that cannot both be, a name that is too long or has a zero.
+            ErrorKind::AlreadyExists
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput => Self::Name { name: name.display().to_string(), why },
+            _ => Self::Disk { path: target.to_path_buf(), why },
+        }
+    }
+}
+
+/// Most of what one archive may hold.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    /// Bytes of content.
+    bytes: u64,
+    /// Files, folders and links.
+    files: usize,
+    /// Links.
+    links: usize,
+}
+
 /// Unpacks into `folder`, which exists and is ours alone. At most `limit` bytes of content; returns how many there were.
 ///
 /// Links are made only when they lead to a place inside, and nothing is ever written through one; devices and the like
 /// are left out.
+///
+/// # Errors
+/// The archive is broken, holds more than the limits allow, or cannot be written.
 pub fn unpack(archive: File, folder: &Path, limit: u64) -> Result<u64, UnpackError> {
-    let mut left = limit;
-    let mut links = Vec::new();
-    let mut archive = Archive::new(MultiGzDecoder::new(BufReader::with_capacity(128 * 1024, archive)));
-    for (count, entry) in archive.entries().map_err(UnpackError::Format)?.enumerate() {
-        let mut entry = entry.map_err(UnpackError::Format)?;
-        if count >= MOST_ENTRIES {
-            return Err(UnpackError::TooLarge(format!("{MOST_ENTRIES} members")));
-        }
-        let name = entry.path().map_err(UnpackError::Format)?.into_owned();
-        // `tar -C model .` writes `./` before each name.
-        let name: PathBuf = name.components().filter(|c| !matches!(c, std::path::Component::CurDir)).collect();
-        if name.as_os_str().is_empty() {
-            continue;
-        }
-        if !path::stays(&name) {
-            return Err(UnpackError::Outside(name.display().to_string()));
-        }
-        let target = folder.join(&name);
-        let disk = |why| UnpackError::Disk { path: target.clone(), why };
-        match entry.header().entry_type() {
-            EntryType::Directory => make_below(folder, &name).map_err(disk)?,
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                if entry.size() > left {
-                    return Err(UnpackError::TooLarge(format!("{limit} bytes")));
-                }
-                if let Some(parent) = name.parent() {
-                    make_below(folder, parent).map_err(disk)?;
-                }
-                // As `tar` does, a later member replaces an earlier one.
-                if fs::symlink_metadata(&target).is_ok_and(|m| m.is_file()) {
-                    fs::remove_file(&target).map_err(disk)?;
-                }
-                let mut file = File::create_new(&target).map_err(disk)?;
-                let written = copy(&mut (&mut entry).take(left), &mut file).map_err(|e| match e {
-                    Side::Read(e) => UnpackError::Format(e),
-                    Side::Write(e) => disk(e),
-                })?;
-                left = left.saturating_sub(written);
-                mark_executable(&file, entry.header().mode().unwrap_or(0o644));
+    let most = Most { bytes: limit, files: limits::FILES, links: limits::LINKS };
+    // Headers, padding and members that are left out are read too.
+    let all = limit.saturating_add(limits::UNPACKED_FREELY);
+    let members = Members::new(Bounded { reader: Gunzip::new(archive), left: all });
+    Unpacking { folder, most, members, bytes: 0, files: 0, links: Vec::new() }.run()
+}
+
+/// Ends with an error behind so many bytes.
+struct Bounded<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::new(ErrorKind::InvalidData, "headers and members that are left out take more than its files")
+        })?;
+        Ok(read)
+    }
+}
+
+struct Unpacking<'a, R> {
+    folder: &'a Path,
+    most: Most,
+    members: Members<R>,
+    bytes: u64,
+    files: usize,
+    links: Vec<Link>,
+}
+
+impl<R: Read> Unpacking<'_, R> {
+    fn run(mut self) -> Result<u64, UnpackError> {
+        while let Some(member) = self.members.next()? {
+            // `tar -C model .` writes `./` before each name.
+            let name = Path::new(OsStr::from_bytes(&member.name));
+            let name: PathBuf = name.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+            if name.as_os_str().is_empty() {
+                continue;
             }
-            EntryType::Symlink | EntryType::Link => {
-                if let Some(to) = entry.link_name().map_err(UnpackError::Format)? {
-                    links.push((name, to.into_owned(), entry.header().entry_type()));
-                }
+            if !path::stays(&name) {
+                return Err(UnpackError::Outside(name.display().to_string()));
             }
-            _ => {}
+            if name.components().count() > limits::DEPTH {
+                return Err(UnpackError::Beyond(format!("a path of more than {} folders", limits::DEPTH)));
+            }
+            match member.kind {
+                EntryType::Directory => self.make_folders(&name)?,
+                EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => self.file(&name, &member)?,
+                EntryType::Symlink | EntryType::Link => self.link(name, &member)?,
+                _ => self.count()?,
+            }
         }
+        links::make(self.folder, self.links);
+        Ok(self.bytes)
     }
-    // Links come last, so that no member can be written through one.
-    for (name, to, kind) in links {
-        link(folder, &name, &to, kind);
+
+    /// Counts a file, folder or link, or a member that is left out.
+    fn count(&mut self) -> Result<(), UnpackError> {
+        self.files += 1;
+        let most = self.most.files;
+        if self.files > most { Err(UnpackError::Beyond(format!("more than {most} files"))) } else { Ok(()) }
     }
-    Ok(limit - left)
+
+    /// Makes folders below one that exists. Where that has been removed meanwhile, it is not made again.
+    fn make_folders(&mut self, name: &Path) -> Result<(), UnpackError> {
+        let mut made = self.folder.to_owned();
+        for part in name.components() {
+            made.push(part);
+            match fs::create_dir(&made) {
+                Ok(()) => self.count()?,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && made.is_dir() => {}
+                Err(error) => return Err(UnpackError::write(name, &made, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, name: &Path, member: &Member) -> Result<(), UnpackError> {
+        self.count()?;
+        let holes = match member.kind {
+            EntryType::GNUSparse => Some(Map::read(member, &mut self.members)?),
+            _ => None,
+        };
+        let size = holes.as_ref().map_or(member.size, |map| map.size);
+        if size > self.most.bytes - self.bytes {
+            return Err(UnpackError::TooLarge(format!("{} bytes", self.most.bytes)));
+        }
+        self.bytes += size;
+        if let Some(parent) = name.parent() {
+            self.make_folders(parent)?;
+        }
+        let target = self.folder.join(name);
+        let write = |why| UnpackError::write(name, &target, why);
+        // As `tar` does, a later member replaces an earlier one.
+        if fs::symlink_metadata(&target).is_ok_and(|m| m.is_file()) {
+            fs::remove_file(&target).map_err(write)?;
+        }
+        let mut file = File::create_new(&target).map_err(write)?;
+        let mut source = Source { members: &mut self.members, failed: None };
+        let copied = match &holes {
+            Some(map) => map.write(&mut source, &mut file),
+            None => io::copy(&mut source, &mut file)
+                .and_then(|n| if n < size { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }),
+        };
+        if let Err(error) = copied {
+            let cut = error.kind() == ErrorKind::UnexpectedEof;
+            return Err(match source.failed {
+                Some(error) => UnpackError::read(error),
+                None if cut => UnpackError::Format(error),
+                None => write(error),
+            });
+        }
+        mark_executable(&file, member.header.mode().unwrap_or(0o644));
+        Ok(())
+    }
+
+    fn link(&mut self, name: PathBuf, member: &Member) -> Result<(), UnpackError> {
+        self.count()?;
+        if self.links.len() >= self.most.links {
+            return Err(UnpackError::Beyond(format!("more than {} links", self.most.links)));
+        }
+        if !member.link.is_empty() {
+            let to = PathBuf::from(OsStr::from_bytes(&member.link));
+            self.links.push(Link { name, to, hard: member.kind == EntryType::Link });
+        }
+        Ok(())
+    }
 }
 
-/// Makes folders below one that exists. Where that has been removed meanwhile, it is not made again.
-fn make_below(folder: &Path, name: &Path) -> io::Result<()> {
-    let mut made = folder.to_owned();
-    for part in name.components() {
-        made.push(part);
-        match fs::create_dir(&made) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && made.is_dir() => {}
-            other => other?,
-        }
-    }
-    Ok(())
+/// Keeps the archive's own errors apart from those of the file that it is copied to.
+struct Source<'m, R> {
+    members: &'m mut Members<R>,
+    failed: Option<io::Error>,
 }
 
-enum Side {
-    Read(io::Error),
-    Write(io::Error),
-}
-
-fn copy(from: &mut impl Read, to: &mut File) -> Result<u64, Side> {
-    use std::io::Write;
-    let (mut buffer, mut total) = (vec![0; 128 * 1024], 0);
-    loop {
-        let n = from.read(&mut buffer).map_err(Side::Read)?;
-        if n == 0 {
-            return Ok(total);
+impl<R: Read> Read for Source<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.members.read(buffer) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                let kind = error.kind();
+                self.failed = Some(error);
+                Err(kind.into())
+            }
+            other => other,
         }
-        to.write_all(buffer.get(..n).unwrap_or_default()).map_err(Side::Write)?;
-        total += n as u64;
     }
 }
 
@@ -130,26 +244,6 @@ fn mark_executable(file: &File, mode: u32) {
     if mode & 0o111 != 0 {
         // A model server that must run it says so itself if this failed.
         let _ = file.set_permissions(fs::Permissions::from_mode(0o755));
-    }
-}
-
-/// Makes one link if it leads to a file or folder inside; a link that does not is left out.
-fn link(folder: &Path, name: &Path, to: &Path, kind: EntryType) {
-    let Ok(root) = fs::canonicalize(folder) else { return };
-    let target = folder.join(name);
-    let Some(parent) = target.parent() else { return };
-    if fs::create_dir_all(parent).is_err() || !fs::canonicalize(parent).is_ok_and(|p| p.starts_with(&root)) {
-        return;
-    }
-    let place = if kind == EntryType::Link { folder.join(to) } else { parent.join(to) };
-    let Ok(place) = fs::canonicalize(place) else { return };
-    if !place.starts_with(&root) {
-        return;
-    }
-    let made =
-        if kind == EntryType::Link { fs::hard_link(&place, &target) } else { std::os::unix::fs::symlink(to, &target) };
-    if let Err(error) = made {
-        tracing::debug!(name = %name.display(), %error, "a link of an archive was left out");
     }
 }
 
@@ -231,5 +325,26 @@ mod tests {
         let cut = archive(&[Member::File("c", &[7; 60])]);
         cut.set_len(20).unwrap();
         assert!(matches!(unpack(cut, dir.path(), 100), Err(UnpackError::Format(_))));
+    }
+
+    #[test]
+    fn files_folders_and_what_is_left_out_count() {
+        let members = [Member::File("a/b", b"x"), Member::Link("l", "a/b", EntryType::Symlink)];
+        let run = |files| {
+            let dir = tempfile::tempdir().unwrap();
+            let most = Most { bytes: 1, files, links: 1 };
+            let members = Members::new(Gunzip::new(archive(&members)));
+            Unpacking { folder: dir.path(), most, members, bytes: 0, files: 0, links: Vec::new() }.run()
+        };
+        assert_eq!(run(3).unwrap(), 1);
+        assert_eq!(run(2).unwrap_err().to_string(), "it has more than 2 files");
+    }
+
+    #[test]
+    fn what_is_left_out_does_not_go_on_for_ever() {
+        let mut reader = Bounded { reader: io::repeat(0), left: 10 };
+        assert!(io::copy(&mut reader, &mut io::sink()).is_err());
+        let mut reader = Bounded { reader: io::repeat(0).take(10), left: 10 };
+        assert_eq!(io::copy(&mut reader, &mut io::sink()).unwrap(), 10);
     }
 }

@@ -30,6 +30,8 @@ struct State {
     // The machine's monotonic time: batching is about disk writes, not about what a user sees.
     written: Option<Instant>,
     scheduled: bool,
+    /// Time of the last line.
+    latest: i64,
 }
 
 impl Journal {
@@ -50,7 +52,7 @@ impl Journal {
             region: region.to_owned(),
             group: group.into(),
             stream: stream.into(),
-            state: Mutex::new(State { events: Vec::new(), written: None, scheduled: false }),
+            state: Mutex::new(State { events: Vec::new(), written: None, scheduled: false, latest: i64::MIN }),
         }))
     }
 
@@ -60,10 +62,12 @@ impl Journal {
         &self.0.stream
     }
 
-    /// Takes a line. It is in the stream at once if the stream was quiet, else within 100 ms.
+    /// Takes a line, and may write to the disk. It is in the stream at once if the stream was quiet, else within 100 ms.
     pub fn push(&self, line: &str) {
-        let now = self.0.clock.now().as_millisecond();
         let mut state = self.0.lock();
+        // Never back: who follows a stream asks only for what is later.
+        let now = self.0.clock.now().as_millisecond().max(state.latest);
+        state.latest = now;
         state.events.push(Event { timestamp: now, ingested: now, message: line.to_owned() });
         let quiet = state.written.is_none_or(|at| at.elapsed() >= DELAY);
         if quiet || state.events.len() >= BATCH {
@@ -77,9 +81,13 @@ impl Journal {
             let inner = self.0.clone();
             runtime.spawn(async move {
                 tokio::time::sleep(DELAY).await;
-                let mut state = inner.lock();
-                state.scheduled = false;
-                inner.write(&mut state);
+                let write = move || {
+                    let mut state = inner.lock();
+                    state.scheduled = false;
+                    inner.write(&mut state);
+                };
+                // What is lost with the runtime is written when the journal is dropped.
+                let _ = tokio::task::spawn_blocking(write).await;
             });
         }
     }
@@ -112,7 +120,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let empty = State { events: Vec::new(), written: None, scheduled: false };
+        let empty = State { events: Vec::new(), written: None, scheduled: false, latest: i64::MIN };
         let mut state = std::mem::replace(self.state.get_mut().unwrap_or_else(PoisonError::into_inner), empty);
         self.write(&mut state);
     }

@@ -52,7 +52,8 @@ pub enum RunnerError {
     },
 }
 
-/// Takes each line that a container writes, standard output and error alike.
+/// Takes each line that a container writes, standard output and error alike. It may write to the disk and take its time:
+/// who calls it must not be an async worker.
 pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Starts containers.

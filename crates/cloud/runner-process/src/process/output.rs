@@ -10,7 +10,8 @@ use sagewright_cloud_core::runner::LineSink;
 /// Longest text of a CloudWatch event: 256 KB, of which 26 bytes are overhead.
 const LONGEST: usize = 262_144 - 26;
 
-/// Reads a pipe to its end and gives each line to the sink.
+/// Reads a pipe to its end and gives each line to the sink. Sinks write files and look for metrics, so that they run on
+/// threads that may wait; as long as one is at work, the container waits to write more.
 pub(super) async fn read(pipe: OwnedFd, lines: LineSink) {
     let mut pipe = match Receiver::from_owned_fd(pipe) {
         Ok(pipe) => pipe,
@@ -24,10 +25,26 @@ pub(super) async fn read(pipe: OwnedFd, lines: LineSink) {
     loop {
         match pipe.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
-            Ok(n) => cutter.feed(buffer.get(..n).unwrap_or_default(), &*lines),
+            Ok(n) => {
+                let lines = lines.clone();
+                let fed = tokio::task::spawn_blocking(move || {
+                    cutter.feed(buffer.get(..n).unwrap_or_default(), &*lines);
+                    (cutter, buffer)
+                });
+                match fed.await {
+                    Ok(back) => (cutter, buffer) = back,
+                    Err(error) => {
+                        tracing::error!(%error, "a container's output is no longer read");
+                        return;
+                    }
+                }
+            }
         }
     }
-    cutter.finish(&*lines);
+    let finished = tokio::task::spawn_blocking(move || cutter.finish(&*lines)).await;
+    if let Err(error) = finished {
+        tracing::error!(%error, "the last line of a container's output is lost");
+    }
 }
 
 /// Collects bytes until a line is complete or too long.

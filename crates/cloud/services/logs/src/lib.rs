@@ -1,5 +1,9 @@
 //! CloudWatch Logs: streams of events in files, and the service over them.
 
+mod block;
+mod index;
+mod line;
+pub mod page;
 mod service;
 mod service_events;
 mod service_filter;
@@ -8,6 +12,7 @@ mod service_streams;
 mod service_tags;
 pub mod streams;
 
+pub use index::Summary;
 pub use sagewright_cloud_core::logs::Event;
 pub use service::LogsService;
 pub use streams::Streams;

@@ -3,18 +3,17 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::logs::LogSink as _;
 
 use super::Event;
+use super::page::{EVENT_OVERHEAD, Key, MOST_EVENTS, Query};
 use super::service::{LogsService, disk, invalid, limit, no_stream, refuse_members};
-use sagewright_cloud_core::api::{ApiError, Call};
 
-/// AWS's limits for one answer of `GetLogEvents`.
-const MOST_EVENTS: usize = 10_000;
-const MOST_BYTES: usize = 1024 * 1024;
-/// AWS's limits for one `PutLogEvents`; every event counts 26 bytes more than its text.
-const EVENT_OVERHEAD: usize = 26;
+/// AWS's limits for one `PutLogEvents`; every event counts with its overhead.
 const LONGEST_BATCH: usize = 1_048_576;
+const LONGEST_EVENT: usize = 1_048_576;
+const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(24);
 const OLDEST: SignedDuration = SignedDuration::from_hours(14 * 24);
 const NEWEST: SignedDuration = SignedDuration::from_hours(2);
 
@@ -22,11 +21,29 @@ const NEWEST: SignedDuration = SignedDuration::from_hours(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) timestamp: i64,
-    pub(super) arrival: usize,
+    pub(super) arrival: u64,
+}
+
+impl From<Key<'_>> for Place {
+    fn from(Key { timestamp, arrival, .. }: Key<'_>) -> Self {
+        Self { timestamp, arrival }
+    }
 }
 
 impl Place {
-    pub(super) fn digits(self) -> String {
+    fn key(self, stream: &str) -> Key<'_> {
+        Key { timestamp: self.timestamp, stream, arrival: self.arrival }
+    }
+
+    /// The place just before.
+    fn back(self) -> Self {
+        match self.arrival.checked_sub(1) {
+            Some(arrival) => Self { arrival, ..self },
+            None => Self { timestamp: self.timestamp.saturating_sub(1), arrival: u64::MAX },
+        }
+    }
+
+    fn digits(self) -> String {
         format!("{:020}{:036}", self.timestamp.max(0), self.arrival)
     }
 
@@ -38,22 +55,10 @@ impl Place {
     }
 }
 
-/// Events by place: by time, and those of one time by arrival.
-pub(super) fn placed(events: Vec<Event>) -> Vec<(Place, Event)> {
-    let mut placed: Vec<_> = events
-        .into_iter()
-        .enumerate()
-        .map(|(arrival, event)| (Place { timestamp: event.timestamp, arrival }, event))
-        .collect();
-    placed.sort_by_key(|(place, _)| *place);
-    placed
-}
-
-/// Whether an event is of the time that a call asks for: from `startTime` to before `endTime`.
-pub(super) fn in_time(call: &Call, event: &Event) -> bool {
+/// The range of time that a call asks for: from `startTime` to before `endTime`.
+pub(super) fn range(call: &Call) -> (Key<'static>, Key<'static>) {
     let bound = |member: &str| call.input.get(member).and_then(Value::as_i64);
-    bound("startTime").is_none_or(|start| event.timestamp >= start)
-        && bound("endTime").is_none_or(|end| event.timestamp < end)
+    (Key::at(bound("startTime").unwrap_or(i64::MIN)), Key::at(bound("endTime").unwrap_or(i64::MAX)))
 }
 
 impl LogsService {
@@ -61,8 +66,7 @@ impl LogsService {
         let group = self.group(call)?;
         let stream = call.text("logStreamName").unwrap_or_default();
         let (account, region) = (&call.caller.account, &call.region);
-        let summary = self.streams.summary(account, region, &group, stream).map_err(|e| disk(&e))?;
-        if summary.is_none() {
+        if !self.streams.has_stream(account, region, &group, stream) {
             return Err(no_stream());
         }
         let now = call.now.as_millisecond();
@@ -78,26 +82,40 @@ impl LogsService {
         if events.windows(2).any(|pair| pair[0].timestamp > pair[1].timestamp) {
             return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
         }
-        let size: usize = events.iter().map(|e| e.message.len() + EVENT_OVERHEAD).sum();
-        if size > LONGEST_BATCH {
+        let size = |event: &Event| event.message.len() + EVENT_OVERHEAD;
+        if let Some(size) = events.iter().map(size).find(|size| *size > LONGEST_EVENT) {
+            return Err(invalid(format!("Log event too large: {size} bytes exceeds limit of {LONGEST_EVENT}")));
+        }
+        let total: usize = events.iter().map(size).sum();
+        if total > LONGEST_BATCH {
             return Err(invalid(format!(
-                "Upload too large: {size} bytes exceeds limit of {LONGEST_BATCH}; send fewer events at a time"
+                "Upload too large: {total} bytes exceeds limit of {LONGEST_BATCH}; send fewer events at a time"
             )));
         }
         let bound = |time: Result<jiff::Timestamp, jiff::Error>| time.map_or(now, |t| t.as_millisecond());
         let (oldest, newest) = (bound(call.now.saturating_sub(OLDEST)), bound(call.now.saturating_add(NEWEST)));
+        let retained = self.retention(call, &group)?.map(|days| bound(call.now.saturating_sub(days)));
         let too_old = events.iter().take_while(|e| e.timestamp < oldest).count();
+        let expired = events.iter().take_while(|e| retained.is_some_and(|from| e.timestamp < from)).count();
         let too_new = events.iter().position(|e| e.timestamp > newest).unwrap_or(events.len());
-        let kept = events.get(too_old..too_new).unwrap_or_default();
-        if !kept.is_empty() {
+        let kept = events.get(too_old.max(expired)..too_new).unwrap_or_default();
+        if let (Some(first), Some(last)) = (kept.first(), kept.last()) {
+            if i128::from(last.timestamp) - i128::from(first.timestamp) > LONGEST_SPAN.as_millis() {
+                return Err(invalid(
+                    "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
+                ));
+            }
             self.streams.append(account, region, &group, stream, kept).map_err(|e| disk(&e))?;
         }
         let mut rejected = serde_json::Map::new();
-        if too_old > 0 {
-            rejected.insert("tooOldLogEventEndIndex".to_owned(), json!(too_old));
-        }
-        if too_new < events.len() {
-            rejected.insert("tooNewLogEventStartIndex".to_owned(), json!(too_new));
+        for (member, index, given) in [
+            ("tooOldLogEventEndIndex", too_old, too_old > 0),
+            ("expiredLogEventEndIndex", expired, expired > too_old),
+            ("tooNewLogEventStartIndex", too_new, too_new < events.len()),
+        ] {
+            if given {
+                rejected.insert(member.to_owned(), json!(index));
+            }
         }
         // Since 2023 AWS takes any sequence token; it still gives one.
         Ok(json!({
@@ -110,9 +128,9 @@ impl LogsService {
         refuse_members(call, &["unmask"])?;
         let group = self.group(call)?;
         let stream = call.text("logStreamName").unwrap_or_default();
-        let read = self.streams.read(&call.caller.account, &call.region, &group, stream).map_err(|e| disk(&e))?;
-        let mut events = placed(read.ok_or_else(no_stream)?);
-        events.retain(|(_, event)| in_time(call, event));
+        if !self.streams.has_stream(&call.caller.account, &call.region, &group, stream) {
+            return Err(no_stream());
+        }
         let from_head = call.input.get("startFromHead").and_then(Value::as_bool).unwrap_or(false);
         let bad = || invalid("The specified nextToken is invalid.");
         let (backwards, given) = match call.text("nextToken").map(|t| t.split_once('/').ok_or_else(bad)).transpose()? {
@@ -121,26 +139,24 @@ impl LogsService {
             Some(("b", digits)) => (true, Some(Place::parse(digits).ok_or_else(bad)?)),
             Some(_) => return Err(bad()),
         };
-        if let Some(place) = given {
-            events.retain(|(p, _)| if backwards { *p < place } else { *p > place });
+        let (mut from, mut to) = range(call);
+        match given.map(|place| place.key(stream)) {
+            Some(key) if backwards => to = to.min(key),
+            Some(key) => from = from.max(key.next()),
+            None => {}
         }
-        let most = limit(call, MOST_EVENTS).min(MOST_EVENTS);
-        let size = |(_, event): &(Place, Event)| event.message.len() + EVENT_OVERHEAD;
-        if backwards {
-            let count = within(events.iter().rev().map(size), most);
-            events.drain(..events.len() - count);
-        } else {
-            let count = within(events.iter().map(size), most);
-            events.truncate(count);
-        }
+        let query = Query { from, to, backwards, most: limit(call, MOST_EVENTS).min(MOST_EVENTS), keep: None };
+        let names = [stream.to_owned()];
+        let found = self.streams.select(&call.caller.account, &call.region, &group, &names, &query);
+        let events = found.map_err(|e| disk(&e))?.events;
         // At an end the token that was given comes back, by which a reader knows that it is there.
         let start = Place { timestamp: 0, arrival: 0 };
-        let first = events.first().map(|(p, _)| *p);
-        let last = events.last().map(|(p, _)| *p);
+        let first = events.first().map(|(key, _)| Place::from(*key));
+        let last = events.last().map(|(key, _)| Place::from(*key));
         let (forward, backward) = match (first, last, given) {
             (Some(first), Some(last), _) => (last, first),
-            (_, _, Some(place)) if backwards => (Place { arrival: place.arrival.saturating_sub(1), ..place }, place),
-            (_, _, Some(place)) => (place, Place { arrival: place.arrival + 1, ..place }),
+            (_, _, Some(place)) if backwards => (place.back(), place),
+            (_, _, Some(place)) => (place, Place { arrival: place.arrival.saturating_add(1), ..place }),
             _ => (start, start),
         };
         let events: Vec<Value> = events
@@ -153,18 +169,4 @@ impl LogsService {
             "nextBackwardToken": format!("b/{}", backward.digits()),
         }))
     }
-}
-
-/// How many of the items fit into one answer; at least one.
-pub(super) fn within(sizes: impl Iterator<Item = usize>, most: usize) -> usize {
-    let mut total = 0;
-    let mut count = 0;
-    for size in sizes.take(most) {
-        total += size;
-        if total > MOST_BYTES && count > 0 {
-            break;
-        }
-        count += 1;
-    }
-    count
 }

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::Event;
+use super::page::{Key, MOST_EVENTS, Query};
 use super::service::{LogsService, after, disk, invalid, limit, no_stream, refuse_members, token};
-use super::service_events::{Place, in_time, placed, within};
+use super::service_events::range;
 use sagewright_cloud_core::api::{ApiError, Call};
 
-/// AWS's limit for one answer of `FilterLogEvents`.
-const MOST_EVENTS: usize = 10_000;
+/// Since when AWS can search from the last event on: 2024-01-01T00:00:00Z.
+const BACKWARDS_SINCE: i64 = 1_704_067_200_000;
 
 impl LogsService {
     pub(super) fn filter_events(&self, call: &Call) -> Result<Value, ApiError> {
@@ -17,7 +19,7 @@ impl LogsService {
         let pattern = Pattern::parse(call.text("filterPattern").unwrap_or_default())?;
         let prefix = call.text("logStreamNamePrefix");
         let named = call.input.get("logStreamNames").and_then(Value::as_array);
-        let streams: Vec<String> = match (named, prefix) {
+        let mut streams: Vec<String> = match (named, prefix) {
             (Some(_), Some(_)) => {
                 return Err(invalid("logStreamNamePrefix and logStreamNames are mutually exclusive parameters."));
             }
@@ -28,50 +30,57 @@ impl LogsService {
                 all
             }
         };
-        let after = after(call)?.map(|value| {
-            let arrival = value[2].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
-            (value[0].as_i64().unwrap_or_default(), value[1].as_str().unwrap_or_default().to_owned(), arrival)
-        });
-        let mut found = Vec::new();
-        for stream in &streams {
-            let events = self.streams.read(account, region, &group, stream).map_err(|e| disk(&e))?;
-            let events = match (events, named) {
-                (Some(events), _) => events,
-                (None, Some(_)) => return Err(no_stream()),
-                (None, None) => continue,
-            };
-            for (place, event) in placed(events) {
-                let here = (place.timestamp, stream.as_str(), place.arrival);
-                let later = after.as_ref().is_none_or(|(t, s, a)| here > (*t, s.as_str(), *a));
-                if later && in_time(call, &event) && pattern.matches(&event.message) {
-                    found.push((place, stream, event));
-                }
-            }
+        if named.is_some() && !streams.iter().all(|name| self.streams.has_stream(account, region, &group, name)) {
+            return Err(no_stream());
         }
-        found.sort_by(|a, b| (a.0.timestamp, a.1, a.0.arrival).cmp(&(b.0.timestamp, b.1, b.0.arrival)));
+        streams.sort();
+        streams.dedup();
+        let backwards = call.input.get("startFromHead").and_then(Value::as_bool) == Some(false);
+        if backwards && call.input.get("startTime").and_then(Value::as_i64).is_none_or(|t| t < BACKWARDS_SINCE) {
+            return Err(invalid("startFromHead can be false only with a startTime on or after 2024-01-01T00:00:00Z."));
+        }
+        let after = after(call)?;
+        let (mut from, mut to) = range(call);
+        let place = after.as_ref().map(|value| Key {
+            timestamp: value[0].as_i64().unwrap_or_default(),
+            stream: value[1].as_str().unwrap_or_default(),
+            arrival: value[2].as_u64().unwrap_or_default(),
+        });
+        match place {
+            Some(place) if backwards => to = to.min(place),
+            Some(place) => from = from.max(place),
+            None => {}
+        }
         let most = limit(call, MOST_EVENTS).min(MOST_EVENTS);
-        let count = within(found.iter().map(|(_, _, e)| e.message.len()), most);
-        let next = found.get(count).and_then(|_| found.get(count.checked_sub(1)?));
-        let next = next.map(|(place, stream, _)| token(&json!([place.timestamp, stream, place.arrival])));
-        found.truncate(count);
-        let events: Vec<Value> = found
-            .into_iter()
-            .map(|(place, stream, event)| {
-                json!({
-                    "logStreamName": stream,
-                    "timestamp": event.timestamp,
-                    "message": event.message,
-                    "ingestionTime": event.ingested,
-                    "eventId": event_id(place),
-                })
+        let keep = |message: &str| pattern.matches(message);
+        let query = Query { from, to, backwards, most, keep: (!pattern.is_empty()).then_some(&keep) };
+        let page = self.streams.select(account, region, &group, &streams, &query).map_err(|e| disk(&e))?;
+        let next = page.next.map(|key| token(&json!([key.timestamp, key.stream, key.arrival])));
+        let event = |(key, event): (Key<'_>, Event)| {
+            json!({
+                "logStreamName": key.stream,
+                "timestamp": event.timestamp,
+                "message": event.message,
+                "ingestionTime": event.ingested,
+                "eventId": event_id(key),
             })
-            .collect();
+        };
+        let mut events: Vec<Value> = page.events.into_iter().map(event).collect();
+        if backwards {
+            events.reverse();
+        }
         Ok(json!({"events": events, "searchedLogStreams": [], "nextToken": next}))
     }
 }
 
-fn event_id(place: Place) -> String {
-    place.digits()
+/// 56 digits, as AWS's: clients tell events apart by them, those of several streams too.
+fn event_id(key: Key<'_>) -> String {
+    // FNV-1a: the same in every version of this program.
+    let of_stream = key
+        .stream
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{:016}{of_stream:020}{:020}", key.timestamp.max(0), key.arrival)
 }
 
 /// A filter pattern of plain terms: all of them, none of the `-` ones, at least one of the `?` ones.
@@ -119,6 +128,10 @@ impl Pattern {
             rest = tail.trim_start();
         }
         Ok(out)
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     fn matches(&self, message: &str) -> bool {

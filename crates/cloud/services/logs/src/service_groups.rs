@@ -1,8 +1,9 @@
 //! Log groups.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::service::{LogsService, after, disk, exists, group_arn, limit, no_group, refuse_members, token};
+use super::service::{LogsService, after, disk, exists, group_arn, invalid, limit, no_group, refuse_members, token};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::store::{Key, Record};
 
@@ -39,17 +40,24 @@ impl LogsService {
 
     pub(super) fn describe_groups(&self, call: &Call) -> Result<Value, ApiError> {
         refuse_members(call, &["accountIdentifiers", "includeLinkedAccounts", "logGroupIdentifiers"])?;
-        let prefix = call.text("logGroupNamePrefix").unwrap_or_default();
-        let part = call.text("logGroupNamePattern").unwrap_or_default().to_lowercase();
+        let (prefix, part) = (call.text("logGroupNamePrefix"), call.text("logGroupNamePattern"));
+        if prefix.is_some() && part.is_some() {
+            return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+        }
+        let (prefix, part) = (prefix.unwrap_or_default(), part.unwrap_or_default());
         let after = after(call)?;
         let after = after.as_ref().and_then(Value::as_str);
         let names = self.streams.groups(&call.caller.account, &call.region);
-        let mut rest = names.into_iter().filter(|name| {
-            name.starts_with(prefix) && name.to_lowercase().contains(&part) && after.is_none_or(|a| name.as_str() > a)
-        });
+        let mut rest = names
+            .into_iter()
+            .filter(|name| name.starts_with(prefix) && name.contains(part) && after.is_none_or(|a| name.as_str() > a));
         let page: Vec<String> = rest.by_ref().take(limit(call, 50)).collect();
         let next = rest.next().and_then(|_| page.last()).map(|name| token(&json!(name)));
-        let groups = page.iter().map(|name| self.describe_group(call, name)).collect::<Result<Vec<_>, _>>()?;
+        let mut groups = page.iter().map(|name| self.describe_group(call, name)).collect::<Result<Vec<_>, _>>()?;
+        if !part.is_empty() {
+            // AWS tells less of groups that it found by a part of their name.
+            groups.iter_mut().filter_map(Value::as_object_mut).for_each(|group| drop(group.remove("storedBytes")));
+        }
         Ok(json!({"logGroups": groups, "nextToken": next}))
     }
 
@@ -60,7 +68,7 @@ impl LogsService {
         for stream in self.streams.streams(account, region, group) {
             if let Some(summary) = self.streams.summary(account, region, group, &stream).map_err(|e| disk(&e))? {
                 bytes += summary.bytes;
-                oldest = summary.first.map_or(oldest, |e| oldest.min(e.ingested));
+                oldest = summary.first_stored.map_or(oldest, |stored| oldest.min(stored));
             }
         }
         let arn = group_arn(call, group);
@@ -73,7 +81,14 @@ impl LogsService {
             "logGroupArn": arn,
             "storedBytes": bytes,
             "logGroupClass": "STANDARD",
+            "deletionProtectionEnabled": false,
         }))
+    }
+
+    /// How long AWS would keep the events of a group; older ones are not taken.
+    pub(super) fn retention(&self, call: &Call, group: &str) -> Result<Option<SignedDuration>, ApiError> {
+        let days = self.group_record(call, group)?.and_then(|record| record.body["retentionInDays"].as_i64());
+        Ok(days.map(|days| SignedDuration::from_hours(days.saturating_mul(24))))
     }
 
     /// Retention is recorded and told; events are not removed by it.

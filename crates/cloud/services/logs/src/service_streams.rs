@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 
 use serde_json::{Value, json};
 
+use super::index::Summary;
 use super::service::{LogsService, after, disk, exists, group_arn, invalid, limit, no_group, no_stream, token};
-use super::streams::Summary;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::store::{Key, Record};
 
@@ -46,6 +46,10 @@ impl LogsService {
     }
 
     pub(super) fn describe_streams(&self, call: &Call) -> Result<Value, ApiError> {
+        if call.text("logGroupName").is_some() && call.text("logGroupIdentifier").is_some() {
+            let message = "LogGroup name and LogGroup ARN are mutually exclusive parameters.";
+            return Err(ApiError::new("ValidationException", 400, message));
+        }
         let group = self.group(call)?;
         let by_time = call.text("orderBy") == Some("LastEventTime");
         let descending = call.input.get("descending").and_then(Value::as_bool).unwrap_or(false);
@@ -54,48 +58,47 @@ impl LogsService {
             return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
         }
         let (account, region) = (&call.caller.account, &call.region);
-        let mut found: Vec<(i64, String, Summary)> = Vec::new();
+        let mut found: Vec<(i64, String)> = Vec::new();
         for stream in self.streams.streams(account, region, &group) {
             if !stream.starts_with(prefix.unwrap_or_default()) {
                 continue;
             }
-            if let Some(summary) = self.streams.summary(account, region, &group, &stream).map_err(|e| disk(&e))? {
-                let order = if by_time { summary.last.as_ref().map_or(0, |e| e.timestamp) } else { 0 };
-                found.push((order, stream, summary));
-            }
+            let order = if by_time { self.glance(call, &group, &stream)?.and_then(|s| s.newest) } else { None };
+            found.push((order.unwrap_or_default(), stream));
         }
-        found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        found.sort();
         if descending {
             found.reverse();
         }
         if let Some(after) = after(call)? {
             let last = (after[0].as_i64().unwrap_or_default(), after[1].as_str().unwrap_or_default().to_owned());
-            found.retain(|(order, name, _)| {
-                let here = (*order, name.clone());
-                if descending { here < last } else { here > last }
-            });
+            found.retain(|here| if descending { *here < last } else { *here > last });
         }
         let size = limit(call, 50);
-        let next =
-            found.get(size).and_then(|_| found.get(size - 1)).map(|(order, name, _)| token(&json!([order, name])));
+        let next = found.get(size).and_then(|_| found.get(size - 1)).map(|(order, name)| token(&json!([order, name])));
         found.truncate(size);
         let mut streams = Vec::with_capacity(found.len());
-        for (_, name, summary) in found {
-            streams.push(self.describe_stream(call, &group, &name, &summary)?);
+        for (_, name) in found {
+            if let Some(summary) = self.glance(call, &group, &name)? {
+                streams.push(self.describe_stream(call, &group, &name, &summary)?);
+            }
         }
         Ok(json!({"logStreams": streams, "nextToken": next}))
     }
 
+    fn glance(&self, call: &Call, group: &str, stream: &str) -> Result<Option<Summary>, ApiError> {
+        self.streams.summary(&call.caller.account, &call.region, group, stream).map_err(|e| disk(&e))
+    }
+
     fn describe_stream(&self, call: &Call, group: &str, stream: &str, summary: &Summary) -> Result<Value, ApiError> {
         let record = self.store.get(&key(call, group, stream))?;
-        let first = summary.first.as_ref();
-        let created = record.map(|r| r.created).or(first.map(|e| e.ingested)).unwrap_or_default();
+        let created = record.map(|r| r.created).or(summary.first_stored).unwrap_or_default();
         Ok(json!({
             "logStreamName": stream,
             "creationTime": created,
-            "firstEventTimestamp": first.map(|e| e.timestamp),
-            "lastEventTimestamp": summary.last.as_ref().map(|e| e.timestamp),
-            "lastIngestionTime": summary.last.as_ref().map(|e| e.ingested),
+            "firstEventTimestamp": summary.oldest,
+            "lastEventTimestamp": summary.newest,
+            "lastIngestionTime": summary.last_stored,
             "arn": stream_arn(call, group, stream),
             "storedBytes": 0,
         }))

@@ -1,76 +1,129 @@
-//! Log streams on disk: one append-only file of JSON lines for each stream.
+//! Log streams on disk: one append-only file of JSON lines for each stream, and an index of it.
 //!
 //! Groups and streams exist as soon as an event is written, as SageMaker's own do.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sagewright_cloud_core::limits;
 use sagewright_cloud_core::logs::{Event, LogSink};
+
+use super::block::Block;
+use super::index::{self, Index, Summary};
+use super::line::Lines;
+use super::page::{Page, Query};
 
 /// Characters that stay themselves in file names.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// What is known of a stream at a glance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// The event that was stored first.
-    pub first: Option<Event>,
-    /// The event that was stored last.
-    pub last: Option<Event>,
-    /// Size of the file.
-    pub bytes: u64,
-}
+/// Streams whose state is kept in memory; that of others is read from their index again.
+const KEPT: usize = 4096;
 
 /// All streams of the embedded cloud.
 #[derive(Debug, Clone)]
 pub struct Streams {
     root: Arc<PathBuf>,
-    // Appends are whole lines, one writer at a time.
-    lock: Arc<Mutex<()>>,
+    /// Held by all that read and write files, and alone by what makes and removes them.
+    gate: Arc<RwLock<()>>,
+    /// Each stream has one writer at a time.
+    indexes: Arc<Mutex<HashMap<PathBuf, Arc<Mutex<Index>>>>>,
 }
 
 impl LogSink for Streams {
-    fn append(&self, account: &str, region: &str, group: &str, stream: &str, events: &[Event]) -> std::io::Result<()> {
-        let path = self.path(account, region, group, stream);
-        let mut lines = Vec::new();
+    fn append(&self, account: &str, region: &str, group: &str, stream: &str, events: &[Event]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut lines = Vec::with_capacity(events.len());
         for event in events {
-            serde_json::to_writer(&mut lines, event)?;
-            lines.push(b'\n');
+            let start = bytes.len();
+            serde_json::to_writer(&mut bytes, event)?;
+            bytes.push(b'\n');
+            let length = bytes.len() - start;
+            if length > limits::LOG_LINE {
+                return Err(io::Error::new(ErrorKind::InvalidInput, "the event is too long for a log stream"));
+            }
+            lines.push((length as u64, event.timestamp, event.ingested));
         }
-        let _guard = self.guard();
-        if let Some(parent) = path.parent() {
+        let files = index::files(&self.path(account, region, group, stream));
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index(&files.data);
+        let mut index = lock(&index);
+        let mut file = open_to_append(&files.data)?;
+        let known = index.update(&files, &mut file)?;
+        let before = file.metadata()?.len();
+        // A process was killed in the middle of a line, which must not take this one with it.
+        if known < before {
+            file.write_all(b"\n")?;
+            index.update(&files, &mut file)?;
+        }
+        let before = file.metadata()?.len();
+        if let Err(error) = file.write_all(&bytes) {
+            // If this fails too, the next append finds the torn line.
+            let _ = file.set_len(before);
+            return Err(error);
+        }
+        index.written(&files, &lines);
+        Ok(())
+    }
+}
+
+fn open_to_append(path: &Path) -> io::Result<File> {
+    let open = || OpenOptions::new().create(true).append(true).read(true).open(path);
+    match (open(), path.parent()) {
+        (Err(e), Some(parent)) if e.kind() == ErrorKind::NotFound => {
             fs::create_dir_all(parent)?;
+            open()
         }
-        OpenOptions::new().create(true).append(true).open(path)?.write_all(&lines)
+        (opened, _) => opened,
     }
 }
 
 impl Streams {
     /// Streams below `root`, which is made on the first write.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: Arc::new(root.into()), lock: Arc::default() }
+        Self { root: Arc::new(root.into()), gate: Arc::default(), indexes: Arc::default() }
     }
 
-    /// All events of a stream in the order of arrival; `None` where there is no such stream.
+    /// All events of a stream in the order of arrival; `None` where there is no such stream. All of them are in memory:
+    /// requests are answered by [`Streams::select`].
     ///
     /// # Errors
-    /// The file could not be read. A last line cut short by a crash is left out.
-    pub fn read(&self, account: &str, region: &str, group: &str, stream: &str) -> std::io::Result<Option<Vec<Event>>> {
-        let file = match File::open(self.path(account, region, group, stream)) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e),
-        };
+    /// The file could not be read. Lines that a crash cut short are left out.
+    pub fn read(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<Option<Vec<Event>>> {
+        let Some(file) = open(&self.path(account, region, group, stream))? else { return Ok(None) };
+        let mut lines = Lines::new(BufReader::new(file));
         let mut events = Vec::new();
-        for line in BufReader::new(file).lines() {
-            if let Ok(event) = serde_json::from_str(&line?) {
-                events.push(event);
-            }
+        while let Some((_, line)) = lines.next()? {
+            events.extend(line.map(super::line::Line::event));
         }
         Ok(Some(events))
+    }
+
+    /// A page of the events of some streams of a group, by time. A stream that does not exist has no events.
+    ///
+    /// # Errors
+    /// A file could not be read.
+    pub fn select<'s>(
+        &self,
+        account: &str,
+        region: &str,
+        group: &str,
+        streams: &'s [String],
+        query: &Query<'_>,
+    ) -> io::Result<Page<'s>> {
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let mut candidates: Vec<(&str, Block)> = Vec::new();
+        for stream in streams {
+            let files = index::files(&self.path(account, region, group, stream));
+            let Some(mut file) = open(&files.data)? else { continue };
+            let blocks = lock(&self.index(&files.data)).blocks(&files, &mut file)?;
+            candidates.extend(blocks.into_iter().filter(|b| query.concerns(stream, b)).map(|b| (stream.as_str(), b)));
+        }
+        let open = |stream: &str| File::open(self.path(account, region, group, stream));
+        query.page(candidates, open)
     }
 
     /// Names of all groups of an account and region, sorted.
@@ -91,7 +144,7 @@ impl Streams {
     /// The disk refused it.
     pub fn create_group(&self, account: &str, region: &str, group: &str) -> io::Result<bool> {
         let dir = self.group_path(account, region, group);
-        let _guard = self.guard();
+        let _gate = self.alone();
         if dir.exists() {
             return Ok(false);
         }
@@ -103,10 +156,10 @@ impl Streams {
     /// # Errors
     /// The group does not exist, or the disk refused it.
     pub fn create_stream(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<bool> {
-        let _guard = self.guard();
+        let _gate = self.alone();
         match OpenOptions::new().write(true).create_new(true).open(self.path(account, region, group, stream)) {
             Ok(_) => Ok(true),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(e),
         }
     }
@@ -116,7 +169,7 @@ impl Streams {
     /// # Errors
     /// The disk refused it.
     pub fn delete_group(&self, account: &str, region: &str, group: &str) -> io::Result<bool> {
-        let _guard = self.guard();
+        let _gate = self.alone();
         there(fs::remove_dir_all(self.group_path(account, region, group)))
     }
 
@@ -125,8 +178,11 @@ impl Streams {
     /// # Errors
     /// The disk refused it.
     pub fn delete_stream(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<bool> {
-        let _guard = self.guard();
-        there(fs::remove_file(self.path(account, region, group, stream)))
+        let _gate = self.alone();
+        let files = index::files(&self.path(account, region, group, stream));
+        let removed = there(fs::remove_file(files.data))?;
+        there(fs::remove_file(files.index))?;
+        Ok(removed)
     }
 
     /// Whether a group exists.
@@ -135,25 +191,39 @@ impl Streams {
         self.group_path(account, region, group).is_dir()
     }
 
-    /// First and last event and size of a stream, without reading what is between; `None` where there is no such stream.
+    /// A glance at a stream; `None` where there is no such stream.
     ///
     /// # Errors
     /// The file could not be read.
     pub fn summary(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<Option<Summary>> {
-        let mut file = match File::open(self.path(account, region, group, stream)) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e),
-        };
-        let bytes = file.metadata()?.len();
-        let mut line = String::new();
-        BufReader::new(&mut file).read_line(&mut line)?;
-        let first = serde_json::from_str(&line).ok();
-        Ok(Some(Summary { first, last: last_event(&mut file, bytes)?, bytes }))
+        let files = index::files(&self.path(account, region, group, stream));
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut file) = open(&files.data)? else { return Ok(None) };
+        let index = self.index(&files.data);
+        let mut index = lock(&index);
+        index.update(&files, &mut file)?;
+        Ok(index.summary())
     }
 
-    fn guard(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Whether a stream exists.
+    #[must_use]
+    pub fn has_stream(&self, account: &str, region: &str, group: &str, stream: &str) -> bool {
+        self.path(account, region, group, stream).is_file()
+    }
+
+    fn index(&self, data: &Path) -> Arc<Mutex<Index>> {
+        let mut indexes = lock(&self.indexes);
+        if indexes.len() >= KEPT && !indexes.contains_key(data) {
+            indexes.retain(|_, index| Arc::strong_count(index) > 1);
+        }
+        indexes.entry(data.to_owned()).or_default().clone()
+    }
+
+    /// Nothing else uses the files meanwhile, and nothing that is known of them holds afterwards.
+    fn alone(&self) -> std::sync::RwLockWriteGuard<'_, ()> {
+        let gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        lock(&self.indexes).clear();
+        gate
     }
 
     fn region_path(&self, account: &str, region: &str) -> PathBuf {
@@ -182,31 +252,22 @@ fn there(removed: io::Result<()>) -> io::Result<bool> {
     match removed {
         Ok(()) => Ok(true),
         // What no file can be called is not there.
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename) => Ok(false),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename) => Ok(false),
         Err(e) => Err(e),
     }
 }
 
-/// The last whole line, read backwards in blocks.
-fn last_event(file: &mut File, bytes: u64) -> io::Result<Option<Event>> {
-    const BLOCK: u64 = 16 * 1024;
-    let mut tail: Vec<u8> = Vec::new();
-    let mut start = bytes;
-    while start > 0 {
-        let from = start.saturating_sub(BLOCK);
-        let mut block = vec![0; usize::try_from(start - from).unwrap_or_default()];
-        file.seek(SeekFrom::Start(from))?;
-        file.read_exact(&mut block)?;
-        block.extend_from_slice(&tail);
-        tail = block;
-        start = from;
-        // The first of several lines may have begun in an earlier block; the others are whole.
-        let whole = tail.split(|b| *b == b'\n').skip(usize::from(start > 0));
-        if let Some(event) = whole.filter_map(|line| serde_json::from_slice(line).ok()).last() {
-            return Ok(event);
-        }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        // What no file can be called is not there.
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename) => Ok(None),
+        Err(e) => Err(e),
     }
-    Ok(None)
 }
 
 fn names(dir: &Path, suffix: &str) -> Vec<String> {
@@ -266,20 +327,6 @@ mod tests {
         assert!(!logs.has_group("0", "r", "g"));
         let long = "x".repeat(300);
         assert!(!logs.delete_group("0", "r", &long).unwrap());
-        assert_eq!(logs.create_group("0", "r", &long).unwrap_err().kind(), io::ErrorKind::InvalidFilename);
-    }
-
-    #[test]
-    fn a_summary_needs_only_the_ends() {
-        let dir = tempfile::tempdir().unwrap();
-        let logs = Streams::new(dir.path());
-        let long = |n: i64| Event { timestamp: n, ingested: n, message: "x".repeat(40_000) };
-        logs.append("0", "r", "g", "s", &[long(1), long(2), long(3)]).unwrap();
-        let path = logs.path("0", "r", "g", "s");
-        // A crash in the middle of a line.
-        OpenOptions::new().append(true).open(path).unwrap().write_all(b"{\"t\":4,\"i\"").unwrap();
-        let summary = logs.summary("0", "r", "g", "s").unwrap().unwrap();
-        assert_eq!((summary.first, summary.last), (Some(long(1)), Some(long(3))));
-        assert_eq!(logs.summary("0", "r", "g", "none").unwrap(), None);
+        assert_eq!(logs.create_group("0", "r", &long).unwrap_err().kind(), ErrorKind::InvalidFilename);
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn place(
     match data {
         None => Ok(()),
         Some(ModelData::TarGz(uri)) => archive(objects, account, uri, container, folder, limit),
-        Some(ModelData::Prefix(uri)) => prefix(objects, account, uri, container, folder),
+        Some(ModelData::Prefix(uri)) => prefix(objects, account, uri, container, folder, limit),
         // Each comes when it is asked for.
         Some(ModelData::Many { .. }) => Ok(()),
     }
@@ -48,7 +48,14 @@ fn archive(
     })
 }
 
-fn prefix(objects: &dyn Objects, account: &str, uri: &str, container: &str, folder: &Path) -> Result<(), String> {
+fn prefix(
+    objects: &dyn Objects,
+    account: &str,
+    uri: &str,
+    container: &str,
+    folder: &Path,
+    limit: u64,
+) -> Result<(), String> {
     let fail = |why: &dyn std::fmt::Display| errors::download(container, uri, why);
     let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| fail(&"it is not an S3 URI"))?;
     let never = AtomicBool::new(false);
@@ -57,8 +64,13 @@ fn prefix(objects: &dyn Objects, account: &str, uri: &str, container: &str, fold
     if files.is_empty() {
         return Err(fail(&"there is no object below it"));
     }
+    let mut left = limit;
     for (key, path) in files {
-        source.file(bucket, &key, &folder.join(path), false).map_err(|e: FetchError| fail(&e))?;
+        let copied = source.file_within(bucket, &key, &folder.join(path), false, left);
+        left -= copied.map_err(|error| match error {
+            FetchError::TooMuch { .. } => fail(&format!("the objects below it have more than {limit} bytes")),
+            error => fail(&error),
+        })?;
     }
     Ok(())
 }

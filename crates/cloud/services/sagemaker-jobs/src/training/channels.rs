@@ -1,24 +1,19 @@
 //! Input channels: from S3 to the hosts' folders, or to what is streamed.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{Read as _, Take};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use serde_json::Value;
 
 use super::folder::{HostFolder, receivers};
 use super::halt::reason;
 use super::input::{Channel, Listing};
 use super::location::Location;
+use super::manifest::Manifest;
 use super::pipe::{Contents, Feed, Part, augmented};
 use super::request::Plan;
-use sagewright_cloud_core::objects::parse_s3_uri;
+use sagewright_cloud_core::limits;
 use sagewright_cloud_transfer::fetch::{FetchError, Source};
-use sagewright_cloud_transfer::path;
-
-/// Largest manifest that is read.
-const LARGEST_MANIFEST: u64 = 256 * 1024 * 1024;
 
 /// One file of a channel.
 struct Item {
@@ -98,50 +93,31 @@ fn prefix(source: &Source<'_>, channel: &Channel, plan: &Plan) -> Result<Vec<Ite
     Ok(files.into_iter().map(|(key, path)| Item { bucket: bucket.clone(), key, path }).collect())
 }
 
-/// `[{"prefix": "s3://bucket/folder/"}, "a.csv", "b/c.csv"]`.
 fn manifest(source: &Source<'_>, channel: &Channel) -> Result<Vec<Item>, Option<String>> {
-    let wrong = |why: &str| wrong_manifest(channel, why);
-    let text = text(source, channel)?;
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
-    let parsed: Value = serde_json::from_slice(text).map_err(|e| wrong(&format!("is not valid JSON: {e}")))?;
-    let mut entries = parsed.as_array().ok_or_else(|| wrong("is not a JSON array"))?.iter();
-    let prefix = entries.next().and_then(|first| first.get("prefix")).and_then(Value::as_str);
-    let prefix = prefix.ok_or_else(|| wrong("does not begin with {\"prefix\": \"s3://…\"}"))?;
-    let (bucket, folder) =
-        parse_s3_uri(prefix).ok_or_else(|| wrong(&format!("has the prefix '{prefix}', which is not an S3 URI")))?;
-    let mut items = Vec::new();
-    for entry in entries {
-        let name = entry.as_str().ok_or_else(|| wrong(&format!("has the entry {entry}, which is not text")))?;
-        let path = path::inside(name).map_err(|why| wrong(&format!("is refused: {why}")))?;
-        let path = path.ok_or_else(|| wrong(&format!("has the entry '{name}', which names no file")))?;
-        items.push(Item { bucket: bucket.to_owned(), key: format!("{folder}{name}"), path });
-    }
-    Ok(items)
+    let Manifest { bucket, folder, names } =
+        Manifest::read(content(source, channel)?).map_err(|why| wrong_manifest(channel, &why))?;
+    let item = |(name, path)| Item { bucket: bucket.clone(), key: format!("{folder}{name}"), path };
+    Ok(names.into_iter().map(item).collect())
 }
 
 /// The lines of an augmented manifest.
 fn lines(source: &Source<'_>, channel: &Channel, attributes: &[String]) -> Result<Vec<Vec<Part>>, Option<String>> {
-    augmented::parse(&text(source, channel)?, attributes).map_err(|why| wrong_manifest(channel, &why))
+    augmented::read(content(source, channel)?, attributes).map_err(|why| wrong_manifest(channel, &why))
 }
 
-fn text(source: &Source<'_>, channel: &Channel) -> Result<Vec<u8>, Option<String>> {
+/// A manifest's content, of which no more than its size is read.
+fn content(source: &Source<'_>, channel: &Channel) -> Result<Take<File>, Option<String>> {
     let Location { bucket, key } = &channel.source;
     let opened = source.objects.open(source.account, bucket, key);
     let (info, file) = opened.map_err(|e| reason(FetchError::Object(e)))?;
-    if info.size > LARGEST_MANIFEST {
-        return Err(wrong_manifest(channel, &format!("has more than {LARGEST_MANIFEST} bytes")));
+    if info.size > limits::MANIFEST {
+        return Err(wrong_manifest(channel, &format!("has more than {} bytes", limits::MANIFEST)));
     }
-    read(file).map_err(|e| wrong_manifest(channel, &format!("cannot be read: {e}")))
+    Ok(file.take(info.size))
 }
 
 fn wrong_manifest(channel: &Channel, why: &str) -> Option<String> {
     Some(format!("ClientError: Data download failed:the manifest {} {why}", channel.source.uri()))
-}
-
-fn read(file: File) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    file.take(LARGEST_MANIFEST).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// Writes what S3 has of a job's checkpoints to every host.

@@ -12,6 +12,13 @@ use super::request::{Group, Plan};
 /// The network interface that a job's hosts reach each other through. In AWS it is `eth0`, which this machine may not have.
 const INTERFACE: &str = if cfg!(target_os = "macos") { "lo0" } else { "lo" };
 
+/// Folder of the model, below `/opt/ml`.
+pub(super) const MODEL: &str = "model";
+/// Folder of other results.
+pub(super) const OUTPUT_DATA: &str = "output/data";
+/// The file in which the program says why it failed.
+pub(super) const FAILURE: &str = "output/failure";
+
 /// One host of a job.
 #[derive(Debug)]
 pub(super) struct HostFolder {
@@ -31,21 +38,6 @@ impl HostFolder {
     pub fn channel(&self, name: &str) -> PathBuf {
         self.channels().join(name)
     }
-
-    /// Folder of the model.
-    pub fn model(&self) -> PathBuf {
-        self.base.join("model")
-    }
-
-    /// Folder of other results.
-    pub fn output_data(&self) -> PathBuf {
-        self.base.join("output/data")
-    }
-
-    /// The file that says why the job failed.
-    pub fn failure(&self) -> PathBuf {
-        self.base.join("output/failure")
-    }
 }
 
 /// The hosts that get a channel.
@@ -58,7 +50,7 @@ pub(super) fn make(root: &Path, plan: &Plan) -> io::Result<Vec<HostFolder>> {
     let mut made = Vec::new();
     for (host, group) in plan.hosts() {
         let base = root.join(host);
-        for folder in ["input/config", "input/data", "model", "output/data", "output/intermediate", "code"] {
+        for folder in ["input/config", "input/data", MODEL, OUTPUT_DATA, "output/intermediate", "code"] {
             fs::create_dir_all(base.join(folder))?;
         }
         if let Some(checkpoints) = &plan.checkpoints {

@@ -1,13 +1,16 @@
 //! Why a job ends before its time.
 
 use std::fs;
+use std::io::{self, Read as _};
 
 use tokio::task::JoinError;
 
 use super::FAILURE_CHARACTERS;
-use super::folder::HostFolder;
+use super::folder::{FAILURE, HostFolder};
+use sagewright_cloud_core::limits;
 use sagewright_cloud_core::runner::{Exit, RunnerError};
 use sagewright_cloud_transfer::fetch::FetchError;
+use sagewright_cloud_transfer::plain;
 
 /// Why a job does not go on.
 pub(super) enum Halt {
@@ -61,13 +64,22 @@ impl Cause {
 
 /// `FailureReason` of a container that ended badly: what it wrote to `output/failure`, and its exit code.
 fn failure(host: Option<&HostFolder>, exit: Exit) -> String {
-    let written = host.and_then(|host| fs::read(host.failure()).ok()).unwrap_or_default();
+    let written = host.and_then(|host| told(host).ok()).unwrap_or_default();
     let text: String = String::from_utf8_lossy(&written).chars().take(FAILURE_CHARACTERS).collect();
     let end = format!(", exit code: {}", exit.code());
     // The exit code is kept where the text alone would fill the reason.
     let room = FAILURE_CHARACTERS - "AlgorithmError: ".len() - end.len();
     let text: String = text.trim_end().chars().take(room).collect();
     format!("AlgorithmError: {text}{end}")
+}
+
+/// What the program wrote about its failure: the beginning of a plain file of its own. A link or a pipe in its place could
+/// tell of other files, or never end.
+fn told(host: &HostFolder) -> io::Result<Vec<u8>> {
+    let file = plain::open(&fs::canonicalize(&host.base)?.join(FAILURE))?;
+    let mut text = Vec::new();
+    file.take(limits::FAILURE_FILE).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// `FailureReason` of data that cannot be had; `None` if it was stopped.

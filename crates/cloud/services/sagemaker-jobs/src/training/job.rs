@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::ends::{Cancel, Ends};
 use super::folder::{self, HostFolder};
 use super::halt::{Cause, Halt};
-use super::metrics::{self, Definition};
+use super::metrics::{self, Definition, Scanner};
 use super::pipe::{Feed, Origin, Streams};
 use super::request::{Group, Plan};
 use super::results::{Seen, Uploaded, Uploader};
@@ -63,7 +63,10 @@ impl Job<'_> {
         let seen = Arc::default();
         let streams = self.stream(&plan, &hosts, feeds).await?;
         let cause = self.train(&plan, &hosts, &journals, streams, &mut ends, &seen).await?;
-        if let Some(reason) = cause.failure(&hosts) {
+        let there = hosts.clone();
+        let told = tokio::task::spawn_blocking(move || (cause.failure(&there), cause));
+        let (failure, cause) = told.await?;
+        if let Some(reason) = failure {
             // Best effort: the failure is what counts.
             let _ = ends.unless(self.upload(&plan, &hosts, &seen, false)).await;
             return Err(Halt::Failed(reason));
@@ -75,9 +78,13 @@ impl Job<'_> {
             Cause::Stopped | Cause::TimedOut => upload.await?,
             Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => ends.unless(upload).await?,
         };
-        if let Some(journal) = journals.first() {
-            uploaded.skipped.iter().for_each(|line| journal.push(line));
-            journal.flush();
+        if let Some(journal) = journals.first().cloned() {
+            let lines = uploaded.skipped;
+            let write = move || {
+                lines.iter().for_each(|line| journal.push(line));
+                journal.flush();
+            };
+            tokio::task::spawn_blocking(write).await?;
         }
         Ok(match cause {
             Cause::Stopped | Cause::TimedOut => TrainingEnd::Stopped {
@@ -201,12 +208,14 @@ impl Job<'_> {
             definitions.extend(Definition::xgboost());
         }
         let (journal, events, clock) = (journal.clone(), self.events.clone(), self.env.clock.clone());
+        let scanner = Mutex::new(Scanner::new(definitions));
         Arc::new(move |line| {
             let line = metrics::escape(line);
             journal.push(&line);
-            metrics::scan(&definitions, &line, |name, value| {
+            let found = |name: &str, value| {
                 events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now() });
-            });
+            };
+            scanner.lock().unwrap_or_else(PoisonError::into_inner).scan(&line, found, |told| journal.push(told));
         })
     }
 
@@ -241,7 +250,8 @@ impl Job<'_> {
         join_all(containers.iter_mut().map(|container| container.stop(GRACE))).await;
         // Not before: a program that is stopped may still finish what it reads.
         tokio::task::spawn_blocking(|| drop(streams)).await?;
-        journals.iter().for_each(Journal::flush);
+        let ended = journals.to_vec();
+        tokio::task::spawn_blocking(move || ended.iter().for_each(Journal::flush)).await?;
         Ok(cause)
     }
 

@@ -17,6 +17,7 @@ mod halt;
 mod input;
 mod job;
 mod location;
+mod manifest;
 mod metrics;
 mod pipe;
 mod request;

@@ -1,19 +1,20 @@
 //! What a job leaves: model, output and checkpoints, to S3.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
-use super::folder::HostFolder;
+use super::folder::{HostFolder, MODEL, OUTPUT_DATA};
 use super::location::Location;
 use super::request::Plan;
 use sagewright_cloud_core::objects::Objects;
 use sagewright_cloud_transfer::fetch::agent_text;
 use sagewright_cloud_transfer::heed;
 use sagewright_cloud_transfer::pack::pack;
+use sagewright_cloud_transfer::plain;
 use sagewright_cloud_transfer::tree::Tree;
 
 /// Writes to S3 for one account.
@@ -47,10 +48,10 @@ impl Uploader<'_> {
     /// A `FailureReason`.
     pub fn results(&self, job: &str) -> Result<Uploaded, String> {
         let place = self.plan.output.join(&format!("{job}/output"));
-        let mut model = self.tree(HostFolder::model)?;
-        let mut output = self.tree(HostFolder::output_data)?;
-        let mut skipped = std::mem::take(&mut model.skipped);
-        skipped.append(&mut output.skipped);
+        let mut model = self.tree(MODEL)?;
+        let mut output = self.tree(OUTPUT_DATA)?;
+        let mut skipped = model.take_skipped();
+        skipped.append(&mut output.take_skipped());
         let uri = self.upload(&model, &place, "model")?;
         if !output.is_empty() {
             self.upload(&output, &place, if self.plan.compress { "output" } else { "data" })?;
@@ -58,11 +59,12 @@ impl Uploader<'_> {
         Ok(Uploaded { model: uri, any: !model.is_empty(), skipped })
     }
 
-    fn tree(&self, folder: impl Fn(&HostFolder) -> PathBuf) -> Result<Tree, String> {
+    /// The files that all hosts have in a folder below `/opt/ml`.
+    fn tree(&self, folder: impl AsRef<Path>) -> Result<Tree, String> {
         let mut tree = Tree::default();
         for host in self.hosts {
-            let root = folder(host);
-            tree.add(&root).map_err(|e| internal(&format!("cannot read {}: {e}", root.display())))?;
+            let wrong = |e| internal(&format!("cannot read {}: {e}", host.base.join(&folder).display()));
+            tree.add(&host.base, folder.as_ref()).map_err(wrong)?;
         }
         Ok(tree)
     }
@@ -101,8 +103,11 @@ impl Uploader<'_> {
         }
     }
 
+    /// Copies a file, and no more than it has now: its job may write faster than this copies.
     fn copy(&self, file: &Path, to: &Path) -> io::Result<u64> {
-        heed::copy(&mut File::open(file)?, &mut File::create(to)?, self.cancelled)
+        let mut file = plain::open(file)?;
+        let length = file.metadata()?.len();
+        heed::copy_at_most(&mut file, &mut File::create(to)?, length, self.cancelled)
     }
 
     /// Uploads checkpoints that are new or changed since the last call.
@@ -111,10 +116,10 @@ impl Uploader<'_> {
     /// A `FailureReason`.
     pub fn checkpoints(&self, seen: &mut Seen) -> Result<(), String> {
         let Some(checkpoints) = &self.plan.checkpoints else { return Ok(()) };
-        let tree = self.tree(|host| host.base.join(&checkpoints.folder))?;
+        let tree = self.tree(&checkpoints.folder)?;
         for (path, file) in &tree.files {
             // A file that vanishes meanwhile is one that the job replaced.
-            let Ok(facts) = fs::metadata(file) else { continue };
+            let Ok(facts) = plain::open(file).and_then(|file| file.metadata()) else { continue };
             let state = (facts.len(), facts.modified().unwrap_or(SystemTime::UNIX_EPOCH));
             if seen.0.get(path) == Some(&state) {
                 continue;

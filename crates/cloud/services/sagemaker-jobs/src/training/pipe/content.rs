@@ -1,16 +1,15 @@
 //! What a channel's epochs carry.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{Read, Seek};
 use std::sync::Arc;
-
-use flate2::read::MultiGzDecoder;
 
 use super::order::{is_dealt, order};
 use super::recordio;
 use crate::training::location::Location;
 use sagewright_cloud_core::objects::{ObjectError, Objects};
-use sagewright_cloud_transfer::fetch::FetchError;
+use sagewright_cloud_transfer::fetch::{FetchError, unpacking};
+use sagewright_cloud_transfer::gunzip::Gunzip;
 
 /// Bytes that are read at once: what a pipe holds.
 const CHUNK: usize = 64 * 1024;
@@ -140,11 +139,7 @@ impl Contents {
         location: &Location,
         mut take: impl FnMut(&[u8]) -> Result<(), Interrupt>,
     ) -> Result<(), Interrupt> {
-        let mut reader: Box<dyn Read + '_> = if self.gunzip {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file)))
-        } else {
-            Box::new(file)
-        };
+        let mut reader: Box<dyn Read + '_> = if self.gunzip { Box::new(Gunzip::new(file)) } else { Box::new(file) };
         let mut buffer = vec![0; CHUNK];
         loop {
             match reader.read(&mut buffer) {
@@ -152,8 +147,7 @@ impl Contents {
                 Ok(length) => take(buffer.get(..length).unwrap_or_default())?,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) if self.gunzip => {
-                    let Location { bucket, key } = location.clone();
-                    return Err(FetchError::Gzip { bucket, key, why: e.to_string() }.into());
+                    return Err(unpacking(&location.bucket, &location.key, &e).into());
                 }
                 Err(e) => return Err(unreadable(location, e)),
             }
