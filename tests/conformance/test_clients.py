@@ -67,14 +67,16 @@ def test_each_protocol_is_understood(cloud, bucket):
 
 
 def test_a_name_that_is_not_its_own_is_refused_in_words_that_clients_show(cloud):
-    url = cloud.endpoint.replace("127.0.0.1", "127.0.0.1.nip.example")
-    # Nothing is looked up: the client is told to send the request to the cloud all the same.
-    proxies = {"http": cloud.endpoint}
+    def elsewhere(request, **_):
+        request.headers["Host"] = "127.0.0.1.nip.example"
+
     key, secret = cloud.keys()
     for service, operation in (("s3", "list_buckets"), ("sts", "get_caller_identity"), ("sagemaker", "list_models")):
-        config = Config(proxies=proxies, retries={"total_max_attempts": 1})
+        config = Config(retries={"total_max_attempts": 1})
         client = boto3.client(
-            service, endpoint_url=url, region_name=cloud.region, aws_access_key_id=key, aws_secret_access_key=secret, config=config
+            service, endpoint_url=cloud.endpoint, region_name=cloud.region, aws_access_key_id=key,
+            aws_secret_access_key=secret, config=config,
         )
+        client.meta.events.register("before-sign", elsewhere)
         with pytest.raises(Exception, match="not a name of the embedded cloud"):
             getattr(client, operation)()

@@ -164,12 +164,12 @@ def test_a_wrong_manifest_is_told_with_its_place_before_anything_starts(tmp_path
 
 
 def test_a_job_that_failed_is_made_again(tmp_path):
-    folder = examples(tmp_path / "a b", **{"objective: multi:softmax": "objective: multi:softmix"})
+    folder = examples(tmp_path / "a b", **{'num_class: "10"': 'num_class: "5"'})
     data, place = tmp_path / "data", ["--examples", str(folder)]
     run = Quickstart(data, "--exit", "-o", "json", *place, cwd=tmp_path)
-    assert run.end() == 1 and "TrainingJob mnist" in run.error and "softmix" in run.error, run.text
+    assert run.end() == 1 and "TrainingJob mnist" in run.error and "num_class" in run.error, run.text
     assert f"quickstart --exit --listen 127.0.0.1:0 --examples {shlex.quote(str(folder))}" in run.error and not run.out
-    edit(folder / "01-training-job.yaml", {"objective: multi:softmix": "objective: multi:softmax"})
+    edit(folder / "01-training-job.yaml", {'num_class: "5"': 'num_class: "10"'})
     run = Quickstart(data, *place, cwd=tmp_path).until("[0]#011").send(signal.SIGINT)
     assert run.end() == 130
     assert "the training job of an earlier run is Failed" in run.text
