@@ -56,7 +56,7 @@ impl Form {
                     match body.frame().await {
                         Some(Ok(frame)) => buffer.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
                         Some(Err(error)) => {
-                            return Err(S3Error::with_source(S3ErrorCode::IncompleteBody, error.into()));
+                            return Err(S3Error::with_source(S3ErrorCode::IncompleteBody, error));
                         }
                         None => return Err(malformed()),
                     }
