@@ -325,8 +325,10 @@ pub(crate) enum Local {
     /// Stop it
     Down(Down),
     /// Show whether it is up, and what it holds
-    Status,
-    /// Throw its state away
+    Status(LocalStatus),
+    /// Show its own log, which it writes when it was started with --detach
+    Logs(LocalLogs),
+    /// Throw its state away, and no file that it has not made
     Reset(Reset),
     /// Print the shell commands that point any AWS client at it: eval "$(sagewright local env)"
     Env(Env),
@@ -351,6 +353,15 @@ pub(crate) struct Up {
     /// Go to the background once it answers
     #[arg(long)]
     pub(crate) detach: bool,
+    /// The same: go to the background once it answers
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// With --detach: give up and stop it when it does not answer after this long
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(crate) timeout: std::time::Duration,
+    /// Be what --detach starts
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
     /// TOML file that maps container images to commands
     #[arg(long, value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
@@ -386,6 +397,28 @@ impl From<Durability> for sagewright_cloud::durability::Durability {
             Durability::PowerLoss => Self::PowerLoss,
         }
     }
+}
+
+/// `local status`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LocalStatus {
+    /// Wait until it answers
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Give up waiting after this long
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "wait")]
+    pub(crate) timeout: Option<std::time::Duration>,
+}
+
+/// `local logs`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LocalLogs {
+    /// Follow until the embedded cloud stops
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only the last lines
+    #[arg(long, value_name = "N")]
+    pub(crate) tail: Option<usize>,
 }
 
 /// `local down`

@@ -129,5 +129,5 @@ fn trace(verbose: u8, tutorial: bool) {
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
     // A call is a span: its end says what it was and how it went.
     let subscriber = subscriber.with_span_events(if verbose > 0 { FmtSpan::CLOSE } else { FmtSpan::NONE });
-    drop(subscriber.with_writer(std::io::stderr).with_ansi(false).try_init());
+    drop(subscriber.with_writer(local::log::Output::default).with_ansi(false).try_init());
 }

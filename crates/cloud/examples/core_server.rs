@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut config = Config::new(data);
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let region = config.region.clone();
-        let running = bind(config)?.server().start();
+        let running = bind(config)?.server().start()?;
         let mut keys = serde_json::Map::new();
         for account in std::iter::once("000000000000".to_owned()).chain(accounts) {
             let key = running.credentials(&account).map_err(|e| e.message)?;

@@ -12,6 +12,7 @@ use crate::clock::SharedClock;
 use crate::cloud_id;
 use crate::config::Config;
 use crate::env::Env;
+use crate::folder;
 use crate::hosting::{Hosting, HostingConfig};
 use crate::identity::{Identity, NewSession, ServiceAsks, assumable_by_service, role};
 use crate::images::{ImageMap, ImageMapError};
@@ -21,7 +22,7 @@ use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
-use crate::server::{Bound, Running, StartError, bind, reachable};
+use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::store::Store;
 use crate::training::TrainingExecutor;
 
@@ -30,21 +31,6 @@ const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
 
 /// How long an orderly end may take: five seconds for calls in progress, thirty for model servers, and some more.
 const STOPPING: Duration = Duration::from_secs(45);
-
-/// What a cloud keeps in its data folder. Programs of jobs and servers see none of it but their own folder.
-const OWN: &[&str] = &[
-    "state.sqlite",
-    "s3",
-    "logs",
-    "work",
-    "lock",
-    "cloud-id",
-    "cloud-id.partial",
-    "reserve",
-    "server.json",
-    "server.json.partial",
-    "server.log",
-];
 
 /// What the embedded cloud is started with.
 pub struct Options {
@@ -101,11 +87,28 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Takes port and data folder, and starts all services. Must be called inside a Tokio runtime.
+/// An embedded cloud that has taken up its state and refuses connections until it serves.
+pub struct Prepared {
+    server: ServerBuilder,
+    hosting: Arc<Hosting>,
+    sagemaker: SageMaker,
+    timers: AbortOnDrop,
+}
+
+/// Takes port and data folder, starts all services and begins to answer. Must be called inside a Tokio runtime.
 ///
 /// # Errors
 /// What is in the way, and what to do.
 pub async fn start(options: Options) -> Result<Cloud, CloudError> {
+    prepare(options).await?.serve()
+}
+
+/// Takes port and data folder, starts all services and takes up what the last process left: no request can come in
+/// between. Must be called inside a Tokio runtime.
+///
+/// # Errors
+/// What is in the way, and what to do.
+pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let Options { config, program, images, preparer } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
@@ -123,7 +126,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     if has_jobs(&work) {
         strays::end_all(&id);
     }
-    let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own };
+    let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own: folder::is_own };
     keep_secrets();
     let now = Arc::clone(&clock);
     let objects = s3::Store::with_durability(bound.folder("s3"), Arc::new(move || now.now()), durability)?;
@@ -155,15 +158,31 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     let execution = Execution { hold, ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
     let sagemaker = SageMaker::new(env, execution);
     let s3 = s3_front(&bound, objects, clock);
-    let running = bound
+    let server = bound
         .server()
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
-        .raw(s3)
-        .start();
+        .raw(s3);
     resume(&sagemaker).await?;
     let timers = AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run()));
-    Ok(Cloud { running, hosting, sagemaker, timers })
+    Ok(Prepared { server, hosting, sagemaker, timers })
+}
+
+impl Prepared {
+    /// What goes into `AWS_ENDPOINT_URL`.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", reachable(self.server.address()))
+    }
+
+    /// Begins to answer.
+    ///
+    /// # Errors
+    /// Another process has begun to listen on the port in the meantime.
+    pub fn serve(self) -> Result<Cloud, CloudError> {
+        let Self { server, hosting, sagemaker, timers } = self;
+        Ok(Cloud { running: server.start()?, hosting, sagemaker, timers })
+    }
 }
 
 /// Kills all processes of the jobs and model servers of a data folder, whose cloud has ended or is about to.
@@ -171,12 +190,6 @@ pub fn end_processes(data: &Path) {
     if let Ok(Some(id)) = cloud_id::known(data) {
         strays::end_all(&id);
     }
-}
-
-fn is_own(name: &str) -> bool {
-    // SQLite's log and index have the database's name with an ending.
-    let name = ["-wal", "-shm", "-journal"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-    OWN.contains(&name)
 }
 
 /// Whether work was left. Looking at every process of the machine is worth it only then.

@@ -6,6 +6,7 @@
 pub mod cloud;
 mod cloud_id;
 pub mod config;
+pub mod folder;
 mod reserve;
 pub mod server;
 

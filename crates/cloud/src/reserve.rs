@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-const FILE: &str = "reserve";
+// Nobody else calls a file so: it is overwritten and removed.
+const FILE: &str = "sagewright-reserve";
 /// What SQLite's logs need until they are folded into their databases.
 const SIZE: u64 = 4 * 1024 * 1024;
 /// A disk with less is full.

@@ -49,7 +49,7 @@ fn cloud(change: impl FnOnce(&mut Config)) -> Cloud {
     let mut config = Config::new(data.path());
     config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     change(&mut config);
-    let running = bind(config).unwrap().server().raw(raw()).start();
+    let running = bind(config).unwrap().server().raw(raw()).start().unwrap();
     Cloud { _data: data, running }
 }
 

@@ -69,7 +69,8 @@ fn cloud() -> Cloud {
     config.signature_clock = clock.clone();
     config.max_body = 100_000;
     let server = bind(config).unwrap().server();
-    let running = server.handler("sagemaker", Arc::new(Echo)).handler("sagemaker-runtime", Arc::new(Echo)).start();
+    let running =
+        server.handler("sagemaker", Arc::new(Echo)).handler("sagemaker-runtime", Arc::new(Echo)).start().unwrap();
     Cloud { _data: data, running, clock }
 }
 
@@ -221,6 +222,44 @@ async fn a_session_ends_when_its_time_is_over() {
 }
 
 #[tokio::test]
+async fn a_session_that_ended_long_ago_is_told_as_ended_after_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Hands(Mutex::new(Timestamp::now())));
+    let start = || {
+        let clocks = Config { clock: clock.clone(), signature_clock: clock.clone(), ..config(data.path()) };
+        bind(clocks).unwrap().server().start().unwrap()
+    };
+    let running = start();
+    let key = running.credentials(ACCOUNT).unwrap();
+    let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
+    let mut client = Client::new(running.address());
+    let session = aside(move || {
+        let answer = client.query("sts", &key, "Action=GetSessionToken&Version=2011-06-15&DurationSeconds=900");
+        let id = answer.element("AccessKeyId");
+        Key { id, secret: answer.element("SecretAccessKey"), token: Some(answer.element("SessionToken")) }
+    })
+    .await;
+    running.shutdown().await;
+    let ask = async |running: Running| {
+        let (mut client, session, at) = (Client::new(running.address()), session.clone(), clock.now());
+        let told = aside(move || {
+            let headers = vec![("content-type", "application/x-www-form-urlencoded".into())];
+            let out = Outgoing { service: "sts", path: "/", headers, body: WHO.as_bytes(), at };
+            let answer = client.send(&client.signed(&session, &out));
+            (answer.status, answer.element("Code"))
+        });
+        let told = told.await;
+        running.shutdown().await;
+        told
+    };
+    *clock.0.lock().unwrap() += SignedDuration::from_hours(30 * 24);
+    assert_eq!(ask(start()).await, (403, "ExpiredToken".to_owned()));
+    // It is not kept for ever.
+    *clock.0.lock().unwrap() += SignedDuration::from_hours(90 * 24);
+    assert_eq!(ask(start()).await, (403, "InvalidClientTokenId".to_owned()));
+}
+
+#[tokio::test]
 async fn a_body_that_is_cut_short_or_too_long_changes_nothing() {
     let cloud = cloud();
     let (mut cut, mut long, mut check, key) = (cloud.client(), cloud.client(), cloud.client(), cloud.key(ACCOUNT));
@@ -276,7 +315,7 @@ async fn what_is_not_there_is_refused_by_name() {
 #[tokio::test]
 async fn everything_acknowledged_is_there_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
-    let start = |data: &std::path::Path| bind(config(data)).unwrap().server().start();
+    let start = |data: &std::path::Path| bind(config(data)).unwrap().server().start().unwrap();
     let running = start(data.path());
     let key = running.credentials(ACCOUNT).unwrap();
     let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
@@ -322,6 +361,27 @@ async fn a_stop_lets_calls_finish_and_then_refuses_connections() {
 }
 
 #[tokio::test]
+async fn a_restart_takes_the_port_of_the_run_before() {
+    let data = tempfile::tempdir().unwrap();
+    let mut listen = config(data.path()).listen;
+    for _ in 0..3 {
+        let running = bind(Config { listen, ..config(data.path()) }).unwrap().server().start().unwrap();
+        listen = running.address();
+        let key = running.credentials(ACCOUNT).unwrap();
+        let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
+        let mut client = Client::new(listen);
+        let mut client = aside(move || {
+            assert_eq!(client.query("sts", &key, WHO).status, 200);
+            client
+        })
+        .await;
+        // The server closes first, and its system remembers the connection.
+        running.shutdown().await;
+        aside(move || assert!(client.receive().is_none())).await;
+    }
+}
+
+#[tokio::test]
 async fn what_keeps_it_from_starting_is_told_with_what_to_do() {
     let data = tempfile::tempdir().unwrap();
     let first = bind(config(data.path())).unwrap();
@@ -349,6 +409,7 @@ async fn what_keeps_it_from_starting_is_told_with_what_to_do() {
     assert!(matches!(error, StartError::NewerDatabase { found: 99, known: 2, .. }), "{error}");
 
     let damaged = tempfile::tempdir().unwrap();
+    drop(bind(config(damaged.path())).unwrap());
     std::fs::write(
         damaged.path().join("state.sqlite"),
         "this is not a database, and long enough to be read as one".repeat(40),
@@ -385,7 +446,7 @@ async fn only_the_owner_can_read_what_holds_secret_keys() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("cloud");
-    let running = bind(config(&data)).unwrap().server().start();
+    let running = bind(config(&data)).unwrap().server().start().unwrap();
     running.credentials("111111111111").unwrap();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);

@@ -54,13 +54,18 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
     last_resort::arm(&settings.data);
-    let cloud = cloud::start(options).await.map_err(|error| room::failure(error.to_string(), &settings.data))?;
+    let failed = |error: cloud::CloudError| room::failure(error.to_string(), &settings.data);
+    let prepared = cloud::prepare(options).await.map_err(failed)?;
+    // Who finds the port open finds the note as well.
+    let (endpoint, data) = (prepared.endpoint_url(), settings.data.clone());
+    server_file::write(&data, &endpoint, settings.images.as_deref(), settings.durability)
+        .with_context(|| format!("cannot write server.json in {}", data.display()))?;
+    let mut noted = Cloud { cloud: None, endpoint, data };
+    let cloud = prepared.serve().map_err(failed)?;
     // The folder is this process's until it has ended: its databases are closed and its containers gone only then.
     std::mem::forget(cloud.server().lock());
-    let endpoint = cloud.server().endpoint_url();
-    server_file::write(&settings.data, &endpoint, settings.images.as_deref(), settings.durability)
-        .with_context(|| format!("cannot write server.json in {}", settings.data.display()))?;
-    Ok(Cloud { cloud: Some(cloud), endpoint, data: settings.data.clone() })
+    noted.cloud = Some(cloud);
+    Ok(noted)
 }
 
 impl Cloud {

@@ -5,6 +5,7 @@ mod child;
 mod cloud;
 mod credentials;
 mod last_resort;
+pub(crate) mod log;
 mod room;
 pub(crate) mod server_file;
 
@@ -12,7 +13,12 @@ pub(crate) use child::prepare;
 pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};
 pub(crate) use credentials::{Access, access};
 pub(crate) use room::{advice as room_advice, failure as start_failure};
-pub(crate) use server_file::{ServerFile, holds, running};
+pub(crate) use server_file::{ServerFile, answers, holds, running};
+
+/// Whether the folder may be an embedded cloud's data folder.
+pub(crate) fn check(data: &std::path::Path) -> Result<(), crate::exit::Failure> {
+    sagewright_cloud::folder::check(data).map_err(|error| room::failure(error.to_string(), data))
+}
 
 /// Account whose credentials are used unless another is asked for.
 pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";

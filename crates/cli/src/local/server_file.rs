@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sagewright_cloud::durability::Durability;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ pub(crate) struct ServerFile {
     pub(crate) endpoint: String,
     /// Version of the program.
     pub(crate) version: String,
+    /// When it began to serve, milliseconds since 1970; 0 where an earlier version has not told.
+    #[serde(default)]
+    pub(crate) started: i64,
     /// The image map that it was told to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<PathBuf>,
@@ -29,12 +34,13 @@ fn path(data: &Path) -> PathBuf {
     data.join("server.json")
 }
 
-/// Notes that this process serves.
+/// Notes that this process serves, before it does: who reaches it finds its credentials.
 pub(crate) fn write(data: &Path, endpoint: &str, images: Option<&Path>, durability: Durability) -> io::Result<()> {
     let file = ServerFile {
         pid: std::process::id(),
         endpoint: endpoint.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: jiff::Timestamp::now().as_millisecond(),
         images: images.map(std::path::absolute).transpose()?,
         power_loss: durability == Durability::PowerLoss,
     };
@@ -58,6 +64,12 @@ fn read(data: &Path) -> Option<ServerFile> {
 pub(crate) fn running(data: &Path) -> Option<ServerFile> {
     // The note may be an older process's.
     read(data).filter(|file| holds(data, file.pid))
+}
+
+/// Whether something takes connections where this embedded cloud says that it does.
+pub(crate) fn answers(server: &ServerFile) -> bool {
+    let address = server.endpoint.rsplit('/').next().and_then(|text| text.parse::<SocketAddr>().ok());
+    address.is_some_and(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok())
 }
 
 /// Whether this process has the data folder: until it has ended, which is later than that it serves.

@@ -1,5 +1,6 @@
 //! The one place that prints: results on standard output, everything else on standard error.
 
+pub(crate) mod amount;
 mod dialect;
 mod printer;
 pub(crate) mod shell;

@@ -14,3 +14,4 @@ pub mod region;
 pub mod runner;
 pub mod store;
 pub mod timers;
+pub mod work;

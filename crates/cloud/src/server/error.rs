@@ -40,6 +40,30 @@ pub enum StartError {
         /// The other process, as it wrote it down.
         pid: String,
     },
+    /// The data folder holds somebody's files.
+    #[error(
+        "{} is not empty and is not an embedded cloud's data folder (it holds {holds}); nothing was changed there: \
+         choose an empty or new folder with --data", path.display()
+    )]
+    ForeignFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Some of what is in it.
+        holds: String,
+    },
+    /// A newer Sagewright made the data folder.
+    #[error(
+        "the data folder {} has format {found} and this version of Sagewright knows up to {known}; update Sagewright, \
+         or choose another folder with --data", path.display()
+    )]
+    NewerFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
     /// The data folder may not be written.
     #[error("cannot write to the data folder {}: {source}; give this user write permission there, or choose another folder with --data", path.display())]
     DataNotWritable {
@@ -88,7 +112,7 @@ pub enum StartError {
 
 impl StartError {
     /// The error of an operation on the data folder.
-    pub(super) fn file(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull { path },

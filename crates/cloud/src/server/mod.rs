@@ -5,7 +5,7 @@
 //! use sagewright_cloud::{config::Config, server::bind};
 //!
 //! let bound = bind(Config::new("/tmp/cloud"))?;
-//! let running = bound.server().start();
+//! let running = bound.server().start()?;
 //! let key = running.credentials("000000000000")?;
 //! # drop(key);
 //! running.shutdown().await;
@@ -26,10 +26,11 @@ use tokio::task::JoinHandle;
 
 pub use error::StartError;
 pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, proxy};
-pub use start::{Lock, bind, open_identity};
+pub use start::{bind, open_identity};
 
 use crate::api::{ApiError, Handler};
 use crate::config::Config;
+use crate::folder::Lock;
 use crate::identity::{AccessKey, Identity};
 use crate::logs::{LogsService, Streams};
 use crate::store::Store;
@@ -43,7 +44,7 @@ use sagewright_cloud_wire::sigv4::KeyCache;
 #[derive(Debug)]
 pub struct Bound {
     config: Config,
-    listener: std::net::TcpListener,
+    socket: socket2::Socket,
     address: SocketAddr,
     store: Store,
     records: SqliteRecords,
@@ -129,10 +130,19 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts answering, on the current tokio runtime.
+    /// Where it will listen.
     #[must_use]
-    pub fn start(self) -> Running {
-        let Bound { config, listener, address, identity, lock, store, .. } = self.bound;
+    pub fn address(&self) -> SocketAddr {
+        self.bound.address
+    }
+
+    /// Starts listening and answering, on the current tokio runtime. Until then connections are refused.
+    ///
+    /// # Errors
+    /// Another process has begun to listen on the port in the meantime.
+    pub fn start(self) -> Result<Running, StartError> {
+        let Bound { config, socket, address, identity, lock, store, .. } = self.bound;
+        let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {
             handlers: self.handlers,
             raw: self.raw,
@@ -147,7 +157,7 @@ impl ServerBuilder {
         let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, front, stopped));
-        Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) }
+        Ok(Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) })
     }
 }
 

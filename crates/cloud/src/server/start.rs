@@ -1,19 +1,19 @@
 //! Takes the data folder and the port.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, Write};
-use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
 use sagewright_model::{AccountId, Region};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Bound, StartError};
 use crate::clock::SharedClock;
 use crate::config::Config;
+use crate::folder;
 use crate::identity::Identity;
 use crate::logs::Streams;
 use crate::reserve;
@@ -22,12 +22,6 @@ use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_wire::server::raise_open_files;
 
 const DATABASE: &str = "state.sqlite";
-
-/// Holds the data folder for this process; the kernel lets go of it however the process ends.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,10 +45,9 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
         .parse()
         .map_err(|e| StartError::Setting(format!("the default account is wrong: {e}")))?;
     raise_open_files();
-    let lock = take(&config.data)?;
+    let lock = folder::take(&config.data)?;
     reserve::balance(&config.data);
-    let listener = listen(&config)?;
-    let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
+    let (socket, address) = take_port(config.listen)?;
     let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.clock))?;
     store.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     identity.account_key(&account).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
@@ -62,7 +55,7 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
         .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
-    Ok(Bound { config, listener, address, store, records, identity, logs, lock })
+    Ok(Bound { config, socket, address, store, records, identity, logs, lock })
 }
 
 /// The identities of a data folder, from any process and whether or not a cloud runs on it: for printing credentials.
@@ -98,41 +91,36 @@ fn open(data: &Path, region: &str, clock: SharedClock) -> Result<(Store, Identit
     Ok((store, identity))
 }
 
-/// Makes the folder and locks it.
-fn take(data: &Path) -> Result<Lock, StartError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|e| StartError::file(data, e))?;
-    let path = data.join("lock");
-    let failed = |e| StartError::file(&path, e);
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        if error.kind() != ErrorKind::WouldBlock {
-            return Err(failed(error.into()));
-        }
-        let mut pid = String::new();
-        let _ = file.read_to_string(&mut pid);
-        let pid = if pid.trim().is_empty() { "(unknown)".to_owned() } else { pid.trim().to_owned() };
-        return Err(StartError::DataInUse { path: data.to_owned(), pid });
-    }
-    let pid = std::process::id().to_string();
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes())).map_err(failed)?;
-    Ok(Lock { _file: file })
+/// Takes the port without answering on it: whoever connects is refused until [`listen`].
+fn take_port(address: SocketAddr) -> Result<(Socket, SocketAddr), StartError> {
+    let bound = |shared: bool| {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(shared)?;
+        socket.bind(&address.into())?;
+        let told = socket.local_addr()?.as_socket().unwrap_or(address);
+        Ok((socket, told))
+    };
+    // Alone, so that no other process can take it too before it listens. Only a restart shares the port: it must not
+    // wait for the kernel to forget the connections of the run before.
+    bound(false)
+        .or_else(|error: std::io::Error| if error.kind() == ErrorKind::AddrInUse { bound(true) } else { Err(error) })
+        .map_err(|source| failed(address, source))
 }
 
-fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    let address = config.listen;
-    let failed = |source: std::io::Error| {
-        if source.kind() == ErrorKind::AddrInUse {
-            StartError::PortTaken { address }
-        } else {
-            StartError::Listen { address, source }
-        }
-    };
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(failed)?;
-    // A restart must not wait for the kernel to forget the connections of the run before.
-    socket.set_reuse_address(true).map_err(failed)?;
-    socket.bind(&address.into()).map_err(failed)?;
-    socket.listen(1024).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
-    Ok(socket.into())
+/// Listens on a port that was reserved. Another process that reserved it at the same moment may have been faster.
+pub(super) fn listen(socket: Socket, address: SocketAddr) -> Result<TcpListener, StartError> {
+    // Its connections are to be no hindrance to the next start.
+    let listening = socket.set_reuse_address(true).and_then(|()| socket.listen(1024));
+    listening
+        .and_then(|()| socket.set_nonblocking(true))
+        .map(|()| socket.into())
+        .map_err(|source| failed(address, source))
+}
+
+fn failed(address: SocketAddr, source: std::io::Error) -> StartError {
+    if source.kind() == ErrorKind::AddrInUse {
+        StartError::PortTaken { address }
+    } else {
+        StartError::Listen { address, source }
+    }
 }

@@ -1,11 +1,11 @@
 //! What a new process makes of what the last one left.
 
 use sagewright_cloud::cloud::{resume, suspend};
-use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
+use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::json;
 
-use crate::support::{Cloud, training_job};
+use crate::support::{Cloud, model, training_job};
 
 /// The state of a cloud whose process ends here and now: its tasks go with its runtime.
 fn after(work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
@@ -246,5 +246,58 @@ fn the_cloud_starts_on_a_full_disk() {
         execute("DROP TRIGGER full");
         cloud.until(Kind::TRAINING_JOB, "stopping", "Stopped").await;
         assert_eq!(cloud.job().await.task.name, "running");
+    });
+}
+
+/// Gives what is under way time to be written: as many writes again, one after the other.
+async fn written(cloud: &Cloud) {
+    for n in 0..20 {
+        cloud.ok("CreateModel", model(&format!("after-{n}"))).await;
+    }
+}
+
+#[test]
+fn the_end_of_an_earlier_run_of_a_job_changes_nothing() {
+    run(async {
+        let first = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
+        first.ok("CreateTrainingJob", training_job("j")).await;
+        let late = first.job().await;
+        let second = Cloud::over(first.store.clone(), 1);
+        resume(&second.sagemaker).await.unwrap();
+        let job = second.job().await;
+        let before = second.state();
+        (late.events)(TrainingEvent::Secondary { status: "Uploading".to_owned(), message: "late".to_owned() });
+        late.end.send(TrainingEnd::Failed { reason: "late".to_owned() }).unwrap();
+        // It gets the slot that the late one has left.
+        first.ok("CreateTrainingJob", training_job("next")).await;
+        drop(first.job().await);
+        written(&first).await;
+        let after = second.state();
+        assert!(before.iter().all(|record| after.contains(record)), "{before:#?}\n{after:#?}");
+        job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
+        second.until(Kind::TRAINING_JOB, "j", "Completed").await;
+    });
+}
+
+#[test]
+fn the_end_of_an_earlier_deployment_changes_nothing() {
+    run(async {
+        let first = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
+        first.endpoint().await;
+        first.ok("UpdateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c2"})).await;
+        let late = first.deploy().await;
+        let second = Cloud::over(first.store.clone(), 1);
+        resume(&second.sagemaker).await.unwrap();
+        second.deploy().await.reply.send(Ok(())).unwrap();
+        let update = second.deploy().await;
+        let before = second.state();
+        late.reply.send(Err("late".to_owned())).unwrap();
+        written(&first).await;
+        let after = second.state();
+        assert!(before.iter().all(|record| after.contains(record)), "{before:#?}\n{after:#?}");
+        update.reply.send(Ok(())).unwrap();
+        second.until(Kind::ENDPOINT, "e", "InService").await;
+        let endpoint = second.describe_endpoint().await;
+        assert_eq!((endpoint.get("FailureReason"), &endpoint["EndpointConfigName"]), (None, &json!("c2")));
     });
 }

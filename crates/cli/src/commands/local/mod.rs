@@ -3,6 +3,7 @@
 mod down;
 mod env;
 mod exec;
+mod logs;
 mod profile;
 mod reset;
 mod status;
@@ -17,8 +18,9 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
     match command {
         Local::Up(args) => up::run(args, global, printer).await,
         Local::Down(args) => down::run(args, global, printer).await,
-        Local::Status => status::run(global, printer).await,
-        Local::Reset(args) => reset::run(args, global, printer),
+        Local::Status(args) => status::run(args, global, printer).await,
+        Local::Logs(args) => logs::run(args, global, printer).await,
+        Local::Reset(args) => reset::run(args, global, printer).await,
         Local::Env(args) => env::run(args, global, printer),
         Local::Exec(args) => exec::program(args, global, printer),
         Local::Shell(args) => exec::shell(args, global, printer),

@@ -1,51 +1,78 @@
 //! `sagewright local reset`
 
-use std::fs;
 use std::io::{BufRead as _, IsTerminal as _};
 
-use anyhow::Context as _;
+use sagewright_cloud::folder::{Inventory, Reset, ResetError};
+use serde_json::json;
 
-use crate::args::{Global, Reset};
+use crate::args::{self, Global};
 use crate::exit::{Exit, Failure};
 use crate::local;
-use crate::output::Printer;
+use crate::output::{Printer, Table, amount};
 use crate::paths;
 
-/// Throws the embedded cloud's state away.
-pub(crate) fn run(args: &Reset, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let data = paths::data(global.data.as_ref());
-    if let Some(server) = local::running(&data) {
+/// Takes away what the embedded cloud made; the user's own files stay.
+pub(crate) async fn run(args: &args::Reset, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let chosen = paths::data(global.data.as_ref());
+    if let Some(server) = local::running(&chosen) {
         return Err(Failure::new(Exit::Failed, format!("the embedded cloud is up at {}", server.endpoint))
             .help(format!("stop it first: sagewright local down{}", paths::data_option(global)))
             .into());
     }
-    if !data.exists() {
-        printer.note(&format!("there is nothing at {}", data.display()));
+    let Some(reset) = Reset::prepare(&chosen).map_err(failure)? else {
+        printer.note(&format!("there is nothing at {}", chosen.display()));
         return Ok(Exit::Done);
-    }
-    // Only a folder that an embedded cloud has made is ever removed.
-    if !data.join("state.sqlite").exists() {
-        return Err(Failure::new(Exit::Failed, format!("{} does not hold an embedded cloud's state", data.display()))
-            .help("check --data")
-            .into());
+    };
+    let (data, inventory) = (reset.data.clone(), reset.inventory.clone());
+    if !printer.for_programs() {
+        let link = if chosen == data { String::new() } else { format!(" ({} leads there)", chosen.display()) };
+        printer.note(&format!("of the embedded cloud in {}{link}:", data.display()));
+        list(&inventory, printer);
     }
     if !args.yes && !confirmed(&data.display().to_string(), printer)? {
         printer.note("nothing was removed");
         return Ok(Exit::Failed);
     }
-    fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
-    printer.note(&format!("removed {}", data.display()));
+    let emptied = tokio::task::spawn_blocking(move || reset.run()).await?.map_err(failure)?;
+    if printer.for_programs() {
+        printer.document(&json!({"data": data, "removed": inventory.own, "kept": inventory.kept}))?;
+    } else if emptied {
+        printer.note(&format!("removed, with the folder {}", data.display()));
+    } else {
+        let kept = if inventory.kept.is_empty() { String::new() } else { format!(": {}", inventory.kept.join(", ")) };
+        printer.note(&format!("removed; what the embedded cloud did not make is kept in {}{kept}", data.display()));
+    }
     Ok(Exit::Done)
 }
 
-fn confirmed(what: &str, printer: &Printer) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Exit::Usage, format!("{what} would be removed, and nobody can be asked"))
-            .help("give --yes")
-            .into());
+fn list(inventory: &Inventory, printer: &Printer) {
+    let mut table = Table::new(["TO REMOVE", "FILES", "ON DISK"]);
+    for found in &inventory.own {
+        let link = found.link.as_ref().map_or_else(String::new, |to| format!(" (a link; {} is kept)", to.display()));
+        table.row([format!("{}{link}", found.name), found.files.to_string(), amount::bytes(found.bytes)]);
     }
-    printer.note(&format!("Remove {what} with all buckets, models and jobs in it? Type yes:"));
+    printer.note(table.render().trim_end());
+    if !inventory.kept.is_empty() {
+        printer.note(&format!("kept: {}", inventory.kept.join(", ")));
+    }
+}
+
+fn confirmed(data: &str, printer: &Printer) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        let what = format!("all buckets, models and jobs in {data} would be removed, and nobody can be asked");
+        return Err(Failure::new(Exit::Usage, what).help("give --yes").into());
+    }
+    printer.note("Remove it, with all buckets, models and jobs? Type yes:");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
+}
+
+fn failure(error: ResetError) -> Failure {
+    let help = match &error {
+        ResetError::Foreign { .. } => Some("check --data"),
+        ResetError::Stays { .. } => Some("make it removable, then run the same command again"),
+        ResetError::Start(_) | ResetError::Unreadable { .. } => None,
+    };
+    Failure { help: help.map(str::to_owned), ..Failure::new(Exit::Failed, error.to_string()) }
 }

@@ -1,12 +1,13 @@
 //! `sagewright local up`
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -15,7 +16,7 @@ use sagewright_cloud::server::reachable;
 use crate::args::{Durability, Global, LISTEN, Up};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, DEFAULT_ACCOUNT, ServerFile, Settings};
-use crate::output::Printer;
+use crate::output::{Printer, amount};
 use crate::paths::{self, data_option};
 use crate::signals::Signals;
 
@@ -28,8 +29,11 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     }
     let listen = args.listen.unwrap_or(LISTEN);
     only_here_or_allowed(listen, args.allow_remote)?;
-    if args.detach {
+    if args.detach || args.wait {
         return detach(args, global, &data, printer).await;
+    }
+    if args.detached {
+        local::log::remember();
     }
     let settings = Settings {
         listen,
@@ -40,6 +44,11 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     };
     let mut signals = Signals::new();
     let cloud = local::start(&settings).await?;
+    if args.detached
+        && let Err(error) = local::log::open(&data)
+    {
+        printer.note(&format!("no log can be written to {}: {error}", data.display()));
+    }
     announce(&data, &data_option(global), printer)?;
     announce_beyond(listen, &cloud.endpoint, printer);
     signals.next().await;
@@ -120,14 +129,9 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
         announce(data, option, printer)?;
         return Ok(Exit::Done);
     }
-    // As the cloud itself makes it: objects and logs are the owner's alone.
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
-    made.with_context(|| format!("cannot make the folder {}", data.display()))?;
-    let log = data.join("server.log");
-    let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);
     let listen = args.listen.unwrap_or(LISTEN);
-    command.args(["local", "up", "--color", "never", "--listen", &listen.to_string()]);
+    command.args(["local", "up", "--detached", "--color", "never", "--listen", &listen.to_string()]);
     command.args(args.allow_remote.then_some("--allow-remote"));
     command.args(args.hosts.iter().map(|name| format!("--host={name}")));
     command.args((0..global.verbose).map(|_| "--verbose"));
@@ -138,11 +142,14 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
     if let Some(durability) = args.durability {
         command.args(["--durability", durability.as_str()]);
     }
-    let errors = output.try_clone()?;
-    command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().context("cannot start the embedded cloud")?;
-    for _ in 0..500 {
-        if local::running(data).is_some_and(|s| s.pid == child.id()) {
+    let said = listen_to(child.stderr.take());
+    let started = Instant::now();
+    loop {
+        if local::running(data).is_some_and(|server| server.pid == child.id() && local::answers(&server)) {
+            // From here on it writes to its log.
+            said.await.trim().lines().for_each(|line| printer.note(line));
             announce(data, option, printer)?;
             if let Some(server) = local::running(data) {
                 announce_beyond(listen, &server.endpoint, printer);
@@ -150,18 +157,43 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
             return Ok(Exit::Done);
         }
         if let Some(status) = child.try_wait()? {
-            let mut said = fs::read_to_string(&log).unwrap_or_default();
-            // It could not even say why: the same may be in the way of writing here.
-            if said.trim().is_empty()
-                && let Err(error) = fs::write(&log, [b'\n'; 4096])
-            {
-                said = format!("cannot write {}: {error}", log.display());
-            }
-            let message = format!("the embedded cloud did not start ({status}):\n{}", said.trim());
+            let message = format!("the embedded cloud did not start ({status}):\n{}", said.await.trim());
             return Err(local::start_failure(message, data).into());
+        }
+        if started.elapsed() >= args.timeout {
+            child.kill()?;
+            child.wait()?;
+            let message = format!(
+                "the embedded cloud did not answer within {} and was stopped\n{}",
+                amount::time(args.timeout),
+                said.await.trim()
+            );
+            let help =
+                "give it longer with --timeout, or look at what it does: sagewright local up -v without --detach";
+            return Err(Failure::new(Exit::TimedOut, message.trim_end()).help(help).into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    drop(child.kill());
-    Err(Failure::new(Exit::TimedOut, format!("the embedded cloud does not answer; see {}", log.display())).into())
+}
+
+/// What a starting cloud says until it closes its standard error. Read all the time, so that it never waits.
+fn listen_to(pipe: Option<ChildStderr>) -> impl Future<Output = String> {
+    /// It closes the pipe when it answers; a program that it has started may have a copy.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let text = Arc::clone(&said);
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ended = ended;
+        let mut lines = pipe.into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n').map_while(Result::ok));
+        lines.by_ref().for_each(|line| {
+            let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+            text.extend(line);
+            text.push(b'\n');
+        });
+    });
+    async move {
+        let _ = tokio::time::timeout(PATIENCE, end).await;
+        String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
 }

@@ -1,7 +1,8 @@
 //! Where the tutorial's manifests and data are: the checkout's, or a copy that this program carries.
 
-use std::fs;
-use std::io;
+use std::fs::{self, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::exit::{Exit, Failure};
@@ -62,15 +63,19 @@ fn complete(dir: &Path) -> Result<(), Failure> {
 /// Each file appears whole or not at all, so that a run that was cut off leaves none that looks right.
 fn unpack(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
+    let permissions = Permissions::from_mode(0o644);
     for (name, content) in FILES {
         let path = dir.join(name);
         if path.exists() {
             continue;
         }
-        let partial = dir.join(format!(".{name}.partial"));
-        if let Err(error) = fs::write(&partial, content).and_then(|()| fs::rename(&partial, &path)) {
-            drop(fs::remove_file(&partial));
-            return Err(error);
+        // Under a name that nobody else has, and never in place of a file.
+        let mut partial =
+            tempfile::Builder::new().prefix(".partial-").permissions(permissions.clone()).tempfile_in(dir)?;
+        partial.write_all(content)?;
+        match partial.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => return Err(error.error),
+            _ => {}
         }
     }
     Ok(())

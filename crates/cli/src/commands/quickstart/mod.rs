@@ -31,6 +31,10 @@ pub(crate) async fn run(args: &Quickstart, global: &Global, printer: &Printer) -
     let wanted = printer;
     let printer = &printer.results_to_stderr().with_format(Format::Table);
     let again = again(args, global);
+    if global.data.is_some() && args.examples.is_none() {
+        // The tutorial's files are put there before the embedded cloud starts.
+        local::check(&data)?;
+    }
     let folder = examples::find(args.examples.as_deref(), &data, global.data.is_some())?;
     let manifests = Manifests::load(&folder, printer).await?;
 

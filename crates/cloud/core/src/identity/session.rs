@@ -12,7 +12,9 @@ use crate::api::{ApiError, in_partition};
 use crate::store::{Key, Record, Store, StoreError};
 
 /// An ended session is still told from an unknown key for this long.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Only so many ended sessions are kept, the latest.
+const MOST_ENDED: u32 = 10_000;
 
 /// What a principal has only in a session.
 #[derive(Debug, Clone)]
@@ -220,8 +222,11 @@ impl Identity {
     }
 
     pub(super) fn forget_old_sessions(&self) -> Result<(), StoreError> {
-        let limit = self.clock.now().saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN).as_millisecond();
-        self.store.connection().execute("DELETE FROM session WHERE expires < ?", params![limit]).map_err(written)?;
+        let now = self.clock.now();
+        let limit = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN).as_millisecond();
+        let sql = "DELETE FROM session WHERE expires < ?1 OR id IN \
+                   (SELECT id FROM session WHERE expires < ?2 ORDER BY expires DESC LIMIT -1 OFFSET ?3)";
+        self.store.connection().execute(sql, params![limit, now.as_millisecond(), MOST_ENDED]).map_err(written)?;
         Ok(())
     }
 }

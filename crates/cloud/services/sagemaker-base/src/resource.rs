@@ -13,6 +13,22 @@ use sagewright_cloud_core::store::{Key, Record};
 /// Member of a stored body that no answer shows.
 pub const HIDDEN: &str = "_";
 
+/// Which run of a job or deployment a record is about, from 0. What an earlier run tells afterwards is not recorded.
+#[must_use]
+pub fn epoch(record: &Record) -> u64 {
+    record.body[HIDDEN]["epoch"].as_u64().unwrap_or(0)
+}
+
+/// Begins another run.
+///
+/// # Errors
+/// The record is damaged.
+pub fn next_epoch(record: &mut Record) -> Result<u64, ApiError> {
+    let next = epoch(record) + 1;
+    fields(record)?.entry(HIDDEN).or_insert_with(|| json!({}))["epoch"] = json!(next);
+    Ok(next)
+}
+
 /// Names differ by more than case: AWS writes them in lower case in ARNs, and so do the keys.
 pub fn key(call: &Call, kind: Kind, name: &str) -> Key {
     Key::new(&call.caller.account, &call.region, kind.as_str(), &name.to_ascii_lowercase())

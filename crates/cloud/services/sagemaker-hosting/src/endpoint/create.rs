@@ -7,7 +7,7 @@ use super::{KIND, deploy, policy};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, body, required};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, body, epoch, required};
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "EndpointName")?;
@@ -19,6 +19,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     stored.insert("EndpointConfigName".to_owned(), json!(deployment.config));
     stored.insert(HIDDEN.to_owned(), json!(Deployments { next: Some(deployment), ..Deployments::default() }));
     let record = sm.insert(call, KIND, name, "Creating", stored, &tags).await?;
-    deploy::launch(sm, record.key);
+    let epoch = epoch(&record);
+    deploy::launch(sm, record.key, epoch);
     Ok(json!({ "EndpointArn": record.arn }))
 }

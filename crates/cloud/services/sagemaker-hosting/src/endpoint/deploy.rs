@@ -11,14 +11,14 @@ use super::{KIND, deployments};
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::store::{Key, Record};
 use sagewright_cloud_sagemaker_base::resource::cut;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, fields};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, epoch, fields, next_epoch};
 use sagewright_cloud_sagemaker_base::state::ResumeError;
 use sagewright_cloud_sagemaker_base::{EndpointKey, SageMaker};
 
 /// Deploys what the record says comes next. The record's status keeps everything else away meanwhile.
-pub(super) fn launch(sm: &SageMaker, key: Key) {
+pub(super) fn launch(sm: &SageMaker, key: Key, epoch: u64) {
     let sm = sm.clone();
-    tokio::spawn(async move { run(&sm, &key, false).await });
+    tokio::spawn(async move { run(&sm, &key, epoch, false).await });
 }
 
 /// Stops serving and removes the record, which is in status `Deleting`.
@@ -54,40 +54,45 @@ pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     }
     for status in ["Creating", "Updating", "SystemUpdating", "InService", "OutOfService"] {
         for record in sm.env().store.with_status(kind, status).await? {
-            if matches!(status, "InService" | "OutOfService") {
-                // What AWS calls maintenance: "cannot be updated or deleted or re-scaled until it has completed".
-                let told = sm
-                    .change(KIND, &record.key, |record| {
-                        if record.status == "OutOfService" {
-                            fields(record)?.swap_remove("FailureReason");
-                        }
+            let begun = sm
+                .change(KIND, &record.key, |record| {
+                    if record.status == "OutOfService" {
+                        fields(record)?.swap_remove("FailureReason");
+                    }
+                    if matches!(status, "InService" | "OutOfService") {
+                        // What AWS calls maintenance: "cannot be updated or deleted or re-scaled until it has completed".
                         record.status = "SystemUpdating".to_owned();
-                        Ok(())
-                    })
-                    .await;
-                // On a full disk the cloud starts all the same, so that room can be made through it.
-                if let Err(error) = told {
+                    }
+                    next_epoch(record)
+                })
+                .await;
+            // On a full disk the cloud starts all the same, so that room can be made through it.
+            let epoch = match begun {
+                Ok(Some(epoch)) => epoch,
+                Ok(None) => continue,
+                Err(error) => {
                     let error = error.message;
                     tracing::warn!(endpoint = record.arn, error, "the restart of an endpoint could not be recorded");
+                    epoch(&record)
                 }
-            }
+            };
             let sm = sm.clone();
-            tokio::spawn(async move { run(&sm, &record.key, true).await });
+            tokio::spawn(async move { run(&sm, &record.key, epoch, true).await });
         }
     }
     Ok(())
 }
 
-async fn run(sm: &SageMaker, key: &Key, after_restart: bool) {
+async fn run(sm: &SageMaker, key: &Key, mine: u64, after_restart: bool) {
     let read = async || match sm.env().store.record(key).await? {
-        Some(record) => deployments(&record).map(|d| Some((record, d))),
-        None => Ok(None),
+        Some(record) if epoch(&record) == mine => deployments(&record).map(|d| Some((record, d))),
+        _ => Ok(None),
     };
-    let (record, Deployments { current, next, weights_only, down }) = match read().await {
+    let (record, Deployments { current, next, weights_only, down, .. }) = match read().await {
         Ok(Some(found)) => found,
         Ok(None) => return,
         Err(error) => {
-            persist(sm, key, |sm| Box::pin(fail(sm, key, &error.message))).await;
+            persist(sm, key, |sm| Box::pin(fail(sm, key, mine, &error.message))).await;
             return;
         }
     };
@@ -97,7 +102,7 @@ async fn run(sm: &SageMaker, key: &Key, after_restart: bool) {
         let served = deploy(sm, &record, current).await;
         serving = served.is_ok();
         if next.is_none() {
-            persist(sm, key, |sm| Box::pin(restored(sm, key, served.as_ref().err()))).await;
+            persist(sm, key, |sm| Box::pin(restored(sm, key, mine, served.as_ref().err()))).await;
             return;
         }
     }
@@ -109,7 +114,7 @@ async fn run(sm: &SageMaker, key: &Key, after_restart: bool) {
     } else {
         deploy(sm, &record, &next).await
     };
-    persist(sm, key, |sm| Box::pin(settle(sm, key, &next, outcome.as_ref().err(), serving))).await;
+    persist(sm, key, |sm| Box::pin(settle(sm, key, mine, &next, outcome.as_ref().err(), serving))).await;
 }
 
 async fn deploy(sm: &SageMaker, record: &Record, deployment: &Deployment) -> Result<(), String> {
@@ -128,12 +133,13 @@ async fn deploy(sm: &SageMaker, record: &Record, deployment: &Deployment) -> Res
 async fn settle(
     sm: &SageMaker,
     key: &Key,
+    mine: u64,
     next: &Deployment,
     failure: Option<&String>,
     serving: bool,
 ) -> Result<(), ApiError> {
     let now = sm.now();
-    sm.change(KIND, key, |record| {
+    change(sm, key, mine, |record| {
         let before = deployments(record)?.current;
         record.modified = now;
         record.status = match (failure, &before) {
@@ -161,17 +167,16 @@ async fn settle(
             }
         };
         let down = failure.is_some() && !serving;
-        stored.insert(HIDDEN.to_owned(), json!(Deployments { current, down, ..Deployments::default() }));
+        stored.insert(HIDDEN.to_owned(), json!(Deployments { current, down, epoch: mine, ..Deployments::default() }));
         Ok(())
     })
     .await
-    .map(|_| ())
 }
 
 /// Records what became of an endpoint that served before a restart.
-async fn restored(sm: &SageMaker, key: &Key, failure: Option<&String>) -> Result<(), ApiError> {
+async fn restored(sm: &SageMaker, key: &Key, mine: u64, failure: Option<&String>) -> Result<(), ApiError> {
     let now = sm.now();
-    sm.change(KIND, key, |record| {
+    change(sm, key, mine, |record| {
         record.status = if failure.is_some() { "OutOfService" } else { "InService" }.to_owned();
         let stored = fields(record)?;
         if let Some(hidden) = stored.get_mut(HIDDEN) {
@@ -184,19 +189,35 @@ async fn restored(sm: &SageMaker, key: &Key, failure: Option<&String>) -> Result
         Ok(())
     })
     .await
-    .map(|_| ())
 }
 
-async fn fail(sm: &SageMaker, key: &Key, reason: &str) -> Result<(), ApiError> {
+async fn fail(sm: &SageMaker, key: &Key, mine: u64, reason: &str) -> Result<(), ApiError> {
     let now = sm.now();
-    sm.change(KIND, key, |record| {
+    change(sm, key, mine, |record| {
         record.status = "Failed".to_owned();
         record.modified = now;
         fields(record)?.insert("FailureReason".to_owned(), json!(cut(reason)));
         Ok(())
     })
     .await
-    .map(|_| ())
+}
+
+/// Changes the record unless a later deployment has it.
+async fn change(
+    sm: &SageMaker,
+    key: &Key,
+    mine: u64,
+    mut change: impl FnMut(&mut Record) -> Result<(), ApiError> + Send,
+) -> Result<(), ApiError> {
+    let changed = sm.change(KIND, key, |record| {
+        if epoch(record) == mine {
+            return change(record);
+        }
+        let endpoint = &record.arn;
+        tracing::warn!(endpoint, epoch = mine, "an earlier deployment ended late; its end is not recorded");
+        Ok(())
+    });
+    changed.await.map(|_| ())
 }
 
 /// Does a piece of record-keeping until it works: an endpoint that stays in progress would mislead for ever.

@@ -19,6 +19,9 @@ const STARTUP_SECONDS: u64 = 240;
 pub(super) struct Deployments {
     pub current: Option<Deployment>,
     pub next: Option<Deployment>,
+    /// Which deployment this is; higher for each.
+    #[serde(default)]
+    pub epoch: u64,
     /// The next one differs in weights alone, so that no server has to start.
     #[serde(default)]
     pub weights_only: bool,

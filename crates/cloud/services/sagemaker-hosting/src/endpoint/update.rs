@@ -27,7 +27,8 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let updated = sm
         .change(KIND, &key, |record| {
             changeable(record)?;
-            let Deployments { current, down, .. } = deployments(record)?;
+            let Deployments { current, down, epoch, .. } = deployments(record)?;
+            let epoch = epoch + 1;
             let mut next = Deployment { policy: policy.clone(), ..next.clone() };
             if flag("RetainDeploymentConfig") {
                 next.policy = current.as_ref().and_then(|c| c.policy.clone());
@@ -48,12 +49,14 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
             let stored = fields(record)?;
             stored.swap_remove("FailureReason");
             stored.insert("PendingDeploymentSummary".to_owned(), next.pending());
-            stored
-                .insert(HIDDEN.to_owned(), json!(Deployments { current, next: Some(next), weights_only: false, down }));
-            Ok(record.arn.clone())
+            stored.insert(
+                HIDDEN.to_owned(),
+                json!(Deployments { current, next: Some(next), epoch, weights_only: false, down }),
+            );
+            Ok((record.arn.clone(), epoch))
         })
         .await?;
-    let arn = updated.ok_or_else(|| KIND.missing(&arn(call, KIND, name)))?;
-    deploy::launch(sm, key);
+    let (arn, epoch) = updated.ok_or_else(|| KIND.missing(&arn(call, KIND, name)))?;
+    deploy::launch(sm, key, epoch);
     Ok(json!({ "EndpointArn": arn }))
 }

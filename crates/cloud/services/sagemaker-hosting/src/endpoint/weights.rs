@@ -15,7 +15,8 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let updated = sm
         .change(KIND, &key, |record| {
             changeable(record)?;
-            let Deployments { current, down, .. } = deployments(record)?;
+            let Deployments { current, down, epoch, .. } = deployments(record)?;
+            let epoch = epoch + 1;
             let Some(current) = current else { return Err(super::in_progress(record)) };
             let mut next = current.clone();
             next.started = call.now.as_millisecond();
@@ -27,13 +28,13 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
             stored.swap_remove("FailureReason");
             stored.insert(
                 HIDDEN.to_owned(),
-                json!(Deployments { current: Some(current), next: Some(next), weights_only, down }),
+                json!(Deployments { current: Some(current), next: Some(next), epoch, weights_only, down }),
             );
-            Ok(record.arn.clone())
+            Ok((record.arn.clone(), epoch))
         })
         .await?;
-    let arn = updated.ok_or_else(|| KIND.missing(&arn(call, KIND, name)))?;
-    deploy::launch(sm, key);
+    let (arn, epoch) = updated.ok_or_else(|| KIND.missing(&arn(call, KIND, name)))?;
+    deploy::launch(sm, key, epoch);
     Ok(json!({ "EndpointArn": arn }))
 }
 

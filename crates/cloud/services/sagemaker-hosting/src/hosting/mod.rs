@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::JobEnvironment;
+use sagewright_cloud_core::work;
 use sagewright_cloud_sagemaker_base::ports::{EndpointKey, Host, VariantPlan};
 
 mod ask;
@@ -115,7 +116,7 @@ impl Hosting {
     #[must_use]
     pub fn new(env: Env, environment: Arc<dyn JobEnvironment>, config: HostingConfig) -> Self {
         let work = std::path::absolute(&env.work).unwrap_or_else(|_| env.work.clone()).join("hosting");
-        let _ = std::fs::remove_dir_all(&work);
+        work::clear(&work);
         Self { env, config, environment, work, endpoints: RwLock::default(), closing: AtomicBool::new(false) }
     }
 
@@ -148,7 +149,7 @@ impl Host for Hosting {
             environment: &*self.environment,
             endpoint: &endpoint,
             arn: &arn,
-            work: self.work.join(uuid::Uuid::new_v4().to_string()),
+            work: work::new(&self.work),
         };
         let mut fleet = Fleet::new(order.work.clone());
         let ready = tokio::select! {

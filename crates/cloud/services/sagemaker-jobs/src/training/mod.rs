@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::JobEnvironment;
+use sagewright_cloud_core::work;
 use sagewright_cloud_sagemaker_base::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
 
 mod channels;
@@ -43,7 +44,7 @@ impl TrainingExecutor {
     #[must_use]
     pub fn new(env: Env, environment: Arc<dyn JobEnvironment>) -> Self {
         let work = std::path::absolute(&env.work).unwrap_or_else(|_| env.work.clone()).join("training");
-        let _ = std::fs::remove_dir_all(&work);
+        work::clear(&work);
         Self { env, environment, work }
     }
 }
@@ -68,7 +69,7 @@ impl Trainer for TrainingExecutor {
         stop: watch::Receiver<bool>,
         events: Arc<dyn Fn(TrainingEvent) + Send + Sync>,
     ) -> TrainingEnd {
-        let folder = self.work.join(uuid::Uuid::new_v4().to_string());
+        let folder = work::new(&self.work);
         let busy: Arc<tokio::sync::Mutex<()>> = Arc::default();
         let (env, environment) = (&self.env, &*self.environment);
         let job = Job { env, environment, task: &task, events, folder: folder.clone(), busy: busy.clone() };

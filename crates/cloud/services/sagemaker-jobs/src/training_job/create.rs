@@ -8,7 +8,7 @@ use sagewright_cloud_core::objects::parse_s3_uri;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::refuse;
-use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, required};
+use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, epoch, required};
 
 /// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
 /// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, retries, spot instances) is recorded.
@@ -52,7 +52,8 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
 
     progress::start(&mut stored, name, call.now.as_millisecond());
     let record = sm.insert(call, Kind::TRAINING_JOB, name, "InProgress", stored, &tags).await?;
-    schedule::launch(sm, record.key);
+    let epoch = epoch(&record);
+    schedule::launch(sm, record.key, epoch);
     Ok(json!({ "TrainingJobArn": record.arn }))
 }
 

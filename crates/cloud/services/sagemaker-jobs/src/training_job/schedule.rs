@@ -10,48 +10,62 @@ use super::attempts;
 use super::progress::{self, Metrics};
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::store::{Key, Record};
-use sagewright_cloud_sagemaker_base::resource::{Kind, fields};
+use sagewright_cloud_sagemaker_base::resource::{Kind, epoch, fields, next_epoch};
 use sagewright_cloud_sagemaker_base::state::ResumeError;
 use sagewright_cloud_sagemaker_base::{SageMaker, TrainingEnd, TrainingEvent, TrainingEvents, TrainingTask};
 
+/// One run of a job.
+#[derive(Clone)]
+struct Run {
+    key: Key,
+    epoch: u64,
+}
+
 /// Runs a job as soon as a slot is free. Its record is there and in progress, or has been told to stop since.
-pub(super) fn launch(sm: &SageMaker, key: Key) {
+pub(super) fn launch(sm: &SageMaker, key: Key, epoch: u64) {
     let (stop, stopped) = watch::channel(false);
     sm.jobs().insert(key.clone(), stop);
     let sm = sm.clone();
-    tokio::spawn(async move { run(&sm, key, stopped).await });
+    tokio::spawn(async move { run(&sm, Run { key, epoch }, stopped).await });
 }
 
 /// Takes up the jobs of the last process.
 pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     let kind = Kind::TRAINING_JOB.as_str();
     for record in sm.env().store.with_status(kind, "Stopping").await? {
-        settle(sm, record.key, stopped()).await;
+        settle(sm, record, stopped()).await;
     }
     let mut waiting = sm.env().store.with_status(kind, "InProgress").await?;
     waiting.sort_by_key(|record| record.created);
     for record in waiting {
         let now = sm.now();
         if let Some(reason) = record.body.as_object().and_then(attempts::refusal) {
-            settle(sm, record.key, TrainingEnd::Failed { reason }).await;
+            settle(sm, record, TrainingEnd::Failed { reason }).await;
             continue;
         }
-        let told = sm
+        let begun = sm
             .change(Kind::TRAINING_JOB, &record.key, |record| {
                 record.modified = now;
+                let epoch = next_epoch(record)?;
                 let stored = fields(record)?;
                 stored.swap_remove("TrainingStartTime");
                 stored.swap_remove("FinalMetricDataList");
                 progress::enter(stored, "Restarting", "The embedded cloud was restarted; running the job again", now);
                 progress::enter(stored, "Starting", "Starting the training job", now);
-                Ok(())
+                Ok(epoch)
             })
             .await;
         // On a full disk the cloud starts all the same, so that room can be made through it.
-        if let Err(error) = told {
-            tracing::warn!(job = record.key.name, error = error.message, "the restart of a job could not be recorded");
-        }
-        launch(sm, record.key);
+        let epoch = match begun {
+            Ok(Some(epoch)) => epoch,
+            Ok(None) => continue,
+            Err(error) => {
+                let error = error.message;
+                tracing::warn!(job = record.key.name, error, "the restart of a job could not be recorded");
+                epoch(&record)
+            }
+        };
+        launch(sm, record.key, epoch);
     }
     Ok(())
 }
@@ -72,32 +86,33 @@ pub async fn suspend(sm: &SageMaker) -> Result<(), ApiError> {
 }
 
 /// Records the end of a job that does not run: at once, or once the disk has room again.
-async fn settle(sm: &SageMaker, key: Key, end: TrainingEnd) {
-    if finish(sm, &key, end.clone(), &Metrics::new()).await.is_err() {
+async fn settle(sm: &SageMaker, record: Record, end: TrainingEnd) {
+    let run = Run { epoch: epoch(&record), key: record.key };
+    if finish(sm, &run, end.clone(), &Metrics::new()).await.is_err() {
         let sm = sm.clone();
-        tokio::spawn(async move { record_end(&sm, &key, end, &Metrics::new()).await });
+        tokio::spawn(async move { record_end(&sm, &run, end, &Metrics::new()).await });
     }
 }
 
-async fn run(sm: &SageMaker, key: Key, stop: watch::Receiver<bool>) {
+async fn run(sm: &SageMaker, run: Run, stop: watch::Receiver<bool>) {
     let metrics = Arc::new(Mutex::new(Metrics::new()));
     let (tell, told) = mpsc::unbounded_channel();
-    let recorder = tokio::spawn(record(sm.clone(), key.clone(), told));
-    let end = work(sm, &key, stop, events(sm, tell.clone(), &metrics)).await;
+    let recorder = tokio::spawn(record(sm.clone(), run.clone(), told));
+    let end = work(sm, &run, stop, events(sm, tell.clone(), &metrics)).await;
     // From here on late events change nothing, and a stop finds no one to tell: `finish` sees its mark in the record.
     let _ = tell.send(None);
     let _ = recorder.await;
-    sm.jobs().remove(&key);
+    sm.jobs().remove(&run.key);
     let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    record_end(sm, &key, end, &metrics).await;
+    record_end(sm, &run, end, &metrics).await;
 }
 
 /// A record that stays in progress would mislead for ever, so a disk that is full for a while is waited for.
-async fn record_end(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) {
+async fn record_end(sm: &SageMaker, run: &Run, end: TrainingEnd, metrics: &Metrics) {
     let mut pause = Duration::from_secs(1);
-    while let Err(error) = finish(sm, key, end.clone(), metrics).await {
+    while let Err(error) = finish(sm, run, end.clone(), metrics).await {
         tracing::error!(
-            job = key.name,
+            job = run.key.name,
             error = error.message,
             "the end of a training job could not be recorded; trying again"
         );
@@ -106,7 +121,7 @@ async fn record_end(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metri
     }
 }
 
-async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events: TrainingEvents) -> TrainingEnd {
+async fn work(sm: &SageMaker, run: &Run, mut stop: watch::Receiver<bool>, events: TrainingEvents) -> TrainingEnd {
     let slots = Arc::clone(sm.slots());
     let _slot = tokio::select! {
         biased;
@@ -115,13 +130,13 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
     };
     let mut pause = Duration::from_secs(1);
     let task = loop {
-        match begin(sm, key).await {
+        match begin(sm, run).await {
             Ok(Some(task)) => break task,
             Ok(None) => return stopped(),
             Err(error) => {
                 let error = error.message;
                 tracing::error!(
-                    job = key.name,
+                    job = run.key.name,
                     error,
                     "the start of a training job could not be recorded; trying again"
                 );
@@ -146,11 +161,11 @@ async fn work(sm: &SageMaker, key: &Key, mut stop: watch::Receiver<bool>, events
 }
 
 /// The task of a job that is about to run; `None` where it was told to stop before.
-async fn begin(sm: &SageMaker, key: &Key) -> Result<Option<TrainingTask>, ApiError> {
+async fn begin(sm: &SageMaker, run: &Run) -> Result<Option<TrainingTask>, ApiError> {
     let now = sm.now();
     let begun = sm
-        .change(Kind::TRAINING_JOB, key, |record| {
-            if record.status != "InProgress" {
+        .change(Kind::TRAINING_JOB, &run.key, |record| {
+            if record.status != "InProgress" || epoch(record) != run.epoch {
                 return Ok(None);
             }
             record.modified = now;
@@ -211,12 +226,12 @@ fn events(sm: &SageMaker, tell: mpsc::UnboundedSender<Told>, metrics: &Arc<Mutex
 }
 
 /// Records a job's secondary statuses in the order in which they come.
-async fn record(sm: SageMaker, key: Key, mut told: mpsc::UnboundedReceiver<Told>) {
+async fn record(sm: SageMaker, run: Run, mut told: mpsc::UnboundedReceiver<Told>) {
     while let Some(Some(Step { status, message, at, metrics })) = told.recv().await {
         let written = sm
-            .change(Kind::TRAINING_JOB, &key, |record| {
+            .change(Kind::TRAINING_JOB, &run.key, |record| {
                 // A job that is stopping shows that until it has stopped.
-                if record.status == "InProgress" {
+                if record.status == "InProgress" && epoch(record) == run.epoch {
                     record.modified = at;
                     let stored = fields(record)?;
                     progress::measure(stored, &metrics);
@@ -227,7 +242,7 @@ async fn record(sm: SageMaker, key: Key, mut told: mpsc::UnboundedReceiver<Told>
             .await;
         if let Err(error) = written {
             tracing::warn!(
-                job = key.name,
+                job = run.key.name,
                 error = error.message,
                 "the progress of a training job could not be recorded"
             );
@@ -235,10 +250,15 @@ async fn record(sm: SageMaker, key: Key, mut told: mpsc::UnboundedReceiver<Told>
     }
 }
 
-async fn finish(sm: &SageMaker, key: &Key, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
+async fn finish(sm: &SageMaker, run: &Run, end: TrainingEnd, metrics: &Metrics) -> Result<(), ApiError> {
     let now = sm.now();
     let ended = sm
-        .change(Kind::TRAINING_JOB, key, |record| {
+        .change(Kind::TRAINING_JOB, &run.key, |record| {
+            if epoch(record) != run.epoch {
+                let epoch = run.epoch;
+                tracing::warn!(job = record.arn, epoch, "an earlier run of a job ended late; its end is not recorded");
+                return Ok(());
+            }
             record.modified = now;
             let status = record.status.clone();
             let stored = fields(record)?;
