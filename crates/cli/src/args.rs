@@ -328,6 +328,8 @@ pub(crate) enum Local {
     Status(LocalStatus),
     /// Show its own log, which it writes when it was started with --detach
     Logs(LocalLogs),
+    /// Tell which operations of AWS's services it has
+    Operations,
     /// Throw its state away, and no file that it has not made
     Reset(Reset),
     /// Print the shell commands that point any AWS client at it: eval "$(sagewright local env)"
@@ -369,6 +371,10 @@ pub(crate) struct Up {
     /// [default: kill]
     #[arg(long, value_name = "EVENT", value_enum)]
     pub(crate) durability: Option<Durability>,
+    /// Answer every description at once. Otherwise a caller's first look at something that is about to settle, as a
+    /// training job or an endpoint, is answered when it settles, 2 s later at the latest
+    #[arg(long)]
+    pub(crate) no_hold: bool,
 }
 
 /// What acknowledged writes outlive.

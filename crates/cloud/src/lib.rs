@@ -7,6 +7,7 @@ pub mod cloud;
 mod cloud_id;
 pub mod config;
 pub mod folder;
+pub mod reference;
 mod reserve;
 pub mod server;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) images: Option<PathBuf>,
     /// What acknowledged writes outlive.
     pub(crate) durability: Durability,
+    /// Whether descriptions of what is about to settle are held.
+    pub(crate) hold: bool,
 }
 
 /// A running embedded cloud that other commands find by its note in the data folder.
@@ -46,11 +49,13 @@ pub(crate) struct Cloud {
 /// Takes port and data folder, and starts all services.
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let defaults = Config::new(&settings.data);
     let config = Config {
         listen: settings.listen,
         hosts: settings.hosts.clone(),
         durability: settings.durability,
-        ..Config::new(&settings.data)
+        hold: if settings.hold { defaults.hold } else { Duration::ZERO },
+        ..defaults
     };
     let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
     last_resort::arm(&settings.data);

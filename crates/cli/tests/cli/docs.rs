@@ -26,6 +26,11 @@ fn the_command_reference_is_up_to_date() {
 }
 
 #[test]
+fn the_reference_of_the_embedded_clouds_operations_is_up_to_date() {
+    holds("docs/operations.md", &["local", "operations"]);
+}
+
+#[test]
 fn the_kind_reference_is_up_to_date() {
     holds("docs/kinds.md", &["explain", "--markdown"]);
 }

@@ -1,6 +1,6 @@
 //! Bounds on what comes from outside: archives, objects, manifests, what jobs write, and searches of logs.
 //!
-//! `docs/local.md` states each of them under "Limits"; a test here holds the two together.
+//! `docs/embedded-cloud.md` states each of them under "Limits"; a test here holds the two together.
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn the_documentation_states_every_limit() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/local.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/embedded-cloud.md");
         let text = std::fs::read_to_string(path).unwrap();
         let table = text.split("## Limits").nth(1).unwrap().split("\n## ").next().unwrap();
         let count = |n: usize| {
@@ -80,6 +80,6 @@ mod tests {
             format!("a line of a log file has {}", bytes(LOG_LINE as u64)),
         ];
         let missing: Vec<_> = stated.iter().filter(|s| !table.contains(s.as_str())).collect();
-        assert!(missing.is_empty(), "docs/local.md does not state {missing:?}");
+        assert!(missing.is_empty(), "docs/embedded-cloud.md does not state {missing:?}");
     }
 }

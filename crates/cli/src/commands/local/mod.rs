@@ -4,6 +4,7 @@ mod down;
 mod env;
 mod exec;
 mod logs;
+mod operations;
 mod profile;
 mod reset;
 mod status;
@@ -20,6 +21,7 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Down(args) => down::run(args, global, printer).await,
         Local::Status(args) => status::run(args, global, printer).await,
         Local::Logs(args) => logs::run(args, global, printer).await,
+        Local::Operations => operations::run(printer),
         Local::Reset(args) => reset::run(args, global, printer).await,
         Local::Env(args) => env::run(args, global, printer),
         Local::Exec(args) => exec::program(args, global, printer),

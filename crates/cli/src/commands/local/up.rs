@@ -41,6 +41,7 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
         data: data.clone(),
         images: args.images.clone(),
         durability: args.durability.map(Into::into).unwrap_or_default(),
+        hold: !args.no_hold,
     };
     let mut signals = Signals::new();
     let cloud = local::start(&settings).await?;
@@ -139,6 +140,7 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
     if let Some(images) = &args.images {
         command.arg("--images").arg(std::path::absolute(images)?);
     }
+    command.args(args.no_hold.then_some("--no-hold"));
     if let Some(durability) = args.durability {
         command.args(["--durability", durability.as_str()]);
     }

@@ -14,5 +14,5 @@ pub mod streams;
 
 pub use index::Summary;
 pub use sagewright_cloud_core::logs::Event;
-pub use service::LogsService;
+pub use service::{LogsService, OPERATIONS};
 pub use streams::Streams;

@@ -9,6 +9,27 @@ use super::Streams;
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
 use sagewright_cloud_core::store::{Key, Record, Store};
 
+/// Answers one operation.
+pub type Operation = fn(&LogsService, &Call) -> Result<Value, ApiError>;
+
+/// The operations of this service.
+pub const OPERATIONS: &[(&str, Operation)] = &[
+    ("CreateLogGroup", LogsService::create_group),
+    ("DeleteLogGroup", LogsService::delete_group),
+    ("DescribeLogGroups", LogsService::describe_groups),
+    ("PutRetentionPolicy", |logs, call| logs.set_retention(call, call.input.get("retentionInDays").cloned())),
+    ("DeleteRetentionPolicy", |logs, call| logs.set_retention(call, None)),
+    ("CreateLogStream", LogsService::create_stream),
+    ("DeleteLogStream", LogsService::delete_stream),
+    ("DescribeLogStreams", LogsService::describe_streams),
+    ("PutLogEvents", LogsService::put_events),
+    ("GetLogEvents", LogsService::get_events),
+    ("FilterLogEvents", LogsService::filter_events),
+    ("TagResource", LogsService::tag),
+    ("UntagResource", LogsService::untag),
+    ("ListTagsForResource", LogsService::list_tags),
+];
+
 /// CloudWatch Logs over the embedded cloud's streams; groups that jobs write need not be created.
 #[derive(Debug, Clone)]
 pub struct LogsService {
@@ -24,22 +45,9 @@ impl LogsService {
     }
 
     fn answer(&self, call: &Call) -> Result<Value, ApiError> {
-        match &*call.operation.name {
-            "CreateLogGroup" => self.create_group(call),
-            "DeleteLogGroup" => self.delete_group(call),
-            "DescribeLogGroups" => self.describe_groups(call),
-            "PutRetentionPolicy" => self.set_retention(call, call.input.get("retentionInDays").cloned()),
-            "DeleteRetentionPolicy" => self.set_retention(call, None),
-            "CreateLogStream" => self.create_stream(call),
-            "DeleteLogStream" => self.delete_stream(call),
-            "DescribeLogStreams" => self.describe_streams(call),
-            "PutLogEvents" => self.put_events(call),
-            "GetLogEvents" => self.get_events(call),
-            "FilterLogEvents" => self.filter_events(call),
-            "TagResource" => self.tag(call),
-            "UntagResource" => self.untag(call),
-            "ListTagsForResource" => self.list_tags(call),
-            _ => Err(unsupported(call)),
+        match OPERATIONS.iter().find(|(name, _)| call.operation.name == *name) {
+            Some((_, operation)) => operation(self, call),
+            None => Err(unsupported(call)),
         }
     }
 

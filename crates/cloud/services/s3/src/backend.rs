@@ -37,6 +37,9 @@ impl<T> Answer<T> for S3Response<T> {
 
 macro_rules! operations {
     ($($name:ident: $input:ident => $output:ident = $function:path;)*) => {
+        /// The operations of this service, as functions are named: `put_object`.
+        pub const OPERATIONS: &[&str] = &[$(stringify!($name)),*];
+
         #[async_trait::async_trait]
         impl S3 for Backend {
             $(

@@ -35,3 +35,4 @@ pub use self::config::S3Config;
 pub use self::identity::{Caller, Clock, Credentials};
 pub use self::service::{BoxError, S3Service, service};
 pub use self::store::{ObjectInfo, Store, StoreError, validate_bucket_name};
+pub use backend::OPERATIONS;

@@ -1,4 +1,4 @@
-//! Bounds on what clients can hold, whether or not they are believed. `docs/local.md`, "Limits", tells them.
+//! Bounds on what clients can hold, whether or not they are believed. `docs/embedded-cloud.md`, "Limits", tells them.
 
 use std::time::Duration;
 
