@@ -9,7 +9,7 @@ use sagewright_cloud_core::limits;
 use sagewright_cloud_core::objects::{ObjectError, Objects};
 
 use super::gunzip::{Expands, Gunzip};
-use super::heed;
+use super::heed::{self, Heeding};
 use super::path;
 
 /// Why an object did not become a file. The texts are those of SageMaker's agent where it has one.
@@ -149,6 +149,8 @@ impl Source<'_> {
         // One byte more tells that there is more.
         let room = most.saturating_add(1);
         let copied = if gunzip {
+            // Members without content give nothing to copy, so that reading heeds the flag as well.
+            let content = Heeding::new(content, self.cancelled);
             heed::copy_at_most(&mut Gunzip::new(content), &mut file, room, self.cancelled)
                 // The disk's errors have a number, the content's have none.
                 .map_err(|e| if e.raw_os_error().is_some() { disk(e) } else { unpacking(bucket, key, &e) })
