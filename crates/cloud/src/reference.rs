@@ -32,8 +32,11 @@ pub fn operations(id: &str) -> Vec<(&'static str, State)> {
         .map(|name| {
             let state = match () {
                 () if real(service, name) => State::Real,
-                () if id == "sagemaker" && recorded.contains_key(*name) => State::Recorded,
-                () if id == "sagemaker" => refused(name).map_or(State::Unknown, State::Refused),
+                () if id == "sagemaker" => match recorded.get(*name) {
+                    Some((kind, _)) if kind.recorded() => State::Recorded,
+                    Some(_) => State::Real,
+                    None => refused(name).map_or(State::Unknown, State::Refused),
+                },
                 () => State::Unknown,
             };
             (*name, state)

@@ -19,14 +19,12 @@ pub fn run(args: &Args) -> Result<()> {
     let (service, operation) =
         args.operation.split_once(':').context("expected SERVICE:Operation, as in sagemaker:CreateModel")?;
     let crates = crates(service)?;
-    for folder in &crates {
-        if let Some(place) = find(folder, operation)? {
-            println!("{place}");
-            return Ok(());
-        }
-    }
-    let looked: Vec<_> = crates.iter().map(|c| c.display().to_string()).collect();
-    bail!("nothing answers {operation} in {}", looked.join(", "))
+    let Some(place) = find(&crates, operation)? else {
+        let looked: Vec<_> = crates.iter().map(|c| c.display().to_string()).collect();
+        bail!("nothing answers {operation} in {}", looked.join(", "));
+    };
+    println!("{place}");
+    Ok(())
 }
 
 /// The crates of a service: `sagemaker` is several.
@@ -44,32 +42,32 @@ fn crates(service: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Looks into a crate's table of operations, its rows, and its functions of that name.
-fn find(folder: &Path, operation: &str) -> Result<Option<String>> {
-    let src = folder.join("src");
+/// Looks into the crates' tables of operations, then their rows, then their functions of that name.
+fn find(crates: &[PathBuf], operation: &str) -> Result<Option<String>> {
     let snake = snake(operation);
     // `"CreateModel" => model::create::create`, or `put_object: PutObjectInput => PutObjectOutput = object::put`.
     let entry =
         Regex::new(&format!(r#"(?:"{operation}"\s*(?:=>|,)\s*(?:&?self\.)?|\b{snake}: \w+ => \w+ = )([\w:]+)"#))?;
-    let function = Regex::new(&format!(r"\bfn (?:{snake}|run_{snake})\b"))?;
-    let mut defined = None;
-    for (path, text) in sources(&src)? {
-        if let Some(target) = entry.captures(&text) {
-            return Ok(Some(resolve(&src, &path, &target[1], line(&text, target.get(0).map_or(0, |m| m.start())))));
-        }
-        if let Some(at) = row(&text, operation) {
-            return Ok(Some(format!("{}:{}", path.display(), line(&text, at))));
-        }
-        if let Some(at) = function.find(&text) {
-            defined.get_or_insert(format!("{}:{}", path.display(), line(&text, at.start())));
+    let function = Regex::new(&format!(r"\bfn {snake}\b"))?;
+    let (mut by_row, mut by_name) = (None, None);
+    for folder in crates {
+        let src = folder.join("src");
+        for (path, text) in sources(&src)? {
+            let place = |at: usize| format!("{}:{}", path.display(), line(&text, at));
+            if let Some(target) = entry.captures(&text) {
+                let at = line(&text, target.get(0).map_or(0, |m| m.start()));
+                return Ok(Some(resolve(&src, &path, &target[1], at)));
+            }
+            by_row = by_row.or_else(|| row(&text, operation).map(place));
+            by_name = by_name.or_else(|| function.find(&text).map(|found| place(found.start())));
         }
     }
-    Ok(defined)
+    Ok(by_row.or(by_name))
 }
 
 /// The row of a recorded or refused kind: `noun: "Pipeline"` for `DescribePipeline`, `list: "ListPipelines"`.
 fn row(text: &str, operation: &str) -> Option<usize> {
-    if !text.contains("pub static RECORDED") {
+    if !text.contains("arn_type: \"") {
         return None;
     }
     let verbs = ["Create", "Describe", "Update", "Delete", "Start", "Stop"];
@@ -126,7 +124,7 @@ mod tests {
 
     fn of(service: &str, operation: &str) -> String {
         let crates = crates(service).unwrap();
-        crates.iter().find_map(|folder| find(folder, operation).unwrap()).unwrap_or_default()
+        find(&crates, operation).unwrap().unwrap_or_default()
     }
 
     #[test]
@@ -140,6 +138,7 @@ mod tests {
                 "{recorded}"
             );
         }
+        assert!(of("sagemaker", "DescribeModel").starts_with(&format!("{sagemaker}-base/src/kind.rs:")));
         assert_eq!(of("s3", "PutObject"), "crates/cloud/services/s3/src/object/put.rs");
         assert!(of("iam", "CreateRole").starts_with("crates/cloud/services/iam/src/"));
         assert_eq!(of("sagemaker", "NoSuchOperation"), "");

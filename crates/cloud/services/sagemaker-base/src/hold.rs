@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::SageMaker;
 use crate::kind::Kind;
-use crate::service::Operation;
+use crate::service::Look;
 
 /// How many looks are remembered.
 const REMEMBERED: usize = 4096;
@@ -44,12 +44,12 @@ pub(crate) async fn describe(
     sm: &SageMaker,
     call: &Call,
     kind: Kind,
-    operation: Operation,
+    look: Look,
     longest: Duration,
 ) -> Result<Value, ApiError> {
     // Before the look, so that no change falls between the two.
     let mut changes = sm.subscribe();
-    let shown = operation(sm, call).await?;
+    let shown = look.take(sm, call).await?;
     let Some((arn, status)) = moving(kind, &shown) else { return Ok(shown) };
     if !sm.looks().first(call, arn, status) {
         return Ok(shown);
@@ -65,7 +65,7 @@ pub(crate) async fn describe(
         }
     };
     match tokio::time::timeout(longest, changed).await {
-        Ok(()) => operation(sm, call).await,
+        Ok(()) => look.take(sm, call).await,
         Err(_) => Ok(shown),
     }
 }

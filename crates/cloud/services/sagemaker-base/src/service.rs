@@ -29,11 +29,27 @@ macro_rules! operations {
     };
 }
 
+/// An operation of a crate's own, or one that is the same for all kinds.
+#[derive(Clone, Copy)]
+pub(crate) enum Look {
+    Own(Operation),
+    Shared(Kind, recorded::Verb),
+}
+
+impl Look {
+    pub(crate) fn take<'a>(self, sm: &'a SageMaker, call: &'a Call) -> Answer<'a> {
+        match self {
+            Self::Own(operation) => operation(sm, call),
+            Self::Shared(kind, verb) => verb(sm, call, kind),
+        }
+    }
+}
+
 /// SageMaker as the port sees it.
 pub struct Service {
     sagemaker: SageMaker,
     operations: HashMap<&'static str, Operation>,
-    recorded: HashMap<String, (Kind, recorded::Verb)>,
+    shared: HashMap<String, (Kind, recorded::Verb)>,
 }
 
 impl Service {
@@ -42,7 +58,7 @@ impl Service {
         Self {
             sagemaker,
             operations: tables.iter().copied().flatten().copied().collect(),
-            recorded: recorded::operations(),
+            shared: recorded::operations(),
         }
     }
 }
@@ -51,16 +67,17 @@ impl Service {
 impl Handler for Service {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
         let name = &*call.operation.name;
-        if let Some(operation) = self.operations.get(name) {
-            let hold = self.sagemaker.execution().hold;
-            if let Some(kind) = hold::described(name).filter(|_| !hold.is_zero()) {
-                return hold::describe(&self.sagemaker, &call, kind, *operation, hold).await.map(Output::from);
+        let (sm, call) = (&self.sagemaker, &call);
+        let own = self.operations.get(name).map(|operation| Look::Own(*operation));
+        let look = own.or_else(|| self.shared.get(name).map(|(kind, verb)| Look::Shared(*kind, *verb)));
+        if let Some(look) = look {
+            let hold = sm.execution().hold;
+            return match hold::described(name).filter(|_| !hold.is_zero()) {
+                Some(kind) => hold::describe(sm, call, kind, look, hold).await,
+                None => look.take(sm, call).await,
             }
-            return operation(&self.sagemaker, &call).await.map(Output::from);
+            .map(Output::from);
         }
-        if let Some((kind, operation)) = self.recorded.get(name) {
-            return operation(&self.sagemaker, &call, *kind).await.map(Output::from);
-        }
-        recorded::refused(&call).unwrap_or_else(|| Err(unsupported(&call))).map(Output::from)
+        recorded::refused(call).unwrap_or_else(|| Err(unsupported(call))).map(Output::from)
     }
 }

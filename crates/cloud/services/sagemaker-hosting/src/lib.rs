@@ -10,8 +10,6 @@ pub use endpoint::deploy::resume;
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! {
     "CreateEndpoint" => endpoint::create::create,
-    "DescribeEndpoint" => endpoint::describe::describe,
-    "ListEndpoints" => endpoint::list::list,
     "UpdateEndpoint" => endpoint::update::update,
     "UpdateEndpointWeightsAndCapacities" => endpoint::weights::update,
     "DeleteEndpoint" => endpoint::delete::delete,

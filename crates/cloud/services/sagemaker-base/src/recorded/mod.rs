@@ -1,5 +1,5 @@
-//! Recorded kinds: created, described, listed, updated, tagged and deleted, with nothing that runs behind them. What
-//! is particular to a kind is a row; what all share is here, by the service model.
+//! What all kinds share: they are created, described, listed, updated and deleted by the service model and by what a row
+//! says of them. Recorded kinds have nothing else; of the others, these are the operations that their crates leave out.
 
 pub mod create;
 pub mod delete;
@@ -24,11 +24,11 @@ use crate::{Answer, SageMaker, refuse};
 /// What an operation does to a recorded kind.
 pub type Verb = for<'a> fn(&'a SageMaker, &'a Call, Kind) -> Answer<'a>;
 
-/// The operations on recorded kinds, by name.
+/// The operations that are the same for all kinds, by name.
 #[must_use]
 pub fn operations() -> HashMap<String, (Kind, Verb)> {
     let mut out: HashMap<String, (Kind, Verb)> = HashMap::new();
-    for kind in rows::RECORDED.iter().map(Kind) {
+    for kind in Kind::all() {
         let noun = kind.0.noun;
         let verbs: [(&str, Verb); 6] = [
             ("Create", |sm, call, kind| Box::pin(create::create(sm, call, kind))),

@@ -3,8 +3,6 @@
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod deploy;
-pub(crate) mod describe;
-pub(crate) mod list;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod update;

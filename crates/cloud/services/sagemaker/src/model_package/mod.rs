@@ -2,8 +2,6 @@
 
 pub(super) mod batch_describe;
 pub(super) mod create;
-pub(super) mod delete;
-pub(super) mod describe;
 pub(super) mod list;
 pub(super) mod update;
 

@@ -2,6 +2,5 @@
 
 pub(super) mod create;
 pub(super) mod delete;
-pub(super) mod describe;
 pub(super) mod list;
 pub(super) mod policy;
