@@ -261,6 +261,10 @@ impl Cloud {
         if tokio::time::timeout(STOPPING, stopping).await.is_err() {
             tracing::warn!("model servers have not stopped within {} s and are killed", STOPPING.as_secs());
         }
+        // A job that began meanwhile is cut off in order as well.
+        if let Err(error) = suspend(&sagemaker).await {
+            tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
+        }
         drop(lock);
     }
 }

@@ -52,10 +52,12 @@ pub enum Write {
     Emit(Event),
     /// Sets a timer, in place of one with the same id.
     SetTimer(Timer),
-    /// Removes a timer, where there is one.
+    /// Removes a timer, where there is one that is due then.
     CancelTimer {
         /// Which one.
         id: String,
+        /// When it is due, so that one that was set meanwhile stays.
+        due: i64,
     },
 }
 

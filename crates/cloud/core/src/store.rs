@@ -382,7 +382,9 @@ pub fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(db("opened"))?;
     connection.set_prepared_statement_cache_capacity(64);
     if found == 1 {
-        connection.execute_batch(FROM_1).map_err(db("opened"))?;
+        connection
+            .execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1}; PRAGMA user_version = 2; COMMIT;"))
+            .map_err(db("opened"))?;
     }
     connection.execute_batch(SCHEMA).map_err(db("opened"))?;
     Ok(())

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use crate::clock::SharedClock;
-use crate::records::{SharedRecords, Timer};
+use crate::records::{SharedRecords, Timer, Write};
 use crate::store::StoreError;
 
 /// Does what a timer stands for, and cancels or sets it anew in the same commit.
@@ -16,7 +16,9 @@ pub type Due = Arc<dyn Fn(Timer) -> BoxFuture<'static, Result<(), StoreError>> +
 
 /// Timers that are taken at a time.
 const TOGETHER: usize = 100;
-/// How long a failed timer waits.
+/// How long a timer waits that could not be done.
+const LATER: Duration = Duration::from_secs(60);
+/// How long a store waits that failed.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The longest sleep, so that a clock that is set forward is noticed.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -78,13 +80,18 @@ impl Timers {
         for timer in self.store.due(now, TOGETHER).await? {
             let id = timer.id.clone();
             let owner = id.split(':').next().unwrap_or_default();
-            let Some(due) = self.owners.get(owner) else {
-                tracing::warn!(timer = id, "a timer has no owner");
-                continue;
+            let done = match self.owners.get(owner) {
+                Some(due) => due(timer.clone()).await.map_err(|error| error.to_string()),
+                None => Err("no part of this program knows it".to_owned()),
             };
-            if let Err(error) = due(timer).await {
-                tracing::error!(timer = id, %error, "what is due cannot be done; trying again");
-                return Ok(Some(AGAIN));
+            if let Err(error) = done {
+                tracing::error!(timer = id, error, "what is due cannot be done; trying again later");
+                // Those that can be done go first from now on.
+                let due = now + i64::try_from(LATER.as_millis()).unwrap_or(0);
+                let later = self.store.commit(vec![Write::SetTimer(Timer { due, ..timer })]).await;
+                if later.is_err() {
+                    return Ok(Some(AGAIN));
+                }
             }
         }
         let next = self.store.next_due().await?;

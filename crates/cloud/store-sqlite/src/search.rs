@@ -21,7 +21,7 @@ pub fn find(connection: &Connection, query: &Query) -> Result<Vec<Found>, StoreE
         Order::Status => "status",
     };
     let mut sql = format!(
-        "SELECT {COLUMNS}, {position} AS position, {BY_NAME} AS tie FROM record \
+        "SELECT {COLUMNS}, {position} AS position, {BY_NAME} || '|' || name AS tie FROM record \
          WHERE account = ? AND region = ? AND kind = ?"
     );
     let mut values: Vec<Sql> = [&query.account, &query.region, &query.kind].map(|text| Sql::Text(text.clone())).into();

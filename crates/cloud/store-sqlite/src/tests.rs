@@ -45,7 +45,7 @@ async fn a_batch_is_done_whole_or_not_at_all() {
         Write::Insert(record("b")),
         Write::Insert(record("a")),
         event("lost"),
-        Write::CancelTimer { id: "t".into() },
+        Write::CancelTimer { id: "t".into(), due: 5 },
     ];
     assert!(matches!(store.commit(batch).await, Err(CommitError::Conflict(found)) if found == key("a")));
     assert_eq!(store.get(&key("b")).await.unwrap(), None);
@@ -211,4 +211,50 @@ fn commits_wait_for_the_disk_where_they_outlive_a_loss_of_power() {
     assert_eq!(synchronous(), 1);
     records.set_durability(sagewright_cloud_core::durability::Durability::PowerLoss).unwrap();
     assert_eq!(synchronous(), 2);
+}
+
+/// Timers that cannot be done, or that nobody knows, keep no other one from being done.
+#[tokio::test]
+async fn a_timer_that_fails_holds_up_no_other() {
+    use sagewright_cloud_core::clock::WallClock;
+    use sagewright_cloud_core::store::StoreError;
+    use sagewright_cloud_core::timers::{Timers, Waker};
+
+    let store = memory();
+    for (id, due) in [("nobody:1", 1), ("bad:1", 2), ("good:1", 3)] {
+        store.commit(vec![Write::SetTimer(Timer { id: id.into(), due, body: json!({}) })]).await.unwrap();
+    }
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let own = Arc::clone(&store);
+    let timers = Timers::new(Arc::clone(&store), Arc::new(WallClock), Waker::default())
+        .owner("bad", Arc::new(|_| Box::pin(async { Err(StoreError::Closed) })))
+        .owner(
+            "good",
+            Arc::new(move |timer| {
+                let (own, tell) = (Arc::clone(&own), tell.clone());
+                Box::pin(async move {
+                    own.commit(vec![Write::CancelTimer { id: timer.id.clone(), due: timer.due }]).await.unwrap();
+                    tell.send(timer.id).unwrap();
+                    Ok(())
+                })
+            }),
+        );
+    let running = tokio::spawn(timers.run());
+    assert_eq!(told.recv().await.unwrap(), "good:1");
+    running.abort();
+    let later: Vec<_> = store.due(i64::MAX, 10).await.unwrap().into_iter().map(|timer| timer.id).collect();
+    assert_eq!(later.len(), 2, "the others are tried again later: {later:?}");
+    assert!(store.next_due().await.unwrap() > Some(3));
+}
+
+/// A record that is made anew does not take a change that was meant for the one before.
+#[tokio::test]
+async fn versions_are_not_repeated_under_the_same_key() {
+    let store = memory();
+    store.commit(vec![Write::Insert(record("a"))]).await.unwrap();
+    let old = store.get(&key("a")).await.unwrap().unwrap();
+    store.commit(vec![Write::Delete { key: key("a"), version: None }]).await.unwrap();
+    store.commit(vec![Write::Insert(Record { created: 2, ..record("a") })]).await.unwrap();
+    let late = store.commit(vec![Write::Replace(old)]).await;
+    assert!(matches!(late, Err(CommitError::Conflict(_))), "{late:?}");
 }

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, params};
 use sagewright_cloud_core::records::{Batch, CommitError, Versioned, Write};
-use sagewright_cloud_core::store::{Key, StoreError};
+use sagewright_cloud_core::store::{Key, Record, StoreError};
 use tokio::sync::oneshot;
 
 use crate::{Inner, db, lock, read};
 
 /// Batches of one transaction, at most: what the thread that finds the writer free does for others.
 pub const TOGETHER: usize = 64;
+
+/// How often a request looks whether others wait, before a thread for blocking work goes on for it.
+const ROUNDS: u32 = 4;
 
 /// How long a thread for blocking work waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,7 +37,14 @@ pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError>
         return outcome.await.unwrap_or(Err(CommitError::Store(StoreError::Closed)));
     }
     // Whoever holds the writer looks at those who wait once more after letting go of it.
-    while !lock(&inner.waiting).is_empty() {
+    for round in 0.. {
+        if lock(&inner.waiting).is_empty() {
+            break;
+        }
+        if round == ROUNDS {
+            on_a_thread(inner);
+            break;
+        }
         let Some(mut writer) = try_lock(inner) else { break };
         let finished = write(inner, &mut writer, false);
         drop(writer);
@@ -51,7 +61,9 @@ fn on_a_thread(inner: &Arc<Inner>) {
     let inner = Arc::clone(inner);
     tokio::task::spawn_blocking(move || {
         while !lock(&inner.waiting).is_empty() {
-            write(&inner, &mut lock(&inner.writer), true);
+            // Whoever has the writer looks once more after letting go of it.
+            let Some(mut writer) = try_lock(&inner) else { break };
+            write(&inner, &mut writer, true);
         }
     });
 }
@@ -68,7 +80,11 @@ impl Inner {
     /// Uses the writer for something else than waiting batches, and commits those that came meanwhile: they rely on
     /// whoever holds the writer.
     pub fn alone<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
-        let out = work(&lock(&self.writer));
+        let out = {
+            let writer = lock(&self.writer);
+            let _ = writer.busy_timeout(PATIENCE);
+            work(&writer)
+        };
         while !lock(&self.waiting).is_empty() {
             let Some(mut writer) = try_lock(self) else { break };
             write(self, &mut writer, true);
@@ -150,6 +166,11 @@ fn apply(connection: &Connection, batch: &Batch) -> Result<Changes, CommitError>
     Ok(changes)
 }
 
+/// The first version of a record. One that is made anew under the same key does not repeat the versions of the one before.
+fn first(record: &Record) -> i64 {
+    record.created.saturating_mul(1 << 20)
+}
+
 fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<(), CommitError> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
         connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(db("written"))
@@ -158,7 +179,7 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
         Write::Insert(record) => {
             let key = &record.key;
             let added = run(
-                "INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,1)",
+                "INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,?)",
                 params![
                     key.account,
                     key.region,
@@ -168,13 +189,14 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
                     record.status,
                     record.created,
                     record.modified,
-                    record.body.to_string()
+                    record.body.to_string(),
+                    first(record)
                 ],
             )?;
             if added == 0 {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: 1 })));
+            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: first(record) })));
         }
         Write::Replace(Versioned { record, version }) => {
             let key = &record.key;
@@ -198,11 +220,13 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
             changes.push((key.clone(), Some(Versioned { record: record.clone(), version: version + 1 })));
         }
         Write::Delete { key, version } => {
-            let Some(found) = read::get(connection, key)? else { return Err(CommitError::Conflict(key.clone())) };
-            if version.is_some_and(|version| version != found.version) {
+            let Some((arn, found)) = read::identity(connection, key)? else {
+                return Err(CommitError::Conflict(key.clone()));
+            };
+            if version.is_some_and(|version| version != found) {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            run("DELETE FROM tag WHERE arn = ?", params![found.record.arn])?;
+            run("DELETE FROM tag WHERE arn = ?", params![arn])?;
             run(
                 "DELETE FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?",
                 params![key.account, key.region, key.kind, key.name],
@@ -228,8 +252,8 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
         Write::SetTimer(timer) => {
             run("INSERT OR REPLACE INTO timer VALUES (?,?,?)", params![timer.id, timer.due, timer.body.to_string()])?;
         }
-        Write::CancelTimer { id } => {
-            run("DELETE FROM timer WHERE id = ?", params![id])?;
+        Write::CancelTimer { id, due } => {
+            run("DELETE FROM timer WHERE id = ? AND due = ?", params![id, due])?;
         }
     }
     Ok(())

@@ -266,3 +266,43 @@ async fn lists_of_recorded_kinds_are_filtered_by_what_their_requests_have() {
     );
     assert_eq!(names(json!({"CreatedAfter": 1_760_000_000.5})).await, ["second"]);
 }
+
+/// Names below one parent that are made at the same time are all on one page or the next.
+#[tokio::test]
+async fn pages_hold_every_resource_once_and_names_are_filtered_by_themselves() {
+    let cloud = Cloud::new();
+    let domain = json!("d-abcdefghijkl");
+    for n in 0..12 {
+        cloud.ok("CreateUserProfile", json!({"DomainId": domain, "UserProfileName": format!("p{n}")})).await;
+    }
+    let first = cloud.ok("ListUserProfiles", json!({"MaxResults": 10})).await;
+    let second = cloud.ok("ListUserProfiles", json!({"MaxResults": 10, "NextToken": first["NextToken"]})).await;
+    let mut names: Vec<_> = [&first, &second]
+        .iter()
+        .flat_map(|page| page["UserProfiles"].as_array().unwrap())
+        .map(|profile| profile["UserProfileName"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 12);
+    let count = async |part: &str| {
+        let listed = cloud.ok("ListUserProfiles", json!({"UserProfileNameContains": part, "MaxResults": 100})).await;
+        listed["UserProfiles"].as_array().unwrap().len()
+    };
+    assert_eq!((count("p1").await, count("d").await, count("abc").await), (3, 0, 0));
+}
+
+/// The wire ignores members that the model does not have; none of them is kept.
+#[tokio::test]
+async fn members_that_the_model_does_not_have_change_nothing() {
+    let cloud = Cloud::new();
+    let mut request = crate::support::training_job("j");
+    request["_"] = json!("x");
+    cloud.ok("CreateTrainingJob", request).await;
+    let _running = cloud.job().await;
+    assert_eq!(cloud.describe_job("j").await["TrainingJobStatus"], "InProgress");
+    let restarted = Cloud::over(cloud.store.clone(), 1);
+    sagewright_cloud::cloud::resume(&restarted.sagemaker).await.unwrap();
+    cloud.ok("CreateModelPackageGroup", json!({"ModelPackageGroupName": "g", "_": [1]})).await;
+    cloud.ok("CreateModelPackage", crate::support::package("g")).await;
+}

@@ -36,7 +36,6 @@ pub struct Row {
     /// The one member of the describe output that holds the others (`Workteam`); empty for most kinds.
     pub wrapper: &'static str,
     /// Whether lists begin with the oldest where the request says nothing.
-    /// Whether lists begin with the oldest where the request says nothing.
     pub listed_ascending: bool,
     /// Answer for a resource that is not there.
     pub missing: Text,

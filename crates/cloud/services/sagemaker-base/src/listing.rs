@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::kind::Naming;
 use super::resource::{self, Kind, pick};
 use super::{SageMaker, token};
 use sagewright_cloud_core::api::{ApiError, Call};
@@ -95,9 +96,20 @@ pub async fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec
     hits.truncate(limit);
     let next = hits.last().filter(|_| more).map(|hit| token::seal(call, &hit.position, &hit.tie));
     let records = hits.into_iter().map(|hit| hit.record).filter(|record| {
-        part.as_deref().is_none_or(|part| record.key.name.contains(part)) && status.is_none_or(|s| record.status == s)
+        part.as_deref().is_none_or(|part| name(listing.kind, record).contains(part))
+            && status.is_none_or(|s| record.status == s)
     });
     Ok((records.collect(), next))
+}
+
+/// What a filter by name looks at, in lower case: a resource with an id has its name elsewhere, and the last of several
+/// names is its own.
+fn name(kind: Kind, record: &Record) -> String {
+    match kind.0.naming {
+        Naming::Id { .. } => record.body["Name"].as_str().unwrap_or(&record.key.name).to_ascii_lowercase(),
+        Naming::Members([_, _, ..]) => record.key.name.rsplit('/').next().unwrap_or_default().to_owned(),
+        Naming::Members(_) => record.key.name.clone(),
+    }
 }
 
 /// Milliseconds since 1970 of a timestamp as the wire gave it.

@@ -25,8 +25,20 @@ pub fn epoch(record: &Record) -> u64 {
 /// The record is damaged.
 pub fn next_epoch(record: &mut Record) -> Result<u64, ApiError> {
     let next = epoch(record) + 1;
-    fields(record)?.entry(HIDDEN).or_insert_with(|| json!({}))["epoch"] = json!(next);
+    hidden(fields(record)?).insert("epoch".to_owned(), json!(next));
     Ok(next)
+}
+
+/// The hidden members of a stored body, to change.
+pub fn hidden(stored: &mut Map<String, Value>) -> &mut Map<String, Value> {
+    let hidden = stored.entry(HIDDEN).or_insert_with(|| json!({}));
+    if !hidden.is_object() {
+        *hidden = json!({});
+    }
+    match hidden {
+        Value::Object(map) => map,
+        _ => unreachable!("it was made an object"),
+    }
 }
 
 /// Names differ by more than case: AWS writes them in lower case in ARNs, and so do the keys.
@@ -109,7 +121,10 @@ pub fn body(call: &Call, without: &[&str]) -> Map<String, Value> {
         Value::Object(input) => input.clone(),
         _ => Map::new(),
     };
-    body.retain(|member, value| !value.is_null() && !without.contains(&member.as_str()));
+    // The wire ignores members that the model does not have, as AWS does; what is kept must not be written by them.
+    let shape = call.service.input(&call.operation.name);
+    let known = |member: &str| shape.is_some_and(|shape| shape.members.contains_key(member));
+    body.retain(|member, value| !value.is_null() && known(member) && !without.contains(&member.as_str()));
     body
 }
 
@@ -212,7 +227,7 @@ impl SageMaker {
             })
             .await?;
         let out = out.transpose()?;
-        if let Some((arn, status)) = told {
+        if let Some((arn, status)) = told.filter(|_| out.is_some()) {
             self.emit(kind, &arn, &status);
             if kind.recorded() {
                 self.waker().wake();
@@ -227,6 +242,30 @@ impl SageMaker {
     /// The store failed.
     pub async fn write(&self, write: Write) -> Result<(), ApiError> {
         self.env().store.commit(vec![write]).await.map_err(|e| ApiError::internal(e.to_string()))
+    }
+
+    /// Removes a record and its tags, as it was when `check` allowed it; answers "not found" where there is none.
+    ///
+    /// # Errors
+    /// There is none, or `check` refuses.
+    pub async fn remove_if(
+        &self,
+        kind: Kind,
+        key: &Key,
+        arn: &str,
+        check: impl Fn(&Record) -> Result<(), ApiError> + Send,
+    ) -> Result<Record, ApiError> {
+        let _guard = self.exclusive().await;
+        loop {
+            let Some(found) = self.env().store.get(key).await? else { return Err(kind.missing(arn)) };
+            check(&found.record)?;
+            let delete = Write::Delete { key: key.clone(), version: Some(found.version) };
+            match self.env().store.commit(vec![delete]).await {
+                Ok(()) => return Ok(found.record),
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
     }
 
     /// Removes a record and its tags; answers "not found" where there is none.

@@ -1,6 +1,7 @@
 //! `Delete…` of a recorded kind.
 
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::store::Record;
 use serde_json::Value;
 
 use super::{answer, describe, life, located};
@@ -14,18 +15,16 @@ use crate::kind::Kind;
 pub async fn delete(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
     let (key, arn) = located(sm, call, kind).await?;
     let way = kind.0.status.map_or("", |life| life.deleted);
-    let changed = sm
-        .change(kind, &key, |record| {
-            life::takes(kind, record, |life| life.deletable, "deleted")?;
-            if !way.is_empty() {
-                way.clone_into(&mut record.status);
-            }
+    let takes = |record: &Record| life::takes(kind, record, |life| life.deletable, "deleted");
+    let record = if way.is_empty() {
+        sm.remove_if(kind, &key, &arn, takes).await?
+    } else {
+        let changed = sm.change(kind, &key, |record| {
+            takes(record)?;
+            way.clone_into(&mut record.status);
             Ok(record.clone())
-        })
-        .await?;
-    let record = changed.ok_or_else(|| kind.missing(&arn))?;
-    if way.is_empty() {
-        sm.remove(kind, &key, &arn).await?;
-    }
+        });
+        changed.await?.ok_or_else(|| kind.missing(&arn))?
+    };
     Ok(answer(call, kind, &describe::shown(kind, record)))
 }

@@ -21,7 +21,7 @@ const STEP: Duration = Duration::from_secs(1);
 /// # Errors
 /// There is no such resource, or it runs already.
 pub async fn start(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
-    turn(sm, call, kind, |life| life.started, |life| life.created, "started").await
+    turn(sm, call, kind, |life| life.started, "started").await
 }
 
 /// `Stop…`
@@ -29,7 +29,7 @@ pub async fn start(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Api
 /// # Errors
 /// There is no such resource, or it does not run.
 pub async fn stop(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
-    turn(sm, call, kind, |life| life.stopped, |life| life.started, "stopped").await
+    turn(sm, call, kind, |life| life.stopped, "stopped").await
 }
 
 async fn turn(
@@ -37,7 +37,6 @@ async fn turn(
     call: &Call,
     kind: Kind,
     to: fn(&Life) -> &'static str,
-    _from: fn(&Life) -> &'static str,
     verb: &str,
 ) -> Result<Value, ApiError> {
     let (key, arn) = located(sm, call, kind).await?;
@@ -127,8 +126,10 @@ pub fn timers(sm: &SageMaker) -> Timers {
 async fn settle(sm: &SageMaker, timer: Timer) -> Result<(), StoreError> {
     let text = |member: &str| timer.body[member].as_str().unwrap_or_default().to_owned();
     let noun = text("noun");
-    let cancel = Write::CancelTimer { id: timer.id.clone() };
+    let cancel = Write::CancelTimer { id: timer.id.clone(), due: timer.due };
     let store = &sm.env().store;
+    // Tags are written under the same lock, so that none is left behind for a later resource of the same name.
+    let _guard = sm.exclusive().await;
     let kind = rows::RECORDED.iter().map(Kind).find(|kind| kind.0.noun == noun);
     let Some((kind, life)) = kind.and_then(|kind| Some((kind, kind.0.status?))) else {
         return done(store.commit(vec![cancel]).await);

@@ -1,7 +1,6 @@
 //! `List…` of a recorded kind: result, summaries and filters as the service model has them.
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::Filter;
 use sagewright_model::Shape;
 use serde_json::{Map, Value};
 
@@ -37,7 +36,6 @@ pub async fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiE
     let (member, item) = output
         .and_then(|o| result(call, o))
         .ok_or_else(|| ApiError::internal(format!("{} has no list of {}", call.operation.name, kind.0.noun)))?;
-    let mut filters = Vec::new();
     let mut after = Vec::new();
     for (name, value) in call.input.as_object().into_iter().flatten() {
         if value.is_null() || COMMON.contains(&name.as_str()) {
@@ -47,16 +45,11 @@ pub async fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiE
         if !is_name(kind, field) && !shows(call, kind, field) {
             return Err(refuse::unsupported(name));
         }
-        match (name.strip_suffix("Contains"), name.strip_suffix("Equals")) {
-            (Some(field), _) if is_name(kind, field) => {
-                filters.push(Filter::NameContains(value.as_str().unwrap_or_default().to_ascii_lowercase()))
-            }
-            (Some(field), _) => after.push((field.to_owned(), value.clone(), true)),
-            (_, Some(field)) => after.push((field.to_owned(), value.clone(), false)),
-            _ => after.push((name.clone(), value.clone(), false)),
-        }
+        let part = name.ends_with("Contains");
+        // `UserProfileNameContains` is about the member, whatever other names are beside it.
+        after.push((field.to_owned(), value.clone(), part));
     }
-    let listing = Listing { kind, result: "", summary: &[], descending: !kind.0.listed_ascending, filters };
+    let listing = Listing { kind, result: "", summary: &[], descending: !kind.0.listed_ascending, filters: Vec::new() };
     let (records, next) = listing::page(sm, call, &listing).await?;
     let items: Vec<Value> = records
         .into_iter()

@@ -85,7 +85,7 @@ async fn located(sm: &SageMaker, call: &Call, kind: Kind) -> Result<(Key, String
         return resource::locate(call, kind, &given);
     }
     let mut name = String::new();
-    for parent in parents.iter().filter(|p| call.text(p).is_some() || shape_has(call, p)) {
+    for parent in parents {
         if let Some(part) = call.text(parent) {
             name.push_str(part);
             name.push('/');
@@ -93,10 +93,6 @@ async fn located(sm: &SageMaker, call: &Call, kind: Kind) -> Result<(Key, String
     }
     name.push_str(&given);
     Ok((resource::key(call, kind, &name), resource::arn(call, kind, &name)))
-}
-
-fn shape_has(call: &Call, member: &str) -> bool {
-    call.service.input(&call.operation.name).is_some_and(|s| s.members.contains_key(member))
 }
 
 /// A naming member as text; a number is written out.

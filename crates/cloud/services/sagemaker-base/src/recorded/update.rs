@@ -14,6 +14,9 @@ use crate::{SageMaker, refuse};
 /// There is no such resource, or its status takes no update.
 pub async fn update(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
     refuse::members("", &call.input, kind.0.refused)?;
+    if call.input.get("Tags").is_some_and(|tags| !tags.is_null()) {
+        return Err(refuse::instead("Tags in an update", "Use AddTags and DeleteTags"));
+    }
     let (key, arn) = located(sm, call, kind).await?;
     let names = match kind.0.naming {
         Naming::Members(names) => names,

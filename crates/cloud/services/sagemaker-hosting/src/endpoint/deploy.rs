@@ -52,8 +52,13 @@ pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     for record in sm.env().store.with_status(kind, "Deleting").await? {
         remove(sm, record.key);
     }
+    // All are found before the first is begun: one that settles at once must not be found again.
+    let mut found = Vec::new();
     for status in ["Creating", "Updating", "SystemUpdating", "InService", "OutOfService"] {
-        for record in sm.env().store.with_status(kind, status).await? {
+        found.push((status, sm.env().store.with_status(kind, status).await?));
+    }
+    for (status, records) in found {
+        for record in records {
             let begun = sm
                 .change(KIND, &record.key, |record| {
                     if record.status == "OutOfService" {
@@ -84,13 +89,10 @@ pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
 }
 
 async fn run(sm: &SageMaker, key: &Key, mine: u64, after_restart: bool) {
-    let read = async || match sm.env().store.record(key).await? {
-        Some(record) if epoch(&record) == mine => deployments(&record).map(|d| Some((record, d))),
-        _ => Ok(None),
-    };
-    let (record, Deployments { current, next, weights_only, down, .. }) = match read().await {
-        Ok(Some(found)) => found,
-        Ok(None) => return,
+    let found = persist(sm, key, |sm| Box::pin(async { Ok(sm.env().store.record(key).await?) })).await;
+    let Some(record) = found.filter(|record| epoch(record) == mine) else { return };
+    let Deployments { current, next, weights_only, down, .. } = match deployments(&record) {
+        Ok(found) => found,
         Err(error) => {
             persist(sm, key, |sm| Box::pin(fail(sm, key, mine, &error.message))).await;
             return;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use sagewright_cloud_sagemaker_base::resource::HIDDEN;
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, hidden};
 
 /// A job that was at work when the cloud died so often in a row is not run again: it may be what kills the cloud.
 const MOST_DEATHS: u32 = 2;
@@ -22,7 +22,7 @@ fn read(stored: &Map<String, Value>) -> Attempts {
 }
 
 fn write(stored: &mut Map<String, Value>, attempts: &Attempts) {
-    stored.entry(HIDDEN).or_insert_with(|| json!({}))["attempts"] = json!(attempts);
+    hidden(stored).insert("attempts".to_owned(), json!(attempts));
 }
 
 /// A run begins. Answers its number, from 1.

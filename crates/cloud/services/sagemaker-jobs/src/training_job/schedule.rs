@@ -122,6 +122,12 @@ async fn record_end(sm: &SageMaker, run: &Run, end: TrainingEnd, metrics: &Metri
 }
 
 async fn work(sm: &SageMaker, run: &Run, mut stop: watch::Receiver<bool>, events: TrainingEvents) -> TrainingEnd {
+    // A stop that came before the job could be told is in the record.
+    if let Ok(Some(record)) = sm.env().store.record(&run.key).await
+        && record.status == "Stopping"
+    {
+        return stopped();
+    }
     let slots = Arc::clone(sm.slots());
     let _slot = tokio::select! {
         biased;

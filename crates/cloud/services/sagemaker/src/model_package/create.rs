@@ -6,7 +6,7 @@ use super::check_additional;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::user;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, locate};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidden, locate};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 
 /// Members that would run something: validation jobs, marketplace scans, managed storage.
@@ -75,9 +75,9 @@ async fn version(
     let next = sm
         .change(Kind::MODEL_PACKAGE_GROUP, &key, |record| {
             let name = record.body["ModelPackageGroupName"].clone();
-            let hidden = fields(record)?.entry(HIDDEN).or_insert_with(|| json!({}));
-            let next = hidden["versions"].as_u64().unwrap_or(0) + 1;
-            hidden["versions"] = json!(next);
+            let hidden = hidden(fields(record)?);
+            let next = hidden.get("versions").and_then(Value::as_u64).unwrap_or(0) + 1;
+            hidden.insert("versions".to_owned(), json!(next));
             Ok((name, next))
         })
         .await?;

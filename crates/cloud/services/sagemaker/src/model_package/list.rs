@@ -32,6 +32,7 @@ pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError>
         kind: Kind::MODEL_PACKAGE,
         result: "ModelPackageSummaryList",
         summary: &[
+            "ModelPackageName",
             "ModelPackageGroupName",
             "ModelPackageVersion",
             "ModelPackageArn",
@@ -47,13 +48,9 @@ pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError>
     };
     let mut out = listing::list(sm, call, &listing).await?;
     // A summary names a package by its group and version, or by its own name.
-    for item in out["ModelPackageSummaryList"].as_array_mut().into_iter().flatten() {
-        if item["ModelPackageGroupName"].is_null() {
-            let name = item["ModelPackageArn"].as_str().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned);
-            if let (Some(name), Value::Object(item)) = (name, item) {
-                item.swap_remove("ModelPackageGroupName");
-                item.insert("ModelPackageName".to_owned(), Value::String(name));
-            }
+    for item in out["ModelPackageSummaryList"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        if item.contains_key("ModelPackageGroupName") {
+            item.shift_remove("ModelPackageName");
         }
     }
     Ok(out)
