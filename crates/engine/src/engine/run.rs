@@ -130,8 +130,8 @@ impl<'r> Run<'r> {
             self.status(found);
             let decision = decide(self.kind, &self.desired, &observed, self.calls.clock.now());
             self.decided(&decision);
-            if found.is_some_and(|f| f.phase == Phase::Progressing) {
-                trail.updated = None;
+            if let Some(found) = found {
+                trail.look(found);
             }
             if let Some(refusal) = decision.refusal() {
                 // The reason of an earlier failure may be shown until the update is.
@@ -168,14 +168,14 @@ impl<'r> Run<'r> {
                 let now = self.calls.clock.now();
                 match acted {
                     Acted::Done(answer) => {
-                        trail.took(step, now);
+                        trail.took(step, found, now);
                         trail.did = trail.did.or(Some(outcome_of(step)));
                         if matches!(step, Step::Create { .. }) {
                             self.desired.arn = arn_of(self.kind, &answer).or(self.desired.arn.take());
                         }
                     }
                     Acted::Gone => {
-                        trail.took(step, now);
+                        trail.took(step, found, now);
                         trail.did = trail.did.or(Some(outcome_of(step)));
                     }
                     Acted::Exists { message, retried } => {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use sagewright_kinds::Phase;
+use serde_json::Value;
 
 use crate::decide::{Desired, Intent, Step};
 use crate::observe::{Found, Ownership};
@@ -19,6 +21,8 @@ pub(crate) struct Trail {
     pub exists: Option<Timestamp>,
     /// When an update was taken that has not been seen at work yet.
     pub updated: Option<Timestamp>,
+    /// When the resource had last been changed before that update, as AWS shows it.
+    modified: Option<Value>,
     /// Whether AWS took a create or an update of this run.
     pub changed: bool,
     sent: HashMap<String, Timestamp>,
@@ -47,14 +51,31 @@ impl Trail {
         matches!(step, Step::Update { .. }) && self.updated.is_none()
     }
 
+    /// What a look says of an update that was taken: at work, or done between two looks, which the time of the last change
+    /// tells. A read that lags behind shows the time before.
+    pub(crate) fn look(&mut self, found: &Found) {
+        let done = self.modified.is_some() && modified(found) != self.modified;
+        if found.phase == Phase::Progressing || done {
+            self.updated = None;
+        }
+    }
+
     /// A step was taken.
-    pub(crate) fn took(&mut self, step: &Step, now: Timestamp) {
+    pub(crate) fn took(&mut self, step: &Step, found: Option<&Found>, now: Timestamp) {
         self.sent.insert(format!("{step:?}"), now);
         self.changed |= matches!(step, Step::Create { .. } | Step::Update { .. });
         match step {
             Step::Create { .. } => self.created = Some(now),
-            Step::Update { .. } => self.updated = Some(now),
+            Step::Update { .. } => {
+                self.updated = Some(now);
+                self.modified = found.and_then(modified);
+            }
             _ => {}
         }
     }
+}
+
+/// When a resource was last changed, as AWS shows it.
+fn modified(found: &Found) -> Option<Value> {
+    found.output.get("LastModifiedTime").cloned()
 }
