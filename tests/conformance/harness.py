@@ -116,7 +116,7 @@ class Cloud:
         """Starts the cloud; the first line that it prints says where it is and with which keys."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "local", "up", "--listen", self.listen, "--data", str(self.data), "-o", "json", *self.arguments],
+                [binary(), "local", "up", "--no-hold", "--listen", self.listen, "--data", str(self.data), "-o", "json", *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -111,7 +111,8 @@ async fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Pat
                 data: data.to_path_buf(),
                 images: None,
                 durability: Durability::Kill,
-                hold: true,
+                // Its own client looks often, and shows what a job logs meanwhile.
+                hold: false,
             };
             let cloud = local::start(&settings).await?;
             printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));

@@ -64,10 +64,9 @@ pub(crate) async fn describe(
             }
         }
     };
-    match tokio::time::timeout(longest, changed).await {
-        Ok(()) => look.take(sm, call).await,
-        Err(_) => Ok(shown),
-    }
+    // Settled or not: what was seen before is old by now.
+    let _ = tokio::time::timeout(longest, changed).await;
+    look.take(sm, call).await
 }
 
 /// ARN and status of what is on its way to another status.
