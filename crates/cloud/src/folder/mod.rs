@@ -1,7 +1,7 @@
 //! The data folder: whose it is, which process holds it, and which of its files the embedded cloud made.
 //!
 //! A folder belongs to an embedded cloud when its marker file says so. Nothing is written to a folder that has neither
-//! a marker nor room for one, and nothing is ever removed that is not in the table of [`own`].
+//! a marker nor room for one, and nothing is ever removed that is not in the table of `own.rs`.
 
 mod claim;
 mod inventory;
