@@ -97,11 +97,6 @@ impl SqliteRecords {
         })
     }
 
-    /// Folds the write-ahead log into the database; otherwise the next start does.
-    pub fn fold(&self) {
-        let _ = self.0.alone(|writer| writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
-    }
-
     /// Work that may take long, on a thread for it.
     async fn blocking<T: Send + 'static>(
         &self,

@@ -30,7 +30,8 @@ pub(super) async fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     };
     refuse::members("", &call.input, &["/VisibilityConditions"])?;
     let shape = call.service.shape(resource).ok_or_else(|| ApiError::internal(format!("no shape {resource}")))?;
-    if let Some(expression) = call.input.get("SearchExpression").filter(|e| !e.is_null()) {
+    let expression = call.input.get("SearchExpression").filter(|e| !e.is_null()).cloned();
+    if let Some(expression) = &expression {
         expression::check(expression, shape)?;
     }
     let sort = call.text("SortBy").unwrap_or("LastModifiedTime");
@@ -45,7 +46,6 @@ pub(super) async fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         Some(token) => Some(token::open(call, token)?),
         None => None,
     };
-    let expression = call.input.get("SearchExpression").filter(|e| !e.is_null()).cloned();
     let wanted = Wanted { kind, shape, expression, sort: sort.to_owned(), descending, after, limit };
     // Nothing is shared between the embedded cloud's accounts yet.
     let records = match call.text("CrossAccountFilterOption") {
