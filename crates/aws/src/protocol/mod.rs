@@ -73,7 +73,9 @@ pub(crate) fn operation(service: &'static Service, name: &str) -> Result<&'stati
     }
     if service.protocol() == Protocol::RpcV2Cbor {
         let id = &service.metadata.service_id;
-        return Err(InputError(format!("{id} is called by rpc-v2-cbor, which is not supported: use the AWS CLI for it")));
+        return Err(InputError(format!(
+            "{id} is called by rpc-v2-cbor, which is not supported: use the AWS CLI for it"
+        )));
     }
     service.operation(name).ok_or_else(|| {
         let near = nearest(name, service.operations.keys().copied());

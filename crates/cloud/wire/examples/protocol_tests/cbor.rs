@@ -1,8 +1,8 @@
 //! CBOR as JSON, to be compared: bytes become text, timestamps lose their tag.
 
+use minicbor::Decoder;
 use minicbor::data::Type;
 use minicbor::decode::Error;
-use minicbor::Decoder;
 use serde_json::{Map, Number, Value};
 
 /// The value that a body is.

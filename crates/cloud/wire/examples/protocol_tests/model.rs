@@ -321,7 +321,10 @@ impl Convert<'_> {
             }
             // botocore's models name a payload's root at the member.
             let of_target = &self.ast["shapes"][text(&member["target"])]["traits"]["smithy.api#xmlName"];
-            if traits.get("smithy.api#httpPayload").is_some() && of_target.is_string() && !out.contains_key("locationName") {
+            if traits.get("smithy.api#httpPayload").is_some()
+                && of_target.is_string()
+                && !out.contains_key("locationName")
+            {
                 out.insert("locationName".into(), of_target.clone());
             }
         }

@@ -19,8 +19,7 @@ pub(super) fn json(service: Option<&'static Service>, wire: Wire, error: &ApiErr
     body.insert(message_member(declared, error).to_owned(), error.message.as_str().into());
     let mut headers = Vec::new();
     for (name, value) in &error.members {
-        let member =
-            declared.and_then(|s| s.members.get(name.as_str())).filter(|_| wire == Wire::RestJson);
+        let member = declared.and_then(|s| s.members.get(name.as_str())).filter(|_| wire == Wire::RestJson);
         let told = member.and_then(|m| m.location_name.as_deref()).unwrap_or(name);
         match member.and_then(|m| m.location.as_deref()) {
             Some("header") => headers.push((told, value)),
@@ -45,10 +44,7 @@ pub(super) fn json(service: Option<&'static Service>, wire: Wire, error: &ApiErr
 }
 
 /// The shape of an error and its name; services that spoke the query protocol once have codes that differ from names.
-pub(super) fn shape<'e>(
-    service: Option<&'static Service>,
-    error: &'e ApiError,
-) -> (&'e str, Option<&'static Shape>) {
+pub(super) fn shape<'e>(service: Option<&'static Service>, error: &'e ApiError) -> (&'e str, Option<&'static Shape>) {
     let by_name = service.and_then(|s| s.shape(&error.code));
     let by_code = || {
         let shapes = service.filter(|s| s.metadata.aws_query_compatible.is_some())?.shapes.iter();

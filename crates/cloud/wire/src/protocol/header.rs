@@ -66,7 +66,12 @@ fn split(text: &str, dates: bool) -> Vec<String> {
 }
 
 /// Writes the members that are headers.
-pub(super) fn write_all(service: &Service, shape: &Shape, members: &Map<String, Value>, response: &mut Response<Bytes>) {
+pub(super) fn write_all(
+    service: &Service,
+    shape: &Shape,
+    members: &Map<String, Value>,
+    response: &mut Response<Bytes>,
+) {
     for (name, member) in &shape.members {
         let Some(value) = members.get(*name).filter(|v| !v.is_null()) else { continue };
         let wire = member.location_name.as_deref().unwrap_or(name);

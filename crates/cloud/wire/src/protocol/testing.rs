@@ -81,9 +81,7 @@ pub(super) fn values() -> impl Strategy<Value = Value> {
     ];
     let structure = prop::collection::vec(member, 0..8)
         .prop_map(|members| members.into_iter().map(|(name, v)| (name.to_owned(), v)).collect::<Map<_, _>>().into());
-    structure.prop_recursive(6, 24, 1, |inner| {
-        inner.prop_map(|within| json!({"Text": "around", "Within": within}))
-    })
+    structure.prop_recursive(6, 24, 1, |inner| inner.prop_map(|within| json!({"Text": "around", "Within": within})))
 }
 
 fn odd() -> impl Strategy<Value = Value> {

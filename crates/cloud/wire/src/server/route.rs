@@ -202,8 +202,8 @@ mod tests {
     #[test]
     fn the_table_agrees_with_the_models() {
         let wires = SERVICES.iter().map(|(scope, id, wires)| (*scope, *id, wires[0]));
-        let wires = wires
-            .chain([("sagemaker", "sagemaker", Wire::Json), ("sagemaker", "sagemaker-runtime", Wire::RestJson)]);
+        let wires =
+            wires.chain([("sagemaker", "sagemaker", Wire::Json), ("sagemaker", "sagemaker-runtime", Wire::RestJson)]);
         for (scope, id, wire) in wires {
             let service = sagewright_model::service(id).unwrap();
             assert_eq!(service.metadata.signing_name(), scope, "{id}");

@@ -16,7 +16,10 @@ pub(super) fn document(service: &Service, shape: &Shape, body: &[u8]) -> Result<
     let mut reader = Reader { service, decoder: Decoder::new(body), bounds: Bounds::default() };
     let value = reader.value(shape, 0)?;
     if reader.decoder.position() != body.len() {
-        return Err(serialization(format!("The request body goes on after its end, at byte {}", reader.decoder.position())));
+        return Err(serialization(format!(
+            "The request body goes on after its end, at byte {}",
+            reader.decoder.position()
+        )));
     }
     match value {
         Value::Object(_) => Ok(value),

@@ -8,7 +8,11 @@ use crate::protocol::time::Format;
 use sagewright_cloud_core::api::ApiError;
 
 /// Body members under their AWS names.
-pub(super) fn inside(service: &Service, shape: &Shape, mut members: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn inside(
+    service: &Service,
+    shape: &Shape,
+    mut members: Map<String, Value>,
+) -> Result<Map<String, Value>, ApiError> {
     let mut out = Map::new();
     for (name, member) in shape.members.iter().filter(|(_, m)| m.location.is_none()) {
         if let Some(value) = members.remove(member.location_name.as_deref().unwrap_or(name)) {

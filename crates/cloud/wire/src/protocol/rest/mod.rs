@@ -16,8 +16,7 @@ use serde_json::{Map, Value};
 
 use super::time::Format;
 use super::{
-    Request, Wire, check, empty_object, header, invalid_error, output_shape, serialization, shape_of,
-    unknown_operation,
+    Request, Wire, check, empty_object, header, invalid_error, output_shape, serialization, shape_of, unknown_operation,
 };
 use sagewright_cloud_core::api::{ApiError, Output};
 
@@ -94,7 +93,9 @@ fn outside(
                 .find(|(l, _)| l == wire)
                 .map(|(_, text)| scalar(Some(member), target, text, Format::Iso8601))
                 .transpose()?,
-            Some("querystring") => uri::from_query(service, member, target, wire, parts.uri.query().unwrap_or_default())?,
+            Some("querystring") => {
+                uri::from_query(service, member, target, wire, parts.uri.query().unwrap_or_default())?
+            }
             Some("header") => header::read(service, member, target, parts, wire)?,
             Some("headers") => Some(prefixed(parts, wire)),
             _ => None,
@@ -164,12 +165,7 @@ fn check_without_payload(
     }
 }
 
-pub(super) fn write(
-    service: &'static Service,
-    wire: Wire,
-    operation: &Operation,
-    output: Output,
-) -> Response<Bytes> {
+pub(super) fn write(service: &'static Service, wire: Wire, operation: &Operation, output: Output) -> Response<Bytes> {
     let Output { value, payload } = output;
     let mut response = Response::new(Bytes::new());
     let status = operation.http.response_code.and_then(|code| StatusCode::from_u16(code).ok());

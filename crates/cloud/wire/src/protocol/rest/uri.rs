@@ -87,8 +87,9 @@ pub(super) fn from_query(
     let mut values = pairs.filter(|(n, _)| decode(n) == wire).map(|(_, v)| decode(v));
     if shape.kind == ShapeType::List {
         let Some(item) = shape.member.as_ref().and_then(|m| service.target(m)) else { return Ok(None) };
-        let items =
-            values.map(|v| text::read(shape.member.as_ref(), item, &v, Format::Iso8601)).collect::<Result<Vec<_>, _>>()?;
+        let items = values
+            .map(|v| text::read(shape.member.as_ref(), item, &v, Format::Iso8601))
+            .collect::<Result<Vec<_>, _>>()?;
         return Ok((!items.is_empty()).then_some(Value::Array(items)));
     }
     values.next().map(|v| text::read(Some(member), shape, &v, Format::Iso8601)).transpose()

@@ -82,21 +82,30 @@ impl<'b> Reader<'b> {
                 let mut items = Vec::new();
                 let name = shape.member.as_ref().and_then(|m| m.location_name.as_deref()).unwrap_or("member");
                 self.children(|this, child| {
-                    if child.local_name().as_ref() == name { this.item(shape, &mut items, &child, depth) } else { this.skip(&child) }
+                    if child.local_name().as_ref() == name {
+                        this.item(shape, &mut items, &child, depth)
+                    } else {
+                        this.skip(&child)
+                    }
                 })?;
                 Ok(Value::Array(items))
             }
             ShapeType::Map => {
                 let mut map = Map::new();
                 self.children(|this, child| {
-                    if child.local_name().as_ref() == "entry" { this.entry(shape, &mut map, depth) } else { this.skip(&child) }
+                    if child.local_name().as_ref() == "entry" {
+                        this.entry(shape, &mut map, depth)
+                    } else {
+                        this.skip(&child)
+                    }
                 })?;
                 Ok(Value::Object(map))
             }
             _ => {
                 let found = self.text()?;
                 // Blobs and timestamps may be indented; other text is as it stands.
-                let found = if matches!(shape.kind, ShapeType::Blob | ShapeType::Timestamp) { found.trim() } else { &found };
+                let found =
+                    if matches!(shape.kind, ShapeType::Blob | ShapeType::Timestamp) { found.trim() } else { &found };
                 text::read(member, shape, found, Format::Iso8601)
             }
         }
