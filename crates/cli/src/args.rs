@@ -338,6 +338,19 @@ pub(crate) enum Local {
     Exec(Exec),
     /// Start a shell in which every program runs against it, as with exec
     Shell(Shell),
+    /// Send the requests of a file that `up --record` wrote again, in order, and compare the answers
+    Replay(Replay),
+}
+
+/// `local replay`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Replay {
+    /// File that `local up --record` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Also tell of requests whose answers are the same
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// `local up`
@@ -375,6 +388,12 @@ pub(crate) struct Up {
     /// training job or an endpoint, is answered when it settles, 2 s later at the latest
     #[arg(long)]
     pub(crate) no_hold: bool,
+    /// Write a line of JSON for each request to a file, with secrets masked, for `local replay` and for bug reports
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// With --record: the contents of objects of up to 1 MiB, too, which are never masked
+    #[arg(long, requires = "record")]
+    pub(crate) record_bodies: bool,
 }
 
 /// What acknowledged writes outlive.

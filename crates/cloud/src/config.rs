@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{SharedClock, WallClock};
 use crate::durability::Durability;
-use crate::server::Limits;
+use crate::server::{Limits, record};
 
 /// Settings of one embedded cloud.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Bounds on connections and on requests that are not believed yet.
     pub limits: Limits,
+    /// The request log, where one is to be kept.
+    pub record: Option<record::Settings>,
 }
 
 impl Config {
@@ -53,6 +55,7 @@ impl Config {
             max_body: 16 * 1024 * 1024,
             hosts: Vec::new(),
             limits: Limits::default(),
+            record: None,
         }
     }
 }

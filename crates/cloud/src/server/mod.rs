@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use error::StartError;
-pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, proxy};
+pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, proxy, record};
 pub use start::{bind, open_identity};
 
 use crate::api::{ApiError, Handler};
@@ -37,6 +37,7 @@ use crate::store::Store;
 use sagewright_cloud_iam::Iam;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_sts::Sts;
+use sagewright_cloud_wire::server::record::Recorder;
 use sagewright_cloud_wire::server::{Collector, Dispatcher, Front, Guard, serve};
 use sagewright_cloud_wire::sigv4::KeyCache;
 
@@ -50,6 +51,7 @@ pub struct Bound {
     records: SqliteRecords,
     identity: Identity,
     logs: Streams,
+    recorder: Option<Recorder>,
     lock: Lock,
 }
 
@@ -141,7 +143,7 @@ impl ServerBuilder {
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn start(self) -> Result<Running, StartError> {
-        let Bound { config, socket, address, identity, lock, store, .. } = self.bound;
+        let Bound { config, socket, address, identity, lock, store, recorder, .. } = self.bound;
         let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {
             handlers: self.handlers,
@@ -153,11 +155,12 @@ impl ServerBuilder {
             collector: Collector::new(config.limits.clone(), config.max_body),
             guard: Guard::new(address, &config.hosts),
             proxy: proxy::Proxy::new(config.data.clone(), address, Arc::clone(&config.signature_clock)),
+            recorder: recorder.clone(),
         };
         let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, front, stopped));
-        Ok(Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) })
+        Ok(Running { address, config, identity, store, recorder, stop, serving, lock: Arc::new(lock) })
     }
 }
 
@@ -168,6 +171,7 @@ pub struct Running {
     config: Config,
     identity: Identity,
     store: Store,
+    recorder: Option<Recorder>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     lock: Arc<Lock>,
@@ -211,6 +215,9 @@ impl Running {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.serving).await;
+        if let Some(recorder) = self.recorder.take() {
+            let _ = tokio::task::spawn_blocking(move || recorder.flush()).await;
+        }
         // Folds the write-ahead log into the database; it would be read back on the next start all the same.
         let _ = self.store.connection().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }

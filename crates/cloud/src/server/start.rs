@@ -20,6 +20,7 @@ use crate::reserve;
 use crate::store::Store;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_wire::server::raise_open_files;
+use sagewright_cloud_wire::server::record::Recorder;
 
 const DATABASE: &str = "state.sqlite";
 
@@ -55,7 +56,13 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
         .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
-    Ok(Bound { config, socket, address, store, records, identity, logs, lock })
+    let recorder = config.record.as_ref().map(|settings| {
+        Recorder::open(settings).map_err(|error| {
+            StartError::Setting(format!("cannot record to {}: {error}; name another file", settings.path.display()))
+        })
+    });
+    let recorder = recorder.transpose()?;
+    Ok(Bound { config, socket, address, store, records, identity, logs, recorder, lock })
 }
 
 /// The identities of a data folder, from any process and whether or not a cloud runs on it: for printing credentials.

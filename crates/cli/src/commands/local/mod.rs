@@ -6,6 +6,7 @@ mod exec;
 mod logs;
 mod operations;
 mod profile;
+mod replay;
 mod reset;
 mod status;
 pub(crate) mod up;
@@ -26,5 +27,6 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Env(args) => env::run(args, global, printer),
         Local::Exec(args) => exec::program(args, global, printer),
         Local::Shell(args) => exec::shell(args, global, printer),
+        Local::Replay(args) => replay::run(args, global, printer).await,
     }
 }

@@ -1,8 +1,7 @@
 //! Members of input and output in HTTP headers.
 
 use bytes::Bytes;
-use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use sagewright_model::{Member, Service, Shape, ShapeType};
 use serde_json::{Map, Value};
 
@@ -16,10 +15,10 @@ pub(super) fn read(
     service: &Service,
     member: &Member,
     shape: &Shape,
-    parts: &Parts,
+    headers: &HeaderMap,
     name: &str,
 ) -> Result<Option<Value>, ApiError> {
-    let values = parts.headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
+    let values = headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
     if shape.kind != ShapeType::List {
         let mut values = values;
         return values.next().map(|text| rest::scalar(Some(member), shape, &text, Format::HttpDate)).transpose();

@@ -80,6 +80,16 @@ pub fn read(service: &'static Service, wire: Wire, parts: &Parts, body: Bytes) -
     }
 }
 
+/// Reads what an answer of `restXml` tells, as far as it can be read; contents of objects are not part of it.
+pub(crate) fn read_answer(
+    service: &'static Service,
+    operation: &'static Operation,
+    headers: &http::HeaderMap,
+    body: &[u8],
+) -> Value {
+    rest::read_answer(service, operation, headers, body)
+}
+
 /// Writes an answer.
 pub fn write(
     service: &'static Service,

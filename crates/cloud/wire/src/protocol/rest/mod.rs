@@ -10,7 +10,7 @@ mod xml;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use sagewright_model::{Invalid, Member, Operation, Segment, Service, Shape, ShapeType, Violation};
 use serde_json::{Map, Value};
 
@@ -76,6 +76,35 @@ pub(super) fn read(service: &'static Service, wire: Wire, parts: &Parts, body: B
     Ok(Request { operation, input, payload })
 }
 
+/// The output in an answer's headers and, where that is XML, in its body.
+pub(super) fn read_answer(service: &Service, operation: &Operation, headers: &HeaderMap, body: &[u8]) -> Value {
+    let Some(shape) = shape_of(service, operation.output.as_ref().map(|o| &*o.shape)) else { return empty_object() };
+    let mut out = match payload_member(service, shape) {
+        Some((name, _, target)) if target.kind == ShapeType::Structure => {
+            let value = xml::read(service, target, None, body).ok();
+            value.map(|value| Map::from_iter([(name.to_owned(), value)])).unwrap_or_default()
+        }
+        Some(_) => Map::new(),
+        None => match xml::read(service, shape, None, body) {
+            Ok(Value::Object(members)) => members,
+            _ => Map::new(),
+        },
+    };
+    for (name, member) in &shape.members {
+        let wire = member.location_name.as_deref().unwrap_or(name);
+        let Some(target) = service.target(member) else { continue };
+        let value = match member.location.as_deref() {
+            Some("header") => header::read(service, member, target, headers, wire).ok().flatten(),
+            Some("headers") => Some(prefixed(headers, wire)),
+            _ => None,
+        };
+        if let Some(value) = value {
+            out.insert((*name).to_owned(), value);
+        }
+    }
+    Value::Object(out)
+}
+
 /// Members in the path, the query and the headers.
 fn outside(
     service: &Service,
@@ -96,8 +125,8 @@ fn outside(
             Some("querystring") => {
                 uri::from_query(service, member, target, wire, parts.uri.query().unwrap_or_default())?
             }
-            Some("header") => header::read(service, member, target, parts, wire)?,
-            Some("headers") => Some(prefixed(parts, wire)),
+            Some("header") => header::read(service, member, target, &parts.headers, wire)?,
+            Some("headers") => Some(prefixed(&parts.headers, wire)),
             _ => None,
         };
         if let Some(value) = value {
@@ -107,10 +136,10 @@ fn outside(
     Ok(())
 }
 
-fn prefixed(parts: &Parts, prefix: &str) -> Value {
+fn prefixed(headers: &HeaderMap, prefix: &str) -> Value {
     let prefix = prefix.to_ascii_lowercase();
     let mut map = Map::new();
-    for (name, value) in &parts.headers {
+    for (name, value) in headers {
         if let Some(rest) = name.as_str().strip_prefix(&prefix) {
             map.insert(rest.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned().into());
         }
