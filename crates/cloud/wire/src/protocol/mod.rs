@@ -80,6 +80,11 @@ pub fn read(service: &'static Service, wire: Wire, parts: &Parts, body: Bytes) -
     }
 }
 
+/// The operation that a request in `restJson1` or `restXml` names.
+pub(crate) fn named(service: &'static Service, parts: &Parts) -> Option<&'static Operation> {
+    rest::named(service, parts)
+}
+
 /// Reads what an answer of `restXml` tells, as far as it can be read; contents of objects are not part of it.
 pub(crate) fn read_answer(
     service: &'static Service,

@@ -76,6 +76,11 @@ pub(super) fn read(service: &'static Service, wire: Wire, parts: &Parts, body: B
     Ok(Request { operation, input, payload })
 }
 
+/// The operation that a request names.
+pub(super) fn named(service: &'static Service, parts: &Parts) -> Option<&'static Operation> {
+    uri::find(service, parts).map(|(operation, _)| operation)
+}
+
 /// The output in an answer's headers and, where that is XML, in its body.
 pub(super) fn read_answer(service: &Service, operation: &Operation, headers: &HeaderMap, body: &[u8]) -> Value {
     let Some(shape) = shape_of(service, operation.output.as_ref().map(|o| &*o.shape)) else { return empty_object() };

@@ -12,7 +12,8 @@ use sagewright_cloud_core::api::ApiError;
 /// Members in a path, by name.
 pub(super) type Labels = Vec<(String, String)>;
 
-/// The operation whose method and path template fit, the one with the longest template first.
+/// The operation whose method and path template fit, the one with the longest template first; of those that differ in
+/// nothing else, as S3's PutObject, CopyObject and UploadPart, the one with the most required parameters, if the request has them.
 pub(super) fn find(service: &'static Service, parts: &Parts) -> Option<(&'static Operation, Labels)> {
     service
         .operations
@@ -20,7 +21,30 @@ pub(super) fn find(service: &'static Service, parts: &Parts) -> Option<(&'static
         .filter(|o| *o.http.method == *parts.method.as_str())
         .filter(|o| named_in_query(&o.http.request_uri, parts.uri.query().unwrap_or_default()))
         .filter_map(|o| Some((o, labels(&o.http.request_uri, parts.uri.path())?)))
-        .max_by_key(|(o, _)| o.http.request_uri.len())
+        .max_by_key(|(o, _)| {
+            let required = required(service, o, parts);
+            (o.http.request_uri.len(), required.is_some(), required, std::cmp::Reverse(o.name.as_str()))
+        })
+}
+
+/// How many members an operation requires in query and headers; `None` where the request lacks one of them.
+fn required(service: &Service, operation: &Operation, parts: &Parts) -> Option<usize> {
+    let Some(shape) = operation.input.as_ref().and_then(|i| service.shape(&i.shape)) else { return Some(0) };
+    let query = parts.uri.query().unwrap_or_default();
+    let mut count = 0;
+    for (name, member) in shape.members.iter().filter(|(name, _)| shape.is_required(name)) {
+        let wire = member.location_name.as_deref().unwrap_or(name);
+        let there = match member.location.as_deref() {
+            Some("querystring") => query.split('&').any(|pair| pair.split('=').next() == Some(wire)),
+            Some("header") => parts.headers.contains_key(wire),
+            _ => continue,
+        };
+        if !there {
+            return None;
+        }
+        count += 1;
+    }
+    Some(count)
 }
 
 /// Whether a query has all parameters that stand in a template, as in `/distribution?WithTags`.

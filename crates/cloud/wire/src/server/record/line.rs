@@ -67,14 +67,7 @@ pub(super) fn of(finished: Finished, bodies: bool) -> Value {
             if framed {
                 kept = kept.as_deref().and_then(s3::unchunked);
             }
-            // Before the body: an object's content is none of the document that it may look like.
-            let Some(read) = s3::read(service, &parts, b"").and_then(|read| {
-                if s3::takes_content(service, read.operation) {
-                    Some(read)
-                } else {
-                    s3::read(service, &parts, kept.as_deref()?)
-                }
-            }) else {
+            let Some(read) = s3::read(service, &parts, kept.as_deref()) else {
                 line.insert("service".to_owned(), "s3".into());
                 line.insert("request".to_owned(), what.into());
                 return line.into();

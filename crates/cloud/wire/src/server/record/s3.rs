@@ -30,13 +30,16 @@ fn is_content(service: &Service, side: Option<&ShapeRef>) -> bool {
     payload.is_some_and(|target| target.kind == ShapeType::Blob)
 }
 
-/// Reads a request; `None` for those that the model does not have, as form uploads.
-pub(super) fn read(service: &'static Service, parts: &Parts, body: &[u8]) -> Option<Read> {
+/// Reads a request; `None` for those that the model does not have, as form uploads. Of a body that is no document of XML only
+/// the rest of the request is read.
+pub(super) fn read(service: &'static Service, parts: &Parts, body: Option<&[u8]>) -> Option<Read> {
     let mut parts = parts.clone();
-    let path = path_style(&parts)?;
+    let path = path_style(&parts);
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     parts.uri = format!("{path}{query}").parse().ok()?;
-    let read = protocol::read(service, Wire::RestXml, &parts, Bytes::copy_from_slice(body)).ok()?;
+    let content = takes_content(service, protocol::named(service, &parts)?);
+    let body = if content { Bytes::new() } else { Bytes::copy_from_slice(body?) };
+    let read = protocol::read(service, Wire::RestXml, &parts, body).ok()?;
     Some(Read { operation: read.operation, input: read.input })
 }
 
@@ -54,12 +57,12 @@ pub(super) fn as_meant(mut input: Value) -> Value {
 }
 
 /// The path with the bucket in it, which may be in the host's name.
-fn path_style(parts: &Parts) -> Option<String> {
+fn path_style(parts: &Parts) -> String {
     let host = parts.headers.get("host").and_then(|h| h.to_str().ok()).or(parts.uri.host()).unwrap_or_default();
     let path = parts.uri.path();
     match host.split_once(".s3.").or_else(|| host.split_once(".s3-")) {
-        Some((bucket, _)) => Some(format!("/{bucket}{path}")),
-        None => Some(path.to_owned()),
+        Some((bucket, _)) => format!("/{bucket}{path}"),
+        None => path.to_owned(),
     }
 }
 
@@ -122,10 +125,13 @@ mod tests {
             ("GET", "localhost", "/b?list-type=2&prefix=p", "ListObjectsV2", None),
             ("POST", "localhost", "/b/k?uploads", "CreateMultipartUpload", Some("k")),
             ("PUT", "localhost", "/b/k?partNumber=1&uploadId=u", "UploadPart", Some("k")),
+            ("GET", "localhost", "/b/k?uploadId=u", "ListParts", Some("k")),
+            ("GET", "localhost", "/b/k?versionId=u", "GetObject", Some("k")),
+            ("DELETE", "localhost", "/b/k", "DeleteObject", Some("k")),
             ("GET", "localhost", "/b/k?tagging", "GetObjectTagging", Some("k")),
             ("GET", "localhost", "/", "ListBuckets", None),
         ] {
-            let read = read(service, &parts(method, host, uri), b"").unwrap_or_else(|| panic!("{method} {uri}"));
+            let read = read(service, &parts(method, host, uri), Some(b"")).unwrap_or_else(|| panic!("{method} {uri}"));
             assert_eq!(read.operation.name, operation, "{method} {uri}");
             assert_eq!(read.input["Key"].as_str(), key, "{method} {uri}");
         }
