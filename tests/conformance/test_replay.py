@@ -1,6 +1,7 @@
 """The request log (`local up --record`) and its replay on another cloud."""
 
 import base64
+import datetime
 import json
 import os
 import stat
@@ -78,7 +79,8 @@ def session(cloud):
         Tags=[{"Key": "a", "Value": "b"}],
     )
     sm.describe_model(ModelName="recorded")
-    sm.list_models(NameContains="recorded")
+    since = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    sm.list_models(NameContains="recorded", CreationTimeAfter=since)
     assumed = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{cloud.account}:role/recorded", RoleSessionName="recorded")["Credentials"]
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "parts"})
     with harness.requests.get(url) as response:
