@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sagewright_cloud::clock::{Speed, SpeedError};
 
 /// Deliver machine-learning models on Amazon SageMaker: on AWS, or on a SageMaker embedded in this program.
 #[derive(Debug, Parser)]
@@ -326,6 +327,8 @@ pub(crate) enum Local {
     Down(Down),
     /// Show whether it is up, and what it holds
     Status(LocalStatus),
+    /// Show its simulated time, or change it
+    Clock(LocalClock),
     /// Show its own log, which it writes when it was started with --detach
     Logs(LocalLogs),
     /// Tell which operations of AWS's services it has
@@ -375,6 +378,21 @@ pub(crate) struct Up {
     /// training job or an endpoint, is answered when it settles, 2 s later at the latest
     #[arg(long)]
     pub(crate) no_hold: bool,
+    /// Simulated seconds in a second, from 1 to 10000, until it stops: times of resources and what happens to them by
+    /// itself. Programs, signatures and credentials keep to the machine's time [default: 1]
+    #[arg(long, value_name = "N", value_parser = speed, allow_negative_numbers = true)]
+    pub(crate) speed: Option<Speed>,
+}
+
+/// `local clock`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LocalClock {
+    /// Go forward by so much at once, for example 90s, 2h or 30d; by at most ten years (3653d)
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
+    pub(crate) advance: Option<std::time::Duration>,
+    /// Simulated seconds in a second from now on, from 1 to 10000, until the embedded cloud stops
+    #[arg(long, value_name = "N", value_parser = speed, allow_negative_numbers = true)]
+    pub(crate) speed: Option<Speed>,
 }
 
 /// What acknowledged writes outlive.
@@ -536,6 +554,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// `90s`, `30m`, `2h`, `1d`, or plain seconds.
+fn speed(text: &str) -> Result<Speed, SpeedError> {
+    text.parse()
+}
+
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
