@@ -62,7 +62,7 @@ class Endpoints(Actor):
         if register.state is None:
             return
         self.invoke(register, told)
-        if self.rng.random() < 0.1:
+        if self.rng.random() < 0.4:
             self.rng.choice([self.update, self.update, self.update, self.weigh, self.weigh, self.delete])(register)
 
     def describe(self, register):

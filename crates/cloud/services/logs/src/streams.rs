@@ -20,6 +20,9 @@ use super::page::{Page, Query};
 /// Characters that stay themselves in file names.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
+/// Where a group goes to be removed, in its account's folder. No region can have that name: `~` is encoded.
+const REMOVED: &str = "~removed";
+
 /// Streams whose state is kept in memory; that of others is read from their index again.
 const KEPT: usize = 4096;
 
@@ -84,7 +87,14 @@ fn open_to_append(path: &Path) -> io::Result<File> {
 impl Streams {
     /// Streams below `root`, which is made on the first write.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: Arc::new(root.into()), gate: Arc::default(), indexes: Arc::default() }
+        let root = root.into();
+        // What a killed process had no time to remove.
+        for account in fs::read_dir(&root).into_iter().flatten().flatten() {
+            if let Err(error) = there(fs::remove_dir_all(account.path().join(REMOVED))) {
+                tracing::warn!(%error, "the rest of a removed log group is still there");
+            }
+        }
+        Self { root: Arc::new(root), gate: Arc::default(), indexes: Arc::default() }
     }
 
     /// All events of a stream in the order of arrival; `None` where there is no such stream. All of them are in memory:
@@ -170,7 +180,10 @@ impl Streams {
     /// The disk refused it.
     pub fn delete_group(&self, account: &str, region: &str, group: &str) -> io::Result<bool> {
         let _gate = self.alone();
-        there(fs::remove_dir_all(self.group_path(account, region, group)))
+        // Gone at once as a whole, whenever this process is killed.
+        let removed = self.root.join(encode(account)).join(REMOVED);
+        there(fs::remove_dir_all(&removed))?;
+        Ok(there(fs::rename(self.group_path(account, region, group), &removed))? && there(fs::remove_dir_all(removed))?)
     }
 
     /// Removes a stream. `false`: there is none.
@@ -180,9 +193,9 @@ impl Streams {
     pub fn delete_stream(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<bool> {
         let _gate = self.alone();
         let files = index::files(&self.path(account, region, group, stream));
-        let removed = there(fs::remove_file(files.data))?;
+        // An index that is left alone would be taken for that of a later stream of this name.
         there(fs::remove_file(files.index))?;
-        Ok(removed)
+        there(fs::remove_file(files.data))
     }
 
     /// Whether a group exists.
