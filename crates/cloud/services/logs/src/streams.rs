@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, ErrorKind, Write};
+use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -14,7 +14,7 @@ use sagewright_cloud_core::logs::{Event, LogSink};
 
 use super::block::Block;
 use super::index::{self, Index, Summary};
-use super::line::Lines;
+use super::line::{self, Line, Lines};
 use super::page::{Page, Query};
 
 /// Characters that stay themselves in file names.
@@ -40,10 +40,9 @@ impl LogSink for Streams {
     fn append(&self, account: &str, region: &str, group: &str, stream: &str, events: &[Event]) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut lines = Vec::with_capacity(events.len());
-        for event in events {
+        for (number, event) in events.iter().enumerate() {
             let start = bytes.len();
-            serde_json::to_writer(&mut bytes, event)?;
-            bytes.push(b'\n');
+            line::write(&mut bytes, event, (events.len() - number - 1) as u64)?;
             let length = bytes.len() - start;
             if length > limits::LOG_LINE {
                 return Err(io::Error::new(ErrorKind::InvalidInput, "the event is too long for a log stream"));
@@ -55,16 +54,13 @@ impl LogSink for Streams {
         let index = self.index(&files.data);
         let mut index = lock(&index);
         let mut file = open_to_append(&files.data)?;
-        let known = index.update(&files, &mut file)?;
-        let before = file.metadata()?.len();
-        // A process was killed in the middle of a line, which must not take this one with it.
-        if known < before {
-            file.write_all(b"\n")?;
-            index.update(&files, &mut file)?;
+        let before = index.update(&files, &mut file)?;
+        // A process was killed while it wrote. What it left was never acknowledged, nor shown.
+        if before < file.metadata()?.len() {
+            file.set_len(before)?;
         }
-        let before = file.metadata()?.len();
         if let Err(error) = file.write_all(&bytes) {
-            // If this fails too, the next append finds the torn line.
+            // If this fails too, the next append does it.
             let _ = file.set_len(before);
             return Err(error);
         }
@@ -101,13 +97,17 @@ impl Streams {
     /// requests are answered by [`Streams::select`].
     ///
     /// # Errors
-    /// The file could not be read. Lines that a crash cut short are left out.
+    /// The file could not be read. What a crash cut short is left out.
     pub fn read(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<Option<Vec<Event>>> {
-        let Some(file) = open(&self.path(account, region, group, stream))? else { return Ok(None) };
-        let mut lines = Lines::new(BufReader::new(file));
+        let files = index::files(&self.path(account, region, group, stream));
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut file) = open(&files.data)? else { return Ok(None) };
+        let whole = lock(&self.index(&files.data)).update(&files, &mut file)?;
+        file.rewind()?;
+        let mut lines = Lines::new(BufReader::new(file.take(whole)));
         let mut events = Vec::new();
         while let Some((_, line)) = lines.next()? {
-            events.extend(line.map(super::line::Line::event));
+            events.extend(line.map(Line::event));
         }
         Ok(Some(events))
     }
