@@ -8,7 +8,13 @@ import collections
 import threading
 import time
 
-from botocore.exceptions import ClientError, EndpointConnectionError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 

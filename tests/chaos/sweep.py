@@ -49,7 +49,15 @@ class Sweep:
         images = f'[[image]]\nmatch = "{IMAGE}"\ncommand = ["{python}", "-S", "-E", "{PROGRAM}"]\n'
         self.victim = Victim(self.folder, images)
         self.journal = Journal(self.victim)
+        self.traffic = None
         self.clients = {}
+        try:
+            self.prepare()
+        except BaseException:
+            self.victim.kill()
+            raise
+
+    def prepare(self):
         for service in ("sagemaker", "sagemaker-runtime", "s3", "iam", "sts", "logs"):
             self.clients[service] = self.victim.client(service, max_pool_connections=32)
         self.client("s3").create_bucket(Bucket=BUCKET)
@@ -59,6 +67,14 @@ class Sweep:
             getattr(actor, "prepare", lambda: None)()
         self.traffic = Traffic(self.actors, self.journal, self.victim)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.victim.ending = True
+        self.victim.kill()
+        self.traffic.end()
+
     def client(self, service):
         return self.clients[service]
 
@@ -66,24 +82,21 @@ class Sweep:
 
     def run(self, kills, stretch=STRETCH, told=print):
         """Kills the cloud so often, with a look at everything after each stretch and at the end."""
-        try:
-            while self.victim.deaths < kills:
-                goal = min(kills, self.victim.deaths + stretch)
-                self.traffic.flow()
-                while self.victim.deaths < goal:
-                    self.flow()
-                    self.end_life()
+        while self.victim.deaths < kills:
+            goal = min(kills, self.victim.deaths + stretch)
+            self.traffic.flow()
+            while self.victim.deaths < goal:
                 self.flow()
-                self.traffic.rest()
-                self.settle_and_check()
-                told(f"{self.victim.deaths} kills, {len(self.journal.violations)} violations, {self.journal.now()}")
-            # What was seen once stays, though nothing is written any more.
-            self.victim.die()
-            self.victim.start()
+                self.end_life()
+            self.flow()
+            self.traffic.rest()
             self.settle_and_check()
-        finally:
-            self.traffic.end()
-            self.finish()
+            told(f"{self.victim.deaths} kills, {len(self.journal.violations)} violations, {self.journal.now()}")
+        # What was seen once stays, though nothing is written any more.
+        self.victim.die()
+        self.victim.start()
+        self.settle_and_check()
+        self.finish()
 
     def flow(self):
         """Lets traffic flow until a random moment: mostly soon, when work has just begun."""
@@ -104,7 +117,7 @@ class Sweep:
             victim.tear_log(rng)
         if way == "starting":
             for _ in range(rng.randrange(1, 4)):
-                victim.die_starting(rng.random() * 0.15)
+                victim.die_starting(rng.random() * 1.5 * victim.restarts[-1])
         victim.start()
 
     def ended_well(self, way, code):
@@ -149,8 +162,8 @@ class Sweep:
             self.journal.violate(ORPHAN, f"processes {strays()} {what}")
 
     def finish(self):
-        if self.victim.process.poll() is None:
-            self.ended_well("signal", self.victim.leave())
+        """Stops the cloud, which leaves nothing behind."""
+        self.ended_well("signal", self.victim.leave())
         if sys.platform == "linux":
             self.expect_none(self.victim.workers, "outlived the cloud")
 
@@ -168,7 +181,7 @@ class Sweep:
             "",
             f"{victim.deaths} kills, {victim.stops} ends in order, seed {self.seed}, {time.monotonic() - self.journal.begun:.0f} s",
             f"restarts: {len(restarts)}, median {restarts[len(restarts) // 2]:.3f} s, longest {restarts[-1]:.3f} s",
-            f"jobs: {len(jobs.names)} ended, {jobs.given_up} of them failed because the cloud died over them twice in a row",
+            f"jobs: {len(jobs.names)} ended; with {jobs.given_up} failed because the cloud died over them twice in a row",
             ", ".join(f"{kind} {len(self.journal.found(kind))}" for kind in KINDS),
         ]
         return "\n".join(lines)
@@ -186,11 +199,13 @@ def main():
     seed = random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed
     folder = tempfile.mkdtemp(prefix="sagewright-chaos-")
     print(f"seed {seed}, folder {folder}", flush=True)
-    sweep = Sweep(folder, seed)
-    sweep.run(arguments.kills, told=lambda text: print(text, flush=True))
-    print(sweep.table())
-    if report := sweep.report():
-        sys.exit(f"{report}\nThe cloud's data and log are in {folder}")
+    with Sweep(folder, seed) as sweep:
+        try:
+            sweep.run(arguments.kills, told=lambda text: print(text, flush=True))
+        finally:
+            print(sweep.table(), sweep.report(), sep="\n", flush=True)
+    if sweep.report():
+        sys.exit(f"The cloud's data and log are in {folder}")
     shutil.rmtree(folder, ignore_errors=True)
 
 

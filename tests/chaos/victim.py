@@ -48,7 +48,7 @@ class Victim(harness.Cloud):
         self.deaths += 1
 
     def die_starting(self, seconds):
-        """Starts the cloud and kills it on the way."""
+        """Starts the cloud and kills it on the way, or just when it is up."""
         self.launch()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)

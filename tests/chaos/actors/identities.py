@@ -56,8 +56,8 @@ class Roles(Actor):
     def drop_policy(self, register):
         description, policies, tags = register.state
         if policies:
-            name = policies[0][0]
-            self.change(register, "drop policy", (description, policies[1:], tags), self.client("iam").delete_role_policy, PolicyName=name)
+            new, drop = (description, policies[1:], tags), self.client("iam").delete_role_policy
+            self.change(register, "drop policy", new, drop, PolicyName=policies[0][0])
 
     def tag(self, register):
         description, policies, tags = register.state
@@ -83,7 +83,8 @@ class Roles(Actor):
         return told["Role"].get("Description"), tuple(sorted(policies.items())), tags
 
     def names(self):
-        return [role["RoleName"] for role in self.pages("iam", "list_roles", "Roles") if role["RoleName"].startswith(f"{self.name}-")]
+        names = [role["RoleName"] for role in self.pages("iam", "list_roles", "Roles")]
+        return [name for name in names if name.startswith(f"{self.name}-")]
 
 
 class Sessions(Actor):

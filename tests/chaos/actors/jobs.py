@@ -24,7 +24,7 @@ class Job:
         self.created = journal.now()
         self.ends_before = journal.victim.deaths + journal.victim.stops
         self.deaths_before = journal.victim.deaths
-        self.acknowledged = self.stop_sent = self.stop_acknowledged = False
+        self.acknowledged = self.stop_sent = self.stop_acknowledged = self.delete_sent = False
         self.final = None
 
     def lines(self):
@@ -52,6 +52,8 @@ class Jobs(Actor):
     def act(self):
         if len(self.open) < self.most:
             return self.create()
+        if self.ended and self.rng.random() < 0.02:
+            return self.delete(self.rng.choice(self.ended))
         job = self.rng.choice(self.open)
         if self.rng.random() < 0.05 and not job.stop_sent and job.acknowledged:
             return self.stop(job)
@@ -84,6 +86,20 @@ class Jobs(Actor):
         self.journal.count("StopTrainingJob", outcome)
         job.stop_sent = outcome in (ANSWERED, UNANSWERED)
         job.stop_acknowledged = outcome == ANSWERED
+
+    def delete(self, job):
+        """Deletes a job that has ended. One whose deletion was not answered may be there or not."""
+        outcome, told = self.journal.call(f"delete {job}", self.client("sagemaker").delete_training_job, TrainingJobName=job.name)
+        self.journal.count("DeleteTrainingJob", outcome)
+        if outcome == REFUSED and not job.delete_sent:
+            raise told
+        job.delete_sent |= outcome in (ANSWERED, UNANSWERED)
+        if outcome in (ANSWERED, REFUSED):
+            self.forget(job)
+
+    def forget(self, job):
+        self.ended.remove(job)
+        self.names.remove(job.name)
 
     def look(self, job):
         told = self.see(self.client("sagemaker").describe_training_job, MISSING, TrainingJobName=job.name)
@@ -160,6 +176,9 @@ class Jobs(Actor):
     def check(self):
         for job in self.ended[-self.remembered :]:
             told = self.see(self.client("sagemaker").describe_training_job, MISSING, TrainingJobName=job.name)
+            if told is None and job.delete_sent:
+                self.forget(job)
+                continue
             now = told and self.facts(job, told)
             if now != job.final:
                 self.journal.violate(LOST if told is None else DOUBLED, f"{job} had ended as {job.final}, and shows {now}")

@@ -47,32 +47,30 @@ class Events(Actor):
             self.streams[stream].remove(batch)
 
     def check(self):
-        for stream, batches in self.streams.items():
-            found = self.read(stream)
-            place = 0
-            kept = []
-            for sent, acknowledged, messages in batches:
-                there = found[place : place + len(messages)]
-                if there == messages:
-                    place += len(messages)
-                    # From its first sight on, a batch stays.
-                    kept.append([sent, True, messages])
-                elif acknowledged:
-                    at = f"a batch of {len(messages)} events sent at {sent} and acknowledged"
-                    shown = [message[:20] for message in there[:3]]
-                    self.journal.violate(LOST, f"log stream {stream}: {at} is not at event {place}; there is {shown}")
-                    return
-                else:
-                    part = sum(1 for a, b in zip(there, messages) if a == b)
-                    if part:
-                        at = f"a batch of {len(messages)} events sent at {sent} and not acknowledged"
-                        self.journal.violate(HALF, f"log stream {stream}: of {at}, {part} are there")
-                        kept.append([sent, True, messages[:part]])
-                        place += part
-            if place < len(found):
-                shown = [message[:20] for message in found[place : place + 3]]
-                self.journal.violate(DOUBLED, f"log stream {stream}: {len(found) - place} events too many: {shown}")
-            self.streams[stream] = kept
+        for stream in self.streams:
+            self.streams[stream] = self.check_stream(stream, self.streams[stream], self.read(stream))
+
+    def check_stream(self, stream, batches, found):
+        """Compares a stream with its batches; gives those that are there, and stay from their first sight on."""
+        place, kept = 0, []
+        for sent, acknowledged, messages in batches:
+            there = found[place : place + len(messages)]
+            same = sum(1 for a, b in zip(there, messages) if a == b)
+            place += same
+            if same == len(messages):
+                kept.append([sent, True, messages])
+                continue
+            batch = f"log stream {stream}: of a batch of {len(messages)} events sent at {sent}"
+            if acknowledged:
+                self.journal.violate(LOST, f"{batch} and acknowledged, {same} are there")
+            elif same:
+                self.journal.violate(HALF, f"{batch} and not acknowledged, {same} are there")
+            if same:
+                kept.append([sent, True, messages[:same]])
+        if place < len(found):
+            shown = [message[:20] for message in found[place : place + 3]]
+            self.journal.violate(DOUBLED, f"log stream {stream}: {len(found) - place} events too many: {shown}")
+        return kept
 
     def read(self, stream):
         found, token = [], None

@@ -79,7 +79,8 @@ class Objects(Actor):
         source = self.rng.choice(list(self.registers.values()))
         if source.known and content(source.state):
             new = state_of(content(source.state), uploads(register.state))
-            self.write(register, "copy", new, self.client("s3").copy_object, CopySource=self.place(source), MetadataDirective="REPLACE")
+            copy = self.client("s3").copy_object
+            self.write(register, "copy", new, copy, CopySource=self.place(source), MetadataDirective="REPLACE")
 
     def delete(self, register):
         new = state_of(None, uploads(register.state))

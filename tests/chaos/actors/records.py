@@ -106,8 +106,8 @@ class Records(Actor):
         text, tags = register.state
         more = {self.rng.choice("abc"): str(self.rng.randrange(1000)), self.rng.choice("def"): "x"}
         new = (text, tuple(sorted({**dict(tags), **more}.items())))
-        tags = [{"Key": k, "Value": v} for k, v in more.items()]
-        self.journal.write(register, "tag", new, self.client("sagemaker").add_tags, absent, ResourceArn=self.arn(register), Tags=tags)
+        tags, add = [{"Key": k, "Value": v} for k, v in more.items()], self.client("sagemaker").add_tags
+        self.journal.write(register, "tag", new, add, absent, ResourceArn=self.arn(register), Tags=tags)
 
     def untag(self, register):
         text, tags = register.state
