@@ -80,9 +80,9 @@ def test_times_go_on_after_a_restart_and_credentials_and_objects_keep_to_the_mac
     sagemaker, s3 = cloud.client("sagemaker"), cloud.client("s3")
     recent = sagemaker.list_models(CreationTimeAfter=before + HOUR)["Models"]
     assert {m["ModelName"] for m in recent} == {"advanced", "after-kill", "after-stop"}
-    s3.create_bucket(Bucket="b")
-    s3.put_object(Bucket="b", Key="k", Body=b"x")
-    assert abs(s3.head_object(Bucket="b", Key="k")["LastModified"] - now()) < HOUR
+    s3.create_bucket(Bucket="objects")
+    s3.put_object(Bucket="objects", Key="k", Body=b"x")
+    assert abs(s3.head_object(Bucket="objects", Key="k")["LastModified"] - now()) < HOUR
     session = cloud.client("sts").get_session_token(DurationSeconds=3600)["Credentials"]
     assert abs(session["Expiration"] - now() - HOUR) < HOUR / 2
     clock(cloud, "--advance", "2h")
@@ -94,9 +94,9 @@ def test_the_log_of_a_job_is_found_between_the_jobs_own_times(fresh_cloud):
     cloud = fresh_cloud
     clock(cloud, "--advance", "400d", "--speed", "1000")
     sagemaker, s3, logs = (cloud.client(service) for service in ("sagemaker", "s3", "logs"))
-    s3.create_bucket(Bucket="b")
-    s3.put_object(Bucket="b", Key="small/train.csv", Body=b"0,1\n")
-    job = harness.training_job("j", "b")
+    s3.create_bucket(Bucket="objects")
+    s3.put_object(Bucket="objects", Key="small/train.csv", Body=b"0,1\n")
+    job = harness.training_job("j", "objects")
     job["AlgorithmSpecification"]["TrainingImage"] = SCRIPT_IMAGE
     # Real seconds, so that a fast clock ends no job before its time.
     job["StoppingCondition"]["MaxRuntimeInSeconds"] = 600
