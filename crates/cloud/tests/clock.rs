@@ -1,4 +1,5 @@
 //! The simulated clock: over a wall clock that a test holds.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
