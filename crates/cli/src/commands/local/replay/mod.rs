@@ -21,10 +21,10 @@ use crate::output::{Printer, Table, amount};
 
 /// What changes nothing, by how its name begins.
 const READS: &[&str] = &["Describe", "Get", "List", "Head", "Search", "Query", "Filter", "BatchGet", "BatchDescribe"];
-/// A read whose answer differs is asked again at such intervals…
+/// A read whose answer differs is asked again at such intervals until it is as late as it was when it was recorded…
 const PAUSE: Duration = Duration::from_millis(200);
-/// … for this long after the time at which it was recorded.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// … and for this long after that while its answer shows that something is under way.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Longest content of an object that is compared.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
@@ -125,9 +125,10 @@ impl Run {
         if let Ok(region) = request.region.parse() {
             target.region = region;
         }
-        let deadline = self.deadline(request);
+        let due = self.due(request);
         loop {
-            let outcome = self.once(request, service, operation, &target).await?;
+            let (outcome, under_way) = self.once(request, service, operation, &target).await?;
+            let deadline = if under_way { due + PATIENCE } else { due };
             if !matches!(outcome, Outcome::Different(_)) || !is_read(name) || Instant::now() >= deadline {
                 return Ok(outcome);
             }
@@ -135,11 +136,11 @@ impl Run {
         }
     }
 
-    /// What takes time, as a job, is as far as it was by then.
-    fn deadline(&self, request: &Recorded) -> Instant {
+    /// When the request would be sent at the pace at which it was recorded.
+    fn due(&self, request: &Recorded) -> Instant {
         let (began, recorded) = self.began;
         let since = recorded.and_then(|first| Duration::try_from(request.time.duration_since(first)).ok());
-        began + since.unwrap_or_default() + PATIENCE
+        began + since.unwrap_or_default()
     }
 
     async fn once(
@@ -148,7 +149,7 @@ impl Run {
         service: &'static Service,
         operation: &'static Operation,
         target: &Target,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<(Outcome, bool)> {
         let mut input = request.input.clone().unwrap_or_default();
         self.names.apply(&mut input);
         if let (Some(content), Some(shape)) = (&request.body, service.input(&operation.name))
@@ -158,10 +159,13 @@ impl Run {
         }
         let answer = self.context.aws.call(target, service.id, &operation.name, input).await;
         Ok(match answer {
-            Ok(output) => self.answered(request, service, operation, output),
+            Ok(output) => {
+                let under_way = under_way(&output);
+                (self.answered(request, service, operation, output), under_way)
+            }
             Err(error) => match error.stage {
-                Stage::Service => failed(request, &error),
-                Stage::Input => Outcome::Skipped(format!("the client refuses it: {}", error.message)),
+                Stage::Service => (failed(request, &error), false),
+                Stage::Input => (Outcome::Skipped(format!("the client refuses it: {}", error.message)), false),
                 Stage::Credentials | Stage::Transport | Stage::Answer => return Err(error.into()),
             },
         })
@@ -186,6 +190,18 @@ impl Run {
         self.names.learn(recorded, &output);
         let (recorded, given) = (stable(service, shape, recorded), stable(service, shape, &output));
         difference(&recorded, &given).map_or(Outcome::Same, Outcome::Different)
+    }
+}
+
+/// Whether a status in an answer says that something goes on: `InProgress`, `Pending`, `Creating`, `Uploading`.
+fn under_way(output: &Value) -> bool {
+    match output {
+        Value::Object(map) => map.iter().any(|(name, value)| match value.as_str() {
+            Some(status) => name.ends_with("Status") && (status == "InProgress" || status.ends_with("ing")),
+            None => under_way(value),
+        }),
+        Value::Array(items) => items.iter().any(under_way),
+        _ => false,
     }
 }
 
