@@ -19,11 +19,11 @@ use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
 use crate::process::strays;
 use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
+use crate::records::SharedRecords;
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
-use crate::store::Store;
 use crate::training::TrainingExecutor;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
@@ -117,7 +117,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let hold = config.hold;
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
-    let bound = bind(config)?;
+    let bound = bind(config).await?;
     let images = ImageMap::load(&images)?;
     // Who was killed may have left daemons of its containers behind.
     let work = bound.folder("work");
@@ -139,7 +139,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         clock: Arc::clone(&clock),
     });
     let env = Env {
-        store: Arc::new(bound.records()),
+        store: bound.records(),
         logs: Arc::new(bound.logs()),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
@@ -147,14 +147,14 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         work,
     };
     let environment = Arc::new(ContainerAccess {
-        store: bound.store(),
+        store: bound.records(),
         identity: bound.identity(),
         clock: Arc::clone(&clock),
         endpoint: format!("http://{}", reachable(bound.address())),
     });
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
-    let roles = Arc::new(TrustedRoles { store: bound.store(), clock: Arc::clone(&clock) });
+    let roles = Arc::new(TrustedRoles { store: bound.records(), clock: Arc::clone(&clock) });
     let execution = Execution { hold, ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
     let sagemaker = SageMaker::new(env, execution);
     let s3 = s3_front(&bound, objects, clock);
@@ -284,9 +284,10 @@ struct Keys {
     clock: SharedClock,
 }
 
+#[async_trait]
 impl s3::Credentials for Keys {
-    fn lookup(&self, access_key: &str) -> Option<s3::Caller> {
-        let principal = match self.identity.lookup(access_key) {
+    async fn lookup(&self, access_key: &str) -> Option<s3::Caller> {
+        let principal = match self.identity.lookup(access_key).await {
             Ok(found) => found?,
             Err(error) => {
                 tracing::error!(%error, "access keys cannot be read");
@@ -305,7 +306,7 @@ impl s3::Credentials for Keys {
 
 /// Roles that SageMaker may act as, by their trust policies.
 struct TrustedRoles {
-    store: Store,
+    store: SharedRecords,
     clock: SharedClock,
 }
 
@@ -314,27 +315,28 @@ impl Roles for TrustedRoles {
     async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String> {
         let service = "sagemaker.amazonaws.com";
         let asks = ServiceAsks { service, account, source_arn, now: self.clock.now() };
-        assumable_by_service(&self.store, role_arn, &asks)
+        assumable_by_service(&self.store, role_arn, &asks).await
     }
 }
 
 /// What containers get so that their code can call the embedded cloud as the job's role.
 struct ContainerAccess {
-    store: Store,
+    store: SharedRecords,
     identity: Identity,
     clock: SharedClock,
     endpoint: String,
 }
 
+#[async_trait]
 impl JobEnvironment for ContainerAccess {
-    fn variables(&self, worker: &Worker) -> BTreeMap<String, String> {
+    async fn variables(&self, worker: &Worker) -> BTreeMap<String, String> {
         let mut out = BTreeMap::from([
             ("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone()),
             ("AWS_REGION".to_owned(), worker.region.clone()),
             ("AWS_DEFAULT_REGION".to_owned(), worker.region.clone()),
         ]);
         let Some(role_arn) = &worker.role_arn else { return out };
-        let role = match role(&self.store, role_arn) {
+        let role = match role(&self.store, role_arn).await {
             Ok(Some(role)) => role,
             Ok(None) => {
                 tracing::warn!(role_arn, arn = worker.arn, "the role is gone; its container gets no credentials");
@@ -347,7 +349,7 @@ impl JobEnvironment for ContainerAccess {
         };
         let partition = role_arn.split(':').nth(1).unwrap_or("aws");
         let session = NewSession::of_role(&role, "SageMaker", partition, self.clock.now() + CONTAINER_SESSION);
-        match self.identity.begin_session(session) {
+        match self.identity.begin_session(session).await {
             Ok((key, principal)) => {
                 out.insert("AWS_ACCESS_KEY_ID".to_owned(), key);
                 out.insert("AWS_SECRET_ACCESS_KEY".to_owned(), principal.secret.reveal().to_owned());

@@ -16,9 +16,10 @@ use sagewright_cloud::config::Config;
 use sagewright_cloud::folder::Inventory;
 use sagewright_cloud::images::BuiltIn;
 use sagewright_cloud::process::Preparer;
+use sagewright_cloud::records::{Batch, Key as RecordKey, Record, SharedRecords};
 use sagewright_cloud::runner::LineSink;
 use sagewright_cloud::server::{bind, open_identity};
-use sagewright_cloud::store::{Key as RecordKey, Record, Store};
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 use support::{Client, Key};
 
@@ -58,11 +59,15 @@ fn record(kind: &str, name: &str, status: &str, body: Value) -> Record {
     }
 }
 
+fn stored(data: &Path) -> SharedRecords {
+    Arc::new(SqliteRecords::open(&data.join("state.sqlite")).unwrap())
+}
+
 /// A cloud that was killed while an endpoint served and many jobs were being stopped; a key to call it with.
-fn killed(data: &Path) -> Key {
+async fn killed(data: &Path) -> Key {
     let listen = ([127, 0, 0, 1], 0).into();
-    drop(bind(Config { listen, ..Config::new(data) }).unwrap());
-    let store = Store::open(&data.join("state.sqlite")).unwrap();
+    drop(bind(Config { listen, ..Config::new(data) }).await.unwrap());
+    let store = stored(data);
     let variant = json!({
         "name": "v", "weight": 1.0, "instances": 1, "instance_type": "ml.m5.large", "serverless": null, "routing": null,
         "startup_seconds": 240,
@@ -70,13 +75,13 @@ fn killed(data: &Path) -> Key {
     });
     let current = json!({"config": "c1", "variants": [variant], "policy": null, "started": 1});
     let body = json!({"EndpointName": "e", "EndpointConfigName": "c1", "_": {"current": current, "next": null}});
-    store.insert(&record("endpoint", "e", "InService", body), &[]).unwrap();
+    store.insert(record("endpoint", "e", "InService", body), Vec::new(), Batch::new()).await.unwrap();
     for n in 0..300 {
         let name = format!("job-{n}");
         let body = json!({"TrainingJobName": name, "SecondaryStatusTransitions": []});
-        store.insert(&record("training-job", &name, "Stopping", body), &[]).unwrap();
+        store.insert(record("training-job", &name, "Stopping", body), Vec::new(), Batch::new()).await.unwrap();
     }
-    let key = open_identity(data, REGION, Arc::new(WallClock)).unwrap().credentials(ACCOUNT).unwrap();
+    let key = open_identity(data, REGION, Arc::new(WallClock)).await.unwrap().credentials(ACCOUNT).await.unwrap();
     Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None }
 }
 
@@ -88,7 +93,7 @@ fn free() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_that_is_sent_during_a_restart_finds_the_endpoint_taken_up() {
     let dir = tempfile::tempdir().unwrap();
-    let key = killed(dir.path());
+    let key = killed(dir.path()).await;
     let address = free();
     let caller = std::thread::spawn(move || {
         let mut client = loop {
@@ -110,13 +115,13 @@ async fn an_update_that_is_sent_during_a_restart_finds_the_endpoint_taken_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_are_refused_until_the_state_is_taken_up() {
     let dir = tempfile::tempdir().unwrap();
-    killed(dir.path());
+    killed(dir.path()).await;
     let address = free();
     let prepared = cloud::prepare(options(dir.path(), address)).await.unwrap();
     assert_eq!(prepared.endpoint_url(), format!("http://{address}"));
-    let store = Store::open(&dir.path().join("state.sqlite")).unwrap();
-    assert!(store.with_status("training-job", "Stopping").unwrap().is_empty());
-    assert_eq!(store.with_status("endpoint", "SystemUpdating").unwrap().len(), 1);
+    let store = stored(dir.path());
+    assert!(store.with_status("training-job", "Stopping").await.unwrap().is_empty());
+    assert_eq!(store.with_status("endpoint", "SystemUpdating").await.unwrap().len(), 1);
     assert!(TcpStream::connect(address).is_err());
     let cloud = prepared.serve().unwrap();
     TcpStream::connect(address).unwrap();
@@ -126,10 +131,10 @@ async fn connections_are_refused_until_the_state_is_taken_up() {
 #[tokio::test]
 async fn a_port_that_another_one_listens_on_is_told_before_anything_is_taken_up() {
     let dir = tempfile::tempdir().unwrap();
-    killed(dir.path());
+    killed(dir.path()).await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let error = cloud::start(options(dir.path(), taken.local_addr().unwrap())).await.map(drop).unwrap_err().to_string();
     assert!(error.contains("another program uses the port"), "{error}");
-    let store = Store::open(&dir.path().join("state.sqlite")).unwrap();
-    assert_eq!(store.with_status("endpoint", "InService").unwrap().len(), 1);
+    let store = stored(dir.path());
+    assert_eq!(store.with_status("endpoint", "InService").await.unwrap().len(), 1);
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::store::{Key, Record, StoreError};
+pub use crate::record::{Fault, Key, Record, StoreError};
 
 /// A record with the number of its last change, by which a writer tells whether it is still what was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -308,6 +308,29 @@ impl dyn Records {
             Err(CommitError::Conflict(_)) => Ok(false),
             Err(CommitError::Store(error)) => Err(error),
         }
+    }
+
+    /// Removes a record with its tags. `false`: there was none.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn delete(&self, key: &Key) -> Result<bool, StoreError> {
+        match self.commit(vec![Write::Delete { key: key.clone(), version: None }]).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict(_)) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Does a write that depends on no record.
+    ///
+    /// # Errors
+    /// The store failed, or the write depends on a record after all.
+    pub async fn write(&self, write: Write) -> Result<(), StoreError> {
+        self.commit(vec![write]).await.map_err(|error| match error {
+            CommitError::Store(error) => error,
+            conflict @ CommitError::Conflict(_) => StoreError::Refused(conflict.to_string()),
+        })
     }
 
     /// All records of a kind in an account and region, in name order.

@@ -2,8 +2,7 @@
 
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
-use sagewright_cloud_core::records::{Filter, Found, Order, Query};
-use sagewright_cloud_core::store::StoreError;
+use sagewright_cloud_core::records::{Filter, Found, Order, Query, StoreError};
 use serde_json::Value;
 
 use crate::db;

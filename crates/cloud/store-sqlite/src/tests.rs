@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sagewright_cloud_core::records::{Batch, CommitError, Event, Filter, Order, Query, SharedRecords, Timer, Write};
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 use serde_json::json;
 
 use crate::SqliteRecords;
@@ -217,7 +217,7 @@ fn commits_wait_for_the_disk_where_they_outlive_a_loss_of_power() {
 #[tokio::test]
 async fn a_timer_that_fails_holds_up_no_other() {
     use sagewright_cloud_core::clock::WallClock;
-    use sagewright_cloud_core::store::StoreError;
+    use sagewright_cloud_core::records::StoreError;
     use sagewright_cloud_core::timers::{Timers, Waker};
 
     let store = memory();

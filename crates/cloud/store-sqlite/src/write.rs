@@ -4,9 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, params};
-use sagewright_cloud_core::records::{Batch, CommitError, Versioned, Write};
-use sagewright_cloud_core::store::{Key, Record, StoreError};
+use rusqlite::{Connection, params};
+use sagewright_cloud_core::records::{Batch, CommitError, Fault, Key, Record, StoreError, Versioned, Write};
 use tokio::sync::oneshot;
 
 use crate::{Inner, db, lock, read};
@@ -116,9 +115,7 @@ fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
             }
             !more || patient
         }
-        Err(StoreError::Database { source, .. })
-            if !patient && source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
-        {
+        Err(StoreError::Database { fault: Fault::Busy, .. }) if !patient => {
             let mut waiting = lock(&inner.waiting);
             for job in jobs.drain(..).rev() {
                 waiting.push_front(job);

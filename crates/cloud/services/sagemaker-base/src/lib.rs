@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use sagewright_cloud_core::env::Env;
-use sagewright_cloud_core::store::Key;
+use sagewright_cloud_core::records::Key;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{

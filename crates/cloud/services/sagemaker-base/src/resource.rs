@@ -8,7 +8,7 @@ pub use super::kind::Kind;
 use super::recorded::life;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Batch, CommitError, Write};
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 
 /// Member of a stored body that no answer shows.
 pub const HIDDEN: &str = "_";
@@ -241,7 +241,7 @@ impl SageMaker {
     /// # Errors
     /// The store failed.
     pub async fn write(&self, write: Write) -> Result<(), ApiError> {
-        self.env().store.commit(vec![write]).await.map_err(|e| ApiError::internal(e.to_string()))
+        Ok(self.env().store.write(write).await?)
     }
 
     /// Removes a record and its tags, as it was when `check` allowed it; answers "not found" where there is none.

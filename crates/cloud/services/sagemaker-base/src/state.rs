@@ -29,8 +29,8 @@ pub fn channel() -> broadcast::Sender<StateChange> {
 #[error("the jobs and endpoints of the last run could not be taken up: {0}")]
 pub struct ResumeError(String);
 
-impl From<sagewright_cloud_core::store::StoreError> for ResumeError {
-    fn from(error: sagewright_cloud_core::store::StoreError) -> Self {
+impl From<sagewright_cloud_core::records::StoreError> for ResumeError {
+    fn from(error: sagewright_cloud_core::records::StoreError) -> Self {
         Self(error.to_string())
     }
 }

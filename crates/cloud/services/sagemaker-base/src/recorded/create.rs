@@ -1,7 +1,7 @@
 //! `Create…` of a recorded kind.
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use serde_json::{Value, json};
 
 use super::{answer, describe, new_id, text};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{CommitError, Timer, Write};
-use sagewright_cloud_core::store::{Key, Record, StoreError};
+use sagewright_cloud_core::records::{Key, Record, StoreError};
 use sagewright_cloud_core::timers::Timers;
 use serde_json::{Value, json};
 

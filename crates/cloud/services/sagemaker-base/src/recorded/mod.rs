@@ -12,7 +12,7 @@ pub mod update;
 use std::collections::HashMap;
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Key;
+use sagewright_cloud_core::records::Key;
 use sagewright_model::{Member, Service, Shape, ShapeType};
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::plan::{Deployment, Deployments};
 use super::{KIND, deployments};
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::resource::cut;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, epoch, fields, next_epoch};
 use sagewright_cloud_sagemaker_base::state::ResumeError;

@@ -9,7 +9,7 @@ pub(crate) mod update;
 pub(crate) mod weights;
 
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::resource::Kind;
 
 /// Whether an endpoint takes changes: one at a time, and none after a failed creation ("DeleteEndpoint is the only

@@ -166,7 +166,7 @@ impl Job<'_> {
         Ok(work.await??)
     }
 
-    fn workload(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> Workload {
+    async fn workload(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> Workload {
         let TrainingTask { account, region, arn, name, epoch, .. } = self.task;
         let mount = Mount::opt_ml(&host.base);
         let seen = HostFolder { name: host.name.clone(), base: self.env.runner.visible_at(&mount).to_path_buf() };
@@ -180,12 +180,13 @@ impl Job<'_> {
         ];
         environment.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
         if !plan.isolated {
-            environment.extend(self.environment.variables(&Identity {
+            let identity = Identity {
                 account: account.clone(),
                 region: region.clone(),
                 arn: arn.clone(),
                 role_arn: plan.role_arn.clone(),
-            }));
+            };
+            environment.extend(self.environment.variables(&identity).await);
         }
         Workload {
             labels: Labels { account: account.clone(), arn: arn.clone(), host: host.name.clone(), epoch: *epoch },
@@ -231,7 +232,7 @@ impl Job<'_> {
         let mut containers: Vec<Box<dyn Container>> = Vec::new();
         let names = names(plan);
         for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
-            let workload = self.workload(plan, host, group, &names);
+            let workload = self.workload(plan, host, group, &names).await;
             containers.push(self.env.runner.start(&workload, self.sink(plan, journal)).await?);
         }
         let ended = async {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::attempts;
 use super::progress::{self, Metrics};
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::resource::{Kind, epoch, fields, next_epoch};
 use sagewright_cloud_sagemaker_base::state::ResumeError;
 use sagewright_cloud_sagemaker_base::{SageMaker, TrainingEnd, TrainingEvent, TrainingEvents, TrainingTask};

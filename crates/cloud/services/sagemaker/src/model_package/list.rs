@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::Key;
 use sagewright_cloud_core::records::{Filter, Query};
-use sagewright_cloud_core::store::Key;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::listing::{self, Listing};
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate};

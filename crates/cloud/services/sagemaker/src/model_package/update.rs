@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::check_additional;
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::user;
 use sagewright_cloud_sagemaker_base::resource::{Kind, fields, locate, required};
