@@ -17,6 +17,7 @@ use crate::hosting::{Hosting, HostingConfig};
 use crate::identity::{Identity, NewSession, ServiceAsks, assumable_by_service, role};
 use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
+use crate::outbox::Outbox;
 use crate::process::strays;
 use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::records::SharedRecords;
@@ -74,8 +75,8 @@ pub struct Cloud {
     running: Running,
     hosting: Arc<Hosting>,
     sagemaker: SageMaker,
-    /// Holds the state: it ends with the cloud.
-    timers: AbortOnDrop,
+    /// Hold the state: they end with the cloud.
+    background: [AbortOnDrop; 2],
 }
 
 /// A task that ends when nothing holds it.
@@ -92,7 +93,7 @@ pub struct Prepared {
     server: ServerBuilder,
     hosting: Arc<Hosting>,
     sagemaker: SageMaker,
-    timers: AbortOnDrop,
+    background: [AbortOnDrop; 2],
 }
 
 /// Takes port and data folder, starts all services and begins to answer. Must be called inside a Tokio runtime.
@@ -115,6 +116,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let clock = Arc::clone(&config.clock);
     let durability = config.durability;
     let hold = config.hold;
+    let outbox = Outbox::new(config.subscribers.clone());
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config).await?;
@@ -155,17 +157,20 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
     let roles = Arc::new(TrustedRoles { store: bound.records(), clock: Arc::clone(&clock) });
-    let execution = Execution { hold, ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
+    let execution =
+        Execution { hold, outbox: outbox.clone(), ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
     let sagemaker = SageMaker::new(env, execution);
-    let s3 = s3_front(&bound, objects, clock);
+    let store = bound.records();
+    let s3 = s3_front(&bound, objects, Arc::clone(&clock));
     let server = bound
         .server()
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .raw(s3);
     resume(&sagemaker).await?;
-    let timers = AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run()));
-    Ok(Prepared { server, hosting, sagemaker, timers })
+    let timers = tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run());
+    let events = tokio::spawn(outbox.run(store, clock));
+    Ok(Prepared { server, hosting, sagemaker, background: [AbortOnDrop(timers), AbortOnDrop(events)] })
 }
 
 impl Prepared {
@@ -180,8 +185,8 @@ impl Prepared {
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn serve(self) -> Result<Cloud, CloudError> {
-        let Self { server, hosting, sagemaker, timers } = self;
-        Ok(Cloud { running: server.start()?, hosting, sagemaker, timers })
+        let Self { server, hosting, sagemaker, background } = self;
+        Ok(Cloud { running: server.start()?, hosting, sagemaker, background })
     }
 }
 
@@ -248,8 +253,8 @@ impl Cloud {
     /// Stops answering, then stops all model servers. Training jobs end with this process and run again at the next
     /// start. What has not stopped after 45 seconds is left to the end of the process.
     pub async fn shutdown(self) {
-        let Self { running, hosting, sagemaker, timers } = self;
-        drop(timers);
+        let Self { running, hosting, sagemaker, background } = self;
+        drop(background);
         let lock = running.lock();
         if let Err(error) = suspend(&sagemaker).await {
             tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");

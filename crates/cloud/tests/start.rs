@@ -8,20 +8,23 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sagewright_cloud::clock::WallClock;
-use sagewright_cloud::cloud::{self, Options};
+use sagewright_cloud::cloud::{self, Cloud, CloudError, Options};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::folder::Inventory;
 use sagewright_cloud::images::BuiltIn;
+use sagewright_cloud::outbox::Subscriber;
 use sagewright_cloud::process::Preparer;
-use sagewright_cloud::records::{Batch, Key as RecordKey, Record, SharedRecords};
+use sagewright_cloud::records::{Batch, Event, Key as RecordKey, Record, SharedRecords, Write};
 use sagewright_cloud::runner::LineSink;
-use sagewright_cloud::server::{bind, open_identity};
+use sagewright_cloud::server::{StartError, bind, open_identity};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 use support::{Client, Key};
+use tokio::sync::mpsc;
 
 const ACCOUNT: &str = "000000000000";
 const REGION: &str = "us-east-1";
@@ -83,6 +86,87 @@ async fn killed(data: &Path) -> Key {
     }
     let key = open_identity(data, REGION, Arc::new(WallClock)).await.unwrap().credentials(ACCOUNT).await.unwrap();
     Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None }
+}
+
+/// Takes events, or refuses all of them; what was told, in order.
+fn subscriber(takes: bool) -> (Subscriber, mpsc::UnboundedReceiver<Event>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let subscriber: Subscriber = Arc::new(move |event| {
+        let _ = tell.send(event);
+        Box::pin(async move { if takes { Ok(()) } else { Err("not now".to_owned()) } })
+    });
+    (subscriber, told)
+}
+
+/// A cloud whose events go to these. The one before may still be ending.
+async fn with_subscribers(data: &Path, subscribers: Vec<Subscriber>) -> Cloud {
+    loop {
+        let mut options = options(data, ([127, 0, 0, 1], 0).into());
+        options.config.subscribers.clone_from(&subscribers);
+        match cloud::start(options).await {
+            Err(CloudError::Start(StartError::DataInUse { .. })) => tokio::task::yield_now().await,
+            started => return started.unwrap(),
+        }
+    }
+}
+
+async fn notebook(cloud: &Cloud, name: &str) {
+    let key = cloud.server().credentials(ACCOUNT).await.unwrap();
+    let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/sagewright-execution");
+    let create = json!({"NotebookInstanceName": name, "InstanceType": "ml.t3.medium", "RoleArn": role}).to_string();
+    let mut client = Client::new(cloud.server().address());
+    let answer = tokio::task::spawn_blocking(move || {
+        client.json("sagemaker", &key, "SageMaker.CreateNotebookInstance", &create)
+    });
+    assert_eq!(answer.await.unwrap().status, 200);
+}
+
+/// Fails a test that would hang.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("nothing happened within a minute")
+}
+
+async fn until_the_outbox_is_empty(data: &Path) {
+    let store = stored(data);
+    within(async {
+        while !store.events(0, 1).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_nobody_took_is_told_by_the_next_process_and_all_come_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (refuses, mut refused) = subscriber(false);
+    let first = with_subscribers(dir.path(), vec![refuses]).await;
+    notebook(&first, "n").await;
+    let event = within(refused.recv()).await.unwrap();
+    assert_eq!((&*event.kind, &*event.account), ("SageMaker Notebook Instance State Change", ACCOUNT));
+    assert_eq!(event.body["detail"]["NotebookInstanceStatus"], "Pending");
+    // As a kill: nothing is told or written any more.
+    drop(first);
+    let (takes, mut told) = subscriber(true);
+    let second = with_subscribers(dir.path(), vec![takes]).await;
+    assert_eq!(within(told.recv()).await.unwrap(), event);
+    let settled = within(told.recv()).await.unwrap();
+    assert_eq!((&settled.body["status"], &settled.body["arn"]), (&json!("InService"), &event.body["arn"]));
+    until_the_outbox_is_empty(dir.path()).await;
+    drop(second);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_subscribes_no_event_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(with_subscribers(dir.path(), Vec::new()).await);
+    let left = Event { account: ACCOUNT.into(), region: REGION.into(), kind: "left".into(), at: 1, body: json!({}) };
+    stored(dir.path()).commit(vec![Write::Emit(left)]).await.unwrap();
+    let cloud = with_subscribers(dir.path(), Vec::new()).await;
+    until_the_outbox_is_empty(dir.path()).await;
+    notebook(&cloud, "n").await;
+    assert_eq!(stored(dir.path()).events(0, 10).await.unwrap(), []);
 }
 
 /// A port that nobody listens on.

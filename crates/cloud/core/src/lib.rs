@@ -9,6 +9,7 @@ pub mod identity;
 pub mod limits;
 pub mod logs;
 pub mod objects;
+pub mod outbox;
 mod record;
 pub mod records;
 pub mod region;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
 pub use crate::record::{Fault, Key, Record, StoreError};
 
@@ -50,6 +51,8 @@ pub enum Write {
     },
     /// Adds an event to the outbox.
     Emit(Event),
+    /// Tells those who watch, inside this process. Not kept.
+    Tell(Change),
     /// Sets a timer, in place of one with the same id.
     SetTimer(Timer),
     /// Removes a timer, where there is one that is due then.
@@ -59,6 +62,17 @@ pub enum Write {
         /// When it is due, so that one that was set meanwhile stays.
         due: i64,
     },
+}
+
+/// A record entered a status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Kind of the record.
+    pub kind: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The status it entered; `Deleted` when it is gone.
+    pub status: String,
 }
 
 /// News of a change, for those who subscribe to it.
@@ -223,6 +237,10 @@ pub trait Records: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// A record is not what the writer expected, or the store failed.
     async fn commit(&self, batch: Batch) -> Result<(), CommitError>;
+
+    /// What commits tell from now on, in their order. A change is told before its commit is acknowledged, and only after
+    /// it can be read. Who is far behind misses some.
+    fn changes(&self) -> broadcast::Receiver<Change>;
 
     /// The oldest events of the outbox behind a number, with their numbers.
     ///

@@ -22,14 +22,19 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The longest sleep, so that a clock that is set forward is noticed.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Wakes the scheduler when a timer was set; cheap to clone.
+/// Wakes a task that waits for work; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Waker(Arc<Notify>);
 
 impl Waker {
-    /// A timer was set that may be due before all others.
+    /// There is work: a timer was set that may be due before all others, or an event was kept.
     pub fn wake(&self) {
         self.0.notify_one();
+    }
+
+    /// Waits for the next call of [`Waker::wake`], or returns for one that came before.
+    pub async fn woken(&self) {
+        self.0.notified().await;
     }
 }
 
@@ -68,7 +73,7 @@ impl Timers {
             let sleep = self.clock.sleep(wait.unwrap_or(LONGEST).min(LONGEST));
             tokio::select! {
                 () = sleep, if wait.is_some() => {}
-                () = self.waker.0.notified() => {}
+                () = self.waker.woken() => {}
             }
         }
     }

@@ -20,8 +20,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode};
 use sagewright_cloud_core::durability::Durability;
 use sagewright_cloud_core::records::{
-    Batch, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, Tags, Timer, Versioned,
+    Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, Tags, Timer, Versioned,
 };
+use tokio::sync::broadcast;
 
 use kept::Kept;
 
@@ -38,7 +39,12 @@ struct Inner {
     slow: AtomicBool,
     readers: Mutex<Vec<Connection>>,
     kept: Kept,
+    /// Sent to while the writer is held, so that changes are told in the order of commits.
+    changes: broadcast::Sender<Change>,
 }
+
+/// How many changes a slow watcher may be behind before it misses some.
+const BACKLOG: usize = 1024;
 
 impl std::fmt::Debug for SqliteRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,6 +89,7 @@ impl SqliteRecords {
             slow: AtomicBool::new(false),
             readers: Mutex::default(),
             kept: Kept::default(),
+            changes: broadcast::Sender::new(BACKLOG),
         })))
     }
 
@@ -151,6 +158,10 @@ impl Records for SqliteRecords {
 
     async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         write::commit(&self.0, batch).await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.0.changes.subscribe()
     }
 
     async fn events(&self, after: i64, limit: usize) -> Result<Vec<(i64, Event)>, StoreError> {

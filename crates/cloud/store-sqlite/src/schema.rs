@@ -69,6 +69,7 @@ CREATE TABLE IF NOT EXISTS session (
 ) WITHOUT ROWID;
 ";
 const SESSIONS_WITHOUT_FURTHER: &str = "ALTER TABLE session ADD COLUMN further TEXT NOT NULL DEFAULT '{}';";
+// Apps of spaces had the keys of those of user profiles.
 const IDENTITIES: &str = "
 INSERT OR IGNORE INTO record (account, region, kind, name, arn, status, created, modified, body)
     SELECT id, '', 'account', id, '', '', created, created, '{}' FROM account;
@@ -82,6 +83,9 @@ INSERT OR IGNORE INTO record (account, region, kind, name, arn, status, created,
         'Secret', secret, 'Token', token, 'Role', role, 'Tags', json(tags), 'SourceIdentity', source,
         'Further', json(further))
     FROM session;
+UPDATE OR IGNORE record SET name = lower(json_extract(body, '$.DomainId') || '/SpaceName:' ||
+        json_extract(body, '$.SpaceName') || '/' || json_extract(body, '$.AppType') || '/' || json_extract(body, '$.AppName'))
+    WHERE kind = 'app' AND json_extract(body, '$.SpaceName') IS NOT NULL AND json_extract(body, '$.UserProfileName') IS NULL;
 DROP TABLE account;
 DROP TABLE access_key;
 DROP TABLE session;

@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use sagewright_cloud_core::env::Env;
+use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::records::Key;
 use sagewright_cloud_core::timers::Waker;
 
@@ -29,8 +30,9 @@ pub use ports::{
 };
 pub use resource::Kind;
 pub use sagewright_cloud_core::api::Call;
+pub use sagewright_cloud_core::records::Change;
 pub use service::{Answer, Operation, Service};
-pub use state::{ResumeError, StateChange};
+pub use state::ResumeError;
 
 /// What SageMaker runs its work with.
 #[derive(Clone)]
@@ -43,6 +45,8 @@ pub struct Execution {
     pub host: Arc<dyn Host>,
     /// Training jobs that run at once; one for each core where `None`.
     pub slots: Option<usize>,
+    /// Who is told of events.
+    pub outbox: Outbox,
     /// How long a description of something that is about to settle is held; not at all where zero.
     pub hold: Duration,
     /// Instances that one job or one variant can ask for: each is a process on this machine.
@@ -53,7 +57,7 @@ impl Execution {
     /// With defaults for the limits.
     #[must_use]
     pub fn new(roles: Arc<dyn Roles>, trainer: Arc<dyn Trainer>, host: Arc<dyn Host>) -> Self {
-        Self { roles, trainer, host, slots: None, hold: Duration::ZERO, instances: 16 }
+        Self { roles, trainer, host, slots: None, outbox: Outbox::default(), hold: Duration::ZERO, instances: 16 }
     }
 }
 
@@ -69,7 +73,6 @@ struct Inner {
     slots: Arc<Semaphore>,
     /// Stop signals of the training jobs that wait or run.
     jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
-    changes: broadcast::Sender<StateChange>,
     looks: hold::Looks,
     waker: Waker,
     /// Held over tags' checks and writes.
@@ -89,7 +92,6 @@ impl SageMaker {
             execution,
             slots,
             jobs: Mutex::default(),
-            changes: state::channel(),
             looks: hold::Looks::default(),
             waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
@@ -98,10 +100,10 @@ impl SageMaker {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Status changes from now on.
+    /// Status changes from now on, in the order of commits.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<StateChange> {
-        self.inner.changes.subscribe()
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.env().store.changes()
     }
 
     pub(crate) fn waker(&self) -> &Waker {
@@ -155,12 +157,5 @@ impl SageMaker {
     #[must_use]
     pub fn now(&self) -> i64 {
         self.env().clock.now().as_millisecond()
-    }
-
-    /// Tells subscribers that a resource entered a status.
-    pub fn emit(&self, kind: Kind, arn: &str, status: &str) {
-        tracing::debug!(arn, status, "status changed");
-        // No subscriber is no error.
-        let _ = self.inner.changes.send(StateChange { kind, arn: arn.to_owned(), status: status.to_owned() });
     }
 }

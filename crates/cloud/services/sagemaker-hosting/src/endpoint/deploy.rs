@@ -42,7 +42,6 @@ pub(super) fn remove(sm: &SageMaker, key: Key) {
             })
         })
         .await;
-        sm.emit(KIND, &record.arn, "Deleted");
     });
 }
 

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::check_additional;
+use super::token::Token;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::user;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidden, locate};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidden, locate, record};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 
 /// Members that would run something: validation jobs, marketplace scans, managed storage.
@@ -67,8 +68,9 @@ async fn version(
         )));
     }
     let _guard = sm.registry().await;
-    if let Some(token) = call.text("ClientToken")
-        && let Some(arn) = super::list::by_token(sm, &key, token).await?
+    let token = Token::of(sm, call, &key).await?;
+    if let Some(token) = &token
+        && let Some(arn) = token.version(sm).await?
     {
         return Ok(arn);
     }
@@ -88,5 +90,8 @@ async fn version(
     stored.insert("ModelPackageVersion".to_owned(), json!(next));
     stored.entry("ModelApprovalStatus").or_insert_with(|| json!("PendingManualApproval"));
     let name = format!("{}/{next}", key.name);
-    Ok(sm.insert(call, Kind::MODEL_PACKAGE, &name, "Completed", stored, &[]).await?.arn)
+    let token = token.map(|token| token.write(call, &name)).into_iter().collect();
+    let version = record(call, Kind::MODEL_PACKAGE, &name, "Completed", stored);
+    sm.insert_with(Kind::MODEL_PACKAGE, &version, &[], token).await?;
+    Ok(version.arn)
 }
