@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::Streams;
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Operation, Output, answer};
@@ -35,13 +36,15 @@ pub const OPERATIONS: &[(&str, Operation<Request>)] = operations! { Request:
 pub struct LogsService {
     store: SharedRecords,
     streams: Streams,
+    /// Held while a group is made or removed.
+    groups: Arc<Mutex<()>>,
 }
 
 impl LogsService {
     /// The service over its store (creation times, retention, tags) and its streams.
     #[must_use]
     pub fn new(store: SharedRecords, streams: Streams) -> Self {
-        Self { store, streams }
+        Self { store, streams, groups: Arc::default() }
     }
 }
 
@@ -63,6 +66,11 @@ pub struct Request {
 impl Request {
     pub(super) fn store(&self) -> &SharedRecords {
         &self.service.store
+    }
+
+    /// Held while a group is made or removed.
+    pub(super) async fn groups(&self) -> MutexGuard<'_, ()> {
+        self.service.groups.lock().await
     }
 
     /// Reads and writes files, which may take a while, on a thread for it.

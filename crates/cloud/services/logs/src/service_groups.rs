@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Streams;
 use super::service::{Request, after, disk, exists, group, group_arn, invalid, limit, no_group, refuse_members, token};
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{Batch, Filter, Key, Query, Record};
+use sagewright_cloud_core::records::{Batch, Filter, Key, Query, Record, Write};
 
 /// What the files tell of a group.
 struct Summary {
@@ -23,20 +23,36 @@ impl Request {
             refuse_members(call, &["logGroupClass"])?;
         }
         let group = call.text("logGroupName").unwrap_or_default();
+        let tags = call.input.get("tags").and_then(Value::as_object).into_iter().flatten();
+        let tags: Vec<_> = tags.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect();
+        let _alone = self.groups().await;
+        let there = self.files(|streams, call| {
+            let group = call.text("logGroupName").unwrap_or_default();
+            Ok(streams.has_group(&call.caller.account, &call.region, group))
+        });
+        if there.await? {
+            return Err(exists("log group"));
+        }
+        // The group is there once its folder is: whenever this process is killed, it has all of its tags or is not there.
+        self.forget(call, group).await?;
+        self.store().insert(record(call, group), tags, Batch::new()).await?;
         let made = self.files(|streams, call| {
             let group = call.text("logGroupName").unwrap_or_default();
             streams.create_group(&call.caller.account, &call.region, group).map_err(|e| disk(&e))
         });
-        if !made.await? {
-            return Err(exists("log group"));
+        match made.await {
+            Ok(true) => Ok(Value::Null),
+            // A job has written to it meanwhile.
+            Ok(false) => Err(exists("log group")),
+            Err(error) => {
+                self.forget(call, group).await?;
+                Err(error)
+            }
         }
-        let tags = call.input.get("tags").and_then(Value::as_object).into_iter().flatten();
-        let tags: Vec<_> = tags.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect();
-        self.store().insert(record(call, group), tags, Batch::new()).await?;
-        Ok(Value::Null)
     }
 
     pub(super) async fn delete_group(&self, call: &Call) -> Result<Value, ApiError> {
+        let _alone = self.groups().await;
         let removed = self.files(|streams, call| {
             let group = call.text("logGroupName").unwrap_or_default();
             streams.delete_group(&call.caller.account, &call.region, group).map_err(|e| disk(&e))
@@ -44,8 +60,19 @@ impl Request {
         if !removed.await? {
             return Err(no_group());
         }
+        self.forget(call, call.text("logGroupName").unwrap_or_default()).await?;
+        Ok(Value::Null)
+    }
+
+    /// Removes all that the store knows of a group without a folder: a later one of that name inherits nothing.
+    async fn forget(&self, call: &Call, group: &str) -> Result<(), ApiError> {
         let (account, region) = (&call.caller.account, &call.region);
-        let group = call.text("logGroupName").unwrap_or_default();
+        // A group that jobs have made has tags, and no record.
+        let arn = group_arn(call, group);
+        let keys: Vec<String> = self.store().tags_of(&arn).await?.into_iter().map(|(key, _)| key).collect();
+        if !keys.is_empty() {
+            self.store().write(Write::DeleteTags { arn, keys }).await?;
+        }
         self.store().delete(&Key::new(account, region, "log-group", group)).await?;
         let streams = Query {
             filters: vec![Filter::NameStarts(format!("{group}:"))],
@@ -54,7 +81,7 @@ impl Request {
         for stream in self.store().find(streams).await? {
             self.store().delete(&stream.record.key).await?;
         }
-        Ok(Value::Null)
+        Ok(())
     }
 
     pub(super) async fn describe_groups(&self, call: &Call) -> Result<Value, ApiError> {

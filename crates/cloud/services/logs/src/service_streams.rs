@@ -35,6 +35,8 @@ impl Request {
             modified: now,
             body: json!({"group": group}),
         };
+        // One of that name whose removal was cut short.
+        self.store().delete(&record.key).await?;
         self.store().insert(record, Vec::new(), Batch::new()).await?;
         Ok(Value::Null)
     }

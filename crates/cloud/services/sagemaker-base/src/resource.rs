@@ -167,9 +167,23 @@ impl SageMaker {
         body: Map<String, Value>,
         tags: &[(String, String)],
     ) -> Result<Record, ApiError> {
-        let record = record(call, kind, name, status, body);
+        let record = Self::record(call, kind, name, status, body);
         self.insert_record(kind, &record, tags).await?;
         Ok(record)
+    }
+
+    /// A record that a call creates.
+    #[must_use]
+    pub fn record(call: &Call, kind: Kind, name: &str, status: &str, body: Map<String, Value>) -> Record {
+        let now = call.now.as_millisecond();
+        Record {
+            key: key(call, kind, name),
+            arn: arn(call, kind, name),
+            status: status.to_owned(),
+            created: now,
+            modified: now,
+            body: Value::Object(body),
+        }
     }
 
     /// Adds a record, or answers that its name is taken. Its status is news.
@@ -177,21 +191,7 @@ impl SageMaker {
     /// # Errors
     /// The name is taken.
     pub async fn insert_record(&self, kind: Kind, record: &Record, tags: &[(String, String)]) -> Result<(), ApiError> {
-        self.insert_with(kind, record, tags, Batch::new()).await
-    }
-
-    /// As [`SageMaker::insert_record`], with further writes in the same commit.
-    ///
-    /// # Errors
-    /// The name is taken, or a further write conflicts.
-    pub async fn insert_with(
-        &self,
-        kind: Kind,
-        record: &Record,
-        tags: &[(String, String)],
-        mut more: Batch,
-    ) -> Result<(), ApiError> {
-        more.extend(self.news(kind, record, &record.status));
+        let mut more = self.news(kind, record, &record.status);
         let timer = life::timer(kind, record, record.created);
         let timed = timer.is_some();
         more.extend(timer);
@@ -213,6 +213,19 @@ impl SageMaker {
         key: &Key,
         mut change: impl FnMut(&mut Record) -> Result<T, ApiError> + Send,
     ) -> Result<Option<T>, ApiError> {
+        self.change_with(kind, key, |record, _| change(record)).await
+    }
+
+    /// As [`SageMaker::change`], with further writes that `change` puts into the same commit.
+    ///
+    /// # Errors
+    /// What `change` refuses with.
+    pub async fn change_with<T>(
+        &self,
+        kind: Kind,
+        key: &Key,
+        mut change: impl FnMut(&mut Record, &mut Batch) -> Result<T, ApiError> + Send,
+    ) -> Result<Option<T>, ApiError> {
         let mut timed = false;
         let now = self.now();
         let out = self
@@ -221,7 +234,7 @@ impl SageMaker {
             .update(key, |record, batch| {
                 let second = |record: &Record| record.body.get(kind.0.second_status).cloned();
                 let before = (record.status.clone(), second(record));
-                let out = change(record)?;
+                let out = change(record, batch)?;
                 timed = false;
                 if record.status != before.0 {
                     batch.extend(self.news(kind, record, &record.status));
@@ -283,20 +296,6 @@ impl SageMaker {
     /// There is none.
     pub async fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
         self.remove_if(kind, key, arn, |_| Ok(())).await.map(drop)
-    }
-}
-
-/// A record of a resource that is created by a call.
-#[must_use]
-pub fn record(call: &Call, kind: Kind, name: &str, status: &str, body: Map<String, Value>) -> Record {
-    let now = call.now.as_millisecond();
-    Record {
-        key: key(call, kind, name),
-        arn: arn(call, kind, name),
-        status: status.to_owned(),
-        created: now,
-        modified: now,
-        body: Value::Object(body),
     }
 }
 

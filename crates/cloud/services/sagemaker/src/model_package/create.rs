@@ -5,14 +5,18 @@ use serde_json::{Map, Value, json};
 use super::check_additional;
 use super::token::Token;
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::Write;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::user;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidden, locate, record};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidden, locate};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 
 /// Members that would run something: validation jobs, marketplace scans, managed storage.
 const UNSUPPORTED: &[&str] =
     &["/ValidationSpecification", "/CertifyForMarketplace", "/SourceAlgorithmSpecification", "/ManagedStorageType"];
+
+/// Nothing validates a package, so that it is complete at once.
+const STATUS: &str = "Completed";
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let tags = tags(call)?;
@@ -50,7 +54,7 @@ async fn unversioned(
     if !stored.contains_key("InferenceSpecification") && !stored.contains_key("SourceUri") {
         return Err(ApiError::validation("InferenceSpecification must be set for an unversioned model package."));
     }
-    Ok(sm.insert(call, Kind::MODEL_PACKAGE, name, "Completed", stored, tags).await?.arn)
+    Ok(sm.insert(call, Kind::MODEL_PACKAGE, name, STATUS, stored, tags).await?.arn)
 }
 
 /// The next version of a group. Numbers count up in the group's record, so that none is used twice.
@@ -58,7 +62,7 @@ async fn version(
     sm: &SageMaker,
     call: &Call,
     group: &str,
-    mut stored: Map<String, Value>,
+    stored: Map<String, Value>,
     tags: &[(String, String)],
 ) -> Result<String, ApiError> {
     let (key, group_arn) = locate(call, Kind::MODEL_PACKAGE_GROUP, group)?;
@@ -74,24 +78,27 @@ async fn version(
     {
         return Ok(arn);
     }
-    let next = sm
-        .change(Kind::MODEL_PACKAGE_GROUP, &key, |record| {
-            let name = record.body["ModelPackageGroupName"].clone();
-            let hidden = hidden(fields(record)?);
+    // Number and version are one commit: a number that nothing bears would be a hole for ever.
+    let added = sm
+        .change_with(Kind::MODEL_PACKAGE_GROUP, &key, |group, batch| {
+            let name = group.body["ModelPackageGroupName"].clone();
+            let hidden = hidden(fields(group)?);
             let next = hidden.get("versions").and_then(Value::as_u64).unwrap_or(0) + 1;
             hidden.insert("versions".to_owned(), json!(next));
-            Ok((name, next))
+            let mut stored = stored.clone();
+            // The describe output requires a name; a version's is its group's.
+            stored.insert("ModelPackageName".to_owned(), name.clone());
+            stored.insert("ModelPackageGroupName".to_owned(), name);
+            stored.insert("ModelPackageVersion".to_owned(), json!(next));
+            stored.entry("ModelApprovalStatus").or_insert_with(|| json!("PendingManualApproval"));
+            let name = format!("{}/{next}", key.name);
+            let version = SageMaker::record(call, Kind::MODEL_PACKAGE, &name, STATUS, stored);
+            let arn = version.arn.clone();
+            batch.extend(sm.news(Kind::MODEL_PACKAGE, &version, STATUS));
+            batch.push(Write::Insert(version));
+            batch.extend(token.as_ref().map(|token| token.write(call, &name)));
+            Ok(arn)
         })
         .await?;
-    let (name, next) = next.ok_or_else(|| Kind::MODEL_PACKAGE_GROUP.missing(&group_arn))?;
-    // The describe output requires a name; a version's is its group's.
-    stored.insert("ModelPackageName".to_owned(), name.clone());
-    stored.insert("ModelPackageGroupName".to_owned(), name);
-    stored.insert("ModelPackageVersion".to_owned(), json!(next));
-    stored.entry("ModelApprovalStatus").or_insert_with(|| json!("PendingManualApproval"));
-    let name = format!("{}/{next}", key.name);
-    let token = token.map(|token| token.write(call, &name)).into_iter().collect();
-    let version = record(call, Kind::MODEL_PACKAGE, &name, "Completed", stored);
-    sm.insert_with(Kind::MODEL_PACKAGE, &version, &[], token).await?;
-    Ok(version.arn)
+    added.ok_or_else(|| Kind::MODEL_PACKAGE_GROUP.missing(&group_arn))
 }

@@ -37,15 +37,16 @@ impl Token {
     }
 
     /// The write that records it for a new version.
-    pub(super) fn write(self, call: &Call, version: &str) -> Write {
+    pub(super) fn write(&self, call: &Call, version: &str) -> Write {
         let body = json!({ "version": version });
         let now = call.now.as_millisecond();
-        match self.found {
-            Some(Versioned { record, version }) => {
-                Write::Replace(Versioned { record: Record { body, modified: now, ..record }, version })
-            }
+        match &self.found {
+            Some(Versioned { record, version }) => Write::Replace(Versioned {
+                record: Record { body, modified: now, ..record.clone() },
+                version: *version,
+            }),
             None => Write::Insert(Record {
-                key: self.key,
+                key: self.key.clone(),
                 arn: String::new(),
                 status: String::new(),
                 created: now,
