@@ -273,7 +273,8 @@ async fn changes_are_told_in_the_order_of_commits_and_before_they_are_acknowledg
         tokio::spawn(async move {
             for _ in 0..EACH {
                 let mut own = store.changes();
-                let changed = store.update(&key("a"), |record, batch| {
+                let key = key("a");
+                let changed = store.update(&key, |record, batch| {
                     let n = record.body["n"].as_i64().unwrap() + 1;
                     record.body["n"] = n.into();
                     batch.push(Write::Tell(Change {
