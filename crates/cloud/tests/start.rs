@@ -1,6 +1,6 @@
 //! A start: nothing is answered before the state of the last run is taken up.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
