@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sagewright_cloud::clock::WallClock;
+use sagewright_cloud::clock::SystemWall;
 use sagewright_cloud::cloud::{self, Cloud, CloudError, Options};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::folder::Inventory;
@@ -84,7 +84,7 @@ async fn killed(data: &Path) -> Key {
         let body = json!({"TrainingJobName": name, "SecondaryStatusTransitions": []});
         store.insert(record("training-job", &name, "Stopping", body), Vec::new(), Batch::new()).await.unwrap();
     }
-    let key = open_identity(data, REGION, Arc::new(WallClock)).await.unwrap().credentials(ACCOUNT).await.unwrap();
+    let key = open_identity(data, REGION, Arc::new(SystemWall)).await.unwrap().credentials(ACCOUNT).await.unwrap();
     Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None }
 }
 

@@ -7,33 +7,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 
-use crate::clock::SharedClock;
+use crate::clock::SimClock;
 use crate::records::{Event, SharedRecords, StoreError, Write};
-use crate::timers::Waker;
 
 /// Takes an event. One that is not taken is told again later, and holds up those behind it.
 pub type Subscriber = Arc<dyn Fn(Event) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// Events that are read at a time.
 const TOGETHER: usize = 100;
-/// How long an event waits that was not taken.
+/// How long an event waits that was not taken, on the wall clock.
 const AGAIN: Duration = Duration::from_secs(1);
-/// What nobody took for so long is dropped, as EventBridge drops it.
+/// What nobody took for so long is dropped, as EventBridge drops it; in milliseconds of AWS's time.
 const LONGEST: i64 = 24 * 60 * 60 * 1000;
 
 /// Who is told of events; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Outbox {
     subscribers: Arc<[Subscriber]>,
-    waker: Waker,
+    kept: Arc<Notify>,
 }
 
 impl Outbox {
     /// An outbox for these subscribers.
     #[must_use]
     pub fn new(subscribers: Vec<Subscriber>) -> Self {
-        Self { subscribers: subscribers.into(), waker: Waker::default() }
+        Self { subscribers: subscribers.into(), kept: Arc::default() }
     }
 
     /// The write that keeps an event; `None` where nobody subscribes.
@@ -44,12 +44,12 @@ impl Outbox {
     /// An event was committed.
     pub fn wake(&self) {
         if !self.subscribers.is_empty() {
-            self.waker.wake();
+            self.kept.notify_one();
         }
     }
 
     /// Tells for ever. Those that an earlier process left are told first.
-    pub async fn run(self, store: SharedRecords, clock: SharedClock) {
+    pub async fn run(self, store: SharedRecords, clock: SimClock) {
         if self.subscribers.is_empty() {
             if let Err(error) = store.forget_events(i64::MAX).await {
                 tracing::warn!(%error, "events that nobody is told of cannot be removed");
@@ -59,17 +59,17 @@ impl Outbox {
         loop {
             match self.once(&store, &clock).await {
                 Ok(true) => {}
-                Ok(false) => self.waker.woken().await,
+                Ok(false) => self.kept.notified().await,
                 Err(error) => {
                     tracing::warn!(error, "events are told later");
-                    clock.sleep(AGAIN).await;
+                    clock.wall().sleep(AGAIN).await;
                 }
             }
         }
     }
 
     /// Tells the oldest events. `false`: there are none.
-    async fn once(&self, store: &SharedRecords, clock: &SharedClock) -> Result<bool, String> {
+    async fn once(&self, store: &SharedRecords, clock: &SimClock) -> Result<bool, String> {
         let failed = |error: StoreError| error.to_string();
         let events = store.events(0, TOGETHER).await.map_err(failed)?;
         let Some((last, _)) = events.last() else { return Ok(false) };

@@ -11,7 +11,7 @@ use sagewright_model::{AccountId, Region};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Bound, StartError};
-use crate::clock::SharedClock;
+use crate::clock::{SharedWall, SimClock};
 use crate::config::Config;
 use crate::folder;
 use crate::identity::Identity;
@@ -59,17 +59,18 @@ fn take(config: Config) -> Result<Bound, StartError> {
     let lock = folder::take(&config.data)?;
     reserve::balance(&config.data);
     let (socket, address) = take_port(config.listen)?;
-    let (records, identity) = open(&config.data, &config.region, Arc::clone(&config.clock), SqliteRecords::open)?;
+    let (records, identity) = open(&config.data, &config.region, Arc::clone(&config.wall), SqliteRecords::open)?;
     records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
-    Ok(Bound { config, socket, address, records, identity, logs, lock })
+    let sim = SimClock::new(Arc::clone(&config.wall));
+    Ok(Bound { config, socket, address, records, identity, logs, lock, sim })
 }
 
 /// The identities of a data folder on which a cloud runs in another process: for printing credentials.
 ///
 /// # Errors
 /// There is no cloud's data, another version made it, or it cannot be opened.
-pub async fn open_identity(data: &Path, region: &str, clock: SharedClock) -> Result<Identity, StartError> {
+pub async fn open_identity(data: &Path, region: &str, wall: SharedWall) -> Result<Identity, StartError> {
     let (data, region) = (data.to_owned(), region.to_owned());
     let opened = on_a_thread(move || {
         let path = data.join(DATABASE);
@@ -79,7 +80,7 @@ pub async fn open_identity(data: &Path, region: &str, clock: SharedClock) -> Res
                 data.display()
             )));
         }
-        open(&data, &region, clock, SqliteRecords::open_beside)
+        open(&data, &region, wall, SqliteRecords::open_beside)
     });
     opened.await.map(|(_, identity)| identity)
 }
@@ -95,7 +96,7 @@ async fn on_a_thread<T: Send + 'static>(
 fn open(
     data: &Path,
     region: &str,
-    clock: SharedClock,
+    wall: SharedWall,
     open: fn(&Path) -> Result<SqliteRecords, StoreError>,
 ) -> Result<(SqliteRecords, Identity), StartError> {
     let region: Region = region.parse().map_err(|e| StartError::Setting(format!("the region is wrong: {e}")))?;
@@ -110,7 +111,7 @@ fn open(
         .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
         .map_err(|e| StartError::file(&path, e))?;
     let records = open(&path).map_err(|e| StartError::store(&path, e))?;
-    let identity = Identity::new(Arc::new(records.clone()), clock, &region.partition().id);
+    let identity = Identity::new(Arc::new(records.clone()), wall, &region.partition().id);
     Ok((records, identity))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sagewright_cloud::clock::WallClock;
+use sagewright_cloud::clock::SystemWall;
 use sagewright_cloud::identity::{Identity, KeyStatus};
 use sagewright_cloud::records::{SharedRecords, StoreError};
 use sagewright_cloud_store_sqlite::SqliteRecords;
@@ -14,7 +14,7 @@ use crate::support::{Cloud, GONE, HUB, SPOKE};
 const WHO: &str = "sts:GetCallerIdentity";
 
 fn identity(store: SqliteRecords) -> Identity {
-    Identity::new(Arc::new(store), Arc::new(WallClock), "aws")
+    Identity::new(Arc::new(store), Arc::new(SystemWall), "aws")
 }
 
 /// A database of format 2, and what more is done to it.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sagewright_cloud::api::{Call, Caller, Handler};
-use sagewright_cloud::clock::WallClock;
+use sagewright_cloud::clock::{SimTime, SystemWall};
 use sagewright_cloud::identity::Identity;
 use sagewright_cloud::records::SharedRecords;
 use sagewright_cloud_iam::Iam;
@@ -35,7 +35,7 @@ impl Cloud {
 
     fn over(store: SqliteRecords) -> Self {
         let store: SharedRecords = Arc::new(store);
-        let identity = Identity::new(Arc::clone(&store), Arc::new(WallClock), "aws");
+        let identity = Identity::new(Arc::clone(&store), Arc::new(SystemWall), "aws");
         let iam = Iam::new(Arc::clone(&store), identity.clone());
         let sts = Sts::new(Arc::clone(&store), identity.clone());
         Self { store, identity, iam, sts, region: "us-east-1".to_owned() }
@@ -64,7 +64,9 @@ impl Cloud {
             service,
             operation: service.operation(operation).unwrap(),
             input,
-            now: jiff::Timestamp::now(),
+            // Of another time: IAM and STS go by the machine's.
+            now: SimTime::from_millisecond(0),
+            wall: jiff::Timestamp::now(),
             request_id: "r".into(),
             payload: bytes::Bytes::new(),
         };

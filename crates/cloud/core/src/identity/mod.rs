@@ -18,12 +18,12 @@ use jiff::Timestamp;
 pub use account::{EXECUTION_ROLE, USER};
 pub use key::{AccessKey, KeyStatus, StoredKey};
 pub use policies::{own_policy, policy_exists};
-pub use random::{access_key_id, unique_id};
+pub use random::{access_key_id, pass, unique_id};
 pub use secret::Secret;
 pub use session::{Further, NewSession, Session};
 pub use trust::{ServiceAsks, add_role, assumable_by_service, role};
 
-use crate::clock::SharedClock;
+use crate::clock::SharedWall;
 use crate::records::{SharedRecords, StoreError};
 
 /// How many principals are kept in memory.
@@ -56,7 +56,7 @@ impl Principal {
 #[derive(Clone)]
 pub struct Identity {
     store: SharedRecords,
-    clock: SharedClock,
+    clock: SharedWall,
     partition: Arc<str>,
     known: Arc<RwLock<Known>>,
 }
@@ -78,7 +78,7 @@ impl std::fmt::Debug for Identity {
 impl Identity {
     /// The identities of a store.
     #[must_use]
-    pub fn new(store: SharedRecords, clock: SharedClock, partition: &str) -> Self {
+    pub fn new(store: SharedRecords, clock: SharedWall, partition: &str) -> Self {
         Self { store, clock, partition: partition.into(), known: Arc::default() }
     }
 

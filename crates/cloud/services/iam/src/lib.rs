@@ -106,7 +106,7 @@ impl Iam {
     ) -> Result<T, ApiError> {
         let key = key(call, kind, name);
         let changed = self.store.update(&key, |record, _| {
-            record.modified = call.now.as_millisecond();
+            record.modified = call.wall.as_millisecond();
             change(record)
         });
         changed.await?.unwrap_or_else(|| Err(missing(kind, name)))
@@ -126,8 +126,8 @@ impl Iam {
             key: key(call, kind, name),
             arn: format!("arn:{}:iam::{}:{kind}{path}{name}", call.partition(), call.caller.account),
             status: String::new(),
-            created: call.now.as_millisecond(),
-            modified: call.now.as_millisecond(),
+            created: call.wall.as_millisecond(),
+            modified: call.wall.as_millisecond(),
             body,
         };
         let tags = tags::of_input(call)?;

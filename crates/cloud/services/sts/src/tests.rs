@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use sagewright_cloud_core::api::Caller;
-use sagewright_cloud_core::clock::WallClock;
+use sagewright_cloud_core::clock::{SimTime, SystemWall};
 use sagewright_cloud_iam::Iam;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 
@@ -18,7 +18,7 @@ struct Cloud {
 
 fn cloud() -> Cloud {
     let store: SharedRecords = Arc::new(SqliteRecords::in_memory().unwrap());
-    let identity = Identity::new(Arc::clone(&store), Arc::new(WallClock), "aws");
+    let identity = Identity::new(Arc::clone(&store), Arc::new(SystemWall), "aws");
     let iam = Iam::new(store.clone(), identity.clone());
     Cloud { sts: Sts::new(store, identity.clone()), iam, identity }
 }
@@ -39,7 +39,9 @@ impl Cloud {
             service,
             operation: service.operation(operation).unwrap(),
             input,
-            now: AT.parse().unwrap(),
+            // Of another time: no part of STS goes by it.
+            now: SimTime::from_millisecond(0),
+            wall: AT.parse().unwrap(),
             request_id: "r".into(),
             payload: bytes::Bytes::new(),
         };

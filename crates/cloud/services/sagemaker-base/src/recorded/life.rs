@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{CommitError, Timer, Write};
-use sagewright_cloud_core::records::{Key, Record, StoreError};
+use sagewright_cloud_core::records::{CommitError, Key, Record, StoreError, Timer, Write};
 use sagewright_cloud_core::timers::Timers;
 use serde_json::{Value, json};
 
@@ -115,7 +114,7 @@ pub(crate) fn timer(kind: Kind, record: &Record, now: i64) -> Option<Write> {
 pub fn timers(sm: &SageMaker) -> Timers {
     let env = sm.env();
     let owner = sm.clone();
-    Timers::new(Arc::clone(&env.store), Arc::clone(&env.clock), sm.waker().clone()).owner(
+    Timers::new(Arc::clone(&env.store), env.sim.clone(), sm.waker().clone()).owner(
         OWNER,
         Arc::new(move |timer| {
             let sm = owner.clone();
