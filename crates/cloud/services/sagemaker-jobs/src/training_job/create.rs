@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{channels, progress, schedule};
+use super::channels;
+use super::machine::{self, TrainingJobs};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::objects::parse_s3_uri;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
+use sagewright_cloud_sagemaker_base::machine::create as create_first;
 use sagewright_cloud_sagemaker_base::refuse;
-use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, epoch, required};
+use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, record, required};
 
 /// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
 /// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, retries, spot instances) is recorded.
@@ -50,11 +52,22 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     inputs(sm, call, &stored, role).await?;
     outputs(sm, call, role).await?;
 
-    progress::start(&mut stored, name, call.now.as_millisecond());
-    let record = sm.insert(call, Kind::TRAINING_JOB, name, "InProgress", stored, &tags).await?;
-    let epoch = epoch(&record);
-    schedule::launch(sm, record.key, epoch);
+    let job = uuid::Uuid::new_v4().to_string();
+    let first = machine::first(job, artifacts(&stored, name), call.now.as_millisecond());
+    let record = record(call, Kind::TRAINING_JOB, name, stored);
+    let record = create_first(&TrainingJobs(sm.clone()), record, &tags, first).await?;
     Ok(json!({ "TrainingJobArn": record.arn }))
+}
+
+/// Where the model of a job will be.
+fn artifacts(stored: &Map<String, Value>, name: &str) -> String {
+    let output = stored.get("OutputDataConfig");
+    let path = output.and_then(|o| o["S3OutputPath"].as_str()).unwrap_or_default().trim_end_matches('/');
+    let leaf = match output.and_then(|o| o["CompressionType"].as_str()) {
+        Some("NONE") => "model/",
+        _ => "model.tar.gz",
+    };
+    format!("{path}/{name}/output/{leaf}")
 }
 
 fn algorithm(call: &Call) -> Result<(), ApiError> {
