@@ -1,7 +1,10 @@
-//! What jobs of all kinds share: their life, the scheduler that runs them, and the record of what they tell.
+//! What jobs of all kinds share: their life, how they are scheduled, the record of what they tell, and the upload of
+//! what they leave.
 
 pub mod life;
+pub mod location;
 pub mod recorder;
+pub mod uploader;
 
 use async_trait::async_trait;
 use sagewright_cloud_core::store::Key;

@@ -1,6 +1,5 @@
 //! Training jobs: checked at creation, run by the trainer, recorded as they go by their state machine.
 
-mod channels;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;
