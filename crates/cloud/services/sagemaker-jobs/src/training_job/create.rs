@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::machine::{self, TrainingJobs};
+use super::machine::{TrainingJobs, first};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
-use sagewright_cloud_sagemaker_base::machine::create as create_first;
-use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, record, required};
+use sagewright_cloud_sagemaker_base::machine;
+use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, required};
 
 use crate::training::request::{CHECKPOINTS, MAX_RUNTIME_SECONDS, Plan};
 
@@ -30,9 +30,9 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     outputs(sm, call, &plan, role).await?;
 
     let job = uuid::Uuid::new_v4().to_string();
-    let first = machine::first(job, artifacts(&plan, name), call.now.as_millisecond());
-    let record = record(call, Kind::TRAINING_JOB, name, stored);
-    let record = create_first(&TrainingJobs(sm.clone()), record, &tags, first).await?;
+    let first = first(job, artifacts(&plan, name), call.now.as_millisecond());
+    let record = SageMaker::record(call, Kind::TRAINING_JOB, name, "", stored);
+    let record = machine::create(&TrainingJobs(sm.clone()), record, &tags, first).await?;
     Ok(json!({ "TrainingJobArn": record.arn }))
 }
 

@@ -61,13 +61,13 @@ impl TrainingJobs {
                     tracing::error!(job, %error, "the record of a training job cannot be read; trying again");
                 }
             }
-            env.clock.sleep(pause).await;
+            env.wall.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(60));
         }
     }
 
     fn events(&self, run: &Run, recorder: &Recorder<Event>, metrics: &Arc<Mutex<Metrics>>) -> TrainingEvents {
-        let (run, clock) = (run.clone(), Arc::clone(&self.sagemaker().env().clock));
+        let (run, clock) = (run.clone(), self.sagemaker().env().sim.clone());
         let (take, metrics) = (recorder.take(), Arc::clone(metrics));
         Arc::new(move |event| {
             let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
