@@ -10,19 +10,18 @@ pub mod ports;
 pub mod recorded;
 pub mod refuse;
 pub mod resource;
+pub mod scheduler;
 pub mod service;
 pub mod state;
 pub mod token;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::broadcast;
 
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::outbox::Outbox;
-use sagewright_cloud_core::records::Key;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
@@ -32,6 +31,7 @@ pub use ports::{
 pub use resource::Kind;
 pub use sagewright_cloud_core::api::Call;
 pub use sagewright_cloud_core::records::Change;
+pub use scheduler::{Run, Scheduler};
 pub use service::{Answer, Operation, Service};
 pub use state::ResumeError;
 
@@ -44,7 +44,7 @@ pub struct Execution {
     pub trainer: Arc<dyn Trainer>,
     /// Serves endpoints.
     pub host: Arc<dyn Host>,
-    /// Training jobs that run at once; one for each core where `None`.
+    /// Jobs that run at once; one for each core where `None`.
     pub slots: Option<usize>,
     /// Who is told of events.
     pub outbox: Outbox,
@@ -71,9 +71,7 @@ pub struct SageMaker {
 struct Inner {
     env: Env,
     execution: Execution,
-    slots: Arc<Semaphore>,
-    /// Stop signals of the training jobs that wait or run.
-    jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
+    scheduler: Scheduler,
     looks: hold::Looks,
     waker: Waker,
     /// Held over tags' checks and writes.
@@ -87,12 +85,11 @@ impl SageMaker {
     #[must_use]
     pub fn new(env: Env, execution: Execution) -> Self {
         let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let slots = Arc::new(Semaphore::new(execution.slots.unwrap_or_else(cores).max(1)));
+        let scheduler = Scheduler::new(execution.slots.unwrap_or_else(cores));
         let inner = Inner {
             env,
             execution,
-            slots,
-            jobs: Mutex::default(),
+            scheduler,
             looks: hold::Looks::default(),
             waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
@@ -129,21 +126,16 @@ impl SageMaker {
         &self.inner.execution
     }
 
-    /// One permit for each training job that may run at once.
+    /// The slots of jobs.
     #[must_use]
-    pub fn slots(&self) -> &Arc<Semaphore> {
-        &self.inner.slots
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.inner.scheduler
     }
 
     /// Role checks.
     #[must_use]
     pub fn roles(&self) -> &dyn Roles {
         &*self.inner.execution.roles
-    }
-
-    /// Stop signals of the training jobs that wait or run.
-    pub fn jobs(&self) -> MutexGuard<'_, HashMap<Key, watch::Sender<bool>>> {
-        self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held over a read and the write that depends on it, where one transaction of the store cannot hold both.

@@ -70,6 +70,35 @@ pub trait Machine: Clone + Send + Sync + 'static {
 
     /// Does what a step asked for, and tells the machine what came of it.
     async fn act(&self, key: Key, effect: Self::Effect);
+
+    /// The state of a record that has none that can be read, as well as its members tell: an earlier version wrote it, or
+    /// it is damaged. Pure.
+    fn adopt(_: &Record) -> Option<Self::State> {
+        None
+    }
+}
+
+/// Inserts a record with its first state, and begins the effects.
+///
+/// # Errors
+/// The name is taken, or the record could not be written.
+pub async fn create<M: Machine>(
+    machine: &M,
+    mut record: Record,
+    tags: &[(String, String)],
+    first: Next<M::State, M::Effect>,
+) -> Result<Record, ApiError>
+where
+    M::Effect: 'static,
+{
+    if let Some(state) = &first.state {
+        begin::<M>(state, &mut record, machine.sagemaker().now())?;
+    }
+    machine.sagemaker().insert_record(M::KIND, &record, tags).await?;
+    for effect in first.effects {
+        start(machine, &record.key, effect);
+    }
+    Ok(record)
 }
 
 /// Puts the first state into a record that is about to be inserted.
@@ -87,8 +116,11 @@ pub fn begin<M: Machine>(state: &M::State, record: &mut Record, now: i64) -> Res
 /// # Errors
 /// The record is damaged.
 pub fn state<M: Machine>(record: &Record) -> Result<M::State, ApiError> {
-    M::State::deserialize(&record.body[HIDDEN][STATE]).map_err(|e| {
-        ApiError::internal(format!("the stored {} is damaged: {e}; `sagewright local reset` starts over", record.arn))
+    M::State::deserialize(&record.body[HIDDEN][STATE]).or_else(|why| {
+        M::adopt(record).ok_or_else(|| {
+            let arn = &record.arn;
+            ApiError::internal(format!("the stored {arn} is damaged: {why}; `sagewright local reset` starts over"))
+        })
     })
 }
 
@@ -133,14 +165,19 @@ where
 }
 
 /// Tells a machine what must not be lost, until it is written: a resource that stays in progress would mislead for ever,
-/// so a disk that is full for a while is waited for. An event that the machine does not take is dropped.
-pub async fn insist<M: Machine>(machine: &M, key: &Key, event: &M::Event) {
+/// so a disk that is full for a while is waited for. An event that the machine does not take is dropped. Answers the
+/// record as it was written.
+pub async fn insist<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Option<Record> {
     let mut pause = Duration::from_secs(1);
-    while let Err(error) = tell(machine, key, event).await {
+    loop {
+        let error = match tell(machine, key, event).await {
+            Ok(record) => return record,
+            Err(error) => error,
+        };
         let (resource, text) = (&key.name, error.message);
         if error.status < 500 {
             tracing::warn!(resource, error = text, "what came of an operation is not recorded");
-            return;
+            return None;
         }
         tracing::error!(resource, error = text, "what came of an operation cannot be recorded; trying again");
         machine.sagemaker().env().wall.sleep(pause).await;
@@ -174,7 +211,7 @@ pub async fn resume<M: Machine>(
                 "a restart could not be recorded; trying again"
             );
             let (machine, key) = (machine.clone(), record.key);
-            tokio::spawn(async move { insist(&machine, &key, &event).await });
+            tokio::spawn(async move { drop(insist(&machine, &key, &event).await) });
         }
     }
     Ok(())
