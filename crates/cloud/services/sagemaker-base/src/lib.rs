@@ -72,6 +72,7 @@ struct Inner {
     jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
     changes: broadcast::Sender<StateChange>,
     looks: hold::Looks,
+    unrecorded: machine::Unrecorded,
     waker: Waker,
     /// Held over tags' checks and writes.
     exclusive: tokio::sync::Mutex<()>,
@@ -92,6 +93,7 @@ impl SageMaker {
             jobs: Mutex::default(),
             changes: state::channel(),
             looks: hold::Looks::default(),
+            unrecorded: machine::Unrecorded::default(),
             waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
             registry: tokio::sync::Mutex::default(),
@@ -111,6 +113,10 @@ impl SageMaker {
 
     pub(crate) fn looks(&self) -> &hold::Looks {
         &self.inner.looks
+    }
+
+    pub(crate) fn unrecorded(&self) -> &machine::Unrecorded {
+        &self.inner.unrecorded
     }
 
     /// Shared state and ports.
@@ -161,6 +167,7 @@ impl SageMaker {
     /// Tells subscribers that a resource entered a status.
     pub fn emit(&self, kind: Kind, arn: &str, status: &str) {
         tracing::debug!(arn, status, "status changed");
+        self.looks().forget(arn);
         // No subscriber is no error.
         let _ = self.inner.changes.send(StateChange { kind, arn: arn.to_owned(), status: status.to_owned() });
     }

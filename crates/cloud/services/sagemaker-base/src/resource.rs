@@ -128,6 +128,19 @@ pub fn body(call: &Call, without: &[&str]) -> Map<String, Value> {
     body
 }
 
+/// A record that a call creates, without a status.
+pub fn record(call: &Call, kind: Kind, name: &str, body: Map<String, Value>) -> Record {
+    let now = call.now.as_millisecond();
+    Record {
+        key: key(call, kind, name),
+        arn: arn(call, kind, name),
+        status: String::new(),
+        created: now,
+        modified: now,
+        body: Value::Object(body),
+    }
+}
+
 /// A required text member. Validation against the model has made sure of it.
 pub fn required<'a>(call: &'a Call, member: &str) -> Result<&'a str, ApiError> {
     call.text(member).ok_or_else(|| {
@@ -167,15 +180,7 @@ impl SageMaker {
         body: Map<String, Value>,
         tags: &[(String, String)],
     ) -> Result<Record, ApiError> {
-        let now = call.now.as_millisecond();
-        let record = Record {
-            key: key(call, kind, name),
-            arn: arn(call, kind, name),
-            status: status.to_owned(),
-            created: now,
-            modified: now,
-            body: Value::Object(body),
-        };
+        let record = Record { status: status.to_owned(), ..record(call, kind, name, body) };
         self.insert_record(kind, &record, tags).await?;
         Ok(record)
     }
