@@ -8,7 +8,7 @@ use super::state::State;
 use super::{KIND, policy};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::inputs::tags;
-use sagewright_cloud_sagemaker_base::resource::{body, record, required};
+use sagewright_cloud_sagemaker_base::resource::{body, required};
 use sagewright_cloud_sagemaker_base::{SageMaker, machine};
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
@@ -16,7 +16,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let tags = tags(call)?;
     let policy = policy::of(call)?;
     let target = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?).await? };
-    let record = record(call, KIND, name, body(call, &["Tags", "DeploymentConfig"]));
+    let record = SageMaker::record(call, KIND, name, "", body(call, &["Tags", "DeploymentConfig"]));
     let first = State::created(name, &record.arn, target, record.created);
     let record = machine::create(&Endpoints(sm.clone()), record, &tags, first).await?;
     Ok(json!({ "EndpointArn": record.arn }))
