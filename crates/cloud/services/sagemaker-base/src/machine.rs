@@ -232,7 +232,7 @@ async fn persist<'a, T>(
             return None;
         }
         tracing::error!(resource, error = text, "what came of an operation cannot be recorded; trying again");
-        sm.env().clock.sleep(pause).await;
+        sm.env().wall.sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(60));
     }
 }
