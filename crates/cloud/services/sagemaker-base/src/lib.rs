@@ -73,6 +73,7 @@ struct Inner {
     execution: Execution,
     scheduler: Scheduler,
     looks: hold::Looks,
+    unrecorded: machine::Unrecorded,
     waker: Waker,
     /// Held over tags' checks and writes.
     exclusive: tokio::sync::Mutex<()>,
@@ -91,6 +92,7 @@ impl SageMaker {
             execution,
             scheduler,
             looks: hold::Looks::default(),
+            unrecorded: machine::Unrecorded::default(),
             waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
             registry: tokio::sync::Mutex::default(),
@@ -112,6 +114,10 @@ impl SageMaker {
 
     pub(crate) fn looks(&self) -> &hold::Looks {
         &self.inner.looks
+    }
+
+    pub(crate) fn unrecorded(&self) -> &machine::Unrecorded {
+        &self.inner.unrecorded
     }
 
     /// Shared state and ports.

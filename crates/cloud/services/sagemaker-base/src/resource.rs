@@ -232,19 +232,15 @@ impl SageMaker {
             .env()
             .store
             .update(key, |record, batch| {
-                let second = |record: &Record| record.body.get(kind.0.second_status).cloned();
-                let before = (record.status.clone(), second(record));
+                let before = statuses(kind, record);
                 let out = change(record, batch)?;
                 timed = false;
                 if record.status != before.0 {
-                    batch.extend(self.news(kind, record, &record.status));
                     let timer = life::timer(kind, record, now);
                     timed = timer.is_some();
                     batch.extend(timer);
                 }
-                if let Some(status) = second(record).filter(|status| Some(status) != before.1.as_ref()) {
-                    batch.extend(self.news(kind, record, status.as_str().unwrap_or_default()));
-                }
+                batch.extend(self.news_since(kind, &before, record));
                 Ok::<T, ApiError>(out)
             })
             .await?;
@@ -297,6 +293,11 @@ impl SageMaker {
     pub async fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
         self.remove_if(kind, key, arn, |_| Ok(())).await.map(drop)
     }
+}
+
+/// Status and second status of a record.
+pub(crate) fn statuses(kind: Kind, record: &Record) -> (String, Option<Value>) {
+    (record.status.clone(), record.body.get(kind.0.second_status).cloned())
 }
 
 /// The stored members of a record, to change.

@@ -1,7 +1,7 @@
 //! News of statuses: they go into the commit in which a resource enters a status.
 
 use sagewright_cloud_core::records::{Batch, Change, Event, Record, Write};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::SageMaker;
 use crate::kind::Kind;
@@ -17,6 +17,8 @@ impl SageMaker {
     pub fn news(&self, kind: Kind, record: &Record, status: &str) -> Batch {
         let mut news = Batch::new();
         if !status.is_empty() {
+            // Who looked before sees something new from now on.
+            self.looks().forget(&record.arn);
             let change = Change { kind: kind.as_str().to_owned(), arn: record.arn.clone(), status: status.to_owned() };
             news.push(Write::Tell(change));
         }
@@ -30,6 +32,19 @@ impl SageMaker {
                     "arn": record.arn, "status": status, "detail": resource::describe(kind, record.clone()),
                 }),
             }));
+        }
+        news
+    }
+
+    /// The news of a change, by the statuses of the record before it.
+    pub(crate) fn news_since(&self, kind: Kind, before: &(String, Option<Value>), record: &Record) -> Batch {
+        let (status, second) = resource::statuses(kind, record);
+        let mut news = Batch::new();
+        if status != before.0 {
+            news.extend(self.news(kind, record, &status));
+        }
+        if let Some(second) = second.filter(|second| Some(second) != before.1.as_ref()) {
+            news.extend(self.news(kind, record, second.as_str().unwrap_or_default()));
         }
         news
     }
