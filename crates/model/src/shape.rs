@@ -114,6 +114,8 @@ pub enum Protocol {
     RestXml,
     /// `awsQuery`
     Query,
+    /// `smithy.protocols#rpcv2Cbor`
+    RpcV2Cbor,
 }
 
 /// What a service says of itself.
@@ -125,7 +127,7 @@ pub struct Metadata {
     pub api_version: Str,
     /// First label of the host name, for example `api.sagemaker`.
     pub endpoint_prefix: Str,
-    /// `json`, `rest-json`, `rest-xml` or `query`.
+    /// `json`, `rest-json`, `rest-xml`, `query` or `smithy-rpc-v2-cbor`: the first of those that it speaks.
     pub protocol: Str,
     /// `1.0` or `1.1` where the protocol is `json`.
     #[serde(default)]
@@ -144,6 +146,9 @@ pub struct Metadata {
     /// Namespace of XML answers, where it is a plain string.
     #[serde(default)]
     pub xml_namespace: Option<serde_json::Value>,
+    /// Present where clients of the query protocol, which the service spoke once, are to find its error codes unchanged.
+    #[serde(default)]
+    pub aws_query_compatible: Option<serde_json::Value>,
 }
 
 impl Metadata {
@@ -162,6 +167,7 @@ impl Service {
             "rest-json" => Protocol::RestJson,
             "rest-xml" => Protocol::RestXml,
             "query" => Protocol::Query,
+            "smithy-rpc-v2-cbor" => Protocol::RpcV2Cbor,
             _ => Protocol::Json,
         }
     }
@@ -388,6 +394,9 @@ pub struct Shape {
     /// `iso8601`, `rfc822` or `unixTimestamp`, where it differs from the protocol's own.
     #[serde(default)]
     pub timestamp_format: Option<Str>,
+    /// Namespace of its element (rest-xml).
+    #[serde(default)]
+    pub xml_namespace: Option<serde_json::Value>,
     /// Values must not be shown.
     #[serde(default)]
     pub sensitive: bool,
@@ -442,6 +451,12 @@ pub struct Member {
     /// Items stand without a wrapping element (XML, query).
     #[serde(default)]
     pub flattened: bool,
+    /// An attribute of the structure's element (rest-xml).
+    #[serde(default)]
+    pub xml_attribute: bool,
+    /// Namespace of its element (rest-xml).
+    #[serde(default)]
+    pub xml_namespace: Option<serde_json::Value>,
     /// A body that is streamed.
     #[serde(default)]
     pub streaming: bool,

@@ -165,7 +165,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let mut body = RequestBody::new(body, &front.limits);
     go_ahead(&parts, &mut body, interim).await;
-    let mut note = Note::of(&parts.method, parts.uri.path());
+    let mut note = Note::of(&parts.method, parts.uri.path(), front.dispatcher.recorder.as_ref());
     let answer = front.dispatcher.answer(parts, body, &mut note).await;
     access::send(answer, note, busy)
 }

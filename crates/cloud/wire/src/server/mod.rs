@@ -12,6 +12,7 @@ mod expect;
 mod guard;
 mod limits;
 pub mod proxy;
+pub mod record;
 mod route;
 mod slots;
 
