@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use sagewright_cloud::hosting::{Hosting, HostingConfig};
 use sagewright_cloud::sagemaker::ports::{Host, ModelData, VariantPlan};
 use serde_json::json;
@@ -227,4 +228,35 @@ async fn removal_ends_a_deployment_that_is_under_way() {
     assert!(
         !machine.path("work/hosting").exists() || std::fs::read_dir(machine.path("work/hosting")).unwrap().count() == 0
     );
+}
+
+#[tokio::test]
+async fn what_was_brought_up_gets_traffic_when_it_is_shifted_and_goes_with_the_endpoint() {
+    let (machine, image, hosting) = stage();
+    deploy(&hosting, vec![named(&image, "blue", 1.0)]).await.unwrap();
+    let refused = hosting.shift(&key()).await.unwrap_err();
+    assert!(refused.contains("stopped before they got traffic"), "{refused}");
+    bring_up(&hosting, vec![named(&image, "unused", 1.0)]).await.unwrap();
+    bring_up(&hosting, vec![named(&image, "green", 1.0)]).await.unwrap();
+    assert_eq!(machine.lines(GROUP, "unused/"), ["listening", "bye unused"], "another took its place");
+    assert_eq!(text(&invoke(&hosting, "x").await.unwrap()), "blue(x)");
+    soon("moving traffic", hosting.shift(&key())).await.unwrap();
+    assert_eq!(text(&invoke(&hosting, "x").await.unwrap()), "green(x)");
+    bring_up(&hosting, vec![named(&image, "last", 1.0)]).await.unwrap();
+    soon("removing", hosting.remove(&key())).await;
+    for (variant, lines) in [("blue", "bye blue"), ("green", "bye green"), ("last", "bye last")] {
+        assert_eq!(machine.lines(GROUP, &format!("{variant}/")), ["listening", lines]);
+    }
+    assert_eq!(std::fs::read_dir(machine.path("work/hosting")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_shuts_down_tells_no_end_of_what_was_under_way() {
+    let (machine, image, hosting) = stage();
+    deploy(&hosting, vec![named(&image, "blue", 1.0)]).await.unwrap();
+    bring_up(&hosting, vec![named(&image, "green", 1.0)]).await.unwrap();
+    soon("shutting down", hosting.shutdown()).await;
+    assert_eq!(machine.lines(GROUP, "green/"), ["listening", "bye green"]);
+    let told = hosting.shift(&key()).now_or_never();
+    assert_eq!(told, None, "the next process takes it up");
 }

@@ -95,9 +95,16 @@ pub fn variant(name: &str, weight: f64, containers: Vec<ContainerPlan>) -> Varia
     }
 }
 
+fn arn() -> String {
+    format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/e")
+}
+
 pub async fn deploy(hosting: &Hosting, variants: Vec<VariantPlan>) -> Result<(), String> {
-    let arn = format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/e");
-    soon("deploying", hosting.deploy(key(), arn, variants)).await
+    soon("deploying", hosting.deploy(key(), arn(), variants)).await
+}
+
+pub async fn bring_up(hosting: &Hosting, variants: Vec<VariantPlan>) -> Result<(), String> {
+    soon("bringing up", hosting.bring_up(key(), arn(), variants)).await
 }
 
 pub fn call(operation: &str, input: Value, body: impl Into<Bytes>) -> Call {

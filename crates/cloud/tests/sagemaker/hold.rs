@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sagewright_cloud::sagemaker::TrainingEnd;
+use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::json;
 
@@ -54,7 +54,27 @@ async fn what_has_settled_and_what_is_not_there_is_answered_at_once() {
     assert_eq!(missing, "400 ValidationException: Requested resource not found.");
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     cloud.job().await.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
-    cloud.until(sagewright_cloud::sagemaker::Kind::TRAINING_JOB, "j", "Completed").await;
+    cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
     let shown = within(cloud.ok("DescribeTrainingJob", json!({"TrainingJobName": "j"}))).await;
     assert_eq!(shown["TrainingJobStatus"], "Completed");
+}
+
+#[tokio::test]
+async fn the_next_update_of_an_endpoint_is_held_again() {
+    let cloud = Cloud::held(SqliteRecords::in_memory().unwrap(), LONG);
+    cloud.endpoint().await;
+    // The clock stands still: both updates have the same status at the same time.
+    for config in ["c2", "c1"] {
+        cloud.ok("UpdateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": config})).await;
+        let first = within(async {
+            tokio::select! {
+                _ = cloud.describe_endpoint() => "answered",
+                () = async { for _ in 0..100 { tokio::task::yield_now().await; } } => "held",
+            }
+        });
+        assert_eq!(first.await, "held", "the update to {config}");
+        assert_eq!(within(cloud.describe_endpoint()).await["EndpointStatus"], "Updating");
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
+    }
 }

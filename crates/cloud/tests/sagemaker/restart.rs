@@ -1,21 +1,23 @@
 //! What a new process makes of what the last one left.
 
 use sagewright_cloud::cloud::{resume, suspend};
+use sagewright_cloud::records::{Key, Record, Records};
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
 use sagewright_cloud_store_sqlite::SqliteRecords;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
-use crate::support::{Cloud, model, training_job};
+use crate::support::{ACCOUNT, Cloud, REGION, config, model, training_job, with, within};
 
 /// The state of a cloud whose process ends here and now: its tasks go with its runtime.
 fn after(work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
-    after_over(SqliteRecords::in_memory().unwrap(), work)
+    after_over(SqliteRecords::in_memory().unwrap(), 1, work)
 }
 
-fn after_over(store: SqliteRecords, work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
+fn after_over(store: SqliteRecords, slots: usize, work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let cloud = Cloud::over(store.clone(), 1);
+        let cloud = Cloud::over(store.clone(), slots);
         work(&cloud).await;
         // Not dropped by the runtime's own: a killed process tidies nothing up.
         std::mem::forget(cloud);
@@ -225,7 +227,7 @@ fn the_cloud_starts_on_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
     let execute = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    let store = after_over(SqliteRecords::open(&path).unwrap(), async |cloud| {
+    let store = after_over(SqliteRecords::open(&path).unwrap(), 1, async |cloud| {
         cloud.endpoint().await;
         for name in ["stopping", "running"] {
             cloud.ok("CreateTrainingJob", training_job(name)).await;
@@ -299,5 +301,225 @@ fn the_end_of_an_earlier_deployment_changes_nothing() {
         second.until(Kind::ENDPOINT, "e", "InService").await;
         let endpoint = second.describe_endpoint().await;
         assert_eq!((endpoint.get("FailureReason"), &endpoint["EndpointConfigName"]), (None, &json!("c2")));
+    });
+}
+
+/// Makes the records of jobs what an earlier version wrote, which kept no state.
+async fn without_state(store: &SqliteRecords, name: &str, hidden: Value) {
+    let records: &dyn Records = store;
+    let key = Key::new(ACCOUNT, REGION, "training-job", name);
+    let done = records.update(&key, |record, _| {
+        record.body["_"] = hidden.clone();
+        Ok::<_, ()>(())
+    });
+    done.await.unwrap().unwrap().unwrap();
+}
+
+#[test]
+fn jobs_that_an_earlier_version_recorded_are_taken_up() {
+    let store = after_over(SqliteRecords::in_memory().unwrap(), 8, async |cloud| {
+        for name in ["ended", "runs", "stops", "kills", "waits"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1_000);
+            if name == "waits" {
+                break;
+            }
+            let job = cloud.job().await;
+            (job.events)(TrainingEvent::Secondary { status: "Training".to_owned(), message: "m".to_owned() });
+            match name {
+                "ended" => drop(job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() })),
+                "stops" => {
+                    cloud.ok("StopTrainingJob", json!({"TrainingJobName": name})).await;
+                    std::mem::forget(job);
+                }
+                _ => std::mem::forget(job),
+            }
+        }
+        cloud.until(Kind::TRAINING_JOB, "ended", "Completed").await;
+    });
+    run(async {
+        for (name, hidden) in [
+            ("ended", json!({"attempts": {"runs": 1, "open": 1}})),
+            ("runs", json!({"attempts": {"runs": 4, "open": 1}, "epoch": 3})),
+            ("stops", json!({"attempts": {"runs": 1, "open": 1}})),
+            ("kills", json!({"attempts": {"runs": 2, "open": 2}, "epoch": 1})),
+            ("waits", json!({})),
+        ] {
+            without_state(&store, name, hidden).await;
+        }
+        let cloud = Cloud::over(store, 8);
+        let ended = cloud.describe_job("ended").await;
+        resume(&cloud.sagemaker).await.unwrap();
+        assert_eq!(cloud.describe_job("ended").await, ended);
+        assert_eq!(cloud.describe_job("stops").await["TrainingJobStatus"], "Stopped");
+        assert_eq!(cloud.describe_job("kills").await["TrainingJobStatus"], "Failed");
+        // There is a slot for each, and no order between them.
+        let mut begun = [cloud.job().await, cloud.job().await];
+        begun.sort_by(|one, other| one.task.name.cmp(&other.task.name));
+        let [runs, waits] = begun;
+        assert_eq!((runs.task.name.as_str(), runs.task.epoch), ("runs", 5));
+        assert_eq!((waits.task.name.as_str(), waits.task.epoch), ("waits", 1));
+        assert_eq!(runs.task.request["RoleArn"], training_job("x")["RoleArn"]);
+        let told = cloud.describe_job("runs").await;
+        let statuses: Vec<_> =
+            told["SecondaryStatusTransitions"].as_array().unwrap().iter().map(|t| &t["Status"]).collect();
+        assert_eq!(statuses, ["Starting", "Training", "Restarting", "Starting"]);
+        assert_eq!(told.get("TrainingStartTime"), None);
+        runs.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
+        cloud.until(Kind::TRAINING_JOB, "runs", "Completed").await;
+        cloud.ok("StopTrainingJob", json!({"TrainingJobName": "waits"})).await;
+    });
+}
+
+/// An endpoint whose process dies while traffic moves from `c1` to `c3`, which has two servers.
+fn killed_while_traffic_moves() -> SqliteRecords {
+    after(async |cloud| {
+        cloud.endpoint().await;
+        let two = with(config("c3", "m"), "/ProductionVariants/0/InitialInstanceCount", json!(2));
+        cloud.ok("CreateEndpointConfig", two).await;
+        let (tell, moving) = oneshot::channel();
+        *cloud.host.stuck.lock().unwrap() = Some(tell);
+        cloud.ok("UpdateEndpoint", json!({"EndpointName": "e", "EndpointConfigName": "c3"})).await;
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        within(moving).await.unwrap();
+    })
+}
+
+#[test]
+fn traffic_that_may_have_moved_does_not_move_back() {
+    let store = killed_while_traffic_moves();
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "Updating");
+        let deploy = cloud.deploy().await;
+        assert_eq!(deploy.variants[0].copies, 2, "what traffic moved to comes first");
+        deploy.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
+        assert_eq!(cloud.describe_endpoint().await["EndpointConfigName"], "c3");
+        assert!(cloud.no_deploy_waits().await);
+    });
+}
+
+#[test]
+fn what_served_before_serves_again_where_traffic_cannot_stay() {
+    let store = killed_while_traffic_moves();
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        cloud.deploy().await.reply.send(Err("no ping".to_owned())).unwrap();
+        let deploy = cloud.deploy().await;
+        assert_eq!(deploy.variants[0].copies, 1);
+        deploy.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
+        let endpoint = cloud.describe_endpoint().await;
+        assert_eq!((&endpoint["EndpointConfigName"], &endpoint["FailureReason"]), (&json!("c1"), &json!("no ping")));
+    });
+}
+
+#[test]
+fn no_request_overtakes_a_restart_that_a_full_disk_keeps_from_being_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let execute = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let store = after_over(SqliteRecords::open(&path).unwrap(), 1, async |cloud| cloud.endpoint().await);
+    run(async {
+        execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON record BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+        );
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        let update = || json!({"EndpointName": "e", "EndpointConfigName": "c2"});
+        assert!(cloud.refused("UpdateEndpoint", update()).await.starts_with("500"));
+        execute("DROP TRIGGER full");
+        assert_eq!(
+            cloud.refused("UpdateEndpoint", update()).await,
+            "400 ValidationException: Cannot update in-progress endpoint \"arn:aws:sagemaker:us-east-1:000000000000:endpoint/e\"."
+        );
+        cloud.deploy().await.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
+        cloud.ok("UpdateEndpoint", update()).await;
+    });
+}
+
+/// An endpoint as version 0.1 kept it.
+fn earlier_record(status: &str, hidden: Value) -> Record {
+    let image = json!({"SpecifiedImage": "i", "ResolvedImage": "i", "ResolutionTime": 1_750_000_000.5});
+    let variant = json!({
+        "VariantName": "AllTraffic", "DesiredWeight": 1.0, "DeployedImages": [image], "CurrentWeight": 1.0,
+        "CurrentInstanceCount": 1, "DesiredInstanceCount": 1,
+    });
+    Record {
+        key: Key::new(ACCOUNT, REGION, "endpoint", "e"),
+        arn: format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/e"),
+        status: status.to_owned(),
+        created: 1_750_000_000_000,
+        modified: 1_750_000_001_000,
+        body: json!({
+            "EndpointName": "E", "EndpointConfigName": "c1", "ProductionVariants": [variant], "_": hidden,
+        }),
+    }
+}
+
+fn earlier_deployment(config: &str, instances: u32) -> Value {
+    let container = json!({
+        "hostname": null, "image": "i", "model_data": {"TarGz": "s3://data/model.tar.gz"}, "environment": {"A": "1"},
+    });
+    let variant = json!({
+        "name": "AllTraffic", "weight": 1.0, "instances": instances, "instance_type": "ml.m5.large",
+        "serverless": null, "routing": null, "startup_seconds": 240, "containers": [container],
+    });
+    json!({"config": config, "variants": [variant], "policy": null, "started": 1_750_000_000_000_i64})
+}
+
+#[test]
+fn endpoints_of_earlier_versions_are_taken_up() {
+    let (one, two) = (earlier_deployment("c1", 1), earlier_deployment("c2", 2));
+    run(async {
+        let cloud = Cloud::new();
+        let record = earlier_record("InService", json!({"current": one, "next": null}));
+        let shown = record.body["ProductionVariants"].clone();
+        cloud.sagemaker.insert_record(Kind::ENDPOINT, &record, &[]).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
+        assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "SystemUpdating");
+        let deploy = cloud.deploy().await;
+        assert_eq!((&*deploy.endpoint.name, deploy.variants[0].copies), ("E", 1));
+        deploy.reply.send(Ok(())).unwrap();
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
+        let endpoint = cloud.describe_endpoint().await;
+        let image = &endpoint["ProductionVariants"][0]["DeployedImages"][0];
+        assert_eq!(image["ResolutionTime"], shown[0]["DeployedImages"][0]["ResolutionTime"]);
+        assert_eq!(endpoint["LastModifiedTime"], 1_750_000_001.0);
+    });
+    run(async {
+        let cloud = Cloud::new();
+        let hidden = json!({"current": one, "next": two, "epoch": 4, "weights_only": false, "down": false});
+        cloud.sagemaker.insert_record(Kind::ENDPOINT, &earlier_record("Updating", hidden), &[]).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
+        for copies in [1, 2] {
+            let deploy = cloud.deploy().await;
+            assert_eq!(deploy.variants[0].copies, copies);
+            deploy.reply.send(Ok(())).unwrap();
+        }
+        cloud.until(Kind::ENDPOINT, "e", "InService").await;
+        assert_eq!(cloud.describe_endpoint().await["EndpointConfigName"], "c2");
+    });
+}
+
+#[test]
+fn an_endpoint_whose_deployments_cannot_be_read_has_failed_and_can_be_deleted() {
+    run(async {
+        let cloud = Cloud::new();
+        let record = earlier_record("InService", json!({"current": {"config": 7}}));
+        cloud.sagemaker.insert_record(Kind::ENDPOINT, &record, &[]).await.unwrap();
+        resume(&cloud.sagemaker).await.unwrap();
+        let endpoint = cloud.describe_endpoint().await;
+        assert_eq!(
+            (&endpoint["EndpointStatus"], &endpoint["FailureReason"]),
+            (&json!("Failed"), &json!("What this endpoint served cannot be read."))
+        );
+        cloud.ok("DeleteEndpoint", json!({"EndpointName": "e"})).await;
+        cloud.until(Kind::ENDPOINT, "e", "Deleted").await;
     });
 }

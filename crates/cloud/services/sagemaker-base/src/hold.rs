@@ -1,10 +1,11 @@
 //! Answers to who waits: a description of something that is about to settle is held for a moment.
 //!
 //! Clients look every 30 or 60 seconds. Held once for each caller and status, the first look of a client sees a short
-//! job completed, and one that looks often is not slowed down.
+//! job completed, and one that looks often is not slowed down. A status that is entered again, as by the next update of
+//! an endpoint, is another one.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sagewright_cloud_core::api::{ApiError, Call};
@@ -18,18 +19,40 @@ use crate::service::Look;
 /// How many looks are remembered.
 const REMEMBERED: usize = 4096;
 
-/// Who has looked at what in which status: access key, ARN, status.
+/// Who has looked at what since its status changed.
 #[derive(Debug, Default)]
-pub struct Looks(Mutex<HashSet<(String, String, String)>>);
+pub struct Looks(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Access key and status, by ARN.
+    by_arn: HashMap<String, HashSet<(String, String)>>,
+    count: usize,
+}
 
 impl Looks {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether this is the first look.
     fn first(&self, call: &Call, arn: &str, status: &str) -> bool {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if looks.len() >= REMEMBERED {
-            looks.clear();
+        let mut seen = self.seen();
+        if seen.count >= REMEMBERED {
+            *seen = Seen::default();
         }
-        looks.insert((call.caller.access_key.clone(), arn.to_owned(), status.to_owned()))
+        let looks = seen.by_arn.entry(arn.to_owned()).or_default();
+        let first = looks.insert((call.caller.access_key.clone(), status.to_owned()));
+        seen.count += usize::from(first);
+        first
+    }
+
+    /// The status has changed: the next look is a first one.
+    pub(crate) fn forget(&self, arn: &str) {
+        let mut seen = self.seen();
+        if let Some(looks) = seen.by_arn.remove(arn) {
+            seen.count -= looks.len();
+        }
     }
 }
 
@@ -65,7 +88,10 @@ pub(crate) async fn describe(
         }
     };
     // Settled or not: what was seen before is old by now.
-    let _ = tokio::time::timeout(longest, changed).await;
+    if tokio::time::timeout(longest, changed).await.is_ok() {
+        // The change may have come before this look was remembered.
+        sm.looks().forget(arn);
+    }
     look.take(sm, call).await
 }
 

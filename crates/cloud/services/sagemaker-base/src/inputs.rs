@@ -11,6 +11,23 @@ use sagewright_cloud_core::objects::{ObjectError, Objects, parse_s3_uri};
 /// Tags that a resource can have.
 pub const MAX_TAGS: usize = 50;
 
+/// One request cannot ask for any number of instances: each is a process on this machine.
+///
+/// # Errors
+/// AWS's text for a service limit.
+pub fn within_limit(limit: u32, kind: &str, usage: &str, count: u64) -> Result<(), ApiError> {
+    if count <= u64::from(limit) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        "ResourceLimitExceeded",
+        400,
+        format!(
+            "The account-level service limit '{kind} for {usage}' is {limit} Instances, with current utilization of 0 Instances and a request delta of {count} Instances. The embedded cloud runs each instance as a process on this machine."
+        ),
+    ))
+}
+
 impl SageMaker {
     /// The role exists and trusts SageMaker to act for a resource.
     pub async fn check_role(&self, call: &Call, role: Option<&str>, source_arn: &str) -> Result<(), ApiError> {
@@ -29,19 +46,9 @@ impl SageMaker {
         self.env().runner.check(image).map_err(|e| ApiError::validation(e.to_string()))
     }
 
-    /// Each instance is a process on this machine, so that one request cannot ask for any number of them.
+    /// The instances of a request are within the limit.
     pub fn check_instances(&self, kind: &str, usage: &str, count: u64) -> Result<(), ApiError> {
-        let limit = self.inner.execution.instances;
-        if count <= u64::from(limit) {
-            return Ok(());
-        }
-        Err(ApiError::new(
-            "ResourceLimitExceeded",
-            400,
-            format!(
-                "The account-level service limit '{kind} for {usage}' is {limit} Instances, with current utilization of 0 Instances and a request delta of {count} Instances. The embedded cloud runs each instance as a process on this machine."
-            ),
-        ))
+        within_limit(self.inner.execution.instances, kind, usage, count)
     }
 
     /// Whether at least one object's key starts with the URI's.

@@ -4,19 +4,22 @@
 //! out after the commit and tell their outcome as further events. A process that dies between the two loses nothing: the
 //! next one tells each machine that is not at rest that it was restarted, and the machine asks for its effects again.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{CommitError, Key, Record, Versioned, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Serialize};
 use serde_json::json;
 
 use crate::SageMaker;
 use crate::kind::Kind;
-use crate::resource::{HIDDEN, fields, hidden};
-use crate::state::ResumeError;
+use crate::resource::{HIDDEN, fields, hidden, statuses};
+use crate::state::{DELETED, ResumeError};
 
 /// Member of a record's hidden members where its machine's state is.
 const STATE: &str = "state";
@@ -70,6 +73,39 @@ pub trait Machine: Clone + Send + Sync + 'static {
 
     /// Does what a step asked for, and tells the machine what came of it.
     async fn act(&self, key: Key, effect: Self::Effect);
+
+    /// The state of a record that has none that can be read, as well as its members tell: an earlier version wrote it, or
+    /// it is damaged. Pure.
+    fn adopt(_: &Record) -> Option<Self::State> {
+        None
+    }
+
+    /// Does what a restart asks for and can be had before the restart is recorded, such as serving on a full disk. What
+    /// comes of it is not told: all effects are asked for again when the restart is recorded.
+    async fn meanwhile(&self, _key: Key, _effect: Self::Effect) {}
+}
+
+/// Inserts a record with its first state, and begins the effects.
+///
+/// # Errors
+/// The name is taken, or the record could not be written.
+pub async fn create<M: Machine>(
+    machine: &M,
+    mut record: Record,
+    tags: &[(String, String)],
+    first: Next<M::State, M::Effect>,
+) -> Result<Record, ApiError>
+where
+    M::Effect: 'static,
+{
+    if let Some(state) = &first.state {
+        begin::<M>(state, &mut record, machine.sagemaker().now())?;
+    }
+    machine.sagemaker().insert_record(M::KIND, &record, tags).await?;
+    for effect in first.effects {
+        start(machine, &record.key, effect);
+    }
+    Ok(record)
 }
 
 /// Puts the first state into a record that is about to be inserted.
@@ -87,41 +123,57 @@ pub fn begin<M: Machine>(state: &M::State, record: &mut Record, now: i64) -> Res
 /// # Errors
 /// The record is damaged.
 pub fn state<M: Machine>(record: &Record) -> Result<M::State, ApiError> {
-    M::State::deserialize(&record.body[HIDDEN][STATE]).map_err(|e| {
-        ApiError::internal(format!("the stored {} is damaged: {e}; `sagewright local reset` starts over", record.arn))
+    M::State::deserialize(&record.body[HIDDEN][STATE]).or_else(|why| {
+        M::adopt(record).ok_or_else(|| {
+            let arn = &record.arn;
+            ApiError::internal(format!("the stored {arn} is damaged: {why}; `sagewright local reset` starts over"))
+        })
     })
 }
 
 /// Tells a machine an event: writes the state that follows, then begins its effects. `None` where there is no such
-/// resource.
+/// resource. A restart that is not recorded yet is recorded first.
 ///
 /// # Errors
 /// The machine does not take the event, or the state could not be written.
 pub async fn tell<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Option<Record>, ApiError> {
+    machine.sagemaker().unrecorded().record(key).await?;
+    told(machine, key, event).await
+}
+
+async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Option<Record>, ApiError> {
     let sm = machine.sagemaker();
-    let now = sm.now();
-    let told = sm
-        .change(M::KIND, key, |record| {
-            let Next { state, effects } = M::step(self::state::<M>(record)?, event, now)?;
-            if let Some(state) = &state {
-                begin::<M>(state, record, now)?;
+    loop {
+        let Some(found) = sm.env().store.get(key).await? else { return Ok(None) };
+        let (mut record, version, now) = (found.record, found.version, sm.now());
+        let before = statuses(M::KIND, &record);
+        let Next { state, effects } = M::step(self::state::<M>(&record)?, event, now)?;
+        let written = match &state {
+            Some(state) => {
+                begin::<M>(state, &mut record, now)?;
+                let mut batch = vec![Write::Replace(Versioned { record: record.clone(), version })];
+                batch.extend(sm.news_since(M::KIND, &before, &record));
+                sm.env().store.commit(batch).await
             }
-            Ok((state.is_none().then(|| record.arn.clone()), effects, record.clone()))
-        })
-        .await?;
-    let Some((gone, effects, record)) = told else { return Ok(None) };
-    if let Some(arn) = gone {
-        match sm.remove(M::KIND, key, &arn).await {
-            // Gone already is as good.
-            Err(error) if error.code == "ValidationException" => {}
-            other => other?,
+            // No room is needed for this on a full disk.
+            None => {
+                let mut batch = vec![Write::Delete { key: key.clone(), version: Some(version) }];
+                batch.extend(sm.news(M::KIND, &record, DELETED));
+                DELETED.clone_into(&mut record.status);
+                let _guard = sm.exclusive().await;
+                sm.env().store.commit(batch).await
+            }
+        };
+        match written {
+            Ok(()) => sm.committed(false),
+            Err(CommitError::Conflict(_)) => continue,
+            Err(CommitError::Store(error)) => return Err(error.into()),
         }
-        sm.emit(M::KIND, &arn, "Deleted");
+        for effect in effects {
+            start(machine, key, effect);
+        }
+        return Ok(Some(record));
     }
-    for effect in effects {
-        start(machine, key, effect);
-    }
-    Ok(Some(record))
 }
 
 /// Begins an effect.
@@ -133,18 +185,53 @@ where
     tokio::spawn(async move { machine.act(key, effect).await });
 }
 
+/// Restarts that could not be recorded, as on a full disk. No later event overtakes one.
+#[derive(Default)]
+pub(crate) struct Unrecorded(tokio::sync::Mutex<HashMap<Key, Restart>>);
+
+type Restart = Box<dyn Fn() -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
+
+impl Unrecorded {
+    /// Records the restart of a resource, if that is still to be done.
+    async fn record(&self, key: &Key) -> Result<(), ApiError> {
+        let mut restarts = self.0.lock().await;
+        let Some(restart) = restarts.get(key) else { return Ok(()) };
+        match restart().await {
+            Err(error) if error.status >= 500 => return Err(error),
+            Err(error) => tracing::warn!(resource = key.name, error = error.message, "a restart is not recorded"),
+            Ok(()) => {}
+        }
+        restarts.remove(key);
+        Ok(())
+    }
+}
+
 /// Tells a machine what must not be lost, until it is written: a resource that stays in progress would mislead for ever,
-/// so a disk that is full for a while is waited for. An event that the machine does not take is dropped.
-pub async fn insist<M: Machine>(machine: &M, key: &Key, event: &M::Event) {
+/// so a disk that is full for a while is waited for. An event that the machine does not take is dropped. Answers the
+/// record as it was written.
+pub async fn insist<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Option<Record> {
+    persist(machine.sagemaker(), key, || Box::pin(tell(machine, key, event))).await.flatten()
+}
+
+/// Writes until it is written or refused.
+async fn persist<'a, T>(
+    sm: &SageMaker,
+    key: &Key,
+    write: impl Fn() -> BoxFuture<'a, Result<T, ApiError>> + Send + Sync,
+) -> Option<T> {
     let mut pause = Duration::from_secs(1);
-    while let Err(error) = tell(machine, key, event).await {
+    loop {
+        let error = match write().await {
+            Ok(written) => return Some(written),
+            Err(error) => error,
+        };
         let (resource, text) = (&key.name, error.message);
         if error.status < 500 {
             tracing::warn!(resource, error = text, "what came of an operation is not recorded");
-            return;
+            return None;
         }
         tracing::error!(resource, error = text, "what came of an operation cannot be recorded; trying again");
-        machine.sagemaker().env().wall.sleep(pause).await;
+        sm.env().wall.sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(60));
     }
 }
@@ -157,7 +244,11 @@ pub async fn resume<M: Machine>(
     machine: &M,
     statuses: &[&str],
     restarted: impl Fn(&Record) -> M::Event,
-) -> Result<(), ResumeError> {
+) -> Result<(), ResumeError>
+where
+    M::Event: 'static,
+    M::Effect: 'static,
+{
     let sm = machine.sagemaker();
     // All are found before the first is told: one that settles at once must not be found again.
     let mut found = Vec::new();
@@ -174,9 +265,30 @@ pub async fn resume<M: Machine>(
                 error = error.message,
                 "a restart could not be recorded; trying again"
             );
-            let (machine, key) = (machine.clone(), record.key);
-            tokio::spawn(async move { insist(&machine, &key, &event).await });
+            record_later(machine, record, event).await;
         }
     }
     Ok(())
+}
+
+/// Does what can be done without the disk, and records a restart when it can be.
+async fn record_later<M: Machine>(machine: &M, record: Record, event: M::Event)
+where
+    M::Event: 'static,
+    M::Effect: 'static,
+{
+    let key = record.key.clone();
+    let next = state::<M>(&record).and_then(|state| M::step(state, &event, machine.sagemaker().now()));
+    for effect in next.map(|next| next.effects).unwrap_or_default() {
+        let (machine, key) = (machine.clone(), key.clone());
+        tokio::spawn(async move { machine.meanwhile(key, effect).await });
+    }
+    let sm = machine.sagemaker().clone();
+    let (machine, event, restarted) = (machine.clone(), Arc::new(event), key.clone());
+    let restart: Restart = Box::new(move || {
+        let (machine, event, key) = (machine.clone(), Arc::clone(&event), restarted.clone());
+        Box::pin(async move { told(&machine, &key, &event).await.map(|_| ()) })
+    });
+    sm.unrecorded().0.lock().await.insert(key.clone(), restart);
+    tokio::spawn(async move { persist(&sm, &key, || Box::pin(sm.unrecorded().record(&key))).await });
 }

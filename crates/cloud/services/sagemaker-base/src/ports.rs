@@ -186,6 +186,16 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// The `FailureReason`.
     async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String>;
+    /// Starts all variants and waits until they are healthy. Traffic stays where it is until [`Host::shift`].
+    ///
+    /// # Errors
+    /// The `FailureReason`.
+    async fn bring_up(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String>;
+    /// Moves all traffic to what was brought up, and drains what served before.
+    ///
+    /// # Errors
+    /// The `FailureReason`: nothing was brought up.
+    async fn shift(&self, endpoint: &EndpointKey) -> Result<(), String>;
     /// Changes the traffic weights of variants that are serving.
     fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]);
     /// Stops serving; returns when nothing of the endpoint runs any more.

@@ -5,7 +5,7 @@ pub mod hosting;
 
 use sagewright_cloud_sagemaker_base::{Operation, operations};
 
-pub use endpoint::deploy::resume;
+pub use endpoint::machine::resume;
 
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! {

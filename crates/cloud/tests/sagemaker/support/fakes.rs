@@ -159,6 +159,8 @@ pub struct Deploy {
 }
 
 pub struct FakeHost {
+    /// Told when traffic is to move to what was brought up, which never happens then.
+    pub stuck: Mutex<Option<oneshot::Sender<()>>>,
     deploys: mpsc::UnboundedSender<Deploy>,
     pub weights: Mutex<Vec<(String, f64)>>,
     pub removed: Mutex<Vec<String>>,
@@ -166,7 +168,7 @@ pub struct FakeHost {
 
 pub fn host() -> (FakeHost, mpsc::UnboundedReceiver<Deploy>) {
     let (deploys, receiver) = mpsc::unbounded_channel();
-    (FakeHost { deploys, weights: Mutex::default(), removed: Mutex::default() }, receiver)
+    (FakeHost { stuck: Mutex::default(), deploys, weights: Mutex::default(), removed: Mutex::default() }, receiver)
 }
 
 #[async_trait]
@@ -175,6 +177,19 @@ impl Host for FakeHost {
         let (reply, answered) = oneshot::channel();
         self.deploys.send(Deploy { endpoint, arn, variants, reply }).map_err(|_| ()).unwrap();
         answered.await.expect("the host broke")
+    }
+
+    async fn bring_up(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
+        self.deploy(endpoint, arn, variants).await
+    }
+
+    async fn shift(&self, _: &EndpointKey) -> Result<(), String> {
+        let stuck = self.stuck.lock().unwrap().take();
+        if let Some(stuck) = stuck {
+            stuck.send(()).unwrap();
+            std::future::pending::<()>().await;
+        }
+        Ok(())
     }
 
     fn set_weights(&self, _: &EndpointKey, weights: &[(String, f64)]) {

@@ -2,24 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{Deployment, Deployments};
-use super::{KIND, deploy, policy};
+use super::machine::Endpoints;
+use super::plan::Deployment;
+use super::state::State;
+use super::{KIND, policy};
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, body, epoch, required};
+use sagewright_cloud_sagemaker_base::resource::{body, required};
+use sagewright_cloud_sagemaker_base::{SageMaker, machine};
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "EndpointName")?;
     let tags = tags(call)?;
     let policy = policy::of(call)?;
-    let deployment = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?).await? };
-
-    let mut stored = body(call, &["Tags", "DeploymentConfig"]);
-    stored.insert("EndpointConfigName".to_owned(), json!(deployment.config));
-    stored.insert(HIDDEN.to_owned(), json!(Deployments { next: Some(deployment), ..Deployments::default() }));
-    let record = sm.insert(call, KIND, name, "Creating", stored, &tags).await?;
-    let epoch = epoch(&record);
-    deploy::launch(sm, record.key, epoch);
+    let target = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?).await? };
+    let record = SageMaker::record(call, KIND, name, "", body(call, &["Tags", "DeploymentConfig"]));
+    let first = State::created(name, &record.arn, target, record.created);
+    let record = machine::create(&Endpoints(sm.clone()), record, &tags, first).await?;
     Ok(json!({ "EndpointArn": record.arn }))
 }

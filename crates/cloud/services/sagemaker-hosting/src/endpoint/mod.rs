@@ -1,39 +1,30 @@
-//! Endpoints: what is deployed and what is being deployed, and the tasks that bring the host there.
+//! Endpoints: requests, and the state machine that brings the host to what they ask for.
 
+mod change;
 pub(crate) mod create;
 pub(crate) mod delete;
-pub(crate) mod deploy;
-pub(crate) mod plan;
-pub(crate) mod policy;
+mod earlier;
+pub(crate) mod machine;
+mod plan;
+mod policy;
+mod state;
+mod step;
+#[cfg(test)]
+mod tests;
 pub(crate) mod update;
 pub(crate) mod weights;
 
-use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::store::Record;
-use sagewright_cloud_sagemaker_base::resource::Kind;
-
-/// Whether an endpoint takes changes: one at a time, and none after a failed creation ("DeleteEndpoint is the only
-/// operation that can be performed on a failed endpoint", API reference).
-fn changeable(record: &Record) -> Result<(), ApiError> {
-    match record.status.as_str() {
-        "InService" | "OutOfService" => Ok(()),
-        "Failed" => Err(ApiError::validation(format!(
-            "Cannot update endpoint \"{}\" in status Failed. DeleteEndpoint is the only operation that can be performed on a failed endpoint.",
-            record.arn
-        ))),
-        _ => Err(in_progress(record)),
-    }
-}
-
-fn in_progress(record: &Record) -> ApiError {
-    ApiError::validation(format!("Cannot update in-progress endpoint \"{}\".", record.arn))
-}
-
-/// Reads the hidden member of a record that says what is served and what is to be served.
-fn deployments(record: &Record) -> Result<plan::Deployments, ApiError> {
-    serde_json::from_value(record.body[sagewright_cloud_sagemaker_base::resource::HIDDEN].clone()).map_err(|e| {
-        ApiError::internal(format!("the stored {} is damaged: {e}; `sagewright local reset` starts over", record.arn))
-    })
-}
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::Record;
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::machine::tell;
+use sagewright_cloud_sagemaker_base::resource::{Kind, arn, key, required};
 
 const KIND: Kind = Kind::ENDPOINT;
+
+/// Tells the endpoint that a call names what the call asks for.
+async fn request(sm: &SageMaker, call: &Call, event: step::Event) -> Result<Record, ApiError> {
+    let name = required(call, "EndpointName")?;
+    let told = tell(&machine::Endpoints(sm.clone()), &key(call, KIND, name), &event).await?;
+    told.ok_or_else(|| KIND.missing(&arn(call, KIND, name)))
+}

@@ -14,22 +14,6 @@ use sagewright_cloud_sagemaker_base::{ContainerPlan, SageMaker, VariantPlan};
 /// SageMaker's time for a container to answer its first ping, where the configuration names none.
 const STARTUP_SECONDS: u64 = 240;
 
-/// What is served, and what is being brought up.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Deployments {
-    pub current: Option<Deployment>,
-    pub next: Option<Deployment>,
-    /// Which deployment this is; higher for each.
-    #[serde(default)]
-    pub epoch: u64,
-    /// The next one differs in weights alone, so that no server has to start.
-    #[serde(default)]
-    pub weights_only: bool,
-    /// The current one could not be brought back after a restart.
-    #[serde(default)]
-    pub down: bool,
-}
-
 /// One configuration, ready to serve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Deployment {
@@ -90,9 +74,14 @@ impl Deployment {
         self.variants.iter().map(plan).collect()
     }
 
-    /// `ProductionVariants` of an endpoint that serves this.
-    pub(super) fn summaries(&self, now: i64) -> Value {
-        self.variants.iter().map(|v| v.summary(true, now)).collect()
+    /// `ProductionVariants` of an endpoint that serves this since a time.
+    pub(super) fn summaries(&self, since: i64) -> Value {
+        self.variants.iter().map(|v| v.summary(true, since)).collect()
+    }
+
+    /// Weights by variant.
+    pub(super) fn weights(&self) -> Vec<(String, f64)> {
+        self.variants.iter().map(|v| (v.name.clone(), v.weight)).collect()
     }
 
     /// `PendingDeploymentSummary` of an endpoint that is being brought to this.

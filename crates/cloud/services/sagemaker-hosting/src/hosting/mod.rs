@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,10 +66,15 @@ pub struct Hosting {
     closing: AtomicBool,
 }
 
+/// What answers requests, and the servers behind it.
+type Servers = (Arc<Generation>, Fleet);
+
 /// One endpoint.
 struct Slot {
     serving: RwLock<Option<Arc<Generation>>>,
     fleet: Mutex<Option<Fleet>>,
+    // Servers that answer and get no traffic yet.
+    ready: Mutex<Option<Servers>>,
     removed: watch::Sender<bool>,
     // One deployment at a time.
     deploying: tokio::sync::Mutex<()>,
@@ -81,6 +86,7 @@ impl Slot {
         Arc::new(Self {
             serving: RwLock::default(),
             fleet: Mutex::default(),
+            ready: Mutex::default(),
             removed: watch::Sender::new(false),
             deploying: tokio::sync::Mutex::default(),
             retiring: Mutex::default(),
@@ -91,8 +97,12 @@ impl Slot {
         self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn ready(&self) -> MutexGuard<'_, Option<Servers>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts a generation in place; what served before is stopped in the background once its requests are done.
-    fn swap(&self, next: Option<(Arc<Generation>, Fleet)>) {
+    fn swap(&self, next: Option<Servers>) {
         let (generation, fleet) = next.unzip();
         let before = {
             let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
@@ -134,9 +144,16 @@ impl Hosting {
     }
 }
 
-#[async_trait]
-impl Host for Hosting {
-    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
+impl Hosting {
+    /// Starts a deployment's servers in an endpoint's slot and gives them to `then` while no other deployment of the
+    /// endpoint has its turn.
+    async fn start(
+        &self,
+        endpoint: &EndpointKey,
+        arn: &str,
+        variants: &[VariantPlan],
+        then: impl FnOnce(&Slot, Servers) -> Option<Servers> + Send,
+    ) -> Result<(), String> {
         let slot = {
             let mut endpoints = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
             endpoints.entry(endpoint.clone()).or_insert_with(Slot::new).clone()
@@ -147,30 +164,65 @@ impl Host for Hosting {
             env: &self.env,
             config: &self.config,
             environment: &*self.environment,
-            endpoint: &endpoint,
-            arn: &arn,
+            endpoint,
+            arn,
             work: work::new(&self.work),
         };
         let mut fleet = Fleet::new(order.work.clone());
         let ready = tokio::select! {
             biased;
             _ = removed.wait_for(|removed| *removed) => Err("The endpoint was deleted while it was deployed.".to_owned()),
-            ready = fleet.start(&order, &variants) => ready,
+            ready = fleet.start(&order, variants) => ready,
         };
         match ready {
             Ok(generation) => {
-                slot.swap(Some((generation, fleet)));
+                if let Some((_, left)) = then(&slot, (generation, fleet)) {
+                    left.stop().await;
+                }
                 Ok(())
             }
             Err(reason) => {
                 fleet.stop().await;
-                if self.closing.load(Ordering::SeqCst) {
-                    drop(one);
-                    std::future::pending::<()>().await;
-                }
+                drop(one);
+                self.unless_closing().await;
                 Err(reason)
             }
         }
+    }
+
+    /// Never completes when the host shuts down: the next process takes up what is under way.
+    async fn unless_closing(&self) {
+        if self.closing.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Host for Hosting {
+    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
+        let serve = |slot: &Slot, servers| {
+            slot.swap(Some(servers));
+            None
+        };
+        self.start(&endpoint, &arn, &variants, serve).await
+    }
+
+    async fn bring_up(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
+        self.start(&endpoint, &arn, &variants, |slot, servers| slot.ready().replace(servers)).await
+    }
+
+    async fn shift(&self, endpoint: &EndpointKey) -> Result<(), String> {
+        if let Some(slot) = self.slot(endpoint) {
+            let _one = slot.deploying.lock().await;
+            let ready = slot.ready().take();
+            if let Some(servers) = ready {
+                slot.swap(Some(servers));
+                return Ok(());
+            }
+        }
+        self.unless_closing().await;
+        Err("The servers of the update were stopped before they got traffic.".to_owned())
     }
 
     fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]) {
@@ -186,6 +238,10 @@ impl Host for Hosting {
         // A deployment under way sees it, stops what it started, and lets go.
         let _one = slot.deploying.lock().await;
         slot.swap(None);
+        let ready = slot.ready().take();
+        if let Some((_, fleet)) = ready {
+            fleet.stop().await;
+        }
         let retiring = std::mem::take(&mut *slot.retiring.lock().unwrap_or_else(PoisonError::into_inner));
         futures_util::future::join_all(retiring).await;
     }
