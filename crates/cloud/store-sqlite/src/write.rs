@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, params};
 use sagewright_cloud_core::records::{Batch, CommitError, Versioned, Write};
-use sagewright_cloud_core::store::{Key, Record, StoreError};
+use sagewright_cloud_core::store::{Record, StoreError};
 use tokio::sync::oneshot;
 
+use crate::kept::Changes;
 use crate::{Inner, db, lock, read};
 
 /// Batches of one transaction, at most: what the thread that finds the writer free does for others.
@@ -26,9 +27,6 @@ pub struct Job {
     done: oneshot::Sender<Result<(), CommitError>>,
 }
 
-/// What a batch changed, for the kept records.
-type Changes = Vec<(Key, Option<Versioned>)>;
-
 pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError> {
     let (done, outcome) = oneshot::channel();
     lock(&inner.waiting).push_back(Job { batch, done });
@@ -45,8 +43,8 @@ pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError>
             on_a_thread(inner);
             break;
         }
-        let Some(mut writer) = try_lock(inner) else { break };
-        let finished = write(inner, &mut writer, false);
+        let Some(writer) = try_lock(inner) else { break };
+        let finished = write(inner, &writer, false);
         drop(writer);
         if !finished {
             on_a_thread(inner);
@@ -62,8 +60,8 @@ fn on_a_thread(inner: &Arc<Inner>) {
     tokio::task::spawn_blocking(move || {
         while !lock(&inner.waiting).is_empty() {
             // Whoever has the writer looks once more after letting go of it.
-            let Some(mut writer) = try_lock(&inner) else { break };
-            write(&inner, &mut writer, true);
+            let Some(writer) = try_lock(&inner) else { break };
+            write(&inner, &writer, true);
         }
     });
 }
@@ -86,8 +84,8 @@ impl Inner {
             work(&writer)
         };
         while !lock(&self.waiting).is_empty() {
-            let Some(mut writer) = try_lock(self) else { break };
-            write(self, &mut writer, true);
+            let Some(writer) = try_lock(self) else { break };
+            write(self, &writer, true);
         }
         out
     }
@@ -95,7 +93,7 @@ impl Inner {
 
 /// Commits what waits. `false`: another process holds the database and `patient` was not asked for, or more than
 /// [`TOGETHER`] batches wait; all that was not done waits still.
-fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
+fn write(inner: &Inner, writer: &Connection, patient: bool) -> bool {
     let _ = writer.busy_timeout(if patient { PATIENCE } else { Duration::ZERO });
     let (mut jobs, more) = {
         let mut waiting = lock(&inner.waiting);
@@ -104,15 +102,15 @@ fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
     };
     match transaction(writer, &jobs) {
         Ok(outcomes) => {
-            let mut changes = Vec::new();
+            let mut changes = Changes::default();
             let mut answers = Vec::with_capacity(outcomes.len());
-            for outcome in outcomes {
-                answers.push(outcome.map(|change| changes.extend(change)));
+            for (Job { batch, done }, outcome) in jobs.drain(..).zip(outcomes) {
+                answers.push((done, outcome.map(|arns| note(batch, arns, &mut changes))));
             }
             inner.kept.committed(changes);
-            for (job, answer) in jobs.drain(..).zip(answers) {
+            for (done, answer) in answers {
                 // The caller may have been cancelled; the commit stands.
-                let _ = job.done.send(answer);
+                let _ = done.send(answer);
             }
             !more || patient
         }
@@ -135,35 +133,90 @@ fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
     }
 }
 
-/// All jobs in one transaction, each whole or not at all.
-fn transaction(writer: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Changes, CommitError>>, StoreError> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
+/// Statements that are short, and run so often that they are parsed once.
+fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop).map_err(db("written"))
+}
+
+/// A transaction; what was not committed is taken back when it is dropped.
+struct Transaction<'c>(&'c Connection);
+
+impl<'c> Transaction<'c> {
+    fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
+        run(connection, "BEGIN IMMEDIATE").map(|()| Self(connection))
     }
-    let mut tx = writer.transaction().map_err(db("written"))?;
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let savepoint = tx.savepoint().map_err(db("written"))?;
-        match apply(&savepoint, &job.batch) {
-            Ok(changes) => {
-                savepoint.commit().map_err(db("written"))?;
-                outcomes.push(Ok(changes));
-            }
-            Err(CommitError::Store(error)) => return Err(error),
-            // Dropped, the savepoint takes back what the batch did.
-            Err(conflict) => outcomes.push(Err(conflict)),
+
+    fn commit(self) -> Result<(), StoreError> {
+        run(self.0, "COMMIT")
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("ROLLBACK");
         }
     }
-    tx.commit().map_err(db("written"))?;
+}
+
+/// The ARNs whose tags a batch changed, or why it was not done.
+type Outcome = Result<Vec<String>, CommitError>;
+
+/// All jobs in one transaction, each whole or not at all.
+fn transaction(writer: &Connection, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+    let transaction = match jobs {
+        [] => return Ok(Vec::new()),
+        _ => Transaction::begin(writer)?,
+    };
+    // One that is alone is taken back with its transaction.
+    if let [job] = jobs {
+        return match apply(writer, &job.batch) {
+            Ok(arns) => transaction.commit().map(|()| vec![Ok(arns)]),
+            Err(CommitError::Store(error)) => Err(error),
+            Err(conflict) => Ok(vec![Err(conflict)]),
+        };
+    }
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        run(writer, "SAVEPOINT batch")?;
+        let outcome = match apply(writer, &job.batch) {
+            Err(CommitError::Store(error)) => return Err(error),
+            Err(conflict) => {
+                run(writer, "ROLLBACK TO batch")?;
+                Err(conflict)
+            }
+            done => done,
+        };
+        run(writer, "RELEASE batch")?;
+        outcomes.push(outcome);
+    }
+    transaction.commit()?;
     Ok(outcomes)
 }
 
-fn apply(connection: &Connection, batch: &Batch) -> Result<Changes, CommitError> {
-    let mut changes = Changes::new();
+/// Does the writes of a batch.
+fn apply(connection: &Connection, batch: &Batch) -> Outcome {
+    let mut arns = Vec::new();
     for write in batch {
-        one(connection, write, &mut changes)?;
+        one(connection, write, &mut arns)?;
     }
-    Ok(changes)
+    Ok(arns)
+}
+
+/// What a batch that was committed changed.
+fn note(batch: Batch, arns: Vec<String>, changes: &mut Changes) {
+    changes.tags.extend(arns);
+    changes.records.extend(batch.into_iter().filter_map(|write| match write {
+        Write::Insert(record) => {
+            let version = first(&record);
+            Some((record.key.clone(), Some(Versioned { record, version })))
+        }
+        Write::Replace(Versioned { record, version }) => {
+            Some((record.key.clone(), Some(Versioned { record, version: version + 1 })))
+        }
+        Write::Delete { key, .. } => Some((key, None)),
+        _ => None,
+    }));
 }
 
 /// The first version of a record. One that is made anew under the same key does not repeat the versions of the one before.
@@ -171,7 +224,7 @@ fn first(record: &Record) -> i64 {
     record.created.saturating_mul(1 << 20)
 }
 
-fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<(), CommitError> {
+fn one(connection: &Connection, write: &Write, arns: &mut Vec<String>) -> Result<(), CommitError> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
         connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(db("written"))
     };
@@ -196,7 +249,6 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
             if added == 0 {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: first(record) })));
         }
         Write::Replace(Versioned { record, version }) => {
             let key = &record.key;
@@ -217,7 +269,6 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
             if changed == 0 {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: version + 1 })));
         }
         Write::Delete { key, version } => {
             let Some((arn, found)) = read::identity(connection, key)? else {
@@ -231,17 +282,19 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
                 "DELETE FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?",
                 params![key.account, key.region, key.kind, key.name],
             )?;
-            changes.push((key.clone(), None));
+            arns.push(arn);
         }
         Write::PutTags { arn, tags } => {
             for (key, value) in tags {
                 run("INSERT OR REPLACE INTO tag VALUES (?,?,?)", params![arn, key, value])?;
             }
+            arns.push(arn.clone());
         }
         Write::DeleteTags { arn, keys } => {
             for key in keys {
                 run("DELETE FROM tag WHERE arn = ? AND key = ?", params![arn, key])?;
             }
+            arns.push(arn.clone());
         }
         Write::Emit(event) => {
             run(
