@@ -1,8 +1,8 @@
 //! Listings: a page of 100 resources, out of 1,000 and out of 100,000.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -21,6 +21,8 @@ const CLIENTS: usize = 4;
 const BATCH: usize = 500;
 /// How often each listing is asked for in one run.
 const ASKED: usize = 20;
+/// How long what was created may take to settle.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is listed: its name, operation and further input.
 type Listing = (&'static str, &'static str, &'static str);
@@ -40,6 +42,7 @@ pub fn measure(setup: &Setup, table: &mut Table) -> Result<()> {
     let server = Server::start(Peer::Ours, setup, data.path())?;
     let times = |from, to| -> Result<Vec<[f64; 2]>> {
         fill(&server, from, to)?;
+        settle(&server, to - 1)?;
         let mut client = Client::connect(server.address)?.awake();
         LISTINGS.iter().map(|listing| pages(&mut client, &server, setup.runs * ASKED, *listing)).collect()
     };
@@ -69,7 +72,7 @@ fn create(server: &Server, numbers: Vec<usize>) -> Result<()> {
     for numbers in numbers.chunks(BATCH) {
         process::fail_if_interrupted()?;
         for number in numbers {
-            let name = format!("thing-{:06}", scattered(*number));
+            let name = name(*number);
             let model = json!({"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}});
             let notebook = json!({"NotebookInstanceName": name, "InstanceType": "ml.t3.medium", "RoleArn": ROLE});
             client.call(&server.signer, "SageMaker.CreateModel", &model)?.must()?;
@@ -79,9 +82,21 @@ fn create(server: &Server, numbers: Vec<usize>) -> Result<()> {
     Ok(())
 }
 
+/// Waits until nothing is left to do for what was created: notebook instances come into service by themselves.
+fn settle(server: &Server, last: usize) -> Result<()> {
+    let start = Instant::now();
+    let input = json!({"NotebookInstanceName": name(last)});
+    while server.call("DescribeNotebookInstance", &input)?.json()?["NotebookInstanceStatus"] != "InService" {
+        process::fail_if_interrupted()?;
+        ensure!(start.elapsed() < PATIENCE, "a notebook instance is not in service after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
 /// Names do not come in order: 7,919 has no divisor in common with 100,000, so that each number is met once.
-fn scattered(number: usize) -> usize {
-    number * 7_919 % MANY
+fn name(number: usize) -> String {
+    format!("thing-{:06}", number * 7_919 % MANY)
 }
 
 /// Milliseconds of the first and of the fifth page of a listing.
