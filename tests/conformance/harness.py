@@ -113,7 +113,12 @@ class Cloud:
     # Life
 
     def start(self):
-        """Starts the cloud; the first line that it prints says where it is and with which keys."""
+        """Starts the cloud and waits for it."""
+        self.launch()
+        self.await_ready()
+
+    def launch(self):
+        """Starts the process."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [binary(), "local", "up", "--no-hold", "--listen", self.listen, "--data", str(self.data), "-o", "json", *self.arguments],
@@ -123,10 +128,13 @@ class Cloud:
                 env=clean_environment(),
                 **self.popen,
             )
-        lines = queue.Queue()
-        threading.Thread(target=self._drain, args=(self.process.stdout, lines), daemon=True).start()
+        self._lines = queue.Queue()
+        threading.Thread(target=self._drain, args=(self.process.stdout, self._lines), daemon=True).start()
+
+    def await_ready(self):
+        """Waits for the first line that the process prints: it says where the cloud is and with which keys."""
         try:
-            line = lines.get(timeout=PATIENCE)
+            line = self._lines.get(timeout=PATIENCE)
         except queue.Empty:
             line = None
         if not line:

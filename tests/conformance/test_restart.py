@@ -1,11 +1,13 @@
 """A cloud that is killed loses nothing that it acknowledged, and leaves no process behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 
 import pytest
+from botocore.exceptions import ClientError
 
 import harness
 from harness import XGBOOST, alive, descendants, gone, role, training_job, variant
@@ -53,6 +55,31 @@ def test_keys_and_sessions_survive_a_kill(fresh_cloud, account):
     for credentials in (None, session):
         identity = cloud.client("sts", account, credentials=credentials).get_caller_identity()
         assert identity["Account"] == account
+
+
+def test_a_version_that_could_not_be_written_uses_up_no_number(fresh_cloud):
+    """As when the cloud is killed between two commits."""
+    cloud = fresh_cloud
+    container = {"Containers": [{"Image": harness.SCRIPT_IMAGE}], "SupportedContentTypes": ["a/b"], "SupportedResponseMIMETypes": ["a/b"]}
+    cloud.client("sagemaker").create_model_package_group(ModelPackageGroupName="g")
+
+    def create():
+        told = cloud.client("sagemaker").create_model_package(ModelPackageGroupName="g", InferenceSpecification=container)
+        return told["ModelPackageArn"].rsplit("/", 1)[1]
+
+    def alter(statement):
+        cloud.stop()
+        with contextlib.closing(cloud.state()) as state:
+            state.execute(statement)
+        cloud.start()
+
+    alter(
+        "CREATE TRIGGER no_version BEFORE INSERT ON record WHEN NEW.kind = 'model-package' BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    with pytest.raises(ClientError):
+        create()
+    alter("DROP TRIGGER no_version")
+    assert create() == "1"
 
 
 def test_a_job_that_was_running_completes_after_a_restart(fresh_cloud):

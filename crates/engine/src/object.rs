@@ -82,7 +82,11 @@ impl Object {
     ///
     /// # Errors
     /// What keeps it from being an object: `apiVersion`, `kind` or `metadata.name` missing or of a wrong type.
-    pub fn from_value(value: Value) -> Result<Self, NotAnObject> {
+    pub fn from_value(mut value: Value) -> Result<Self, NotAnObject> {
+        // Kubernetes reads `annotations:` with nothing below it as a field that is not there.
+        if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
+            metadata.retain(|_, field| !field.is_null());
+        }
         let error = |field: &str, message: String| NotAnObject { message, field: Some(field.to_owned()) };
         let Value::Object(map) = &value else {
             return Err(NotAnObject {

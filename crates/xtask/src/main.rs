@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod chaos;
 mod check;
 mod conformance;
 mod models;
@@ -25,6 +26,8 @@ enum Command {
     Check(check::Args),
     /// Set up what the tests need and run them all
     Test(test::Args),
+    /// Kill the embedded cloud at random moments under traffic, and look what is left
+    Chaos(chaos::Args),
     /// Measure Sagewright beside its peers
     Bench(bench::Args),
     /// Judge the protocol codecs by the Smithy project's protocol tests; needs Java and Maven
@@ -53,6 +56,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),

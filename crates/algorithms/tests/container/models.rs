@@ -244,7 +244,7 @@ fn a_request_that_has_begun_ends_although_its_model_is_unloaded() {
     let many = Many::start();
     assert_eq!(many.load("m", &softmax()).0, 200);
     let mut stream = many.server.connect();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     let head = "POST /models/m/invoke HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nConnection: close\r\n\
                 Content-Length: 11\r\nExpect: 100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).expect("the request is begun");

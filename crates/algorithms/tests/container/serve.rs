@@ -152,7 +152,7 @@ fn sigterm_lets_a_running_request_end() {
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     terminate(&server.child);
     stream.write_all(body.as_bytes()).expect("the request is completed");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the answer, then the end");
     assert!(

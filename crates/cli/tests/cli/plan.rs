@@ -51,6 +51,25 @@ fn programs_get_values_whole() {
     assert_eq!(plan(&["-o", "name"]).out, "ModelPackageGroup/g\n");
 }
 
+/// What a template leaves where there is nothing to write, and how people paste JSON. kubectl takes all of it.
+#[test]
+fn yaml_is_read_as_kubectl_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = |text: &str| {
+        let run = run_in(dir.path(), &["plan", "--offline", "-o", "json", "-f", "-"], text.as_bytes(), &[]);
+        assert_eq!(run.code, 0, "{}", run.err);
+        json(&run)["objects"][0]["changes"].clone()
+    };
+    let changes = plan(
+        "apiVersion: sagemaker.services.k8s.aws/v1alpha1\nkind: ModelPackageGroup\nmetadata:\n  name: g\n  namespace:\n  \
+         annotations:\n  labels: ~\nspec:\n  modelPackageGroupName: g\n  tags:\n  \
+         modelPackageGroupDescription: \"one\n  two\n three\n\tfour\"\n",
+    );
+    let at = |path: &str| changes.as_array().unwrap().iter().find(|c| c["path"] == path).map(|c| c["to"].clone());
+    assert_eq!(at("spec.modelPackageGroupDescription").unwrap(), "one two three four");
+    assert_eq!(at("spec.tags"), None);
+}
+
 #[test]
 fn the_exit_code_tells_changes_only_when_asked() {
     assert_eq!(run(&["plan", "--offline", "-f", &mnist()]).code, 0);

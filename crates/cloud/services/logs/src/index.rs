@@ -87,12 +87,24 @@ impl Known {
         }
     }
 
-    /// Reads on to the last whole line.
+    /// Reads on to the end of the last lines that were written whole.
     fn catch_up(&mut self, files: &Files, file: &mut File) -> io::Result<()> {
         file.seek(SeekFrom::Start(self.open.end))?;
         let mut lines = Lines::new(BufReader::with_capacity(128 * 1024, file));
+        // Lines whose others are to follow.
+        let mut waiting: Vec<(u64, Option<(i64, i64)>)> = Vec::new();
+        let mut expected = 0;
         while let Some((length, line)) = lines.next()? {
-            self.add(length, line.map(|line| (line.timestamp, line.ingested)));
+            let more = line.as_ref().map_or(0, |line| line.more);
+            if more != expected {
+                // The others never followed, and something else did.
+                waiting.drain(..).for_each(|(length, event)| self.add(length, event));
+            }
+            waiting.push((length, line.map(|line| (line.timestamp, line.ingested))));
+            expected = more.saturating_sub(1);
+            if more == 0 {
+                waiting.drain(..).for_each(|(length, event)| self.add(length, event));
+            }
             if self.unsaved.len() >= BATCH {
                 self.save(files);
             }
@@ -132,7 +144,7 @@ impl Known {
 }
 
 impl Index {
-    /// Brings the state up to the last whole line of the file, and tells where that ends.
+    /// Brings the state up to the last lines of the file that were written whole, and tells where those end.
     pub fn update(&mut self, files: &Files, file: &mut File) -> io::Result<u64> {
         let length = file.metadata()?.len();
         let known = match self.known.take().filter(|known| known.open.end <= length) {

@@ -2,19 +2,20 @@
 //!
 //! A process that is killed while it writes leaves a torn line. It holds no acknowledged event, may end within a
 //! character, and is passed over; what an earlier version wrote behind it on the same line is found.
+//! Lines that are written at once say how many of them follow, so that a part of them that a kill left is known as one.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, ErrorKind};
 
 use sagewright_cloud_core::limits;
 use sagewright_cloud_core::logs::Event;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How every line begins. No text of an event can hold it: a quote within a text is escaped.
 const BEGIN: &[u8] = b"{\"t\":";
 
 /// An event as its line has it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Line<'a> {
     #[serde(rename = "t")]
     pub timestamp: i64,
@@ -22,6 +23,25 @@ pub(crate) struct Line<'a> {
     pub ingested: i64,
     #[serde(rename = "m", borrow)]
     pub message: Cow<'a, str>,
+    /// How many lines follow that were written with this one.
+    #[serde(rename = "b", default, skip_serializing_if = "is_last")]
+    pub more: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_last(more: &u64) -> bool {
+    *more == 0
+}
+
+/// Adds the line of an event.
+pub(crate) fn write(bytes: &mut Vec<u8>, event: &Event, more: u64) -> io::Result<()> {
+    let Event { timestamp, ingested, message } = event;
+    serde_json::to_writer(
+        &mut *bytes,
+        &Line { timestamp: *timestamp, ingested: *ingested, message: message.into(), more },
+    )?;
+    bytes.push(b'\n');
+    Ok(())
 }
 
 impl Line<'_> {

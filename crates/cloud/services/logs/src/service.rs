@@ -1,5 +1,7 @@
 //! The CloudWatch Logs API.
 
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,13 +37,15 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
 pub struct LogsService {
     pub(super) store: Store,
     pub(super) streams: Streams,
+    /// Held while a group is made or removed.
+    pub(super) groups: Arc<Mutex<()>>,
 }
 
 impl LogsService {
     /// The service over its database (creation times, retention, tags) and its streams.
     #[must_use]
     pub fn new(store: Store, streams: Streams) -> Self {
-        Self { store, streams }
+        Self { store, streams, groups: Arc::default() }
     }
 
     fn answer(&self, call: &Call) -> Result<Value, ApiError> {

@@ -1,5 +1,7 @@
 //! Log groups.
 
+use std::sync::PoisonError;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -14,28 +16,52 @@ impl LogsService {
             refuse_members(call, &["logGroupClass"])?;
         }
         let group = call.text("logGroupName").unwrap_or_default();
-        let made = self.streams.create_group(&call.caller.account, &call.region, group).map_err(|e| disk(&e))?;
-        if !made {
-            return Err(exists("log group"));
-        }
         let tags = call.input.get("tags").and_then(Value::as_object).into_iter().flatten();
         let tags: Vec<_> = tags.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect();
+        let (account, region) = (&call.caller.account, &call.region);
+        let _alone = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.streams.has_group(account, region, group) {
+            return Err(exists("log group"));
+        }
+        // The group is there once its folder is: whenever this process is killed, it has all of its tags or is not there.
+        self.forget(call, group)?;
         self.store.insert(&record(call, group, call.now.as_millisecond()), &tags)?;
-        Ok(Value::Null)
+        match self.streams.create_group(account, region, group) {
+            Ok(true) => Ok(Value::Null),
+            // A job has written to it meanwhile.
+            Ok(false) => Err(exists("log group")),
+            Err(error) => {
+                self.forget(call, group)?;
+                Err(disk(&error))
+            }
+        }
     }
 
     pub(super) fn delete_group(&self, call: &Call) -> Result<Value, ApiError> {
         let group = call.text("logGroupName").unwrap_or_default();
-        let (account, region) = (&call.caller.account, &call.region);
-        if !self.streams.delete_group(account, region, group).map_err(|e| disk(&e))? {
+        let _alone = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.streams.delete_group(&call.caller.account, &call.region, group).map_err(|e| disk(&e))? {
             return Err(no_group());
+        }
+        self.forget(call, group)?;
+        Ok(Value::Null)
+    }
+
+    /// Removes all that the database knows of a group without a folder: a later one of that name inherits nothing.
+    fn forget(&self, call: &Call, group: &str) -> Result<(), ApiError> {
+        let (account, region) = (&call.caller.account, &call.region);
+        // A group that jobs have made has tags, and no record.
+        let arn = group_arn(call, group);
+        let tags: Vec<String> = self.store.tags(&arn)?.into_iter().map(|(key, _)| key).collect();
+        if !tags.is_empty() {
+            self.store.delete_tags(&arn, &tags)?;
         }
         self.store.delete(&Key::new(account, region, "log-group", group))?;
         let streams = self.store.list(account, region, "log-stream")?;
         for stream in streams.into_iter().filter(|s| s.body["group"] == group) {
             self.store.delete(&stream.key)?;
         }
-        Ok(Value::Null)
+        Ok(())
     }
 
     pub(super) fn describe_groups(&self, call: &Call) -> Result<Value, ApiError> {

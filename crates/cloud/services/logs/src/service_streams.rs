@@ -20,9 +20,12 @@ impl LogsService {
             Err(e) => return Err(disk(&e)),
         }
         let now = call.now.as_millisecond();
+        let key = key(call, &group, stream);
+        // One of that name whose removal was cut short.
+        self.store.delete(&key)?;
         self.store.insert(
             &Record {
-                key: key(call, &group, stream),
+                key,
                 arn: stream_arn(call, &group, stream),
                 status: String::new(),
                 created: now,

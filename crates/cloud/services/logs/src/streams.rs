@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, ErrorKind, Write};
+use std::io::{self, BufReader, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -14,11 +14,14 @@ use sagewright_cloud_core::logs::{Event, LogSink};
 
 use super::block::Block;
 use super::index::{self, Index, Summary};
-use super::line::Lines;
+use super::line::{self, Line, Lines};
 use super::page::{Page, Query};
 
 /// Characters that stay themselves in file names.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// Where a group goes to be removed, in its account's folder. No region can have that name: `~` is encoded.
+const REMOVED: &str = "~removed";
 
 /// Streams whose state is kept in memory; that of others is read from their index again.
 const KEPT: usize = 4096;
@@ -37,10 +40,9 @@ impl LogSink for Streams {
     fn append(&self, account: &str, region: &str, group: &str, stream: &str, events: &[Event]) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut lines = Vec::with_capacity(events.len());
-        for event in events {
+        for (number, event) in events.iter().enumerate() {
             let start = bytes.len();
-            serde_json::to_writer(&mut bytes, event)?;
-            bytes.push(b'\n');
+            line::write(&mut bytes, event, (events.len() - number - 1) as u64)?;
             let length = bytes.len() - start;
             if length > limits::LOG_LINE {
                 return Err(io::Error::new(ErrorKind::InvalidInput, "the event is too long for a log stream"));
@@ -52,16 +54,13 @@ impl LogSink for Streams {
         let index = self.index(&files.data);
         let mut index = lock(&index);
         let mut file = open_to_append(&files.data)?;
-        let known = index.update(&files, &mut file)?;
-        let before = file.metadata()?.len();
-        // A process was killed in the middle of a line, which must not take this one with it.
-        if known < before {
-            file.write_all(b"\n")?;
-            index.update(&files, &mut file)?;
+        let before = index.update(&files, &mut file)?;
+        // A process was killed while it wrote. What it left was never acknowledged, nor shown.
+        if before < file.metadata()?.len() {
+            file.set_len(before)?;
         }
-        let before = file.metadata()?.len();
         if let Err(error) = file.write_all(&bytes) {
-            // If this fails too, the next append finds the torn line.
+            // If this fails too, the next append does it.
             let _ = file.set_len(before);
             return Err(error);
         }
@@ -84,20 +83,31 @@ fn open_to_append(path: &Path) -> io::Result<File> {
 impl Streams {
     /// Streams below `root`, which is made on the first write.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: Arc::new(root.into()), gate: Arc::default(), indexes: Arc::default() }
+        let root = root.into();
+        // What a killed process had no time to remove.
+        for account in fs::read_dir(&root).into_iter().flatten().flatten() {
+            if let Err(error) = there(fs::remove_dir_all(account.path().join(REMOVED))) {
+                tracing::warn!(%error, "the rest of a removed log group is still there");
+            }
+        }
+        Self { root: Arc::new(root), gate: Arc::default(), indexes: Arc::default() }
     }
 
     /// All events of a stream in the order of arrival; `None` where there is no such stream. All of them are in memory:
     /// requests are answered by [`Streams::select`].
     ///
     /// # Errors
-    /// The file could not be read. Lines that a crash cut short are left out.
+    /// The file could not be read. What a crash cut short is left out.
     pub fn read(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<Option<Vec<Event>>> {
-        let Some(file) = open(&self.path(account, region, group, stream))? else { return Ok(None) };
-        let mut lines = Lines::new(BufReader::new(file));
+        let files = index::files(&self.path(account, region, group, stream));
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut file) = open(&files.data)? else { return Ok(None) };
+        let whole = lock(&self.index(&files.data)).update(&files, &mut file)?;
+        file.rewind()?;
+        let mut lines = Lines::new(BufReader::new(file.take(whole)));
         let mut events = Vec::new();
         while let Some((_, line)) = lines.next()? {
-            events.extend(line.map(super::line::Line::event));
+            events.extend(line.map(Line::event));
         }
         Ok(Some(events))
     }
@@ -170,7 +180,10 @@ impl Streams {
     /// The disk refused it.
     pub fn delete_group(&self, account: &str, region: &str, group: &str) -> io::Result<bool> {
         let _gate = self.alone();
-        there(fs::remove_dir_all(self.group_path(account, region, group)))
+        // Gone at once as a whole, whenever this process is killed.
+        let removed = self.root.join(encode(account)).join(REMOVED);
+        there(fs::remove_dir_all(&removed))?;
+        Ok(there(fs::rename(self.group_path(account, region, group), &removed))? && there(fs::remove_dir_all(removed))?)
     }
 
     /// Removes a stream. `false`: there is none.
@@ -180,9 +193,9 @@ impl Streams {
     pub fn delete_stream(&self, account: &str, region: &str, group: &str, stream: &str) -> io::Result<bool> {
         let _gate = self.alone();
         let files = index::files(&self.path(account, region, group, stream));
-        let removed = there(fs::remove_file(files.data))?;
+        // An index that is left alone would be taken for that of a later stream of this name.
         there(fs::remove_file(files.index))?;
-        Ok(removed)
+        there(fs::remove_file(files.data))
     }
 
     /// Whether a group exists.

@@ -14,19 +14,23 @@ const HOUR: i64 = 3_600_000;
 
 struct Logs {
     service: LogsService,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Logs {
     /// A service with the group `g` and the streams `a` and `b`.
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let logs = Self { service: LogsService::new(Store::in_memory().unwrap(), Streams::new(dir.path())), _dir: dir };
+        let logs = Self { service: LogsService::new(Store::in_memory().unwrap(), Streams::new(dir.path())), dir };
         logs.call("CreateLogGroup", json!({"logGroupName": "g"})).await.unwrap();
         for stream in ["a", "b"] {
             logs.call("CreateLogStream", json!({"logGroupName": "g", "logStreamName": stream})).await.unwrap();
         }
         logs
+    }
+
+    fn folder(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
@@ -176,4 +180,37 @@ async fn a_search_goes_forwards_and_backwards_and_tells_all_events_apart() {
     }
     let missing = json!({"logGroupName": "g", "logStreamNames": ["a", "none"]});
     assert_eq!(logs.refused("FilterLogEvents", missing).await.0, "ResourceNotFoundException");
+}
+
+/// What a process leaves that is killed while it removes a group or makes one: the database knows a group without a folder.
+#[tokio::test]
+async fn a_group_inherits_nothing_of_one_whose_removal_was_cut_short() {
+    let logs = Logs::new().await;
+    let tags = |name: &str| json!({ "resourceArn": format!("arn:aws:logs:us-east-1:111122223333:log-group:{name}") });
+    let old = json!({"logGroupName": "short", "tags": {"old": "1"}});
+    let folder = logs.folder().join("111122223333/us-east-1/short");
+    logs.call("CreateLogGroup", old).await.unwrap();
+    logs.call("PutRetentionPolicy", json!({"logGroupName": "short", "retentionInDays": 3})).await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    logs.call("CreateLogGroup", json!({"logGroupName": "short", "tags": {"new": "2"}})).await.unwrap();
+    assert_eq!(logs.call("ListTagsForResource", tags("short")).await.unwrap()["tags"], json!({"new": "2"}));
+    let told = logs.call("DescribeLogGroups", json!({"logGroupNamePrefix": "short"})).await.unwrap();
+    assert_eq!(told["logGroups"][0]["retentionInDays"], Value::Null);
+    // A group that jobs have made has no record of its own.
+    std::fs::create_dir(logs.folder().join("111122223333/us-east-1/job")).unwrap();
+    let tagged = json!({"resourceArn": tags("job")["resourceArn"], "tags": {"old": "1"}});
+    logs.call("TagResource", tagged).await.unwrap();
+    logs.call("DeleteLogGroup", json!({"logGroupName": "job"})).await.unwrap();
+    logs.call("CreateLogGroup", json!({"logGroupName": "job"})).await.unwrap();
+    assert_eq!(logs.call("ListTagsForResource", tags("job")).await.unwrap()["tags"], json!({}));
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_removed_group_goes_at_the_next_start() {
+    let logs = Logs::new().await;
+    let account = logs.folder().join("111122223333");
+    std::fs::rename(account.join("us-east-1/g"), account.join("~removed")).unwrap();
+    let streams = Streams::new(logs.folder());
+    assert!(!account.join("~removed").exists() && streams.groups("111122223333", "us-east-1").is_empty());
+    assert!(!streams.delete_group("111122223333", "us-east-1", "g").unwrap());
 }

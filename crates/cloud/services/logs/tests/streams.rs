@@ -75,15 +75,36 @@ fn a_torn_line_takes_no_other_event_with_it() {
         assert_eq!(texts(&logs), ["one"], "what is torn is not shown; cut at {cut}");
         for logs in [logs, Streams::new(dir.path())] {
             append(&logs, &[event(3, "three")]);
-            let mut found = texts(&logs);
-            // Only the end of its line was missing.
-            found.retain(|text| cut < line.len() || text != "t\u{1f980}n");
+            let found = texts(&logs);
             assert_eq!(found.first().map(String::as_str), Some("one"), "cut at {cut}");
             assert_eq!(found.last().map(String::as_str), Some("three"), "cut at {cut}");
             assert!(found.iter().skip(1).all(|text| text == "three"), "{found:?}, cut at {cut}");
             // The index knows the same lines.
             assert_eq!(paged(&logs, &["s".into()], 1, false).len(), texts(&logs).len(), "cut at {cut}");
             tear(dir.path(), line.get(..cut).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_a_kill_cut_short_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    append(&Streams::new(dir.path()), &[event(1, "one"), event(1, "two")]);
+    let before = fs::read(file(dir.path(), ".jsonl")).unwrap().len();
+    append(&Streams::new(dir.path()), &[event(2, "a"), event(2, "b"), event(2, "c")]);
+    let whole = fs::read(file(dir.path(), ".jsonl")).unwrap();
+    for cut in before..=whole.len() {
+        let there: &[&str] = if cut == whole.len() { &["one", "two", "a", "b", "c"] } else { &["one", "two"] };
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(file(dir.path(), "").parent().unwrap()).unwrap();
+        fs::write(file(dir.path(), ".jsonl"), whole.get(..cut).unwrap()).unwrap();
+        let logs = Streams::new(dir.path());
+        assert_eq!(texts(&logs), there, "cut at {cut}");
+        assert_eq!(paged(&logs, &["s".into()], 2, true), there, "cut at {cut}");
+        append(&logs, &[event(3, "d"), event(3, "e")]);
+        for logs in [logs, Streams::new(dir.path())] {
+            assert_eq!(texts(&logs), [there, &["d", "e"]].concat(), "cut at {cut}");
+            assert_eq!(paged(&logs, &["s".into()], 1, false), texts(&logs), "cut at {cut}");
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod hold;
 pub mod inputs;
 pub mod kind;
 pub mod listing;
+pub mod machine;
 pub mod ports;
 pub mod recorded;
 pub mod refuse;

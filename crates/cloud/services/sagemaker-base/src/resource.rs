@@ -167,17 +167,23 @@ impl SageMaker {
         body: Map<String, Value>,
         tags: &[(String, String)],
     ) -> Result<Record, ApiError> {
+        let record = Self::record(call, kind, name, status, body);
+        self.insert_record(kind, &record, tags).await?;
+        Ok(record)
+    }
+
+    /// A record that a call creates.
+    #[must_use]
+    pub fn record(call: &Call, kind: Kind, name: &str, status: &str, body: Map<String, Value>) -> Record {
         let now = call.now.as_millisecond();
-        let record = Record {
+        Record {
             key: key(call, kind, name),
             arn: arn(call, kind, name),
             status: status.to_owned(),
             created: now,
             modified: now,
             body: Value::Object(body),
-        };
-        self.insert_record(kind, &record, tags).await?;
-        Ok(record)
+        }
     }
 
     /// Adds a record, or answers that its name is taken. Its status is told to the subscribers.
@@ -210,6 +216,19 @@ impl SageMaker {
         key: &Key,
         mut change: impl FnMut(&mut Record) -> Result<T, ApiError> + Send,
     ) -> Result<Option<T>, ApiError> {
+        self.change_with(kind, key, |record, _| change(record)).await
+    }
+
+    /// As [`SageMaker::change`], with further writes that `change` puts into the same commit.
+    ///
+    /// # Errors
+    /// What `change` refuses with.
+    pub async fn change_with<T>(
+        &self,
+        kind: Kind,
+        key: &Key,
+        mut change: impl FnMut(&mut Record, &mut Batch) -> Result<T, ApiError> + Send,
+    ) -> Result<Option<T>, ApiError> {
         let mut told = None;
         let now = self.now();
         let out = self
@@ -217,7 +236,7 @@ impl SageMaker {
             .store
             .update(key, |record, batch| {
                 let before = record.status.clone();
-                let out = change(record)?;
+                let out = change(record, batch)?;
                 told = None;
                 if record.status != before {
                     told = Some((record.arn.clone(), record.status.clone()));

@@ -182,7 +182,7 @@ impl Cloud {
 
 /// Fails a test that would hang.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened within 20 s")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("nothing happened within 60 s")
 }
 
 /// No member that the model does not have.

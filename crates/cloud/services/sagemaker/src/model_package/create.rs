@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::check_additional;
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::Write;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::user;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidden, locate};
@@ -12,6 +13,9 @@ use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 /// Members that would run something: validation jobs, marketplace scans, managed storage.
 const UNSUPPORTED: &[&str] =
     &["/ValidationSpecification", "/CertifyForMarketplace", "/SourceAlgorithmSpecification", "/ManagedStorageType"];
+
+/// Nothing validates a package, so that it is complete at once.
+const STATUS: &str = "Completed";
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let tags = tags(call)?;
@@ -49,7 +53,7 @@ async fn unversioned(
     if !stored.contains_key("InferenceSpecification") && !stored.contains_key("SourceUri") {
         return Err(ApiError::validation("InferenceSpecification must be set for an unversioned model package."));
     }
-    Ok(sm.insert(call, Kind::MODEL_PACKAGE, name, "Completed", stored, tags).await?.arn)
+    Ok(sm.insert(call, Kind::MODEL_PACKAGE, name, STATUS, stored, tags).await?.arn)
 }
 
 /// The next version of a group. Numbers count up in the group's record, so that none is used twice.
@@ -57,7 +61,7 @@ async fn version(
     sm: &SageMaker,
     call: &Call,
     group: &str,
-    mut stored: Map<String, Value>,
+    stored: Map<String, Value>,
     tags: &[(String, String)],
 ) -> Result<String, ApiError> {
     let (key, group_arn) = locate(call, Kind::MODEL_PACKAGE_GROUP, group)?;
@@ -72,21 +76,27 @@ async fn version(
     {
         return Ok(arn);
     }
-    let next = sm
-        .change(Kind::MODEL_PACKAGE_GROUP, &key, |record| {
-            let name = record.body["ModelPackageGroupName"].clone();
-            let hidden = hidden(fields(record)?);
+    // Number and version are one commit: a number that nothing bears would be a hole for ever.
+    let added = sm
+        .change_with(Kind::MODEL_PACKAGE_GROUP, &key, |group, batch| {
+            let name = group.body["ModelPackageGroupName"].clone();
+            let hidden = hidden(fields(group)?);
             let next = hidden.get("versions").and_then(Value::as_u64).unwrap_or(0) + 1;
             hidden.insert("versions".to_owned(), json!(next));
-            Ok((name, next))
+            let mut stored = stored.clone();
+            // The describe output requires a name; a version's is its group's.
+            stored.insert("ModelPackageName".to_owned(), name.clone());
+            stored.insert("ModelPackageGroupName".to_owned(), name);
+            stored.insert("ModelPackageVersion".to_owned(), json!(next));
+            stored.entry("ModelApprovalStatus").or_insert_with(|| json!("PendingManualApproval"));
+            let name = format!("{}/{next}", key.name);
+            let version = SageMaker::record(call, Kind::MODEL_PACKAGE, &name, STATUS, stored);
+            let arn = version.arn.clone();
+            batch.push(Write::Insert(version));
+            Ok(arn)
         })
         .await?;
-    let (name, next) = next.ok_or_else(|| Kind::MODEL_PACKAGE_GROUP.missing(&group_arn))?;
-    // The describe output requires a name; a version's is its group's.
-    stored.insert("ModelPackageName".to_owned(), name.clone());
-    stored.insert("ModelPackageGroupName".to_owned(), name);
-    stored.insert("ModelPackageVersion".to_owned(), json!(next));
-    stored.entry("ModelApprovalStatus").or_insert_with(|| json!("PendingManualApproval"));
-    let name = format!("{}/{next}", key.name);
-    Ok(sm.insert(call, Kind::MODEL_PACKAGE, &name, "Completed", stored, &[]).await?.arn)
+    let arn = added.ok_or_else(|| Kind::MODEL_PACKAGE_GROUP.missing(&group_arn))?;
+    sm.emit(Kind::MODEL_PACKAGE, &arn, STATUS);
+    Ok(arn)
 }
