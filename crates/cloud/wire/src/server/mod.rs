@@ -11,6 +11,7 @@ mod expect;
 mod guard;
 mod limits;
 pub mod proxy;
+mod repoll;
 mod request_id;
 mod route;
 mod slots;

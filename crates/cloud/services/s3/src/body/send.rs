@@ -51,8 +51,11 @@ pub(crate) fn read_start(file: &mut File, length: u64) -> std::io::Result<(Bytes
 
 fn read_piece(file: &mut File, left: u64) -> std::io::Result<Bytes> {
     let length = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE);
-    let mut piece = vec![0; length];
-    file.read_exact(&mut piece)?;
+    // Not zeroed before it is read into.
+    let mut piece = Vec::with_capacity(length);
+    if file.take(length as u64).read_to_end(&mut piece)? < length {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(piece.into())
 }
 
