@@ -8,13 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::api::ApiError;
-use crate::clock::SharedClock;
+use crate::clock::{ClockError, Keeper, SharedWall};
 use crate::cloud_id;
 use crate::config::Config;
 use crate::env::Env;
 use crate::folder;
 use crate::hosting::{Hosting, HostingConfig};
-use crate::identity::{Identity, NewSession, ServiceAsks, assumable_by_service, role};
+use crate::identity::{Identity, NewSession, Secret, ServiceAsks, assumable_by_service, pass, role};
 use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
 use crate::process::strays;
@@ -22,6 +22,7 @@ use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
+use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::store::Store;
 use crate::training::TrainingExecutor;
@@ -64,6 +65,9 @@ pub enum CloudError {
     /// The S3 part of the data folder.
     #[error("the embedded S3 cannot be started: {0}")]
     S3(#[from] s3::StoreError),
+    /// The simulated clock.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// Jobs and endpoints of an earlier process.
     #[error(transparent)]
     Resume(#[from] ResumeError),
@@ -74,8 +78,15 @@ pub struct Cloud {
     running: Running,
     hosting: Arc<Hosting>,
     sagemaker: SageMaker,
-    /// Holds the state: it ends with the cloud.
-    timers: AbortOnDrop,
+    keeper: Keeper,
+    /// They hold the state, and end with the cloud.
+    tasks: Tasks,
+}
+
+/// What is done by itself: timers, and the keeping of the clock.
+struct Tasks {
+    _timers: AbortOnDrop,
+    _keeping: AbortOnDrop,
 }
 
 /// A task that ends when nothing holds it.
@@ -92,7 +103,9 @@ pub struct Prepared {
     server: ServerBuilder,
     hosting: Arc<Hosting>,
     sagemaker: SageMaker,
-    timers: AbortOnDrop,
+    keeper: Keeper,
+    tasks: Tasks,
+    pass: Secret,
 }
 
 /// Takes port and data folder, starts all services and begins to answer. Must be called inside a Tokio runtime.
@@ -112,12 +125,14 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let Options { config, program, images, preparer } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
-    let clock = Arc::clone(&config.clock);
+    let (wall, speed) = (Arc::clone(&config.wall), config.speed);
     let durability = config.durability;
     let hold = config.hold;
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
     let bound = bind(config)?;
+    // Before anything takes the time.
+    let keeper = Keeper::open(bound.sim(), Arc::new(bound.records()), speed).await?;
     let images = ImageMap::load(&images)?;
     // Who was killed may have left daemons of its containers behind.
     let work = bound.folder("work");
@@ -128,7 +143,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     }
     let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own: folder::is_own };
     keep_secrets();
-    let now = Arc::clone(&clock);
+    let now = Arc::clone(&wall);
     let objects = s3::Store::with_durability(bound.folder("s3"), Arc::new(move || now.now()), durability)?;
     let runner = ProcessRunner::new(ProcessConfig {
         program,
@@ -136,36 +151,44 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         preparer,
         cloud: id,
         hidden: Some(hidden),
-        clock: Arc::clone(&clock),
+        clock: Arc::clone(&wall),
     });
     let env = Env {
         store: Arc::new(bound.records()),
         logs: Arc::new(bound.logs()),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
-        clock: Arc::clone(&clock),
+        wall: Arc::clone(&wall),
+        sim: bound.sim(),
         work,
     };
     let environment = Arc::new(ContainerAccess {
         store: bound.store(),
         identity: bound.identity(),
-        clock: Arc::clone(&clock),
+        wall: Arc::clone(&wall),
         endpoint: format!("http://{}", reachable(bound.address())),
     });
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
-    let roles = Arc::new(TrustedRoles { store: bound.store(), clock: Arc::clone(&clock) });
+    let roles = Arc::new(TrustedRoles { store: bound.store(), wall: Arc::clone(&wall) });
     let execution = Execution { hold, ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
     let sagemaker = SageMaker::new(env, execution);
-    let s3 = s3_front(&bound, objects, clock);
+    let s3 = s3_front(&bound, objects, wall);
+    let pass = pass();
+    let own = bound.address().ip();
+    let waker = sagemaker.waker().clone();
     let server = bound
         .server()
+        .control(Control { pass: pass.clone(), keeper: keeper.clone(), waker, own })
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .raw(s3);
     resume(&sagemaker).await?;
-    let timers = AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run()));
-    Ok(Prepared { server, hosting, sagemaker, timers })
+    let tasks = Tasks {
+        _timers: AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run())),
+        _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
+    };
+    Ok(Prepared { server, hosting, sagemaker, keeper, tasks, pass })
 }
 
 impl Prepared {
@@ -175,13 +198,19 @@ impl Prepared {
         format!("http://{}", reachable(self.server.address()))
     }
 
+    /// What a program of this machine has to show to change the clock.
+    #[must_use]
+    pub fn control_pass(&self) -> Secret {
+        self.pass.clone()
+    }
+
     /// Begins to answer.
     ///
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn serve(self) -> Result<Cloud, CloudError> {
-        let Self { server, hosting, sagemaker, timers } = self;
-        Ok(Cloud { running: server.start()?, hosting, sagemaker, timers })
+        let Self { server, hosting, sagemaker, keeper, tasks, .. } = self;
+        Ok(Cloud { running: server.start()?, hosting, sagemaker, keeper, tasks })
     }
 }
 
@@ -248,8 +277,8 @@ impl Cloud {
     /// Stops answering, then stops all model servers. Training jobs end with this process and run again at the next
     /// start. What has not stopped after 45 seconds is left to the end of the process.
     pub async fn shutdown(self) {
-        let Self { running, hosting, sagemaker, timers } = self;
-        drop(timers);
+        let Self { running, hosting, sagemaker, keeper, tasks } = self;
+        drop(tasks);
         let lock = running.lock();
         if let Err(error) = suspend(&sagemaker).await {
             tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
@@ -265,12 +294,15 @@ impl Cloud {
         if let Err(error) = suspend(&sagemaker).await {
             tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
         }
+        if let Err(error) = keeper.close().await {
+            tracing::warn!(%error, "the time that the clock has come to is known to some seconds only");
+        }
         drop(lock);
     }
 }
 
-fn s3_front(bound: &Bound, objects: s3::Store, clock: SharedClock) -> crate::server::RawService {
-    let keys = Arc::new(Keys { identity: bound.identity(), clock });
+fn s3_front(bound: &Bound, objects: s3::Store, wall: SharedWall) -> crate::server::RawService {
+    let keys = Arc::new(Keys { identity: bound.identity(), wall });
     let service: S3Service = s3::service(&S3Config::default(), objects, keys);
     Arc::new(move |request| {
         let service = service.clone();
@@ -281,7 +313,7 @@ fn s3_front(bound: &Bound, objects: s3::Store, clock: SharedClock) -> crate::ser
 /// The access keys of all accounts, as S3 asks for them.
 struct Keys {
     identity: Identity,
-    clock: SharedClock,
+    wall: SharedWall,
 }
 
 impl s3::Credentials for Keys {
@@ -298,7 +330,7 @@ impl s3::Credentials for Keys {
             secret_key: principal.secret.reveal().to_owned(),
             session_token: principal.session.as_ref().map(|s| s.token.reveal().to_owned()),
             principal_arn: principal.arn.clone(),
-            expired: principal.expired(self.clock.now()),
+            expired: principal.expired(self.wall.now()),
         })
     }
 }
@@ -306,14 +338,14 @@ impl s3::Credentials for Keys {
 /// Roles that SageMaker may act as, by their trust policies.
 struct TrustedRoles {
     store: Store,
-    clock: SharedClock,
+    wall: SharedWall,
 }
 
 #[async_trait]
 impl Roles for TrustedRoles {
     async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String> {
         let service = "sagemaker.amazonaws.com";
-        let asks = ServiceAsks { service, account, source_arn, now: self.clock.now() };
+        let asks = ServiceAsks { service, account, source_arn, now: self.wall.now() };
         assumable_by_service(&self.store, role_arn, &asks)
     }
 }
@@ -322,7 +354,7 @@ impl Roles for TrustedRoles {
 struct ContainerAccess {
     store: Store,
     identity: Identity,
-    clock: SharedClock,
+    wall: SharedWall,
     endpoint: String,
 }
 
@@ -346,7 +378,7 @@ impl JobEnvironment for ContainerAccess {
             }
         };
         let partition = role_arn.split(':').nth(1).unwrap_or("aws");
-        let session = NewSession::of_role(&role, "SageMaker", partition, self.clock.now() + CONTAINER_SESSION);
+        let session = NewSession::of_role(&role, "SageMaker", partition, self.wall.now() + CONTAINER_SESSION);
         match self.identity.begin_session(session) {
             Ok((key, principal)) => {
                 out.insert("AWS_ACCESS_KEY_ID".to_owned(), key);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{SharedClock, WallClock};
+use crate::clock::{SharedWall, Speed, SystemWall};
 use crate::durability::Durability;
 use crate::server::Limits;
 
@@ -20,11 +20,10 @@ pub struct Config {
     pub default_account: String,
     /// Region that clients are told to use; its partition is that of all IAM ARNs. Calls to any region are answered.
     pub region: String,
-    /// Time, as jobs, endpoints and sessions see it; it may be sped up.
-    pub clock: SharedClock,
-    /// Time by which the age of a signature is judged. Clients sign by their machine's clock, so it is the wall clock
-    /// in production.
-    pub signature_clock: SharedClock,
+    /// The machine's time: processes, HTTP, signatures, credentials. The simulated clock runs over it.
+    pub wall: SharedWall,
+    /// How fast simulated time passes until it is changed: what resources show, and what happens to them by itself.
+    pub speed: Speed,
     /// What acknowledged writes outlive.
     pub durability: Durability,
     /// How long a description of something that is about to settle is held; not at all where zero.
@@ -46,8 +45,8 @@ impl Config {
             data: data.into(),
             default_account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
-            clock: Arc::new(WallClock),
-            signature_clock: Arc::new(WallClock),
+            wall: Arc::new(SystemWall),
+            speed: Speed::REAL,
             durability: Durability::default(),
             hold: Duration::from_secs(2),
             max_body: 16 * 1024 * 1024,

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use sagewright_cloud::api::{ApiError, Call, Handler, Output};
-use sagewright_cloud::clock::{Clock, WallClock};
+use sagewright_cloud::clock::{SystemWall, Wall};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::server::{Running, StartError, bind, open_identity};
 use serde_json::json;
@@ -24,7 +24,7 @@ const WHO: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 /// A clock that a test moves.
 struct Hands(Mutex<Timestamp>);
 
-impl Clock for Hands {
+impl Wall for Hands {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
     }
@@ -65,8 +65,7 @@ fn cloud() -> Cloud {
     let data = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(Mutex::new(Timestamp::now())));
     let mut config = config(data.path());
-    config.clock = clock.clone();
-    config.signature_clock = clock.clone();
+    config.wall = clock.clone();
     config.max_body = 100_000;
     let server = bind(config).unwrap().server();
     let running =
@@ -226,7 +225,7 @@ async fn a_session_that_ended_long_ago_is_told_as_ended_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(Mutex::new(Timestamp::now())));
     let start = || {
-        let clocks = Config { clock: clock.clone(), signature_clock: clock.clone(), ..config(data.path()) };
+        let clocks = Config { wall: clock.clone(), ..config(data.path()) };
         bind(clocks).unwrap().server().start().unwrap()
     };
     let running = start();
@@ -430,14 +429,14 @@ async fn what_keeps_it_from_starting_is_told_with_what_to_do() {
 #[tokio::test]
 async fn another_process_can_read_the_credentials() {
     let cloud = cloud();
-    let identity = open_identity(cloud.running.data(), "us-east-1", Arc::new(WallClock)).unwrap();
+    let identity = open_identity(cloud.running.data(), "us-east-1", Arc::new(SystemWall)).unwrap();
     assert_eq!(identity.credentials(ACCOUNT).unwrap().id, cloud.key(ACCOUNT).id);
     let fresh = identity.credentials("222222222222").unwrap();
     let key = Key { id: fresh.id, secret: fresh.secret.reveal().to_owned(), token: None };
     let mut client = cloud.client();
     aside(move || assert_eq!(client.query("sts", &key, WHO).element("Account"), "222222222222")).await;
     let none = tempfile::tempdir().unwrap();
-    let error = open_identity(none.path(), "us-east-1", Arc::new(WallClock)).unwrap_err().to_string();
+    let error = open_identity(none.path(), "us-east-1", Arc::new(SystemWall)).unwrap_err().to_string();
     assert!(error.contains("sagewright local up"), "{error}");
 }
 

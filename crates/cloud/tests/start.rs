@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sagewright_cloud::clock::WallClock;
+use sagewright_cloud::clock::SystemWall;
 use sagewright_cloud::cloud::{self, Options};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::folder::Inventory;
@@ -76,7 +76,7 @@ fn killed(data: &Path) -> Key {
         let body = json!({"TrainingJobName": name, "SecondaryStatusTransitions": []});
         store.insert(&record("training-job", &name, "Stopping", body), &[]).unwrap();
     }
-    let key = open_identity(data, REGION, Arc::new(WallClock)).unwrap().credentials(ACCOUNT).unwrap();
+    let key = open_identity(data, REGION, Arc::new(SystemWall)).unwrap().credentials(ACCOUNT).unwrap();
     Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use sagewright_cloud::clock::{Clock as _, WallClock};
+use sagewright_cloud::clock::{SystemWall, Wall as _};
 use sagewright_cloud::server::proxy::{self, Authority};
 use sagewright_model::{Region, host};
 
@@ -58,7 +58,7 @@ pub(crate) fn prepare(data: &Path, account: &str, region: Option<&str>) -> anyho
         Some(text) => text.parse::<Region>().map_err(|e| Failure::new(Exit::Usage, e.to_string()))?.to_string(),
         None => REGION.to_owned(),
     };
-    let authority = Authority::open(data, WallClock.now()).context("cannot make the certificate authority")?;
+    let authority = Authority::open(data, SystemWall.now()).context("cannot make the certificate authority")?;
     let behind = Behind::of(&parent, &authority)?;
     let (key, session) = execution_session(data, account)?;
     let mut child = Child::default();
@@ -223,7 +223,7 @@ mod tests {
 
     fn behind(variables: &[(&str, &str)]) -> Result<Behind, Failure> {
         let data = tempfile::tempdir().unwrap();
-        let authority = Authority::open(data.path(), WallClock.now()).unwrap();
+        let authority = Authority::open(data.path(), SystemWall.now()).unwrap();
         Behind::of(&variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), &authority)
     }
 

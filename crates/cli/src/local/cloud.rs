@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use sagewright_algorithms::{LIBRARY_VARIABLE, default_cache_dir, ensure_library};
+use sagewright_cloud::clock::Speed;
 use sagewright_cloud::cloud::{self, Options};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::durability::Durability;
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) images: Option<PathBuf>,
     /// What acknowledged writes outlive.
     pub(crate) durability: Durability,
+    /// How fast simulated time passes.
+    pub(crate) speed: Speed,
     /// Whether descriptions of what is about to settle are held.
     pub(crate) hold: bool,
 }
@@ -54,6 +57,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
         listen: settings.listen,
         hosts: settings.hosts.clone(),
         durability: settings.durability,
+        speed: settings.speed,
         hold: if settings.hold { defaults.hold } else { Duration::ZERO },
         ..defaults
     };
@@ -63,7 +67,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let prepared = cloud::prepare(options).await.map_err(failed)?;
     // Who finds the port open finds the note as well.
     let (endpoint, data) = (prepared.endpoint_url(), settings.data.clone());
-    server_file::write(&data, &endpoint, settings.images.as_deref(), settings.durability)
+    server_file::write(&data, &endpoint, settings.images.as_deref(), settings.durability, prepared.control_pass())
         .with_context(|| format!("cannot write server.json in {}", data.display()))?;
     let mut noted = Cloud { cloud: None, endpoint, data };
     let cloud = prepared.serve().map_err(failed)?;

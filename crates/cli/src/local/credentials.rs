@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sagewright_cloud::api::ApiError;
-use sagewright_cloud::clock::WallClock;
+use sagewright_cloud::clock::SystemWall;
 use sagewright_cloud::identity::{Identity, Principal};
 use sagewright_cloud::server::open_identity;
 use serde::Serialize;
@@ -52,7 +52,7 @@ pub(super) fn execution_session(data: &Path, account: &str) -> Result<(String, P
 }
 
 /// The embedded cloud that is up on this data folder.
-pub(super) fn up(data: &Path) -> Result<ServerFile, Failure> {
+pub(crate) fn up(data: &Path) -> Result<ServerFile, Failure> {
     running(data).ok_or_else(|| {
         Failure::new(Exit::Failed, format!("no embedded cloud is up on {}", data.display()))
             .help("start it with `sagewright local up --detach`, or point --data at its folder")
@@ -60,6 +60,6 @@ pub(super) fn up(data: &Path) -> Result<ServerFile, Failure> {
 }
 
 fn identity(data: &Path) -> Result<Identity, Failure> {
-    open_identity(data, REGION, Arc::new(WallClock))
+    open_identity(data, REGION, Arc::new(SystemWall))
         .map_err(|e| Failure::new(Exit::Failed, format!("cannot read the embedded cloud's credentials: {e}")))
 }

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod child;
+pub(crate) mod clock;
 mod cloud;
 mod credentials;
 mod last_resort;
@@ -11,7 +12,7 @@ pub(crate) mod server_file;
 
 pub(crate) use child::prepare;
 pub(crate) use cloud::{Cloud, Settings, prepare_xgboost, start};
-pub(crate) use credentials::{Access, access};
+pub(crate) use credentials::{Access, access, up};
 pub(crate) use room::{advice as room_advice, failure as start_failure};
 pub(crate) use server_file::{ServerFile, answers, holds, running};
 

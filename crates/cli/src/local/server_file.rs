@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sagewright_cloud::durability::Durability;
+use sagewright_cloud::identity::Secret;
 use serde::{Deserialize, Serialize};
 
 /// What a running embedded cloud says of itself.
@@ -28,6 +31,39 @@ pub(crate) struct ServerFile {
     /// Whether acknowledged writes outlive a loss of power.
     #[serde(default)]
     pub(crate) power_loss: bool,
+    /// What its control endpoint wants to be shown; none in a cloud of an earlier version.
+    #[serde(default)]
+    pub(crate) control_pass: Pass,
+}
+
+/// A secret that is in the file, and in no other output.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) struct Pass(pub(crate) Secret);
+
+impl Default for Pass {
+    fn default() -> Self {
+        Self::from(String::new())
+    }
+}
+
+impl From<String> for Pass {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
+impl From<Pass> for String {
+    fn from(pass: Pass) -> Self {
+        pass.0.reveal().to_owned()
+    }
+}
+
+impl ServerFile {
+    /// Where its port is.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.endpoint.rsplit('/').next().and_then(|text| text.parse().ok())
+    }
 }
 
 fn path(data: &Path) -> PathBuf {
@@ -35,7 +71,13 @@ fn path(data: &Path) -> PathBuf {
 }
 
 /// Notes that this process serves, before it does: who reaches it finds its credentials.
-pub(crate) fn write(data: &Path, endpoint: &str, images: Option<&Path>, durability: Durability) -> io::Result<()> {
+pub(crate) fn write(
+    data: &Path,
+    endpoint: &str,
+    images: Option<&Path>,
+    durability: Durability,
+    control_pass: Secret,
+) -> io::Result<()> {
     let file = ServerFile {
         pid: std::process::id(),
         endpoint: endpoint.to_owned(),
@@ -43,9 +85,16 @@ pub(crate) fn write(data: &Path, endpoint: &str, images: Option<&Path>, durabili
         started: jiff::Timestamp::now().as_millisecond(),
         images: images.map(std::path::absolute).transpose()?,
         power_loss: durability == Durability::PowerLoss,
+        control_pass: Pass(control_pass),
     };
     let partial = data.join("server.json.partial");
-    fs::write(&partial, serde_json::to_vec(&file)?)?;
+    // One that was left half written keeps the mode that it had.
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut note = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+    note.write_all(&serde_json::to_vec(&file)?)?;
     fs::rename(partial, path(data))
 }
 
@@ -68,8 +117,7 @@ pub(crate) fn running(data: &Path) -> Option<ServerFile> {
 
 /// Whether something takes connections where this embedded cloud says that it does.
 pub(crate) fn answers(server: &ServerFile) -> bool {
-    let address = server.endpoint.rsplit('/').next().and_then(|text| text.parse::<SocketAddr>().ok());
-    address.is_some_and(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok())
+    server.address().is_some_and(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok())
 }
 
 /// Whether this process has the data folder: until it has ended, which is later than that it serves.

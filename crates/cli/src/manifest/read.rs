@@ -182,6 +182,9 @@ fn explained(message: &str) -> (String, String) {
     if message.contains("tabs") {
         return told("a tab stands here", "indent with spaces: YAML allows no tabs there");
     }
+    if message.contains("unclosed quote") {
+        return told("this quote is never closed", "close it where the text ends");
+    }
     if message.contains("unknown anchor") {
         return told("this alias has no anchor before it", "write `&name` before what `*name` is to repeat");
     }

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use sagewright_model::{Operation, Service};
 use serde_json::{Map, Value};
 
+use crate::clock::SimTime;
+
 /// Who makes a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -37,8 +39,10 @@ pub struct Call {
     pub operation: &'static Operation,
     /// Input under AWS's member names. Timestamps are what the wire gave (number or text); blobs are base64 text.
     pub input: Value,
-    /// Time of arrival.
-    pub now: Timestamp,
+    /// Time of arrival in AWS's time: what resources show.
+    pub now: SimTime,
+    /// Time of arrival on the machine's clock: credentials, and all of IAM and STS.
+    pub wall: Timestamp,
     /// Request id, as answered in the headers.
     pub request_id: String,
     /// The HTTP body, where the input's payload is a blob (`InvokeEndpoint`); such a member is not in `input`.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedWall, SimClock};
 use crate::logs::LogSink;
 use crate::objects::Objects;
 use crate::records::SharedRecords;
@@ -20,8 +20,10 @@ pub struct Env {
     pub objects: Arc<dyn Objects>,
     /// Where jobs and model servers run.
     pub runner: Arc<dyn Runner>,
-    /// Time.
-    pub clock: SharedClock,
+    /// The machine's time: processes, time-outs, retries.
+    pub wall: SharedWall,
+    /// AWS's time: what resources show, and what happens to them by itself.
+    pub sim: SimClock,
     /// Folder for work in progress: job folders, unpacked models.
     pub work: PathBuf,
 }

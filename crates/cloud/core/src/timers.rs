@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use crate::clock::SharedClock;
-use crate::records::{SharedRecords, Timer, Write};
+use crate::clock::{SimClock, SimTime};
+use crate::records::{CommitError, SharedRecords, Timer, Write};
 use crate::store::StoreError;
 
 /// Does what a timer stands for, and cancels or sets it anew in the same commit.
@@ -16,28 +16,38 @@ pub type Due = Arc<dyn Fn(Timer) -> BoxFuture<'static, Result<(), StoreError>> +
 
 /// Timers that are taken at a time.
 const TOGETHER: usize = 100;
-/// How long a timer waits that could not be done.
+/// How long a timer waits that could not be done, on the wall clock.
 const LATER: Duration = Duration::from_secs(60);
-/// How long a store waits that failed.
+/// How long a store waits that failed, on the wall clock.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The longest sleep, so that a clock that is set forward is noticed.
-const LONGEST: Duration = Duration::from_secs(60);
 
-/// Wakes the scheduler when a timer was set; cheap to clone.
+/// Wakes the scheduler when a timer was set, and tells how far it has come; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Waker(Arc<Notify>);
+pub struct Waker {
+    set: Arc<Notify>,
+    /// All that was due by this time, in milliseconds since 1970, is done.
+    done: watch::Sender<i64>,
+}
 
 impl Waker {
     /// A timer was set that may be due before all others.
     pub fn wake(&self) {
-        self.0.notify_one();
+        self.set.notify_one();
+    }
+
+    /// Completes when all is done that was due by a time.
+    pub async fn done(&self, by: SimTime) {
+        let mut done = self.done.subscribe();
+        self.wake();
+        // The sender is in this waker.
+        let _ = done.wait_for(|done| *done >= by.as_millisecond()).await;
     }
 }
 
-/// Runs timers. The id of a timer starts with its owner's name and a colon.
+/// Runs timers, which are due by simulated time. The id of a timer starts with its owner's name and a colon.
 pub struct Timers {
     store: SharedRecords,
-    clock: SharedClock,
+    clock: SimClock,
     waker: Waker,
     owners: HashMap<&'static str, Due>,
 }
@@ -45,7 +55,7 @@ pub struct Timers {
 impl Timers {
     /// A scheduler without owners.
     #[must_use]
-    pub fn new(store: SharedRecords, clock: SharedClock, waker: Waker) -> Self {
+    pub fn new(store: SharedRecords, clock: SimClock, waker: Waker) -> Self {
         Self { store, clock, waker, owners: HashMap::new() }
     }
 
@@ -59,23 +69,22 @@ impl Timers {
     /// Runs timers for ever. Those that were due while no process ran are done first.
     pub async fn run(self) {
         loop {
-            let wait = match self.once().await {
-                Ok(wait) => wait,
+            let sleep = match self.once().await {
+                Ok(next) => next.map(|due| self.clock.sleep_until(SimTime::from_millisecond(due))),
                 Err(error) => {
                     tracing::error!(%error, "what is due cannot be read; trying again");
-                    Some(AGAIN)
+                    Some(self.clock.wall().sleep(AGAIN))
                 }
             };
-            let sleep = self.clock.sleep(wait.unwrap_or(LONGEST).min(LONGEST));
             tokio::select! {
-                () = sleep, if wait.is_some() => {}
-                () = self.waker.0.notified() => {}
+                () = async { if let Some(sleep) = sleep { sleep.await } else { std::future::pending().await } } => {}
+                () = self.waker.set.notified() => {}
             }
         }
     }
 
-    /// Does all that is due; says how long until the next one.
-    async fn once(&self) -> Result<Option<Duration>, StoreError> {
+    /// Does all that is due; says when the next one is.
+    async fn once(&self) -> Result<Option<i64>, StoreError> {
         let now = self.clock.now().as_millisecond();
         for timer in self.store.due(now, TOGETHER).await? {
             let id = timer.id.clone();
@@ -87,14 +96,17 @@ impl Timers {
             if let Err(error) = done {
                 tracing::error!(timer = id, error, "what is due cannot be done; trying again later");
                 // Those that can be done go first from now on.
-                let due = now + i64::try_from(LATER.as_millis()).unwrap_or(0);
-                let later = self.store.commit(vec![Write::SetTimer(Timer { due, ..timer })]).await;
-                if later.is_err() {
-                    return Ok(Some(AGAIN));
+                let due = now + i64::try_from(self.clock.during(LATER).as_millis()).unwrap_or(0);
+                match self.store.commit(vec![Write::SetTimer(Timer { due, ..timer })]).await {
+                    Err(CommitError::Store(error)) => return Err(error),
+                    Ok(()) | Err(CommitError::Conflict(_)) => {}
                 }
             }
         }
         let next = self.store.next_due().await?;
-        Ok(next.map(|due| Duration::from_millis(u64::try_from(due - now).unwrap_or(0))))
+        if next.is_none_or(|due| due > now) {
+            self.waker.done.send_replace(now);
+        }
+        Ok(next)
     }
 }

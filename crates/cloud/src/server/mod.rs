@@ -25,10 +25,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use error::StartError;
-pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, proxy};
+pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, control, proxy};
 pub use start::{bind, open_identity};
 
+use control::Control;
+
 use crate::api::{ApiError, Handler};
+use crate::clock::SimClock;
 use crate::config::Config;
 use crate::folder::Lock;
 use crate::identity::{AccessKey, Identity};
@@ -51,6 +54,7 @@ pub struct Bound {
     identity: Identity,
     logs: Streams,
     lock: Lock,
+    sim: SimClock,
 }
 
 impl Bound {
@@ -90,6 +94,12 @@ impl Bound {
         self.logs.clone()
     }
 
+    /// Simulated time; the wall clock's until an earlier process's is taken up.
+    #[must_use]
+    pub fn sim(&self) -> SimClock {
+        self.sim.clone()
+    }
+
     /// A folder for a purpose (`objects`, `work`, …) inside the data folder; not made here.
     #[must_use]
     pub fn folder(&self, name: &str) -> PathBuf {
@@ -104,7 +114,7 @@ impl Bound {
         handlers.insert("sts", Arc::new(Sts::new(self.store.clone(), self.identity.clone())));
         handlers.insert("iam", Arc::new(iam));
         handlers.insert("logs", Arc::new(LogsService::new(self.store.clone(), self.logs.clone())));
-        ServerBuilder { bound: self, handlers, raw: None }
+        ServerBuilder { bound: self, handlers, raw: None, control: None }
     }
 }
 
@@ -113,6 +123,7 @@ pub struct ServerBuilder {
     bound: Bound,
     handlers: HashMap<&'static str, Arc<dyn Handler>>,
     raw: Option<RawService>,
+    control: Option<Control>,
 }
 
 impl ServerBuilder {
@@ -130,6 +141,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets commands of this machine change the clock.
+    #[must_use]
+    pub fn control(mut self, control: Control) -> Self {
+        self.control = Some(control);
+        self
+    }
+
     /// Where it will listen.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -141,18 +159,19 @@ impl ServerBuilder {
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn start(self) -> Result<Running, StartError> {
-        let Bound { config, socket, address, identity, lock, store, .. } = self.bound;
+        let Bound { config, socket, address, identity, lock, store, sim, .. } = self.bound;
         let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {
             handlers: self.handlers,
             raw: self.raw,
             identity: identity.clone(),
             keys: KeyCache::default(),
-            clock: Arc::clone(&config.clock),
-            signature_clock: Arc::clone(&config.signature_clock),
+            wall: Arc::clone(&config.wall),
+            sim,
             collector: Collector::new(config.limits.clone(), config.max_body),
             guard: Guard::new(address, &config.hosts),
-            proxy: proxy::Proxy::new(config.data.clone(), address, Arc::clone(&config.signature_clock)),
+            proxy: proxy::Proxy::new(config.data.clone(), address, Arc::clone(&config.wall)),
+            control: self.control,
         };
         let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);

@@ -11,7 +11,7 @@ use sagewright_model::{AccountId, Region};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Bound, StartError};
-use crate::clock::SharedClock;
+use crate::clock::{SharedWall, SimClock};
 use crate::config::Config;
 use crate::folder;
 use crate::identity::Identity;
@@ -48,21 +48,22 @@ pub fn bind(config: Config) -> Result<Bound, StartError> {
     let lock = folder::take(&config.data)?;
     reserve::balance(&config.data);
     let (socket, address) = take_port(config.listen)?;
-    let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.clock))?;
+    let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.wall))?;
     store.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     identity.account_key(&account).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let records = SqliteRecords::open(&config.data.join(DATABASE))
         .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
-    Ok(Bound { config, socket, address, store, records, identity, logs, lock })
+    let sim = SimClock::new(Arc::clone(&config.wall));
+    Ok(Bound { config, socket, address, store, records, identity, logs, lock, sim })
 }
 
 /// The identities of a data folder, from any process and whether or not a cloud runs on it: for printing credentials.
 ///
 /// # Errors
 /// There is no cloud's data, or it cannot be opened.
-pub fn open_identity(data: &Path, region: &str, clock: SharedClock) -> Result<Identity, StartError> {
+pub fn open_identity(data: &Path, region: &str, wall: SharedWall) -> Result<Identity, StartError> {
     let path = data.join(DATABASE);
     if let Err(source) = fs::metadata(&path) {
         return Err(StartError::Setting(format!(
@@ -70,10 +71,10 @@ pub fn open_identity(data: &Path, region: &str, clock: SharedClock) -> Result<Id
             data.display()
         )));
     }
-    open(data, region, clock).map(|(_, identity)| identity)
+    open(data, region, wall).map(|(_, identity)| identity)
 }
 
-fn open(data: &Path, region: &str, clock: SharedClock) -> Result<(Store, Identity), StartError> {
+fn open(data: &Path, region: &str, wall: SharedWall) -> Result<(Store, Identity), StartError> {
     let region: Region = region.parse().map_err(|e| StartError::Setting(format!("the region is wrong: {e}")))?;
     let path = data.join(DATABASE);
     let failed = |e| StartError::store(&path, e);
@@ -87,7 +88,7 @@ fn open(data: &Path, region: &str, clock: SharedClock) -> Result<(Store, Identit
         .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
         .map_err(|e| StartError::file(&path, e))?;
     let store = Store::open(&path).map_err(failed)?;
-    let identity = Identity::open(store.clone(), clock, &region.partition().id).map_err(failed)?;
+    let identity = Identity::open(store.clone(), wall, &region.partition().id).map_err(failed)?;
     Ok((store, identity))
 }
 

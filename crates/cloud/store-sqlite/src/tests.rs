@@ -303,7 +303,7 @@ fn commits_wait_for_the_disk_where_they_outlive_a_loss_of_power() {
 /// Timers that cannot be done, or that nobody knows, keep no other one from being done.
 #[tokio::test]
 async fn a_timer_that_fails_holds_up_no_other() {
-    use sagewright_cloud_core::clock::WallClock;
+    use sagewright_cloud_core::clock::{SimClock, SystemWall};
     use sagewright_cloud_core::store::StoreError;
     use sagewright_cloud_core::timers::{Timers, Waker};
 
@@ -313,7 +313,7 @@ async fn a_timer_that_fails_holds_up_no_other() {
     }
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let own = Arc::clone(&store);
-    let timers = Timers::new(Arc::clone(&store), Arc::new(WallClock), Waker::default())
+    let timers = Timers::new(Arc::clone(&store), SimClock::new(Arc::new(SystemWall)), Waker::default())
         .owner("bad", Arc::new(|_| Box::pin(async { Err(StoreError::Closed) })))
         .owner(
             "good",

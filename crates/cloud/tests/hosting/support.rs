@@ -114,7 +114,8 @@ pub fn call(operation: &str, input: Value, body: impl Into<Bytes>) -> Call {
         service,
         operation: service.operation(operation).unwrap(),
         input,
-        now: jiff::Timestamp::UNIX_EPOCH,
+        now: sagewright_cloud::clock::SimTime::from_millisecond(0),
+        wall: jiff::Timestamp::UNIX_EPOCH,
         request_id: "r".into(),
         payload: body.into(),
     }

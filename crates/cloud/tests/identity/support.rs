@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sagewright_cloud::api::{Call, Caller, Handler};
-use sagewright_cloud::clock::WallClock;
+use sagewright_cloud::clock::{SimTime, SystemWall};
 use sagewright_cloud::identity::Identity;
 use sagewright_cloud::store::Store;
 use sagewright_cloud_iam::Iam;
@@ -33,7 +33,7 @@ impl Cloud {
     }
 
     fn over(store: Store) -> Self {
-        let identity = Identity::open(store.clone(), Arc::new(WallClock), "aws").unwrap();
+        let identity = Identity::open(store.clone(), Arc::new(SystemWall), "aws").unwrap();
         let iam = Iam::new(store.clone(), identity.clone());
         let sts = Sts::new(store.clone(), identity.clone());
         Self { store, identity, iam, sts, region: "us-east-1".to_owned() }
@@ -62,7 +62,9 @@ impl Cloud {
             service,
             operation: service.operation(operation).unwrap(),
             input,
-            now: jiff::Timestamp::now(),
+            // Of another time: IAM and STS go by the machine's.
+            now: SimTime::from_millisecond(0),
+            wall: jiff::Timestamp::now(),
             request_id: "r".into(),
             payload: bytes::Bytes::new(),
         };

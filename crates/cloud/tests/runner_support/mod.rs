@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use sagewright_cloud::clock::{Clock, SharedClock};
+use sagewright_cloud::clock::{SimClock, Wall};
 use sagewright_cloud::env::Env;
 use sagewright_cloud::images::{BuiltIn, ImageMap};
 use sagewright_cloud::logs::Streams;
@@ -62,7 +62,7 @@ impl ManualClock {
     }
 }
 
-impl Clock for ManualClock {
+impl Wall for ManualClock {
     fn now(&self) -> Timestamp {
         self.state.lock().unwrap().0
     }
@@ -239,7 +239,8 @@ impl Machine {
             logs: Arc::new(self.logs.clone()),
             objects: self.objects.clone(),
             runner: self.runner(),
-            clock: self.clock.clone() as SharedClock,
+            wall: self.clock.clone(),
+            sim: SimClock::new(self.clock.clone()),
             work: self.path("work"),
         }
     }

@@ -1,11 +1,14 @@
 //! Recorded kinds: each by the smallest request that the service model takes.
 
+use std::time::Duration;
+
+use sagewright_cloud::clock::Change;
 use sagewright_cloud::sagemaker::kind::{Kind, Naming};
 use sagewright_cloud::sagemaker::recorded::rows::{RECORDED, REFUSED};
 use serde_json::{Value, json};
 
 use crate::samples::smallest;
-use crate::support::{Cloud, REGION};
+use crate::support::{Cloud, REGION, within};
 
 fn input(operation: &str) -> Value {
     let service = sagewright_model::service("sagemaker").unwrap();
@@ -39,10 +42,11 @@ fn inner(kind: Kind, answer: &Value) -> &Value {
     if kind.0.wrapper.is_empty() { answer } else { &answer[kind.0.wrapper] }
 }
 
-/// What is due within a second is done.
+/// What is due within a second is done, while the machine's clock stands.
 async fn next_second(cloud: &Cloud) {
-    cloud.clock.advance(1_000);
-    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    let second = Change { advance: Some(Duration::from_secs(1)), speed: None };
+    let now = cloud.sagemaker.env().sim.change(second).unwrap();
+    within(cloud.sagemaker.waker().done(now.sim)).await;
 }
 
 async fn settled(cloud: &Cloud, kind: Kind, described: &str, handle: &Value) -> Result<Value, String> {

@@ -1,5 +1,6 @@
 //! `sagewright local …`
 
+mod clock;
 mod down;
 mod env;
 mod exec;
@@ -20,6 +21,7 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Up(args) => up::run(args, global, printer).await,
         Local::Down(args) => down::run(args, global, printer).await,
         Local::Status(args) => status::run(args, global, printer).await,
+        Local::Clock(args) => clock::run(args, global, printer).await,
         Local::Logs(args) => logs::run(args, global, printer).await,
         Local::Operations => operations::run(printer),
         Local::Reset(args) => reset::run(args, global, printer).await,

@@ -42,13 +42,15 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
         sagewright_aws::collect_items(&context.aws, &context.target, "sagemaker", "ListTrainingJobs", running).await?;
     let bytes = Inventory::of(&data).map_or(0, |inventory| inventory.bytes());
     let uptime = uptime(&server);
+    // One of an earlier version has none.
+    let clock = local::clock::ask(&server, None).await.ok();
     if printer.for_programs() {
         let held: Map<_, _> = held.iter().map(|(k, n)| ((*k).to_owned(), json!(n))).collect();
         printer.document(&json!({
             "up": true, "endpoint": server.endpoint, "pid": server.pid, "version": server.version,
             "uptimeSeconds": uptime.map(|time| time.as_secs()), "data": data, "bytesOnDisk": bytes,
             "runningJobs": running.len(), "account": local::DEFAULT_ACCOUNT, "region": context.target.region,
-            "resources": held,
+            "resources": held, "clock": clock,
         }))?;
         return Ok(Exit::Done);
     }
@@ -65,6 +67,9 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
     let mut held_table = Table::new(["IN ACCOUNT 000000000000", "COUNT"]);
     held.iter().for_each(|(kind, n)| held_table.row([(*kind).to_owned(), n.to_string()]));
     printer.result(&format!("{}\n{}", table.render(), held_table.render()))?;
+    if let Some(clock) = clock.filter(|clock| !clock.is_wall()) {
+        printer.result(&format!("\n{}", clock.table().render()))?;
+    }
     Ok(Exit::Done)
 }
 

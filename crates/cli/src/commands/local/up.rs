@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use sagewright_cloud::clock::Speed;
 use sagewright_cloud::server::reachable;
 
 use crate::args::{Durability, Global, LISTEN, Up};
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
         data: data.clone(),
         images: args.images.clone(),
         durability: args.durability.map(Into::into).unwrap_or_default(),
+        speed: args.speed.unwrap_or(Speed::REAL),
         hold: !args.no_hold,
     };
     let mut signals = Signals::new();
@@ -121,11 +123,24 @@ fn as_asked(server: &ServerFile, args: &Up, option: &str) -> Result<(), Failure>
         .help(format!("run `sagewright local down{option}` first, or leave {what} out")))
 }
 
+/// The speed of one that is up is changed by another command.
+async fn at_speed(server: &ServerFile, asked: Option<Speed>, option: &str) -> Result<(), Failure> {
+    let Some(asked) = asked else { return Ok(()) };
+    let is = local::clock::ask(server, None).await?;
+    if is.speed.to_bits() == asked.factor().to_bits() {
+        return Ok(());
+    }
+    let message = format!("the embedded cloud is up already at {}, and its speed is {}", server.endpoint, is.speed);
+    Err(Failure::new(Exit::Failed, message)
+        .help(format!("change it: sagewright local clock --speed {asked}{option}; or leave --speed out")))
+}
+
 /// Starts this program again in a session of its own, and returns when that one answers.
 async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> anyhow::Result<Exit> {
     let option = &*data_option(global);
     if let Some(server) = local::running(data) {
         as_asked(&server, args, option)?;
+        at_speed(&server, args.speed, option).await?;
         printer.note(&format!("it was up already (process {})", server.pid));
         announce(data, option, printer)?;
         return Ok(Exit::Done);
@@ -141,6 +156,7 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
         command.arg("--images").arg(std::path::absolute(images)?);
     }
     command.args(args.no_hold.then_some("--no-hold"));
+    command.args(args.speed.map(|speed| format!("--speed={speed}")));
     if let Some(durability) = args.durability {
         command.args(["--durability", durability.as_str()]);
     }

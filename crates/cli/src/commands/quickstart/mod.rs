@@ -12,6 +12,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Instant;
 
+use sagewright_cloud::clock::Speed;
 use sagewright_cloud::durability::Durability;
 
 use crate::args::{Format, Global, LISTEN, Quickstart};
@@ -111,6 +112,7 @@ async fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Pat
                 data: data.to_path_buf(),
                 images: None,
                 durability: Durability::Kill,
+                speed: Speed::REAL,
                 // Its own client looks often, and shows what a job logs meanwhile.
                 hold: false,
             };

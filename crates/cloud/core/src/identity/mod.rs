@@ -16,12 +16,12 @@ use jiff::Timestamp;
 pub use account::{EXECUTION_ROLE, USER};
 pub use key::{AccessKey, KeyStatus, StoredKey};
 pub use policies::{own_policy, policy_exists};
-pub use random::{access_key_id, unique_id};
+pub use random::{access_key_id, pass, unique_id};
 pub use secret::Secret;
 pub use session::{Further, NewSession, Session};
 pub use trust::{ServiceAsks, add_role, assumable_by_service, role};
 
-use crate::clock::SharedClock;
+use crate::clock::SharedWall;
 use crate::store::{Store, StoreError};
 
 const SCHEMA: &str = "
@@ -80,7 +80,7 @@ impl Principal {
 #[derive(Clone)]
 pub struct Identity {
     store: Store,
-    clock: SharedClock,
+    clock: SharedWall,
     partition: Arc<str>,
     known: Arc<RwLock<HashMap<String, Arc<Principal>>>>,
 }
@@ -96,7 +96,7 @@ impl Identity {
     ///
     /// # Errors
     /// The database could not be written.
-    pub fn open(store: Store, clock: SharedClock, partition: &str) -> Result<Self, StoreError> {
+    pub fn open(store: Store, clock: SharedWall, partition: &str) -> Result<Self, StoreError> {
         store.connection().execute_batch(SCHEMA).map_err(written)?;
         session::add_missing_column(&store)?;
         let identity = Self { store, clock, partition: partition.into(), known: Arc::default() };
@@ -164,10 +164,10 @@ fn read(source: rusqlite::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::WallClock;
+    use crate::clock::SystemWall;
 
     fn identity(store: &Store) -> Identity {
-        Identity::open(store.clone(), Arc::new(WallClock), "aws").unwrap()
+        Identity::open(store.clone(), Arc::new(SystemWall), "aws").unwrap()
     }
 
     #[test]

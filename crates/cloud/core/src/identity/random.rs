@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::Secret;
+
 const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// 32 bytes with 256 bits of the operating system's randomness, condensed from three random UUIDs of 122 bits each.
@@ -37,6 +39,12 @@ fn letters(prefix: &str, count: usize) -> String {
 /// 40 characters, as AWS's secret keys have.
 pub(super) fn secret() -> String {
     STANDARD.encode(&bytes()[..30])
+}
+
+/// What a program shows to be let in: 64 hexadecimal digits.
+#[must_use]
+pub fn pass() -> Secret {
+    Secret::new(bytes().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A session token.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::clock::SharedClock;
+use crate::clock::SimClock;
 use crate::logs::{Event, LogSink};
 
 /// Lines that make a batch full.
@@ -17,7 +17,7 @@ pub struct Journal(Arc<Inner>);
 
 struct Inner {
     sink: Arc<dyn LogSink>,
-    clock: SharedClock,
+    clock: SimClock,
     account: String,
     region: String,
     group: String,
@@ -39,7 +39,7 @@ impl Journal {
     #[must_use]
     pub fn new(
         sink: Arc<dyn LogSink>,
-        clock: SharedClock,
+        clock: SimClock,
         account: &str,
         region: &str,
         group: impl Into<String>,
@@ -129,7 +129,7 @@ impl Drop for Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::WallClock;
+    use crate::clock::SystemWall;
 
     #[derive(Default)]
     struct Kept(Mutex<Vec<Event>>);
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_flood_is_written_in_batches_and_the_rest_by_flush() {
         let kept = Arc::new(Kept::default());
-        let journal = Journal::new(Arc::clone(&kept) as _, Arc::new(WallClock), "0", "r", "g", "s");
+        let journal = Journal::new(Arc::clone(&kept) as _, SimClock::new(Arc::new(SystemWall)), "0", "r", "g", "s");
         let count = || kept.0.lock().unwrap().len();
         journal.push("first");
         assert_eq!(count(), 1, "a line after silence is written at once");

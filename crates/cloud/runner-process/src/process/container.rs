@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::group::Group;
 use super::{output, ports, spawn, strays};
-use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::runner::{Container, Exit, LineSink};
 
 /// How long output is awaited after the end of all processes of the group. Only a process that left the group can
@@ -33,7 +33,7 @@ pub(super) struct ProcessContainer {
     reader: Option<JoinHandle<()>>,
     place: Place,
     exit: Option<Exit>,
-    clock: SharedClock,
+    clock: SharedWall,
     /// What its processes are known by.
     mark: String,
 }
@@ -45,7 +45,7 @@ impl ProcessContainer {
         mark: String,
         lines: LineSink,
         place: Place,
-        clock: SharedClock,
+        clock: SharedWall,
     ) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         command.env(strays::VARIABLE, &mark);

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::images::{BuiltIn, ImageMap, LiveMap, Program};
-use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::runner::workload::OPT_ML;
 use sagewright_cloud_core::runner::{
     Capabilities, Container, Labels, LineSink, Mount, Port, Runner, RunnerError, Workload,
@@ -58,7 +58,7 @@ pub struct ProcessConfig {
     /// What programs do not see, where the machine allows it.
     pub hidden: Option<Hidden>,
     /// Measures grace periods.
-    pub clock: SharedClock,
+    pub clock: SharedWall,
 }
 
 /// Variables of an algorithm, once it is ready.
@@ -71,7 +71,7 @@ pub struct ProcessRunner {
     preparer: Arc<dyn Preparer>,
     cloud: String,
     hidden: Option<Hidden>,
-    clock: SharedClock,
+    clock: SharedWall,
     // One cell for each algorithm: concurrent callers wait for the same preparation, and a failed one is tried again.
     prepared: Mutex<HashMap<BuiltIn, Prepared>>,
 }

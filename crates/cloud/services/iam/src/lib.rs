@@ -102,7 +102,7 @@ impl Iam {
         change: impl FnOnce(&mut Record) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         let changed = self.store.update(&key(call, kind, name), |record| {
-            record.modified = call.now.as_millisecond();
+            record.modified = call.wall.as_millisecond();
             change(record)
         })?;
         changed.unwrap_or_else(|| Err(missing(kind, name)))
@@ -116,8 +116,8 @@ impl Iam {
             key: key(call, kind, name),
             arn: format!("arn:{}:iam::{}:{kind}{path}{name}", call.partition(), call.caller.account),
             status: String::new(),
-            created: call.now.as_millisecond(),
-            modified: call.now.as_millisecond(),
+            created: call.wall.as_millisecond(),
+            modified: call.wall.as_millisecond(),
             body,
         };
         let tags = tags::of_input(call)?;

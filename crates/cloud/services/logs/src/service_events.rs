@@ -93,8 +93,10 @@ impl LogsService {
             )));
         }
         let bound = |time: Result<jiff::Timestamp, jiff::Error>| time.map_or(now, |t| t.as_millisecond());
-        let (oldest, newest) = (bound(call.now.saturating_sub(OLDEST)), bound(call.now.saturating_add(NEWEST)));
-        let retained = self.retention(call, &group)?.map(|days| bound(call.now.saturating_sub(days)));
+        // A client writes by the wall clock, a job by the simulated one, which may be ahead of it.
+        let (oldest, newest) =
+            (bound(call.wall.saturating_sub(OLDEST)), bound(call.now.timestamp().saturating_add(NEWEST)));
+        let retained = self.retention(call, &group)?.map(|days| bound(call.now.timestamp().saturating_sub(days)));
         let too_old = events.iter().take_while(|e| e.timestamp < oldest).count();
         let expired = events.iter().take_while(|e| retained.is_some_and(|from| e.timestamp < from)).count();
         let too_new = events.iter().position(|e| e.timestamp > newest).unwrap_or(events.len());

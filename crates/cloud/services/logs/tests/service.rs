@@ -47,7 +47,8 @@ impl Logs {
             service,
             operation: service.operation(operation).unwrap(),
             input,
-            now: Timestamp::from_millisecond(NOW).unwrap(),
+            now: sagewright_cloud_core::clock::SimTime::from_millisecond(NOW),
+            wall: Timestamp::from_millisecond(NOW).unwrap(),
             request_id: "x".into(),
             payload: Bytes::new(),
         };

@@ -105,7 +105,9 @@ impl SageMaker {
         self.inner.changes.subscribe()
     }
 
-    pub(crate) fn waker(&self) -> &Waker {
+    /// Wakes the scheduler of timers.
+    #[must_use]
+    pub fn waker(&self) -> &Waker {
         &self.inner.waker
     }
 
@@ -152,10 +154,10 @@ impl SageMaker {
         self.inner.registry.lock().await
     }
 
-    /// Milliseconds since 1970.
+    /// AWS's time, in milliseconds since 1970.
     #[must_use]
     pub fn now(&self) -> i64 {
-        self.env().clock.now().as_millisecond()
+        self.env().sim.now().as_millisecond()
     }
 
     /// Tells subscribers that a resource entered a status.

@@ -144,7 +144,7 @@ pub async fn insist<M: Machine>(machine: &M, key: &Key, event: &M::Event) {
             return;
         }
         tracing::error!(resource, error = text, "what came of an operation cannot be recorded; trying again");
-        machine.sagemaker().env().clock.sleep(pause).await;
+        machine.sagemaker().env().wall.sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(60));
     }
 }

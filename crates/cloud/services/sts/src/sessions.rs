@@ -19,7 +19,7 @@ pub(super) fn token(sts: &Sts, call: &Call) -> Result<Value, ApiError> {
         return Err(ApiError::new("AccessDenied", 403, message));
     }
     let seconds = call.input.get("DurationSeconds").and_then(Value::as_i64).unwrap_or(DEFAULT_SECONDS);
-    let expires = call.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    let expires = call.wall.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
     let (id, principal) = sts.identity.begin_session(NewSession::of_user(&caller, expires))?;
     Ok(json!({"Credentials": credentials(&id, &principal)}))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use sagewright_cloud_core::api::Caller;
-use sagewright_cloud_core::clock::WallClock;
+use sagewright_cloud_core::clock::{SimTime, SystemWall};
 use sagewright_cloud_iam::Iam;
 
 const AT: &str = "2026-03-04T05:06:07Z";
@@ -17,7 +17,7 @@ struct Cloud {
 
 fn cloud() -> Cloud {
     let store = Store::in_memory().unwrap();
-    let identity = Identity::open(store.clone(), Arc::new(WallClock), "aws").unwrap();
+    let identity = Identity::open(store.clone(), Arc::new(SystemWall), "aws").unwrap();
     let iam = Iam::new(store.clone(), identity.clone());
     Cloud { sts: Sts::new(store, identity.clone()), iam, identity }
 }
@@ -38,7 +38,9 @@ impl Cloud {
             service,
             operation: service.operation(operation).unwrap(),
             input,
-            now: AT.parse().unwrap(),
+            // Of another time: no part of STS goes by it.
+            now: SimTime::from_millisecond(0),
+            wall: AT.parse().unwrap(),
             request_id: "r".into(),
             payload: bytes::Bytes::new(),
         };

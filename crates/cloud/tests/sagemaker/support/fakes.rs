@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use sagewright_cloud::clock::Clock;
+use sagewright_cloud::clock::Wall;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::runner::{Container, LineSink, Runner, RunnerError, Workload};
 use sagewright_cloud::sagemaker::{
@@ -37,7 +37,7 @@ impl ManualClock {
     }
 }
 
-impl Clock for ManualClock {
+impl Wall for ManualClock {
     fn now(&self) -> Timestamp {
         self.time()
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
+use sagewright_cloud::clock::SimClock;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
 use sagewright_cloud::sagemaker::{Execution, Kind, SageMaker, StateChange};
@@ -66,7 +67,8 @@ impl Cloud {
             logs: Arc::new(Streams::new(work.path().join("logs"))),
             objects: bucket.clone(),
             runner: Arc::new(fakes::KnownImages),
-            clock: clock.clone(),
+            wall: clock.clone(),
+            sim: SimClock::new(clock.clone()),
             work: work.path().to_owned(),
         };
         let execution = Execution {
@@ -117,7 +119,8 @@ impl Cloud {
             service,
             operation,
             input,
-            now: self.clock.time(),
+            now: self.sagemaker.env().sim.now(),
+            wall: self.clock.time(),
             request_id: format!("request-{n}"),
             payload: Bytes::new(),
         };

@@ -60,7 +60,7 @@ impl Dispatcher {
         if !fits {
             return Err(AuthError::UnknownKey.into());
         }
-        sigv4::check_time(&claim, self.signature_clock.now())?;
+        sigv4::check_time(&claim, now)?;
         if principal.expired(now) {
             return Err(AuthError::ExpiredToken.into());
         }

@@ -18,6 +18,7 @@ use super::answer::{self, Body};
 use super::auth::auth_error;
 use super::body::RequestBody;
 use super::collect::{Collector, MAX_UNSIGNED};
+use super::control::{self, Control};
 use super::guard::Guard;
 use super::proxy::Proxy;
 use super::request_id;
@@ -25,7 +26,7 @@ use super::route::{Route, route};
 use crate::protocol::{self, Wire};
 use crate::sigv4::{self, AuthError, Claim, KeyCache};
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler, Output};
-use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::clock::{SharedWall, SimClock};
 use sagewright_cloud_core::identity::Identity;
 
 /// Finds the service that a request is for, checks the signature, and writes the answer in the request's protocol.
@@ -38,16 +39,18 @@ pub struct Dispatcher {
     pub identity: Identity,
     /// Signing keys that were used lately.
     pub keys: KeyCache,
-    /// Time, as services see it.
-    pub clock: SharedClock,
-    /// Time by which the age of a signature is judged.
-    pub signature_clock: SharedClock,
+    /// The machine's time, by which signatures and sessions are judged: clients sign by it.
+    pub wall: SharedWall,
+    /// AWS's time, as services see it.
+    pub sim: SimClock,
     /// Reads bodies, S3 excepted, which streams.
     pub collector: Collector,
     /// Who may call at all.
     pub guard: Guard,
     /// For programs that name AWS's hosts themselves.
     pub proxy: Proxy,
+    /// For the commands of this machine that change the clock.
+    pub control: Option<Control>,
 }
 
 impl Dispatcher {
@@ -60,6 +63,8 @@ impl Dispatcher {
             refuse(None, wire, &ApiError::new(code, 403, why), &request_id)
         } else if parts.uri.path() == "/_sagewright/health" {
             self.health(&parts.method)
+        } else if let Some(control) = self.control.as_ref().filter(|_| parts.uri.path() == control::CLOCK) {
+            control.answer(&parts, &mut body, &self.collector).await
         } else {
             match route {
                 Route::Raw => match &self.raw {
@@ -137,8 +142,8 @@ impl Dispatcher {
             return refuse(None, wire, &ApiError::internal(format!("the model of {id} does not parse")), request_id);
         };
         let failed = |error: &ApiError| protocol::write_error(Some(service), wire, error, request_id);
-        let now = self.clock.now();
-        let (claim, principal) = match self.identify(service, parts, now) {
+        let wall = self.wall.now();
+        let (claim, principal) = match self.identify(service, parts, wall) {
             Ok(found) => found,
             Err(error) => return failed(&auth_error(&error, wire)),
         };
@@ -178,7 +183,8 @@ impl Dispatcher {
             service,
             operation,
             input: request.input,
-            now,
+            now: self.sim.now(),
+            wall,
             request_id: request_id.to_owned(),
             payload: request.payload,
         };

@@ -6,6 +6,7 @@ mod auth;
 mod body;
 mod collect;
 mod connection;
+pub mod control;
 mod dispatch;
 mod expect;
 mod guard;

@@ -24,7 +24,7 @@ pub(super) fn check(text: &str) -> Result<(), ApiError> {
 }
 
 pub(super) fn new(id: &str, text: &str, call: &Call) -> Value {
-    json!({"Id": id, "Document": text, "Created": call.now.as_millisecond()})
+    json!({"Id": id, "Document": text, "Created": call.wall.as_millisecond()})
 }
 
 pub(in super::super) fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError> {

@@ -30,8 +30,8 @@ fn texts<'c>(call: &'c Call, member: &str) -> impl Iterator<Item = &'c str> {
 
 /// The keys that every simulation has, and then those that the call gives, which win.
 fn add_given(context: &mut Context, call: &Call) {
-    context.add("aws:CurrentTime", call.now.to_string());
-    context.add("aws:EpochTime", call.now.as_second().to_string());
+    context.add("aws:CurrentTime", call.wall.to_string());
+    context.add("aws:EpochTime", call.wall.as_second().to_string());
     for entry in call.input.get("ContextEntries").and_then(Value::as_array).into_iter().flatten() {
         let values = entry["ContextKeyValues"].as_array().into_iter().flatten();
         let values = values.filter_map(|v| Some(v.as_str()?.to_owned())).collect();

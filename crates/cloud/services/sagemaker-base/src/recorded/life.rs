@@ -113,7 +113,7 @@ pub(crate) fn timer(kind: Kind, record: &Record, now: i64) -> Option<Write> {
 pub fn timers(sm: &SageMaker) -> Timers {
     let env = sm.env();
     let owner = sm.clone();
-    Timers::new(Arc::clone(&env.store), Arc::clone(&env.clock), sm.waker().clone()).owner(
+    Timers::new(Arc::clone(&env.store), env.sim.clone(), sm.waker().clone()).owner(
         OWNER,
         Arc::new(move |timer| {
             let sm = owner.clone();

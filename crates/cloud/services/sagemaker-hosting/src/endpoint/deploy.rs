@@ -238,7 +238,7 @@ async fn persist<'a, T>(
                     error = error.message,
                     "an endpoint could not be recorded; trying again"
                 );
-                sm.env().clock.sleep(pause).await;
+                sm.env().wall.sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(60));
             }
         }

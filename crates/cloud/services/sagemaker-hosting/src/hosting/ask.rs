@@ -43,7 +43,7 @@ impl Hosting {
         target: Option<&str>,
         first: bool,
     ) -> Result<Incoming, Failure> {
-        let mut late = self.env.clock.sleep(self.config.invocation_timeout);
+        let mut late = self.env.wall.sleep(self.config.invocation_timeout);
         let answer = match (&server.models, target) {
             (Some(models), Some(target)) => {
                 self.ask_model(server, models, target, request, &mut late).await.map_err(Failure::Error)?

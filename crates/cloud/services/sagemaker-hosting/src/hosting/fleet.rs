@@ -183,7 +183,7 @@ impl Order<'_> {
         let supervisor = Supervisor {
             server: server.clone(),
             runner: self.env.runner.clone(),
-            clock: self.env.clock.clone(),
+            clock: self.env.wall.clone(),
             workload: self.workload(plan, instance, index, container, base, secret),
             journal,
             startup_timeout: plan.startup_timeout,
@@ -208,7 +208,7 @@ impl Order<'_> {
         let Some(ModelData::Many { uri, cached }) = &container.model_data else { return None };
         Some(Source {
             objects: self.env.objects.clone(),
-            clock: self.env.clock.clone(),
+            clock: self.env.wall.clone(),
             endpoint: self.endpoint.clone(),
             container: name.to_owned(),
             uri: uri.clone(),
@@ -221,7 +221,7 @@ impl Order<'_> {
     fn journal(&self, stream: &str) -> Journal {
         let EndpointKey { account, region, name } = self.endpoint;
         let group = format!("/aws/sagemaker/Endpoints/{name}");
-        Journal::new(self.env.logs.clone(), self.env.clock.clone(), account, region, group, stream)
+        Journal::new(self.env.logs.clone(), self.env.sim.clone(), account, region, group, stream)
     }
 
     fn workload(

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::models::{Models, Source};
 use super::pool::{Outgoing, Pool};
-use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::runner::{Container, Journal, LineSink, Port, Runner, Workload};
 
 /// Between SIGTERM and SIGKILL, as SageMaker documents it.
@@ -101,7 +101,7 @@ pub(super) enum Progress {
 pub(super) struct Supervisor {
     pub server: Arc<Server>,
     pub runner: Arc<dyn Runner>,
-    pub clock: SharedClock,
+    pub clock: SharedWall,
     pub workload: Workload,
     pub journal: Journal,
     pub startup_timeout: Duration,

@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, Fuse, FutureExt as _};
 use tokio::sync::watch;
 
 use super::halt::{Cause, Halt};
-use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::clock::SharedWall;
 
 /// A caller's stop, and the time limit.
 pub(super) struct Ends {
@@ -18,7 +18,7 @@ pub(super) struct Ends {
 
 impl Ends {
     /// The time limit runs from now on.
-    pub fn new(stop: watch::Receiver<bool>, clock: &SharedClock, limit: Duration) -> Self {
+    pub fn new(stop: watch::Receiver<bool>, clock: &SharedWall, limit: Duration) -> Self {
         Self { stop, limit: clock.sleep(limit).fuse() }
     }
 

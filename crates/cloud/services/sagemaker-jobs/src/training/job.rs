@@ -57,7 +57,7 @@ impl Job<'_> {
         let hosts = self.folders(&plan).await?;
         let journals = self.journals(&plan);
         self.status("Downloading", "Downloading input data");
-        let mut ends = Ends::new(stop, &self.env.clock, plan.max_runtime);
+        let mut ends = Ends::new(stop, &self.env.wall, plan.max_runtime);
         let feeds = ends.unless(self.make_ready(&plan, &hosts, &journals)).await?;
         self.status("Training", "Training image download completed. Training in progress.");
         let seen = Arc::default();
@@ -111,10 +111,10 @@ impl Job<'_> {
 
     fn journals(&self, plan: &Plan) -> Vec<Journal> {
         let TrainingTask { account, region, name, .. } = self.task;
-        let epoch = self.env.clock.now().as_second();
+        let epoch = self.env.sim.now().as_second();
         let journal = |host: &str| {
             let stream = format!("{name}/{host}-{epoch}");
-            Journal::new(self.env.logs.clone(), self.env.clock.clone(), account, region, LOG_GROUP, stream)
+            Journal::new(self.env.logs.clone(), self.env.sim.clone(), account, region, LOG_GROUP, stream)
         };
         plan.hosts().map(|(host, _)| journal(host)).collect()
     }
@@ -207,13 +207,13 @@ impl Job<'_> {
         if self.env.runner.built_in(&plan.image) == Some("xgboost") {
             definitions.extend(Definition::xgboost());
         }
-        let (journal, events, clock) = (journal.clone(), self.events.clone(), self.env.clock.clone());
+        let (journal, events, clock) = (journal.clone(), self.events.clone(), self.env.sim.clone());
         let scanner = Mutex::new(Scanner::new(definitions));
         Arc::new(move |line| {
             let line = metrics::escape(line);
             journal.push(&line);
             let found = |name: &str, value| {
-                events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now() });
+                events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now().timestamp() });
             };
             scanner.lock().unwrap_or_else(PoisonError::into_inner).scan(&line, found, |told| journal.push(told));
         })
@@ -294,7 +294,7 @@ impl Job<'_> {
             std::future::pending::<()>().await;
         }
         loop {
-            self.env.clock.sleep(CHECKPOINT_INTERVAL).await;
+            self.env.wall.sleep(CHECKPOINT_INTERVAL).await;
             // What fails is tried again at the next round, and counts at the end.
             let _ = self.upload(plan, hosts, seen, false).await;
         }

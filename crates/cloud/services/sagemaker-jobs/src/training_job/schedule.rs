@@ -116,7 +116,7 @@ async fn record_end(sm: &SageMaker, run: &Run, end: TrainingEnd, metrics: &Metri
             error = error.message,
             "the end of a training job could not be recorded; trying again"
         );
-        sm.env().clock.sleep(pause).await;
+        sm.env().wall.sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(60));
     }
 }
@@ -151,7 +151,7 @@ async fn work(sm: &SageMaker, run: &Run, mut stop: watch::Receiver<bool>, events
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return stopped(),
-            () = sm.env().clock.sleep(pause) => pause = (pause * 2).min(Duration::from_secs(60)),
+            () = sm.env().wall.sleep(pause) => pause = (pause * 2).min(Duration::from_secs(60)),
         }
     };
     let trainer = Arc::clone(&sm.execution().trainer);
@@ -217,7 +217,7 @@ struct Step {
 }
 
 fn events(sm: &SageMaker, tell: mpsc::UnboundedSender<Told>, metrics: &Arc<Mutex<Metrics>>) -> TrainingEvents {
-    let (clock, metrics) = (Arc::clone(&sm.env().clock), Arc::clone(metrics));
+    let (clock, metrics) = (sm.env().sim.clone(), Arc::clone(metrics));
     Arc::new(move |event| match event {
         // Written with the next change of status: a job may log thousands of values.
         TrainingEvent::Metric { name, value, at } => {

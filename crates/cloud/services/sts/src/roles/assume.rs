@@ -94,5 +94,5 @@ fn expiry(call: &Call, caller: &Principal, role: &Record) -> Result<Timestamp, A
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
         ));
     }
-    Ok(call.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
+    Ok(call.wall.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
 }

@@ -18,8 +18,8 @@ pub(super) fn of(
     let mut context = Context::default();
     add_role(&mut context, role, &sts.store.tags(&role.arn)?);
     add_caller(&mut context, sts, call, caller)?;
-    context.add("aws:CurrentTime", call.now.to_string());
-    context.add("aws:EpochTime", call.now.as_second().to_string());
+    context.add("aws:CurrentTime", call.wall.to_string());
+    context.add("aws:EpochTime", call.wall.as_second().to_string());
     context.add("aws:RequestedRegion", call.region.as_str());
     context.add("aws:SecureTransport", "false");
     context.add("aws:ViaAWSService", "false");

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use http::uri::Authority as HostAndPort;
 use http::{HeaderMap, Method, Request};
-use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::clock::SharedWall;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 
@@ -53,7 +53,7 @@ enum Refusal {
 pub struct Proxy {
     data: PathBuf,
     own: SocketAddr,
-    clock: SharedClock,
+    clock: SharedWall,
     loaded: Mutex<Option<Arc<Loaded>>>,
 }
 
@@ -65,7 +65,7 @@ struct Loaded {
 impl Proxy {
     /// A proxy that listens at `own`, with the authority of a data folder.
     #[must_use]
-    pub fn new(data: PathBuf, own: SocketAddr, clock: SharedClock) -> Self {
+    pub fn new(data: PathBuf, own: SocketAddr, clock: SharedWall) -> Self {
         Self { data, own, clock, loaded: Mutex::default() }
     }
 
@@ -135,7 +135,7 @@ mod tests {
         let now = jiff::Timestamp::now();
         let authority = Authority::open(data.path(), now).unwrap();
         let own: SocketAddr = "127.0.0.1:4599".parse().unwrap();
-        let clock = Arc::new(sagewright_cloud_core::clock::WallClock);
+        let clock = Arc::new(sagewright_cloud_core::clock::SystemWall);
         let proxy = Proxy::new(data.path().to_owned(), own, clock);
         for there in [None, Some("http://me:p@ss@proxy.example:3128")] {
             let url = url(own, &authority, there);
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_request_with_a_host_in_its_first_line_is_for_the_proxy_unless_the_host_is_the_clouds_own() {
         let own: SocketAddr = "127.0.0.1:4599".parse().unwrap();
-        let proxy = Proxy::new(PathBuf::new(), own, Arc::new(sagewright_cloud_core::clock::WallClock));
+        let proxy = Proxy::new(PathBuf::new(), own, Arc::new(sagewright_cloud_core::clock::SystemWall));
         for (method, uri, wanted) in [
             ("GET", "/bucket/key", false),
             ("GET", "http://127.0.0.1:4599/bucket", false),

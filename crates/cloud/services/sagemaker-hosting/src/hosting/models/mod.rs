@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::pool::{Incoming, Outgoing, Pool, SendError};
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::clock::SharedClock;
+use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::objects::Objects;
 use sagewright_cloud_sagemaker_base::ports::EndpointKey;
 
@@ -31,7 +31,7 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 /// Where the models are, and what they may take.
 pub(super) struct Source {
     pub objects: Arc<dyn Objects>,
-    pub clock: SharedClock,
+    pub clock: SharedWall,
     pub endpoint: EndpointKey,
     /// Name of the container.
     pub container: String,
