@@ -120,20 +120,14 @@ fn answer(call: &Call, kind: Kind, shown: Map<String, Value>) -> Value {
     }
 }
 
-/// The members of a structure that its shape has. What a request gave may have others, below its top, too.
+/// The members of a structure that its shape has, in its order. What a request gave may have others, below its top, too.
 fn known(service: &Service, shape: &Shape, mut value: Map<String, Value>) -> Value {
-    prune(service, shape, &mut value);
-    Value::Object(value)
-}
-
-fn prune(service: &Service, shape: &Shape, value: &mut Map<String, Value>) {
-    value.retain(|name, value| match shape.members.get(name.as_str()) {
-        Some(member) => {
-            within(service, Some(member), value);
-            true
-        }
-        None => false,
+    let members = shape.members.iter().filter_map(|(name, member)| {
+        let (name, mut value) = value.swap_remove_entry(*name)?;
+        within(service, Some(member), &mut value);
+        Some((name, value))
     });
+    Value::Object(members.collect())
 }
 
 fn within(service: &Service, member: Option<&Member>, value: &mut Value) {
@@ -143,7 +137,7 @@ fn within(service: &Service, member: Option<&Member>, value: &mut Value) {
     }
     let Some(shape) = member.and_then(|member| service.target(member)) else { return };
     match value {
-        Value::Object(map) if shape.kind == ShapeType::Structure => prune(service, shape, map),
+        Value::Object(map) if shape.kind == ShapeType::Structure => *value = known(service, shape, std::mem::take(map)),
         Value::Object(map) => map.values_mut().for_each(|value| within(service, shape.value.as_ref(), value)),
         Value::Array(list) => list.iter_mut().for_each(|value| within(service, shape.member.as_ref(), value)),
         _ => {}
