@@ -100,7 +100,7 @@ class Sweep:
 
     def flow(self):
         """Lets traffic flow until a random moment: mostly soon, when work has just begun."""
-        time.sleep(self.rng.choice([0.05, 0.5, 2, 4]) * self.rng.random() + 0.005)
+        time.sleep(self.rng.choice([0.1, 0.1, 0.3, 1, 2, 4]) * self.rng.random() + 0.005)
 
     def end_life(self):
         victim, rng = self.victim, self.rng

@@ -1,12 +1,14 @@
 """Roles of IAM with their policies, and sessions of STS."""
 
 import json
+
 from botocore.exceptions import ClientError
 
 from ..journal import ANSWERED, LOST
 from .base import Actor, absent, present
 
 MISSING = ("NoSuchEntity",)
+MANAGED = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -18,7 +20,7 @@ def document(text):
 
 
 class Roles(Actor):
-    """State: description, inline policies and tags."""
+    """State: description, inline policies, tags and attached policies."""
 
     pause = 0.02
 
@@ -28,7 +30,7 @@ class Roles(Actor):
         if not live or len(live) < self.most and self.rng.random() < 0.3:
             register = self.new("Role")
             self.journal.write(
-                register, "create", ("first", (), (("n", register.name),)), iam.create_role, present, RoleName=register.name,
+                register, "create", ("first", (), (("n", register.name),), ()), iam.create_role, present, RoleName=register.name,
                 AssumeRolePolicyDocument=json.dumps(TRUST), Description="first", Tags=[{"Key": "n", "Value": register.name}],
             )  # fmt: skip
             return
@@ -36,7 +38,8 @@ class Roles(Actor):
         if not register.known:
             self.journal.observe(register, self.read(register), "a look after a write that was not answered")
             return
-        self.rng.choice([self.describe, self.put_policy, self.put_policy, self.drop_policy, self.tag, self.delete])(register)
+        ways = [self.describe, self.put_policy, self.put_policy, self.drop_policy, self.tag, self.attach, self.detach, self.delete]
+        self.rng.choice(ways)(register)
 
     def change(self, register, what, new, do, **arguments):
         self.journal.write(register, what, new, do, absent, RoleName=register.name, **arguments)
@@ -47,26 +50,36 @@ class Roles(Actor):
         self.change(register, "describe", new, self.client("iam").update_role, Description=text)
 
     def put_policy(self, register):
-        description, policies, tags = register.state
+        description, policies, *rest = register.state
         name, text = self.rng.choice("abc"), f"s{self.rng.randrange(10**9)}"
-        new = (description, tuple(sorted({**dict(policies), name: text}.items())), tags)
+        new = (description, tuple(sorted({**dict(policies), name: text}.items())), *rest)
         body = json.dumps(document(text))
         self.change(register, "put policy", new, self.client("iam").put_role_policy, PolicyName=name, PolicyDocument=body)
 
     def drop_policy(self, register):
-        description, policies, tags = register.state
+        description, policies, *rest = register.state
         if policies:
-            new, drop = (description, policies[1:], tags), self.client("iam").delete_role_policy
+            new, drop = (description, policies[1:], *rest), self.client("iam").delete_role_policy
             self.change(register, "drop policy", new, drop, PolicyName=policies[0][0])
 
     def tag(self, register):
-        description, policies, tags = register.state
+        description, policies, tags, attached = register.state
         key, value = self.rng.choice("xyz"), str(self.rng.randrange(100))
-        new = (description, policies, tuple(sorted({**dict(tags), key: value}.items())))
+        new = (description, policies, tuple(sorted({**dict(tags), key: value}.items())), attached)
         self.change(register, "tag", new, self.client("iam").tag_role, Tags=[{"Key": key, "Value": value}])
 
+    def attach(self, register):
+        *rest, attached = register.state
+        if MANAGED not in attached:
+            self.change(register, "attach", (*rest, (MANAGED,)), self.client("iam").attach_role_policy, PolicyArn=MANAGED)
+
+    def detach(self, register):
+        *rest, attached = register.state
+        if attached:
+            self.change(register, "detach", (*rest, ()), self.client("iam").detach_role_policy, PolicyArn=MANAGED)
+
     def delete(self, register):
-        if not register.state[1]:
+        if not register.state[1] and not register.state[3]:
             self.change(register, "delete", None, self.client("iam").delete_role)
 
     def read(self, register):
@@ -80,7 +93,9 @@ class Roles(Actor):
             policies[name] = body["Statement"][0]["Sid"]
         tags = self.see(iam.list_role_tags, RoleName=register.name)["Tags"]
         tags = tuple(sorted((tag["Key"], tag["Value"]) for tag in tags))
-        return told["Role"].get("Description"), tuple(sorted(policies.items())), tags
+        attached = self.see(iam.list_attached_role_policies, RoleName=register.name)["AttachedPolicies"]
+        attached = tuple(policy["PolicyArn"] for policy in attached)
+        return told["Role"].get("Description"), tuple(sorted(policies.items())), tags, attached
 
     def names(self):
         names = [role["RoleName"] for role in self.pages("iam", "list_roles", "Roles")]
