@@ -82,6 +82,12 @@ impl<'de: 'static> Deserialize<'de> for Str {
     }
 }
 
+/// Hashes the names of a model. They are fixed, so that no stranger can choose them to collide.
+pub type Hasher = foldhash::fast::FixedState;
+
+/// Parts of a model by name.
+pub type Table<T> = HashMap<&'static str, T, Hasher>;
+
 /// A list of names.
 pub type StrList = Vec<Str>;
 
@@ -95,12 +101,12 @@ pub struct Service {
     /// Protocol, signing name, endpoint prefix.
     pub metadata: Metadata,
     /// Operations by name.
-    pub operations: HashMap<&'static str, Operation>,
+    pub operations: Table<Operation>,
     /// Shapes by name.
-    pub shapes: HashMap<&'static str, Shape>,
+    pub shapes: Table<Shape>,
     /// Paginators by operation.
     #[serde(default)]
-    pub paginators: HashMap<&'static str, Paginator>,
+    pub paginators: Table<Paginator>,
 }
 
 /// Wire protocols of the AWS services that Sagewright talks to.
@@ -351,7 +357,7 @@ pub struct Shape {
     pub kind: ShapeType,
     /// Members of a structure, in the model's order.
     #[serde(default)]
-    pub members: IndexMap<&'static str, Member>,
+    pub members: IndexMap<&'static str, Member, Hasher>,
     /// Members that must be present.
     #[serde(default)]
     pub required: StrList,

@@ -11,7 +11,6 @@ use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Body as _;
-use uuid::Uuid;
 
 use super::RawService;
 use super::access::Note;
@@ -23,6 +22,7 @@ use super::control::{self, Control};
 use super::guard::Guard;
 use super::proxy::Proxy;
 use super::record::Recorder;
+use super::request_id;
 use super::route::{Route, route};
 use crate::protocol::{self, Wire};
 use crate::sigv4::{self, AuthError, Claim, KeyCache};
@@ -58,7 +58,7 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub(super) async fn answer(&self, parts: Parts, mut body: RequestBody, note: &mut Option<Note>) -> Response<Body> {
-        let request_id = Uuid::new_v4().to_string();
+        let request_id = request_id::new();
         let route = route(&parts);
         let response = if let Some(why) = self.guard.refusal(&parts) {
             let wire = if route == Route::Raw { Wire::Query } else { Wire::guess(&parts) };

@@ -13,6 +13,8 @@ mod guard;
 mod limits;
 pub mod proxy;
 pub mod record;
+mod repoll;
+mod request_id;
 mod route;
 mod slots;
 
