@@ -112,8 +112,8 @@ where
     created.await?
 }
 
-/// Does work in a task of its own. A client that hangs up ends its request's task, and must not leave a state behind whose
-/// effects never began.
+/// Does work in a task of its own. Whoever waits for a change may be dropped, and must not leave a state behind whose effects
+/// never began.
 async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ApiError> {
     tokio::spawn(work).await.map_err(|error| ApiError::internal(format!("a change broke off: {error}")))
 }
