@@ -79,7 +79,7 @@ impl Context {
         }
         if global.local {
             let data = paths::data(global.data.as_ref());
-            let access = local::access(&data, local::DEFAULT_ACCOUNT)?;
+            let access = local::access(&data, local::DEFAULT_ACCOUNT).await?;
             builder = builder.endpoint_url(&access.endpoint).credentials(
                 &access.access_key_id,
                 &access.secret_access_key,

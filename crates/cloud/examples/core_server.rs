@@ -18,10 +18,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut config = Config::new(data);
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let region = config.region.clone();
-        let running = bind(config)?.server().start()?;
+        let running = bind(config).await?.server().start()?;
         let mut keys = serde_json::Map::new();
         for account in std::iter::once("000000000000".to_owned()).chain(accounts) {
-            let key = running.credentials(&account).map_err(|e| e.message)?;
+            let key = running.credentials(&account).await.map_err(|e| e.message)?;
             keys.insert(account, serde_json::json!({"access_key": key.id, "secret_key": key.secret.reveal()}));
         }
         let facts = serde_json::json!({"endpoint_url": running.endpoint_url(), "region": region, "accounts": keys});

@@ -19,8 +19,9 @@ use tokio::net::TcpListener;
 
 struct FixedKeys;
 
+#[async_trait::async_trait]
 impl Credentials for FixedKeys {
-    fn lookup(&self, access_key: &str) -> Option<Caller> {
+    async fn lookup(&self, access_key: &str) -> Option<Caller> {
         let (account, session_token, expired) = match access_key {
             "AKIDTEST" => ("111122223333", None, false),
             "AKIDOTHER" => ("444455556666", None, false),

@@ -17,14 +17,15 @@ use crate::hosting::{Hosting, HostingConfig};
 use crate::identity::{Identity, NewSession, Secret, ServiceAsks, assumable_by_service, pass, role};
 use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
+use crate::outbox::Outbox;
 use crate::process::strays;
 use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
+use crate::records::SharedRecords;
 use crate::runner::{Identity as Worker, JobEnvironment};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
 use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
-use crate::store::Store;
 use crate::training::TrainingExecutor;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
@@ -83,9 +84,10 @@ pub struct Cloud {
     tasks: Tasks,
 }
 
-/// What is done by itself: timers, and the keeping of the clock.
+/// What is done by itself: timers, the telling of events, and the keeping of the clock.
 struct Tasks {
     _timers: AbortOnDrop,
+    _events: AbortOnDrop,
     _keeping: AbortOnDrop,
 }
 
@@ -128,11 +130,12 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let (wall, speed) = (Arc::clone(&config.wall), config.speed);
     let durability = config.durability;
     let hold = config.hold;
+    let outbox = Outbox::new(config.subscribers.clone());
     // The largest model is read while databases are opened, instead of by the first request.
     std::thread::spawn(|| sagewright_model::service("sagemaker"));
-    let bound = bind(config)?;
+    let bound = bind(config).await?;
     // Before anything takes the time.
-    let keeper = Keeper::open(bound.sim(), Arc::new(bound.records()), speed).await?;
+    let keeper = Keeper::open(bound.sim(), bound.records(), speed).await?;
     let images = ImageMap::load(&images)?;
     // Who was killed may have left daemons of its containers behind.
     let work = bound.folder("work");
@@ -154,7 +157,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         clock: Arc::clone(&wall),
     });
     let env = Env {
-        store: Arc::new(bound.records()),
+        store: bound.records(),
         logs: Arc::new(bound.logs()),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
@@ -163,16 +166,18 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         work,
     };
     let environment = Arc::new(ContainerAccess {
-        store: bound.store(),
+        store: bound.records(),
         identity: bound.identity(),
         wall: Arc::clone(&wall),
         endpoint: format!("http://{}", reachable(bound.address())),
     });
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
-    let roles = Arc::new(TrustedRoles { store: bound.store(), wall: Arc::clone(&wall) });
-    let execution = Execution { hold, ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
+    let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
+    let execution =
+        Execution { hold, outbox: outbox.clone(), ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
     let sagemaker = SageMaker::new(env, execution);
+    let (store, sim) = (bound.records(), bound.sim());
     let s3 = s3_front(&bound, objects, wall);
     let pass = pass();
     let own = bound.address().ip();
@@ -186,6 +191,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     resume(&sagemaker).await?;
     let tasks = Tasks {
         _timers: AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run())),
+        _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };
     Ok(Prepared { server, hosting, sagemaker, keeper, tasks, pass })
@@ -316,9 +322,10 @@ struct Keys {
     wall: SharedWall,
 }
 
+#[async_trait]
 impl s3::Credentials for Keys {
-    fn lookup(&self, access_key: &str) -> Option<s3::Caller> {
-        let principal = match self.identity.lookup(access_key) {
+    async fn lookup(&self, access_key: &str) -> Option<s3::Caller> {
+        let principal = match self.identity.lookup(access_key).await {
             Ok(found) => found?,
             Err(error) => {
                 tracing::error!(%error, "access keys cannot be read");
@@ -337,7 +344,7 @@ impl s3::Credentials for Keys {
 
 /// Roles that SageMaker may act as, by their trust policies.
 struct TrustedRoles {
-    store: Store,
+    store: SharedRecords,
     wall: SharedWall,
 }
 
@@ -346,27 +353,28 @@ impl Roles for TrustedRoles {
     async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String> {
         let service = "sagemaker.amazonaws.com";
         let asks = ServiceAsks { service, account, source_arn, now: self.wall.now() };
-        assumable_by_service(&self.store, role_arn, &asks)
+        assumable_by_service(&self.store, role_arn, &asks).await
     }
 }
 
 /// What containers get so that their code can call the embedded cloud as the job's role.
 struct ContainerAccess {
-    store: Store,
+    store: SharedRecords,
     identity: Identity,
     wall: SharedWall,
     endpoint: String,
 }
 
+#[async_trait]
 impl JobEnvironment for ContainerAccess {
-    fn variables(&self, worker: &Worker) -> BTreeMap<String, String> {
+    async fn variables(&self, worker: &Worker) -> BTreeMap<String, String> {
         let mut out = BTreeMap::from([
             ("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone()),
             ("AWS_REGION".to_owned(), worker.region.clone()),
             ("AWS_DEFAULT_REGION".to_owned(), worker.region.clone()),
         ]);
         let Some(role_arn) = &worker.role_arn else { return out };
-        let role = match role(&self.store, role_arn) {
+        let role = match role(&self.store, role_arn).await {
             Ok(Some(role)) => role,
             Ok(None) => {
                 tracing::warn!(role_arn, arn = worker.arn, "the role is gone; its container gets no credentials");
@@ -379,7 +387,7 @@ impl JobEnvironment for ContainerAccess {
         };
         let partition = role_arn.split(':').nth(1).unwrap_or("aws");
         let session = NewSession::of_role(&role, "SageMaker", partition, self.wall.now() + CONTAINER_SESSION);
-        match self.identity.begin_session(session) {
+        match self.identity.begin_session(session).await {
             Ok((key, principal)) => {
                 out.insert("AWS_ACCESS_KEY_ID".to_owned(), key);
                 out.insert("AWS_SECRET_ACCESS_KEY".to_owned(), principal.secret.reveal().to_owned());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{SharedWall, Speed, SystemWall};
 use crate::durability::Durability;
+use crate::outbox::Subscriber;
 use crate::server::Limits;
 
 /// Settings of one embedded cloud.
@@ -32,6 +33,8 @@ pub struct Config {
     pub max_body: usize,
     /// Names, besides its own, by which clients call it: requests for any other host are refused.
     pub hosts: Vec<String>,
+    /// Who is told of events, such as that a training job ended. None are kept where nobody is.
+    pub subscribers: Vec<Subscriber>,
     /// Bounds on connections and on requests that are not believed yet.
     pub limits: Limits,
 }
@@ -51,6 +54,7 @@ impl Config {
             hold: Duration::from_secs(2),
             max_body: 16 * 1024 * 1024,
             hosts: Vec::new(),
+            subscribers: Vec::new(),
             limits: Limits::default(),
         }
     }

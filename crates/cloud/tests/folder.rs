@@ -73,8 +73,8 @@ fn reset(data: &Path) -> bool {
     Reset::prepare(data).unwrap().unwrap().run().unwrap()
 }
 
-#[test]
-fn a_folder_with_somebodys_files_is_refused_and_left_as_it_is() {
+#[tokio::test]
+async fn a_folder_with_somebodys_files_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), ".git/HEAD", "ref: refs/heads/main");
     write(dir.path(), "README.md", "mine");
@@ -86,7 +86,7 @@ fn a_folder_with_somebodys_files_is_refused_and_left_as_it_is() {
         assert!(matches!(error, StartError::ForeignFolder { .. }), "{text}");
         assert!(text.contains(".git, README.md, work") && text.contains("--data"), "{text}");
     }
-    assert!(matches!(bind(Config::new(dir.path())).unwrap_err(), StartError::ForeignFolder { .. }));
+    assert!(matches!(bind(Config::new(dir.path())).await.unwrap_err(), StartError::ForeignFolder { .. }));
     assert!(matches!(Reset::prepare(dir.path()).unwrap_err(), ResetError::Foreign { .. }));
     assert_eq!(content(dir.path()), before);
     assert_eq!(mode(dir.path()), 0o755);
@@ -245,10 +245,10 @@ fn what_a_job_made_unwritable_is_removed_too() {
     assert!(reset(&data));
 }
 
-#[test]
-fn a_running_cloud_makes_nothing_that_a_reset_leaves() {
+#[tokio::test]
+async fn a_running_cloud_makes_nothing_that_a_reset_leaves() {
     let dir = tempfile::tempdir().unwrap();
-    let bound = bind(Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::new(dir.path()) }).unwrap();
+    let bound = bind(Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::new(dir.path()) }).await.unwrap();
     assert_eq!(Inventory::of(dir.path()).unwrap().kept, [] as [&str; 0]);
     drop(bound);
     assert!(reset(dir.path()));

@@ -44,18 +44,18 @@ fn raw() -> RawService {
     })
 }
 
-fn cloud(change: impl FnOnce(&mut Config)) -> Cloud {
+async fn cloud(change: impl FnOnce(&mut Config)) -> Cloud {
     let data = tempfile::tempdir().unwrap();
     let mut config = Config::new(data.path());
     config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     change(&mut config);
-    let running = bind(config).unwrap().server().raw(raw()).start().unwrap();
+    let running = bind(config).await.unwrap().server().raw(raw()).start().unwrap();
     Cloud { _data: data, running }
 }
 
 impl Cloud {
-    fn key(&self) -> Key {
-        let key = self.running.credentials(ACCOUNT).unwrap();
+    async fn key(&self) -> Key {
+        let key = self.running.credentials(ACCOUNT).await.unwrap();
         Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None }
     }
 
@@ -102,7 +102,7 @@ async fn aside<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
 
 #[tokio::test]
 async fn who_asks_for_the_go_ahead_gets_it_before_anything_else() {
-    let cloud = cloud(|_| {});
+    let cloud = cloud(|_| {}).await;
     let mut socket = cloud.socket();
     aside(move || {
         let request = |method: &str, host: &str, length: usize| {
@@ -144,8 +144,8 @@ async fn who_asks_for_the_go_ahead_gets_it_before_anything_else() {
 
 #[tokio::test]
 async fn a_request_of_a_key_that_is_not_known_is_refused_before_its_body_is_there() {
-    let cloud = cloud(|config| config.limits.refused_within = Duration::ZERO);
-    let (mut client, key) = (cloud.client(), cloud.key());
+    let cloud = cloud(|config| config.limits.refused_within = Duration::ZERO).await;
+    let (mut client, key) = (cloud.client(), cloud.key().await);
     aside(move || {
         let unknown = Key { id: "AKIAIOSFODNN7EXAMPLE".into(), ..key };
         let body = vec![b'x'; 1 << 20];
@@ -165,8 +165,9 @@ async fn a_body_that_stalls_is_ended() {
     let cloud = cloud(|config| {
         config.limits.body_window = Duration::from_millis(100);
         config.limits.refused_within = Duration::ZERO;
-    });
-    let (mut client, mut socket, key) = (cloud.client(), cloud.socket(), cloud.key());
+    })
+    .await;
+    let (mut client, mut socket, key) = (cloud.client(), cloud.socket(), cloud.key().await);
     aside(move || {
         let body = "x".repeat(1000);
         let headers = vec![(FORM.0, FORM.1.to_owned())];
@@ -184,7 +185,7 @@ async fn a_body_that_stalls_is_ended() {
 
 #[tokio::test]
 async fn headers_that_do_not_come_end_a_connection() {
-    let cloud = cloud(|config| config.limits.headers_within = Duration::from_millis(100));
+    let cloud = cloud(|config| config.limits.headers_within = Duration::from_millis(100)).await;
     let mut socket = cloud.socket();
     aside(move || {
         socket.send("GET / HTTP/1.1\r\nhost:");
@@ -198,8 +199,9 @@ async fn what_is_held_of_bodies_before_they_are_believed_is_bounded() {
     let cloud = cloud(|config| {
         config.limits.unverified_bytes = 100_000;
         config.limits.room_within = Duration::from_millis(10);
-    });
-    let (mut holder, mut client, key) = (cloud.client(), cloud.client(), cloud.key());
+    })
+    .await;
+    let (mut holder, mut client, key) = (cloud.client(), cloud.client(), cloud.key().await);
     aside(move || {
         let body = format!("{WHO}&Filler={}", "x".repeat(90_000));
         let headers = vec![(FORM.0, FORM.1.to_owned())];
@@ -224,8 +226,8 @@ async fn what_is_held_of_bodies_before_they_are_believed_is_bounded() {
 
 #[tokio::test]
 async fn idle_connections_make_room_for_new_ones() {
-    let cloud = cloud(|config| config.limits.connections = 2);
-    let key = cloud.key();
+    let cloud = cloud(|config| config.limits.connections = 2).await;
+    let key = cloud.key().await;
     let connect = || cloud.client();
     let (mut used, mut mute) = (connect(), connect());
     let used = {
@@ -261,7 +263,7 @@ async fn idle_connections_make_room_for_new_ones() {
 
 #[tokio::test]
 async fn a_connection_at_work_does_not_make_room() {
-    let cloud = cloud(|config| config.limits.connections = 1);
+    let cloud = cloud(|config| config.limits.connections = 1).await;
     let mut working = cloud.socket();
     aside(move || {
         working
@@ -277,7 +279,7 @@ async fn a_connection_at_work_does_not_make_room() {
 
 #[tokio::test]
 async fn pages_and_foreign_hosts_are_refused() {
-    let cloud = cloud(|config| config.hosts = vec!["build.example".to_owned()]);
+    let cloud = cloud(|config| config.hosts = vec!["build.example".to_owned()]).await;
     let mut client = cloud.client();
     aside(move || {
         let mut get = |path: &str, headers: &str| {

@@ -61,21 +61,21 @@ struct Cloud {
 }
 
 /// A cloud whose clock stands still at the time of its start.
-fn cloud() -> Cloud {
+async fn cloud() -> Cloud {
     let data = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(Mutex::new(Timestamp::now())));
     let mut config = config(data.path());
     config.wall = clock.clone();
     config.max_body = 100_000;
-    let server = bind(config).unwrap().server();
+    let server = bind(config).await.unwrap().server();
     let running =
         server.handler("sagemaker", Arc::new(Echo)).handler("sagemaker-runtime", Arc::new(Echo)).start().unwrap();
     Cloud { _data: data, running, clock }
 }
 
 impl Cloud {
-    fn key(&self, account: &str) -> Key {
-        let key = self.running.credentials(account).unwrap();
+    async fn key(&self, account: &str) -> Key {
+        let key = self.running.credentials(account).await.unwrap();
         Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None }
     }
 
@@ -91,8 +91,8 @@ async fn aside<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
 
 #[tokio::test]
 async fn one_connection_serves_calls_of_all_services_and_accounts() {
-    let cloud = cloud();
-    let (mut client, key, other) = (cloud.client(), cloud.key(ACCOUNT), cloud.key("111111111111"));
+    let cloud = cloud().await;
+    let (mut client, key, other) = (cloud.client(), cloud.key(ACCOUNT).await, cloud.key("111111111111").await);
     aside(move || {
         assert_eq!(client.query("sts", &key, WHO).element("Account"), ACCOUNT);
         assert_eq!(client.query("sts", &other, WHO).element("Arn"), "arn:aws:iam::111111111111:user/sagewright");
@@ -116,8 +116,8 @@ async fn one_connection_serves_calls_of_all_services_and_accounts() {
 
 #[tokio::test]
 async fn signatures_that_do_not_hold_are_refused_in_awss_words() {
-    let cloud = cloud();
-    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT));
+    let cloud = cloud().await;
+    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT).await);
     let now = cloud.clock.now();
     aside(move || {
         let wrong = Key { secret: "wrong".into(), ..key.clone() };
@@ -158,8 +158,8 @@ async fn signatures_that_do_not_hold_are_refused_in_awss_words() {
 
 #[tokio::test]
 async fn a_signature_holds_for_one_service_region_and_operation() {
-    let cloud = cloud();
-    let (mut client, key, other) = (cloud.client(), cloud.key(ACCOUNT), cloud.key("111111111111"));
+    let cloud = cloud().await;
+    let (mut client, key, other) = (cloud.client(), cloud.key(ACCOUNT).await, cloud.key("111111111111").await);
     let now = cloud.clock.now();
     aside(move || {
         let target = |name: &str| vec![("x-amz-target", name.to_owned())];
@@ -195,8 +195,8 @@ async fn a_signature_holds_for_one_service_region_and_operation() {
 
 #[tokio::test]
 async fn a_session_ends_when_its_time_is_over() {
-    let cloud = cloud();
-    let (mut client, key, clock) = (cloud.client(), cloud.key(ACCOUNT), cloud.clock.clone());
+    let cloud = cloud().await;
+    let (mut client, key, clock) = (cloud.client(), cloud.key(ACCOUNT).await, cloud.clock.clone());
     aside(move || {
         let answer = client.query("sts", &key, "Action=GetSessionToken&Version=2011-06-15&DurationSeconds=900");
         let session = Key {
@@ -224,12 +224,12 @@ async fn a_session_ends_when_its_time_is_over() {
 async fn a_session_that_ended_long_ago_is_told_as_ended_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(Mutex::new(Timestamp::now())));
-    let start = || {
+    let start = async || {
         let clocks = Config { wall: clock.clone(), ..config(data.path()) };
-        bind(clocks).unwrap().server().start().unwrap()
+        bind(clocks).await.unwrap().server().start().unwrap()
     };
-    let running = start();
-    let key = running.credentials(ACCOUNT).unwrap();
+    let running = start().await;
+    let key = running.credentials(ACCOUNT).await.unwrap();
     let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
     let mut client = Client::new(running.address());
     let session = aside(move || {
@@ -252,16 +252,17 @@ async fn a_session_that_ended_long_ago_is_told_as_ended_after_a_restart() {
         told
     };
     *clock.0.lock().unwrap() += SignedDuration::from_hours(30 * 24);
-    assert_eq!(ask(start()).await, (403, "ExpiredToken".to_owned()));
+    assert_eq!(ask(start().await).await, (403, "ExpiredToken".to_owned()));
     // It is not kept for ever.
     *clock.0.lock().unwrap() += SignedDuration::from_hours(90 * 24);
-    assert_eq!(ask(start()).await, (403, "InvalidClientTokenId".to_owned()));
+    assert_eq!(ask(start().await).await, (403, "InvalidClientTokenId".to_owned()));
 }
 
 #[tokio::test]
 async fn a_body_that_is_cut_short_or_too_long_changes_nothing() {
-    let cloud = cloud();
-    let (mut cut, mut long, mut check, key) = (cloud.client(), cloud.client(), cloud.client(), cloud.key(ACCOUNT));
+    let cloud = cloud().await;
+    let (mut cut, mut long, mut check, key) =
+        (cloud.client(), cloud.client(), cloud.client(), cloud.key(ACCOUNT).await);
     aside(move || {
         let body = "Action=CreateUser&Version=2010-05-08&UserName=cut";
         let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
@@ -285,8 +286,8 @@ async fn a_body_that_is_cut_short_or_too_long_changes_nothing() {
 
 #[tokio::test]
 async fn a_defect_in_a_service_fails_one_call_only() {
-    let cloud = cloud();
-    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT));
+    let cloud = cloud().await;
+    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT).await);
     aside(move || {
         let answer = client.json("sagemaker", &key, "SageMaker.DeleteModel", r#"{"ModelName":"m"}"#);
         assert_eq!((answer.status, answer.json()["__type"].as_str()), (500, Some("InternalFailure")));
@@ -297,8 +298,8 @@ async fn a_defect_in_a_service_fails_one_call_only() {
 
 #[tokio::test]
 async fn what_is_not_there_is_refused_by_name() {
-    let cloud = cloud();
-    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT));
+    let cloud = cloud().await;
+    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT).await);
     aside(move || {
         let answer = client.json("kinesis", &key, "Kinesis_20131202.ListStreams", "{}");
         assert_eq!((answer.status, answer.json()["__type"].as_str()), (501, Some("NotImplemented")));
@@ -314,9 +315,9 @@ async fn what_is_not_there_is_refused_by_name() {
 #[tokio::test]
 async fn everything_acknowledged_is_there_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
-    let start = |data: &std::path::Path| bind(config(data)).unwrap().server().start().unwrap();
-    let running = start(data.path());
-    let key = running.credentials(ACCOUNT).unwrap();
+    let start = async |data: &std::path::Path| bind(config(data)).await.unwrap().server().start().unwrap();
+    let running = start(data.path()).await;
+    let key = running.credentials(ACCOUNT).await.unwrap();
     let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
     let mut client = Client::new(running.address());
     let (mine, session) = aside(move || {
@@ -331,7 +332,7 @@ async fn everything_acknowledged_is_there_after_a_restart() {
     })
     .await;
     running.shutdown().await;
-    let running = start(data.path());
+    let running = start(data.path()).await;
     let mut client = Client::new(running.address());
     aside(move || {
         let answer = client.query("iam", &mine, "Action=GetUser&Version=2010-05-08&UserName=kept");
@@ -343,9 +344,9 @@ async fn everything_acknowledged_is_there_after_a_restart() {
 
 #[tokio::test]
 async fn a_stop_lets_calls_finish_and_then_refuses_connections() {
-    let cloud = cloud();
+    let cloud = cloud().await;
     let address = cloud.running.address();
-    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT));
+    let (mut client, key) = (cloud.client(), cloud.key(ACCOUNT).await);
     let mut client = aside(move || {
         assert_eq!(client.query("sts", &key, WHO).status, 200);
         client
@@ -364,9 +365,9 @@ async fn a_restart_takes_the_port_of_the_run_before() {
     let data = tempfile::tempdir().unwrap();
     let mut listen = config(data.path()).listen;
     for _ in 0..3 {
-        let running = bind(Config { listen, ..config(data.path()) }).unwrap().server().start().unwrap();
+        let running = bind(Config { listen, ..config(data.path()) }).await.unwrap().server().start().unwrap();
         listen = running.address();
-        let key = running.credentials(ACCOUNT).unwrap();
+        let key = running.credentials(ACCOUNT).await.unwrap();
         let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
         let mut client = Client::new(listen);
         let mut client = aside(move || {
@@ -383,60 +384,62 @@ async fn a_restart_takes_the_port_of_the_run_before() {
 #[tokio::test]
 async fn what_keeps_it_from_starting_is_told_with_what_to_do() {
     let data = tempfile::tempdir().unwrap();
-    let first = bind(config(data.path())).unwrap();
-    let text = bind(config(data.path())).unwrap_err().to_string();
+    let first = bind(config(data.path())).await.unwrap();
+    let text = bind(config(data.path())).await.unwrap_err().to_string();
     let pid = std::process::id().to_string();
     assert!(text.contains(&format!("in use by process {pid}")) && text.contains("--data"), "{text}");
 
     let other = tempfile::tempdir().unwrap();
     let mut taken = config(other.path());
     taken.listen = first.address();
-    let error = bind(taken).unwrap_err();
+    let error = bind(taken).await.unwrap_err();
     assert!(matches!(error, StartError::PortTaken { .. }), "{error}");
     assert!(error.to_string().contains("choose another port with --listen"), "{error}");
     drop(first);
-    bind(config(data.path())).expect("the folder is free again");
+    bind(config(data.path())).await.expect("the folder is free again");
 
     let file = other.path().join("file");
     std::fs::write(&file, "x").unwrap();
-    let error = bind(config(&file.join("below"))).unwrap_err();
+    let error = bind(config(&file.join("below"))).await.unwrap_err();
     assert!(matches!(error, StartError::DataNotWritable { .. }), "{error}");
 
     let newer = tempfile::tempdir().unwrap();
-    bind(config(newer.path())).unwrap().store().connection().execute_batch("PRAGMA user_version = 99").unwrap();
-    let error = bind(config(newer.path())).unwrap_err();
-    assert!(matches!(error, StartError::NewerDatabase { found: 99, known: 2, .. }), "{error}");
+    drop(bind(config(newer.path())).await.unwrap());
+    let database = rusqlite::Connection::open(newer.path().join("state.sqlite")).unwrap();
+    database.execute_batch("PRAGMA user_version = 99").unwrap();
+    let error = bind(config(newer.path())).await.unwrap_err();
+    assert!(matches!(error, StartError::NewerDatabase { found: 99, known: 3, .. }), "{error}");
 
     let damaged = tempfile::tempdir().unwrap();
-    drop(bind(config(damaged.path())).unwrap());
+    drop(bind(config(damaged.path())).await.unwrap());
     std::fs::write(
         damaged.path().join("state.sqlite"),
         "this is not a database, and long enough to be read as one".repeat(40),
     )
     .unwrap();
-    let error = bind(config(damaged.path())).unwrap_err();
+    let error = bind(config(damaged.path())).await.unwrap_err();
     assert!(matches!(error, StartError::Database { .. }), "{error}");
     assert!(error.to_string().contains("sagewright local reset"), "{error}");
 
     let mut wrong = config(tempfile::tempdir().unwrap().path());
     wrong.region = "mars".into();
-    assert!(bind(wrong).unwrap_err().to_string().contains("'mars' is not an AWS region"));
+    assert!(bind(wrong).await.unwrap_err().to_string().contains("'mars' is not an AWS region"));
     let mut wrong = config(tempfile::tempdir().unwrap().path());
     wrong.default_account = "12".into();
-    assert!(bind(wrong).unwrap_err().to_string().contains("'12' is not an AWS account id"));
+    assert!(bind(wrong).await.unwrap_err().to_string().contains("'12' is not an AWS account id"));
 }
 
 #[tokio::test]
 async fn another_process_can_read_the_credentials() {
-    let cloud = cloud();
-    let identity = open_identity(cloud.running.data(), "us-east-1", Arc::new(SystemWall)).unwrap();
-    assert_eq!(identity.credentials(ACCOUNT).unwrap().id, cloud.key(ACCOUNT).id);
-    let fresh = identity.credentials("222222222222").unwrap();
+    let cloud = cloud().await;
+    let identity = open_identity(cloud.running.data(), "us-east-1", Arc::new(SystemWall)).await.unwrap();
+    assert_eq!(identity.credentials(ACCOUNT).await.unwrap().id, cloud.key(ACCOUNT).await.id);
+    let fresh = identity.credentials("222222222222").await.unwrap();
     let key = Key { id: fresh.id, secret: fresh.secret.reveal().to_owned(), token: None };
     let mut client = cloud.client();
     aside(move || assert_eq!(client.query("sts", &key, WHO).element("Account"), "222222222222")).await;
     let none = tempfile::tempdir().unwrap();
-    let error = open_identity(none.path(), "us-east-1", Arc::new(SystemWall)).unwrap_err().to_string();
+    let error = open_identity(none.path(), "us-east-1", Arc::new(SystemWall)).await.unwrap_err().to_string();
     assert!(error.contains("sagewright local up"), "{error}");
 }
 
@@ -445,8 +448,8 @@ async fn only_the_owner_can_read_what_holds_secret_keys() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("cloud");
-    let running = bind(config(&data)).unwrap().server().start().unwrap();
-    running.credentials("111111111111").unwrap();
+    let running = bind(config(&data)).await.unwrap().server().start().unwrap();
+    running.credentials("111111111111").await.unwrap();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);
     for entry in std::fs::read_dir(&data).unwrap() {

@@ -1,6 +1,6 @@
 //! A start: nothing is answered before the state of the last run is taken up.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
@@ -8,19 +8,23 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sagewright_cloud::clock::SystemWall;
-use sagewright_cloud::cloud::{self, Options};
+use sagewright_cloud::cloud::{self, Cloud, CloudError, Options};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::folder::Inventory;
 use sagewright_cloud::images::BuiltIn;
+use sagewright_cloud::outbox::Subscriber;
 use sagewright_cloud::process::Preparer;
+use sagewright_cloud::records::{Batch, Event, Key as RecordKey, Record, SharedRecords, Write};
 use sagewright_cloud::runner::LineSink;
-use sagewright_cloud::server::{bind, open_identity};
-use sagewright_cloud::store::{Key as RecordKey, Record, Store};
+use sagewright_cloud::server::{StartError, bind, open_identity};
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 use support::{Client, Key};
+use tokio::sync::mpsc;
 
 const ACCOUNT: &str = "000000000000";
 const REGION: &str = "us-east-1";
@@ -58,11 +62,15 @@ fn record(kind: &str, name: &str, status: &str, body: Value) -> Record {
     }
 }
 
+fn stored(data: &Path) -> SharedRecords {
+    Arc::new(SqliteRecords::open(&data.join("state.sqlite")).unwrap())
+}
+
 /// A cloud that was killed while an endpoint served and many jobs were being stopped; a key to call it with.
-fn killed(data: &Path) -> Key {
+async fn killed(data: &Path) -> Key {
     let listen = ([127, 0, 0, 1], 0).into();
-    drop(bind(Config { listen, ..Config::new(data) }).unwrap());
-    let store = Store::open(&data.join("state.sqlite")).unwrap();
+    drop(bind(Config { listen, ..Config::new(data) }).await.unwrap());
+    let store = stored(data);
     let variant = json!({
         "name": "v", "weight": 1.0, "instances": 1, "instance_type": "ml.m5.large", "serverless": null, "routing": null,
         "startup_seconds": 240,
@@ -70,14 +78,95 @@ fn killed(data: &Path) -> Key {
     });
     let current = json!({"config": "c1", "variants": [variant], "policy": null, "started": 1});
     let body = json!({"EndpointName": "e", "EndpointConfigName": "c1", "_": {"current": current, "next": null}});
-    store.insert(&record("endpoint", "e", "InService", body), &[]).unwrap();
+    store.insert(record("endpoint", "e", "InService", body), Vec::new(), Batch::new()).await.unwrap();
     for n in 0..300 {
         let name = format!("job-{n}");
         let body = json!({"TrainingJobName": name, "SecondaryStatusTransitions": []});
-        store.insert(&record("training-job", &name, "Stopping", body), &[]).unwrap();
+        store.insert(record("training-job", &name, "Stopping", body), Vec::new(), Batch::new()).await.unwrap();
     }
-    let key = open_identity(data, REGION, Arc::new(SystemWall)).unwrap().credentials(ACCOUNT).unwrap();
+    let key = open_identity(data, REGION, Arc::new(SystemWall)).await.unwrap().credentials(ACCOUNT).await.unwrap();
     Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None }
+}
+
+/// Takes events, or refuses all of them; what was told, in order.
+fn subscriber(takes: bool) -> (Subscriber, mpsc::UnboundedReceiver<Event>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let subscriber: Subscriber = Arc::new(move |event| {
+        let _ = tell.send(event);
+        Box::pin(async move { if takes { Ok(()) } else { Err("not now".to_owned()) } })
+    });
+    (subscriber, told)
+}
+
+/// A cloud whose events go to these. The one before may still be ending.
+async fn with_subscribers(data: &Path, subscribers: Vec<Subscriber>) -> Cloud {
+    loop {
+        let mut options = options(data, ([127, 0, 0, 1], 0).into());
+        options.config.subscribers.clone_from(&subscribers);
+        match cloud::start(options).await {
+            Err(CloudError::Start(StartError::DataInUse { .. })) => tokio::task::yield_now().await,
+            started => return started.unwrap(),
+        }
+    }
+}
+
+async fn notebook(cloud: &Cloud, name: &str) {
+    let key = cloud.server().credentials(ACCOUNT).await.unwrap();
+    let key = Key { id: key.id, secret: key.secret.reveal().to_owned(), token: None };
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/sagewright-execution");
+    let create = json!({"NotebookInstanceName": name, "InstanceType": "ml.t3.medium", "RoleArn": role}).to_string();
+    let mut client = Client::new(cloud.server().address());
+    let answer = tokio::task::spawn_blocking(move || {
+        client.json("sagemaker", &key, "SageMaker.CreateNotebookInstance", &create)
+    });
+    assert_eq!(answer.await.unwrap().status, 200);
+}
+
+/// Fails a test that would hang.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("nothing happened within a minute")
+}
+
+async fn until_the_outbox_is_empty(data: &Path) {
+    let store = stored(data);
+    within(async {
+        while !store.events(0, 1).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_nobody_took_is_told_by_the_next_process_and_all_come_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (refuses, mut refused) = subscriber(false);
+    let first = with_subscribers(dir.path(), vec![refuses]).await;
+    notebook(&first, "n").await;
+    let event = within(refused.recv()).await.unwrap();
+    assert_eq!((&*event.kind, &*event.account), ("SageMaker Notebook Instance State Change", ACCOUNT));
+    assert_eq!(event.body["detail"]["NotebookInstanceStatus"], "Pending");
+    // As a kill: nothing is told or written any more.
+    drop(first);
+    let (takes, mut told) = subscriber(true);
+    let second = with_subscribers(dir.path(), vec![takes]).await;
+    assert_eq!(within(told.recv()).await.unwrap(), event);
+    let settled = within(told.recv()).await.unwrap();
+    assert_eq!((&settled.body["status"], &settled.body["arn"]), (&json!("InService"), &event.body["arn"]));
+    until_the_outbox_is_empty(dir.path()).await;
+    drop(second);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_subscribes_no_event_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(with_subscribers(dir.path(), Vec::new()).await);
+    let left = Event { account: ACCOUNT.into(), region: REGION.into(), kind: "left".into(), at: 1, body: json!({}) };
+    stored(dir.path()).commit(vec![Write::Emit(left)]).await.unwrap();
+    let cloud = with_subscribers(dir.path(), Vec::new()).await;
+    until_the_outbox_is_empty(dir.path()).await;
+    notebook(&cloud, "n").await;
+    assert_eq!(stored(dir.path()).events(0, 10).await.unwrap(), []);
 }
 
 /// A port that nobody listens on.
@@ -88,7 +177,7 @@ fn free() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_that_is_sent_during_a_restart_finds_the_endpoint_taken_up() {
     let dir = tempfile::tempdir().unwrap();
-    let key = killed(dir.path());
+    let key = killed(dir.path()).await;
     let address = free();
     let caller = std::thread::spawn(move || {
         let mut client = loop {
@@ -110,13 +199,13 @@ async fn an_update_that_is_sent_during_a_restart_finds_the_endpoint_taken_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_are_refused_until_the_state_is_taken_up() {
     let dir = tempfile::tempdir().unwrap();
-    killed(dir.path());
+    killed(dir.path()).await;
     let address = free();
     let prepared = cloud::prepare(options(dir.path(), address)).await.unwrap();
     assert_eq!(prepared.endpoint_url(), format!("http://{address}"));
-    let store = Store::open(&dir.path().join("state.sqlite")).unwrap();
-    assert!(store.with_status("training-job", "Stopping").unwrap().is_empty());
-    assert_eq!(store.with_status("endpoint", "SystemUpdating").unwrap().len(), 1);
+    let store = stored(dir.path());
+    assert!(store.with_status("training-job", "Stopping").await.unwrap().is_empty());
+    assert_eq!(store.with_status("endpoint", "SystemUpdating").await.unwrap().len(), 1);
     assert!(TcpStream::connect(address).is_err());
     let cloud = prepared.serve().unwrap();
     TcpStream::connect(address).unwrap();
@@ -126,10 +215,10 @@ async fn connections_are_refused_until_the_state_is_taken_up() {
 #[tokio::test]
 async fn a_port_that_another_one_listens_on_is_told_before_anything_is_taken_up() {
     let dir = tempfile::tempdir().unwrap();
-    killed(dir.path());
+    killed(dir.path()).await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let error = cloud::start(options(dir.path(), taken.local_addr().unwrap())).await.map(drop).unwrap_err().to_string();
     assert!(error.contains("another program uses the port"), "{error}");
-    let store = Store::open(&dir.path().join("state.sqlite")).unwrap();
-    assert_eq!(store.with_status("endpoint", "InService").unwrap().len(), 1);
+    let store = stored(dir.path());
+    assert_eq!(store.with_status("endpoint", "InService").await.unwrap().len(), 1);
 }

@@ -427,17 +427,17 @@ async fn what_is_not_there_or_not_supported_is_refused_by_name() {
     for (more, part) in [
         (
             input(source("AugmentedManifestFile", "s3://in/ok")),
-            "S3DataType AugmentedManifestFile without input mode Pipe of channel 'train' is not supported",
+            "InputDataConfig[train].DataSource.S3DataSource.S3DataType AugmentedManifestFile needs the input mode Pipe",
         ),
-        (input(json!({"FileSystemDataSource": {}})), "a data source other than S3DataSource of channel 'train'"),
+        (input(json!({"FileSystemDataSource": {}})), "Channel \"train\" must have an S3DataSource"),
         (json!({"InputDataConfig": [with(json!({"RecordWrapperType": "RecordIO"}))]}), "RecordWrapperType RecordIO"),
         (
             json!({"InputDataConfig": [with(json!({"ShuffleConfig": {"Seed": 1}}))]}),
-            "ShuffleConfig without input mode Pipe",
+            "ShuffleConfig without the input mode Pipe is not supported",
         ),
         (
             json!({"InputDataConfig": [with(json!({"ChannelName": ".."}))]}),
-            "'..' cannot be the name of a channel's folder",
+            "\"..\" cannot be the name of a channel's folder",
         ),
         (json!({"InputDataConfig": [with(json!({"CompressionType": "Gzip"}))]}), "s3://in/ok is not valid gzip data"),
         (input(source("S3Prefix", "s3://in/none")), "No S3 objects found under S3 URL \"s3://in/none\""),
@@ -449,16 +449,16 @@ async fn what_is_not_there_or_not_supported_is_refused_by_name() {
         (input(source("ManifestFile", "s3://in/ok")), "the manifest s3://in/ok is not valid JSON"),
         (input(source("ManifestFile", "s3://in/gone")), "NoSuchKey (404): The specified key does not exist."),
         (json!({"OutputDataConfig": {"S3OutputPath": "s3://nowhere/x"}}), "Artifact upload failed:NoSuchBucket"),
-        (json!({"OutputDataConfig": {"S3OutputPath": "https://x"}}), "'https://x' is not an S3 URI"),
+        (json!({"OutputDataConfig": {"S3OutputPath": "https://x"}}), "Invalid S3 URI \"https://x\""),
         (
             json!({"CheckpointConfig": {"S3Uri": "s3://out/c", "LocalPath": "/etc/c"}}),
-            "CheckpointConfig.LocalPath '/etc/c'",
+            "CheckpointConfig.LocalPath /etc/c is not supported",
         ),
         (
             json!({"CheckpointConfig": {"S3Uri": "s3://out/c", "LocalPath": "/opt/ml/../c"}}),
             "CheckpointConfig.LocalPath",
         ),
-        (algorithm("mine"), "AlgorithmName (mine) is not supported"),
+        (algorithm("mine"), "AlgorithmSpecification.AlgorithmName is not supported"),
     ] {
         let mut machine = machine();
         machine.objects.put("in", "ok", "x");

@@ -49,7 +49,7 @@ const SDK_CONFIG: &str =
 type Parent = BTreeMap<String, String>;
 
 /// The environment of a program that works in an account of the embedded cloud that is up on this data folder.
-pub(crate) fn prepare(data: &Path, account: &str, region: Option<&str>) -> anyhow::Result<Child> {
+pub(crate) async fn prepare(data: &Path, account: &str, region: Option<&str>) -> anyhow::Result<Child> {
     let parent: Parent =
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
     let server = up(data)?;
@@ -60,7 +60,7 @@ pub(crate) fn prepare(data: &Path, account: &str, region: Option<&str>) -> anyho
     };
     let authority = Authority::open(data, SystemWall.now()).context("cannot make the certificate authority")?;
     let behind = Behind::of(&parent, &authority)?;
-    let (key, session) = execution_session(data, account)?;
+    let (key, session) = execution_session(data, account).await?;
     let mut child = Child::default();
     child.removed.extend(REMOVED.iter().map(|name| (*name).to_owned()));
     child.removed.extend(parent.keys().filter(|name| name.starts_with("AWS_ENDPOINT_URL_")).cloned());

@@ -33,9 +33,9 @@ pub(crate) struct Access {
 }
 
 /// Credentials of an account of the embedded cloud that is up on this data folder; the account is made where it is new.
-pub(crate) fn access(data: &Path, account: &str) -> Result<Access, Failure> {
+pub(crate) async fn access(data: &Path, account: &str) -> Result<Access, Failure> {
     let server = up(data)?;
-    let key = identity(data)?.credentials(account).map_err(|e| Failure::new(Exit::Failed, e.message))?;
+    let key = identity(data).await?.credentials(account).await.map_err(|e| Failure::new(Exit::Failed, e.message))?;
     Ok(Access {
         endpoint: server.endpoint,
         account: account.to_owned(),
@@ -46,9 +46,9 @@ pub(crate) fn access(data: &Path, account: &str) -> Result<Access, Failure> {
 }
 
 /// A session of the account's execution role, as a notebook of SageMaker has it: its access key id, and the rest.
-pub(super) fn execution_session(data: &Path, account: &str) -> Result<(String, Principal), Failure> {
+pub(super) async fn execution_session(data: &Path, account: &str) -> Result<(String, Principal), Failure> {
     let failed = |e: ApiError| Failure::new(Exit::Failed, format!("cannot act as the execution role: {}", e.message));
-    identity(data)?.begin_execution_session(account, SESSION).map_err(failed)
+    identity(data).await?.begin_execution_session(account, SESSION).await.map_err(failed)
 }
 
 /// The embedded cloud that is up on this data folder.
@@ -59,7 +59,8 @@ pub(crate) fn up(data: &Path) -> Result<ServerFile, Failure> {
     })
 }
 
-fn identity(data: &Path) -> Result<Identity, Failure> {
+async fn identity(data: &Path) -> Result<Identity, Failure> {
     open_identity(data, REGION, Arc::new(SystemWall))
+        .await
         .map_err(|e| Failure::new(Exit::Failed, format!("cannot read the embedded cloud's credentials: {e}")))
 }

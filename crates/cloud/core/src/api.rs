@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use sagewright_model::{Operation, Service};
+use sagewright_model::Service;
 use serde_json::{Map, Value};
 
 use crate::clock::SimTime;
@@ -36,7 +37,7 @@ pub struct Call {
     /// Model of the service.
     pub service: &'static Service,
     /// The operation.
-    pub operation: &'static Operation,
+    pub operation: &'static sagewright_model::Operation,
     /// Input under AWS's member names. Timestamps are what the wire gave (number or text); blobs are base64 text.
     pub input: Value,
     /// Time of arrival in AWS's time: what resources show.
@@ -152,8 +153,8 @@ impl ApiError {
     }
 }
 
-impl From<crate::store::StoreError> for ApiError {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<crate::records::StoreError> for ApiError {
+    fn from(error: crate::records::StoreError) -> Self {
         Self::internal(error.to_string())
     }
 }
@@ -166,6 +167,36 @@ pub trait Handler: Send + Sync {
     /// # Errors
     /// The AWS error to answer with.
     async fn call(&self, call: Call) -> Result<Output, ApiError>;
+}
+
+/// What an operation gives in the end.
+pub type Answer<'a> = BoxFuture<'a, Result<Value, ApiError>>;
+
+/// Answers one operation of a service. The call is authenticated, and valid by the service model.
+pub type Operation<S> = for<'a> fn(&'a S, &'a Call) -> Answer<'a>;
+
+/// A table of a service's operations: `Iam: "GetRole" => roles::get`, each an `async fn(&Iam, &Call)`.
+#[macro_export]
+macro_rules! operations {
+    ($service:ty: $($name:literal => $operation:path),* $(,)?) => {
+        &[$(($name, {
+            fn run<'a>(service: &'a $service, call: &'a $crate::api::Call) -> $crate::api::Answer<'a> {
+                Box::pin($operation(service, call))
+            }
+            run
+        })),*]
+    };
+}
+
+/// Answers by a table of operations.
+///
+/// # Errors
+/// The operation's own, or the refusal of one that the table does not have.
+pub async fn answer<S>(table: &[(&str, Operation<S>)], service: &S, call: &Call) -> Result<Output, ApiError> {
+    match table.iter().find(|(name, _)| call.operation.name == *name) {
+        Some((_, operation)) => operation(service, call).await.map(Output::from),
+        None => Err(unsupported(call)),
+    }
 }
 
 /// The refusal of an operation that the embedded cloud does not have.

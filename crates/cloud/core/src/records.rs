@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
-use crate::store::{Key, Record, StoreError};
+pub use crate::record::{Fault, Key, Record, StoreError};
 
 /// A record with the number of its last change, by which a writer tells whether it is still what was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,8 @@ pub enum Write {
     },
     /// Adds an event to the outbox.
     Emit(Event),
+    /// Tells those who watch, inside this process. Not kept.
+    Tell(Change),
     /// Sets a timer, in place of one with the same id.
     SetTimer(Timer),
     /// Removes a timer, where there is one that is due then.
@@ -59,6 +62,17 @@ pub enum Write {
         /// When it is due, so that one that was set meanwhile stays.
         due: i64,
     },
+}
+
+/// A record entered a status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Kind of the record.
+    pub kind: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The status it entered; `Deleted` when it is gone.
+    pub status: String,
 }
 
 /// News of a change, for those who subscribe to it.
@@ -224,6 +238,10 @@ pub trait Records: std::fmt::Debug + Send + Sync + 'static {
     /// A record is not what the writer expected, or the store failed.
     async fn commit(&self, batch: Batch) -> Result<(), CommitError>;
 
+    /// What commits tell from now on, in their order. A change is told before its commit is acknowledged, and only after
+    /// it can be read. Who is far behind misses some.
+    fn changes(&self) -> broadcast::Receiver<Change>;
+
     /// The oldest events of the outbox behind a number, with their numbers.
     ///
     /// # Errors
@@ -308,6 +326,29 @@ impl dyn Records {
             Err(CommitError::Conflict(_)) => Ok(false),
             Err(CommitError::Store(error)) => Err(error),
         }
+    }
+
+    /// Removes a record with its tags. `false`: there was none.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn delete(&self, key: &Key) -> Result<bool, StoreError> {
+        match self.commit(vec![Write::Delete { key: key.clone(), version: None }]).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict(_)) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Does a write that depends on no record.
+    ///
+    /// # Errors
+    /// The store failed, or the write depends on a record after all.
+    pub async fn write(&self, write: Write) -> Result<(), StoreError> {
+        self.commit(vec![write]).await.map_err(|error| match error {
+            CommitError::Store(error) => error,
+            conflict @ CommitError::Conflict(_) => StoreError::Refused(conflict.to_string()),
+        })
     }
 
     /// All records of a kind in an account and region, in name order.

@@ -8,8 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::{SimClock, SimTime};
-use crate::records::{CommitError, SharedRecords, Timer, Write};
-use crate::store::StoreError;
+use crate::records::{CommitError, SharedRecords, StoreError, Timer, Write};
 
 /// Does what a timer stands for, and cancels or sets it anew in the same commit.
 pub type Due = Arc<dyn Fn(Timer) -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync>;

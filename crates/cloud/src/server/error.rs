@@ -4,9 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
-
-use crate::store::StoreError;
+use crate::records::{Fault, StoreError};
 
 /// Why the embedded cloud does not start.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +95,19 @@ pub enum StartError {
         /// The newest format known here.
         known: i64,
     },
+    /// The database was made by an earlier Sagewright, which may be using it.
+    #[error(
+        "the database {} has format {found} and this version of Sagewright uses {known}; stop the embedded cloud with \
+         `sagewright local down` and start this version's with `sagewright local up`", path.display()
+    )]
+    OlderDatabase {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format of this version.
+        known: i64,
+    },
     /// The database is damaged or not one.
     #[error("cannot use the database {}: {source}; `sagewright local reset` starts over with an empty one", path.display())]
     Database {
@@ -124,16 +135,11 @@ impl StartError {
     /// The error of the database.
     pub(super) fn store(path: &Path, source: StoreError) -> Self {
         let owned = path.to_owned();
-        if let StoreError::Newer { found, known } = source {
-            return Self::NewerDatabase { path: owned, found, known };
-        }
-        let code = match &source {
-            StoreError::Database { source, .. } => source.sqlite_error_code(),
-            _ => None,
-        };
-        match code {
-            Some(ErrorCode::DiskFull) => Self::DiskFull { path: owned },
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+        match source {
+            StoreError::Newer { found, known } => Self::NewerDatabase { path: owned, found, known },
+            StoreError::Older { found, known } => Self::OlderDatabase { path: owned, found, known },
+            StoreError::Database { fault: Fault::Full, .. } => Self::DiskFull { path: owned },
+            StoreError::Database { fault: Fault::Denied, .. } => {
                 let source = io::Error::new(ErrorKind::PermissionDenied, source.to_string());
                 Self::DataNotWritable { path: owned, source }
             }

@@ -4,9 +4,9 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use sagewright_cloud::{config::Config, server::bind};
 //!
-//! let bound = bind(Config::new("/tmp/cloud"))?;
+//! let bound = bind(Config::new("/tmp/cloud")).await?;
 //! let running = bound.server().start()?;
-//! let key = running.credentials("000000000000")?;
+//! let key = running.credentials("000000000000").await?;
 //! # drop(key);
 //! running.shutdown().await;
 //! # Ok(())
@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::folder::Lock;
 use crate::identity::{AccessKey, Identity};
 use crate::logs::{LogsService, Streams};
-use crate::store::Store;
+use crate::records::SharedRecords;
 use sagewright_cloud_iam::Iam;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_sts::Sts;
@@ -49,7 +49,6 @@ pub struct Bound {
     config: Config,
     socket: socket2::Socket,
     address: SocketAddr,
-    store: Store,
     records: SqliteRecords,
     identity: Identity,
     logs: Streams,
@@ -72,14 +71,8 @@ impl Bound {
 
     /// Records of all services.
     #[must_use]
-    pub fn store(&self) -> Store {
-        self.store.clone()
-    }
-
-    /// Records of SageMaker.
-    #[must_use]
-    pub fn records(&self) -> SqliteRecords {
-        self.records.clone()
+    pub fn records(&self) -> SharedRecords {
+        Arc::new(self.records.clone())
     }
 
     /// Accounts, keys and sessions.
@@ -110,10 +103,9 @@ impl Bound {
     #[must_use]
     pub fn server(self) -> ServerBuilder {
         let mut handlers: HashMap<&'static str, Arc<dyn Handler>> = HashMap::new();
-        let iam = Iam::new(self.store.clone(), self.identity.clone());
-        handlers.insert("sts", Arc::new(Sts::new(self.store.clone(), self.identity.clone())));
-        handlers.insert("iam", Arc::new(iam));
-        handlers.insert("logs", Arc::new(LogsService::new(self.store.clone(), self.logs.clone())));
+        handlers.insert("sts", Arc::new(Sts::new(self.records(), self.identity())));
+        handlers.insert("iam", Arc::new(Iam::new(self.records(), self.identity())));
+        handlers.insert("logs", Arc::new(LogsService::new(self.records(), self.logs())));
         ServerBuilder { bound: self, handlers, raw: None, control: None }
     }
 }
@@ -159,7 +151,7 @@ impl ServerBuilder {
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn start(self) -> Result<Running, StartError> {
-        let Bound { config, socket, address, identity, lock, store, sim, .. } = self.bound;
+        let Bound { config, socket, address, identity, lock, records, sim, .. } = self.bound;
         let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {
             handlers: self.handlers,
@@ -176,7 +168,7 @@ impl ServerBuilder {
         let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, front, stopped));
-        Ok(Running { address, config, identity, store, stop, serving, lock: Arc::new(lock) })
+        Ok(Running { address, config, identity, records, stop, serving, lock: Arc::new(lock) })
     }
 }
 
@@ -186,7 +178,7 @@ pub struct Running {
     address: SocketAddr,
     config: Config,
     identity: Identity,
-    store: Store,
+    records: SqliteRecords,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     lock: Arc<Lock>,
@@ -215,8 +207,8 @@ impl Running {
     ///
     /// # Errors
     /// The id is not twelve digits, or the database could not be written.
-    pub fn credentials(&self, account: &str) -> Result<AccessKey, ApiError> {
-        self.identity.credentials(account)
+    pub async fn credentials(&self, account: &str) -> Result<AccessKey, ApiError> {
+        self.identity.credentials(account).await
     }
 
     /// What holds the data folder. Another process may take it over once all copies of this are gone, the server's own
@@ -230,8 +222,7 @@ impl Running {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.serving).await;
-        // Folds the write-ahead log into the database; it would be read back on the next start all the same.
-        let _ = self.store.connection().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.records.fold().await;
     }
 }
 

@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::folder;
 use crate::identity::Identity;
 use crate::logs::Streams;
+use crate::records::StoreError;
 use crate::reserve;
-use crate::store::Store;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_wire::server::raise_open_files;
 
@@ -35,49 +35,72 @@ impl std::fmt::Debug for Config {
     }
 }
 
-/// Takes the data folder and the port, opens the database and makes the default account.
+/// Takes the data folder and the port, opens the database and makes the default account. Must be called inside a Tokio
+/// runtime.
 ///
 /// # Errors
 /// One kind for each cause, with what to do.
-pub fn bind(config: Config) -> Result<Bound, StartError> {
+pub async fn bind(config: Config) -> Result<Bound, StartError> {
     let account: AccountId = config
         .default_account
         .parse()
         .map_err(|e| StartError::Setting(format!("the default account is wrong: {e}")))?;
+    let bound = on_a_thread(move || take(config)).await?;
+    let ready = async {
+        bound.identity.forget_old_sessions().await?;
+        bound.identity.account_key(&account).await
+    };
+    ready.await.map_err(|e| StartError::store(&bound.config.data.join(DATABASE), e))?;
+    Ok(bound)
+}
+
+fn take(config: Config) -> Result<Bound, StartError> {
     raise_open_files();
     let lock = folder::take(&config.data)?;
     reserve::balance(&config.data);
     let (socket, address) = take_port(config.listen)?;
-    let (store, identity) = open(&config.data, &config.region, Arc::clone(&config.wall))?;
-    store.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
-    identity.account_key(&account).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
-    let records = SqliteRecords::open(&config.data.join(DATABASE))
-        .map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
+    let (records, identity) = open(&config.data, &config.region, Arc::clone(&config.wall), SqliteRecords::open)?;
     records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
     let sim = SimClock::new(Arc::clone(&config.wall));
-    Ok(Bound { config, socket, address, store, records, identity, logs, lock, sim })
+    Ok(Bound { config, socket, address, records, identity, logs, lock, sim })
 }
 
-/// The identities of a data folder, from any process and whether or not a cloud runs on it: for printing credentials.
+/// The identities of a data folder on which a cloud runs in another process: for printing credentials.
 ///
 /// # Errors
-/// There is no cloud's data, or it cannot be opened.
-pub fn open_identity(data: &Path, region: &str, wall: SharedWall) -> Result<Identity, StartError> {
-    let path = data.join(DATABASE);
-    if let Err(source) = fs::metadata(&path) {
-        return Err(StartError::Setting(format!(
-            "no embedded cloud has been started on {}: {source}; start one with `sagewright local up`",
-            data.display()
-        )));
-    }
-    open(data, region, wall).map(|(_, identity)| identity)
+/// There is no cloud's data, another version made it, or it cannot be opened.
+pub async fn open_identity(data: &Path, region: &str, wall: SharedWall) -> Result<Identity, StartError> {
+    let (data, region) = (data.to_owned(), region.to_owned());
+    let opened = on_a_thread(move || {
+        let path = data.join(DATABASE);
+        if let Err(source) = fs::metadata(&path) {
+            return Err(StartError::Setting(format!(
+                "no embedded cloud has been started on {}: {source}; start one with `sagewright local up`",
+                data.display()
+            )));
+        }
+        open(&data, &region, wall, SqliteRecords::open_beside)
+    });
+    opened.await.map(|(_, identity)| identity)
 }
 
-fn open(data: &Path, region: &str, wall: SharedWall) -> Result<(Store, Identity), StartError> {
+/// Work on files, on a thread for it.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(StartError::Setting(format!("the start was cut off: {error}"))))
+}
+
+fn open(
+    data: &Path,
+    region: &str,
+    wall: SharedWall,
+    open: fn(&Path) -> Result<SqliteRecords, StoreError>,
+) -> Result<(SqliteRecords, Identity), StartError> {
     let region: Region = region.parse().map_err(|e| StartError::Setting(format!("the region is wrong: {e}")))?;
     let path = data.join(DATABASE);
-    let failed = |e| StartError::store(&path, e);
     // Secret keys are in it. SQLite gives its log and index the file's own permissions.
     OpenOptions::new()
         .write(true)
@@ -87,9 +110,9 @@ fn open(data: &Path, region: &str, wall: SharedWall) -> Result<(Store, Identity)
         .open(&path)
         .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
         .map_err(|e| StartError::file(&path, e))?;
-    let store = Store::open(&path).map_err(failed)?;
-    let identity = Identity::open(store.clone(), wall, &region.partition().id).map_err(failed)?;
-    Ok((store, identity))
+    let records = open(&path).map_err(|e| StartError::store(&path, e))?;
+    let identity = Identity::new(Arc::new(records.clone()), wall, &region.partition().id);
+    Ok((records, identity))
 }
 
 /// Takes the port without answering on it: whoever connects is refused until [`listen`].

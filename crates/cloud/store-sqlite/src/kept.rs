@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use sagewright_cloud_core::records::Versioned;
-use sagewright_cloud_core::store::{Key, StoreError};
+use sagewright_cloud_core::records::{Key, StoreError, Versioned};
 
 use crate::lock;
 

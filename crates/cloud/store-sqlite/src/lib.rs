@@ -7,6 +7,7 @@
 
 mod kept;
 mod read;
+mod schema;
 mod search;
 mod write;
 
@@ -16,10 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use sagewright_cloud_core::durability::Durability;
-use sagewright_cloud_core::records::{Batch, CommitError, Event, Found, Query, Records, Tags, Timer, Versioned};
-use sagewright_cloud_core::store::{Key, Record, StoreError, prepare};
+use sagewright_cloud_core::records::{
+    Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, Tags, Timer, Versioned,
+};
+use tokio::sync::broadcast;
 
 use kept::Kept;
 
@@ -36,7 +39,12 @@ struct Inner {
     slow: AtomicBool,
     readers: Mutex<Vec<Connection>>,
     kept: Kept,
+    /// Sent to while the writer is held, so that changes are told in the order of commits.
+    changes: broadcast::Sender<Change>,
 }
+
+/// How many changes a slow watcher may be behind before it misses some.
+const BACKLOG: usize = 1024;
 
 impl std::fmt::Debug for SqliteRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,13 +53,23 @@ impl std::fmt::Debug for SqliteRecords {
 }
 
 impl SqliteRecords {
-    /// Opens or makes the database file.
+    /// Opens or makes the database file, and gives it the format of this version. Blocks.
     ///
     /// # Errors
     /// The file cannot be opened, is not a database, or a newer version made it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(path).map_err(db("opened"))?;
-        Self::over(Some(path.to_owned()), connection)
+        Self::over(Some(path.to_owned()), connection, true)
+    }
+
+    /// Opens the database file of an embedded cloud that may be running in another process. Such a second process may
+    /// add records, and must neither change nor remove any: the cloud keeps those that it has read. Blocks.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is not a database, or has another version's format.
+    pub fn open_beside(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(db("opened"))?;
+        Self::over(Some(path.to_owned()), connection, false)
     }
 
     /// A database in memory, for tests.
@@ -59,11 +77,11 @@ impl SqliteRecords {
     /// # Errors
     /// SQLite failed.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::over(None, Connection::open_in_memory().map_err(db("opened"))?)
+        Self::over(None, Connection::open_in_memory().map_err(db("opened"))?, true)
     }
 
-    fn over(path: Option<PathBuf>, mut connection: Connection) -> Result<Self, StoreError> {
-        prepare(&mut connection)?;
+    fn over(path: Option<PathBuf>, mut connection: Connection, migrate: bool) -> Result<Self, StoreError> {
+        schema::prepare(&mut connection, migrate)?;
         Ok(Self(Arc::new(Inner {
             path,
             writer: Mutex::new(connection),
@@ -71,6 +89,7 @@ impl SqliteRecords {
             slow: AtomicBool::new(false),
             readers: Mutex::default(),
             kept: Kept::default(),
+            changes: broadcast::Sender::new(BACKLOG),
         })))
     }
 
@@ -81,6 +100,13 @@ impl SqliteRecords {
     pub fn set_durability(&self, durability: Durability) -> Result<(), StoreError> {
         self.0.slow.store(durability == Durability::PowerLoss, Ordering::Relaxed);
         self.0.alone(|writer| writer.pragma_update(None, "synchronous", durability.synchronous())).map_err(db("opened"))
+    }
+
+    /// Folds the write-ahead log into the database; it would be read back on the next start all the same.
+    pub async fn fold(&self) {
+        let this = self.clone();
+        let fold = move || this.0.alone(|writer| writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
+        let _ = tokio::task::spawn_blocking(fold).await;
     }
 
     /// Everything that is stored, a line for each record and tag.
@@ -134,6 +160,10 @@ impl Records for SqliteRecords {
         write::commit(&self.0, batch).await
     }
 
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.0.changes.subscribe()
+    }
+
     async fn events(&self, after: i64, limit: usize) -> Result<Vec<(i64, Event)>, StoreError> {
         self.blocking(move |connection| read::events(connection, after, limit)).await
     }
@@ -161,7 +191,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn db(verb: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |source| StoreError::Database { verb, source }
+    move |source| {
+        let fault = match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Fault::Full,
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Fault::Denied,
+            Some(ErrorCode::DatabaseBusy) => Fault::Busy,
+            _ => Fault::Other,
+        };
+        StoreError::Database { verb, fault, source: Box::new(source) }
+    }
 }
 
 #[cfg(test)]

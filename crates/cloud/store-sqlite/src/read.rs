@@ -1,8 +1,7 @@
 //! Reads: records by key and status, tags, events, timers.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use sagewright_cloud_core::records::{Event, Tags, Timer, Versioned};
-use sagewright_cloud_core::store::{Key, Record, StoreError};
+use sagewright_cloud_core::records::{Event, Key, Record, StoreError, Tags, Timer, Versioned};
 use serde_json::Value;
 
 use crate::{Inner, db, lock};

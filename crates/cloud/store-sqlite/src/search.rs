@@ -2,8 +2,7 @@
 
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
-use sagewright_cloud_core::records::{Filter, Found, Order, Query};
-use sagewright_cloud_core::store::StoreError;
+use sagewright_cloud_core::records::{Filter, Found, Order, Query, StoreError};
 use serde_json::Value;
 
 use crate::db;
@@ -59,6 +58,13 @@ pub fn find(connection: &Connection, query: &Query) -> Result<Vec<Found>, StoreE
     .collect()
 }
 
+/// The least text behind all that start with a text. `None` where the last letter has no next one here.
+fn after(start: &str) -> Option<String> {
+    let last = start.chars().next_back().filter(|last| last.is_ascii() && *last < '\x7f')?;
+    let next = char::from(u8::try_from(last).ok()? + 1);
+    Some(format!("{}{next}", &start[..start.len() - 1]))
+}
+
 fn condition(filter: &Filter) -> (&'static str, Vec<Sql>) {
     let text = |value: &String| vec![Sql::Text(value.clone())];
     match filter {
@@ -68,7 +74,11 @@ fn condition(filter: &Filter) -> (&'static str, Vec<Sql>) {
         Filter::ModifiedAfter(time) => ("modified > ?", vec![Sql::Real(*time)]),
         Filter::ModifiedBefore(time) => ("modified < ?", vec![Sql::Real(*time)]),
         Filter::NameContains(part) => ("instr(name, ?) > 0", text(part)),
-        Filter::NameStarts(start) => ("substr(name, 1, length(?)) = ?", [text(start), text(start)].concat()),
+        Filter::NameStarts(start) => match after(start) {
+            // A range of the key, so that the others are not looked at.
+            Some(end) => ("name >= ? AND name < ?", [text(start), text(&end)].concat()),
+            None => ("substr(name, 1, length(?)) = ?", [text(start), text(start)].concat()),
+        },
         Filter::NameHasParts(true) => ("instr(name, '/') > 0", Vec::new()),
         Filter::NameHasParts(false) => ("instr(name, '/') = 0", Vec::new()),
         Filter::Status(status) => ("status = ?", text(status)),

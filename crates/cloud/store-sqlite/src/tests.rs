@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use sagewright_cloud_core::records::{Batch, CommitError, Event, Filter, Order, Query, SharedRecords, Timer, Write};
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{
+    Batch, Change, CommitError, Event, Filter, Key, Order, Query, Record, SharedRecords, Timer, Write,
+};
 use serde_json::json;
 
 use crate::SqliteRecords;
@@ -217,7 +218,7 @@ fn commits_wait_for_the_disk_where_they_outlive_a_loss_of_power() {
 #[tokio::test]
 async fn a_timer_that_fails_holds_up_no_other() {
     use sagewright_cloud_core::clock::{SimClock, SystemWall};
-    use sagewright_cloud_core::store::StoreError;
+    use sagewright_cloud_core::records::StoreError;
     use sagewright_cloud_core::timers::{Timers, Waker};
 
     let store = memory();
@@ -257,4 +258,72 @@ async fn versions_are_not_repeated_under_the_same_key() {
     store.commit(vec![Write::Insert(Record { created: 2, ..record("a") })]).await.unwrap();
     let late = store.commit(vec![Write::Replace(old)]).await;
     assert!(matches!(late, Err(CommitError::Conflict(_))), "{late:?}");
+}
+
+/// Watchers learn of changes in the order of commits, and before who made them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_are_told_in_the_order_of_commits_and_before_they_are_acknowledged() {
+    const EACH: usize = 50;
+    let folder = tempfile::tempdir().unwrap();
+    let store: SharedRecords = Arc::new(SqliteRecords::open(&folder.path().join("state.sqlite")).unwrap());
+    store.insert(record("a"), Vec::new(), Batch::new()).await.unwrap();
+    let mut changes = store.changes();
+    let writers = (0..4).map(|_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for _ in 0..EACH {
+                let mut own = store.changes();
+                let key = key("a");
+                let changed = store.update(&key, |record, batch| {
+                    let n = record.body["n"].as_i64().unwrap() + 1;
+                    record.body["n"] = n.into();
+                    batch.push(Write::Tell(Change {
+                        kind: "model".into(),
+                        arn: record.arn.clone(),
+                        status: n.to_string(),
+                    }));
+                    Ok::<_, ()>(n)
+                });
+                let n = changed.await.unwrap().unwrap().unwrap();
+                let told = std::iter::from_fn(|| own.try_recv().ok()).any(|change| change.status == n.to_string());
+                assert!(told, "{n} was acknowledged before it was told");
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let told: Vec<_> = std::iter::from_fn(|| changes.try_recv().ok()).map(|change| change.status).collect();
+    assert_eq!(told, (1..=4 * EACH).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_committed_tells_nothing() {
+    let store = memory();
+    store.commit(vec![Write::Insert(record("a"))]).await.unwrap();
+    let mut changes = store.changes();
+    let tell = Write::Tell(Change { kind: "model".into(), arn: "a".into(), status: "InService".into() });
+    store.commit(vec![tell, Write::Insert(record("a"))]).await.unwrap_err();
+    assert!(changes.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn names_are_found_by_how_they_start_whatever_they_start_with() {
+    let store = memory();
+    let names = ["g", "g/", "g/1", "g0", "ga", "h", "é", "é/1", "ê", "a\u{7f}", "a\u{7f}b", "b"];
+    for name in names {
+        store.commit(vec![Write::Insert(record(name))]).await.unwrap();
+    }
+    for start in ["", "g", "g/", "é", "é/", "a\u{7f}", "none"] {
+        let query = Query {
+            filters: vec![Filter::NameStarts(start.to_owned())],
+            ..Query::all("000000000000", "us-east-1", "model")
+        };
+        let found = store.find(query).await.unwrap();
+        let mut found: Vec<_> = found.into_iter().map(|hit| hit.record.key.name).collect();
+        found.sort_unstable();
+        let mut expected: Vec<_> = names.into_iter().filter(|name| name.starts_with(start)).collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{start:?}");
+    }
 }

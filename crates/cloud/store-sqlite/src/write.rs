@@ -4,9 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, params};
-use sagewright_cloud_core::records::{Batch, CommitError, Versioned, Write};
-use sagewright_cloud_core::store::{Key, Record, StoreError};
+use rusqlite::{Connection, params};
+use sagewright_cloud_core::records::{Batch, Change, CommitError, Fault, Key, Record, StoreError, Versioned, Write};
 use tokio::sync::oneshot;
 
 use crate::{Inner, db, lock, read};
@@ -26,8 +25,13 @@ pub struct Job {
     done: oneshot::Sender<Result<(), CommitError>>,
 }
 
-/// What a batch changed, for the kept records.
-type Changes = Vec<(Key, Option<Versioned>)>;
+/// What a batch did.
+#[derive(Default)]
+struct Done {
+    /// Records by key, `None` for those that are gone.
+    records: Vec<(Key, Option<Versioned>)>,
+    told: Vec<Change>,
+}
 
 pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError> {
     let (done, outcome) = oneshot::channel();
@@ -104,21 +108,26 @@ fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
     };
     match transaction(writer, &jobs) {
         Ok(outcomes) => {
-            let mut changes = Vec::new();
+            let mut all = Done::default();
             let mut answers = Vec::with_capacity(outcomes.len());
             for outcome in outcomes {
-                answers.push(outcome.map(|change| changes.extend(change)));
+                answers.push(outcome.map(|done| {
+                    all.records.extend(done.records);
+                    all.told.extend(done.told);
+                }));
             }
-            inner.kept.committed(changes);
+            inner.kept.committed(all.records);
+            for change in all.told {
+                // Nobody has to watch.
+                let _ = inner.changes.send(change);
+            }
             for (job, answer) in jobs.drain(..).zip(answers) {
                 // The caller may have been cancelled; the commit stands.
                 let _ = job.done.send(answer);
             }
             !more || patient
         }
-        Err(StoreError::Database { source, .. })
-            if !patient && source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
-        {
+        Err(StoreError::Database { fault: Fault::Busy, .. }) if !patient => {
             let mut waiting = lock(&inner.waiting);
             for job in jobs.drain(..).rev() {
                 waiting.push_front(job);
@@ -136,7 +145,7 @@ fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
 }
 
 /// All jobs in one transaction, each whole or not at all.
-fn transaction(writer: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Changes, CommitError>>, StoreError> {
+fn transaction(writer: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Done, CommitError>>, StoreError> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
@@ -145,9 +154,9 @@ fn transaction(writer: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Chang
     for job in jobs {
         let savepoint = tx.savepoint().map_err(db("written"))?;
         match apply(&savepoint, &job.batch) {
-            Ok(changes) => {
+            Ok(done) => {
                 savepoint.commit().map_err(db("written"))?;
-                outcomes.push(Ok(changes));
+                outcomes.push(Ok(done));
             }
             Err(CommitError::Store(error)) => return Err(error),
             // Dropped, the savepoint takes back what the batch did.
@@ -158,12 +167,12 @@ fn transaction(writer: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Chang
     Ok(outcomes)
 }
 
-fn apply(connection: &Connection, batch: &Batch) -> Result<Changes, CommitError> {
-    let mut changes = Changes::new();
+fn apply(connection: &Connection, batch: &Batch) -> Result<Done, CommitError> {
+    let mut done = Done::default();
     for write in batch {
-        one(connection, write, &mut changes)?;
+        one(connection, write, &mut done)?;
     }
-    Ok(changes)
+    Ok(done)
 }
 
 /// The first version of a record. One that is made anew under the same key does not repeat the versions of the one before.
@@ -171,7 +180,7 @@ fn first(record: &Record) -> i64 {
     record.created.saturating_mul(1 << 20)
 }
 
-fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<(), CommitError> {
+fn one(connection: &Connection, write: &Write, done: &mut Done) -> Result<(), CommitError> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
         connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(db("written"))
     };
@@ -196,7 +205,7 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
             if added == 0 {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: first(record) })));
+            done.records.push((key.clone(), Some(Versioned { record: record.clone(), version: first(record) })));
         }
         Write::Replace(Versioned { record, version }) => {
             let key = &record.key;
@@ -217,7 +226,7 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
             if changed == 0 {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            changes.push((key.clone(), Some(Versioned { record: record.clone(), version: version + 1 })));
+            done.records.push((key.clone(), Some(Versioned { record: record.clone(), version: version + 1 })));
         }
         Write::Delete { key, version } => {
             let Some((arn, found)) = read::identity(connection, key)? else {
@@ -231,7 +240,7 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
                 "DELETE FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?",
                 params![key.account, key.region, key.kind, key.name],
             )?;
-            changes.push((key.clone(), None));
+            done.records.push((key.clone(), None));
         }
         Write::PutTags { arn, tags } => {
             for (key, value) in tags {
@@ -249,6 +258,7 @@ fn one(connection: &Connection, write: &Write, changes: &mut Changes) -> Result<
                 params![event.account, event.region, event.kind, event.at, event.body.to_string()],
             )?;
         }
+        Write::Tell(change) => done.told.push(change.clone()),
         Write::SetTimer(timer) => {
             run("INSERT OR REPLACE INTO timer VALUES (?,?,?)", params![timer.id, timer.due, timer.body.to_string()])?;
         }

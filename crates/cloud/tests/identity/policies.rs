@@ -11,7 +11,7 @@ fn document(action: &str) -> String {
 #[tokio::test]
 async fn only_policies_that_exist_attach() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     cloud.role(HUB, "r", trusts(HUB)).await;
     let attach = |arn: &str| json!({"RoleName": "r", "PolicyArn": arn});
     for good in ["AmazonSageMakerFullAccess", "AmazonS3ReadOnlyAccess", "service-role/AWSLambdaBasicExecutionRole"] {
@@ -41,7 +41,7 @@ async fn only_policies_that_exist_attach() {
 #[tokio::test]
 async fn a_policy_of_ones_own_lives_from_create_to_delete() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     cloud.role(HUB, "r", trusts(HUB)).await;
     let input = json!({"PolicyName": "p", "Path": "/team/", "Description": "d", "PolicyDocument": document("s3:Get*"),
         "Tags": [{"Key": "a", "Value": "1"}]});
@@ -78,7 +78,7 @@ async fn a_policy_of_ones_own_lives_from_create_to_delete() {
     cloud.ok(&user, "iam:SetDefaultPolicyVersion", version("v1")).await;
     cloud.ok(&user, "iam:DeletePolicyVersion", version("v2")).await;
     // Another account has no part in it.
-    let stranger = cloud.user(SPOKE);
+    let stranger = cloud.user(SPOKE).await;
     assert!(cloud.refused(&stranger, "iam:GetPolicy", named.clone()).await.starts_with("404 NoSuchEntity"));
     cloud.ok(&user, "iam:DeletePolicy", named.clone()).await;
     let told = cloud.refused(&user, "iam:GetPolicy", named).await;
@@ -88,7 +88,7 @@ async fn a_policy_of_ones_own_lives_from_create_to_delete() {
 #[tokio::test]
 async fn policies_are_listed_page_by_page() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let mut arns: Vec<Value> = Vec::new();
     let mut input = json!({"Scope": "AWS", "MaxItems": 1000});
     loop {
@@ -108,7 +108,7 @@ async fn policies_are_listed_page_by_page() {
 #[tokio::test]
 async fn a_new_role_is_told_as_aws_tells_it() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let trust = json!({"Statement": trusts(HUB)}).to_string();
     let made = cloud.ok(&user, "iam:CreateRole", json!({"RoleName": "r", "AssumeRolePolicyDocument": trust})).await;
     assert!(made["Role"]["MaxSessionDuration"].is_null() && made["Role"]["Tags"].is_null(), "{made}");

@@ -12,9 +12,9 @@ async fn a_session_ends_with_its_role_and_the_next_role_of_the_name_has_none() {
     let path = dir.path().join("state.sqlite");
     let cloud = Cloud::open(&path);
     let role = cloud.role(SPOKE, "deploy", trusts(HUB)).await;
-    let session = cloud.assume(&cloud.user(HUB), json!({"RoleArn": role})).await.unwrap();
+    let session = cloud.assume(&cloud.user(HUB).await, json!({"RoleArn": role})).await.unwrap();
     cloud.ok(&session, WHO, json!({})).await;
-    cloud.ok(&cloud.user(SPOKE), "iam:DeleteRole", json!({"RoleName": "deploy"})).await;
+    cloud.ok(&cloud.user(SPOKE).await, "iam:DeleteRole", json!({"RoleName": "deploy"})).await;
     assert_eq!(cloud.refused(&session, WHO, json!({})).await, GONE);
     cloud.role(SPOKE, "deploy", trusts(HUB)).await;
     assert_eq!(cloud.refused(&session, WHO, json!({})).await, GONE);
@@ -22,14 +22,14 @@ async fn a_session_ends_with_its_role_and_the_next_role_of_the_name_has_none() {
     drop(cloud);
     let cloud = Cloud::open(&path);
     assert_eq!(cloud.refused(&session, WHO, json!({})).await, GONE);
-    let again = cloud.assume(&cloud.user(HUB), json!({"RoleArn": role})).await.unwrap();
+    let again = cloud.assume(&cloud.user(HUB).await, json!({"RoleArn": role})).await.unwrap();
     cloud.ok(&again, WHO, json!({})).await;
 }
 
 #[tokio::test]
 async fn sessions_and_keys_of_a_user_end_with_the_user() {
     let cloud = Cloud::new();
-    let admin = cloud.user(HUB);
+    let admin = cloud.user(HUB).await;
     let name = json!({"UserName": "ann"});
     cloud.ok(&admin, "iam:CreateUser", name.clone()).await;
     let made = cloud.ok(&admin, "iam:CreateAccessKey", name.clone()).await;
@@ -48,20 +48,6 @@ async fn sessions_and_keys_of_a_user_end_with_the_user() {
 }
 
 #[tokio::test]
-async fn sessions_of_an_earlier_versions_data_folder_go_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state.sqlite");
-    let cloud = Cloud::open(&path);
-    let role = cloud.role(SPOKE, "deploy", trusts(HUB)).await;
-    let session = cloud.assume(&cloud.user(HUB), json!({"RoleArn": role})).await.unwrap();
-    cloud.store.connection().execute_batch("ALTER TABLE session DROP COLUMN further").unwrap();
-    drop(cloud);
-    let cloud = Cloud::open(&path);
-    cloud.ok(&session, WHO, json!({})).await;
-    cloud.assume(&cloud.user(HUB), json!({"RoleArn": role})).await.unwrap();
-}
-
-#[tokio::test]
 async fn transitive_tags_go_on_to_the_next_role_and_others_do_not() {
     let cloud = Cloud::new();
     let first = cloud.role(SPOKE, "first", trusts(HUB)).await;
@@ -74,7 +60,7 @@ async fn transitive_tags_go_on_to_the_next_role_and_others_do_not() {
     );
     let third = cloud.role(SPOKE, "third", alone).await;
     let tags = json!([{"Key": "team", "Value": "red"}, {"Key": "stage", "Value": "test"}]);
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let ask = |keys: Value| json!({"RoleArn": first, "Tags": tags, "TransitiveTagKeys": keys});
     let one = cloud.assume(&user, ask(json!(["team"]))).await.unwrap();
     let two = cloud.assume(&one, json!({"RoleArn": second})).await.unwrap();
@@ -99,7 +85,7 @@ async fn transitive_tags_go_on_to_the_next_role_and_others_do_not() {
 async fn session_policies_are_checked_kept_and_counted() {
     let cloud = Cloud::new();
     let role = cloud.role(SPOKE, "deploy", trusts(HUB)).await;
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let ask = |more: Value| {
         let mut input = json!({"RoleArn": role, "RoleSessionName": "s-1"});
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -111,7 +97,7 @@ async fn session_policies_are_checked_kept_and_counted() {
     let out = cloud.ok(&user, "sts:AssumeRole", given).await;
     assert!(out["PackedPolicySize"].as_u64().is_some_and(|n| (1..100).contains(&n)), "{out}");
     let key = out["Credentials"]["AccessKeyId"].as_str().unwrap();
-    let session = cloud.identity.lookup(key).unwrap().unwrap().session.clone().unwrap();
+    let session = cloud.identity.lookup(key).await.unwrap().unwrap().session.clone().unwrap();
     assert_eq!(session.further.policy, Some(policy.to_string()));
     assert_eq!(session.further.policy_arns, [read_only]);
     let bare = cloud.ok(&user, "sts:AssumeRole", ask(json!({}))).await;

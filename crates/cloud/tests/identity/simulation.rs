@@ -17,7 +17,7 @@ fn decisions(answer: &Value) -> Vec<(String, String, String)> {
 #[tokio::test]
 async fn a_roles_policies_decide() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let role = cloud.role(HUB, "r", trusts(HUB)).await;
     let inline = policy(json!([
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::data/*"},
@@ -52,7 +52,7 @@ async fn a_roles_policies_decide() {
 #[tokio::test]
 async fn the_execution_role_of_an_account_may_train() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let role = "arn:aws:iam::000000000000:role/sagewright-execution";
     // What version 3 of the SageMaker SDK asks before it trains.
     let asked = [
@@ -90,7 +90,7 @@ async fn the_execution_role_of_an_account_may_train() {
 #[tokio::test]
 async fn policies_of_the_call_decide_and_know_the_principal() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let own = policy(json!({"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::home/${aws:username}/*"}));
     let me = "arn:aws:iam::000000000000:user/sagewright";
     let ask = |object: &str| {
@@ -111,7 +111,7 @@ async fn policies_of_the_call_decide_and_know_the_principal() {
 #[tokio::test]
 async fn what_cannot_be_simulated_is_refused() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let role = cloud.role(HUB, "r", trusts(HUB)).await;
     let ask = |arn: &str| json!({"PolicySourceArn": arn, "ActionNames": ["s3:GetObject"]});
     let attach = json!({"RoleName": "r", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"});

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use sagewright_cloud::api::{Call, Caller, Handler};
 use sagewright_cloud::clock::{SimTime, SystemWall};
 use sagewright_cloud::identity::Identity;
-use sagewright_cloud::store::Store;
+use sagewright_cloud::records::SharedRecords;
 use sagewright_cloud_iam::Iam;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_sts::Sts;
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ pub const HUB: &str = "000000000000";
 pub const SPOKE: &str = "111111111111";
 
 pub struct Cloud {
-    pub store: Store,
+    pub store: SharedRecords,
     pub identity: Identity,
     iam: Iam,
     sts: Sts,
@@ -24,28 +25,29 @@ pub struct Cloud {
 
 impl Cloud {
     pub fn new() -> Self {
-        Self::over(Store::in_memory().unwrap())
+        Self::over(SqliteRecords::in_memory().unwrap())
     }
 
     /// A cloud whose state is in a file, as after a restart.
     pub fn open(path: &Path) -> Self {
-        Self::over(Store::open(path).unwrap())
+        Self::over(SqliteRecords::open(path).unwrap())
     }
 
-    fn over(store: Store) -> Self {
-        let identity = Identity::open(store.clone(), Arc::new(SystemWall), "aws").unwrap();
-        let iam = Iam::new(store.clone(), identity.clone());
-        let sts = Sts::new(store.clone(), identity.clone());
+    fn over(store: SqliteRecords) -> Self {
+        let store: SharedRecords = Arc::new(store);
+        let identity = Identity::new(Arc::clone(&store), Arc::new(SystemWall), "aws");
+        let iam = Iam::new(Arc::clone(&store), identity.clone());
+        let sts = Sts::new(Arc::clone(&store), identity.clone());
         Self { store, identity, iam, sts, region: "us-east-1".to_owned() }
     }
 
-    pub fn user(&self, account: &str) -> String {
-        self.identity.credentials(account).unwrap().id
+    pub async fn user(&self, account: &str) -> String {
+        self.identity.credentials(account).await.unwrap().id
     }
 
     /// Calls `SERVICE:OPERATION` with a key: output, or `status code: message`.
     pub async fn run(&self, key: &str, operation: &str, input: Value) -> Result<Value, String> {
-        let Some(principal) = self.identity.lookup(key).unwrap() else {
+        let Some(principal) = self.identity.lookup(key).await.unwrap() else {
             return Err("403 InvalidClientTokenId: The security token included in the request is invalid.".to_owned());
         };
         let (service, operation) = operation.split_once(':').unwrap();
@@ -84,7 +86,7 @@ impl Cloud {
     pub async fn role(&self, account: &str, name: &str, statement: Value) -> String {
         let trust = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
         let input = json!({"RoleName": name, "AssumeRolePolicyDocument": trust});
-        let made = self.ok(&self.user(account), "iam:CreateRole", input).await;
+        let made = self.ok(&self.user(account).await, "iam:CreateRole", input).await;
         made["Role"]["Arn"].as_str().unwrap().to_owned()
     }
 

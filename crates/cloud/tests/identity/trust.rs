@@ -10,7 +10,7 @@ async fn a_trust_policys_variables_are_those_of_the_caller() {
     let cloud = Cloud::new();
     let named = json!({"StringEquals": {"sts:RoleSessionName": "${aws:username}"}});
     let role = cloud.role(SPOKE, "named", trusts_where(HUB, named)).await;
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let ask = |name: &str| json!({"RoleArn": role, "RoleSessionName": name});
     assert!(cloud.assume(&user, ask("sagewright")).await.is_ok());
     assert!(cloud.assume(&user, ask("somebody")).await.unwrap_err().starts_with("403 AccessDenied"));
@@ -26,7 +26,7 @@ async fn a_trust_policys_variables_are_those_of_the_caller() {
 #[tokio::test]
 async fn the_request_is_known_to_conditions() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     cloud.ok(&user, "iam:TagUser", json!({"UserName": "sagewright", "Tags": [{"Key": "team", "Value": "red"}]})).await;
     for (n, (condition, expected)) in [
         (json!({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}), true),
@@ -70,39 +70,42 @@ async fn services_ask_on_behalf_of_a_resource() {
         let role = cloud.role(HUB, &format!("r{n}"), trust).await;
         let now = jiff::Timestamp::now();
         let asks = ServiceAsks { service: "sagemaker.amazonaws.com", account: HUB, source_arn: job, now };
-        let answer = assumable_by_service(&cloud.store, &role, &asks);
+        let answer = assumable_by_service(&cloud.store, &role, &asks).await;
         assert_eq!(answer.is_ok(), expected, "{condition}");
     }
 }
 
-#[test]
-fn every_accounts_own_role_trusts_sagemaker_and_nobody_else() {
+#[tokio::test]
+async fn every_accounts_own_role_trusts_sagemaker_and_nobody_else() {
     let cloud = Cloud::new();
-    cloud.user(HUB);
+    cloud.user(HUB).await;
     let role = "arn:aws:iam::000000000000:role/sagewright-execution";
-    let ask = |account: &str, role: &str, service: &str| {
+    let ask = async |account: &str, role: &str, service: &str| {
         let now = jiff::Timestamp::now();
-        assumable_by_service(&cloud.store, role, &ServiceAsks { service, account, source_arn: "arn:x", now })
+        assumable_by_service(&cloud.store, role, &ServiceAsks { service, account, source_arn: "arn:x", now }).await
     };
-    assert_eq!(ask(HUB, role, "sagemaker.amazonaws.com"), Ok(()));
+    assert_eq!(ask(HUB, role, "sagemaker.amazonaws.com").await, Ok(()));
     // An account is in every partition.
-    assert_eq!(ask(HUB, &role.replace("aws", "aws-cn"), "sagemaker.amazonaws.com"), Ok(()));
+    assert_eq!(ask(HUB, &role.replace("aws", "aws-cn"), "sagemaker.amazonaws.com").await, Ok(()));
     assert_eq!(
-        ask(HUB, role, "ec2.amazonaws.com").unwrap_err(),
+        ask(HUB, role, "ec2.amazonaws.com").await.unwrap_err(),
         format!(
             "Could not assume role {role}. Please ensure that the role exists and allows principal 'ec2.amazonaws.com' to \
              assume the role."
         )
     );
     let none = "arn:aws:iam::000000000000:role/none";
-    assert!(ask(HUB, none, "sagemaker.amazonaws.com").unwrap_err().starts_with("Could not assume role"));
-    assert_eq!(ask(SPOKE, role, "sagemaker.amazonaws.com").unwrap_err(), "Cross-account pass role is not allowed.");
+    assert!(ask(HUB, none, "sagemaker.amazonaws.com").await.unwrap_err().starts_with("Could not assume role"));
+    assert_eq!(
+        ask(SPOKE, role, "sagemaker.amazonaws.com").await.unwrap_err(),
+        "Cross-account pass role is not allowed."
+    );
 }
 
 #[tokio::test]
 async fn what_cannot_be_a_condition_is_refused_and_changes_nothing() {
     let cloud = Cloud::new();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let trust = json!({"Statement": trusts_where(HUB, json!({"StringIs": {"aws:username": "x"}}))}).to_string();
     let input = json!({"RoleName": "r", "AssumeRolePolicyDocument": trust});
     let told = "400 MalformedPolicyDocument: Invalid Condition type : StringIs.";
@@ -118,7 +121,7 @@ async fn what_cannot_be_a_condition_is_refused_and_changes_nothing() {
 async fn answers_are_in_the_partition_of_the_callers_region() {
     let mut cloud = Cloud::new();
     cloud.region = "cn-northwest-1".to_owned();
-    let user = cloud.user(HUB);
+    let user = cloud.user(HUB).await;
     let who = cloud.ok(&user, "sts:GetCallerIdentity", json!({})).await;
     assert_eq!(who["Arn"], "arn:aws-cn:iam::000000000000:user/sagewright");
     let trusting = json!({"Effect": "Allow", "Action": "sts:AssumeRole",

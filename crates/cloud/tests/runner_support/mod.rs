@@ -274,8 +274,9 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// Tells a container whom it acts as.
 pub struct Role;
 
+#[async_trait::async_trait]
 impl JobEnvironment for Role {
-    fn variables(&self, identity: &Identity) -> BTreeMap<String, String> {
+    async fn variables(&self, identity: &Identity) -> BTreeMap<String, String> {
         let role = identity.role_arn.clone().unwrap_or_default();
         [("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:1".to_owned()), ("SEEN_ROLE".to_owned(), role)].into()
     }

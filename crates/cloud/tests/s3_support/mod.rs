@@ -27,8 +27,9 @@ pub(crate) fn clock() -> Clock {
 
 struct Keys;
 
+#[async_trait::async_trait]
 impl Credentials for Keys {
-    fn lookup(&self, access_key: &str) -> Option<Caller> {
+    async fn lookup(&self, access_key: &str) -> Option<Caller> {
         let (account, token, expired) = match access_key {
             "AKIDTEST" => (ACCOUNT, None, false),
             "AKIDOTHER" => (OTHER, None, false),

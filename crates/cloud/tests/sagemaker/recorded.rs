@@ -310,3 +310,30 @@ async fn members_that_the_model_does_not_have_change_nothing() {
     cloud.ok("CreateModelPackageGroup", json!({"ModelPackageGroupName": "g", "_": [1]})).await;
     cloud.ok("CreateModelPackage", crate::support::package("g")).await;
 }
+
+#[tokio::test]
+async fn an_app_of_a_space_is_not_that_of_the_user_profile_of_the_same_name() {
+    let cloud = Cloud::new();
+    let of = |owner: &str| json!({"DomainId": "d-1", owner: "same", "AppType": "JupyterLab", "AppName": "default"});
+    for owner in ["UserProfileName", "SpaceName"] {
+        let made = cloud.ok("CreateApp", of(owner)).await;
+        let arn = format!("arn:aws:sagemaker:{REGION}:000000000000:app/d-1/same/jupyterlab/default");
+        assert_eq!(made["AppArn"], arn, "AWS's ARNs do not tell them apart");
+        cloud.refused("CreateApp", of(owner)).await;
+    }
+    cloud.until(Kind::all().find(|kind| kind.0.noun == "App").unwrap(), "default", "Pending").await;
+    cloud.clock.advance(1_000);
+    for owner in ["UserProfileName", "SpaceName"] {
+        let shown = loop {
+            let shown = cloud.ok("DescribeApp", of(owner)).await;
+            if shown["Status"] == "InService" {
+                break shown;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(shown[owner], "same");
+    }
+    cloud.ok("DeleteApp", of("SpaceName")).await;
+    assert_eq!(cloud.ok("DescribeApp", of("SpaceName")).await["Status"], "Deleting");
+    assert_eq!(cloud.ok("DescribeApp", of("UserProfileName")).await["Status"], "InService");
+}

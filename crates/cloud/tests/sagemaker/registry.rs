@@ -47,6 +47,49 @@ async fn the_same_client_token_makes_one_version() {
 }
 
 #[tokio::test]
+async fn a_client_token_stands_for_its_own_version_as_long_as_that_is_there() {
+    let cloud = Cloud::new();
+    group(&cloud, "g").await;
+    group(&cloud, "h").await;
+    let with = |group: &str| {
+        let mut request = package(group);
+        request["ClientToken"] = json!("00000000-0000-0000-0000-000000000001");
+        request
+    };
+    let make = async |group: &str| {
+        let made = cloud.ok("CreateModelPackage", with(group)).await;
+        made["ModelPackageArn"].as_str().unwrap().to_owned()
+    };
+    let delete = async |arn: &str| cloud.ok("DeleteModelPackage", json!({"ModelPackageName": arn})).await;
+    let first = make("g").await;
+    assert!(make("h").await.ends_with("/h/1"), "a token counts within its group");
+    delete(&first).await;
+    let second = make("g").await;
+    assert!(second.ends_with("/g/2"), "{second}");
+    assert_eq!(make("g").await, second);
+    // A new group of the same name knows no token of the one before.
+    delete(&second).await;
+    cloud.ok("DeleteModelPackageGroup", json!({"ModelPackageGroupName": "g"})).await;
+    group(&cloud, "g").await;
+    assert!(version(&cloud, "g").await.ends_with("/g/1"));
+    assert!(make("g").await.ends_with("/g/2"));
+}
+
+#[tokio::test]
+async fn a_versions_life_is_told_from_its_creation_to_its_deletion() {
+    let cloud = Cloud::new();
+    group(&cloud, "g").await;
+    let mut changes = cloud.sagemaker.subscribe();
+    let arn = version(&cloud, "g").await;
+    let approve = json!({"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"});
+    cloud.ok("UpdateModelPackage", approve.clone()).await;
+    cloud.ok("UpdateModelPackage", approve).await;
+    cloud.ok("DeleteModelPackage", json!({"ModelPackageName": arn})).await;
+    let told: Vec<_> = std::iter::from_fn(|| changes.try_recv().ok()).map(|change| change.status).collect();
+    assert_eq!(told, ["Completed", "Approved", "Deleted"]);
+}
+
+#[tokio::test]
 async fn a_group_lives_until_its_last_version_is_gone() {
     let cloud = Cloud::new();
     group(&cloud, "g").await;

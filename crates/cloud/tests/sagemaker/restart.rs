@@ -1,8 +1,8 @@
 //! What a new process makes of what the last one left.
 
 use sagewright_cloud::cloud::{resume, suspend};
+use sagewright_cloud::records::{Key, Record, Records};
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
-use sagewright_cloud::store::{Key, Record};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -11,13 +11,13 @@ use crate::support::{ACCOUNT, Cloud, REGION, config, model, training_job, with, 
 
 /// The state of a cloud whose process ends here and now: its tasks go with its runtime.
 fn after(work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
-    after_over(SqliteRecords::in_memory().unwrap(), work)
+    after_over(SqliteRecords::in_memory().unwrap(), 1, work)
 }
 
-fn after_over(store: SqliteRecords, work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
+fn after_over(store: SqliteRecords, slots: usize, work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let cloud = Cloud::over(store.clone(), 1);
+        let cloud = Cloud::over(store.clone(), slots);
         work(&cloud).await;
         // Not dropped by the runtime's own: a killed process tidies nothing up.
         std::mem::forget(cloud);
@@ -227,7 +227,7 @@ fn the_cloud_starts_on_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
     let execute = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    let store = after_over(SqliteRecords::open(&path).unwrap(), async |cloud| {
+    let store = after_over(SqliteRecords::open(&path).unwrap(), 1, async |cloud| {
         cloud.endpoint().await;
         for name in ["stopping", "running"] {
             cloud.ok("CreateTrainingJob", training_job(name)).await;
@@ -304,6 +304,73 @@ fn the_end_of_an_earlier_deployment_changes_nothing() {
     });
 }
 
+/// Makes the records of jobs what an earlier version wrote, which kept no state.
+async fn without_state(store: &SqliteRecords, name: &str, hidden: Value) {
+    let records: &dyn Records = store;
+    let key = Key::new(ACCOUNT, REGION, "training-job", name);
+    let done = records.update(&key, |record, _| {
+        record.body["_"] = hidden.clone();
+        Ok::<_, ()>(())
+    });
+    done.await.unwrap().unwrap().unwrap();
+}
+
+#[test]
+fn jobs_that_an_earlier_version_recorded_are_taken_up() {
+    let store = after_over(SqliteRecords::in_memory().unwrap(), 8, async |cloud| {
+        for name in ["ended", "runs", "stops", "kills", "waits"] {
+            cloud.ok("CreateTrainingJob", training_job(name)).await;
+            cloud.clock.advance(1_000);
+            if name == "waits" {
+                break;
+            }
+            let job = cloud.job().await;
+            (job.events)(TrainingEvent::Secondary { status: "Training".to_owned(), message: "m".to_owned() });
+            match name {
+                "ended" => drop(job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() })),
+                "stops" => {
+                    cloud.ok("StopTrainingJob", json!({"TrainingJobName": name})).await;
+                    std::mem::forget(job);
+                }
+                _ => std::mem::forget(job),
+            }
+        }
+        cloud.until(Kind::TRAINING_JOB, "ended", "Completed").await;
+    });
+    run(async {
+        for (name, hidden) in [
+            ("ended", json!({"attempts": {"runs": 1, "open": 1}})),
+            ("runs", json!({"attempts": {"runs": 4, "open": 1}, "epoch": 3})),
+            ("stops", json!({"attempts": {"runs": 1, "open": 1}})),
+            ("kills", json!({"attempts": {"runs": 2, "open": 2}, "epoch": 1})),
+            ("waits", json!({})),
+        ] {
+            without_state(&store, name, hidden).await;
+        }
+        let cloud = Cloud::over(store, 8);
+        let ended = cloud.describe_job("ended").await;
+        resume(&cloud.sagemaker).await.unwrap();
+        assert_eq!(cloud.describe_job("ended").await, ended);
+        assert_eq!(cloud.describe_job("stops").await["TrainingJobStatus"], "Stopped");
+        assert_eq!(cloud.describe_job("kills").await["TrainingJobStatus"], "Failed");
+        // There is a slot for each, and no order between them.
+        let mut begun = [cloud.job().await, cloud.job().await];
+        begun.sort_by(|one, other| one.task.name.cmp(&other.task.name));
+        let [runs, waits] = begun;
+        assert_eq!((runs.task.name.as_str(), runs.task.epoch), ("runs", 5));
+        assert_eq!((waits.task.name.as_str(), waits.task.epoch), ("waits", 1));
+        assert_eq!(runs.task.request["RoleArn"], training_job("x")["RoleArn"]);
+        let told = cloud.describe_job("runs").await;
+        let statuses: Vec<_> =
+            told["SecondaryStatusTransitions"].as_array().unwrap().iter().map(|t| &t["Status"]).collect();
+        assert_eq!(statuses, ["Starting", "Training", "Restarting", "Starting"]);
+        assert_eq!(told.get("TrainingStartTime"), None);
+        runs.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
+        cloud.until(Kind::TRAINING_JOB, "runs", "Completed").await;
+        cloud.ok("StopTrainingJob", json!({"TrainingJobName": "waits"})).await;
+    });
+}
+
 /// An endpoint whose process dies while traffic moves from `c1` to `c3`, which has two servers.
 fn killed_while_traffic_moves() -> SqliteRecords {
     after(async |cloud| {
@@ -355,7 +422,7 @@ fn no_request_overtakes_a_restart_that_a_full_disk_keeps_from_being_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
     let execute = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    let store = after_over(SqliteRecords::open(&path).unwrap(), async |cloud| cloud.endpoint().await);
+    let store = after_over(SqliteRecords::open(&path).unwrap(), 1, async |cloud| cloud.endpoint().await);
     run(async {
         execute(
             "CREATE TRIGGER full BEFORE UPDATE ON record BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",

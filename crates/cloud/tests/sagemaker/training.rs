@@ -291,6 +291,34 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn what_no_run_could_do_is_refused_at_creation() {
+    let cloud = Cloud::new();
+    let before = cloud.state();
+    for (pointer, value, told) in [
+        (
+            "/InputDataConfig/0/ChannelName",
+            json!(".."),
+            "The channel name \"..\" cannot be the name of a channel's folder.",
+        ),
+        (
+            "/AlgorithmSpecification/MetricDefinitions",
+            json!([{"Name": "loss", "Regex": "loss=(["}]),
+            "MetricDefinitions: the regex 'loss=([' of metric 'loss' is not valid",
+        ),
+        (
+            "/InputDataConfig/0/DataSource/S3DataSource/S3DataType",
+            json!("Converse"),
+            "InputDataConfig[train].DataSource.S3DataSource.S3DataType Converse is not supported by the embedded cloud.",
+        ),
+        ("/ResourceConfig/InstanceCount", json!(2_000_000_000), "The account-level service limit"),
+    ] {
+        let refused = cloud.refused("CreateTrainingJob", with(training_job("j"), pointer, value)).await;
+        assert!(refused.starts_with("400 ") && refused.contains(told), "{refused}");
+    }
+    assert_eq!(cloud.state(), before);
+}
+
+#[tokio::test]
 async fn pipes_with_all_that_they_can_have_are_taken() {
     let cloud = Cloud::new();
     let source = json!({

@@ -12,6 +12,7 @@ use super::metadata::{Metadata, fits};
 struct Policy {
     crates: BTreeMap<String, Layer>,
     pure: Pure,
+    only: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +62,16 @@ fn graph(policy: &Policy, metadata: &Metadata) -> Vec<String> {
                     package.name,
                     dependency.name,
                     if layer.may.is_empty() { "none of our crates".to_owned() } else { layer.may.join(", ") }
+                ));
+            }
+        }
+        for dependency in package.dependencies.iter().filter(|d| d.kind.as_deref() != Some("dev")) {
+            if let Some(users) = policy.only.get(&dependency.name).filter(|users| !users.contains(&package.name)) {
+                wrong.push(format!(
+                    "{} must not depend on {}: a port stands before it, and only {} may",
+                    package.name,
+                    dependency.name,
+                    users.join(", ")
                 ));
             }
         }
@@ -143,6 +154,14 @@ mod tests {
             judge(&[("sagewright", "sagewright-cloud", None), ("sagewright-aws", "sagewright-engine", None)])
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_database_is_used_behind_its_port_only() {
+        assert!(judge(&[("sagewright-cloud-store-sqlite", "rusqlite", None)]).is_empty());
+        assert!(judge(&[("sagewright-cloud", "rusqlite", Some("dev"))]).is_empty());
+        let wrong = judge(&[("sagewright-cloud-core", "rusqlite", None)]);
+        assert!(wrong[0].starts_with("sagewright-cloud-core must not depend on rusqlite"), "{wrong:?}");
     }
 
     #[test]

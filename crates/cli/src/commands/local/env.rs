@@ -11,7 +11,7 @@ use crate::paths;
 const CLEARED: [&str; 2] = ["AWS_SESSION_TOKEN", "AWS_PROFILE"];
 
 /// Prints the shell commands that point any AWS client at the embedded cloud, or takes them back.
-pub(crate) fn run(args: &Env, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+pub(crate) async fn run(args: &Env, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let profile = global.profile.as_deref();
     if args.write && profile.is_none() {
         return Err(Failure::new(Exit::Usage, "--write writes a profile, and none is named")
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Env, global: &Global, printer: &Printer) -> anyhow::Res
         }
         return Ok(Exit::Done);
     }
-    let access = local::access(&paths::data(global.data.as_ref()), &args.account)?;
+    let access = local::access(&paths::data(global.data.as_ref()), &args.account).await?;
     match profile {
         Some(name) if args.write => profile::write(name, &access, printer)?,
         Some(name) => printer.result(&profile::text(name, &access)?)?,

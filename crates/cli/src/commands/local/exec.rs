@@ -12,22 +12,22 @@ use crate::output::Printer;
 use crate::paths;
 
 /// Becomes the program, with an environment in which AWS is the embedded cloud.
-pub(crate) fn program(args: &Exec, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    run(&args.command, &args.account, global, printer)
+pub(crate) async fn program(args: &Exec, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    run(&args.command, &args.account, global, printer).await
 }
 
 /// Becomes the user's shell, with an environment in which AWS is the embedded cloud.
-pub(crate) fn shell(args: &Shell, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+pub(crate) async fn shell(args: &Shell, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into());
-    run(&[shell], &args.account, global, printer)
+    run(&[shell], &args.account, global, printer).await
 }
 
 /// The process stays the same, and so do its terminal, its signals and its exit code.
-fn run(words: &[OsString], account: &str, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+async fn run(words: &[OsString], account: &str, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(Failure::new(Exit::Usage, "no program is named").into());
     };
-    let child = local::prepare(&paths::data(global.data.as_ref()), account, global.region.as_deref())?;
+    let child = local::prepare(&paths::data(global.data.as_ref()), account, global.region.as_deref()).await?;
     for note in &child.notes {
         printer.note(note);
     }

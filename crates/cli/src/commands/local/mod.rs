@@ -25,8 +25,8 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Logs(args) => logs::run(args, global, printer).await,
         Local::Operations => operations::run(printer),
         Local::Reset(args) => reset::run(args, global, printer).await,
-        Local::Env(args) => env::run(args, global, printer),
-        Local::Exec(args) => exec::program(args, global, printer),
-        Local::Shell(args) => exec::shell(args, global, printer),
+        Local::Env(args) => env::run(args, global, printer).await,
+        Local::Exec(args) => exec::program(args, global, printer).await,
+        Local::Shell(args) => exec::shell(args, global, printer).await,
     }
 }

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
     {
         printer.note(&format!("no log can be written to {}: {error}", data.display()));
     }
-    announce(&data, &data_option(global), printer)?;
+    announce(&data, &data_option(global), printer).await?;
     announce_beyond(listen, &cloud.endpoint, printer);
     signals.next().await;
     printer.note("stopping; jobs in progress are taken up again at the next start");
@@ -85,8 +85,8 @@ fn remote_url(listen: SocketAddr, port: u16) -> Option<String> {
     (!ip.is_loopback()).then(|| format!("http://{}", SocketAddr::new(ip, port)))
 }
 
-fn announce(data: &Path, option: &str, printer: &Printer) -> anyhow::Result<()> {
-    let access = local::access(data, DEFAULT_ACCOUNT)?;
+async fn announce(data: &Path, option: &str, printer: &Printer) -> anyhow::Result<()> {
+    let access = local::access(data, DEFAULT_ACCOUNT).await?;
     if printer.for_programs() {
         printer.result(&(serde_json::to_string(&access)? + "\n"))?;
     } else {
@@ -142,7 +142,7 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
         as_asked(&server, args, option)?;
         at_speed(&server, args.speed, option).await?;
         printer.note(&format!("it was up already (process {})", server.pid));
-        announce(data, option, printer)?;
+        announce(data, option, printer).await?;
         return Ok(Exit::Done);
     }
     let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);
@@ -168,7 +168,7 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
         if local::running(data).is_some_and(|server| server.pid == child.id() && local::answers(&server)) {
             // From here on it writes to its log.
             said.await.trim().lines().for_each(|line| printer.note(line));
-            announce(data, option, printer)?;
+            announce(data, option, printer).await?;
             if let Some(server) = local::running(data) {
                 announce_beyond(listen, &server.endpoint, printer);
             }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::setting::{END, Setting};
 use super::{Speed, SpeedError};
-use crate::records::CommitError;
-use crate::store::StoreError;
+use crate::records::{CommitError, StoreError};
 
 /// The most that the clock is advanced at once: ten years.
 pub const MOST_AT_ONCE: Duration = Duration::from_secs(3653 * 24 * 3600);

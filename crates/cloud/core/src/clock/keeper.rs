@@ -9,8 +9,7 @@ use tokio::sync::Mutex;
 use super::change::{Change, ClockError};
 use super::setting::{END, Setting, micros};
 use super::{Reading, SimClock, Speed};
-use crate::records::{SharedRecords, Versioned, Write};
-use crate::store::{Key, Record};
+use crate::records::{Key, Record, SharedRecords, Versioned, Write};
 
 /// How long a fast clock may have run on after it was last written. A process that is killed cannot say when: the next
 /// one takes it that time passed at the kept speed for this long, and as on the wall clock from then on.

@@ -1,9 +1,15 @@
-//! Access keys of users.
+//! Access keys of users. A key belongs to a user by its unique id: it ends with that one, and the next of the same name
+//! does not take it over.
 
-use rusqlite::{OptionalExtension, Row, params};
+use serde_json::json;
 
-use super::{Identity, Principal, Secret, access_key_id, random, read, written};
-use crate::store::{Key, StoreError};
+use super::{Identity, Principal, Secret, access_key_id, random};
+use crate::records::{Filter, Key, Query, Record, StoreError, Write};
+
+/// Keys are looked up before it is known whose they are: their records are of no account.
+const KIND: &str = "access-key";
+const ACTIVE: &str = "Active";
+const INACTIVE: &str = "Inactive";
 
 /// An access key with its secret.
 #[derive(Debug, Clone)]
@@ -38,89 +44,131 @@ pub struct StoredKey {
     pub created: i64,
 }
 
+fn key(id: &str) -> Key {
+    Key::new("", "", KIND, id)
+}
+
+fn secret(record: &Record, member: &str) -> Secret {
+    Secret::new(record.body[member].as_str().unwrap_or_default().to_owned())
+}
+
 impl Identity {
-    /// Makes a key for a user, usable at once.
+    /// Makes a key for a user, usable at once. `None`: there is no such user.
     ///
     /// # Errors
-    /// The database could not be written.
-    pub fn create_key(&self, account: &str, user: &str) -> Result<AccessKey, StoreError> {
-        let key = AccessKey {
+    /// The store failed.
+    pub async fn create_key(&self, account: &str, user: &str) -> Result<Option<AccessKey>, StoreError> {
+        let Some(owner) = self.store.record(&Key::new(account, "", "user", user)).await? else { return Ok(None) };
+        let made = AccessKey {
             account: account.to_owned(),
             id: access_key_id("AKIA"),
             secret: Secret::new(random::secret()),
             created: self.clock.now().as_millisecond(),
         };
-        self.store
-            .connection()
-            .execute(
-                "INSERT INTO access_key VALUES (?,?,?,?,1,?)",
-                params![key.id, key.secret.reveal(), account, user, key.created],
-            )
-            .map_err(written)?;
-        Ok(key)
+        let record = Record {
+            key: key(&made.id),
+            arn: owner.arn,
+            status: ACTIVE.to_owned(),
+            created: made.created,
+            modified: made.created,
+            body: json!({
+                "Account": account, "User": user, "UserId": owner.body["UserId"], "Secret": made.secret.reveal(),
+            }),
+        };
+        self.store.write(Write::Insert(record)).await?;
+        Ok(Some(made))
     }
 
     /// All keys of a user, the oldest first.
     ///
     /// # Errors
-    /// The database could not be read.
-    pub fn keys(&self, account: &str, user: &str) -> Result<Vec<StoredKey>, StoreError> {
-        let connection = self.store.connection();
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT id, active, created FROM access_key WHERE account = ? AND user = ? ORDER BY created, id",
-            )
-            .map_err(read)?;
-        let row = |row: &Row<'_>| {
-            let status = if row.get(1)? { KeyStatus::Active } else { KeyStatus::Inactive };
-            Ok(StoredKey { id: row.get(0)?, status, created: row.get(2)? })
+    /// The store failed.
+    pub async fn keys(&self, account: &str, user: &str) -> Result<Vec<StoredKey>, StoreError> {
+        let stored = |record: Record| StoredKey {
+            status: if record.status == ACTIVE { KeyStatus::Active } else { KeyStatus::Inactive },
+            created: record.created,
+            id: record.key.name,
         };
-        let rows = statement.query_map(params![account, user], row).map_err(read)?;
-        rows.collect::<Result<_, _>>().map_err(read)
+        Ok(self.of_user(account, user).await?.into_iter().map(stored).collect())
+    }
+
+    async fn of_user(&self, account: &str, user: &str) -> Result<Vec<Record>, StoreError> {
+        let mut query = Query::all("", "", KIND);
+        query.filters = [("Account", account), ("User", user)]
+            .map(|(member, value)| Filter::Member(member.to_owned(), value.to_owned()))
+            .into();
+        let found = self.store.find(query).await?;
+        let mut keys: Vec<Record> = found.into_iter().map(|found| found.record).collect();
+        keys.sort_by_key(|key| key.created);
+        Ok(keys)
     }
 
     /// Turns a user's key on or off. `false`: the user has no such key.
     ///
     /// # Errors
-    /// The database could not be written.
-    pub fn set_key_status(&self, account: &str, user: &str, id: &str, status: KeyStatus) -> Result<bool, StoreError> {
-        let sql = "UPDATE access_key SET active = ? WHERE account = ? AND user = ? AND id = ?";
-        let changed = self
-            .store
-            .connection()
-            .execute(sql, params![status == KeyStatus::Active, account, user, id])
-            .map_err(written)?;
-        self.forget(id);
-        Ok(changed > 0)
+    /// The store failed.
+    pub async fn set_key_status(
+        &self,
+        account: &str,
+        user: &str,
+        id: &str,
+        status: KeyStatus,
+    ) -> Result<bool, StoreError> {
+        let at = key(id);
+        let changed = self.store.update(&at, |key, _| {
+            if !belongs(key, account, user) {
+                return Err(());
+            }
+            key.status = if status == KeyStatus::Active { ACTIVE } else { INACTIVE }.to_owned();
+            key.modified = self.clock.now().as_millisecond();
+            Ok(())
+        });
+        let changed = changed.await?;
+        self.forget(|principals| drop(principals.remove(id)));
+        Ok(matches!(changed, Some(Ok(()))))
     }
 
     /// Removes a user's key. `false`: the user has no such key.
     ///
     /// # Errors
-    /// The database could not be written.
-    pub fn delete_key(&self, account: &str, user: &str, id: &str) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM access_key WHERE account = ? AND user = ? AND id = ?";
-        let removed = self.store.connection().execute(sql, params![account, user, id]).map_err(written)?;
-        self.forget(id);
-        Ok(removed > 0)
+    /// The store failed.
+    pub async fn delete_key(&self, account: &str, user: &str, id: &str) -> Result<bool, StoreError> {
+        let found = self.store.record(&key(id)).await?.filter(|key| belongs(key, account, user));
+        let Some(found) = found else { return Ok(false) };
+        let removed = self.store.delete(&found.key).await;
+        self.forget(|principals| drop(principals.remove(id)));
+        removed
     }
 
-    pub(super) fn oldest_active_key(&self, account: &str, user: &str) -> Result<Option<AccessKey>, StoreError> {
-        let sql = "SELECT id, secret, created FROM access_key WHERE account = ? AND user = ? AND active ORDER BY created, id LIMIT 1";
-        let row = |row: &Row<'_>| {
-            let (id, secret, created) = (row.get(0)?, Secret::new(row.get(1)?), row.get(2)?);
-            Ok(AccessKey { account: account.to_owned(), id, secret, created })
-        };
-        self.store.connection().query_row(sql, params![account, user], row).optional().map_err(read)
+    pub(super) async fn oldest_active_key(&self, account: &str, user: &str) -> Result<Option<AccessKey>, StoreError> {
+        let Some(owner) = self.store.record(&Key::new(account, "", "user", user)).await? else { return Ok(None) };
+        let keys = self.of_user(account, user).await?;
+        let key = keys.into_iter().find(|key| key.status == ACTIVE && key.body["UserId"] == owner.body["UserId"]);
+        Ok(key.map(|key| AccessKey {
+            account: account.to_owned(),
+            secret: secret(&key, "Secret"),
+            created: key.created,
+            id: key.key.name,
+        }))
     }
 
-    pub(super) fn load_user(&self, access_key: &str) -> Result<Option<Principal>, StoreError> {
-        let sql = "SELECT account, user, secret FROM access_key WHERE id = ? AND active";
-        let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
-        let found = self.store.connection().query_row(sql, params![access_key], row).optional().map_err(read)?;
-        let Some((account, user, secret)) = found else { return Ok(None) };
-        let Some(record) = self.store.get(&Key::new(&account, "", "user", &user))? else { return Ok(None) };
-        let user_id = record.body["UserId"].as_str().unwrap_or_default().to_owned();
-        Ok(Some(Principal { account, secret: Secret::new(secret), arn: record.arn, user_id, session: None }))
+    pub(super) async fn load_user(&self, access_key: &str) -> Result<Option<Principal>, StoreError> {
+        let found = self.store.record(&key(access_key)).await?.filter(|key| key.status == ACTIVE);
+        let Some(found) = found else { return Ok(None) };
+        let text = |member: &str| found.body[member].as_str().unwrap_or_default();
+        let (account, user_id) = (text("Account"), text("UserId"));
+        let owner = self.store.record(&Key::new(account, "", "user", text("User"))).await?;
+        let owner = owner.filter(|owner| owner.body["UserId"] == user_id);
+        Ok(owner.map(|owner| Principal {
+            account: account.to_owned(),
+            secret: secret(&found, "Secret"),
+            arn: owner.arn,
+            user_id: user_id.to_owned(),
+            session: None,
+        }))
     }
+}
+
+fn belongs(key: &Record, account: &str, user: &str) -> bool {
+    key.body["Account"] == account && key.body["User"] == user
 }

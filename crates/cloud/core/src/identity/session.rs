@@ -4,17 +4,22 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::{EXECUTION_ROLE, Identity, Principal, Secret, access_key_id, random, read, written};
+use super::{EXECUTION_ROLE, Identity, Principal, Secret, access_key_id, random};
 use crate::api::{ApiError, in_partition};
-use crate::store::{Key, Record, Store, StoreError};
+use crate::records::{CommitError, Filter, Key, Order, Query, Record, StoreError, Write};
+
+/// Sessions are looked up before it is known whose they are: their records are of no account.
+const KIND: &str = "session";
 
 /// An ended session is still told from an unknown key for this long.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Only so many ended sessions are kept, the latest.
-const MOST_ENDED: u32 = 10_000;
+const MOST_ENDED: usize = 10_000;
+/// Sessions that are removed in one commit.
+const TOGETHER: usize = 500;
 
 /// What a principal has only in a session.
 #[derive(Debug, Clone)]
@@ -99,134 +104,137 @@ impl<'a> NewSession<'a> {
     }
 }
 
-/// Adds what sessions of earlier versions do not have.
-pub(super) fn add_missing_column(store: &Store) -> Result<(), StoreError> {
-    let connection = store.connection();
-    let sql = "SELECT count(*) FROM pragma_table_info('session') WHERE name = 'further'";
-    let there: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(read)?;
-    if there == 0 {
-        let sql = "ALTER TABLE session ADD COLUMN further TEXT NOT NULL DEFAULT '{}'";
-        match connection.execute(sql, []) {
-            // Another process (`local env`) may have been faster.
-            Err(error) if !error.to_string().contains("duplicate column") => return Err(written(error)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 impl Identity {
     /// Begins a session: its access key id, and whom it stands for.
     ///
     /// # Errors
-    /// The database could not be written.
-    pub fn begin_session(&self, new: NewSession<'_>) -> Result<(String, Principal), StoreError> {
+    /// The store failed.
+    pub async fn begin_session(&self, new: NewSession<'_>) -> Result<(String, Principal), StoreError> {
         let id = access_key_id("ASIA");
+        let session = Session {
+            token: Secret::new(random::token()),
+            expires: new.expires,
+            role: new.role,
+            tags: new.tags,
+            source_identity: new.source_identity.map(str::to_owned),
+            further: new.further,
+        };
         let principal = Principal {
             account: new.account.to_owned(),
             secret: Secret::new(random::secret()),
             arn: new.arn,
             user_id: new.user_id,
-            session: Some(Session {
-                token: Secret::new(random::token()),
-                expires: new.expires,
-                role: new.role,
-                tags: new.tags,
-                source_identity: new.source_identity.map(str::to_owned),
-                further: new.further,
+            session: None,
+        };
+        let record = Record {
+            key: Key::new("", "", KIND, &id),
+            arn: principal.arn.clone(),
+            status: String::new(),
+            created: self.clock.now().as_millisecond(),
+            // The last change of a session is its end.
+            modified: session.expires.as_millisecond(),
+            body: json!({
+                "Account": principal.account,
+                "UserId": principal.user_id,
+                "Secret": principal.secret.reveal(),
+                "Token": session.token.reveal(),
+                "Role": session.role,
+                "Tags": session.tags,
+                "SourceIdentity": session.source_identity,
+                "Further": session.further,
             }),
         };
-        if let Some(session) = &principal.session {
-            self.store
-                .connection()
-                .execute(
-                    "INSERT INTO session (id, secret, token, account, arn, user_id, role, tags, source, expires, further)
-                     VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                    params![
-                        id,
-                        principal.secret.reveal(),
-                        session.token.reveal(),
-                        principal.account,
-                        principal.arn,
-                        principal.user_id,
-                        session.role,
-                        serde_json::to_string(&session.tags).unwrap_or_default(),
-                        session.source_identity,
-                        session.expires.as_millisecond(),
-                        serde_json::to_string(&session.further).unwrap_or_default(),
-                    ],
-                )
-                .map_err(written)?;
-        }
-        Ok((id, principal))
+        self.store.write(Write::Insert(record)).await?;
+        Ok((id, Principal { session: Some(session), ..principal }))
     }
 
     /// Begins a session of the role for SageMaker that every account has, as SageMaker begins it for a notebook.
     ///
     /// # Errors
-    /// The id is not twelve digits, the role has been deleted, or the database could not be read or written.
-    pub fn begin_execution_session(&self, account: &str, life: Duration) -> Result<(String, Principal), ApiError> {
+    /// The id is not twelve digits, the role has been deleted, or the store failed.
+    pub async fn begin_execution_session(
+        &self,
+        account: &str,
+        life: Duration,
+    ) -> Result<(String, Principal), ApiError> {
         // The account, and its role with it, are made where they are missing.
-        self.credentials(account)?;
-        let Some(role) = self.store.get(&Key::new(account, "", "role", EXECUTION_ROLE))? else {
+        self.credentials(account).await?;
+        let Some(role) = self.store.record(&Key::new(account, "", "role", EXECUTION_ROLE)).await? else {
             let message = format!("the role {EXECUTION_ROLE} of account {account} has been deleted");
             return Err(ApiError::new("NoSuchEntity", 404, message));
         };
         let expires = self.clock.now() + life;
         let new = NewSession::of_role(&role, "SageMaker", self.partition(), expires);
-        Ok(self.begin_session(new)?)
+        Ok(self.begin_session(new).await?)
     }
 
-    pub(super) fn load_session(&self, access_key: &str) -> Result<Option<Principal>, StoreError> {
-        let sql = "SELECT account, secret, arn, user_id, token, expires, role, tags, source, further FROM session WHERE id = ?";
-        let found = self
-            .store
-            .connection()
-            .query_row(sql, params![access_key], |row| {
-                let (tags, further): (String, String) = (row.get(7)?, row.get(9)?);
-                Ok(Principal {
-                    account: row.get(0)?,
-                    secret: Secret::new(row.get(1)?),
-                    arn: row.get(2)?,
-                    user_id: row.get(3)?,
-                    session: Some(Session {
-                        token: Secret::new(row.get(4)?),
-                        // A time that cannot be read counts as past.
-                        expires: Timestamp::from_millisecond(row.get(5)?).unwrap_or(Timestamp::MIN),
-                        role: row.get(6)?,
-                        tags: serde_json::from_str(&tags).unwrap_or_default(),
-                        source_identity: row.get(8)?,
-                        further: serde_json::from_str(&further).unwrap_or_default(),
-                    }),
-                })
-            })
-            .optional()
-            .map_err(read)?;
-        match found {
-            Some(principal) if self.still_there(&principal)? => Ok(Some(principal)),
-            _ => Ok(None),
-        }
+    pub(super) async fn load_session(&self, access_key: &str) -> Result<Option<Principal>, StoreError> {
+        let Some(record) = self.store.record(&Key::new("", "", KIND, access_key)).await? else { return Ok(None) };
+        let principal = principal(record);
+        Ok(if self.still_there(&principal).await? { Some(principal) } else { None })
     }
 
     /// Whether the very user or role exists that a session is one of.
-    fn still_there(&self, principal: &Principal) -> Result<bool, StoreError> {
+    async fn still_there(&self, principal: &Principal) -> Result<bool, StoreError> {
         let role = principal.session.as_ref().and_then(|s| s.role.as_deref());
         let (kind, member, arn) = match role {
             Some(role) => ("role", "RoleId", role),
             None => ("user", "UserId", principal.arn.as_str()),
         };
         let name = arn.rsplit('/').next().unwrap_or_default();
-        let record = self.store.get(&Key::new(&principal.account, "", kind, name))?;
+        let record = self.store.record(&Key::new(&principal.account, "", kind, name)).await?;
         let id = principal.user_id.split(':').next();
         Ok(record.is_some_and(|record| record.body[member].as_str() == id))
     }
 
-    pub(super) fn forget_old_sessions(&self) -> Result<(), StoreError> {
+    /// Removes sessions that ended long ago, or that many others have ended after. Only for the running cloud.
+    ///
+    /// # Errors
+    /// The store failed.
+    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^52
+    pub async fn forget_old_sessions(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let limit = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN).as_millisecond();
-        let sql = "DELETE FROM session WHERE expires < ?1 OR id IN \
-                   (SELECT id FROM session WHERE expires < ?2 ORDER BY expires DESC LIMIT -1 OFFSET ?3)";
-        self.store.connection().execute(sql, params![limit, now.as_millisecond(), MOST_ENDED]).map_err(written)?;
+        let ended = Query {
+            filters: vec![Filter::ModifiedBefore(now.as_millisecond() as f64)],
+            order: Order::Modified,
+            descending: true,
+            ..Query::all("", "", KIND)
+        };
+        let ended = self.store.find(ended).await?.into_iter().map(|found| found.record).enumerate();
+        let old = ended.filter(|(at, session)| *at >= MOST_ENDED || session.modified < limit);
+        let delete = old.map(|(_, session)| Write::Delete { key: session.key, version: None }).collect::<Vec<_>>();
+        for batch in delete.chunks(TOGETHER) {
+            // After a conflict: another one has removed some.
+            if let Err(CommitError::Store(error)) = self.store.commit(batch.to_vec()).await {
+                return Err(error);
+            }
+        }
         Ok(())
+    }
+}
+
+fn principal(mut record: Record) -> Principal {
+    let text = |member: &str| record.body[member].as_str().map(str::to_owned);
+    let (account, user_id, role, source_identity) =
+        (text("Account"), text("UserId"), text("Role"), text("SourceIdentity"));
+    let secret = |member: &str| Secret::new(text(member).unwrap_or_default());
+    let (secret, token) = (secret("Secret"), secret("Token"));
+    let mut take = |member: &str| record.body.get_mut(member).map_or(Value::Null, Value::take);
+    let session = Session {
+        token,
+        // A time that cannot be read counts as past.
+        expires: Timestamp::from_millisecond(record.modified).unwrap_or(Timestamp::MIN),
+        role,
+        tags: serde_json::from_value(take("Tags")).unwrap_or_default(),
+        source_identity,
+        further: serde_json::from_value(take("Further")).unwrap_or_default(),
+    };
+    Principal {
+        account: account.unwrap_or_default(),
+        secret,
+        arn: record.arn,
+        user_id: user_id.unwrap_or_default(),
+        session: Some(session),
     }
 }

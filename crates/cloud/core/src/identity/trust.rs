@@ -4,17 +4,17 @@ use jiff::Timestamp;
 use sagewright_model::Arn;
 
 use crate::api::in_partition;
-use crate::store::{Key, Record, Store, StoreError};
+use crate::records::{Key, Record, SharedRecords, StoreError};
 use sagewright_cloud_policy::{Asker, Context, Decision, Document, Kind, Question};
 
 /// The role with an ARN, path included, of whatever partition.
 ///
 /// # Errors
-/// The database could not be read.
-pub fn role(store: &Store, arn: &str) -> Result<Option<Record>, StoreError> {
+/// The store failed.
+pub async fn role(store: &SharedRecords, arn: &str) -> Result<Option<Record>, StoreError> {
     let Ok(parsed) = arn.parse::<Arn>() else { return Ok(None) };
     let Some((_, name)) = parsed.resource.rsplit_once('/') else { return Ok(None) };
-    let found = store.get(&Key::new(&parsed.account, "", "role", name))?;
+    let found = store.record(&Key::new(&parsed.account, "", "role", name)).await?;
     Ok(found.filter(|role| in_partition(&role.arn, &parsed.partition) == arn))
 }
 
@@ -35,7 +35,7 @@ pub struct ServiceAsks<'a> {
 ///
 /// # Errors
 /// SageMaker's own text: the role is another account's, does not exist, or does not trust the service.
-pub fn assumable_by_service(store: &Store, role_arn: &str, asks: &ServiceAsks<'_>) -> Result<(), String> {
+pub async fn assumable_by_service(store: &SharedRecords, role_arn: &str, asks: &ServiceAsks<'_>) -> Result<(), String> {
     if role_arn.split(':').nth(4).is_some_and(|owner| owner != asks.account) {
         return Err("Cross-account pass role is not allowed.".to_owned());
     }
@@ -45,10 +45,11 @@ pub fn assumable_by_service(store: &Store, role_arn: &str, asks: &ServiceAsks<'_
             asks.service
         )
     };
-    let role = role(store, role_arn).map_err(|e| e.to_string())?.ok_or_else(refused)?;
+    let role = role(store, role_arn).await.map_err(|e| e.to_string())?.ok_or_else(refused)?;
     let trust = role.body["AssumeRolePolicyDocument"].as_str().unwrap_or_default();
     let document = Document::parse(trust, Kind::Trust).map_err(|_| refused())?;
-    let context = context(&role, &store.tags(&role.arn).map_err(|e| e.to_string())?, asks);
+    let tags = store.tags_of(&role.arn).await.map_err(|e| e.to_string())?;
+    let context = context(&role, &tags, asks);
     let asker = Some(Asker::Service(asks.service));
     let question = Question { asker, action: "sts:AssumeRole", resource: None, context: &context };
     match document.decide(&question) {

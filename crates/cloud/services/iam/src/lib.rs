@@ -11,65 +11,66 @@ mod simulation;
 mod tags;
 mod users;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, in_partition, unsupported};
+use sagewright_cloud_core::api::{ApiError, Call, Handler, Operation, Output, answer, in_partition};
 use sagewright_cloud_core::identity::Identity;
-use sagewright_cloud_core::store::{Key, Record, Store};
+use sagewright_cloud_core::operations;
+use sagewright_cloud_core::records::{Batch, Key, Record, SharedRecords};
 use sagewright_cloud_policy as policy;
-
-/// One operation.
-pub type Operation = fn(&Iam, &Call) -> Result<Value, ApiError>;
+use tokio::sync::Mutex;
 
 /// What IAM answers here.
-pub const OPERATIONS: &[(&str, Operation)] = &[
-    ("AttachRolePolicy", attached_policies::attach),
-    ("CreateAccessKey", access_keys::create),
-    ("CreatePolicy", policies::create),
-    ("CreatePolicyVersion", policies::versions::create),
-    ("CreateRole", roles::create),
-    ("CreateUser", users::create),
-    ("DeleteAccessKey", access_keys::delete),
-    ("DeletePolicy", policies::delete),
-    ("DeletePolicyVersion", policies::versions::delete),
-    ("DeleteRole", roles::delete),
-    ("DeleteRolePolicy", role_policies::delete),
-    ("DeleteUser", users::delete),
-    ("DetachRolePolicy", attached_policies::detach),
-    ("GetPolicy", policies::get),
-    ("GetPolicyVersion", policies::versions::get),
-    ("GetRole", roles::get),
-    ("GetRolePolicy", role_policies::get),
-    ("GetUser", users::get),
-    ("ListAccessKeys", access_keys::list),
-    ("ListAttachedRolePolicies", attached_policies::list),
-    ("ListEntitiesForPolicy", policies::entities),
-    ("ListInstanceProfilesForRole", instance_profiles::list_for_role),
-    ("ListPolicies", policies::list),
-    ("ListPolicyTags", tags::list_of_policy),
-    ("ListPolicyVersions", policies::versions::list),
-    ("ListRolePolicies", role_policies::list),
-    ("ListRoleTags", tags::list_of_role),
-    ("ListRoles", roles::list),
-    ("ListUserTags", tags::list_of_user),
-    ("ListUsers", users::list),
-    ("PutRolePolicy", role_policies::put),
-    ("SetDefaultPolicyVersion", policies::versions::set_default),
-    ("SimulateCustomPolicy", simulation::custom),
-    ("SimulatePrincipalPolicy", simulation::principal),
-    ("TagPolicy", tags::tag_policy),
-    ("TagRole", tags::tag_role),
-    ("TagUser", tags::tag_user),
-    ("UntagPolicy", tags::untag_policy),
-    ("UntagRole", tags::untag_role),
-    ("UntagUser", tags::untag_user),
-    ("UpdateAccessKey", access_keys::update),
-    ("UpdateAssumeRolePolicy", roles::update_trust),
-    ("UpdateRole", roles::update),
-    ("UpdateRoleDescription", roles::update_description),
-];
+pub const OPERATIONS: &[(&str, Operation<Iam>)] = operations! { Iam:
+    "AttachRolePolicy" => attached_policies::attach,
+    "CreateAccessKey" => access_keys::create,
+    "CreatePolicy" => policies::create,
+    "CreatePolicyVersion" => policies::versions::create,
+    "CreateRole" => roles::create,
+    "CreateUser" => users::create,
+    "DeleteAccessKey" => access_keys::delete,
+    "DeletePolicy" => policies::delete,
+    "DeletePolicyVersion" => policies::versions::delete,
+    "DeleteRole" => roles::delete,
+    "DeleteRolePolicy" => role_policies::delete,
+    "DeleteUser" => users::delete,
+    "DetachRolePolicy" => attached_policies::detach,
+    "GetPolicy" => policies::get,
+    "GetPolicyVersion" => policies::versions::get,
+    "GetRole" => roles::get,
+    "GetRolePolicy" => role_policies::get,
+    "GetUser" => users::get,
+    "ListAccessKeys" => access_keys::list,
+    "ListAttachedRolePolicies" => attached_policies::list,
+    "ListEntitiesForPolicy" => policies::entities,
+    "ListInstanceProfilesForRole" => instance_profiles::list_for_role,
+    "ListPolicies" => policies::list,
+    "ListPolicyTags" => tags::list_of_policy,
+    "ListPolicyVersions" => policies::versions::list,
+    "ListRolePolicies" => role_policies::list,
+    "ListRoleTags" => tags::list_of_role,
+    "ListRoles" => roles::list,
+    "ListUserTags" => tags::list_of_user,
+    "ListUsers" => users::list,
+    "PutRolePolicy" => role_policies::put,
+    "SetDefaultPolicyVersion" => policies::versions::set_default,
+    "SimulateCustomPolicy" => simulation::custom,
+    "SimulatePrincipalPolicy" => simulation::principal,
+    "TagPolicy" => tags::tag_policy,
+    "TagRole" => tags::tag_role,
+    "TagUser" => tags::tag_user,
+    "UntagPolicy" => tags::untag_policy,
+    "UntagRole" => tags::untag_role,
+    "UntagUser" => tags::untag_user,
+    "UpdateAccessKey" => access_keys::update,
+    "UpdateAssumeRolePolicy" => roles::update_trust,
+    "UpdateRole" => roles::update,
+    "UpdateRoleDescription" => roles::update_description,
+};
 
 /// Documents come back URL-encoded by RFC 3986.
 const DOCUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -77,40 +78,49 @@ const DOCUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b
 /// The IAM of the embedded cloud.
 #[derive(Debug, Clone)]
 pub struct Iam {
-    store: Store,
+    store: SharedRecords,
     identity: Identity,
+    /// Held by what changes anything, over the reads that it depends on.
+    exclusive: Arc<Mutex<()>>,
 }
 
 impl Iam {
-    /// IAM over a database and its identities.
+    /// IAM over a store and its identities.
     #[must_use]
-    pub fn new(store: Store, identity: Identity) -> Self {
-        Self { store, identity }
+    pub fn new(store: SharedRecords, identity: Identity) -> Self {
+        Self { store, identity, exclusive: Arc::default() }
     }
 
-    fn find(&self, call: &Call, kind: &'static str, name: &str) -> Result<Record, ApiError> {
-        let found = self.store.get(&key(call, kind, name))?;
+    async fn find(&self, call: &Call, kind: &'static str, name: &str) -> Result<Record, ApiError> {
+        let found = self.store.record(&key(call, kind, name)).await?;
         found.ok_or_else(|| missing(kind, name))
     }
 
-    /// Changes a record; `change` may refuse.
-    fn change<T>(
+    /// Changes a record; `change` may refuse, and is called again where another change came first.
+    async fn change<T>(
         &self,
         call: &Call,
         kind: &'static str,
         name: &str,
-        change: impl FnOnce(&mut Record) -> Result<T, ApiError>,
+        mut change: impl FnMut(&mut Record) -> Result<T, ApiError> + Send,
     ) -> Result<T, ApiError> {
-        let changed = self.store.update(&key(call, kind, name), |record| {
+        let key = key(call, kind, name);
+        let changed = self.store.update(&key, |record, _| {
             record.modified = call.wall.as_millisecond();
             change(record)
-        })?;
-        changed.unwrap_or_else(|| Err(missing(kind, name)))
+        });
+        changed.await?.unwrap_or_else(|| Err(missing(kind, name)))
     }
 
     /// Makes a record of `body`, with the call's path and tags. Gives it with its `Tags` as an answer carries them: none
     /// where there are none.
-    fn insert(&self, call: &Call, kind: &'static str, name: &str, body: Value) -> Result<(Record, Value), ApiError> {
+    async fn insert(
+        &self,
+        call: &Call,
+        kind: &'static str,
+        name: &str,
+        body: Value,
+    ) -> Result<(Record, Value), ApiError> {
         let path = body["Path"].as_str().unwrap_or("/");
         let record = Record {
             key: key(call, kind, name),
@@ -121,7 +131,7 @@ impl Iam {
             body,
         };
         let tags = tags::of_input(call)?;
-        if !self.store.insert(&record, &tags)? {
+        if !self.store.insert(record.clone(), tags.clone(), Batch::new()).await? {
             let message = match kind {
                 "policy" => format!("A policy called {name} already exists. Duplicate names are not allowed."),
                 _ => format!("{} with name {name} already exists.", capital(kind)),
@@ -132,9 +142,9 @@ impl Iam {
     }
 
     /// The records of a kind under the call's `PathPrefix`.
-    fn under_path(&self, call: &Call, kind: &str) -> Result<Vec<Record>, ApiError> {
+    async fn under_path(&self, call: &Call, kind: &str) -> Result<Vec<Record>, ApiError> {
         let prefix = call.text("PathPrefix").unwrap_or("/");
-        let mut found = self.store.list(&call.caller.account, "", kind)?;
+        let mut found = self.store.list(&call.caller.account, "", kind).await?;
         found.retain(|record| record.body["Path"].as_str().unwrap_or("/").starts_with(prefix));
         Ok(found)
     }
@@ -143,10 +153,9 @@ impl Iam {
 #[async_trait]
 impl Handler for Iam {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
-        match OPERATIONS.iter().find(|(name, _)| call.operation.name == *name) {
-            Some((_, operation)) => operation(self, &call).map(Output::from),
-            None => Err(unsupported(&call)),
-        }
+        let reads = ["Get", "List", "Simulate"].iter().any(|verb| call.operation.name.starts_with(verb));
+        let _guard = if reads { None } else { Some(self.exclusive.lock().await) };
+        answer(OPERATIONS, self, &call).await
     }
 }
 

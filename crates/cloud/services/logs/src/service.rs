@@ -1,88 +1,108 @@
 //! The CloudWatch Logs API.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::Streams;
-use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
-use sagewright_cloud_core::store::{Key, Record, Store};
-
-/// Answers one operation.
-pub type Operation = fn(&LogsService, &Call) -> Result<Value, ApiError>;
+use sagewright_cloud_core::api::{ApiError, Call, Handler, Operation, Output, answer};
+use sagewright_cloud_core::operations;
+use sagewright_cloud_core::records::{Key, Record, SharedRecords};
 
 /// The operations of this service.
-pub const OPERATIONS: &[(&str, Operation)] = &[
-    ("CreateLogGroup", LogsService::create_group),
-    ("DeleteLogGroup", LogsService::delete_group),
-    ("DescribeLogGroups", LogsService::describe_groups),
-    ("PutRetentionPolicy", |logs, call| logs.set_retention(call, call.input.get("retentionInDays").cloned())),
-    ("DeleteRetentionPolicy", |logs, call| logs.set_retention(call, None)),
-    ("CreateLogStream", LogsService::create_stream),
-    ("DeleteLogStream", LogsService::delete_stream),
-    ("DescribeLogStreams", LogsService::describe_streams),
-    ("PutLogEvents", LogsService::put_events),
-    ("GetLogEvents", LogsService::get_events),
-    ("FilterLogEvents", LogsService::filter_events),
-    ("TagResource", LogsService::tag),
-    ("UntagResource", LogsService::untag),
-    ("ListTagsForResource", LogsService::list_tags),
-];
+pub const OPERATIONS: &[(&str, Operation<Request>)] = operations! { Request:
+    "CreateLogGroup" => Request::create_group,
+    "DeleteLogGroup" => Request::delete_group,
+    "DescribeLogGroups" => Request::describe_groups,
+    "PutRetentionPolicy" => Request::put_retention,
+    "DeleteRetentionPolicy" => Request::delete_retention,
+    "CreateLogStream" => Request::create_stream,
+    "DeleteLogStream" => Request::delete_stream,
+    "DescribeLogStreams" => Request::describe_streams,
+    "PutLogEvents" => Request::put_events,
+    "GetLogEvents" => Request::get_events,
+    "FilterLogEvents" => Request::filter_events,
+    "TagResource" => Request::tag,
+    "UntagResource" => Request::untag,
+    "ListTagsForResource" => Request::list_tags,
+};
 
 /// CloudWatch Logs over the embedded cloud's streams; groups that jobs write need not be created.
 #[derive(Debug, Clone)]
 pub struct LogsService {
-    pub(super) store: Store,
-    pub(super) streams: Streams,
+    store: SharedRecords,
+    streams: Streams,
     /// Held while a group is made or removed.
-    pub(super) groups: Arc<Mutex<()>>,
+    groups: Arc<Mutex<()>>,
 }
 
 impl LogsService {
-    /// The service over its database (creation times, retention, tags) and its streams.
+    /// The service over its store (creation times, retention, tags) and its streams.
     #[must_use]
-    pub fn new(store: Store, streams: Streams) -> Self {
+    pub fn new(store: SharedRecords, streams: Streams) -> Self {
         Self { store, streams, groups: Arc::default() }
-    }
-
-    fn answer(&self, call: &Call) -> Result<Value, ApiError> {
-        match OPERATIONS.iter().find(|(name, _)| call.operation.name == *name) {
-            Some((_, operation)) => operation(self, call),
-            None => Err(unsupported(call)),
-        }
-    }
-
-    /// The group of a call, which has to exist.
-    pub(super) fn group(&self, call: &Call) -> Result<String, ApiError> {
-        let given = (call.text("logGroupName"), call.text("logGroupIdentifier"));
-        let name = match given {
-            (Some(name), None) => name.to_owned(),
-            (None, Some(identifier)) => group_of_arn(identifier).unwrap_or(identifier).to_owned(),
-            (Some(_), Some(_)) => {
-                return Err(invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters."));
-            }
-            (None, None) => return Err(invalid("Either LogGroup name or LogGroup ARN must be specified.")),
-        };
-        if self.streams.has_group(&call.caller.account, &call.region, &name) { Ok(name) } else { Err(no_group()) }
-    }
-
-    /// What the database knows of a group; nothing of one that only jobs have written to.
-    pub(super) fn group_record(&self, call: &Call, group: &str) -> Result<Option<Record>, ApiError> {
-        Ok(self.store.get(&Key::new(&call.caller.account, &call.region, "log-group", group))?)
     }
 }
 
 #[async_trait]
 impl Handler for LogsService {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
-        let service = self.clone();
-        // Files are read and written, which may take a while.
-        let done = tokio::task::spawn_blocking(move || service.answer(&call)).await;
-        done.unwrap_or_else(|e| Err(ApiError::internal(format!("CloudWatch Logs failed: {e}")))).map(Output::from)
+        let request = Request { service: self.clone(), call: Arc::new(call) };
+        answer(OPERATIONS, &request, &request.call).await
     }
+}
+
+/// One call, with what answers it.
+#[derive(Debug)]
+pub struct Request {
+    service: LogsService,
+    call: Arc<Call>,
+}
+
+impl Request {
+    pub(super) fn store(&self) -> &SharedRecords {
+        &self.service.store
+    }
+
+    /// Held while a group is made or removed.
+    pub(super) async fn groups(&self) -> MutexGuard<'_, ()> {
+        self.service.groups.lock().await
+    }
+
+    /// Reads and writes files, which may take a while, on a thread for it.
+    pub(super) async fn files<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Streams, &Call) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (streams, call) = (self.service.streams.clone(), Arc::clone(&self.call));
+        let done = tokio::task::spawn_blocking(move || work(&streams, &call)).await;
+        done.unwrap_or_else(|e| Err(ApiError::internal(format!("CloudWatch Logs failed: {e}"))))
+    }
+
+    /// What the store knows of a group; nothing of one that only jobs have written to.
+    pub(super) async fn group_record(&self, call: &Call, group: &str) -> Result<Option<Record>, ApiError> {
+        Ok(self.store().record(&Key::new(&call.caller.account, &call.region, "log-group", group)).await?)
+    }
+}
+
+/// The group that a call names.
+pub(super) fn group_name(call: &Call) -> Result<String, ApiError> {
+    match (call.text("logGroupName"), call.text("logGroupIdentifier")) {
+        (Some(name), None) => Ok(name.to_owned()),
+        (None, Some(identifier)) => Ok(group_of_arn(identifier).unwrap_or(identifier).to_owned()),
+        (Some(_), Some(_)) => Err(invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters.")),
+        (None, None) => Err(invalid("Either LogGroup name or LogGroup ARN must be specified.")),
+    }
+}
+
+/// The group that a call names, which has to exist.
+pub(super) fn group(streams: &Streams, call: &Call) -> Result<String, ApiError> {
+    let name = group_name(call)?;
+    if streams.has_group(&call.caller.account, &call.region, &name) { Ok(name) } else { Err(no_group()) }
 }
 
 /// `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`

@@ -2,75 +2,79 @@
 
 use serde_json::{Value, json};
 
-use super::Event;
 use super::page::{Key, MOST_EVENTS, Query};
-use super::service::{LogsService, after, disk, invalid, limit, no_stream, refuse_members, token};
+use super::service::{Request, after, disk, group, invalid, limit, no_stream, refuse_members, token};
 use super::service_events::range;
+use super::{Event, Streams};
 use sagewright_cloud_core::api::{ApiError, Call};
 
 /// Since when AWS can search from the last event on: 2024-01-01T00:00:00Z.
 const BACKWARDS_SINCE: i64 = 1_704_067_200_000;
 
-impl LogsService {
-    pub(super) fn filter_events(&self, call: &Call) -> Result<Value, ApiError> {
-        refuse_members(call, &["unmask"])?;
-        let group = self.group(call)?;
-        let (account, region) = (&call.caller.account, &call.region);
-        let pattern = Pattern::parse(call.text("filterPattern").unwrap_or_default())?;
-        let prefix = call.text("logStreamNamePrefix");
-        let named = call.input.get("logStreamNames").and_then(Value::as_array);
-        let mut streams: Vec<String> = match (named, prefix) {
-            (Some(_), Some(_)) => {
-                return Err(invalid("logStreamNamePrefix and logStreamNames are mutually exclusive parameters."));
-            }
-            (Some(named), None) => named.iter().filter_map(|n| Some(n.as_str()?.to_owned())).collect(),
-            (None, prefix) => {
-                let mut all = self.streams.streams(account, region, &group);
-                all.retain(|name| name.starts_with(prefix.unwrap_or_default()));
-                all
-            }
-        };
-        if named.is_some() && !streams.iter().all(|name| self.streams.has_stream(account, region, &group, name)) {
-            return Err(no_stream());
-        }
-        streams.sort();
-        streams.dedup();
-        let backwards = call.input.get("startFromHead").and_then(Value::as_bool) == Some(false);
-        if backwards && call.input.get("startTime").and_then(Value::as_i64).is_none_or(|t| t < BACKWARDS_SINCE) {
-            return Err(invalid("startFromHead can be false only with a startTime on or after 2024-01-01T00:00:00Z."));
-        }
-        let after = after(call)?;
-        let (mut from, mut to) = range(call);
-        let place = after.as_ref().map(|value| Key {
-            timestamp: value[0].as_i64().unwrap_or_default(),
-            stream: value[1].as_str().unwrap_or_default(),
-            arrival: value[2].as_u64().unwrap_or_default(),
-        });
-        match place {
-            Some(place) if backwards => to = to.min(place),
-            Some(place) => from = from.max(place),
-            None => {}
-        }
-        let most = limit(call, MOST_EVENTS).min(MOST_EVENTS);
-        let keep = |message: &str| pattern.matches(message);
-        let query = Query { from, to, backwards, most, keep: (!pattern.is_empty()).then_some(&keep) };
-        let page = self.streams.select(account, region, &group, &streams, &query).map_err(|e| disk(&e))?;
-        let next = page.next.map(|key| token(&json!([key.timestamp, key.stream, key.arrival])));
-        let event = |(key, event): (Key<'_>, Event)| {
-            json!({
-                "logStreamName": key.stream,
-                "timestamp": event.timestamp,
-                "message": event.message,
-                "ingestionTime": event.ingested,
-                "eventId": event_id(key),
-            })
-        };
-        let mut events: Vec<Value> = page.events.into_iter().map(event).collect();
-        if backwards {
-            events.reverse();
-        }
-        Ok(json!({"events": events, "searchedLogStreams": [], "nextToken": next}))
+impl Request {
+    pub(super) async fn filter_events(&self, _: &Call) -> Result<Value, ApiError> {
+        self.files(filter).await
     }
+}
+
+fn filter(logs: &Streams, call: &Call) -> Result<Value, ApiError> {
+    refuse_members(call, &["unmask"])?;
+    let group = group(logs, call)?;
+    let (account, region) = (&call.caller.account, &call.region);
+    let pattern = Pattern::parse(call.text("filterPattern").unwrap_or_default())?;
+    let prefix = call.text("logStreamNamePrefix");
+    let named = call.input.get("logStreamNames").and_then(Value::as_array);
+    let mut streams: Vec<String> = match (named, prefix) {
+        (Some(_), Some(_)) => {
+            return Err(invalid("logStreamNamePrefix and logStreamNames are mutually exclusive parameters."));
+        }
+        (Some(named), None) => named.iter().filter_map(|n| Some(n.as_str()?.to_owned())).collect(),
+        (None, prefix) => {
+            let mut all = logs.streams(account, region, &group);
+            all.retain(|name| name.starts_with(prefix.unwrap_or_default()));
+            all
+        }
+    };
+    if named.is_some() && !streams.iter().all(|name| logs.has_stream(account, region, &group, name)) {
+        return Err(no_stream());
+    }
+    streams.sort();
+    streams.dedup();
+    let backwards = call.input.get("startFromHead").and_then(Value::as_bool) == Some(false);
+    if backwards && call.input.get("startTime").and_then(Value::as_i64).is_none_or(|t| t < BACKWARDS_SINCE) {
+        return Err(invalid("startFromHead can be false only with a startTime on or after 2024-01-01T00:00:00Z."));
+    }
+    let after = after(call)?;
+    let (mut from, mut to) = range(call);
+    let place = after.as_ref().map(|value| Key {
+        timestamp: value[0].as_i64().unwrap_or_default(),
+        stream: value[1].as_str().unwrap_or_default(),
+        arrival: value[2].as_u64().unwrap_or_default(),
+    });
+    match place {
+        Some(place) if backwards => to = to.min(place),
+        Some(place) => from = from.max(place),
+        None => {}
+    }
+    let most = limit(call, MOST_EVENTS).min(MOST_EVENTS);
+    let keep = |message: &str| pattern.matches(message);
+    let query = Query { from, to, backwards, most, keep: (!pattern.is_empty()).then_some(&keep) };
+    let page = logs.select(account, region, &group, &streams, &query).map_err(|e| disk(&e))?;
+    let next = page.next.map(|key| token(&json!([key.timestamp, key.stream, key.arrival])));
+    let event = |(key, event): (Key<'_>, Event)| {
+        json!({
+            "logStreamName": key.stream,
+            "timestamp": event.timestamp,
+            "message": event.message,
+            "ingestionTime": event.ingested,
+            "eventId": event_id(key),
+        })
+    };
+    let mut events: Vec<Value> = page.events.into_iter().map(event).collect();
+    if backwards {
+        events.reverse();
+    }
+    Ok(json!({"events": events, "searchedLogStreams": [], "nextToken": next}))
 }
 
 /// 56 digits, as AWS's: clients tell events apart by them, those of several streams too.

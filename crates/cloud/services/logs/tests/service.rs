@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler as _};
-use sagewright_cloud_core::store::Store;
 use sagewright_cloud_logs::{LogsService, Streams};
+use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_800_000_000_000;
@@ -21,7 +23,8 @@ impl Logs {
     /// A service with the group `g` and the streams `a` and `b`.
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let logs = Self { service: LogsService::new(Store::in_memory().unwrap(), Streams::new(dir.path())), dir };
+        let store = Arc::new(SqliteRecords::in_memory().unwrap());
+        let logs = Self { service: LogsService::new(store, Streams::new(dir.path())), dir };
         logs.call("CreateLogGroup", json!({"logGroupName": "g"})).await.unwrap();
         for stream in ["a", "b"] {
             logs.call("CreateLogStream", json!({"logGroupName": "g", "logStreamName": stream})).await.unwrap();

@@ -20,10 +20,11 @@ pub(crate) struct Authenticated(pub(crate) Caller);
 pub(crate) struct Identities(pub(crate) Arc<dyn Credentials>);
 
 impl Identities {
-    pub(crate) fn lookup(&self, access_key: &str) -> S3Result<Caller> {
+    pub(crate) async fn lookup(&self, access_key: &str) -> S3Result<Caller> {
         let caller = self
             .0
             .lookup(access_key)
+            .await
             .ok_or_else(|| plain(S3ErrorCode::InvalidAccessKeyId).detail("AWSAccessKeyId", access_key))?;
         if caller.expired {
             return Err(plain(S3ErrorCode::ExpiredToken));
@@ -35,15 +36,15 @@ impl Identities {
 #[async_trait::async_trait]
 impl S3Auth for Identities {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        Ok(SecretKey::from(self.lookup(access_key)?.secret_key))
+        Ok(SecretKey::from(self.lookup(access_key).await?.secret_key))
     }
 }
 
 impl Identities {
     /// Who signed a request whose signature is right: refused unless the token is the key's own and the signature
     /// covers all that it has to.
-    pub(crate) fn admit(&self, access_key: &str, uri: &Uri, headers: &HeaderMap) -> S3Result<Authenticated> {
-        let caller = self.with_token(access_key, security_token(uri, headers).as_deref())?;
+    pub(crate) async fn admit(&self, access_key: &str, uri: &Uri, headers: &HeaderMap) -> S3Result<Authenticated> {
+        let caller = self.with_token(access_key, security_token(uri, headers).as_deref()).await?;
         match unsigned_headers(uri, headers) {
             Some(unsigned) => {
                 Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed")
@@ -54,8 +55,8 @@ impl Identities {
     }
 
     /// The identity of a key, when the token is the key's own.
-    pub(crate) fn with_token(&self, access_key: &str, sent: Option<&str>) -> S3Result<Authenticated> {
-        let caller = self.lookup(access_key)?;
+    pub(crate) async fn with_token(&self, access_key: &str, sent: Option<&str>) -> S3Result<Authenticated> {
+        let caller = self.lookup(access_key).await?;
         let matches = match (&caller.session_token, sent) {
             (Some(token), Some(sent)) => token.as_bytes().ct_eq(sent.as_bytes()).into(),
             (None, None) => true,

@@ -46,7 +46,7 @@ impl S3Route for Front {
             return Err(anonymous(&self.store, &target).await);
         };
         let (caller, region) = (credentials.access_key.clone(), request.region.clone());
-        let caller = self.identities.admit(&caller, &request.uri, &request.headers)?;
+        let caller = self.identities.admit(&caller, &request.uri, &request.headers).await?;
         request.extensions.insert(caller);
         if let Some(region) = region {
             request.extensions.insert(SignedRegion(region.as_str().to_owned()));

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 /// The time, passed in so that tests and sped-up clouds decide what "now" is.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
 /// The access keys that exist.
+#[async_trait]
 pub trait Credentials: Send + Sync + 'static {
     /// The identity behind an access key id; `None` when there is no such key.
-    fn lookup(&self, access_key: &str) -> Option<Caller>;
+    async fn lookup(&self, access_key: &str) -> Option<Caller>;
 }
 
 /// An identity that signed, or claims to have signed, a request.

@@ -9,7 +9,7 @@ use crate::resource::{HIDDEN, Kind, locate};
 use crate::{ContainerPlan, ModelData, SageMaker, refuse};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::objects::parse_s3_uri;
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 
 /// `Mode` of a container that serves many models.
 pub const MULTI_MODEL: &str = "MultiModel";

@@ -17,6 +17,9 @@ pub struct Row {
     pub naming: Naming,
     /// Member of answers that holds the ARN; `NOUNArn` where empty.
     pub arn: &'static str,
+    /// Members of the name that stand in another one's place, as a space in that of a user profile: keys tell them apart,
+    /// ARNs do not.
+    pub marked: &'static [&'static str],
     /// The list operation; empty where there is none.
     pub list: &'static str,
     /// Whether the ARN ends with a generated id instead of the name.
@@ -35,6 +38,11 @@ pub struct Row {
     pub aliases: &'static [(&'static str, &'static str)],
     /// The one member of the describe output that holds the others (`Workteam`); empty for most kinds.
     pub wrapper: &'static str,
+    /// What EventBridge calls the event of its changes of status (EventBridge's reference, "Amazon SageMaker AI
+    /// events"); empty where it has none.
+    pub event: &'static str,
+    /// Member of the body that counts as a status as well; empty for most kinds.
+    pub second_status: &'static str,
     /// Whether lists begin with the oldest where the request says nothing.
     pub listed_ascending: bool,
     /// Answer for a resource that is not there.
@@ -110,6 +118,7 @@ pub const ROW: Row = Row {
     arn_type: "",
     naming: Naming::Members(&[]),
     arn: "",
+    marked: &[],
     list: "",
     arn_id: false,
     status: None,
@@ -119,6 +128,8 @@ pub const ROW: Row = Row {
     refused: &[],
     aliases: &[],
     wrapper: "",
+    event: "",
+    second_status: "",
     listed_ascending: false,
     missing: Text("ResourceNotFound", "{noun} {arn} does not exist."),
     taken: Text("ResourceInUse", "{noun} {arn} already exists."),
@@ -143,6 +154,7 @@ impl Kind {
     pub const TRAINING_JOB: Self = Self(&Row {
         noun: "TrainingJob",
         arn_type: "training-job",
+        event: "SageMaker Training Job State Change",
         naming: Naming::Members(&["TrainingJobName"]),
         list: "ListTrainingJobs",
         status: Some(&Life {
@@ -161,6 +173,7 @@ impl Kind {
     pub const MODEL: Self = Self(&Row {
         noun: "Model",
         arn_type: "model",
+        event: "SageMaker Model State Change",
         naming: Naming::Members(&["ModelName"]),
         list: "ListModels",
         missing: Text("ValidationException", "Could not find model \"{arn}\"."),
@@ -171,6 +184,7 @@ impl Kind {
     pub const ENDPOINT_CONFIG: Self = Self(&Row {
         noun: "EndpointConfig",
         arn_type: "endpoint-config",
+        event: "SageMaker Endpoint Config State Change",
         naming: Naming::Members(&["EndpointConfigName"]),
         list: "ListEndpointConfigs",
         missing: Text("ValidationException", "Could not find endpoint configuration \"{arn}\"."),
@@ -181,6 +195,7 @@ impl Kind {
     pub const ENDPOINT: Self = Self(&Row {
         noun: "Endpoint",
         arn_type: "endpoint",
+        event: "SageMaker Endpoint State Change",
         naming: Naming::Members(&["EndpointName"]),
         list: "ListEndpoints",
         status: Some(&Life {
@@ -214,6 +229,9 @@ impl Kind {
     pub const MODEL_PACKAGE: Self = Self(&Row {
         noun: "ModelPackage",
         arn_type: "model-package",
+        event: "SageMaker Model Package State Change",
+        // What promotion waits for, though the package's own status stays Completed.
+        second_status: "ModelApprovalStatus",
         naming: Naming::Members(&["ModelPackageName"]),
         list: "ListModelPackages",
         status: Some(&Life { member: "ModelPackageStatus", ..LIFE }),

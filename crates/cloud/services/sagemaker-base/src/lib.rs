@@ -10,18 +10,18 @@ pub mod ports;
 pub mod recorded;
 pub mod refuse;
 pub mod resource;
+pub mod scheduler;
 pub mod service;
 pub mod state;
 pub mod token;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::broadcast;
 
 use sagewright_cloud_core::env::Env;
-use sagewright_cloud_core::store::Key;
+use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
@@ -30,8 +30,10 @@ pub use ports::{
 };
 pub use resource::Kind;
 pub use sagewright_cloud_core::api::Call;
+pub use sagewright_cloud_core::records::Change;
+pub use scheduler::{Run, Scheduler};
 pub use service::{Answer, Operation, Service};
-pub use state::{ResumeError, StateChange};
+pub use state::ResumeError;
 
 /// What SageMaker runs its work with.
 #[derive(Clone)]
@@ -42,8 +44,10 @@ pub struct Execution {
     pub trainer: Arc<dyn Trainer>,
     /// Serves endpoints.
     pub host: Arc<dyn Host>,
-    /// Training jobs that run at once; one for each core where `None`.
+    /// Jobs that run at once; one for each core where `None`.
     pub slots: Option<usize>,
+    /// Who is told of events.
+    pub outbox: Outbox,
     /// How long a description of something that is about to settle is held; not at all where zero.
     pub hold: Duration,
     /// Instances that one job or one variant can ask for: each is a process on this machine.
@@ -54,7 +58,7 @@ impl Execution {
     /// With defaults for the limits.
     #[must_use]
     pub fn new(roles: Arc<dyn Roles>, trainer: Arc<dyn Trainer>, host: Arc<dyn Host>) -> Self {
-        Self { roles, trainer, host, slots: None, hold: Duration::ZERO, instances: 16 }
+        Self { roles, trainer, host, slots: None, outbox: Outbox::default(), hold: Duration::ZERO, instances: 16 }
     }
 }
 
@@ -67,10 +71,7 @@ pub struct SageMaker {
 struct Inner {
     env: Env,
     execution: Execution,
-    slots: Arc<Semaphore>,
-    /// Stop signals of the training jobs that wait or run.
-    jobs: Mutex<HashMap<Key, watch::Sender<bool>>>,
-    changes: broadcast::Sender<StateChange>,
+    scheduler: Scheduler,
     looks: hold::Looks,
     unrecorded: machine::Unrecorded,
     waker: Waker,
@@ -85,13 +86,11 @@ impl SageMaker {
     #[must_use]
     pub fn new(env: Env, execution: Execution) -> Self {
         let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let slots = Arc::new(Semaphore::new(execution.slots.unwrap_or_else(cores).max(1)));
+        let scheduler = Scheduler::new(execution.slots.unwrap_or_else(cores));
         let inner = Inner {
             env,
             execution,
-            slots,
-            jobs: Mutex::default(),
-            changes: state::channel(),
+            scheduler,
             looks: hold::Looks::default(),
             unrecorded: machine::Unrecorded::default(),
             waker: Waker::default(),
@@ -101,10 +100,10 @@ impl SageMaker {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Status changes from now on.
+    /// Status changes from now on, in the order of commits.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<StateChange> {
-        self.inner.changes.subscribe()
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.env().store.changes()
     }
 
     /// Wakes the scheduler of timers.
@@ -133,21 +132,16 @@ impl SageMaker {
         &self.inner.execution
     }
 
-    /// One permit for each training job that may run at once.
+    /// The slots of jobs.
     #[must_use]
-    pub fn slots(&self) -> &Arc<Semaphore> {
-        &self.inner.slots
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.inner.scheduler
     }
 
     /// Role checks.
     #[must_use]
     pub fn roles(&self) -> &dyn Roles {
         &*self.inner.execution.roles
-    }
-
-    /// Stop signals of the training jobs that wait or run.
-    pub fn jobs(&self) -> MutexGuard<'_, HashMap<Key, watch::Sender<bool>>> {
-        self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held over a read and the write that depends on it, where one transaction of the store cannot hold both.
@@ -164,13 +158,5 @@ impl SageMaker {
     #[must_use]
     pub fn now(&self) -> i64 {
         self.env().sim.now().as_millisecond()
-    }
-
-    /// Tells subscribers that a resource entered a status.
-    pub fn emit(&self, kind: Kind, arn: &str, status: &str) {
-        tracing::debug!(arn, status, "status changed");
-        self.looks().forget(arn);
-        // No subscriber is no error.
-        let _ = self.inner.changes.send(StateChange { kind, arn: arn.to_owned(), status: status.to_owned() });
     }
 }

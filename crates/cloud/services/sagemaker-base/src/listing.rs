@@ -9,8 +9,7 @@ use super::kind::Naming;
 use super::resource::{self, Kind, pick};
 use super::{SageMaker, token};
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{Filter, Order, Query};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::{Filter, Order, Query, Record};
 
 /// SageMaker's page size where the request names none.
 const PAGE: usize = 10;

@@ -11,16 +11,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::records::{CommitError, Versioned, Write};
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{CommitError, Key, Record, Versioned, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Serialize};
 use serde_json::json;
 
 use crate::SageMaker;
 use crate::kind::Kind;
-use crate::resource::{HIDDEN, fields, hidden};
-use crate::state::ResumeError;
+use crate::resource::{HIDDEN, fields, hidden, statuses};
+use crate::state::{DELETED, ResumeError};
 
 /// Member of a record's hidden members where its machine's state is.
 const STATE: &str = "state";
@@ -147,28 +146,28 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
     loop {
         let Some(found) = sm.env().store.get(key).await? else { return Ok(None) };
         let (mut record, version, now) = (found.record, found.version, sm.now());
-        let before = record.status.clone();
+        let before = statuses(M::KIND, &record);
         let Next { state, effects } = M::step(self::state::<M>(&record)?, event, now)?;
         let written = match &state {
             Some(state) => {
                 begin::<M>(state, &mut record, now)?;
-                let record = record.clone();
-                sm.env().store.commit(vec![Write::Replace(Versioned { record, version })]).await
+                let mut batch = vec![Write::Replace(Versioned { record: record.clone(), version })];
+                batch.extend(sm.news_since(M::KIND, &before, &record));
+                sm.env().store.commit(batch).await
             }
             // No room is needed for this on a full disk.
             None => {
-                "Deleted".clone_into(&mut record.status);
+                let mut batch = vec![Write::Delete { key: key.clone(), version: Some(version) }];
+                batch.extend(sm.news(M::KIND, &record, DELETED));
+                DELETED.clone_into(&mut record.status);
                 let _guard = sm.exclusive().await;
-                sm.env().store.commit(vec![Write::Delete { key: key.clone(), version: Some(version) }]).await
+                sm.env().store.commit(batch).await
             }
         };
         match written {
-            Ok(()) => {}
+            Ok(()) => sm.committed(false),
             Err(CommitError::Conflict(_)) => continue,
             Err(CommitError::Store(error)) => return Err(error.into()),
-        }
-        if record.status != before {
-            sm.emit(M::KIND, &record.arn, &record.status);
         }
         for effect in effects {
             start(machine, key, effect);

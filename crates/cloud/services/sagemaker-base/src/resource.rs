@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 use super::SageMaker;
 pub use super::kind::Kind;
 use super::recorded::life;
+use super::state::DELETED;
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{Batch, CommitError, Write};
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Batch, CommitError, Key, Record, Write};
 
 /// Member of a stored body that no answer shows.
 pub const HIDDEN: &str = "_";
@@ -150,7 +150,7 @@ impl SageMaker {
     /// # Errors
     /// There is none.
     pub async fn of_arn(&self, call: &Call, kind: Kind, name: &str, arn: &str) -> Result<Record, ApiError> {
-        if !kind.0.arn_id {
+        if !kind.0.arn_id && kind.0.marked.is_empty() {
             return self.find(call, kind, name).await;
         }
         let records = self.env().store.list(&call.caller.account, &call.region, kind.as_str()).await?;
@@ -186,27 +186,24 @@ impl SageMaker {
         }
     }
 
-    /// Adds a record, or answers that its name is taken. Its status is told to the subscribers.
+    /// Adds a record, or answers that its name is taken. Its status is news.
     ///
     /// # Errors
     /// The name is taken.
     pub async fn insert_record(&self, kind: Kind, record: &Record, tags: &[(String, String)]) -> Result<(), ApiError> {
-        let timer: Batch = life::timer(kind, record, record.created).into_iter().collect();
-        let timed = !timer.is_empty();
-        if !self.env().store.insert(record.clone(), tags.to_vec(), timer).await? {
+        let mut more = self.news(kind, record, &record.status);
+        let timer = life::timer(kind, record, record.created);
+        let timed = timer.is_some();
+        more.extend(timer);
+        if !self.env().store.insert(record.clone(), tags.to_vec(), more).await? {
             return Err(kind.taken(&record.arn));
         }
-        if !record.status.is_empty() {
-            self.emit(kind, &record.arn, &record.status);
-        }
-        if timed {
-            self.waker().wake();
-        }
+        self.committed(timed);
         Ok(())
     }
 
-    /// Changes a record; `change` may be called again where another change came first. A changed status is told to the
-    /// subscribers. `None` where there is no such record.
+    /// Changes a record; `change` may be called again where another change came first. A changed status is news. `None`
+    /// where there is no such record.
     ///
     /// # Errors
     /// What `change` refuses with.
@@ -229,29 +226,26 @@ impl SageMaker {
         key: &Key,
         mut change: impl FnMut(&mut Record, &mut Batch) -> Result<T, ApiError> + Send,
     ) -> Result<Option<T>, ApiError> {
-        let mut told = None;
+        let mut timed = false;
         let now = self.now();
         let out = self
             .env()
             .store
             .update(key, |record, batch| {
-                let before = record.status.clone();
+                let before = statuses(kind, record);
                 let out = change(record, batch)?;
-                told = None;
-                if record.status != before {
-                    told = Some((record.arn.clone(), record.status.clone()));
-                    batch.extend(life::timer(kind, record, now));
+                timed = false;
+                if record.status != before.0 {
+                    let timer = life::timer(kind, record, now);
+                    timed = timer.is_some();
+                    batch.extend(timer);
                 }
+                batch.extend(self.news_since(kind, &before, record));
                 Ok::<T, ApiError>(out)
             })
             .await?;
         let out = out.transpose()?;
-        if let Some((arn, status)) = told.filter(|_| out.is_some()) {
-            self.emit(kind, &arn, &status);
-            if kind.recorded() {
-                self.waker().wake();
-            }
-        }
+        self.committed(timed);
         Ok(out)
     }
 
@@ -260,7 +254,7 @@ impl SageMaker {
     /// # Errors
     /// The store failed.
     pub async fn write(&self, write: Write) -> Result<(), ApiError> {
-        self.env().store.commit(vec![write]).await.map_err(|e| ApiError::internal(e.to_string()))
+        Ok(self.env().store.write(write).await?)
     }
 
     /// Removes a record and its tags, as it was when `check` allowed it; answers "not found" where there is none.
@@ -274,13 +268,18 @@ impl SageMaker {
         arn: &str,
         check: impl Fn(&Record) -> Result<(), ApiError> + Send,
     ) -> Result<Record, ApiError> {
+        // Tags are written under the same lock, so that none is left behind for a later resource of the same name.
         let _guard = self.exclusive().await;
         loop {
             let Some(found) = self.env().store.get(key).await? else { return Err(kind.missing(arn)) };
             check(&found.record)?;
-            let delete = Write::Delete { key: key.clone(), version: Some(found.version) };
-            match self.env().store.commit(vec![delete]).await {
-                Ok(()) => return Ok(found.record),
+            let mut batch = vec![Write::Delete { key: key.clone(), version: Some(found.version) }];
+            batch.extend(self.news(kind, &found.record, DELETED));
+            match self.env().store.commit(batch).await {
+                Ok(()) => {
+                    self.committed(false);
+                    return Ok(found.record);
+                }
                 Err(CommitError::Conflict(_)) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
@@ -292,14 +291,13 @@ impl SageMaker {
     /// # Errors
     /// There is none.
     pub async fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
-        // Tags are written under the same lock, so that none is left behind for a later resource of the same name.
-        let _guard = self.exclusive().await;
-        match self.env().store.commit(vec![Write::Delete { key: key.clone(), version: None }]).await {
-            Ok(()) => Ok(()),
-            Err(CommitError::Conflict(_)) => Err(kind.missing(arn)),
-            Err(CommitError::Store(error)) => Err(error.into()),
-        }
+        self.remove_if(kind, key, arn, |_| Ok(())).await.map(drop)
     }
+}
+
+/// Status and second status of a record.
+pub(crate) fn statuses(kind: Kind, record: &Record) -> (String, Option<Value>) {
+    (record.status.clone(), record.body.get(kind.0.second_status).cloned())
 }
 
 /// The stored members of a record, to change.

@@ -1,27 +1,61 @@
-//! News of status changes inside the process, for EventBridge and for whoever waits.
+//! News of statuses: they go into the commit in which a resource enters a status.
 
-use tokio::sync::broadcast;
+use sagewright_cloud_core::records::{Batch, Change, Event, Record, Write};
+use serde_json::{Value, json};
 
-use super::resource::Kind;
+use crate::SageMaker;
+use crate::kind::Kind;
+use crate::resource;
 
-/// A resource entered a status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateChange {
-    /// Kind of the resource.
-    pub kind: Kind,
-    /// Its ARN.
-    pub arn: String,
-    /// The status it entered; `Deleted` when it is gone.
-    pub status: String,
-}
+/// The status of what is gone.
+pub const DELETED: &str = "Deleted";
 
-/// How many changes a slow subscriber may be behind before it misses some.
-const BACKLOG: usize = 1024;
+impl SageMaker {
+    /// What goes into the commit in which a resource enters a status: word to those who watch, and for the outbox the
+    /// event that EventBridge has for it, with all that was known of the resource then.
+    #[must_use]
+    pub fn news(&self, kind: Kind, record: &Record, status: &str) -> Batch {
+        let mut news = Batch::new();
+        if !status.is_empty() {
+            // Who looked before sees something new from now on.
+            self.looks().forget(&record.arn);
+            let change = Change { kind: kind.as_str().to_owned(), arn: record.arn.clone(), status: status.to_owned() };
+            news.push(Write::Tell(change));
+        }
+        if !kind.0.event.is_empty() {
+            news.extend(self.execution().outbox.keep(|| Event {
+                account: record.key.account.clone(),
+                region: record.key.region.clone(),
+                kind: kind.0.event.to_owned(),
+                at: self.now(),
+                body: json!({
+                    "arn": record.arn, "status": status, "detail": resource::describe(kind, record.clone()),
+                }),
+            }));
+        }
+        news
+    }
 
-/// A channel for news; subscribers that are far behind miss some.
-#[must_use]
-pub fn channel() -> broadcast::Sender<StateChange> {
-    broadcast::channel(BACKLOG).0
+    /// The news of a change, by the statuses of the record before it.
+    pub(crate) fn news_since(&self, kind: Kind, before: &(String, Option<Value>), record: &Record) -> Batch {
+        let (status, second) = resource::statuses(kind, record);
+        let mut news = Batch::new();
+        if status != before.0 {
+            news.extend(self.news(kind, record, &status));
+        }
+        if let Some(second) = second.filter(|second| Some(second) != before.1.as_ref()) {
+            news.extend(self.news(kind, record, second.as_str().unwrap_or_default()));
+        }
+        news
+    }
+
+    /// To be called after a commit with news, or with a timer where `timed`: they may have to be told or done at once.
+    pub fn committed(&self, timed: bool) {
+        if timed {
+            self.waker().wake();
+        }
+        self.execution().outbox.wake();
+    }
 }
 
 /// What the last process left could not be taken up.
@@ -29,8 +63,8 @@ pub fn channel() -> broadcast::Sender<StateChange> {
 #[error("the jobs and endpoints of the last run could not be taken up: {0}")]
 pub struct ResumeError(String);
 
-impl From<sagewright_cloud_core::store::StoreError> for ResumeError {
-    fn from(error: sagewright_cloud_core::store::StoreError) -> Self {
+impl From<sagewright_cloud_core::records::StoreError> for ResumeError {
+    fn from(error: sagewright_cloud_core::records::StoreError) -> Self {
         Self(error.to_string())
     }
 }

@@ -1,11 +1,12 @@
 //! SageMaker's jobs: training jobs, from the request to the model in S3.
 
+mod job;
 pub mod training;
 mod training_job;
 
 use sagewright_cloud_sagemaker_base::{Operation, operations};
 
-pub use training_job::schedule::{resume, suspend};
+pub use training_job::resume::{resume, suspend};
 
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! {

@@ -6,7 +6,7 @@ use super::Sts;
 use sagewright_cloud_core::api::{ApiError, Call, in_partition};
 
 /// `GetCallerIdentity`
-pub(super) fn identity(_: &Sts, call: &Call) -> Result<Value, ApiError> {
+pub(super) async fn identity(_: &Sts, call: &Call) -> Result<Value, ApiError> {
     Ok(json!({
         "UserId": call.caller.user_id,
         "Account": call.caller.account,

@@ -10,38 +10,36 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
+use sagewright_cloud_core::api::{ApiError, Call, Handler, Operation, Output, answer};
 use sagewright_cloud_core::identity::{Identity, Principal};
-use sagewright_cloud_core::store::Store;
-
-/// One operation.
-pub type Operation = fn(&Sts, &Call) -> Result<Value, ApiError>;
+use sagewright_cloud_core::operations;
+use sagewright_cloud_core::records::SharedRecords;
 
 /// What STS answers here.
-pub const OPERATIONS: &[(&str, Operation)] = &[
-    ("AssumeRole", roles::assume),
-    ("GetAccessKeyInfo", access_keys::info),
-    ("GetCallerIdentity", callers::identity),
-    ("GetSessionToken", sessions::token),
-];
+pub const OPERATIONS: &[(&str, Operation<Sts>)] = operations! { Sts:
+    "AssumeRole" => roles::assume,
+    "GetAccessKeyInfo" => access_keys::info,
+    "GetCallerIdentity" => callers::identity,
+    "GetSessionToken" => sessions::token,
+};
 
 /// The STS of the embedded cloud.
 #[derive(Debug, Clone)]
 pub struct Sts {
-    store: Store,
+    store: SharedRecords,
     identity: Identity,
 }
 
 impl Sts {
-    /// STS over the database's roles and identities.
+    /// STS over a store's roles and its identities.
     #[must_use]
-    pub fn new(store: Store, identity: Identity) -> Self {
+    pub fn new(store: SharedRecords, identity: Identity) -> Self {
         Self { store, identity }
     }
 
     /// Who signed a call.
-    fn principal(&self, call: &Call) -> Result<Arc<Principal>, ApiError> {
-        let found = self.identity.lookup(&call.caller.access_key)?;
+    async fn principal(&self, call: &Call) -> Result<Arc<Principal>, ApiError> {
+        let found = self.identity.lookup(&call.caller.access_key).await?;
         found.ok_or_else(|| {
             ApiError::new("InvalidClientTokenId", 403, "The security token included in the request is invalid.")
         })
@@ -51,10 +49,7 @@ impl Sts {
 #[async_trait]
 impl Handler for Sts {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
-        match OPERATIONS.iter().find(|(name, _)| call.operation.name == *name) {
-            Some((_, operation)) => operation(self, &call).map(Output::from),
-            None => Err(unsupported(&call)),
-        }
+        answer(OPERATIONS, self, &call).await
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use sagewright_cloud_core::api::Caller;
 use sagewright_cloud_core::clock::{SimTime, SystemWall};
 use sagewright_cloud_iam::Iam;
+use sagewright_cloud_store_sqlite::SqliteRecords;
 
 const AT: &str = "2026-03-04T05:06:07Z";
 
@@ -16,15 +17,15 @@ struct Cloud {
 }
 
 fn cloud() -> Cloud {
-    let store = Store::in_memory().unwrap();
-    let identity = Identity::open(store.clone(), Arc::new(SystemWall), "aws").unwrap();
+    let store: SharedRecords = Arc::new(SqliteRecords::in_memory().unwrap());
+    let identity = Identity::new(Arc::clone(&store), Arc::new(SystemWall), "aws");
     let iam = Iam::new(store.clone(), identity.clone());
     Cloud { sts: Sts::new(store, identity.clone()), iam, identity }
 }
 
 impl Cloud {
     async fn run(&self, service: &str, key: &str, operation: &str, input: Value) -> Result<Value, String> {
-        let principal = self.identity.lookup(key).unwrap().unwrap();
+        let principal = self.identity.lookup(key).await.unwrap().unwrap();
         let service = sagewright_model::service(service).unwrap();
         let call = Call {
             caller: Caller {
@@ -50,7 +51,7 @@ impl Cloud {
 
     /// A role in account 1 that trusts account 0, for up to `max` seconds.
     async fn role(&self, name: &str, max: i64) -> String {
-        let owner = self.identity.credentials("111111111111").unwrap().id;
+        let owner = self.identity.credentials("111111111111").await.unwrap().id;
         let trust = json!({"Version": "2012-10-17", "Statement": {
             "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}});
         let input = json!({"RoleName": name, "AssumeRolePolicyDocument": trust.to_string(), "MaxSessionDuration": max});
@@ -58,8 +59,8 @@ impl Cloud {
         role["Role"]["Arn"].as_str().unwrap().to_owned()
     }
 
-    fn user(&self) -> String {
-        self.identity.credentials("000000000000").unwrap().id
+    async fn user(&self) -> String {
+        self.identity.credentials("000000000000").await.unwrap().id
     }
 }
 
@@ -70,7 +71,7 @@ async fn a_role_is_assumed_across_accounts() {
     let out = cloud
         .run(
             "sts",
-            &cloud.user(),
+            &cloud.user().await,
             "AssumeRole",
             json!({"RoleArn": role, "RoleSessionName": "ci", "DurationSeconds": 7200}),
         )
@@ -92,13 +93,13 @@ async fn durations_are_bounded_by_the_role_and_by_chaining() {
     let short = cloud.role("short", 3600).await;
     let ask = |role: &str, seconds: i64| json!({"RoleArn": role, "RoleSessionName": "s-1", "DurationSeconds": seconds});
     assert_eq!(
-        cloud.run("sts", &cloud.user(), "AssumeRole", ask(&short, 3601)).await.unwrap_err(),
+        cloud.run("sts", &cloud.user().await, "AssumeRole", ask(&short, 3601)).await.unwrap_err(),
         "400 ValidationError: The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
     );
     let long = cloud.role("long", 43_200).await;
-    let first = cloud.run("sts", &cloud.user(), "AssumeRole", ask(&long, 43_200)).await.unwrap();
+    let first = cloud.run("sts", &cloud.user().await, "AssumeRole", ask(&long, 43_200)).await.unwrap();
     let session = first["Credentials"]["AccessKeyId"].as_str().unwrap().to_owned();
-    let owner = cloud.identity.credentials("111111111111").unwrap().id;
+    let owner = cloud.identity.credentials("111111111111").await.unwrap().id;
     let trust = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": long}, "Action": "sts:AssumeRole"}});
     let update = json!({"RoleName": "long", "PolicyDocument": trust.to_string()});
     cloud.run("iam", &owner, "UpdateAssumeRolePolicy", update).await.unwrap();
@@ -113,7 +114,7 @@ async fn durations_are_bounded_by_the_role_and_by_chaining() {
 async fn who_is_not_trusted_learns_nothing() {
     let cloud = cloud();
     let role = cloud.role("deploy", 3600).await;
-    let stranger = cloud.identity.credentials("222222222222").unwrap().id;
+    let stranger = cloud.identity.credentials("222222222222").await.unwrap().id;
     for arn in [role.as_str(), "arn:aws:iam::111111111111:role/none"] {
         assert_eq!(
             cloud
@@ -127,7 +128,7 @@ async fn who_is_not_trusted_learns_nothing() {
         );
     }
     let tagged = json!({"RoleArn": role, "RoleSessionName": "s-1", "Tags": [{"Key": "a", "Value": "b"}]});
-    let error = cloud.run("sts", &cloud.user(), "AssumeRole", tagged).await.unwrap_err();
+    let error = cloud.run("sts", &cloud.user().await, "AssumeRole", tagged).await.unwrap_err();
     assert!(error.contains("not authorized to perform: sts:TagSession"), "{error}");
 }
 
@@ -136,8 +137,8 @@ async fn what_is_not_built_is_refused_by_name() {
     let cloud = cloud();
     let role = cloud.role("deploy", 3600).await;
     let input = json!({"RoleArn": role, "RoleSessionName": "s-1", "TokenCode": "123456"});
-    let error = cloud.run("sts", &cloud.user(), "AssumeRole", input).await.unwrap_err();
+    let error = cloud.run("sts", &cloud.user().await, "AssumeRole", input).await.unwrap_err();
     assert!(error.starts_with("501 NotImplemented: TokenCode of STS AssumeRole is not supported"), "{error}");
-    let error = cloud.run("sts", &cloud.user(), "GetFederationToken", json!({"Name": "x"})).await.unwrap_err();
+    let error = cloud.run("sts", &cloud.user().await, "GetFederationToken", json!({"Name": "x"})).await.unwrap_err();
     assert!(error.starts_with("501 NotImplemented: STS GetFederationToken is not supported"), "{error}");
 }

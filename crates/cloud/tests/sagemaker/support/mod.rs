@@ -12,7 +12,7 @@ use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
 use sagewright_cloud::clock::SimClock;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
-use sagewright_cloud::sagemaker::{Execution, Kind, SageMaker, StateChange};
+use sagewright_cloud::sagemaker::{Change, Execution, Kind, SageMaker};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub struct Cloud {
     pub store: SqliteRecords,
     jobs: Mutex<mpsc::UnboundedReceiver<Job>>,
     deploys: Mutex<mpsc::UnboundedReceiver<Deploy>>,
-    changes: Mutex<broadcast::Receiver<StateChange>>,
+    changes: Mutex<broadcast::Receiver<Change>>,
     requests: AtomicU64,
     _work: tempfile::TempDir,
 }
@@ -169,7 +169,8 @@ impl Cloud {
             let mut changes = self.changes.lock().await;
             loop {
                 let change = changes.recv().await.unwrap();
-                if change.kind == kind && change.arn.ends_with(&format!("/{name}")) && change.status == status {
+                if change.kind == kind.as_str() && change.arn.ends_with(&format!("/{name}")) && change.status == status
+                {
                     return;
                 }
             }

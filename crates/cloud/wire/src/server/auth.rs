@@ -16,7 +16,7 @@ use sagewright_cloud_core::identity::Principal;
 /// A request that is not believed, or a database that cannot be asked.
 pub(super) enum Refusal {
     Auth(AuthError),
-    Store(sagewright_cloud_core::store::StoreError),
+    Store(sagewright_cloud_core::records::StoreError),
 }
 
 impl From<AuthError> for Refusal {
@@ -25,15 +25,15 @@ impl From<AuthError> for Refusal {
     }
 }
 
-impl From<sagewright_cloud_core::store::StoreError> for Refusal {
-    fn from(error: sagewright_cloud_core::store::StoreError) -> Self {
+impl From<sagewright_cloud_core::records::StoreError> for Refusal {
+    fn from(error: sagewright_cloud_core::records::StoreError) -> Self {
         Self::Store(error)
     }
 }
 
 impl Dispatcher {
     /// Whose signature a request claims to bear: all that can be judged without the body.
-    pub(super) fn identify<'p>(
+    pub(super) async fn identify<'p>(
         &self,
         service: &Service,
         parts: &'p Parts,
@@ -50,7 +50,7 @@ impl Dispatcher {
             let text = "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.";
             return Err(AuthError::Mismatch(text.to_owned()).into());
         }
-        let principal = self.identity.lookup(&claim.access_key)?.ok_or(AuthError::UnknownKey)?;
+        let principal = self.identity.lookup(&claim.access_key).await?.ok_or(AuthError::UnknownKey)?;
         let expected = principal.session.as_ref().map(|s| s.token.reveal());
         let fits = match (expected, claim.token.as_deref()) {
             (None, None) => true,

@@ -97,7 +97,7 @@ impl Dispatcher {
         if let Some(note) = note {
             note.s3();
             if let Some(key) = sigv4::named_access_key(&parts)
-                && let Ok(Some(principal)) = self.identity.lookup(&key)
+                && let Ok(Some(principal)) = self.identity.lookup(&key).await
             {
                 note.account(&principal.account);
             }
@@ -143,7 +143,7 @@ impl Dispatcher {
         };
         let failed = |error: &ApiError| protocol::write_error(Some(service), wire, error, request_id);
         let wall = self.wall.now();
-        let (claim, principal) = match self.identify(service, parts, wall) {
+        let (claim, principal) = match self.identify(service, parts, wall).await {
             Ok(found) => found,
             Err(error) => return failed(&auth_error(&error, wire)),
         };

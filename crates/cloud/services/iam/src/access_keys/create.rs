@@ -1,19 +1,19 @@
 use serde_json::{Value, json};
 
 use super::super::users::user_name;
-use super::super::{Iam, limit_exceeded, seconds};
+use super::super::{Iam, limit_exceeded, missing, seconds};
 use sagewright_cloud_core::api::{ApiError, Call};
 
 /// AWS's quota.
 const KEYS_PER_USER: usize = 2;
 
-pub(in super::super) fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let user = user_name(call)?;
-    iam.find(call, "user", &user)?;
-    if iam.identity.keys(&call.caller.account, &user)?.len() >= KEYS_PER_USER {
+    iam.find(call, "user", &user).await?;
+    if iam.identity.keys(&call.caller.account, &user).await?.len() >= KEYS_PER_USER {
         return Err(limit_exceeded(format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")));
     }
-    let key = iam.identity.create_key(&call.caller.account, &user)?;
+    let key = iam.identity.create_key(&call.caller.account, &user).await?.ok_or_else(|| missing("user", &user))?;
     Ok(json!({"AccessKey": {
         "UserName": user,
         "AccessKeyId": key.id,

@@ -5,9 +5,9 @@ use super::super::{Iam, name};
 use super::unknown;
 use sagewright_cloud_core::api::{ApiError, Call};
 
-pub(in super::super) fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let (user, id) = (user_name(call)?, name(call, "AccessKeyId"));
-    iam.find(call, "user", &user)?;
-    let removed = iam.identity.delete_key(&call.caller.account, &user, id)?;
+    iam.find(call, "user", &user).await?;
+    let removed = iam.identity.delete_key(&call.caller.account, &user, id).await?;
     if removed { Ok(Value::Null) } else { Err(unknown(id)) }
 }

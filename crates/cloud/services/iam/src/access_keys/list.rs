@@ -6,10 +6,10 @@ use super::super::{Iam, seconds};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::identity::KeyStatus;
 
-pub(in super::super) fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let user = user_name(call)?;
-    iam.find(call, "user", &user)?;
-    let keys = iam.identity.keys(&call.caller.account, &user)?.into_iter().map(|key| {
+    iam.find(call, "user", &user).await?;
+    let keys = iam.identity.keys(&call.caller.account, &user).await?.into_iter().map(|key| {
         let status = if key.status == KeyStatus::Active { "Active" } else { "Inactive" };
         let created = seconds(key.created);
         let value = json!({"UserName": user, "AccessKeyId": key.id, "Status": status, "CreateDate": created});

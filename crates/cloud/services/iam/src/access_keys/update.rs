@@ -6,9 +6,9 @@ use super::unknown;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::identity::KeyStatus;
 
-pub(in super::super) fn update(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn update(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let (user, id) = (user_name(call)?, name(call, "AccessKeyId"));
-    iam.find(call, "user", &user)?;
+    iam.find(call, "user", &user).await?;
     let status = match name(call, "Status") {
         "Active" => KeyStatus::Active,
         "Inactive" => KeyStatus::Inactive,
@@ -17,6 +17,6 @@ pub(in super::super) fn update(iam: &Iam, call: &Call) -> Result<Value, ApiError
             return Err(ApiError::new("ValidationError", 400, message));
         }
     };
-    let changed = iam.identity.set_key_status(&call.caller.account, &user, id, status)?;
+    let changed = iam.identity.set_key_status(&call.caller.account, &user, id, status).await?;
     if changed { Ok(Value::Null) } else { Err(unknown(id)) }
 }

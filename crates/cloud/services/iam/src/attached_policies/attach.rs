@@ -9,10 +9,10 @@ use sagewright_cloud_policy::managed;
 /// AWS's quota.
 const MOST: usize = 10;
 
-pub(in super::super) fn attach(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn attach(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let (role_name, arn) = (name(call, "RoleName"), name(call, "PolicyArn"));
-    iam.find(call, "role", role_name)?;
-    if !policy_exists(&iam.store, &call.caller.account, arn)? {
+    iam.find(call, "role", role_name).await?;
+    if !policy_exists(&iam.store, &call.caller.account, arn).await? {
         return Err(no_such_entity(format!("Policy {arn} does not exist or is not attachable.")));
     }
     if managed::find(arn).is_some_and(|policy| !policy.attachable()) {
@@ -31,4 +31,5 @@ pub(in super::super) fn attach(iam: &Iam, call: &Call) -> Result<Value, ApiError
         role.body["Attached"] = json!(attached);
         Ok(Value::Null)
     })
+    .await
 }

@@ -4,7 +4,7 @@ use super::super::{Iam, name, no_such_entity};
 use super::{kept, of};
 use sagewright_cloud_core::api::{ApiError, Call};
 
-pub(in super::super) fn detach(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn detach(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let arn = name(call, "PolicyArn");
     iam.change(call, "role", name(call, "RoleName"), |role| {
         let before: Vec<String> = of(role).collect();
@@ -15,4 +15,5 @@ pub(in super::super) fn detach(iam: &Iam, call: &Call) -> Result<Value, ApiError
         role.body["Attached"] = json!(after);
         Ok(Value::Null)
     })
+    .await
 }

@@ -5,8 +5,8 @@ use super::super::{Iam, name};
 use super::{name_of, of};
 use sagewright_cloud_core::api::{ApiError, Call, in_partition};
 
-pub(in super::super) fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
-    let role = iam.find(call, "role", name(call, "RoleName"))?;
+pub(in super::super) async fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+    let role = iam.find(call, "role", name(call, "RoleName")).await?;
     let prefix = call.text("PathPrefix").unwrap_or("/");
     let mut items: Vec<(String, Value)> = of(&role)
         .filter(|arn| arn.split_once(":policy").is_some_and(|(_, path)| path.starts_with(prefix)))

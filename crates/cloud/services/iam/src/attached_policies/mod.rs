@@ -9,7 +9,7 @@ pub(super) use detach::detach;
 pub(super) use list::list;
 
 use sagewright_cloud_core::api::in_partition;
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_policy::managed;
 
 /// ARNs are kept as of this partition, and told as of the caller's.

@@ -5,7 +5,7 @@ use super::{to_output, versions};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::identity::unique_id;
 
-pub(in super::super) fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let text = name(call, "PolicyDocument");
     versions::check(text)?;
     let body = json!({
@@ -16,7 +16,7 @@ pub(in super::super) fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError
         "Next": 2,
         "Versions": [versions::new("v1", text, call)],
     });
-    let (record, tags) = iam.insert(call, "policy", name(call, "PolicyName"), body)?;
+    let (record, tags) = iam.insert(call, "policy", name(call, "PolicyName"), body).await?;
     let mut policy = to_output(call, &record, &[]);
     policy["Tags"] = tags;
     Ok(json!({"Policy": policy}))

@@ -4,9 +4,9 @@ use super::super::{Iam, delete_conflict, name};
 use super::{attached, count, own, unknown};
 use sagewright_cloud_core::api::{ApiError, Call};
 
-pub(in super::super) fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
-    let policy = own(iam, call)?;
-    if count(&attached(iam, call)?, &policy.arn) > 0 {
+pub(in super::super) async fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+    let policy = own(iam, call).await?;
+    if count(&attached(iam, call).await?, &policy.arn) > 0 {
         return Err(delete_conflict("Cannot delete a policy attached to entities."));
     }
     if policy.body["Versions"].as_array().is_some_and(|v| v.len() > 1) {
@@ -15,5 +15,5 @@ pub(in super::super) fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError
              The default version is deleted with the policy.",
         ));
     }
-    if iam.store.delete(&policy.key)? { Ok(Value::Null) } else { Err(unknown(name(call, "PolicyArn"))) }
+    if iam.store.delete(&policy.key).await? { Ok(Value::Null) } else { Err(unknown(name(call, "PolicyArn"))) }
 }

@@ -6,15 +6,15 @@ use super::{attached, managed_to_output, to_output};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_policy::managed;
 
-pub(in super::super) fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     refuse_members(call, &["PolicyUsageFilter"])?;
     let scope = call.text("Scope").unwrap_or("All");
     let only_attached = call.input.get("OnlyAttached").and_then(Value::as_bool) == Some(true);
     let prefix = call.text("PathPrefix").unwrap_or("/");
-    let attached = attached(iam, call)?;
+    let attached = attached(iam, call).await?;
     let mut found = Vec::new();
     if scope != "AWS" {
-        found.extend(iam.under_path(call, "policy")?.iter().map(|record| to_output(call, record, &attached)));
+        found.extend(iam.under_path(call, "policy").await?.iter().map(|record| to_output(call, record, &attached)));
     }
     if scope != "Local" {
         let of_aws = managed::all().filter(|policy| policy.path.starts_with(prefix));

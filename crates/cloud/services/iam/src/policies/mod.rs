@@ -18,17 +18,17 @@ pub(super) use list::list;
 use super::{Iam, arn, attached_policies, name, no_such_entity, seconds};
 use sagewright_cloud_core::api::{ApiError, Call, in_partition};
 use sagewright_cloud_core::identity::own_policy;
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_policy::managed::{self, Managed};
 
 /// The account's own policy that a call names. What is AWS's cannot be changed.
-pub(super) fn own(iam: &Iam, call: &Call) -> Result<Record, ApiError> {
+pub(super) async fn own(iam: &Iam, call: &Call) -> Result<Record, ApiError> {
     let arn = name(call, "PolicyArn");
     if managed::find(arn).is_some() {
         let message = format!("Policy {arn} is AWS's own and cannot be changed.");
         return Err(ApiError::new("AccessDenied", 403, message));
     }
-    own_policy(&iam.store, &call.caller.account, arn)?.ok_or_else(|| unknown(arn))
+    own_policy(&iam.store, &call.caller.account, arn).await?.ok_or_else(|| unknown(arn))
 }
 
 fn unknown(arn: &str) -> ApiError {
@@ -36,8 +36,8 @@ fn unknown(arn: &str) -> ApiError {
 }
 
 /// ARNs of what is attached in the account, each as often as it is attached.
-fn attached(iam: &Iam, call: &Call) -> Result<Vec<String>, ApiError> {
-    let roles = iam.store.list(&call.caller.account, "", "role")?;
+async fn attached(iam: &Iam, call: &Call) -> Result<Vec<String>, ApiError> {
+    let roles = iam.store.list(&call.caller.account, "", "role").await?;
     Ok(roles.iter().flat_map(attached_policies::of).collect())
 }
 

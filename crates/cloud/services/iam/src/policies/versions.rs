@@ -27,9 +27,9 @@ pub(super) fn new(id: &str, text: &str, call: &Call) -> Value {
     json!({"Id": id, "Document": text, "Created": call.wall.as_millisecond()})
 }
 
-pub(in super::super) fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let text = name(call, "PolicyDocument");
-    let policy = own(iam, call)?;
+    let policy = own(iam, call).await?;
     check(text)?;
     let version = iam.change(call, "policy", &policy.key.name, |policy| {
         let next = policy.body["Next"].as_u64().unwrap_or(2);
@@ -47,11 +47,11 @@ pub(in super::super) fn create(iam: &Iam, call: &Call) -> Result<Value, ApiError
             policy.body["Default"] = json!(id);
         }
         Ok(to_output(&version, &policy.body["Default"], false))
-    })?;
+    }).await?;
     Ok(json!({"PolicyVersion": version}))
 }
 
-pub(in super::super) fn get(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn get(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let (arn, id) = (name(call, "PolicyArn"), name(call, "VersionId"));
     if let Some(policy) = managed::find(arn) {
         if id != policy.version {
@@ -61,17 +61,17 @@ pub(in super::super) fn get(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
         let version = json!({"VersionId": id, "IsDefaultVersion": true, "Document": document(&text)});
         return Ok(json!({"PolicyVersion": version}));
     }
-    let policy = own(iam, call)?;
+    let policy = own(iam, call).await?;
     let version = versions(&policy.body).find(|v| v["Id"] == id).ok_or_else(|| unknown(arn, id))?;
     Ok(json!({"PolicyVersion": to_output(version, &policy.body["Default"], true)}))
 }
 
-pub(in super::super) fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     if let Some(policy) = managed::find(name(call, "PolicyArn")) {
         let version = json!({"VersionId": policy.version, "IsDefaultVersion": true});
         return page(call, "Versions", vec![(policy.version.to_owned(), version)]);
     }
-    let policy = own(iam, call)?;
+    let policy = own(iam, call).await?;
     let shown = versions(&policy.body).map(|v| {
         let id = v["Id"].as_str().unwrap_or_default();
         // In the order of their numbers.
@@ -80,9 +80,9 @@ pub(in super::super) fn list(iam: &Iam, call: &Call) -> Result<Value, ApiError> 
     page(call, "Versions", shown.collect())
 }
 
-pub(in super::super) fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let (arn, id) = (name(call, "PolicyArn"), name(call, "VersionId"));
-    let policy = own(iam, call)?;
+    let policy = own(iam, call).await?;
     iam.change(call, "policy", &policy.key.name, |policy| {
         if policy.body["Default"] == id {
             return Err(delete_conflict("Cannot delete the default version of a policy."));
@@ -93,11 +93,12 @@ pub(in super::super) fn delete(iam: &Iam, call: &Call) -> Result<Value, ApiError
         versions.remove(at);
         Ok(Value::Null)
     })
+    .await
 }
 
-pub(in super::super) fn set_default(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn set_default(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let (arn, id) = (name(call, "PolicyArn"), name(call, "VersionId"));
-    let policy = own(iam, call)?;
+    let policy = own(iam, call).await?;
     iam.change(call, "policy", &policy.key.name, |policy| {
         if versions(&policy.body).all(|v| v["Id"] != id) {
             return Err(unknown(arn, id));
@@ -105,6 +106,7 @@ pub(in super::super) fn set_default(iam: &Iam, call: &Call) -> Result<Value, Api
         policy.body["Default"] = json!(id);
         Ok(Value::Null)
     })
+    .await
 }
 
 /// The text of the default version.

@@ -7,7 +7,7 @@ use sagewright_cloud_policy::Kind;
 /// AWS's limit for all inline policies of a role together, white space not counted.
 const LONGEST: usize = 10_240;
 
-pub(in super::super) fn put(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn put(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     let (role_name, policy_name, text) =
         (name(call, "RoleName"), name(call, "PolicyName"), name(call, "PolicyDocument"));
     iam.change(call, "role", role_name, |role| {
@@ -24,4 +24,5 @@ pub(in super::super) fn put(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
         }
         Ok(Value::Null)
     })
+    .await
 }

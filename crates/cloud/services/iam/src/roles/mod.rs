@@ -16,7 +16,7 @@ pub(super) use update::{update, update_description, update_trust};
 
 use super::{arn, document, seconds};
 use sagewright_cloud_core::api::Call;
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 
 fn to_output(call: &Call, role: &Record) -> Value {
     let body = &role.body;

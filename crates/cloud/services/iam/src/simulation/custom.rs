@@ -6,7 +6,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_policy::Context;
 
 /// `SimulateCustomPolicy`
-pub(in super::super) fn custom(_: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn custom(_: &Iam, call: &Call) -> Result<Value, ApiError> {
     refuse_members(call, NOT_BUILT)?;
     let mut context = Context::default();
     add_given(&mut context, call);

@@ -7,7 +7,7 @@ use super::super::{Iam, attached_policies, no_such_entity};
 use super::texts;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::identity::own_policy;
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_policy::{Document, Kind, managed};
 
 /// A policy that is asked.
@@ -31,7 +31,7 @@ pub(super) fn given(call: &Call) -> Result<Vec<Source>, ApiError> {
 }
 
 /// The policies inside a role and those attached to it.
-pub(super) fn of_role(iam: &Iam, role: &Record) -> Result<Vec<Source>, ApiError> {
+pub(super) async fn of_role(iam: &Iam, role: &Record) -> Result<Vec<Source>, ApiError> {
     let mut out = Vec::new();
     for (name, text) in role.body["Inline"].as_object().into_iter().flatten() {
         let id = format!("role_{}_{name}", role.key.name);
@@ -43,7 +43,7 @@ pub(super) fn of_role(iam: &Iam, role: &Record) -> Result<Vec<Source>, ApiError>
             let document = policy.document().ok_or_else(|| versions::undocumented(&arn))?;
             out.push(source(name, "IAM Policy", &document.to_string())?);
         } else {
-            let policy = own_policy(&iam.store, &role.key.account, &arn)?;
+            let policy = own_policy(&iam.store, &role.key.account, &arn).await?;
             let policy = policy.ok_or_else(|| no_such_entity(format!("Policy {arn} was not found.")))?;
             out.push(source(name, "IAM Policy", versions::default_text(&policy.body))?);
         }

@@ -3,15 +3,15 @@ use serde_json::Value;
 use super::super::{Iam, arn, name, no_such_entity, refuse_members};
 use super::{NOT_BUILT, add_given, policies, results};
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_policy::Context;
 
 /// `SimulatePrincipalPolicy`
-pub(in super::super) fn principal(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn principal(iam: &Iam, call: &Call) -> Result<Value, ApiError> {
     refuse_members(call, NOT_BUILT)?;
-    let (kind, entity) = entity(iam, call)?;
+    let (kind, entity) = entity(iam, call).await?;
     let mut sources = match kind {
-        "role" => policies::of_role(iam, &entity)?,
+        "role" => policies::of_role(iam, &entity).await?,
         // Users have no policies here.
         _ => Vec::new(),
     };
@@ -28,7 +28,7 @@ pub(in super::super) fn principal(iam: &Iam, call: &Call) -> Result<Value, ApiEr
     } else {
         context.add("aws:PrincipalType", "AssumedRole");
     }
-    for (key, value) in iam.store.tags(&entity.arn)? {
+    for (key, value) in iam.store.tags_of(&entity.arn).await? {
         context.add(&format!("aws:PrincipalTag/{key}"), value);
     }
     add_given(&mut context, call);
@@ -36,7 +36,7 @@ pub(in super::super) fn principal(iam: &Iam, call: &Call) -> Result<Value, ApiEr
 }
 
 /// The role or user of `PolicySourceArn`, and which it is.
-fn entity(iam: &Iam, call: &Call) -> Result<(&'static str, Record), ApiError> {
+async fn entity(iam: &Iam, call: &Call) -> Result<(&'static str, Record), ApiError> {
     let source = name(call, "PolicySourceArn");
     let invalid = || {
         let message = format!("Invalid Entity Arn: {source} does not clearly define entity type and name.");
@@ -46,7 +46,7 @@ fn entity(iam: &Iam, call: &Call) -> Result<(&'static str, Record), ApiError> {
     let (account, path) = rest.split_once(':').ok_or_else(invalid)?;
     let kind = ["role", "user"].into_iter().find(|kind| path.starts_with(&format!("{kind}/"))).ok_or_else(invalid)?;
     let entity_name = path.rsplit('/').next().unwrap_or_default();
-    let found = iam.store.get(&Key::new(account, "", kind, entity_name))?;
+    let found = iam.store.record(&Key::new(account, "", kind, entity_name)).await?;
     let found = found.filter(|_| account == call.caller.account);
     found
         .map(|record| (kind, record))

@@ -14,7 +14,7 @@ pub(super) use list::list;
 
 use super::{arn, seconds};
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 
 /// The user that a call names, or else its caller.
 pub(super) fn user_name(call: &Call) -> Result<String, ApiError> {

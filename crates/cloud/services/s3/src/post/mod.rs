@@ -52,7 +52,7 @@ pub(crate) async fn post(
     if form.get("policy").is_none() {
         return Err(super::front::anonymous(store, target).await);
     }
-    let caller = signed::caller(&form, identities)?;
+    let caller = signed::caller(&form, identities).await?;
     let policy = Policy::read(form.required("policy")?)?;
     policy.check(&form, &bucket, store.now())?;
     rules::check(&Method::PUT, &parts.uri, &input::headers(&form), target)?;

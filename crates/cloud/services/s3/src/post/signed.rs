@@ -14,13 +14,13 @@ use super::super::error::{not_implemented, plain, wrong_argument};
 use super::fields::Form;
 
 /// The identity whose signature of the policy the form carries.
-pub(crate) fn caller(form: &Form, identities: &Identities) -> S3Result<Authenticated> {
+pub(crate) async fn caller(form: &Form, identities: &Identities) -> S3Result<Authenticated> {
     let policy = form.required("policy")?;
     if form.get("signature").is_some() && form.get("x-amz-signature").is_none() {
         let key = form.required("awsaccesskeyid")?;
-        let secret = identities.lookup(key)?.secret_key;
+        let secret = identities.lookup(key).await?.secret_key;
         let signature = BASE64.encode(sign::<Hmac<Sha1>>(secret.as_bytes(), policy)?);
-        return admit(form, identities, key, &signature, form.required("signature")?);
+        return admit(form, identities, key, &signature, form.required("signature")?).await;
     }
     match form.required("x-amz-algorithm")? {
         "AWS4-HMAC-SHA256" => {}
@@ -39,20 +39,20 @@ pub(crate) fn caller(form: &Form, identities: &Identities) -> S3Result<Authentic
     if !form.required("x-amz-date")?.starts_with(date) {
         return Err(plain(S3ErrorCode::SignatureDoesNotMatch));
     }
-    let secret = format!("AWS4{}", identities.lookup(key)?.secret_key);
+    let secret = format!("AWS4{}", identities.lookup(key).await?.secret_key);
     let mut signing = secret.into_bytes();
     for part in [*date, *region, "s3", "aws4_request"] {
         signing = sign::<Hmac<Sha256>>(&signing, part)?;
     }
     let signature = hex::encode(sign::<Hmac<Sha256>>(&signing, policy)?);
-    admit(form, identities, key, &signature, form.required("x-amz-signature")?)
+    admit(form, identities, key, &signature, form.required("x-amz-signature")?).await
 }
 
-fn admit(form: &Form, identities: &Identities, key: &str, expected: &str, sent: &str) -> S3Result<Authenticated> {
+async fn admit(form: &Form, identities: &Identities, key: &str, expected: &str, sent: &str) -> S3Result<Authenticated> {
     if !bool::from(expected.as_bytes().ct_eq(sent.as_bytes())) {
         return Err(plain(S3ErrorCode::SignatureDoesNotMatch));
     }
-    identities.with_token(key, form.get("x-amz-security-token"))
+    identities.with_token(key, form.get("x-amz-security-token")).await
 }
 
 fn sign<M: KeyInit + Mac>(key: &[u8], text: &str) -> S3Result<Vec<u8>> {

@@ -1,10 +1,10 @@
 //! `Create…` of a recorded kind.
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use serde_json::{Value, json};
 
-use super::{answer, describe, new_id, text};
+use super::{answer, describe, names, new_id};
 use crate::inputs::tags;
 use crate::kind::{Kind, Naming};
 use crate::resource::{HIDDEN, arn, body, key, user};
@@ -18,21 +18,14 @@ pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
     let tags = tags(call)?;
     refuse::members("", &call.input, kind.0.refused)?;
     let mut stored = body(call, &["Tags", "ClientToken", "ClientRequestToken"]);
-    let name = match kind.0.naming {
-        Naming::Members(members) => {
-            let parts: Result<Vec<_>, _> = members
-                .iter()
-                .filter(|m| !call.input.get(**m).is_none_or(Value::is_null) || m == &&members[members.len() - 1])
-                .map(|m| text(call, m))
-                .collect();
-            parts?.join("/")
-        }
+    let (name, arn_name) = match kind.0.naming {
+        Naming::Members(members) => names(call, kind, members)?,
         Naming::Id { member, prefix } => {
             let id = new_id(prefix);
             if !member.ends_with("Arn") {
                 stored.insert(member.to_owned(), json!(id));
             }
-            id
+            (id.clone(), id)
         }
     };
     for (member, prefix) in kind.0.generated {
@@ -50,9 +43,9 @@ pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
         key: key(call, kind, &name),
         arn: match kind.0.naming {
             // An id keeps its capitals.
-            Naming::Id { .. } => call.arn(&format!("{}/{name}", kind.as_str())),
+            Naming::Id { .. } => call.arn(&format!("{}/{arn_name}", kind.as_str())),
             Naming::Members(_) if kind.0.arn_id => arn(call, kind, &new_id("")),
-            Naming::Members(_) => arn(call, kind, &name),
+            Naming::Members(_) => arn(call, kind, &arn_name),
         },
         status: kind.0.status.map_or("", |life| life.created).to_owned(),
         created: now,

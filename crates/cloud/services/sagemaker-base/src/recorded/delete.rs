@@ -1,7 +1,7 @@
 //! `Delete…` of a recorded kind.
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use serde_json::Value;
 
 use super::{answer, describe, life, located};

@@ -1,7 +1,7 @@
 //! `Describe…` of a recorded kind.
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use serde_json::{Map, Value};
 
 use super::{answer, located};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{CommitError, Timer, Write};
-use sagewright_cloud_core::store::{Key, Record, StoreError};
+use sagewright_cloud_core::records::{CommitError, Key, Record, StoreError, Timer, Write};
 use sagewright_cloud_core::timers::Timers;
 use serde_json::{Value, json};
 
 use super::{answer, describe, located, rows};
 use crate::SageMaker;
 use crate::kind::{Kind, Life};
+use crate::state::DELETED;
 
 /// How long a status lasts that leads to another one, in the embedded cloud's time.
 const STEP: Duration = Duration::from_secs(1);
@@ -105,7 +105,8 @@ pub(crate) fn timer(kind: Kind, record: &Record, now: i64) -> Option<Write> {
     let Key { account, region, name, .. } = &record.key;
     let due = now + i64::try_from(STEP.as_millis()).unwrap_or(0);
     let body = json!({"noun": kind.0.noun, "account": account, "region": region, "name": name});
-    Some(Write::SetTimer(Timer { id: format!("{OWNER}:{}", record.arn), due, body }))
+    let id = format!("{OWNER}:{account}:{region}:{}:{name}", record.key.kind);
+    Some(Write::SetTimer(Timer { id, due, body }))
 }
 
 /// Runs the timers of recorded resources.
@@ -142,15 +143,17 @@ async fn settle(sm: &SageMaker, timer: Timer) -> Result<(), StoreError> {
         Some((found, to))
     });
     let Some((mut found, to)) = next else { return done(store.commit(vec![cancel]).await) };
-    let (arn, told) = (found.record.arn.clone(), if to.is_empty() { "Deleted" } else { to });
-    let change = if to.is_empty() {
-        Write::Delete { key, version: Some(found.version) }
+    let mut batch = vec![cancel];
+    if to.is_empty() {
+        batch.extend(sm.news(kind, &found.record, DELETED));
+        batch.push(Write::Delete { key, version: Some(found.version) });
     } else {
         to.clone_into(&mut found.record.status);
-        Write::Replace(found)
-    };
-    match store.commit(vec![change, cancel]).await {
-        Ok(()) => sm.emit(kind, &arn, told),
+        batch.extend(sm.news(kind, &found.record, to));
+        batch.push(Write::Replace(found));
+    }
+    match store.commit(batch).await {
+        Ok(()) => sm.committed(false),
         // Looked at again at once: the timer is still due.
         Err(CommitError::Conflict(_)) => sm.waker().wake(),
         Err(CommitError::Store(error)) => return Err(error),

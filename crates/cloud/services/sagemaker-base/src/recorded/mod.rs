@@ -12,7 +12,7 @@ pub mod update;
 use std::collections::HashMap;
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Key;
+use sagewright_cloud_core::records::Key;
 use sagewright_model::{Member, Service, Shape, ShapeType};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -84,15 +84,22 @@ async fn located(sm: &SageMaker, call: &Call, kind: Kind) -> Result<(Key, String
     if parents.is_empty() {
         return resource::locate(call, kind, &given);
     }
-    let mut name = String::new();
-    for parent in parents {
-        if let Some(part) = call.text(parent) {
-            name.push_str(part);
-            name.push('/');
+    let (name, arn_name) = names(call, kind, members)?;
+    Ok((resource::key(call, kind, &name), resource::arn(call, kind, &arn_name)))
+}
+
+/// The name that a request's members make: as the key has it, and as the ARN does. All but the last may be missing.
+fn names(call: &Call, kind: Kind, members: &[&str]) -> Result<(String, String), ApiError> {
+    let (mut in_key, mut in_arn) = (Vec::new(), Vec::new());
+    for (at, member) in members.iter().enumerate() {
+        if at + 1 < members.len() && call.input.get(*member).is_none_or(Value::is_null) {
+            continue;
         }
+        let part = text(call, member)?;
+        in_key.push(if kind.0.marked.contains(member) { format!("{member}:{part}") } else { part.clone() });
+        in_arn.push(part);
     }
-    name.push_str(&given);
-    Ok((resource::key(call, kind, &name), resource::arn(call, kind, &name)))
+    Ok((in_key.join("/"), in_arn.join("/")))
 }
 
 /// A naming member as text; a number is written out.

@@ -66,6 +66,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "Algorithm",
         arn_type: "algorithm",
+        event: "SageMaker Algorithm State Change",
         naming: Naming::Members(&["AlgorithmName"]),
         list: "ListAlgorithms",
         status: Some(&Life { member: "AlgorithmStatus", created: "Completed", ..LIFE }),
@@ -78,6 +79,7 @@ pub static RECORDED: &[Row] = &[
         noun: "App",
         arn_type: "app",
         naming: Naming::Members(&["DomainId", "UserProfileName", "SpaceName", "AppType", "AppName"]),
+        marked: &["SpaceName"],
         list: "ListApps",
         status: Some(&Life {
             created: "Pending",
@@ -107,6 +109,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "Cluster",
         arn_type: "cluster",
+        event: "SageMaker HyperPod Cluster State Change",
         naming: Naming::Members(&["ClusterName"]),
         arn_id: true,
         list: "ListClusters",
@@ -189,6 +192,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "FeatureGroup",
         arn_type: "feature-group",
+        event: "SageMaker Feature Group State Change",
         naming: Naming::Members(&["FeatureGroupName"]),
         list: "ListFeatureGroups",
         status: Some(&Life {
@@ -251,6 +255,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "Image",
         arn_type: "image",
+        event: "SageMaker Image State Change",
         naming: Naming::Members(&["ImageName"]),
         list: "ListImages",
         status: Some(&Life {
@@ -318,6 +323,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "ModelCard",
         arn_type: "model-card",
+        event: "SageMaker Model Card State Change",
         naming: Naming::Members(&["ModelCardName"]),
         list: "ListModelCards",
         version: "ModelCardVersion",
@@ -349,6 +355,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "MonitoringSchedule",
         arn_type: "monitoring-schedule",
+        event: "SageMaker Monitoring Schedule State Change",
         naming: Naming::Members(&["MonitoringScheduleName"]),
         list: "ListMonitoringSchedules",
         status: Some(&Life {
@@ -374,6 +381,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "NotebookInstance",
         arn_type: "notebook-instance",
+        event: "SageMaker Notebook Instance State Change",
         naming: Naming::Members(&["NotebookInstanceName"]),
         list: "ListNotebookInstances",
         status: Some(&Life {
@@ -399,6 +407,7 @@ pub static RECORDED: &[Row] = &[
     Row {
         noun: "NotebookInstanceLifecycleConfig",
         arn_type: "notebook-instance-lifecycle-config",
+        event: "SageMaker Notebook Lifecycle Config State Change",
         naming: Naming::Members(&["NotebookInstanceLifecycleConfigName"]),
         list: "ListNotebookInstanceLifecycleConfigs",
         missing: Text(

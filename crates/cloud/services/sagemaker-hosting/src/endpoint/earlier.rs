@@ -4,7 +4,7 @@ use serde::Deserialize as _;
 
 use super::plan::Deployment;
 use super::state::{Health, Phase, Request, Served, State, Step};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, epoch};
 
 /// The state of a record without one. An endpoint whose deployments cannot be read has failed: it can be deleted.

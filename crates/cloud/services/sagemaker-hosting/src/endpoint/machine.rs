@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::step::{Effect, Event, Work};
 use super::{KIND, earlier, state::State};
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::machine::{self, Machine, Next};
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, fields};
 use sagewright_cloud_sagemaker_base::state::ResumeError;

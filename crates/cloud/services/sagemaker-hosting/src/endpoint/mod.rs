@@ -15,7 +15,7 @@ pub(crate) mod update;
 pub(crate) mod weights;
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::machine::tell;
 use sagewright_cloud_sagemaker_base::resource::{Kind, arn, key, required};

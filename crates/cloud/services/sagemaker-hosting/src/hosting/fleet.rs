@@ -184,7 +184,7 @@ impl Order<'_> {
             server: server.clone(),
             runner: self.env.runner.clone(),
             clock: self.env.wall.clone(),
-            workload: self.workload(plan, instance, index, container, base, secret),
+            workload: self.workload(plan, instance, index, container, base, secret).await,
             journal,
             startup_timeout: plan.startup_timeout,
             progress,
@@ -224,7 +224,7 @@ impl Order<'_> {
         Journal::new(self.env.logs.clone(), self.env.sim.clone(), account, region, group, stream)
     }
 
-    fn workload(
+    async fn workload(
         &self,
         plan: &VariantPlan,
         instance: &str,
@@ -241,12 +241,13 @@ impl Order<'_> {
             environment.insert(MULTI_MODEL_VARIABLE.into(), "true".into());
         }
         if !plan.isolated {
-            environment.extend(self.environment.variables(&Identity {
+            let identity = Identity {
                 account: account.clone(),
                 region: region.clone(),
                 arn: self.arn.to_owned(),
                 role_arn: plan.role_arn.clone(),
-            }));
+            };
+            environment.extend(self.environment.variables(&identity).await);
         }
         environment.extend(secret.map(|secret| (SECRET_VARIABLE.to_owned(), secret)));
         Workload {

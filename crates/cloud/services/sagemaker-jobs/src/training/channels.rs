@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::folder::{HostFolder, receivers};
 use super::halt::reason;
 use super::input::{Channel, Listing};
-use super::location::Location;
 use super::manifest::Manifest;
 use super::pipe::{Contents, Feed, Part, augmented};
 use super::request::Plan;
+use crate::job::location::Location;
 use sagewright_cloud_core::limits;
 use sagewright_cloud_transfer::fetch::{FetchError, Source};
 

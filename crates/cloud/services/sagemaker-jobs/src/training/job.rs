@@ -18,8 +18,9 @@ use super::halt::{Cause, Halt};
 use super::metrics::{self, Definition, Scanner};
 use super::pipe::{Feed, Origin, Streams};
 use super::request::{Group, Plan};
-use super::results::{Seen, Uploaded, Uploader};
+use super::results::{Results, Uploaded};
 use super::{channels, script};
+use crate::job::uploader::{Seen, Uploader};
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::{
     Container, Exit, Identity, JobEnvironment, Journal, Labels, LineSink, Mount, Port, Resources, Workload,
@@ -52,7 +53,7 @@ impl Job<'_> {
 
     pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<TrainingEnd, Halt> {
         self.status("Starting", "Preparing the instances for training");
-        let plan = Arc::new(Plan::read(&self.task.request)?);
+        let plan = Arc::new(self.plan().await?);
         self.env.runner.check(&plan.image)?;
         let hosts = self.folders(&plan).await?;
         let journals = self.journals(&plan);
@@ -95,6 +96,15 @@ impl Job<'_> {
                 TrainingEnd::Completed { artifacts: uploaded.model }
             }
         })
+    }
+
+    /// The request as it was recorded. It was checked when the job was created, by this version or an earlier one.
+    async fn plan(&self) -> Result<Plan, Halt> {
+        let (request, runner) = (self.task.request.clone(), self.env.runner.clone());
+        // The user's patterns are compiled, which may take a while.
+        let read = move || Plan::read(&request, |image| runner.built_in(image), u32::MAX);
+        let read = tokio::task::spawn_blocking(read).await?;
+        read.map_err(|error| Halt::Failed(format!("ClientError: {}", error.message)))
     }
 
     async fn folders(&self, plan: &Arc<Plan>) -> Result<Arc<Vec<HostFolder>>, Halt> {
@@ -149,9 +159,9 @@ impl Job<'_> {
     }
 
     async fn download(&self, plan: &Arc<Plan>, hosts: &Arc<Vec<HostFolder>>) -> Result<Vec<Feed>, Halt> {
-        let work = self.with_uploader(plan, hosts, |uploader| {
-            uploader.reachable().map_err(Some)?;
-            let Uploader { objects, account, plan, hosts, cancelled, .. } = uploader;
+        let work = self.with_results(plan, hosts, |results| {
+            results.reachable().map_err(Some)?;
+            let Results { uploader: Uploader { objects, account, cancelled, .. }, plan, hosts } = results;
             let source = Source { objects, account, cancelled };
             let feeds = channels::download(&source, plan, hosts)?;
             channels::restore(&source, plan, hosts).map(|()| feeds)
@@ -166,7 +176,7 @@ impl Job<'_> {
         Ok(work.await??)
     }
 
-    fn workload(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> Workload {
+    async fn workload(&self, plan: &Plan, host: &HostFolder, group: &Group, names: &[(String, Ipv4Addr)]) -> Workload {
         let TrainingTask { account, region, arn, name, epoch, .. } = self.task;
         let mount = Mount::opt_ml(&host.base);
         let seen = HostFolder { name: host.name.clone(), base: self.env.runner.visible_at(&mount).to_path_buf() };
@@ -180,12 +190,13 @@ impl Job<'_> {
         ];
         environment.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
         if !plan.isolated {
-            environment.extend(self.environment.variables(&Identity {
+            let identity = Identity {
                 account: account.clone(),
                 region: region.clone(),
                 arn: arn.clone(),
                 role_arn: plan.role_arn.clone(),
-            }));
+            };
+            environment.extend(self.environment.variables(&identity).await);
         }
         Workload {
             labels: Labels { account: account.clone(), arn: arn.clone(), host: host.name.clone(), epoch: *epoch },
@@ -231,7 +242,7 @@ impl Job<'_> {
         let mut containers: Vec<Box<dyn Container>> = Vec::new();
         let names = names(plan);
         for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
-            let workload = self.workload(plan, host, group, &names);
+            let workload = self.workload(plan, host, group, &names).await;
             containers.push(self.env.runner.start(&workload, self.sink(plan, journal)).await?);
         }
         let ended = async {
@@ -308,19 +319,19 @@ impl Job<'_> {
         results: bool,
     ) -> Result<Uploaded, Halt> {
         let (job, seen) = (self.task.name.clone(), seen.clone());
-        let work = self.with_uploader(plan, hosts, move |uploader| {
-            uploader.checkpoints(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))?;
-            if results { uploader.results(&job) } else { Ok(Uploaded::default()) }
+        let work = self.with_results(plan, hosts, move |left| {
+            left.checkpoints(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))?;
+            if results { left.upload(&job) } else { Ok(Uploaded::default()) }
         });
         Ok(work.await??)
     }
 
     /// Does blocking work on its own thread, which ends soon when this is dropped; one at a time.
-    async fn with_uploader<T: Send + 'static>(
+    async fn with_results<T: Send + 'static>(
         &self,
         plan: &Arc<Plan>,
         hosts: &Arc<Vec<HostFolder>>,
-        act: impl FnOnce(Uploader<'_>) -> T + Send + 'static,
+        act: impl FnOnce(Results<'_>) -> T + Send + 'static,
     ) -> Result<T, Halt> {
         let cancel = Cancel::default();
         let cancelled = cancel.flag();
@@ -330,7 +341,8 @@ impl Job<'_> {
         let work = tokio::task::spawn_blocking(move || {
             let _busy = busy;
             let (objects, account, cancelled) = (&*objects, &*account, &*cancelled);
-            act(Uploader { objects, account, plan: &plan, hosts: &hosts, scratch: &scratch, cancelled })
+            let uploader = Uploader { objects, account, scratch: &scratch, cancelled };
+            act(Results { uploader, plan: &plan, hosts: &hosts })
         });
         Ok(work.await?)
     }

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// A metric definition. The service takes look-around in patterns, so that they are not Rust's own.
 #[derive(Debug, Clone)]
-pub(super) struct Definition {
+pub(crate) struct Definition {
     name: Option<String>,
     regex: Regex,
 }
@@ -22,11 +22,10 @@ impl Definition {
     /// A metric of the request.
     ///
     /// # Errors
-    /// The pattern is not valid: a `FailureReason`.
+    /// The pattern is not valid.
     pub fn new(name: &str, pattern: &str) -> Result<Self, String> {
-        let regex = compile(pattern).map_err(|e| {
-            format!("ClientError: MetricDefinitions: the regex '{pattern}' of metric '{name}' is not valid: {e}")
-        })?;
+        let regex = compile(pattern)
+            .map_err(|e| format!("MetricDefinitions: the regex '{pattern}' of metric '{name}' is not valid: {e}"))?;
         Ok(Self { name: Some(name.to_owned()), regex })
     }
 

@@ -17,11 +17,11 @@ mod folder;
 mod halt;
 mod input;
 mod job;
-mod location;
 mod manifest;
 mod metrics;
 mod pipe;
-mod request;
+pub(crate) mod request;
+mod resources;
 mod results;
 mod script;
 

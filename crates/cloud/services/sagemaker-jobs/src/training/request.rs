@@ -1,24 +1,44 @@
-//! The parts of `CreateTrainingJob` that a run needs, checked once.
+//! `CreateTrainingJob` as a run needs it. A request is read into this when the job is created, with AWS's errors; its
+//! record keeps the request with all defaults, and each run reads that in the same way.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_sagemaker_base::refuse;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::input::{Channel, Input, refused};
-use super::location::Location;
+use super::input::{self, Channel, Input, Mode};
 use super::metrics::Definition;
-use sagewright_cloud_transfer::path;
+use super::resources::{self, Resources};
+use crate::job::location::Location;
 
-/// One day, SageMaker's default for `MaxRuntimeInSeconds`.
-const DEFAULT_MAX_RUNTIME: u64 = 86_400;
+/// Values that are AWS's defaults: one day, and the SDK's folder.
+pub(crate) const MAX_RUNTIME_SECONDS: u64 = 86_400;
+pub(crate) const CHECKPOINTS: &str = "/opt/ml/checkpoints";
+
+/// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
+/// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, retries, spot instances) is recorded.
+const UNSUPPORTED: &[&str] = &[
+    "/AlgorithmSpecification/AlgorithmName",
+    "/ResourceConfig/KeepAlivePeriodInSeconds",
+    "/ResourceConfig/TrainingPlanArn",
+    "/ResourceConfig/InstancePlacementConfig",
+    "/DebugRuleConfigurations",
+    "/ProfilerRuleConfigurations",
+    "/TensorBoardOutputConfig",
+    "/RemoteDebugConfig/EnableRemoteDebug",
+    "/ServerlessJobConfig",
+    "/MlflowConfig",
+    "/ModelPackageConfig",
+];
 
 /// What is to be run.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub image: String,
     pub entrypoint: Option<Vec<String>>,
     pub arguments: Vec<String>,
@@ -38,7 +58,7 @@ pub(super) struct Plan {
 
 /// Instances of one type.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     pub name: String,
     pub instance_type: String,
     pub hosts: Vec<String>,
@@ -46,7 +66,7 @@ pub(super) struct Group {
 
 /// Where checkpoints are kept.
 #[derive(Debug, Clone)]
-pub(super) struct Checkpoints {
+pub(crate) struct Checkpoints {
     pub remote: Location,
     /// As the request gives it.
     pub local: String,
@@ -57,28 +77,31 @@ pub(super) struct Checkpoints {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Request {
-    algorithm_specification: Algorithm,
+    algorithm_specification: Option<Algorithm>,
     #[serde(default)]
     hyper_parameters: IndexMap<String, String>,
     #[serde(default)]
     input_data_config: Vec<Input>,
     output_data_config: Output,
-    resource_config: Resources,
-    stopping_condition: Option<Stopping>,
+    resource_config: Option<Resources>,
+    #[serde(default)]
+    stopping_condition: Stopping,
     checkpoint_config: Option<Checkpoint>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
     role_arn: Option<String>,
     #[serde(default)]
     enable_network_isolation: bool,
+    #[serde(default)]
+    enable_managed_spot_training: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Algorithm {
     training_image: Option<String>,
-    algorithm_name: Option<String>,
-    training_input_mode: Option<String>,
+    #[serde(default)]
+    training_input_mode: Mode,
     #[serde(default)]
     metric_definitions: Vec<Metric>,
     container_entrypoint: Option<Vec<String>>,
@@ -99,27 +122,11 @@ struct Output {
     compression_type: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Resources {
-    instance_type: Option<String>,
-    instance_count: Option<u32>,
-    #[serde(default)]
-    instance_groups: Vec<InstanceGroup>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InstanceGroup {
-    instance_group_name: String,
-    instance_type: String,
-    instance_count: u32,
-}
-
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Stopping {
     max_runtime_in_seconds: Option<u64>,
+    max_wait_time_in_seconds: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -130,44 +137,57 @@ struct Checkpoint {
 }
 
 impl Plan {
-    /// Reads a request.
+    /// Reads a request for a cloud that runs at most so many instances for it.
     ///
     /// # Errors
-    /// A `FailureReason`: a part that this machine does not do, by name.
-    pub fn read(request: &Value) -> Result<Self, String> {
-        let request: Request = serde_json::from_value(request.clone())
-            .map_err(|e| format!("ClientError: the request is incomplete: {e}"))?;
-        let algorithm = request.algorithm_specification;
-        let image = match (algorithm.training_image, algorithm.algorithm_name) {
-            (Some(image), _) => image,
-            (None, Some(name)) => {
-                return Err(refused(&format!("AlgorithmName ({name})"), "TrainingImage with the algorithm's image"));
-            }
-            (None, None) => return Err("ClientError: the request has no TrainingImage".into()),
+    /// AWS's, and refusals of what is not done here, by name.
+    pub fn read(
+        request: &Value,
+        built_in: impl Fn(&str) -> Option<&'static str>,
+        instances: u32,
+    ) -> Result<Self, ApiError> {
+        refuse::members("", request, UNSUPPORTED)?;
+        let inputs = &request["InputDataConfig"];
+        let request = Request::deserialize(request)
+            .map_err(|e| ApiError::validation(format!("The request is not valid: {e}")))?;
+        let algorithm = request
+            .algorithm_specification
+            .ok_or_else(|| ApiError::validation("AlgorithmSpecification must be set."))?;
+        let image = algorithm.training_image.ok_or_else(|| {
+            ApiError::validation(
+                "You must specify either a TrainingImage or an AlgorithmName in AlgorithmSpecification.",
+            )
+        })?;
+        let resources = request.resource_config.ok_or_else(|| ApiError::validation("ResourceConfig must be set."))?;
+        let grouped = resources.grouped();
+        let groups = resources::groups(resources, instances)?;
+        let max_runtime = stopping(&request.stopping_condition, request.enable_managed_spot_training)?;
+        let job = input::Job {
+            default_mode: algorithm.training_input_mode,
+            built_in: built_in(&image),
+            groups: &groups,
+            grouped,
         };
-        let default_mode = algorithm.training_input_mode.unwrap_or_else(|| "File".into());
-        let channels =
-            request.input_data_config.into_iter().map(|input| input.check(&default_mode)).collect::<Result<_, _>>()?;
+        let channels = input::channels(request.input_data_config, inputs, &job)?;
         let metrics = algorithm.metric_definitions.iter().map(|m| Definition::new(&m.name, &m.regex));
         let arguments = match (&algorithm.container_entrypoint, algorithm.container_arguments) {
             (_, Some(arguments)) => arguments,
             (Some(_), None) => Vec::new(),
             (None, None) => vec!["train".to_owned()],
         };
-        let max_runtime = request.stopping_condition.and_then(|s| s.max_runtime_in_seconds);
         Ok(Self {
             image,
             entrypoint: algorithm.container_entrypoint,
             arguments,
             hyperparameters: request.hyper_parameters,
             channels,
-            groups: groups(request.resource_config),
-            output: Location::parse(&request.output_data_config.s3_output_path)?,
+            groups,
+            output: s3(&request.output_data_config.s3_output_path)?,
             compress: request.output_data_config.compression_type.as_deref() != Some("NONE"),
-            max_runtime: Duration::from_secs(max_runtime.unwrap_or(DEFAULT_MAX_RUNTIME)),
+            max_runtime,
             checkpoints: request.checkpoint_config.map(checkpoints).transpose()?,
             environment: request.environment,
-            metrics: metrics.collect::<Result<_, _>>()?,
+            metrics: metrics.collect::<Result<_, _>>().map_err(ApiError::validation)?,
             role_arn: request.role_arn,
             isolated: request.enable_network_isolation,
         })
@@ -184,35 +204,38 @@ impl Plan {
     }
 }
 
-/// Hosts are `algo-1`, `algo-2`, … through all groups. A job without groups has one of this name.
-fn groups(resources: Resources) -> Vec<Group> {
-    let given = if resources.instance_groups.is_empty() {
-        vec![InstanceGroup {
-            instance_group_name: "homogeneousCluster".into(),
-            instance_type: resources.instance_type.unwrap_or_else(|| "ml.m5.large".into()),
-            instance_count: resources.instance_count.unwrap_or(1).max(1),
-        }]
-    } else {
-        resources.instance_groups
-    };
-    let mut number = 0;
-    let mut next = || {
-        number += 1;
-        format!("algo-{number}")
-    };
-    let each = |group: InstanceGroup| Group {
-        hosts: (0..group.instance_count).map(|_| next()).collect(),
-        name: group.instance_group_name,
-        instance_type: group.instance_type,
-    };
-    given.into_iter().map(each).collect()
+/// A place in S3 that a request names.
+pub(super) fn s3(uri: &str) -> Result<Location, ApiError> {
+    Location::parse(uri).map_err(ApiError::validation)
 }
 
-fn checkpoints(config: Checkpoint) -> Result<Checkpoints, String> {
-    let local = config.local_path.unwrap_or_else(|| "/opt/ml/checkpoints".into());
-    let folder = Path::new(&local).strip_prefix("/opt/ml").map(Path::to_path_buf).unwrap_or_default();
-    if folder.as_os_str().is_empty() || !path::stays(&folder) {
-        return Err(refused(&format!("CheckpointConfig.LocalPath '{local}'"), "a folder below /opt/ml"));
+fn stopping(condition: &Stopping, spot: bool) -> Result<Duration, ApiError> {
+    let runtime = condition.max_runtime_in_seconds.unwrap_or(MAX_RUNTIME_SECONDS);
+    let refused = match condition.max_wait_time_in_seconds {
+        None if spot => "MaxWaitTimeInSeconds must be set in StoppingCondition when EnableManagedSpotTraining is true.",
+        Some(_) if !spot => {
+            "MaxWaitTimeInSeconds can only be set in StoppingCondition when EnableManagedSpotTraining is true."
+        }
+        Some(wait) if wait < runtime => {
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        }
+        _ => return Ok(Duration::from_secs(runtime)),
+    };
+    Err(ApiError::validation(refused))
+}
+
+/// A job's processes see a folder of this machine as `/opt/ml` and nothing beside it; what else is below it has its use.
+fn checkpoints(config: Checkpoint) -> Result<Checkpoints, ApiError> {
+    const TAKEN: &[&str] = &["code", "home", "input", "model", "output", "tmp"];
+    let local = config.local_path.unwrap_or_else(|| CHECKPOINTS.to_owned());
+    let below = local.strip_prefix("/opt/ml/").unwrap_or_default().trim_matches('/');
+    let first = below.split('/').next().unwrap_or_default();
+    if below.is_empty() || below.split('/').any(|part| matches!(part, "" | "." | "..")) || TAKEN.contains(&first) {
+        return Err(refuse::instead(
+            &format!("CheckpointConfig.LocalPath {local}"),
+            "Use /opt/ml/checkpoints or another folder of its own below /opt/ml",
+        ));
     }
-    Ok(Checkpoints { remote: Location::parse(&config.s3_uri)?, local, folder })
+    let folder = Path::new(below).to_path_buf();
+    Ok(Checkpoints { remote: s3(&config.s3_uri)?, folder, local })
 }

@@ -1,12 +1,13 @@
-//! Training jobs: checked at creation, queued, run by the trainer, recorded as they go.
+//! Training jobs: checked at creation, run by the trainer, recorded as they go by their state machine.
 
-mod attempts;
-mod channels;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;
 pub(crate) mod list;
-pub(crate) mod progress;
-pub(crate) mod schedule;
+mod machine;
+mod old;
+mod progress;
+pub(crate) mod resume;
+mod run;
 pub(crate) mod stop;
 pub(crate) mod update;

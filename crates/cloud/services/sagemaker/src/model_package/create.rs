@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::check_additional;
+use super::token::Token;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::Write;
 use sagewright_cloud_sagemaker_base::inputs::tags;
@@ -71,8 +72,9 @@ async fn version(
         )));
     }
     let _guard = sm.registry().await;
-    if let Some(token) = call.text("ClientToken")
-        && let Some(arn) = super::list::by_token(sm, &key, token).await?
+    let token = Token::of(sm, call, &key).await?;
+    if let Some(token) = &token
+        && let Some(arn) = token.version(sm).await?
     {
         return Ok(arn);
     }
@@ -92,11 +94,11 @@ async fn version(
             let name = format!("{}/{next}", key.name);
             let version = SageMaker::record(call, Kind::MODEL_PACKAGE, &name, STATUS, stored);
             let arn = version.arn.clone();
+            batch.extend(sm.news(Kind::MODEL_PACKAGE, &version, STATUS));
             batch.push(Write::Insert(version));
+            batch.extend(token.as_ref().map(|token| token.write(call, &name)));
             Ok(arn)
         })
         .await?;
-    let arn = added.ok_or_else(|| Kind::MODEL_PACKAGE_GROUP.missing(&group_arn))?;
-    sm.emit(Kind::MODEL_PACKAGE, &arn, STATUS);
-    Ok(arn)
+    added.ok_or_else(|| Kind::MODEL_PACKAGE_GROUP.missing(&group_arn))
 }

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{Filter, Query};
-use sagewright_cloud_core::store::Key;
+use sagewright_cloud_core::records::{Filter, Key, Query};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::listing::{self, Listing};
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate};
@@ -58,19 +57,7 @@ pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError>
 
 /// Whether a group has versions.
 pub(crate) async fn versions_exist(sm: &SageMaker, group: &Key) -> Result<bool, ApiError> {
-    Ok(one(sm, group, None).await?.is_some())
-}
-
-/// The ARN of the version that was created with a client token.
-pub(super) async fn by_token(sm: &SageMaker, group: &Key, token: &str) -> Result<Option<String>, ApiError> {
-    one(sm, group, Some(token)).await
-}
-
-/// The ARN of one version of a group.
-async fn one(sm: &SageMaker, group: &Key, token: Option<&str>) -> Result<Option<String>, ApiError> {
-    let mut filters = vec![Filter::NameStarts(format!("{}/", group.name))];
-    filters.extend(token.map(|token| Filter::Member("_.token".to_owned(), token.to_owned())));
+    let filters = vec![Filter::NameStarts(format!("{}/", group.name))];
     let versions = Query::all(&group.account, &group.region, Kind::MODEL_PACKAGE.as_str());
-    let found = sm.env().store.find(Query { filters, limit: 1, ..versions }).await?;
-    Ok(found.into_iter().next().map(|hit| hit.record.arn))
+    Ok(!sm.env().store.find(Query { filters, limit: 1, ..versions }).await?.is_empty())
 }

@@ -3,6 +3,7 @@
 pub(super) mod batch_describe;
 pub(super) mod create;
 pub(super) mod list;
+pub(super) mod token;
 pub(super) mod update;
 
 use serde_json::Value;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::check_additional;
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::user;
 use sagewright_cloud_sagemaker_base::resource::{Kind, fields, locate, required};
@@ -22,22 +22,15 @@ const REPLACED: &[&str] = &[
 
 pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let (key, arn) = locate(call, Kind::MODEL_PACKAGE, required(call, "ModelPackageArn")?)?;
-    let before = sm
+    let changed = sm
         .change(Kind::MODEL_PACKAGE, &key, |record| {
-            let before = record.body["ModelApprovalStatus"].clone();
             apply(call, record)?;
             // The record's time tells an updated package, so it must differ even within a millisecond.
             record.modified = call.now.as_millisecond().max(record.created + 1);
-            Ok(before)
+            Ok(())
         })
         .await?;
-    let before = before.ok_or_else(|| Kind::MODEL_PACKAGE.missing(&arn))?;
-    // A new approval is what promotion waits for, though the package's own status stays Completed.
-    if let Some(status) = call.text("ModelApprovalStatus")
-        && before != status
-    {
-        sm.emit(Kind::MODEL_PACKAGE, &arn, status);
-    }
+    changed.ok_or_else(|| Kind::MODEL_PACKAGE.missing(&arn))?;
     Ok(json!({ "ModelPackageArn": arn }))
 }
 

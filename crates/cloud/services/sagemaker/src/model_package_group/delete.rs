@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model_package::list::versions_exist;
+use crate::model_package::token;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
@@ -19,6 +20,7 @@ pub(crate) async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         ));
     }
     sm.remove(Kind::MODEL_PACKAGE_GROUP, &key, &arn).await?;
+    token::forget(sm, &key).await?;
     drop(guard);
     Ok(json!({}))
 }

@@ -8,8 +8,7 @@ use sagewright_model::Shape;
 use serde_json::{Map, Value, json};
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::Tags;
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::{Record, Tags};
 use sagewright_cloud_sagemaker_base::resource::{self, Kind};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse, token};
 

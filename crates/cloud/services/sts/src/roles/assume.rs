@@ -8,7 +8,7 @@ use super::{context, policies, tags};
 use sagewright_cloud_core::api::{ApiError, Call, in_partition};
 use sagewright_cloud_core::identity::role;
 use sagewright_cloud_core::identity::{Further, NewSession, Principal};
-use sagewright_cloud_core::store::Record;
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_policy::{Asker, Decision, Document, Kind, Question};
 
 /// The longest session of a role that a role's session assumes, in seconds.
@@ -17,12 +17,12 @@ const CHAINED: i64 = 3600;
 /// Members of the input that change the outcome in ways that are not built.
 const NOT_BUILT: &[&str] = &["SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize"];
 
-pub(in super::super) fn assume(sts: &Sts, call: &Call) -> Result<Value, ApiError> {
+pub(in super::super) async fn assume(sts: &Sts, call: &Call) -> Result<Value, ApiError> {
     refuse_members(call, NOT_BUILT)?;
-    let caller = sts.principal(call)?;
+    let caller = sts.principal(call).await?;
     let role_arn = call.text("RoleArn").unwrap_or_default();
     let arn: sagewright_model::Arn = role_arn.parse().map_err(|_| invalid(format!("{role_arn} is invalid")))?;
-    let policies = policies::of(sts, call, &arn.account)?;
+    let policies = policies::of(sts, call, &arn.account).await?;
     let tags = tags::of(call, &caller)?;
     let caller_arn = in_partition(&caller.arn, call.partition());
     let denied = |action: &str| {
@@ -30,9 +30,9 @@ pub(in super::super) fn assume(sts: &Sts, call: &Call) -> Result<Value, ApiError
         ApiError::new("AccessDenied", 403, message)
     };
     // A role that does not exist is told as one that does not trust the caller, so that nobody can list roles by trying.
-    let role = role(&sts.store, role_arn)?.ok_or_else(|| denied("sts:AssumeRole"))?;
+    let role = role(&sts.store, role_arn).await?.ok_or_else(|| denied("sts:AssumeRole"))?;
     let source_identity = call.text("SourceIdentity").or_else(|| caller.session.as_ref()?.source_identity.as_deref());
-    let context = context::of(sts, call, &caller, &role, &tags)?;
+    let context = context::of(sts, call, &caller, &role, &tags).await?;
     let session_role = caller.session.as_ref().and_then(|s| s.role.as_deref());
     let session_role = session_role.map(|role| in_partition(role, call.partition()));
     let asker = Asker::Aws { account: &caller.account, arn: &caller_arn, role: session_role.as_deref() };
@@ -50,7 +50,7 @@ pub(in super::super) fn assume(sts: &Sts, call: &Call) -> Result<Value, ApiError
     session.source_identity = source_identity;
     session.further = Further { transitive: tags.transitive, ..policies };
     let user = json!({"AssumedRoleId": session.user_id, "Arn": session.arn});
-    let (id, principal) = sts.identity.begin_session(session)?;
+    let (id, principal) = sts.identity.begin_session(session).await?;
     Ok(json!({
         "Credentials": credentials(&id, &principal),
         "AssumedRoleUser": user,

@@ -5,10 +5,10 @@ use super::tags::{SessionTags, same};
 use sagewright_cloud_core::api::{ApiError, Call, in_partition};
 use sagewright_cloud_core::identity::Principal;
 use sagewright_cloud_core::identity::add_role;
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_policy::Context;
 
-pub(super) fn of(
+pub(super) async fn of(
     sts: &Sts,
     call: &Call,
     caller: &Principal,
@@ -16,8 +16,8 @@ pub(super) fn of(
     tags: &SessionTags,
 ) -> Result<Context, ApiError> {
     let mut context = Context::default();
-    add_role(&mut context, role, &sts.store.tags(&role.arn)?);
-    add_caller(&mut context, sts, call, caller)?;
+    add_role(&mut context, role, &sts.store.tags_of(&role.arn).await?);
+    add_caller(&mut context, sts, call, caller).await?;
     context.add("aws:CurrentTime", call.wall.to_string());
     context.add("aws:EpochTime", call.wall.as_second().to_string());
     context.add("aws:RequestedRegion", call.region.as_str());
@@ -45,7 +45,7 @@ pub(super) fn of(
     Ok(context)
 }
 
-fn add_caller(context: &mut Context, sts: &Sts, call: &Call, caller: &Principal) -> Result<(), ApiError> {
+async fn add_caller(context: &mut Context, sts: &Sts, call: &Call, caller: &Principal) -> Result<(), ApiError> {
     let session = caller.session.as_ref();
     let role = session.and_then(|s| s.role.as_deref());
     let arn = in_partition(role.unwrap_or(&caller.arn), call.partition());
@@ -71,8 +71,8 @@ fn add_caller(context: &mut Context, sts: &Sts, call: &Call, caller: &Principal)
     // The tags of the session go before those of its role.
     let mut tags = session.map(|s| s.tags.clone()).unwrap_or_default();
     let kind = if role.is_some() { "role" } else { "user" };
-    if let Some(entity) = sts.store.get(&Key::new(&caller.account, "", kind, name))? {
-        for (key, value) in sts.store.tags(&entity.arn)? {
+    if let Some(entity) = sts.store.record(&Key::new(&caller.account, "", kind, name)).await? {
+        for (key, value) in sts.store.tags_of(&entity.arn).await? {
             if tags.iter().all(|(taken, _)| !same(taken, &key)) {
                 tags.push((key, value));
             }

@@ -15,7 +15,7 @@ const MOST: usize = 10;
 const ROOM: usize = 2048;
 
 /// The session policies of a call.
-pub(super) fn of(sts: &Sts, call: &Call, account: &str) -> Result<Further, ApiError> {
+pub(super) async fn of(sts: &Sts, call: &Call, account: &str) -> Result<Further, ApiError> {
     if let Some(text) = call.text("Policy") {
         Document::parse(text, Kind::Identity)
             .map_err(|error| ApiError::new("MalformedPolicyDocument", 400, error.to_string()))?;
@@ -26,7 +26,7 @@ pub(super) fn of(sts: &Sts, call: &Call, account: &str) -> Result<Further, ApiEr
         return Err(invalid(format!("The number of session policies must not exceed {MOST}.")));
     }
     for arn in &arns {
-        if !policy_exists(&sts.store, account, arn)? {
+        if !policy_exists(&sts.store, account, arn).await? {
             return Err(invalid(format!("Policy {arn} does not exist or is not attachable.")));
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::endpoint::earlier;
-use sagewright_cloud_core::store::{Key, Record};
+use sagewright_cloud_core::records::{Key, Record};
 
 /// A record as it was stored before endpoints had a state.
 fn stored(status: &str, hidden: Value, more: Value) -> Record {

@@ -8,7 +8,7 @@ use sagewright_cloud_core::limits;
 use serde_json::{Map, Value};
 
 use super::content::Part;
-use crate::training::location::Location;
+use crate::job::location::Location;
 
 /// Ends the name of an attribute that refers to an object.
 const REFERENCE: &str = "-ref";

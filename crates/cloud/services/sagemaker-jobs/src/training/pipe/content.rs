@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::order::{is_dealt, order};
 use super::recordio;
-use crate::training::location::Location;
+use crate::job::location::Location;
 use sagewright_cloud_core::objects::{ObjectError, Objects};
 use sagewright_cloud_transfer::fetch::{FetchError, unpacking};
 use sagewright_cloud_transfer::gunzip::Gunzip;

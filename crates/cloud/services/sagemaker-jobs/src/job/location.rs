@@ -4,7 +4,7 @@ use sagewright_cloud_core::objects::parse_s3_uri;
 
 /// A bucket and a key or prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Location {
+pub struct Location {
     pub bucket: String,
     pub key: String,
 }
@@ -13,10 +13,10 @@ impl Location {
     /// Reads `s3://bucket/key`.
     ///
     /// # Errors
-    /// A `FailureReason`.
+    /// Why this is no place in S3.
     pub fn parse(uri: &str) -> Result<Self, String> {
         let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| {
-            format!("ClientError: '{uri}' is not an S3 URI of the form s3://bucket/key, which is all that is read here")
+            format!("Invalid S3 URI \"{uri}\": expected s3://BUCKET/KEY. The embedded cloud reads no other kind.")
         })?;
         Ok(Self { bucket: bucket.to_owned(), key: key.to_owned() })
     }
