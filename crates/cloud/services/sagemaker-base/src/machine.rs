@@ -155,7 +155,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
                 batch.extend(sm.news_since(M::KIND, &before, &record));
                 sm.env().store.commit(batch).await
             }
-            // No room is needed for this on a full disk.
+            // At once, without a last write of the record.
             None => {
                 let mut batch = vec![Write::Delete { key: key.clone(), version: Some(version) }];
                 batch.extend(sm.news(M::KIND, &record, DELETED));
