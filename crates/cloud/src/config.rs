@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::{SharedWall, Speed, SystemWall};
 use crate::durability::Durability;
 use crate::outbox::Subscriber;
-use crate::server::Limits;
+use crate::server::{Limits, record};
 
 /// Settings of one embedded cloud.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub subscribers: Vec<Subscriber>,
     /// Bounds on connections and on requests that are not believed yet.
     pub limits: Limits,
+    /// The request log, where one is to be kept.
+    pub record: Option<record::Settings>,
 }
 
 impl Config {
@@ -56,6 +58,7 @@ impl Config {
             hosts: Vec::new(),
             subscribers: Vec::new(),
             limits: Limits::default(),
+            record: None,
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod arn;
 pub mod crd;
 pub mod host;
 mod load;
+mod mask;
 pub mod name;
 mod pattern;
 pub mod region;
@@ -14,6 +15,7 @@ mod validate;
 
 pub use arn::{AccountId, Arn, ArnError};
 pub use load::{SERVICES, service};
+pub use mask::{MASK, mask};
 pub use region::{Partition, Region, RegionError};
 pub use shape::{
     ErrorInfo, Http, Member, Metadata, Operation, Paginator, Protocol, Service, Shape, ShapeRef, ShapeType, Str,

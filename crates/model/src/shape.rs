@@ -82,6 +82,12 @@ impl<'de: 'static> Deserialize<'de> for Str {
     }
 }
 
+/// Hashes the names of a model. They are fixed, so that no stranger can choose them to collide.
+pub type Hasher = foldhash::fast::FixedState;
+
+/// Parts of a model by name.
+pub type Table<T> = HashMap<&'static str, T, Hasher>;
+
 /// A list of names.
 pub type StrList = Vec<Str>;
 
@@ -95,12 +101,12 @@ pub struct Service {
     /// Protocol, signing name, endpoint prefix.
     pub metadata: Metadata,
     /// Operations by name.
-    pub operations: HashMap<&'static str, Operation>,
+    pub operations: Table<Operation>,
     /// Shapes by name.
-    pub shapes: HashMap<&'static str, Shape>,
+    pub shapes: Table<Shape>,
     /// Paginators by operation.
     #[serde(default)]
-    pub paginators: HashMap<&'static str, Paginator>,
+    pub paginators: Table<Paginator>,
 }
 
 /// Wire protocols of the AWS services that Sagewright talks to.
@@ -114,6 +120,8 @@ pub enum Protocol {
     RestXml,
     /// `awsQuery`
     Query,
+    /// `smithy.protocols#rpcv2Cbor`
+    RpcV2Cbor,
 }
 
 /// What a service says of itself.
@@ -125,7 +133,7 @@ pub struct Metadata {
     pub api_version: Str,
     /// First label of the host name, for example `api.sagemaker`.
     pub endpoint_prefix: Str,
-    /// `json`, `rest-json`, `rest-xml` or `query`.
+    /// `json`, `rest-json`, `rest-xml`, `query` or `smithy-rpc-v2-cbor`: the first of those that it speaks.
     pub protocol: Str,
     /// `1.0` or `1.1` where the protocol is `json`.
     #[serde(default)]
@@ -144,6 +152,9 @@ pub struct Metadata {
     /// Namespace of XML answers, where it is a plain string.
     #[serde(default)]
     pub xml_namespace: Option<serde_json::Value>,
+    /// Present where clients of the query protocol, which the service spoke once, are to find its error codes unchanged.
+    #[serde(default)]
+    pub aws_query_compatible: Option<serde_json::Value>,
 }
 
 impl Metadata {
@@ -162,6 +173,7 @@ impl Service {
             "rest-json" => Protocol::RestJson,
             "rest-xml" => Protocol::RestXml,
             "query" => Protocol::Query,
+            "smithy-rpc-v2-cbor" => Protocol::RpcV2Cbor,
             _ => Protocol::Json,
         }
     }
@@ -345,7 +357,7 @@ pub struct Shape {
     pub kind: ShapeType,
     /// Members of a structure, in the model's order.
     #[serde(default)]
-    pub members: IndexMap<&'static str, Member>,
+    pub members: IndexMap<&'static str, Member, Hasher>,
     /// Members that must be present.
     #[serde(default)]
     pub required: StrList,
@@ -388,6 +400,9 @@ pub struct Shape {
     /// `iso8601`, `rfc822` or `unixTimestamp`, where it differs from the protocol's own.
     #[serde(default)]
     pub timestamp_format: Option<Str>,
+    /// Namespace of its element (rest-xml).
+    #[serde(default)]
+    pub xml_namespace: Option<serde_json::Value>,
     /// Values must not be shown.
     #[serde(default)]
     pub sensitive: bool,
@@ -442,6 +457,12 @@ pub struct Member {
     /// Items stand without a wrapping element (XML, query).
     #[serde(default)]
     pub flattened: bool,
+    /// An attribute of the structure's element (rest-xml).
+    #[serde(default)]
+    pub xml_attribute: bool,
+    /// Namespace of its element (rest-xml).
+    #[serde(default)]
+    pub xml_namespace: Option<serde_json::Value>,
     /// A body that is streamed.
     #[serde(default)]
     pub streaming: bool,

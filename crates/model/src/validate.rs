@@ -117,22 +117,44 @@ fn far_too_long(shape: &Shape, text: &str) -> bool {
     shape.max.is_some_and(|max| text.len() as f64 > 4.0 * max + FAR)
 }
 
+/// A [`Segment`] that owns nothing: most input is valid, and no path of it is ever told.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Member(&'a str),
+    Index(usize),
+    Key(&'a str),
+}
+
+impl From<&Step<'_>> for Segment {
+    fn from(step: &Step<'_>) -> Self {
+        match *step {
+            Step::Member(name) => Self::Member(name.to_owned()),
+            Step::Index(i) => Self::Index(i),
+            Step::Key(key) => Self::Key(key.to_owned()),
+        }
+    }
+}
+
 struct Check<'a> {
     service: &'a Service,
-    path: Vec<Segment>,
+    path: Vec<Step<'a>>,
     violations: Vec<Violation>,
 }
 
-impl Check<'_> {
-    fn types(&mut self, shape: &Shape, value: &Value) -> Result<(), Invalid> {
+impl<'a> Check<'a> {
+    fn path(&self) -> Vec<Segment> {
+        self.path.iter().map(Segment::from).collect()
+    }
+
+    fn types(&mut self, shape: &'a Shape, value: &'a Value) -> Result<(), Invalid> {
         use ShapeType as T;
-        let wrong = |this: &Self, message: String| Err(Invalid::Type { path: this.path.clone(), message });
+        let wrong = |this: &Self, message: String| Err(Invalid::Type { path: this.path(), message });
         match (shape.kind, value) {
             (_, Value::Null) | (T::Boolean, Value::Bool(_)) | (T::Blob, Value::String(_)) => Ok(()),
             (T::Structure, Value::Object(map)) => {
                 for (name, member) in &shape.members {
                     if let Some(child) = map.get(*name) {
-                        self.child_types(Segment::Member((*name).to_owned()), member, child)?;
+                        self.child_types(Step::Member(name), member, child)?;
                     }
                 }
                 Ok(())
@@ -140,7 +162,7 @@ impl Check<'_> {
             (T::List, Value::Array(items)) => {
                 for (i, item) in items.iter().enumerate() {
                     if let Some(member) = &shape.member {
-                        self.child_types(Segment::Index(i), member, item)?;
+                        self.child_types(Step::Index(i), member, item)?;
                     }
                 }
                 Ok(())
@@ -148,7 +170,7 @@ impl Check<'_> {
             (T::Map, Value::Object(map)) => {
                 for (key, item) in map {
                     if let Some(member) = &shape.value {
-                        self.child_types(Segment::Key(key.clone()), member, item)?;
+                        self.child_types(Step::Key(key), member, item)?;
                     }
                 }
                 Ok(())
@@ -180,15 +202,15 @@ impl Check<'_> {
         }
     }
 
-    fn child_types(&mut self, segment: Segment, member: &Member, value: &Value) -> Result<(), Invalid> {
+    fn child_types(&mut self, step: Step<'a>, member: &Member, value: &'a Value) -> Result<(), Invalid> {
         let Some(shape) = self.service.target(member) else { return Ok(()) };
-        self.path.push(segment);
+        self.path.push(step);
         let result = self.types(shape, value);
         self.path.pop();
         result
     }
 
-    fn constraints(&mut self, shape: &Shape, value: &Value) {
+    fn constraints(&mut self, shape: &'a Shape, value: &'a Value) {
         match (shape.kind, value) {
             (ShapeType::Structure, Value::Object(map)) => {
                 if shape.union
@@ -198,7 +220,7 @@ impl Check<'_> {
                 }
                 for (name, member) in &shape.members {
                     let child = map.get(*name).filter(|v| !v.is_null());
-                    self.path.push(Segment::Member((*name).to_owned()));
+                    self.path.push(Step::Member(name));
                     match child {
                         None if shape.is_required(name) => {
                             self.fail(shape, None, "Member must not be null".to_owned());
@@ -214,7 +236,7 @@ impl Check<'_> {
                 self.elements(shape, value, shape.member.as_ref(), items.iter(), "Member must satisfy constraint");
                 if let Some(member) = &shape.member {
                     for (i, item) in items.iter().enumerate() {
-                        self.nested(Segment::Index(i), member, item);
+                        self.nested(Step::Index(i), member, item);
                     }
                 }
             }
@@ -225,7 +247,7 @@ impl Check<'_> {
                 self.elements(shape, value, shape.value.as_ref(), map.values(), "Map value must satisfy constraint");
                 if let Some(member) = &shape.value {
                     for (key, item) in map {
-                        self.nested(Segment::Key(key.clone()), member, item);
+                        self.nested(Step::Key(key), member, item);
                     }
                 }
             }
@@ -233,18 +255,18 @@ impl Check<'_> {
         }
     }
 
-    fn member(&mut self, member: &Member, value: &Value) {
+    fn member(&mut self, member: &Member, value: &'a Value) {
         if let Some(shape) = self.service.target(member) {
             self.constraints(shape, value);
         }
     }
 
     /// Elements that hold members of their own get violations of their own; plain ones are told with the list.
-    fn nested(&mut self, segment: Segment, member: &Member, value: &Value) {
+    fn nested(&mut self, step: Step<'a>, member: &Member, value: &'a Value) {
         if let Some(shape) = self.service.target(member)
             && matches!(shape.kind, ShapeType::Structure | ShapeType::List | ShapeType::Map)
         {
-            self.path.push(segment);
+            self.path.push(step);
             self.constraints(shape, value);
             self.path.pop();
         }
@@ -267,7 +289,7 @@ impl Check<'_> {
     }
 
     fn own(&mut self, shape: &Shape, value: &Value) {
-        for constraint in failures(shape, value).collect::<Vec<_>>() {
+        for constraint in failures(shape, value) {
             self.fail(shape, Some(value), constraint);
         }
     }
@@ -281,7 +303,7 @@ impl Check<'_> {
             show(v, &mut text);
             text
         });
-        self.violations.push(Violation { path: self.path.clone(), value, constraint });
+        self.violations.push(Violation { path: self.path(), value, constraint });
     }
 }
 

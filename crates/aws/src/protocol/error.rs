@@ -86,7 +86,7 @@ pub(crate) fn is_error(service: &Service, status: u16, body: &[u8]) -> bool {
 /// Reads an error answer.
 pub(crate) fn read(service: &Service, response: &WireResponse) -> ServiceError {
     let (code, message, id) = match service.protocol() {
-        Protocol::Json | Protocol::RestJson => from_json(response),
+        Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => from_json(response),
         Protocol::Query | Protocol::RestXml => from_xml(&response.body),
     };
     let request_id = request_id(&response.headers).or(id);

@@ -71,6 +71,12 @@ pub(crate) fn operation(service: &'static Service, name: &str) -> Result<&'stati
     if let Some((.., instead)) = EVENT_STREAMS.iter().find(|(s, o, _)| *s == service.id && *o == name) {
         return Err(InputError(format!("{name} answers with an event stream, which is not supported: {instead}")));
     }
+    if service.protocol() == Protocol::RpcV2Cbor {
+        let id = &service.metadata.service_id;
+        return Err(InputError(format!(
+            "{id} is called by rpc-v2-cbor, which is not supported: use the AWS CLI for it"
+        )));
+    }
     service.operation(name).ok_or_else(|| {
         let near = nearest(name, service.operations.keys().copied());
         InputError(format!("{} has no operation '{name}'{near}", service.metadata.service_id))
@@ -86,7 +92,8 @@ pub(crate) fn encode(
 ) -> Result<WireRequest, InputError> {
     let input = with_tokens(service, operation, input, token)?;
     match service.protocol() {
-        Protocol::Json => json::encode(service, operation, &input),
+        // Services of the latter are refused before, by `operation`.
+        Protocol::Json | Protocol::RpcV2Cbor => json::encode(service, operation, &input),
         Protocol::Query => query::encode(service, operation, &input),
         Protocol::RestJson | Protocol::RestXml => rest::encode(service, operation, &input),
     }
@@ -99,7 +106,7 @@ pub(crate) fn decode(
     response: &WireResponse,
 ) -> Result<Value, AnswerError> {
     match service.protocol() {
-        Protocol::Json => json::decode(service, operation, response),
+        Protocol::Json | Protocol::RpcV2Cbor => json::decode(service, operation, response),
         Protocol::Query => query::decode(service, operation, response),
         Protocol::RestJson | Protocol::RestXml => rest::decode(service, operation, response),
     }
@@ -221,7 +228,7 @@ mod tests {
                 .unwrap_or_else(|e| panic!("{} {}: {e}", service.id, operation.name));
             assert!(request.path.starts_with('/') && !request.path.contains('{'), "{request:?}");
             let body: &[u8] = match service.protocol() {
-                Protocol::Json | Protocol::RestJson => b"{}",
+                Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => b"{}",
                 Protocol::Query | Protocol::RestXml => b"<R/>",
             };
             decode(service, operation, &response(200, body))

@@ -32,6 +32,19 @@ pub(crate) enum Local {
     Exec(Exec),
     /// Start a shell in which every program runs against it, as with exec
     Shell(Shell),
+    /// Send the requests of a file that `up --record` wrote again, in order, and compare the answers
+    Replay(Replay),
+}
+
+/// `local replay`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Replay {
+    /// File that `local up --record` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Also tell of requests whose answers are the same
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// `local up`
@@ -73,6 +86,12 @@ pub(crate) struct Up {
     /// itself. Programs, signatures and credentials keep to the machine's time [default: 1]
     #[arg(long, value_name = "N", value_parser = speed, allow_negative_numbers = true)]
     pub(crate) speed: Option<Speed>,
+    /// Write a line of JSON for each request to a file, with secrets masked, for `local replay` and for bug reports
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// With --record: the contents of objects of up to 1 MiB, too, which are never masked
+    #[arg(long, requires = "record")]
+    pub(crate) record_bodies: bool,
 }
 
 /// `local clock`

@@ -16,6 +16,7 @@ use sagewright_cloud::durability::Durability;
 use sagewright_cloud::images::BuiltIn;
 use sagewright_cloud::process::Preparer;
 use sagewright_cloud::runner::LineSink;
+use sagewright_cloud::server::record;
 
 use super::{last_resort, room, server_file};
 use crate::exit::{Exit, Failure};
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) speed: Speed,
     /// Whether descriptions of what is about to settle are held.
     pub(crate) hold: bool,
+    /// The request log, where one is to be kept.
+    pub(crate) record: Option<record::Settings>,
 }
 
 /// A running embedded cloud that other commands find by its note in the data folder.
@@ -57,6 +60,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
         listen: settings.listen,
         hosts: settings.hosts.clone(),
         durability: settings.durability,
+        record: settings.record.clone(),
         speed: settings.speed,
         hold: if settings.hold { defaults.hold } else { Duration::ZERO },
         ..defaults

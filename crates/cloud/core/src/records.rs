@@ -118,7 +118,7 @@ pub enum CommitError {
 /// How a search is sorted. Records that are equal are sorted by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// By name; numbers behind a `/` count as numbers, so that `group/10` comes after `group/9`.
+    /// By name.
     Name,
     /// By the time of creation.
     Created,
@@ -166,6 +166,8 @@ pub struct Query {
     pub filters: Vec<Filter>,
     /// How to sort.
     pub order: Order,
+    /// What is behind a `/` in a name counts as a number, so that `group/10` comes after `group/9`. No index knows of that.
+    pub numbered: bool,
     /// Largest first.
     pub descending: bool,
     /// Start behind this place: the position and tie of a [`Found`].
@@ -184,6 +186,7 @@ impl Query {
             kind: kind.to_owned(),
             filters: Vec::new(),
             order: Order::Name,
+            numbered: true,
             descending: false,
             after: None,
             limit: usize::MAX,

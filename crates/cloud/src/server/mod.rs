@@ -25,7 +25,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use error::StartError;
-pub use sagewright_cloud_wire::server::{ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, control, proxy};
+pub use sagewright_cloud_wire::server::{
+    ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, control, proxy, record,
+};
 pub use start::{bind, open_identity};
 
 use control::Control;
@@ -40,6 +42,7 @@ use crate::records::SharedRecords;
 use sagewright_cloud_iam::Iam;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_sts::Sts;
+use sagewright_cloud_wire::server::record::Recorder;
 use sagewright_cloud_wire::server::{Collector, Dispatcher, Front, Guard, serve};
 use sagewright_cloud_wire::sigv4::KeyCache;
 
@@ -52,6 +55,7 @@ pub struct Bound {
     records: SqliteRecords,
     identity: Identity,
     logs: Streams,
+    recorder: Option<Recorder>,
     lock: Lock,
     sim: SimClock,
 }
@@ -151,7 +155,7 @@ impl ServerBuilder {
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn start(self) -> Result<Running, StartError> {
-        let Bound { config, socket, address, identity, lock, records, sim, .. } = self.bound;
+        let Bound { config, socket, address, identity, lock, records, sim, recorder, .. } = self.bound;
         let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {
             handlers: self.handlers,
@@ -162,13 +166,14 @@ impl ServerBuilder {
             sim,
             collector: Collector::new(config.limits.clone(), config.max_body),
             guard: Guard::new(address, &config.hosts),
+            recorder: recorder.clone(),
             proxy: proxy::Proxy::new(config.data.clone(), address, Arc::clone(&config.wall)),
             control: self.control,
         };
         let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, front, stopped));
-        Ok(Running { address, config, identity, records, stop, serving, lock: Arc::new(lock) })
+        Ok(Running { address, config, identity, records, recorder, stop, serving, lock: Arc::new(lock) })
     }
 }
 
@@ -179,6 +184,7 @@ pub struct Running {
     config: Config,
     identity: Identity,
     records: SqliteRecords,
+    recorder: Option<Recorder>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     lock: Arc<Lock>,
@@ -222,6 +228,9 @@ impl Running {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.serving).await;
+        if let Some(recorder) = self.recorder.take() {
+            let _ = tokio::task::spawn_blocking(move || recorder.flush()).await;
+        }
         self.records.fold().await;
     }
 }

@@ -20,6 +20,7 @@ use crate::records::StoreError;
 use crate::reserve;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_wire::server::raise_open_files;
+use sagewright_cloud_wire::server::record::Recorder;
 
 const DATABASE: &str = "state.sqlite";
 
@@ -62,8 +63,14 @@ fn take(config: Config) -> Result<Bound, StartError> {
     let (records, identity) = open(&config.data, &config.region, Arc::clone(&config.wall), SqliteRecords::open)?;
     records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
     let logs = Streams::new(config.data.join("logs"));
+    let recorder = config.record.as_ref().map(|settings| {
+        Recorder::open(settings).map_err(|error| {
+            StartError::Setting(format!("cannot record to {}: {error}; name another file", settings.path.display()))
+        })
+    });
+    let recorder = recorder.transpose()?;
     let sim = SimClock::new(Arc::clone(&config.wall));
-    Ok(Bound { config, socket, address, records, identity, logs, lock, sim })
+    Ok(Bound { config, socket, address, records, identity, logs, recorder, lock, sim })
 }
 
 /// The identities of a data folder on which a cloud runs in another process: for printing credentials.

@@ -1,24 +1,38 @@
-//! Records that were read or written lately, in memory.
+//! Records and tags that were read or written lately, in memory.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use sagewright_cloud_core::records::{Key, StoreError, Versioned};
 
 use crate::lock;
 
-/// How many records are kept.
+/// How many records are kept, and the tags of how many resources.
 const MOST: usize = 4096;
 
-/// Kept records. Only the writer changes them, after its commit.
+/// Keys and values.
+type Pairs = Vec<(String, String)>;
+
+/// What is kept. Only the writer changes it, after its commit.
 #[derive(Default)]
 pub struct Kept(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     records: HashMap<Key, Arc<Versioned>>,
+    tags: HashMap<String, Pairs>,
     /// Counts commits, so that what was read before one is not kept after it.
     commits: u64,
+}
+
+/// What a commit changed.
+#[derive(Default)]
+pub struct Changes {
+    /// Records by key, `None` for those that are gone.
+    pub records: Vec<(Key, Option<Versioned>)>,
+    /// ARNs of resources whose tags are others.
+    pub tags: Vec<String>,
 }
 
 impl Kept {
@@ -40,30 +54,48 @@ impl Kept {
         if let Some(found) = &found {
             let mut state = lock(&self.0);
             if state.commits == commits {
-                state.keep(key.clone(), found.clone());
+                keep(&mut state.records, key.clone(), Arc::new(found.clone()));
             }
         }
         Ok(found)
     }
 
-    /// What a commit changed: records by key, `None` for those that are gone.
-    pub fn committed(&self, changes: Vec<(Key, Option<Versioned>)>) {
+    /// The kept tags of a resource, or those that `read` finds.
+    pub fn tags(&self, arn: &str, read: impl FnOnce() -> Result<Pairs, StoreError>) -> Result<Pairs, StoreError> {
+        let commits = {
+            let state = lock(&self.0);
+            if let Some(found) = state.tags.get(arn) {
+                return Ok(found.clone());
+            }
+            state.commits
+        };
+        let found = read()?;
+        let mut state = lock(&self.0);
+        if state.commits == commits {
+            keep(&mut state.tags, arn.to_owned(), found.clone());
+        }
+        Ok(found)
+    }
+
+    /// To be called after each commit, before it is acknowledged.
+    pub fn committed(&self, changes: Changes) {
         let mut state = lock(&self.0);
         state.commits += 1;
-        for (key, change) in changes {
+        for (key, change) in changes.records {
             match change {
-                Some(record) => state.keep(key, record),
+                Some(record) => keep(&mut state.records, key, Arc::new(record)),
                 None => drop(state.records.remove(&key)),
             }
+        }
+        for arn in changes.tags {
+            state.tags.remove(&arn);
         }
     }
 }
 
-impl State {
-    fn keep(&mut self, key: Key, record: Versioned) {
-        if self.records.len() >= MOST {
-            self.records.clear();
-        }
-        self.records.insert(key, Arc::new(record));
+fn keep<K: Eq + Hash, V>(kept: &mut HashMap<K, V>, key: K, value: V) {
+    if kept.len() >= MOST {
+        kept.clear();
     }
+    kept.insert(key, value);
 }

@@ -150,8 +150,9 @@ impl Records for SqliteRecords {
 
     async fn tags(&self, arns: Vec<String>) -> Result<Tags, StoreError> {
         // One resource has fifty tags at most.
-        if arns.len() == 1 {
-            return self.0.read(|connection| read::tags(connection, &arns));
+        if let [arn] = &*arns {
+            let tags = self.0.kept.tags(arn, || self.0.read(|connection| read::tags_of(connection, arn)))?;
+            return Ok(if tags.is_empty() { Tags::new() } else { Tags::from([(arn.clone(), tags)]) });
         }
         self.blocking(move |connection| read::tags(connection, &arns)).await
     }

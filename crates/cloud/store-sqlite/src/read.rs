@@ -65,16 +65,23 @@ pub fn with_status(connection: &Connection, kind: &str, status: &str) -> Result<
 
 pub fn tags(connection: &Connection, arns: &[String]) -> Result<Tags, StoreError> {
     let mut out = Tags::new();
-    let mut statement =
-        connection.prepare_cached("SELECT key, value FROM tag WHERE arn = ? ORDER BY key").map_err(db("read"))?;
     for arn in arns {
-        let rows = statement.query_map(params![arn], |r| Ok((r.get(0)?, r.get(1)?))).map_err(db("read"))?;
-        let tags: Vec<_> = rows.collect::<Result<_, _>>().map_err(db("read"))?;
+        let tags = tags_of(connection, arn)?;
         if !tags.is_empty() {
             out.insert(arn.clone(), tags);
         }
     }
     Ok(out)
+}
+
+/// Tags of one resource, in key order.
+pub fn tags_of(connection: &Connection, arn: &str) -> Result<Vec<(String, String)>, StoreError> {
+    // Sorted here: SQLite parses a statement with ORDER BY again each time that it is run with other values.
+    let mut statement = connection.prepare_cached("SELECT key, value FROM tag WHERE arn = ?").map_err(db("read"))?;
+    let rows = statement.query_map(params![arn], |r| Ok((r.get(0)?, r.get(1)?))).map_err(db("read"))?;
+    let mut tags: Vec<_> = rows.collect::<Result<_, _>>().map_err(db("read"))?;
+    tags.sort_unstable();
+    Ok(tags)
 }
 
 pub fn events(connection: &Connection, after: i64, limit: usize) -> Result<Vec<(i64, Event)>, StoreError> {

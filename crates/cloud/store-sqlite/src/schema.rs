@@ -24,9 +24,9 @@ CREATE TABLE IF NOT EXISTS record (
 );
 CREATE INDEX IF NOT EXISTS record_by_status ON record (kind, status) WHERE status <> '';
 DROP INDEX IF EXISTS record_by_arn;
-CREATE INDEX IF NOT EXISTS record_by_created ON record (account, region, kind, created,
-    CASE WHEN instr(name, '/') > 0
-    THEN substr(name, 1, instr(name, '/')) || printf('%09d', substr(name, instr(name, '/') + 1)) ELSE name END);
+DROP INDEX IF EXISTS record_by_created;
+CREATE INDEX IF NOT EXISTS record_by_creation ON record (account, region, kind, created, name);
+CREATE INDEX IF NOT EXISTS record_by_own_status ON record (account, region, kind, status, name) WHERE status <> '';
 CREATE TABLE IF NOT EXISTS tag (
     arn   TEXT NOT NULL,
     key   TEXT NOT NULL,

@@ -8,38 +8,13 @@ use serde_json::Value;
 use crate::db;
 use crate::read::{COLUMNS, most, parse, raw};
 
-/// Orders versions by number: `group/000000010` comes after `group/000000009`. As the index has it.
-const BY_NAME: &str = "CASE WHEN instr(name, '/') > 0 \
-    THEN substr(name, 1, instr(name, '/')) || printf('%09d', substr(name, instr(name, '/') + 1)) ELSE name END";
+/// Orders versions by number: `group/000000010` comes after `group/000000009`.
+const BY_NUMBER: &str = "CASE WHEN instr(name, '/') > 0 \
+    THEN substr(name, 1, instr(name, '/')) || printf('%09d', substr(name, instr(name, '/') + 1)) ELSE name END \
+    || '|' || name";
 
 pub fn find(connection: &Connection, query: &Query) -> Result<Vec<Found>, StoreError> {
-    let position = match query.order {
-        Order::Name => BY_NAME,
-        Order::Created => "created",
-        Order::Modified => "modified",
-        Order::Status => "status",
-    };
-    let mut sql = format!(
-        "SELECT {COLUMNS}, {position} AS position, {BY_NAME} || '|' || name AS tie FROM record \
-         WHERE account = ? AND region = ? AND kind = ?"
-    );
-    let mut values: Vec<Sql> = [&query.account, &query.region, &query.kind].map(|text| Sql::Text(text.clone())).into();
-    for filter in &query.filters {
-        let (condition, value) = condition(filter);
-        sql.push_str(" AND ");
-        sql.push_str(condition);
-        values.extend(value);
-    }
-    if let Some((place, tie)) = &query.after {
-        let place =
-            place.as_i64().map_or_else(|| Sql::Text(place.as_str().unwrap_or_default().to_owned()), Sql::Integer);
-        sql.push_str(&format!(" AND (position, tie) {} (?, ?)", if query.descending { "<" } else { ">" }));
-        values.extend([place, Sql::Text(tie.clone())]);
-    }
-    let order = if query.descending { "DESC" } else { "ASC" };
-    sql.push_str(&format!(" ORDER BY position {order}, tie {order} LIMIT ?"));
-    values.push(Sql::Integer(most(query.limit)));
-
+    let (sql, values) = statement(query);
     let mut statement = connection.prepare_cached(&sql).map_err(db("read"))?;
     let rows = statement
         .query_map(rusqlite::params_from_iter(values), |row| {
@@ -58,11 +33,48 @@ pub fn find(connection: &Connection, query: &Query) -> Result<Vec<Found>, StoreE
     .collect()
 }
 
-/// The least text behind all that start with a text. `None` where the last letter has no next one here.
-fn after(start: &str) -> Option<String> {
-    let last = start.chars().next_back().filter(|last| last.is_ascii() && *last < '\x7f')?;
-    let next = char::from(u8::try_from(last).ok()? + 1);
-    Some(format!("{}{next}", &start[..start.len() - 1]))
+/// The search as SQL. What a page of a plain kind takes does not grow with the number of records: all orders but that by the
+/// last change are those of an index.
+pub fn statement(query: &Query) -> (String, Vec<Sql>) {
+    let name = if query.numbered { BY_NUMBER } else { "name" };
+    let position = match query.order {
+        Order::Name => name,
+        Order::Created => "created",
+        Order::Modified => "modified",
+        Order::Status => "status",
+    };
+    let mut sql = format!(
+        "SELECT {COLUMNS}, {position} AS position, {name} AS tie FROM record WHERE account = ? AND region = ? AND kind = ?"
+    );
+    let mut values: Vec<Sql> = [&query.account, &query.region, &query.kind].map(|text| Sql::Text(text.clone())).into();
+    for filter in &query.filters {
+        let (condition, value) = condition(filter);
+        sql.push_str(" AND ");
+        sql.push_str(condition);
+        values.extend(value);
+    }
+    if query.order == Order::Status {
+        // As the index has it.
+        sql.push_str(" AND status <> ''");
+    }
+    let (than, order) = if query.descending { ("<", "DESC") } else { (">", "ASC") };
+    // A name is its own tie.
+    let by_name = query.order == Order::Name;
+    match &query.after {
+        Some((_, tie)) if by_name => {
+            sql.push_str(&format!(" AND {name} {than} ?"));
+            values.push(Sql::Text(tie.clone()));
+        }
+        Some((place, tie)) => {
+            sql.push_str(&format!(" AND ({position}, {name}) {than} (?, ?)"));
+            let text = || Sql::Text(place.as_str().unwrap_or_default().to_owned());
+            values.extend([place.as_i64().map_or_else(text, Sql::Integer), Sql::Text(tie.clone())]);
+        }
+        None => {}
+    }
+    let first = if by_name { String::new() } else { format!("{position} {order}, ") };
+    sql.push_str(&format!(" ORDER BY {first}{name} {order} LIMIT {}", most(query.limit)));
+    (sql, values)
 }
 
 fn condition(filter: &Filter) -> (&'static str, Vec<Sql>) {
@@ -74,11 +86,8 @@ fn condition(filter: &Filter) -> (&'static str, Vec<Sql>) {
         Filter::ModifiedAfter(time) => ("modified > ?", vec![Sql::Real(*time)]),
         Filter::ModifiedBefore(time) => ("modified < ?", vec![Sql::Real(*time)]),
         Filter::NameContains(part) => ("instr(name, ?) > 0", text(part)),
-        Filter::NameStarts(start) => match after(start) {
-            // A range of the key, so that the others are not looked at.
-            Some(end) => ("name >= ? AND name < ?", [text(start), text(&end)].concat()),
-            None => ("substr(name, 1, length(?)) = ?", [text(start), text(start)].concat()),
-        },
+        // A range, which an index has; text is compared by its bytes, of which none is larger than these.
+        Filter::NameStarts(start) => ("name >= ? AND name < ? || char(1114111)", [text(start), text(start)].concat()),
         Filter::NameHasParts(true) => ("instr(name, '/') > 0", Vec::new()),
         Filter::NameHasParts(false) => ("instr(name, '/') = 0", Vec::new()),
         Filter::Status(status) => ("status = ?", text(status)),

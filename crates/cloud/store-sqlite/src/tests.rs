@@ -167,6 +167,93 @@ async fn searches_filter_sort_and_go_on_behind_a_place() {
     assert_eq!(failed.into_iter().map(|r| r.key.name).collect::<Vec<_>>(), ["g/10"]);
 }
 
+/// How SQLite goes about a search.
+fn plan(query: &Query) -> String {
+    let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+    crate::schema::prepare(&mut connection, true).unwrap();
+    let (sql, values) = crate::search::statement(query);
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+    rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_page_of_a_long_list_is_read_in_the_order_of_an_index() {
+    let all = Query { numbered: false, limit: 101, ..Query::all("000000000000", "us-east-1", "model") };
+    let (number, text) = ((json!(5), "a".to_owned()), (json!("a"), "a".to_owned()));
+    for (order, index, after) in [
+        (Order::Created, "record_by_creation", &number),
+        (Order::Name, "sqlite_autoindex_record_1", &text),
+        (Order::Status, "record_by_own_status", &text),
+    ] {
+        for descending in [false, true] {
+            for after in [None, Some(after.clone())] {
+                let plan = plan(&Query { order, descending, after, ..all.clone() });
+                assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{order:?}: {plan}");
+            }
+        }
+    }
+    // The place is in the search itself, and not looked for.
+    let after = Some(number.clone());
+    let deep = plan(&Query { order: Order::Created, after, ..all.clone() });
+    assert!(deep.contains("created>?") || deep.contains("created,name"), "{deep}");
+    let deep = plan(&Query { order: Order::Status, after: Some(text), ..all.clone() });
+    assert!(deep.contains("(status,name)>(?,?)"), "{deep}");
+    // Versions are sorted by number, those of one group only.
+    let group = vec![Filter::NameStarts("g/".into())];
+    let versions = plan(&Query { numbered: true, filters: group, ..all });
+    assert!(
+        versions.contains("sqlite_autoindex_record_1 (account=? AND region=? AND kind=? AND name>? AND name<?)"),
+        "{versions}"
+    );
+}
+
+#[tokio::test]
+async fn tags_and_records_that_are_kept_are_those_of_the_last_commit() {
+    let store = memory();
+    let arn = record("a").arn;
+    let tags = |value: &str| Write::PutTags { arn: arn.clone(), tags: vec![("k".into(), value.into())] };
+    let now = async || store.tags_of(&arn).await.unwrap().into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+    assert!(now().await.is_empty());
+    store.commit(vec![Write::Insert(record("a")), tags("1")]).await.unwrap();
+    assert_eq!(now().await, ["1"]);
+    store.commit(vec![tags("2")]).await.unwrap();
+    assert_eq!(now().await, ["2"]);
+    store.commit(vec![Write::DeleteTags { arn: arn.clone(), keys: vec!["k".into()] }]).await.unwrap();
+    assert!(now().await.is_empty());
+    store.commit(vec![tags("3")]).await.unwrap();
+    assert_eq!(now().await, ["3"]);
+    store.commit(vec![Write::Delete { key: key("a"), version: None }]).await.unwrap();
+    assert!(now().await.is_empty());
+    assert_eq!(store.get(&key("a")).await.unwrap(), None);
+}
+
+/// Batches that are committed together fail each for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_conflict_takes_back_its_own_batch_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: SharedRecords = Arc::new(SqliteRecords::open(&dir.path().join("state.sqlite")).unwrap());
+    store.commit(vec![Write::Insert(record("taken"))]).await.unwrap();
+    let work = (0..200).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let mut batch = vec![Write::Insert(record(&n.to_string())), event("made")];
+            if n % 3 == 0 {
+                batch.push(Write::Insert(record("taken")));
+            }
+            store.commit(batch).await.is_ok()
+        })
+    });
+    let mut made = 0;
+    for (n, done) in work.collect::<Vec<_>>().into_iter().enumerate() {
+        assert_eq!(done.await.unwrap(), n % 3 != 0, "{n}");
+        let there = store.get(&key(&n.to_string())).await.unwrap().is_some();
+        assert_eq!(there, n % 3 != 0, "{n}");
+        made += usize::from(there);
+    }
+    assert_eq!(store.events(0, 1000).await.unwrap().len(), made);
+}
+
 #[tokio::test]
 async fn a_database_of_the_first_format_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,9 +5,10 @@ use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
-use sagewright_cloud_core::records::{Batch, Change, CommitError, Fault, Key, Record, StoreError, Versioned, Write};
+use sagewright_cloud_core::records::{Batch, Change, CommitError, Fault, Record, StoreError, Versioned, Write};
 use tokio::sync::oneshot;
 
+use crate::kept::Changes;
 use crate::{Inner, db, lock, read};
 
 /// Batches of one transaction, at most: what the thread that finds the writer free does for others.
@@ -23,14 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Job {
     batch: Batch,
     done: oneshot::Sender<Result<(), CommitError>>,
-}
-
-/// What a batch did.
-#[derive(Default)]
-struct Done {
-    /// Records by key, `None` for those that are gone.
-    records: Vec<(Key, Option<Versioned>)>,
-    told: Vec<Change>,
 }
 
 pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError> {
@@ -49,8 +42,8 @@ pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError>
             on_a_thread(inner);
             break;
         }
-        let Some(mut writer) = try_lock(inner) else { break };
-        let finished = write(inner, &mut writer, false);
+        let Some(writer) = try_lock(inner) else { break };
+        let finished = write(inner, &writer, false);
         drop(writer);
         if !finished {
             on_a_thread(inner);
@@ -66,8 +59,8 @@ fn on_a_thread(inner: &Arc<Inner>) {
     tokio::task::spawn_blocking(move || {
         while !lock(&inner.waiting).is_empty() {
             // Whoever has the writer looks once more after letting go of it.
-            let Some(mut writer) = try_lock(&inner) else { break };
-            write(&inner, &mut writer, true);
+            let Some(writer) = try_lock(&inner) else { break };
+            write(&inner, &writer, true);
         }
     });
 }
@@ -90,8 +83,8 @@ impl Inner {
             work(&writer)
         };
         while !lock(&self.waiting).is_empty() {
-            let Some(mut writer) = try_lock(self) else { break };
-            write(self, &mut writer, true);
+            let Some(writer) = try_lock(self) else { break };
+            write(self, &writer, true);
         }
         out
     }
@@ -99,7 +92,7 @@ impl Inner {
 
 /// Commits what waits. `false`: another process holds the database and `patient` was not asked for, or more than
 /// [`TOGETHER`] batches wait; all that was not done waits still.
-fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
+fn write(inner: &Inner, writer: &Connection, patient: bool) -> bool {
     let _ = writer.busy_timeout(if patient { PATIENCE } else { Duration::ZERO });
     let (mut jobs, more) = {
         let mut waiting = lock(&inner.waiting);
@@ -108,22 +101,19 @@ fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
     };
     match transaction(writer, &jobs) {
         Ok(outcomes) => {
-            let mut all = Done::default();
+            let (mut changes, mut news) = (Changes::default(), Vec::new());
             let mut answers = Vec::with_capacity(outcomes.len());
-            for outcome in outcomes {
-                answers.push(outcome.map(|done| {
-                    all.records.extend(done.records);
-                    all.told.extend(done.told);
-                }));
+            for (Job { batch, done }, outcome) in jobs.drain(..).zip(outcomes) {
+                answers.push((done, outcome.map(|arns| note(batch, arns, &mut changes, &mut news))));
             }
-            inner.kept.committed(all.records);
-            for change in all.told {
+            inner.kept.committed(changes);
+            for change in news {
                 // Nobody has to watch.
                 let _ = inner.changes.send(change);
             }
-            for (job, answer) in jobs.drain(..).zip(answers) {
+            for (done, answer) in answers {
                 // The caller may have been cancelled; the commit stands.
-                let _ = job.done.send(answer);
+                let _ = done.send(answer);
             }
             !more || patient
         }
@@ -144,35 +134,94 @@ fn write(inner: &Inner, writer: &mut Connection, patient: bool) -> bool {
     }
 }
 
-/// All jobs in one transaction, each whole or not at all.
-fn transaction(writer: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Done, CommitError>>, StoreError> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
+/// Statements that are short, and run so often that they are parsed once.
+fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop).map_err(db("written"))
+}
+
+/// A transaction; what was not committed is taken back when it is dropped.
+struct Transaction<'c>(&'c Connection);
+
+impl<'c> Transaction<'c> {
+    fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
+        run(connection, "BEGIN IMMEDIATE").map(|()| Self(connection))
     }
-    let mut tx = writer.transaction().map_err(db("written"))?;
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let savepoint = tx.savepoint().map_err(db("written"))?;
-        match apply(&savepoint, &job.batch) {
-            Ok(done) => {
-                savepoint.commit().map_err(db("written"))?;
-                outcomes.push(Ok(done));
-            }
-            Err(CommitError::Store(error)) => return Err(error),
-            // Dropped, the savepoint takes back what the batch did.
-            Err(conflict) => outcomes.push(Err(conflict)),
+
+    fn commit(self) -> Result<(), StoreError> {
+        run(self.0, "COMMIT")
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("ROLLBACK");
         }
     }
-    tx.commit().map_err(db("written"))?;
+}
+
+/// The ARNs whose tags a batch changed, or why it was not done.
+type Outcome = Result<Vec<String>, CommitError>;
+
+/// All jobs in one transaction, each whole or not at all.
+fn transaction(writer: &Connection, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+    let transaction = match jobs {
+        [] => return Ok(Vec::new()),
+        _ => Transaction::begin(writer)?,
+    };
+    // One that is alone is taken back with its transaction.
+    if let [job] = jobs {
+        return match apply(writer, &job.batch) {
+            Ok(arns) => transaction.commit().map(|()| vec![Ok(arns)]),
+            Err(CommitError::Store(error)) => Err(error),
+            Err(conflict) => Ok(vec![Err(conflict)]),
+        };
+    }
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        run(writer, "SAVEPOINT batch")?;
+        let outcome = match apply(writer, &job.batch) {
+            Err(CommitError::Store(error)) => return Err(error),
+            Err(conflict) => {
+                run(writer, "ROLLBACK TO batch")?;
+                Err(conflict)
+            }
+            done => done,
+        };
+        run(writer, "RELEASE batch")?;
+        outcomes.push(outcome);
+    }
+    transaction.commit()?;
     Ok(outcomes)
 }
 
-fn apply(connection: &Connection, batch: &Batch) -> Result<Done, CommitError> {
-    let mut done = Done::default();
+/// Does the writes of a batch.
+fn apply(connection: &Connection, batch: &Batch) -> Outcome {
+    let mut arns = Vec::new();
     for write in batch {
-        one(connection, write, &mut done)?;
+        one(connection, write, &mut arns)?;
     }
-    Ok(done)
+    Ok(arns)
+}
+
+/// What a batch that was committed changed, and what it tells.
+fn note(batch: Batch, arns: Vec<String>, changes: &mut Changes, news: &mut Vec<Change>) {
+    changes.tags.extend(arns);
+    changes.records.extend(batch.into_iter().filter_map(|write| match write {
+        Write::Insert(record) => {
+            let version = first(&record);
+            Some((record.key.clone(), Some(Versioned { record, version })))
+        }
+        Write::Replace(Versioned { record, version }) => {
+            Some((record.key.clone(), Some(Versioned { record, version: version + 1 })))
+        }
+        Write::Delete { key, .. } => Some((key, None)),
+        Write::Tell(change) => {
+            news.push(change);
+            None
+        }
+        _ => None,
+    }));
 }
 
 /// The first version of a record. One that is made anew under the same key does not repeat the versions of the one before.
@@ -180,7 +229,7 @@ fn first(record: &Record) -> i64 {
     record.created.saturating_mul(1 << 20)
 }
 
-fn one(connection: &Connection, write: &Write, done: &mut Done) -> Result<(), CommitError> {
+fn one(connection: &Connection, write: &Write, arns: &mut Vec<String>) -> Result<(), CommitError> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
         connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(db("written"))
     };
@@ -205,7 +254,6 @@ fn one(connection: &Connection, write: &Write, done: &mut Done) -> Result<(), Co
             if added == 0 {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            done.records.push((key.clone(), Some(Versioned { record: record.clone(), version: first(record) })));
         }
         Write::Replace(Versioned { record, version }) => {
             let key = &record.key;
@@ -226,7 +274,6 @@ fn one(connection: &Connection, write: &Write, done: &mut Done) -> Result<(), Co
             if changed == 0 {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            done.records.push((key.clone(), Some(Versioned { record: record.clone(), version: version + 1 })));
         }
         Write::Delete { key, version } => {
             let Some((arn, found)) = read::identity(connection, key)? else {
@@ -240,17 +287,19 @@ fn one(connection: &Connection, write: &Write, done: &mut Done) -> Result<(), Co
                 "DELETE FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?",
                 params![key.account, key.region, key.kind, key.name],
             )?;
-            done.records.push((key.clone(), None));
+            arns.push(arn);
         }
         Write::PutTags { arn, tags } => {
             for (key, value) in tags {
                 run("INSERT OR REPLACE INTO tag VALUES (?,?,?)", params![arn, key, value])?;
             }
+            arns.push(arn.clone());
         }
         Write::DeleteTags { arn, keys } => {
             for key in keys {
                 run("DELETE FROM tag WHERE arn = ? AND key = ?", params![arn, key])?;
             }
+            arns.push(arn.clone());
         }
         Write::Emit(event) => {
             run(
@@ -258,7 +307,8 @@ fn one(connection: &Connection, write: &Write, done: &mut Done) -> Result<(), Co
                 params![event.account, event.region, event.kind, event.at, event.body.to_string()],
             )?;
         }
-        Write::Tell(change) => done.told.push(change.clone()),
+        // Once it is committed.
+        Write::Tell(_) => {}
         Write::SetTimer(timer) => {
             run("INSERT OR REPLACE INTO timer VALUES (?,?,?)", params![timer.id, timer.due, timer.body.to_string()])?;
         }

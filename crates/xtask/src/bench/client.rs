@@ -118,19 +118,72 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Vec<u8>> {
+        let mut message = self.prepare_head(signer, method, path, headers, &digest(body), body.len() as u64)?;
+        message.extend_from_slice(body);
+        Ok(message)
+    }
+
+    /// The bytes of a signed request before its body, which has a hash and a length.
+    pub fn prepare_head(
+        &self,
+        signer: &Signer,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        hash: &str,
+        length: u64,
+    ) -> Result<Vec<u8>> {
         let time = Signer::time(Timestamp::now());
-        let hash = digest(body);
         let mut all = headers.to_vec();
-        all.extend([("host", self.host.as_str()), ("x-amz-content-sha256", &hash), ("x-amz-date", &time)]);
+        all.extend([("host", self.host.as_str()), ("x-amz-content-sha256", hash), ("x-amz-date", &time)]);
         all.sort_unstable();
-        let authorization = signer.authorization(&Signed { method, path, body, headers: &all }, &time)?;
+        let authorization = signer.authorization(&Signed { method, path, body: hash, headers: &all }, &time)?;
         all.push(("authorization", &authorization));
-        message(method, path, &all, body)
+        head(method, path, &all, length)
     }
 
     /// Sends the bytes of a request and reads the answer.
     pub fn exchange(&mut self, message: &[u8]) -> Result<Answer> {
-        self.stream.get_mut().tcp.write_all(message).context("cannot send a request")?;
+        self.send(message)?;
+        self.answer()
+    }
+
+    /// Sends the head of a request and a body of `block` over and over, and reads the answer.
+    pub fn upload(&mut self, head: &[u8], block: &[u8], length: u64) -> Result<Answer> {
+        self.send(head)?;
+        let mut left = length;
+        while left > 0 {
+            let size = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
+            self.send(&block[..size])?;
+            left -= size as u64;
+        }
+        self.answer()
+    }
+
+    /// Sends a request and throws the answer's body away; how long it was.
+    pub fn download(&mut self, message: &[u8]) -> Result<u64> {
+        self.send(message)?;
+        let head = read_head(&mut self.stream)?;
+        ensure!(head.status == 200, "HTTP {}", head.status);
+        let length = head.length.context("the answer has no length")? as u64;
+        let mut body = (&mut self.stream).take(length);
+        let mut room = vec![0; 256 * 1024];
+        let mut seen = 0;
+        loop {
+            match body.read(&mut room).context("no answer")? {
+                0 => break,
+                read => seen += read as u64,
+            }
+        }
+        ensure!(seen == length, "the answer was cut short");
+        Ok(seen)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.get_mut().tcp.write_all(bytes).context("cannot send a request")
+    }
+
+    fn answer(&mut self) -> Result<Answer> {
         let (answer, close) = read(&mut self.stream)?;
         if close {
             let awake = self.stream.get_ref().awake;
@@ -143,12 +196,18 @@ impl Client {
 
 /// The bytes of a request, in one piece, so that no delayed acknowledgement comes between head and body.
 pub fn message(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>> {
+    let mut message = head(method, path, headers, body.len() as u64)?;
+    message.extend_from_slice(body);
+    Ok(message)
+}
+
+/// The bytes of a request before its body.
+pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: u64) -> Result<Vec<u8>> {
     let mut message = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
     for (name, value) in headers {
         write!(message, "{name}: {value}\r\n")?;
     }
-    write!(message, "content-length: {}\r\n\r\n", body.len())?;
-    message.extend_from_slice(body);
+    write!(message, "content-length: {length}\r\n\r\n")?;
     Ok(message)
 }
 
@@ -160,8 +219,15 @@ fn open(address: SocketAddr) -> Result<BufReader<Stream>> {
     Ok(BufReader::with_capacity(64 * 1024, Stream { tcp: stream, awake: false }))
 }
 
-/// Reads one answer; also tells whether the server closes the connection after it.
-fn read(stream: &mut impl BufRead) -> Result<(Answer, bool)> {
+/// What an answer says before its body.
+struct Head {
+    status: u16,
+    length: Option<usize>,
+    chunked: bool,
+    close: bool,
+}
+
+fn read_head(stream: &mut impl BufRead) -> Result<Head> {
     let head = line(stream)?;
     let status =
         head.split(' ').nth(1).and_then(|s| s.parse().ok()).with_context(|| format!("`{head}` is not HTTP"))?;
@@ -180,6 +246,12 @@ fn read(stream: &mut impl BufRead) -> Result<(Answer, bool)> {
             _ => {}
         }
     }
+    Ok(Head { status, length, chunked, close })
+}
+
+/// Reads one answer; also tells whether the server closes the connection after it.
+fn read(stream: &mut impl BufRead) -> Result<(Answer, bool)> {
+    let Head { status, length, chunked, mut close } = read_head(stream)?;
     let mut body = Vec::new();
     if chunked {
         loop {

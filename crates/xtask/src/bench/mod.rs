@@ -8,12 +8,15 @@ mod client;
 mod command_line;
 mod control;
 mod digits;
+mod lists;
+mod nginx;
 mod peers;
 mod serving;
 mod signature;
 mod stats;
 mod table;
 mod training;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -34,7 +37,7 @@ pub struct Args {
     /// Measure this program in place of a release build of the checkout
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// Only these: control, cli, training, serving
+    /// Only these: control, lists, transfer, cli, training, serving
     #[arg(value_name = "PART")]
     only: Vec<String>,
 }
@@ -56,6 +59,8 @@ type Part = (&'static str, fn(&Setup, &mut Table) -> Result<()>);
 
 const PARTS: &[Part] = &[
     ("control", control::measure),
+    ("lists", lists::measure),
+    ("transfer", transfer::measure),
     ("cli", command_line::measure),
     ("training", training::measure),
     ("serving", serving::measure),

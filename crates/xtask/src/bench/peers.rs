@@ -136,6 +136,11 @@ impl Server {
         Ok(kilobytes / 1000.0)
     }
 
+    /// The process.
+    pub fn id(&mut self) -> u32 {
+        self.group.child().id()
+    }
+
     /// Kills the server as a crash would.
     pub fn kill(mut self) {
         self.group.kill();
@@ -157,7 +162,8 @@ pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?.local_addr()?)
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+/// A program of the user's path.
+pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }

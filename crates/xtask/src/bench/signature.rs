@@ -5,6 +5,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+/// In place of a body's hash: the signature is not over the body. S3 alone takes it.
+pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+
 /// Access key, region and service to sign with.
 #[derive(Debug, Clone)]
 pub struct Signer {
@@ -19,7 +22,8 @@ pub struct Signed<'a> {
     pub method: &'a str,
     /// Absolute path, already percent-encoded, without a query.
     pub path: &'a str,
-    pub body: &'a [u8],
+    /// What [`digest`] gives of the body, or [`UNSIGNED`].
+    pub body: &'a str,
     /// Lower-case names, sorted, `host` and `x-amz-date` included.
     pub headers: &'a [(&'a str, &'a str)],
 }
@@ -46,7 +50,7 @@ impl Signer {
         let names: Vec<&str> = request.headers.iter().map(|(name, _)| *name).collect();
         let names = names.join(";");
         let headers: String = request.headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        let canonical = format!("{}\n{}\n\n{headers}\n{names}\n{}", request.method, request.path, digest(request.body));
+        let canonical = format!("{}\n{}\n\n{headers}\n{names}\n{}", request.method, request.path, request.body);
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
         let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", digest(canonical.as_bytes()));
         let mut key = mac(format!("AWS4{}", self.secret_key).as_bytes(), day)?;
@@ -83,7 +87,7 @@ mod tests {
         let request = Signed {
             method: "GET",
             path: "/",
-            body: b"",
+            body: &digest(b""),
             headers: &[("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")],
         };
         let header = signer.authorization(&request, "20150830T123600Z").unwrap();

@@ -7,6 +7,7 @@ mod exec;
 mod logs;
 mod operations;
 mod profile;
+mod replay;
 mod reset;
 mod status;
 pub(crate) mod up;
@@ -28,5 +29,6 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Env(args) => env::run(args, global, printer).await,
         Local::Exec(args) => exec::program(args, global, printer).await,
         Local::Shell(args) => exec::shell(args, global, printer).await,
+        Local::Replay(args) => replay::run(args, global, printer).await,
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use sagewright_cloud::clock::Speed;
-use sagewright_cloud::server::reachable;
+use sagewright_cloud::server::{reachable, record};
 
 use crate::args::{Durability, Global, LISTEN, Up};
 use crate::exit::{Exit, Failure};
@@ -44,6 +44,7 @@ pub(crate) async fn run(args: &Up, global: &Global, printer: &Printer) -> anyhow
         durability: args.durability.map(Into::into).unwrap_or_default(),
         speed: args.speed.unwrap_or(Speed::REAL),
         hold: !args.no_hold,
+        record: args.record.as_ref().map(|path| record::Settings::new(path.clone(), args.record_bodies)),
     };
     let mut signals = Signals::new();
     let cloud = local::start(&settings).await?;
@@ -116,7 +117,12 @@ fn as_asked(server: &ServerFile, args: &Up, option: &str) -> Result<(), Failure>
     let other_map = images.is_some() && images != server.images;
     let other_durability =
         args.durability.is_some_and(|durability| (durability == Durability::PowerLoss) != server.power_loss);
-    let changes = [("--listen", elsewhere), ("--images", other_map), ("--durability", other_durability)];
+    let changes = [
+        ("--listen", elsewhere),
+        ("--images", other_map),
+        ("--durability", other_durability),
+        ("--record", args.record.is_some()),
+    ];
     let Some((what, _)) = changes.into_iter().find(|(_, changed)| *changed) else { return Ok(()) };
     let up = format!("the embedded cloud is up already at {} (process {})", server.endpoint, server.pid);
     Err(Failure::new(Exit::Failed, format!("{up}, and {what} would change nothing"))
@@ -159,6 +165,10 @@ async fn detach(args: &Up, global: &Global, data: &Path, printer: &Printer) -> a
     command.args(args.speed.map(|speed| format!("--speed={speed}")));
     if let Some(durability) = args.durability {
         command.args(["--durability", durability.as_str()]);
+    }
+    if let Some(file) = &args.record {
+        command.arg("--record").arg(std::path::absolute(file)?);
+        command.args(args.record_bodies.then_some("--record-bodies"));
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().context("cannot start the embedded cloud")?;

@@ -115,6 +115,7 @@ async fn start(args: &Quickstart, global: &Global, printer: &Printer, data: &Pat
                 speed: Speed::REAL,
                 // Its own client looks often, and shows what a job logs meanwhile.
                 hold: false,
+                record: None,
             };
             let cloud = local::start(&settings).await?;
             printer.note(&format!("  is up at {}, its state is in {}", cloud.endpoint, data.display()));

@@ -1,11 +1,14 @@
 //! Whether an AWS service may act as a role.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use sagewright_model::Arn;
 
 use crate::api::in_partition;
 use crate::records::{Key, Record, SharedRecords, StoreError};
-use sagewright_cloud_policy::{Asker, Context, Decision, Document, Kind, Question};
+use sagewright_cloud_policy::{Asker, Context, Decision, Document, Kind, PolicyError, Question};
 
 /// The role with an ARN, path included, of whatever partition.
 ///
@@ -47,15 +50,39 @@ pub async fn assumable_by_service(store: &SharedRecords, role_arn: &str, asks: &
     };
     let role = role(store, role_arn).await.map_err(|e| e.to_string())?.ok_or_else(refused)?;
     let trust = role.body["AssumeRolePolicyDocument"].as_str().unwrap_or_default();
-    let document = Document::parse(trust, Kind::Trust).map_err(|_| refused())?;
-    let tags = store.tags_of(&role.arn).await.map_err(|e| e.to_string())?;
-    let context = context(&role, &tags, asks);
+    let document = parsed(trust).map_err(|_| refused())?;
+    // Most trust policies have no conditions, and so ask nothing of the request.
+    let context = if document.statements.iter().all(|statement| statement.conditions.is_empty()) {
+        Context::default()
+    } else {
+        let tags = store.tags_of(&role.arn).await.map_err(|e| e.to_string())?;
+        context(&role, &tags, asks)
+    };
     let asker = Some(Asker::Service(asks.service));
     let question = Question { asker, action: "sts:AssumeRole", resource: None, context: &context };
     match document.decide(&question) {
         Decision::Allowed => Ok(()),
         Decision::Denied | Decision::Silent => Err(refused()),
     }
+}
+
+/// How many trust policies are kept as they were parsed.
+const PARSED: usize = 256;
+
+/// A trust policy, parsed once: every request that names a role asks for it.
+fn parsed(trust: &str) -> Result<Arc<Document>, PolicyError> {
+    static KEPT: LazyLock<Mutex<HashMap<String, Arc<Document>>>> = LazyLock::new(Mutex::default);
+    let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = kept().get(trust) {
+        return Ok(Arc::clone(found));
+    }
+    let document = Arc::new(Document::parse(trust, Kind::Trust)?);
+    let mut kept = kept();
+    if kept.len() >= PARSED {
+        kept.clear();
+    }
+    kept.insert(trust.to_owned(), Arc::clone(&document));
+    Ok(document)
 }
 
 fn context(role: &Record, role_tags: &[(String, String)], asks: &ServiceAsks<'_>) -> Context {

@@ -86,6 +86,7 @@ pub async fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec
         kind: listing.kind.as_str().to_owned(),
         filters,
         order,
+        numbered: listing.kind == Kind::MODEL_PACKAGE || matches!(listing.kind.0.naming, Naming::Members([_, _, ..])),
         descending,
         after,
         limit: limit + 1,

@@ -1,5 +1,7 @@
 //! One test: a request is read into its parameters, an output or an error is written as its answer.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
 use sagewright_cloud_core::api::{ApiError, Output};
@@ -9,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::model::{Kind, Suite, Test, local, text};
 use super::values::{Side, common, number, output};
-use super::xml;
+use super::{cbor, xml};
 
 /// Why a test fails.
 pub fn judge(suite: &Suite, test: &Test) -> Result<(), String> {
@@ -41,8 +43,14 @@ fn read(suite: &Suite, operation: &str, case: &Value) -> Result<protocol::Reques
         request = request.header("x-amz-target", format!("{}.{operation}", suite.service.metadata.service_id));
     }
     let request = request.body(()).map_err(|error| ApiError::validation(format!("no request: {error}")))?;
-    let body = Bytes::from(text(&case["body"]).to_owned());
+    let body = Bytes::from(body(suite.wire, case));
     protocol::read(suite.service, suite.wire, &request.into_parts().0, body)
+}
+
+/// A case's body; one of CBOR is told as base64.
+fn body(wire: Wire, case: &Value) -> Vec<u8> {
+    let body = text(&case["body"]);
+    if wire == Wire::RpcV2Cbor { STANDARD.decode(body).unwrap_or_default() } else { body.as_bytes().to_vec() }
 }
 
 fn request(suite: &Suite, test: &Test) -> Result<(), String> {
@@ -80,7 +88,7 @@ fn response(suite: &Suite, test: &Test) -> Result<(), String> {
         }
     }
     let operation: &'static sagewright_model::Operation = operation;
-    answer(test, &protocol::write(suite.service, suite.wire, operation, out, request_id(test)))
+    answer(suite, test, &protocol::write(suite.service, suite.wire, operation, out, request_id(test)))
 }
 
 fn request_id(test: &Test) -> &str {
@@ -99,16 +107,21 @@ fn error(suite: &Suite, test: &Test) -> Result<(), String> {
     let code = info.code.as_deref().unwrap_or(&test.of).to_owned();
     let mut error = ApiError::new(code, status, message.as_ref().map(text).unwrap_or_default());
     error.members = members;
-    answer(test, &protocol::write_error(Some(suite.service), suite.wire, &error, request_id(test)))
+    answer(suite, test, &protocol::write_error(Some(suite.service), suite.wire, &error, request_id(test)))
 }
 
-fn answer(test: &Test, response: &Response<Bytes>) -> Result<(), String> {
+fn answer(suite: &Suite, test: &Test, response: &Response<Bytes>) -> Result<(), String> {
     let case = &test.case;
     if case["code"].as_u64().is_some_and(|code| code != u64::from(response.status().as_u16())) {
         return Err(format!("status {}", response.status()));
     }
     headers(case, response)?;
     let Some(expected) = case["body"].as_str() else { return Ok(()) };
+    if suite.wire == Wire::RpcV2Cbor && !expected.is_empty() {
+        let tree = |body: &[u8]| cbor::tree(body).map(|v| without_namespace(number(&v))).map_err(|e| e.to_string());
+        let (body, expected) = (tree(response.body())?, tree(&self::body(suite.wire, case))?);
+        return if body == expected { Ok(()) } else { Err(format!("body {body}, expected {expected}")) };
+    }
     let body = String::from_utf8_lossy(response.body());
     let told = || format!("body {body}, expected {expected}");
     let same = match text(&case["bodyMediaType"]) {

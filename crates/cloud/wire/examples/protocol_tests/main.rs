@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod cbor;
 mod judge;
 mod model;
 mod values;
@@ -23,6 +24,9 @@ const SUITES: &[(&str, &str)] = &[
     ("awsQuery", "aws.protocoltests.query#AwsQuery"),
     ("restJson1", "aws.protocoltests.restjson#RestJson"),
     ("restJson1", "aws.protocoltests.restjson.validation#RestJsonValidation"),
+    ("restXml", "aws.protocoltests.restxml#RestXml"),
+    ("restXml", "aws.protocoltests.restxml.xmlns#RestXmlWithNamespace"),
+    ("rpcv2Cbor", "smithy.protocoltests.rpcv2Cbor#RpcV2Protocol"),
 ];
 
 /// The data file of what is excluded.

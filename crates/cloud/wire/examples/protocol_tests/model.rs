@@ -54,6 +54,8 @@ impl Suite {
             "awsJson1_0" => ("json", Wire::Json, Some("1.0")),
             "awsJson1_1" => ("json", Wire::Json, Some("1.1")),
             "awsQuery" => ("query", Wire::Query, None),
+            "restXml" => ("rest-xml", Wire::RestXml, None),
+            "rpcv2Cbor" => ("smithy-rpc-v2-cbor", Wire::RpcV2Cbor, None),
             _ => ("rest-json", Wire::RestJson, None),
         };
         let mut metadata = json!({
@@ -163,6 +165,10 @@ impl Convert<'_> {
             let target = text(&operation[side]["target"]);
             if !target.is_empty() && target != "smithy.api#Unit" {
                 out[side] = json!({"shape": self.shape(target)});
+                let traits = &self.ast["shapes"][target]["traits"];
+                if self.protocol == "restXml" {
+                    out[side]["locationName"] = traits["smithy.api#xmlName"].as_str().unwrap_or(local(target)).into();
+                }
                 if side == "output" && self.protocol == "awsQuery" {
                     out[side]["resultWrapper"] = format!("{name}Result").into();
                 }
@@ -174,7 +180,12 @@ impl Convert<'_> {
     }
 
     fn rest(&self) -> bool {
-        self.protocol == "restJson1"
+        matches!(self.protocol, "restJson1" | "restXml")
+    }
+
+    /// Whether names and attributes of XML count.
+    fn xml(&self) -> bool {
+        matches!(self.protocol, "awsQuery" | "restXml")
     }
 
     /// The name of a shape, which is converted when it is met first.
@@ -240,6 +251,9 @@ impl Convert<'_> {
             }
         }
         constrain(&mut out, traits);
+        if let Some(namespace) = traits.get("smithy.api#xmlNamespace").filter(|_| self.protocol == "restXml") {
+            out.insert("xmlNamespace".into(), namespace.clone());
+        }
         if let Some(format) = timestamp_format(traits) {
             out.insert("timestampFormat".into(), format.into());
         }
@@ -293,10 +307,26 @@ impl Convert<'_> {
             } else if has("smithy.api#httpResponseCode").is_some() {
                 bind(Some("statusCode"), &Value::Null);
             } else {
-                bind(None, &traits["smithy.api#jsonName"]);
+                bind(None, &traits[if self.xml() { "smithy.api#xmlName" } else { "smithy.api#jsonName" }]);
             }
-        } else if self.protocol == "awsQuery" {
+        } else if self.xml() {
             bind(None, &traits["smithy.api#xmlName"]);
+        }
+        if self.protocol == "restXml" {
+            if traits.get("smithy.api#xmlAttribute").is_some() {
+                out.insert("xmlAttribute".into(), true.into());
+            }
+            if let Some(namespace) = traits.get("smithy.api#xmlNamespace") {
+                out.insert("xmlNamespace".into(), namespace.clone());
+            }
+            // botocore's models name a payload's root at the member.
+            let of_target = &self.ast["shapes"][text(&member["target"])]["traits"]["smithy.api#xmlName"];
+            if traits.get("smithy.api#httpPayload").is_some()
+                && of_target.is_string()
+                && !out.contains_key("locationName")
+            {
+                out.insert("locationName".into(), of_target.clone());
+            }
         }
         if traits.get("smithy.api#xmlFlattened").is_some() {
             out.insert("flattened".into(), true.into());

@@ -1,12 +1,14 @@
 //! XML as a tree, without what carries no meaning between elements.
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
 /// An element: name with attributes in order, its elements, its text.
 #[derive(Debug, PartialEq, Default)]
 pub struct Element {
     name: String,
+    /// The namespace of names without a prefix.
+    namespace: String,
     elements: Vec<Element>,
     text: String,
 }
@@ -18,8 +20,14 @@ pub fn tree(document: &str) -> Result<Element, String> {
     loop {
         let event = reader.read_event().map_err(|error| error.to_string())?;
         match event {
-            Event::Start(start) => open.push(Element { name: head(&start)?, ..Element::default() }),
-            Event::Empty(start) => close(&mut open, Element { name: head(&start)?, ..Element::default() }),
+            Event::Start(start) => {
+                let element = head(&start, open.last())?;
+                open.push(element);
+            }
+            Event::Empty(start) => {
+                let element = head(&start, open.last())?;
+                close(&mut open, element);
+            }
             Event::End(_) => {
                 let mut done = open.pop().ok_or("an end without a start")?;
                 if !done.elements.is_empty() {
@@ -54,18 +62,21 @@ fn close(open: &mut [Element], mut done: Element) {
     }
 }
 
-fn head(start: &quick_xml::events::BytesStart<'_>) -> Result<String, String> {
-    let mut attributes: Vec<String> = start
-        .attributes()
-        .map(|attribute| {
-            let attribute = attribute.map_err(|error| error.to_string())?;
-            Ok(format!(" {}={}", attribute.key.as_ref(), attribute.value))
-        })
-        .collect::<Result<_, String>>()?;
+fn head(start: &BytesStart<'_>, around: Option<&Element>) -> Result<Element, String> {
+    let mut namespace = around.map(|element| element.namespace.clone()).unwrap_or_default();
+    let mut attributes = Vec::new();
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        match attribute.key.as_ref() {
+            "xmlns" => namespace = attribute.value.into_owned(),
+            name => attributes.push(format!(" {name}={}", attribute.value)),
+        }
+    }
     attributes.sort();
     // AWS's services write their namespace there, and the suite has none.
     if start.name().as_ref() == "ErrorResponse" {
-        attributes.clear();
+        namespace.clear();
     }
-    Ok(start.name().as_ref().to_owned() + &attributes.concat())
+    let name = start.name().as_ref().to_owned() + &attributes.concat();
+    Ok(Element { name, namespace, ..Element::default() })
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
-use sagewright_model::{Member, Service};
+use http::{HeaderName, HeaderValue, Response};
+use sagewright_model::{Member, Service, Shape};
 use serde_json::{Map, Value};
 
 use super::{Wire, header, json, xml};
@@ -12,14 +12,14 @@ use sagewright_cloud_core::api::ApiError;
 /// `{"__type": CODE, "message": TEXT}`; error shapes that spell it `Message` get that.
 pub(super) fn json(service: Option<&'static Service>, wire: Wire, error: &ApiError) -> Response<Bytes> {
     let mut body = Map::new();
+    let (name, declared) = shape(service, error);
     if wire == Wire::Json {
-        body.insert("__type".to_owned(), error.code.as_ref().into());
+        body.insert("__type".to_owned(), name.into());
     }
-    body.insert(message_member(service, error).to_owned(), error.message.as_str().into());
+    body.insert(message_member(declared, error).to_owned(), error.message.as_str().into());
     let mut headers = Vec::new();
     for (name, value) in &error.members {
-        let member =
-            service.and_then(|s| s.shape(&error.code)?.members.get(name.as_str())).filter(|_| wire == Wire::RestJson);
+        let member = declared.and_then(|s| s.members.get(name.as_str())).filter(|_| wire == Wire::RestJson);
         let told = member.and_then(|m| m.location_name.as_deref()).unwrap_or(name);
         match member.and_then(|m| m.location.as_deref()) {
             Some("header") => headers.push((told, value)),
@@ -39,7 +39,40 @@ pub(super) fn json(service: Option<&'static Service>, wire: Wire, error: &ApiErr
     if let Ok(code) = HeaderValue::from_str(&error.code) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
+    query_code(service, error, &mut response);
     response
+}
+
+/// The shape of an error and its name; services that spoke the query protocol once have codes that differ from names.
+pub(super) fn shape<'e>(service: Option<&'static Service>, error: &'e ApiError) -> (&'e str, Option<&'static Shape>) {
+    let by_name = service.and_then(|s| s.shape(&error.code));
+    let by_code = || {
+        let shapes = service.filter(|s| s.metadata.aws_query_compatible.is_some())?.shapes.iter();
+        shapes
+            .filter(|(_, shape)| shape.exception)
+            .find(|(_, shape)| shape.error.as_ref().and_then(|e| e.code.as_deref()) == Some(&*error.code))
+    };
+    match by_name {
+        Some(shape) => (&error.code, Some(shape)),
+        None => by_code().map_or((&error.code, None), |(name, shape)| (*name, Some(shape))),
+    }
+}
+
+/// Tells the code of the query protocol in a header, to clients that spoke it once.
+pub(super) fn query_code(service: Option<&'static Service>, error: &ApiError, response: &mut Response<Bytes>) {
+    if service.is_none_or(|s| s.metadata.aws_query_compatible.is_none()) {
+        return;
+    }
+    let info = shape(service, error).1.and_then(|s| s.error.as_ref());
+    let code = info.and_then(|e| e.code.as_deref()).unwrap_or(&error.code);
+    if let Ok(value) = HeaderValue::from_str(&format!("{code};{}", fault(error))) {
+        response.headers_mut().insert(HeaderName::from_static("x-amzn-query-error"), value);
+    }
+}
+
+/// Whose fault an error is.
+fn fault(error: &ApiError) -> &'static str {
+    if error.status < 500 { "Sender" } else { "Receiver" }
 }
 
 /// A member as the protocol writes it.
@@ -51,8 +84,8 @@ fn inner(service: Option<&'static Service>, member: Option<&Member>, value: &Val
     serde_json::from_slice(&out).unwrap_or_else(|_| value.clone())
 }
 
-fn message_member(service: Option<&'static Service>, error: &ApiError) -> &'static str {
-    let shape = service.and_then(|s| s.shape(&error.code));
+/// How the message is spelled.
+pub(super) fn message_member(shape: Option<&Shape>, error: &ApiError) -> &'static str {
     let capital = match shape {
         Some(shape) => shape.members.contains_key("Message"),
         None => error.code == "AccessDeniedException",
@@ -61,21 +94,31 @@ fn message_member(service: Option<&'static Service>, error: &ApiError) -> &'stat
 }
 
 /// `<ErrorResponse><Error>…</Error><RequestId>…</RequestId></ErrorResponse>`
-pub(super) fn xml(service: Option<&'static Service>, error: &ApiError, request_id: &str) -> Response<Bytes> {
+pub(super) fn xml(
+    service: Option<&'static Service>,
+    wire: Wire,
+    error: &ApiError,
+    request_id: &str,
+) -> Response<Bytes> {
     let mut out = String::with_capacity(256);
     out.push_str("<ErrorResponse");
     xml::namespace(service, &mut out);
     out.push_str("><Error>");
-    xml::element("Type", if error.status < 500 { "Sender" } else { "Receiver" }, &mut out);
+    xml::element("Type", fault(error), &mut out);
     xml::element("Code", &error.code, &mut out);
     xml::element("Message", &error.message, &mut out);
-    if let Some((service, shape)) = service.and_then(|s| Some((s, s.shape(&error.code)?))) {
+    let declared = service.and_then(|s| Some((s, s.shape(&error.code)?)));
+    if let Some((service, shape)) = declared {
         xml::members(service, shape, &Value::Object(error.members.clone()), &mut out);
     }
     out.push_str("</Error>");
     xml::element("RequestId", request_id, &mut out);
     out.push_str("</ErrorResponse>");
     let mut response = Response::new(Bytes::from(out));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    let content_type = if wire == Wire::RestXml { "application/xml" } else { "text/xml" };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some((service, shape)) = declared {
+        header::write_all(service, shape, &error.members, &mut response);
+    }
     response
 }

@@ -1,12 +1,12 @@
 //! Members of input and output in HTTP headers.
 
 use bytes::Bytes;
-use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use sagewright_model::{Member, Service, Shape, ShapeType};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{rest_json, time};
+use super::scalar::write as plain;
+use super::{rest, time};
 use crate::protocol::time::Format;
 use sagewright_cloud_core::api::ApiError;
 
@@ -15,13 +15,13 @@ pub(super) fn read(
     service: &Service,
     member: &Member,
     shape: &Shape,
-    parts: &Parts,
+    headers: &HeaderMap,
     name: &str,
 ) -> Result<Option<Value>, ApiError> {
-    let values = parts.headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
+    let values = headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
     if shape.kind != ShapeType::List {
         let mut values = values;
-        return values.next().map(|text| rest_json::scalar(Some(member), shape, &text, Format::HttpDate)).transpose();
+        return values.next().map(|text| rest::scalar(Some(member), shape, &text, Format::HttpDate)).transpose();
     }
     let Some(item) = shape.member.as_ref().and_then(|m| service.target(m)) else { return Ok(None) };
     // The only one of AWS's formats that holds a comma.
@@ -33,7 +33,7 @@ pub(super) fn read(
     }
     texts
         .iter()
-        .map(|text| rest_json::scalar(shape.member.as_ref(), item, text, Format::HttpDate))
+        .map(|text| rest::scalar(shape.member.as_ref(), item, text, Format::HttpDate))
         .collect::<Result<_, _>>()
         .map(|items| Some(Value::Array(items)))
 }
@@ -64,8 +64,30 @@ fn split(text: &str, dates: bool) -> Vec<String> {
     items
 }
 
+/// Writes the members that are headers.
+pub(super) fn write_all(
+    service: &Service,
+    shape: &Shape,
+    members: &Map<String, Value>,
+    response: &mut Response<Bytes>,
+) {
+    for (name, member) in &shape.members {
+        let Some(value) = members.get(*name).filter(|v| !v.is_null()) else { continue };
+        let wire = member.location_name.as_deref().unwrap_or(name);
+        match member.location.as_deref() {
+            Some("header") => write(service, member, response, wire, value),
+            Some("headers") => {
+                for (key, value) in value.as_object().into_iter().flatten() {
+                    set(response, &format!("{wire}{key}"), value);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Writes a member as its shape asks.
-pub(super) fn write(service: &Service, member: &Member, response: &mut Response<Bytes>, name: &str, value: &Value) {
+fn write(service: &Service, member: &Member, response: &mut Response<Bytes>, name: &str, value: &Value) {
     let text = match (service.target(member), value) {
         (Some(shape), Value::Array(items)) => {
             let item = shape.member.as_ref().and_then(|m| Some((m, service.target(m)?)));
@@ -92,13 +114,6 @@ fn one(member: &Member, shape: &Shape, value: &Value, in_list: bool) -> String {
         return format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     }
     text
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 /// Writes a plain value.

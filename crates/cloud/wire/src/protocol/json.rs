@@ -7,7 +7,7 @@ use http::{HeaderValue, Response};
 use sagewright_model::{Member, Operation, Service, Shape, ShapeType};
 use serde_json::Value;
 
-use super::{Request, check, empty_object, output_shape, serialization, time, unknown_operation};
+use super::{Request, Wire, check, empty_object, output_shape, serialization, time, unknown_operation};
 use sagewright_cloud_core::api::ApiError;
 
 pub(super) fn read(service: &'static Service, parts: &Parts, body: &[u8]) -> Result<Request, ApiError> {
@@ -19,7 +19,7 @@ pub(super) fn read(service: &'static Service, parts: &Parts, body: &[u8]) -> Res
         _ => return Err(unknown_operation(service, target)),
     };
     let input = parse(body)?;
-    check(service, operation, &input)?;
+    check(service, Wire::Json, operation, &input)?;
     Ok(Request { operation, input, payload: Bytes::new() })
 }
 

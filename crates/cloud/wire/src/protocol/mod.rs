@@ -1,19 +1,20 @@
 //! AWS's wire protocols: requests to input, output and errors to answers.
-//!
-//! `rpc-v2-cbor` is not spoken yet; it would be a module beside these, chosen in [`Wire`] by the `smithy-protocol` header.
 
+mod bounds;
+mod cbor;
 mod error;
 mod header;
 mod json;
 mod query;
-mod rest_json;
+mod rest;
+mod scalar;
 mod time;
 mod xml;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
-use sagewright_model::{Invalid, Operation, Protocol, Service, Shape, validate};
+use sagewright_model::{Invalid, Operation, Service, Shape, validate};
 use serde_json::{Map, Value};
 
 use sagewright_cloud_core::api::{ApiError, Output};
@@ -25,8 +26,12 @@ pub enum Wire {
     Json,
     /// `restJson1`
     RestJson,
+    /// `restXml`
+    RestXml,
     /// `awsQuery`
     Query,
+    /// `rpcv2Cbor`
+    RpcV2Cbor,
 }
 
 impl Wire {
@@ -34,13 +39,20 @@ impl Wire {
     pub(crate) fn guess(parts: &Parts) -> Self {
         let content_type = parts.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let query = parts.uri.query().unwrap_or_default();
-        if parts.headers.contains_key("x-amz-target") {
+        if parts.headers.get(cbor::PROTOCOL_HEADER) == Some(&cbor::PROTOCOL) {
+            Self::RpcV2Cbor
+        } else if parts.headers.contains_key("x-amz-target") {
             Self::Json
         } else if content_type.starts_with(b"application/x-www-form-urlencoded") || query.contains("Action=") {
             Self::Query
         } else {
             Self::RestJson
         }
+    }
+
+    /// Whether errors are XML, under the codes of the services that answer so.
+    pub(crate) fn is_xml(self) -> bool {
+        matches!(self, Self::Query | Self::RestXml)
     }
 }
 
@@ -62,9 +74,25 @@ pub struct Request {
 pub fn read(service: &'static Service, wire: Wire, parts: &Parts, body: Bytes) -> Result<Request, ApiError> {
     match wire {
         Wire::Json => json::read(service, parts, &body),
-        Wire::RestJson => rest_json::read(service, parts, body),
+        Wire::RestJson | Wire::RestXml => rest::read(service, wire, parts, body),
         Wire::Query => query::read(service, parts, &body),
+        Wire::RpcV2Cbor => cbor::read(service, parts, &body),
     }
+}
+
+/// The operation that a request in `restJson1` or `restXml` names.
+pub(crate) fn named(service: &'static Service, parts: &Parts) -> Option<&'static Operation> {
+    rest::named(service, parts)
+}
+
+/// Reads what an answer of `restXml` tells, as far as it can be read; contents of objects are not part of it.
+pub(crate) fn read_answer(
+    service: &'static Service,
+    operation: &'static Operation,
+    headers: &http::HeaderMap,
+    body: &[u8],
+) -> Value {
+    rest::read_answer(service, operation, headers, body)
 }
 
 /// Writes an answer.
@@ -77,8 +105,9 @@ pub fn write(
 ) -> Response<Bytes> {
     let mut response = match wire {
         Wire::Json => json::write(service, operation, &output.value),
-        Wire::RestJson => rest_json::write(service, operation, output),
+        Wire::RestJson | Wire::RestXml => rest::write(service, wire, operation, output),
         Wire::Query => query::write(service, operation, &output.value, request_id),
+        Wire::RpcV2Cbor => cbor::write(service, operation, &output.value),
     };
     set_request_id(&mut response, request_id);
     response
@@ -93,7 +122,8 @@ pub fn write_error(
 ) -> Response<Bytes> {
     let mut response = match wire {
         Wire::Json | Wire::RestJson => error::json(service, wire, error),
-        Wire::Query => error::xml(service, error, request_id),
+        Wire::Query | Wire::RestXml => error::xml(service, wire, error, request_id),
+        Wire::RpcV2Cbor => cbor::write_error(service, error),
     };
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     set_request_id(&mut response, request_id);
@@ -107,16 +137,16 @@ fn set_request_id(response: &mut Response<Bytes>, request_id: &str) {
 }
 
 /// Checks input against the model, with the code that the service family uses for it.
-fn check(service: &Service, operation: &Operation, input: &Value) -> Result<(), ApiError> {
+fn check(service: &Service, wire: Wire, operation: &Operation, input: &Value) -> Result<(), ApiError> {
     let Some(shape) = shape_of(service, operation.input.as_ref().map(|i| &*i.shape)) else { return Ok(()) };
-    validate(service, shape, input).map_err(|invalid| invalid_error(service, operation, &invalid))
+    validate(service, shape, input).map_err(|invalid| invalid_error(service, wire, operation, &invalid))
 }
 
-fn invalid_error(service: &Service, operation: &Operation, invalid: &Invalid) -> ApiError {
-    let code = match (invalid, service.protocol()) {
-        (Invalid::Type { .. }, Protocol::Query) => "MalformedInput",
+fn invalid_error(service: &Service, wire: Wire, operation: &Operation, invalid: &Invalid) -> ApiError {
+    let code = match (invalid, wire) {
+        (Invalid::Type { .. }, Wire::Query) => "MalformedInput",
         (Invalid::Type { .. }, _) => "SerializationException",
-        (Invalid::Constraints(_), Protocol::Query) => "ValidationError",
+        (Invalid::Constraints(_), Wire::Query) => "ValidationError",
         (Invalid::Constraints(_), _) => validation_code(service, operation),
     };
     ApiError::new(code, 400, invalid.to_string())
@@ -127,7 +157,8 @@ fn validation_code(service: &Service, operation: &Operation) -> &'static str {
     if service.id == "logs" {
         return "InvalidParameterException";
     }
-    ["ValidationException", "ValidationError"]
+    // The last is Route 53's.
+    ["ValidationException", "ValidationError", "InvalidInput"]
         .into_iter()
         .find(|code| operation.errors.iter().any(|e| e.shape == **code))
         .unwrap_or("ValidationException")
@@ -153,5 +184,7 @@ fn serialization(message: impl Into<String>) -> ApiError {
 fn empty_object() -> Value {
     Value::Object(Map::new())
 }
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,9 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use percent_encoding::percent_decode;
 use sagewright_model::{Member, Operation, Service, Shape, ShapeType};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-use super::{Request, check, empty_object, output_shape, shape_of, xml};
+use super::{Request, Wire, check, empty_object, output_shape, scalar, shape_of, xml};
 use sagewright_cloud_core::api::ApiError;
 
 /// Structures within structures within … stop here; no AWS input is nearly as deep.
@@ -38,7 +38,7 @@ pub(super) fn read(service: &'static Service, parts: &Parts, body: &[u8]) -> Res
         None => empty_object(),
         Some(shape) => structure(service, shape, "", &form, 0)?.unwrap_or_else(empty_object),
     };
-    check(service, operation, &input)?;
+    check(service, Wire::Query, operation, &input)?;
     Ok(Request { operation, input, payload: Bytes::new() })
 }
 
@@ -119,22 +119,8 @@ fn value(service: &Service, member: &Member, path: &str, form: &Form, depth: usi
 }
 
 fn scalar(kind: ShapeType, text: &str) -> Result<Value, ApiError> {
-    use ShapeType as T;
     let malformed = || ApiError::new("MalformedInput", 400, format!("'{text}' is not a valid value of its parameter"));
-    match kind {
-        T::Integer | T::Long | T::Short | T::Byte | T::BigInteger => {
-            text.trim().parse::<i64>().map(Value::from).map_err(|_| malformed())
-        }
-        T::Float | T::Double | T::BigDecimal => {
-            text.trim().parse().ok().and_then(Number::from_f64).map(Value::Number).ok_or_else(malformed)
-        }
-        T::Boolean => match text {
-            "true" => Ok(Value::Bool(true)),
-            "false" => Ok(Value::Bool(false)),
-            _ => Err(malformed()),
-        },
-        _ => Ok(Value::String(text.to_owned())),
-    }
+    scalar::read(kind, text).ok_or_else(malformed)
 }
 
 pub(super) fn write(

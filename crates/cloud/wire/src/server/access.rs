@@ -1,14 +1,15 @@
-//! The access log: one line a request, when the last byte of its answer is gone.
+//! The access log: one line a request, when the last byte of its answer is gone. The request log is told then, too.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::answer::Body;
+use super::record::{Entry, Recorder, Tap};
 use super::slots::Busy;
 
 /// The target of its lines, for filters of logs.
@@ -19,16 +20,25 @@ pub(super) struct Note {
     began: Instant,
     account: String,
     what: String,
+    /// For the request log.
+    entry: Option<Entry>,
 }
 
 impl Note {
     /// A note, where anyone reads it.
-    pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
-        tracing::enabled!(target: ACCESS_LOG, tracing::Level::INFO).then(|| Self {
+    pub(super) fn of(method: &Method, path: &str, recorder: Option<&Recorder>) -> Option<Self> {
+        let wanted = recorder.is_some() || tracing::enabled!(target: ACCESS_LOG, tracing::Level::INFO);
+        wanted.then(|| Self {
             began: Instant::now(),
             account: "-".to_owned(),
             what: format!("{method} {path}"),
+            entry: recorder.map(Entry::new),
         })
+    }
+
+    /// What the request log is told, where there is one.
+    pub(super) fn entry(&mut self) -> Option<&mut Entry> {
+        self.entry.as_mut()
     }
 
     /// The account whose key signed.
@@ -60,6 +70,9 @@ struct Line {
     request_id: String,
     bytes: u64,
     whole: bool,
+    /// What the request log keeps of the answer.
+    headers: HeaderMap,
+    tap: Option<Tap>,
 }
 
 /// Sends an answer on its way.
@@ -68,7 +81,9 @@ pub(super) fn send(answer: Response<Body>, note: Option<Note>, busy: Busy) -> Re
     let line = note.map(|note| {
         let id = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| parts.headers.get(*name));
         let request_id = id.and_then(|id| id.to_str().ok()).unwrap_or("-").to_owned();
-        Line { note, status: parts.status, request_id, bytes: 0, whole: body.is_end_stream() }
+        let tap = note.entry.as_ref().and_then(Entry::tap);
+        let headers = if tap.is_some() { parts.headers.clone() } else { HeaderMap::new() };
+        Line { note, status: parts.status, request_id, bytes: 0, whole: body.is_end_stream(), headers, tap }
     });
     Response::from_parts(parts, Outgoing { body, line, _busy: busy })
 }
@@ -86,7 +101,11 @@ impl HttpBody for Outgoing {
         if let Some(line) = &mut self.line {
             match &polled {
                 Poll::Ready(Some(Ok(frame))) => {
-                    line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    let data = frame.data_ref().map_or(&[][..], |data| data);
+                    line.bytes += data.len() as u64;
+                    if let Some(tap) = &line.tap {
+                        tap.see(data);
+                    }
                     line.whole |= ended;
                 }
                 Poll::Ready(None) => line.whole = true,
@@ -107,9 +126,14 @@ impl HttpBody for Outgoing {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let Self { note: Note { began, account, what }, status, request_id, bytes, whole } = self;
+        let Self { note: Note { began, account, what, entry }, status, request_id, bytes, whole, headers, .. } = self;
         let (status, milliseconds) = (status.as_u16(), began.elapsed().as_millis());
         let cut = if *whole { "" } else { " (cut off)" };
         tracing::info!(target: ACCESS_LOG, "{account} {what} {status} {milliseconds} ms {bytes} B {request_id}{cut}");
+        if let Some(entry) = entry.take() {
+            let milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX);
+            let (account, what) = (std::mem::take(account), std::mem::take(what));
+            entry.finish(account, what, (status, std::mem::take(headers)), milliseconds, *whole);
+        }
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn auth_error(refusal: &Refusal, wire: Wire) -> ApiError {
         Refusal::Auth(error) => error,
         Refusal::Store(error) => return ApiError::internal(error.to_string()),
     };
-    let query = wire == Wire::Query;
+    let query = wire.is_xml();
     let code = match error {
         AuthError::Missing if query => "MissingAuthenticationToken",
         AuthError::Missing => "MissingAuthenticationTokenException",
@@ -104,7 +104,7 @@ pub(super) fn auth_error(refusal: &Refusal, wire: Wire) -> ApiError {
         other => other.to_string(),
     };
     let status = match (wire, error) {
-        (Wire::Json, _) | (_, AuthError::Incomplete(_)) => 400,
+        (Wire::Json | Wire::RpcV2Cbor, _) | (_, AuthError::Incomplete(_)) => 400,
         _ => 403,
     };
     ApiError::new(code, status, message)

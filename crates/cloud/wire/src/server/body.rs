@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limits::Limits;
+use super::record::Tap;
 
 /// The most that is read of a body that nobody wants.
 const DRAIN_BYTES: usize = 32 << 20;
@@ -39,12 +40,18 @@ pub struct RequestBody {
     early: Option<Option<Result<Frame<Bytes>, hyper::Error>>>,
     pace: Pace,
     refused_within: Duration,
+    tap: Option<Tap>,
 }
 
 impl RequestBody {
     pub(super) fn new(inner: Incoming, limits: &Limits) -> Self {
         let pace = Pace { window: limits.body_window, least: limits.body_least, ..Pace::default() };
-        Self { inner, early: None, pace, refused_within: limits.refused_within }
+        Self { inner, early: None, pace, refused_within: limits.refused_within, tap: None }
+    }
+
+    /// Has the request log see what goes by.
+    pub(super) fn seen_by(&mut self, tap: Tap) {
+        self.tap = Some(tap);
     }
 
     /// Has hyper send its `100 Continue`, whatever becomes of the request.
@@ -102,6 +109,9 @@ impl Body for RequestBody {
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 this.pace.came(frame.data_ref().map_or(0, Bytes::len));
+                if let (Some(tap), Some(data)) = (&this.tap, frame.data_ref()) {
+                    tap.see(data);
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(other) => Poll::Ready(other.map(|ended| ended.map_err(BodyError::from))),

@@ -112,6 +112,6 @@ fn too_long(limit: usize) -> ApiError {
 }
 
 fn too_slow(wire: Wire, why: &str) -> ApiError {
-    let code = if wire == Wire::Query { "RequestTimeout" } else { "RequestTimeoutException" };
+    let code = if wire.is_xml() { "RequestTimeout" } else { "RequestTimeoutException" };
     ApiError::new(code, 408, format!("{why}; nothing was done"))
 }

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::poll_fn;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,6 +23,7 @@ use super::dispatch::Dispatcher;
 use super::expect::{Interim, Socket, go_ahead};
 use super::limits::Limits;
 use super::proxy::{Asked, Next, Serve};
+use super::repoll::Repoll;
 use super::slots::{Place, Slots};
 
 /// How long calls in progress may take after the stop.
@@ -115,8 +117,9 @@ where
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     let mut connection = pin!(connection);
+    let repoll = Repoll::new();
     let result = tokio::select! {
-        result = connection.as_mut() => result,
+        result = poll_fn(|context| repoll.poll(connection.as_mut(), context)) => result,
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -165,7 +168,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let mut body = RequestBody::new(body, &front.limits);
     go_ahead(&parts, &mut body, interim).await;
-    let mut note = Note::of(&parts.method, parts.uri.path());
+    let mut note = Note::of(&parts.method, parts.uri.path(), front.dispatcher.recorder.as_ref());
     let answer = front.dispatcher.answer(parts, body, &mut note).await;
     access::send(answer, note, busy)
 }

@@ -11,7 +11,6 @@ use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Body as _;
-use uuid::Uuid;
 
 use super::RawService;
 use super::access::Note;
@@ -22,6 +21,8 @@ use super::collect::{Collector, MAX_UNSIGNED};
 use super::control::{self, Control};
 use super::guard::Guard;
 use super::proxy::Proxy;
+use super::record::Recorder;
+use super::request_id;
 use super::route::{Route, route};
 use crate::protocol::{self, Wire};
 use crate::sigv4::{self, AuthError, Claim, KeyCache};
@@ -49,13 +50,15 @@ pub struct Dispatcher {
     pub guard: Guard,
     /// For programs that name AWS's hosts themselves.
     pub proxy: Proxy,
+    /// The request log, where one is kept.
+    pub recorder: Option<Recorder>,
     /// For the commands of this machine that change the clock.
     pub control: Option<Control>,
 }
 
 impl Dispatcher {
     pub(super) async fn answer(&self, parts: Parts, mut body: RequestBody, note: &mut Option<Note>) -> Response<Body> {
-        let request_id = Uuid::new_v4().to_string();
+        let request_id = request_id::new();
         let route = route(&parts);
         let response = if let Some(why) = self.guard.refusal(&parts) {
             let wire = if route == Route::Raw { Wire::Query } else { Wire::guess(&parts) };
@@ -90,7 +93,7 @@ impl Dispatcher {
         &self,
         raw: &RawService,
         parts: Parts,
-        body: RequestBody,
+        mut body: RequestBody,
         note: &mut Option<Note>,
         request_id: &str,
     ) -> Response<Body> {
@@ -100,6 +103,13 @@ impl Dispatcher {
                 && let Ok(Some(principal)) = self.identity.lookup(&key).await
             {
                 note.account(&principal.account);
+                if let Some(entry) = note.entry() {
+                    let claim = Claim::of(&parts).ok().flatten();
+                    entry.by(&principal.arn, claim.as_ref().map_or("", |claim| &claim.region));
+                }
+            }
+            if let Some(entry) = note.entry() {
+                body.seen_by(entry.s3(&parts));
             }
         }
         let form = parts.method == Method::POST
@@ -141,21 +151,26 @@ impl Dispatcher {
         let Some(service) = sagewright_model::service(id) else {
             return refuse(None, wire, &ApiError::internal(format!("the model of {id} does not parse")), request_id);
         };
-        let failed = |error: &ApiError| protocol::write_error(Some(service), wire, error, request_id);
+        let failed = |error: &ApiError, note: &mut Option<Note>| {
+            if let Some(entry) = note.as_mut().and_then(Note::entry) {
+                entry.refused(error);
+            }
+            protocol::write_error(Some(service), wire, error, request_id)
+        };
         let wall = self.wall.now();
         let (claim, principal) = match self.identify(service, parts, wall).await {
             Ok(found) => found,
-            Err(error) => return failed(&auth_error(&error, wire)),
+            Err(error) => return failed(&auth_error(&error, wire), note),
         };
         if let Some(note) = note {
             note.account(&principal.account);
         }
         let (body, unverified) = match self.collector.collect(id, wire, body).await {
             Ok(collected) => collected,
-            Err(error) => return failed(&error),
+            Err(error) => return failed(&error, note),
         };
         if let Err(error) = self.verify(parts, &body, &claim, &principal) {
-            return failed(&auth_error(&error, wire));
+            return failed(&auth_error(&error, wire), note);
         }
         drop(unverified);
         let caller = Caller {
@@ -166,16 +181,21 @@ impl Dispatcher {
             source_ip: parts.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical()),
         };
         let region = claim.region.to_string();
+        let length = body.len();
         let request = match protocol::read(service, wire, parts, body) {
             Ok(request) => request,
             Err(error) => {
                 tracing::debug!(service = id, code = %error.code, request_id, "refused");
-                return failed(&error);
+                return failed(&error, note);
             }
         };
         let operation = request.operation;
         if let Some(note) = note {
             note.operation(id, &operation.name);
+            if let Some(entry) = note.entry() {
+                entry.by(&caller.principal_arn, &region);
+                entry.operation(service, operation, (&request.input, request.payload.len()), length);
+            }
         }
         let call = Call {
             caller,
@@ -188,7 +208,11 @@ impl Dispatcher {
             request_id: request_id.to_owned(),
             payload: request.payload,
         };
-        match run(handler, call).await {
+        let result = run(handler, call).await;
+        if let Some(entry) = note.as_mut().and_then(Note::entry) {
+            entry.output(&result);
+        }
+        match result {
             Ok(output) => {
                 tracing::debug!(service = id, operation = %operation.name, request_id, "answered");
                 protocol::write(service, wire, operation, output, request_id)
@@ -200,7 +224,7 @@ impl Dispatcher {
                 } else {
                     tracing::debug!(service = id, operation = %operation.name, code = %error.code, request_id, "refused");
                 }
-                failed(&error)
+                failed(&error, note)
             }
         }
     }

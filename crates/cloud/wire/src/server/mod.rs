@@ -12,6 +12,9 @@ mod expect;
 mod guard;
 mod limits;
 pub mod proxy;
+pub mod record;
+mod repoll;
+mod request_id;
 mod route;
 mod slots;
 

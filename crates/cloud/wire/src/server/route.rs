@@ -21,33 +21,40 @@ pub(super) enum Route {
     UnsignedSts,
 }
 
-/// Signing name, botocore id, protocol.
-const SERVICES: &[(&str, &str, Wire)] = &[
-    ("sts", "sts", Wire::Query),
-    ("iam", "iam", Wire::Query),
-    ("logs", "logs", Wire::Json),
-    ("application-autoscaling", "application-autoscaling", Wire::Json),
+/// Signing name, botocore id, protocols: a request shows which of them it speaks, and speaks the first where it shows none.
+type Row = (&'static str, &'static str, &'static [Wire]);
+
+const SERVICES: &[Row] = &[
+    ("sts", "sts", &[Wire::Query]),
+    ("iam", "iam", &[Wire::Query]),
+    ("logs", "logs", &[Wire::Json]),
+    ("application-autoscaling", "application-autoscaling", &[Wire::Json]),
 ];
 
 pub(super) fn route(parts: &Parts) -> Route {
     match sigv4::scope_service(parts) {
-        Some(scope) => by_scope(&scope, parts),
+        Some(scope) => by_scope(SERVICES, &scope, parts),
         None => unsigned(parts),
     }
 }
 
-fn by_scope(scope: &str, parts: &Parts) -> Route {
+fn by_scope(services: &[Row], scope: &str, parts: &Parts) -> Route {
     match scope {
         "s3" => Route::Raw,
         // Two services sign as `sagemaker`; only the control plane names a target.
         "sagemaker" if parts.headers.contains_key("x-amz-target") => Route::Service("sagemaker", Wire::Json),
         "sagemaker" if parts.uri.path() == "/" => Route::Service("sagemaker", Wire::Json),
         "sagemaker" => Route::Service("sagemaker-runtime", Wire::RestJson),
-        other => match SERVICES.iter().find(|(name, ..)| *name == other) {
-            Some((_, id, wire)) => Route::Service(id, *wire),
+        other => match services.iter().find(|(name, ..)| *name == other) {
+            Some((_, id, wires)) => Route::Service(id, spoken(wires, parts)),
             None => Route::Unknown(other.to_owned()),
         },
     }
+}
+
+fn spoken(wires: &[Wire], parts: &Parts) -> Wire {
+    let shown = Wire::guess(parts);
+    wires.iter().copied().find(|wire| *wire == shown).or(wires.first().copied()).unwrap_or(shown)
 }
 
 fn unsigned(parts: &Parts) -> Route {
@@ -66,6 +73,9 @@ fn unsigned(parts: &Parts) -> Route {
         parts.headers.contains_key("x-amz-target") || header("content-type").starts_with(b"application/x-amz-json");
     if json {
         return Route::Unsigned(Wire::Json);
+    }
+    if Wire::guess(parts) == Wire::RpcV2Cbor {
+        return Route::Unsigned(Wire::RpcV2Cbor);
     }
     // A malformed signature of this kind is answered by the signature check, an older one by S3.
     if header("authorization").starts_with(b"AWS4-") {
@@ -156,6 +166,7 @@ mod tests {
             ("POST", "/", &[form], Route::UnsignedSts),
             ("POST", "/endpoints/e/invocations", &[("content-type", "text/csv")], Route::Unsigned(Wire::RestJson)),
             ("GET", "/", &[("host", "127.0.0.1:4599")], Route::Unsigned(Wire::RestJson)),
+            ("POST", "/service/A/operation/B", &[("smithy-protocol", "rpc-v2-cbor")], Route::Unsigned(Wire::RpcV2Cbor)),
             ("POST", "/x", &[("authorization", "AWS4-HMAC-SHA256 x")], Route::Unsigned(Wire::RestJson)),
         ];
         for (method, uri, headers, expected) in cases {
@@ -163,12 +174,36 @@ mod tests {
         }
     }
 
+    /// As CloudWatch's clients of several ages, and Route 53's.
+    #[test]
+    fn a_row_names_the_protocols_of_its_service_and_a_request_shows_one() {
+        let services: &[Row] = &[
+            ("monitoring", "cloudwatch", &[Wire::RpcV2Cbor, Wire::Json, Wire::Query]),
+            ("route53", "route53", &[Wire::RestXml]),
+        ];
+        let cases: &[(&str, Headers, &str, Wire)] = &[
+            ("monitoring", &[("smithy-protocol", "rpc-v2-cbor")], "cloudwatch", Wire::RpcV2Cbor),
+            ("monitoring", &[("x-amz-target", "GraniteServiceVersion20100801.ListMetrics")], "cloudwatch", Wire::Json),
+            ("monitoring", &[("content-type", "application/x-www-form-urlencoded")], "cloudwatch", Wire::Query),
+            ("monitoring", &[], "cloudwatch", Wire::RpcV2Cbor),
+            ("route53", &[], "route53", Wire::RestXml),
+            ("route53", &[("smithy-protocol", "rpc-v2-cbor")], "route53", Wire::RestXml),
+        ];
+        for (scope, headers, id, wire) in cases {
+            let mut request = http::Request::builder().method("POST").uri("/");
+            for (name, value) in *headers {
+                request = request.header(*name, *value);
+            }
+            let parts = request.body(()).unwrap().into_parts().0;
+            assert_eq!(by_scope(services, scope, &parts), Route::Service(id, *wire), "{scope} {headers:?}");
+        }
+    }
+
     #[test]
     fn the_table_agrees_with_the_models() {
-        let wires = SERVICES
-            .iter()
-            .copied()
-            .chain([("sagemaker", "sagemaker", Wire::Json), ("sagemaker", "sagemaker-runtime", Wire::RestJson)]);
+        let wires = SERVICES.iter().map(|(scope, id, wires)| (*scope, *id, wires[0]));
+        let wires =
+            wires.chain([("sagemaker", "sagemaker", Wire::Json), ("sagemaker", "sagemaker-runtime", Wire::RestJson)]);
         for (scope, id, wire) in wires {
             let service = sagewright_model::service(id).unwrap();
             assert_eq!(service.metadata.signing_name(), scope, "{id}");
@@ -176,7 +211,8 @@ mod tests {
                 sagewright_model::Protocol::Json => Wire::Json,
                 sagewright_model::Protocol::RestJson => Wire::RestJson,
                 sagewright_model::Protocol::Query => Wire::Query,
-                sagewright_model::Protocol::RestXml => panic!("{id} is not spoken here"),
+                sagewright_model::Protocol::RestXml => Wire::RestXml,
+                sagewright_model::Protocol::RpcV2Cbor => Wire::RpcV2Cbor,
             };
             assert_eq!(spoken, wire, "{id}");
         }

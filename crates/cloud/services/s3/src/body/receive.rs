@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use futures_util::future::try_join;
 use http::{HeaderMap, StatusCode};
+use md5::Digest as _;
 use s3s::dto::{ChecksumAlgorithm, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
 
@@ -129,14 +131,11 @@ pub(crate) async fn receive<C: Send + 'static>(
         Ok((context, writer))
     })
     .await?;
-    while !ended {
-        let (pieces, last) = batch(&mut body).await?;
-        ended = last;
-        writer = blocking(move || {
-            write(&mut writer, &pieces)?;
-            Ok(writer)
-        })
-        .await?;
+    let mut pieces = Vec::new();
+    while !ended || !pieces.is_empty() {
+        // What comes is received while what came before is written.
+        let next = async { if ended { Ok((Vec::new(), true)) } else { batch(&mut body).await } };
+        ((pieces, ended), writer) = try_join(next, write_beside(writer, pieces)).await?;
         if expectation.length.is_some_and(|length| writer.size() > length) {
             return Err(S3ErrorCode::IncompleteBody.into());
         }
@@ -168,6 +167,22 @@ fn write(writer: &mut ContentWriter, pieces: &[Bytes]) -> S3Result<()> {
         writer.write(piece)?;
     }
     Ok(())
+}
+
+/// Writes pieces of a long body. Its MD5 takes longer than all else together, and is computed at the same time.
+async fn write_beside(mut writer: ContentWriter, pieces: Vec<Bytes>) -> S3Result<ContentWriter> {
+    if pieces.is_empty() {
+        return Ok(writer);
+    }
+    let (md5, hashed) = (writer.take_md5(), pieces.clone());
+    let hashing = blocking(move || Ok(md5.map(|md5| hashed.iter().fold(md5, |md5, piece| md5.chain_update(piece)))));
+    let writing = blocking(move || {
+        write(&mut writer, &pieces)?;
+        Ok(writer)
+    });
+    let (md5, mut writer) = try_join(hashing, writing).await?;
+    writer.put_md5(md5);
+    Ok(writer)
 }
 
 /// The next pieces of the body, about a [`BATCH`] of them, and whether it has ended.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::future::Future as _;
 use std::io::Read as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -12,22 +12,16 @@ use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
 use tokio::task::JoinHandle;
 
-/// The size of a piece.
-const PIECE: usize = 256 << 10;
+/// The size of a piece. Two are held at most: one that is sent, and the next.
+const PIECE: usize = 512 << 10;
 
-type Piece = (File, std::io::Result<Bytes>);
+type Reading = JoinHandle<(File, std::io::Result<Bytes>)>;
 
-enum State {
-    Reading(JoinHandle<Piece>),
-    Idle(File),
-    Ended,
-}
-
-/// The next bytes of a file as a stream, read where reading may block.
+/// The next bytes of a file as a stream, read where reading may block. The next piece is read while one is sent.
 pub(crate) struct FileStream {
     /// A piece that was read already.
     start: Option<Bytes>,
-    state: State,
+    reading: Option<Reading>,
     /// What the file is still to give.
     left: u64,
 }
@@ -35,8 +29,17 @@ pub(crate) struct FileStream {
 impl FileStream {
     /// `start`, then the next `left` bytes of `file`.
     pub(crate) fn new(start: Bytes, file: File, left: u64) -> Self {
-        Self { start: Some(start).filter(|start| !start.is_empty()), state: State::Idle(file), left }
+        Self { start: Some(start).filter(|start| !start.is_empty()), reading: read_next(file, left), left }
     }
+}
+
+/// Begins to read a piece of what is left.
+fn read_next(mut file: File, left: u64) -> Option<Reading> {
+    let read = move || {
+        let piece = read_piece(&mut file, left);
+        (file, piece)
+    };
+    (left > 0).then(|| tokio::task::spawn_blocking(read))
 }
 
 /// The first piece of the next `length` bytes of `file`, and how many bytes follow it.
@@ -48,8 +51,11 @@ pub(crate) fn read_start(file: &mut File, length: u64) -> std::io::Result<(Bytes
 
 fn read_piece(file: &mut File, left: u64) -> std::io::Result<Bytes> {
     let length = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE);
-    let mut piece = vec![0; length];
-    file.read_exact(&mut piece)?;
+    // Not zeroed before it is read into.
+    let mut piece = Vec::with_capacity(length);
+    if file.take(length as u64).read_to_end(&mut piece)? < length {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(piece.into())
 }
 
@@ -60,30 +66,14 @@ impl Stream for FileStream {
         if let Some(start) = self.start.take() {
             return Poll::Ready(Some(Ok(start)));
         }
-        loop {
-            match std::mem::replace(&mut self.state, State::Ended) {
-                State::Ended => return Poll::Ready(None),
-                State::Idle(_) if self.left == 0 => return Poll::Ready(None),
-                State::Idle(mut file) => {
-                    let left = self.left;
-                    self.state = State::Reading(tokio::task::spawn_blocking(move || {
-                        let piece = read_piece(&mut file, left);
-                        (file, piece)
-                    }));
-                }
-                State::Reading(mut reading) => {
-                    let Poll::Ready(read) = Pin::new(&mut reading).poll(context) else {
-                        self.state = State::Reading(reading);
-                        return Poll::Pending;
-                    };
-                    let (file, piece) = read?;
-                    let piece = piece?;
-                    self.left -= piece.len() as u64;
-                    self.state = State::Idle(file);
-                    return Poll::Ready(Some(Ok(piece)));
-                }
-            }
-        }
+        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let read = ready!(Pin::new(reading).poll(context));
+        self.reading = None;
+        let (file, piece) = read?;
+        let piece = piece?;
+        self.left -= piece.len() as u64;
+        self.reading = read_next(file, self.left);
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 

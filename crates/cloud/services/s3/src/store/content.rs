@@ -132,6 +132,16 @@ impl ContentWriter {
         Ok(())
     }
 
+    /// The MD5 so far, for who goes on with it while [`ContentWriter::write`] does the rest.
+    pub(crate) fn take_md5(&mut self) -> Option<Md5> {
+        self.md5.take()
+    }
+
+    /// The MD5 of all that was written.
+    pub(crate) fn put_md5(&mut self, md5: Option<Md5>) {
+        self.md5 = md5;
+    }
+
     /// Appends the next `length` bytes of `source`, inside the kernel where nothing is computed.
     pub(crate) fn append(&mut self, mut source: File, length: u64) -> Result<(), StoreError> {
         let short = |path: &Path| {

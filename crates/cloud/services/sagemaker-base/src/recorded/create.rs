@@ -56,5 +56,5 @@ pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
         sm.check_role(call, call.text(role), &record.arn).await?;
     }
     sm.insert_record(kind, &record, &tags).await?;
-    Ok(answer(call, kind, &describe::shown(kind, record)))
+    Ok(answer(call, kind, describe::shown(kind, record)))
 }

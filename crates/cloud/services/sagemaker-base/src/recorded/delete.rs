@@ -26,5 +26,5 @@ pub async fn delete(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
         });
         changed.await?.ok_or_else(|| kind.missing(&arn))?
     };
-    Ok(answer(call, kind, &describe::shown(kind, record)))
+    Ok(answer(call, kind, describe::shown(kind, record)))
 }

@@ -16,7 +16,7 @@ use crate::resource;
 pub async fn describe(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiError> {
     let (key, arn) = located(sm, call, kind).await?;
     let record = sm.env().store.record(&key).await?.ok_or_else(|| kind.missing(&arn))?;
-    Ok(answer(call, kind, &shown(kind, record)))
+    Ok(answer(call, kind, shown(kind, record)))
 }
 
 /// All members that answers may show of a record.

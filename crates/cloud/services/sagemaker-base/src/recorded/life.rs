@@ -55,7 +55,7 @@ async fn turn(
         })
         .await?;
     let record = changed.ok_or_else(|| kind.missing(&arn))?;
-    Ok(answer(call, kind, &describe::shown(kind, record)))
+    Ok(answer(call, kind, describe::shown(kind, record)))
 }
 
 /// Where a status leads in the end.

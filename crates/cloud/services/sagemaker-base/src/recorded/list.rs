@@ -55,7 +55,7 @@ pub async fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiE
         .into_iter()
         .map(|record| describe::shown(kind, record))
         .filter(|shown| after.iter().all(|(field, value, part)| fits(shown, field, value, *part)))
-        .map(|shown| known(call.service, item, &shown))
+        .map(|shown| known(call.service, item, shown))
         .collect();
     let mut out = Map::from_iter([(member.to_owned(), Value::Array(items))]);
     if let Some(token) = next {

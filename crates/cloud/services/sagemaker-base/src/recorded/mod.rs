@@ -119,7 +119,7 @@ fn new_id(prefix: &str) -> String {
 }
 
 /// What an output's shape has of a resource.
-fn answer(call: &Call, kind: Kind, shown: &Map<String, Value>) -> Value {
+fn answer(call: &Call, kind: Kind, shown: Map<String, Value>) -> Value {
     let Some(shape) = call.service.output(&call.operation.name) else { return Value::Object(Map::new()) };
     match shape.members.get(kind.0.wrapper).and_then(|inner| call.service.target(inner)) {
         Some(inner) => Map::from_iter([(kind.0.wrapper.to_owned(), known(call.service, inner, shown))]).into(),
@@ -127,31 +127,26 @@ fn answer(call: &Call, kind: Kind, shown: &Map<String, Value>) -> Value {
     }
 }
 
-/// The members of a structure that its shape has. What a request gave may have others, below its top, too.
-fn known(service: &Service, shape: &Shape, value: &Map<String, Value>) -> Value {
+/// The members of a structure that its shape has, in its order. What a request gave may have others, below its top, too.
+fn known(service: &Service, shape: &Shape, mut value: Map<String, Value>) -> Value {
     let members = shape.members.iter().filter_map(|(name, member)| {
-        let value = value.get(*name)?;
-        Some(((*name).to_owned(), service.target(member).map_or_else(|| value.clone(), |s| within(service, s, value))))
+        let (name, mut value) = value.swap_remove_entry(*name)?;
+        within(service, Some(member), &mut value);
+        Some((name, value))
     });
     Value::Object(members.collect())
 }
 
-fn within(service: &Service, shape: &Shape, value: &Value) -> Value {
-    let target = |member: &Option<Member>| member.as_ref().and_then(|m| service.target(m));
+fn within(service: &Service, member: Option<&Member>, value: &mut Value) {
+    // Texts and numbers, the most there is, have no members.
+    if !value.is_object() && !value.is_array() {
+        return;
+    }
+    let Some(shape) = member.and_then(|member| service.target(member)) else { return };
     match value {
-        Value::Object(map) if shape.kind == ShapeType::Structure => known(service, shape, map),
-        Value::Object(map) => match target(&shape.value) {
-            Some(inner) => map
-                .iter()
-                .map(|(key, value)| (key.clone(), within(service, inner, value)))
-                .collect::<Map<_, _>>()
-                .into(),
-            None => value.clone(),
-        },
-        Value::Array(list) => match target(&shape.member) {
-            Some(inner) => list.iter().map(|value| within(service, inner, value)).collect(),
-            None => value.clone(),
-        },
-        _ => value.clone(),
+        Value::Object(map) if shape.kind == ShapeType::Structure => *value = known(service, shape, std::mem::take(map)),
+        Value::Object(map) => map.values_mut().for_each(|value| within(service, shape.value.as_ref(), value)),
+        Value::Array(list) => list.iter_mut().for_each(|value| within(service, shape.member.as_ref(), value)),
+        _ => {}
     }
 }

@@ -57,5 +57,5 @@ pub async fn update(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
         })
         .await?;
     let record = changed.ok_or_else(|| kind.missing(&arn))?;
-    Ok(answer(call, kind, &describe::shown(kind, record)))
+    Ok(answer(call, kind, describe::shown(kind, record)))
 }
