@@ -147,11 +147,20 @@ fn an_update_goes_on_after_the_old_configuration_serves_again() {
 #[test]
 fn a_change_of_weights_starts_servers_where_none_came_back() {
     let weights = json!([{"VariantName": "AllTraffic", "DesiredWeight": 2}]);
-    let store = after(async |cloud| {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let execute = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let store = after_over(SqliteRecords::open(&path).unwrap(), 1, async |cloud| {
         cloud.endpoint().await;
+        // The change is recorded, and its outcome is not any more.
+        execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON record WHEN NEW.status = 'InService' \
+             BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+        );
         let input = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": weights});
         cloud.ok("UpdateEndpointWeightsAndCapacities", input).await;
     });
+    execute("DROP TRIGGER full");
     run(async {
         let cloud = Cloud::over(store, 1);
         resume(&cloud.sagemaker).await.unwrap();
@@ -168,8 +177,10 @@ fn a_change_of_weights_starts_servers_where_none_came_back() {
 fn a_deletion_is_finished() {
     let store = after(async |cloud| {
         cloud.endpoint().await;
-        // The answer is out and the task behind it has not run.
+        let (tell, removing) = oneshot::channel();
+        *cloud.host.stuck.lock().unwrap() = Some(tell);
         cloud.ok("DeleteEndpoint", json!({"EndpointName": "e"})).await;
+        within(removing).await.unwrap();
     });
     run(async {
         let cloud = Cloud::over(store, 1);

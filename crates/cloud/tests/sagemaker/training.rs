@@ -4,7 +4,7 @@ use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
-use crate::support::{Cloud, training_job, with};
+use crate::support::{Cloud, training_job, with, within};
 
 fn secondary(status: &str, message: &str) -> TrainingEvent {
     TrainingEvent::Secondary { status: status.to_owned(), message: message.to_owned() }
@@ -365,4 +365,28 @@ async fn what_only_watches_or_guards_a_job_is_recorded() {
     for (member, value) in recorded.as_object().unwrap() {
         assert_eq!(&job[member], value, "{member}");
     }
+}
+
+/// The task of a request ends with its connection, whatever the request waits for.
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_no_stop_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let cloud = Cloud::over(SqliteRecords::open(&path).unwrap(), 1);
+    cloud.ok("CreateTrainingJob", training_job("j")).await;
+    let mut job = cloud.job().await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let until_it_waits = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = cloud.call("StopTrainingJob", json!({"TrainingJobName": "j"})) => panic!("the database is held by another process"),
+        () = until_it_waits => {}
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    within(job.stop.wait_for(|stop| *stop)).await.unwrap();
 }

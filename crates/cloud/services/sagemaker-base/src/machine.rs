@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::records::{CommitError, Key, Record, Versioned, Write};
+use sagewright_cloud_core::records::{Batch, CommitError, Key, Record, Versioned, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Serialize};
 use serde_json::json;
@@ -101,11 +101,21 @@ where
     if let Some(state) = &first.state {
         begin::<M>(state, &mut record, machine.sagemaker().now())?;
     }
-    machine.sagemaker().insert_record(M::KIND, &record, tags).await?;
-    for effect in first.effects {
-        start(machine, &record.key, effect);
-    }
-    Ok(record)
+    let (machine, tags) = (machine.clone(), tags.to_vec());
+    let created = to_its_end(async move {
+        machine.sagemaker().insert_record(M::KIND, &record, &tags).await?;
+        for effect in first.effects {
+            start(&machine, &record.key, effect);
+        }
+        Ok(record)
+    });
+    created.await?
+}
+
+/// Does work in a task of its own. A client that hangs up ends its request's task, and must not leave a state behind whose
+/// effects never began.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ApiError> {
+    tokio::spawn(work).await.map_err(|error| ApiError::internal(format!("a change broke off: {error}")))
 }
 
 /// Puts the first state into a record that is about to be inserted.
@@ -148,29 +158,36 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
         let (mut record, version, now) = (found.record, found.version, sm.now());
         let before = statuses(M::KIND, &record);
         let Next { state, effects } = M::step(self::state::<M>(&record)?, event, now)?;
-        let written = match &state {
+        let gone = state.is_none();
+        let mut batch = Batch::new();
+        match &state {
             Some(state) => {
                 begin::<M>(state, &mut record, now)?;
-                let mut batch = vec![Write::Replace(Versioned { record: record.clone(), version })];
+                batch.push(Write::Replace(Versioned { record: record.clone(), version }));
                 batch.extend(sm.news_since(M::KIND, &before, &record));
-                sm.env().store.commit(batch).await
             }
             // At once, without a last write of the record.
             None => {
-                let mut batch = vec![Write::Delete { key: key.clone(), version: Some(version) }];
+                batch.push(Write::Delete { key: key.clone(), version: Some(version) });
                 batch.extend(sm.news(M::KIND, &record, DELETED));
                 DELETED.clone_into(&mut record.status);
-                let _guard = sm.exclusive().await;
-                sm.env().store.commit(batch).await
             }
-        };
-        match written {
-            Ok(()) => sm.committed(false),
+        }
+        let (machine, key) = (machine.clone(), key.clone());
+        let written = to_its_end(async move {
+            let sm = machine.sagemaker();
+            let _guard = if gone { Some(sm.exclusive().await) } else { None };
+            sm.env().store.commit(batch).await?;
+            sm.committed(false);
+            for effect in effects {
+                start(&machine, &key, effect);
+            }
+            Ok(())
+        });
+        match written.await? {
+            Ok(()) => {}
             Err(CommitError::Conflict(_)) => continue,
             Err(CommitError::Store(error)) => return Err(error.into()),
-        }
-        for effect in effects {
-            start(machine, key, effect);
         }
         return Ok(Some(record));
     }

@@ -159,7 +159,7 @@ pub struct Deploy {
 }
 
 pub struct FakeHost {
-    /// Told when traffic is to move to what was brought up, which never happens then.
+    /// Told when traffic is to move to what was brought up, or servers are to stop, which never happens then.
     pub stuck: Mutex<Option<oneshot::Sender<()>>>,
     deploys: mpsc::UnboundedSender<Deploy>,
     pub weights: Mutex<Vec<(String, f64)>>,
@@ -169,6 +169,16 @@ pub struct FakeHost {
 pub fn host() -> (FakeHost, mpsc::UnboundedReceiver<Deploy>) {
     let (deploys, receiver) = mpsc::unbounded_channel();
     (FakeHost { stuck: Mutex::default(), deploys, weights: Mutex::default(), removed: Mutex::default() }, receiver)
+}
+
+impl FakeHost {
+    async fn may_be_stuck(&self) {
+        let stuck = self.stuck.lock().unwrap().take();
+        if let Some(stuck) = stuck {
+            stuck.send(()).unwrap();
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 #[async_trait]
@@ -184,11 +194,7 @@ impl Host for FakeHost {
     }
 
     async fn shift(&self, _: &EndpointKey) -> Result<(), String> {
-        let stuck = self.stuck.lock().unwrap().take();
-        if let Some(stuck) = stuck {
-            stuck.send(()).unwrap();
-            std::future::pending::<()>().await;
-        }
+        self.may_be_stuck().await;
         Ok(())
     }
 
@@ -197,6 +203,7 @@ impl Host for FakeHost {
     }
 
     async fn remove(&self, endpoint: &EndpointKey) {
+        self.may_be_stuck().await;
         self.removed.lock().unwrap().push(endpoint.name.clone());
     }
 }
