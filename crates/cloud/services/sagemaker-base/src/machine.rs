@@ -166,7 +166,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
                 batch.push(Write::Replace(Versioned { record: record.clone(), version }));
                 batch.extend(sm.news_since(M::KIND, &before, &record));
             }
-            // No room is needed for this on a full disk.
+            // At once, without a last write of the record.
             None => {
                 batch.push(Write::Delete { key: key.clone(), version: Some(version) });
                 batch.extend(sm.news(M::KIND, &record, DELETED));
