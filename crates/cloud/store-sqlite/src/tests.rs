@@ -468,3 +468,20 @@ async fn names_are_found_by_how_they_start_whatever_they_start_with() {
         assert_eq!(found, expected, "{start:?}");
     }
 }
+
+#[tokio::test]
+async fn records_that_are_made_in_far_times_can_be_changed() {
+    let store = memory();
+    // The last time that the simulated clock has.
+    let made = Record { created: 221_845_391_999_999, ..record("a") };
+    store.insert(made, Vec::new(), Batch::new()).await.unwrap();
+    for n in 1..4 {
+        let change = |record: &mut Record, _: &mut Batch| {
+            record.body = json!({ "n": n });
+            Ok::<_, ()>(())
+        };
+        store.update(&key("a"), change).await.unwrap().unwrap().unwrap();
+    }
+    let status = store.with_status("model", "InService").await.unwrap();
+    assert_eq!(status[0].body, json!({"n": 3}));
+}

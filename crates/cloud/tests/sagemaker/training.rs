@@ -383,9 +383,9 @@ async fn what_only_watches_or_guards_a_job_is_recorded() {
     }
 }
 
-/// The task of a request ends with its connection, whatever the request waits for.
+/// Whoever waits for an answer may go away, whatever the request waits for.
 #[tokio::test]
-async fn a_client_that_hangs_up_leaves_no_stop_half_done() {
+async fn a_request_that_is_dropped_leaves_no_stop_half_done() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
     let cloud = Cloud::over(SqliteRecords::open(&path).unwrap(), 1);
