@@ -9,10 +9,11 @@ mod model_package_group;
 mod search;
 mod tags;
 
-use sagewright_cloud_sagemaker_base::{Operation, operations};
+use sagewright_cloud_core::operations;
+use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
 
 /// The operations of this crate.
-pub const OPERATIONS: &[(&str, Operation)] = operations! {
+pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "CreateModel" => model::create::create,
     "CreateEndpointConfig" => endpoint_config::create::create,
     "CreateModelPackageGroup" => model_package_group::create::create,
