@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler as _};
+use sagewright_cloud_core::logs::{Event, LogSink as _};
 use sagewright_cloud_logs::{LogsService, Streams};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
@@ -207,6 +208,16 @@ async fn a_group_inherits_nothing_of_one_whose_removal_was_cut_short() {
     logs.call("DeleteLogGroup", json!({"logGroupName": "job"})).await.unwrap();
     logs.call("CreateLogGroup", json!({"logGroupName": "job"})).await.unwrap();
     assert_eq!(logs.call("ListTagsForResource", tags("job")).await.unwrap()["tags"], json!({}));
+}
+
+#[tokio::test]
+async fn a_stream_of_a_job_inherits_nothing_of_one_that_went_with_its_group() {
+    let logs = Logs::new().await;
+    logs.call("DeleteLogGroup", json!({"logGroupName": "g"})).await.unwrap();
+    let event = Event { timestamp: NOW + 1, ingested: NOW + HOUR, message: "of a job".into() };
+    Streams::new(logs.folder()).append("111122223333", "us-east-1", "g", "a", &[event]).unwrap();
+    let told = logs.call("DescribeLogStreams", json!({"logGroupName": "g"})).await.unwrap();
+    assert_eq!(told["logStreams"][0]["creationTime"], NOW + HOUR, "{told}");
 }
 
 #[tokio::test]
