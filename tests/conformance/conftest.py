@@ -26,22 +26,10 @@ def pytest_configure(config):
     )
 
 
-def image_map():
-    """Programs of the tests, by image."""
-    python = os.environ.get("SAGEWRIGHT_TEST_PYTHON", "python3")
-    programs = harness.ROOT / "tests" / "conformance" / "programs"
-    entries = {SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py", PIPE_IMAGE: "pipe.py"}
-    silent = f'[[image]]\nmatch = "{SILENT_IMAGE}"\ncommand = ["{shutil.which("true")}"]\n'
-    return silent + "\n".join(
-        f'[[image]]\nmatch = "{image}"\ncommand = ["{python}", "{programs / program}"]\n'
-        for image, program in entries.items()
-    )
-
-
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory):
     """The cloud that tests share; they keep apart by names and accounts."""
-    cloud = harness.Cloud(tmp_path_factory.mktemp("cloud"), image_map())
+    cloud = harness.Cloud(tmp_path_factory.mktemp("cloud"), harness.image_map())
     yield cloud
     code = cloud.stop()
     assert code == 0, f"the cloud ended with {code}:\n{cloud.log()}"
@@ -50,7 +38,7 @@ def cloud(tmp_path_factory):
 @pytest.fixture
 def fresh_cloud(tmp_path):
     """A cloud of the test's own, which it may stop, kill and start again."""
-    cloud = harness.Cloud(tmp_path, image_map())
+    cloud = harness.Cloud(tmp_path, harness.image_map())
     yield cloud
     cloud.stop()
 

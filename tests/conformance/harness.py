@@ -90,6 +90,18 @@ def gone(pids):
     wait(lambda: not [p for p in pids if alive(p)], f"processes {pids} end", 30)
 
 
+def image_map():
+    """Programs of the tests, by image."""
+    python = os.environ.get("SAGEWRIGHT_TEST_PYTHON", "python3")
+    programs = ROOT / "tests" / "conformance" / "programs"
+    entries = {SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py", PIPE_IMAGE: "pipe.py"}
+    silent = f'[[image]]\nmatch = "{SILENT_IMAGE}"\ncommand = ["{shutil.which("true")}"]\n'
+    return silent + "\n".join(
+        f'[[image]]\nmatch = "{image}"\ncommand = ["{python}", "{programs / program}"]\n'
+        for image, program in entries.items()
+    )
+
+
 class Cloud:
     """One `sagewright local up` with its data."""
 

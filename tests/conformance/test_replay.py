@@ -13,7 +13,6 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
-import conftest
 import harness
 from harness import SCRIPT_IMAGE
 
@@ -23,7 +22,7 @@ SECRET = "correct-horse-battery"
 def recorded(folder, *more):
     """A cloud that records, and its file."""
     file = folder / "requests.jsonl"
-    cloud = harness.Cloud(folder / "recorded", conftest.image_map(), arguments=["--record", str(file), *more])
+    cloud = harness.Cloud(folder / "recorded", harness.image_map(), arguments=["--record", str(file), *more])
     return cloud, file
 
 
@@ -117,7 +116,7 @@ def test_a_recorded_session_is_the_same_on_a_fresh_cloud_until_something_differs
     assert create["input"]["Description"] == "a & b" and create["principal"].startswith("arn:aws:iam::")
     assert create["output"]["Role"]["RoleName"] == "recorded"
 
-    fresh = harness.Cloud(tmp_path / "fresh", conftest.image_map())
+    fresh = harness.Cloud(tmp_path / "fresh", harness.image_map())
     told = replay(file, fresh)
     differing = [r for r in told["requests"] if r["result"] == "different"]
     assert not differing, differing
@@ -129,7 +128,7 @@ def test_a_recorded_session_is_the_same_on_a_fresh_cloud_until_something_differs
     assert fresh.client("sagemaker").describe_training_job(TrainingJobName="recorded")["TrainingJobStatus"] == "Completed"
     fresh.stop()
 
-    other = harness.Cloud(tmp_path / "other", conftest.image_map())
+    other = harness.Cloud(tmp_path / "other", harness.image_map())
     other.client("sagemaker").create_model(
         ModelName="recorded", ExecutionRoleArn=harness.role(), PrimaryContainer={"Image": SCRIPT_IMAGE, "Environment": {"A": "b"}}
     )
@@ -167,7 +166,7 @@ def test_secrets_and_contents_are_not_recorded_and_a_replay_names_what_it_skips(
     assert by_name["CreateModel"]["input"]["PrimaryContainer"]["Environment"] == {"DB_PASSWORD": "***", "EPOCHS": "3"}
     assert by_name["GetObject"]["answer"]["bytes"] == len(SECRET)
 
-    fresh = harness.Cloud(tmp_path / "fresh", conftest.image_map())
+    fresh = harness.Cloud(tmp_path / "fresh", harness.image_map())
     told = replay(file, fresh)
     whys = [(r["request"], r["why"]) for r in told["requests"] if r["result"] == "skipped"]
     puts = [why for request, why in whys if request == "s3.PutObject"]
@@ -210,7 +209,7 @@ def test_a_log_outlives_a_kill_in_the_middle_of_traffic(tmp_path):
     cloud.stop()
     heads = [line for line in file.read_text().splitlines() if line.startswith('{"format"')]
     assert len(heads) == 2
-    fresh = harness.Cloud(tmp_path / "fresh", conftest.image_map())
+    fresh = harness.Cloud(tmp_path / "fresh", harness.image_map())
     told = replay(file, fresh)
     differing = [r for r in told["requests"] if r["result"] == "different"]
     assert not differing, differing

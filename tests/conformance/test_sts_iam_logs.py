@@ -249,7 +249,9 @@ def test_malformed_policies_change_nothing(cloud):
 
 def test_listings_are_paged(cloud):
     iam = cloud.client("iam")
-    roles = sorted(name("paged") for _ in range(5))
+    # Names that begin with others come after them, in a page and between pages.
+    one = name("paged")
+    roles = sorted([one, one + "0", one + "00", one + "-1", name("paged")])
     for role in roles:
         iam.create_role(RoleName=role, Path="/paged/", AssumeRolePolicyDocument=SAGEMAKER)
     pages = list(iam.get_paginator("list_roles").paginate(PathPrefix="/paged/", PaginationConfig={"PageSize": 2}))

@@ -412,7 +412,7 @@ def test_an_expired_token_is_refused(fresh_cloud, account):
     assert cloud.client("sagemaker", credentials=credentials).list_models()["Models"] == []
     cloud.stop()
     with cloud.state() as state:
-        changed = state.execute("UPDATE session SET expires = ?", [int((time.time() - 60) * 1000)])
+        changed = state.execute("UPDATE record SET modified = ? WHERE kind = 'session'", [int((time.time() - 60) * 1000)])
         assert changed.rowcount >= 1
     state.close()
     cloud.start()

@@ -262,6 +262,22 @@ async fn idle_connections_make_room_for_new_ones() {
 }
 
 #[tokio::test]
+async fn connections_in_the_middle_of_a_head_make_room() {
+    let cloud = cloud(|config| config.limits.connections = 2).await;
+    let key = cloud.key().await;
+    let mut halves = [cloud.socket(), cloud.socket()];
+    let mut client = cloud.client();
+    aside(move || {
+        for half in &mut halves {
+            half.send("POST / HTTP/1.1\r\nhost: localhost\r\nx: ");
+        }
+        assert_eq!(client.query("sts", &key, WHO).status, 200);
+        drop(halves);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_connection_at_work_does_not_make_room() {
     let cloud = cloud(|config| config.limits.connections = 1).await;
     let mut working = cloud.socket();

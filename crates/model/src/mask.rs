@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::shape::{Service, Shape, ShapeType};
 
+/// Member that holds tags as the query of a URL does.
+const TAGGING: &str = "Tagging";
+
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
 
@@ -89,7 +92,13 @@ impl Masker<'_> {
         for (name, value) in map {
             let Some(target) = shape.members.get(name.as_str()).and_then(|m| self.service.target(m)) else { continue };
             self.within(path, name, |this, path| {
-                if SECRET_MEMBERS.contains(&name.as_str()) || (secret && name == "Value") {
+                let tags = || {
+                    value.as_str().is_some_and(|text| {
+                        text.split('&').any(|tag| is_secret_key(tag.split('=').next().unwrap_or_default()))
+                    })
+                };
+                if SECRET_MEMBERS.contains(&name.as_str()) || (secret && name == "Value") || (name == TAGGING && tags())
+                {
                     this.hide(value, path);
                 } else {
                     this.value(target, value, path);
@@ -180,6 +189,10 @@ mod tests {
         assert_eq!(masked, ["/Environment/HF_TOKEN", "/Environment/api-key", "/HyperParameters/url", "/Tags/0/Value"]);
         assert_eq!(value["Environment"], json!({"HF_TOKEN": MASK, "api-key": MASK, "EPOCHS": "3"}));
         let (value, _) = of("s3", "PutObject", false, json!({"Bucket": "b", "SSECustomerKey": "k", "Key": "token"}));
+        for (tags, shown) in [("team=a&password=p", MASK), ("team=a&stage=b", "team=a&stage=b")] {
+            let (value, _) = of("s3", "PutObject", false, json!({"Bucket": "b", "Tagging": tags}));
+            assert_eq!(value["Tagging"], shown);
+        }
         assert_eq!(value, json!({"Bucket": "b", "SSECustomerKey": MASK, "Key": "token"}));
     }
 }

@@ -135,6 +135,11 @@ impl From<&Step<'_>> for Segment {
     }
 }
 
+/// Violations that are told at most: a request may have hundreds of thousands, and nobody reads more.
+const MOST_VIOLATIONS: usize = 100;
+/// Characters that are told of a value at most.
+const LONGEST_SHOWN: usize = 4096;
+
 struct Check<'a> {
     service: &'a Service,
     path: Vec<Step<'a>>,
@@ -211,6 +216,9 @@ impl<'a> Check<'a> {
     }
 
     fn constraints(&mut self, shape: &'a Shape, value: &'a Value) {
+        if self.violations.len() >= MOST_VIOLATIONS {
+            return;
+        }
         match (shape.kind, value) {
             (ShapeType::Structure, Value::Object(map)) => {
                 if shape.union
@@ -301,6 +309,10 @@ impl<'a> Check<'a> {
             }
             let mut text = String::new();
             show(v, &mut text);
+            if let Some((end, _)) = text.char_indices().nth(LONGEST_SHOWN) {
+                text.truncate(end);
+                text.push('…');
+            }
             text
         });
         self.violations.push(Violation { path: self.path(), value, constraint });

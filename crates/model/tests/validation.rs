@@ -66,6 +66,14 @@ fn violations_are_told_in_awss_words() {
 }
 
 #[test]
+fn as_many_violations_are_told_as_somebody_reads() {
+    let tags: Vec<Value> = (0..50_000).map(|_| json!({})).collect();
+    let told = check("sagemaker", "CreateTrainingJob", &with("/Tags", Value::Array(tags)));
+    assert!(told.starts_with("ValidationException: ") && told.len() < 1_000_000, "{} bytes", told.len());
+    assert!(told.matches("failed to satisfy constraint").count() <= 102, "{told}");
+}
+
+#[test]
 fn several_violations_are_counted_and_joined() {
     let mut job = with("/TrainingJobName", json!("bad name"));
     job["ResourceConfig"]["VolumeSizeInGB"] = json!(-1);

@@ -1,8 +1,10 @@
 """Multipart uploads."""
 
+import concurrent.futures
 import hashlib
 import io
 import os
+import threading
 
 from s3_tools import MIB, complete, crc32, fails, names, sha256, tags, upload_parts
 
@@ -35,6 +37,21 @@ def test_multipart(s3, bucket):
     # A copy is one piece, with an ETag of its own.
     copied = s3.copy_object(Bucket=bucket, Key="n", CopySource=f"{bucket}/m")["CopyObjectResult"]
     assert copied["ETag"] == f'"{hashlib.md5(first + second).hexdigest()}"'
+
+
+def test_a_completion_that_is_sent_again_while_it_is_at_work_gives_the_same_answer(s3, bucket):
+    together = threading.Barrier(2)
+
+    def finish(key, upload, parts):
+        together.wait()
+        return complete(s3, bucket, key, upload, parts)["ETag"]
+
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        for number in range(5):
+            key = f"twice-{number}"
+            upload, parts = upload_parts(s3, bucket, key, [bytes(5 * MIB), b"tail"])
+            answers = [threads.submit(finish, key, upload, parts) for _ in range(2)]
+            assert len({answer.result() for answer in answers}) == 1
 
 
 def test_part_is_replaced_and_parts_may_be_left_out(s3, bucket):

@@ -186,7 +186,7 @@ impl Query {
             kind: kind.to_owned(),
             filters: Vec::new(),
             order: Order::Name,
-            numbered: true,
+            numbered: false,
             descending: false,
             after: None,
             limit: usize::MAX,

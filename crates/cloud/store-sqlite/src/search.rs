@@ -11,7 +11,7 @@ use crate::read::{COLUMNS, most, parse, raw};
 /// Orders versions by number: `group/000000010` comes after `group/000000009`.
 const BY_NUMBER: &str = "CASE WHEN instr(name, '/') > 0 \
     THEN substr(name, 1, instr(name, '/')) || printf('%09d', substr(name, instr(name, '/') + 1)) ELSE name END \
-    || '|' || name";
+    || char(1) || name";
 
 pub fn find(connection: &Connection, query: &Query) -> Result<Vec<Found>, StoreError> {
     let (sql, values) = statement(query);

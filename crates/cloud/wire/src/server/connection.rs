@@ -28,6 +28,8 @@ use super::slots::{Place, Slots};
 
 /// How long calls in progress may take after the stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection that is to make room may take until it ends, or a request of its own has begun.
+const LEAVE_WITHIN: Duration = Duration::from_millis(100);
 /// Longest request line and headers together.
 const HEADER_BYTES: usize = 256 * 1024;
 
@@ -126,7 +128,12 @@ where
         }
         () = place.must_close() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // An idle connection ends at once. One that is in the middle of a request's head would wait for its rest.
+            match tokio::time::timeout(LEAVE_WITHIN, connection.as_mut()).await {
+                Ok(result) => result,
+                Err(_) if place.is_busy() => connection.await,
+                Err(_) => Ok(()),
+            }
         }
     };
     if let Err(error) = result {

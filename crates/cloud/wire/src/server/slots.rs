@@ -88,6 +88,11 @@ impl Place {
         self.state.close.notified().await;
     }
 
+    /// Whether a request is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        self.state.idle_since.load(Ordering::Acquire) == BUSY
+    }
+
     /// Marks a request that is being answered, until the mark is dropped.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
         self.state.idle_since.store(BUSY, Ordering::Release);

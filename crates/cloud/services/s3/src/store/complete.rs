@@ -39,7 +39,7 @@ pub(crate) struct Completion {
 }
 
 impl Store {
-    /// Makes an object of the parts that `completion` names. Sent again after it succeeded, it
+    /// Makes an object of the parts that `completion` names. Sent again after it succeeded, or while it is at work, it
     /// returns the object that it made.
     pub(crate) fn complete_upload(
         &self,
@@ -48,16 +48,24 @@ impl Store {
         id: &str,
         completion: &Completion,
     ) -> Result<ObjectRow, StoreError> {
-        let (upload, uploaded) = match self.upload_with_parts(bucket, key, id) {
-            Ok(found) => found,
-            Err(error @ StoreError::NoSuchUpload { .. }) => {
-                return match self.find_object(bucket, key) {
-                    Ok(object) if object.meta.upload.as_deref() == Some(id) => Ok(object),
-                    _ => Err(error),
-                };
-            }
-            Err(error) => return Err(error),
-        };
+        let completed = self.complete_once(bucket, key, id, completion);
+        if let Err(StoreError::NoSuchUpload { .. }) = &completed
+            && let Ok(object) = self.find_object(bucket, key)
+            && object.meta.upload.as_deref() == Some(id)
+        {
+            return Ok(object);
+        }
+        completed
+    }
+
+    fn complete_once(
+        &self,
+        bucket: &BucketRow,
+        key: &str,
+        id: &str,
+        completion: &Completion,
+    ) -> Result<ObjectRow, StoreError> {
+        let (upload, uploaded) = self.upload_with_parts(bucket, key, id)?;
         check_checksums(&upload, completion)?;
         let chosen = choose(&completion.parts, uploaded, id)?;
         let size = chosen.iter().map(|part| part.size).sum();
