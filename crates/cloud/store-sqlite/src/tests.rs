@@ -477,3 +477,28 @@ async fn a_long_log_is_emptied_once_nobody_reads_it_and_stops_no_commit_before()
     assert!(lengths(folder.path()).0 < 50 << 16, "the log was not emptied");
     assert_eq!(records.list("000000000000", "us-east-1", "model").await.unwrap().len(), 121);
 }
+
+/// A record that is kept in memory is not read again, so that a change of the file under it is not seen.
+#[tokio::test]
+async fn records_are_kept_in_memory_up_to_so_many_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let store: SharedRecords = Arc::new(SqliteRecords::open(&path).unwrap());
+    let beneath = rusqlite::Connection::open(&path).unwrap();
+    let kept = async |name: &str| {
+        beneath.execute("UPDATE record SET body = '\"beneath\"' WHERE name = ?", [name]).unwrap();
+        store.record(&key(name)).await.unwrap().unwrap().body != json!("beneath")
+    };
+    for (name, bytes) in [("small", 1000), ("other", 1000), ("long", 1 << 20), ("read", 1 << 20)] {
+        store.insert(long(name, bytes), vec![], vec![]).await.unwrap();
+    }
+    assert!(kept("small").await);
+    assert!(!kept("long").await);
+    store.get(&key("read")).await.unwrap();
+    assert!(!kept("read").await);
+    // Many that are kept each, and not all together.
+    for n in 0..200 {
+        store.insert(long(&n.to_string(), 200_000), vec![], vec![]).await.unwrap();
+    }
+    assert!(!kept("other").await && kept("199").await);
+}
