@@ -1,9 +1,11 @@
 """The request log (`local up --record`) and its replay on another cloud."""
 
 import base64
+import contextlib
 import datetime
 import json
 import os
+import socket
 import stat
 import subprocess
 import threading
@@ -29,12 +31,12 @@ def lines(file):
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def replay(file, cloud, *arguments):
+def replay(file, cloud, **environment):
     done = subprocess.run(
-        [harness.binary(), "local", "replay", str(file), "--data", str(cloud.data), "-o", "json", *arguments],
+        [harness.binary(), "local", "replay", str(file), "--data", str(cloud.data), "-o", "json"],
         capture_output=True,
         text=True,
-        env=harness.clean_environment(),
+        env={**harness.clean_environment(), **environment},
         timeout=240,
     )
     assert done.returncode in (0, 1), done.stderr
@@ -233,3 +235,22 @@ def test_a_file_that_is_no_request_log_is_refused(tmp_path):
         )
         assert done.returncode == 1 and why in done.stderr
     assert os.listdir(tmp_path / "data") == [] or "objects" not in os.listdir(tmp_path / "data")
+
+
+def test_a_replay_goes_to_the_cloud_whatever_is_set_for_single_services(tmp_path):
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as nobody:
+        elsewhere = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        cloud, file = recorded(tmp_path)
+        cloud.client("s3").create_bucket(Bucket="mine")
+        cloud.client("iam").create_user(UserName="mine")
+        cloud.stop()
+        fresh = harness.Cloud(tmp_path / "fresh")
+        for variables in (
+            {"AWS_ENDPOINT_URL_S3": elsewhere, "AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_IAM": elsewhere},
+            {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+        ):
+            told = replay(file, fresh, **variables)
+            assert told["skipped"] == 0 and len(told["requests"]) == 2, told
+        assert [user["UserName"] for user in fresh.client("iam").list_users()["Users"]].count("mine") == 1
+        assert "mine" in [bucket["Name"] for bucket in fresh.client("s3").list_buckets()["Buckets"]]
+        fresh.stop()

@@ -490,8 +490,10 @@ def test_a_new_key_works_at_once_and_not_after_its_end(cloud):
     iam.update_access_key(UserName=user, AccessKeyId=key["AccessKeyId"], Status="Active")
     sts.get_caller_identity()
     assert refused(lambda: iam.delete_user(UserName=user), "DeleteConflict", 409).endswith("must delete access keys first.")
+    iam.tag_user(UserName=user, Tags=[{"Key": "team", "Value": "a"}])
     for listed in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]:
         iam.delete_access_key(UserName=user, AccessKeyId=listed["AccessKeyId"])
+    assert iam.list_user_tags(UserName=user)["Tags"] == [{"Key": "team", "Value": "a"}]
     refused(sts.get_caller_identity, "InvalidClientTokenId", 403)
     iam.delete_user(UserName=user)
     refused(lambda: iam.get_user(UserName=user), "NoSuchEntity", 404)

@@ -364,14 +364,14 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         "m" => 60,
         "h" => 3600,
         "d" => 86400,
-        _ => return Err(format!("'{text}' is not a duration: expected for example 90s, 30m or 2h")),
+        _ => return Err(format!("'{text}' is not a duration: expected for example 90s, 30m, 2h or 1d")),
     };
     number
         .parse::<u64>()
         .ok()
         .and_then(|n| n.checked_mul(factor))
         .map(std::time::Duration::from_secs)
-        .ok_or_else(|| format!("'{text}' is not a duration: expected for example 90s, 30m or 2h"))
+        .ok_or_else(|| format!("'{text}' is not a duration: expected for example 90s, 30m, 2h or 1d"))
 }
 
 #[cfg(test)]

@@ -138,8 +138,33 @@ async fn an_advanced_clock_stays_advanced_and_a_fast_one_slows_down_with_its_pro
     let told = ahead(&third);
     // Stopped in order: it goes on from there.
     third.close().await.unwrap();
+    let stood = third.clock().now();
     wall.turn(86_400);
+    assert_eq!(third.clock().now(), stood, "what ends tells no time that the next one does not know of");
     assert_eq!(ahead(&keeper(&wall, data.path(), 1.0).await), told);
+}
+
+#[tokio::test]
+async fn a_fast_clock_that_is_killed_long_after_its_last_change_does_not_go_back() {
+    let (wall, data) = (ManualClock::new(), tempfile::tempdir().unwrap());
+    let open = async |factor: f64| {
+        let store = SqliteRecords::open(&data.path().join("state.sqlite")).unwrap();
+        Keeper::open(SimClock::new(wall.clone()), Arc::new(store), Speed::new(factor).unwrap()).await.unwrap()
+    };
+    let first = open(1000.0).await;
+    let renewal = tokio::spawn(first.clone().run());
+    for _ in 0..30 {
+        wall.sleeping(Duration::from_secs(2)).await;
+        wall.advance(Duration::from_secs(2));
+    }
+    wall.sleeping(Duration::from_secs(2)).await;
+    wall.advance(Duration::from_millis(1900));
+    let told = first.clock().now();
+    // A kill: what it told last is known to nobody.
+    renewal.abort();
+    drop(first);
+    let now = open(1.0).await.clock().now();
+    assert!(now >= told, "{told:?} {now:?}");
 }
 
 #[tokio::test]

@@ -81,7 +81,10 @@ async fn killed(data: &Path) -> Key {
     store.insert(record("endpoint", "e", "InService", body), Vec::new(), Batch::new()).await.unwrap();
     for n in 0..300 {
         let name = format!("job-{n}");
-        let body = json!({"TrainingJobName": name, "SecondaryStatusTransitions": []});
+        let body = json!({
+            "TrainingJobName": name, "ModelArtifacts": {"S3ModelArtifacts": "s3://out/model.tar.gz"},
+            "ProfilingStatus": "Disabled", "SecondaryStatus": "Stopping", "SecondaryStatusTransitions": [],
+        });
         store.insert(record("training-job", &name, "Stopping", body), Vec::new(), Batch::new()).await.unwrap();
     }
     let key = open_identity(data, REGION, Arc::new(SystemWall)).await.unwrap().credentials(ACCOUNT).await.unwrap();

@@ -373,7 +373,7 @@ async fn checkpoints_are_restored_and_kept_while_the_job_runs() {
         "resume",
         r#"
         cd "$SAGEMAKER_BASE_DIR/checkpoints"; ls; cp epoch-1 epoch-2; : > half.sagemaker-uploading
-        trap 'echo three > epoch-3; exit 1' TERM
+        trap 'printf two > epoch-2; echo three > epoch-3; exit 1' TERM
         echo ready=1; while :; do sleep 0.05; done
         "#,
     );
@@ -392,6 +392,8 @@ async fn checkpoints_are_restored_and_kept_while_the_job_runs() {
     let kept = ["ckpt-other/x", "ckpt/epoch-1", "ckpt/epoch-2", "ckpt/epoch-3"];
     let keys: Vec<String> = machine.objects.keys("out").into_iter().filter(|k| k.starts_with("ckpt")).collect();
     assert_eq!(keys, kept);
+    let again = machine.objects.get("out", "ckpt/epoch-2").unwrap();
+    assert_eq!(again, b"two", "one that is written anew is kept anew, however long it is");
 }
 
 #[tokio::test]

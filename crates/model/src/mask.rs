@@ -26,7 +26,9 @@ const SECRET_MEMBERS: &[&str] = &[
 
 /// What a key that users choose, as of an environment variable, has in it where its value is a secret.
 const SECRET_KEYS: &[&str] =
-    &["SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "ACCESSKEY", "PRIVATEKEY"];
+    &["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "ACCESSKEY", "PRIVATEKEY"];
+/// Words that such a key consists of. `max_tokens` is none.
+const SECRET_WORDS: &[&str] = &["PASS", "PGPASS", "PW", "PWD"];
 
 /// What a text has in it where it carries a signature: a presigned URL.
 const SIGNED: &[&str] = &["X-Amz-Signature=", "X-Amz-Security-Token=", "X-Amz-Credential=", "AWS4-HMAC-SHA256 "];
@@ -113,6 +115,23 @@ impl Masker<'_> {
 fn is_secret_key(key: &str) -> bool {
     let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     SECRET_KEYS.iter().any(|part| plain.contains(part))
+        || words(key).iter().any(|word| word.ends_with("TOKEN") || SECRET_WORDS.contains(&word.as_str()))
+}
+
+/// The words of a key in capitals: they end at signs, and where capitals begin.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for c in key.chars() {
+        if !c.is_ascii_alphanumeric() || (small && c.is_ascii_uppercase()) {
+            words.push(String::new());
+        }
+        small = c.is_ascii_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
+            word.push(c.to_ascii_uppercase());
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -120,6 +139,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn keys_are_secret_by_their_words() {
+        for key in ["HF_TOKEN", "accessToken", "GITHUBTOKEN", "DB_PASS", "PGPASS", "MYSQL_PWD", "dbPassword", "api-key"]
+        {
+            assert!(is_secret_key(key), "{key}");
+        }
+        for key in ["max_tokens", "tokenizer_name", "compass", "PASSES", "BYPASS", "keys", "EPOCHS", ""] {
+            assert!(!is_secret_key(key), "{key}");
+        }
+    }
 
     #[test]
     fn secrets_are_masked_by_model_name_key_and_form() {

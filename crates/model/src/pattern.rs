@@ -34,6 +34,10 @@ fn ascii_classes(pattern: &str) -> String {
                     };
                     if in_class > 0 {
                         out.push_str(set);
+                        // No range begins with a class: Java reads `[\w-/]` as three things.
+                        if chars.next_if_eq(&'-').is_some() {
+                            out.push_str(r"\-");
+                        }
                     } else {
                         out.push('[');
                         out.push_str(set);
@@ -115,6 +119,7 @@ mod tests {
     #[test]
     fn word_class_is_ascii_and_look_around_works() {
         assert!(compile(r"[\w-]+").unwrap().is_match("ab_9-").unwrap());
+        assert!(compile(r"[\w-\/.]+").unwrap().is_match("a-/.").unwrap());
         assert!(!compile(r"\w+").unwrap().is_match("é").unwrap());
         assert!(!compile(r"(?!aws:)[a-z:]+").unwrap().is_match("aws:x").unwrap());
         assert!(compile(r"(?!aws:)[a-z:]+").unwrap().is_match("mine:x").unwrap());

@@ -110,7 +110,7 @@ pub enum StoreError {
     /// A commit failed together with others.
     #[error("{0}")]
     Refused(String),
-    /// The store's thread is gone.
+    /// The store ended before it answered.
     #[error("the embedded cloud's state is closed")]
     Closed,
     /// A stored body is not JSON.

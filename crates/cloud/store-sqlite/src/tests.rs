@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sagewright_cloud_core::records::{
-    Batch, Change, CommitError, Event, Filter, Key, Order, Query, Record, SharedRecords, Timer, Write,
+    Batch, Change, CommitError, Event, Filter, Key, Order, Query, Record, SharedRecords, Timer, Versioned, Write,
 };
 use serde_json::json;
 
@@ -314,7 +314,9 @@ async fn a_timer_that_fails_holds_up_no_other() {
     }
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let own = Arc::clone(&store);
-    let timers = Timers::new(Arc::clone(&store), SimClock::new(Arc::new(SystemWall)), Waker::default())
+    let clock = SimClock::new(Arc::new(SystemWall));
+    let begun = clock.now().as_millisecond();
+    let timers = Timers::new(Arc::clone(&store), clock, Waker::default())
         .owner("bad", Arc::new(|_| Box::pin(async { Err(StoreError::Closed) })))
         .owner(
             "good",
@@ -332,7 +334,59 @@ async fn a_timer_that_fails_holds_up_no_other() {
     running.abort();
     let later: Vec<_> = store.due(i64::MAX, 10).await.unwrap().into_iter().map(|timer| timer.id).collect();
     assert_eq!(later.len(), 2, "the others are tried again later: {later:?}");
-    assert!(store.next_due().await.unwrap() > Some(3));
+    assert!(store.next_due().await.unwrap() >= Some(begun + 60_000), "a minute later, and not again and again");
+}
+
+/// Who skips time goes on when all is done that became due by that, however much it is.
+#[tokio::test]
+async fn what_is_due_is_told_as_done_when_all_of_it_is_done() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use sagewright_cloud_core::clock::{SimClock, SystemWall};
+    use sagewright_cloud_core::timers::{Timers, Waker};
+
+    const COUNT: usize = 250;
+    let store = memory();
+    let timers = (0..COUNT).map(|n| Write::SetTimer(Timer { id: format!("own:{n}"), due: 1, body: json!({}) }));
+    store.commit(timers.collect()).await.unwrap();
+    let (own, count, waker) = (Arc::clone(&store), Arc::new(AtomicUsize::new(0)), Waker::default());
+    let (clock, counted) = (SimClock::new(Arc::new(SystemWall)), Arc::clone(&count));
+    let by = clock.now();
+    let timers = Timers::new(Arc::clone(&store), clock, waker.clone()).owner(
+        "own",
+        Arc::new(move |timer| {
+            let (own, counted) = (Arc::clone(&own), Arc::clone(&counted));
+            Box::pin(async move {
+                own.commit(vec![Write::CancelTimer { id: timer.id.clone(), due: timer.due }]).await.unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            })
+        }),
+    );
+    let running = tokio::spawn(timers.run());
+    tokio::time::timeout(std::time::Duration::from_secs(60), waker.done(by)).await.expect("it is never told");
+    assert_eq!(count.load(Ordering::Relaxed), COUNT);
+    running.abort();
+}
+
+/// What a reader found before a commit is not kept after it.
+#[test]
+fn a_record_that_was_read_before_a_commit_is_read_again() {
+    let kept = crate::kept::Kept::default();
+    let at = |version| Versioned { record: record("a"), version };
+    let overtaken = kept.get(&key("a"), || {
+        let changed = vec![(key("a"), Some(at(2)))];
+        kept.committed(crate::kept::Changes { records: changed, tags: Vec::new() });
+        Ok(Some(at(1)))
+    });
+    assert_eq!(overtaken.unwrap(), Some(at(1)));
+    assert_eq!(kept.get(&key("a"), || Ok(None)).unwrap(), Some(at(2)));
+    let removed = kept.get(&key("b"), || {
+        kept.committed(crate::kept::Changes { records: vec![(key("b"), None)], tags: Vec::new() });
+        Ok(Some(at(1)))
+    });
+    assert!(removed.unwrap().is_some());
+    assert_eq!(kept.get(&key("b"), || Ok(None)).unwrap(), None);
 }
 
 /// A record that is made anew does not take a change that was meant for the one before.
@@ -501,4 +555,21 @@ async fn records_are_kept_in_memory_up_to_so_many_bytes() {
         store.insert(long(&n.to_string(), 200_000), vec![], vec![]).await.unwrap();
     }
     assert!(!kept("other").await && kept("199").await);
+}
+
+#[tokio::test]
+async fn records_that_are_made_in_far_times_can_be_changed() {
+    let store = memory();
+    // The last time that the simulated clock has.
+    let made = Record { created: 221_845_391_999_999, ..record("a") };
+    store.insert(made, Vec::new(), Batch::new()).await.unwrap();
+    for n in 1..4 {
+        let change = |record: &mut Record, _: &mut Batch| {
+            record.body = json!({ "n": n });
+            Ok::<_, ()>(())
+        };
+        store.update(&key("a"), change).await.unwrap().unwrap().unwrap();
+    }
+    let status = store.with_status("model", "InService").await.unwrap();
+    assert_eq!(status[0].body, json!({"n": 3}));
 }

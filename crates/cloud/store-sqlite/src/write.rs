@@ -226,9 +226,11 @@ fn note(batch: Batch, arns: Vec<String>, changes: &mut Changes, news: &mut Vec<C
     }));
 }
 
-/// The first version of a record. One that is made anew under the same key does not repeat the versions of the one before.
+/// The first version of a record. One that is made anew under the same key does not repeat the versions of the one before
+/// it, unless that was created to the millisecond 34 years earlier.
 fn first(record: &Record) -> i64 {
-    record.created.saturating_mul(1 << 20)
+    const TURN: i64 = (1 << 40) - 1;
+    (record.created & TURN) << 20
 }
 
 fn one(connection: &Connection, write: &Write, arns: &mut Vec<String>) -> Result<(), CommitError> {
@@ -284,7 +286,10 @@ fn one(connection: &Connection, write: &Write, arns: &mut Vec<String>) -> Result
             if version.is_some_and(|version| version != found) {
                 return Err(CommitError::Conflict(key.clone()));
             }
-            run("DELETE FROM tag WHERE arn = ?", params![arn])?;
+            // What is of no account, as an access key, bears the ARN of what it belongs to, and has no tags of its own.
+            if !key.account.is_empty() {
+                run("DELETE FROM tag WHERE arn = ?", params![arn])?;
+            }
             run(
                 "DELETE FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?",
                 params![key.account, key.region, key.kind, key.name],

@@ -108,7 +108,9 @@ async fn a_key_is_refused_as_soon_as_it_is_off() {
 
 #[tokio::test]
 async fn an_earlier_versions_accounts_keys_and_sessions_go_on() {
-    for more in ["", "ALTER TABLE session DROP COLUMN further"] {
+    let format_1 =
+        "ALTER TABLE session DROP COLUMN further; ALTER TABLE record DROP COLUMN version; PRAGMA user_version = 1";
+    for more in ["", "ALTER TABLE session DROP COLUMN further", format_1] {
         let folder = tempfile::tempdir().unwrap();
         let path = format_2(folder.path(), more);
         for _ in ["migrated", "opened again"] {

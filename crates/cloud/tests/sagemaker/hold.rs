@@ -6,7 +6,7 @@ use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::json;
 
-use crate::support::{Cloud, training_job, within};
+use crate::support::{ACCOUNT, Cloud, REGION, training_job, within};
 
 /// A hold that no test waits for: its end would fail the test by time.
 const LONG: Duration = Duration::from_secs(3600);
@@ -45,6 +45,15 @@ async fn a_caller_is_held_once_for_each_status() {
     assert_eq!(first, "held");
     let second = within(forever.ok("DescribeTrainingJob", json!({"TrainingJobName": "j"}))).await;
     assert_eq!(second["TrainingJobStatus"], "InProgress");
+    // Another caller has not looked yet.
+    let look = json!({"TrainingJobName": "j"});
+    let other = within(async {
+        tokio::select! {
+            _ = forever.call_with((ACCOUNT, "AKIAOTHER"), REGION, "DescribeTrainingJob", look) => "answered",
+            () = async { for _ in 0..100 { tokio::task::yield_now().await; } } => "held",
+        }
+    });
+    assert_eq!(other.await, "held");
 }
 
 #[tokio::test]

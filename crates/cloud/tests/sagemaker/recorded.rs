@@ -66,7 +66,8 @@ async fn settled(cloud: &Cloud, kind: Kind, described: &str, handle: &Value) -> 
 #[tokio::test]
 async fn every_recorded_kind_is_created_described_listed_updated_tagged_and_deleted() {
     let mut wrong = Vec::new();
-    for kind in RECORDED.iter().map(Kind) {
+    // A version is of an image: the next test.
+    for kind in RECORDED.iter().map(Kind).filter(|kind| kind.0.noun != "ImageVersion") {
         // A kind that fails must not hide the others.
         if tokio::spawn(whole_life(kind)).await.is_err() {
             wrong.push(kind.0.noun);
@@ -160,6 +161,72 @@ async fn kinds_that_nothing_here_runs_are_refused_by_name_and_never_found() {
             assert!(listed.as_object().unwrap().values().all(|v| v.as_array().is_some_and(Vec::is_empty)), "{listed}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_image_has_versions_with_numbers_and_aliases() {
+    let cloud = Cloud::new();
+    let kind = RECORDED.iter().map(Kind).find(|kind| kind.0.noun == "ImageVersion").unwrap();
+    let arn = |number: u32| format!("arn:aws:sagemaker:{REGION}:000000000000:image-version/i/{number}");
+    let version = |token: &str, aliases: &[&str]| json!({"ImageName": "i", "BaseImage": "1.dkr.ecr.us-east-1.amazonaws.com/a:1", "ClientToken": token, "Aliases": aliases});
+    let none = cloud.refused("CreateImageVersion", version("t1", &[])).await;
+    assert!(none.contains("ResourceNotFound: No Image with the name i exists."), "{none}");
+    cloud.ok("CreateImage", json!({"ImageName": "i", "RoleArn": crate::support::ROLE})).await;
+    for (token, aliases, number) in [("t1", &["old"][..], 1), ("t2", &["new", "b"], 2), ("t1", &[], 1)] {
+        let made = cloud.ok("CreateImageVersion", version(token, aliases)).await;
+        assert_eq!(made["ImageVersionArn"], arn(number));
+    }
+    let taken = cloud.refused("CreateImageVersion", version("t3", &["old"])).await;
+    assert!(taken.contains("ResourceInUse") && taken.ends_with("image-version/i/1."), "{taken}");
+    for number in 3..12 {
+        cloud.ok("CreateImageVersion", version(&format!("t{number}"), &[])).await;
+    }
+
+    let describe = async |more: Value| {
+        let mut input = json!({"ImageName": "i"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        settled(&cloud, kind, "DescribeImageVersion", &input).await
+    };
+    let latest = describe(json!({})).await.unwrap();
+    assert_eq!((&latest["Version"], &latest["ImageVersionStatus"]), (&json!(11), &json!("CREATED")));
+    assert_eq!(describe(json!({"Alias": "b"})).await.unwrap()["Version"], 2);
+    assert_eq!(describe(json!({"Version": 1})).await.unwrap()["ImageVersionArn"], arn(1));
+    assert!(describe(json!({"Alias": "none"})).await.unwrap_err().contains("the alias none"));
+
+    let update = json!({"ImageName": "i", "Version": 1, "AliasesToAdd": ["older"], "AliasesToDelete": ["old"], "JobType": "TRAINING"});
+    cloud.ok("UpdateImageVersion", update).await;
+    assert_eq!(describe(json!({"Alias": "older"})).await.unwrap()["JobType"], "TRAINING");
+    let page = cloud.ok("ListAliases", json!({"ImageName": "i", "MaxResults": 2})).await;
+    assert_eq!(page["SageMakerImageVersionAliases"], json!(["b", "new"]));
+    let rest = json!({"ImageName": "i", "MaxResults": 2, "NextToken": page["NextToken"]});
+    assert_eq!(cloud.ok("ListAliases", rest).await, json!({"SageMakerImageVersionAliases": ["older"]}));
+
+    let numbers = async |order: &str| {
+        let listed = cloud
+            .ok(
+                "ListImageVersions",
+                json!({"ImageName": "i", "SortBy": "VERSION", "SortOrder": order, "MaxResults": 3}),
+            )
+            .await;
+        listed["ImageVersions"].as_array().unwrap().iter().map(|v| v["Version"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((numbers("DESCENDING").await, numbers("ASCENDING").await), (vec![11, 10, 9], vec![1, 2, 3]));
+
+    cloud.ok("DeleteImageVersion", json!({"ImageName": "i"})).await;
+    while describe(json!({"Version": 11})).await.is_ok() {
+        next_second(&cloud).await;
+    }
+    assert_eq!(
+        cloud.ok("CreateImageVersion", version("t12", &[])).await["ImageVersionArn"],
+        arn(12),
+        "numbers count up"
+    );
+    cloud.ok("DeleteImage", json!({"ImageName": "i"})).await;
+    while cloud.call("DescribeImage", json!({"ImageName": "i"})).await.is_ok() {
+        next_second(&cloud).await;
+    }
+    cloud.ok("CreateImage", json!({"ImageName": "i", "RoleArn": crate::support::ROLE})).await;
+    assert_eq!(cloud.ok("ListImageVersions", json!({"ImageName": "i"})).await["ImageVersions"], json!([]));
 }
 
 /// Every kind that SageMaker can create and describe is real, recorded, or refused by name.

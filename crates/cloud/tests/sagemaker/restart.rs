@@ -69,6 +69,28 @@ fn jobs_in_progress_run_again_in_order_and_stopping_ones_are_stopped() {
 }
 
 #[test]
+fn a_job_that_runs_again_shows_no_metrics_of_the_run_before() {
+    let store = after(async |cloud| {
+        cloud.ok("CreateTrainingJob", training_job("j")).await;
+        let job = cloud.job().await;
+        let at = cloud.clock.time();
+        (job.events)(TrainingEvent::Metric { name: "validation:merror".to_owned(), value: 0.5, at });
+        (job.events)(TrainingEvent::Secondary { status: "Uploading".to_owned(), message: "m".to_owned() });
+        assert_eq!(cloud.describe_job("j").await["FinalMetricDataList"][0]["Value"], 0.5);
+        std::mem::forget(job);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        let job = cloud.job().await;
+        assert_eq!(cloud.describe_job("j").await.get("FinalMetricDataList"), None);
+        job.end.send(TrainingEnd::Failed { reason: "AlgorithmError: it ends".to_owned() }).unwrap();
+        cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
+        assert_eq!(cloud.describe_job("j").await.get("FinalMetricDataList"), None);
+    });
+}
+
+#[test]
 fn an_endpoint_in_creation_is_brought_up() {
     let store = after(async |cloud| {
         cloud.two_configs().await;

@@ -46,6 +46,22 @@ async fn a_job_goes_through_its_statuses_and_tells_all_of_it() {
 }
 
 #[tokio::test]
+async fn what_a_job_told_just_before_its_end_is_recorded_before_its_end() {
+    let cloud = Cloud::new();
+    cloud.ok("CreateTrainingJob", training_job("j")).await;
+    let job = cloud.job().await;
+    for status in ["Downloading", "Training", "Uploading"] {
+        (job.events)(secondary(status, "m"));
+    }
+    job.end.send(completed()).unwrap();
+    cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
+    let told = cloud.describe_job("j").await;
+    let statuses: Vec<_> =
+        told["SecondaryStatusTransitions"].as_array().unwrap().iter().map(|t| &t["Status"]).collect();
+    assert_eq!(statuses, ["Starting", "Downloading", "Training", "Uploading", "Completed"]);
+}
+
+#[tokio::test]
 async fn a_failed_job_says_why_in_at_most_1024_characters() {
     let cloud = Cloud::new();
     cloud.ok("CreateTrainingJob", training_job("j")).await;
@@ -367,9 +383,9 @@ async fn what_only_watches_or_guards_a_job_is_recorded() {
     }
 }
 
-/// The task of a request ends with its connection, whatever the request waits for.
+/// Whoever waits for an answer may go away, whatever the request waits for.
 #[tokio::test]
-async fn a_client_that_hangs_up_leaves_no_stop_half_done() {
+async fn a_request_that_is_dropped_leaves_no_stop_half_done() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
     let cloud = Cloud::over(SqliteRecords::open(&path).unwrap(), 1);

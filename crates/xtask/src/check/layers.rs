@@ -58,7 +58,7 @@ fn graph(policy: &Policy, metadata: &Metadata) -> Vec<String> {
             let is_ours = metadata.ours().any(|p| p.name == dependency.name);
             if is_ours && !layer.may.contains(&dependency.name) {
                 wrong.push(format!(
-                    "{} must not import {} (it may import: {}): move what it needs down a layer, or pass it in from the command",
+                    "{} must not import {} (it may import: {}): move what it needs down a layer, pass it in from the command, or, where the import is meant, add it in crates/xtask/policy/layers.toml",
                     package.name,
                     dependency.name,
                     if layer.may.is_empty() { "none of our crates".to_owned() } else { layer.may.join(", ") }

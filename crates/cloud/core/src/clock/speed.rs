@@ -10,8 +10,8 @@ pub struct Speed(u32);
 /// Why a number is not a speed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "the speed '{0}' is not a number from 1 to 10000 (simulated seconds in a second); to skip more time than that, \
-     advance the clock: sagewright local clock --advance 30d"
+    "the speed '{0}' is not a number from 1 to 10000 (simulated seconds in a second); time is never slower than the \
+     machine's, and is skipped at once by sagewright local clock --advance 30d"
 )]
 pub struct SpeedError(String);
 

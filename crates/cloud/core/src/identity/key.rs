@@ -1,5 +1,5 @@
-//! Access keys of users. A key belongs to a user by its unique id: it ends with that one, and the next of the same name
-//! does not take it over.
+//! Access keys of users. A key works as long as its user is there, by unique id: the next user of the same name does not
+//! take it over.
 
 use serde_json::json;
 

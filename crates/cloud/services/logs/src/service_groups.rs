@@ -62,8 +62,11 @@ impl Request {
         let removed = removed.await?.ok_or_else(no_group)?;
         // While its files are there, a start knows that it may have to do this.
         self.forget(call, call.text("logGroupName").unwrap_or_default()).await?;
-        self.files(move |_, _| Ok(removed.clear())).await?;
-        Ok(Value::Null)
+        let cleared = self.files(move |_, _| {
+            removed.clear();
+            Ok(Value::Null)
+        });
+        cleared.await
     }
 
     pub(super) async fn describe_groups(&self, call: &Call) -> Result<Value, ApiError> {

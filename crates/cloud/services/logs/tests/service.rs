@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler as _};
-use sagewright_cloud_core::logs::LogSink as _;
-use sagewright_cloud_logs::{Event, LogsService, Streams};
+use sagewright_cloud_core::logs::{Event, LogSink as _};
+use sagewright_cloud_logs::{LogsService, Streams};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
@@ -210,6 +210,16 @@ async fn a_group_inherits_nothing_of_one_whose_removal_was_cut_short() {
     assert_eq!(logs.call("ListTagsForResource", tags("job")).await.unwrap()["tags"], json!({}));
 }
 
+#[tokio::test]
+async fn a_stream_of_a_job_inherits_nothing_of_one_that_went_with_its_group() {
+    let logs = Logs::new().await;
+    logs.call("DeleteLogGroup", json!({"logGroupName": "g"})).await.unwrap();
+    let event = Event { timestamp: NOW + 1, ingested: NOW + HOUR, message: "of a job".into() };
+    Streams::new(logs.folder()).append("111122223333", "us-east-1", "g", "a", &[event]).unwrap();
+    let told = logs.call("DescribeLogStreams", json!({"logGroupName": "g"})).await.unwrap();
+    assert_eq!(told["logStreams"][0]["creationTime"], NOW + HOUR, "{told}");
+}
+
 const OWNER: (&str, &str) = ("111122223333", "us-east-1");
 
 /// A group with tags, retention and a stream.
@@ -265,6 +275,8 @@ async fn what_is_left_of_removed_groups_and_streams_goes_after_a_start() {
     let account = logs.folder().join(OWNER.0);
     let streams = Streams::new(logs.folder());
     streams.delete_group(OWNER.0, OWNER.1, "g").unwrap().unwrap();
+    // As earlier versions left it.
+    std::fs::write(account.join("~removed/s.jsonl"), "").unwrap();
     with_everything(&logs, "h").await;
     logs.call("CreateLogStream", json!({"logGroupName": "h", "logStreamName": "kept"})).await.unwrap();
     streams.delete_stream(OWNER.0, OWNER.1, "h", "s").unwrap();

@@ -50,11 +50,12 @@ pub async fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec
     // Kinds spell it in their own ways: `CREATION_TIME`, `CreateDate`, `HubName`.
     let order = match call.text("SortBy").map(|by| by.replace('_', "").to_ascii_lowercase()).as_deref() {
         Some(by) if by.contains("modified") => Order::Modified,
-        Some(by) if by.ends_with("name") => Order::Name,
+        Some(by) if by.ends_with("name") || by == "version" => Order::Name,
         Some(by) if by.ends_with("status") => Order::Status,
         _ => Order::Created,
     };
-    let descending = call.text("SortOrder").map_or(listing.descending, |order| order == "Descending");
+    let descending =
+        call.text("SortOrder").map_or(listing.descending, |order| order.eq_ignore_ascii_case("Descending"));
     // SageMaker takes a page and filters that: with these two a page can be short or empty and still have a successor
     // (the service model's text on `MaxResults` of ListTrainingJobs).
     let part = call.text("NameContains").map(str::to_ascii_lowercase);

@@ -112,8 +112,8 @@ where
     created.await?
 }
 
-/// Does work in a task of its own. A client that hangs up ends its request's task, and must not leave a state behind whose
-/// effects never began.
+/// Does work in a task of its own. Whoever waits for a change may be dropped, and must not leave a state behind whose effects
+/// never began.
 async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ApiError> {
     tokio::spawn(work).await.map_err(|error| ApiError::internal(format!("a change broke off: {error}")))
 }
@@ -166,7 +166,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
                 batch.push(Write::Replace(Versioned { record: record.clone(), version }));
                 batch.extend(sm.news_since(M::KIND, &before, &record));
             }
-            // No room is needed for this on a full disk.
+            // At once, without a last write of the record.
             None => {
                 batch.push(Write::Delete { key: key.clone(), version: Some(version) });
                 batch.extend(sm.news(M::KIND, &record, DELETED));

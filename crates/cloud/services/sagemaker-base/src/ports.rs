@@ -80,7 +80,7 @@ pub enum TrainingEnd {
     },
 }
 
-/// Takes a job's events; does nothing once the job has ended.
+/// Takes a job's events. What comes once the job has ended is dropped by whoever records them.
 pub type TrainingEvents = Arc<dyn Fn(TrainingEvent) + Send + Sync>;
 
 /// Runs training jobs.

@@ -19,16 +19,6 @@ pub fn epoch(record: &Record) -> u64 {
     record.body[HIDDEN]["epoch"].as_u64().unwrap_or(0)
 }
 
-/// Begins another run.
-///
-/// # Errors
-/// The record is damaged.
-pub fn next_epoch(record: &mut Record) -> Result<u64, ApiError> {
-    let next = epoch(record) + 1;
-    hidden(fields(record)?).insert("epoch".to_owned(), json!(next));
-    Ok(next)
-}
-
 /// The hidden members of a stored body, to change.
 pub fn hidden(stored: &mut Map<String, Value>) -> &mut Map<String, Value> {
     let hidden = stored.entry(HIDDEN).or_insert_with(|| json!({}));

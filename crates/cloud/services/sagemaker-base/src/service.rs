@@ -3,31 +3,14 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
+pub use sagewright_cloud_core::api::Answer;
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
-use serde_json::Value;
 
 use crate::kind::Kind;
 use crate::{SageMaker, hold, recorded};
 
-/// What an operation gives in the end.
-pub type Answer<'a> = BoxFuture<'a, Result<Value, ApiError>>;
-
-/// Answers one operation. The call is authenticated, and valid by the service model.
-pub type Operation = for<'a> fn(&'a SageMaker, &'a Call) -> Answer<'a>;
-
-/// A table of operations: `"CreateModel" => model::create::create`, each an `async fn(&SageMaker, &Call)`.
-#[macro_export]
-macro_rules! operations {
-    ($($name:literal => $operation:path),* $(,)?) => {
-        &[$(($name, {
-            fn run<'a>(sagemaker: &'a $crate::SageMaker, call: &'a $crate::Call) -> $crate::Answer<'a> {
-                Box::pin($operation(sagemaker, call))
-            }
-            run
-        })),*]
-    };
-}
+/// Answers one operation of SageMaker.
+pub type Operation = sagewright_cloud_core::api::Operation<SageMaker>;
 
 /// An operation of a crate's own, or one that is the same for all kinds.
 #[derive(Clone, Copy)]

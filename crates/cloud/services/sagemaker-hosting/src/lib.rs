@@ -3,12 +3,13 @@
 mod endpoint;
 pub mod hosting;
 
-use sagewright_cloud_sagemaker_base::{Operation, operations};
+use sagewright_cloud_core::operations;
+use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
 
 pub use endpoint::machine::resume;
 
 /// The operations of this crate.
-pub const OPERATIONS: &[(&str, Operation)] = operations! {
+pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "CreateEndpoint" => endpoint::create::create,
     "UpdateEndpoint" => endpoint::update::update,
     "UpdateEndpointWeightsAndCapacities" => endpoint::weights::update,

@@ -4,12 +4,13 @@ mod job;
 pub mod training;
 mod training_job;
 
-use sagewright_cloud_sagemaker_base::{Operation, operations};
+use sagewright_cloud_core::operations;
+use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
 
 pub use training_job::resume::{resume, suspend};
 
 /// The operations of this crate.
-pub const OPERATIONS: &[(&str, Operation)] = operations! {
+pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "CreateTrainingJob" => training_job::create::create,
     "DescribeTrainingJob" => training_job::describe::describe,
     "ListTrainingJobs" => training_job::list::list,

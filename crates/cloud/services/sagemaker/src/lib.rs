@@ -3,18 +3,27 @@
 //! Calls arrive authenticated and valid by the service model. Each kind is a module, each operation a file.
 
 mod endpoint_config;
+mod image_version;
 mod model;
 mod model_package;
 mod model_package_group;
 mod search;
 mod tags;
 
-use sagewright_cloud_sagemaker_base::{Operation, operations};
+use sagewright_cloud_core::operations;
+use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
 
 /// The operations of this crate.
-pub const OPERATIONS: &[(&str, Operation)] = operations! {
+pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "CreateModel" => model::create::create,
     "CreateEndpointConfig" => endpoint_config::create::create,
+    "CreateImageVersion" => image_version::create::create,
+    "DescribeImageVersion" => image_version::describe,
+    "UpdateImageVersion" => image_version::update::update,
+    "DeleteImageVersion" => image_version::delete::delete,
+    "DeleteImage" => image_version::delete::delete_image,
+    "ListImageVersions" => image_version::list::list,
+    "ListAliases" => image_version::list::aliases,
     "CreateModelPackageGroup" => model_package_group::create::create,
     "ListModelPackageGroups" => model_package_group::list::list,
     "DeleteModelPackageGroup" => model_package_group::delete::delete,

@@ -100,6 +100,17 @@ impl Cloud {
     }
 
     pub async fn call_as(&self, account: &str, region: &str, operation: &str, input: Value) -> Result<Value, ApiError> {
+        self.call_with((account, "AKIALOCAL"), region, operation, input).await
+    }
+
+    /// The same with an access key of the account.
+    pub async fn call_with(
+        &self,
+        (account, access_key): (&str, &str),
+        region: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, ApiError> {
         let service = sagewright_model::service("sagemaker").unwrap();
         let operation = service.operation(operation).unwrap_or_else(|| panic!("no operation {operation}"));
         if let Some(shape) = service.input(&operation.name) {
@@ -112,7 +123,7 @@ impl Cloud {
                 account: account.to_owned(),
                 principal_arn: format!("arn:aws:iam::{account}:user/local"),
                 user_id: "AIDALOCAL".to_owned(),
-                access_key: "AKIALOCAL".to_owned(),
+                access_key: access_key.to_owned(),
                 source_ip: None,
             },
             region: region.to_owned(),

@@ -32,7 +32,8 @@ impl Note {
             began: Instant::now(),
             account: "-".to_owned(),
             what: format!("{method} {path}"),
-            entry: recorder.map(Entry::new),
+            // What drives the cloud itself is no request to a service.
+            entry: recorder.filter(|_| !path.starts_with("/_sagewright/")).map(Entry::new),
         })
     }
 

@@ -149,7 +149,14 @@ impl Dispatcher {
             return refuse(None, wire, &unknown_service(id), request_id);
         };
         let Some(service) = sagewright_model::service(id) else {
-            return refuse(None, wire, &ApiError::internal(format!("the model of {id} does not parse")), request_id);
+            return refuse(
+                None,
+                wire,
+                &ApiError::internal(format!(
+                    "this program has no model of {id} that can be read (services! in crates/model/src/load.rs)"
+                )),
+                request_id,
+            );
         };
         let failed = |error: &ApiError, note: &mut Option<Note>| {
             if let Some(entry) = note.as_mut().and_then(Note::entry) {

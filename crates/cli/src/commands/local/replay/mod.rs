@@ -48,10 +48,10 @@ impl Outcome {
 /// Sends the requests of a log again, and compares the answers.
 pub(crate) async fn run(args: &Replay, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let log = log::read(&args.file)?;
-    // Requests that change things are for an embedded cloud, unless another endpoint is named.
-    let named = global.endpoint_url.is_some()
-        || std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("AWS_ENDPOINT_URL"));
-    let global = Global { local: global.local || !named, ..global.clone() };
+    // Requests that change things are for an embedded cloud, unless an endpoint of all services is named. Variables of
+    // single services would leave the others to AWS.
+    let endpoint_url = global.endpoint_url.clone().filter(|url| !url.trim().is_empty());
+    let global = Global { local: global.local || endpoint_url.is_none(), endpoint_url, ..global.clone() };
     let mut run = Run {
         context: Context::connect(&global, printer).await?,
         names: Names::default(),

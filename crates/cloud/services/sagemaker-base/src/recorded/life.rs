@@ -99,7 +99,7 @@ fn refused(kind: Kind, record: &Record, verb: &str) -> ApiError {
 const OWNER: &str = "settle";
 
 /// The timer of a record whose status leads to another one.
-pub(crate) fn timer(kind: Kind, record: &Record, now: i64) -> Option<Write> {
+pub fn timer(kind: Kind, record: &Record, now: i64) -> Option<Write> {
     let life = kind.0.status.filter(|_| kind.recorded())?;
     life.settles.iter().find(|(from, _)| *from == record.status)?;
     let Key { account, region, name, .. } = &record.key;

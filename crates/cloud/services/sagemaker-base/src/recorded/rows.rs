@@ -270,6 +270,24 @@ pub static RECORDED: &[Row] = &[
         ..ROW
     },
     Row {
+        noun: "ImageVersion",
+        arn_type: "image-version",
+        event: "SageMaker Image Version State Change",
+        naming: Naming::Members(&["ImageName", "Version"]),
+        list: "ListImageVersions",
+        status: Some(&Life {
+            member: "ImageVersionStatus",
+            created: "CREATING",
+            deleted: "DELETING",
+            settles: &[("CREATING", "CREATED"), ("DELETING", "")],
+            ..LIFE
+        }),
+        // Images are known by their names here, and not by digests.
+        aliases: &[("ContainerImage", "/BaseImage")],
+        missing: Text("ResourceNotFound", "No ImageVersion {arn} exists."),
+        ..ROW
+    },
+    Row {
         noun: "InferenceRouter",
         arn_type: "inference-router",
         naming: Naming::Members(&["InferenceRouterName"]),
@@ -551,7 +569,6 @@ pub static REFUSED: &[(&str, &str, &str)] = &[
     ("EdgeDeploymentPlan", "ListEdgeDeploymentPlans", EDGE),
     ("EdgePackagingJob", "ListEdgePackagingJobs", EDGE),
     ("HyperParameterTuningJob", "ListHyperParameterTuningJobs", "Start training jobs with the values to try"),
-    ("ImageVersion", "ListImageVersions", "Name the container's own image"),
     ("InferenceComponent", "ListInferenceComponents", "Create an endpoint whose variant names a model"),
     ("InferenceExperiment", "ListInferenceExperiments", "Create an endpoint with weighted variants"),
     ("InferenceRecommendationsJob", "ListInferenceRecommendationsJobs", JOB),

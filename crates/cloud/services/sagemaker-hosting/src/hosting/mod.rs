@@ -71,8 +71,7 @@ type Servers = (Arc<Generation>, Fleet);
 
 /// One endpoint.
 struct Slot {
-    serving: RwLock<Option<Arc<Generation>>>,
-    fleet: Mutex<Option<Fleet>>,
+    serving: RwLock<Option<Servers>>,
     // Servers that answer and get no traffic yet.
     ready: Mutex<Option<Servers>>,
     removed: watch::Sender<bool>,
@@ -85,7 +84,6 @@ impl Slot {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             serving: RwLock::default(),
-            fleet: Mutex::default(),
             ready: Mutex::default(),
             removed: watch::Sender::new(false),
             deploying: tokio::sync::Mutex::default(),
@@ -94,7 +92,8 @@ impl Slot {
     }
 
     fn generation(&self) -> Option<Arc<Generation>> {
-        self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
+        serving.as_ref().map(|(generation, _)| generation.clone())
     }
 
     fn ready(&self) -> MutexGuard<'_, Option<Servers>> {
@@ -103,17 +102,13 @@ impl Slot {
 
     /// Puts a generation in place; what served before is stopped in the background once its requests are done.
     fn swap(&self, next: Option<Servers>) {
-        let (generation, fleet) = next.unzip();
         let before = {
             let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *serving, generation)
+            std::mem::replace(&mut *serving, next)
         };
-        let old = {
-            let mut current = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, fleet)
-        };
-        drop(before);
-        if let Some(fleet) = old {
+        if let Some((generation, fleet)) = before {
+            // Requests under way hold it until they are answered.
+            drop(generation);
             let mut retiring = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
             retiring.retain(|task| !task.is_finished());
             retiring.push(tokio::spawn(fleet.retire()));

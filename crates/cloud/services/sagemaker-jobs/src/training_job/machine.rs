@@ -115,7 +115,8 @@ impl State {
             }
         };
         if (&self.life, &self.progress) != (&before.0, &before.1) {
-            self.changed = at;
+            // What was told earlier may be recorded later.
+            self.changed = self.changed.max(at);
         }
         Ok(effect)
     }

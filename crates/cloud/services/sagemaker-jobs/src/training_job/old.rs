@@ -20,6 +20,7 @@ pub(super) fn life(record: &Record) -> Option<Life> {
         _ => return None,
     };
     let unfinished = attempts["open"].as_u64().and_then(|open| u32::try_from(open).ok()).unwrap_or(0);
-    let job = record.created.to_string();
+    // Names are used again, and two jobs may be created in the same millisecond.
+    let job = format!("{} {}", record.arn, record.created);
     Some(Life { run: Run { job, number: runs.max(1) }, phase, unfinished })
 }

@@ -20,8 +20,13 @@ pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
 /// The state could not be read or written.
 pub async fn suspend(sm: &SageMaker) -> Result<(), ApiError> {
     let jobs = TrainingJobs(sm.clone());
+    let mut outcome = Ok(());
     for record in sm.env().store.with_status(Kind::TRAINING_JOB.as_str(), "InProgress").await? {
-        tell(&jobs, &record.key, &Event::CloudEnds).await?;
+        // One that cannot be told must not count against the others.
+        if let Err(error) = tell(&jobs, &record.key, &Event::CloudEnds).await {
+            tracing::warn!(job = record.arn, error = error.message, "the orderly end could not be recorded");
+            outcome = outcome.and(Err(error));
+        }
     }
-    Ok(())
+    outcome
 }

@@ -136,10 +136,12 @@ fn change(body: &[u8]) -> Result<Change, String> {
 /// A reading as it is told.
 fn told(reading: &Reading) -> Value {
     let sim = reading.sim.timestamp();
+    // The two are read one after the other, and simulated time is in whole microseconds.
+    let ahead = sim.duration_since(reading.wall).as_millis();
     json!({
         "simulated": milliseconds(sim),
         "wall": milliseconds(reading.wall),
-        "aheadSeconds": sim.duration_since(reading.wall).as_secs(),
+        "aheadSeconds": i64::try_from((ahead + 500).div_euclid(1000)).unwrap_or(i64::MAX),
         "speed": reading.speed.factor(),
     })
 }

@@ -82,3 +82,18 @@ fn a_flush_ends_while_the_disk_is_stuck_and_the_queue_is_full() {
     });
     wait.recv_timeout(Duration::from_secs(60)).unwrap();
 }
+
+#[test]
+fn what_earlier_processes_wrote_counts_for_the_length_at_which_a_log_is_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { most_bytes: 300, ..Settings::new(dir.path().join("requests.jsonl"), false) };
+    let mut lines = Vec::new();
+    for _ in 0..4 {
+        Recorder::open(&settings).unwrap().flush();
+        let text = std::fs::read_to_string(&settings.path).unwrap();
+        lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
+    }
+    let begun = lines.iter().filter(|line| line["format"] == FORMAT).count();
+    let stopped = lines.iter().filter(|line| line["stopped"] == "the request log is full").count();
+    assert!((1..3).contains(&begun) && begun + stopped == 4, "{lines:?}");
+}
