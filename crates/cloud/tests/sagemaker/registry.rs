@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Cloud, package, with};
+use sagewright_cloud::records::{Batch, Records};
+
+use crate::support::{ACCOUNT, Cloud, REGION, package, with};
 
 async fn group(cloud: &Cloud, name: &str) {
     cloud
@@ -73,6 +75,27 @@ async fn a_client_token_stands_for_its_own_version_as_long_as_that_is_there() {
     group(&cloud, "g").await;
     assert!(version(&cloud, "g").await.ends_with("/g/1"));
     assert!(make("g").await.ends_with("/g/2"));
+}
+
+/// What a process leaves that is killed between the end of a group and that of its tokens.
+#[tokio::test]
+async fn a_client_token_that_outlived_its_group_stands_for_no_version_of_the_next() {
+    let cloud = Cloud::new();
+    let records: &dyn Records = &cloud.store;
+    group(&cloud, "g").await;
+    let mut request = package("g");
+    request["ClientToken"] = json!("00000000-0000-0000-0000-000000000001");
+    let first = cloud.ok("CreateModelPackage", request.clone()).await["ModelPackageArn"].clone();
+    let token = records.list(ACCOUNT, REGION, "model-package-token").await.unwrap().pop().unwrap();
+    cloud.ok("DeleteModelPackage", json!({"ModelPackageName": first})).await;
+    cloud.ok("DeleteModelPackageGroup", json!({"ModelPackageGroupName": "g"})).await;
+    assert!(records.insert(token, Vec::new(), Batch::new()).await.unwrap(), "it went with its group");
+    group(&cloud, "g").await;
+    let other = version(&cloud, "g").await;
+    assert_eq!(first, other);
+    let second = cloud.ok("CreateModelPackage", request.clone()).await["ModelPackageArn"].clone();
+    assert!(second.as_str().unwrap().ends_with("/g/2"), "{second}");
+    assert_eq!(cloud.ok("CreateModelPackage", request).await["ModelPackageArn"], second);
 }
 
 #[tokio::test]

@@ -147,8 +147,15 @@ mod tests {
     }
 
     fn told(packages: &[Value]) -> Vec<String> {
+        // What the policy excepts is in the tree, or the exception is told as one too many.
+        let mut policy: Policy = toml::from_str(POLICY).unwrap();
+        policy.exceptions.clear();
+        told_by(&policy, packages)
+    }
+
+    fn told_by(policy: &Policy, packages: &[Value]) -> Vec<String> {
         let metadata = serde_json::from_value(json!({"packages": packages, "resolve": {"nodes": []}})).unwrap();
-        judge(&toml::from_str(POLICY).unwrap(), &metadata)
+        judge(policy, &metadata)
     }
 
     fn external(name: &str, license: &str) -> Value {
@@ -182,6 +189,16 @@ mod tests {
             assert_eq!(wrong.len(), 1, "{expected}: {wrong:?}");
             assert!(wrong[0].starts_with(expected), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn an_exception_holds_for_its_licence_and_only_while_it_is_needed() {
+        let policy: Policy = toml::from_str(POLICY).unwrap();
+        let excepted: Vec<_> = policy.exceptions.iter().map(|e| external(&e.name, &e.licence)).collect();
+        assert_eq!(told_by(&policy, &excepted), Vec::<String>::new());
+        assert_eq!(told_by(&policy, &[]).len(), excepted.len());
+        let changed: Vec<_> = policy.exceptions.iter().map(|e| external(&e.name, "AGPL-3.0-only")).collect();
+        assert!(told_by(&policy, &changed).iter().any(|wrong| wrong.contains("is under AGPL-3.0-only")));
     }
 
     #[test]
