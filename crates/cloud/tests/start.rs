@@ -225,3 +225,25 @@ async fn a_port_that_another_one_listens_on_is_told_before_anything_is_taken_up(
     let store = stored(dir.path());
     assert_eq!(store.with_status("endpoint", "InService").await.unwrap().len(), 1);
 }
+
+/// A log group whose removal a kill cut short is forgotten before a job can write to it, and its files go later.
+#[tokio::test]
+async fn a_start_ends_the_removal_of_log_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = || Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::new(dir.path()) };
+    let key = RecordKey::new(ACCOUNT, REGION, "log-group", "g");
+    {
+        let bound = bind(config()).await.unwrap();
+        bound.records().insert(record("log-group", "g", "", json!({})), Vec::new(), Batch::new()).await.unwrap();
+        bound.logs().create_group(ACCOUNT, REGION, "g").unwrap();
+        bound.logs().delete_group(ACCOUNT, REGION, "g").unwrap().unwrap();
+    }
+    let bound = bind(config()).await.unwrap();
+    assert_eq!(bound.records().record(&key).await.unwrap(), None);
+    let running = bound.server().start().unwrap();
+    let forgotten = dir.path().join("logs").join(ACCOUNT).join("~forgotten");
+    while std::fs::read_dir(&forgotten).unwrap().next().is_some() {
+        tokio::task::yield_now().await;
+    }
+    running.shutdown().await;
+}

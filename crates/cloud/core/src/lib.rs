@@ -15,4 +15,5 @@ pub mod records;
 pub mod region;
 pub mod runner;
 pub mod timers;
+pub mod weight;
 pub mod work;

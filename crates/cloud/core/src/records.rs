@@ -208,7 +208,8 @@ pub struct Found {
 /// Tags of resources: keys and values in key order, by ARN.
 pub type Tags = HashMap<String, Vec<(String, String)>>;
 
-/// The embedded cloud's state. No call blocks its thread for longer than a short write to memory takes.
+/// The embedded cloud's state. No call blocks its thread for longer than a short write to the operating system's memory
+/// takes: what waits for the disk, as copying a log does, is done on threads for blocking work.
 #[async_trait]
 pub trait Records: std::fmt::Debug + Send + Sync + 'static {
     /// A record by key.

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use error::StartError;
 pub use sagewright_cloud_wire::server::{
@@ -155,7 +155,7 @@ impl ServerBuilder {
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn start(self) -> Result<Running, StartError> {
-        let Bound { config, socket, address, identity, lock, records, sim, recorder, .. } = self.bound;
+        let Bound { config, socket, address, identity, lock, records, sim, recorder, logs } = self.bound;
         let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {
             handlers: self.handlers,
@@ -173,7 +173,14 @@ impl ServerBuilder {
         let front = Arc::new(Front { dispatcher, limits: config.limits.clone() });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, front, stopped));
-        Ok(Running { address, config, identity, records, recorder, stop, serving, lock: Arc::new(lock) })
+        let logs = LogsService::new(Arc::new(records.clone()), logs);
+        let mut background = JoinSet::new();
+        background.spawn(async move {
+            if let Err(error) = logs.sweep().await {
+                tracing::warn!(%error, "cannot remove what is left of removed log groups; the next start tries again");
+            }
+        });
+        Ok(Running { address, config, identity, records, recorder, stop, serving, background, lock: Arc::new(lock) })
     }
 }
 
@@ -187,6 +194,8 @@ pub struct Running {
     recorder: Option<Recorder>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    /// Ends when this is dropped.
+    background: JoinSet<()>,
     lock: Arc<Lock>,
 }
 
@@ -228,6 +237,7 @@ impl Running {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.serving).await;
+        self.background.shutdown().await;
         if let Some(recorder) = self.recorder.take() {
             let _ = tokio::task::spawn_blocking(move || recorder.flush()).await;
         }

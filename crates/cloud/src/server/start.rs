@@ -15,7 +15,7 @@ use crate::clock::{SharedWall, SimClock};
 use crate::config::Config;
 use crate::folder;
 use crate::identity::Identity;
-use crate::logs::Streams;
+use crate::logs::{LogsService, Streams};
 use crate::records::StoreError;
 use crate::reserve;
 use sagewright_cloud_store_sqlite::SqliteRecords;
@@ -48,6 +48,7 @@ pub async fn bind(config: Config) -> Result<Bound, StartError> {
         .map_err(|e| StartError::Setting(format!("the default account is wrong: {e}")))?;
     let bound = on_a_thread(move || take(config)).await?;
     let ready = async {
+        LogsService::new(bound.records(), bound.logs()).recover().await?;
         bound.identity.forget_old_sessions().await?;
         bound.identity.account_key(&account).await
     };

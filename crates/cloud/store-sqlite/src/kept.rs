@@ -1,15 +1,23 @@
 //! Records and tags that were read or written lately, in memory.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use sagewright_cloud_core::records::{Key, StoreError, Versioned};
+use sagewright_cloud_core::weight;
 
 use crate::lock;
 
 /// How many records are kept, and the tags of how many resources.
 const MOST: usize = 4096;
+
+/// How many bytes of memory the records take, and the tags.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
+/// What takes more bytes of memory is not kept: one such body would drive out many that are read as often.
+const LONGEST: usize = 256 * 1024;
 
 /// Keys and values.
 type Pairs = Vec<(String, String)>;
@@ -20,8 +28,8 @@ pub struct Kept(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    records: HashMap<Key, Arc<Versioned>>,
-    tags: HashMap<String, Pairs>,
+    records: Bounded<Key, Arc<Versioned>>,
+    tags: Bounded<String, Pairs>,
     /// Counts commits, so that what was read before one is not kept after it.
     commits: u64,
 }
@@ -52,9 +60,13 @@ impl Kept {
         };
         let found = read()?;
         if let Some(found) = &found {
-            let mut state = lock(&self.0);
-            if state.commits == commits {
-                keep(&mut state.records, key.clone(), Arc::new(found.clone()));
+            let bytes = record_bytes(found);
+            if bytes <= LONGEST {
+                let found = Arc::new(found.clone());
+                let mut state = lock(&self.0);
+                if state.commits == commits {
+                    state.records.keep(key.clone(), found, bytes);
+                }
             }
         }
         Ok(found)
@@ -70,21 +82,28 @@ impl Kept {
             state.commits
         };
         let found = read()?;
+        let bytes = arn.len()
+            + found.iter().map(|(key, value)| 2 * size_of::<String>() + key.len() + value.len()).sum::<usize>();
         let mut state = lock(&self.0);
         if state.commits == commits {
-            keep(&mut state.tags, arn.to_owned(), found.clone());
+            state.tags.keep(arn.to_owned(), found.clone(), bytes);
         }
         Ok(found)
     }
 
     /// To be called after each commit, before it is acknowledged.
     pub fn committed(&self, changes: Changes) {
+        let weigh = |(key, record): (Key, Option<Versioned>)| {
+            let bytes = record.as_ref().map_or(0, record_bytes);
+            (key, record.map(Arc::new), bytes)
+        };
+        let records: Vec<_> = changes.records.into_iter().map(weigh).collect();
         let mut state = lock(&self.0);
         state.commits += 1;
-        for (key, change) in changes.records {
-            match change {
-                Some(record) => keep(&mut state.records, key, Arc::new(record)),
-                None => drop(state.records.remove(&key)),
+        for (key, record, bytes) in records {
+            match record.filter(|_| bytes <= LONGEST) {
+                Some(record) => state.records.keep(key, record, bytes),
+                None => state.records.remove(&key),
             }
         }
         for arn in changes.tags {
@@ -93,9 +112,47 @@ impl Kept {
     }
 }
 
-fn keep<K: Eq + Hash, V>(kept: &mut HashMap<K, V>, key: K, value: V) {
-    if kept.len() >= MOST {
-        kept.clear();
+fn record_bytes(found: &Versioned) -> usize {
+    size_of::<Versioned>() + found.record.arn.len() + 2 * found.record.key.name.len() + weight::of(&found.record.body)
+}
+
+/// Values with their bytes; all go when there are too many of either.
+struct Bounded<K, V> {
+    values: HashMap<K, (V, usize)>,
+    bytes: usize,
+}
+
+impl<K, V> Default for Bounded<K, V> {
+    fn default() -> Self {
+        Self { values: HashMap::new(), bytes: 0 }
     }
-    kept.insert(key, value);
+}
+
+impl<K: Eq + Hash, V> Bounded<K, V> {
+    fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.values.get(key).map(|(value, _)| value)
+    }
+
+    fn keep(&mut self, key: K, value: V, bytes: usize) {
+        if self.values.len() >= MOST || self.bytes + bytes > MOST_BYTES {
+            self.values.clear();
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
+        if let Some((_, before)) = self.values.insert(key, (value, bytes)) {
+            self.bytes -= before;
+        }
+    }
+
+    fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        if let Some((_, bytes)) = self.values.remove(key) {
+            self.bytes -= bytes;
+        }
+    }
 }

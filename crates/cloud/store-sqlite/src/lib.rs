@@ -3,8 +3,9 @@
 //! A commit is in the operating system's hands before it is acknowledged, so that a killed process loses nothing.
 //! Batches that wait at the same time are committed in one transaction: whoever finds the writer free writes for all.
 //! That is microseconds of work, bounded by `write::TOGETHER`; what may take longer (another process holds the file,
-//! a search) is done by threads for blocking work.
+//! a search, a checkpoint of the log) is done by threads for blocking work.
 
+mod checkpoint;
 mod kept;
 mod read;
 mod schema;
@@ -24,6 +25,7 @@ use sagewright_cloud_core::records::{
 };
 use tokio::sync::broadcast;
 
+use checkpoint::{Checkpoints, Limits};
 use kept::Kept;
 
 /// State in a SQLite file; cheap to clone.
@@ -39,6 +41,7 @@ struct Inner {
     slow: AtomicBool,
     readers: Mutex<Vec<Connection>>,
     kept: Kept,
+    checkpoints: Checkpoints,
     /// Sent to while the writer is held, so that changes are told in the order of commits.
     changes: broadcast::Sender<Change>,
 }
@@ -59,7 +62,7 @@ impl SqliteRecords {
     /// The file cannot be opened, is not a database, or a newer version made it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(path).map_err(db("opened"))?;
-        Self::over(Some(path.to_owned()), connection, true)
+        Self::over(Some(path.to_owned()), connection, true, Limits::default())
     }
 
     /// Opens the database file of an embedded cloud that may be running in another process. Such a second process may
@@ -69,7 +72,22 @@ impl SqliteRecords {
     /// The file cannot be opened, is not a database, or has another version's format.
     pub fn open_beside(path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(path).map_err(db("opened"))?;
-        Self::over(Some(path.to_owned()), connection, false)
+        Self::over(Some(path.to_owned()), connection, false, Limits::default())
+    }
+
+    /// A database whose log has other limits.
+    #[cfg(test)]
+    fn open_with(path: &Path, limits: Limits) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(db("opened"))?;
+        Self::over(Some(path.to_owned()), connection, true, limits)
+    }
+
+    /// Waits for the checkpoints that commits have asked for.
+    #[cfg(test)]
+    async fn idle(&self) {
+        while self.0.checkpoints.asked() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// A database in memory, for tests.
@@ -77,11 +95,17 @@ impl SqliteRecords {
     /// # Errors
     /// SQLite failed.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::over(None, Connection::open_in_memory().map_err(db("opened"))?, true)
+        Self::over(None, Connection::open_in_memory().map_err(db("opened"))?, true, Limits::default())
     }
 
-    fn over(path: Option<PathBuf>, mut connection: Connection, migrate: bool) -> Result<Self, StoreError> {
+    fn over(
+        path: Option<PathBuf>,
+        mut connection: Connection,
+        migrate: bool,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
         schema::prepare(&mut connection, migrate)?;
+        let checkpoints = Checkpoints::over(&mut connection, limits)?;
         Ok(Self(Arc::new(Inner {
             path,
             writer: Mutex::new(connection),
@@ -89,6 +113,7 @@ impl SqliteRecords {
             slow: AtomicBool::new(false),
             readers: Mutex::default(),
             kept: Kept::default(),
+            checkpoints,
             changes: broadcast::Sender::new(BACKLOG),
         })))
     }
@@ -105,8 +130,7 @@ impl SqliteRecords {
     /// Folds the write-ahead log into the database; it would be read back on the next start all the same.
     pub async fn fold(&self) {
         let this = self.clone();
-        let fold = move || this.0.alone(|writer| writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
-        let _ = tokio::task::spawn_blocking(fold).await;
+        let _ = tokio::task::spawn_blocking(move || this.0.fold()).await;
     }
 
     /// Everything that is stored, a line for each record and tag.

@@ -51,7 +51,7 @@ PRAGMA user_version = 3;
 ";
 
 /// Format of the database, as `user_version` tells it.
-const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 3;
 
 /// Records of format 1 have no version.
 const FROM_1: &str = "ALTER TABLE record ADD COLUMN version INTEGER NOT NULL DEFAULT 1;";
@@ -106,9 +106,6 @@ pub fn prepare(connection: &mut Connection, migrate: bool) -> Result<(), StoreEr
     }
     connection.pragma_update(None, "synchronous", Durability::Kill.synchronous()).map_err(db("opened"))?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(db("opened"))?;
-    // Folding the log into the database waits for the disk; done four times as seldom as by default, it costs
-    // little, and the log (16 MiB at most) is still read back in milliseconds after a kill.
-    connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(db("opened"))?;
     // A transaction that reads and then writes would be refused at once where another process (`local env`) has
     // written in between; one that announces its write waits its turn.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);

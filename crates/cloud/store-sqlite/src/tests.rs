@@ -469,6 +469,94 @@ async fn names_are_found_by_how_they_start_whatever_they_start_with() {
     }
 }
 
+/// A record whose body has so many bytes.
+fn long(name: &str, bytes: usize) -> Record {
+    Record { body: json!({"text": "x".repeat(bytes)}), ..record(name) }
+}
+
+/// The log and the database of a folder, in bytes.
+fn lengths(folder: &std::path::Path) -> (u64, u64) {
+    let length = |name: &str| folder.join(name).metadata().map_or(0, |metadata| metadata.len());
+    (length("state.sqlite-wal"), length("state.sqlite"))
+}
+
+#[test]
+fn no_commit_copies_the_log_into_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let store = SqliteRecords::open(&folder.path().join("state.sqlite")).unwrap();
+        let store: SharedRecords = Arc::new(store);
+        // The one thread that may run a checkpoint is taken.
+        let (release, taken) = std::sync::mpsc::channel::<()>();
+        let blocker = tokio::task::spawn_blocking(move || taken.recv());
+        let (_, before) = lengths(folder.path());
+        for n in 0..20 {
+            assert!(store.insert(long(&n.to_string(), 1 << 20), vec![], vec![]).await.unwrap());
+        }
+        let (log, after) = lengths(folder.path());
+        assert_eq!(after, before, "a commit ran a checkpoint");
+        assert!(log > 20 << 20, "{log}");
+        release.send(()).unwrap();
+        blocker.await.unwrap().unwrap();
+        // Behind the checkpoint.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert!(lengths(folder.path()).1 > 20 << 20, "the checkpoint was not run");
+        for n in 20..30 {
+            assert!(store.insert(long(&n.to_string(), 1 << 20), vec![], vec![]).await.unwrap());
+        }
+        assert_eq!(lengths(folder.path()).0, log, "the log was not begun anew");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_log_is_emptied_once_nobody_reads_it_and_stops_no_commit_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let store = SqliteRecords::open_with(&path, super::Limits { each: 200, most: 1000 }).unwrap();
+    let records: SharedRecords = Arc::new(store.clone());
+    records.insert(record("first"), vec![], vec![]).await.unwrap();
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM record").unwrap();
+    for n in 0..100 {
+        records.insert(long(&n.to_string(), 1 << 16), vec![], vec![]).await.unwrap();
+    }
+    store.idle().await;
+    assert!(lengths(folder.path()).0 > 100 << 16, "a checkpoint passed by a reader");
+    reader.execute_batch("COMMIT").unwrap();
+    for n in 100..120 {
+        records.insert(long(&n.to_string(), 1 << 16), vec![], vec![]).await.unwrap();
+    }
+    store.idle().await;
+    assert!(lengths(folder.path()).0 < 50 << 16, "the log was not emptied");
+    assert_eq!(records.list("000000000000", "us-east-1", "model").await.unwrap().len(), 121);
+}
+
+/// A record that is kept in memory is not read again, so that a change of the file under it is not seen.
+#[tokio::test]
+async fn records_are_kept_in_memory_up_to_so_many_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let store: SharedRecords = Arc::new(SqliteRecords::open(&path).unwrap());
+    let beneath = rusqlite::Connection::open(&path).unwrap();
+    let kept = async |name: &str| {
+        beneath.execute("UPDATE record SET body = '\"beneath\"' WHERE name = ?", [name]).unwrap();
+        store.record(&key(name)).await.unwrap().unwrap().body != json!("beneath")
+    };
+    for (name, bytes) in [("small", 1000), ("other", 1000), ("long", 1 << 20), ("read", 1 << 20)] {
+        store.insert(long(name, bytes), vec![], vec![]).await.unwrap();
+    }
+    assert!(kept("small").await);
+    assert!(!kept("long").await);
+    store.get(&key("read")).await.unwrap();
+    assert!(!kept("read").await);
+    // Many that are kept each, and not all together.
+    for n in 0..200 {
+        store.insert(long(&n.to_string(), 200_000), vec![], vec![]).await.unwrap();
+    }
+    assert!(!kept("other").await && kept("199").await);
+}
+
 #[tokio::test]
 async fn records_that_are_made_in_far_times_can_be_changed() {
     let store = memory();

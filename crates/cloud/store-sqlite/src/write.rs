@@ -9,7 +9,7 @@ use sagewright_cloud_core::records::{Batch, Change, CommitError, Fault, Record, 
 use tokio::sync::oneshot;
 
 use crate::kept::Changes;
-use crate::{Inner, db, lock, read};
+use crate::{Inner, checkpoint, db, lock, read};
 
 /// Batches of one transaction, at most: what the thread that finds the writer free does for others.
 pub const TOGETHER: usize = 64;
@@ -29,7 +29,7 @@ pub struct Job {
 pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError> {
     let (done, outcome) = oneshot::channel();
     lock(&inner.waiting).push_back(Job { batch, done });
-    if inner.slow.load(Ordering::Relaxed) {
+    if inner.slow.load(Ordering::Relaxed) || inner.checkpoints.running() {
         on_a_thread(inner);
         return outcome.await.unwrap_or(Err(CommitError::Store(StoreError::Closed)));
     }
@@ -50,6 +50,7 @@ pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError>
             break;
         }
     }
+    checkpoint::run_if_due(inner);
     outcome.await.unwrap_or(Err(CommitError::Store(StoreError::Closed)))
 }
 
@@ -62,6 +63,7 @@ fn on_a_thread(inner: &Arc<Inner>) {
             let Some(writer) = try_lock(&inner) else { break };
             write(&inner, &writer, true);
         }
+        checkpoint::run_if_due(&inner);
     });
 }
 

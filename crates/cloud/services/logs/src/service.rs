@@ -12,6 +12,7 @@ use super::Streams;
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Operation, Output, answer};
 use sagewright_cloud_core::operations;
 use sagewright_cloud_core::records::{Key, Record, SharedRecords};
+use sagewright_cloud_core::region::partition;
 
 /// The operations of this service.
 pub const OPERATIONS: &[(&str, Operation<Request>)] = operations! { Request:
@@ -34,8 +35,8 @@ pub const OPERATIONS: &[(&str, Operation<Request>)] = operations! { Request:
 /// CloudWatch Logs over the embedded cloud's streams; groups that jobs write need not be created.
 #[derive(Debug, Clone)]
 pub struct LogsService {
-    store: SharedRecords,
-    streams: Streams,
+    pub(super) store: SharedRecords,
+    pub(super) streams: Streams,
     /// Held while a group is made or removed.
     groups: Arc<Mutex<()>>,
 }
@@ -66,6 +67,11 @@ pub struct Request {
 impl Request {
     pub(super) fn store(&self) -> &SharedRecords {
         &self.service.store
+    }
+
+    /// Removes all that the store knows of a group without a folder.
+    pub(super) async fn forget(&self, call: &Call, group: &str) -> Result<(), ApiError> {
+        Ok(self.service.forget(&call.caller.account, &call.region, group).await?)
     }
 
     /// Held while a group is made or removed.
@@ -107,7 +113,11 @@ pub(super) fn group(streams: &Streams, call: &Call) -> Result<String, ApiError> 
 
 /// `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`
 pub(super) fn group_arn(call: &Call, group: &str) -> String {
-    call.arn(&format!("log-group:{group}"))
+    arn_of_group(&call.caller.account, &call.region, group)
+}
+
+pub(super) fn arn_of_group(account: &str, region: &str, group: &str) -> String {
+    format!("arn:{}:logs:{region}:{account}:log-group:{group}", partition(region))
 }
 
 /// The name in a group's ARN, with or without `:*` at its end.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Streams;
 use super::service::{Request, after, disk, exists, group, group_arn, invalid, limit, no_group, refuse_members, token};
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{Batch, Filter, Key, Query, Record, Write};
+use sagewright_cloud_core::records::{Batch, Key, Record};
 
 /// What the files tell of a group.
 struct Summary {
@@ -28,6 +28,8 @@ impl Request {
         let _alone = self.groups().await;
         let there = self.files(|streams, call| {
             let group = call.text("logGroupName").unwrap_or_default();
+            // A start looks for groups that were not made whole where there are regions.
+            streams.create_region(&call.caller.account, &call.region).map_err(|e| disk(&e))?;
             Ok(streams.has_group(&call.caller.account, &call.region, group))
         });
         if there.await? {
@@ -57,31 +59,14 @@ impl Request {
             let group = call.text("logGroupName").unwrap_or_default();
             streams.delete_group(&call.caller.account, &call.region, group).map_err(|e| disk(&e))
         });
-        if !removed.await? {
-            return Err(no_group());
-        }
+        let removed = removed.await?.ok_or_else(no_group)?;
+        // While its files are there, a start knows that it may have to do this.
         self.forget(call, call.text("logGroupName").unwrap_or_default()).await?;
-        Ok(Value::Null)
-    }
-
-    /// Removes all that the store knows of a group without a folder: a later one of that name inherits nothing.
-    async fn forget(&self, call: &Call, group: &str) -> Result<(), ApiError> {
-        let (account, region) = (&call.caller.account, &call.region);
-        // A group that jobs have made has tags, and no record.
-        let arn = group_arn(call, group);
-        let keys: Vec<String> = self.store().tags_of(&arn).await?.into_iter().map(|(key, _)| key).collect();
-        if !keys.is_empty() {
-            self.store().write(Write::DeleteTags { arn, keys }).await?;
-        }
-        self.store().delete(&Key::new(account, region, "log-group", group)).await?;
-        let streams = Query {
-            filters: vec![Filter::NameStarts(format!("{group}:"))],
-            ..Query::all(account, region, "log-stream")
-        };
-        for stream in self.store().find(streams).await? {
-            self.store().delete(&stream.record.key).await?;
-        }
-        Ok(())
+        let cleared = self.files(move |_, _| {
+            removed.clear();
+            Ok(Value::Null)
+        });
+        cleared.await
     }
 
     pub(super) async fn describe_groups(&self, call: &Call) -> Result<Value, ApiError> {

@@ -16,12 +16,10 @@ use super::block::Block;
 use super::index::{self, Index, Summary};
 use super::line::{self, Line, Lines};
 use super::page::{Page, Query};
+use super::removed::Removed;
 
 /// Characters that stay themselves in file names.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-
-/// Where a group goes to be removed, in its account's folder. No region can have that name: `~` is encoded.
-const REMOVED: &str = "~removed";
 
 /// Streams whose state is kept in memory; that of others is read from their index again.
 const KEPT: usize = 4096;
@@ -83,14 +81,11 @@ fn open_to_append(path: &Path) -> io::Result<File> {
 impl Streams {
     /// Streams below `root`, which is made on the first write.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        let root = root.into();
-        // What a killed process had no time to remove.
-        for account in fs::read_dir(&root).into_iter().flatten().flatten() {
-            if let Err(error) = there(fs::remove_dir_all(account.path().join(REMOVED))) {
-                tracing::warn!(%error, "the rest of a removed log group is still there");
-            }
-        }
-        Self { root: Arc::new(root), gate: Arc::default(), indexes: Arc::default() }
+        Self { root: Arc::new(root.into()), gate: Arc::default(), indexes: Arc::default() }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// All events of a stream in the order of arrival; `None` where there is no such stream. All of them are in memory:
@@ -148,6 +143,14 @@ impl Streams {
         names(&self.region_path(account, region).join(encode(group)), ".jsonl")
     }
 
+    /// Makes the folder of a region's groups.
+    ///
+    /// # Errors
+    /// The disk refused it.
+    pub fn create_region(&self, account: &str, region: &str) -> io::Result<()> {
+        fs::create_dir_all(self.region_path(account, region))
+    }
+
     /// Makes a group without streams. `false`: it is there already.
     ///
     /// # Errors
@@ -174,16 +177,13 @@ impl Streams {
         }
     }
 
-    /// Removes a group with all its streams. `false`: there is none.
+    /// Removes a group with all its streams; its files go with [`Removed::clear`]. `None`: there is no such group.
     ///
     /// # Errors
     /// The disk refused it.
-    pub fn delete_group(&self, account: &str, region: &str, group: &str) -> io::Result<bool> {
+    pub fn delete_group(&self, account: &str, region: &str, group: &str) -> io::Result<Option<Removed>> {
         let _gate = self.alone();
-        // Gone at once as a whole, whenever this process is killed.
-        let removed = self.root.join(encode(account)).join(REMOVED);
-        there(fs::remove_dir_all(&removed))?;
-        Ok(there(fs::rename(self.group_path(account, region, group), &removed))? && there(fs::remove_dir_all(removed))?)
+        Removed::take(&self.root, account, region, group)
     }
 
     /// Removes a stream. `false`: there is none.
@@ -202,6 +202,16 @@ impl Streams {
     #[must_use]
     pub fn has_group(&self, account: &str, region: &str, group: &str) -> bool {
         self.group_path(account, region, group).is_dir()
+    }
+
+    /// Whether a group is known not to exist.
+    pub(super) fn lacks_group(&self, account: &str, region: &str, group: &str) -> bool {
+        lacks(&self.group_path(account, region, group))
+    }
+
+    /// Whether a stream is known not to exist.
+    pub(super) fn lacks_stream(&self, account: &str, region: &str, group: &str, stream: &str) -> bool {
+        lacks(&self.path(account, region, group, stream))
     }
 
     /// A glance at a stream; `None` where there is no such stream.
@@ -253,7 +263,7 @@ impl Streams {
 }
 
 /// Names that are only dots would leave the folder.
-fn encode(name: &str) -> String {
+pub(super) fn encode(name: &str) -> String {
     match name {
         "." => "%2E".to_owned(),
         ".." => "%2E%2E".to_owned(),
@@ -261,7 +271,17 @@ fn encode(name: &str) -> String {
     }
 }
 
-fn there(removed: io::Result<()>) -> io::Result<bool> {
+/// The name that a file or folder was made for.
+pub(super) fn decode(path: &Path) -> Option<String> {
+    Some(percent_decode_str(path.file_name()?.to_str()?).decode_utf8().ok()?.into_owned())
+}
+
+/// What cannot be looked at may be there.
+fn lacks(path: &Path) -> bool {
+    matches!(there(fs::symlink_metadata(path).map(drop)), Ok(false))
+}
+
+pub(super) fn there(removed: io::Result<()>) -> io::Result<bool> {
     match removed {
         Ok(()) => Ok(true),
         // What no file can be called is not there.
@@ -317,7 +337,7 @@ mod tests {
         let logs = Streams::new(dir.path().join("logs"));
         assert!(logs.create_group("1", "r", "g").unwrap());
         for region in ["..", ".", "../1", "", "/"] {
-            assert!(!logs.delete_group("2", region, "1").unwrap(), "{region}");
+            assert!(logs.delete_group("2", region, "1").unwrap().is_none(), "{region}");
             assert!(!logs.has_group("2", region, "1"), "{region}");
         }
         assert!(logs.has_group("1", "r", "g"));
@@ -335,11 +355,11 @@ mod tests {
         assert_eq!(logs.streams("0", "r", "g"), [".."]);
         assert!(logs.delete_stream("0", "r", "g", "..").unwrap());
         assert!(!logs.delete_stream("0", "r", "g", "..").unwrap());
-        assert!(logs.delete_group("0", "r", "g").unwrap());
-        assert!(!logs.delete_group("0", "r", "g").unwrap());
+        logs.delete_group("0", "r", "g").unwrap().unwrap().clear();
+        assert!(logs.delete_group("0", "r", "g").unwrap().is_none());
         assert!(!logs.has_group("0", "r", "g"));
         let long = "x".repeat(300);
-        assert!(!logs.delete_group("0", "r", &long).unwrap());
+        assert!(logs.delete_group("0", "r", &long).unwrap().is_none());
         assert_eq!(logs.create_group("0", "r", &long).unwrap_err().kind(), ErrorKind::InvalidFilename);
     }
 }

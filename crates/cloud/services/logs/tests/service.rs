@@ -220,12 +220,110 @@ async fn a_stream_of_a_job_inherits_nothing_of_one_that_went_with_its_group() {
     assert_eq!(told["logStreams"][0]["creationTime"], NOW + HOUR, "{told}");
 }
 
+const OWNER: (&str, &str) = ("111122223333", "us-east-1");
+
+/// A group with tags, retention and a stream.
+async fn with_everything(logs: &Logs, group: &str) {
+    logs.call("CreateLogGroup", json!({"logGroupName": group, "tags": {"old": "1"}})).await.unwrap();
+    logs.call("PutRetentionPolicy", json!({"logGroupName": group, "retentionInDays": 3})).await.unwrap();
+    logs.call("CreateLogStream", json!({"logGroupName": group, "logStreamName": "s"})).await.unwrap();
+}
+
+/// Has a job write to a group, and checks that it has nothing of an earlier one.
+async fn is_made_anew(logs: &Logs, streams: &Streams, group: &str) {
+    let event = Event { timestamp: NOW + 1, ingested: NOW + 1, message: "new".into() };
+    streams.append(OWNER.0, OWNER.1, group, "s", &[event]).unwrap();
+    let arn = format!("arn:aws:logs:us-east-1:111122223333:log-group:{group}");
+    let tags = logs.call("ListTagsForResource", json!({"resourceArn": arn})).await.unwrap();
+    assert_eq!(tags["tags"], json!({}), "{group}");
+    let told = logs.call("DescribeLogGroups", json!({"logGroupNamePrefix": group})).await.unwrap();
+    assert_eq!(told["logGroups"][0]["retentionInDays"], Value::Null, "{group}");
+    let told = logs.call("DescribeLogStreams", json!({"logGroupName": group})).await.unwrap();
+    assert_eq!(told["logStreams"][0]["creationTime"], NOW + 1, "{group}");
+}
+
 #[tokio::test]
-async fn what_is_left_of_a_removed_group_goes_at_the_next_start() {
+async fn a_start_forgets_groups_whose_removal_was_cut_short() {
     let logs = Logs::new().await;
-    let account = logs.folder().join("111122223333");
-    std::fs::rename(account.join("us-east-1/g"), account.join("~removed")).unwrap();
+    let account = logs.folder().join(OWNER.0);
     let streams = Streams::new(logs.folder());
-    assert!(!account.join("~removed").exists() && streams.groups("111122223333", "us-east-1").is_empty());
-    assert!(!streams.delete_group("111122223333", "us-east-1", "g").unwrap());
+    for group in ["moved", "again", "gone", "kept"] {
+        with_everything(&logs, group).await;
+    }
+    // Killed before the store forgot it; so, too, when a job had written to the group in the meantime; and as earlier
+    // versions did it, which left records alone.
+    streams.delete_group(OWNER.0, OWNER.1, "moved").unwrap().unwrap();
+    streams.delete_group(OWNER.0, OWNER.1, "again").unwrap().unwrap();
+    streams.create_group(OWNER.0, OWNER.1, "again").unwrap();
+    std::fs::remove_dir_all(account.join("us-east-1/gone")).unwrap();
+    logs.service.recover().await.unwrap();
+    for group in ["moved", "again", "gone"] {
+        is_made_anew(&logs, &streams, group).await;
+    }
+    let kept = logs.call("DescribeLogGroups", json!({"logGroupNamePrefix": "kept"})).await.unwrap();
+    assert_eq!(kept["logGroups"][0]["retentionInDays"], 3);
+    logs.service.recover().await.unwrap();
+    logs.call("PutRetentionPolicy", json!({"logGroupName": "again", "retentionInDays": 5})).await.unwrap();
+    logs.service.recover().await.unwrap();
+    let again = logs.call("DescribeLogGroups", json!({"logGroupNamePrefix": "again"})).await.unwrap();
+    assert_eq!(again["logGroups"][0]["retentionInDays"], 5, "it was forgotten once more");
+}
+
+#[tokio::test]
+async fn what_is_left_of_removed_groups_and_streams_goes_after_a_start() {
+    let logs = Logs::new().await;
+    let account = logs.folder().join(OWNER.0);
+    let streams = Streams::new(logs.folder());
+    streams.delete_group(OWNER.0, OWNER.1, "g").unwrap().unwrap();
+    // As earlier versions left it.
+    std::fs::write(account.join("~removed/s.jsonl"), "").unwrap();
+    with_everything(&logs, "h").await;
+    logs.call("CreateLogStream", json!({"logGroupName": "h", "logStreamName": "kept"})).await.unwrap();
+    streams.delete_stream(OWNER.0, OWNER.1, "h", "s").unwrap();
+    logs.service.recover().await.unwrap();
+    logs.service.sweep().await.unwrap();
+    let left: Vec<_> = ["~removed", "~forgotten"].iter().flat_map(|f| std::fs::read_dir(account.join(f))).collect();
+    assert_eq!(left.into_iter().flatten().count(), 0);
+    let event = Event { timestamp: NOW + 1, ingested: NOW + 1, message: "new".into() };
+    for stream in ["s", "kept"] {
+        streams.append(OWNER.0, OWNER.1, "h", stream, std::slice::from_ref(&event)).unwrap();
+    }
+    let told = logs.call("DescribeLogStreams", json!({"logGroupName": "h"})).await.unwrap();
+    assert_eq!(told["logStreams"][0]["creationTime"], NOW, "the stream that was there");
+    assert_eq!(told["logStreams"][1]["creationTime"], NOW + 1, "the stream that was removed");
+}
+
+#[tokio::test]
+async fn a_group_whose_files_cannot_be_removed_is_removed_all_the_same() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let logs = Logs::new().await;
+    let account = logs.folder().join(OWNER.0);
+    let streams = Streams::new(logs.folder());
+    with_everything(&logs, "stuck").await;
+    // Who may do everything can remove this, too; for all others the removal fails.
+    let inner = account.join("us-east-1/stuck/inner");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::write(inner.join("file"), "").unwrap();
+    std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o500)).unwrap();
+    for _ in 0..2 {
+        logs.call("DeleteLogGroup", json!({"logGroupName": "stuck"})).await.unwrap();
+        is_made_anew(&logs, &streams, "stuck").await;
+    }
+    // The folder where files go to be removed cannot be used: this fails for everybody.
+    let _ = std::fs::rename(account.join("~forgotten"), logs.folder().join("aside"));
+    std::fs::write(account.join("~forgotten"), "").unwrap();
+    for _ in 0..2 {
+        logs.call("DeleteLogGroup", json!({"logGroupName": "stuck"})).await.unwrap();
+        is_made_anew(&logs, &streams, "stuck").await;
+    }
+    for inner in walk(logs.folder()) {
+        std::fs::set_permissions(inner, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}
+
+/// The folders below one.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    entries.flat_map(|path| [walk(&path), vec![path]].concat()).collect()
 }

@@ -3,11 +3,12 @@
 use http::request::Parts;
 use jiff::Timestamp;
 use sagewright_cloud_core::api::{ApiError, Output};
+use sagewright_cloud_core::weight;
 use sagewright_model::{Operation, Service};
 use serde_json::Value;
 
 use super::tap::Tap;
-use super::{LONGEST, Recorder};
+use super::{LONGEST, Recorder, line};
 
 /// A request that is being answered.
 pub(in crate::server) struct Entry {
@@ -35,6 +36,8 @@ pub(super) enum Answer {
     /// By status alone.
     None,
     Output(Value),
+    /// With an output that is too long to be kept.
+    OutputLeftOut,
     Code(String),
     /// An answer of S3.
     S3(Tap),
@@ -52,12 +55,30 @@ pub(in crate::server) struct Finished {
 }
 
 impl Finished {
-    /// Bytes of bodies that it holds.
+    /// Bytes of memory that it holds, about.
     pub(super) fn weight(&self) -> usize {
-        let asked = if let Asked::S3(_, tap) = &self.entry.asked { tap.held() } else { 0 };
-        let answered = if let Answer::S3(tap) = &self.entry.answer { tap.held() } else { 0 };
-        asked + answered
+        let asked = match &self.entry.asked {
+            Asked::Unknown | Asked::Operation(_, _, None, _) => 0,
+            Asked::Operation(_, _, Some(input), _) => weight::of(input),
+            Asked::S3(parts, tap) => tap.held() + uri_bytes(&parts.uri) + header_bytes(&parts.headers),
+        };
+        let answered = match &self.entry.answer {
+            Answer::None | Answer::OutputLeftOut => 0,
+            Answer::Output(output) => weight::of(output),
+            Answer::Code(code) => code.len(),
+            Answer::S3(tap) => tap.held(),
+        };
+        let names = self.account.len() + self.what.len() + self.entry.principal.len() + self.entry.region.len();
+        size_of::<Self>() + names + header_bytes(&self.headers) + asked + answered
     }
+}
+
+fn header_bytes(headers: &http::HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| 2 * size_of::<usize>() + name.as_str().len() + value.len()).sum()
+}
+
+fn uri_bytes(uri: &http::Uri) -> usize {
+    uri.path_and_query().map_or(0, |path| path.as_str().len()) + uri.authority().map_or(0, |host| host.as_str().len())
 }
 
 impl Entry {
@@ -92,7 +113,8 @@ impl Entry {
 
     pub(in crate::server) fn output(&mut self, result: &Result<Output, ApiError>) {
         self.answer = match result {
-            Ok(output) => Answer::Output(output.value.clone()),
+            Ok(output) if line::is_short(&output.value) => Answer::Output(output.value.clone()),
+            Ok(_) => Answer::OutputLeftOut,
             Err(error) => Answer::Code(error.code.to_string()),
         };
     }

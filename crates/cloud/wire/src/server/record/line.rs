@@ -1,5 +1,7 @@
 //! A request as a line: decoded, with its secrets masked.
 
+use std::io;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sagewright_model::{Operation, Service, mask};
@@ -35,6 +37,10 @@ pub(super) fn of(finished: Finished, bodies: bool) -> Value {
             if let Asked::Operation(service, operation, ..) = &entry.asked {
                 add_output(&mut line, service, operation, output);
             }
+            None
+        }
+        Answer::OutputLeftOut => {
+            leave_out_output(&mut line);
             None
         }
         Answer::None => None,
@@ -113,10 +119,32 @@ fn add_input(line: &mut Map<String, Value>, service: &Service, operation: &Opera
 fn add_output(line: &mut Map<String, Value>, service: &Service, operation: &Operation, mut output: Value) {
     let Some(shape) = operation.output.as_ref().and_then(|o| service.shape(&o.shape)) else { return };
     mask(service, shape, &mut output);
-    let text = output.to_string();
-    if text.len() <= LONGEST_OUTPUT {
+    if is_short(&output) {
         line.insert("output".to_owned(), output);
     } else {
-        line.insert("outputLeftOut".to_owned(), "it is long".into());
+        leave_out_output(line);
+    }
+}
+
+fn leave_out_output(line: &mut Map<String, Value>) {
+    line.insert("outputLeftOut".to_owned(), "it is long".into());
+}
+
+/// Whether an output is short enough to be kept. Long ones are not read to their end.
+pub(super) fn is_short(output: &Value) -> bool {
+    serde_json::to_writer(Room(LONGEST_OUTPUT), output).is_ok()
+}
+
+/// Takes so many bytes, and keeps none.
+struct Room(usize);
+
+impl io::Write for Room {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(data.len()).ok_or(io::ErrorKind::WriteZero)?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
