@@ -4,14 +4,12 @@ import json
 import os
 import pathlib
 import random
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 import harness
-from harness import CRASHING_IMAGE, PIPE_IMAGE, SCRIPT_IMAGE, SILENT_IMAGE
 from harness import OTHER  # noqa: F401 - tests take it from here
 from quickstart_tools import Quickstart
 

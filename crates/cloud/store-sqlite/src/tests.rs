@@ -137,7 +137,7 @@ async fn searches_filter_sort_and_go_on_behind_a_place() {
         record.body = json!({"_": {"token": name}});
         store.commit(vec![Write::Insert(record)]).await.unwrap();
     }
-    let all = Query::all("000000000000", "us-east-1", "model");
+    let all = Query { numbered: true, ..Query::all("000000000000", "us-east-1", "model") };
     let names = async |query: &Query| -> Vec<String> {
         store.find(query.clone()).await.unwrap().into_iter().map(|f| f.record.key.name).collect()
     };
@@ -572,4 +572,19 @@ async fn records_that_are_made_in_far_times_can_be_changed() {
     }
     let status = store.with_status("model", "InService").await.unwrap();
     assert_eq!(status[0].body, json!({"n": 3}));
+}
+
+#[tokio::test]
+async fn a_name_that_begins_another_comes_before_it() {
+    let store = memory();
+    for name in ["u10", "u1", "u-1", "u1/2", "u1/10", "u"] {
+        store.insert(record(name), Vec::new(), Batch::new()).await.unwrap();
+    }
+    for (numbered, expected) in
+        [(false, ["u", "u-1", "u1", "u1/10", "u1/2", "u10"]), (true, ["u", "u-1", "u1", "u1/2", "u1/10", "u10"])]
+    {
+        let query = Query { numbered, ..Query::all("000000000000", "us-east-1", "model") };
+        let found = store.find(query).await.unwrap();
+        assert_eq!(found.iter().map(|found| found.record.key.name.as_str()).collect::<Vec<_>>(), expected);
+    }
 }
