@@ -185,11 +185,10 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
             Ok(())
         });
         match written.await? {
-            Ok(()) => {}
-            Err(CommitError::Conflict(_)) => continue,
+            Ok(()) => return Ok(Some(record)),
+            Err(CommitError::Conflict(_)) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
-        return Ok(Some(record));
     }
 }
 

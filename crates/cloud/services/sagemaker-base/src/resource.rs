@@ -19,6 +19,18 @@ pub fn epoch(record: &Record) -> u64 {
     record.body[HIDDEN]["epoch"].as_u64().unwrap_or(0)
 }
 
+/// The number of the next version of what a record stands for, from 1. Numbers count up in the record, so that none is used
+/// twice.
+///
+/// # Errors
+/// The record is damaged.
+pub fn next_version(record: &mut Record) -> Result<u64, ApiError> {
+    let hidden = hidden(fields(record)?);
+    let next = hidden.get("versions").and_then(Value::as_u64).unwrap_or(0) + 1;
+    hidden.insert("versions".to_owned(), json!(next));
+    Ok(next)
+}
+
 /// The hidden members of a stored body, to change.
 pub fn hidden(stored: &mut Map<String, Value>) -> &mut Map<String, Value> {
     let hidden = stored.entry(HIDDEN).or_insert_with(|| json!({}));
@@ -66,10 +78,16 @@ pub fn parse_arn(call: &Call, text: &str) -> Option<(Kind, String)> {
     Some((kind, name.to_owned()))
 }
 
-/// Epoch seconds, as the JSON protocols write time.
+/// Epoch seconds.
 #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^52
+#[must_use]
+pub const fn epoch_seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+/// Epoch seconds, as the JSON protocols write time.
 pub fn seconds(millis: i64) -> Value {
-    json!(millis as f64 / 1000.0)
+    json!(epoch_seconds(millis))
 }
 
 /// Members that a record itself knows, by the names that kinds have for them.
@@ -224,12 +242,10 @@ impl SageMaker {
             .update(key, |record, batch| {
                 let before = statuses(kind, record);
                 let out = change(record, batch)?;
-                timed = false;
                 if record.status != before.0 {
-                    let timer = life::timer(kind, record, now);
-                    timed = timer.is_some();
-                    batch.extend(timer);
+                    batch.extend(life::timer(kind, record, now));
                 }
+                timed = batch.iter().any(|write| matches!(write, Write::SetTimer(_)));
                 batch.extend(self.news_since(kind, &before, record));
                 Ok::<T, ApiError>(out)
             })
@@ -300,7 +316,7 @@ pub fn fields(record: &mut Record) -> Result<&mut Map<String, Value>, ApiError> 
 }
 
 /// AWS's limit of `FailureReason`, in characters.
-const MAX_REASON: usize = 1024;
+pub const MAX_REASON: usize = 1024;
 
 /// The first 1,024 characters of a `FailureReason`.
 pub fn cut(reason: &str) -> &str {

@@ -5,10 +5,10 @@ use std::io::{self, Read as _};
 
 use tokio::task::JoinError;
 
-use super::FAILURE_CHARACTERS;
 use super::folder::{FAILURE, HostFolder};
 use sagewright_cloud_core::limits;
 use sagewright_cloud_core::runner::{Exit, RunnerError};
+use sagewright_cloud_sagemaker_base::resource::MAX_REASON;
 use sagewright_cloud_transfer::fetch::FetchError;
 use sagewright_cloud_transfer::plain;
 
@@ -65,10 +65,10 @@ impl Cause {
 /// `FailureReason` of a container that ended badly: what it wrote to `output/failure`, and its exit code.
 fn failure(host: Option<&HostFolder>, exit: Exit) -> String {
     let written = host.and_then(|host| told(host).ok()).unwrap_or_default();
-    let text: String = String::from_utf8_lossy(&written).chars().take(FAILURE_CHARACTERS).collect();
+    let text: String = String::from_utf8_lossy(&written).chars().take(MAX_REASON).collect();
     let end = format!(", exit code: {}", exit.code());
     // The exit code is kept where the text alone would fill the reason.
-    let room = FAILURE_CHARACTERS - "AlgorithmError: ".len() - end.len();
+    let room = MAX_REASON - "AlgorithmError: ".len() - end.len();
     let text: String = text.trim_end().chars().take(room).collect();
     format!("AlgorithmError: {text}{end}")
 }

@@ -10,6 +10,7 @@ use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::JobEnvironment;
 use sagewright_cloud_core::work;
 use sagewright_cloud_sagemaker_base::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
+use sagewright_cloud_sagemaker_base::resource::{MAX_REASON, cut};
 
 mod channels;
 mod ends;
@@ -27,9 +28,6 @@ mod script;
 
 use halt::Halt;
 use job::Job;
-
-/// SageMaker keeps this many characters of a `FailureReason`.
-const FAILURE_CHARACTERS: usize = 1024;
 
 /// Runs training jobs through the environment's runner.
 pub struct TrainingExecutor {
@@ -56,7 +54,7 @@ fn explain_full_disk(reason: &mut String, folder: &Path) {
     let full = rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < LITTLE);
     if full && !told {
         let space = format!(" (No space left on the disk of {})", folder.display());
-        *reason = reason.chars().take(FAILURE_CHARACTERS.saturating_sub(space.chars().count())).collect();
+        *reason = reason.chars().take(MAX_REASON.saturating_sub(space.chars().count())).collect();
         reason.push_str(&space);
     }
 }
@@ -88,9 +86,7 @@ impl Trainer for TrainingExecutor {
         match end {
             Ok(end) => end,
             Err(Halt::Stopped { max_runtime }) => TrainingEnd::Stopped { artifacts: None, max_runtime },
-            Err(Halt::Failed(reason)) => {
-                TrainingEnd::Failed { reason: reason.chars().take(FAILURE_CHARACTERS).collect() }
-            }
+            Err(Halt::Failed(reason)) => TrainingEnd::Failed { reason: cut(&reason).to_owned() },
         }
     }
 }

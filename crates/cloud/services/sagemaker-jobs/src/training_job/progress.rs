@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::TrainingEnd;
-use sagewright_cloud_sagemaker_base::resource::{cut, fields};
+use sagewright_cloud_sagemaker_base::resource::{cut, epoch_seconds as seconds, fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -75,12 +75,6 @@ impl From<f64> for Number {
             Self::Other(if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned())
         }
     }
-}
-
-/// Epoch seconds, as the JSON protocols write time.
-#[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^52
-const fn seconds(millis: i64) -> f64 {
-    millis as f64 / 1000.0
 }
 
 impl Progress {

@@ -4,12 +4,12 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::Write;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::recorded::life;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, body, fields, hidden};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, body, next_version};
 use serde_json::{Value, json};
 
 use super::{free, image, kind, versions};
 
-/// The next version of an image. Numbers count up in the image's record, so that none is used twice.
+/// The next version of an image.
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let (images, kind) = (kind("Image")?, kind("ImageVersion")?);
     // Aliases are looked at and given under one lock.
@@ -27,9 +27,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
             if image.status == "DELETING" {
                 return Err(ApiError::in_use(format!("The image {} is being deleted.", image.arn)));
             }
-            let counted = hidden(fields(image)?);
-            let next = counted.get("versions").and_then(Value::as_u64).unwrap_or(0) + 1;
-            counted.insert("versions".to_owned(), json!(next));
+            let next = next_version(image)?;
             let mut stored = body(call, &["ClientToken"]);
             stored.insert("Version".to_owned(), json!(next));
             stored.insert("ImageArn".to_owned(), json!(image.arn));
@@ -42,7 +40,6 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
             Ok(arn)
         })
         .await?;
-    sm.committed(true);
     let arn = created.ok_or_else(|| images.missing(&image.arn))?;
     Ok(json!({ "ImageVersionArn": arn }))
 }

@@ -8,7 +8,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::Write;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::user;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidden, locate};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, locate, next_version};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 
 /// Members that would run something: validation jobs, marketplace scans, managed storage.
@@ -57,7 +57,7 @@ async fn unversioned(
     Ok(sm.insert(call, Kind::MODEL_PACKAGE, name, STATUS, stored, tags).await?.arn)
 }
 
-/// The next version of a group. Numbers count up in the group's record, so that none is used twice.
+/// The next version of a group.
 async fn version(
     sm: &SageMaker,
     call: &Call,
@@ -82,9 +82,7 @@ async fn version(
     let added = sm
         .change_with(Kind::MODEL_PACKAGE_GROUP, &key, |group, batch| {
             let name = group.body["ModelPackageGroupName"].clone();
-            let hidden = hidden(fields(group)?);
-            let next = hidden.get("versions").and_then(Value::as_u64).unwrap_or(0) + 1;
-            hidden.insert("versions".to_owned(), json!(next));
+            let next = next_version(group)?;
             let mut stored = stored.clone();
             // The describe output requires a name; a version's is its group's.
             stored.insert("ModelPackageName".to_owned(), name.clone());
