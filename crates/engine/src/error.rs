@@ -21,6 +21,14 @@ pub struct Permanent {
     pub cause: Option<Box<CloudError>>,
 }
 
+impl Permanent {
+    /// A failure without an answer of AWS.
+    #[must_use]
+    pub fn new(what: String, why: String, advice: &str) -> Self {
+        Self { what, why, advice: advice.to_owned(), cause: None }
+    }
+}
+
 /// A failure that may pass.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Retryable {

@@ -106,6 +106,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether something was written.
+    #[must_use]
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::Created | Self::Updated | Self::Adopted | Self::Deleted | Self::Stopped)
+    }
+
     /// Whether it went well, or is on its way.
     #[must_use]
     pub fn is_ok(self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use sagewright_kinds::{Kind, Path, get, set};
 use serde_json::{Map, Value};
 
@@ -71,6 +72,8 @@ pub struct Desired {
     pub retain: bool,
     /// An object that stays and needs this one.
     pub kept_for: Option<ObjectId>,
+    /// When the create was first sent, where what came of it is not known: the same idempotency token is sent again.
+    pub attempt: Option<Timestamp>,
 }
 
 impl Desired {
@@ -120,6 +123,7 @@ impl Desired {
             read_only: object.is_read_only(),
             retain: annotation(mark::DELETION_POLICY) == "retain",
             kept_for: None,
+            attempt: None,
         })
     }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use desired::{Adoption, Desired, Intent, PendingRef, read_tags};
 
 pub(crate) use present::parts_at_work;
-pub(crate) use standing::{WAIT, ended_badly};
+pub(crate) use standing::{WAIT, ended_badly, progressing};
 pub(crate) use tags::is_foreign;
 
 use crate::conditions::Condition;

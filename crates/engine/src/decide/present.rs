@@ -78,7 +78,7 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         effect: Effect::Create,
         sensitive: false,
     }));
-    let input = inputs::create(kind, desired, &now.to_string());
+    let input = inputs::create(kind, desired, &desired.attempt.unwrap_or(now).to_string());
     let step = Step::Create { operation: kind.row().operations.create.clone(), input };
     Decision { steps: vec![step], changes, ..Decision::default() }
 }

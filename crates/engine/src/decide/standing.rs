@@ -117,6 +117,11 @@ fn stand(kind: &Kind, observed: &Observed, decision: &Decision) -> (Condition, C
     }
 }
 
+/// The pause between looks at a resource of a kind that is at work.
+pub(crate) fn progressing(kind: &Kind) -> Duration {
+    kind.row().resync.progressing.map_or(WAIT, |seconds| Duration::from_secs(seconds.into()))
+}
+
 /// When to look at the resource again.
 pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Duration> {
     let resync = kind.row().resync;

@@ -1,16 +1,12 @@
 //! The engine: runs decisions against a cloud.
 
-mod act;
-mod apply;
 mod export;
-mod graph;
 mod lookup;
 mod one;
 mod pace;
 mod plan;
-mod resolve;
-mod run;
-mod trail;
+pub mod reconcile;
+mod set;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,13 +86,31 @@ pub struct Description {
 #[derive(Clone)]
 pub struct Engine {
     calls: Calls,
+    at_once: usize,
 }
+
+/// Looks at the same time, in a set.
+const AT_ONCE: usize = 16;
 
 impl Engine {
     /// An engine for one account and region.
     #[must_use]
     pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
-        Self { calls: Calls { cloud, clock, target } }
+        Self { calls: Calls { cloud, clock, target, patient: true }, at_once: AT_ONCE }
+    }
+
+    /// An engine that looks at so many objects of a set at the same time; 16 without this.
+    #[must_use]
+    pub fn at_once(self, looks: usize) -> Self {
+        Self { at_once: looks.max(1), ..self }
+    }
+
+    /// The same engine, for another scope.
+    fn in_scope(&self, scope: &reconcile::Scope) -> Self {
+        let mut engine = self.clone();
+        engine.calls.target = scope.target.clone();
+        engine.calls.patient = false;
+        engine
     }
 
     /// Calls for an object: in its own region, where its annotation names one.

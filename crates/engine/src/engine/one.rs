@@ -7,7 +7,8 @@ use sagewright_kinds::{Kind, Phase};
 use super::export::manifest;
 use super::lookup::{self, inside, object_of, owner_of, user_tags};
 use super::pace::{PATIENCE, Pace, patiently, since};
-use super::{Description, Engine, Until, act};
+use super::reconcile::act;
+use super::{Description, Engine, Until};
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent};
 use crate::event::{Event, Observer, What};
@@ -177,7 +178,8 @@ impl Engine {
         }
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
         let step = Step::Adopt { arn, owner: wanted };
-        act::act(&self.calls, kind, &found.name, &step, Some(&found), &|_, _| {}).await?;
+        let adopt = || act(&self.calls, kind, &found.name, &step, Some(&found));
+        patiently(&self.calls, PATIENCE, &|_, _| {}, adopt).await?;
         let found = self.one(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
         let mut object = object_of(kind, &found);
         object.metadata.name.clone_from(&owner.name);

@@ -17,8 +17,6 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a resource that is in use is tried to be deleted.
 pub(crate) const IN_USE: Duration = Duration::from_secs(15);
-/// How long a resource that was just created may stay unseen.
-pub(crate) const UNSEEN: Duration = Duration::from_secs(60);
 
 /// Pauses that grow.
 #[derive(Debug, Clone)]

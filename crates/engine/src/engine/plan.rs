@@ -1,17 +1,18 @@
 //! What an apply would do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-use sagewright_kinds::Kind;
 
 use super::Engine;
-use super::graph::{Graph, Node, target_id};
 use super::lookup::object_of;
-use super::resolve::{Unresolved, value_of};
+use super::reconcile::{InCloud, Referent, Referents, target_id, unresolved, value_of};
+use super::set::graph::{Graph, Node};
+use super::set::order::Order;
 use crate::decide::{Decision, Desired, Intent, decide, ended_badly};
-use crate::error::{EngineError, Failure, Permanent};
+use crate::error::{EngineError, Failure};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
 use crate::report::{Hindrance, Plan, Planned};
@@ -24,34 +25,30 @@ impl Engine {
     pub async fn plan(&self, objects: &[Object]) -> Result<Plan, EngineError> {
         let graph = Graph::new(objects)?;
         let owners = Owners::default();
-        let mut planned: Vec<Option<(Planned, Observed)>> = (0..graph.nodes.len()).map(|_| None).collect();
-        // Objects that need nothing of each other are read at the same time.
-        let mut left = graph.order.clone();
-        while !left.is_empty() {
-            let (ready, later): (Vec<usize>, Vec<usize>) = left.iter().copied().partition(|i| {
-                graph
-                    .nodes
-                    .get(*i)
-                    .is_some_and(|n| n.needs.iter().all(|j| planned.get(*j).is_some_and(Option::is_some)))
-            });
-            if ready.is_empty() {
-                break;
+        let mut planned: Vec<Option<Planned>> = (0..graph.nodes.len()).map(|_| None).collect();
+        // What is declared: the object as it is there, or nothing yet.
+        let mut known: HashMap<ObjectId, Option<Object>> = graph.nodes.iter().map(|n| (n.id.clone(), None)).collect();
+        let mut order = Order::new(graph.nodes.iter().map(|node| &node.needs));
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < self.at_once {
+                let Some(i) = order.next() else { break };
+                let Some(node) = graph.nodes.get(i) else { continue };
+                let references = declared(node, &known);
+                let (owners, after) = (&owners, names(&graph, node));
+                running.push(async move { (i, self.plan_one(node, after, owners, references).await) });
             }
-            let known = |id: &ObjectId| known(&graph, &planned, id);
-            let done = join_all(ready.iter().filter_map(|i| graph.nodes.get(*i).map(|n| (*i, n))).map(|(i, node)| {
-                let (known, owners, after) = (&known, &owners, names(&graph, node));
-                async move { (i, self.plan_one(node, after, owners, known).await) }
-            }))
-            .await;
-            for (i, entry) in done {
-                if let Some(slot) = planned.get_mut(i) {
-                    *slot = Some(entry);
-                }
+            let Some((i, (entry, observed))) = running.next().await else { break };
+            if let (Some(node), Observed::Found(found)) = (graph.nodes.get(i).filter(|n| n.needed), &observed) {
+                known.insert(node.id.clone(), Some(object_of(node.kind, found)));
             }
-            left = later;
+            if let Some(slot) = planned.get_mut(i) {
+                *slot = Some(entry);
+            }
+            order.done(i);
         }
-        let mut objects: Vec<Planned> =
-            graph.order.iter().filter_map(|i| planned.get_mut(*i)?.take()).map(|(planned, _)| planned).collect();
+        drop(running);
+        let mut objects: Vec<Planned> = graph.order.iter().filter_map(|i| planned.get_mut(*i)?.take()).collect();
         block(&mut objects);
         Ok(Plan { objects })
     }
@@ -61,7 +58,7 @@ impl Engine {
         node: &Node,
         after: Vec<ObjectId>,
         owners: &Owners,
-        known: &(dyn Fn(&ObjectId) -> Known + Send + Sync),
+        references: Vec<Declared>,
     ) -> (Planned, Observed) {
         let mut desired = node.desired.clone();
         let failed = |desired: &Desired, failure: Failure| {
@@ -75,29 +72,21 @@ impl Engine {
             };
             (planned, Observed::MISSING)
         };
-        let engine = Self { calls: self.calls_for(&desired.object) };
-        // What is in the set may be known already; what it is not may be in AWS.
-        for pending in desired.pending.clone() {
-            let id = target_id(&pending.reference, &node.id.namespace);
-            match known(&id) {
-                Known::Later => {}
-                Known::Object(object) => {
-                    if let Ok(value) = value_of(&pending.reference, &object) {
-                        desired.fill(&pending.reference.path, &value);
-                    }
+        let engine = Self { calls: self.calls_for(&desired.object), ..self.clone() };
+        // What is in the set may be known already; what is not may be in AWS.
+        for (pending, reference) in desired.pending.clone().into_iter().zip(references) {
+            let reference = match reference {
+                Declared::Later => continue,
+                Declared::Known(value) => Ok(value),
+                Declared::Outside => {
+                    let cloud = InCloud { calls: &engine.calls };
+                    cloud.value(&node.id, &pending.reference, Intent::Present).await
                 }
-                Known::Outside => {
-                    let mut single = desired.clone();
-                    single.pending.retain(|p| p.reference.path == pending.reference.path);
-                    match engine.resolve(&mut single, &|_| None).await {
-                        Ok(()) => {
-                            desired.spec = single.spec;
-                            desired.pending.retain(|p| p.reference.path != pending.reference.path);
-                        }
-                        Err(Unresolved::Absent(why)) => return failed(&desired, unresolved(node.kind, &desired, why)),
-                        Err(Unresolved::Failed(failure)) => return failed(&desired, failure),
-                    }
-                }
+            };
+            match reference {
+                Ok(Referent::Value(value)) => desired.fill(&pending.reference.path, &value),
+                Ok(Referent::Absent(why)) => return failed(&desired, unresolved(node.kind, &desired, why)),
+                Err(failure) => return failed(&desired, failure),
             }
         }
         let observed = match observe(&engine.calls, node.kind, &desired, owners).await {
@@ -144,32 +133,27 @@ fn block(objects: &mut [Planned]) {
     }
 }
 
-/// Why a reference leads nowhere, as a failure.
-pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure {
-    Failure::Permanent(Permanent {
-        what: format!("resolve the references of the {} `{}`", kind.words(), desired.object.metadata.name),
-        why,
-        advice: "declare what it refers to, or correct the name".to_owned(),
-        cause: None,
-    })
-}
-
-/// What a plan knows of an object that is referred to.
-enum Known {
+/// What a plan knows of a reference's value.
+enum Declared {
     /// It is declared and there.
-    Object(Box<Object>),
-    /// It is declared and will be made.
+    Known(Referent),
+    /// It is declared and will be made, or will have the field then.
     Later,
     /// It is not declared.
     Outside,
 }
 
-fn known(graph: &Graph, planned: &[Option<(Planned, Observed)>], id: &ObjectId) -> Known {
-    let Some(at) = graph.nodes.iter().position(|n| n.id == *id) else { return Known::Outside };
-    match (graph.nodes.get(at), planned.get(at).and_then(Option::as_ref)) {
-        (Some(node), Some((_, Observed::Found(found)))) => Known::Object(Box::new(object_of(node.kind, found))),
-        _ => Known::Later,
-    }
+/// What is known of the references of an object, in their order.
+fn declared(node: &Node, known: &HashMap<ObjectId, Option<Object>>) -> Vec<Declared> {
+    let of = |reference| match known.get(&target_id(reference, &node.id.namespace)) {
+        None => Declared::Outside,
+        Some(None) => Declared::Later,
+        Some(Some(object)) => match value_of(reference, object) {
+            Referent::Absent(_) => Declared::Later,
+            value => Declared::Known(value),
+        },
+    };
+    node.desired.pending.iter().map(|pending| of(&pending.reference)).collect()
 }
 
 fn names(graph: &Graph, node: &Node) -> Vec<ObjectId> {

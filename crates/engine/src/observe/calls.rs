@@ -29,6 +29,8 @@ pub(crate) struct Calls {
     pub cloud: Arc<dyn Cloud>,
     pub clock: Arc<dyn Clock>,
     pub target: Target,
+    /// Reads that fail are tried again a few times.
+    pub patient: bool,
 }
 
 impl Calls {
@@ -50,7 +52,7 @@ impl Calls {
                 Err(error) => {
                     let failure = classify(kind, &what, error);
                     match failure {
-                        Failure::Retryable(again) if attempt < attempts(&again) => {
+                        Failure::Retryable(again) if self.patient && attempt < attempts(&again) => {
                             self.clock.sleep(again.after.unwrap_or(pause)).await;
                             pause *= 2;
                         }
@@ -172,7 +174,7 @@ pub(crate) fn items_member(kind: &Kind, operation: &str) -> Option<String> {
 }
 
 /// Times a read that fails like this is tried.
-fn attempts(failure: &Retryable) -> u32 {
+pub(crate) fn attempts(failure: &Retryable) -> u32 {
     let unreachable = |e: &CloudError| e.stage == Stage::Transport || e.status.is_some_and(|s| s >= 500);
     let out = failure.cause.as_deref().is_some_and(|e| unreachable(e) && !e.is_throttle());
     if out { FAILED_ATTEMPTS } else { READ_ATTEMPTS }

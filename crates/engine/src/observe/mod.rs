@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub(crate) use calls::is_absence;
 pub(crate) use find::{LOOKED_AT, Owners, list_input, marked, marks};
-pub(crate) use read::{arn_of, complete_found, name_in_arn, observe, read_output};
+pub(crate) use read::{arn_of, complete_found, glance, name_in_arn, observe, read_output};
 
 /// What was found of a resource.
 #[derive(Debug, Clone, PartialEq)]

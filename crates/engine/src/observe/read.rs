@@ -46,6 +46,12 @@ pub(crate) async fn observe(
     Ok(Observed::Missing { elsewhere: owners.elsewhere(calls, kind, desired).await? })
 }
 
+/// What a read gives of what an object declares, without tags and without a search.
+pub(crate) async fn glance(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
+    let arn = if kind.is_arn_identified() { desired.arn.as_deref() } else { None };
+    read_output(calls, kind, Known { spec: Some(&desired.spec), arn, output: None }).await
+}
+
 async fn complete(calls: &Calls, kind: &Kind, output: Value) -> Result<Observed, Failure> {
     Ok(Observed::Found(Box::new(complete_found(calls, kind, output).await?)))
 }

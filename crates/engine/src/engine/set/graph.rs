@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sagewright_kinds::{Kind, Path, get, values};
+use sagewright_kinds::{Kind, Path, RefTarget, get, values};
 use serde_json::Value;
 
+use super::order::Order;
 use crate::decide::{Desired, KNOWN_AFTER_APPLY};
 use crate::error::{EngineError, GraphError};
-use crate::manifest::{ManifestError, PathStep, RefUse, check};
+use crate::engine::reconcile::target_id;
+use crate::manifest::{ManifestError, PathStep, check};
 use crate::mark;
 use crate::object::{Object, ObjectId};
 
@@ -57,17 +59,13 @@ impl Graph {
         by_value(&mut nodes);
         let order = sort(&nodes)?;
         let needed: BTreeSet<usize> = nodes.iter().flat_map(|n| n.needs.iter().copied()).collect();
-        for (i, node) in nodes.iter_mut().enumerate() {
-            node.needed = needed.contains(&i);
+        for i in needed {
+            if let Some(node) = nodes.get_mut(i) {
+                node.needed = true;
+            }
         }
         Ok(Self { nodes, order })
     }
-}
-
-/// The object that a reference names.
-pub(crate) fn target_id(reference: &RefUse, namespace: &str) -> ObjectId {
-    let namespace = reference.namespace.as_deref().unwrap_or(namespace);
-    ObjectId::new(&reference.target.kind, Some(namespace), &reference.name)
 }
 
 /// The value of a field (`spec.modelName`) of what is declared, where it is known.
@@ -79,23 +77,24 @@ pub(crate) fn declared_value(kind: &Kind, desired: &Desired, field: &str) -> Opt
 
 /// References to declared fields have their value before anything is called.
 fn fill_from_specs(nodes: &mut [Node], positions: &HashMap<ObjectId, usize>) {
-    // A value may come through several objects; each pass carries it one further.
-    for _ in 0..nodes.len() {
-        let mut known = Vec::new();
-        for (i, node) in nodes.iter().enumerate() {
-            for pending in &node.desired.pending {
+    // A value may come through several objects: those that are needed are filled first.
+    let mut order = Order::new(nodes.iter().map(|node| &node.needs));
+    while let Some(i) = order.next() {
+        order.done(i);
+        let Some(node) = nodes.get(i) else { continue };
+        let known: Vec<(Path, String)> = node
+            .desired
+            .pending
+            .iter()
+            .filter_map(|pending| {
                 let reference = &pending.reference;
-                let other = positions.get(&target_id(reference, &node.id.namespace)).and_then(|j| nodes.get(*j));
-                if let Some(value) = other.and_then(|o| declared_value(o.kind, &o.desired, &reference.target.value)) {
-                    known.push((i, reference.path.clone(), value));
-                }
-            }
-        }
-        if known.is_empty() {
-            return;
-        }
-        for (i, path, value) in known {
-            if let Some(node) = nodes.get_mut(i) {
+                let other = nodes.get(*positions.get(&target_id(reference, &node.id.namespace))?)?;
+                let value = declared_value(other.kind, &other.desired, &reference.target.value)?;
+                Some((reference.path.clone(), value))
+            })
+            .collect();
+        if let Some(node) = nodes.get_mut(i) {
+            for (path, value) in known {
                 node.desired.fill(&path, &value);
             }
         }
@@ -124,21 +123,35 @@ fn same_resource(nodes: &[Node]) -> Result<(), EngineError> {
 
 /// A plain name or ARN that is another object's of the set is a need too.
 fn by_value(nodes: &mut [Node]) {
+    // The fields that references may name, for each kind, and who has which value there.
+    let mut fields: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for target in nodes.iter().flat_map(|node| node.kind.refs()).flat_map(|field| &field.targets) {
+        fields.insert((&target.kind, &target.value));
+    }
+    let mut owners: HashMap<(&str, &str, String), Vec<usize>> = HashMap::new();
+    for (i, node) in nodes.iter().enumerate() {
+        let name = node.kind.name();
+        let of_kind = fields.range((name, "")..).take_while(|(kind, _)| *kind == name);
+        for (kind, field) in of_kind {
+            if let Some(value) = declared_value(node.kind, &node.desired, field) {
+                owners.entry((kind, field, value)).or_default().push(i);
+            }
+        }
+        if let Some(arn) = &node.desired.arn {
+            owners.entry((name, ARN, arn.clone())).or_default().push(i);
+        }
+    }
     let mut found = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
         for field in node.kind.refs() {
             for (_, value) in values(&node.desired.spec, &field.path) {
                 let Some(text) = value.as_str() else { continue };
-                for (j, other) in nodes.iter().enumerate().filter(|(j, _)| *j != i) {
-                    let fits = |target: &sagewright_kinds::RefTarget| {
-                        target.kind == other.kind.name()
-                            && (other.desired.arn.as_deref() == Some(text)
-                                || declared_value(other.kind, &other.desired, &target.value)
-                                    .is_some_and(|name| composed_of(target.template.as_deref(), &name, text)))
-                    };
-                    if field.targets.iter().any(fits) {
-                        found.push((i, j));
-                    }
+                for target in &field.targets {
+                    let by_arn = owners.get(&(target.kind.as_str(), ARN, text.to_owned()));
+                    let by_field = value_in(target, text)
+                        .and_then(|value| owners.get(&(target.kind.as_str(), target.value.as_str(), value.to_owned())));
+                    let others = by_arn.into_iter().chain(by_field).flatten();
+                    found.extend(others.filter(|j| **j != i).map(|j| (i, *j)));
                 }
             }
         }
@@ -150,32 +163,40 @@ fn by_value(nodes: &mut [Node]) {
     }
 }
 
-/// Whether a text is a template with this value.
-fn composed_of(template: Option<&str>, value: &str, text: &str) -> bool {
-    let Some((before, after)) = template.and_then(|t| t.split_once("{}")) else { return text == value };
-    let (literal, open) = after.split_once('{').map_or((after, false), |(literal, _)| (literal, true));
-    let start = format!("{before}{value}{literal}");
-    if open { text.starts_with(&start) } else { text == start }
+/// Stands for "the ARN" among the fields of a kind.
+const ARN: &str = "";
+
+/// The value that a text holds, as a target's template has it.
+fn value_in<'t>(target: &RefTarget, text: &'t str) -> Option<&'t str> {
+    let Some((before, after)) = target.template.as_deref().and_then(|t| t.split_once("{}")) else { return Some(text) };
+    let rest = text.strip_prefix(before)?;
+    match after.split_once('{') {
+        // More follows that the reference itself fills.
+        Some((literal, _)) if literal.is_empty() => Some(rest),
+        Some((literal, _)) => rest.split_once(literal).map(|(value, _)| value),
+        None => rest.strip_suffix(after),
+    }
 }
 
+/// Positions, what is needed first: by how long the chain of needs is, then as declared.
 fn sort(nodes: &[Node]) -> Result<Vec<usize>, EngineError> {
-    let mut order: Vec<usize> = Vec::with_capacity(nodes.len());
-    let mut left: BTreeSet<usize> = (0..nodes.len()).collect();
-    while !left.is_empty() {
-        let ready: Vec<usize> = left
-            .iter()
-            .copied()
-            .filter(|i| nodes.get(*i).is_some_and(|n| n.needs.iter().all(|need| !left.contains(need))))
-            .collect();
-        if ready.is_empty() {
-            return Err(EngineError::Graph(vec![GraphError::Cycle(circle(nodes, &left))]));
+    let mut depths: Vec<Option<usize>> = vec![None; nodes.len()];
+    let mut order = Order::new(nodes.iter().map(|node| &node.needs));
+    while let Some(i) = order.next() {
+        let needs = nodes.get(i).into_iter().flat_map(|node| &node.needs);
+        let depth = needs.filter_map(|j| depths.get(*j).copied().flatten()).max().map_or(0, |deepest| deepest + 1);
+        if let Some(slot) = depths.get_mut(i) {
+            *slot = Some(depth);
         }
-        for i in ready {
-            left.remove(&i);
-            order.push(i);
-        }
+        order.done(i);
     }
-    Ok(order)
+    let left: BTreeSet<usize> = (0..nodes.len()).filter(|i| depths.get(*i).is_some_and(Option::is_none)).collect();
+    if !left.is_empty() {
+        return Err(EngineError::Graph(vec![GraphError::Cycle(circle(nodes, &left))]));
+    }
+    let mut all: Vec<usize> = (0..nodes.len()).collect();
+    all.sort_by_key(|i| (depths.get(*i).copied().flatten(), *i));
+    Ok(all)
 }
 
 fn circle(nodes: &[Node], left: &BTreeSet<usize>) -> Vec<ObjectId> {

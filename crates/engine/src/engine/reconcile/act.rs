@@ -1,16 +1,14 @@
 //! Carries out one step.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use sagewright_kinds::Kind;
 use sagewright_model::ShapeType;
 use serde_json::{Map, Value, json};
 
-use super::pace::{IN_USE, PATIENCE, Pace, since};
 use crate::decide::Step;
 use crate::decide::inputs::{Known, Place, address, mark_member, place_of, tags_value};
-use crate::error::{Failure, Permanent, Retryable};
+use crate::error::{Failure, Permanent};
 use crate::mark;
 use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
@@ -20,13 +18,8 @@ use crate::observe::calls::{Calls, classify, is};
 pub(crate) enum Acted {
     /// It is done; AWS answered this.
     Done(Value),
-    /// Something of that name is there already; an earlier try may have made it.
-    Exists {
-        /// What AWS said.
-        message: String,
-        /// It was not the first try.
-        retried: bool,
-    },
+    /// Something of that name is there already. AWS said this.
+    Exists(String),
     /// What was to go was gone.
     Gone,
 }
@@ -46,7 +39,6 @@ fn calls_of(kind: &Kind, step: &Step, found: Option<&Found>) -> Result<Vec<(Stri
         Step::Wait { .. } | Step::Refuse(_) => Vec::new(),
     })
 }
-
 fn tag_calls(kind: &Kind, arn: &str, add: &BTreeMap<String, String>, remove: &[String]) -> Vec<(String, Value)> {
     let Some(operations) = kind.tag_operations() else { return Vec::new() };
     let mut calls = Vec::new();
@@ -94,49 +86,28 @@ pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) ->
     }
 }
 
-/// Carries out a step, again for a while when that may help. `retrying` hears why, and when.
+/// Carries out a step, each of its calls once. A step that failed half-way can be carried out again from its beginning.
 pub(crate) async fn act(
     calls: &Calls,
     kind: &Kind,
     name: &str,
     step: &Step,
     found: Option<&Found>,
-    retrying: &(dyn Fn(&str, Duration) + Send + Sync),
 ) -> Result<Acted, Failure> {
     let mut answer = Value::Object(Map::new());
     for (operation, input) in calls_of(kind, step, found)? {
-        let start = calls.clock.now();
-        let mut retried = false;
-        let mut pace = Pace::of_calls();
-        answer = loop {
-            let error = match calls.once(kind, &operation, input.clone()).await {
-                Ok(answer) => break answer,
-                Err(error) => error,
-            };
-            if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is(&kind.errors().not_found, &error) {
+        answer = match calls.once(kind, &operation, input).await {
+            Ok(answer) => answer,
+            Err(error) if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is(&kind.errors().not_found, &error) => {
                 return Ok(Acted::Gone);
             }
-            if matches!(step, Step::Create { .. }) && is(&kind.errors().exists, &error) {
-                return Ok(Acted::Exists { message: error.message, retried });
+            Err(error) if matches!(step, Step::Create { .. }) && is(&kind.errors().exists, &error) => {
+                return Ok(Acted::Exists(error.message));
             }
-            match classify(kind, &what(kind, name, step), error) {
-                Failure::Retryable(again) if since(calls.clock.as_ref(), start) < patience(kind, step, &again) => {
-                    let pause = again.after.unwrap_or_else(|| pace.next());
-                    retrying(&again.why, pause);
-                    calls.clock.sleep(pause).await;
-                    retried = true;
-                }
-                failure => return Err(failure),
-            }
+            Err(error) => return Err(classify(kind, &what(kind, name, step), error)),
         };
     }
     Ok(Acted::Done(answer))
-}
-
-/// What keeps a resource from being deleted goes soon, or not by itself: what this run deletes is gone by then.
-fn patience(kind: &Kind, step: &Step, again: &Retryable) -> Duration {
-    let in_use = again.cause.as_ref().is_some_and(|cause| is(&kind.errors().busy, cause));
-    if in_use && matches!(step, Step::Delete { .. }) { IN_USE } else { PATIENCE }
 }
 
 /// A step in words: `create the model mnist`.

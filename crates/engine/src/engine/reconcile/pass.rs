@@ -1,0 +1,513 @@
+//! One look at one object, in phases: resolve, look, decide, act, tell.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sagewright_kinds::{Kind, Phase, get};
+use serde_json::{Map, Value};
+
+use super::memory::Exists;
+use super::{Acted, Memory, Progress, Reconciled, Referent, Referents, act, pause_after};
+use crate::cloud::Stage;
+use crate::conditions;
+use crate::decide::inputs;
+use crate::decide::{Decision, Desired, Intent, Refusal, RefusalKind, Step, decide, ended_badly};
+use crate::engine::lookup;
+use crate::error::{Failure, Permanent};
+use crate::event::{Event, What};
+use crate::object::ObjectId;
+use crate::observe::calls::Calls;
+use crate::observe::{Found, Observed, Owners, complete_found, glance, observe};
+use crate::report::Outcome;
+
+/// Decisions that lead to writes before the object is settled; more mean that AWS never shows what was sent.
+const MOST_ROUNDS: u16 = 12;
+/// Pause before the look that shows what a write came to.
+const AFTER_A_WRITE: Duration = Duration::from_secs(1);
+/// Pause while reads do not show a write yet.
+const WHILE_UNSEEN: Duration = Duration::from_secs(2);
+
+/// One look at one object.
+pub(crate) struct Pass<'p> {
+    calls: &'p Calls,
+    owners: &'p Owners,
+    referents: &'p dyn Referents,
+    kind: Option<&'static Kind>,
+    id: ObjectId,
+    desired: Cow<'p, Desired>,
+    memory: &'p mut Memory,
+    emit: &'p (dyn Fn(Event) + Send + Sync),
+    resource: Option<String>,
+}
+
+/// What stands at the end of a pass, before it is told.
+struct End {
+    progress: Progress,
+    outcome: Option<Outcome>,
+    message: String,
+    requeue: Option<Duration>,
+}
+
+impl End {
+    fn new(progress: Progress) -> Self {
+        Self { progress, outcome: None, message: String::new(), requeue: None }
+    }
+}
+
+/// A call that failed, and the step that it was for.
+type Failed = (Option<Step>, Failure);
+
+impl<'p> Pass<'p> {
+    pub(crate) fn new(
+        calls: &'p Calls,
+        owners: &'p Owners,
+        referents: &'p dyn Referents,
+        desired: &'p Desired,
+        memory: &'p mut Memory,
+        emit: &'p (dyn Fn(Event) + Send + Sync),
+    ) -> Self {
+        let kind = desired.object.row();
+        let resource = kind.and_then(|kind| desired.name(kind));
+        let desired = Cow::Borrowed(desired);
+        Self { calls, owners, referents, kind, id: desired.object.id(), desired, memory, emit, resource }
+    }
+
+    pub(crate) async fn run(mut self) -> Reconciled {
+        let Some(kind) = self.kind else {
+            let why = "there is no such kind".to_owned();
+            let what = format!("reconcile {}", self.id);
+            return self.failed(None, (None, Failure::Permanent(Permanent::new(what, why, "correct apiVersion and kind"))));
+        };
+        if let Err(failure) = self.resolve(kind).await {
+            return self.blocked(failure);
+        }
+        let observed = match self.look(kind).await {
+            Ok(Look::Same(found)) => return self.still_waiting(kind, &found),
+            Ok(Look::Whole(observed)) => observed,
+            Err(failure) => return self.failed(None, (None, failure)),
+        };
+        let found = match &observed {
+            Observed::Found(found) => Some(found.as_ref()),
+            Observed::Missing { .. } => None,
+        };
+        let now = self.calls.clock.now();
+        if found.is_none() && self.memory.has_created() {
+            if self.memory.create_may_be_unseen(now) {
+                return self.told(None, &Decision::default(), self.unseen());
+            }
+            let why = "AWS took the create and does not show the resource".to_owned();
+            let failure = self.permanent(kind, "see", why, "look in AWS's console");
+            return self.failed(None, (None, failure));
+        }
+        self.status(found);
+        if let Some(attempt) = self.memory.attempt() {
+            self.desired.to_mut().attempt = Some(attempt);
+        }
+        let decision = decide(kind, &self.desired, &observed, now);
+        self.tell(What::Decided { changes: decision.changes.clone(), steps: decision.steps.clone() });
+        let mut outcome = None;
+        if let Some(found) = found {
+            self.memory.looked(found);
+            // A create whose answer was lost made the resource after all.
+            if let Some(at) = self.memory.appeared() {
+                outcome = Some(Outcome::Created);
+                let input = inputs::create(kind, &self.desired, &at.to_string());
+                self.tell(What::Done(Step::Create { operation: kind.row().operations.create.clone(), input }));
+            }
+        }
+        if let Some(refusal) = decision.refusal() {
+            let end = self.refused(refusal);
+            return self.told(found, &decision, end);
+        }
+        match self.act(kind, &decision, found, now).await {
+            Ok(mut end) => {
+                self.memory.answered();
+                end.outcome = match (outcome, end.outcome, end.progress) {
+                    (Some(created), None | Some(Outcome::Unchanged), _) => Some(created),
+                    (_, outcome, _) => outcome,
+                };
+                self.told(found, &decision, end)
+            }
+            Err(failed) => self.failed(found, failed),
+        }
+    }
+
+    /// Gives references their values. A resource that is to go needs only those that say which one is meant.
+    async fn resolve(&mut self, kind: &Kind) -> Result<(), Failure> {
+        let intent = self.desired.intent;
+        let identity = &kind.row().identity;
+        for pending in self.desired.pending.clone() {
+            let reference = &pending.reference;
+            let first = reference.path.first().unwrap_or_default();
+            if intent == Intent::Absent && !identity.name.iter().chain(&identity.within).any(|m| m == first) {
+                continue;
+            }
+            let value = match self.referents.value(&self.id, reference, intent).await? {
+                Referent::Value(value) => value,
+                // What it was part of may be gone before it; a plain name is known all the same.
+                Referent::Absent(_) if intent == Intent::Absent && names_itself(reference) => reference.name.clone(),
+                Referent::Absent(why) => return Err(unresolved(kind, &self.desired, why)),
+            };
+            self.desired.to_mut().fill(&reference.path, &value);
+        }
+        self.resource = self.desired.name(kind).or(self.resource.take());
+        Ok(())
+    }
+
+    async fn look(&mut self, kind: &Kind) -> Result<Look, Failure> {
+        // What is at work is only asked for its status: tags and owner were seen before.
+        if self.memory.watches()
+            && let Some(output) = glance(self.calls, kind, &self.desired).await?
+        {
+            let found = Found::new(kind, output, std::collections::BTreeMap::new());
+            if !found.phase.is_final() && self.memory.is_watched(&self.desired, &found) {
+                return Ok(Look::Same(Box::new(found)));
+            }
+            let mut found = complete_found(self.calls, kind, found.output).await?;
+            self.memory.correct_owner(&self.desired, &mut found);
+            return Ok(Look::Whole(Observed::Found(Box::new(found))));
+        }
+        let mut observed = observe(self.calls, kind, &self.desired, self.owners).await?;
+        if let Observed::Found(found) = &mut observed {
+            self.memory.correct_owner(&self.desired, found);
+        }
+        Ok(Look::Whole(observed))
+    }
+
+    /// The resource is in the status that is waited for to change.
+    fn still_waiting(&mut self, kind: &Kind, found: &Found) -> Reconciled {
+        self.memory.answered();
+        self.memory.looked(found);
+        self.status(Some(found));
+        let after = crate::decide::progressing(kind);
+        let end = End { requeue: Some(after), ..End::new(Progress::Waiting { held: self.memory.is_held() }) };
+        let before = conditions::read(&self.desired.object.status);
+        self.told(Some(found), &Decision { conditions: before, ..Decision::default() }, end)
+    }
+
+    fn unseen(&self) -> End {
+        End { requeue: Some(WHILE_UNSEEN), ..End::new(Progress::Unseen) }
+    }
+
+    fn refused(&mut self, refusal: &Refusal) -> End {
+        let failed = refusal.kind == RefusalKind::Failed;
+        // The reason of an earlier failure may be shown until the update is.
+        if failed && self.memory.update_may_be_unseen(self.calls.clock.now()) {
+            return self.unseen();
+        }
+        let message = format!("{}; {}", refusal.reason, refusal.advice);
+        self.tell(What::Ended { why: message.clone() });
+        let outcome = if failed { Outcome::Failed } else { Outcome::Refused };
+        self.memory.settled();
+        End { outcome: Some(outcome), message, ..End::new(Progress::Ended) }
+    }
+
+    async fn act(
+        &mut self,
+        kind: &Kind,
+        decision: &Decision,
+        found: Option<&Found>,
+        now: Timestamp,
+    ) -> Result<End, Failed> {
+        let (mut outcome, mut wrote, mut hidden) = (None, false, false);
+        let waits = decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
+        for step in decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. })) {
+            // Reads may lag behind a write: it is not repeated, but looked for.
+            if let Some(sent) = self.memory.sent(step) {
+                if !sent.may_show(now) {
+                    return Err((None, self.without_effect(kind, step, found, decision)));
+                }
+                hidden = true;
+                continue;
+            }
+            if !wrote && self.memory.rounds() >= MOST_ROUNDS {
+                let why = "it is not as declared after many tries".to_owned();
+                let failure = self.permanent(kind, "settle", why, "run `sagewright plan` to see what differs");
+                return Err((None, failure));
+            }
+            self.memory.trying(step, now);
+            let acted = match self.step(kind, step, found).await {
+                Ok(acted) => acted,
+                Err(failure) if self.moved_on(kind, step, found, &failure).await => {
+                    wrote = true;
+                    break;
+                }
+                Err(failure) => return Err((Some(step.clone()), failure)),
+            };
+            wrote = true;
+            let now = self.calls.clock.now();
+            match acted {
+                Acted::Exists(message) => match self.memory.exists(now) {
+                    Exists::First => {}
+                    Exists::Again => hidden = true,
+                    Exists::TooLong => {
+                        return Err((Some(step.clone()), self.permanent(kind, "create", message, "use another name")));
+                    }
+                },
+                Acted::Done(answer) => {
+                    if matches!(step, Step::Create { .. }) {
+                        self.created(kind, &answer);
+                    }
+                    self.memory.took(step, found, now);
+                    outcome = outcome.or(Some(outcome_of(step)));
+                }
+                Acted::Gone => {
+                    self.memory.took(step, found, now);
+                    outcome = outcome.or(Some(outcome_of(step)));
+                }
+            }
+        }
+        let end = |progress, requeue| End { outcome, message: String::new(), progress, requeue: Some(requeue) };
+        if wrote {
+            self.memory.wrote();
+        }
+        if hidden {
+            return Ok(End { outcome, ..self.unseen() });
+        }
+        if let (Some(reason), Some(found)) = (waits, found) {
+            let after = decision.requeue_after.unwrap_or(crate::decide::WAIT);
+            let held = !wrote && self.is_held(decision, found);
+            if self.memory.watch(&self.desired, found, held) {
+                self.tell(What::Waiting { reason: reason.clone(), after });
+            }
+            return Ok(end(Progress::Waiting { held }, after));
+        }
+        if wrote {
+            return Ok(end(Progress::Wrote, AFTER_A_WRITE));
+        }
+        Ok(self.done(kind, decision, found))
+    }
+
+    /// What AWS answered to a create says which resource is the object's.
+    fn created(&mut self, kind: &Kind, answer: &Value) {
+        let status = kind.status_of(answer);
+        let desired = self.desired.to_mut();
+        if !desired.object.status.is_object() {
+            desired.object.status = Value::Object(Map::new());
+        }
+        if let (Some(old), Value::Object(new)) = (desired.object.status.as_object_mut(), status) {
+            old.extend(new);
+        }
+        if let Some(arn) = crate::observe::arn_of(kind, answer) {
+            desired.arn = Some(arn);
+        }
+    }
+
+    /// Whether what is to be sent has to wait: AWS takes no update of what is being updated.
+    fn is_held(&self, decision: &Decision, found: &Found) -> bool {
+        match self.desired.intent {
+            // What reads still show differently after a call that was taken is on its way.
+            Intent::Present => {
+                !self.memory.has_changed() && (!decision.changes.is_empty() || found.phase == Phase::Deleting)
+            }
+            Intent::Absent => !self.memory.has_written() && !matches!(found.phase, Phase::Deleting | Phase::Stopping),
+        }
+    }
+
+    /// Whether a step was refused because the resource is no longer where it was: a job ends by itself.
+    async fn moved_on(&self, kind: &Kind, step: &Step, found: Option<&Found>, failure: &Failure) -> bool {
+        let refused = failure.cause().is_some_and(|c| c.stage == Stage::Service);
+        let (Step::Update { .. } | Step::Stop { .. } | Step::Delete { .. }, Some(found), true) = (step, found, refused)
+        else {
+            return false;
+        };
+        match lookup::again(self.calls, kind, found).await {
+            Ok(now) => now.is_none_or(|now| now.phase != found.phase),
+            Err(_) => false,
+        }
+    }
+
+    fn without_effect(&self, kind: &Kind, step: &Step, found: Option<&Found>, decision: &Decision) -> Failure {
+        let reason = found.and_then(|f| f.reason.as_ref()).map(|r| format!(": {r}")).unwrap_or_default();
+        let word = found.map(|f| f.word.as_str()).filter(|w| !w.is_empty());
+        let is = word.map(|w| format!(" (it is {w}{reason})")).unwrap_or_default();
+        match step {
+            Step::Stop { .. } | Step::Delete { .. } => {
+                let verb = if matches!(step, Step::Stop { .. }) { "stop" } else { "delete" };
+                let why = format!("AWS took the {verb} and still shows the resource{is}");
+                self.permanent(kind, verb, why, "try again later")
+            }
+            _ if !reason.is_empty() => {
+                let why = format!("AWS took the update and did not carry it out{reason}");
+                self.permanent(kind, "update", why, "apply again, or go back to what runs")
+            }
+            _ => {
+                let fields: Vec<_> = decision.changes.iter().map(|c| c.path.as_str()).collect();
+                let why = format!("AWS took the update and still shows another value of {}{is}", fields.join(", "));
+                self.permanent(kind, "update", why, "declare the value that AWS shows, or leave the field out")
+            }
+        }
+    }
+
+    async fn step(&self, kind: &Kind, step: &Step, found: Option<&Found>) -> Result<Acted, Failure> {
+        self.tell(What::Started(step.clone()));
+        let name = self.resource.clone().unwrap_or_else(|| self.id.name.clone());
+        let acted = act(self.calls, kind, &name, step, found).await?;
+        self.tell(What::Done(step.clone()));
+        Ok(acted)
+    }
+
+    /// Nothing is left to do.
+    fn done(&mut self, kind: &Kind, decision: &Decision, found: Option<&Found>) -> End {
+        let written = self.memory.has_written();
+        self.memory.settled();
+        let notes = decision.notes.join("; ");
+        let end = |outcome, message| End {
+            outcome: Some(outcome),
+            message,
+            requeue: decision.requeue_after,
+            progress: Progress::Done,
+        };
+        let Some(found) = found else {
+            if self.desired.intent == Intent::Absent {
+                self.tell(What::Gone);
+                let message = if written { notes } else { "there is no such resource".to_owned() };
+                return end(Outcome::Unchanged, message);
+            }
+            return end(Outcome::Unchanged, notes);
+        };
+        if self.desired.intent == Intent::Absent {
+            return end(Outcome::Retained, notes);
+        }
+        if let Some(message) = ended_badly(kind, &self.desired, found) {
+            self.tell(What::Ended { why: message.clone() });
+            return End { progress: Progress::Ended, ..end(Outcome::Failed, message) };
+        }
+        self.tell(What::Settled);
+        let is_stopped = found.phase == Phase::Stopped;
+        let message = if is_stopped { format!("{} is in {} status", kind.name(), found.word) } else { notes };
+        end(Outcome::Unchanged, message)
+    }
+
+    fn blocked(self, failure: Failure) -> Reconciled {
+        let now = self.calls.clock.now();
+        let conditions = conditions::of_unresolved(&conditions::read(&self.desired.object.status), &failure, now);
+        let retryable = matches!(failure, Failure::Retryable(_));
+        if retryable {
+            self.memory.failed(now);
+        }
+        let requeue = pause_after(self.memory.failures(), &failure).max(crate::decide::WAIT);
+        let mut end = End { message: failure.to_string(), requeue: Some(requeue), ..End::new(Progress::Blocked) };
+        end.outcome = Some(Outcome::Blocked);
+        let mut done = self.told(None, &Decision { conditions, ..Decision::default() }, end);
+        done.failure = Some(failure);
+        done
+    }
+
+    fn failed(self, found: Option<&Found>, (step, failure): Failed) -> Reconciled {
+        let now = self.calls.clock.now();
+        let message = failure.to_string();
+        let mut end = End { message: message.clone(), ..End::new(Progress::Ended) };
+        match &failure {
+            Failure::Retryable(_) => {
+                self.memory.failed(now);
+                end.progress = Progress::Retry;
+                end.requeue = Some(pause_after(self.memory.failures(), &failure));
+            }
+            Failure::Permanent(_) => {
+                end.outcome = Some(Outcome::Failed);
+                self.memory.settled();
+                if let Some(step) = step.clone() {
+                    self.tell(What::Failed { step, why: message });
+                }
+            }
+        }
+        let conditions = conditions::of_failure(&conditions::read(&self.desired.object.status), &failure, now);
+        let mut done = self.told(found, &Decision { conditions, ..Decision::default() }, end);
+        done.failure = Some(failure);
+        done.failed_step = step;
+        done
+    }
+
+    /// Tells what was found and decided.
+    fn told(&self, found: Option<&Found>, decision: &Decision, end: End) -> Reconciled {
+        let kind = self.kind;
+        let shown = found.zip(kind).map(|(found, kind)| lookup::object_of(kind, found));
+        let gone = self.desired.intent == Intent::Absent && found.is_none() && end.progress == Progress::Done;
+        let mut status = match &shown {
+            Some(object) => object.status.clone(),
+            None if gone => Value::Object(Map::new()),
+            None => self.desired.object.status.clone(),
+        };
+        let requeue = end.requeue.or(decision.requeue_after.filter(|_| end.progress == Progress::Ended));
+        conditions::write(&mut status, &decision.conditions);
+        Reconciled {
+            status,
+            conditions: decision.conditions.clone(),
+            events: Vec::new(),
+            requeue,
+            progress: end.progress,
+            outcome: end.outcome,
+            changes: decision.changes.clone(),
+            resource: self.resource.clone(),
+            spec: shown.map(|object| object.spec),
+            message: end.message,
+            failure: None,
+            failed_step: None,
+        }
+    }
+
+    /// Tells a status that is not the one that the object has.
+    fn status(&mut self, found: Option<&Found>) {
+        let (Some(found), Some(kind)) = (found, self.kind) else { return };
+        self.resource = Some(found.name.clone());
+        let before = words(kind, &self.desired.object.status);
+        let now = (found.word.clone(), found.secondary.clone());
+        if now != before && !now.0.is_empty() {
+            self.tell(What::Status { from: before.0, to: now.0, secondary: now.1, reason: found.reason.clone() });
+        }
+    }
+
+    fn tell(&self, what: What) {
+        let at = self.calls.clock.now();
+        (self.emit)(Event { object: self.id.clone(), resource: self.resource.clone(), at, what });
+    }
+
+    fn permanent(&self, kind: &Kind, verb: &str, why: String, advice: &str) -> Failure {
+        let name = self.resource.as_ref().unwrap_or(&self.id.name);
+        Failure::Permanent(Permanent::new(format!("{verb} the {} `{name}`", kind.words()), why, advice))
+    }
+}
+
+/// What a look gave.
+enum Look {
+    /// The status that is waited for to change is still the same.
+    Same(Box<Found>),
+    /// Everything about the resource.
+    Whole(Observed),
+}
+
+/// Status word and finer status that an object's status holds.
+pub(crate) fn words(kind: &Kind, status: &Value) -> (String, Option<String>) {
+    let text = |path: &Option<String>| {
+        let member = path.as_deref()?;
+        let field = kind.status_fields().iter().find(|(_, m)| **m == member).map(|(field, _)| field.as_str())?;
+        get(status, &sagewright_kinds::Path::parse(field))?.as_str().map(str::to_owned)
+    };
+    (text(&kind.row().status.member).unwrap_or_default(), text(&kind.row().status.secondary))
+}
+
+/// Whether a reference's value is the other resource's name, as the reference says it.
+fn names_itself(reference: &crate::manifest::RefUse) -> bool {
+    let target = sagewright_kinds::find(&reference.target.kind);
+    target.is_some_and(|kind| kind.name_field().as_ref() == Some(&reference.target.value))
+}
+
+/// Why a reference leads nowhere, as a failure.
+pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure {
+    let what = format!("resolve the references of the {} `{}`", kind.words(), desired.object.metadata.name);
+    Failure::Permanent(Permanent::new(what, why, "declare what it refers to, or correct the name"))
+}
+
+fn outcome_of(step: &Step) -> Outcome {
+    match step {
+        Step::Create { .. } => Outcome::Created,
+        Step::Update { .. } | Step::SyncTags { .. } => Outcome::Updated,
+        Step::Adopt { .. } => Outcome::Adopted,
+        Step::Stop { .. } => Outcome::Stopped,
+        Step::Delete { .. } => Outcome::Deleted,
+        Step::Wait { .. } => Outcome::Pending,
+        Step::Refuse(_) => Outcome::Refused,
+    }
+}

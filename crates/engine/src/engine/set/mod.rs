@@ -1,0 +1,107 @@
+//! Applies and deletes sets of objects.
+
+pub(crate) mod graph;
+pub(crate) mod order;
+mod run;
+mod work;
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::{ApplyOptions, DeleteOptions, Engine};
+use crate::decide::{Adoption, Desired, Intent};
+use crate::error::EngineError;
+use crate::event::Observer;
+use crate::object::Object;
+use crate::report::{ObjectReport, Outcome, Report};
+use graph::{Graph, Node};
+use run::{Plan, Run};
+use work::How;
+
+impl Engine {
+    /// Makes the cloud as declared: dependencies first, independent objects at the same time.
+    ///
+    /// # Errors
+    /// Wrong manifests and circles; nothing is called then. What fails for single objects is in the report.
+    pub async fn apply(
+        &self,
+        objects: &[Object],
+        options: &ApplyOptions,
+        observer: &dyn Observer,
+    ) -> Result<Report, EngineError> {
+        let graph = Graph::new(objects)?;
+        let needs = graph.nodes.iter().map(|node| node.needs.clone()).collect();
+        let plan = Applying { options };
+        Ok(Run { engine: self, graph: &graph, needs, plan: &plan, observer }.run().await)
+    }
+
+    /// Deletes (or stops) what is declared, dependents first. What is retained keeps what it needs.
+    ///
+    /// # Errors
+    /// As [`Engine::apply`].
+    pub async fn delete(
+        &self,
+        objects: &[Object],
+        options: &DeleteOptions,
+        observer: &dyn Observer,
+    ) -> Result<Report, EngineError> {
+        let graph = Graph::new(objects)?;
+        // What others need goes after them.
+        let mut needs = vec![BTreeSet::new(); graph.nodes.len()];
+        for (i, node) in graph.nodes.iter().enumerate() {
+            for need in &node.needs {
+                if let Some(users) = needs.get_mut(*need) {
+                    users.insert(i);
+                }
+            }
+        }
+        let plan = Deleting { options, graph: &graph, users: &needs, stay: Mutex::default() };
+        Ok(Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await)
+    }
+}
+
+struct Applying<'a> {
+    options: &'a ApplyOptions,
+}
+
+impl Plan for Applying<'_> {
+    fn prepare(&self, _: usize, node: &Node) -> (Desired, How) {
+        let mut desired = node.desired.clone();
+        if self.options.adopt && desired.adoption == Adoption::No {
+            desired.adoption = Adoption::AdoptOrCreate;
+        }
+        (desired, How { wait: self.options.wait || node.needed, timeout: self.options.timeout })
+    }
+}
+
+struct Deleting<'a> {
+    options: &'a DeleteOptions,
+    graph: &'a Graph,
+    /// What needs each.
+    users: &'a [BTreeSet<usize>],
+    /// Objects that stay by choice, and keep what they need.
+    stay: Mutex<BTreeSet<usize>>,
+}
+
+impl Plan for Deleting<'_> {
+    fn prepare(&self, i: usize, node: &Node) -> (Desired, How) {
+        let mut desired = node.desired.clone();
+        desired.intent = Intent::Absent;
+        desired.unowned = self.options.unowned;
+        let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
+        let user = self.users.get(i).into_iter().flatten().find(|user| stay.contains(user));
+        desired.kept_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());
+        // Another object that needs this one has to be gone before it.
+        (desired, How { wait: self.options.wait || !node.needs.is_empty(), timeout: self.options.timeout })
+    }
+
+    fn finished(&self, i: usize, report: &ObjectReport) {
+        let Some(node) = self.graph.nodes.get(i) else { return };
+        let mut stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_kept = self.users.get(i).into_iter().flatten().any(|user| stay.contains(user));
+        let chosen = node.desired.retain || node.desired.read_only || is_kept;
+        if chosen && report.outcome == Outcome::Retained {
+            stay.insert(i);
+        }
+    }
+}

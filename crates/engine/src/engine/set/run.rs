@@ -1,0 +1,245 @@
+//! Runs a set of objects: a queue of looks that are due, a bounded number of them at the same time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+
+use super::graph::{Graph, Node};
+use super::order::Order;
+use super::work::{How, Next, Work};
+use crate::decide::{Desired, Intent};
+use crate::engine::Engine;
+use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, since, target_id, value_of};
+use crate::error::Failure;
+use crate::event::{Event, Observer, What};
+use crate::manifest::RefUse;
+use crate::object::{Object, ObjectId};
+use crate::observe::Owners;
+use crate::observe::calls::Calls;
+use crate::report::{ObjectReport, Outcome, Report};
+
+/// Shortest sleep: a clock may count in milliseconds.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// What is done with the objects of a set.
+pub(crate) trait Plan: Sync {
+    /// What is wanted of an object, once those that it needs have gone well.
+    fn prepare(&self, i: usize, node: &Node) -> (Desired, How);
+    /// An object is finished.
+    fn finished(&self, _: usize, _: &ObjectReport) {}
+}
+
+/// One run of a set.
+pub(crate) struct Run<'r> {
+    pub engine: &'r Engine,
+    pub graph: &'r Graph,
+    /// What has to go well before each.
+    pub needs: Vec<BTreeSet<usize>>,
+    pub plan: &'r dyn Plan,
+    pub observer: &'r dyn Observer,
+}
+
+/// What a run has come to so far.
+struct State {
+    order: Order,
+    due: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    works: HashMap<usize, Work>,
+    reports: Vec<Option<ObjectReport>>,
+    /// In which order objects were finished.
+    finished: Vec<usize>,
+}
+
+/// Finished objects that others refer to.
+type Known = Mutex<HashMap<ObjectId, Arc<Object>>>;
+
+impl Run<'_> {
+    pub(crate) async fn run(self) -> Report {
+        let clock = &self.engine.calls.clock;
+        let started = clock.now();
+        let (owners, known) = (Owners::default(), Known::default());
+        let mut state = State {
+            order: Order::new(self.needs.iter()),
+            due: BinaryHeap::new(),
+            works: HashMap::new(),
+            reports: (0..self.graph.nodes.len()).map(|_| None).collect(),
+            finished: Vec::new(),
+        };
+        self.tell_blocked();
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < self.engine.at_once {
+                let Some((i, work)) = self.next(&mut state) else { break };
+                running.push(self.look(i, work, &owners, &known));
+            }
+            let pause = state.due.peek().map(|Reverse((at, _))| since(*at, clock.now()).max(SHORTEST));
+            let ended = match pause {
+                _ if running.len() >= self.engine.at_once => running.next().await,
+                None => running.next().await,
+                Some(pause) => match running.next().now_or_never() {
+                    Some(Some(ended)) => Some(ended),
+                    Some(None) => {
+                        clock.sleep(pause).await;
+                        continue;
+                    }
+                    None => match select(running.next(), clock.sleep(pause)).await {
+                        Either::Left((ended, _)) => ended,
+                        Either::Right(_) => continue,
+                    },
+                },
+            };
+            match ended {
+                Some((i, work, done)) => self.take(&mut state, &known, i, work, done),
+                None => break,
+            }
+        }
+        let State { mut reports, finished, .. } = state;
+        let objects = finished.iter().filter_map(|i| reports.get_mut(*i)?.take()).collect();
+        Report { objects, started, ended: clock.now() }
+    }
+
+    /// The next object to look at: one that is due, or one that is ready to begin.
+    fn next(&self, state: &mut State) -> Option<(usize, Work)> {
+        let now = self.engine.calls.clock.now();
+        if let Some(Reverse((at, i))) = state.due.peek().copied()
+            && at <= now
+        {
+            state.due.pop();
+            return Some((i, state.works.remove(&i)?));
+        }
+        loop {
+            let i = state.order.next()?;
+            // What is blocked has its report.
+            if state.reports.get(i).is_some_and(Option::is_none) {
+                let node = self.graph.nodes.get(i)?;
+                let (desired, how) = self.plan.prepare(i, node);
+                return Some((i, Work::new(node.kind, desired, how, now)));
+            }
+        }
+    }
+
+    async fn look(&self, i: usize, mut work: Work, owners: &Owners, known: &Known) -> (usize, Work, Reconciled) {
+        let calls = self.engine.calls_for(&work.desired.object).once_each();
+        let referents = InSet { known, cloud: InCloud { calls: &calls } };
+        let is_new = work.is_new();
+        let emit = |event: Event| {
+            // What differs is told once.
+            if is_new || !matches!(event.what, What::Decided { .. }) {
+                self.observer.event(&event);
+            }
+        };
+        let done = Pass::new(&calls, owners, &referents, &work.desired, &mut work.memory, &emit).run().await;
+        (i, work, done)
+    }
+
+    fn take(&self, state: &mut State, known: &Known, i: usize, mut work: Work, done: Reconciled) {
+        let now = self.engine.calls.clock.now();
+        let resource = done.resource.clone();
+        let tell = |work: &Work, what: What| {
+            self.observer.event(&Event { object: work.desired.object.id(), resource: resource.clone(), at: now, what });
+        };
+        let step = done.failed_step.clone();
+        match work.take(done, now) {
+            Next::Look(after, why) => {
+                if let Some((step, why)) = why {
+                    tell(&work, What::Retrying { step, why, after });
+                }
+                let at = now.saturating_add(jiff::SignedDuration::try_from(after).unwrap_or_default()).unwrap_or(now);
+                state.due.push(Reverse((at, i)));
+                state.works.insert(i, work);
+            }
+            Next::Finished(report) => {
+                if let (Some(step), Some(Failure::Retryable(_))) = (step, &report.failure) {
+                    tell(&work, What::Failed { step, why: report.message.clone() });
+                }
+                self.finish(state, known, i, *report);
+            }
+        }
+    }
+
+    fn finish(&self, state: &mut State, known: &Known, i: usize, report: ObjectReport) {
+        self.plan.finished(i, &report);
+        state.finished.push(i);
+        if fit(&report) {
+            let needed = self.graph.nodes.get(i).is_some_and(|node| node.needed);
+            if needed {
+                let object = Arc::new(report.object.clone());
+                known.lock().unwrap_or_else(PoisonError::into_inner).insert(object.id(), object);
+            }
+            state.order.done(i);
+        } else {
+            // What needs it is not begun: nothing is done about that either.
+            let dependents = state.order.dependents(i).to_vec();
+            for dependent in dependents {
+                let is_open = state.reports.get(dependent).is_some_and(Option::is_none);
+                if let (true, Some(node)) = (is_open, self.graph.nodes.get(dependent)) {
+                    let report = blocked(node, self.graph, i);
+                    self.finish(state, known, dependent, report);
+                }
+            }
+        }
+        if let Some(slot) = state.reports.get_mut(i) {
+            *slot = Some(report);
+        }
+    }
+
+    /// Tells what has to wait for others.
+    fn tell_blocked(&self) {
+        let at = self.engine.calls.clock.now();
+        for (node, needs) in self.graph.nodes.iter().zip(&self.needs).filter(|(_, needs)| !needs.is_empty()) {
+            let on = needs.iter().filter_map(|j| self.graph.nodes.get(*j)).map(|n| n.id.clone()).collect();
+            let resource = node.desired.name(node.kind);
+            self.observer.event(&Event { object: node.id.clone(), resource, at, what: What::Blocked { on } });
+        }
+    }
+}
+
+/// Whether what depends on an object can go on.
+fn fit(report: &ObjectReport) -> bool {
+    report.outcome.is_ok() && report.outcome != Outcome::Pending
+}
+
+fn blocked(node: &Node, graph: &Graph, by: usize) -> ObjectReport {
+    let name = graph.nodes.get(by).map(|n| n.id.to_string()).unwrap_or_default();
+    ObjectReport {
+        object: node.desired.object.clone(),
+        resource: node.desired.name(node.kind),
+        outcome: Outcome::Blocked,
+        changes: Vec::new(),
+        message: format!("nothing was done: {name} did not go well"),
+        failure: None,
+    }
+}
+
+/// Answers references from the objects of a set, and from AWS for what is not among them.
+struct InSet<'s> {
+    known: &'s Known,
+    cloud: InCloud<'s>,
+}
+
+#[async_trait]
+impl Referents for InSet<'_> {
+    async fn value(&self, from: &ObjectId, reference: &RefUse, intent: Intent) -> Result<Referent, Failure> {
+        let id = target_id(reference, &from.namespace);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        match known.filter(|_| intent == Intent::Present) {
+            Some(object) => Ok(value_of(reference, &object)),
+            None => self.cloud.value(from, reference, intent).await,
+        }
+    }
+}
+
+/// The region and the rest of where an object's calls go.
+impl Calls {
+    /// The same calls, each made once: whoever runs a look tries again.
+    fn once_each(mut self) -> Self {
+        self.patient = false;
+        self
+    }
+}

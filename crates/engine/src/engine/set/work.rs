@@ -1,0 +1,171 @@
+//! One object of a set on its way: what was done, what was seen, and how long to go on.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sagewright_kinds::Kind;
+
+use crate::decide::{Change, Desired, Intent, Step};
+use crate::engine::pace::{IN_USE, PATIENCE, Pace};
+use crate::engine::reconcile::{Memory, Progress, Reconciled, shown, since, words};
+use crate::error::{Failure, Permanent, Retryable};
+use crate::object::Object;
+use crate::observe::calls::{attempts, is};
+use crate::report::{ObjectReport, Outcome};
+
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// Wait until the object is settled.
+    pub wait: bool,
+    /// Give up after this long.
+    pub timeout: Option<Duration>,
+}
+
+/// One object of a set on its way.
+pub(crate) struct Work {
+    pub kind: &'static Kind,
+    pub desired: Desired,
+    pub memory: Memory,
+    how: How,
+    begun: Timestamp,
+    /// What the report will say: the first thing that was done.
+    did: Option<Outcome>,
+    /// What differed at first.
+    changes: Option<Vec<Change>>,
+    /// The object as the last look showed it.
+    seen: Option<(Object, Option<String>)>,
+    looks: Pace,
+    unseen: Pace,
+}
+
+/// What comes next for an object.
+pub(crate) enum Next {
+    /// Look again after this long; why, where a call failed.
+    Look(Duration, Option<(Option<Step>, String)>),
+    /// It is finished.
+    Finished(Box<ObjectReport>),
+}
+
+impl Work {
+    pub(crate) fn new(kind: &'static Kind, desired: Desired, how: How, begun: Timestamp) -> Self {
+        let (looks, unseen) = (Pace::of(kind), Pace::of(kind));
+        let memory = Memory::default();
+        Self { kind, desired, memory, how, begun, did: None, changes: None, seen: None, looks, unseen }
+    }
+
+    /// Whether nothing was decided yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.changes.is_none()
+    }
+
+    /// The time that is left.
+    pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
+        self.how.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
+    }
+
+    /// Takes what a look came to.
+    pub(crate) fn take(&mut self, done: Reconciled, now: Timestamp) -> Next {
+        let wrote = done.outcome.filter(|o| o.is_write());
+        self.did = self.did.or(wrote);
+        let answered = !matches!(done.progress, Progress::Retry | Progress::Blocked);
+        let first_look = self.seen.is_none();
+        if answered {
+            self.changes.get_or_insert_with(|| done.changes.clone());
+        }
+        self.desired.observe(&done.status);
+        let object = shown(&self.desired, &done);
+        if answered {
+            self.seen = Some((object.clone(), done.resource.clone()));
+        }
+        let left = self.left(now);
+        let within = |after: Duration| left.map_or(after, |left| after.min(left));
+        match done.progress {
+            Progress::Done => self.finish(object, done, None),
+            Progress::Ended | Progress::Blocked => {
+                let outcome = done.outcome.unwrap_or(Outcome::Failed);
+                self.finish(object, done, Some(outcome))
+            }
+            Progress::Wrote => {
+                self.looks = Pace::of(self.kind);
+                if !self.how.wait && self.desired.intent == Intent::Absent {
+                    let message = "AWS was asked to; it was not waited for".to_owned();
+                    return self.finish(object, Reconciled { message, ..done }, None);
+                }
+                Next::Look(Duration::ZERO, None)
+            }
+            Progress::Waiting { held } if !self.how.wait && (wrote.is_some() || !held) => {
+                self.finish(object, Reconciled { outcome: Some(Outcome::Pending), ..done }, None)
+            }
+            Progress::Waiting { .. } | Progress::Unseen if left == Some(Duration::ZERO) => self.timed_out(object, done),
+            Progress::Waiting { .. } => {
+                if wrote.is_some() {
+                    self.looks = Pace::of(self.kind);
+                }
+                Next::Look(within(self.looks.next()), None)
+            }
+            Progress::Unseen => Next::Look(within(self.unseen.next()), None),
+            Progress::Retry => {
+                let Some(Failure::Retryable(again)) = &done.failure else {
+                    return self.finish(object, done, Some(Outcome::Failed));
+                };
+                if self.gives_up(again, done.failed_step.as_ref(), first_look, now) {
+                    return self.give_up(done);
+                }
+                let after = within(done.requeue.unwrap_or_default());
+                Next::Look(after, Some((done.failed_step, again.why.clone())))
+            }
+        }
+    }
+
+    /// Whether what failed is not tried again. At first it is better to be told soon; what has begun is not given up for a
+    /// short outage.
+    fn gives_up(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> bool {
+        if self.left(now) == Some(Duration::ZERO) {
+            return true;
+        }
+        let patience = match step {
+            None if first_look => return u32::from(self.memory.failures()) >= attempts(again),
+            // What keeps a resource from being deleted goes soon, or not by itself: what this run deletes is gone by then.
+            Some(Step::Delete { .. }) if again.cause.as_ref().is_some_and(|c| is(&self.kind.errors().busy, c)) => IN_USE,
+            _ => PATIENCE,
+        };
+        self.memory.failing_for(now) >= patience
+    }
+
+    fn give_up(&mut self, done: Reconciled) -> Next {
+        let mut object = match self.seen.take() {
+            Some((object, _)) => object,
+            None => self.desired.object.clone(),
+        };
+        crate::conditions::write(&mut object.status, &done.conditions);
+        self.finish(object, done, Some(Outcome::Failed))
+    }
+
+    fn timed_out(&mut self, object: Object, done: Reconciled) -> Next {
+        let (word, _) = words(self.kind, &object.status);
+        let name = done.resource.clone().unwrap_or_else(|| object.metadata.name.clone());
+        let after = self.how.timeout.unwrap_or_default().as_secs();
+        let why = if done.progress == Progress::Unseen {
+            format!("AWS does not show what was done after {after} s")
+        } else {
+            format!("it is still in {word} status after {after} s")
+        };
+        let what = format!("wait for the {} `{name}`", self.kind.words());
+        let failure = Failure::Permanent(Permanent::new(what, why, "wait longer, or look at its logs"));
+        let done = Reconciled { message: failure.to_string(), failure: Some(failure), ..done };
+        self.finish(object, done, Some(Outcome::TimedOut))
+    }
+
+    fn finish(&mut self, object: Object, done: Reconciled, outcome: Option<Outcome>) -> Next {
+        let outcome = outcome.or(self.did).or(done.outcome).unwrap_or(Outcome::Pending);
+        Next::Finished(Box::new(ObjectReport {
+            object,
+            resource: done.resource,
+            outcome,
+            changes: self.changes.take().unwrap_or_default(),
+            message: done.message,
+            failure: done.failure,
+        }))
+    }
+}
