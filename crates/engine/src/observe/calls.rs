@@ -10,7 +10,7 @@ use sagewright_model::Paginator;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Clock;
-use crate::cloud::{Cloud, CloudError, Stage, Target};
+use crate::cloud::{Call, Class, Cloud, CloudError, Stage, Target};
 use crate::decide::read_tags;
 use crate::error::{Failure, Permanent, Retryable};
 
@@ -34,7 +34,7 @@ pub(crate) struct Calls {
 impl Calls {
     /// Calls an operation of a kind's service, once.
     pub(crate) async fn once(&self, kind: &Kind, operation: &str, input: Value) -> Result<Value, CloudError> {
-        self.cloud.call(&self.target, kind.service().id, operation, input).await
+        self.cloud.call(Call::new(&self.target, kind.service().id, operation, input)).await
     }
 
     /// Calls a reading operation, again when that may help. `None` when the resource is not there.
@@ -173,9 +173,12 @@ pub(crate) fn items_member(kind: &Kind, operation: &str) -> Option<String> {
 
 /// Times a read that fails like this is tried.
 fn attempts(failure: &Retryable) -> u32 {
-    let unreachable = |e: &CloudError| e.stage == Stage::Transport || e.status.is_some_and(|s| s >= 500);
-    let out = failure.cause.as_deref().is_some_and(|e| unreachable(e) && !e.is_throttle());
-    if out { FAILED_ATTEMPTS } else { READ_ATTEMPTS }
+    match failure.cause.as_deref().map(CloudError::class) {
+        // Whoever has the patience for a policy or a quota asks again itself.
+        Some(Class::Blocked) => 1,
+        Some(Class::Transient) => FAILED_ATTEMPTS,
+        _ => READ_ATTEMPTS,
+    }
 }
 
 /// Whether an error is one of these.
@@ -186,9 +189,9 @@ pub(crate) fn is(rules: &[ErrorRule], error: &CloudError) -> bool {
 /// What a failed call means for a kind.
 pub(crate) fn classify(kind: &Kind, what: &str, error: CloudError) -> Failure {
     let rules = kind.errors();
-    let again = is(&rules.settling, &error) || is(&rules.busy, &error) || error.is_throttle() || error.retryable;
-    let never = is(&rules.terminal, &error) || matches!(error.stage, Stage::Input | Stage::Credentials);
-    if again && !never {
+    let terminal = is(&rules.terminal, &error) || error.class() == Class::Terminal;
+    let passes = is(&rules.settling, &error) || is(&rules.busy, &error) || error.class().is_retryable();
+    if passes && !terminal {
         return Failure::Retryable(Retryable {
             what: what.to_owned(),
             why: error.message.clone(),
