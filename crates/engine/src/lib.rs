@@ -61,6 +61,7 @@ pub mod object;
 pub mod observe;
 mod quirks;
 pub mod report;
+pub mod retry;
 
 pub use clock::Clock;
 pub use cloud::{Call, Class, Cloud, CloudError, Priority, Role, Stage, Target};

@@ -77,7 +77,7 @@ impl CloudError {
     pub fn may_have_taken_effect(&self) -> bool {
         match self.stage {
             Stage::Input | Stage::Queue | Stage::Credentials => false,
-            Stage::Transport => !matches!(self.code.as_str(), "ConnectionRefused" | "NotTrusted" | "NotSent"),
+            Stage::Transport => !matches!(self.code.as_str(), "ConnectionRefused" | "NotTrusted"),
             Stage::Service => self.status.is_some_and(|s| s >= 500) && !self.is_throttle(),
             Stage::Answer => true,
         }

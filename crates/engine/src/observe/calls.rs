@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sagewright_kinds::row::ErrorRule;
 use sagewright_kinds::{Kind, Path, get};
@@ -13,13 +12,12 @@ use crate::clock::Clock;
 use crate::cloud::{Call, Class, Cloud, CloudError, Stage, Target};
 use crate::decide::read_tags;
 use crate::error::{Failure, Permanent, Retryable};
+use crate::retry;
 
 /// Times a read is tried when the service slows the caller down, or its state is about to change.
 const READ_ATTEMPTS: u32 = 5;
 /// Times a read is tried that fails otherwise: the client below has tried several times itself, and the user waits.
 const FAILED_ATTEMPTS: u32 = 2;
-/// Longest pause that a service can ask for. What it asks for may be nonsense, and nothing would seem to happen.
-const LONGEST_AFTER: Duration = Duration::from_secs(60);
 /// Pages of one listing that are followed at most.
 const MOST_PAGES: usize = 1000;
 
@@ -42,7 +40,6 @@ impl Calls {
         let listing = kind.row().operations.list.as_deref() == Some(operation);
         let what =
             if listing { format!("list the {}", kind.words_of_many()) } else { format!("read the {}", kind.words()) };
-        let mut pause = Duration::from_millis(500);
         for attempt in 1.. {
             match self.once(kind, operation, input.clone()).await {
                 Ok(output) => return Ok(Some(output)),
@@ -51,8 +48,11 @@ impl Calls {
                     let failure = classify(kind, &what, error);
                     match failure {
                         Failure::Retryable(again) if attempt < attempts(&again) => {
-                            self.clock.sleep(again.after.unwrap_or(pause)).await;
-                            pause *= 2;
+                            let class = again.class();
+                            let Some(pause) = retry::next(class, attempt, again.after, None) else {
+                                return Err(again.into());
+                            };
+                            self.clock.sleep(pause).await;
                         }
                         other => return Err(other),
                     }
@@ -195,7 +195,7 @@ pub(crate) fn classify(kind: &Kind, what: &str, error: CloudError) -> Failure {
         return Failure::Retryable(Retryable {
             what: what.to_owned(),
             why: error.message.clone(),
-            after: error.retry_after.map(|after| after.min(LONGEST_AFTER)),
+            after: error.retry_after.map(|after| after.min(retry::LONGEST_AFTER)),
             cause: Some(Box::new(error)),
         });
     }
