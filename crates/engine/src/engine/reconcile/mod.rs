@@ -27,11 +27,7 @@ use crate::event::{Event, What};
 use crate::object::Object;
 use crate::observe::Owners;
 use crate::report::Outcome;
-
-/// First pause after a call that failed.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// Longest pause after calls that failed.
-const LONGEST_RETRY: Duration = Duration::from_secs(300);
+use crate::retry;
 
 /// Whose resources are meant, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -128,14 +124,13 @@ impl Desired {
     }
 }
 
-/// The pause after this many failures in a row.
-pub(crate) fn pause_after(failures: u16, failure: &Failure) -> Duration {
-    let asked = match failure {
-        Failure::Retryable(again) => again.after,
-        Failure::Permanent(_) => None,
+/// When to look again after a failure; `None` when only a change of the declaration can help.
+pub(crate) fn pause_after(failures: u16, failure: &Failure) -> Option<Duration> {
+    let (class, after) = match failure {
+        Failure::Retryable(again) => (again.class(), again.after),
+        Failure::Permanent(permanent) => (permanent.cause.as_ref()?.class(), None),
     };
-    let grown = FIRST_RETRY.mul_f64(1.5_f64.powi(i32::from(failures.saturating_sub(1).min(20))));
-    asked.unwrap_or_else(|| grown.min(LONGEST_RETRY))
+    retry::next(class, u32::from(failures.max(1)), after, None)
 }
 
 /// The object as a look shows it: references and what AWS chose are told by what is there, under the object's own name.

@@ -387,7 +387,7 @@ impl<'p> Pass<'p> {
         if retryable {
             self.memory.failed(now);
         }
-        let requeue = pause_after(self.memory.failures(), &failure).max(crate::decide::WAIT);
+        let requeue = pause_after(self.memory.failures(), &failure).unwrap_or_default().max(crate::decide::WAIT);
         let mut end = End { message: failure.to_string(), requeue: Some(requeue), ..End::new(Progress::Blocked) };
         end.outcome = Some(Outcome::Blocked);
         let mut done = self.told(None, &Decision { conditions, ..Decision::default() }, end);
@@ -403,7 +403,6 @@ impl<'p> Pass<'p> {
             Failure::Retryable(_) => {
                 self.memory.failed(now);
                 end.progress = Progress::Retry;
-                end.requeue = Some(pause_after(self.memory.failures(), &failure));
             }
             Failure::Permanent(_) => {
                 end.outcome = Some(Outcome::Failed);
@@ -413,6 +412,7 @@ impl<'p> Pass<'p> {
                 }
             }
         }
+        end.requeue = pause_after(self.memory.failures(), &failure);
         let conditions = conditions::of_failure(&conditions::read(&self.desired.object.status), &failure, now);
         let mut done = self.told(found, &Decision { conditions, ..Decision::default() }, end);
         done.failure = Some(failure);

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use sagewright_kinds::Kind;
 
 use crate::decide::{Change, Desired, Intent, Step};
-use crate::engine::pace::{IN_USE, PATIENCE, Pace};
+use crate::engine::pace::{IN_USE, Pace};
 use crate::engine::reconcile::{Memory, Progress, Reconciled, shown, since, words};
 use crate::error::{Failure, Permanent, Retryable};
 use crate::object::Object;
 use crate::observe::calls::{attempts, is};
 use crate::report::{ObjectReport, Outcome};
+use crate::retry;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
@@ -109,28 +110,27 @@ impl Work {
                 let Some(Failure::Retryable(again)) = &done.failure else {
                     return self.finish(object, done, Some(Outcome::Failed));
                 };
-                if self.gives_up(again, done.failed_step.as_ref(), first_look, now) {
-                    return self.give_up(done);
+                match self.pause(again, done.failed_step.as_ref(), first_look, now) {
+                    Some(after) => Next::Look(after, Some((done.failed_step, again.why.clone()))),
+                    None => self.give_up(done),
                 }
-                let after = within(done.requeue.unwrap_or_default());
-                Next::Look(after, Some((done.failed_step, again.why.clone())))
             }
         }
     }
 
-    /// Whether what failed is not tried again. At first it is better to be told soon; what has begun is not given up for a
-    /// short outage.
-    fn gives_up(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> bool {
-        if self.left(now) == Some(Duration::ZERO) {
-            return true;
-        }
-        let patience = match step {
-            None if first_look => return u32::from(self.memory.failures()) >= attempts(again),
+    /// The pause before what failed is tried again; `None` to give up. At first it is better to be told soon; what has begun
+    /// is not given up for a short outage.
+    fn pause(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> Option<Duration> {
+        let failures = u32::from(self.memory.failures());
+        let spent = self.memory.failing_for(now);
+        let in_use = again.cause.as_ref().is_some_and(|cause| is(&self.kind.errors().busy, cause));
+        match step {
+            None if first_look && failures >= attempts(again) => return None,
             // What keeps a resource from being deleted goes soon, or not by itself: what this run deletes is gone by then.
-            Some(Step::Delete { .. }) if again.cause.as_ref().is_some_and(|c| is(&self.kind.errors().busy, c)) => IN_USE,
-            _ => PATIENCE,
-        };
-        self.memory.failing_for(now) >= patience
+            Some(Step::Delete { .. }) if in_use && spent >= IN_USE => return None,
+            _ => {}
+        }
+        retry::next_of_command(again.class(), failures, again.after, spent, self.left(now))
     }
 
     fn give_up(&mut self, done: Reconciled) -> Next {
