@@ -153,7 +153,7 @@ impl Drop for Progress {
 impl Observer for Progress {
     fn event(&self, event: &Event) {
         match &event.what {
-            What::Started(step) => {
+            What::Started { step } => {
                 self.begin(event);
                 self.line(event, Style::Dim, step_word(step));
             }
@@ -170,7 +170,7 @@ impl Observer for Progress {
                 self.status(event, to, secondary.as_deref(), reason.as_deref(), from.is_empty());
             }
             What::Waiting { .. } => self.release(event),
-            What::Decided { .. } | What::Blocked { .. } | What::Done(_) => {}
+            What::Decided { .. } | What::Blocked { .. } | What::Done { .. } => {}
         }
     }
 }

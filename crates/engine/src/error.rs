@@ -3,12 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cloud::{Class, CloudError};
 use crate::manifest::ManifestError;
 use crate::object::ObjectId;
 
 /// A failure that trying again cannot help.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Permanent {
     /// What was tried, on what: `create training job mnist`.
     pub what: String,
@@ -30,13 +33,15 @@ impl Permanent {
 }
 
 /// A failure that may pass.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Retryable {
     /// What was tried, on what.
     pub what: String,
     /// Why it failed.
     pub why: String,
     /// When to try again, where the service says so.
+    #[serde(with = "crate::document::seconds_or_none", default)]
     pub after: Option<Duration>,
     /// AWS's answer, where there was one.
     #[source]
@@ -65,7 +70,8 @@ impl fmt::Display for Retryable {
 }
 
 /// A failed call or decision about one object.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "failure")]
 pub enum Failure {
     /// Trying again cannot help.
     #[error(transparent)]
@@ -110,6 +116,9 @@ pub enum EngineError {
     /// References that no order can satisfy; nothing was called.
     #[error("{}", list(.0))]
     Graph(Vec<GraphError>),
+    /// What a saved plan says would be done otherwise now; nothing was done.
+    #[error("the plan does not hold any more:\n{}\nmake a new plan", changed(.0))]
+    PlanChanged(Vec<(ObjectId, String)>),
     /// There is no such resource.
     #[error("there is no {kind} `{name}`{hint}")]
     NotFound {
@@ -145,6 +154,10 @@ pub enum EngineError {
     /// A call failed.
     #[error(transparent)]
     Failure(#[from] Failure),
+}
+
+fn changed(objects: &[(ObjectId, String)]) -> String {
+    objects.iter().map(|(id, why)| format!("{id}: {why}")).collect::<Vec<_>>().join("\n")
 }
 
 fn list<T: fmt::Display>(items: &[T]) -> String {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::{Change, Step};
 use crate::object::ObjectId;
 
 /// Something that happened to an object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Event {
     /// The object.
     pub object: ObjectId,
@@ -17,11 +19,13 @@ pub struct Event {
     /// When, on the engine's clock.
     pub at: Timestamp,
     /// What.
+    #[serde(flatten)]
     pub what: What,
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "event")]
 pub enum What {
     /// It was compared, and this is the difference.
     Decided {
@@ -36,9 +40,15 @@ pub enum What {
         on: Vec<ObjectId>,
     },
     /// A step begins.
-    Started(Step),
+    Started {
+        /// The step.
+        step: Step,
+    },
     /// A step is done.
-    Done(Step),
+    Done {
+        /// The step.
+        step: Step,
+    },
     /// A step failed, or AWS could not be asked, and it is tried again after a while.
     Retrying {
         /// The step; `None` for a look.
@@ -46,6 +56,7 @@ pub enum What {
         /// Why it failed.
         why: String,
         /// When it is tried again.
+        #[serde(with = "crate::document::seconds")]
         after: Duration,
     },
     /// A step failed for good.
@@ -71,6 +82,7 @@ pub enum What {
         /// Why.
         reason: String,
         /// How long.
+        #[serde(with = "crate::document::seconds")]
         after: Duration,
     },
     /// It is as declared.

@@ -52,6 +52,7 @@ pub mod clock;
 pub mod cloud;
 pub mod conditions;
 pub mod decide;
+pub mod document;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -69,10 +70,13 @@ pub use conditions::{Condition, ConditionStatus};
 pub use decide::{
     Action, Adoption, Change, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal, RefusalKind, Step, decide,
 };
-pub use engine::{ApplyOptions, DeleteOptions, Description, Engine, Until, check_set, own_name, plan_offline};
+pub use engine::{
+    ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Until, check_set, own_name, plan_offline, reconcile,
+};
+pub use document::{Document, digest};
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};
-pub use manifest::{ManifestError, PathStep, check, suggest};
+pub use manifest::{ManifestError, PathStep, RefUse, check, suggest};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};
 pub use report::{Hindrance, ObjectReport, Outcome, Plan, Planned, Report};

@@ -1,21 +1,23 @@
 //! What a plan, an apply or a delete comes to.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::{Action, Change, Decision};
 use crate::error::Failure;
 use crate::object::{Object, ObjectId};
 
 /// What would be done.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// One entry per object, dependencies first.
     pub objects: Vec<Planned>,
 }
 
 /// What would be done with one object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Planned {
     /// The object.
     pub object: Object,
@@ -32,7 +34,7 @@ pub struct Planned {
 }
 
 /// Why an apply would not go well for an object although nothing about its declaration is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Hindrance {
     /// Objects that it needs will not go well: nothing would be done.
@@ -76,7 +78,7 @@ impl Plan {
 }
 
 /// How it went for one object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It was created.
@@ -120,7 +122,8 @@ impl Outcome {
 }
 
 /// How it went for one object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ObjectReport {
     /// The object with the status it has now, conditions among it.
     pub object: Object,
@@ -137,7 +140,8 @@ pub struct ObjectReport {
 }
 
 /// How an apply or a delete went.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// One entry per object, in the order in which they were dealt with.
     pub objects: Vec<ObjectReport>,

@@ -67,7 +67,7 @@ struct TagsGoFirst(std::sync::Arc<Fake>);
 
 impl Observer for TagsGoFirst {
     fn event(&self, event: &Event) {
-        if matches!(event.what, What::Done(Step::Delete { .. })) && event.object.kind == "Endpoint" {
+        if matches!(event.what, What::Done { step: Step::Delete { .. } }) && event.object.kind == "Endpoint" {
             self.0.edit("endpoint/mnist", |resource| resource.tags.clear());
         }
     }

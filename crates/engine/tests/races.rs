@@ -338,7 +338,7 @@ struct Creates(AtomicUsize);
 
 impl Observer for Creates {
     fn event(&self, event: &Event) {
-        if matches!(event.what, What::Done(Step::Create { .. })) {
+        if matches!(event.what, What::Done { step: Step::Create { .. } }) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Class;
 
 /// Where a failed call stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// In the queue of a service that limits the rate; nothing was sent.
     Queue,
@@ -23,7 +26,8 @@ pub enum Stage {
 }
 
 /// A call that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CloudError {
     /// Service id.
     pub service: String,
@@ -40,6 +44,7 @@ pub struct CloudError {
     /// AWS's request id, where there was an answer.
     pub request_id: Option<String>,
     /// How long the service asks to wait.
+    #[serde(with = "crate::document::seconds_or_none", default)]
     pub retry_after: Option<Duration>,
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use desired::{Adoption, Desired, Intent, PendingRef, read_tags};
@@ -29,7 +29,7 @@ use crate::observe::Observed;
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
 
 /// One thing to do. `input` is the operation's input under AWS's names.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "step")]
 pub enum Step {
     /// Create it.
@@ -81,6 +81,7 @@ pub enum Step {
         /// Why.
         reason: String,
         /// When.
+        #[serde(with = "crate::document::seconds")]
         after: Duration,
     },
     /// Do nothing, and say why.
@@ -88,7 +89,7 @@ pub enum Step {
 }
 
 /// Why nothing is done, and what the user can do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
     /// Which rule.
@@ -100,7 +101,7 @@ pub struct Refusal {
 }
 
 /// Which rule refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefusalKind {
     /// A field that cannot change was changed.
@@ -119,10 +120,12 @@ pub enum RefusalKind {
     ReadOnly,
     /// What is asked for cannot be done for this kind.
     Unsupported,
+    /// It is not what the plan says.
+    PlanChanged,
 }
 
 /// What a change comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Part of a create.
@@ -136,7 +139,7 @@ pub enum Effect {
 }
 
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// `spec.productionVariants[0].modelName`, or `tags.team`.
@@ -152,7 +155,8 @@ pub struct Change {
 }
 
 /// What to do about one resource.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Decision {
     /// What to do, in order; empty when all is as declared.
     pub steps: Vec<Step>,
@@ -161,13 +165,14 @@ pub struct Decision {
     /// How the resource stands.
     pub conditions: Vec<Condition>,
     /// When to look again; `None` when only a change of the declaration can matter.
+    #[serde(with = "crate::document::seconds_or_none")]
     pub requeue_after: Option<Duration>,
     /// What a person should know besides: what was left alone, and why.
     pub notes: Vec<String>,
 }
 
 /// A decision in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Nothing to do.

@@ -77,6 +77,7 @@ fn reason_word(kind: RefusalKind) -> &'static str {
         RefusalKind::Absent => "NotFound",
         RefusalKind::ReadOnly => "ReadOnly",
         RefusalKind::Unsupported => "Unsupported",
+        RefusalKind::PlanChanged => "PlanChanged",
     }
 }
 

@@ -6,6 +6,7 @@ mod one;
 mod pace;
 mod plan;
 pub mod reconcile;
+mod saved;
 mod set;
 
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 pub use export::own_name;
 pub use plan::{check_set, plan_offline};
+pub use saved::SavedPlan;
+pub(crate) use saved::otherwise;
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};

@@ -26,6 +26,24 @@ pub struct RefUse {
     pub with: BTreeMap<String, String>,
 }
 
+/// References to kinds of other API groups. Only a Kubernetes cluster that holds them can tell their values.
+pub(crate) fn foreign(kind: &Kind, converted: &Converted) -> Vec<Wrong> {
+    let of = |reference: &RefUse| {
+        let group = reference.target.group.as_ref()?;
+        let member = kind.spec_path_to_crd(&reference.path);
+        Some(Wrong {
+            path: reference.at.clone(),
+            message: format!(
+                "`{}` refers to a {} of {group}, which only a Kubernetes cluster that holds it can tell",
+                reference.at.last().unwrap_or_default(),
+                reference.target.kind
+            ),
+            expected: Some(format!("the value itself in `{}`", member.last().unwrap_or_default())),
+        })
+    };
+    converted.refs.iter().filter_map(of).collect()
+}
+
 impl RefUse {
     /// The value for the member, from the value of the other object's field.
     #[must_use]
@@ -244,17 +262,6 @@ fn one(field: &RefField, value: &Value, at: &Path, path: Path) -> Result<RefUse,
             format!("`{}` refers to {}", field.field, kinds.join(" or ")),
         ));
     };
-    if let Some(group) = &target.group {
-        let member = field.crd.last().unwrap_or_default();
-        return Err(Wrong {
-            path: at.clone(),
-            message: format!(
-                "`{}` refers to a {} of {group}, which only a Kubernetes cluster that holds it can tell",
-                field.field, target.kind
-            ),
-            expected: Some(format!("the value itself in `{member}`")),
-        });
-    }
     let mut with: BTreeMap<String, String> = field.with.iter().cloned().collect();
     for (key, value) in &mut with {
         if let Some(given) = map.get(key) {

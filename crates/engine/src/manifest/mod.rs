@@ -90,6 +90,7 @@ fn check_one(index: usize, object: &Object) -> Vec<ManifestError> {
     // What is only adopted or read says which resource it is, and no more.
     let partial = object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
     let mut wrong = constraints::check(kind, &converted, partial);
+    wrong.extend(convert::foreign(kind, &converted));
     let mut all = converted.wrong;
     all.append(&mut wrong);
     let fields = all.into_iter().map(|wrong| wrong.into_error(index, object));

@@ -13,8 +13,8 @@ impl Observer for Lines {
             What::Blocked { on } => {
                 format!("blocked on {}", on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
             }
-            What::Started(step) => format!("started {}", verb(step)),
-            What::Done(step) => format!("done {}", verb(step)),
+            What::Started { step } => format!("started {}", verb(step)),
+            What::Done { step } => format!("done {}", verb(step)),
             What::Retrying { step, why, after } => {
                 let step = step.as_ref().map_or_else(|| "a look".to_owned(), verb);
                 format!("retrying {step} after {}s: {why}", after.as_secs())

@@ -13,7 +13,7 @@ use crate::cloud::Stage;
 use crate::conditions;
 use crate::decide::inputs;
 use crate::decide::{Decision, Desired, Intent, Refusal, RefusalKind, Step, decide, ended_badly};
-use crate::engine::lookup;
+use crate::engine::{lookup, otherwise};
 use crate::error::{Failure, Permanent};
 use crate::event::{Event, What};
 use crate::object::ObjectId;
@@ -39,6 +39,8 @@ pub(crate) struct Pass<'p> {
     memory: &'p mut Memory,
     emit: &'p (dyn Fn(Event) + Send + Sync),
     resource: Option<String>,
+    /// What may be decided, while nothing was written.
+    expected: Option<&'p Decision>,
 }
 
 /// What stands at the end of a pass, before it is told.
@@ -70,7 +72,12 @@ impl<'p> Pass<'p> {
         let kind = desired.object.row();
         let resource = kind.and_then(|kind| desired.name(kind));
         let desired = Cow::Borrowed(desired);
-        Self { calls, owners, referents, kind, id: desired.object.id(), desired, memory, emit, resource }
+        Self { calls, owners, referents, kind, id: desired.object.id(), desired, memory, emit, resource, expected: None }
+    }
+
+    /// The first decision has to be this one.
+    pub(crate) fn expecting(self, expected: Option<&'p Decision>) -> Self {
+        Self { expected, ..self }
     }
 
     pub(crate) async fn run(mut self) -> Reconciled {
@@ -104,7 +111,7 @@ impl<'p> Pass<'p> {
         if let Some(attempt) = self.memory.attempt() {
             self.desired.to_mut().attempt = Some(attempt);
         }
-        let decision = decide(kind, &self.desired, &observed, now);
+        let decision = self.as_planned(kind, decide(kind, &self.desired, &observed, now));
         self.tell(What::Decided { changes: decision.changes.clone(), steps: decision.steps.clone() });
         let mut outcome = None;
         if let Some(found) = found {
@@ -113,7 +120,8 @@ impl<'p> Pass<'p> {
             if let Some(at) = self.memory.appeared() {
                 outcome = Some(Outcome::Created);
                 let input = inputs::create(kind, &self.desired, &at.to_string());
-                self.tell(What::Done(Step::Create { operation: kind.row().operations.create.clone(), input }));
+                let step = Step::Create { operation: kind.row().operations.create.clone(), input };
+                self.tell(What::Done { step });
             }
         }
         if let Some(refusal) = decision.refusal() {
@@ -153,6 +161,18 @@ impl<'p> Pass<'p> {
         }
         self.resource = self.desired.name(kind).or(self.resource.take());
         Ok(())
+    }
+
+    /// The decision, or a refusal where it is not the planned one.
+    fn as_planned(&self, kind: &Kind, decision: Decision) -> Decision {
+        let expected = self.expected.filter(|_| !self.memory.has_written() && self.memory.attempt().is_none());
+        match expected.and_then(|planned| otherwise(kind, planned, &decision)) {
+            Some(why) => {
+                let conditions = decision.conditions;
+                Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, "make a new plan") }
+            }
+            None => decision,
+        }
     }
 
     async fn look(&mut self, kind: &Kind) -> Result<Look, Failure> {
@@ -341,10 +361,10 @@ impl<'p> Pass<'p> {
     }
 
     async fn step(&self, kind: &Kind, step: &Step, found: Option<&Found>) -> Result<Acted, Failure> {
-        self.tell(What::Started(step.clone()));
+        self.tell(What::Started { step: step.clone() });
         let name = self.resource.clone().unwrap_or_else(|| self.id.name.clone());
         let acted = act(self.calls, kind, &name, step, found).await?;
-        self.tell(What::Done(step.clone()));
+        self.tell(What::Done { step: step.clone() });
         Ok(acted)
     }
 

@@ -5,15 +5,15 @@ pub(crate) mod order;
 mod run;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use super::{ApplyOptions, DeleteOptions, Engine};
-use crate::decide::{Adoption, Desired, Intent};
+use crate::decide::{Adoption, Decision, Desired, Intent};
 use crate::error::EngineError;
 use crate::event::Observer;
-use crate::object::Object;
-use crate::report::{ObjectReport, Outcome, Report};
+use crate::object::{Object, ObjectId};
+use crate::report::{self, ObjectReport, Outcome, Report};
 use graph::{Graph, Node};
 use run::{Plan, Run};
 use work::How;
@@ -29,9 +29,21 @@ impl Engine {
         options: &ApplyOptions,
         observer: &dyn Observer,
     ) -> Result<Report, EngineError> {
+        self.apply_exactly(objects, &report::Plan::default(), options, observer).await
+    }
+
+    /// Applies objects, each of which has to be decided about as planned at first, where it is in the plan.
+    pub(super) async fn apply_exactly(
+        &self,
+        objects: &[Object],
+        expected: &report::Plan,
+        options: &ApplyOptions,
+        observer: &dyn Observer,
+    ) -> Result<Report, EngineError> {
         let graph = Graph::new(objects)?;
         let needs = graph.nodes.iter().map(|node| node.needs.clone()).collect();
-        let plan = Applying { options };
+        let expected = expected.objects.iter().map(|planned| (planned.object.id(), &planned.decision)).collect();
+        let plan = Applying { options, expected };
         Ok(Run { engine: self, graph: &graph, needs, plan: &plan, observer }.run().await)
     }
 
@@ -62,6 +74,7 @@ impl Engine {
 
 struct Applying<'a> {
     options: &'a ApplyOptions,
+    expected: HashMap<ObjectId, &'a Decision>,
 }
 
 impl Plan for Applying<'_> {
@@ -71,6 +84,10 @@ impl Plan for Applying<'_> {
             desired.adoption = Adoption::AdoptOrCreate;
         }
         (desired, How { wait: self.options.wait || node.needed, timeout: self.options.timeout })
+    }
+
+    fn expected(&self, id: &ObjectId) -> Option<&Decision> {
+        self.expected.get(id).copied()
     }
 }
 

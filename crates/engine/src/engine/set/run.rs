@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::graph::{Graph, Node};
 use super::order::Order;
 use super::work::{How, Next, Work};
-use crate::decide::{Desired, Intent};
+use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
 use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, since, target_id, value_of};
 use crate::error::Failure;
@@ -32,6 +32,10 @@ const SHORTEST: Duration = Duration::from_millis(1);
 pub(crate) trait Plan: Sync {
     /// What is wanted of an object, once those that it needs have gone well.
     fn prepare(&self, i: usize, node: &Node) -> (Desired, How);
+    /// What has to be decided about an object at first.
+    fn expected(&self, _: &ObjectId) -> Option<&Decision> {
+        None
+    }
     /// An object is finished.
     fn finished(&self, _: usize, _: &ObjectReport) {}
 }
@@ -134,7 +138,9 @@ impl Run<'_> {
                 self.observer.event(&event);
             }
         };
-        let done = Pass::new(&calls, owners, &referents, &work.desired, &mut work.memory, &emit).run().await;
+        let expected = if is_new { self.plan.expected(&work.desired.object.id()) } else { None };
+        let pass = Pass::new(&calls, owners, &referents, &work.desired, &mut work.memory, &emit);
+        let done = pass.expecting(expected).run().await;
         (i, work, done)
     }
 

@@ -1,0 +1,139 @@
+//! Plans, reports, events and failures as documents: JSON with a format and its version, and a digest where one is wanted.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::error::Failure;
+use crate::event::Event;
+use crate::report::{Plan, Report};
+
+/// A value that is written down and read again by later versions of the program.
+pub trait Document: Serialize + DeserializeOwned {
+    /// Name and version of the format. A change that older readers would misunderstand is a new version.
+    const FORMAT: &'static str;
+
+    /// The document.
+    #[must_use]
+    fn to_document(&self) -> Value {
+        let mut document = Map::from_iter([("format".to_owned(), json!(Self::FORMAT))]);
+        if let Ok(Value::Object(fields)) = serde_json::to_value(self) {
+            document.extend(fields);
+        }
+        Value::Object(document)
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// Why it is none of this format.
+    fn from_document(document: Value) -> Result<Self, String> {
+        match document.get("format").and_then(Value::as_str) {
+            Some(format) if format == Self::FORMAT => {
+                serde_json::from_value(document).map_err(|e| format!("it is damaged: {e}"))
+            }
+            Some(format) => Err(format!("its format is `{format}`; this version reads `{}`", Self::FORMAT)),
+            None => Err(format!("it has no `format`; `{}` is expected", Self::FORMAT)),
+        }
+    }
+}
+
+impl Document for Plan {
+    const FORMAT: &'static str = "sagewright.dev/plan/v1";
+}
+
+impl Document for Report {
+    const FORMAT: &'static str = "sagewright.dev/report/v1";
+}
+
+impl Document for Event {
+    const FORMAT: &'static str = "sagewright.dev/event/v1";
+}
+
+impl Document for Failure {
+    const FORMAT: &'static str = "sagewright.dev/failure/v1";
+}
+
+/// The digest of a value: SHA-256 over its JSON with sorted keys and without spaces, so that it does not hang on how the
+/// value was written down.
+#[must_use]
+pub fn digest(value: &Value) -> String {
+    let mut text = String::new();
+    canonical(value, &mut text);
+    format!("sha256:{}", hex::encode(Sha256::digest(text.as_bytes())))
+}
+
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort_unstable();
+            out.push('{');
+            for (i, key) in keys.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::String(key.clone()).to_string());
+                out.push(':');
+                canonical(map.get(key).unwrap_or(&Value::Null), out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                canonical(item, out);
+            }
+            out.push(']');
+        }
+        plain => out.push_str(&plain.to_string()),
+    }
+}
+
+/// Durations as seconds.
+pub(crate) mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(value.as_secs_f64())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(de::Error::custom)
+    }
+}
+
+/// Durations as seconds, or `null`.
+pub(crate) mod seconds_or_none {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(|d| d.as_secs_f64()).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(from)?;
+        seconds.map(Duration::try_from_secs_f64).transpose().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_hangs_on_what_is_said_and_not_on_how() {
+        let one: Value = serde_json::from_str(r#"{"a": [1, {"b": null, "c": "x"}], "d": 2}"#).unwrap();
+        let other: Value = serde_json::from_str(r#"{"d":2,"a":[1,{"c":"x","b":null}]}"#).unwrap();
+        assert_eq!(digest(&one), digest(&other));
+        assert_ne!(digest(&one), digest(&json!({"a": [1, {"b": null, "c": "y"}], "d": 2})));
+    }
+}

@@ -1,0 +1,131 @@
+//! Plans, reports and events as values: written down, read again, applied exactly.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use sagewright_engine::{
+    ApplyOptions, Document, EngineError, Event, NoObserver, Observer, Outcome, Plan, Report, SavedPlan,
+};
+use serde_json::{Value, json};
+use support::*;
+
+async fn saved(engine: &sagewright_engine::Engine, objects: &[sagewright_engine::Object]) -> Value {
+    let plan = engine.plan(objects).await.unwrap();
+    SavedPlan { made: jiff::Timestamp::UNIX_EPOCH, account: Some(ACCOUNT.into()), region: REGION.into(), plan }.seal()
+}
+
+#[tokio::test]
+async fn a_plan_that_was_kept_is_applied_as_it_was_shown() {
+    let (fake, _, engine) = Fake::new();
+    let document = saved(&engine, &tutorial()).await;
+    // Through a file, as another process would read it.
+    let document: Value = serde_json::from_str(&document.to_string()).unwrap();
+    let opened = SavedPlan::open(document).unwrap();
+    let report = engine.apply_plan(&opened.plan, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok(), "{:?}", report.objects.iter().map(|o| &o.message).collect::<Vec<_>>());
+    assert_eq!((fake.count("TrainingJob"), fake.count("Endpoint")), (1, 1));
+    // Applied already, it is not what would be done now.
+    let again = engine.apply_plan(&opened.plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
+    assert!(matches!(&again, EngineError::PlanChanged(all) if all.len() == 6), "{again}");
+}
+
+#[tokio::test]
+async fn a_plan_that_someone_changed_is_not_read() {
+    let (_, _, engine) = Fake::new();
+    let document = saved(&engine, &tutorial()).await;
+    let mut other = document.clone();
+    other["plan"]["objects"][0]["object"]["spec"]["roleARN"] = json!("arn:aws:iam::123456789012:role/other");
+    assert!(SavedPlan::open(other).unwrap_err().contains("does not match its digest"));
+    let mut other = document.clone();
+    other.as_object_mut().unwrap().shift_remove("digest");
+    assert!(SavedPlan::open(other).unwrap_err().contains("no digest"));
+    let mut other = document.clone();
+    other["format"] = json!("sagewright.dev/saved-plan/v2");
+    assert!(SavedPlan::open(other).unwrap_err().contains("saved-plan/v2"));
+    assert!(SavedPlan::open(json!([])).is_err() && SavedPlan::open(json!({"digest": 1})).is_err());
+    assert!(SavedPlan::open(document).is_ok());
+}
+
+#[tokio::test]
+async fn nothing_is_done_when_anything_has_changed_since() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let mut changed = objects.clone();
+    changed[0].spec["tags"] = json!([{"key": "team", "value": "vision"}]);
+    let opened = SavedPlan::open(saved(&engine, &changed).await).unwrap();
+    // Meanwhile somebody else tags it so.
+    fake.edit("endpoint/mnist", |r| {
+        r.tags.insert("team".into(), "audio".into());
+    });
+    fake.take_log(false);
+    let refused = engine.apply_plan(&opened.plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
+    assert!(refused.to_string().contains("Endpoint mnist"), "{refused}");
+    assert!(refused.to_string().contains("make a new plan"), "{refused}");
+    assert!(fake.take_log(true).is_empty());
+}
+
+/// Another's hand on a resource as soon as the first object of the set is done.
+struct Meddler(Arc<Fake>);
+
+impl Observer for Meddler {
+    fn event(&self, event: &Event) {
+        let is_step = matches!(event.what, sagewright_engine::What::Done { .. });
+        if is_step && event.object.kind == "EndpointConfig" {
+            self.0.edit("endpoint/mnist", |r| {
+                r.tags.insert("team".into(), "audio".into());
+            });
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_changes_while_the_plan_is_applied_is_refused_in_its_turn() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let mut second = objects[1].clone();
+    second.metadata.name = "mnist-2".into();
+    second.spec["endpointConfigName"] = json!("mnist-2");
+    objects.push(second);
+    objects[0].spec =
+        json!({"endpointName": "mnist", "endpointConfigName": "mnist-2", "tags": [{"key": "team", "value": "vision"}]});
+    let opened = SavedPlan::open(saved(&engine, &objects).await).unwrap();
+    fake.take_log(false);
+    let meddler = Meddler(Arc::clone(&fake));
+    let report = engine.apply_plan(&opened.plan, &ApplyOptions::default(), &meddler).await.unwrap();
+    let endpoint = report.objects.iter().find(|o| o.object.kind == "Endpoint").unwrap();
+    assert_eq!(endpoint.outcome, Outcome::Refused, "{}", endpoint.message);
+    let writes = fake.take_log(true);
+    assert!(writes.iter().all(|w| w.starts_with("CreateEndpointConfig")), "{writes:?}");
+}
+
+#[derive(Default)]
+struct Keep(Mutex<Vec<Event>>);
+
+impl Observer for Keep {
+    fn event(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+#[tokio::test]
+async fn what_happened_can_be_written_down_and_read_again() {
+    let (fake, _, engine) = Fake::new();
+    fake.fate("TrainingJob", 20, "Failed", Some("AlgorithmError: no such column"));
+    fake.fault("CreateTrainingJob", slow_down());
+    let keep = Keep::default();
+    let plan = engine.plan(&tutorial()).await.unwrap();
+    let report = engine.apply(&tutorial(), &ApplyOptions::default(), &keep).await.unwrap();
+    let through_text = |value: Value| serde_json::from_str::<Value>(&value.to_string()).unwrap();
+    assert_eq!(Plan::from_document(through_text(plan.to_document())).unwrap(), plan);
+    assert_eq!(Report::from_document(through_text(report.to_document())).unwrap(), report);
+    let events = keep.0.into_inner().unwrap();
+    assert!(events.len() > 10);
+    for event in events {
+        assert_eq!(Event::from_document(through_text(event.to_document())).unwrap(), event);
+    }
+    assert!(Plan::from_document(report.to_document()).unwrap_err().contains("sagewright.dev/report/v1"));
+}

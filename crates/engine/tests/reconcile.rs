@@ -1,0 +1,167 @@
+//! One object at a time: the step that every driver stands on.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
+use sagewright_engine::{
+    ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId,
+    Outcome, Target, What,
+};
+use serde_json::{Value, json};
+use support::*;
+
+/// No reference is known but the role.
+struct Roles;
+
+#[async_trait::async_trait]
+impl Referents for Roles {
+    async fn value(
+        &self,
+        from: &ObjectId,
+        reference: &sagewright_engine::RefUse,
+        _: Intent,
+    ) -> Result<Referent, Failure> {
+        Ok(match (from.namespace.as_str(), reference.target.kind.as_str(), reference.name.as_str()) {
+            ("default", "Role", "scaler") => Referent::Value("arn:aws:iam::123456789012:role/scaler".into()),
+            _ => Referent::Absent(format!("there is no {} {}", reference.target.kind, reference.name)),
+        })
+    }
+}
+
+fn scope() -> Scope {
+    Scope { target: Target::new(REGION.parse().unwrap()) }
+}
+
+/// Runs one look as a controller does, which keeps nothing but the object and the serialised memory.
+async fn look(engine: &Engine, object: &mut Object, memory: &mut String, intent: Intent) -> Reconciled {
+    let kind = object.row().unwrap();
+    let mut desired = Desired::new(kind, object).unwrap();
+    desired.intent = intent;
+    let mut remembered: Memory = serde_json::from_str(memory).unwrap();
+    let done = engine.reconcile(&scope(), &desired, &mut remembered, &Roles).await;
+    *memory = serde_json::to_string(&remembered).unwrap();
+    assert!(memory.len() < 200, "{memory}");
+    object.status = done.status.clone();
+    done
+}
+
+#[tokio::test]
+async fn a_look_acts_and_comes_back_and_the_next_goes_on_from_there() {
+    let (fake, clock, engine) = Fake::new();
+    let (mut object, mut memory) = (training_job("mnist"), "{}".to_owned());
+    let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!((done.progress, done.outcome, clock.millis()), (Progress::Wrote, Some(Outcome::Created), 0));
+    assert!(object.arn().is_some(), "the create's answer says which resource it is");
+    assert_eq!(done.requeue, Some(Duration::from_secs(1)));
+    let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!((done.progress, done.requeue), (Progress::Waiting { held: false }, Some(Duration::from_secs(30))));
+    // While the status is the same, one call tells it: neither tags nor owner are read again.
+    fake.take_log(false);
+    clock.sleep(Duration::from_secs(5)).await;
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!(fake.take_log(false).len(), 1);
+    clock.sleep(Duration::from_secs(3600)).await;
+    let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)));
+    assert_eq!(memory, "{}", "nothing is remembered of what is settled");
+    let told: Vec<_> = done.events.iter().map(|e| std::mem::discriminant(&e.what)).collect();
+    assert!(told.contains(&std::mem::discriminant(&What::Settled)));
+    assert_eq!(done.conditions.iter().find(|c| c.kind == "Ready").unwrap().status.to_string(), "True");
+}
+
+#[tokio::test]
+async fn a_resource_that_is_to_go_is_stopped_looked_for_and_gone() {
+    let (fake, clock, engine) = Fake::new();
+    let (mut object, mut memory) = (training_job("mnist"), "{}".to_owned());
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    // What was waited for before the object was to go does not hold it up.
+    let done = look(&engine, &mut object, &mut memory, Intent::Absent).await;
+    assert_eq!(done.outcome, Some(Outcome::Stopped), "{done:?}");
+    clock.sleep(Duration::from_secs(3600)).await;
+    let done = look(&engine, &mut object, &mut memory, Intent::Absent).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Retained)));
+    assert_eq!(fake.take_log(true).iter().filter(|c| c.starts_with("StopTrainingJob")).count(), 1);
+}
+
+#[tokio::test]
+async fn references_are_answered_by_whoever_knows_those_of_other_groups_too() {
+    let (fake, _, engine) = Fake::new();
+    let spec = |role: &str| {
+        json!({
+            "serviceNamespace": "sagemaker", "scalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "resourceID": "endpoint/e/variant/main", "minCapacity": 1, "maxCapacity": 2,
+            "roleRef": {"from": {"name": role}},
+        })
+    };
+    let (mut object, mut memory) = (object("ScalableTarget", "e", spec("nobody")), "{}".to_owned());
+    let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!(done.progress, Progress::Blocked);
+    assert!(done.message.contains("there is no Role nobody"), "{}", done.message);
+    assert!(done.requeue.is_some(), "what it refers to may come");
+    assert!(fake.take_log(false).is_empty());
+    object.spec = spec("scaler");
+    let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!(done.outcome, Some(Outcome::Created), "{}", done.message);
+    assert!(fake.take_log(true)[0].contains("role/scaler"));
+}
+
+#[tokio::test]
+async fn a_failed_call_is_tried_again_later_and_each_time_after_a_longer_pause() {
+    let (fake, clock, engine) = Fake::new();
+    let (mut object, mut memory) = (training_job("mnist"), "{}".to_owned());
+    for _ in 0..3 {
+        fake.fault("CreateTrainingJob", slow_down());
+    }
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+        assert_eq!(done.progress, Progress::Retry);
+        assert!(done.events.iter().any(|e| matches!(e.what, What::Retrying { step: Some(_), .. })));
+        pauses.push(done.requeue.unwrap());
+    }
+    assert!(pauses[0] < pauses[1] && pauses[1] < pauses[2], "{pauses:?}");
+    assert_eq!(clock.millis(), 0, "a look never sleeps");
+    let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!(done.outcome, Some(Outcome::Created));
+}
+
+/// A cloud whose calls take a while, and that counts how many are under way.
+struct Slow {
+    fake: Arc<Fake>,
+    at_once: AtomicUsize,
+    most: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Cloud for Slow {
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+        self.at_once.fetch_sub(1, Ordering::SeqCst);
+        self.fake.call(call).await
+    }
+}
+
+#[tokio::test]
+async fn a_large_set_has_a_bounded_number_of_calls_under_way() {
+    let (fake, clock, _) = Fake::new();
+    let slow = Arc::new(Slow { fake, at_once: AtomicUsize::new(0), most: AtomicUsize::new(0) });
+    let engine = Engine::new(Arc::clone(&slow) as Arc<dyn Cloud>, clock, scope().target).at_once(7);
+    let models: Vec<Object> = (0..60)
+        .map(|i| object("Model", &format!("m{i}"), json!({"modelName": format!("m{i}"), "executionRoleARN": ROLE})))
+        .collect();
+    let report = engine.apply(&models, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok());
+    assert_eq!((slow.most.load(Ordering::SeqCst), slow.fake.count("Model")), (7, 60));
+    engine.plan(&models).await.unwrap();
+    assert_eq!(slow.most.load(Ordering::SeqCst), 7);
+}
