@@ -68,10 +68,10 @@ pub use conditions::{Condition, ConditionStatus};
 pub use decide::{
     Action, Adoption, Change, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal, RefusalKind, Step, decide,
 };
-pub use engine::{ApplyOptions, DeleteOptions, Description, Engine, Until, check_set, own_name, plan_offline};
+pub use engine::{ApplyOptions, DeleteOptions, Description, Engine, Until, Users, check_set, own_name, plan_offline};
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};
 pub use manifest::{ManifestError, PathStep, check, suggest};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};
-pub use report::{Hindrance, ObjectReport, Outcome, Plan, Planned, Report};
+pub use report::{Hindrance, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};

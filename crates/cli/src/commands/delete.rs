@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     } else {
         (manifest::load(&args.files, printer).await?, Context::connect(global, printer).await?)
     };
-    let options = DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged };
+    let options = DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, insist: false };
     let progress = Progress::new(&context, None);
     let outcome = context.engine.delete(&objects, &options, &progress).await;
     progress.finish().await;

@@ -12,7 +12,7 @@ use super::resolve::Unresolved;
 use super::run::{How, Run, adopting};
 use super::{ApplyOptions, DeleteOptions, Engine};
 use crate::conditions;
-use crate::decide::{Desired, Intent};
+use crate::decide::Desired;
 use crate::error::EngineError;
 use crate::event::{Event, Observer, What};
 use crate::object::{Object, ObjectId};
@@ -163,10 +163,8 @@ impl Engine {
         observer: &dyn Observer,
         owners: std::sync::Arc<Owners>,
     ) -> ObjectReport {
-        desired.intent = Intent::Absent;
-        desired.unowned = options.unowned;
         let engine = Self { calls: self.calls_for(&desired.object) };
-        if let Err(why) = engine.resolve_identity(&mut desired, node.kind).await {
+        if let Err(why) = engine.absent(&mut desired, node.kind, options).await {
             return self.not_resolved(node, &desired, why);
         }
         // Another object that needs this one has to be gone before it.

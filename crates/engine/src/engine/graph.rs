@@ -151,7 +151,7 @@ fn by_value(nodes: &mut [Node]) {
 }
 
 /// Whether a text is a template with this value.
-fn composed_of(template: Option<&str>, value: &str, text: &str) -> bool {
+pub(super) fn composed_of(template: Option<&str>, value: &str, text: &str) -> bool {
     let Some((before, after)) = template.and_then(|t| t.split_once("{}")) else { return text == value };
     let (literal, open) = after.split_once('{').map_or((after, false), |(literal, _)| (literal, true));
     let start = format!("{before}{value}{literal}");

@@ -8,15 +8,18 @@ mod lookup;
 mod one;
 mod pace;
 mod plan;
+mod plan_delete;
 mod resolve;
 mod run;
 mod trail;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use export::own_name;
 pub use plan::{check_set, plan_offline};
+pub use users::Users;
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
@@ -50,11 +53,13 @@ pub struct DeleteOptions {
     pub timeout: Option<Duration>,
     /// Delete resources that do not bear the objects' marks too.
     pub unowned: bool,
+    /// Delete resources that serve something else than the objects declare too.
+    pub insist: bool,
 }
 
 impl Default for DeleteOptions {
     fn default() -> Self {
-        Self { wait: true, timeout: None, unowned: false }
+        Self { wait: true, timeout: None, unowned: false, insist: false }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::graph::target_id;
 use super::{Engine, lookup};
-use crate::decide::{Desired, WAIT};
+use crate::decide::{Desired, PendingRef, WAIT};
 use crate::error::{Failure, Retryable};
 use crate::manifest::RefUse;
 use crate::mark;
@@ -62,17 +62,37 @@ impl Engine {
                 continue;
             }
             let id = target_id(reference, &desired.object.id().namespace);
-            let value = match self.referent(reference, &id).await? {
-                (kind, Referent::Found(found)) => value_of(reference, &lookup::object_of(kind, &found))?,
-                // What it was part of may be gone before it; a plain name is known all the same.
-                (kind, Referent::Absent) if kind.name_field().as_ref() == Some(&reference.target.value) => {
-                    reference.name.clone()
-                }
-                (_, other) => return Err(other.absent(reference, &id)),
-            };
+            match self.once_declared(reference, &id).await? {
+                Ok(value) => desired.fill(&reference.path, &value),
+                Err(absent) => return Err(absent),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills the reference that says what the resource serves. What it leads to may belong to another object by now: then
+    /// the value stays unknown.
+    pub(crate) async fn resolve_serves(&self, desired: &mut Desired, row: &Kind) -> Result<(), Unresolved> {
+        let Some(serves) = row.row().delete.serves.as_deref().map(Path::parse) else { return Ok(()) };
+        let pending = desired.pending.iter().find(|p| p.reference.path == serves).cloned();
+        let Some(PendingRef { reference, .. }) = pending else { return Ok(()) };
+        let id = target_id(&reference, &desired.object.id().namespace);
+        if let Ok(value) = self.once_declared(&reference, &id).await? {
             desired.fill(&reference.path, &value);
         }
         Ok(())
+    }
+
+    /// The value of a reference whose referent may be gone already; `Ok(Err(_))` where it cannot be told.
+    async fn once_declared(&self, reference: &RefUse, id: &ObjectId) -> Result<Result<String, Unresolved>, Unresolved> {
+        Ok(match self.referent(reference, id).await? {
+            (kind, Referent::Found(found)) => value_of(reference, &lookup::object_of(kind, &found)),
+            // What it was part of may be gone before it; a plain name is known all the same.
+            (kind, Referent::Absent) if kind.name_field().as_ref() == Some(&reference.target.value) => {
+                Ok(reference.name.clone())
+            }
+            (_, other) => Err(other.absent(reference, id)),
+        })
     }
 
     /// The value of a reference to a resource that is not declared here.

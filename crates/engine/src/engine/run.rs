@@ -19,7 +19,7 @@ use crate::event::{Event, Observer, What};
 use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Observed, Owners, arn_of, observe};
-use crate::report::{ObjectReport, Outcome};
+use crate::report::{NO_RESOURCE, ObjectReport, Outcome};
 
 /// Decisions that lead to writes, for one object in one run, before something must be wrong.
 const MOST_ROUNDS: usize = 12;
@@ -361,7 +361,7 @@ impl<'r> Run<'r> {
                 self.tell(What::Gone);
             }
             let outcome = did.unwrap_or(if found.is_some() { Outcome::Retained } else { Outcome::Unchanged });
-            let message = if did.is_none() && found.is_none() { "there is no such resource".to_owned() } else { notes };
+            let message = if did.is_none() && found.is_none() { NO_RESOURCE.to_owned() } else { notes };
             return self.report(outcome, found, Some(decision), message, None);
         }
         let Some(found) = found else {
