@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -66,6 +67,21 @@ def test_other_clouds_are_named_and_the_role_is_told(cli):
         # Keys of an emulator are not sent to AWS's own STS.
         told = cli("get", "models", AWS_ENDPOINT_URL="", AWS_ENDPOINT_URL_SAGEMAKER=url)
         assert f"Target: {url}, account not known (STS has no configured endpoint), us-east-1\n" in told.err
+
+
+def test_an_sts_that_does_not_answer_holds_no_command_up(cli):
+    over, emulator = threading.Event(), Emulator()
+
+    def silent(method, operation):
+        if operation == "/":
+            over.wait(harness.PATIENCE)
+        return emulator(method, operation)
+
+    with scripted(silent) as url:
+        told = cli("get", "models", AWS_ENDPOINT_URL=url)
+        over.set()
+    assert told.err.startswith(f"Target: {url}, account not known (GetCallerIdentity did not answer within 3 s), us-east-1\n")
+    assert told.err.endswith("no models in us-east-1\n")
 
 
 def test_aws_itself_is_named(cli):

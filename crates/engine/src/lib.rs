@@ -31,8 +31,10 @@
 //! let endpoints = engine.get(kind, None).await?;
 //! let one = engine.wait(kind, "mnist", &Until::Settled, None, &NoObserver).await?;
 //! let manifest = engine.export(kind, "mnist").await?; // plans to no change
+//! let goes = engine.plan_delete(&objects, &DeleteOptions::default()).await?; // reads only
+//! let users = engine.users(&goes).await; // what still uses what would go
 //! engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await?;
-//! # drop((offline, endpoints, one, manifest)); Ok(()) }
+//! # drop((offline, endpoints, one, manifest, users)); Ok(()) }
 //! ```
 //!
 //! # What is compared
