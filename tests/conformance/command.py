@@ -45,6 +45,11 @@ class Cli:
     def __init__(self, cloud, account, folder):
         self.cloud, self.account, self.folder = cloud, account, folder
 
+    @property
+    def target(self):
+        """The line that says which cloud is called."""
+        return f"Target: embedded cloud, account {self.account}, us-east-1\n"
+
     def environment(self, **more):
         return {**self.cloud.environment(self.account), **more}
 

@@ -65,7 +65,7 @@ def test_applied_again_nothing_changes(applied):
     plan = applied("plan", "-f", ".", "--exit-code")
     assert plan.lines[-1] == "Plan: 6 unchanged." and len(plan.lines) == 7
     again = applied("apply", "-f", ".")
-    assert again.lines[-1] == "Done: 6 unchanged." and again.err == "", "nothing happens, nothing is told on the way"
+    assert again.lines[-1] == "Done: 6 unchanged." and again.err == applied.target, "nothing happens, nothing is told on the way"
     assert applied("plan", "-f", ".", "-o", "name").out == ""
     report = applied("apply", "-f", ".", "-o", "json").json()
     assert report["ok"] and {o["outcome"] for o in report["objects"]} == {"unchanged"}
@@ -110,7 +110,7 @@ def test_several_kinds_are_tables_below_each_other(applied):
 
 def test_nothing_of_a_kind_is_no_failure(cli):
     told = cli("get", "models")
-    assert (told.out, told.err) == ("", "no models in us-east-1\n")
+    assert (told.out, told.err) == ("", cli.target + "no models in us-east-1\n")
     assert cli("get", "models", "-o", "json").json() == {"apiVersion": "v1", "kind": "List", "items": []}
 
 
@@ -285,7 +285,7 @@ def test_adopted_under_another_name_and_namespace(cli):
 def test_a_set_is_deleted_in_reverse(cli, own_bucket):
     whole = many(*whole_set(own_bucket, cli.account))
     cli("apply", "-f", "-", stdin=whole)
-    told = cli("delete", "-f", "-", stdin=whole)
+    told = cli("delete", "--yes", "-f", "-", stdin=whole)
     order = [line.split()[0] for line in told.lines if line.endswith(": deleted")]
     assert order[:3] == ["Endpoint", "EndpointConfig", "Model"] and order.index("ModelPackage") < order.index("ModelPackageGroup")
     kept = told.lines.index("TrainingJob trained: kept")
@@ -293,25 +293,25 @@ def test_a_set_is_deleted_in_reverse(cli, own_bucket):
     assert told.lines[-1] == "Done: 5 deleted, 1 kept."
     names = cli("get", PLURALS, "-o", "name").lines
     assert names == ["TrainingJob/trained"]
-    again = cli("delete", "-f", "-", stdin=many(model("served", cli.account)))
+    again = cli("delete", "--yes", "-f", "-", stdin=many(model("served", cli.account)))
     assert again.lines[0] == "Model served: unchanged (there is no such resource)"
 
 
 def test_a_running_job_is_stopped_and_its_record_stays(cli, own_bucket):
     job = training_job("running", own_bucket, cli.account, seconds=300)
     cli("apply", "--no-wait", "-f", "-", stdin=job)
-    told = cli("delete", "TrainingJob/running")
+    told = cli("delete", "--yes", "TrainingJob/running")
     assert told.lines[0].startswith("TrainingJob running: stopped") and "AWS keeps its record" in told.out
     assert cli("get", "trainingjobs").table()[0]["STATUS"] == "Stopped"
 
 
 def test_what_no_manifest_owns_is_deleted_only_when_that_is_said(cli):
     cli.cloud.client("sagemaker", cli.account).create_model_package_group(ModelPackageGroupName="theirs")
-    told = cli("delete", "ModelPackageGroup/theirs", code=1)
+    told = cli("delete", "--yes", "ModelPackageGroup/theirs", code=1)
     assert "is managed by no manifest" in told.err and "--unmanaged" in told.err
-    assert "Not all done: 1 refused." in cli("delete", "-f", "-", stdin=group("theirs"), code=1).out
+    assert "Not all done: 1 refused." in cli("delete", "--yes", "-f", "-", stdin=group("theirs"), code=1).out
     assert cli("get", "modelpackagegroups", "-o", "name").out == "ModelPackageGroup/theirs\n"
-    assert cli("delete", *["ModelPackageGroup/theirs"] * 2, "--unmanaged").lines[-1] == "Done: 1 deleted."
+    assert cli("delete", "-y", *["ModelPackageGroup/theirs"] * 2, "--unmanaged").lines[-1] == "Done: 1 deleted."
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
 
 
@@ -423,7 +423,7 @@ def test_calls_are_shown_when_asked(cli):
     calls = [line for line in told.err.splitlines() if "operation=ListModels" in line]
     assert len(calls) == 1 and "status=200" in calls[0] and "request_id=" in calls[0] and told.json()["kind"] == "List"
     assert cli.environment()["AWS_SECRET_ACCESS_KEY"] not in told.err
-    assert cli("get", "models", "-o", "json").err == ""
+    assert cli("get", "models", "-o", "json").err == cli.target
 
 
 def test_copies_are_told_to_programs_in_one_document(cli):

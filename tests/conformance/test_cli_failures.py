@@ -108,7 +108,7 @@ def test_a_wait_that_runs_out_of_time_ends_with_three(cli, own_bucket):
     assert "the training job `slow` was not ready within 1 s; it is InProgress" in waited.err
     applied = cli("apply", "--timeout", "1s", "-f", "-", stdin=job, code=3)
     assert "TrainingJob slow: not ready in time" in applied.out and "still in InProgress status" in applied.out
-    cli("delete", "TrainingJob/slow")
+    cli("delete", "--yes", "TrainingJob/slow")
 
 
 def test_ctrl_c_ends_an_apply_and_the_job_goes_on(cli, own_bucket):
@@ -118,17 +118,17 @@ def test_ctrl_c_ends_an_apply_and_the_job_goes_on(cli, own_bucket):
     told, code = cli.interrupted(process)
     assert code == 130 and "error: interrupted" in told.err and "goes on in the cloud" in told.err
     assert cli("get", "TrainingJob/going", "-o", "json").json()["status"]["trainingJobStatus"] == "InProgress"
-    cli("delete", "TrainingJob/going")
+    cli("delete", "--yes", "TrainingJob/going")
 
 
 @pytest.mark.parametrize("command", [
     ["get", "Endpoint/nope"], ["get", "endpoint", "nope"], ["wait", "Endpoint/nope"], ["logs", "Endpoint/nope"],
-    ["delete", "Endpoint/nope"], ["adopt", "Endpoint/nope"], ["export", "Endpoint/nope"],
+    ["delete", "--yes", "Endpoint/nope"], ["adopt", "Endpoint/nope"], ["export", "Endpoint/nope"],
 ])  # fmt: skip
 def test_a_resource_that_is_not_there(cli, command):
     told = cli(*command, code=1)
     assert told.out == ""
-    assert told.err.startswith("error: there is no endpoint `nope`; there are no endpoints in this account and region\n")
+    assert told.err.startswith(cli.target + "error: there is no endpoint `nope`; there are no endpoints in this account and region\n")
     assert "`sagewright get endpoints` lists what there is" in told.err
 
 
@@ -154,7 +154,7 @@ def test_an_endpoint_that_does_not_answer_as_wanted(cli):
 def test_a_job_without_log_lines_says_so(cli, own_bucket):
     cli("apply", "-f", "-", stdin=training_job("quiet", own_bucket, cli.account, image=SILENT))
     told = cli("logs", "TrainingJob/quiet")
-    assert (told.out, told.err) == ("", "TrainingJob/quiet has written no log lines yet\n")
+    assert (told.out, told.err) == ("", cli.target + "TrainingJob/quiet has written no log lines yet\n")
 
 
 @pytest.mark.parametrize("wrong,code,advice", [
@@ -183,7 +183,9 @@ def test_a_role_is_assumed_with_its_external_id(cli):
     policy = {"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
     iam.put_role_policy(RoleName="deployer", PolicyName="p", PolicyDocument=document)
-    assert cli("get", "models", "--role-arn", role, "--external-id", "secret").err == "no models in us-east-1\n"
+    assert cli("get", "models", "--role-arn", role, "--external-id", "secret").err == (
+        cli.target.replace("\n", ", role deployer\n") + "no models in us-east-1\n"
+    )
     for wrong in ([], ["--external-id", "other"]):
         told = cli("get", "models", "--role-arn", role, *wrong, code=1).err
         assert "AccessDenied" in told and role in told

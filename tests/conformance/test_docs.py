@@ -3,7 +3,7 @@
 In blocks marked `console`, lines that start with `$` are run in one shell for each document, in a folder that holds the
 examples, when their program is among those below; `$ cargo` lines are left out. Lines below a command are what it prints, in their order: `…` at
 the end or in the middle of a line stands for any text, a line of its own for any lines. `# exits with N` says that it does.
-Blocks marked `yaml` or `python` whose first line is a comment with a file's name are that file.
+Blocks marked `yaml`, `python` or `toml` whose first line is a comment with a file's name are that file.
 """
 
 import os
@@ -77,7 +77,7 @@ def test_a_document_tells_the_truth(document, tmp_path):
     shutil.copytree(harness.ROOT / "examples", folder / "examples")
     all_commands = []
     for language, content in BLOCK.findall(text):
-        if language in ("yaml", "python") and (name := re.match(r"# ([\w-]+\.(yaml|py))\n", content)):
+        if language in ("yaml", "python", "toml") and (name := re.match(r"# ([\w.-]+\.(yaml|py|toml))\n", content)):
             (folder / name.group(1)).write_text(content)
         elif language == "console":
             all_commands += commands(content)

@@ -233,7 +233,7 @@ def test_cut_off_at_any_step_it_leaves_nothing_and_goes_on(tmp_path):
 def test_an_endpoint_that_was_cut_off_half_made_is_finished_by_the_next_run(walked):
     data, _ = walked
     command(data, "local", "up", "--detach", "--listen", "127.0.0.1:0")
-    command(data, "delete", "Endpoint/digits", "--local")
+    command(data, "delete", "--yes", "Endpoint/digits", "--local")
     command(data, "local", "down")
     run = Quickstart(data).until("Endpoint digits  creating").send(signal.SIGINT)
     assert run.end(10) == 130

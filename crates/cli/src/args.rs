@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sagewright_model::{AccountId, Region};
 
 pub(crate) use local::*;
 
@@ -13,7 +14,7 @@ pub(crate) use local::*;
 #[derive(Debug, Parser)]
 #[command(name = "sagewright", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
 #[command(after_help = "Start with `sagewright quickstart`. Exit codes: 0 done, 1 failed, 2 changes pending (plan \
---exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest, 126 and 127 `local exec` \
+--exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest or project file, 126 and 127 `local exec` \
 could not start its program, 130 interrupted.")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -41,6 +42,13 @@ pub(crate) struct Global {
     /// External id that the role's trust policy asks for
     #[arg(long, global = true, value_name = "ID", requires = "role_arn")]
     pub(crate) external_id: Option<String>,
+    /// Account that must be called, or several with commas; another one is refused before the first call
+    /// [env: SAGEWRIGHT_EXPECT_ACCOUNT]
+    #[arg(long, global = true, value_name = "ID", value_delimiter = ',')]
+    pub(crate) expect_account: Vec<AccountId>,
+    /// Region that must be called, or several with commas [env: SAGEWRIGHT_EXPECT_REGION]
+    #[arg(long, global = true, value_name = "REGION", value_delimiter = ',')]
+    pub(crate) expect_region: Vec<Region>,
     /// Use the embedded cloud that is up on this machine
     #[arg(long, global = true, env = "SAGEWRIGHT_LOCAL", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) local: bool,
@@ -172,6 +180,9 @@ pub(crate) struct Plan {
     /// Check the manifests and plan without asking the cloud, as if nothing existed
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Show what delete would do instead: what would go, what would stay and why, and what still uses it
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) delete: bool,
 }
 
 /// `get`
@@ -233,6 +244,15 @@ pub(crate) struct Delete {
     /// Delete what these manifests declare
     #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
+    /// Show what would go, what would stay and why, and what still uses it; delete nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask. Where nobody can be asked, nothing is deleted without it
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Delete what serves something else than its manifest declares, too: an endpoint with another config
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Return when the calls are accepted
     #[arg(long)]
     pub(crate) no_wait: bool,

@@ -17,6 +17,7 @@ use crate::local;
 use crate::output::Printer;
 use crate::paths;
 use crate::show;
+use crate::target::{Answer, probe};
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +44,14 @@ pub(crate) struct Context {
     pub(crate) target: Target,
     /// Prints.
     pub(crate) printer: Printer,
+    /// The options.
+    pub(crate) global: Global,
+    /// The configured endpoint of the service that the command calls; none for AWS's own.
+    pub(crate) endpoint: Option<String>,
+    /// An embedded cloud of this machine is called.
+    pub(crate) embedded: bool,
+    /// What is odd about the target.
+    pub(crate) warning: Option<String>,
 }
 
 impl Context {
@@ -53,22 +62,25 @@ impl Context {
 
     /// As [`Context::connect`], for a command that calls another service than SageMaker.
     pub(crate) async fn connect_to(service: &str, global: &Global, printer: &Printer) -> anyhow::Result<Self> {
-        let context = Self::new(global, printer).await?;
-        let Some(url) = context.aws.configured_endpoint(service) else { return Ok(context) };
-        // On this machine nobody listening means that nobody will: told at once, not after tries of a quarter of a
-        // minute. A cloud that goes away later is waited for.
-        if is_local(&url) && is_refused(&url).await {
-            return Err(Failure::new(
+        let mut context = Self::new(global, printer).await?;
+        context.endpoint = context.aws.configured_endpoint(service);
+        let Some(url) = context.endpoint.as_deref().filter(|url| is_local(url)) else { return Ok(context) };
+        match probe(url).await {
+            // On this machine nobody listening means that nobody will: told at once, not after tries of a quarter of a
+            // minute. A cloud that goes away later is waited for.
+            Answer::Refused => Err(Failure::new(
                 Exit::Failed,
                 format!("nothing listens at {url}, the configured endpoint of {service}"),
             )
             .help("start the embedded cloud with `sagewright local up`; to call AWS itself, unset AWS_ENDPOINT_URL")
-            .into());
+            .into()),
+            Answer::Embedded => Ok(Self { embedded: true, ..context }),
+            Answer::Other => Ok(context),
         }
-        Ok(context)
     }
 
     async fn new(global: &Global, printer: &Printer) -> anyhow::Result<Self> {
+        one_cloud(global)?;
         let mut builder = Aws::builder().app_name("sagewright");
         let mut region = global.region.clone();
         if let Some(profile) = &global.profile {
@@ -95,7 +107,7 @@ impl Context {
             Failure::new(Exit::Usage, "no AWS region is set")
                 .help("give --region, set AWS_REGION, or name a region in the profile; for the embedded cloud: eval \"$(sagewright local env)\"")
         })?;
-        let region: Region = region.parse().map_err(|e| Failure::new(Exit::Usage, format!("{e}")))?;
+        let (region, warning) = known_region(&region)?;
         let role = global.role_arn.clone().map(|arn| Role {
             arn,
             external_id: global.external_id.clone(),
@@ -103,7 +115,10 @@ impl Context {
         });
         let target = Target { role, ..Target::new(region) };
         let engine = Engine::new(Arc::new(aws.clone()), Arc::new(WallClock), target.clone());
-        Ok(Self { aws, engine, target, printer: printer.clone() })
+        let (global, printer) = (global.clone(), printer.clone());
+        // The state folder of one that is up led to it.
+        let embedded = global.local;
+        Ok(Self { aws, engine, target, printer, global, endpoint: None, embedded, warning })
     }
 
     /// How often to look for news: often where a look costs nothing.
@@ -122,18 +137,28 @@ pub(crate) fn aims_at_this_machine(global: &Global) -> bool {
 }
 
 /// Whether a URL is of this machine.
-fn is_local(url: &str) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
     ["//127.0.0.1", "//localhost", "//[::1]"].iter().any(|host| url.contains(host))
 }
 
-/// Whether nobody listens there.
-async fn is_refused(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://") else { return false };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    let port = authority.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
-    let address = if port.is_some() { authority.to_owned() } else { format!("{authority}:80") };
-    let attempt = tokio::time::timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(address)).await;
-    matches!(attempt, Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused)
+/// Options that name a cloud each must not beat each other silently.
+fn one_cloud(global: &Global) -> Result<(), Failure> {
+    let local = if std::env::args_os().any(|word| word == "--local") { "--local" } else { "SAGEWRIGHT_LOCAL" };
+    let other = [("--endpoint-url", &global.endpoint_url), ("--profile", &global.profile)];
+    match other.iter().find(|(_, value)| global.local && value.is_some()) {
+        None => Ok(()),
+        Some((name, _)) => Err(Failure::new(Exit::Usage, format!("{local} and {name} name two clouds"))
+            .help(format!("leave one of them out: {local} is the embedded cloud that is up on this machine"))),
+    }
+}
+
+/// A region. AWS opens new ones, so one that only looks like a region is taken, and told.
+fn known_region(text: &str) -> Result<(Region, Option<String>), Failure> {
+    let known = || sagewright_model::partitions().iter().flat_map(|p| &p.regions).map(String::as_str);
+    let hint = sagewright_engine::suggest(text, known()).map(|c| format!("; did you mean {c}?")).unwrap_or_default();
+    let region: Region = text.parse().map_err(|e| Failure::new(Exit::Usage, format!("{e}{hint}")))?;
+    let is_known = known().any(|name| name == text);
+    Ok((region, (!is_known).then(|| format!("warning: {text} is no region that this version knows{hint}"))))
 }
 
 /// An engine's error with its exit code and what to do.

@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     TimedOut = 3,
     /// The command line is wrong.
     Usage = 64,
-    /// A manifest is wrong.
+    /// A manifest or the project's file is wrong.
     Manifest = 65,
     /// `local exec`: the program cannot be run.
     CannotRun = 126,

@@ -17,6 +17,8 @@ mod resource;
 mod run;
 mod show;
 mod signals;
+mod synonyms;
+mod target;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -32,7 +34,8 @@ use crate::output::{Printer, Style};
 fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(words(std::env::args_os())) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            synonyms::suggest(&mut error);
             drop(error.print());
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return ExitCode::from(if asked { Exit::Done as u8 } else { Exit::Usage as u8 });

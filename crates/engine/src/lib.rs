@@ -31,8 +31,10 @@
 //! let endpoints = engine.get(kind, None).await?;
 //! let one = engine.wait(kind, "mnist", &Until::Settled, None, &NoObserver).await?;
 //! let manifest = engine.export(kind, "mnist").await?; // plans to no change
+//! let goes = engine.plan_delete(&objects, &DeleteOptions::default()).await?; // reads only
+//! let users = engine.users(&goes).await; // what still uses what would go
 //! engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await?;
-//! # drop((offline, endpoints, one, manifest)); Ok(()) }
+//! # drop((offline, endpoints, one, manifest, users)); Ok(()) }
 //! ```
 //!
 //! # What is compared
@@ -71,7 +73,8 @@ pub use decide::{
     Action, Adoption, Change, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal, RefusalKind, Step, decide,
 };
 pub use engine::{
-    ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Until, check_set, own_name, plan_offline, reconcile,
+    ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Until, Users, check_set, own_name, plan_offline,
+    reconcile,
 };
 pub use document::{Document, digest};
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
@@ -79,4 +82,4 @@ pub use event::{Event, NoObserver, Observer, What};
 pub use manifest::{ManifestError, PathStep, RefUse, check, suggest};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};
-pub use report::{Hindrance, ObjectReport, Outcome, Plan, Planned, Report};
+pub use report::{Hindrance, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};

@@ -7,6 +7,9 @@ use crate::decide::{Action, Change, Decision};
 use crate::error::Failure;
 use crate::object::{Object, ObjectId};
 
+/// What a delete says of an object whose resource is not there.
+pub const NO_RESOURCE: &str = "there is no such resource";
+
 /// What would be done.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -241,6 +241,11 @@ impl<'k> Lint<'k> {
             DeleteHow::Retain => true,
         };
         self.expect(operation, || "delete: the row names no operation for it".to_owned());
+        if let Some(path) = &how.serves {
+            self.expect(kind.spec_shape(&Path::parse(path)).is_some(), || {
+                format!("delete.serves: the spec has no `{path}`")
+            });
+        }
     }
 
     fn spec_path(&mut self, key: &str, path: &str) -> Option<&'static Shape> {

@@ -229,6 +229,10 @@ pub struct Delete {
     /// The resource must be stopped before it can be deleted.
     #[serde(default)]
     pub stop_first: bool,
+    /// Spec path of what the resource serves. A resource that serves something else than its object declares is deleted
+    /// only when that is insisted on.
+    #[serde(default)]
+    pub serves: Option<String>,
 }
 
 /// How the spec is made and compared.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use sagewright_engine::{ApplyOptions, Outcome, Report};
+use sagewright_engine::{ApplyOptions, Object, Outcome, Report};
 use sagewright_kinds::Kind;
 
 use crate::args::{Apply, Format, Global};
 use crate::context::{Context, engine_failure};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::manifest::{self, BuiltIns};
 use crate::output::Printer;
 use crate::progress::{Logs, Progress};
@@ -15,18 +15,24 @@ use crate::show;
 
 /// Makes the cloud match manifests.
 pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    finish(&report(args, global, printer).await?, printer)
+    let objects = load(args, global, printer).await?;
+    let context = Context::connect(global, printer).await?;
+    context.announce(&objects).await?;
+    finish(&report(args, &context, &objects).await?, printer)
 }
 
-/// Makes the cloud match manifests, and tells how it went with each.
-pub(crate) async fn report(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Report> {
-    let objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
-    let context = Context::connect(global, printer).await?;
+/// The objects that are to be applied.
+pub(crate) async fn load(args: &Apply, global: &Global, printer: &Printer) -> Result<Vec<Object>, Failure> {
+    manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await
+}
+
+/// Makes the cloud match objects, and tells how it went with each.
+pub(crate) async fn report(args: &Apply, context: &Context, objects: &[Object]) -> anyhow::Result<Report> {
     let options = ApplyOptions { wait: !args.no_wait, timeout: args.timeout, ..ApplyOptions::default() };
     let jobs = objects.iter().filter(|object| object.row().is_some_and(Kind::is_job)).count();
     let logs = args.logs.then_some(if jobs > 1 { Logs::Named } else { Logs::Plain });
-    let progress = Arc::new(Progress::new(&context, logs));
-    let outcome = context.engine.apply(&objects, &options, progress.as_ref()).await;
+    let progress = Arc::new(Progress::new(context, logs));
+    let outcome = context.engine.apply(objects, &options, progress.as_ref()).await;
     progress.finish().await;
     Ok(outcome.map_err(engine_failure)?)
 }

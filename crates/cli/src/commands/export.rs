@@ -10,7 +10,7 @@ use crate::resource;
 pub(crate) async fn run(args: &Export, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let (kind, name) = resource::kind_and_name(&args.resource)?;
     let context = Context::connect(global, printer).await?;
-    let object = context.engine.export(kind, name).await.map_err(engine_failure)?;
+    let object = context.announce_beside(&[], context.engine.export(kind, name)).await?.map_err(engine_failure)?;
     let format = if printer.format == Format::Json { Format::Json } else { Format::Yaml };
     printer.with_format(format).document(&object.to_value())?;
     Ok(Exit::Done)

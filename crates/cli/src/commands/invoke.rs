@@ -14,9 +14,11 @@ use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::resource;
 
+/// What the refusal of an endpoint that is not there says.
+const NOT_FOUND: &str = "not found";
 /// What refusals say, and what to do then.
 const REFUSALS: [(&str, &str); 4] = [
-    ("not found", "`sagewright get endpoints` lists what there is"),
+    (NOT_FOUND, "`sagewright get endpoints` lists what there is"),
     (
         "missing a target model",
         "name the model with --target-model: its archive's key below the ModelDataUrl of the model",
@@ -26,7 +28,7 @@ const REFUSALS: [(&str, &str); 4] = [
 ];
 
 /// What to do when an endpoint does not answer as wanted.
-fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
+async fn failed(context: &Context, endpoint: &str, error: CloudError) -> anyhow::Error {
     let help = match error.code.as_str() {
         "ModelError" => Some(format!("`sagewright logs Endpoint/{endpoint}` shows what the model server said")),
         "ValidationError" | "ValidationException" => {
@@ -36,9 +38,20 @@ fn failed(endpoint: &str, error: CloudError) -> anyhow::Error {
         _ => None,
     };
     match help {
+        Some(help) if error.message.contains(NOT_FOUND) => {
+            let hint = near(context, endpoint).await.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+            Failure::new(Exit::Failed, error.to_string()).help(format!("{hint}{help}")).into()
+        }
         Some(help) => Failure::new(Exit::Failed, error.to_string()).help(help).into(),
         None => error.into(),
     }
+}
+
+/// The endpoint whose name is nearest; none where listing fails, for the answer does not hang on it.
+async fn near(context: &Context, endpoint: &str) -> Option<String> {
+    let there_are = context.engine.get(sagewright_kinds::find("Endpoint")?, None).await.ok()?;
+    let names = there_are.iter().map(|object| object.metadata.name.as_str());
+    sagewright_engine::suggest(endpoint, names).map(str::to_owned)
 }
 
 /// `ENDPOINT`, or `Endpoint/ENDPOINT` as the other commands have it.
@@ -73,7 +86,8 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
                 .into());
         }
     };
-    let context = Context::connect(global, printer).await?;
+    let context = Context::connect_to("sagemaker-runtime", global, printer).await?;
+    context.announce(&[]).await?;
     let answer = sagewright_aws::runtime::invoke(
         &context.aws,
         &context.target,
@@ -87,8 +101,11 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
             body: body.into(),
         },
     )
-    .await
-    .map_err(|error| failed(endpoint, error))?;
+    .await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Err(failed(&context, endpoint, error).await),
+    };
     if printer.for_programs() {
         let text = std::str::from_utf8(&answer.body).ok();
         printer.document(&json!({

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
     }
     let context = Context::connect(global, printer).await?;
     // A name that does not exist is told as such, not as an empty log.
-    context.engine.describe(kind, name).await.map_err(crate::context::engine_failure)?;
+    context.announce_beside(&[], context.engine.describe(kind, name)).await?.map_err(crate::context::engine_failure)?;
     let tail = Tail { follow: args.follow, last: args.tail };
     let mut items: Vec<Value> = Vec::new();
     let mut show = |line: &Line| {

@@ -1,8 +1,9 @@
 //! `sagewright plan`
 
-use sagewright_engine::plan_offline;
+use sagewright_engine::{DeleteOptions, Plan, plan_offline};
 
-use crate::args::{Format, Global, Plan};
+use crate::args::{self, Format, Global};
+use crate::commands::delete::preview;
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
 use crate::manifest::{self, BuiltIns};
@@ -10,12 +11,16 @@ use crate::output::Printer;
 use crate::show;
 
 /// Shows what `apply` would do.
-pub(crate) async fn run(args: &Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+pub(crate) async fn run(args: &args::Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    if args.delete {
+        return delete(args, global, printer).await;
+    }
     let objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
     let plan = if args.offline {
         plan_offline(&objects).map_err(engine_failure)?
     } else {
-        Context::connect(global, printer).await?.engine.plan(&objects).await.map_err(engine_failure)?
+        let context = Context::connect(global, printer).await?;
+        context.announce_beside(&objects, context.engine.plan(&objects)).await?.map_err(engine_failure)?
     };
     if printer.for_programs() {
         printer.document(&show::plan_value(&plan))?;
@@ -26,11 +31,23 @@ pub(crate) async fn run(args: &Plan, global: &Global, printer: &Printer) -> anyh
     } else {
         printer.result(&show::plan(&plan, &printer.for_results()))?;
     }
-    Ok(if plan.has_problems() {
+    Ok(exit(args, &plan))
+}
+
+/// Shows what `delete` would do.
+async fn delete(args: &args::Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let objects = manifest::load(&args.files.files, printer).await?;
+    let context = Context::connect(global, printer).await?;
+    context.announce(&objects).await?;
+    Ok(exit(args, &preview(&context, &objects, &DeleteOptions::default()).await?))
+}
+
+fn exit(args: &args::Plan, plan: &Plan) -> Exit {
+    if plan.has_problems() {
         Exit::Failed
     } else if args.exit_code && plan.has_changes() {
         Exit::Changes
     } else {
         Exit::Done
-    })
+    }
 }

@@ -30,6 +30,11 @@ impl Clocks {
         self.ahead_seconds == 0 && self.speed <= 1.0
     }
 
+    /// AWS's time.
+    pub(crate) fn simulated(&self) -> Option<jiff::Timestamp> {
+        self.simulated.parse().ok()
+    }
+
     /// For people.
     pub(crate) fn table(&self) -> Table {
         let ahead = Duration::from_secs(u64::try_from(self.ahead_seconds).unwrap_or(0));

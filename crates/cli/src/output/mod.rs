@@ -1,6 +1,7 @@
 //! The one place that prints: results on standard output, everything else on standard error.
 
 pub(crate) mod amount;
+pub(crate) mod ask;
 mod dialect;
 mod printer;
 pub(crate) mod shell;

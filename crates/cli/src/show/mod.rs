@@ -1,10 +1,12 @@
 //! Plans, reports and failures as text and as data.
 
 mod change;
+mod delete;
 mod plan;
 mod report;
 mod value;
 
+pub(crate) use delete::{delete_plan, delete_plan_value};
 pub(crate) use plan::{plan, plan_value};
 pub(crate) use report::{failure, report, report_line, report_value, status_word};
 pub(crate) use value::scalar;

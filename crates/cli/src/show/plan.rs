@@ -28,13 +28,17 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
         (hindered("blocked"), "blocked"),
         (plan.objects.iter().filter(|p| p.failure.is_some()).count(), "failed to read"),
     ];
+    out + &sum(&words)
+}
+
+/// The last line of a plan.
+pub(super) fn sum(words: &[(usize, &str)]) -> String {
     let parts: Vec<_> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    out.push_str(&format!("Plan: {}.\n", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }));
-    out
+    format!("Plan: {}.\n", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") })
 }
 
 /// The word for what stands in the way of an object, and why it does.
-fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
+pub(super) fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
     Some(match planned.hindrance.as_ref()? {
         Hindrance::Failed { why } => ("failed", why.clone()),
         Hindrance::Blocked { by } => {
@@ -45,7 +49,6 @@ fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
 }
 
 fn one(planned: &Planned, printer: &Printer) -> String {
-    let id = planned.object.id();
     let hindered = hindrance(planned);
     let (word, style) = match planned.action() {
         _ if planned.failure.is_some() => ("cannot be read", Style::Bad),
@@ -59,6 +62,12 @@ fn one(planned: &Planned, printer: &Printer) -> String {
         Action::Wait => ("in progress", Style::Warn),
         Action::Refuse => ("refused", Style::Bad),
     };
+    entry(planned, word, style, printer)
+}
+
+/// An object under a word for what would be done, with all that is to be said of it.
+pub(super) fn entry(planned: &Planned, word: &str, style: Style, printer: &Printer) -> String {
+    let id = planned.object.id();
     let mut out = format!("{}: {}\n", printer.paint(Style::Bold, &id.to_string()), printer.paint(style, word));
     for change in &planned.decision.changes {
         out.push_str(&change::text(change, printer));
@@ -69,8 +78,8 @@ fn one(planned: &Planned, printer: &Printer) -> String {
             out.push_str(&format!("    {}\n", refusal.advice));
         }
     }
-    if let Some((_, why)) = &hindered {
-        out.push_str(&format!("    {}\n", indent(why)));
+    if let Some((_, why)) = hindrance(planned) {
+        out.push_str(&format!("    {}\n", indent(&why)));
     }
     if let Some(why) = &planned.failure {
         let (message, advice) = failure(why);

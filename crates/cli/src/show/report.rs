@@ -1,7 +1,7 @@
 //! How an apply or a delete went.
 
 use sagewright_engine::cloud::Stage;
-use sagewright_engine::{Failure, Object, ObjectReport, Outcome, Report};
+use sagewright_engine::{Failure, NO_RESOURCE, Object, ObjectReport, Outcome, Report};
 use sagewright_kinds::{Kind, Path};
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ pub(crate) fn report_line(report: &ObjectReport, printer: &Printer) -> String {
         return format!("{line}\n    {}{advice}", indent(&message));
     }
     match report.outcome {
-        Outcome::Unchanged if report.message != "there is no such resource" => line,
+        Outcome::Unchanged if report.message != NO_RESOURCE => line,
         Outcome::Unchanged | Outcome::Blocked => format!("{line} ({})", report.message),
         Outcome::Stopped if report.message.is_empty() => format!("{line} (AWS keeps its record)"),
         _ if report.message.is_empty() => line,

@@ -31,6 +31,10 @@ fn wrong_usage_exits_with_64_and_says_what_is_right() {
         &["logs", "TrainingJob/a", "-f", "-o", "json"],
         &["delete"],
         &["delete", "Endpoint/a", "-f", "a"],
+        &["delete", "Endpoint/a", "Model/b"],
+        &["plan", "-f", "a", "--delete", "--offline"],
+        &["list"],
+        &["local", "stop"],
         &["adopt", "digits"],
         &["export", "Modell/a"],
         &["invoke", "a"],
@@ -45,6 +49,9 @@ fn wrong_usage_exits_with_64_and_says_what_is_right() {
         &["get", "models"],
         &["get", "models", "--region", "nowhere"],
         &["get", "models", "--external-id", "x"],
+        &["get", "models", "--region", "us_est_1"],
+        &["get", "models", "--expect-account", "12"],
+        &["get", "models", "--expect-region", "nowhere"],
     ];
     let mut told = String::new();
     for args in cases {

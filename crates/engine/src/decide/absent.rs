@@ -1,9 +1,11 @@
 //! Decisions about resources that are to go.
 
 use sagewright_kinds::row::DeleteHow;
-use sagewright_kinds::{Kind, Phase};
+use sagewright_kinds::{Kind, Path, Phase, get};
+use serde_json::Value;
 
 use super::desired::Desired;
+use super::diff::observed_spec;
 use super::inputs::{Known, address};
 use super::{Decision, RefusalKind, Step, present};
 use crate::observe::{Found, Observed, Ownership};
@@ -28,19 +30,20 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
         return refused;
     }
     let is = format!("{} is in {} status", kind.name(), found.word);
+    let delete = |stop: bool| serves_other(kind, desired, found).unwrap_or_else(|| step(kind, desired, found, stop));
     match (kind.row().delete.how, found.phase) {
         (_, Phase::Deleting) => Decision::wait(is),
         _ if present::is_blocked(kind, found) => Decision::wait(format!("a part of the {} is at work", kind.words())),
         (DeleteHow::Stop, Phase::Stopping | Phase::Unknown) => Decision::wait(is),
-        (DeleteHow::Stop, _) if stoppable(kind, found) => step(kind, desired, found, true),
+        (DeleteHow::Stop, _) if stoppable(kind, found) => delete(true),
         (DeleteHow::Stop, _) => {
             Decision::note(format!("the {} `{}` has ended; AWS keeps its record", kind.words(), found.name))
         }
         (_, Phase::Progressing | Phase::Stopping | Phase::Unknown) => {
             Decision::wait(format!("{is} and cannot be deleted yet"))
         }
-        (_, Phase::Settled) if kind.row().delete.stop_first => step(kind, desired, found, true),
-        _ => step(kind, desired, found, false),
+        (_, Phase::Settled) if kind.row().delete.stop_first => delete(true),
+        _ => delete(false),
     }
 }
 
@@ -68,6 +71,30 @@ fn foreign(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
         )),
         _ => None,
     }
+}
+
+/// What serves something else by now is in use: an endpoint that was rolled back is not deleted with the files of the
+/// version that it was rolled back from.
+fn serves_other(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
+    let path = Path::parse(kind.row().delete.serves.as_deref().filter(|_| !desired.insist)?);
+    let declared = get(&desired.spec, &path)?;
+    let spec = observed_spec(kind, &found.output);
+    let observed = get(&spec, &path);
+    if observed == Some(declared) {
+        return None;
+    }
+    let what = format!("the {} `{}`", kind.words(), found.name);
+    let field = kind.spec_path_to_crd(&path);
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let serves = observed.map_or_else(|| "nothing".to_owned(), |value| format!("`{}`", text(value)));
+    let reason = match desired.pending.iter().find(|p| p.reference.path == path) {
+        Some(pending) => {
+            format!("{what} serves {serves}, and what spec.{field} declares is not known: it refers to {}", pending.on)
+        }
+        None => format!("{what} serves {serves}, and this object declares `{}` in spec.{field}", text(declared)),
+    };
+    let advice = "leave it out, or declare what it serves; `sagewright delete --force` deletes it all the same";
+    Some(Decision::refuse(RefusalKind::ServesOther, reason, advice))
 }
 
 fn step(kind: &Kind, desired: &Desired, found: &Found, stop: bool) -> Decision {

@@ -66,6 +66,8 @@ pub struct Desired {
     pub arn: Option<String>,
     /// A resource without a mark may be deleted too.
     pub unowned: bool,
+    /// A resource that serves something else than declared may be deleted too.
+    pub insist: bool,
     /// Only to be read.
     pub read_only: bool,
     /// Not to be deleted with its object.
@@ -120,6 +122,7 @@ impl Desired {
             },
             arn: adopted.get("arn").and_then(Value::as_str).or_else(|| object.arn()).map(str::to_owned),
             unowned: false,
+            insist: false,
             read_only: object.is_read_only(),
             retain: annotation(mark::DELETION_POLICY) == "retain",
             kept_for: None,

@@ -116,6 +116,8 @@ pub enum RefusalKind {
     Failed,
     /// The resource to adopt or to read is not there.
     Absent,
+    /// The resource to delete serves something else than the object declares.
+    ServesOther,
     /// The object may only be read.
     ReadOnly,
     /// What is asked for cannot be done for this kind.

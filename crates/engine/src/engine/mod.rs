@@ -5,9 +5,11 @@ mod lookup;
 mod one;
 mod pace;
 mod plan;
+mod plan_delete;
 pub mod reconcile;
 mod saved;
 mod set;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ pub use export::own_name;
 pub use plan::{check_set, plan_offline};
 pub use saved::SavedPlan;
 pub(crate) use saved::otherwise;
+pub use users::Users;
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
@@ -49,11 +52,13 @@ pub struct DeleteOptions {
     pub timeout: Option<Duration>,
     /// Delete resources that do not bear the objects' marks too.
     pub unowned: bool,
+    /// Delete resources that serve something else than the objects declare too.
+    pub insist: bool,
 }
 
 impl Default for DeleteOptions {
     fn default() -> Self {
-        Self { wait: true, timeout: None, unowned: false }
+        Self { wait: true, timeout: None, unowned: false, insist: false }
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Cp, global: &Global, printer: &Printer) -> anyhow
     let mut signals = Signals::new();
     let context = Context::connect_to("s3", global, printer).await?;
     let outcome = tokio::select! {
-        outcome = copy(args, &context) => outcome,
+        outcome = announced(args, &context) => outcome,
         () = signals.next() => {
             Err(Failure::new(Exit::Interrupted, "interrupted").help("what was copied whole stays").into())
         }
@@ -35,6 +35,11 @@ pub(crate) async fn run(args: &Cp, global: &Global, printer: &Printer) -> anyhow
         () = signals.next() => {}
     }
     outcome
+}
+
+async fn announced(args: &Cp, context: &Context) -> anyhow::Result<Exit> {
+    context.announce(&[]).await?;
+    copy(args, context).await
 }
 
 /// What the command line asks for, checked before anything is set up.

@@ -3,6 +3,7 @@
 mod table;
 
 use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
 use sagewright_engine::{EngineError, Object};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
@@ -10,7 +11,9 @@ use serde_json::{Value, json};
 use crate::args::{Format, Get, Global};
 use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
+use crate::local;
 use crate::output::Printer;
+use crate::paths;
 use crate::resource;
 
 /// Descriptions read at the same time.
@@ -23,8 +26,12 @@ pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyho
     let context = Context::connect(global, printer).await?;
     let mut found: Vec<(&'static Kind, Vec<Object>)> = Vec::new();
     let mut missing = Vec::new();
+    let mut first = true;
     for (kind, name) in wanted {
-        let objects = match context.engine.get(kind, name).await {
+        let reading = context.engine.get(kind, name);
+        let read = if first { context.announce_beside(&[], reading).await? } else { reading.await };
+        first = false;
+        let objects = match read {
             Ok(objects) => objects,
             // The others are shown all the same.
             Err(error @ EngineError::NotFound { .. }) => {
@@ -87,6 +94,7 @@ async fn show(
         }
         Format::Table | Format::Wide => {
             let several = found.len() > 1;
+            let now = now(context).await;
             let mut first = true;
             for (kind, objects) in &found {
                 if objects.is_empty() {
@@ -97,16 +105,29 @@ async fn show(
                     printer.result("\n")?;
                 }
                 first = false;
+                let view = table::View { kind, several, now };
                 let table = if printer.format == Format::Wide {
-                    table::wide(kind, &described(context, kind, objects).await, several)
+                    view.wide(&described(context, kind, objects).await)
                 } else {
-                    table::narrow(kind, objects, several)
+                    view.narrow(objects)
                 };
                 printer.table(&table)?;
             }
             Ok(())
         }
     }
+}
+
+/// The time by which ages count: the simulated one of the embedded cloud that is up on the data folder.
+async fn now(context: &Context) -> Timestamp {
+    let server = local::running(&paths::data(context.global.data.as_ref())).filter(|server| {
+        context.embedded && context.endpoint.as_deref().map(|url| url.trim_end_matches('/')) == Some(&server.endpoint)
+    });
+    let clocks = match server {
+        Some(server) => local::clock::ask(&server, None).await.ok(),
+        None => None,
+    };
+    clocks.and_then(|clocks| clocks.simulated()).unwrap_or_else(Timestamp::now)
 }
 
 /// Objects as reads give them, with their owners: listings say less. One that went away meanwhile stays as listed.

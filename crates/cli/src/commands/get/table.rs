@@ -22,19 +22,31 @@ fn ending(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).and_then(|resource| resource.split_once('/')).map_or(arn, |(_, rest)| rest)
 }
 
-/// The usual columns.
-pub(super) fn narrow(kind: &Kind, objects: &[Object], several: bool) -> Table {
-    let rows: Vec<_> = objects.iter().map(|o| (o, None)).collect();
-    table(kind, &rows, false, several)
+/// How resources of a kind are shown.
+pub(super) struct View<'k> {
+    pub(super) kind: &'k Kind,
+    /// Several kinds are shown.
+    pub(super) several: bool,
+    /// The time by which ages count.
+    pub(super) now: Timestamp,
 }
 
-/// All columns, and whose each one is.
-pub(super) fn wide(kind: &Kind, objects: &[(Object, Option<String>)], several: bool) -> Table {
-    let rows: Vec<_> = objects.iter().map(|(o, owner)| (o, owner.as_deref())).collect();
-    table(kind, &rows, true, several)
+impl View<'_> {
+    /// The usual columns.
+    pub(super) fn narrow(&self, objects: &[Object]) -> Table {
+        let rows: Vec<_> = objects.iter().map(|o| (o, None)).collect();
+        table(self, &rows, false)
+    }
+
+    /// All columns, and whose each one is.
+    pub(super) fn wide(&self, objects: &[(Object, Option<String>)]) -> Table {
+        let rows: Vec<_> = objects.iter().map(|(o, owner)| (o, owner.as_deref())).collect();
+        table(self, &rows, true)
+    }
 }
 
-fn table(kind: &Kind, objects: &[(&Object, Option<&str>)], wide: bool, several: bool) -> Table {
+fn table(view: &View<'_>, objects: &[(&Object, Option<&str>)], wide: bool) -> Table {
+    let View { kind, several, now } = *view;
     let columns: Vec<_> = kind.columns().into_iter().filter(|(.., priority)| wide || *priority == 0).collect();
     let mut heads = vec!["NAME".to_owned()];
     heads.extend(columns.iter().map(|(head, ..)| head.to_uppercase()));
@@ -51,7 +63,7 @@ fn table(kind: &Kind, objects: &[(&Object, Option<&str>)], wide: bool, several: 
             row.push(cell(&document, path));
         }
         let created = ["creationTime", "creationTimestamp"].iter().find_map(|f| object.status.get(*f)?.as_str());
-        row.push(created.map_or_else(|| "-".to_owned(), |text| age(text, Timestamp::now())));
+        row.push(created.map_or_else(|| "-".to_owned(), |text| age(text, now)));
         if wide {
             row.push(owner.unwrap_or("-").to_owned());
         }

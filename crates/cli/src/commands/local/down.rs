@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use sagewright_cloud::cloud;
+use serde_json::json;
 
 use crate::args::{Down, Global};
 use crate::exit::{Exit, Failure};
@@ -19,8 +20,7 @@ const KILLED: Duration = Duration::from_secs(30);
 pub(crate) async fn run(args: &Down, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let data = paths::data(global.data.as_ref());
     let Some(server) = local::running(&data) else {
-        printer.note(&format!("no embedded cloud is up on {}", data.display()));
-        return Ok(Exit::Done);
+        return told(&data, None, &format!("no embedded cloud is up on {}", data.display()), printer);
     };
     let pid = i32::try_from(server.pid).ok().and_then(Pid::from_raw).ok_or_else(|| {
         Failure::new(Exit::Failed, format!("the process id {} in server.json is not one", server.pid))
@@ -31,8 +31,7 @@ pub(crate) async fn run(args: &Down, global: &Global, printer: &Printer) -> anyh
     };
     send(Signal::TERM)?;
     if ended(&data, server.pid, args.timeout).await {
-        printer.note("the embedded cloud is down; its state is kept");
-        return Ok(Exit::Done);
+        return told(&data, Some((server.pid, false)), "the embedded cloud is down; its state is kept", printer);
     }
     send(Signal::KILL)?;
     if !ended(&data, server.pid, KILLED).await {
@@ -43,10 +42,21 @@ pub(crate) async fn run(args: &Down, global: &Global, printer: &Printer) -> anyh
     // Nobody is left who would end them before the next start.
     let folder = data.clone();
     let _ = tokio::task::spawn_blocking(move || cloud::end_processes(&folder)).await;
-    printer.note(&format!(
+    let line = format!(
         "the embedded cloud did not stop within {} s and was killed; what was acknowledged is kept",
         args.timeout.as_secs()
-    ));
+    );
+    told(&data, Some((server.pid, true)), &line, printer)
+}
+
+/// Tells how it went: with the process that was stopped, and whether it had to be killed.
+fn told(data: &Path, stopped: Option<(u32, bool)>, line: &str, printer: &Printer) -> anyhow::Result<Exit> {
+    printer.note(line);
+    if printer.for_programs() {
+        let (pid, killed) = (stopped.map(|(pid, _)| pid), stopped.is_some_and(|(_, killed)| killed));
+        printer
+            .document(&json!({"up": false, "stopped": pid.is_some(), "killed": killed, "pid": pid, "data": data}))?;
+    }
     Ok(Exit::Done)
 }
 

@@ -3,14 +3,34 @@
 use std::fmt::Write as _;
 
 use sagewright_cloud::reference::{SERVICES, State, operations, recorded_kinds};
+use serde_json::{Map, Value, json};
 
 use crate::exit::Exit;
 use crate::output::Printer;
 
-/// Tells which operations the embedded cloud has, as Markdown.
+/// Tells which operations the embedded cloud has: as Markdown for people.
 pub(crate) fn run(printer: &Printer) -> anyhow::Result<Exit> {
+    if printer.for_programs() {
+        printer.document(&value())?;
+        return Ok(Exit::Done);
+    }
     printer.result(&markdown())?;
     Ok(Exit::Done)
+}
+
+/// By service, each operation with what stands behind it.
+fn value() -> Value {
+    let state = |state: &State| match state {
+        State::Real => json!({"state": "real"}),
+        State::Recorded => json!({"state": "recorded"}),
+        State::Refused(instead) => json!({"state": "refused", "instead": instead}),
+        State::Unknown => json!({"state": "not-implemented"}),
+    };
+    let of = |service: &&str| {
+        let all: Map<_, _> = operations(service).iter().map(|(name, s)| ((*name).to_owned(), state(s))).collect();
+        ((*service).to_owned(), Value::Object(all))
+    };
+    Value::Object(SERVICES.iter().map(of).collect())
 }
 
 fn markdown() -> String {

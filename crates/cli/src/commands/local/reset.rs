@@ -1,14 +1,12 @@
 //! `sagewright local reset`
 
-use std::io::{BufRead as _, IsTerminal as _};
-
 use sagewright_cloud::folder::{Inventory, Reset, ResetError};
 use serde_json::json;
 
 use crate::args::{self, Global};
 use crate::exit::{Exit, Failure};
 use crate::local;
-use crate::output::{Printer, Table, amount};
+use crate::output::{Printer, Table, amount, ask};
 use crate::paths;
 
 /// Takes away what the embedded cloud made; the user's own files stay.
@@ -29,7 +27,7 @@ pub(crate) async fn run(args: &args::Reset, global: &Global, printer: &Printer) 
         printer.note(&format!("of the embedded cloud in {}{link}:", data.display()));
         list(&inventory, printer);
     }
-    if !args.yes && !confirmed(&data.display().to_string(), printer)? {
+    if !args.yes && !confirmed(&data.display().to_string(), printer).await? {
         printer.note("nothing was removed");
         return Ok(Exit::Failed);
     }
@@ -57,15 +55,9 @@ fn list(inventory: &Inventory, printer: &Printer) {
     }
 }
 
-fn confirmed(data: &str, printer: &Printer) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        let what = format!("all buckets, models and jobs in {data} would be removed, and nobody can be asked");
-        return Err(Failure::new(Exit::Usage, what).help("give --yes").into());
-    }
-    printer.note("Remove it, with all buckets, models and jobs? Type yes:");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
+async fn confirmed(data: &str, printer: &Printer) -> anyhow::Result<bool> {
+    ask::somebody(&format!("all buckets, models and jobs in {data} would be removed"))?;
+    Ok(ask::ask("Remove it, with all buckets, models and jobs? Type yes:", printer).await? == "yes")
 }
 
 fn failure(error: ResetError) -> Failure {

@@ -31,7 +31,8 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
         }
         return Ok(Exit::Failed);
     };
-    let context = Context::connect(&Global { local: true, ..global.clone() }, printer).await?;
+    let context =
+        Context::connect(&Global { local: true, endpoint_url: None, profile: None, ..global.clone() }, printer).await?;
     let mut held = Vec::new();
     for kind in KINDS.iter().filter_map(|name| sagewright_kinds::find(name)) {
         let found = context.engine.get(kind, None).await.map_err(crate::context::engine_failure)?;

@@ -51,14 +51,14 @@ impl Tutorial<'_> {
         }
 
         self.begin("2. Train");
-        self.apply(&["01-training-job.yaml"], true).await?;
+        self.apply(&context, &["01-training-job.yaml"], true).await?;
 
         self.begin("3. Register and approve");
         // The package refers to the training job by name, so both are given; the job is there and stays as it is.
-        self.apply(&["01-training-job.yaml", "02-model-package.yaml"], false).await?;
+        self.apply(&context, &["01-training-job.yaml", "02-model-package.yaml"], false).await?;
 
         self.begin("4. Deploy");
-        let report = self.apply(&[], false).await?;
+        let report = self.apply(&context, &[], false).await?;
 
         self.begin("5. Read 1,000 digits that it has not seen");
         self.read(&context, &report).await
@@ -74,7 +74,7 @@ impl Tutorial<'_> {
     }
 
     /// Applies files of the folder; the whole folder without any.
-    async fn apply(&self, names: &[&str], logs: bool) -> anyhow::Result<Report> {
+    async fn apply(&self, context: &Context, names: &[&str], logs: bool) -> anyhow::Result<Report> {
         let files = if names.is_empty() { vec![self.folder.to_path_buf()] } else { files(self.folder, names) };
         let mut words = vec!["apply".to_owned()];
         for file in files {
@@ -82,7 +82,8 @@ impl Tutorial<'_> {
         }
         words.extend(logs.then(|| "--logs".to_owned()));
         let Command::Apply(args) = self.show(&words)? else { return Err(anyhow::anyhow!("apply is not apply")) };
-        let report = Box::pin(apply::report(&args, &self.global, self.printer)).await?;
+        let objects = apply::load(&args, &self.global, self.printer).await?;
+        let report = Box::pin(apply::report(&args, context, &objects)).await?;
         self.tell(&report);
         let bad = report
             .objects

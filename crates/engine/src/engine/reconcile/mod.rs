@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use memory::Memory;
-pub(crate) use pass::{Pass, unresolved, words};
+pub(crate) use pass::{Pass, resolve, unresolved, words};
 pub(crate) use referents::InCloud;
 pub use referents::{Referent, Referents, target_id, value_of};
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sagewright_kinds::{Kind, Phase, get};
+use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::{Map, Value};
 
 use super::memory::Exists;
@@ -19,7 +19,7 @@ use crate::event::{Event, What};
 use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Observed, Owners, complete_found, glance, observe};
-use crate::report::Outcome;
+use crate::report::{NO_RESOURCE, Outcome};
 
 /// Decisions that lead to writes before the object is settled; more mean that AWS never shows what was sent.
 const MOST_ROUNDS: u16 = 12;
@@ -141,25 +141,11 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Gives references their values. A resource that is to go needs only those that say which one is meant.
     async fn resolve(&mut self, kind: &Kind) -> Result<(), Failure> {
-        let intent = self.desired.intent;
-        let identity = &kind.row().identity;
-        for pending in self.desired.pending.clone() {
-            let reference = &pending.reference;
-            let first = reference.path.first().unwrap_or_default();
-            if intent == Intent::Absent && !identity.name.iter().chain(&identity.within).any(|m| m == first) {
-                continue;
-            }
-            let value = match self.referents.value(&self.id, reference, intent).await? {
-                Referent::Value(value) => value,
-                // What it was part of may be gone before it; a plain name is known all the same.
-                Referent::Absent(_) if intent == Intent::Absent && names_itself(reference) => reference.name.clone(),
-                Referent::Absent(why) => return Err(unresolved(kind, &self.desired, why)),
-            };
-            self.desired.to_mut().fill(&reference.path, &value);
+        if !self.desired.pending.is_empty() {
+            resolve(kind, self.desired.to_mut(), self.referents).await?;
+            self.resource = self.desired.name(kind).or(self.resource.take());
         }
-        self.resource = self.desired.name(kind).or(self.resource.take());
         Ok(())
     }
 
@@ -382,7 +368,7 @@ impl<'p> Pass<'p> {
         let Some(found) = found else {
             if self.desired.intent == Intent::Absent {
                 self.tell(What::Gone);
-                let message = if written { notes } else { "there is no such resource".to_owned() };
+                let message = if written { notes } else { NO_RESOURCE.to_owned() };
                 return end(Outcome::Unchanged, message);
             }
             return end(Outcome::Unchanged, notes);
@@ -503,9 +489,36 @@ pub(crate) fn words(kind: &Kind, status: &Value) -> (String, Option<String>) {
     let text = |path: &Option<String>| {
         let member = path.as_deref()?;
         let field = kind.status_fields().iter().find(|(_, m)| **m == member).map(|(field, _)| field.as_str())?;
-        get(status, &sagewright_kinds::Path::parse(field))?.as_str().map(str::to_owned)
+        get(status, &Path::parse(field))?.as_str().map(str::to_owned)
     };
     (text(&kind.row().status.member).unwrap_or_default(), text(&kind.row().status.secondary))
+}
+
+/// Gives references their values. A resource that is to go needs only those that say which one is meant, and what it
+/// serves.
+pub(crate) async fn resolve(kind: &Kind, desired: &mut Desired, referents: &dyn Referents) -> Result<(), Failure> {
+    let (id, intent) = (desired.object.id(), desired.intent);
+    let row = kind.row();
+    let serves = row.delete.serves.as_deref().map(Path::parse).filter(|_| !desired.insist);
+    for pending in desired.pending.clone() {
+        let reference = &pending.reference;
+        let first = reference.path.first().unwrap_or_default();
+        let identifies = row.identity.name.iter().chain(&row.identity.within).any(|m| m == first);
+        let says_content = serves.as_ref() == Some(&reference.path);
+        if intent == Intent::Absent && !identifies && !says_content {
+            continue;
+        }
+        let value = match referents.value(&id, reference, intent).await? {
+            Referent::Value(value) => value,
+            // What it was part of may be gone before it; a plain name is known all the same.
+            Referent::Absent(_) if intent == Intent::Absent && names_itself(reference) => reference.name.clone(),
+            // What it leads to may belong to another object by now: then the value stays unknown.
+            Referent::Absent(_) if intent == Intent::Absent && !identifies => continue,
+            Referent::Absent(why) => return Err(unresolved(kind, desired, why)),
+        };
+        desired.fill(&reference.path, &value);
+    }
+    Ok(())
 }
 
 /// Whether a reference's value is the other resource's name, as the reference says it.

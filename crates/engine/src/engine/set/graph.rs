@@ -66,6 +66,19 @@ impl Graph {
         }
         Ok(Self { nodes, order })
     }
+
+    /// The positions of the objects that need each.
+    pub(crate) fn users(&self) -> Vec<BTreeSet<usize>> {
+        let mut users = vec![BTreeSet::new(); self.nodes.len()];
+        for (i, node) in self.nodes.iter().enumerate() {
+            for need in &node.needs {
+                if let Some(of) = users.get_mut(*need) {
+                    of.insert(i);
+                }
+            }
+        }
+        users
+    }
 }
 
 /// The value of a field (`spec.modelName`) of what is declared, where it is known.
@@ -167,7 +180,7 @@ fn by_value(nodes: &mut [Node]) {
 const ARN: &str = "";
 
 /// The value that a text holds, as a target's template has it.
-fn value_in<'t>(target: &RefTarget, text: &'t str) -> Option<&'t str> {
+pub(crate) fn value_in<'t>(target: &RefTarget, text: &'t str) -> Option<&'t str> {
     let Some((before, after)) = target.template.as_deref().and_then(|t| t.split_once("{}")) else { return Some(text) };
     let rest = text.strip_prefix(before)?;
     match after.split_once('{') {

@@ -59,14 +59,7 @@ impl Engine {
     ) -> Result<Report, EngineError> {
         let graph = Graph::new(objects)?;
         // What others need goes after them.
-        let mut needs = vec![BTreeSet::new(); graph.nodes.len()];
-        for (i, node) in graph.nodes.iter().enumerate() {
-            for need in &node.needs {
-                if let Some(users) = needs.get_mut(*need) {
-                    users.insert(i);
-                }
-            }
-        }
+        let needs = graph.users();
         let plan = Deleting { options, graph: &graph, users: &needs, stay: Mutex::default() };
         Ok(Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await)
     }
@@ -105,6 +98,7 @@ impl Plan for Deleting<'_> {
         let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = self.options.unowned;
+        desired.insist = self.options.insist;
         let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
         let user = self.users.get(i).into_iter().flatten().find(|user| stay.contains(user));
         desired.kept_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());

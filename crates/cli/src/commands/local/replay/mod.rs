@@ -57,6 +57,7 @@ pub(crate) async fn run(args: &Replay, global: &Global, printer: &Printer) -> an
         names: Names::default(),
         began: (Instant::now(), log.requests.first().map(|first| first.time)),
     };
+    run.context.announce(&[]).await?;
     let mut outcomes = Vec::new();
     for (i, request) in log.requests.iter().enumerate() {
         let outcome = match without_sending(&log.requests, i) {

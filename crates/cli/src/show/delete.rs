@@ -1,0 +1,59 @@
+//! What a delete would do.
+
+use std::collections::BTreeMap;
+
+use sagewright_engine::{Action, NO_RESOURCE, Plan, Planned, Users};
+use serde_json::{Value, json};
+
+use super::plan::{entry, hindrance, plan_value, sum};
+use crate::output::{Printer, Style};
+
+/// The word for what would become of an object's resource, and how the sum calls it.
+fn fate(planned: &Planned) -> (&'static str, &'static str, Style) {
+    match planned.action() {
+        _ if planned.failure.is_some() => ("cannot be read", "failed to read", Style::Bad),
+        _ if hindrance(planned).is_some() => ("blocked", "blocked", Style::Bad),
+        Action::None if planned.decision.notes.iter().any(|note| note == NO_RESOURCE) => {
+            ("not there", "not there", Style::Dim)
+        }
+        Action::None => ("kept", "kept", Style::Dim),
+        Action::Stop => ("stop", "to stop", Style::Warn),
+        Action::Wait => ("delete, once it is settled", "to delete", Style::Bad),
+        Action::Refuse => ("refused", "refused", Style::Bad),
+        _ => ("delete", "to delete", Style::Bad),
+    }
+}
+
+/// A plan of a delete for people.
+pub(crate) fn delete_plan(plan: &Plan, users: &BTreeMap<usize, Users>, printer: &Printer) -> String {
+    let mut out = String::new();
+    let mut sums: Vec<(usize, &str)> = Vec::new();
+    for (i, planned) in plan.objects.iter().enumerate() {
+        let (word, counted, style) = fate(planned);
+        out.push_str(&entry(planned, word, style, printer));
+        if let Some(users) = users.get(&i) {
+            if !users.by.is_empty() {
+                let names: Vec<_> = users.by.iter().map(String::as_str).collect();
+                let line = format!("still used by {}", names.join(", "));
+                out.push_str(&format!("    {}\n", printer.paint(Style::Warn, &line)));
+            }
+            users.unknown.iter().for_each(|why| out.push_str(&format!("    {why}\n")));
+        }
+        match sums.iter_mut().find(|(_, name)| *name == counted) {
+            Some((n, _)) => *n += 1,
+            None => sums.push((1, counted)),
+        }
+    }
+    out + &sum(&sums)
+}
+
+/// A plan of a delete for programs.
+pub(crate) fn delete_plan_value(plan: &Plan, users: &BTreeMap<usize, Users>) -> Value {
+    let mut value = plan_value(plan);
+    for (i, entry) in value["objects"].as_array_mut().into_iter().flatten().enumerate() {
+        let users = users.get(&i).cloned().unwrap_or_default();
+        entry["usedBy"] = json!(users.by);
+        entry["usersNotKnown"] = json!(users.unknown);
+    }
+    value
+}

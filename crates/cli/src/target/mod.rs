@@ -1,0 +1,165 @@
+//! Which cloud a command calls: told first, and held against what is expected.
+
+mod expected;
+mod probe;
+mod project;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::time::Duration;
+
+use sagewright_aws::Identity;
+use sagewright_engine::{Object, mark};
+use sagewright_model::Arn;
+
+pub(crate) use probe::{Answer, probe};
+
+use self::expected::{Actual, Expected};
+use crate::context::{Context, is_local};
+use crate::exit::Failure;
+
+/// How long the account is waited for where it is only to be shown.
+const SHOWN: Duration = Duration::from_secs(3);
+/// How long it is waited for where nothing may be done before it is known.
+const NEEDED: Duration = Duration::from_secs(30);
+
+impl Context {
+    /// Tells which cloud this command calls. Where an account or a region is expected, another one is refused: the
+    /// command calls nothing before this.
+    pub(crate) async fn announce(&self, objects: &[Object]) -> Result<(), Failure> {
+        let expected = Expected::of(&self.global)?;
+        let regions = self.regions(objects);
+        expected.check_regions(&regions)?;
+        self.tell(&expected, &regions).await
+    }
+
+    /// As [`Context::announce`], for a command that only reads: its first reading goes on meanwhile, unless an account is
+    /// expected.
+    pub(crate) async fn announce_beside<T>(
+        &self,
+        objects: &[Object],
+        first: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let expected = Expected::of(&self.global)?;
+        let regions = self.regions(objects);
+        expected.check_regions(&regions)?;
+        if expected.needs_account() {
+            self.tell(&expected, &regions).await?;
+            return Ok(first.await);
+        }
+        let (told, result) = tokio::join!(self.tell(&expected, &regions), first);
+        told.map(|()| result)
+    }
+
+    async fn tell(&self, expected: &Expected, regions: &[Actual]) -> Result<(), Failure> {
+        let patience = if expected.needs_account() { NEEDED } else { SHOWN };
+        let (is_embedded, caller) = tokio::join!(self.is_embedded(), self.caller(patience));
+        let cloud = match &self.endpoint {
+            _ if is_embedded => "embedded cloud",
+            Some(url) => url,
+            None => "AWS",
+        };
+        let account = match &caller {
+            Ok(identity) => identity.account.clone(),
+            Err(why) => format!("not known ({why})"),
+        };
+        let regions: Vec<&str> = regions.iter().map(|region| region.value.as_str()).collect();
+        let role = match (&caller, &self.target.role) {
+            (Ok(identity), _) => role_name(&identity.arn),
+            (Err(_), Some(role)) => Some(role.arn.clone()),
+            (Err(_), None) => None,
+        };
+        let role = role.map(|role| format!(", role {role}")).unwrap_or_default();
+        self.printer.note(&format!("Target: {cloud}, account {account}, {}{role}", regions.join(" and ")));
+        if let Some(warning) = &self.warning {
+            self.printer.note(warning);
+        }
+        expected.check_account(caller.map(|identity| Actual { value: identity.account, said: self.credentials() }))
+    }
+
+    /// Whether the embedded cloud answers: it says so itself.
+    async fn is_embedded(&self) -> bool {
+        if self.embedded {
+            return true;
+        }
+        match self.endpoint.as_deref().filter(|url| !is_local(url)) {
+            // One of this machine was asked when the connection was tried.
+            None => false,
+            Some(url) => matches!(probe(url).await, Answer::Embedded),
+        }
+    }
+
+    /// Who makes the calls, as STS says; or why that is not known, in a few words.
+    async fn caller(&self, patience: Duration) -> Result<Identity, String> {
+        let here = self.endpoint.as_deref().is_some_and(is_local);
+        if here && self.aws.configured_endpoint("sts").is_none() {
+            // Keys of an emulator are not AWS's business.
+            return Err("STS has no configured endpoint".to_owned());
+        }
+        let (aws, target) = (self.aws.clone(), self.target.clone());
+        // A task of its own: the command's calls wait for the same credentials when this one gives up.
+        let asked = tokio::spawn(async move { aws.identity(&target).await });
+        match tokio::time::timeout(patience, asked).await {
+            Ok(Ok(Ok(identity))) if !identity.account.is_empty() => Ok(identity),
+            Ok(Ok(Ok(_))) => Err("GetCallerIdentity gave none".to_owned()),
+            Ok(Ok(Err(error))) => Err(format!("GetCallerIdentity: {}", error.code)),
+            Ok(Err(error)) => Err(format!("GetCallerIdentity ended early: {error}")),
+            Err(_) => Err(format!("GetCallerIdentity did not answer within {} s", patience.as_secs())),
+        }
+    }
+
+    /// The regions that are called, and where each was said.
+    fn regions(&self, objects: &[Object]) -> Vec<Actual> {
+        let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let said = match (&self.global.region, ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find(|name| set(name))) {
+            (Some(_), _) => "--region".to_owned(),
+            (None, _) if self.global.local => "the embedded cloud".to_owned(),
+            (None, Some(name)) => (*name).to_owned(),
+            (None, None) => format!("the profile {}", self.aws.profile()),
+        };
+        let own = self.target.region.to_string();
+        let other: BTreeSet<(&str, String)> = objects
+            .iter()
+            .filter_map(|object| Some((object.annotation(mark::REGION)?, object.id().to_string())))
+            .filter(|(region, _)| *region != own)
+            .collect();
+        let mut regions = vec![Actual { value: own, said }];
+        for (region, object) in other {
+            if !regions.iter().any(|known| known.value == region) {
+                let said = format!("the annotation {} of {object}", mark::REGION);
+                regions.push(Actual { value: region.to_owned(), said });
+            }
+        }
+        regions
+    }
+
+    /// Where the credentials come from, as far as that can be seen.
+    fn credentials(&self) -> String {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match (&self.target.role, &self.global.profile) {
+            (Some(role), _) => format!("the role {}", role.arn),
+            (None, _) if self.global.local => "--local".to_owned(),
+            (None, Some(profile)) => format!("the profile {profile}"),
+            (None, None) if set("AWS_ACCESS_KEY_ID").is_some() => "the keys of the environment".to_owned(),
+            (None, None) => format!("the profile {} or this machine's role", self.aws.profile()),
+        }
+    }
+}
+
+/// The role's name in the ARN of one of its sessions.
+fn role_name(arn: &str) -> Option<String> {
+    let arn: Arn = arn.parse().ok()?;
+    let mut parts = arn.resource.split('/');
+    (parts.next() == Some("assumed-role")).then(|| parts.next().map(str::to_owned))?
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_session_of_a_role_is_told_by_the_roles_name() {
+        let name = |arn: &str| super::role_name(arn);
+        assert_eq!(name("arn:aws:sts::123456789012:assumed-role/deployer/sagewright").as_deref(), Some("deployer"));
+        assert_eq!(name("arn:aws:iam::123456789012:user/me"), None);
+        assert_eq!(name("nothing"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! `.sagewright.toml`: what a project says of its cloud.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use sagewright_engine::suggest;
+use sagewright_model::{AccountId, Region};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::expected::Wanted;
+use crate::exit::{Exit, Failure};
+
+/// The file's name.
+const NAME: &str = ".sagewright.toml";
+/// What can stand in it.
+const KEYS: [&str; 2] = ["account", "region"];
+/// No project says more.
+const LARGEST: u64 = 64 << 10;
+
+/// What a project says.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Project {
+    /// Accounts that may be called.
+    pub(super) account: Option<Wanted>,
+    /// Regions that may be called.
+    pub(super) region: Option<Wanted>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl Project {
+    /// The project of a folder: of the file in it, or in the nearest folder above it.
+    pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
+        for path in folder.ancestors().map(|above| above.join(NAME)) {
+            match read(&path) {
+                Ok(text) => return parse(&path, &text),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // What it forbids is not known: nothing is done.
+                Err(error) => {
+                    return Err(Failure::new(Exit::Manifest, format!("cannot read {}: {error}", path.display()))
+                        .help("make it readable, or take it away"));
+                }
+            }
+        }
+        Ok(Self::default())
+    }
+}
+
+fn read(path: &PathBuf) -> std::io::Result<String> {
+    let kind = std::fs::metadata(path)?;
+    if !kind.is_file() || kind.len() > LARGEST {
+        return Err(std::io::Error::other(format!("it has to be a file of at most {} KiB", LARGEST >> 10)));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Project, Failure> {
+    let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+    let wrong = |at: usize, why: String| {
+        Failure::new(Exit::Manifest, format!("{}:{}: {why}; nothing was done", path.display(), line(at)))
+            .help("its keys are in docs/guides/targets.md: account = \"123456789012\", region = \"eu-west-1\"")
+    };
+    let table: std::collections::BTreeMap<Spanned<String>, Spanned<toml::Value>> = toml::from_str(text)
+        .map_err(|error| wrong(error.span().map_or(0, |span| span.start), error.message().trim().to_owned()))?;
+    let mut project = Project::default();
+    for (key, value) in table {
+        let name = key.get_ref().as_str();
+        let at = value.span().start;
+        if !KEYS.contains(&name) {
+            let close = suggest(name, KEYS.into_iter()).map(|c| format!(", did you mean `{c}`?")).unwrap_or_default();
+            let why = format!("there is no key `{name}`{close}; known are {}", KEYS.join(" and "));
+            return Err(wrong(key.span().start, why));
+        }
+        let values = match value.into_inner().try_into() {
+            Ok(OneOrMore::One(text)) => vec![text],
+            Ok(OneOrMore::More(texts)) if !texts.is_empty() => texts,
+            _ => return Err(wrong(at, format!("`{name}` has to be text in quotes, or a list of such texts"))),
+        };
+        for value in &values {
+            let checked = match name {
+                "account" => value.parse::<AccountId>().map(drop).map_err(|e| e.to_string()),
+                _ => value.parse::<Region>().map(drop).map_err(|e| e.to_string()),
+            };
+            checked.map_err(|why| wrong(at, format!("`{name}`: {why}")))?;
+        }
+        let wanted = Some(Wanted { values, said: format!("{}:{}", path.display(), line(key.span().start)) });
+        match name {
+            "account" => project.account = wanted,
+            _ => project.region = wanted,
+        }
+    }
+    Ok(project)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Result<Project, String> {
+        parse(Path::new("p/.sagewright.toml"), text).map_err(|failure| failure.message)
+    }
+
+    #[test]
+    fn accounts_and_regions_are_one_or_a_list() {
+        let project =
+            told("# the team's\naccount = [\"123456789012\", \"000000000000\"]\nregion = \"eu-west-1\"\n").unwrap();
+        let account = project.account.unwrap();
+        assert_eq!(account.values, ["123456789012", "000000000000"]);
+        assert_eq!(account.said, "p/.sagewright.toml:2");
+        assert_eq!(project.region.unwrap().said, "p/.sagewright.toml:3");
+        assert_eq!(told("").unwrap(), Project::default());
+    }
+
+    #[test]
+    fn what_nothing_reads_is_refused_by_name_and_line() {
+        for (text, wanted) in [
+            (
+                "\nacount = \"123456789012\"\n",
+                "p/.sagewright.toml:2: there is no key `acount`, did you mean `account`?",
+            ),
+            ("[account]\nprod = \"1\"\n", "p/.sagewright.toml:1: `account` has to be text in quotes"),
+            ("account = 123456789012\n", "p/.sagewright.toml:1: `account` has to be text in quotes"),
+            ("region = []\n", "p/.sagewright.toml:1: `region` has to be text in quotes"),
+            ("account = \"12\"\n", "p/.sagewright.toml:1: `account`: "),
+            ("region = \"eu-west\"\n", "p/.sagewright.toml:1: `region`: 'eu-west' is not an AWS region"),
+            ("account = \"123456789012\"\nregion = \n", "p/.sagewright.toml:2: "),
+            ("region = \"eu-west-1\"\nregion = \"eu-west-1\"\n", "p/.sagewright.toml:2: "),
+        ] {
+            let why = told(text).unwrap_err();
+            assert!(why.starts_with(wanted) && why.ends_with("; nothing was done"), "{why}");
+        }
+    }
+}

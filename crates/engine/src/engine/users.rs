@@ -1,0 +1,166 @@
+//! What still uses the resources that a delete would take away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sagewright_kinds::{Kind, Path, get, values};
+use serde_json::Value;
+
+use super::Engine;
+use super::lookup::{inside, tail};
+use super::set::graph::value_in;
+use crate::decide::Step;
+use crate::decide::inputs::Known;
+use crate::error::Failure;
+use crate::observe::calls::Calls;
+use crate::observe::{Found, arn_of, list_input, read_output};
+use crate::report::{Plan, Planned};
+
+/// Resources of one kind that are looked at: the newest.
+const LOOKED_AT: usize = 100;
+/// Resources read at the same time.
+const AT_ONCE: usize = 8;
+
+/// What uses one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Users {
+    /// `KIND/NAME` of what refers to it and does not go with it.
+    pub by: BTreeSet<String>,
+    /// What could not be looked at, and why.
+    pub unknown: BTreeSet<String>,
+}
+
+/// A resource that would go.
+struct Going<'p> {
+    at: usize,
+    kind: &'static Kind,
+    planned: &'p Planned,
+}
+
+/// A resource that refers to others.
+struct Referrer {
+    name: String,
+    spec: Value,
+}
+
+impl Engine {
+    /// What still uses the resources that a plan of [`Engine::plan_delete`] would delete, by their place in the plan.
+    /// Reads up to 100 resources of each kind that may refer to one of them. Jobs that have ended use nothing.
+    pub async fn users(&self, plan: &Plan) -> BTreeMap<usize, Users> {
+        let mut regions: BTreeMap<String, (Calls, Vec<Going<'_>>)> = BTreeMap::new();
+        for (at, planned) in plan.objects.iter().enumerate() {
+            let deletes = planned.decision.steps.iter().any(|s| matches!(s, Step::Delete { .. }));
+            let Some(kind) = planned.object.row().filter(|_| deletes) else { continue };
+            let calls = self.calls_for(&planned.object);
+            let entry = regions.entry(calls.target.region.to_string()).or_insert_with(|| (calls, Vec::new()));
+            entry.1.push(Going { at, kind, planned });
+        }
+        let mut users: BTreeMap<usize, Users> = BTreeMap::new();
+        for (calls, going) in regions.values() {
+            users.extend(going.iter().map(|g| (g.at, Users::default())));
+            for kind in sagewright_kinds::all() {
+                let used: Vec<&Going<'_>> = going.iter().filter(|g| refers(kind, g.kind)).collect();
+                if used.is_empty() {
+                    continue;
+                }
+                let (referrers, unknown) = match referrers(calls, kind, &used).await {
+                    Ok(found) => found,
+                    Err(failure) => (Vec::new(), unreadable(kind, &failure)),
+                };
+                for g in used {
+                    let entry = users.entry(g.at).or_default();
+                    entry.unknown.extend(unknown.clone());
+                    let own = |name: &str| going.iter().any(|g| g.kind.name() == kind.name() && g.resource() == name);
+                    let by = referrers.iter().filter(|r| !own(&r.name) && uses(kind, r, g));
+                    entry.by.extend(by.map(|r| format!("{}/{}", kind.name(), tail(&r.name))));
+                }
+            }
+        }
+        users
+    }
+}
+
+impl Going<'_> {
+    fn resource(&self) -> &str {
+        self.planned.resource.as_deref().unwrap_or_default()
+    }
+
+    /// What a reference to it holds.
+    fn value(&self, field: &str) -> Option<&str> {
+        let object = &self.planned.object;
+        if self.kind.name_field().as_deref() == Some(field) {
+            return Some(self.resource());
+        }
+        let (part, path) = match field.split_once('.')? {
+            ("status", path) => (&object.status, path),
+            (_, path) => (&object.spec, path),
+        };
+        get(part, &Path::parse(path)).and_then(Value::as_str)
+    }
+}
+
+/// Whether resources of a kind may refer to those of another.
+fn refers(kind: &Kind, to: &Kind) -> bool {
+    kind.refs().iter().flat_map(|field| &field.targets).any(|t| t.group.is_none() && t.kind == to.name())
+}
+
+fn uses(kind: &Kind, referrer: &Referrer, going: &Going<'_>) -> bool {
+    kind.refs().iter().any(|field| {
+        let targets = || field.targets.iter().filter(|t| t.group.is_none() && t.kind == going.kind.name());
+        values(&referrer.spec, &field.path).into_iter().filter_map(|(_, value)| value.as_str()).any(|text| {
+            going.planned.object.arn() == Some(text)
+                || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
+        })
+    })
+}
+
+/// Resources of a kind that may refer to those that go, and what was not looked at.
+async fn referrers(
+    calls: &Calls,
+    kind: &'static Kind,
+    used: &[&Going<'_>],
+) -> Result<(Vec<Referrer>, Option<String>), Failure> {
+    let mut items = Vec::new();
+    if kind.is_arn_identified() {
+        // What is inside of one that goes uses it; elsewhere are too many to look at.
+        let within = kind.row().identity.within.last();
+        for going in used {
+            let inner = kind.refs().iter().any(|field| {
+                field.path.first() == within.map(String::as_str)
+                    && field.targets.iter().any(|target| target.kind == going.kind.name())
+            });
+            if inner {
+                items.extend(inside(calls, kind, Some(going.resource())).await?);
+            }
+        }
+    } else {
+        items = calls.list(kind, list_input(kind, None), LOOKED_AT + 1).await?;
+    }
+    let rest = (items.len() > LOOKED_AT)
+        .then(|| format!("only the newest {LOOKED_AT} of the {} were looked at", kind.words_of_many()));
+    items.truncate(LOOKED_AT);
+    let found: Vec<Option<Referrer>> = stream::iter(items)
+        .map(|item| async move {
+            let listed = Found::new(kind, item, BTreeMap::new());
+            if kind.is_job() && listed.phase.is_final() {
+                return Ok(None);
+            }
+            let spec = kind.spec_of(&listed.output);
+            let known = Known { spec: Some(&spec), arn: listed.arn.as_deref(), output: None };
+            let output = read_output(calls, kind, known).await?;
+            Ok::<_, Failure>(output.map(|output| {
+                let name = kind.name_of(&kind.spec_of(&output)).or_else(|| arn_of(kind, &output));
+                Referrer { name: name.unwrap_or_default(), spec: kind.spec_of(&output) }
+            }))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok((found.into_iter().flatten().collect(), rest))
+}
+
+/// What to say of a kind that cannot be looked at; nothing where the cloud does not have it.
+fn unreadable(kind: &Kind, failure: &Failure) -> Option<String> {
+    let missing = failure.cause().is_some_and(|cause| cause.code == "NotImplemented");
+    (!missing).then(|| format!("whether {} use it is not known: {failure}", kind.words_of_many()))
+}

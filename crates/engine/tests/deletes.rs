@@ -1,0 +1,193 @@
+//! What a delete would do, what it refuses, and what still uses what would go.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::slice::from_ref;
+
+use sagewright_engine::{
+    Action, ApplyOptions, DeleteOptions, Engine, Hindrance, Intent, NoObserver, Object, Outcome, Plan, Planned,
+    RefusalKind, decide, mark,
+};
+use sagewright_kinds::find;
+use serde_json::{Value, json};
+use support::decisions::{NOW, brief, desired, found, members, there};
+use support::{Fake, fail, object, tutorial};
+
+async fn apply(engine: &Engine, objects: &[Object]) {
+    assert!(engine.apply(objects, &ApplyOptions::default(), &NoObserver).await.unwrap().is_ok());
+}
+
+fn of<'p>(plan: &'p Plan, kind: &str) -> &'p Planned {
+    plan.objects.iter().find(|p| p.object.kind == kind).unwrap()
+}
+
+fn config(name: &str) -> Object {
+    let variant = json!({"variantName": "main", "modelName": "mnist-1", "instanceType": "ml.m5.large",
+        "initialInstanceCount": 1, "initialVariantWeight": 1});
+    object("EndpointConfig", name, json!({"endpointConfigName": name, "productionVariants": [variant]}))
+}
+
+fn endpoint(config: Value) -> Object {
+    let mut endpoint = object("Endpoint", "mnist", json!({"endpointName": "mnist"}));
+    endpoint.spec.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+    endpoint
+}
+
+#[tokio::test]
+async fn a_plan_says_what_goes_what_stays_and_why_and_writes_nothing() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    apply(&engine, &objects).await;
+    fake.take_log(true);
+    let plan = engine.plan_delete(&objects, &DeleteOptions::default()).await.unwrap();
+    assert!(fake.take_log(true).is_empty(), "it only reads");
+    let kinds: Vec<_> = plan.objects.iter().map(|p| p.object.kind.as_str()).collect();
+    assert_eq!(kinds[..4], ["Endpoint", "EndpointConfig", "Model", "ModelPackage"], "dependents first");
+    for kind in ["Endpoint", "EndpointConfig", "Model", "ModelPackage", "ModelPackageGroup"] {
+        assert_eq!(of(&plan, kind).action(), Action::Delete, "{kind}");
+    }
+    let job = of(&plan, "TrainingJob");
+    assert_eq!(job.action(), Action::None);
+    assert_eq!(job.decision.notes, ["the training job `mnist` has ended; AWS keeps its record"]);
+    // What is gone already is said to be.
+    engine.delete(&objects, &DeleteOptions::default(), &NoObserver).await.unwrap();
+    let plan = engine.plan_delete(&objects, &DeleteOptions::default()).await.unwrap();
+    assert!(!plan.has_changes() && !plan.has_problems());
+    assert_eq!(of(&plan, "Endpoint").decision.notes, ["there is no such resource"]);
+}
+
+#[tokio::test]
+async fn a_plan_blocks_and_keeps_what_a_delete_does() {
+    let (_, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    apply(&engine, &objects).await;
+    let endpoint = objects.iter_mut().find(|o| o.kind == "Endpoint").unwrap();
+    endpoint.metadata.annotations.insert(mark::DELETION_POLICY.into(), "retain".into());
+    let plan = engine.plan_delete(&objects, &DeleteOptions::default()).await.unwrap();
+    assert_eq!(of(&plan, "Endpoint").decision.notes, ["the endpoint `mnist` is retained"]);
+    assert_eq!(of(&plan, "Model").action(), Action::None);
+    assert!(of(&plan, "Model").decision.notes[0].contains("EndpointConfig mnist-1 is, and needs it"));
+    // Another object's endpoint is refused, and what it needs is not touched.
+    let mut theirs = objects.clone();
+    for object in &mut theirs {
+        object.metadata.annotations.clear();
+        if object.kind == "Endpoint" {
+            object.metadata.name = "other".into();
+        }
+    }
+    let plan = engine.plan_delete(&theirs, &DeleteOptions::default()).await.unwrap();
+    assert_eq!(of(&plan, "Endpoint").decision.refusal().unwrap().kind, RefusalKind::OwnedByOther);
+    assert!(matches!(&of(&plan, "EndpointConfig").hindrance, Some(Hindrance::Blocked { by }) if by[0].name == "other"));
+    assert!(plan.has_problems() && !plan.has_changes());
+}
+
+/// Version 2 was rolled back by hand: its files are tidied away, and the endpoint serves version 1.
+#[tokio::test]
+async fn an_endpoint_that_serves_something_else_is_not_deleted_with_the_files_of_another_version() {
+    for reference in [false, true] {
+        let (fake, _, engine) = Fake::new();
+        apply(&engine, &tutorial()).await;
+        let named = if reference {
+            json!({"endpointConfigRef": {"from": {"name": "mnist-2"}}})
+        } else {
+            json!({"endpointConfigName": "mnist-2"})
+        };
+        let second = [config("mnist-2"), endpoint(named)];
+        apply(&engine, &second).await;
+        fake.edit("endpoint/mnist", |r| r.script.push((0, json!({"EndpointConfigName": "mnist-1"}))));
+        fake.take_log(true);
+
+        // With its config in the set, and alone: then what the reference leads to is looked up.
+        for set in [&second[..], &second[1..]] {
+            let report = engine.delete(set, &DeleteOptions::default(), &NoObserver).await.unwrap();
+            let of = |kind: &str| report.objects.iter().find(|o| o.object.kind == kind);
+            assert_eq!(of("Endpoint").unwrap().outcome, Outcome::Refused);
+            assert_eq!(
+                of("Endpoint").unwrap().message,
+                "the endpoint `mnist` serves `mnist-1`, and this object declares `mnist-2` in spec.endpointConfigName; \
+                 leave it out, or declare what it serves; `sagewright delete --force` deletes it all the same"
+            );
+            assert!(of("EndpointConfig").is_none_or(|config| config.outcome == Outcome::Blocked));
+            assert!(fake.take_log(true).is_empty(), "nothing was written");
+            let plan = engine.plan_delete(set, &DeleteOptions::default()).await.unwrap();
+            let endpoint = plan.objects.iter().find(|p| p.object.kind == "Endpoint").unwrap();
+            assert_eq!(endpoint.decision.refusal().unwrap().kind, RefusalKind::ServesOther);
+        }
+        let insist = DeleteOptions { insist: true, ..DeleteOptions::default() };
+        assert!(engine.delete(&second, &insist, &NoObserver).await.unwrap().is_ok());
+        assert_eq!((fake.count("Endpoint"), fake.count("EndpointConfig")), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_config_is_gone_is_deleted_as_declared() {
+    let (fake, _, engine) = Fake::new();
+    apply(&engine, &tutorial()).await;
+    engine.delete(&[config("mnist-1")], &DeleteOptions::default(), &NoObserver).await.unwrap();
+    let alone = endpoint(json!({"endpointConfigRef": {"from": {"name": "mnist-1"}}}));
+    let report = engine.delete(from_ref(&alone), &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!((report.objects[0].outcome, fake.count("Endpoint")), (Outcome::Deleted, 0));
+}
+
+#[test]
+fn what_is_served_counts_only_once_the_endpoint_would_be_deleted() {
+    let kind = find("Endpoint").unwrap();
+    let mut spec = members(kind);
+    spec.insert("EndpointConfigName".into(), json!("v2"));
+    let run = |word: &str, owner: &str, insist: bool| {
+        let serves = json!({"EndpointConfigName": "v1"});
+        let mut desired = desired(kind, &spec);
+        desired.intent = Intent::Absent;
+        desired.insist = insist;
+        brief(&decide(kind, &desired, &there(found(kind, &members(kind), word, owner, serves)), NOW))
+    };
+    assert_eq!(run("InService", "default/thing", false), "refuse(ServesOther) ready=False terminal");
+    assert_eq!(run("Failed", "default/thing", false), "refuse(ServesOther) ready=False terminal");
+    assert_eq!(run("InService", "default/thing", true), "DeleteEndpoint ready=False");
+    // What is under way may lead there yet, or is over.
+    assert!(run("Updating", "default/thing", false).starts_with("wait"));
+    assert!(run("Deleting", "default/thing", false).starts_with("wait"));
+    assert!(run("InService", "default/other", true).starts_with("refuse(OwnedByOther)"));
+}
+
+#[tokio::test]
+async fn what_still_uses_a_resource_is_told_and_what_goes_with_it_is_not() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    apply(&engine, &objects).await;
+    let transform = object(
+        "TransformJob",
+        "batch",
+        json!({"transformJobName": "batch", "modelName": "mnist-1",
+            "transformInput": {"dataSource": {"s3DataSource": {"s3DataType": "S3Prefix", "s3URI": "s3://b/in"}}},
+            "transformOutput": {"s3OutputPath": "s3://b/out"},
+            "transformResources": {"instanceType": "ml.m5.large", "instanceCount": 1}}),
+    );
+    let options = ApplyOptions { wait: false, ..ApplyOptions::default() };
+    engine.apply(&[config("shadow"), transform], &options, &NoObserver).await.unwrap();
+    fake.take_log(true);
+    let users = async |kinds: &[&str]| {
+        let set: Vec<_> = objects.iter().filter(|o| kinds.contains(&o.kind.as_str())).cloned().collect();
+        let plan = engine.plan_delete(&set, &DeleteOptions::default()).await.unwrap();
+        let users = engine.users(&plan).await;
+        users.into_iter().map(|(i, users)| (plan.objects[i].object.kind.clone(), users)).collect::<Vec<_>>()
+    };
+    let told = users(&["Model"]).await;
+    let by: Vec<_> = told[0].1.by.iter().map(String::as_str).collect();
+    assert_eq!(by, ["EndpointConfig/mnist-1", "EndpointConfig/shadow", "TransformJob/batch"]);
+    assert!(told[0].1.unknown.is_empty(), "{told:?}");
+    let told = users(&["Model", "EndpointConfig", "Endpoint"]).await;
+    let by = |kind: &str| told.iter().find(|(k, _)| k == kind).unwrap().1.by.iter().cloned().collect::<Vec<_>>();
+    assert_eq!(by("Endpoint"), <[String; 0]>::default());
+    assert_eq!(by("EndpointConfig"), <[String; 0]>::default());
+    assert_eq!(by("Model"), ["EndpointConfig/shadow", "TransformJob/batch"]);
+    assert_eq!(users(&["EndpointConfig"]).await[0].1.by.iter().collect::<Vec<_>>(), ["Endpoint/mnist"]);
+    let versions = users(&["ModelPackageGroup"]).await;
+    assert_eq!(versions[0].1.by.iter().collect::<Vec<_>>(), ["ModelPackage/mnist/1"]);
+    assert!(fake.take_log(true).is_empty());
+    // What may not be looked at is said.
+    fake.fault("ListEndpoints", fail("AccessDeniedException", "no"));
+    let unread = users(&["EndpointConfig"]).await;
+    assert!(unread[0].1.unknown.iter().any(|why| why.contains("whether endpoints use it is not known")), "{unread:?}");
+}
