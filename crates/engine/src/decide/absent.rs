@@ -14,7 +14,6 @@ use crate::observe::{Found, Observed};
 pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Decision {
     let found = match observed {
         Observed::Missing { .. } => return Decision::default(),
-        Observed::Found(found) if found.phase == Phase::Gone => return Decision::default(),
         Observed::Found(found) => found,
     };
     if desired.read_only {
