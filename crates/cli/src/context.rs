@@ -174,7 +174,7 @@ pub(crate) fn engine_failure(error: EngineError) -> Failure {
                 None => failure,
             }
         }
-        EngineError::Unreachable { .. } => Failure::new(Exit::Failed, error.to_string()),
+        EngineError::Unreachable { .. } | EngineError::PlanChanged(_) => Failure::new(Exit::Failed, error.to_string()),
         EngineError::Failure(failure) => {
             let (message, advice) = show::failure(failure);
             Failure { exit: Exit::Failed, message, help: Some(advice).filter(|a| !a.is_empty()) }

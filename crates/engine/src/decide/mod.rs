@@ -1,10 +1,12 @@
 //! The decision: what to do about one resource. Pure: no I/O, no clock, no client.
 
 mod absent;
+pub(crate) mod claims;
 mod desired;
 pub(crate) mod diff;
 pub(crate) mod inputs;
 mod present;
+mod scale;
 mod standing;
 mod tags;
 
@@ -12,13 +14,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Phase};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use claims::{ClaimPolicy, Claims};
 pub use desired::{Adoption, Desired, Intent, PendingRef, read_tags};
 
 pub(crate) use present::parts_at_work;
+pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use standing::{WAIT, ended_badly, progressing};
 pub(crate) use tags::is_foreign;
 
@@ -227,6 +231,11 @@ impl Decision {
 /// Decides what to do about one resource.
 #[must_use]
 pub fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    // What can still be read although it is gone is as good as missing.
+    let observed = match observed {
+        Observed::Found(found) if found.phase == Phase::Gone => &Observed::MISSING,
+        observed => observed,
+    };
     let mut decision = match desired.intent {
         Intent::Present => present::decide(kind, desired, observed, now),
         Intent::Absent => absent::decide(kind, desired, observed),

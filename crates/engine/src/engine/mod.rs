@@ -20,8 +20,12 @@ pub use saved::SavedPlan;
 pub(crate) use saved::otherwise;
 pub use users::Users;
 
+use set::graph::Graph;
+
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
+use crate::decide::Claims;
+use crate::error::EngineError;
 use crate::mark;
 use crate::object::Object;
 use crate::observe::calls::Calls;
@@ -95,6 +99,7 @@ pub struct Description {
 pub struct Engine {
     calls: Calls,
     at_once: usize,
+    claims: Arc<Claims>,
 }
 
 /// Looks at the same time, in a set.
@@ -104,7 +109,7 @@ impl Engine {
     /// An engine for one account and region.
     #[must_use]
     pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
-        Self { calls: Calls { cloud, clock, target, patient: true }, at_once: AT_ONCE }
+        Self { calls: Calls { cloud, clock, target, patient: true }, at_once: AT_ONCE , claims: Arc::default() }
     }
 
     /// An engine that looks at so many objects of a set at the same time; 16 without this.
@@ -117,8 +122,30 @@ impl Engine {
     fn in_scope(&self, scope: &reconcile::Scope) -> Self {
         let mut engine = self.clone();
         engine.calls.target = scope.target.clone();
+        engine.claims = Arc::clone(&scope.claims);
         engine.calls.patient = false;
         engine
+    }
+
+    /// What the engine takes as its own: its installation's name above all. Without, that is [`Claims::default`].
+    #[must_use]
+    pub fn with_claims(mut self, claims: Claims) -> Self {
+        self.claims = Arc::new(claims);
+        self
+    }
+
+    /// A set of objects, checked, each with what the engine takes as its own.
+    fn graph(&self, objects: &[Object]) -> Result<Graph, EngineError> {
+        let mut graph = Graph::new(objects)?;
+        for node in &mut graph.nodes {
+            node.desired.claims = Arc::clone(&self.claims);
+        }
+        Ok(graph)
+    }
+
+    /// The engine that calls for an object.
+    fn engine_for(&self, object: &Object) -> Self {
+        Self { calls: self.calls_for(object), ..self.clone() }
     }
 
     /// Calls for an object: in its own region, where its annotation names one.

@@ -23,7 +23,7 @@ impl Engine {
     /// # Errors
     /// Wrong manifests and circles. What cannot be read of a single object is in the plan.
     pub async fn plan(&self, objects: &[Object]) -> Result<Plan, EngineError> {
-        let graph = Graph::new(objects)?;
+        let graph = self.graph(objects)?;
         let owners = Owners::default();
         let mut planned: Vec<Option<Planned>> = (0..graph.nodes.len()).map(|_| None).collect();
         // What is declared: the object as it is there, or nothing yet.
@@ -72,14 +72,14 @@ impl Engine {
             };
             (planned, Observed::MISSING)
         };
-        let engine = Self { calls: self.calls_for(&desired.object), ..self.clone() };
+        let engine = self.engine_for(&desired.object);
         // What is in the set may be known already; what is not may be in AWS.
         for (pending, reference) in desired.pending.clone().into_iter().zip(references) {
             let reference = match reference {
                 Declared::Later => continue,
                 Declared::Known(value) => Ok(value),
                 Declared::Outside => {
-                    let cloud = InCloud { calls: &engine.calls };
+                    let cloud = InCloud { calls: &engine.calls, claims: &self.claims };
                     cloud.value(&node.id, &pending.reference, Intent::Present).await
                 }
             };

@@ -26,7 +26,7 @@ impl Engine {
     /// # Errors
     /// Wrong manifests and circles. What cannot be read of a single object is in the plan.
     pub async fn plan_delete(&self, objects: &[Object], options: &DeleteOptions) -> Result<Plan, EngineError> {
-        let graph = Graph::new(objects)?;
+        let graph = self.graph(objects)?;
         let owners = &Owners::default();
         let nodes = graph.order.iter().rev().filter_map(|i| graph.nodes.get(*i).map(|node| (*i, node)));
         let looks: Vec<_> = stream::iter(nodes)
@@ -45,7 +45,7 @@ impl Engine {
         desired.unowned = options.unowned;
         desired.insist = options.insist;
         let calls = self.calls_for(&desired.object);
-        let observed = match resolve(node.kind, &mut desired, &InCloud { calls: &calls }).await {
+        let observed = match resolve(node.kind, &mut desired, &InCloud { calls: &calls, claims: &self.claims }).await {
             Ok(()) => observe(&calls, node.kind, &desired, owners).await,
             Err(failure) => Err(failure),
         };

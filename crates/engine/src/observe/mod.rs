@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use sagewright_kinds::Phase;
 use serde_json::Value;
 
+use crate::mark::Owner;
+
 pub(crate) use calls::is_absence;
 pub(crate) use find::{LOOKED_AT, Owners, list_input, marked, marks};
 pub(crate) use read::{arn_of, complete_found, glance, name_in_arn, observe, read_output};
@@ -60,8 +62,10 @@ pub struct Found {
 /// Whose a resource is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ownership {
-    /// It bears this mark (`namespace/name`).
-    Marked(String),
+    /// It bears this mark.
+    Marked(Owner),
+    /// It bears a mark that names no owner.
+    Unreadable(String),
     /// It bears none.
     Unmarked,
     /// Its kind has no place for a mark: whoever names it owns it.

@@ -27,7 +27,8 @@ pub(crate) async fn observe(
     }
     // The status of a kind that has a name says which resource was made, not which one is wanted.
     let arn = if kind.is_arn_identified() { desired.arn.as_deref() } else { None };
-    let known = Known { spec: Some(&desired.spec), arn, output: None };
+    let spec = desired.address();
+    let known = Known { spec: Some(&spec), arn, output: None };
     if let Some(output) = read_output(calls, kind, known).await? {
         return complete(calls, kind, output).await;
     }
@@ -127,15 +128,16 @@ impl Found {
     }
 }
 
-fn marked(owner: Option<&str>) -> Ownership {
-    owner.map_or(Ownership::Unmarked, |o| Ownership::Marked(o.to_owned()))
+fn marked(mark: Option<&str>) -> Ownership {
+    let Some(text) = mark else { return Ownership::Unmarked };
+    text.parse().map_or_else(|_| Ownership::Unreadable(text.to_owned()), Ownership::Marked)
 }
 
 /// The mark in a member: a key of a map, or the end of a text.
 pub(crate) fn member_mark(spec: &Value, member: &str) -> Option<String> {
     match get(spec, &Path::parse(member))? {
         Value::Object(map) => map.get(mark::OWNER)?.as_str().map(str::to_owned),
-        Value::String(text) => mark::split_suffix(text).1.map(str::to_owned),
+        Value::String(text) => mark::split_suffix(text).1.map(|owner| owner.to_string()),
         _ => None,
     }
 }

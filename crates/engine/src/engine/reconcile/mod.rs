@@ -5,7 +5,8 @@ mod memory;
 mod pass;
 mod referents;
 
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ pub(crate) use act::{Acted, act};
 use super::Engine;
 use crate::cloud::Target;
 use crate::conditions::Condition;
-use crate::decide::{Change, Desired, Step};
+use crate::decide::{Change, Claims, Desired, Step};
 use crate::error::Failure;
 use crate::event::{Event, What};
 use crate::object::Object;
@@ -30,10 +31,12 @@ use crate::report::Outcome;
 use crate::retry;
 
 /// Whose resources are meant, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Scope {
     /// Account, region, role and endpoint. An object's own region (its annotation) goes before the scope's.
     pub target: Target,
+    /// What is taken as its own: the installation above all.
+    pub claims: Arc<Claims>,
 }
 
 /// How far an object has come.
@@ -99,10 +102,14 @@ impl Engine {
     ) -> Reconciled {
         let engine = self.in_scope(scope);
         let calls = engine.calls_for(&desired.object);
+        let mut desired = Cow::Borrowed(desired);
+        if !Arc::ptr_eq(&desired.claims, &scope.claims) {
+            desired.to_mut().claims = Arc::clone(&scope.claims);
+        }
         let events: Mutex<Vec<Event>> = Mutex::default();
         let keep = |event: Event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         let owners = Owners::default();
-        let mut done = Pass::new(&calls, &owners, referents, desired, memory, &keep).run().await;
+        let mut done = Pass::new(&calls, &owners, referents, &desired, memory, &keep).run().await;
         if let (Progress::Retry, Some(failure), Some(after)) = (done.progress, &done.failure, done.requeue) {
             let what = What::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
             let (object, at) = (desired.object.id(), calls.clock.now());

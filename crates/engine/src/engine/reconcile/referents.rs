@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use sagewright_kinds::{Kind, Path, Phase, find, get};
 use serde_json::Value;
 
-use crate::decide::{Intent, WAIT};
+use crate::decide::{Claims, Intent, WAIT};
 use crate::engine::lookup;
 use crate::error::{Failure, Retryable};
 use crate::manifest::RefUse;
-use crate::mark;
+use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Ownership};
@@ -56,6 +56,7 @@ pub fn value_of(reference: &RefUse, object: &Object) -> Referent {
 /// Answers references from AWS alone.
 pub(crate) struct InCloud<'c> {
     pub calls: &'c Calls,
+    pub claims: &'c Claims,
 }
 
 #[async_trait]
@@ -92,14 +93,14 @@ impl InCloud<'_> {
         let at = &reference.at;
         let absent = || format!("{at} refers to {id}, which is neither among these objects nor there in AWS");
         let Some(kind) = find(&id.kind) else { return Ok(Err(absent())) };
-        let owner = mark::owner(id);
+        let owner = Owner::new(&self.claims.installation, id);
         // An object's name is never one of several parts.
         let named = if kind.row().identity.name.len() < 2 {
             lookup::one(self.calls, kind, &reference.name).await?
         } else {
             None
         };
-        if let Some(found) = named.as_ref().filter(|f| f.owner == Ownership::Marked(owner.clone())) {
+        if let Some(found) = named.as_ref().filter(|f| matches!(&f.owner, Ownership::Marked(mark) if owner.is(mark))) {
             return Ok(Ok((kind, found.clone())));
         }
         if let Some(found) = lookup::owned(self.calls, kind, &owner).await? {
@@ -107,8 +108,10 @@ impl InCloud<'_> {
         }
         Ok(match named {
             Some(Found { owner: Ownership::Marked(other), .. }) => Err(format!(
-                "{at} refers to {id}, which is not among these objects, and the {} `{}` in AWS belongs to the object {other}",
-                id.kind, reference.name
+                "{at} refers to {id}, which is not among these objects, and the {} `{}` in AWS belongs to {}",
+                id.kind,
+                reference.name,
+                other.words(&self.claims.installation)
             )),
             Some(found) => Ok((kind, found)),
             None => Err(absent()),

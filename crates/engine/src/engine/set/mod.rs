@@ -40,7 +40,7 @@ impl Engine {
         options: &ApplyOptions,
         observer: &dyn Observer,
     ) -> Result<Report, EngineError> {
-        let graph = Graph::new(objects)?;
+        let graph = self.graph(objects)?;
         let needs = graph.nodes.iter().map(|node| node.needs.clone()).collect();
         let expected = expected.objects.iter().map(|planned| (planned.object.id(), &planned.decision)).collect();
         let plan = Applying { options, expected };
@@ -57,7 +57,7 @@ impl Engine {
         options: &DeleteOptions,
         observer: &dyn Observer,
     ) -> Result<Report, EngineError> {
-        let graph = Graph::new(objects)?;
+        let graph = self.graph(objects)?;
         // What others need goes after them.
         let needs = graph.users();
         let plan = Deleting { options, graph: &graph, users: &needs, stay: Mutex::default() };
