@@ -40,10 +40,8 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         );
     }
     if let Some(other) = elsewhere {
-        let fields: Vec<String> =
-            kind.row().identity.name.iter().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
         // A job's record stays, and its mark with it.
-        let delete = if kind.is_job() { "" } else { ", or delete this object first" };
+        let delete = if kind.is_job() { "" } else { ", and delete that first if it is to be replaced" };
         return Decision::refuse(
             RefusalKind::NameChanged,
             format!(
@@ -52,7 +50,7 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             ),
             format!(
                 "give the new {what} an object of its own (another metadata.name), or set {} back to `{other}`{delete}",
-                fields.join(", ")
+                name_fields(kind)
             ),
         );
     }
@@ -81,6 +79,14 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
     let input = inputs::create(kind, desired, &now.to_string());
     let step = Step::Create { operation: kind.row().operations.create.clone(), input };
     Decision { steps: vec![step], changes, ..Decision::default() }
+}
+
+/// The fields that name a resource: `spec.modelName`.
+pub(super) fn name_fields(kind: &Kind) -> String {
+    let identity = &kind.row().identity;
+    let members = if identity.name.is_empty() { &identity.within } else { &identity.name };
+    let fields: Vec<String> = members.iter().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
+    fields.join(", ")
 }
 
 fn is_sensitive(kind: &Kind, field: &str) -> bool {

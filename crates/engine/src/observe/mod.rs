@@ -2,6 +2,8 @@
 
 pub(crate) mod calls;
 mod find;
+mod index;
+mod owners;
 mod read;
 
 use std::collections::BTreeMap;
@@ -9,8 +11,11 @@ use std::collections::BTreeMap;
 use sagewright_kinds::Phase;
 use serde_json::Value;
 
+use crate::decide::Desired;
+
 pub(crate) use calls::is_absence;
-pub(crate) use find::{LOOKED_AT, Owners, list_input, marked, marks};
+pub(crate) use find::{list_input, marked};
+pub(crate) use owners::Owners;
 pub(crate) use read::{arn_of, complete_found, name_in_arn, observe, read_output};
 
 /// What was found of a resource.
@@ -55,6 +60,15 @@ pub struct Found {
     pub secondary: Option<String>,
     /// The reason of a failure.
     pub reason: Option<String>,
+}
+
+/// Whether a resource is an object's own.
+pub(crate) fn is_ours(desired: &Desired, found: &Found) -> bool {
+    match &found.owner {
+        Ownership::Marked(owner) => *owner == desired.owner(),
+        Ownership::ByIdentity => true,
+        Ownership::Unmarked => false,
+    }
 }
 
 /// Whose a resource is.
