@@ -61,6 +61,7 @@ pub mod object;
 pub mod observe;
 mod quirks;
 pub mod report;
+pub mod watch;
 
 pub use clock::Clock;
 pub use cloud::{Cloud, CloudError, Role, Stage, Target};
