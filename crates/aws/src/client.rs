@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use sagewright_engine::cloud::{Cloud, CloudError, Role, Stage, Target};
+use sagewright_engine::cloud::{Call, Cloud, CloudError, Role, Stage, Target};
 use sagewright_model::{Operation, Service};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Aws {
 }
 
 /// A call on its way: what is the same in every protocol.
-pub(crate) struct Call<'a> {
+pub(crate) struct Request<'a> {
     pub target: &'a Target,
     pub service: &'static Service,
     pub operation: &'static Operation,
@@ -134,6 +134,7 @@ impl Aws {
             .unwrap_or_else(|| "ambient".to_owned());
         PaceKey {
             identity,
+            endpoint: target.endpoint.clone(),
             region: target.region.as_str().to_owned(),
             service: service.id,
             operation: operation.name.as_str(),
@@ -162,7 +163,7 @@ impl Aws {
         service: &Service,
         bucket: Option<&str>,
     ) -> Result<Endpoint, String> {
-        let url = self.0.settings.endpoint_url(service);
+        let url = target.endpoint.clone().or_else(|| self.0.settings.endpoint_url(service));
         let choice = Choice { url: url.as_deref(), fips: self.0.fips, dual_stack: self.0.dual_stack, bucket };
         let endpoint = endpoint::resolve(service, &target.region, &choice);
         let parsed = endpoint.url.parse::<http::Uri>().ok();
@@ -179,7 +180,7 @@ impl Aws {
     }
 
     /// Sends a call with the target's credentials. A session that the service calls expired is renewed once.
-    pub(crate) async fn send(&self, mut call: Call<'_>) -> Result<Reply, CloudError> {
+    pub(crate) async fn send(&self, mut call: Request<'_>) -> Result<Reply, CloudError> {
         let body = call.body.take();
         let retained = body.as_ref().and_then(|(b, s)| Some((b.try_clone()?, s.clone())));
         let may_repeat = body.is_none() || retained.is_some();
@@ -191,20 +192,20 @@ impl Aws {
             Err(error) if may_repeat && matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") => {
                 self.0.sessions.forget(&self.who(target), |held| held.is_same(&session)).await;
                 let session = self.session(target, service.id, &operation.name).await?;
-                let again = Call { target, service, operation, request, body: retained, streaming, transfer };
+                let again = Request { target, service, operation, request, body: retained, streaming, transfer };
                 self.send_as(again, &session).await
             }
             result => result,
         }
     }
 
-    async fn send_as(&self, call: Call<'_>, session: &Session) -> Result<Reply, CloudError> {
+    async fn send_as(&self, call: Request<'_>, session: &Session) -> Result<Reply, CloudError> {
         self.check_account(call.target, session, call.service.id, &call.operation.name).await?;
         self.dispatch(call, session).await
     }
 
     /// Sends a call with given credentials: paced, traced, observed.
-    pub(crate) async fn dispatch(&self, call: Call<'_>, session: &Session) -> Result<Reply, CloudError> {
+    pub(crate) async fn dispatch(&self, call: Request<'_>, session: &Session) -> Result<Reply, CloudError> {
         let account = call.target.account.as_ref().map(|a| a.as_str()).or(session.account.as_deref());
         let span = tracing::debug_span!(
             "aws",
@@ -249,7 +250,7 @@ impl Aws {
 
     async fn dispatch_paced(
         &self,
-        call: Call<'_>,
+        call: Request<'_>,
         session: &Session,
         pace: PaceKey,
         log: &Arc<AttemptLog>,
@@ -312,7 +313,7 @@ impl Aws {
         let request = protocol::encode(service, operation, input, &token)
             .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
         let call =
-            Call { target, service, operation, request, body: None, streaming: false, transfer: service.id == "s3" };
+            Request { target, service, operation, request, body: None, streaming: false, transfer: service.id == "s3" };
         let response = whole(self.send(call).await?);
         Ok((service, operation, response))
     }
@@ -333,18 +334,13 @@ pub(crate) fn token() -> String {
 
 #[async_trait]
 impl Cloud for Aws {
-    async fn call(&self, target: &Target, service: &str, operation: &str, input: Value) -> Result<Value, CloudError> {
-        let (service, operation, response) = self.modelled(target, service, operation, &input).await?;
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        let (service, operation, response) =
+            self.modelled(&call.target, &call.service, &call.operation, &call.input).await?;
         protocol::decode(service, operation, &response).map_err(|error| CloudError {
-            service: service.id.to_owned(),
-            operation: operation.name.to_string(),
-            stage: Stage::Answer,
-            code: "UnreadableAnswer".to_owned(),
-            message: error.to_string(),
             status: Some(response.status),
             request_id: protocol::error::request_id(&response.headers),
-            retryable: false,
-            retry_after: None,
+            ..CloudError::new(service.id, &operation.name, Stage::Answer, "UnreadableAnswer", error.to_string())
         })
     }
 }

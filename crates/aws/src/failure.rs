@@ -12,26 +12,12 @@ use crate::transport::CallError;
 
 /// A call that was not sent because its input is wrong.
 pub(crate) fn input((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
-    blank((service, operation), Stage::Input, code, message, false)
+    CloudError::new(service, operation, Stage::Input, code, message)
 }
 
 /// A call that did not get an answer, or whose answer broke off.
-pub(crate) fn transport(place: (&str, &str), code: &str, message: String) -> CloudError {
-    blank(place, Stage::Transport, code, message, true)
-}
-
-fn blank((service, operation): (&str, &str), stage: Stage, code: &str, message: String, retryable: bool) -> CloudError {
-    CloudError {
-        service: service.to_owned(),
-        operation: operation.to_owned(),
-        stage,
-        code: code.to_owned(),
-        message,
-        status: None,
-        request_id: None,
-        retryable,
-        retry_after: None,
-    }
+pub(crate) fn transport((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
+    CloudError::new(service, operation, Stage::Transport, code, message)
 }
 
 /// A call that was handed to the runtime.
@@ -39,15 +25,12 @@ pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<Cal
     match error {
         SdkError::ServiceError(context) => {
             let error = context.into_err().0;
-            let retryable = error.is_transient();
-            let base = blank(place, Stage::Service, &error.code, error.message, retryable);
-            let failed = CloudError {
+            CloudError {
                 status: Some(error.status),
                 request_id: error.request_id,
                 retry_after: error.retry_after,
-                ..base
-            };
-            CloudError { retryable: retryable || failed.is_throttle(), ..failed }
+                ..CloudError::new(place.0, place.1, Stage::Service, &error.code, error.message)
+            }
         }
         SdkError::TimeoutError(_) => transport(place, "TimedOut", format!("{} did not answer in time", endpoint.url)),
         SdkError::DispatchFailure(failure) => {
@@ -74,8 +57,7 @@ pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<Cal
                         "{} is not trusted: {why}. Name the authority that signed its certificate with AWS_CA_BUNDLE",
                         endpoint.url
                     );
-                    // No later try is trusted more.
-                    blank(place, Stage::Transport, "NotTrusted", message, false)
+                    transport(place, "NotTrusted", message)
                 }
                 (false, _) => {
                     let message = format!(

@@ -4,18 +4,18 @@ use sagewright_engine::cloud::{CloudError, Role, Stage, Target};
 use sagewright_model::Arn;
 use serde_json::{Value, json};
 
-use crate::client::{Aws, Call, whole};
+use crate::client::{Aws, Request, whole};
 use crate::credentials::{self, Held, Session};
 use crate::failure;
 use crate::protocol;
 
 /// The key of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Who {
-    /// The ambient identity.
-    Ambient,
-    /// The last of these roles, each assumed with the one before.
-    Roles(Vec<Role>),
+pub(crate) struct Who {
+    /// The last of these roles, each assumed with the one before; the ambient identity without any.
+    roles: Vec<Role>,
+    /// The target's own endpoint: the STS there knows other accounts.
+    endpoint: Option<String>,
 }
 
 /// Who a target's calls are made by, as STS says.
@@ -31,17 +31,15 @@ pub struct Identity {
 
 impl Aws {
     pub(crate) fn who(&self, target: &Target) -> Who {
-        match &target.role {
-            None => Who::Ambient,
-            Some(role) => {
-                let mut roles = self.inner().role_chain.clone();
-                // A hub that is the target itself is not assumed twice.
-                if roles.last() != Some(role) {
-                    roles.push(role.clone());
-                }
-                Who::Roles(roles)
+        let mut roles = Vec::new();
+        if let Some(role) = &target.role {
+            roles.clone_from(&self.inner().role_chain);
+            // A hub that is the target itself is not assumed twice.
+            if roles.last() != Some(role) {
+                roles.push(role.clone());
             }
         }
+        Who { roles, endpoint: target.endpoint.clone() }
     }
 
     /// The credentials of a target, cached until shortly before they end.
@@ -51,13 +49,10 @@ impl Aws {
 
     async fn session_of(&self, who: Who, target: &Target, place: (&str, &str)) -> Result<Session, CloudError> {
         let inner = self.inner();
-        let Who::Roles(roles) = &who else {
+        let Some((role, before)) = who.roles.split_last() else {
             return inner.sessions.get(&who, || inner.ambient.fetch(target.region.as_str(), place)).await;
         };
-        let Some((role, before)) = roles.split_last() else {
-            return Box::pin(self.session_of(Who::Ambient, target, place)).await;
-        };
-        let before = if before.is_empty() { Who::Ambient } else { Who::Roles(before.to_vec()) };
+        let before = Who { roles: before.to_vec(), endpoint: who.endpoint.clone() };
         inner.sessions.get(&who, || self.assume(role, before, target, place)).await
     }
 
@@ -95,7 +90,7 @@ impl Aws {
             (text("/Credentials/AccessKeyId"), text("/Credentials/SecretAccessKey"), text("/Credentials/SessionToken"))
         else {
             let message = format!("STS answered AssumeRole for {} without credentials", role.arn);
-            return Err(credentials::error(place, "AssumeRoleFailed", message, false));
+            return Err(credentials::error(place, "AssumeRoleFailed", message));
         };
         let expires = text("/Credentials/Expiration").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(Into::into);
         let arn = text("/AssumedRoleUser/Arn").unwrap_or(&role.arn);
@@ -121,8 +116,9 @@ impl Aws {
         let request = protocol::encode(service, operation, input, &crate::client::token)
             .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
         // The account of the target is the role's, not that of the identity that assumes it.
-        let target = Target { account: None, region: target.region.clone(), role: None };
-        let call = Call { target: &target, service, operation, request, body: None, streaming: false, transfer: false };
+        let target = Target { account: None, role: None, ..target.clone() };
+        let call =
+            Request { target: &target, service, operation, request, body: None, streaming: false, transfer: false };
         let response = whole(self.dispatch(call, by).await?);
         protocol::decode(service, operation, &response)
             .map_err(|error| failure::input(place, "UnreadableAnswer", error.to_string()))
@@ -186,7 +182,7 @@ impl Aws {
             "{who} belong(s) to account {actual}, but the call is meant for account {wanted}: nothing was sent. \
              Use credentials or a role of account {wanted}, or correct the account of the target"
         );
-        Err(credentials::error(place, "WrongAccount", message, false))
+        Err(credentials::error(place, "WrongAccount", message))
     }
 }
 

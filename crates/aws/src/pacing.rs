@@ -8,11 +8,13 @@ use aws_smithy_async::time::SharedTimeSource;
 
 use crate::pacer::Pacer;
 
-/// What is paced together: AWS counts per account, region and operation.
+/// What is paced together: AWS counts per account, region and operation; another endpoint is another service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PaceKey {
     /// Account, or what stands for the identity.
     pub identity: String,
+    /// The target's own endpoint.
+    pub endpoint: Option<String>,
     /// Region.
     pub region: String,
     /// Service id.

@@ -1,6 +1,6 @@
 //! Listings of many pages, driven by the model's paginators.
 
-use sagewright_engine::cloud::{Cloud, CloudError, Stage, Target};
+use sagewright_engine::cloud::{Call, Cloud, CloudError, Stage, Target};
 use sagewright_model::{Service, ShapeType, StrList};
 use serde_json::Value;
 
@@ -95,7 +95,7 @@ impl Pager {
         if self.done {
             return Ok(None);
         }
-        let page = cloud.call(&self.target, &self.service, &self.operation, self.input.clone()).await?;
+        let page = cloud.call(Call::new(&self.target, &self.service, &self.operation, self.input.clone())).await?;
         let Some(rule) = &self.rule else {
             self.done = true;
             return Ok(Some(page));
@@ -124,17 +124,8 @@ impl Pager {
     }
 
     fn repeated(&self) -> CloudError {
-        CloudError {
-            service: self.service.clone(),
-            operation: self.operation.clone(),
-            stage: Stage::Answer,
-            code: "RepeatedToken".to_owned(),
-            message: "the service gave the same page token twice, so the listing would never end".to_owned(),
-            status: None,
-            request_id: None,
-            retryable: false,
-            retry_after: None,
-        }
+        let message = "the service gave the same page token twice, so the listing would never end";
+        CloudError::new(&self.service, &self.operation, Stage::Answer, "RepeatedToken", message)
     }
 }
 

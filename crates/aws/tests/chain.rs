@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use sagewright_aws::{Aws, Retry};
-use sagewright_engine::cloud::Cloud as _;
+use sagewright_engine::cloud::{Call, Cloud as _};
 use serde_json::json;
 use support::{Answer, Script, Sent, ok, target};
 
@@ -47,7 +47,7 @@ async fn child() {
         Err(error) => return println!("RESULT error config {error}"),
     };
     assert_eq!(script.connectors(), 0, "something was connected before the first call");
-    match aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await {
+    match aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await {
         Ok(_) => {
             println!("RESULT key {}", support::signer(&script.last()));
         }

@@ -6,7 +6,7 @@
 mod support;
 
 use sagewright_aws::Builder;
-use sagewright_engine::cloud::{Cloud as _, Target};
+use sagewright_engine::cloud::{Call, Cloud as _, Target};
 use serde_json::{Value, json};
 use support::{Clock, Script, builder, ok, target};
 
@@ -35,7 +35,7 @@ async fn send(
     let aws = make(builder(&script, &Clock::default())).build().await.unwrap();
     let (operation, least) = call(service);
     let target: Target = target(region);
-    let _ = aws.call(&target, service, operation, input.unwrap_or(least)).await;
+    let _ = aws.call(Call::new(&target, service, operation, input.unwrap_or(least))).await;
     let sent = script.last();
     let host: Vec<&str> = sent.uri.splitn(4, '/').collect();
     (host[..3].join("/").trim_start_matches("https://").to_owned(), sent.scope())
@@ -206,7 +206,9 @@ async fn buckets_stand_in_the_path_where_the_host_cannot_hold_them() {
             builder = builder.endpoint_url(url);
         }
         let aws = builder.build().await.unwrap();
-        aws.call(&target("us-east-1"), "s3", "HeadObject", json!({"Bucket": bucket, "Key": "k"})).await.unwrap();
+        aws.call(Call::new(&target("us-east-1"), "s3", "HeadObject", json!({"Bucket": bucket, "Key": "k"})))
+            .await
+            .unwrap();
         assert_eq!(script.last().uri, expected);
     }
 }

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sagewright_aws::{Aws, Observed, Retry};
-use sagewright_engine::cloud::{Cloud as _, CloudError, Stage};
+use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Stage};
 use serde_json::{Value, json};
 use support::{Answer, Clock, KEY, SECRET, Script, builder, client, ok, status, target};
 
 async fn fail(service: &str, operation: &str, input: Value, answer: Answer) -> CloudError {
     let script = Script::by(move |_| answer.clone());
     let aws = builder(&script, &Clock::default()).retry(Retry::Off).build().await.unwrap();
-    aws.call(&target("us-east-1"), service, operation, input).await.unwrap_err()
+    aws.call(Call::new(&target("us-east-1"), service, operation, input)).await.unwrap_err()
 }
 
 fn with(header: &'static str, value: &str, answer: Answer) -> Answer {
@@ -154,7 +154,7 @@ async fn errors_of_every_family_are_read() {
         };
         let error = fail(service, operation, input, answer).await;
         assert_eq!(
-            (error.stage, error.code.as_str(), error.message.as_str(), error.retryable, error.status),
+            (error.stage, error.code.as_str(), error.message.as_str(), error.class().is_retryable(), error.status),
             (Stage::Service, code, message, retryable, Some(sent)),
             "{service} {operation}"
         );
@@ -181,16 +181,20 @@ async fn unreadable_answers_are_errors_of_the_answer() {
     {
         let script = Script::new([ok(body)]);
         let aws = client(&script).await;
-        let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+        let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
         assert_eq!((error.stage, error.code.as_str()), (Stage::Answer, "UnreadableAnswer"), "{body}");
         assert!(error.message.contains(told), "{error}");
     }
     let script = Script::new([ok("")]);
     let input = json!({"ModelName": "m"});
-    client(&script).await.call(&target("us-east-1"), "sagemaker", "DeleteModel", input).await.unwrap();
+    client(&script).await.call(Call::new(&target("us-east-1"), "sagemaker", "DeleteModel", input)).await.unwrap();
     for (service, operation) in [("sagemaker", "ListModels"), ("iam", "ListRoles")] {
         let script = Script::new([ok("not what was promised")]);
-        let error = client(&script).await.call(&target("us-east-1"), service, operation, json!({})).await.unwrap_err();
+        let error = client(&script)
+            .await
+            .call(Call::new(&target("us-east-1"), service, operation, json!({})))
+            .await
+            .unwrap_err();
         assert_eq!(error.stage, Stage::Answer);
         assert!(error.message.contains("not what was promised"), "{error}");
     }
@@ -215,7 +219,7 @@ async fn transient_failures_are_sent_again_without_real_waiting() {
             .build()
             .await
             .unwrap();
-        let output = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap();
+        let output = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap();
         assert_eq!(output, json!({"Models": []}), "{name}");
         assert_eq!(script.sent().len(), 2, "{name}");
         let call = calls.lock().unwrap()[0].clone();
@@ -232,20 +236,25 @@ async fn attempts_are_limited_and_can_be_one() {
     {
         let script = Script::by(|_| status(503, "{}"));
         let aws = builder(&script, &Clock::default()).environment(&environment, &[]).build().await.unwrap();
-        let error = aws.call(&target("us-east-1"), "logs", "DescribeLogGroups", json!({})).await.unwrap_err();
-        assert!(error.retryable);
+        let error =
+            aws.call(Call::new(&target("us-east-1"), "logs", "DescribeLogGroups", json!({}))).await.unwrap_err();
+        assert!(error.class().is_retryable());
         assert_eq!(script.sent().len(), expected);
     }
     let script = Script::by(|_| status(503, "{}"));
     let aws = builder(&script, &Clock::default()).retry(Retry::Off).build().await.unwrap();
-    aws.call(&target("us-east-1"), "logs", "DescribeLogGroups", json!({})).await.unwrap_err();
+    aws.call(Call::new(&target("us-east-1"), "logs", "DescribeLogGroups", json!({}))).await.unwrap_err();
     assert_eq!(script.sent().len(), 1);
 }
 
 #[tokio::test]
 async fn permanent_failures_are_sent_once() {
     let script = Script::new([status(400, r#"{"__type":"ValidationException","message":"no"}"#)]);
-    client(&script).await.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    client(&script)
+        .await
+        .call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({})))
+        .await
+        .unwrap_err();
     assert_eq!(script.sent().len(), 1);
 }
 
@@ -262,7 +271,7 @@ async fn a_clock_that_is_off_is_corrected() {
     });
     let clock = Clock::default();
     let aws = builder(&script, &clock).build().await.unwrap();
-    aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_or_else(|e| {
+    aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_or_else(|e| {
         panic!("{e}: {:?}", script.sent().iter().map(|s| s.header("x-amz-date").map(str::to_owned)).collect::<Vec<_>>())
     });
 }
@@ -280,18 +289,18 @@ async fn throttled_operations_are_paced_and_others_are_not() {
     let aws = builder(&script, &clock).retry(Retry::Off).build().await.unwrap();
     let here = target("us-east-1");
     for _ in 0..50 {
-        aws.call(&here, "sagemaker", "ListModels", json!({})).await.unwrap();
+        aws.call(Call::new(&here, "sagemaker", "ListModels", json!({}))).await.unwrap();
     }
     assert!(clock.slept().is_empty(), "calls that were not throttled waited");
-    aws.call(&here, "sagemaker", "ListModels", json!({"NameContains": "slow"})).await.unwrap_err();
+    aws.call(Call::new(&here, "sagemaker", "ListModels", json!({"NameContains": "slow"}))).await.unwrap_err();
     assert!(aws.pace(&here, "sagemaker", "ListModels").is_some());
     for _ in 0..50 {
-        aws.call(&here, "sagemaker", "DescribeModel", json!({"ModelName": "m"})).await.unwrap();
-        aws.call(&target("eu-west-1"), "sagemaker", "ListModels", json!({})).await.unwrap();
+        aws.call(Call::new(&here, "sagemaker", "DescribeModel", json!({"ModelName": "m"}))).await.unwrap();
+        aws.call(Call::new(&target("eu-west-1"), "sagemaker", "ListModels", json!({}))).await.unwrap();
     }
     assert!(clock.slept().is_empty(), "other operations and regions waited");
     for _ in 0..50 {
-        aws.call(&here, "sagemaker", "ListModels", json!({})).await.unwrap();
+        aws.call(Call::new(&here, "sagemaker", "ListModels", json!({}))).await.unwrap();
     }
     assert!(!clock.slept().is_empty(), "the throttled operation did not wait");
 }
@@ -301,12 +310,15 @@ async fn a_refused_connection_says_where_and_what_to_do() {
     let script = Script::by(|_| Answer::Refused);
     let base = || builder(&script, &Clock::default()).retry(Retry::Off);
     let local = base().environment(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")], &[]).build().await.unwrap();
-    let error = local.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
-    assert_eq!((error.stage, error.code.as_str(), error.retryable), (Stage::Transport, "ConnectionRefused", true));
+    let error = local.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
+    assert_eq!(
+        (error.stage, error.code.as_str(), error.class().is_retryable()),
+        (Stage::Transport, "ConnectionRefused", true)
+    );
     assert!(error.message.contains("http://127.0.0.1:4566"), "{error}");
     assert!(error.message.contains("is `sagewright local up` running?"), "{error}");
     let aws = base().build().await.unwrap();
-    let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert!(error.message.contains("https://api.sagemaker.us-east-1.amazonaws.com"), "{error}");
     assert!(!error.message.contains("local up"), "{error}");
 }
@@ -315,7 +327,7 @@ async fn a_refused_connection_says_where_and_what_to_do() {
 async fn a_broken_endpoint_setting_is_named() {
     let script = Script::new([]);
     let aws = builder(&script, &Clock::default()).endpoint_url("localhost").build().await.unwrap();
-    let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!((error.stage, error.code.as_str()), (Stage::Input, "InvalidEndpoint"));
     assert!(error.message.contains("'localhost'") && error.message.contains("AWS_ENDPOINT_URL"), "{error}");
 }
@@ -327,7 +339,7 @@ async fn secrets_are_in_no_debug_output_and_no_error() {
     let mut shown = format!("{building:?}");
     let aws: Aws = building.build().await.unwrap();
     shown.push_str(&format!("{aws:?}"));
-    let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     shown.push_str(&format!("{error} {error:?}"));
     assert!(!shown.contains(SECRET) && !shown.contains(KEY), "{shown}");
 }

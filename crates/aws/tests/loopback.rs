@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{Aws, Retry, TimeOuts, runtime, s3};
-use sagewright_engine::cloud::{Cloud as _, Stage};
+use sagewright_engine::cloud::{Call, Cloud as _, Stage};
 use serde_json::json;
 use support::target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -115,7 +115,7 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
     let server =
         serve(|n, _| Some(if n == 0 { (String::new(), false) } else { (http("200 OK", "", "{}"), true) })).await;
     let aws = client(&server, Retry::Standard, Duration::from_secs(30)).await;
-    aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap();
     assert!(server.connections.load(Ordering::Relaxed) > 1);
 }
 
@@ -123,8 +123,8 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
 async fn a_server_that_never_answers_is_a_time_out() {
     let server = serve(|_, _| None).await;
     let aws = client(&server, Retry::Off, Duration::from_millis(50)).await;
-    let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
-    assert_eq!((error.stage, error.code.as_str(), error.retryable), (Stage::Transport, "TimedOut", true));
+    let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
+    assert_eq!((error.stage, error.code.as_str(), error.class().is_retryable()), (Stage::Transport, "TimedOut", true));
     assert!(error.message.contains(&server.url), "{error}");
 }
 
@@ -136,7 +136,7 @@ async fn a_port_where_nobody_listens_is_a_refused_connection() {
     };
     let aws = Aws::builder().environment(&[("AWS_ENDPOINT_URL", &url)], &[]).credentials("a", "b", None);
     let aws = aws.retry(Retry::Off).build().await.unwrap();
-    let error = aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!(error.code, "ConnectionRefused", "{error}");
     assert!(error.message.contains(&url) && error.message.contains("local up"), "{error}");
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use bytes::Bytes;
 use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{Aws, collect_items, pages, paging::Pager, runtime, s3};
-use sagewright_engine::cloud::{Cloud as _, Role, Stage, Target};
+use sagewright_engine::cloud::{Call, Cloud as _, Role, Stage, Target};
 use serde_json::{Value, json};
 
 /// A moto server; stopped when the last test that uses it ends.
@@ -78,7 +78,7 @@ async fn client(moto: &Moto) -> Aws {
 }
 
 fn target() -> Target {
-    Target { account: None, region: "us-east-1".parse().unwrap(), role: None }
+    Target::new("us-east-1".parse().unwrap())
 }
 
 #[tokio::test]
@@ -92,10 +92,11 @@ async fn sagemaker_models_are_created_described_listed_and_missed() {
             "ExecutionRoleArn": "arn:aws:iam::123456789012:role/exec",
             "PrimaryContainer": {"Image": "img:1", "Environment": {"A": "b"}},
         });
-        let output = aws.call(&target, "sagemaker", "CreateModel", input).await.unwrap();
+        let output = aws.call(Call::new(&target, "sagemaker", "CreateModel", input)).await.unwrap();
         assert!(output["ModelArn"].as_str().unwrap().ends_with(&format!("model/paged-{i}")), "{output}");
     }
-    let model = aws.call(&target, "sagemaker", "DescribeModel", json!({"ModelName": "paged-3"})).await.unwrap();
+    let model =
+        aws.call(Call::new(&target, "sagemaker", "DescribeModel", json!({"ModelName": "paged-3"}))).await.unwrap();
     assert_eq!(model["PrimaryContainer"]["Environment"]["A"], "b");
     let created: jiff::Timestamp = model["CreationTime"].as_str().unwrap().parse().unwrap();
     assert!(created > "2020-01-01T00:00:00Z".parse().unwrap());
@@ -103,9 +104,10 @@ async fn sagemaker_models_are_created_described_listed_and_missed() {
     let models = collect_items(&aws, &target, "sagemaker", "ListModels", json!({})).await.unwrap();
     assert!(models.iter().filter(|m| m["ModelName"].as_str().unwrap().starts_with("paged-")).count() == 7);
 
-    let missing = aws.call(&target, "sagemaker", "DescribeModel", json!({"ModelName": "none"})).await.unwrap_err();
+    let missing =
+        aws.call(Call::new(&target, "sagemaker", "DescribeModel", json!({"ModelName": "none"}))).await.unwrap_err();
     assert_eq!((missing.stage, missing.code.as_str()), (Stage::Service, "ValidationException"));
-    assert_eq!((missing.status, missing.retryable), (Some(400), false));
+    assert_eq!((missing.status, missing.class().is_retryable()), (Some(400), false));
     assert!(missing.message.contains("none") || missing.message.contains("Could not find"), "{missing}");
 }
 
@@ -116,7 +118,7 @@ async fn listings_are_followed_over_their_pages() {
     let target = target();
     for i in 0..7 {
         let input = json!({"ModelPackageGroupName": format!("group-{i}")});
-        aws.call(&target, "sagemaker", "CreateModelPackageGroup", input).await.unwrap();
+        aws.call(Call::new(&target, "sagemaker", "CreateModelPackageGroup", input)).await.unwrap();
     }
     let mut pager = Pager::new(&target, "sagemaker", "ListModelPackageGroups", json!({})).page_size(3);
     let mut sizes = Vec::new();
@@ -149,11 +151,11 @@ async fn roles_are_assumed_and_accounts_are_checked() {
         "ModelName": "over-there", "ExecutionRoleArn": "arn:aws:iam::222222222222:role/exec",
         "PrimaryContainer": {"Image": "img:1"},
     });
-    let output = aws.call(&other, "sagemaker", "CreateModel", input).await.unwrap();
+    let output = aws.call(Call::new(&other, "sagemaker", "CreateModel", input)).await.unwrap();
     assert!(output["ModelArn"].as_str().unwrap().contains(":222222222222:"), "{output}");
 
     let wrong = Target { account: Some("333333333333".parse().unwrap()), ..target() };
-    let error = aws.call(&wrong, "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    let error = aws.call(Call::new(&wrong, "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!((error.stage, error.code.as_str()), (Stage::Credentials, "WrongAccount"));
     assert!(error.message.contains("123456789012") && error.message.contains("333333333333"), "{error}");
 }
@@ -169,13 +171,13 @@ async fn iam_roles_are_created_and_read() {
         "RoleName": "exec", "AssumeRolePolicyDocument": policy.to_string(), "Description": "a & b <c>",
         "MaxSessionDuration": 7200, "Tags": [{"Key": "team", "Value": "fraud"}, {"Key": "env", "Value": "test"}],
     });
-    aws.call(&target, "iam", "CreateRole", input).await.unwrap();
-    let role = aws.call(&target, "iam", "GetRole", json!({"RoleName": "exec"})).await.unwrap();
+    aws.call(Call::new(&target, "iam", "CreateRole", input)).await.unwrap();
+    let role = aws.call(Call::new(&target, "iam", "GetRole", json!({"RoleName": "exec"}))).await.unwrap();
     assert_eq!(role["Role"]["Description"], "a & b <c>");
     assert_eq!(role["Role"]["MaxSessionDuration"], 7200);
     assert_eq!(role["Role"]["Tags"][1], json!({"Key": "env", "Value": "test"}));
     assert!(role["Role"]["CreateDate"].as_str().unwrap().ends_with('Z'), "{role}");
-    let missing = aws.call(&target, "iam", "GetRole", json!({"RoleName": "none"})).await.unwrap_err();
+    let missing = aws.call(Call::new(&target, "iam", "GetRole", json!({"RoleName": "none"}))).await.unwrap_err();
     assert_eq!((missing.code.as_str(), missing.status), ("NoSuchEntity", Some(404)));
     assert!(missing.request_id.is_some(), "{missing:?}");
 }
@@ -212,10 +214,10 @@ async fn objects_go_to_s3_and_come_back() {
 
     // The port itself speaks S3 too.
     let input = json!({"Bucket": "models", "Key": "other/x"});
-    let object = aws.call(&target, "s3", "GetObject", input).await.unwrap();
+    let object = aws.call(Call::new(&target, "s3", "GetObject", input)).await.unwrap();
     assert_eq!((object["Body"].as_str(), object["ContentLength"].as_i64()), (Some("eA=="), Some(1)));
     let input = json!({"Bucket": "models", "Delete": {"Objects": [{"Key": "other/x"}]}});
-    aws.call(&target, "s3", "DeleteObjects", input).await.unwrap();
+    aws.call(Call::new(&target, "s3", "DeleteObjects", input)).await.unwrap();
     assert!(s3::list(&aws, &target, "models", "").await.unwrap().is_empty());
     let gone = s3::list(&aws, &target, "no-such-bucket", "").await.unwrap_err();
     assert_eq!(gone.code, "NoSuchBucket");
@@ -247,7 +249,7 @@ async fn scaling_targets_and_logs_are_written_and_read() {
     let target = target();
     let call = |service: &'static str, operation: &'static str, input: Value| {
         let (aws, target) = (aws.clone(), target.clone());
-        async move { aws.call(&target, service, operation, input).await }
+        async move { aws.call(Call::new(&target, service, operation, input)).await }
     };
     call(
         "sagemaker",
@@ -312,7 +314,7 @@ async fn endpoints_are_invoked_with_bytes_and_through_the_port() {
     assert!(!answer.body.is_empty());
     assert!(answer.variant.is_some());
     let input = json!({"EndpointName": "any", "Body": "MSwy", "ContentType": "text/csv"});
-    let output = aws.call(&target, "sagemaker-runtime", "InvokeEndpoint", input).await.unwrap();
+    let output = aws.call(Call::new(&target, "sagemaker-runtime", "InvokeEndpoint", input)).await.unwrap();
     assert!(output["Body"].is_string() && output["ContentType"].is_string(), "{output}");
 }
 
@@ -358,14 +360,20 @@ async fn tls_trusts_the_bundle_that_is_named_and_nothing_else() {
 
     let aws = make(vec![]).await.unwrap();
     let error = aws.identity(&target()).await.unwrap_err();
-    assert_eq!((error.stage, error.code.as_str(), error.retryable), (Stage::Transport, "NotTrusted", false));
+    assert_eq!(
+        (error.stage, error.code.as_str(), error.class().is_retryable()),
+        (Stage::Transport, "NotTrusted", false)
+    );
     assert!(error.message.contains("AWS_CA_BUNDLE"), "{error}");
 
     let missing = folder.path().join("missing.pem");
     for (bundle, why) in [(missing.to_str().unwrap(), "No such file"), (key, "no usable certificate")] {
         let aws = make(vec![("AWS_CA_BUNDLE", bundle)]).await.unwrap();
         let error = aws.identity(&target()).await.unwrap_err();
-        assert_eq!((error.stage, error.code.as_str(), error.retryable), (Stage::Input, "InvalidCaBundle", false));
+        assert_eq!(
+            (error.stage, error.code.as_str(), error.class().is_retryable()),
+            (Stage::Input, "InvalidCaBundle", false)
+        );
         assert!(error.message.contains(bundle) && error.message.contains(why), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use sagewright_aws::{collect_items, pages, paging::Pager};
-use sagewright_engine::cloud::{Cloud, CloudError, Target};
+use sagewright_engine::cloud::{Call, Cloud, CloudError, Target};
 use serde_json::{Value, json};
 
 /// Answers from a list and keeps the inputs.
@@ -21,14 +21,14 @@ fn cloud(answers: impl IntoIterator<Item = Value>) -> Pages {
 
 #[async_trait]
 impl Cloud for Pages {
-    async fn call(&self, _: &Target, _: &str, _: &str, input: Value) -> Result<Value, CloudError> {
-        self.inputs.lock().unwrap().push(input);
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        self.inputs.lock().unwrap().push(call.input);
         Ok(self.answers.lock().unwrap().pop_front().expect("one page too many was asked for"))
     }
 }
 
 fn target() -> Target {
-    Target { account: None, region: "us-east-1".parse().unwrap(), role: None }
+    Target::new("us-east-1".parse().unwrap())
 }
 
 #[tokio::test]

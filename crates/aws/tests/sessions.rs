@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sagewright_engine::cloud::{Cloud as _, Role, Stage, Target};
+use sagewright_engine::cloud::{Call, Cloud as _, Role, Stage, Target};
 use serde_json::json;
 use support::{Answer, Clock, Script, Sent, builder, ok, role, status, target};
 
@@ -63,7 +63,7 @@ async fn a_role_is_assumed_once_and_renewed_before_its_session_ends() {
     asked.session_name = Some("release".to_owned());
     let target = with_role(asked);
     for _ in 0..5 {
-        aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap();
+        aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap();
     }
     assert_eq!(count(&script, "AssumeRole"), 1);
     let assume = script.sent()[0].clone();
@@ -77,10 +77,10 @@ async fn a_role_is_assumed_once_and_renewed_before_its_session_ends() {
     assert_eq!((key(&call).as_str(), call.header("x-amz-security-token")), ("ASIA1", Some("t1")));
 
     clock.advance(Duration::from_secs(54 * 60));
-    aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap();
     assert_eq!(count(&script, "AssumeRole"), 1, "renewed too early");
     clock.advance(Duration::from_secs(2 * 60));
-    aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap();
     assert_eq!((count(&script, "AssumeRole"), key(&script.last()).as_str()), (2, "ASIA2"));
 }
 
@@ -93,7 +93,7 @@ async fn calls_at_the_same_time_share_one_session() {
     for _ in 0..20 {
         let aws = aws.clone();
         calls.spawn(async move {
-            aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap();
+            aws.call(Call::new(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({}))).await.unwrap();
         });
     }
     calls.join_all().await;
@@ -109,12 +109,12 @@ async fn calls_at_the_same_time_share_one_failure_and_later_calls_ask_again() {
     for _ in 0..20 {
         let aws = aws.clone();
         calls.spawn(async move {
-            aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap_err().code
+            aws.call(Call::new(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({}))).await.unwrap_err().code
         });
     }
     assert!(calls.join_all().await.iter().all(|code| code == "AccessDenied"));
     assert_eq!(script.sent().len(), 1);
-    aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    aws.call(Call::new(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!(script.sent().len(), 2);
 }
 
@@ -133,19 +133,19 @@ async fn an_old_session_serves_while_renewal_fails() {
     });
     let aws = builder(&script, &clock).build().await.unwrap();
     let target = with_role(role(SPOKE));
-    aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap();
     refuse.store(true, Ordering::Relaxed);
     clock.advance(Duration::from_secs(57 * 60));
-    aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap();
     // Those who wait for the same renewal are served like the one that asked.
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (aws, target) = (aws.clone(), target.clone());
-        calls.spawn(async move { aws.call(&target, "sagemaker", "ListModels", json!({})).await.map(drop) });
+        calls.spawn(async move { aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.map(drop) });
     }
     assert!(calls.join_all().await.into_iter().all(|outcome| outcome.is_ok()));
     clock.advance(Duration::from_secs(4 * 60));
-    let error = aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    let error = aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!((error.stage, error.code.as_str()), (Stage::Credentials, "AccessDenied"));
     assert_eq!((error.service.as_str(), error.operation.as_str()), ("sagemaker", "ListModels"));
     for part in [SPOKE, "not now", "trust policy", "sts:AssumeRole"] {
@@ -163,12 +163,12 @@ async fn roles_are_chained_through_the_hub() {
         .build()
         .await
         .unwrap();
-    aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({}))).await.unwrap();
     let sent = script.sent();
     assert_eq!(sent.iter().map(key).collect::<Vec<_>>(), [support::KEY, "ASIA1", "ASIA2"]);
     assert!(sent[0].body.contains("role%2Fhub") && sent[1].body.contains("role%2Fspoke"));
     assert!(sent[0].body.contains("DurationSeconds=1800"), "{}", sent[0].body);
-    aws.call(&target("us-east-1"), "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap();
     assert_eq!(key(&script.last()), support::KEY, "a target without a role is the ambient identity");
 }
 
@@ -188,7 +188,7 @@ async fn a_session_that_the_service_calls_expired_is_renewed_once() {
     for _ in 0..20 {
         let aws = aws.clone();
         calls.spawn(async move {
-            aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap();
+            aws.call(Call::new(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({}))).await.unwrap();
         });
     }
     calls.join_all().await;
@@ -205,14 +205,14 @@ async fn a_call_for_another_account_is_not_sent() {
         role,
         ..target("us-east-1")
     };
-    aws.call(&to("111111111111", None), "sagemaker", "ListModels", json!({})).await.unwrap();
-    aws.call(&to("111111111111", None), "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&to("111111111111", None), "sagemaker", "ListModels", json!({}))).await.unwrap();
+    aws.call(Call::new(&to("111111111111", None), "sagemaker", "ListModels", json!({}))).await.unwrap();
     assert_eq!(count(&script, "GetCallerIdentity"), 1, "asked more than once");
-    aws.call(&to("222222222222", Some(role(SPOKE))), "sagemaker", "ListModels", json!({})).await.unwrap();
+    aws.call(Call::new(&to("222222222222", Some(role(SPOKE))), "sagemaker", "ListModels", json!({}))).await.unwrap();
     assert_eq!(count(&script, "GetCallerIdentity"), 1, "a role's session says its account");
     let before = script.sent().len();
     for target in [to("333333333333", None), to("333333333333", Some(role(SPOKE)))] {
-        let error = aws.call(&target, "sagemaker", "ListModels", json!({})).await.unwrap_err();
+        let error = aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap_err();
         assert_eq!((error.stage, error.code.as_str()), (Stage::Credentials, "WrongAccount"));
         assert!(error.message.contains("333333333333") && error.message.contains("nothing was sent"), "{error}");
     }
@@ -223,7 +223,25 @@ async fn a_call_for_another_account_is_not_sent() {
 async fn refused_connections_to_sts_are_transport_failures() {
     let script = Script::by(|_| Answer::Refused);
     let aws = builder(&script, &Clock::default()).endpoint_url("http://127.0.0.1:9").build().await.unwrap();
-    let error = aws.call(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({})).await.unwrap_err();
+    let error = aws.call(Call::new(&with_role(role(SPOKE)), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!(error.stage, Stage::Transport);
     assert!(error.message.contains("local up"), "{error}");
+}
+
+#[tokio::test]
+async fn a_targets_own_endpoint_takes_its_calls_and_its_sessions() {
+    let clock = Clock::default();
+    let script = cloud(&clock);
+    let aws = builder(&script, &clock).endpoint_url("http://127.0.0.1:1").build().await.unwrap();
+    let configured = with_role(role(SPOKE));
+    let own = Target { endpoint: Some("http://127.0.0.1:2".to_owned()), ..configured.clone() };
+    for target in [&configured, &own, &own] {
+        aws.call(Call::new(target, "sagemaker", "ListModels", json!({}))).await.unwrap();
+    }
+    let hosts: Vec<String> = script.sent().iter().map(|s| s.uri.trim_end_matches('/').to_owned()).collect();
+    let (one, two) = ("http://127.0.0.1:1", "http://127.0.0.1:2");
+    assert_eq!(hosts, [one, one, two, two, two], "each endpoint's STS is asked once");
+    let wrong = Target { endpoint: Some("elsewhere".to_owned()), ..own };
+    let error = aws.call(Call::new(&wrong, "sagemaker", "ListModels", json!({}))).await.unwrap_err();
+    assert!(error.message.contains("'elsewhere'"), "{error}");
 }

@@ -6,14 +6,14 @@ mod support;
 use bytes::Bytes;
 use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{runtime, s3};
-use sagewright_engine::cloud::{Cloud as _, Stage};
+use sagewright_engine::cloud::{Call, Cloud as _, Stage};
 use serde_json::{Value, json};
 use support::{Answer, Script, client, ok, status, target};
 
 /// Calls an operation once; gives what was sent and what came out.
 async fn call(service: &str, operation: &str, input: Value, answer: Answer) -> (support::Sent, Value) {
     let script = Script::new([answer]);
-    let output = client(&script).await.call(&target("eu-west-1"), service, operation, input).await.unwrap();
+    let output = client(&script).await.call(Call::new(&target("eu-west-1"), service, operation, input)).await.unwrap();
     (script.last(), output)
 }
 
@@ -213,7 +213,7 @@ async fn input_that_does_not_fit_is_named_and_not_sent() {
     let script = Script::new([]);
     let aws = client(&script).await;
     for (service, operation, input, code, text) in table {
-        let error = aws.call(&target("eu-west-1"), service, operation, input).await.unwrap_err();
+        let error = aws.call(Call::new(&target("eu-west-1"), service, operation, input)).await.unwrap_err();
         assert_eq!((error.stage, error.code.as_str()), (Stage::Input, code), "{error}");
         assert!(error.message.contains(text), "{error}");
     }

@@ -101,7 +101,7 @@ impl Context {
             external_id: global.external_id.clone(),
             session_name: Some("sagewright".to_owned()),
         });
-        let target = Target { account: None, region, role };
+        let target = Target { role, ..Target::new(region) };
         let engine = Engine::new(Arc::new(aws.clone()), Arc::new(WallClock), target.clone());
         Ok(Self { aws, engine, target, printer: printer.clone() })
     }

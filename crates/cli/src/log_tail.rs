@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sagewright_aws::collect_items;
-use sagewright_engine::{Cloud as _, CloudError, EngineError, Until};
+use sagewright_engine::{Call, Cloud as _, CloudError, EngineError, Until};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ async fn read_last(
     let mut pages: Vec<Vec<Line>> = Vec::new();
     let mut count = 0;
     loop {
-        let output = match context.aws.call(&context.target, "logs", "GetLogEvents", input.clone()).await {
+        let output = match context.aws.call(Call::new(&context.target, "logs", "GetLogEvents", input.clone())).await {
             Ok(output) => output,
             Err(error) if is_missing(&error) => break,
             Err(error) => return Err(error.into()),
@@ -159,7 +159,7 @@ async fn read(
         if let Some(token) = position {
             input["nextToken"] = Value::String(token.clone());
         }
-        let output = match context.aws.call(&context.target, "logs", "GetLogEvents", input).await {
+        let output = match context.aws.call(Call::new(&context.target, "logs", "GetLogEvents", input)).await {
             Ok(output) => output,
             Err(error) if is_missing(&error) => return Ok(lines),
             Err(error) => return Err(error.into()),

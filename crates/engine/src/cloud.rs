@@ -1,13 +1,18 @@
 //! The one port to the cloud. Dry run, pacing, retries, tracing, audit and fault injection are layers on it.
 
-use std::fmt;
+mod class;
+mod error;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sagewright_model::{AccountId, Region};
 use serde_json::Value;
 
-/// Where a call goes: an account, a region and the role that makes it.
+pub use class::Class;
+pub use error::{CloudError, Stage};
+
+/// Where a call goes: an account, a region, the role that makes it, and the URL it is sent to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The account, where the caller knows it.
@@ -16,6 +21,16 @@ pub struct Target {
     pub region: Region,
     /// The role to assume; the ambient identity without one.
     pub role: Option<Role>,
+    /// One URL for every service, STS included, instead of the configured one or AWS's own.
+    pub endpoint: Option<String>,
+}
+
+impl Target {
+    /// A region as the ambient identity sees it, at the configured endpoints.
+    #[must_use]
+    pub fn new(region: Region) -> Self {
+        Self { account: None, region, role: None, endpoint: None }
+    }
 }
 
 /// A role to assume for a call.
@@ -29,123 +44,75 @@ pub struct Role {
     pub session_name: Option<String>,
 }
 
-/// Calls one operation of one AWS service.
+/// Which call goes first when a service limits the rate. Greater goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// A periodic resync of resources that are settled: drift detection, listings for a cache.
+    Background,
+    /// A read of a resource that is changing: polling the status of a create, an update or a delete.
+    Progress,
+    /// A write, and a read that a person or a write waits for.
+    #[default]
+    Interactive,
+}
+
+/// One call of one operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Where it goes.
+    pub target: Target,
+    /// The service: botocore's id, for example `sagemaker`.
+    pub service: String,
+    /// The operation: AWS's name, for example `DescribeModel`.
+    pub operation: String,
+    /// Input under AWS's member names. Timestamps are RFC 3339 text and blobs are base64 text, whatever the protocol.
+    pub input: Value,
+    /// Its place in the queue of a service that limits the rate.
+    pub priority: Priority,
+    /// How long it may take, queueing and retries included; no limit of the caller's own without one.
+    ///
+    /// A duration and not a point in time: caller and adapter need not share a clock. A controller's clock may be a
+    /// test's, and the adapter's wall clock may be corrected while the call waits.
+    pub timeout: Option<Duration>,
+}
+
+impl Call {
+    /// An interactive call without a limit on its time.
+    #[must_use]
+    pub fn new(target: &Target, service: &str, operation: &str, input: Value) -> Self {
+        Self {
+            target: target.clone(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            input,
+            priority: Priority::default(),
+            timeout: None,
+        }
+    }
+
+    /// The same call with a priority.
+    #[must_use]
+    pub fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The same call, which may take so long.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// Calls operations of AWS services.
 ///
-/// Input and output are JSON under AWS's member names. Timestamps are RFC 3339 text and blobs are base64 text,
-/// whatever the protocol on the wire.
+/// Dropping the future cancels the call: it leaves the queue, and nothing more is sent for it.
 #[async_trait]
 pub trait Cloud: Send + Sync {
-    /// Calls `operation` of `service` (botocore's id, for example `sagemaker`).
+    /// Makes a call; gives the output under AWS's member names.
     ///
     /// # Errors
-    /// What went wrong, and whether trying again can help.
-    async fn call(&self, target: &Target, service: &str, operation: &str, input: Value) -> Result<Value, CloudError>;
-}
-
-/// Where a failed call stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The input does not fit the service model; nothing was sent.
-    Input,
-    /// No usable credentials, or the role could not be assumed.
-    Credentials,
-    /// No answer: connection, TLS or time-out.
-    Transport,
-    /// The service answered with an error.
-    Service,
-    /// The answer could not be read.
-    Answer,
-}
-
-/// A call that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudError {
-    /// Service id.
-    pub service: String,
-    /// Operation.
-    pub operation: String,
-    /// Where it stopped.
-    pub stage: Stage,
-    /// AWS's error code, or one of ours in the same style for the stages before it.
-    pub code: String,
-    /// What was said.
-    pub message: String,
-    /// HTTP status, where there was an answer.
-    pub status: Option<u16>,
-    /// AWS's request id, where there was an answer.
-    pub request_id: Option<String>,
-    /// Whether the same call may succeed later.
-    pub retryable: bool,
-    /// How long the service asks to wait.
-    pub retry_after: Option<Duration>,
-}
-
-impl CloudError {
-    /// Whether the service slowed the caller down.
-    #[must_use]
-    pub fn is_throttle(&self) -> bool {
-        matches!(
-            self.code.as_str(),
-            "ThrottlingException"
-                | "Throttling"
-                | "ThrottledException"
-                | "RequestLimitExceeded"
-                | "TooManyRequestsException"
-                | "RequestThrottled"
-                | "RequestThrottledException"
-                | "SlowDown"
-                | "BandwidthLimitExceeded"
-                | "LimitExceededException"
-                | "PriorRequestNotComplete"
-                | "TransactionInProgressException"
-                | "EC2ThrottledException"
-                | "ProvisionedThroughputExceededException"
-        ) || self.status == Some(429)
-    }
-}
-
-impl CloudError {
-    /// What to do about it, where that follows from the error alone; empty otherwise.
-    #[must_use]
-    pub fn advice(&self) -> &'static str {
-        match (self.stage, self.code.as_str()) {
-            (Stage::Credentials, "NoCredentials") => "for the embedded cloud: eval \"$(sagewright local env)\"",
-            (_, "ExpiredToken" | "ExpiredTokenException") => {
-                "the session is over: sign in again, or get new credentials"
-            }
-            (Stage::Credentials, _) => "check the AWS profile, the keys and the role",
-            // The message of a refused connection says itself what to do.
-            (Stage::Transport, _) if self.message.contains("is `sagewright local up` running?") => "",
-            (Stage::Transport, _) => "check the network and AWS_ENDPOINT_URL",
-            (_, "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation") => {
-                "the role that makes the call needs a policy that allows it"
-            }
-            (_, "ResourceLimitExceeded") => "ask AWS for a higher quota, or free what is not needed",
-            (
-                _,
-                "UnrecognizedClientException"
-                | "InvalidClientTokenId"
-                | "InvalidAccessKeyId"
-                | "InvalidSignatureException"
-                | "SignatureDoesNotMatch",
-            ) => "check the access key and the secret key",
-            (Stage::Service | Stage::Input, "ValidationException") => "correct the field that it names",
-            (_, "NoSuchBucket") => {
-                "check the bucket's name; an upload with `sagewright cp --make-bucket` makes one that is missing"
-            }
-            _ => "",
-        }
-    }
-}
-
-impl std::error::Error for CloudError {}
-
-impl fmt::Display for CloudError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}: {}", self.service, self.operation, self.code, self.message)?;
-        if let Some(id) = &self.request_id {
-            write!(f, " (request id {id})")?;
-        }
-        Ok(())
-    }
+    /// What went wrong; [`CloudError::class`] says whether trying again can help.
+    async fn call(&self, call: Call) -> Result<Value, CloudError>;
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cloud::CloudError;
+use crate::cloud::{Class, CloudError};
 use crate::manifest::ManifestError;
 use crate::object::ObjectId;
 
@@ -33,6 +33,14 @@ pub struct Retryable {
     /// AWS's answer, where there was one.
     #[source]
     pub cause: Option<Box<CloudError>>,
+}
+
+impl Retryable {
+    /// How soon it may pass. What a kind's row calls retryable passes soon, whatever its code.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.cause.as_deref().map(CloudError::class).filter(|class| class.is_retryable()).unwrap_or(Class::Transient)
+    }
 }
 
 impl fmt::Display for Permanent {

@@ -61,10 +61,11 @@ pub mod object;
 pub mod observe;
 mod quirks;
 pub mod report;
+pub mod retry;
 pub mod watch;
 
 pub use clock::Clock;
-pub use cloud::{Cloud, CloudError, Role, Stage, Target};
+pub use cloud::{Call, Class, Cloud, CloudError, Priority, Role, Stage, Target};
 pub use conditions::{Condition, ConditionStatus};
 pub use decide::{
     Action, Adoption, Change, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal, RefusalKind, Step, decide,

@@ -131,6 +131,7 @@ async fn a_job_that_ends_while_it_is_stopped_is_no_failure() {
 #[tokio::test]
 async fn a_stop_that_is_refused_is_told() {
     let (fake, clock, engine) = Fake::new();
+    fake.fate("TrainingJob", 100_000, "Completed", None);
     let now = ApplyOptions { wait: false, ..ApplyOptions::default() };
     engine.apply(&[training_job("mnist")], &now, &NoObserver).await.unwrap();
     let engine = hooked(&fake, &clock, |_, operation, _| {
@@ -291,8 +292,7 @@ async fn an_outage_of_a_minute_does_not_end_a_wait() {
 
 #[tokio::test]
 async fn a_service_that_cannot_be_reached_is_told_soon_and_one_that_asks_for_patience_gets_some() {
-    let unreachable =
-        CloudError { stage: Stage::Transport, retryable: true, status: None, ..fail("TimedOut", "no answer") };
+    let unreachable = CloudError { stage: Stage::Transport, status: None, ..fail("TimedOut", "no answer") };
     let hours = CloudError { retry_after: Some(Duration::from_secs(1_000_000)), ..slow_down() };
     for (error, looks, longest) in [(unreachable, 2, 1_000), (slow_down(), 5, 10_000), (hours, 5, 240_000)] {
         let (fake, clock, _) = Fake::new();
@@ -311,9 +311,12 @@ async fn a_service_that_cannot_be_reached_is_told_soon_and_one_that_asks_for_pat
 
 #[tokio::test]
 async fn failed_calls_leave_conditions_that_say_whether_to_try_again() {
-    for (error, kind) in
-        [(fail("AccessDeniedException", "not yours"), conditions::TERMINAL), (slow_down(), conditions::RECOVERABLE)]
-    {
+    for (error, kind) in [
+        (fail("InvalidParameterValue", "not so"), conditions::TERMINAL),
+        (fail("AccessDeniedException", "not yours"), conditions::RECOVERABLE),
+        (fail("ResourceLimitExceeded", "too many"), conditions::RECOVERABLE),
+        (slow_down(), conditions::RECOVERABLE),
+    ] {
         let (fake, clock, _) = Fake::new();
         let text = error.message.clone();
         let engine = hooked(&fake, &clock, move |_, operation, _| {

@@ -7,18 +7,8 @@ use super::ambient::Source;
 use crate::config::chain;
 
 /// A failure before anything was sent in the caller's name.
-pub(crate) fn error((service, operation): (&str, &str), code: &str, message: String, retryable: bool) -> CloudError {
-    CloudError {
-        service: service.to_owned(),
-        operation: operation.to_owned(),
-        stage: Stage::Credentials,
-        code: code.to_owned(),
-        message,
-        status: None,
-        request_id: None,
-        retryable,
-        retry_after: None,
-    }
+pub(crate) fn error((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
+    CloudError::new(service, operation, Stage::Credentials, code, message)
 }
 
 pub(crate) fn no_source(profile: &str, place: (&str, &str)) -> CloudError {
@@ -28,7 +18,7 @@ pub(crate) fn no_source(profile: &str, place: (&str, &str)) -> CloudError {
          AWS_ROLE_ARN), the container's credentials, the EC2 instance's role. \
          Set one of them, choose a profile with AWS_PROFILE, or sign in with `aws sso login --profile {profile}`"
     );
-    error(place, "NoCredentials", message, false)
+    error(place, "NoCredentials", message)
 }
 
 /// A failure of one of the SDK's credential sources.
@@ -48,7 +38,7 @@ pub(super) fn credentials(cause: &CredentialsError, source: Source, profile: &st
                 "the SSO session of profile '{profile}' is missing or has expired: run `aws sso login --profile {profile}` \
                  and try again ({why})"
             );
-            error(place, "SsoSessionExpired", message, false)
+            error(place, "SsoSessionExpired", message)
         }
         CredentialsError::CredentialsNotLoaded(_) => no_source(profile, place),
         // The last source: all the others have nothing. On most machines there is no such service, and what answers in
@@ -59,18 +49,18 @@ pub(super) fn credentials(cause: &CredentialsError, source: Source, profile: &st
         }
         CredentialsError::ProviderTimedOut(_) => {
             let message = format!("the AWS credentials of {from} did not come in time: {why}");
-            error(place, "CredentialsTimeout", message, true)
+            error(place, "CredentialsTimeout", message)
         }
         CredentialsError::InvalidConfiguration(_) => {
             let message = format!(
                 "the AWS credentials of {from} are not set up correctly: {why}. \
                  Check ~/.aws/config and the AWS_* environment variables"
             );
-            error(place, "InvalidCredentialsConfiguration", message, false)
+            error(place, "InvalidCredentialsConfiguration", message)
         }
         _ => {
             let message = format!("the AWS credentials of {from} could not be loaded: {why}");
-            error(place, "CredentialsFailed", message, false)
+            error(place, "CredentialsFailed", message)
         }
     }
 }
@@ -82,6 +72,8 @@ fn is_sso(lower: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sagewright_engine::Class;
+
     use super::*;
 
     #[test]
@@ -89,7 +81,10 @@ mod tests {
         let place = ("sagemaker", "ListModels");
         let told = |cause: &CredentialsError, source| credentials(cause, source, "dev", place);
         let none = told(&CredentialsError::not_loaded_no_source(), Source::Profile);
-        assert_eq!((none.code.as_str(), none.stage, none.retryable), ("NoCredentials", Stage::Credentials, false));
+        assert_eq!(
+            (none.code.as_str(), none.stage, none.class()),
+            ("NoCredentials", Stage::Credentials, Class::Rejected)
+        );
         for source in ["AWS_ACCESS_KEY_ID", "profile 'dev'", "AWS_WEB_IDENTITY_TOKEN_FILE", "EC2", "aws sso login"] {
             assert!(none.message.contains(source), "{source}: {}", none.message);
         }
@@ -103,10 +98,10 @@ mod tests {
         assert!(other.message.contains("AWS_WEB_IDENTITY_TOKEN_FILE"), "{other}");
         let no_instance = CredentialsError::provider_error("failed to load IMDS session token: request forbidden");
         let no_instance = told(&no_instance, Source::Instance);
-        assert_eq!((no_instance.code.as_str(), no_instance.retryable), ("NoCredentials", false));
+        assert_eq!((no_instance.code.as_str(), no_instance.class()), ("NoCredentials", Class::Rejected));
         let message = no_instance.message;
         assert!(message.contains("AWS_ACCESS_KEY_ID") && message.contains("request forbidden"), "{message}");
         let slow = CredentialsError::provider_timed_out(std::time::Duration::from_secs(5));
-        assert!(told(&slow, Source::Container).retryable);
+        assert_eq!(told(&slow, Source::Container).class(), Class::Transient);
     }
 }

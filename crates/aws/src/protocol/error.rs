@@ -46,28 +46,6 @@ pub(crate) struct ServiceError {
     pub retry_after: Option<Duration>,
 }
 
-/// Codes that say "later, please", as the SDKs' standard retry mode knows them.
-const TRANSIENT: &[&str] = &[
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "InternalError",
-    "InternalFailure",
-    "InternalServerError",
-    "InternalServerException",
-    "InternalServiceException",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "InternalDependencyException",
-    "ModelNotReadyException",
-];
-
-impl ServiceError {
-    /// Whether the same request may succeed later.
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504) || TRANSIENT.contains(&self.code.as_str())
-    }
-}
-
 /// Whether an answer is an error: by status, or S3's `<Error>` document behind a status of 200.
 pub(crate) fn is_error(service: &Service, status: u16, body: &[u8]) -> bool {
     if !(200..300).contains(&status) {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use sagewright_engine::cloud::{Cloud as _, CloudError, Target};
+use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Target};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Object, ObjectInfo};
-use crate::client::{Aws, Call, token};
+use crate::client::{Aws, Request, token};
 use crate::failure;
 use crate::protocol::{self, WireResponse};
 use crate::transport::Reply;
@@ -23,7 +23,7 @@ const RESUMES: u32 = 3;
 /// # Errors
 /// As for every call.
 pub async fn head(aws: &Aws, target: &Target, bucket: &str, key: &str) -> Result<Option<ObjectInfo>, CloudError> {
-    match aws.call(target, "s3", "HeadObject", json!({"Bucket": bucket, "Key": key})).await {
+    match aws.call(Call::new(target, "s3", "HeadObject", json!({"Bucket": bucket, "Key": key}))).await {
         Ok(output) => {
             let text = |name: &str| output.get(name).and_then(Value::as_str).map(str::to_owned);
             Ok(Some(ObjectInfo {
@@ -172,7 +172,7 @@ async fn open(
     }
     let request = protocol::encode(service, operation, &input, &token)
         .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
-    let call = Call { target, service, operation, request, body: None, streaming: true, transfer: true };
+    let call = Request { target, service, operation, request, body: None, streaming: true, transfer: true };
     match aws.send(call).await? {
         Reply::Stream(head, _) if rest.is_some() && head.status != 206 => {
             let message = format!("the rest of s3://{bucket}/{key} was asked for, but the whole object was sent");

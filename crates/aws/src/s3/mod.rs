@@ -9,7 +9,7 @@ pub use get::{get_bytes, get_to_file, head};
 pub use put::{put_bytes, put_file};
 
 use bytes::Bytes;
-use sagewright_engine::cloud::{Cloud as _, CloudError, Target};
+use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Target};
 use serde_json::{Value, json};
 
 use crate::client::Aws;
@@ -83,7 +83,7 @@ pub async fn create_bucket(aws: &Aws, target: &Target, bucket: &str) -> Result<(
         "us-east-1" => json!({"Bucket": bucket}),
         region => json!({"Bucket": bucket, "CreateBucketConfiguration": {"LocationConstraint": region}}),
     };
-    match aws.call(target, "s3", "CreateBucket", input).await {
+    match aws.call(Call::new(target, "s3", "CreateBucket", input)).await {
         Err(error) if error.code == "BucketAlreadyOwnedByYou" => Ok(()),
         result => result.map(|_| ()),
     }
@@ -94,5 +94,5 @@ pub async fn create_bucket(aws: &Aws, target: &Target, bucket: &str) -> Result<(
 /// # Errors
 /// As for every call.
 pub async fn delete(aws: &Aws, target: &Target, bucket: &str, key: &str) -> Result<(), CloudError> {
-    aws.call(target, "s3", "DeleteObject", json!({"Bucket": bucket, "Key": key})).await.map(|_| ())
+    aws.call(Call::new(target, "s3", "DeleteObject", json!({"Bucket": bucket, "Key": key}))).await.map(|_| ())
 }

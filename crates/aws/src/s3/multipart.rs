@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sagewright_engine::cloud::{Cloud as _, CloudError, Target};
+use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Target};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -34,7 +34,7 @@ pub(super) async fn put(
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, CloudError> {
     let input = json!({"Bucket": bucket, "Key": key, "ContentType": content_type});
-    let created = aws.call(target, "s3", "CreateMultipartUpload", input).await?;
+    let created = aws.call(Call::new(target, "s3", "CreateMultipartUpload", input)).await?;
     let Some(upload) = created.get("UploadId").and_then(Value::as_str) else {
         let message = "S3 started an upload in parts without giving its id".to_owned();
         return Err(failure::transport(("s3", "CreateMultipartUpload"), "UnreadableAnswer", message));
@@ -51,7 +51,7 @@ pub(super) async fn put(
             let input = json!({
                 "Bucket": bucket, "Key": key, "UploadId": upload, "MultipartUpload": {"Parts": parts},
             });
-            aws.call(target, "s3", "CompleteMultipartUpload", input).await
+            aws.call(Call::new(target, "s3", "CompleteMultipartUpload", input)).await
         }
         Err(error) => Err(error),
     };
@@ -91,7 +91,7 @@ impl Drop for PartsLeft {
 
 async fn remove(aws: &Aws, target: &Target, input: Value) {
     let upload = input.to_string();
-    if let Err(left) = aws.call(target, "s3", "AbortMultipartUpload", input).await {
+    if let Err(left) = aws.call(Call::new(target, "s3", "AbortMultipartUpload", input)).await {
         tracing::warn!(upload, error = %left, "parts of a failed upload were left in S3");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::{Part, size};
 use super::{ObjectInfo, multipart};
-use crate::client::{Aws, Call, token, whole};
+use crate::client::{Aws, Request, token, whole};
 use crate::failure;
 use crate::protocol::{self, WireResponse};
 use crate::transport::BodySigning;
@@ -113,6 +113,6 @@ pub(super) async fn send(
             request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
         }
     }
-    let call = Call { target, service, operation, request, body, streaming: false, transfer: true };
+    let call = Request { target, service, operation, request, body, streaming: false, transfer: true };
     Ok(whole(aws.send(call).await?))
 }

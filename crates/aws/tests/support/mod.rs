@@ -241,7 +241,7 @@ pub async fn client(script: &Script) -> Aws {
 }
 
 pub fn target(region: &str) -> Target {
-    Target { account: None, region: region.parse().unwrap(), role: None }
+    Target::new(region.parse().unwrap())
 }
 
 pub fn role(arn: &str) -> Role {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sagewright_kinds::row::ErrorRule;
 use sagewright_kinds::{Kind, Path, get};
@@ -10,16 +9,15 @@ use sagewright_model::Paginator;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Clock;
-use crate::cloud::{Cloud, CloudError, Stage, Target};
+use crate::cloud::{Call, Class, Cloud, CloudError, Stage, Target};
 use crate::decide::read_tags;
 use crate::error::{Failure, Permanent, Retryable};
+use crate::retry;
 
 /// Times a read is tried when the service slows the caller down, or its state is about to change.
 const READ_ATTEMPTS: u32 = 5;
 /// Times a read is tried that fails otherwise: the client below has tried several times itself, and the user waits.
 const FAILED_ATTEMPTS: u32 = 2;
-/// Longest pause that a service can ask for. What it asks for may be nonsense, and nothing would seem to happen.
-const LONGEST_AFTER: Duration = Duration::from_secs(60);
 /// Pages of one listing that are followed at most.
 const MOST_PAGES: usize = 10_000;
 
@@ -34,7 +32,7 @@ pub(crate) struct Calls {
 impl Calls {
     /// Calls an operation of a kind's service, once.
     pub(crate) async fn once(&self, kind: &Kind, operation: &str, input: Value) -> Result<Value, CloudError> {
-        self.cloud.call(&self.target, kind.service().id, operation, input).await
+        self.cloud.call(Call::new(&self.target, kind.service().id, operation, input)).await
     }
 
     /// Calls a reading operation, again when that may help. `None` when the resource is not there.
@@ -42,7 +40,6 @@ impl Calls {
         let listing = kind.row().operations.list.as_deref() == Some(operation);
         let what =
             if listing { format!("list the {}", kind.words_of_many()) } else { format!("read the {}", kind.words()) };
-        let mut pause = Duration::from_millis(500);
         for attempt in 1.. {
             match self.once(kind, operation, input.clone()).await {
                 Ok(output) => return Ok(Some(output)),
@@ -51,8 +48,11 @@ impl Calls {
                     let failure = classify(kind, &what, error);
                     match failure {
                         Failure::Retryable(again) if attempt < attempts(&again) => {
-                            self.clock.sleep(again.after.unwrap_or(pause)).await;
-                            pause *= 2;
+                            let class = again.class();
+                            let Some(pause) = retry::next(class, attempt, again.after, None) else {
+                                return Err(again.into());
+                            };
+                            self.clock.sleep(pause).await;
                         }
                         other => return Err(other),
                     }
@@ -64,7 +64,7 @@ impl Calls {
 
     /// Calls an operation of another service than the kinds', once.
     pub(crate) async fn other(&self, service: &str, operation: &str, input: Value) -> Result<Value, CloudError> {
-        self.cloud.call(&self.target, service, operation, input).await
+        self.cloud.call(Call::new(&self.target, service, operation, input)).await
     }
 
     /// The items of a listing, newest first where the service can sort, at most `limit`.
@@ -175,6 +175,14 @@ pub(crate) fn is_absence(failure: &Failure) -> bool {
     failure.cause().is_some_and(|c| c.code == "ValidationException" && (c.stage == Stage::Input || says(&c.message)))
 }
 
+/// Whether a call was refused: it does not succeed before somebody changes something.
+pub(crate) fn is_refused(failure: &Failure) -> bool {
+    match failure {
+        Failure::Permanent(_) => true,
+        Failure::Retryable(again) => again.class() == Class::Blocked,
+    }
+}
+
 /// Whether a call failed because its input cannot be: told before it is sent, or by the service.
 pub(crate) fn is_invalid(failure: &Failure) -> bool {
     let says = |c: &CloudError| c.code == "ValidationException" && c.message.contains("failed to satisfy constraint");
@@ -196,9 +204,12 @@ pub(crate) fn items_member(kind: &Kind, operation: &str) -> Option<String> {
 
 /// Times a read that fails like this is tried.
 fn attempts(failure: &Retryable) -> u32 {
-    let unreachable = |e: &CloudError| e.stage == Stage::Transport || e.status.is_some_and(|s| s >= 500);
-    let out = failure.cause.as_deref().is_some_and(|e| unreachable(e) && !e.is_throttle());
-    if out { FAILED_ATTEMPTS } else { READ_ATTEMPTS }
+    match failure.cause.as_deref().map(CloudError::class) {
+        // Whoever has the patience for a policy or a quota asks again itself.
+        Some(Class::Blocked) => 1,
+        Some(Class::Transient) => FAILED_ATTEMPTS,
+        _ => READ_ATTEMPTS,
+    }
 }
 
 /// Whether an error is one of these.
@@ -209,13 +220,13 @@ pub(crate) fn is(rules: &[ErrorRule], error: &CloudError) -> bool {
 /// What a failed call means for a kind.
 pub(crate) fn classify(kind: &Kind, what: &str, error: CloudError) -> Failure {
     let rules = kind.errors();
-    let again = is(&rules.settling, &error) || is(&rules.busy, &error) || error.is_throttle() || error.retryable;
-    let never = is(&rules.terminal, &error) || matches!(error.stage, Stage::Input | Stage::Credentials);
-    if again && !never {
+    let terminal = is(&rules.terminal, &error) || error.class() == Class::Terminal;
+    let passes = is(&rules.settling, &error) || is(&rules.busy, &error) || error.class().is_retryable();
+    if passes && !terminal {
         return Failure::Retryable(Retryable {
             what: what.to_owned(),
             why: error.message.clone(),
-            after: error.retry_after.map(|after| after.min(LONGEST_AFTER)),
+            after: error.retry_after.map(|after| after.min(retry::LONGEST_AFTER)),
             cause: Some(Box::new(error)),
         });
     }

@@ -3,13 +3,11 @@
 //! The index lags behind tags by seconds, and may show resources for hours after they are gone: what it shows is looked
 //! at before it counts, and what is new is looked for in the kind's own listing.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::calls::Calls;
-use crate::cloud::CloudError;
-use crate::mark;
+use crate::cloud::{Class, CloudError};
+use crate::{mark, retry};
 
 const SERVICE: &str = "resourcegroupstaggingapi";
 /// Times a page is asked for when the service slows the caller down.
@@ -48,13 +46,13 @@ pub(crate) async fn indexed(calls: &Calls, kind: &str, owners: &[String]) -> Opt
 }
 
 async fn page(calls: &Calls, input: &Value) -> Result<Value, CloudError> {
-    let mut pause = Duration::from_millis(500);
-    for _ in 1..ATTEMPTS {
-        match calls.other(SERVICE, "GetResources", input.clone()).await {
-            Err(error) if error.is_throttle() => calls.clock.sleep(error.retry_after.unwrap_or(pause)).await,
+    for attempt in 1..ATTEMPTS {
+        let error = match calls.other(SERVICE, "GetResources", input.clone()).await {
+            Err(error) if error.class() == Class::Throttle => error,
             answer => return answer,
-        }
-        pause *= 2;
+        };
+        let Some(pause) = retry::next(Class::Throttle, attempt, error.retry_after, None) else { return Err(error) };
+        calls.clock.sleep(pause).await;
     }
     calls.other(SERVICE, "GetResources", input.clone()).await
 }

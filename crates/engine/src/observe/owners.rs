@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::Kind;
 use serde_json::{Map, Value, json};
 
-use super::calls::{Calls, is_invalid};
+use super::calls::{Calls, is_invalid, is_refused};
 use super::find::list_input;
 use super::index::indexed;
 use super::read::{arn_of, complete_found, name_in_arn, read_output};
@@ -190,7 +190,7 @@ async fn from_listing(calls: &Calls, kind: &Kind, since: Option<Timestamp>) -> R
 /// object's. What cannot be read just now may be.
 async fn readable_tags(calls: &Calls, kind: &Kind, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
     match calls.tags(kind, arn).await {
-        Err(Failure::Permanent(_)) => Ok(BTreeMap::new()),
+        Err(failure) if is_refused(&failure) => Ok(BTreeMap::new()),
         tags => tags,
     }
 }

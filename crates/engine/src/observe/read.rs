@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sagewright_kinds::{Kind, Path, Phase, get, values};
 use serde_json::Value;
 
-use super::calls::{Calls, is_invalid, pick};
+use super::calls::{Calls, is_invalid, is_refused, pick};
 use super::{Found, Observed, Owners, Ownership, find, is_ours};
 use crate::decide::inputs::{Known, Place, address, place_of};
 use crate::decide::{Adoption, Desired, Intent, KNOWN_AFTER_APPLY};
@@ -71,7 +71,7 @@ async fn by_arn(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Remembe
     let found = match read_output(calls, kind, known).await {
         Ok(Some(output)) => complete_found(calls, kind, output).await?,
         Ok(None) => return Ok(Remembered::Nothing),
-        Err(failure @ Failure::Permanent(_)) if from_status => {
+        Err(failure) if from_status && is_refused(&failure) => {
             return Ok(if is_invalid(&failure) { Remembered::Nothing } else { Remembered::Unreadable(failure) });
         }
         Err(failure) => return Err(failure),

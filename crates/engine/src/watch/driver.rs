@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::{Kind, Listing};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::poller::{Change, Poller, Query};
 use super::print::{Print, Shown};
 use crate::clock::Clock;
-use crate::cloud::{Cloud, Target};
+use crate::cloud::{Call, Cloud, CloudError, Priority, Target};
 use crate::decide::inputs::Known;
 use crate::error::Failure;
 use crate::observe::calls::{Calls, with_all};
@@ -52,6 +53,16 @@ enum View {
     Each(Vec<Identity>),
 }
 
+/// Polls wait for whatever somebody is waiting for.
+struct Background(Arc<dyn Cloud>);
+
+#[async_trait]
+impl Cloud for Background {
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        self.0.call(call.with_priority(Priority::Background)).await
+    }
+}
+
 impl Watch {
     /// Watches all resources of a kind in the target's account and region. Kinds that cannot be listed without saying
     /// inside of what are read one by one: see [`Watch::describe`].
@@ -61,7 +72,7 @@ impl Watch {
         for (member, value) in &kind.row().list.all {
             input[member.as_str()] = value.clone();
         }
-        Self::of(Calls { cloud, clock, target }, kind, input)
+        Self::of(Calls { cloud: Arc::new(Background(cloud)), clock, target }, kind, input)
     }
 
     /// Watches the resources inside of another one: the executions of a pipeline. `spec` has the members that say which,
@@ -74,7 +85,7 @@ impl Watch {
         kind: &'static Kind,
         spec: &Value,
     ) -> Self {
-        Self::of(Calls { cloud, clock, target }, kind, list_input(kind, Some(spec)))
+        Self::of(Calls { cloud: Arc::new(Background(cloud)), clock, target }, kind, list_input(kind, Some(spec)))
     }
 
     fn of(calls: Calls, kind: &'static Kind, input: Value) -> Self {
@@ -87,7 +98,15 @@ impl Watch {
             }
             None => View::Each(Vec::new()),
         };
-        Self { calls, kind, view, poller: Poller::new(takes_since, WHOLE_EVERY), pending: Vec::new(), every: EVERY, due: None }
+        Self {
+            calls,
+            kind,
+            view,
+            poller: Poller::new(takes_since, WHOLE_EVERY),
+            pending: Vec::new(),
+            every: EVERY,
+            due: None,
+        }
     }
 
     /// Sets the time between polls; 30 s without.

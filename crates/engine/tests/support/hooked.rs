@@ -11,10 +11,10 @@ struct Hooked {
 
 #[async_trait::async_trait]
 impl Cloud for Hooked {
-    async fn call(&self, target: &Target, service: &str, operation: &str, input: Value) -> Result<Value, CloudError> {
-        match (self.before)(target, operation, &input) {
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        match (self.before)(&call.target, &call.operation, &call.input) {
             Some(answer) => answer,
-            None => self.fake.call(target, service, operation, input).await,
+            None => self.fake.call(call).await,
         }
     }
 }
@@ -25,12 +25,12 @@ pub fn hooked(
     clock: &Arc<TestClock>,
     before: impl Fn(&Target, &str, &Value) -> Option<Result<Value, CloudError>> + Send + Sync + 'static,
 ) -> Engine {
-    let target = Target { account: None, region: REGION.parse().unwrap(), role: None };
+    let target = Target::new(REGION.parse().unwrap());
     let cloud = Arc::new(Hooked { fake: Arc::clone(fake), before: Box::new(before) });
     Engine::new(cloud, Arc::clone(clock) as Arc<dyn Clock>, target)
 }
 
 /// An answer that says to try again.
 pub fn slow_down() -> CloudError {
-    CloudError { retryable: true, status: Some(429), ..fail("ThrottlingException", "Rate exceeded") }
+    CloudError { status: Some(429), ..fail("ThrottlingException", "Rate exceeded") }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use sagewright_engine::{Clock, Cloud, CloudError, Engine, Event, Object, Observer, Stage, Target, What};
+use sagewright_engine::{Call, Clock, Cloud, CloudError, Engine, Event, Object, Observer, Stage, Target, What};
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
@@ -124,24 +124,15 @@ pub struct Fake {
 }
 
 pub fn fail(code: &str, message: &str) -> CloudError {
-    CloudError {
-        service: "sagemaker".into(),
-        operation: String::new(),
-        stage: Stage::Service,
-        code: code.into(),
-        message: message.into(),
-        status: Some(400),
-        request_id: None,
-        retryable: false,
-        retry_after: None,
-    }
+    let error = CloudError::new("sagemaker", "", Stage::Service, code, message);
+    CloudError { status: Some(400), ..error }
 }
 
 impl Fake {
     pub fn new() -> (Arc<Self>, Arc<TestClock>, Engine) {
         let clock = TestClock::new();
         let fake = Arc::new(Self { state: Mutex::default(), clock: Arc::clone(&clock), fates: Mutex::default() });
-        let target = Target { account: None, region: REGION.parse().unwrap(), role: None };
+        let target = Target::new(REGION.parse().unwrap());
         let engine = Engine::new(Arc::clone(&fake) as Arc<dyn Cloud>, Arc::clone(&clock) as Arc<dyn Clock>, target);
         (fake, clock, engine)
     }
@@ -563,7 +554,9 @@ fn strangers(service: &Service, shape: &Shape, value: &Value, out: &mut Vec<Stri
 
 #[async_trait::async_trait]
 impl Cloud for Fake {
-    async fn call(&self, _: &Target, service: &str, operation: &str, input: Value) -> Result<Value, CloudError> {
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        let Call { service, operation, input, .. } = call;
+        let (service, operation) = (service.as_str(), operation.as_str());
         let model = sagewright_model::service(service).unwrap();
         let shape = model.input(operation).unwrap_or_else(|| panic!("{service} has no {operation}"));
         let mut strange = Vec::new();

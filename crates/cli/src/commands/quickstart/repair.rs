@@ -1,6 +1,6 @@
 //! What an earlier run that was cut off or failed has left, so that this one can go on.
 
-use sagewright_engine::{Cloud as _, CloudError};
+use sagewright_engine::{Call, Cloud as _, CloudError};
 use serde_json::{Value, json};
 
 use super::manifests::Manifests;
@@ -14,7 +14,7 @@ pub(super) async fn run(context: &Context, manifests: &Manifests, printer: &Prin
     if let Some(status @ ("Failed" | "Stopped")) = text(&job, "TrainingJobStatus") {
         printer.note(&format!("  the training job of an earlier run is {status}{}; it is removed", reason(&job)));
         let input = json!({"TrainingJobName": manifests.job});
-        context.aws.call(&context.target, "sagemaker", "DeleteTrainingJob", input).await?;
+        context.aws.call(Call::new(&context.target, "sagemaker", "DeleteTrainingJob", input)).await?;
         remove_logs(context, &manifests.job).await?;
     }
     let endpoint = describe(context, "DescribeEndpoint", json!({"EndpointName": manifests.endpoint})).await?;
@@ -22,7 +22,12 @@ pub(super) async fn run(context: &Context, manifests: &Manifests, printer: &Prin
         printer.note(&format!("  the endpoint of an earlier run has failed{}; it is removed", reason(&endpoint)));
         context
             .aws
-            .call(&context.target, "sagemaker", "DeleteEndpoint", json!({"EndpointName": manifests.endpoint}))
+            .call(Call::new(
+                &context.target,
+                "sagemaker",
+                "DeleteEndpoint",
+                json!({"EndpointName": manifests.endpoint}),
+            ))
             .await?;
     }
     Ok(())
@@ -31,7 +36,7 @@ pub(super) async fn run(context: &Context, manifests: &Manifests, printer: &Prin
 /// Takes the lines of a job that is gone away, so that they are not taken for those of the next one of that name.
 async fn remove_logs(context: &Context, job: &str) -> Result<(), CloudError> {
     let group = "/aws/sagemaker/TrainingJobs";
-    let call = |operation, input| context.aws.call(&context.target, "logs", operation, input);
+    let call = |operation, input| context.aws.call(Call::new(&context.target, "logs", operation, input));
     let input = json!({"logGroupName": group, "logStreamNamePrefix": format!("{job}/")});
     let streams = match call("DescribeLogStreams", input).await {
         Err(e) if e.code == "ResourceNotFoundException" => return Ok(()),
@@ -45,7 +50,7 @@ async fn remove_logs(context: &Context, job: &str) -> Result<(), CloudError> {
 }
 
 async fn describe(context: &Context, operation: &str, input: Value) -> Result<Value, CloudError> {
-    match context.aws.call(&context.target, "sagemaker", operation, input).await {
+    match context.aws.call(Call::new(&context.target, "sagemaker", operation, input)).await {
         Err(e) if e.code == "ValidationException" || e.code == "ResourceNotFound" => Ok(Value::Null),
         other => other,
     }

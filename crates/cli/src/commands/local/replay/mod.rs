@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sagewright_engine::{Cloud as _, CloudError, Stage, Target};
+use sagewright_engine::{Call, Cloud as _, CloudError, Stage, Target};
 use sagewright_model::{Operation, Service, mask};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -157,7 +157,7 @@ impl Run {
         {
             input[payload.as_str()] = base64.as_str().into();
         }
-        let answer = self.context.aws.call(target, service.id, &operation.name, input).await;
+        let answer = self.context.aws.call(Call::new(target, service.id, &operation.name, input)).await;
         Ok(match answer {
             Ok(output) => {
                 let under_way = under_way(&output);
@@ -166,7 +166,7 @@ impl Run {
             Err(error) => match error.stage {
                 Stage::Service => (failed(request, &error), false),
                 Stage::Input => (Outcome::Skipped(format!("the client refuses it: {}", error.message)), false),
-                Stage::Credentials | Stage::Transport | Stage::Answer => return Err(error.into()),
+                Stage::Credentials | Stage::Queue | Stage::Transport | Stage::Answer => return Err(error.into()),
             },
         })
     }
