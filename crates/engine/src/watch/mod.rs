@@ -23,7 +23,8 @@
 //! - The print is taken *before* the look, and remembered with the declaration's when the look found the object settled and
 //!   nothing was written: a change during the look has another print, and leads to another look.
 //! - A look that gave something older than the listing did ([`Shown::is_newer_than`]) is not remembered as settled.
-//! - An object that is at work, failed or was just written has no [`Settled`], and is looked at after its own pause.
+//! - An object that is at work, failed or was just written has no [`Settled`], and is looked at after its own pause. Nor has
+//!   one that is there although the listing does not show it (yet, or any more): it has no print.
 //! - Listings do not show tags, and of some kinds only a part ([`sagewright_kinds::Shows::Part`]): such an object is looked
 //!   at anyway after its row's `resync.settled`.
 //! - [`Settled`] is 16 bytes and can be kept where the object is. After a restart, the first poll lists everything and

@@ -42,6 +42,9 @@ pub enum Change {
 /// - times may have no more than seconds, so that two changes look like one: a resource that changed in the second that
 ///   was just passing is reported again when that second is surely over.
 ///
+/// A listing that lags behind may not show what a look finds: that has no [`Poller::print`], and is to be looked at again
+/// until it has one or is gone.
+///
 /// What is kept of a resource is two words: hashes of its name and of what was shown.
 #[derive(Debug)]
 pub struct Poller {
@@ -49,8 +52,9 @@ pub struct Poller {
     seen: HashMap<Key, u64>,
     /// Resources that changed in a second that may not have been over, and that second.
     passing: HashMap<Key, i64>,
-    /// The latest time that the service showed.
+    /// The latest time that the service showed, and the latest in polls that came to their end.
     newest: Option<Timestamp>,
+    taken: Option<Timestamp>,
     /// When the last poll that came to its end began, and when the last whole one did, by the caller's clock.
     polled: Option<Timestamp>,
     whole: Option<Timestamp>,
@@ -71,6 +75,7 @@ impl Poller {
             seen: HashMap::new(),
             passing: HashMap::new(),
             newest: None,
+            taken: None,
             polled: None,
             whole: None,
             running: None,
@@ -100,7 +105,7 @@ impl Poller {
             return None;
         }
         // All that is older than either of these has been shown: by the service's time, and by the caller's.
-        let seen = self.newest.map(|newest| newest.min(add(polled, SKEW)));
+        let seen = self.taken.map(|newest| newest.min(add(polled, SKEW)));
         let by_service = seen.map(|seen| add(seen, -LAG));
         let by_caller = Some(add(polled, -(SKEW + LAG)));
         let since = by_service.max(by_caller)?;
@@ -150,16 +155,15 @@ impl Poller {
     pub fn end(&mut self) -> Vec<Change> {
         let Some((query, began)) = self.running.take() else { return Vec::new() };
         self.polled = Some(began);
+        self.taken = self.newest;
         if query != Query::Whole {
             return Vec::new();
         }
         self.whole = Some(began);
-        let gone: Vec<Key> = self.seen.iter().filter(|(_, word)| **word & 1 == 0).map(|(key, _)| *key).collect();
+        let gone: Vec<Key> = self.seen.extract_if(|_, word| *word & 1 == 0).map(|(key, _)| key).collect();
         for key in &gone {
-            self.seen.remove(key);
+            self.passing.remove(key);
         }
-        let seen = &self.seen;
-        self.passing.retain(|key, _| seen.contains_key(key));
         gone.into_iter().map(Change::Gone).collect()
     }
 
