@@ -45,8 +45,9 @@
 //! the object's name that nobody owns. A resource of that name that belongs to another object is not meant.
 //!
 //! # Who owns a resource
-//! A tag ([`mark::OWNER`]) names the object that a resource belongs to. Resources of others, and those without the tag,
-//! are left alone unless they are adopted.
+//! A tag ([`mark::OWNER`]) names the object that a resource belongs to, and the installation that the object is of:
+//! `installation/namespace/name`. Resources of others, and those without the tag, are left alone unless they are adopted.
+//! [`Claims`] say the installation's name, whether what ACK manages is taken over, and which tags are left to others.
 
 pub mod clock;
 pub mod cloud;
@@ -68,12 +69,14 @@ pub use clock::Clock;
 pub use cloud::{Call, Class, Cloud, CloudError, Priority, Role, Stage, Target};
 pub use conditions::{Condition, ConditionStatus};
 pub use decide::{
-    Action, Adoption, Change, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal, RefusalKind, Step, decide,
+    Action, Adoption, Change, ClaimPolicy, Claims, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal,
+    RefusalKind, Step, decide,
 };
 pub use engine::{ApplyOptions, DeleteOptions, Description, Engine, Until, check_set, own_name, plan_offline};
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};
-pub use manifest::{ManifestError, PathStep, check, suggest};
+pub use manifest::{AdoptionFields, ManifestError, PathStep, check, suggest};
+pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};
 pub use report::{Hindrance, ObjectReport, Outcome, Plan, Planned, Report};

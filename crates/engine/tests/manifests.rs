@@ -110,8 +110,8 @@ fn annotations_that_would_not_be_heeded_are_told() {
         ("adoption-policy", "adopt"),
         ("read-only", "True"),
         ("region", "eu-central-1"),
-        ("adoption-fields", "{\"trainingJobName\": \"x\"}"),
-        ("adoption-fields", "{\"arn\": \"arn:aws:sagemaker:eu-west-1:123456789012:training-job/x\"}"),
+        ("adoption-fields", "{\"trainingJobName\": \"mnist\"}"),
+        ("adoption-fields", "{\"arn\": \"arn:aws:sagemaker:eu-west-1:123456789012:training-job/mnist\"}"),
         ("adopted", "true"),
     ] {
         assert_eq!(with(key, value), Vec::<String>::new(), "{key}: {value}");

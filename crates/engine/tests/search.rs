@@ -118,6 +118,38 @@ async fn an_arn_of_what_belongs_to_another_object_starts_nothing_a_second_time()
 }
 
 #[tokio::test]
+async fn both_forms_of_a_mark_are_found_and_those_of_other_installations_are_not() {
+    for (mark, ours) in [("default/run", true), ("default/default/run", true), ("staging/default/run", false)] {
+        // By ARN, with one that is out of date.
+        for (at, kind, end) in
+            [(0, "PipelineExecution", "p/execution/000000000001"), (1, "ModelPackage", "model-package/g/1")]
+        {
+            let (fake, _, engine) = set_up(&[pipeline(), group()]).await;
+            let object = named_by_aws("run")[at].clone();
+            apply(&engine, from_ref(&object)).await;
+            fake.edit(end, |r| {
+                if kind == "ModelPackage" {
+                    r.doc["CustomerMetadataProperties"]["sagewright.dev/owner"] = json!(mark);
+                } else {
+                    r.doc["PipelineExecutionDescription"] = json!(format!("[sagewright.dev/owner={mark}]"));
+                }
+            });
+            for arn in [end.replace("model-package/", "").replace("1", "7"), String::new()] {
+                let object = remembering(object.clone(), &format!("{HERE}:model-package/{arn}"));
+                let report = &apply(&engine, &[object]).await[0];
+                assert!(report.outcome.is_ok(), "{}", report.message);
+                assert_eq!(fake.count(kind), if ours { 1 } else { 2 }, "{mark} {kind}");
+            }
+        }
+        // By name, after a change of it.
+        let (fake, _, engine) = set_up(&[model("run", "old")]).await;
+        fake.edit("model/old", |r| drop(r.tags.insert("sagewright.dev/owner".into(), mark.into())));
+        apply(&engine, &[model("run", "new")]).await;
+        assert_eq!(fake.count("Model"), if ours { 1 } else { 2 }, "{mark}");
+    }
+}
+
+#[tokio::test]
 async fn an_arn_that_cannot_be_read_makes_no_second_resource_where_none_is_found() {
     let (fake, clock, _) = set_up(&[pipeline(), group()]).await;
     let engine = hooked(&fake, &clock, |_, operation, input| {
@@ -230,7 +262,7 @@ async fn what_the_index_still_shows_is_looked_at() {
         json!({"ResourceTagMappingList": items.collect::<Vec<_>>(), "PaginationToken": ""})
     };
     let (fake, clock, _) = set_up(&[model("b", "taken")]).await;
-    let answer = ghosts(&[("model/gone", "default/a"), ("model/taken", "default/a"), ("model/a", "default/a")]);
+    let answer = ghosts(&[("model/gone", "default/a"), ("model/taken", "default/default/a"), ("model/a", "default/a")]);
     let engine =
         hooked(&fake, &clock, move |_, operation, _| (operation == "GetResources").then(|| Ok(answer.clone())));
     assert_eq!(apply(&engine, &[model("a", "a")]).await[0].outcome, Outcome::Created);
@@ -241,7 +273,7 @@ async fn a_renamed_resource_whose_arn_is_in_lower_case_is_found() {
     let (fake, clock, _) = set_up(&[model("a", "Old")]).await;
     let _ = clock.sleep(Duration::from_secs(3600)).await;
     let answer = json!({"ResourceTagMappingList": [{"ResourceARN": format!("{HERE}:model/old"),
-        "Tags": [{"Key": "sagewright.dev/owner", "Value": "default/a"}]}]});
+        "Tags": [{"Key": "sagewright.dev/owner", "Value": "default/default/a"}]}]});
     let engine =
         hooked(&fake, &clock, move |_, operation, _| (operation == "GetResources").then(|| Ok(answer.clone())));
     let report = &apply(&engine, &[model("a", "new")]).await[0];

@@ -14,7 +14,7 @@ fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
     let kind = find("Model").unwrap();
     let mut spec = members(kind);
     spec.insert("ExecutionRoleArn".into(), json!("new"));
-    let there = there(found(kind, &spec, "", "default/thing", json!({"ExecutionRoleArn": "old"})));
+    let there = there(found(kind, &spec, "", "default/default/thing", json!({"ExecutionRoleArn": "old"})));
     let decision = decide(kind, &desired(kind, &spec), &there, NOW);
     let refusal = decision.refusal().unwrap();
     assert_eq!(refusal.kind, RefusalKind::Immutable);
@@ -39,7 +39,7 @@ fn warm_pools_and_profilers_change_only_when_aws_lets_them() {
         for (key, value) in more.as_object().unwrap() {
             output[key] = value.clone();
         }
-        let there = there(found(kind, &spec, word, "default/thing", output));
+        let there = there(found(kind, &spec, word, "default/default/thing", output));
         spec.extend(declared.as_object().unwrap().clone());
         brief(&decide(kind, &desired(kind, &spec), &there, NOW))
     };
@@ -72,7 +72,7 @@ fn profiler_rules_are_added_and_never_changed_or_taken_away() {
     let run = |declared: Value, there_are: Value| {
         let mut spec = members(kind);
         let more = json!({"ProfilerRuleConfigurations": there_are, "SecondaryStatus": "Training"});
-        let there = there(found(kind, &spec, "InProgress", "default/thing", more));
+        let there = there(found(kind, &spec, "InProgress", "default/default/thing", more));
         spec.insert("ProfilerRuleConfigurations".into(), declared);
         decide(kind, &desired(kind, &spec), &there, NOW)
     };
@@ -92,7 +92,7 @@ fn what_is_sensitive_is_not_in_the_changes() {
     let mut spec = members(kind);
     spec.insert("ModelCard".into(), json!({"ModelCardContent": "{\"secret\": 1}", "ModelCardStatus": "Draft"}));
     let old = json!({"ModelCard": {"ModelCardContent": "{\"secret\": 2}", "ModelCardStatus": "Draft"}});
-    for observed in [Observed::MISSING, there(found(kind, &members(kind), "Completed", "default/thing", old))] {
+    for observed in [Observed::MISSING, there(found(kind, &members(kind), "Completed", "default/default/thing", old))] {
         let decision = decide(kind, &desired(kind, &spec), &observed, NOW);
         assert!(decision.changes.iter().any(|c| c.path.starts_with("spec.modelCard")), "{:?}", decision.changes);
         assert!(!serde_json::to_string(&decision.changes).unwrap().contains("secret"), "{:?}", decision.changes);
@@ -127,8 +127,12 @@ fn a_package_that_failed_says_what_its_validation_says() {
     let details = json!({"ModelPackageStatusDetails": {"ValidationStatuses": [
         {"Name": "scan", "Status": "Completed"},
         {"Name": "latency", "Status": "Failed", "FailureReason": "the container did not answer"}]}});
-    let decision =
-        decide(kind, &desired(kind, &spec), &there(found(kind, &spec, "Failed", "default/thing", details)), NOW);
+    let decision = decide(
+        kind,
+        &desired(kind, &spec),
+        &there(found(kind, &spec, "Failed", "default/default/thing", details)),
+        NOW,
+    );
     let terminal = decision.conditions.iter().find(|c| c.kind == conditions::TERMINAL).unwrap();
     assert!(terminal.message.as_ref().unwrap().contains("the container did not answer"), "{terminal:?}");
 }
@@ -140,7 +144,7 @@ fn a_second_pipeline_of_a_name_is_deleted_under_a_token_of_its_own() {
     let token = |made: &str| {
         let mut absent = desired(kind, &spec);
         absent.intent = Intent::Absent;
-        let there = there(found(kind, &spec, "Active", "default/thing", json!({"CreationTime": made})));
+        let there = there(found(kind, &spec, "Active", "default/default/thing", json!({"CreationTime": made})));
         let decision = decide(kind, &absent, &there, NOW);
         let [Step::Delete { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
         input["ClientRequestToken"].as_str().unwrap().to_owned()
@@ -168,7 +172,7 @@ fn what_aws_does_not_show_is_said_to_be_unseen() {
     let kind = find("PipelineExecution").unwrap();
     let mut spec = members(kind);
     let note = |spec: &Map<String, Value>| {
-        let there = there(found(kind, &members(kind), "Succeeded", "default/thing", json!({})));
+        let there = there(found(kind, &members(kind), "Succeeded", "default/default/thing", json!({})));
         decide(kind, &desired(kind, spec), &there, NOW).notes
     };
     assert!(note(&spec).is_empty());
@@ -194,7 +198,8 @@ fn an_update_waits_for_the_endpoint_and_names_the_settings_it_keeps() {
     let kind = find("Endpoint").unwrap();
     let mut spec = members(kind);
     spec.insert("EndpointConfigName".into(), json!("new"));
-    let old = |word: &str| there(found(kind, &spec, word, "default/thing", json!({"EndpointConfigName": "old"})));
+    let old =
+        |word: &str| there(found(kind, &spec, word, "default/default/thing", json!({"EndpointConfigName": "old"})));
     let decision = decide(kind, &desired(kind, &spec), &old("Creating"), NOW);
     assert!(matches!(&decision.steps[..], [Step::Wait { .. }]));
     let decision = decide(kind, &desired(kind, &spec), &old("InService"), NOW);

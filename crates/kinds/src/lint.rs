@@ -224,7 +224,13 @@ impl<'k> Lint<'k> {
             self.expect(kind.spec_shape(&path).is_some(), || format!("update.sends: the spec has no `{send}`"));
             self.expect(shape.members.contains_key(sent), || format!("update.sends: `{operation}` takes no `{sent}`"));
         }
-        let names = update.constants.keys().chain(update.remove.values()).chain(update.rename.values());
+        for note in &update.notes {
+            self.expect(kind.is_mutable(&Path::parse(&note.changes)), || {
+                format!("update.notes: no update changes `{}`", note.changes)
+            });
+        }
+        let noted = update.notes.iter().flat_map(|note| note.sends.keys());
+        let names = update.constants.keys().chain(update.remove.values()).chain(update.rename.values()).chain(noted);
         for member in names {
             self.expect(shape.members.contains_key(member.as_str()), || {
                 format!("update: `{operation}` takes no `{member}`")
@@ -295,6 +301,14 @@ impl<'k> Lint<'k> {
             let members = shape.member.as_ref().and_then(|m| self.kind.service().target(m));
             self.expect(members.is_some_and(|e| e.members.contains_key(element.member.as_str())), || {
                 format!("spec.server_elements: elements of `{path}` have no `{}`", element.member)
+            });
+        }
+        for path in spec.scaled.keys() {
+            self.spec_path("scaled", path);
+            let mutable = self.kind.is_mutable(&Path::parse(path));
+            self.expect(mutable, || format!("spec.scaled: no update changes `{path}`"));
+            self.expect(self.kind.tags_member().is_some(), || {
+                format!("spec.scaled: without tags nothing remembers what was declared for `{path}`")
             });
         }
         for path in spec.server_keys.keys() {

@@ -181,7 +181,7 @@ pub struct Update {
     /// Sends only what changed, not everything that is declared.
     #[serde(default)]
     pub only_changed: bool,
-    /// Members sent with every update.
+    /// Members sent with every update, where they are not declared.
     #[serde(default)]
     pub constants: IndexMap<String, Value>,
     /// Map member → member of the update's input that takes the keys to remove.
@@ -199,6 +199,22 @@ pub struct Update {
     /// Statuses besides the settled ones in which an update is accepted.
     #[serde(default)]
     pub when: Vec<String>,
+    /// What a person should know of an update that changes this and sends that.
+    #[serde(default)]
+    pub notes: Vec<UpdateNote>,
+}
+
+/// What a person should know of an update.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateNote {
+    /// The spec path that the update changes.
+    pub changes: String,
+    /// Members of the update's input with these values.
+    #[serde(default)]
+    pub sends: IndexMap<String, Value>,
+    /// What to know.
+    pub text: String,
 }
 
 /// What deleting means.
@@ -272,6 +288,10 @@ pub struct Spec {
     /// Members that are sent but never read back as sent; they are not compared.
     #[serde(default)]
     pub unread: Vec<String>,
+    /// Members that AWS's autoscaling moves: path → the scalable dimension, or what else moves it. They are left alone until
+    /// their declaration changes.
+    #[serde(default)]
+    pub scaled: IndexMap<String, String>,
     /// Members that hold secrets: taken from a Secret in Kubernetes, never shown.
     #[serde(default)]
     pub secret: Vec<String>,

@@ -3,11 +3,12 @@
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Phase};
 
+use super::claims::{Claim, adopt_command, claim, whose};
 use super::desired::Desired;
 use super::inputs::{Known, address};
 use super::{Decision, RefusalKind, Step, present};
 use crate::mark;
-use crate::observe::{Found, Observed, Ownership};
+use crate::observe::{Found, Observed};
 
 /// What to do about a resource that is to go.
 pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Decision {
@@ -69,22 +70,29 @@ fn stoppable(kind: &Kind, found: &Found) -> bool {
 
 fn foreign(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
     let what = format!("the {} `{}`", kind.words(), found.name);
-    match &found.owner {
-        Ownership::Marked(owner) if *owner != desired.owner() => Some(Decision::refuse(
-            RefusalKind::OwnedByOther,
-            format!("{what} belongs to the object {owner}"),
-            "delete that object instead",
-        )),
-        Ownership::Unmarked if !desired.unowned => Some(Decision::refuse(
+    let adopt = || adopt_command(kind, desired, found);
+    match claim(kind, desired, found) {
+        Claim::Ours { .. } | Claim::Ack => None,
+        Claim::Adopt | Claim::Unmanaged if desired.unowned => None,
+        Claim::Adopt | Claim::Unmanaged => Some(Decision::refuse(
             RefusalKind::NotOwned,
             format!("{what} is not managed by this object"),
-            format!(
-                "adopt it first (`sagewright adopt {}/{}`), or delete it where it was made",
-                kind.name(),
-                found.name
-            ),
+            format!("adopt it first (`{}`), or delete it where it was made", adopt()),
         )),
-        _ => None,
+        Claim::Other(owner) => Some(Decision::refuse(
+            RefusalKind::OwnedByOther,
+            format!("{what} {}", whose(desired, found, owner.as_ref())),
+            match owner {
+                Some(owner) if desired.owner().same_object(&owner) => {
+                    format!(
+                        "delete it from that installation; if it is to be this one's, adopt it first (`{}`)",
+                        adopt()
+                    )
+                }
+                Some(_) => "delete that object instead".to_owned(),
+                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", mark::OWNER),
+            },
+        )),
     }
 }
 

@@ -1,14 +1,17 @@
 //! What is wanted of a resource.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sagewright_kinds::{Kind, Path, get, set};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::KNOWN_AFTER_APPLY;
+use super::claims::Claims;
 use crate::manifest::convert::convert;
-use crate::manifest::{ManifestError, RefUse};
-use crate::mark;
+use crate::manifest::{AdoptionFields, ManifestError, RefUse};
+use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
 
 /// Whether the resource is to be there.
@@ -63,6 +66,10 @@ pub struct Desired {
     pub adoption: Adoption,
     /// The ARN, where the object says it.
     pub arn: Option<String>,
+    /// The fields that say what to adopt.
+    pub adopts: AdoptionFields,
+    /// What its engine takes as its own.
+    pub claims: Arc<Claims>,
     /// A resource without a mark may be deleted too.
     pub unowned: bool,
     /// Only to be read.
@@ -84,12 +91,12 @@ impl Desired {
             return Err(converted.wrong.into_iter().map(|w| w.into_error(0, object)).collect());
         }
         let annotation = |key: &str| object.annotation(key).unwrap_or_default();
-        let adopted: Map<String, Value> = serde_json::from_str(annotation(mark::ADOPTION_FIELDS)).unwrap_or_default();
+        let adopts = AdoptionFields::read(kind, object);
         let mut spec = converted.spec;
         // Adoption by fields stands in for a spec that is not written yet.
-        for (field, value) in &adopted {
-            if let (Some(info), Some(map)) = (kind.spec_fields().get(field), spec.as_object_mut()) {
-                map.entry(info.member).or_insert_with(|| value.clone());
+        for (member, value) in &adopts.members {
+            if let (Some(_), Some(map)) = (kind.spec_member(member), spec.as_object_mut()) {
+                map.entry(member.as_str()).or_insert_with(|| value.clone());
             }
         }
         let declared = kind.tags_member().and_then(|m| spec.as_object_mut()?.shift_remove(m));
@@ -115,7 +122,9 @@ impl Desired {
                 "adopt-or-create" => Adoption::AdoptOrCreate,
                 _ => Adoption::No,
             },
-            arn: adopted.get("arn").and_then(Value::as_str).or_else(|| object.arn()).map(str::to_owned),
+            arn: adopts.arn.clone().or_else(|| object.arn().map(str::to_owned)),
+            adopts,
+            claims: Arc::default(),
             unowned: false,
             read_only: object.is_read_only(),
             retain: annotation(mark::DELETION_POLICY) == "retain",
@@ -139,8 +148,21 @@ impl Desired {
 
     /// The owner's mark that its resource bears.
     #[must_use]
-    pub fn owner(&self) -> String {
-        mark::owner(&self.object.id())
+    pub fn owner(&self) -> Owner {
+        Owner::new(&self.claims.installation, &self.object.id())
+    }
+
+    /// What is known of the members that address its resource: its spec, and what the fields of its adoption say besides.
+    pub(crate) fn address(&self) -> Cow<'_, Value> {
+        let mut address = Cow::Borrowed(&self.spec);
+        let named = self.adopts.named.iter().map(|(member, name)| (member, Value::String(name.clone())));
+        let given = self.adopts.members.iter().map(|(member, value)| (member, value.clone()));
+        for (member, value) in given.chain(named).filter(|(member, _)| self.spec.get(*member).is_none()) {
+            if let Some(map) = address.to_mut().as_object_mut() {
+                map.insert(member.clone(), value);
+            }
+        }
+        address
     }
 
     /// Its name in AWS, where all parts of it are known.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_kinds::{Kind, Path, get, set};
+use sagewright_kinds::{Kind, Path, get, set, values};
 use sagewright_model::{Shape, ShapeType};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::desired::Desired;
 use super::diff::Diff;
+use super::tags;
 use crate::mark;
 use crate::observe::Found;
 
@@ -35,7 +36,8 @@ pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>
         }
     }
     for (member, template) in kind.row().operations.input.get(role).into_iter().flatten() {
-        if let Some(value) = expand(template, known) {
+        // What is adopted may be known by what the operation takes (a domain's id).
+        if let Some(value) = expand(template, known).or_else(|| known.spec?.get(member).cloned()) {
             input.insert(member.clone(), value);
         }
     }
@@ -93,10 +95,10 @@ pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
     match place(kind, desired) {
         Place::Tags(member) => {
             let mut tags = desired.tags.clone();
-            tags.insert(mark::OWNER.to_owned(), desired.owner());
+            tags.extend(tags::marks(kind, desired));
             set(&mut input, &Path::parse(member), tags_value(kind, shape, member, &tags));
         }
-        Place::Member(member) => mark_member(kind, &mut input, member, &desired.owner()),
+        Place::Member(member) => mark_member(kind, &mut input, member, &desired.owner().to_string()),
         Place::None => {}
     }
     let tokens: Vec<&str> = shape.members.iter().filter(|(_, m)| m.idempotency_token).map(|(n, _)| *n).collect();
@@ -136,6 +138,28 @@ pub(crate) fn place_of<'k>(kind: &'k Kind, spec: &Value) -> Place<'k> {
     }
 }
 
+/// The update that writes the owner's mark into a member of a resource that is there, and changes nothing else. `None`
+/// where the kind has no update, or the text no room.
+pub(crate) fn mark_update(kind: &Kind, found: &Found, member: &str, owner: &str) -> Option<(String, Value)> {
+    let spec = kind.spec_of(&found.output);
+    let operation = kind.row().operations.update.clone()?;
+    let known = Known { spec: Some(&spec), arn: found.arn.as_deref(), output: Some(&found.output) };
+    let mut input = address(kind, "update", &operation, known)?;
+    mark_found(kind, &mut input, found, member, owner);
+    let text = input.get(member).and_then(Value::as_str).unwrap_or_default();
+    let most = kind.spec_shape(&Path::parse(member)).filter(|s| s.kind == ShapeType::String).and_then(|s| s.max);
+    most.is_none_or(|most| text.chars().count() <= most as usize).then_some((operation, input))
+}
+
+/// Writes the owner's mark into an update's input that does not say the member: a text keeps what it says, a map takes one
+/// more key.
+pub(crate) fn mark_found(kind: &Kind, input: &mut Value, found: &Found, member: &str, owner: &str) {
+    if let (Some(text), Some(map)) = (found.output.get(member).and_then(Value::as_str), input.as_object_mut()) {
+        map.insert(member.to_owned(), json!(mark::split_suffix(text).0));
+    }
+    mark_member(kind, input, member, owner);
+}
+
 /// Writes the owner's mark into a member: a key of a map, or the end of a text.
 pub(crate) fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &str) {
     let path = Path::parse(member);
@@ -145,8 +169,7 @@ pub(crate) fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &
         return;
     }
     let text = get(input, &path).and_then(Value::as_str).unwrap_or_default();
-    let (head, _) = mark::split_suffix(text);
-    let marked = if head.is_empty() { mark::suffix(owner) } else { format!("{head} {}", mark::suffix(owner)) };
+    let marked = mark::with_suffix(text, owner);
     set(input, &path, Value::String(marked));
 }
 
@@ -201,11 +224,30 @@ pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Di
     if let Place::Member(member) = place(kind, desired)
         && input.get(member).is_some()
     {
-        mark_member(kind, &mut input, member, &desired.owner());
+        mark_member(kind, &mut input, member, &desired.owner().to_string());
     }
     for (member, value) in &row.constants {
-        set(&mut input, &Path::parse(member), value.clone());
+        if input.get(member).is_none() {
+            set(&mut input, &Path::parse(member), value.clone());
+        }
     }
+    keep_scale(kind, found, diffs, &mut input);
     kind.keep_known(shape, &mut input);
     Some((operation, input))
+}
+
+/// What autoscaling moved, and nobody declared anew, is sent as it is.
+fn keep_scale(kind: &Kind, found: &Found, diffs: &[&Diff], input: &mut Value) {
+    if kind.row().spec.scaled.is_empty() {
+        return;
+    }
+    let there = kind.spec_of(&found.output);
+    for path in kind.row().spec.scaled.keys().map(|path| Path::parse(path)) {
+        let places: Vec<Path> = values(input, &path).into_iter().map(|(at, _)| at).collect();
+        for at in places.into_iter().filter(|at| !diffs.iter().any(|diff| diff.path == *at)) {
+            if let Some(value) = get(&there, &at) {
+                set(input, &at, value.clone());
+            }
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! The decision: what to do about one resource. Pure: no I/O, no clock, no client.
 
 mod absent;
+pub(crate) mod claims;
 mod desired;
 pub(crate) mod diff;
 pub(crate) mod inputs;
 mod present;
+mod scale;
 mod standing;
 mod tags;
 
@@ -16,9 +18,12 @@ use sagewright_kinds::Kind;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use claims::{ClaimPolicy, Claims};
 pub use desired::{Adoption, Desired, Intent, PendingRef, read_tags};
 
+pub(crate) use claims::{Claim, claim};
 pub(crate) use present::parts_at_work;
+pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use standing::{WAIT, ended_badly};
 pub(crate) use tags::is_foreign;
 

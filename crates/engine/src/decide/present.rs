@@ -1,13 +1,15 @@
 //! Decisions about resources that are to be there.
 
 use jiff::Timestamp;
+use sagewright_kinds::row::UpdateNote;
 use sagewright_kinds::{Kind, Path, Phase};
 use serde_json::{Value, json};
 
+use super::claims::{Claim, adopt_command, claim, whose};
 use super::desired::{Adoption, Desired};
 use super::diff::{Diff, diff, masked, unseen};
-use super::inputs::{self, Place};
-use super::{Change, Decision, Effect, RefusalKind, Step, tags};
+use super::inputs::{self, Place, place, place_of};
+use super::{Change, Decision, Effect, RefusalKind, Step, scale, tags};
 use crate::mark;
 use crate::observe::{Found, Observed, Ownership};
 use crate::quirks;
@@ -108,60 +110,95 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             found.word
         ));
     }
-    let adopt = match owned(kind, desired, found) {
-        Ok(adopt) => adopt,
-        Err(refused) => return *refused,
-    };
-    let mut decision = if adopt && desired.adoption == Adoption::Adopt {
-        Decision::default()
-    } else {
-        differences(kind, desired, found)
-    };
-    if adopt && decision.refusal().is_none() {
-        let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
-        decision.steps.insert(0, Step::Adopt { arn, owner: desired.owner() });
+    // What was created for want of it is the object's by its mark.
+    let made = matches!(&found.owner, Ownership::Marked(mark) if desired.owner().is(mark));
+    if let Some(wanted) = desired.adopts.arn.as_ref().filter(|_| !made)
+        && let Some(there) = found.arn.as_ref().filter(|there| !there.eq_ignore_ascii_case(wanted))
+    {
+        return Decision::refuse(
+            RefusalKind::Absent,
+            format!("there is no {} {wanted} here; the one of that name is {there}", kind.words()),
+            format!("check the account and the region, or correct the annotation {}", mark::ADOPTION_FIELDS),
+        );
     }
-    decision
-}
-
-/// Whether the resource has to be taken over first, or is another's.
-fn owned(kind: &Kind, desired: &Desired, found: &Found) -> Result<bool, Box<Decision>> {
-    let ours = desired.owner();
     let what = format!("the {} `{}`", kind.words(), found.name);
-    match &found.owner {
-        Ownership::Marked(owner) if *owner == ours => Ok(false),
-        Ownership::ByIdentity => Ok(false),
-        Ownership::Marked(owner) => Err(Box::new(Decision::refuse(
-            RefusalKind::OwnedByOther,
-            format!("{what} belongs to the object {owner}"),
-            "give this object another resource name, or delete the other object first",
-        ))),
-        Ownership::Unmarked if desired.adoption != Adoption::No => Ok(true),
-        Ownership::Unmarked => Err(Box::new(Decision::refuse(
+    match claim(kind, desired, found) {
+        Claim::Ours { old } => differences(kind, desired, found, if old { Mark::Old } else { Mark::Right }),
+        Claim::Ack => acks(kind, desired, found),
+        Claim::Adopt if desired.adoption == Adoption::Adopt => adopt(kind, desired, found, Decision::default()),
+        Claim::Adopt => adopt(kind, desired, found, differences(kind, desired, found, Mark::Missing)),
+        Claim::Unmanaged => Decision::refuse(
             RefusalKind::NotOwned,
             format!("{what} exists and is not managed by this object"),
             format!(
-                "adopt it (`sagewright adopt {}/{}`, or the annotation {}: adopt-or-create), or use another name",
-                kind.name(),
-                found.name,
+                "adopt it (`{}`, or the annotation {}: adopt-or-create), or use another name",
+                adopt_command(kind, desired, found),
                 mark::ADOPTION_POLICY
             ),
-        ))),
+        ),
+        Claim::Other(owner) => Decision::refuse(
+            RefusalKind::OwnedByOther,
+            format!("{what} {}", whose(desired, found, owner.as_ref())),
+            match owner {
+                Some(owner) if desired.owner().same_object(&owner) => format!(
+                    "use another resource name; if it is to be this installation's, `{}` takes it over",
+                    adopt_command(kind, desired, found)
+                ),
+                Some(_) => "give this object another resource name, or delete the other object first".to_owned(),
+                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", mark::OWNER),
+            },
+        ),
     }
 }
 
-fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
-    let diffs = diff(kind, &desired.spec, &found.output);
+/// Takes the resource over before anything else is done to it.
+fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) -> Decision {
+    if decision.refusal().is_some() {
+        return decision;
+    }
+    // A mark that is no tag is written by an update.
+    if let (Place::Member(_), Some(held)) = (place_of(kind, &kind.spec_of(&found.output)), held(kind, found)) {
+        return *held;
+    }
+    let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
+    decision.steps.insert(0, Step::Adopt { arn, owner: desired.owner().to_string() });
+    decision
+}
+
+/// Takes over what ACK manages for this object, as it is. Nothing is written but marks: what ACK applied last is what the
+/// object declares, so it is remembered as applied.
+fn acks(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
+    let mut decision = Decision::note("ACK manages the resource for this object: it is taken over as it is".to_owned());
+    let add = tags::remembered(kind, desired);
+    if let (Place::Tags(_), Some(arn), false) = (place(kind, desired), &found.arn, add.is_empty()) {
+        decision.steps.push(Step::SyncTags { arn: arn.clone(), add, remove: Vec::new() });
+    }
+    adopt(kind, desired, found, decision)
+}
+
+/// How the owner's mark of a resource is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Right,
+    Old,
+    Missing,
+}
+
+fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Decision {
+    let (diffs, left) = scale::part(kind, desired, found, diff(kind, &desired.spec, &found.output));
     let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| kind.is_mutable(&d.path));
-    let (tags, mut changes) = tags::sync(kind, desired, found);
-    changes.splice(0..0, diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))));
+    let mut tags = tags::sync(kind, desired, found, mark == Mark::Old);
+    let mut changes: Vec<Change> =
+        diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))).collect();
+    changes.append(&mut tags.changes);
     if !fixed.is_empty() {
         let mut refused = immutable(kind, &fixed, found);
         refused.changes = changes;
         return refused;
     }
     let mut decision = Decision { changes, ..Decision::default() };
-    let mut tags = tags;
+    decision.notes.extend(left.iter().map(|diff| scale::note(kind, diff)));
+    decision.notes.append(&mut tags.notes);
     let mut update = None;
     if !mutable.is_empty() {
         match updating(kind, desired, found, &mutable) {
@@ -169,7 +206,8 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
                 if let Some(mark) = remember {
                     tags.add.insert(mark::LAST_UPDATE.to_owned(), mark);
                 }
-                update = Some(Step::Update { operation, input });
+                decision.notes.extend(update_notes(kind, &mutable, &input));
+                update = Some((operation, input));
             }
             Ok(None) => {}
             Err(refused) => {
@@ -177,6 +215,15 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
                 return decision;
             }
         }
+    }
+    if mark == Mark::Old
+        && let Some(change) = rewrite_mark(kind, desired, found, &mut update)
+    {
+        tags.marks.push(change);
+    }
+    if mark != Mark::Right || update.is_some() || !tags.is_empty() {
+        tags.remember_keys(found);
+        decision.notes.append(&mut tags.notes);
     }
     // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
     let updates = update.is_some();
@@ -192,16 +239,44 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
         });
         decision.notes.push("AWS rolled the last update back; declared again, it is sent again".to_owned());
     }
-    decision.steps.extend(update);
+    decision.steps.extend(update.map(|(operation, input)| Step::Update { operation, input }));
     if let (false, Some(arn)) = (tags.is_empty(), &found.arn) {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
     }
     decision.steps.extend(at_work_step(kind, found).filter(|_| !updates));
+    // Marks are told where they are all that is written: what an apply writes stands in its plan.
+    if decision.changes.is_empty() {
+        decision.changes = tags.marks;
+    }
     let unseen = unseen(kind, &desired.spec).into_iter();
     decision.notes.extend(unseen.map(|path| {
         format!("AWS does not show spec.{}: a change of it would not be seen", kind.spec_path_to_crd(&path))
     }));
     decision
+}
+
+/// Writes an old mark that is no tag anew: with the update that is sent anyway, or with one of its own when AWS takes it.
+fn rewrite_mark(kind: &Kind, desired: &Desired, found: &Found, update: &mut Option<(String, Value)>) -> Option<Change> {
+    let Place::Member(member) = place_of(kind, &kind.spec_of(&found.output)) else { return None };
+    let owner = desired.owner().to_string();
+    match update {
+        Some((_, input)) if input.get(member).is_some() => {}
+        Some((_, input)) => inputs::mark_found(kind, input, found, member, &owner),
+        None if held(kind, found).is_some() => return None,
+        None => *update = Some(inputs::mark_update(kind, found, member, &owner)?),
+    }
+    let from = if let Ownership::Marked(mark) = &found.owner { Some(mark.to_string()) } else { None };
+    Some(tags::change(mark::OWNER, from.as_ref(), Some(&owner)))
+}
+
+/// What a person should know of an update that is sent.
+fn update_notes(kind: &Kind, diffs: &[&Diff], input: &Value) -> Vec<String> {
+    let applies = |note: &&UpdateNote| {
+        let changes = Path::parse(&note.changes);
+        diffs.iter().any(|diff| changes.leads_to(&diff.path))
+            && note.sends.iter().all(|(member, value)| input.get(member) == Some(value))
+    };
+    kind.row().update.notes.iter().filter(applies).map(|note| note.text.clone()).collect()
 }
 
 /// Whether the resource still bears the fingerprint of an update that AWS rolled back.
@@ -289,6 +364,31 @@ fn immutable(kind: &Kind, fixed: &[&Diff], found: &Found) -> Decision {
     Decision::refuse(RefusalKind::Immutable, fields.join("; "), advice)
 }
 
+/// Why AWS takes no update just now, or for good.
+fn held(kind: &Kind, found: &Found) -> Option<Box<Decision>> {
+    let waits = || Decision::wait(format!("{} is in {} status", kind.name(), found.word));
+    let refuse = |why: String, advice: &str| Decision::refuse(RefusalKind::Failed, why, advice);
+    let what = format!("the {} `{}`", kind.words(), found.name);
+    let accepted = kind.row().update.when.contains(&found.word);
+    let held = match found.phase {
+        _ if is_blocked(kind, found) => waits(),
+        Phase::Progressing | Phase::Stopping | Phase::Unknown if !accepted => waits(),
+        Phase::Failed if !accepted => refuse(
+            format!("{what} is {}: {}; AWS updates none in that state", found.word, reason(found)),
+            "delete it and apply again",
+        ),
+        Phase::Stopped if !accepted && kind.is_job() => {
+            refuse(format!("{what} was stopped and takes no updates"), "start a new one under a new name")
+        }
+        _ => return None,
+    };
+    Some(Box::new(held))
+}
+
+fn reason(found: &Found) -> &str {
+    found.reason.as_deref().unwrap_or("AWS gives no reason")
+}
+
 type Updating = Option<(String, Value, Option<String>)>;
 
 /// The update to send, nothing where there is none to send, or why not now.
@@ -296,33 +396,8 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
     let row = &kind.row().update;
     let Some((operation, mut input)) = inputs::update(kind, desired, found, diffs) else { return Ok(None) };
     let print = row.remember.then(|| inputs::fingerprint(&input.to_string(), 16));
-    let failed = || found.reason.clone().unwrap_or_else(|| "AWS gives no reason".to_owned());
-    let waits = || Box::new(Decision::wait(format!("{} is in {} status", kind.name(), found.word)));
-    let accepted = row.when.contains(&found.word);
-    match found.phase {
-        _ if is_blocked(kind, found) => return Err(waits()),
-        Phase::Progressing | Phase::Stopping | Phase::Unknown if !accepted => return Err(waits()),
-        Phase::Failed if !accepted => {
-            return Err(Box::new(Decision::refuse(
-                RefusalKind::Failed,
-                format!(
-                    "the {} `{}` is {}: {}; AWS updates none in that state",
-                    kind.words(),
-                    found.name,
-                    found.word,
-                    failed()
-                ),
-                "delete it and apply again",
-            )));
-        }
-        Phase::Stopped if !accepted && kind.is_job() => {
-            return Err(Box::new(Decision::refuse(
-                RefusalKind::Failed,
-                format!("the {} `{}` was stopped and takes no updates", kind.words(), found.name),
-                "start a new one under a new name",
-            )));
-        }
-        _ => {}
+    if let Some(held) = held(kind, found) {
+        return Err(held);
     }
     // AWS went back from this very update: sending it again would end the same way.
     let sent_before = print.is_some() && found.tags.get(mark::LAST_UPDATE) == print.as_ref();
@@ -331,11 +406,11 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
     if sent_before && found.reason.is_some() && !service_fault {
         return Err(Box::new(Decision::refuse(
             RefusalKind::Failed,
-            format!("AWS did not carry out this update of the {} `{}`: {}", kind.words(), found.name, failed()),
+            format!("AWS did not carry out this update of the {} `{}`: {}", kind.words(), found.name, reason(found)),
             "it is not sent again as it is: fix what it names under a new name; or, when the cause is gone, apply what runs and then this again",
         )));
     }
     quirks::update(kind, desired, found, diffs, &mut input)?;
-    let can_remember = matches!(inputs::place(kind, desired), Place::Tags(_));
+    let can_remember = matches!(place(kind, desired), Place::Tags(_));
     Ok(Some((operation, input, print.filter(|_| can_remember))))
 }

@@ -37,7 +37,7 @@ pub(crate) fn conditions(
         && desired.adoption != Adoption::No
         && decision.refusal().is_none()
         && decision.action() != Action::Adopt
-        && found.owner == Ownership::Marked(desired.owner())
+        && matches!(&found.owner, Ownership::Marked(mark) if desired.owner().is(mark))
     {
         out.push(Condition::new(conditions::ADOPTED, S::True, "", ""));
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sagewright_kinds::Kind;
-use sagewright_model::ShapeType;
+use sagewright_kinds::{Kind, Path};
 use serde_json::{Map, Value, json};
 
 use super::pace::{IN_USE, PATIENCE, Pace, since};
 use crate::decide::Step;
-use crate::decide::inputs::{Known, Place, address, mark_member, place_of, tags_value};
+use crate::decide::inputs::{Place, mark_update, place_of, tags_value};
+use crate::decide::scale_fingerprint;
 use crate::error::{Failure, Permanent, Retryable};
 use crate::mark;
 use crate::observe::Found;
@@ -66,29 +66,28 @@ pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) ->
     let spec = kind.spec_of(&found.output);
     match place_of(kind, &spec) {
         Place::Tags(_) => {
-            let add = BTreeMap::from([(mark::OWNER.to_owned(), owner.to_owned())]);
+            let mut add = BTreeMap::from([(mark::OWNER.to_owned(), owner.to_owned())]);
+            // What is taken over is as it is declared, until somebody declares something else.
+            add.extend(scale_fingerprint(kind, &spec).map(|print| (mark::LAST_SCALE.to_owned(), print)));
             Ok(tag_calls(kind, arn, &add, &[]))
         }
         Place::Member(member) => {
-            let known = Known { spec: Some(&spec), arn: Some(arn), output: Some(&found.output) };
-            let update = kind.row().operations.update.clone();
-            let input = update.as_deref().and_then(|op| address(kind, "update", op, known));
-            let (Some(operation), Some(mut input)) = (update, input) else {
-                return Err(Failure::Permanent(Permanent {
+            let most = kind.spec_shape(&Path::parse(member)).and_then(|s| s.max);
+            let why = match (&kind.row().operations.update, most) {
+                (Some(_), Some(most)) => {
+                    format!("its {member} leaves no room for the owner's mark: AWS takes {most} characters")
+                }
+                _ => format!("a {} has no place for an owner's mark", kind.words()),
+            };
+            let update = mark_update(kind, found, member, owner).ok_or_else(|| {
+                Failure::Permanent(Permanent {
                     what: format!("adopt the {} `{}`", kind.words(), found.name),
-                    why: format!("a {} has no place for an owner's mark", kind.words()),
+                    why,
                     advice: "refer to it by its ARN instead".to_owned(),
                     cause: None,
-                }));
-            };
-            // A text keeps what it says; a map takes one more key.
-            let is_text =
-                kind.spec_shape(&sagewright_kinds::Path::parse(member)).is_some_and(|s| s.kind == ShapeType::String);
-            if let (true, Some(text), Some(map)) = (is_text, spec.get(member), input.as_object_mut()) {
-                map.insert(member.to_owned(), text.clone());
-            }
-            mark_member(kind, &mut input, member, owner);
-            Ok(vec![(operation, input)])
+                })
+            })?;
+            Ok(vec![update])
         }
         Place::None => Ok(Vec::new()),
     }

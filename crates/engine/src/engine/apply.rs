@@ -30,7 +30,7 @@ impl Engine {
         options: &ApplyOptions,
         observer: &dyn Observer,
     ) -> Result<Report, EngineError> {
-        let graph = Graph::new(objects)?;
+        let graph = self.graph(objects)?;
         let needs = |i: usize| graph.nodes.get(i).map(|n| n.needs.clone()).unwrap_or_default();
         let one = |i: usize, done: HashMap<ObjectId, Object>, owners| {
             let node = graph.nodes.get(i);
@@ -52,7 +52,7 @@ impl Engine {
         options: &DeleteOptions,
         observer: &dyn Observer,
     ) -> Result<Report, EngineError> {
-        let graph = Graph::new(objects)?;
+        let graph = self.graph(objects)?;
         // What others need goes after them.
         let needs = |i: usize| {
             let dependents = graph.nodes.iter().enumerate().filter(|(_, n)| n.needs.contains(&i));
@@ -147,7 +147,7 @@ impl Engine {
         done: &HashMap<ObjectId, Object>,
     ) -> ObjectReport {
         let mut desired = adopting(node.desired.clone(), options.adopt);
-        let engine = Self { calls: self.calls_for(&desired.object) };
+        let engine = self.engine_for(&desired.object);
         if let Err(why) = engine.resolve(&mut desired, &|id| done.get(id).cloned()).await {
             return self.not_resolved(node, &desired, why);
         }
@@ -165,7 +165,7 @@ impl Engine {
     ) -> ObjectReport {
         desired.intent = Intent::Absent;
         desired.unowned = options.unowned;
-        let engine = Self { calls: self.calls_for(&desired.object) };
+        let engine = self.engine_for(&desired.object);
         if let Err(why) = engine.resolve_identity(&mut desired, node.kind).await {
             return self.not_resolved(node, &desired, why);
         }

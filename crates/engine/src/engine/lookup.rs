@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::decide::inputs::Known;
 use crate::error::{Failure, Permanent};
+use crate::mark::Owner;
 use crate::object::{Metadata, Object, ObjectId};
 use crate::observe::calls::Calls;
 use crate::observe::{
@@ -82,7 +83,7 @@ async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>,
 }
 
 /// The resource that bears an object's mark.
-pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &str) -> Result<Option<Found>, Failure> {
+pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &Owner) -> Result<Option<Found>, Failure> {
     if kind.is_arn_identified() {
         let mut items = items(calls, kind).await?;
         let made = |item: &Value| item.get("CreationTime").or_else(|| item.get("StartTime")).map(Value::to_string);
@@ -95,8 +96,8 @@ pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &str) -> Result<Opt
     if kind.tags_member().is_none() {
         return Ok(None);
     }
-    let ours = |found: &Found| matches!(&found.owner, Ownership::Marked(by) if by == owner);
-    Owners::default().bearing(calls, kind, &[owner.to_owned()], None, &ours).await
+    let ours = |found: &Found| matches!(&found.owner, Ownership::Marked(mark) if owner.is(mark));
+    Owners::default().bearing(calls, kind, owner, None, &ours).await
 }
 
 /// The items of a listing of a kind that AWS names, inside one resource or inside all of them.
@@ -184,12 +185,8 @@ pub(crate) fn object_of(kind: &Kind, found: &Found) -> Object {
     let mut object = Object::new(kind, &found.name);
     object.metadata = match &found.owner {
         Ownership::Marked(owner) => {
-            let (namespace, name) = owner.split_once('/').unwrap_or(("default", owner));
-            Metadata {
-                name: name.to_owned(),
-                namespace: (namespace != "default").then(|| namespace.to_owned()),
-                ..Metadata::default()
-            }
+            let namespace = (owner.namespace != "default").then(|| owner.namespace.clone());
+            Metadata { name: owner.name.clone(), namespace, ..Metadata::default() }
         }
         _ => Metadata {
             name: if kind.is_arn_identified() { tail(&found.name) } else { found.name.clone() },
@@ -227,10 +224,7 @@ fn tags_crd(kind: &Kind, tags: &IndexMap<String, String>) -> Value {
 /// The object that owns a resource, where it is marked.
 pub(crate) fn owner_of(kind: &Kind, found: &Found) -> Option<ObjectId> {
     match &found.owner {
-        Ownership::Marked(owner) => {
-            let (namespace, name) = owner.split_once('/').unwrap_or(("default", owner));
-            Some(ObjectId::new(kind.name(), Some(namespace), name))
-        }
+        Ownership::Marked(owner) => Some(owner.object(kind.name())),
         _ => None,
     }
 }

@@ -16,10 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use export::own_name;
+use graph::Graph;
 pub use plan::{check_set, plan_offline};
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
+use crate::decide::Claims;
+use crate::error::EngineError;
 use crate::mark;
 use crate::object::Object;
 use crate::observe::calls::Calls;
@@ -90,13 +93,35 @@ pub struct Description {
 #[derive(Clone)]
 pub struct Engine {
     calls: Calls,
+    claims: Arc<Claims>,
 }
 
 impl Engine {
     /// An engine for one account and region.
     #[must_use]
     pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
-        Self { calls: Calls { cloud, clock, target } }
+        Self { calls: Calls { cloud, clock, target }, claims: Arc::default() }
+    }
+
+    /// What the engine takes as its own: its installation's name above all. Without, that is [`Claims::default`].
+    #[must_use]
+    pub fn with_claims(mut self, claims: Claims) -> Self {
+        self.claims = Arc::new(claims);
+        self
+    }
+
+    /// A set of objects, checked, each with what the engine takes as its own.
+    fn graph(&self, objects: &[Object]) -> Result<Graph, EngineError> {
+        let mut graph = Graph::new(objects)?;
+        for node in &mut graph.nodes {
+            node.desired.claims = Arc::clone(&self.claims);
+        }
+        Ok(graph)
+    }
+
+    /// The engine that calls for an object.
+    fn engine_for(&self, object: &Object) -> Self {
+        Self { calls: self.calls_for(object), claims: Arc::clone(&self.claims) }
     }
 
     /// Calls for an object: in its own region, where its annotation names one.

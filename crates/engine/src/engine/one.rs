@@ -11,7 +11,7 @@ use super::{Description, Engine, Until, act};
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent};
 use crate::event::{Event, Observer, What};
-use crate::mark;
+use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Found, Ownership};
 
@@ -149,16 +149,18 @@ impl Engine {
     /// There is none, it belongs to another object, or a call failed.
     pub async fn adopt(&self, kind: &Kind, name: &str, owner: &ObjectId) -> Result<Object, EngineError> {
         let found = self.one(kind, name).await?;
-        let wanted = mark::owner(owner);
+        let wanted = Owner::new(&self.claims.installation, owner);
         let refuse = |why: String, advice: &str| {
             let what = format!("adopt the {} `{}`", kind.words(), found.name);
             Failure::Permanent(Permanent { what, why, advice: advice.to_owned(), cause: None })
         };
         match &found.owner {
             Ownership::Marked(other) if *other == wanted => return Ok(object_of(kind, &found)),
+            // Who names the same object moves it here from another installation, or gives an old mark its new form.
+            Ownership::Marked(other) if wanted.same_object(other) => {}
             Ownership::Marked(other) => {
                 return Err(refuse(
-                    format!("it belongs to the object {other}"),
+                    format!("it belongs to {}", other.words(&self.claims.installation)),
                     &format!(
                         "take its tag or property {} away in AWS first, if that object is to lose it",
                         mark::OWNER
@@ -166,7 +168,7 @@ impl Engine {
                 )
                 .into());
             }
-            Ownership::Unmarked => {}
+            Ownership::Unmarked | Ownership::Unreadable(_) => {}
             Ownership::ByIdentity => {
                 return Err(refuse(
                     format!("a {} bears no mark", kind.words()),
@@ -176,7 +178,7 @@ impl Engine {
             }
         }
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
-        let step = Step::Adopt { arn, owner: wanted };
+        let step = Step::Adopt { arn, owner: wanted.to_string() };
         act::act(&self.calls, kind, &found.name, &step, Some(&found), &|_, _| {}).await?;
         let found = self.one(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
         let mut object = object_of(kind, &found);
@@ -202,7 +204,7 @@ impl Engine {
         let object = object_of(kind, &found);
         let word = if kind.is_arn_identified() { object.metadata.name.clone() } else { found.name.clone() };
         Ok(Description {
-            owner: owner_of(kind, &found).map(|id| mark::owner(&id)),
+            owner: owner_of(kind, &found).map(|id| format!("{}/{}", id.namespace, id.name)),
             tags: user_tags(&found).into_iter().collect(),
             logs: kind.logs(&word),
             resource: found.name.clone(),

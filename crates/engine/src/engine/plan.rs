@@ -22,7 +22,7 @@ impl Engine {
     /// # Errors
     /// Wrong manifests and circles. What cannot be read of a single object is in the plan.
     pub async fn plan(&self, objects: &[Object]) -> Result<Plan, EngineError> {
-        let graph = Graph::new(objects)?;
+        let graph = self.graph(objects)?;
         let owners = Owners::default();
         let mut planned: Vec<Option<(Planned, Observed)>> = (0..graph.nodes.len()).map(|_| None).collect();
         // Objects that need nothing of each other are read at the same time.
@@ -75,7 +75,7 @@ impl Engine {
             };
             (planned, Observed::MISSING)
         };
-        let engine = Self { calls: self.calls_for(&desired.object) };
+        let engine = self.engine_for(&desired.object);
         // What is in the set may be known already; what it is not may be in AWS.
         for pending in desired.pending.clone() {
             let id = target_id(&pending.reference, &node.id.namespace);

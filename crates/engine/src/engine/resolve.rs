@@ -8,7 +8,7 @@ use super::{Engine, lookup};
 use crate::decide::{Desired, WAIT};
 use crate::error::{Failure, Retryable};
 use crate::manifest::RefUse;
-use crate::mark;
+use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::{Found, Ownership};
 
@@ -98,14 +98,14 @@ impl Engine {
     /// nobody owns.
     async fn referent(&self, reference: &RefUse, id: &ObjectId) -> Result<(&'static Kind, Referent), Unresolved> {
         let Some(kind) = find(&id.kind) else { return Err(Referent::Absent.absent(reference, id)) };
-        let owner = mark::owner(id);
+        let owner = Owner::new(&self.claims.installation, id);
         // An object's name is never one of several parts.
         let named = if kind.row().identity.name.len() < 2 {
             lookup::one(&self.calls, kind, &reference.name).await.map_err(Unresolved::Failed)?
         } else {
             None
         };
-        if let Some(found) = named.as_ref().filter(|f| f.owner == Ownership::Marked(owner.clone())) {
+        if let Some(found) = named.as_ref().filter(|f| matches!(&f.owner, Ownership::Marked(mark) if owner.is(mark))) {
             return Ok((kind, Referent::Found(Box::new(found.clone()))));
         }
         if let Some(found) = lookup::owned(&self.calls, kind, &owner).await.map_err(Unresolved::Failed)? {
@@ -114,7 +114,9 @@ impl Engine {
         Ok((
             kind,
             match named {
-                Some(Found { owner: Ownership::Marked(other), .. }) => Referent::Foreign(other),
+                Some(Found { owner: Ownership::Marked(other), .. }) => {
+                    Referent::Foreign(other.words(&self.claims.installation))
+                }
                 Some(found) => Referent::Found(Box::new(found)),
                 None => Referent::Absent,
             },
@@ -125,7 +127,7 @@ impl Engine {
 /// What a reference to something that is not declared here leads to.
 enum Referent {
     Found(Box<Found>),
-    /// The resource of that name belongs to this object.
+    /// The resource of that name belongs to this object (in words).
     Foreign(String),
     Absent,
 }
@@ -135,7 +137,7 @@ impl Referent {
         let at = &reference.at;
         Unresolved::Absent(match self {
             Self::Foreign(owner) => format!(
-                "{at} refers to {id}, which is not among these objects, and the {} `{}` in AWS belongs to the object {owner}",
+                "{at} refers to {id}, which is not among these objects, and the {} `{}` in AWS belongs to {owner}",
                 id.kind, reference.name
             ),
             _ => format!("{at} refers to {id}, which is neither among these objects nor there in AWS"),

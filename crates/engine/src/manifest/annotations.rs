@@ -2,9 +2,8 @@
 
 use sagewright_kinds::Kind;
 use sagewright_model::Region;
-use serde_json::{Map, Value};
 
-use super::{ManifestError, PathStep};
+use super::{ManifestError, PathStep, adoption};
 use crate::mark;
 use crate::object::Object;
 
@@ -14,7 +13,7 @@ pub(super) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestE
         (mark::ADOPTION_POLICY, one_of(object, mark::ADOPTION_POLICY, &["adopt", "adopt-or-create"])),
         (mark::READ_ONLY, read_only(object)),
         (mark::REGION, region(object)),
-        (mark::ADOPTION_FIELDS, adoption_fields(kind, object)),
+        (mark::ADOPTION_FIELDS, adoption::check(kind, object)),
     ];
     let error = |(key, wrong): (&str, Option<(String, String)>)| {
         let (message, expected) = wrong?;
@@ -46,21 +45,4 @@ fn read_only(object: &Object) -> Wrong {
 fn region(object: &Object) -> Wrong {
     let value = object.annotation(mark::REGION).filter(|v| v.parse::<Region>().is_err())?;
     Some((format!("`{value}` is no region"), "a region, as in us-east-1".to_owned()))
-}
-
-fn adoption_fields(kind: &Kind, object: &Object) -> Wrong {
-    let value = object.annotation(mark::ADOPTION_FIELDS)?;
-    let names: Vec<&str> = kind.spec_fields().keys().map(String::as_str).chain(["arn"]).collect();
-    match serde_json::from_str::<Map<String, Value>>(value) {
-        Err(error) => Some((
-            format!("this is no JSON map: {error}"),
-            "a JSON map of fields and their values, as in {\"arn\": \"arn:aws:…\"}".to_owned(),
-        )),
-        Ok(fields) => {
-            let unknown = fields.keys().find(|k| !names.contains(&k.as_str()))?;
-            let close = super::suggest(unknown, names.iter().copied());
-            let hint = close.map(|c| format!("; did you mean `{c}`?")).unwrap_or_default();
-            Some((format!("{} has no field `{unknown}`{hint}", kind.name()), format!("fields of a {}", kind.words())))
-        }
-    }
 }

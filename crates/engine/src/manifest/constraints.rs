@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::convert::{Converted, Wrong, shown};
 use super::suggest::suggest;
 use crate::mark;
+use crate::object::ObjectId;
 
 /// Values of the wrong type that are told at once.
 const MOST_TYPE_ERRORS: usize = 20;
@@ -15,10 +16,11 @@ const MOST_TYPE_ERRORS: usize = 20;
 const MOST_VALUES: usize = 12;
 
 /// Checks a converted spec; a partial one may leave out what a create needs.
-pub(crate) fn check(kind: &Kind, converted: &Converted, partial: bool) -> Vec<Wrong> {
+pub(crate) fn check(kind: &Kind, id: &ObjectId, converted: &Converted, partial: bool) -> Vec<Wrong> {
     let mut wrong: Vec<Wrong> = identity(kind, converted).filter(|_| !partial).into_iter().collect();
     wrong.extend(tags(kind, converted));
     wrong.extend(marks(kind, converted));
+    wrong.extend(description(kind, id, converted));
     let service = kind.service();
     let mut spec = converted.spec.clone();
     // Members that only the update takes are checked against their own shape.
@@ -113,7 +115,10 @@ fn marks(kind: &Kind, converted: &Converted) -> Vec<Wrong> {
                 expected: Some(format!("a key that does not start with {}", mark::PREFIX)),
             });
         }
-        let own = 1 + usize::from(kind.row().update.remember);
+        // Whose it is; which keys were declared; the last update; what was declared for autoscaling.
+        let row = kind.row();
+        let remembered = usize::from(row.update.remember) + usize::from(!row.spec.scaled.is_empty());
+        let own = if kind.tags_member() == Some(member) { 2 + remembered } else { 1 };
         let most = kind.spec_shape(&top).and_then(|s| s.max).map(|most| most as usize);
         if let Some(most) = most.filter(|most| (most.saturating_sub(own) + 1..=*most).contains(&keys.len())) {
             wrong.push(Wrong {
@@ -124,6 +129,24 @@ fn marks(kind: &Kind, converted: &Converted) -> Vec<Wrong> {
         }
     }
     wrong
+}
+
+/// The end of a description that says whose the resource is has to fit beside what it says.
+fn description(kind: &Kind, id: &ObjectId, converted: &Converted) -> Option<Wrong> {
+    let member = kind.row().tags.mark.as_deref().filter(|_| kind.tags_member().is_none())?;
+    let text = converted.spec.get(member)?.as_str()?;
+    let path = Path::parse(member);
+    let most = kind.spec_shape(&path)?.max? as usize;
+    let mark = mark::suffix(&format!("{}/{}", id.namespace, id.name)).chars().count();
+    let own = mark + mark::LONGEST_INSTALLATION + 2;
+    let length = text.chars().count();
+    (length <= most && length + own > most).then(|| Wrong {
+        path: kind.spec_path_to_crd(&path),
+        message: format!(
+            "{length} characters leave no room: AWS takes {most}, and Sagewright needs {own} of them to say whose it is"
+        ),
+        expected: Some(format!("at most {} characters", most.saturating_sub(own))),
+    })
 }
 
 fn all(

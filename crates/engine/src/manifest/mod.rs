@@ -1,5 +1,6 @@
 //! Checks manifests before anything is called.
 
+mod adoption;
 mod annotations;
 mod constraints;
 pub(crate) mod convert;
@@ -9,6 +10,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use adoption::AdoptionFields;
 pub use convert::RefUse;
 
 use crate::mark;
@@ -16,8 +18,8 @@ use crate::object::{Object, ObjectId};
 use convert::{Wrong, convert, steps};
 pub use suggest::suggest;
 
-/// Characters of a tag's value.
-const MOST_OF_A_TAG: usize = 256;
+/// Letters of a namespace and a name: with the longest name of an installation they have to stand in a tag's value.
+const LONGEST_ID: usize = 256 - mark::LONGEST_INSTALLATION - 2;
 
 /// One step to a field of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -89,7 +91,7 @@ fn check_one(index: usize, object: &Object) -> Vec<ManifestError> {
     let converted = convert(kind, &object.spec);
     // What is only adopted or read says which resource it is, and no more.
     let partial = object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
-    let mut wrong = constraints::check(kind, &converted, partial);
+    let mut wrong = constraints::check(kind, &object.id(), &converted, partial);
     let mut all = converted.wrong;
     all.append(&mut wrong);
     let fields = all.into_iter().map(|wrong| wrong.into_error(index, object));
@@ -108,11 +110,11 @@ fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
             &id.name,
             "at most 253 lower-case letters, digits, `-` and `.`; the name in AWS is a field of the spec",
         )
-    } else if mark::owner(&id).len() > MOST_OF_A_TAG {
+    } else if id.namespace.len() + id.name.len() > LONGEST_ID {
         (
             "name",
             &id.name,
-            "a shorter one: with its namespace it has to stand in a tag of AWS, which takes 256 characters",
+            "a shorter one: with its namespace and an installation's name it has to stand in a tag of AWS, which takes 256 characters",
         )
     } else {
         return None;

@@ -10,6 +10,7 @@ use super::read::{arn_of, complete_found, member_mark, read_output};
 use crate::decide::Desired;
 use crate::decide::inputs::{Known, address};
 use crate::error::Failure;
+use crate::mark::Owner;
 
 /// Reads at the same time while searching.
 const AT_ONCE: usize = 8;
@@ -37,12 +38,18 @@ pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Re
 }
 
 /// What a read gives of the one among listed items that bears an owner's mark.
-pub(crate) async fn marked(calls: &Calls, kind: &Kind, items: &[Value], owner: &str) -> Result<Option<Value>, Failure> {
+pub(crate) async fn marked(
+    calls: &Calls,
+    kind: &Kind,
+    items: &[Value],
+    owner: &Owner,
+) -> Result<Option<Value>, Failure> {
     let member = kind.row().tags.mark.as_deref();
     let shown = |item: &Value| member.is_some_and(|m| item.get(m).is_some());
     // Listings that show the member tell at once; others need a read for each item.
     if items.iter().any(shown) {
-        let hit = items.iter().find(|i| member.and_then(|m| member_mark(i, m)).as_deref() == Some(owner));
+        let hit =
+            items.iter().find(|i| member.and_then(|m| member_mark(i, m)).is_some_and(|mark| owner.is_text(&mark)));
         return match hit.and_then(|i| arn_of(kind, i)) {
             Some(arn) => read_output(calls, kind, Known { arn: Some(&arn), ..Known::default() }).await,
             None => Ok(None),
@@ -58,7 +65,7 @@ pub(crate) async fn marked(calls: &Calls, kind: &Kind, items: &[Value], owner: &
         })
         .buffered(AT_ONCE);
     while let Some(found) = reads.try_next().await? {
-        if let Some(found) = found.filter(|f| matches!(&f.owner, Ownership::Marked(by) if by == owner)) {
+        if let Some(found) = found.filter(|f| matches!(&f.owner, Ownership::Marked(by) if owner.is(by))) {
             return Ok(Some(found.output));
         }
     }

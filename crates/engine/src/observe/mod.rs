@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use sagewright_kinds::Phase;
 use serde_json::Value;
 
-use crate::decide::Desired;
+use crate::mark::Owner;
 
 pub(crate) use calls::is_absence;
 pub(crate) use find::{list_input, marked};
@@ -62,20 +62,13 @@ pub struct Found {
     pub reason: Option<String>,
 }
 
-/// Whether a resource is an object's own.
-pub(crate) fn is_ours(desired: &Desired, found: &Found) -> bool {
-    match &found.owner {
-        Ownership::Marked(owner) => *owner == desired.owner(),
-        Ownership::ByIdentity => true,
-        Ownership::Unmarked => false,
-    }
-}
-
 /// Whose a resource is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ownership {
-    /// It bears this mark (`namespace/name`).
-    Marked(String),
+    /// It bears this mark.
+    Marked(Owner),
+    /// It bears a mark that names no owner.
+    Unreadable(String),
     /// It bears none.
     Unmarked,
     /// Its kind has no place for a mark: whoever names it owns it.

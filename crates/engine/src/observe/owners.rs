@@ -9,16 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::Kind;
 use serde_json::{Map, Value, json};
 
+use super::Found;
 use super::calls::{Calls, is_invalid, is_refused};
 use super::find::list_input;
 use super::index::indexed;
 use super::read::{arn_of, complete_found, name_in_arn, read_output};
-use super::{Found, is_ours};
 use crate::cloud::Target;
-use crate::decide::Desired;
 use crate::decide::inputs::Known;
+use crate::decide::{Claim, Desired, claim};
 use crate::error::Failure;
-use crate::mark;
+use crate::mark::{self, Owner};
 
 /// Calls at the same time while searching.
 const AT_ONCE: usize = 8;
@@ -61,7 +61,7 @@ pub(crate) struct Owners {
 impl Owners {
     /// Remembers that an object's resource has the name that it declares: when it is gone, nothing else is looked for.
     pub(crate) async fn saw(&self, calls: &Calls, kind: &Kind, desired: &Desired) {
-        self.seen.lock().await.insert((kind.name().to_owned(), calls.target.clone(), desired.owner()));
+        self.seen.lock().await.insert((kind.name().to_owned(), calls.target.clone(), desired.owner().to_string()));
     }
 
     /// The resource that bears an object's mark under a name that is not the declared one.
@@ -71,12 +71,14 @@ impl Owners {
         kind: &Kind,
         desired: &Desired,
     ) -> Result<Option<Found>, Failure> {
-        let seen = (kind.name().to_owned(), calls.target.clone(), desired.owner());
+        let seen = (kind.name().to_owned(), calls.target.clone(), desired.owner().to_string());
         if kind.tags_member().is_none() || self.seen.lock().await.contains(&seen) {
             return Ok(None);
         }
         let declared = desired.name(kind);
-        let other = |found: &Found| is_ours(desired, found) && declared.as_ref() != Some(&found.name);
+        let other = |found: &Found| {
+            matches!(claim(kind, desired, found), Claim::Ours { .. }) && declared.as_ref() != Some(&found.name)
+        };
         // What the object remembers is the first guess. A guess that is wrong does not end the search.
         if let Some(arn) = desired.object.arn()
             && let Some(found) =
@@ -84,21 +86,21 @@ impl Owners {
         {
             return Ok(Some(found));
         }
-        self.bearing(calls, kind, &[desired.owner()], declared.as_deref(), &other).await
+        self.bearing(calls, kind, &desired.owner(), declared.as_deref(), &other).await
     }
 
-    /// The resource that bears one of these marks, has another name than the one that was not found, and is what `fits`
+    /// The resource that bears an owner's mark in either of its forms, has another name than the one that was not found, and is what `fits`
     /// asks for.
     pub(crate) async fn bearing(
         &self,
         calls: &Calls,
         kind: &Kind,
-        owners: &[String],
+        owner: &Owner,
         missing: Option<&str>,
         fits: &(dyn Fn(&Found) -> bool + Sync),
     ) -> Result<Option<Found>, Failure> {
         let known = |hit: &Hit| missing.is_some_and(|name| name.eq_ignore_ascii_case(name_in_arn(&hit.arn)));
-        for hit in self.hits(calls, kind, owners).await?.iter().filter(|hit| !known(hit)) {
+        for hit in self.hits(calls, kind, &owner.texts()).await?.iter().filter(|hit| !known(hit)) {
             if let Some(found) = resource(calls, kind, hit).await?.filter(fits) {
                 return Ok(Some(found));
             }

@@ -6,9 +6,9 @@ use sagewright_kinds::{Kind, Path, Phase, get, values};
 use serde_json::Value;
 
 use super::calls::{Calls, is_invalid, is_refused, pick};
-use super::{Found, Observed, Owners, Ownership, find, is_ours};
+use super::{Found, Observed, Owners, Ownership, find};
 use crate::decide::inputs::{Known, Place, address, place_of};
-use crate::decide::{Adoption, Desired, Intent, KNOWN_AFTER_APPLY};
+use crate::decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
 use crate::error::Failure;
 use crate::mark;
 
@@ -29,7 +29,8 @@ pub(crate) async fn observe(
         return Ok(Observed::Found(found));
     }
     // The status of a kind that has a name says which resource was made, not which one is wanted.
-    let known = Known { spec: Some(&desired.spec), arn: None, output: None };
+    let spec = desired.address();
+    let known = Known { spec: Some(&spec), arn: None, output: None };
     let found = match address(kind, "read", &kind.row().operations.read, known) {
         Some(_) => match read_output(calls, kind, known).await? {
             Some(output) => named(calls, kind, desired, owners, output).await?,
@@ -67,7 +68,8 @@ async fn by_arn(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Remembe
     if from_status && !is_here(calls, arn) {
         return Ok(Remembered::Nothing);
     }
-    let known = Known { spec: Some(&desired.spec), arn: Some(arn), output: None };
+    let spec = desired.address();
+    let known = Known { spec: Some(&spec), arn: Some(arn), output: None };
     let found = match read_output(calls, kind, known).await {
         Ok(Some(output)) => complete_found(calls, kind, output).await?,
         Ok(None) => return Ok(Remembered::Nothing),
@@ -76,9 +78,10 @@ async fn by_arn(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Remembe
         }
         Err(failure) => return Err(failure),
     };
-    Ok(match found.owner {
-        _ if desired.read_only || is_ours(desired, &found) => Remembered::Ours(Box::new(found)),
-        Ownership::Marked(_) if from_status => Remembered::Nothing,
+    Ok(match claim(kind, desired, &found) {
+        Claim::Ours { .. } | Claim::Ack => Remembered::Ours(Box::new(found)),
+        _ if desired.read_only => Remembered::Ours(Box::new(found)),
+        Claim::Other(Some(_)) if from_status => Remembered::Nothing,
         _ => Remembered::Other(Box::new(found)),
     })
 }
@@ -100,13 +103,15 @@ async fn named(
     output: Value,
 ) -> Result<Observed, Failure> {
     let found = complete_found(calls, kind, output).await?;
-    if is_ours(desired, &found) {
-        owners.saw(calls, kind, desired).await;
-    } else if found.owner == Ownership::Unmarked && desired.adoption != Adoption::No && !desired.read_only {
+    match claim(kind, desired, &found) {
+        Claim::Ours { .. } => owners.saw(calls, kind, desired).await,
         // To take it over would be to have two.
-        if let Some(other) = owners.elsewhere(calls, kind, desired).await? {
-            return Ok(Observed::Missing { elsewhere: Some(other.name) });
+        Claim::Adopt if !desired.read_only => {
+            if let Some(other) = owners.elsewhere(calls, kind, desired).await? {
+                return Ok(Observed::Missing { elsewhere: Some(other.name) });
+            }
         }
+        _ => {}
     }
     Ok(Observed::Found(Box::new(found)))
 }
@@ -201,15 +206,16 @@ impl Found {
     }
 }
 
-fn marked(owner: Option<&str>) -> Ownership {
-    owner.map_or(Ownership::Unmarked, |o| Ownership::Marked(o.to_owned()))
+fn marked(mark: Option<&str>) -> Ownership {
+    let Some(text) = mark else { return Ownership::Unmarked };
+    text.parse().map_or_else(|_| Ownership::Unreadable(text.to_owned()), Ownership::Marked)
 }
 
 /// The mark in a member: a key of a map, or the end of a text.
 pub(crate) fn member_mark(spec: &Value, member: &str) -> Option<String> {
     match get(spec, &Path::parse(member))? {
         Value::Object(map) => map.get(mark::OWNER)?.as_str().map(str::to_owned),
-        Value::String(text) => mark::split_suffix(text).1.map(str::to_owned),
+        Value::String(text) => mark::split_suffix(text).1.map(|owner| owner.to_string()),
         _ => None,
     }
 }

@@ -1,0 +1,60 @@
+//! Members that AWS's autoscaling moves: they differ only when the declaration changed since it was last applied.
+
+use sagewright_kinds::{Kind, Path, values};
+use serde_json::{Value, json};
+
+use super::desired::Desired;
+use super::diff::Diff;
+use super::inputs;
+use crate::mark;
+use crate::observe::Found;
+
+/// A fingerprint of what is declared for the members that autoscaling moves; `None` where nothing is.
+pub(crate) fn fingerprint(kind: &Kind, spec: &Value) -> Option<String> {
+    let paths = kind.row().spec.scaled.keys().map(|path| Path::parse(path));
+    let declared: Vec<(String, &Value)> =
+        paths.flat_map(|path| values(spec, &path)).map(|(at, value)| (at.to_string(), value)).collect();
+    (!declared.is_empty()).then(|| inputs::fingerprint(&json!(declared).to_string(), 16))
+}
+
+/// What moves the member at a path: a scalable dimension, or a scheduled action.
+pub(crate) fn mover<'k>(kind: &'k Kind, path: &Path) -> Option<&'k str> {
+    let general = path.general();
+    kind.row().spec.scaled.iter().find(|(at, _)| Path::parse(at) == general).map(|(_, mover)| mover.as_str())
+}
+
+/// Parts differences into those that count and those that are left to autoscaling. Without a fingerprint all count: nobody
+/// knows what was last declared.
+pub(crate) fn part(kind: &Kind, desired: &Desired, found: &Found, diffs: Vec<Diff>) -> (Vec<Diff>, Vec<Diff>) {
+    let applied = found.tags.get(mark::LAST_SCALE);
+    if applied.is_none()
+        || applied != fingerprint(kind, &desired.spec).as_ref()
+        || went_back(kind, desired, found, &diffs)
+    {
+        return (diffs, Vec::new());
+    }
+    diffs.into_iter().partition(|diff| mover(kind, &diff.path).is_none())
+}
+
+/// Whether AWS went back from the update that these differences ask for: that is a failure, not autoscaling.
+fn went_back(kind: &Kind, desired: &Desired, found: &Found, diffs: &[Diff]) -> bool {
+    let mutable: Vec<&Diff> = diffs.iter().filter(|diff| kind.is_mutable(&diff.path)).collect();
+    let update = || inputs::update(kind, desired, found, &mutable);
+    found.reason.is_some()
+        && found
+            .tags
+            .get(mark::LAST_UPDATE)
+            .is_some_and(|sent| update().is_some_and(|(_, input)| inputs::fingerprint(&input.to_string(), 16) == *sent))
+}
+
+/// What a person should know of a difference that is left alone.
+pub(crate) fn note(kind: &Kind, diff: &Diff) -> String {
+    let shown = |value: Option<&Value>| value.map_or_else(|| "unset".to_owned(), Value::to_string);
+    format!(
+        "spec.{} is {} and declared as {}: it is left to autoscaling ({}) until the declaration changes",
+        kind.spec_path_to_crd(&diff.path),
+        shown(diff.from.as_ref()),
+        shown(diff.to.as_ref()),
+        mover(kind, &diff.path).unwrap_or_default()
+    )
+}
