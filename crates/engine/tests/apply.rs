@@ -349,6 +349,30 @@ async fn a_role_that_is_not_ready_is_waited_for_and_a_bad_request_is_not() {
 }
 
 #[tokio::test]
+async fn what_never_helps_to_repeat_is_not_repeated_whatever_else_it_looks_like() {
+    // What the service calls terminal, which also says that it may be tried again, or that it is throttled.
+    for (code, message) in [
+        ("InvalidParameterValue", "Rate exceeded"),
+        ("MissingParameter", "Could not assume role arn:… Please ensure that the role exists"),
+    ] {
+        let (fake, clock, engine) = Fake::new();
+        let error = sagewright_engine::CloudError { status: Some(503), ..fail(code, message) };
+        fake.fault("CreateTrainingJob", error);
+        let report = engine.apply(&[training_job("mnist")], &ApplyOptions::default(), &NoObserver).await.unwrap();
+        assert_eq!(report.objects[0].outcome, Outcome::Failed, "{code}");
+        let kinds: Vec<&str> = report.objects[0].object.status["conditions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|c| c["status"] == "True")
+            .map(|c| c["type"].as_str().unwrap())
+            .collect();
+        assert_eq!(kinds, ["ACK.Terminal"], "{code}");
+        assert_eq!((clock.millis(), fake.count("TrainingJob")), (0, 0), "{code}: tried once");
+    }
+}
+
+#[tokio::test]
 async fn a_running_job_is_stopped_when_it_is_deleted() {
     let (fake, _, engine) = Fake::new();
     let job = training_job("mnist");

@@ -3,71 +3,10 @@
 
 mod support;
 
-use std::fmt::Write as _;
-
 use sagewright_engine::{Desired, Intent, Observed, decide, mark};
-use sagewright_kinds::{Kind, all, find};
+use sagewright_kinds::{Kind, find};
 use serde_json::{Value, json};
-use support::decisions::{NOW, brief, desired, found, members, object, there, words};
-
-type Member = Option<(&'static str, Value)>;
-
-/// A member that an update can change, and one that it cannot.
-fn changes(kind: &Kind) -> (Member, Member) {
-    match kind.name() {
-        "TrainingJob" => (Some(("ProfilerConfig", json!({"S3OutputPath": "s3://b/p"}))), Some(("RoleArn", json!("r")))),
-        "Endpoint" => (Some(("EndpointConfigName", json!("next"))), None),
-        "InferenceComponent" => {
-            (Some(("RuntimeConfig", json!({"CopyCount": 9}))), Some(("EndpointName", json!("other"))))
-        }
-        "ModelPackage" => (Some(("ModelApprovalStatus", json!("Approved"))), Some(("Domain", json!("VISION")))),
-        "Pipeline" => (Some(("PipelineDescription", json!("new"))), None),
-        "PipelineExecution" => (Some(("PipelineExecutionDisplayName", json!("n"))), None),
-        "ScalableTarget" => (Some(("MaxCapacity", json!(7))), None),
-        "ScalingPolicy" => (Some(("PolicyType", json!("StepScaling"))), None),
-        "EndpointConfig" => (None, Some(("KmsKeyId", json!("k")))),
-        "Model" | "ProcessingJob" => {
-            (None, Some((if kind.name() == "Model" { "ExecutionRoleArn" } else { "RoleArn" }, json!("r"))))
-        }
-        "ModelPackageGroup" => (None, Some(("ModelPackageGroupDescription", json!("d")))),
-        "TransformJob" => (None, Some(("ModelName", json!("m2")))),
-        "HyperParameterTuningJob" => (None, Some(("Autotune", json!({"Mode": "Enabled"})))),
-        other => panic!("no change for {other}"),
-    }
-}
-
-#[test]
-fn every_state_of_every_kind() {
-    let mut table = String::new();
-    for kind in all() {
-        let spec = members(kind);
-        let (mutable, fixed) = changes(kind);
-        let _ = writeln!(table, "{}", kind.name());
-        let decision = decide(kind, &desired(kind, &spec), &Observed::MISSING, NOW);
-        let _ = writeln!(table, "  missing            {}", brief(&decision));
-        for word in words(kind) {
-            let mut line = |what: &str, desired: &Desired, owner: &str| {
-                let observed = there(found(kind, &spec, &word, owner, json!({})));
-                let decision = decide(kind, desired, &observed, NOW);
-                let _ = writeln!(table, "  {word:18} {what:8} {}", brief(&decision));
-            };
-            line("same", &desired(kind, &spec), "default/default/thing");
-            for (what, change) in [("change", &mutable), ("fixed", &fixed)] {
-                if let Some((member, value)) = change {
-                    let mut changed = spec.clone();
-                    changed.insert((*member).to_owned(), value.clone());
-                    line(what, &desired(kind, &changed), "default/default/thing");
-                }
-            }
-            line("unowned", &desired(kind, &spec), "");
-            line("foreign", &desired(kind, &spec), "default/other/thing");
-            let mut absent = desired(kind, &spec);
-            absent.intent = Intent::Absent;
-            line("absent", &absent, "default/default/thing");
-        }
-    }
-    insta::assert_snapshot!(table);
-}
+use support::decisions::{NOW, brief, desired, found, members, object, there};
 
 /// (what, declared, there, differences)
 type Case = (&'static str, &'static str, Value, Value, &'static [&'static str]);

@@ -148,12 +148,89 @@ fn tags_leave_room_for_the_marks_and_do_not_forge_them() {
     let told = errors(&[forged]);
     assert!(matches!(&told[..], [one] if one.contains("spec.tags[1].key") && one.contains("Sagewright")), "{told:?}");
     let tags = |n: usize| (0..n).map(|i| json!({"key": format!("k{i}"), "value": ""})).collect::<Value>();
-    assert_eq!(errors(&[changed(|s| s["tags"] = tags(49))]), Vec::<String>::new());
-    let told = errors(&[changed(|s| s["tags"] = tags(50))]);
-    assert!(matches!(&told[..], [one] if one.contains("spec.tags:") && one.contains("at most 49")), "{told:?}");
+    assert_eq!(errors(&[changed(|s| s["tags"] = tags(48))]), Vec::<String>::new());
+    for many in [49, 50] {
+        let told = errors(&[changed(|s| s["tags"] = tags(many))]);
+        assert!(matches!(&told[..], [one] if one.contains("spec.tags:") && one.contains("at most 48")), "{told:?}");
+    }
+    // An inference component remembers its last update and what was declared for autoscaling besides.
+    let component = |n: usize| {
+        let spec = json!({"inferenceComponentName": "ic", "endpointName": "e", "tags": tags(n)});
+        errors(&[object("InferenceComponent", "ic", spec)])
+    };
+    assert_eq!(component(46), Vec::<String>::new());
+    let told = component(47);
+    assert!(matches!(&told[..], [one] if one.contains("at most 46")), "{told:?}");
     let mut package = tutorial().remove(3);
     package.spec["customerMetadataProperties"] = json!({"sagewright.dev/owner": "x/y"});
     assert_eq!(errors(&[package]).len(), 1);
+}
+
+#[test]
+fn a_description_leaves_room_for_the_mark_at_its_end() {
+    let run = |length: usize| {
+        let spec = json!({"pipelineName": "p", "pipelineExecutionDescription": "x".repeat(length)});
+        errors(&[object("PipelineExecution", "run", spec)])
+    };
+    // AWS takes 3,072; `[sagewright.dev/owner=` INSTALLATION `/default/run]` and a space before it take 68 at most.
+    assert_eq!(run(3004), Vec::<String>::new());
+    for length in [3005, 3072] {
+        let told = run(length);
+        assert!(matches!(&told[..], [one] if one.contains("at most 3004 characters")), "{told:?}");
+    }
+    // What AWS itself refuses is told as that.
+    let told = run(3073);
+    assert!(matches!(&told[..], [one] if one.contains("3072") && !one.contains("leave no room")), "{told:?}");
+}
+
+#[test]
+fn adoption_fields_are_those_that_the_kind_is_known_by() {
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e";
+    let dimension = "sagemaker:variant:DesiredInstanceCount";
+    // (kind, spec, fields, what is told)
+    let cases = [
+        ("Endpoint", json!({}), json!({"endpointName": "e"}), ""),
+        ("Endpoint", json!({"endpointName": "e"}), json!({"endpointName": "e"}), ""),
+        ("Endpoint", json!({}), json!({"arn": arn}), ""),
+        ("Endpoint", json!({"endpointName": "E"}), json!({"arn": arn}), ""),
+        ("Endpoint", json!({}), json!({"endpointConfigName": "c"}), "`endpointConfigName` does not say which endpoint"),
+        ("Endpoint", json!({}), json!({"endpointname": "e"}), "did you mean `endpointName`?"),
+        ("Endpoint", json!({}), json!({"endpointName": 7}), "`endpointName` has no text"),
+        ("Endpoint", json!({}), json!({"endpointName": ""}), "`endpointName` has no text"),
+        ("Endpoint", json!({}), json!({"arn": "endpoint/e"}), "`endpoint/e` is no ARN"),
+        ("Endpoint", json!({}), json!({}), "this does not say which endpoint: `endpointName` is missing"),
+        ("Endpoint", json!({"endpointName": "x"}), json!({"endpointName": "e"}), "spec.endpointName is `x`"),
+        ("Endpoint", json!({"endpointName": "x"}), json!({"arn": arn}), "`arn` says `e`, and spec.endpointName is `x`"),
+        ("ModelPackage", json!({}), json!({"arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1"}), ""),
+        ("ModelPackage", json!({}), json!({"modelPackageName": "p"}), ""),
+        ("ModelPackage", json!({}), json!({"modelPackageGroupName": "g"}), "this does not say which model package"),
+        ("PipelineExecution", json!({}), json!({"pipelineName": "p"}), "this does not say which pipeline execution"),
+        (
+            "ScalableTarget",
+            json!({}),
+            json!({"serviceNamespace": "sagemaker", "resourceID": "endpoint/e/variant/v"}),
+            "`scalableDimension` is missing",
+        ),
+        (
+            "ScalableTarget",
+            json!({"scalableDimension": dimension}),
+            json!({"serviceNamespace": "sagemaker", "resourceID": "endpoint/e/variant/v"}),
+            "",
+        ),
+        ("ScalableTarget", json!({}), json!({"arn": arn}), "`arn` does not say which scalable target"),
+    ];
+    for (kind, spec, fields, expected) in cases {
+        let mut adopted = object(kind, "mine", spec);
+        adopted.metadata.annotations.insert("services.k8s.aws/adoption-policy".into(), "adopt".into());
+        adopted.metadata.annotations.insert("services.k8s.aws/adoption-fields".into(), fields.to_string());
+        let told = errors(&[adopted]);
+        if expected.is_empty() {
+            assert_eq!(told, Vec::<String>::new(), "{kind} {fields}");
+        } else {
+            assert!(matches!(&told[..], [one] if one.contains(expected)), "{kind} {fields}: {told:?}");
+            assert!(told[0].contains("adoption-fields"), "{told:?}");
+        }
+    }
 }
 
 #[test]

@@ -16,7 +16,6 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
         Observed::Missing { .. } if desired.read_only => return Decision::default(),
         Observed::Missing { elsewhere: Some(other) } => return renamed(kind, desired, other),
         Observed::Missing { elsewhere: None } => return Decision::default(),
-        Observed::Found(found) if found.phase == Phase::Gone => return Decision::default(),
         Observed::Found(found) => found,
     };
     if desired.read_only {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Phase};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -225,6 +225,11 @@ impl Decision {
 /// Decides what to do about one resource.
 #[must_use]
 pub fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    // What can still be read although it is gone is as good as missing.
+    let observed = match observed {
+        Observed::Found(found) if found.phase == Phase::Gone => &Observed::MISSING,
+        observed => observed,
+    };
     let mut decision = match desired.intent {
         Intent::Present => present::decide(kind, desired, observed, now),
         Intent::Absent => absent::decide(kind, desired, observed),

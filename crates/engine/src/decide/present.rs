@@ -18,7 +18,6 @@ use crate::quirks;
 pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     match observed {
         Observed::Missing { elsewhere } => missing(kind, desired, elsewhere.as_deref(), now),
-        Observed::Found(found) if found.phase == Phase::Gone => missing(kind, desired, None, now),
         Observed::Found(found) => there(kind, desired, found),
     }
 }
@@ -187,7 +186,7 @@ enum Mark {
 fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Decision {
     let (diffs, left) = scale::part(kind, desired, found, diff(kind, &desired.spec, &found.output));
     let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| kind.is_mutable(&d.path));
-    let mut tags = tags::sync(kind, desired, found, mark == Mark::Old);
+    let mut tags = tags::sync(kind, desired, found, mark == Mark::Old, scale::is_applied(kind, &diffs));
     let mut changes: Vec<Change> =
         diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))).collect();
     changes.append(&mut tags.changes);

@@ -27,24 +27,16 @@ pub(crate) fn mover<'k>(kind: &'k Kind, path: &Path) -> Option<&'k str> {
 /// knows what was last declared.
 pub(crate) fn part(kind: &Kind, desired: &Desired, found: &Found, diffs: Vec<Diff>) -> (Vec<Diff>, Vec<Diff>) {
     let applied = found.tags.get(mark::LAST_SCALE);
-    if applied.is_none()
-        || applied != fingerprint(kind, &desired.spec).as_ref()
-        || went_back(kind, desired, found, &diffs)
-    {
+    if applied.is_none() || applied != fingerprint(kind, &desired.spec).as_ref() {
         return (diffs, Vec::new());
     }
     diffs.into_iter().partition(|diff| mover(kind, &diff.path).is_none())
 }
 
-/// Whether AWS went back from the update that these differences ask for: that is a failure, not autoscaling.
-fn went_back(kind: &Kind, desired: &Desired, found: &Found, diffs: &[Diff]) -> bool {
-    let mutable: Vec<&Diff> = diffs.iter().filter(|diff| kind.is_mutable(&diff.path)).collect();
-    let update = || inputs::update(kind, desired, found, &mutable);
-    found.reason.is_some()
-        && found
-            .tags
-            .get(mark::LAST_UPDATE)
-            .is_some_and(|sent| update().is_some_and(|(_, input)| inputs::fingerprint(&input.to_string(), 16) == *sent))
+/// Whether none of the differences that count is of a member that autoscaling moves. Only then what is declared for those
+/// members was applied, and is remembered so: an update may be on its way yet, or AWS may go back from it.
+pub(crate) fn is_applied(kind: &Kind, diffs: &[Diff]) -> bool {
+    diffs.iter().all(|diff| mover(kind, &diff.path).is_none())
 }
 
 /// What a person should know of a difference that is left alone.

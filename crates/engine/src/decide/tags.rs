@@ -88,8 +88,9 @@ pub(crate) fn remembered(kind: &Kind, desired: &Desired) -> BTreeMap<String, Str
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-/// What keeps a resource's tags from being as declared. `old`: the owner's mark is of the old form.
-pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool) -> TagSync {
+/// What keeps a resource's tags from being as declared. `old`: the owner's mark is of the old form. `scaled`: what is declared
+/// for the members that autoscaling moves was applied.
+pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool, scaled: bool) -> TagSync {
     let mut sync = TagSync::default();
     // Without an ARN tags can be neither read nor written.
     if found.arn.is_none() || !matches!(place(kind, desired), Place::Tags(_)) {
@@ -98,7 +99,10 @@ pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool) -> 
     if desired.declares_tags {
         declared(desired, found, &mut sync);
     }
-    let mut marks = vec![(mark::LAST_SCALE, scale::fingerprint(kind, &desired.spec))];
+    let mut marks = Vec::new();
+    if scaled {
+        marks.push((mark::LAST_SCALE, scale::fingerprint(kind, &desired.spec)));
+    }
     if sync.keys.is_none() && desired.declares_tags {
         marks.push((mark::TAG_KEYS, declared_keys(desired)));
     }

@@ -71,7 +71,7 @@ pub(super) fn check(kind: &Kind, object: &Object) -> Option<Wrong> {
     if let Some(unknown) = fields.keys().find(|field| !names.contains(&field.as_str())) {
         let close = super::suggest(unknown, names.iter().copied());
         let hint = close.map(|close| format!("; did you mean `{close}`?")).unwrap_or_default();
-        return Some((format!("a {} is not known by `{unknown}`{hint}", kind.words()), expected()));
+        return Some((format!("`{unknown}` does not say which {}{hint}", kind.words()), expected()));
     }
     let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
     if let Some((field, _)) = fields.iter().find(|(_, value)| !is_text(value)) {
@@ -126,4 +126,42 @@ fn incomplete(kind: &Kind, object: &Object, fields: &Map<String, Value>) -> Opti
     }
     let missing: Vec<&String> = row.identity.name.iter().filter(|member| !said(member)).collect();
     (!missing.is_empty()).then(|| format!("this does not say which {what}: {} is missing", quoted(missing).join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::Desired;
+    use crate::decide::inputs::{Known, address};
+
+    #[test]
+    fn a_resource_that_aws_gives_an_id_is_found_by_its_id_or_its_arn() {
+        let row = r#"
+            kind = "Domain"
+            service = "sagemaker"
+            operations = { create = "CreateDomain", read = "DescribeDomain", input = { read = { DomainId = "$arn.name" } } }
+            identity = { within = ["DomainName"], arn = "DomainArn" }
+        "#;
+        let kind = sagewright_kinds::parse("domain", row).unwrap();
+        let fields = |fields: Value| {
+            let mut object = Object::new(&kind, "mine");
+            object.metadata.annotations.insert(mark::ADOPTION_POLICY.into(), "adopt".into());
+            object.metadata.annotations.insert(mark::ADOPTION_FIELDS.into(), fields.to_string());
+            object
+        };
+        for said in [json!({"domainID": "d-1"}), json!({"arn": "arn:aws:sagemaker:us-east-1:123456789012:domain/d-1"})]
+        {
+            let object = fields(said);
+            assert_eq!(check(&kind, &object), None);
+            let desired = Desired::new(&kind, &object).unwrap();
+            let spec = desired.address();
+            let known = Known { spec: Some(&spec), arn: desired.arn.as_deref(), output: None };
+            assert_eq!(address(&kind, "read", "DescribeDomain", known), Some(json!({"DomainId": "d-1"})));
+            assert_eq!(desired.spec, json!({}), "an id is no part of the spec");
+        }
+        let (why, expected) = check(&kind, &fields(json!({"domainName": "studio"}))).unwrap();
+        assert!(why.contains("which domain") && expected == "domainName, domainID, arn", "{why}; {expected}");
+    }
 }

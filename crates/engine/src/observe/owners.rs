@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::lock::Mutex;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Phase};
 use serde_json::{Map, Value, json};
 
 use super::Found;
@@ -49,10 +49,13 @@ struct Marks {
     young: Option<Hits>,
 }
 
+/// A kind in an account and region.
+type Place = (String, Target);
+
 /// What is known of marks during one run. Where the tag index cannot be read, that is remembered too.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
-    kinds: Mutex<HashMap<(String, Target), Arc<Mutex<Marks>>>>,
+    kinds: Mutex<HashMap<Place, Arc<Mutex<Marks>>>>,
     without_index: Mutex<HashSet<Target>>,
     /// Objects whose resource was seen under the name that they declare.
     seen: Mutex<HashSet<(String, Target, String)>>,
@@ -77,7 +80,9 @@ impl Owners {
         }
         let declared = desired.name(kind);
         let other = |found: &Found| {
-            matches!(claim(kind, desired, found), Claim::Ours { .. }) && declared.as_ref() != Some(&found.name)
+            matches!(claim(kind, desired, found), Claim::Ours { .. })
+                && found.phase != Phase::Gone
+                && declared.as_ref() != Some(&found.name)
         };
         // What the object remembers is the first guess. A guess that is wrong does not end the search.
         if let Some(arn) = desired.object.arn()
@@ -115,7 +120,7 @@ impl Owners {
         let of = |hits: &Hits| owners.iter().filter_map(|o| hits.get(o)).flatten().cloned().collect::<Vec<_>>();
         if marks.all.is_none() && !marks.asked.contains_key(owners) {
             let one_by_one = marks.asked.len() < ONE_BY_ONE;
-            match self.from_index(calls, kind, if one_by_one { owners } else { &[] }).await {
+            match self.read_index(calls, kind, if one_by_one { owners } else { &[] }).await {
                 Some(hits) if one_by_one => {
                     marks.asked.insert(owners.to_vec(), of(&hits));
                 }
@@ -139,7 +144,7 @@ impl Owners {
 
     /// Marks in the tag index: of some owners, or of all without any. `None` where it does not have the kind, or cannot be
     /// read: it is another service, with permissions of its own, and not in every network.
-    async fn from_index(&self, calls: &Calls, kind: &Kind, owners: &[String]) -> Option<Hits> {
+    async fn read_index(&self, calls: &Calls, kind: &Kind, owners: &[String]) -> Option<Hits> {
         let kind = kind.indexed_type()?;
         if self.without_index.lock().await.contains(&calls.target) {
             return None;

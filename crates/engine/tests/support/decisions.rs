@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sagewright_engine::{Decision, Desired, Found, Object, Observed, Step, conditions, mark};
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Path, set};
+use sagewright_model::ShapeType;
 use serde_json::{Map, Value, json};
 
 pub const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -40,21 +41,18 @@ pub fn found(kind: &Kind, spec: &Map<String, Value>, word: &str, owner: &str, mo
         output.insert("PipelineArn".into(), json!("arn:aws:sagemaker:us-east-1:123456789012:pipeline/thing"));
     }
     if let Some(member) = &row.status.member {
-        output.insert(member.clone(), json!(word));
+        let mut document = Value::Object(output);
+        set(&mut document, &Path::parse(member), json!(word));
+        output = document.as_object().unwrap().clone();
     }
     let mut tags = BTreeMap::new();
     if !owner.is_empty() {
-        match row.tags.mark.as_deref() {
-            Some("CustomerMetadataProperties") => {
-                output.insert("CustomerMetadataProperties".into(), json!({mark::OWNER: owner}));
-            }
-            Some(member) => {
-                output.insert(member.to_owned(), json!(mark::suffix(owner)));
-            }
-            None => {
-                tags.insert(mark::OWNER.to_owned(), owner.to_owned());
-            }
+        if let Some(member) = row.tags.mark.as_deref() {
+            let map = kind.spec_shape(&Path::parse(member)).unwrap().kind == ShapeType::Map;
+            let marked = if map { json!({mark::OWNER: owner}) } else { json!(mark::suffix(owner)) };
+            output.insert(member.to_owned(), marked);
         }
+        tags.insert(mark::OWNER.to_owned(), owner.to_owned());
     }
     for (key, value) in more.as_object().into_iter().flatten() {
         output.insert(key.clone(), value.clone());
