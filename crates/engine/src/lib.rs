@@ -66,6 +66,7 @@ pub mod observe;
 mod quirks;
 pub mod report;
 pub mod retry;
+pub mod watch;
 
 pub use clock::Clock;
 pub use cloud::{Call, Class, Cloud, CloudError, Priority, Role, Stage, Target};

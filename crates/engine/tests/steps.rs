@@ -188,7 +188,7 @@ fn a_changed_name_is_answered_with_what_helps() {
             decide(kind, &desired(kind, &members(kind)), &Observed::Missing { elsewhere: Some("old".into()) }, NOW);
         decision.refusal().unwrap().advice.clone()
     };
-    assert!(advice("Model").contains("set spec.modelName back to `old`, or delete this object first"));
+    assert!(advice("Model").contains("set spec.modelName back to `old`, and delete that first"));
     // The record of a job stays, and its mark with it.
     assert!(!advice("TrainingJob").contains("delete"), "{}", advice("TrainingJob"));
 }

@@ -332,6 +332,15 @@ impl<'k> Lint<'k> {
         let takes = kind.create_shape().members.contains_key(tags.member.as_ref().unwrap_or(default).as_str());
         self.expect(takes || tags.none, || "tags: the create takes none; say `none = true`".to_owned());
         self.expect(!(takes && tags.none), || "tags.none: the create takes tags".to_owned());
+        // Where the model says the type in the ARN, the index has it under the same.
+        let arn = kind.row().identity.arn.as_ref().and_then(|m| kind.read_shape().members.get(m.as_str()));
+        let pattern = arn.and_then(|m| kind.service().target(m)?.pattern.as_deref());
+        let said = pattern.and_then(|p| p.split_once("[0-9]{12}:")?.1.split(['/', '\\']).next());
+        if let (Some(said), Some(index)) = (said, kind.indexed_type()) {
+            self.expect(index.ends_with(&format!(":{said}")), || {
+                format!("tags.index: ARNs say `{said}`, not `{index}`")
+            });
+        }
         for operation in [&kind.defaults().tags.list, &kind.defaults().tags.add, &kind.defaults().tags.delete] {
             let shape = kind.service().input(operation);
             let arn = kind.defaults().tags.arn.as_str();
@@ -394,6 +403,15 @@ impl<'k> Lint<'k> {
                 format!("list.rename: items of `{operation}` have no `{member}`")
             });
             self.expect(self.read(read).is_some(), || format!("list.rename: a read gives no `{read}`"));
+        }
+        for member in kind.row().list.all.keys() {
+            let takes = kind.service().input(operation).is_some_and(|s| s.members.contains_key(member.as_str()));
+            self.expect(takes, || format!("list.all: `{operation}` takes no `{member}`"));
+        }
+        for member in &kind.row().list.noise {
+            self.expect(item.is_some_and(|s| s.members.contains_key(member.as_str())), || {
+                format!("list.noise: items of `{operation}` have no `{member}`")
+            });
         }
     }
 

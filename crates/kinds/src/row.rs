@@ -328,6 +328,10 @@ pub struct Tags {
     /// Without one the identity itself says who owns the resource.
     #[serde(default)]
     pub mark: Option<String>,
+    /// Its type in the service's tag index (`automl-job`), where it is not the kind's words with hyphens; empty where the
+    /// index does not have the kind.
+    #[serde(default)]
+    pub index: Option<String>,
 }
 
 /// A field that may refer to another resource.
@@ -431,6 +435,12 @@ pub struct Listing {
     /// List input member that takes a part of the name.
     #[serde(default)]
     pub name_contains: Option<String>,
+    /// Input of the listing that shows them all, where one without input shows a part.
+    #[serde(default)]
+    pub all: IndexMap<String, Value>,
+    /// Item members that change without a change of the resource.
+    #[serde(default)]
+    pub noise: Vec<String>,
 }
 
 /// Seconds between looks at a resource that nothing waits for.
@@ -500,4 +510,8 @@ pub struct TagOperations {
     pub member: String,
     /// Member of the delete that takes keys.
     pub keys: String,
+    /// Service in the resource types of Resource Groups Tagging (`sagemaker` of `sagemaker:model`), where that indexes the
+    /// tags of its resources.
+    #[serde(default)]
+    pub index: Option<String>,
 }

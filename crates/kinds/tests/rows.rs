@@ -191,3 +191,37 @@ fn paths_name_values() {
     assert!(Path::parse("A[]").leads_to(&Path::parse("A[3].B")));
     assert!(!Path::parse("A[].B").leads_to(&Path::parse("A[]")));
 }
+
+/// (kind, filter of what changed, time that it goes by, what it shows)
+#[test]
+fn listings_are_read_from_the_model() {
+    use sagewright_kinds::Shows;
+    let expected = [
+        ("Endpoint", Some("LastModifiedTimeAfter"), Some("LastModifiedTime"), Shows::All),
+        ("TrainingJob", Some("LastModifiedTimeAfter"), Some("LastModifiedTime"), Shows::All),
+        ("Model", Some("CreationTimeAfter"), Some("CreationTime"), Shows::All),
+        ("EndpointConfig", Some("CreationTimeAfter"), Some("CreationTime"), Shows::All),
+        // No filter by the time of a change: all of them are listed and compared.
+        ("Pipeline", None, Some("LastModifiedTime"), Shows::All),
+        ("ModelPackage", None, Some("CreationTime"), Shows::Part),
+        ("ModelPackageGroup", None, Some("CreationTime"), Shows::Part),
+        ("PipelineExecution", None, Some("StartTime"), Shows::Part),
+    ];
+    for (name, filter, time, shows) in expected {
+        let listing = find(name).unwrap().listing().unwrap();
+        assert_eq!((listing.changed_after(), listing.changed(), listing.shows), (filter, time, shows), "{name}");
+    }
+    let endpoint = find("Endpoint").unwrap().listing().unwrap();
+    assert_eq!(endpoint.items, "Endpoints");
+    assert_eq!(endpoint.oldest_first, [("SortBy", "CreationTime"), ("SortOrder", "Ascending")]);
+    assert_eq!(find("PipelineExecution").unwrap().listing().unwrap().required, ["PipelineName"]);
+}
+
+#[test]
+fn kinds_whose_tags_are_indexed_have_a_type_there() {
+    let types: Vec<Option<String>> = ["Model", "HyperParameterTuningJob", "ScalableTarget", "PipelineExecution"]
+        .map(|k| find(k).unwrap().indexed_type())
+        .into();
+    let expected = [Some("sagemaker:model"), Some("sagemaker:hyper-parameter-tuning-job"), None, None];
+    assert_eq!(types, expected.map(|t| t.map(str::to_owned)));
+}

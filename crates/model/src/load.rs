@@ -28,7 +28,16 @@ macro_rules! services {
     };
 }
 
-services!["application-autoscaling", "iam", "logs", "s3", "sagemaker", "sagemaker-runtime", "sts",];
+services![
+    "application-autoscaling",
+    "iam",
+    "logs",
+    "resourcegroupstaggingapi",
+    "s3",
+    "sagemaker",
+    "sagemaker-runtime",
+    "sts",
+];
 
 #[cfg(test)]
 mod tests {

@@ -135,6 +135,9 @@ pub struct Metadata {
     pub endpoint_prefix: Str,
     /// `json`, `rest-json`, `rest-xml`, `query` or `smithy-rpc-v2-cbor`: the first of those that it speaks.
     pub protocol: Str,
+    /// All that it speaks; empty where there is only one.
+    #[serde(default)]
+    pub protocols: StrList,
     /// `1.0` or `1.1` where the protocol is `json`.
     #[serde(default)]
     pub json_version: Option<Str>,
@@ -166,14 +169,16 @@ impl Metadata {
 }
 
 impl Service {
-    /// The wire protocol.
+    /// The wire protocol. JSON is preferred to CBOR where a service speaks both.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         match self.metadata.protocol.as_ref() {
             "rest-json" => Protocol::RestJson,
             "rest-xml" => Protocol::RestXml,
             "query" => Protocol::Query,
-            "smithy-rpc-v2-cbor" => Protocol::RpcV2Cbor,
+            "smithy-rpc-v2-cbor" if !self.metadata.protocols.iter().any(|p| p.as_ref() == "json") => {
+                Protocol::RpcV2Cbor
+            }
             _ => Protocol::Json,
         }
     }

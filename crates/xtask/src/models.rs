@@ -17,7 +17,16 @@ use sha2::{Digest, Sha256};
 const BOTOCORE: &str = "1.44.5";
 
 /// The services that Sagewright calls or embeds.
-const SERVICES: &[&str] = &["application-autoscaling", "iam", "logs", "s3", "sagemaker", "sagemaker-runtime", "sts"];
+const SERVICES: &[&str] = &[
+    "application-autoscaling",
+    "iam",
+    "logs",
+    "resourcegroupstaggingapi",
+    "s3",
+    "sagemaker",
+    "sagemaker-runtime",
+    "sts",
+];
 
 /// Keys that hold prose or serve only botocore's own code.
 const DROPPED: &[&str] = &[

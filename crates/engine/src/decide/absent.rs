@@ -15,7 +15,9 @@ use crate::observe::{Found, Observed};
 /// What to do about a resource that is to go.
 pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Decision {
     let found = match observed {
-        Observed::Missing { .. } => return Decision::default(),
+        Observed::Missing { .. } if desired.read_only => return Decision::default(),
+        Observed::Missing { elsewhere: Some(other) } => return renamed(kind, desired, other),
+        Observed::Missing { elsewhere: None } => return Decision::default(),
         Observed::Found(found) => found,
     };
     if desired.read_only {
@@ -46,6 +48,21 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
         (_, Phase::Settled) if kind.row().delete.stop_first => delete(true),
         _ => delete(false),
     }
+}
+
+/// The object's resource has another name than the one that is declared: to delete it is not what the file says, and to
+/// say that all is gone would be wrong.
+fn renamed(kind: &Kind, desired: &Desired, other: &str) -> Decision {
+    let what = kind.words();
+    Decision::refuse(
+        RefusalKind::NameChanged,
+        format!("{} has the {what} `{other}`, which its mark shows, and declares another name", desired.object.id()),
+        format!(
+            "to delete `{other}`, set {} back to it; to keep it, set {} to retain",
+            present::name_fields(kind),
+            mark::DELETION_POLICY
+        ),
+    )
 }
 
 fn stoppable(kind: &Kind, found: &Found) -> bool {

@@ -21,6 +21,7 @@ use serde_json::Value;
 pub use claims::{ClaimPolicy, Claims};
 pub use desired::{Adoption, Desired, Intent, PendingRef, read_tags};
 
+pub(crate) use claims::{Claim, claim};
 pub(crate) use present::parts_at_work;
 pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use standing::{WAIT, ended_badly, progressing};

@@ -41,10 +41,8 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         );
     }
     if let Some(other) = elsewhere {
-        let fields: Vec<String> =
-            kind.row().identity.name.iter().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
         // A job's record stays, and its mark with it.
-        let delete = if kind.is_job() { "" } else { ", or delete this object first" };
+        let delete = if kind.is_job() { "" } else { ", and delete that first if it is to be replaced" };
         return Decision::refuse(
             RefusalKind::NameChanged,
             format!(
@@ -53,7 +51,7 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             ),
             format!(
                 "give the new {what} an object of its own (another metadata.name), or set {} back to `{other}`{delete}",
-                fields.join(", ")
+                name_fields(kind)
             ),
         );
     }
@@ -84,6 +82,14 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
     Decision { steps: vec![step], changes, ..Decision::default() }
 }
 
+/// The fields that name a resource: `spec.modelName`.
+pub(super) fn name_fields(kind: &Kind) -> String {
+    let identity = &kind.row().identity;
+    let members = if identity.name.is_empty() { &identity.within } else { &identity.name };
+    let fields: Vec<String> = members.iter().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
+    fields.join(", ")
+}
+
 fn is_sensitive(kind: &Kind, field: &str) -> bool {
     kind.spec_fields().get(field).is_some_and(|info| {
         kind.row().spec.secret.iter().any(|s| Path::parse(s).first() == Some(info.member))
@@ -103,7 +109,9 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             found.word
         ));
     }
-    if let Some(wanted) = &desired.adopts.arn
+    // What was created for want of it is the object's by its mark.
+    let made = matches!(&found.owner, Ownership::Marked(mark) if desired.owner().is(mark));
+    if let Some(wanted) = desired.adopts.arn.as_ref().filter(|_| !made)
         && let Some(there) = found.arn.as_ref().filter(|there| !there.eq_ignore_ascii_case(wanted))
     {
         return Decision::refuse(

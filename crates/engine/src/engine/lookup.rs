@@ -11,8 +11,7 @@ use crate::mark::Owner;
 use crate::object::{Metadata, Object, ObjectId};
 use crate::observe::calls::Calls;
 use crate::observe::{
-    Found, LOOKED_AT, Ownership, arn_of, complete_found, is_absence, list_input, marked, marks, name_in_arn,
-    read_output,
+    Found, Owners, Ownership, arn_of, complete_found, is_absence, list_input, marked, name_in_arn, read_output,
 };
 
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
@@ -83,23 +82,22 @@ async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>,
     Ok(None)
 }
 
-/// The resource that bears an object's mark, among the newest of its kind.
+/// The resource that bears an object's mark.
 pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &Owner) -> Result<Option<Found>, Failure> {
     if kind.is_arn_identified() {
         let mut items = items(calls, kind).await?;
         let made = |item: &Value| item.get("CreationTime").or_else(|| item.get("StartTime")).map(Value::to_string);
         items.sort_by_cached_key(|item| std::cmp::Reverse(made(item)));
-        items.truncate(LOOKED_AT);
         return Ok(match marked(calls, kind, &items, owner).await? {
             Some(output) => Some(complete_found(calls, kind, output).await?),
             None => None,
         });
     }
-    let marks = marks(calls, kind).await?;
-    match owner.texts().iter().find_map(|text| marks.get(text)) {
-        Some(name) => one(calls, kind, name).await,
-        None => Ok(None),
+    if kind.tags_member().is_none() {
+        return Ok(None);
     }
+    let ours = |found: &Found| matches!(&found.owner, Ownership::Marked(mark) if owner.is(mark));
+    Owners::default().bearing(calls, kind, owner, None, &ours).await
 }
 
 /// The items of a listing of a kind that AWS names, inside one resource or inside all of them.

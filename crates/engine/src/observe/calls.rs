@@ -19,7 +19,7 @@ const READ_ATTEMPTS: u32 = 5;
 /// Times a read is tried that fails otherwise: the client below has tried several times itself, and the user waits.
 const FAILED_ATTEMPTS: u32 = 2;
 /// Pages of one listing that are followed at most.
-const MOST_PAGES: usize = 1000;
+const MOST_PAGES: usize = 10_000;
 
 /// The ports of an engine, for one target.
 #[derive(Clone)]
@@ -64,28 +64,37 @@ impl Calls {
         Ok(None)
     }
 
-    /// The items of a listing, newest first where the service can sort, at most `limit`.
-    pub(crate) async fn list(&self, kind: &Kind, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
-        let Some(operation) = kind.row().operations.list.as_deref() else { return Ok(Vec::new()) };
-        let mut input = input;
-        if let (Some(shape), Some(map)) = (kind.service().input(operation), input.as_object_mut()) {
-            let takes = |member: &str, value: &str| {
-                shape
-                    .members
-                    .get(member)
-                    .and_then(|m| kind.service().target(m))
-                    .is_some_and(|s| s.enumeration.iter().any(|e| e == value))
-            };
-            for (member, value) in [("SortBy", "CreationTime"), ("SortOrder", "Descending")] {
-                if takes(member, value) {
-                    map.entry(member).or_insert_with(|| json!(value));
-                }
-            }
-        }
-        self.pages(kind, operation, input, limit).await
+    /// Calls an operation of another service than the kinds', once.
+    pub(crate) async fn other(&self, service: &str, operation: &str, input: Value) -> Result<Value, CloudError> {
+        self.cloud.call(Call::new(&self.target, service, operation, input)).await
     }
 
-    async fn pages(&self, kind: &Kind, operation: &str, mut input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
+    /// The items of a listing, newest first where the service can sort, at most `limit`.
+    pub(crate) async fn list(&self, kind: &Kind, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
+        let Some(listing) = kind.listing() else { return Ok(Vec::new()) };
+        let input = with_all(input, &listing.newest_first);
+        self.pages(kind, listing.operation, input, limit).await
+    }
+
+    async fn pages(&self, kind: &Kind, operation: &str, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
+        let mut items: Vec<Value> = Vec::new();
+        self.each_page(kind, operation, input, &mut |page| {
+            items.extend(page);
+            items.len() < limit
+        })
+        .await?;
+        items.truncate(limit);
+        Ok(items)
+    }
+
+    /// Gives the items of a listing page by page, for as long as `more` says that further pages are wanted.
+    pub(crate) async fn each_page(
+        &self,
+        kind: &Kind,
+        operation: &str,
+        mut input: Value,
+        more: &mut (dyn FnMut(Vec<Value>) -> bool + Send),
+    ) -> Result<(), Failure> {
         let paginator: Option<&Paginator> = kind.service().paginators.get(operation);
         let key = items_member(kind, operation);
         // The service's own page is a tenth of what it can give.
@@ -95,16 +104,17 @@ impl Calls {
         {
             map.entry(member.as_str()).or_insert_with(|| json!(most as u64));
         }
-        let mut items: Vec<Value> = Vec::new();
         let mut before: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let Some(output) = self.read(kind, operation, &input).await? else { return Ok(items) };
-            items.extend(
-                key.as_ref().and_then(|k| output.get(k)).and_then(Value::as_array).into_iter().flatten().cloned(),
-            );
+            let Some(mut output) = self.read(kind, operation, &input).await? else { return Ok(()) };
+            let page = key.as_ref().and_then(|k| output.get_mut(k)).map(Value::take);
+            let wanted = more(match page {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            });
             let token = paginator.and_then(|p| Some((p.input_token.first()?, p.output_token.first()?)));
             let next = token.and_then(|(to, from)| Some((to, output.get(from.as_str())?.as_str()?)));
-            match next.filter(|(_, token)| !token.is_empty() && items.len() < limit) {
+            match next.filter(|(_, token)| !token.is_empty() && wanted) {
                 Some((_, token)) if before.as_deref() == Some(token) => {
                     return Err(Failure::Permanent(Permanent {
                         what: format!("list the {}", kind.words_of_many()),
@@ -119,10 +129,7 @@ impl Calls {
                         map.insert(to.as_str().to_owned(), json!(token));
                     }
                 }
-                None => {
-                    items.truncate(limit);
-                    return Ok(items);
-                }
+                None => return Ok(()),
             }
         }
         // A part of a listing must not pass for the whole: what is not in it would be made again.
@@ -153,11 +160,35 @@ impl Calls {
     }
 }
 
+/// An input with further members, where it does not have them.
+pub(crate) fn with_all(mut input: Value, more: &[(&str, &str)]) -> Value {
+    for (member, value) in more {
+        if let Some(map) = input.as_object_mut() {
+            map.entry(*member).or_insert_with(|| json!(value));
+        }
+    }
+    input
+}
+
 /// Whether a call failed because what it is about is not there, or cannot be: listings and tag operations say so in words
 /// of their own.
 pub(crate) fn is_absence(failure: &Failure) -> bool {
     let says = |text: &str| ["does not exist", "not found", "Could not find"].iter().any(|t| text.contains(t));
     failure.cause().is_some_and(|c| c.code == "ValidationException" && (c.stage == Stage::Input || says(&c.message)))
+}
+
+/// Whether a call was refused: it does not succeed before somebody changes something.
+pub(crate) fn is_refused(failure: &Failure) -> bool {
+    match failure {
+        Failure::Permanent(_) => true,
+        Failure::Retryable(again) => again.class() == Class::Blocked,
+    }
+}
+
+/// Whether a call failed because its input cannot be: told before it is sent, or by the service.
+pub(crate) fn is_invalid(failure: &Failure) -> bool {
+    let says = |c: &CloudError| c.code == "ValidationException" && c.message.contains("failed to satisfy constraint");
+    failure.cause().is_some_and(|c| c.stage == Stage::Input || says(c))
 }
 
 /// Member of a listing's output that holds the items.

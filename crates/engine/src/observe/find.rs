@@ -1,12 +1,7 @@
-//! Finds resources by the owner's mark: those that AWS names, and those whose name changed in a manifest.
+//! Finds resources that AWS names by the owner's mark.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-
-use futures_util::lock::Mutex;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::Kind;
-use sagewright_model::Region;
 use serde_json::{Map, Value};
 
 use super::Ownership;
@@ -15,12 +10,10 @@ use super::read::{arn_of, complete_found, member_mark, read_output};
 use crate::decide::Desired;
 use crate::decide::inputs::{Known, address};
 use crate::error::Failure;
-use crate::mark::{self, Owner};
+use crate::mark::Owner;
 
 /// Reads at the same time while searching.
 const AT_ONCE: usize = 8;
-/// Resources of a kind, newest first, whose marks are looked at when a name is not there.
-pub(crate) const LOOKED_AT: usize = 50;
 
 /// A listing's input for what is known of a resource.
 pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
@@ -77,76 +70,4 @@ pub(crate) async fn marked(
         }
     }
     Ok(None)
-}
-
-type Names = BTreeMap<String, String>;
-
-/// The marks of the newest resources of each kind in each region, read when first asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Owners {
-    kinds: Mutex<HashMap<(String, Region), Arc<Names>>>,
-}
-
-impl Owners {
-    /// The name of the resource that bears an object's mark under a name that is not the declared one.
-    pub(crate) async fn elsewhere(
-        &self,
-        calls: &Calls,
-        kind: &Kind,
-        desired: &Desired,
-    ) -> Result<Option<String>, Failure> {
-        if kind.tags_member().is_none() {
-            return Ok(None);
-        }
-        let owner = desired.owner();
-        // An object that remembers its resource needs no search, where the ARN shows the name.
-        if let (Some(arn), [_]) = (desired.object.arn(), kind.row().identity.name.as_slice()) {
-            let name = arn.rsplit('/').next().unwrap_or(arn).to_owned();
-            if desired.name(kind).is_some_and(|n| n.eq_ignore_ascii_case(&name)) {
-                return Ok(None);
-            }
-            let tags = readable_tags(calls, kind, arn).await?;
-            return Ok(tags.get(mark::OWNER).is_some_and(|mark| owner.is_text(mark)).then_some(name));
-        }
-        let mut kinds = self.kinds.lock().await;
-        let key = (kind.name().to_owned(), calls.target.region.clone());
-        let names = match kinds.get(&key) {
-            Some(names) => Arc::clone(names),
-            None => {
-                let names = Arc::new(marks(calls, kind).await?);
-                kinds.insert(key, Arc::clone(&names));
-                names
-            }
-        };
-        Ok(owner.texts().iter().find_map(|text| names.get(text)).cloned())
-    }
-}
-
-/// Names by owner, of the newest resources of a kind that has names.
-pub(crate) async fn marks(calls: &Calls, kind: &Kind) -> Result<Names, Failure> {
-    if kind.tags_member().is_none() {
-        return Ok(Names::new());
-    }
-    let items = calls.list(kind, list_input(kind, None), LOOKED_AT).await?;
-    let resources: Vec<(String, String)> =
-        items.iter().filter_map(|i| Some((arn_of(kind, i)?, kind.name_of(i)?))).collect();
-    let found: Vec<Option<(String, String)>> = stream::iter(resources)
-        .map(|(arn, name)| async move {
-            let tags = readable_tags(calls, kind, &arn).await?;
-            Ok::<_, Failure>(tags.get(mark::OWNER).map(|owner| (owner.clone(), name)))
-        })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    // Listings are newest first: the newest of an owner wins.
-    Ok(found.into_iter().flatten().rev().collect())
-}
-
-/// The tags of a resource; none where it went away meanwhile or its tags may not be read, for then it is none of this
-/// object's. What cannot be read just now may be.
-async fn readable_tags(calls: &Calls, kind: &Kind, arn: &str) -> Result<Names, Failure> {
-    match calls.tags(kind, arn).await {
-        Err(Failure::Permanent(_)) => Ok(Names::new()),
-        tags => tags,
-    }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod calls;
 mod find;
+mod index;
+mod owners;
 mod read;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,8 @@ use serde_json::Value;
 use crate::mark::Owner;
 
 pub(crate) use calls::is_absence;
-pub(crate) use find::{LOOKED_AT, Owners, list_input, marked, marks};
+pub(crate) use find::{list_input, marked};
+pub(crate) use owners::Owners;
 pub(crate) use read::{arn_of, complete_found, glance, name_in_arn, observe, read_output};
 
 /// What was found of a resource.

@@ -150,7 +150,7 @@ impl Fake {
     /// Calls so far; writes only with `writes`.
     pub fn take_log(&self, writes: bool) -> Vec<String> {
         let log = std::mem::take(&mut self.state.lock().unwrap().log);
-        let reads = ["Describe", "List"];
+        let reads = ["Describe", "List", "GetResources"];
         log.into_iter().filter(|l| !writes || !reads.iter().any(|r| l.starts_with(r))).collect()
     }
 
@@ -183,6 +183,7 @@ impl Fake {
         }
         let text = |member: &str| input.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
         match operation {
+            "GetResources" => return Ok(indexed(&state, input)),
             "ListTags" | "ListTagsForResource" => {
                 let arn = text("ResourceArn") + &text("ResourceARN");
                 let tags = &state
@@ -486,6 +487,27 @@ fn list(state: &State, (kind, _, _, _, items): (&str, &str, &str, &str, &str), i
         out.insert("NextToken".into(), json!((from + 2).to_string()));
     }
     Value::Object(out)
+}
+
+/// Resource Groups Tagging: two to a page.
+fn indexed(state: &State, input: &Value) -> Value {
+    let types = input["ResourceTypeFilters"].as_array().unwrap();
+    let filter = &input["TagFilters"][0];
+    let fits = |arn: &str, tags: &BTreeMap<String, String>| {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let kind = format!("{}:{}", parts[2], parts[5].split('/').next().unwrap());
+        let value = tags.get(filter["Key"].as_str().unwrap());
+        types.contains(&json!(kind))
+            && value.is_some_and(|v| filter["Values"].as_array().is_none_or(|values| values.contains(&json!(v))))
+    };
+    let hits: Vec<_> = state.resources.iter().filter(|(arn, r)| fits(arn, &r.tags)).collect();
+    let from: usize = input["PaginationToken"].as_str().map_or(0, |t| t.parse().unwrap());
+    let page = hits.iter().skip(from).take(2).map(|(arn, r)| {
+        let tags: Vec<_> = r.tags.iter().map(|(k, v)| json!({"Key": k, "Value": v})).collect();
+        json!({"ResourceARN": arn, "Tags": tags})
+    });
+    let token = if from + 2 < hits.len() { (from + 2).to_string() } else { String::new() };
+    json!({"ResourceTagMappingList": page.collect::<Vec<_>>(), "PaginationToken": token})
 }
 
 fn show(resource: &Resource, now: i64) -> Value {

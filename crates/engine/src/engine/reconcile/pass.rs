@@ -174,6 +174,10 @@ impl<'p> Pass<'p> {
             self.memory.correct_owner(&self.desired, &mut found);
             return Ok(Look::Whole(Observed::Found(Box::new(found))));
         }
+        if self.desired.intent == Intent::Absent && self.memory.has_written() {
+            // When what was deleted is gone, nothing else is looked for.
+            self.owners.saw(self.calls, kind, &self.desired).await;
+        }
         let mut observed = observe(self.calls, kind, &self.desired, self.owners).await?;
         if let Observed::Found(found) = &mut observed {
             self.memory.correct_owner(&self.desired, found);

@@ -1,0 +1,58 @@
+//! Marks in the tag index of Resource Groups Tagging: one call shows the tags of 100 resources.
+//!
+//! The index lags behind tags by seconds, and may show resources for hours after they are gone: what it shows is looked
+//! at before it counts, and what is new is looked for in the kind's own listing.
+
+use serde_json::{Value, json};
+
+use super::calls::Calls;
+use crate::cloud::{Class, CloudError};
+use crate::{mark, retry};
+
+const SERVICE: &str = "resourcegroupstaggingapi";
+/// Times a page is asked for when the service slows the caller down.
+const ATTEMPTS: u32 = 4;
+/// Resources on a page, the most that AWS gives.
+const PAGE: usize = 100;
+/// Pages that are followed at most.
+const MOST_PAGES: usize = 10_000;
+
+/// The owner's marks and ARNs of the resources of a type, of some owners or, without any, of all. `None` where there is no
+/// whole answer: access is denied, or the service is not there.
+pub(crate) async fn indexed(calls: &Calls, kind: &str, owners: &[String]) -> Option<Vec<(String, String)>> {
+    let mut filter = json!({"Key": mark::OWNER});
+    if !owners.is_empty() {
+        filter["Values"] = json!(owners);
+    }
+    let mut input = json!({"ResourceTypeFilters": [kind], "TagFilters": [filter], "ResourcesPerPage": PAGE});
+    let mut found = Vec::new();
+    for _ in 0..MOST_PAGES {
+        let output = page(calls, &input).await.ok()?;
+        let items = output.get("ResourceTagMappingList").and_then(Value::as_array);
+        found.extend(items.into_iter().flatten().filter_map(|item| {
+            let arn = item.get("ResourceARN")?.as_str()?;
+            let tags = crate::decide::read_tags(item.get("Tags")?);
+            Some((tags.get(mark::OWNER)?.clone(), arn.to_owned()))
+        }));
+        match output.get("PaginationToken").and_then(Value::as_str).filter(|token| !token.is_empty()) {
+            Some(token) if input.get("PaginationToken").and_then(Value::as_str) != Some(token) => {
+                input["PaginationToken"] = json!(token);
+            }
+            Some(_) => return None,
+            None => return Some(found),
+        }
+    }
+    None
+}
+
+async fn page(calls: &Calls, input: &Value) -> Result<Value, CloudError> {
+    for attempt in 1..ATTEMPTS {
+        let error = match calls.other(SERVICE, "GetResources", input.clone()).await {
+            Err(error) if error.class() == Class::Throttle => error,
+            answer => return answer,
+        };
+        let Some(pause) = retry::next(Class::Throttle, attempt, error.retry_after, None) else { return Err(error) };
+        calls.clock.sleep(pause).await;
+    }
+    calls.other(SERVICE, "GetResources", input.clone()).await
+}

@@ -1,0 +1,66 @@
+//! Watches changes instead of resources: one listing for each kind, account and region finds what changed, and only that
+//! is looked at. Cost follows change, not the number of resources.
+//!
+//! [`Poller`] is the rule, without I/O or clock; [`Watch`] runs it over the engine's ports; [`Settled`] is what a caller
+//! remembers of an object, so that one that is settled costs no call of its own.
+//!
+//! # How a caller reconciles with it
+//!
+//! A caller has one [`Watch`] for each kind, account and region, and an index from [`Key::of`] a resource's name to the
+//! object that declares it. What [`Watch::next`] gives, and every object that was declared anew, is reconciled:
+//!
+//! ```
+//! use sagewright_engine::Object;
+//! use sagewright_engine::watch::{Print, Settled, Shown};
+//!
+//! /// Whether an object has to be looked at: `memory` is what was remembered after the last look that found it settled,
+//! /// and `print` what the watch shows now, [`Watch::print`](sagewright_engine::watch::Watch::print).
+//! fn needs_a_look(object: &Object, memory: Option<Settled>, print: Option<Print>) -> bool {
+//!     !memory.is_some_and(|memory| memory.holds(Print::of_declared(object), print))
+//! }
+//! ```
+//!
+//! - The print is taken *before* the look, and remembered with the declaration's when the look found the object settled and
+//!   nothing was written: a change during the look has another print, and leads to another look.
+//! - A look that gave something older than the listing did ([`Shown::is_newer_than`]) is not remembered as settled.
+//! - An object that is at work, failed or was just written has no [`Settled`], and is looked at after its own pause. Nor has
+//!   one that is there although the listing does not show it (yet, or any more): it has no print.
+//! - Listings do not show tags, and of some kinds only a part ([`sagewright_kinds::Shows::Part`]): such an object is looked
+//!   at anyway after its row's `resync.settled`.
+//! - [`Settled`] is 16 bytes and can be kept where the object is. After a restart, the first poll lists everything and
+//!   reports all of it; an object whose memory holds still needs no look.
+
+mod driver;
+mod poller;
+mod print;
+
+use serde::{Deserialize, Serialize};
+
+pub use driver::{Identity, Watch};
+pub use poller::{Change, Poller, Query};
+pub use print::{Key, Print, Shown};
+
+/// What is remembered of an object that was found settled: as long as it holds, there is nothing to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// What was declared.
+    #[serde(rename = "d")]
+    declared: Print,
+    /// What the listing showed before the look.
+    #[serde(rename = "s")]
+    shown: Print,
+}
+
+impl Settled {
+    /// What to remember after a look that found an object settled; `shown` was taken before it.
+    #[must_use]
+    pub fn new(declared: Print, shown: Print) -> Self {
+        Self { declared, shown }
+    }
+
+    /// Whether nothing has changed: neither what is declared nor what the listing shows.
+    #[must_use]
+    pub fn holds(&self, declared: Print, shown: Option<Print>) -> bool {
+        self.declared == declared && Some(self.shown) == shown
+    }
+}

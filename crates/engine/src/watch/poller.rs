@@ -1,0 +1,215 @@
+//! What changed, from the pages of a listing. Pure: pages and times go in, changes come out.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::print::{Key, Print, Shown};
+
+/// How far a listing may lag behind a change: so far back it is listed again.
+const LAG: SignedDuration = SignedDuration::from_secs(60);
+/// How far the caller's clock may be off: AWS takes no signature that is off by more.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// Resources of which something is kept at most: 9 MB.
+const MOST: usize = 250_000;
+
+/// What to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Query {
+    /// Everything: only that shows what is gone.
+    Whole,
+    /// What changed since.
+    Since(Timestamp),
+}
+
+/// A change that a listing shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The resource is new, or is not as it was.
+    Shown(Shown),
+    /// The resource of this name is gone. Names are not kept; whoever waits for one knows it, and its key.
+    Gone(Key),
+}
+
+/// Finds what changed between one listing and the next: of one kind, in one account and region.
+///
+/// A poll is [`Poller::begin`], [`Poller::page`] for each page and [`Poller::end`]; one that failed needs no end. Every
+/// change that the listing shows is reported once at least, at the latest by the next whole listing, although
+///
+/// - a listing may lag behind changes, and the caller's clock may be off: each poll goes back over what the last one saw,
+///   and what was reported is not reported again;
+/// - times may have no more than seconds, so that two changes look like one: a resource that changed in the second that
+///   was just passing is reported again when that second is surely over.
+///
+/// A listing that lags behind may not show what a look finds: that has no [`Poller::print`], and is to be looked at again
+/// until it has one or is gone.
+///
+/// What is kept of a resource is two words: hashes of its name and of what was shown.
+#[derive(Debug)]
+pub struct Poller {
+    /// What was shown, and in the lowest bit whether this whole listing has shown it.
+    seen: HashMap<Key, u64>,
+    /// Resources that changed in a second that may not have been over, and that second.
+    passing: HashMap<Key, i64>,
+    /// The latest time that the service showed, and the latest in polls that came to their end.
+    newest: Option<Timestamp>,
+    taken: Option<Timestamp>,
+    /// When the last poll that came to its end began, and when the last whole one did, by the caller's clock.
+    polled: Option<Timestamp>,
+    whole: Option<Timestamp>,
+    running: Option<(Query, Timestamp)>,
+    /// The listing takes a time since when.
+    takes_since: bool,
+    whole_every: SignedDuration,
+    most: usize,
+    cut: bool,
+}
+
+impl Poller {
+    /// A poller that has seen nothing. `takes_since` says whether the listing can leave out what has not changed; if so,
+    /// everything is listed only each `whole_every`.
+    #[must_use]
+    pub fn new(takes_since: bool, whole_every: Duration) -> Self {
+        Self {
+            seen: HashMap::new(),
+            passing: HashMap::new(),
+            newest: None,
+            taken: None,
+            polled: None,
+            whole: None,
+            running: None,
+            takes_since,
+            whole_every: SignedDuration::try_from(whole_every).unwrap_or(SignedDuration::MAX),
+            most: MOST,
+            cut: false,
+        }
+    }
+
+    /// Begins a poll, and says what to list for it.
+    pub fn begin(&mut self, now: Timestamp) -> Query {
+        let query = self.since(now).map_or(Query::Whole, Query::Since);
+        if query == Query::Whole {
+            self.seen.values_mut().for_each(|word| *word &= !1);
+            self.cut = false;
+        }
+        self.running = Some((query, now));
+        query
+    }
+
+    /// Since when changes have to be listed. `None` for a whole listing.
+    fn since(&self, now: Timestamp) -> Option<Timestamp> {
+        let (polled, whole) = (self.polled?, self.whole?);
+        // A clock that was set back says nothing of what passed.
+        if !self.takes_since || polled > now || now.duration_since(whole) >= self.whole_every {
+            return None;
+        }
+        // All that is older than either of these has been shown: by the service's time, and by the caller's.
+        let seen = self.taken.map(|newest| newest.min(add(polled, SKEW)));
+        let by_service = seen.map(|seen| add(seen, -LAG));
+        let by_caller = Some(add(polled, -(SKEW + LAG)));
+        let since = by_service.max(by_caller)?;
+        let oldest = self.passing.values().min().and_then(|second| Timestamp::from_second(*second).ok());
+        let since = oldest.map_or(since, |oldest| since.min(add(oldest, -LAG)));
+        // The filter may leave out what is as old as it says.
+        Timestamp::from_second(since.as_second() - 1).ok()
+    }
+
+    /// Takes a page of the listing, and says what of it has changed.
+    pub fn page(&mut self, items: impl IntoIterator<Item = Shown>) -> Vec<Change> {
+        let Some((query, now)) = self.running else { return Vec::new() };
+        let items: Vec<Shown> = items.into_iter().collect();
+        self.newest = items.iter().filter_map(|item| item.changed).max().max(self.newest);
+        items.into_iter().filter(|item| self.is_change(item, query, now)).map(Change::Shown).collect()
+    }
+
+    fn is_change(&mut self, item: &Shown, query: Query, now: Timestamp) -> bool {
+        let key = Key::of(&item.name);
+        let word = item.print.0 << 1 | 1;
+        let newest = self.newest.map(Timestamp::as_second);
+        let is_over =
+            |second: i64| newest > Some(second) || now.as_second() > second.saturating_add(1 + SKEW.as_secs());
+        let before = self.seen.get_mut(&key);
+        let same = before.as_ref().is_some_and(|before| **before | 1 == word);
+        if same && !self.passing.get(&key).copied().is_some_and(is_over) {
+            if let Some(before) = before {
+                *before = word;
+            }
+            return false;
+        }
+        self.passing.remove(&key);
+        if before.is_none() && self.seen.len() >= self.most {
+            // What is not kept is told only while it is among what changed lately: else it would be told for ever.
+            self.cut = true;
+            return query != Query::Whole;
+        }
+        self.seen.insert(key, word);
+        let second = item.changed.filter(|time| time.subsec_nanosecond() == 0).map(Timestamp::as_second);
+        if let Some(second) = second.filter(|second| !is_over(*second)) {
+            self.passing.insert(key, second);
+        }
+        true
+    }
+
+    /// Ends a poll whose pages have all been taken, and says what is gone.
+    pub fn end(&mut self) -> Vec<Change> {
+        let Some((query, began)) = self.running.take() else { return Vec::new() };
+        self.polled = Some(began);
+        self.taken = self.newest;
+        if query != Query::Whole {
+            return Vec::new();
+        }
+        self.whole = Some(began);
+        let gone: Vec<Key> = self.seen.extract_if(|_, word| *word & 1 == 0).map(|(key, _)| key).collect();
+        for key in &gone {
+            self.passing.remove(key);
+        }
+        gone.into_iter().map(Change::Gone).collect()
+    }
+
+    /// The print of what was last shown of a resource.
+    #[must_use]
+    pub fn print(&self, name: &str) -> Option<Print> {
+        self.seen.get(&Key::of(name)).map(|word| Print(word >> 1))
+    }
+
+    /// Whether there are more resources than are kept: the others are reported only when they change.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Resources of which something is kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether nothing has been seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+}
+
+fn add(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_most_is_not_kept_and_not_told_for_ever() {
+        let item =
+            |i: usize| Shown { name: format!("r{i}"), print: Print(1), changed: Timestamp::from_second(1_000).ok() };
+        let mut poller = Poller { most: 3, ..Poller::new(false, Duration::ZERO) };
+        for round in 0..3 {
+            poller.begin(Timestamp::from_second(10_000 + round).unwrap());
+            let changes = poller.page((0..5).map(item));
+            assert_eq!(changes.len(), if round == 0 { 3 } else { 0 });
+            assert!(poller.end().is_empty() && poller.is_cut() && poller.len() == 3);
+        }
+    }
+}

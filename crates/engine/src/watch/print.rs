@@ -1,0 +1,108 @@
+//! Hashes that stand for names, for what a listing shows and for what is declared.
+
+use jiff::Timestamp;
+use sagewright_kinds::{Kind, Listing};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::object::Object;
+use crate::observe::{Found, arn_of};
+
+/// Stands for a resource's name: what is kept of it, instead of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key(u64);
+
+impl Key {
+    /// The key of a name as [`Shown::name`] has it.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self(digest(|hash| hash.update(name.as_bytes())))
+    }
+}
+
+/// Stands for a document: two that differ have different prints. The same on every machine and in every version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Print(pub(super) u64);
+
+impl Print {
+    /// The print of a document, whatever the order of its members; top-level members that are `noise` do not count.
+    #[must_use]
+    pub fn of(document: &Value, noise: &[String]) -> Self {
+        // One bit less than a word, so that the poller has one for itself.
+        Self(digest(|hash| feed(hash, document, noise)) >> 1)
+    }
+
+    /// The print of what an object declares: its spec and its annotations.
+    #[must_use]
+    pub fn of_declared(object: &Object) -> Self {
+        let annotations = object.metadata.annotations.iter();
+        let annotations = annotations.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+        Self::of(&Value::Array(vec![object.spec.clone(), Value::Object(annotations)]), &[])
+    }
+}
+
+fn digest(fill: impl FnOnce(&mut Sha256)) -> u64 {
+    let mut hash = Sha256::new();
+    fill(&mut hash);
+    hash.finalize().iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+fn feed(hash: &mut Sha256, value: &Value, noise: &[String]) {
+    match value {
+        Value::Object(map) => {
+            let mut members: Vec<_> = map.iter().filter(|(name, _)| !noise.contains(name)).collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            hash.update([b'{']);
+            hash.update(members.len().to_le_bytes());
+            for (name, value) in members {
+                hash.update(name.len().to_le_bytes());
+                hash.update(name.as_bytes());
+                feed(hash, value, &[]);
+            }
+        }
+        Value::Array(items) => {
+            hash.update([b'[']);
+            hash.update(items.len().to_le_bytes());
+            items.iter().for_each(|item| feed(hash, item, &[]));
+        }
+        plain => {
+            let text = plain.to_string();
+            hash.update(text.len().to_le_bytes());
+            hash.update(text.as_bytes());
+        }
+    }
+}
+
+/// What a listing shows of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its name; the ARN for kinds that AWS names.
+    pub name: String,
+    /// The print of the listing's item.
+    pub print: Print,
+    /// When it was last changed, or created, as far as the listing shows that.
+    pub changed: Option<Timestamp>,
+}
+
+impl Shown {
+    /// Reads an item of a listing, or a resource as a read gives it. Nothing where it does not tell which resource it is.
+    #[must_use]
+    pub fn of(kind: &Kind, listing: Option<&Listing>, item: &Value) -> Option<Self> {
+        let name = kind.name_of(item).or_else(|| arn_of(kind, item))?;
+        let changed = listing.and_then(|listing| time(listing, item));
+        Some(Self { name, print: Print::of(item, &kind.row().list.noise), changed })
+    }
+
+    /// Whether a read lags behind the listing: what it gave is older than what the listing showed before. A resource that
+    /// was read so must be read again before it counts as settled.
+    #[must_use]
+    pub fn is_newer_than(&self, kind: &Kind, found: &Found) -> bool {
+        let read = kind.listing().and_then(|listing| time(&listing, &found.output));
+        read.zip(self.changed).is_some_and(|(read, shown)| read < shown)
+    }
+}
+
+fn time(listing: &Listing, item: &Value) -> Option<Timestamp> {
+    item.get(listing.changed()?)?.as_str()?.parse().ok()
+}
