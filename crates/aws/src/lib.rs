@@ -16,7 +16,6 @@ mod failure;
 mod identity;
 mod observe;
 pub mod pacer;
-mod pacing;
 pub mod paging;
 mod protocol;
 pub mod runtime;

@@ -293,7 +293,7 @@ async fn throttled_operations_are_paced_and_others_are_not() {
     }
     assert!(clock.slept().is_empty(), "calls that were not throttled waited");
     aws.call(Call::new(&here, "sagemaker", "ListModels", json!({"NameContains": "slow"}))).await.unwrap_err();
-    assert!(aws.pace(&here, "sagemaker", "ListModels").is_some());
+    assert!(aws.rate_limit(&here, "sagemaker", "ListModels").is_some());
     for _ in 0..50 {
         aws.call(Call::new(&here, "sagemaker", "DescribeModel", json!({"ModelName": "m"}))).await.unwrap();
         aws.call(Call::new(&target("eu-west-1"), "sagemaker", "ListModels", json!({}))).await.unwrap();

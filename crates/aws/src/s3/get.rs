@@ -172,7 +172,7 @@ async fn open(
     }
     let request = protocol::encode(service, operation, &input, &token)
         .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
-    let call = Request { target, service, operation, request, body: None, streaming: true, transfer: true };
+    let call = Request { streaming: true, transfer: true, ..Request::new(target, service, operation, request) };
     match aws.send(call).await? {
         Reply::Stream(head, _) if rest.is_some() && head.status != 206 => {
             let message = format!("the rest of s3://{bucket}/{key} was asked for, but the whole object was sent");

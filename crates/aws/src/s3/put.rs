@@ -113,6 +113,6 @@ pub(super) async fn send(
             request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
         }
     }
-    let call = Request { target, service, operation, request, body, streaming: false, transfer: true };
+    let call = Request { body, transfer: true, ..Request::new(target, service, operation, request) };
     Ok(whole(aws.send(call).await?))
 }
