@@ -179,7 +179,7 @@ async fn unreadable_answers_are_errors_of_the_answer() {
     // Neither of these is "there are no models".
     for (body, told) in [("", "it is empty, and has to hold 'Models'"), ("null", "it is null"), ("[1]", "it is a list")]
     {
-        let script = Script::new([ok(body)]);
+        let script = Script::by(move |_| ok(body));
         let aws = client(&script).await;
         let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
         assert_eq!((error.stage, error.code.as_str()), (Stage::Answer, "UnreadableAnswer"), "{body}");
@@ -189,7 +189,7 @@ async fn unreadable_answers_are_errors_of_the_answer() {
     let input = json!({"ModelName": "m"});
     client(&script).await.call(Call::new(&target("us-east-1"), "sagemaker", "DeleteModel", input)).await.unwrap();
     for (service, operation) in [("sagemaker", "ListModels"), ("iam", "ListRoles")] {
-        let script = Script::new([ok("not what was promised")]);
+        let script = Script::by(|_| ok("not what was promised"));
         let error = client(&script)
             .await
             .call(Call::new(&target("us-east-1"), service, operation, json!({})))
