@@ -17,7 +17,7 @@ use crate::client::{Aws, Inner};
 use crate::config::{ConfigError, Settings};
 use crate::credentials::{Ambient, Sessions, Tools};
 use crate::observe::Observe;
-use crate::pacing::Pacing;
+use crate::pacer::Turns;
 use crate::transport::{HttpClients, Transport};
 
 /// How failed attempts are repeated.
@@ -233,7 +233,7 @@ impl Builder {
                 Ambient::chain(tools, self.profile, settings.profile().to_owned())
             }
         };
-        let pacing = Arc::new(Pacing::new(time.clone(), sleep.clone()));
+        let turns = Arc::new(Turns::new(time.clone(), sleep.clone()));
         let transport = Transport::new(
             clients,
             retry,
@@ -241,8 +241,8 @@ impl Builder {
             &app_name,
             settings.environment(),
             time.clone(),
-            sleep,
-            Arc::clone(&pacing),
+            sleep.clone(),
+            Arc::clone(&turns),
         );
         Ok(Aws::from_inner(Inner {
             settings,
@@ -250,7 +250,8 @@ impl Builder {
             fips,
             dual_stack,
             transport,
-            pacing,
+            turns,
+            sleep,
             ambient,
             sessions: Sessions::new(time.clone()),
             identities: Sessions::new(time.clone()),

@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use sagewright_engine::cloud::{Call, Cloud, CloudError, Role, Stage, Target};
+use sagewright_engine::cloud::{Call, Cloud, CloudError, Priority, Role, Stage, Target};
+use sagewright_engine::retry;
 use sagewright_model::{Operation, Service};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -20,11 +22,11 @@ use crate::config::Settings;
 use crate::credentials::{Ambient, Session, Sessions};
 use crate::endpoint::{self, Choice, Endpoint};
 use crate::failure;
-use crate::identity::{Identity, Who, account_of};
+use crate::identity::{Identity, Who, account_of, are_refused};
 use crate::observe::{Observe, Observed};
-use crate::pacing::{PaceKey, Pacing};
+use crate::pacer::{Key, Turns};
 use crate::protocol::{self, WireRequest, WireResponse};
-use crate::transport::{AttemptLog, BodySigning, CallError, Outgoing, Reply, Transport};
+use crate::transport::{AttemptLog, BodySigning, CallError, Outgoing, Reply, Transport, is_read, is_repeatable};
 
 /// AWS over HTTP. Cheap to clone; clones share connections, sessions and pace.
 #[derive(Clone)]
@@ -36,10 +38,12 @@ pub(crate) struct Inner {
     pub fips: bool,
     pub dual_stack: bool,
     pub transport: Transport,
-    pub pacing: Arc<Pacing>,
+    pub turns: Arc<Turns>,
+    pub sleep: SharedAsyncSleep,
     pub ambient: Ambient,
     pub sessions: Sessions<Who, Session>,
-    pub identities: Sessions<Who, Identity>,
+    /// With the access key that each was asked with.
+    pub identities: Sessions<Who, (String, Identity)>,
     pub role_chain: Vec<Role>,
     pub session_duration: Option<Duration>,
     pub session_name: String,
@@ -67,6 +71,45 @@ pub(crate) struct Request<'a> {
     pub body: Option<(SdkBody, BodySigning)>,
     pub streaming: bool,
     pub transfer: bool,
+    pub priority: Priority,
+    pub limit: Option<Limit>,
+}
+
+/// How long a call may take, and until when that is, as the pacer counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    timeout: Duration,
+    deadline: Duration,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        target: &'a Target,
+        service: &'static Service,
+        operation: &'static Operation,
+        request: WireRequest,
+    ) -> Self {
+        Self {
+            target,
+            service,
+            operation,
+            request,
+            body: None,
+            streaming: false,
+            transfer: false,
+            priority: Priority::default(),
+            limit: None,
+        }
+    }
+
+    /// The same request again, unless its body can be sent only once.
+    fn again(&self) -> Option<Self> {
+        let body = match &self.body {
+            Some((body, signing)) => Some((body.try_clone()?, signing.clone())),
+            None => None,
+        };
+        Some(Self { request: self.request.clone(), body, ..*self })
+    }
 }
 
 impl Aws {
@@ -102,12 +145,12 @@ impl Aws {
         self.0.settings.endpoint_url(sagewright_model::service(service)?)
     }
 
-    /// The current pace limit of an operation in calls a second; none while it was not throttled.
+    /// The rate that calls of an operation are limited to, in calls a second; none while it was not throttled.
     #[must_use]
-    pub fn pace(&self, target: &Target, service: &str, operation: &str) -> Option<f64> {
+    pub fn rate_limit(&self, target: &Target, service: &str, operation: &str) -> Option<f64> {
         let service = sagewright_model::service(service)?;
         let operation = service.operation(operation)?;
-        self.0.pacing.rate(&Self::pace_key(target, service, operation))
+        self.0.turns.rate(&Self::key(target, service, operation))
     }
 
     /// Does in the background what a call that is cut off can no longer do itself.
@@ -127,12 +170,12 @@ impl Aws {
     }
 
     /// AWS counts calls per account: the target's, the role's, or that of the ambient identity, whichever it is.
-    fn pace_key(target: &Target, service: &'static Service, operation: &'static Operation) -> PaceKey {
+    fn key(target: &Target, service: &'static Service, operation: &'static Operation) -> Key {
         let named = target.account.as_ref().map(|a| a.as_str().to_owned());
         let identity = named
             .or_else(|| target.role.as_ref().map(|r| account_of(&r.arn).unwrap_or_else(|| r.arn.clone())))
             .unwrap_or_else(|| "ambient".to_owned());
-        PaceKey {
+        Key {
             identity,
             endpoint: target.endpoint.clone(),
             region: target.region.as_str().to_owned(),
@@ -179,23 +222,42 @@ impl Aws {
         }
     }
 
-    /// Sends a call with the target's credentials. A session that the service calls expired is renewed once.
-    pub(crate) async fn send(&self, mut call: Request<'_>) -> Result<Reply, CloudError> {
-        let body = call.body.take();
-        let retained = body.as_ref().and_then(|(b, s)| Some((b.try_clone()?, s.clone())));
-        let may_repeat = body.is_none() || retained.is_some();
-        call.body = body;
-        let (target, request, service, operation) = (call.target, call.request.clone(), call.service, call.operation);
-        let (streaming, transfer) = (call.streaming, call.transfer);
-        let session = self.session(target, service.id, &operation.name).await?;
-        match self.send_as(call, &session).await {
-            Err(error) if may_repeat && matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") => {
-                self.0.sessions.forget(&self.who(target), |held| held.is_same(&session)).await;
-                let session = self.session(target, service.id, &operation.name).await?;
-                let again = Request { target, service, operation, request, body: retained, streaming, transfer };
-                self.send_as(again, &session).await
+    /// Sends a call with the target's credentials. Those that the service does not know are renewed once.
+    pub(crate) async fn send(&self, call: Request<'_>) -> Result<Reply, CloudError> {
+        let place = (call.service.id, call.operation.name.as_str());
+        let limit = call.limit;
+        let late = |error: Option<CloudError>| {
+            error.unwrap_or_else(|| {
+                let message = "the credentials did not come within the call's time limit. Nothing was sent".to_owned();
+                failure::credentials(place, "CredentialsTimeout", message)
+            })
+        };
+        let (target, who) = (call.target, self.who(call.target));
+        let again = call.again();
+        let session = self.within(limit, self.session(target, place.0, place.1)).await.map_err(late)?;
+        match (self.send_as(call, &session).await, again) {
+            (Err(error), Some(again)) if are_refused(&error) => {
+                let fresh = self.within(limit, self.renewed(&who, target, &session, place)).await.map_err(late)?;
+                if fresh.is_same(&session) { Err(error) } else { self.send_as(again, &fresh).await }
             }
-            result => result,
+            (result, _) => result,
+        }
+    }
+
+    /// What some work comes to, or nothing once the limit has passed: the work is dropped then.
+    async fn within<T>(
+        &self,
+        limit: Option<Limit>,
+        work: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, Option<CloudError>> {
+        // Boxed, or the types of the futures inside one another grow beyond what the compiler follows.
+        let work = Box::pin(work);
+        let Some(limit) = limit else { return work.await.map_err(Some) };
+        let left = limit.deadline.saturating_sub(self.0.turns.now());
+        tokio::select! {
+            biased;
+            done = work => done.map_err(Some),
+            () = self.0.sleep.sleep(left) => Err(None),
         }
     }
 
@@ -204,7 +266,7 @@ impl Aws {
         self.dispatch(call, session).await
     }
 
-    /// Sends a call with given credentials: paced, traced, observed.
+    /// Sends a call with given credentials: at its turn, traced, observed.
     pub(crate) async fn dispatch(&self, call: Request<'_>, session: &Session) -> Result<Reply, CloudError> {
         let account = call.target.account.as_ref().map(|a| a.as_str()).or(session.account.as_deref());
         let span = tracing::debug_span!(
@@ -222,8 +284,10 @@ impl Aws {
         let log = Arc::new(AttemptLog::default());
         let (service, operation, region) = (call.service, call.operation, call.target.region.as_str());
         let account = account.map(str::to_owned);
-        let pace = Self::pace_key(call.target, service, operation);
-        let result = self.dispatch_paced(call, session, pace, &log).instrument(span.clone()).await;
+        let (key, limit) = (Self::key(call.target, service, operation), call.limit);
+        let result = self.within(limit, self.dispatch_in_turn(call, session, key, &log)).instrument(span.clone()).await;
+        let result =
+            result.map_err(|error| error.unwrap_or_else(|| timed_out((service.id, &operation.name), limit, &log)));
         let last = log.last();
         span.record("attempt", log.attempts());
         last.status.map(|status| span.record("status", status));
@@ -248,11 +312,11 @@ impl Aws {
         result
     }
 
-    async fn dispatch_paced(
+    async fn dispatch_in_turn(
         &self,
-        call: Request<'_>,
+        mut call: Request<'_>,
         session: &Session,
-        pace: PaceKey,
+        key: Key,
         log: &Arc<AttemptLog>,
     ) -> Result<Reply, CloudError> {
         let place = (call.service.id, call.operation.name.as_str());
@@ -276,46 +340,76 @@ impl Aws {
             uri.push('?');
             uri.push_str(&call.request.query);
         }
-        let (body, signing) = match call.body {
-            Some(body) => body,
-            None => (SdkBody::from(call.request.body), BodySigning::Bytes),
-        };
-        self.0.pacing.wait(&pace).await;
-        let described = endpoint.clone();
-        let outgoing = Outgoing {
-            service: call.service,
-            operation: call.operation.name.as_str(),
-            endpoint,
-            credentials: session.credentials.clone(),
-            method: call.request.method,
-            uri,
-            headers: call.request.headers,
-            body,
-            signing,
-            streaming: call.streaming,
-            transfer: call.transfer,
-            pace,
-        };
-        let result: Result<Reply, SdkError<CallError, HttpResponse>> = self.0.transport.send(outgoing, log).await;
-        result.map_err(|error| failure::sent(place, &described, error))
+        let turns = &self.0.turns;
+        let ticket = turns.ticket(call.priority);
+        let most = self.0.transport.max_attempts();
+        loop {
+            let deadline = call.limit.map(|limit| limit.deadline);
+            turns.wait(&key, ticket, deadline).await.map_err(|late| failure::too_late(place, late))?;
+            let again = call.again();
+            let (body, signing) = match call.body {
+                Some(body) => body,
+                None => (SdkBody::from(call.request.body), BodySigning::Bytes),
+            };
+            let outgoing = Outgoing {
+                service: call.service,
+                operation: call.operation.name.as_str(),
+                repeatable: is_repeatable(call.service, call.operation),
+                endpoint: endpoint.clone(),
+                credentials: session.credentials.clone(),
+                method: call.request.method,
+                uri: uri.clone(),
+                headers: call.request.headers,
+                body,
+                signing,
+                streaming: call.streaming,
+                transfer: call.transfer,
+                key: key.clone(),
+                attempts: most.saturating_sub(log.attempts()),
+            };
+            let result: Result<Reply, SdkError<CallError, HttpResponse>> = self.0.transport.send(outgoing, log).await;
+            let error = match result {
+                Ok(reply) => return Ok(reply),
+                Err(error) => failure::sent(place, &endpoint, error),
+            };
+            match again {
+                // It goes back to its queue, and keeps its place.
+                Some(again) if error.is_throttle() && log.attempts() < most => call = again,
+                _ => return Err(error),
+            }
+            if let Some(after) = error.retry_after {
+                self.0.sleep.sleep(after.min(retry::LONGEST_AFTER)).await;
+            }
+        }
     }
 
     /// Lays out, sends and reads a call of the model's input and output.
     pub(crate) async fn modelled(
         &self,
-        target: &Target,
-        service: &str,
-        operation: &str,
-        input: &Value,
+        call: &Call,
+        limit: Option<Limit>,
     ) -> Result<(&'static Service, &'static Operation, WireResponse), CloudError> {
-        let (service, operation) = Self::look_up(service, operation)?;
+        let (service, operation) = Self::look_up(&call.service, &call.operation)?;
         let place = (service.id, operation.name.as_str());
-        let request = protocol::encode(service, operation, input, &token)
+        let request = protocol::encode(service, operation, &call.input, &token)
             .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
-        let call =
-            Request { target, service, operation, request, body: None, streaming: false, transfer: service.id == "s3" };
-        let response = whole(self.send(call).await?);
+        let request = Request {
+            transfer: service.id == "s3",
+            priority: call.priority,
+            limit,
+            ..Request::new(&call.target, service, operation, request)
+        };
+        let response = whole(self.send(request).await?);
         Ok((service, operation, response))
+    }
+
+    async fn call_once(&self, call: &Call, limit: Option<Limit>) -> Result<Value, CloudError> {
+        let (service, operation, response) = self.modelled(call, limit).await?;
+        protocol::decode(service, operation, &response).map_err(|error| CloudError {
+            status: Some(response.status),
+            request_id: protocol::error::request_id(&response.headers),
+            ..CloudError::new(service.id, &operation.name, Stage::Answer, "UnreadableAnswer", error.to_string())
+        })
     }
 }
 
@@ -332,15 +426,45 @@ pub(crate) fn token() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
+/// A call whose time limit has passed on the way.
+fn timed_out(place: (&str, &str), limit: Option<Limit>, log: &AttemptLog) -> CloudError {
+    let (started, ended) = (log.started(), log.attempts());
+    let limit = limit.map_or(0.0, |limit| limit.timeout.as_secs_f64());
+    if started == 0 {
+        let message = format!("the time limit of {limit} s passed before the request was sent");
+        return CloudError::new(place.0, place.1, Stage::Queue, "QueueTooLong", message);
+    }
+    let mut message = format!("no answer within the time limit of {limit} s, after {started} requests");
+    let last = log.last();
+    if let (true, Some(code)) = (ended > 0, last.code.or(last.status.map(|status| format!("HTTP {status}")))) {
+        message.push_str(&format!("; the last answer was {code}"));
+    }
+    failure::transport(place, "TimedOut", message)
+}
+
+/// How often a read is sent whose answer cannot be read.
+const READABLE_AFTER: u32 = 3;
+
 #[async_trait]
 impl Cloud for Aws {
     async fn call(&self, call: Call) -> Result<Value, CloudError> {
-        let (service, operation, response) =
-            self.modelled(&call.target, &call.service, &call.operation, &call.input).await?;
-        protocol::decode(service, operation, &response).map_err(|error| CloudError {
-            status: Some(response.status),
-            request_id: protocol::error::request_id(&response.headers),
-            ..CloudError::new(service.id, &operation.name, Stage::Answer, "UnreadableAnswer", error.to_string())
-        })
+        let now = self.0.turns.now();
+        let limit = call.timeout.map(|timeout| Limit { timeout, deadline: now.saturating_add(timeout) });
+        let left = || limit.map(|limit| limit.deadline.saturating_sub(self.0.turns.now()));
+        let mut failures = 0;
+        loop {
+            failures += 1;
+            let error = match self.call_once(&call, limit).await {
+                Err(error) if error.code == "UnreadableAnswer" => error,
+                result => return result,
+            };
+            // What a write's answer said is for whoever looks at the resource to find out.
+            let reads = Self::look_up(&call.service, &call.operation).is_ok_and(|(_, operation)| is_read(operation));
+            let pause = retry::next(error.class(), failures, error.retry_after, left());
+            match pause.filter(|_| reads && failures < READABLE_AFTER && self.0.transport.max_attempts() > 1) {
+                Some(pause) => self.0.sleep.sleep(pause).await,
+                None => return Err(error),
+            }
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Failures of the SDK's runtime as errors of the port.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use sagewright_engine::cloud::{CloudError, Stage};
 
 use crate::config::chain;
 use crate::endpoint::Endpoint;
+use crate::pacer::TooLate;
 use crate::protocol::Headers;
 use crate::protocol::error::request_id;
 use crate::transport::CallError;
@@ -13,6 +14,29 @@ use crate::transport::CallError;
 /// A call that was not sent because its input is wrong.
 pub(crate) fn input((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
     CloudError::new(service, operation, Stage::Input, code, message)
+}
+
+/// A call whose credentials could not be had.
+pub(crate) fn credentials((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
+    CloudError::new(service, operation, Stage::Credentials, code, message)
+}
+
+/// A call whose turn comes too late, or that has waited for it in vain.
+pub(crate) fn too_late((service, operation): (&str, &str), too_late: TooLate) -> CloudError {
+    let TooLate { wait, ahead, rate } = too_late;
+    let message = match wait {
+        Some(wait) => format!(
+            "{service} throttles {operation} to {rate:.1} calls a second, and {ahead} calls are ahead: the turn of this \
+             one would come in {} s, after its time limit. Nothing was sent",
+            wait.as_secs_f64().ceil()
+        ),
+        None => format!(
+            "{service} throttles {operation} to {rate:.1} calls a second: the time limit passed before the turn of this \
+             call came. Nothing was sent"
+        ),
+    };
+    let error = CloudError::new(service, operation, Stage::Queue, "QueueTooLong", message);
+    CloudError { retry_after: wait, ..error }
 }
 
 /// A call that did not get an answer, or whose answer broke off.
@@ -39,7 +63,7 @@ pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<Cal
             if failure.is_timeout() {
                 return transport(place, "TimedOut", format!("{} did not answer in time: {why}", endpoint.url));
             }
-            let refused = cause.is_some_and(|c| has_io_kind(c, std::io::ErrorKind::ConnectionRefused));
+            let refused = cause.is_some_and(is_refused);
             match (refused, endpoint.configured) {
                 (true, true) => {
                     let message = format!(
@@ -87,10 +111,11 @@ pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<Cal
     }
 }
 
-fn has_io_kind(error: &(dyn std::error::Error + 'static), kind: std::io::ErrorKind) -> bool {
-    let mut next = Some(error);
+/// Whether nobody listened: nothing was sent.
+pub(crate) fn is_refused(error: &ConnectorError) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == kind) {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused) {
             return true;
         }
         next = error.source();

@@ -5,7 +5,7 @@ use sagewright_model::Arn;
 use serde_json::{Value, json};
 
 use crate::client::{Aws, Request, whole};
-use crate::credentials::{self, Held, Session};
+use crate::credentials::{Held, Session};
 use crate::failure;
 use crate::protocol;
 
@@ -50,10 +50,12 @@ impl Aws {
     async fn session_of(&self, who: Who, target: &Target, place: (&str, &str)) -> Result<Session, CloudError> {
         let inner = self.inner();
         let Some((role, before)) = who.roles.split_last() else {
-            return inner.sessions.get(&who, || inner.ambient.fetch(target.region.as_str(), place)).await;
+            let is_current = |session: &Session| inner.ambient.is_current(session);
+            let fetch = || inner.ambient.fetch(target.region.as_str(), place);
+            return inner.sessions.get(&who, is_current, fetch).await;
         };
         let before = Who { roles: before.to_vec(), endpoint: who.endpoint.clone() };
-        inner.sessions.get(&who, || self.assume(role, before, target, place)).await
+        inner.sessions.get(&who, |_| true, || self.assume(role, before, target, place)).await
     }
 
     async fn assume(
@@ -63,7 +65,6 @@ impl Aws {
         target: &Target,
         place: (&str, &str),
     ) -> Result<Held<Session>, CloudError> {
-        let base = Box::pin(self.session_of(before.clone(), target, place)).await?;
         let inner = self.inner();
         let mut input = json!({
             "RoleArn": role.arn,
@@ -75,22 +76,24 @@ impl Aws {
         if let Some(duration) = inner.session_duration {
             input["DurationSeconds"] = Value::from(duration.as_secs());
         }
-        let answer = self.sts(target, "AssumeRole", &input, &base).await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                if matches!(error.code.as_str(), "ExpiredToken" | "ExpiredTokenException") {
-                    inner.sessions.forget(&before, |held| held.is_same(&base)).await;
-                }
-                return Err(not_assumed(role, error, place));
+        let mut base = Box::pin(self.session_of(before.clone(), target, place)).await?;
+        let mut answer = self.sts(target, "AssumeRole", &input, &base).await;
+        if let Err(error) = &answer
+            && are_refused(error)
+        {
+            let fresh = self.renewed(&before, target, &base, place).await?;
+            if !fresh.is_same(&base) {
+                base = fresh;
+                answer = self.sts(target, "AssumeRole", &input, &base).await;
             }
-        };
+        }
+        let answer = answer.map_err(|error| not_assumed(role, error, place))?;
         let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str);
         let (Some(key), Some(secret), Some(session)) =
             (text("/Credentials/AccessKeyId"), text("/Credentials/SecretAccessKey"), text("/Credentials/SessionToken"))
         else {
             let message = format!("STS answered AssumeRole for {} without credentials", role.arn);
-            return Err(credentials::error(place, "AssumeRoleFailed", message));
+            return Err(failure::credentials(place, "AssumeRoleFailed", message));
         };
         let expires = text("/Credentials/Expiration").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(Into::into);
         let arn = text("/AssumedRoleUser/Arn").unwrap_or(&role.arn);
@@ -105,8 +108,25 @@ impl Aws {
                     "AssumeRole",
                 ),
                 account: account_of(arn),
+                files: None,
             },
         })
+    }
+
+    /// The session after one that the service has refused: keys may have been changed for others meanwhile.
+    pub(crate) async fn renewed(
+        &self,
+        who: &Who,
+        target: &Target,
+        refused: &Session,
+        place: (&str, &str),
+    ) -> Result<Session, CloudError> {
+        let inner = self.inner();
+        if who.roles.is_empty() {
+            inner.ambient.reread();
+        }
+        inner.sessions.forget(who, |held| held.is_same(refused)).await;
+        Box::pin(self.session_of(who.clone(), target, place)).await
     }
 
     /// Calls STS with given credentials, in the target's region.
@@ -117,8 +137,7 @@ impl Aws {
             .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
         // The account of the target is the role's, not that of the identity that assumes it.
         let target = Target { account: None, role: None, ..target.clone() };
-        let call =
-            Request { target: &target, service, operation, request, body: None, streaming: false, transfer: false };
+        let call = Request::new(&target, service, operation, request);
         let response = whole(self.dispatch(call, by).await?);
         protocol::decode(service, operation, &response)
             .map_err(|error| failure::input(place, "UnreadableAnswer", error.to_string()))
@@ -135,13 +154,17 @@ impl Aws {
     }
 
     async fn identity_of(&self, target: &Target, session: &Session) -> Result<Identity, CloudError> {
+        let key = session.credentials.access_key_id();
         let fetch = || async {
             let answer = self.sts(target, "GetCallerIdentity", &json!({}), session).await?;
             let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             let identity = Identity { account: text("Account"), arn: text("Arn"), user_id: text("UserId") };
-            Ok(Held { value: identity, expires: None })
+            Ok(Held { value: (key.to_owned(), identity), expires: None })
         };
-        self.inner().identities.get(&self.who(target), fetch).await
+        // Keys that were changed for others may be of another account.
+        let is_current = |held: &(String, Identity)| held.0 == key;
+        let held = self.inner().identities.get(&self.who(target), is_current, fetch).await?;
+        Ok(held.1)
     }
 
     /// A call meant for one account must not reach another.
@@ -182,8 +205,21 @@ impl Aws {
             "{who} belong(s) to account {actual}, but the call is meant for account {wanted}: nothing was sent. \
              Use credentials or a role of account {wanted}, or correct the account of the target"
         );
-        Err(credentials::error(place, "WrongAccount", message))
+        Err(failure::credentials(place, "WrongAccount", message))
     }
+}
+
+/// Whether a service knows the credentials no longer, or not yet: AWS's common errors, and those of STS and S3.
+pub(crate) fn are_refused(error: &CloudError) -> bool {
+    const CODES: [&str; 6] = [
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+    ];
+    CODES.contains(&error.code.as_str())
 }
 
 /// The account that an ARN names.

@@ -58,7 +58,7 @@ pub async fn invoke(aws: &Aws, target: &Target, request: InvokeRequest<'_>) -> R
         request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
     }
     let body = Some((SdkBody::from(body), BodySigning::Bytes));
-    let call = Request { target, service, operation, request, body, streaming: false, transfer: false };
+    let call = Request { body, ..Request::new(target, service, operation, request) };
     let response = whole(aws.send(call).await?);
     let header = |name: &str| response.headers.get(name).map(str::to_owned);
     let content_type = header("content-type");

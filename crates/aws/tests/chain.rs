@@ -19,6 +19,24 @@ async fn child() {
         return;
     }
     let script = Script::by(|sent| {
+        // A key that the services have forgotten once another one is there.
+        let retired = std::env::var("SAGEWRIGHT_TEST_RETIRED")
+            .is_ok_and(|file| std::fs::read_to_string(file).is_ok_and(|now| !now.contains("AKIDOLD")));
+        if retired && sent.header("authorization").is_some() && support::signer(sent) == "AKIDOLD" {
+            return support::status(
+                403,
+                r#"{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}"#,
+            );
+        }
+        if std::env::var("SAGEWRIGHT_TEST_STS").is_ok() && sent.body.contains("AssumeRoleWithWebIdentity") {
+            return support::status(
+                400,
+                "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>",
+            );
+        }
+        if std::env::var("SAGEWRIGHT_TEST_SILENT").is_ok() && sent.uri.contains("latest/api/token") {
+            return Answer::Reset;
+        }
         if sent.body.contains("AssumeRoleWithWebIdentity") {
             let host = &sent.uri;
             assert!(host.starts_with("http://127.0.0.1:9"), "STS was asked at {host}");
@@ -47,11 +65,17 @@ async fn child() {
         Err(error) => return println!("RESULT error config {error}"),
     };
     assert_eq!(script.connectors(), 0, "something was connected before the first call");
+    // Keys are changed for others while the program runs.
+    if let Ok(change) = std::env::var("SAGEWRIGHT_TEST_CHANGE") {
+        aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap();
+        let (file, content) = change.split_once('=').unwrap();
+        std::fs::write(file, content).unwrap();
+    }
     match aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await {
         Ok(_) => {
             println!("RESULT key {}", support::signer(&script.last()));
         }
-        Err(error) => println!("RESULT error {} {}", error.code, error.message),
+        Err(error) => println!("RESULT error {} {:?} {}", error.code, error.class(), error.message),
     }
 }
 
@@ -179,11 +203,11 @@ fn a_source_that_fails_is_named() {
     let table: [(&[(&str, &str)], &str); 2] = [
         (
             &missing,
-            "error CredentialsFailed the AWS credentials of the web identity token (AWS_WEB_IDENTITY_TOKEN_FILE",
+            "error CredentialsFailed Rejected the AWS credentials of the web identity token (AWS_WEB_IDENTITY_TOKEN_FILE",
         ),
         (
             &[("AWS_PROFILE", "half")],
-            "error InvalidCredentialsConfiguration the AWS credentials of profile 'half' of the shared config files",
+            "error InvalidCredentialsConfiguration Rejected the AWS credentials of profile 'half' of the shared config files",
         ),
     ];
     for (variables, expected) in table {
@@ -241,4 +265,55 @@ fn a_missing_or_expired_sso_session_says_how_to_sign_in() {
     sign_in(home.path(), r#"{"accessToken":"very-secret","expiresAt":"2020-01-01T00:00:00Z","region":"us-east-1"}"#);
     let result = run(home.path(), &[("AWS_PROFILE", "dev")]);
     assert!(result.contains("`aws sso login --profile dev`") && !result.contains("very-secret"), "{result}");
+}
+
+#[test]
+fn keys_in_a_file_that_change_are_read_again() {
+    let home = home("");
+    let file = home.path().join(".aws/credentials");
+    let keys = |id: &str| format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = s\n");
+    std::fs::write(&file, keys("AKIDOLD")).unwrap();
+    let change = |content: &str| format!("{}={content}", file.display());
+    assert_eq!(run(home.path(), &[("SAGEWRIGHT_TEST_CHANGE", &change(&keys("AKIDNEWER")))]), "key AKIDNEWER");
+    // Half a file, as it is while it is written: the keys before it go on.
+    std::fs::write(&file, keys("AKIDOLD")).unwrap();
+    let half = change("[default]\naws_access_key_id = AKID");
+    assert_eq!(run(home.path(), &[("SAGEWRIGHT_TEST_CHANGE", &half)]), "key AKIDOLD");
+}
+
+#[test]
+fn keys_that_a_service_no_longer_knows_are_asked_for_again() {
+    let home = home("[profile process]\ncredential_process = sh -c 'cat $HOME/keys'\n");
+    let keys = |id: &str| format!(r#"{{"Version":1,"AccessKeyId":"{id}","SecretAccessKey":"s"}}"#);
+    let file = home.path().join("keys");
+    std::fs::write(&file, keys("AKIDOLD")).unwrap();
+    let change = format!("{}={}", file.display(), keys("AKIDNEW"));
+    let variables = [
+        ("AWS_PROFILE", "process"),
+        ("SAGEWRIGHT_TEST_RETIRED", file.to_str().unwrap()),
+        ("SAGEWRIGHT_TEST_CHANGE", &change),
+    ];
+    assert_eq!(run(home.path(), &variables), "key AKIDNEW");
+}
+
+#[test]
+fn a_source_that_is_slow_or_silent_is_worth_another_try() {
+    let home = home("");
+    let token = home.path().join("token");
+    std::fs::write(&token, "header.payload.signature").unwrap();
+    let web = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111111111111:role/ci"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("SAGEWRIGHT_TEST_STS", "1"),
+    ];
+    let result = run(home.path(), &web);
+    assert!(result.starts_with("error Throttling Throttle the AWS credentials of the web identity token"), "{result}");
+    let machine = [
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9"),
+        ("SAGEWRIGHT_TEST_SILENT", "1"),
+    ];
+    let result = run(home.path(), &machine);
+    assert!(result.starts_with("error CredentialsUnavailable Transient "), "{result}");
 }

@@ -179,7 +179,7 @@ async fn unreadable_answers_are_errors_of_the_answer() {
     // Neither of these is "there are no models".
     for (body, told) in [("", "it is empty, and has to hold 'Models'"), ("null", "it is null"), ("[1]", "it is a list")]
     {
-        let script = Script::new([ok(body)]);
+        let script = Script::by(move |_| ok(body));
         let aws = client(&script).await;
         let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
         assert_eq!((error.stage, error.code.as_str()), (Stage::Answer, "UnreadableAnswer"), "{body}");
@@ -189,7 +189,7 @@ async fn unreadable_answers_are_errors_of_the_answer() {
     let input = json!({"ModelName": "m"});
     client(&script).await.call(Call::new(&target("us-east-1"), "sagemaker", "DeleteModel", input)).await.unwrap();
     for (service, operation) in [("sagemaker", "ListModels"), ("iam", "ListRoles")] {
-        let script = Script::new([ok("not what was promised")]);
+        let script = Script::by(|_| ok("not what was promised"));
         let error = client(&script)
             .await
             .call(Call::new(&target("us-east-1"), service, operation, json!({})))
@@ -293,7 +293,7 @@ async fn throttled_operations_are_paced_and_others_are_not() {
     }
     assert!(clock.slept().is_empty(), "calls that were not throttled waited");
     aws.call(Call::new(&here, "sagemaker", "ListModels", json!({"NameContains": "slow"}))).await.unwrap_err();
-    assert!(aws.pace(&here, "sagemaker", "ListModels").is_some());
+    assert!(aws.rate_limit(&here, "sagemaker", "ListModels").is_some());
     for _ in 0..50 {
         aws.call(Call::new(&here, "sagemaker", "DescribeModel", json!({"ModelName": "m"}))).await.unwrap();
         aws.call(Call::new(&target("eu-west-1"), "sagemaker", "ListModels", json!({}))).await.unwrap();

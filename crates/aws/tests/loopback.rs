@@ -182,7 +182,9 @@ async fn a_download_takes_the_place_of_files_only() {
 
 #[tokio::test]
 async fn a_download_that_cannot_be_finished_leaves_no_file() {
-    let server = serve(|_, _| Some(("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01234".to_owned(), false))).await;
+    let server =
+        serve(|_, _| Some(("HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 10\r\n\r\n01234".to_owned(), false)))
+            .await;
     let aws = client(&server, Retry::Off, Duration::from_secs(30)).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");

@@ -63,6 +63,7 @@ pub mod manifest;
 pub mod mark;
 pub mod object;
 pub mod observe;
+pub mod paging;
 mod quirks;
 pub mod report;
 pub mod retry;

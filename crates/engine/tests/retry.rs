@@ -42,7 +42,7 @@ fn an_error_is_classed_by_stage_code_and_status() {
         (answer("NotImplemented", 501), Class::Rejected),
         (answer("ValidationException", 400), Class::Rejected),
         (answer("SomethingNew", 400), Class::Rejected),
-        (stage(Stage::Queue, "DeadlineTooSoon"), Class::Throttle),
+        (stage(Stage::Queue, "QueueTooLong"), Class::Throttle),
         (stage(Stage::Transport, "TimedOut"), Class::Transient),
         (stage(Stage::Transport, "NotTrusted"), Class::Rejected),
         (stage(Stage::Answer, "UnreadableAnswer"), Class::Transient),
@@ -74,7 +74,7 @@ fn a_failure_says_whether_the_service_may_have_acted() {
         (answer("RequestLimitExceeded", 503), false),
         (answer("ThrottlingException", 400), false),
         (answer("ValidationException", 400), false),
-        (stage(Stage::Queue, "DeadlineTooSoon"), false),
+        (stage(Stage::Queue, "QueueTooLong"), false),
         (stage(Stage::Credentials, "CredentialsTimeout"), false),
         (stage(Stage::Input, "ValidationException"), false),
     ];

@@ -1,5 +1,8 @@
 //! The ambient identity: the SDK's own sources in the order of its chain, made on first use.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -13,9 +16,10 @@ use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use sagewright_engine::cloud::CloudError;
-use tokio::sync::OnceCell;
 
+use super::files::{Files, Stamp};
 use super::{Held, Session, explain};
+use crate::config::chain;
 
 /// Where credentials may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +35,20 @@ pub(super) enum Source {
 /// Where the ambient credentials come from.
 #[derive(Debug)]
 pub(crate) struct Ambient {
-    made: OnceCell<Vec<(Source, SharedCredentialsProvider)>>,
+    made: Mutex<Option<Arc<Made>>>,
     tools: Option<Tools>,
     profile: Option<String>,
     shown_profile: String,
+    files: Files,
+    /// Whether this machine has a metadata service: credentials have come from it, or the environment names it.
+    on_instance: AtomicBool,
+}
+
+/// The sources, and the files as they were when the sources were made, which read them once.
+#[derive(Debug)]
+struct Made {
+    sources: Vec<(Source, SharedCredentialsProvider)>,
+    files: Stamp,
 }
 
 /// What the sources need to ask for credentials.
@@ -50,31 +64,85 @@ pub(crate) struct Tools {
     pub sleep: SharedAsyncSleep,
 }
 
+impl Made {
+    fn none() -> Self {
+        Self { sources: Vec::new(), files: Stamp::default() }
+    }
+}
+
 impl Ambient {
     pub(crate) fn fixed(provider: SharedCredentialsProvider) -> Self {
-        let made = OnceCell::new_with(Some(vec![(Source::Given, provider)]));
-        Self { made, tools: None, profile: None, shown_profile: String::new() }
+        let made = Made { sources: vec![(Source::Given, provider)], files: Stamp::default() };
+        Self::new(Some(made), None, None, String::new())
     }
 
     /// `profile` is the one that the program was told to use; `shown_profile` the one that is selected in any case.
     pub(crate) fn chain(tools: Tools, profile: Option<String>, shown_profile: String) -> Self {
-        Self { made: OnceCell::new(), tools: Some(tools), profile, shown_profile }
+        Self::new(None, Some(tools), profile, shown_profile)
+    }
+
+    fn new(made: Option<Made>, tools: Option<Tools>, profile: Option<String>, shown_profile: String) -> Self {
+        let named = std::env::var_os("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_some();
+        let made = Mutex::new(made.map(Arc::new));
+        let files = Files::of_environment();
+        Self { made, tools, profile, shown_profile, files, on_instance: AtomicBool::new(named) }
+    }
+
+    /// Whether the files that a session's keys were read from are still those.
+    pub(crate) fn is_current(&self, session: &Session) -> bool {
+        session.files.is_none_or(|files| files == self.files.stamp())
+    }
+
+    /// Makes the sources anew for the next session: keys were refused, and others may have taken their place.
+    pub(crate) fn reread(&self) {
+        if self.tools.is_some() {
+            *self.made.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    fn made(&self, region: &str) -> Arc<Made> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(tools) = &self.tools else { return made.clone().unwrap_or_else(|| Arc::new(Made::none())) };
+        let files = self.files.stamp();
+        match &*made {
+            Some(made) if made.files == files => Arc::clone(made),
+            _ => Arc::clone(made.insert(Arc::new(Made { sources: self.make(tools, region), files }))),
+        }
     }
 
     /// Asks the sources, each after those before it had nothing.
     pub(crate) async fn fetch(&self, region: &str, place: (&str, &str)) -> Result<Held<Session>, CloudError> {
-        let made = async || self.tools.as_ref().map_or_else(Vec::new, |tools| self.make(tools, region));
-        for (source, provider) in self.made.get_or_init(made).await {
+        let made = self.made(region);
+        for (source, provider) in &made.sources {
+            let explain = |error, expected| explain::credentials(error, *source, &self.shown_profile, place, expected);
             match provider.provide_credentials().await {
                 Ok(credentials) => {
+                    if *source == Source::Instance {
+                        self.on_instance.store(true, Ordering::Relaxed);
+                    }
                     let account = credentials.account_id().map(|id| id.as_str().to_owned());
-                    return Ok(Held { expires: credentials.expiry(), value: Session { account, credentials } });
+                    let files = (*source == Source::Profile).then_some(made.files);
+                    return Ok(Held { expires: credentials.expiry(), value: Session { account, credentials, files } });
                 }
-                Err(CredentialsError::CredentialsNotLoaded(_)) => {}
-                Err(error) => return Err(explain::credentials(&error, *source, &self.shown_profile, place)),
+                Err(error) => {
+                    let expected = *source == Source::Instance && self.is_on_instance();
+                    let none = matches!(error, CredentialsError::CredentialsNotLoaded(_));
+                    // The SDK says "nothing here" also of a service that does not answer.
+                    if !none || expected && chain(&error).contains("could not communicate") {
+                        return Err(explain(&error, expected));
+                    }
+                }
             }
         }
         Err(explain::no_source(&self.shown_profile, place))
+    }
+
+    /// Whether the metadata service is there, and a silence of it will pass.
+    fn is_on_instance(&self) -> bool {
+        // Documented by AWS as the way to tell an EC2 instance from within.
+        const VENDOR: &str = "/sys/devices/virtual/dmi/id/sys_vendor";
+        self.on_instance.load(Ordering::Relaxed)
+            || std::fs::read_to_string(VENDOR).is_ok_and(|vendor| vendor.trim() == "Amazon EC2")
     }
 
     /// The SDK's chain. A profile that was asked for by name takes the place of what the environment says, as with the

@@ -1,15 +1,11 @@
 //! Why there are no credentials, and what to do. Never shows a secret: only sources and causes.
 
 use aws_credential_types::provider::error::CredentialsError;
-use sagewright_engine::cloud::{CloudError, Stage};
+use sagewright_engine::cloud::{Class, CloudError};
 
 use super::ambient::Source;
 use crate::config::chain;
-
-/// A failure before anything was sent in the caller's name.
-pub(crate) fn error((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
-    CloudError::new(service, operation, Stage::Credentials, code, message)
-}
+use crate::failure::credentials as error;
 
 pub(crate) fn no_source(profile: &str, place: (&str, &str)) -> CloudError {
     let message = format!(
@@ -22,7 +18,14 @@ pub(crate) fn no_source(profile: &str, place: (&str, &str)) -> CloudError {
 }
 
 /// A failure of one of the SDK's credential sources.
-pub(super) fn credentials(cause: &CredentialsError, source: Source, profile: &str, place: (&str, &str)) -> CloudError {
+/// `expected` says that the source is known to be there.
+pub(super) fn credentials(
+    cause: &CredentialsError,
+    source: Source,
+    profile: &str,
+    place: (&str, &str),
+    expected: bool,
+) -> CloudError {
     let why = chain(cause);
     let from = match source {
         Source::Given => "the program".to_owned(),
@@ -40,10 +43,10 @@ pub(super) fn credentials(cause: &CredentialsError, source: Source, profile: &st
             );
             error(place, "SsoSessionExpired", message)
         }
-        CredentialsError::CredentialsNotLoaded(_) => no_source(profile, place),
+        CredentialsError::CredentialsNotLoaded(_) if !expected => no_source(profile, place),
         // The last source: all the others have nothing. On most machines there is no such service, and what answers in
         // its place is something else.
-        _ if source == Source::Instance => {
+        _ if source == Source::Instance && !expected => {
             let error = no_source(profile, place);
             CloudError { message: format!("{} ({from} says: {why})", error.message), ..error }
         }
@@ -60,9 +63,25 @@ pub(super) fn credentials(cause: &CredentialsError, source: Source, profile: &st
         }
         _ => {
             let message = format!("the AWS credentials of {from} could not be loaded: {why}");
-            error(place, "CredentialsFailed", message)
+            error(place, code_of_failure(&why), message)
         }
     }
+}
+
+/// The code of a source's failure: that of the service behind it where the cause names one; otherwise whether it passes.
+fn code_of_failure(why: &str) -> &str {
+    // "Forbidden" is a word of other sentences too.
+    let is_code = |word: &str| word != "Forbidden" && Class::of_code(word).is_some();
+    if let Some(code) = why.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_code(word)) {
+        return code;
+    }
+    let lower = why.to_ascii_lowercase();
+    // What the SDK says of answers that did not come, and of those without a code.
+    let silent =
+        ["timed out", "timeout", "dispatch failure", "could not communicate"].iter().any(|t| lower.contains(t));
+    let status = |word: &str| ["429", "500", "502", "503", "504"].contains(&word);
+    let passes = silent || lower.split(|c: char| !c.is_ascii_alphanumeric()).any(status);
+    if passes { "CredentialsUnavailable" } else { "CredentialsFailed" }
 }
 
 fn is_sso(lower: &str) -> bool {
@@ -72,14 +91,14 @@ fn is_sso(lower: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sagewright_engine::Class;
+    use sagewright_engine::Stage;
 
     use super::*;
 
     #[test]
     fn each_cause_says_what_to_do() {
         let place = ("sagemaker", "ListModels");
-        let told = |cause: &CredentialsError, source| credentials(cause, source, "dev", place);
+        let told = |cause: &CredentialsError, source| credentials(cause, source, "dev", place, false);
         let none = told(&CredentialsError::not_loaded_no_source(), Source::Profile);
         assert_eq!(
             (none.code.as_str(), none.stage, none.class()),

@@ -2,10 +2,10 @@
 
 mod ambient;
 mod explain;
+mod files;
 mod session;
 
 pub(crate) use ambient::{Ambient, Tools};
-pub(crate) use explain::error;
 pub(crate) use session::{Held, Sessions};
 
 use aws_credential_types::Credentials;
@@ -17,6 +17,8 @@ pub(crate) struct Session {
     pub credentials: Credentials,
     /// The account, where the source said it.
     pub account: Option<String>,
+    /// The files that the credentials were read from, as they were then.
+    pub files: Option<files::Stamp>,
 }
 
 impl Session {

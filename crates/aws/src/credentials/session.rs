@@ -35,10 +35,10 @@ struct State<T> {
 }
 
 impl<T: Clone> State<T> {
-    /// Renewal begins early on purpose: until the end, the old session is good.
+    /// Renewal begins early on purpose, and files may be read while they are written: the old session is tried on.
     fn usable(&self, now: SystemTime) -> Option<T> {
         let (held, _) = self.held.as_ref()?;
-        held.expires.is_some_and(|end| now < end).then(|| held.value.clone())
+        held.expires.is_none_or(|end| now < end).then(|| held.value.clone())
     }
 }
 
@@ -63,8 +63,13 @@ impl<K: Eq + Hash + Clone, T: Clone> Sessions<K, T> {
         Arc::clone(slots.entry(key.clone()).or_insert_with(fresh))
     }
 
-    /// The session of a key, fetched if there is none or it ends soon.
-    pub(crate) async fn get<F>(&self, key: &K, fetch: impl FnOnce() -> F) -> Result<T, CloudError>
+    /// The session of a key, fetched if there is none, it ends soon, or what it was made from has changed.
+    pub(crate) async fn get<F>(
+        &self,
+        key: &K,
+        is_current: impl Fn(&T) -> bool,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<T, CloudError>
     where
         F: Future<Output = Result<Held<T>, CloudError>>,
     {
@@ -74,6 +79,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Sessions<K, T> {
         let now = self.time.now();
         if let Some((held, renew)) = &state.held
             && (held.expires.is_none() || now < *renew)
+            && is_current(&held.value)
         {
             return Ok(held.value.clone());
         }

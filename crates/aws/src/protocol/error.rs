@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sagewright_engine::cloud::Class;
 use sagewright_model::{Protocol, Service};
 use serde_json::Value;
 
@@ -44,6 +45,13 @@ pub(crate) struct ServiceError {
     pub request_id: Option<String>,
     /// How long the service asks to wait.
     pub retry_after: Option<Duration>,
+}
+
+impl ServiceError {
+    /// Whether, and how soon, the same request may succeed.
+    pub(crate) fn class(&self) -> Class {
+        Class::of_answer(&self.code, Some(self.status))
+    }
 }
 
 /// Whether an answer is an error: by status, or S3's `<Error>` document behind a status of 200.

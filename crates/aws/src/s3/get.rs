@@ -2,28 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
+use aws_smithy_async::rt::sleep::AsyncSleep as _;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Target};
+use sagewright_engine::cloud::{Class, CloudError, Target};
+use sagewright_engine::retry;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Object, ObjectInfo};
+use super::{Object, ObjectInfo, persist};
 use crate::client::{Aws, Request, token};
 use crate::failure;
 use crate::protocol::{self, WireResponse};
 use crate::transport::Reply;
 
 /// How often a download that makes no progress is taken up again.
-const RESUMES: u32 = 3;
+const RESUMES: u32 = 8;
 
 /// What is known of an object; none where it does not exist.
 ///
 /// # Errors
 /// As for every call.
 pub async fn head(aws: &Aws, target: &Target, bucket: &str, key: &str) -> Result<Option<ObjectInfo>, CloudError> {
-    match aws.call(Call::new(target, "s3", "HeadObject", json!({"Bucket": bucket, "Key": key}))).await {
+    match persist::call(aws, target, "HeadObject", json!({"Bucket": bucket, "Key": key})).await {
         Ok(output) => {
             let text = |name: &str| output.get(name).and_then(Value::as_str).map(str::to_owned);
             Ok(Some(ObjectInfo {
@@ -45,9 +47,12 @@ pub async fn head(aws: &Aws, target: &Target, bucket: &str, key: &str) -> Result
 /// # Errors
 /// As for every call.
 pub async fn get_bytes(aws: &Aws, target: &Target, bucket: &str, key: &str) -> Result<Object, CloudError> {
-    let (head, body) = open(aws, target, bucket, key, None).await?;
-    let body = body.collect().await.map_err(|e| broken(key, &*e))?.to_bytes();
-    Ok(Object { info: info(key, &head), body })
+    persist::persist(aws, || async {
+        let (head, body) = open(aws, target, bucket, key, None).await?;
+        let body = body.collect().await.map_err(|e| broken(key, &*e))?.to_bytes();
+        Ok(Object { info: info(key, &head), body })
+    })
+    .await
 }
 
 /// Writes an object to a file, which appears whole or not at all. A connection that breaks is taken up where it
@@ -75,6 +80,7 @@ pub async fn get_to_file(
     let (head, mut body) = open(aws, target, bucket, key, None).await?;
     let mut info = info(key, &head);
     let (mut written, mut fruitless) = (0_u64, 0);
+    let resumes = if aws.inner().transport.max_attempts() > 1 { RESUMES } else { 1 };
     loop {
         let before = written;
         let failed = copy(&mut body, &mut file, &mut written).await.map_err(|e| unwritable(&partial.0, &e))?;
@@ -86,8 +92,11 @@ pub async fn get_to_file(
                 let message = format!("the download of s3://{bucket}/{key} broke off at byte {written}: {why}");
                 let error = failure::transport(("s3", "GetObject"), "AnswerBroken", message);
                 // Without an entity tag the rest might be of another object.
-                let Some(etag) = info.etag.as_deref().filter(|_| fruitless < RESUMES) else { return Err(error) };
+                let Some(etag) = info.etag.as_deref().filter(|_| fruitless < resumes) else { return Err(error) };
                 tracing::debug!(bucket, key, written, "taking up a broken download");
+                if let (true, Some(pause)) = (fruitless > 0, retry::next(Class::Transient, fruitless, None, None)) {
+                    aws.inner().sleep.sleep(pause).await;
+                }
                 body = open(aws, target, bucket, key, Some((written, etag))).await?.1;
             }
         }
@@ -155,8 +164,18 @@ fn info(key: &str, head: &WireResponse) -> ObjectInfo {
     }
 }
 
-/// Begins a download, or the rest of one.
+/// Begins a download, or the rest of one, persistently.
 async fn open(
+    aws: &Aws,
+    target: &Target,
+    bucket: &str,
+    key: &str,
+    rest: Option<(u64, &str)>,
+) -> Result<(WireResponse, SdkBody), CloudError> {
+    persist::persist(aws, || open_once(aws, target, bucket, key, rest)).await
+}
+
+async fn open_once(
     aws: &Aws,
     target: &Target,
     bucket: &str,
@@ -172,11 +191,15 @@ async fn open(
     }
     let request = protocol::encode(service, operation, &input, &token)
         .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
-    let call = Request { target, service, operation, request, body: None, streaming: true, transfer: true };
+    let call = Request { streaming: true, transfer: true, ..Request::new(target, service, operation, request) };
     match aws.send(call).await? {
         Reply::Stream(head, _) if rest.is_some() && head.status != 206 => {
             let message = format!("the rest of s3://{bucket}/{key} was asked for, but the whole object was sent");
             Err(failure::transport(place, "AnswerBroken", message))
+        }
+        // What stands between may answer with a page of its own, which must not become the file.
+        Reply::Stream(head, _) if head.headers.get("etag").is_none() => {
+            Err(persist::unreadable("GetObject", "the answer has no entity tag, so it is not of S3"))
         }
         Reply::Stream(head, body) => Ok((head, body)),
         Reply::Whole(whole) => {

@@ -3,13 +3,14 @@
 mod body;
 mod get;
 mod multipart;
+mod persist;
 mod put;
 
 pub use get::{get_bytes, get_to_file, head};
 pub use put::{put_bytes, put_file};
 
 use bytes::Bytes;
-use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Target};
+use sagewright_engine::cloud::{CloudError, Target};
 use serde_json::{Value, json};
 
 use crate::client::Aws;
@@ -50,7 +51,7 @@ pub async fn list(aws: &Aws, target: &Target, bucket: &str, prefix: &str) -> Res
     let input = json!({"Bucket": bucket, "Prefix": prefix, "EncodingType": "url"});
     let mut pager = Pager::new(target, "s3", "ListObjectsV2", input);
     let mut objects = Vec::new();
-    while let Some(page) = pager.next(aws).await? {
+    while let Some(page) = persist::next_page(aws, &mut pager).await? {
         let encoded = page.get("EncodingType").and_then(Value::as_str) == Some("url");
         for item in page.get("Contents").and_then(Value::as_array).into_iter().flatten() {
             let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -83,7 +84,7 @@ pub async fn create_bucket(aws: &Aws, target: &Target, bucket: &str) -> Result<(
         "us-east-1" => json!({"Bucket": bucket}),
         region => json!({"Bucket": bucket, "CreateBucketConfiguration": {"LocationConstraint": region}}),
     };
-    match aws.call(Call::new(target, "s3", "CreateBucket", input)).await {
+    match persist::call(aws, target, "CreateBucket", input).await {
         Err(error) if error.code == "BucketAlreadyOwnedByYou" => Ok(()),
         result => result.map(|_| ()),
     }
@@ -94,5 +95,5 @@ pub async fn create_bucket(aws: &Aws, target: &Target, bucket: &str) -> Result<(
 /// # Errors
 /// As for every call.
 pub async fn delete(aws: &Aws, target: &Target, bucket: &str, key: &str) -> Result<(), CloudError> {
-    aws.call(Call::new(target, "s3", "DeleteObject", json!({"Bucket": bucket, "Key": key}))).await.map(|_| ())
+    persist::call(aws, target, "DeleteObject", json!({"Bucket": bucket, "Key": key})).await.map(|_| ())
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Target};
+use sagewright_engine::cloud::{CloudError, Target};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::ObjectInfo;
 use super::body::Part;
 use super::put::send_part;
+use super::{ObjectInfo, head, persist};
 use crate::client::Aws;
 use crate::failure;
 
@@ -34,7 +34,7 @@ pub(super) async fn put(
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, CloudError> {
     let input = json!({"Bucket": bucket, "Key": key, "ContentType": content_type});
-    let created = aws.call(Call::new(target, "s3", "CreateMultipartUpload", input)).await?;
+    let created = persist::call(aws, target, "CreateMultipartUpload", input).await?;
     let Some(upload) = created.get("UploadId").and_then(Value::as_str) else {
         let message = "S3 started an upload in parts without giving its id".to_owned();
         return Err(failure::transport(("s3", "CreateMultipartUpload"), "UnreadableAnswer", message));
@@ -51,7 +51,7 @@ pub(super) async fn put(
             let input = json!({
                 "Bucket": bucket, "Key": key, "UploadId": upload, "MultipartUpload": {"Parts": parts},
             });
-            aws.call(Call::new(target, "s3", "CompleteMultipartUpload", input)).await
+            complete(aws, target, bucket, key, length, input).await
         }
         Err(error) => Err(error),
     };
@@ -69,6 +69,24 @@ pub(super) async fn put(
             remove(aws, target, parts_left.input.clone()).await;
             Err(error)
         }
+    }
+}
+
+/// Puts the parts together. Where S3 no longer knows the upload, an answer was lost that said it was done.
+async fn complete(
+    aws: &Aws,
+    target: &Target,
+    bucket: &str,
+    key: &str,
+    length: u64,
+    input: Value,
+) -> Result<Value, CloudError> {
+    match persist::call(aws, target, "CompleteMultipartUpload", input).await {
+        Err(error) if error.code == "NoSuchUpload" => match head(aws, target, bucket, key).await? {
+            Some(object) if object.size == length => Ok(json!({"ETag": object.etag, "VersionId": object.version_id})),
+            _ => Err(error),
+        },
+        result => result,
     }
 }
 
@@ -91,7 +109,7 @@ impl Drop for PartsLeft {
 
 async fn remove(aws: &Aws, target: &Target, input: Value) {
     let upload = input.to_string();
-    if let Err(left) = aws.call(Call::new(target, "s3", "AbortMultipartUpload", input)).await {
+    if let Err(left) = persist::call(aws, target, "AbortMultipartUpload", input).await {
         tracing::warn!(upload, error = %left, "parts of a failed upload were left in S3");
     }
 }

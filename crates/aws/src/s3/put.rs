@@ -8,7 +8,7 @@ use sagewright_engine::cloud::{CloudError, Target};
 use serde_json::{Map, Value, json};
 
 use super::body::{Part, size};
-use super::{ObjectInfo, multipart};
+use super::{ObjectInfo, multipart, persist};
 use crate::client::{Aws, Request, token, whole};
 use crate::failure;
 use crate::protocol::{self, WireResponse};
@@ -54,8 +54,11 @@ pub async fn put_bytes(
 ) -> Result<ObjectInfo, CloudError> {
     let length = body.len() as u64;
     let input = json!({"Bucket": bucket, "Key": key, "ContentType": content_type});
-    let body = (SdkBody::from(body), BodySigning::Bytes);
-    let response = send(aws, target, "PutObject", &input, Some(body), length).await?;
+    let response = persist::persist(aws, || {
+        let body = (SdkBody::from(body.clone()), BodySigning::Bytes);
+        send(aws, target, "PutObject", &input, Some(body), length)
+    });
+    let response = response.await?;
     Ok(info(key, length, content_type, &response))
 }
 
@@ -87,8 +90,12 @@ pub(super) async fn send_part(
     let endpoint = aws
         .endpoint(target, service, bucket)
         .map_err(|message| failure::input(("s3", operation), "InvalidEndpoint", message))?;
-    let body = part.body(endpoint.is_tls()).await.map_err(|e| unreadable(operation, e))?;
-    send(aws, target, operation, input, Some(body), part.length).await
+    let tls = endpoint.is_tls();
+    persist::persist(aws, || async move {
+        let body = part.body(tls).await.map_err(|e| unreadable(operation, e))?;
+        send(aws, target, operation, input, Some(body), part.length).await
+    })
+    .await
 }
 
 /// Sends an S3 operation whose body does not come from its input.
@@ -113,6 +120,11 @@ pub(super) async fn send(
             request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
         }
     }
-    let call = Request { target, service, operation, request, body, streaming: false, transfer: true };
-    Ok(whole(aws.send(call).await?))
+    let call = Request { body, transfer: true, ..Request::new(target, service, operation, request) };
+    let response = whole(aws.send(call).await?);
+    // What stands between may answer in S3's place.
+    if response.headers.get("etag").is_none() {
+        return Err(persist::unreadable(place.1, "the answer has no entity tag, so it is not of S3"));
+    }
+    Ok(response)
 }

@@ -2,21 +2,25 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use sagewright_engine::cloud::Class;
 
 use super::CallError;
-use crate::pacing::{PaceKey, Pacing};
+use crate::pacer::{Key, Turns};
 use crate::protocol;
 
 /// What happened in the attempts of one call.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptLog {
+    started: AtomicU32,
     attempts: AtomicU32,
     throttled: AtomicU32,
     last: Mutex<Last>,
@@ -26,9 +30,15 @@ pub(crate) struct AttemptLog {
 pub(crate) struct Last {
     pub status: Option<u16>,
     pub request_id: Option<String>,
+    pub code: Option<String>,
 }
 
 impl AttemptLog {
+    /// Requests that were begun, the one under way included.
+    pub(crate) fn started(&self) -> u32 {
+        self.started.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts.load(Ordering::Relaxed)
     }
@@ -46,19 +56,31 @@ impl AttemptLog {
 #[derive(Debug)]
 pub(crate) struct Attempts {
     log: Arc<AttemptLog>,
-    pacing: Arc<Pacing>,
-    key: PaceKey,
+    turns: Arc<Turns>,
+    key: Key,
+    began: Mutex<Duration>,
 }
 
 impl Attempts {
-    pub(crate) fn new(log: Arc<AttemptLog>, pacing: Arc<Pacing>, key: PaceKey) -> Self {
-        Self { log, pacing, key }
+    pub(crate) fn new(log: Arc<AttemptLog>, turns: Arc<Turns>, key: Key) -> Self {
+        Self { log, turns, key, began: Mutex::default() }
     }
 }
 
 impl Intercept for Attempts {
     fn name(&self) -> &'static str {
         "Attempts"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.log.started.fetch_add(1, Ordering::Relaxed);
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = self.turns.now();
+        Ok(())
     }
 
     fn read_after_attempt(
@@ -75,12 +97,13 @@ impl Intercept for Attempts {
             Some(Err(error)) => error.as_operation_error().and_then(|e| e.downcast_ref::<CallError>()),
             _ => None,
         };
-        let throttled = error.is_some_and(|e| e.0.status == 429 || THROTTLING_ERRORS.contains(&e.0.code.as_str()));
+        let throttled = error.is_some_and(|e| e.0.class() == Class::Throttle);
         if throttled {
             self.log.throttled.fetch_add(1, Ordering::Relaxed);
         }
         if response.is_some() {
-            self.pacing.learn(&self.key, throttled);
+            let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
+            self.turns.answered(&self.key, began, throttled);
         }
         tracing::trace!(
             service = self.key.service,
@@ -92,7 +115,8 @@ impl Intercept for Attempts {
             code = error.map(|e| e.0.code.as_str()),
             "attempt"
         );
-        *self.log.last.lock().unwrap_or_else(PoisonError::into_inner) = Last { status, request_id };
+        *self.log.last.lock().unwrap_or_else(PoisonError::into_inner) =
+            Last { status, request_id, code: error.map(|e| e.0.code.clone()) };
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod attempts;
 mod http;
 mod reply;
+mod retries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,12 @@ use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{PayloadSigningOverride, SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
-use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
 use aws_runtime::user_agent::{ApiMetadata, AwsUserAgent, UserAgentInterceptor};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime::client::retries::classifiers::TransientErrorClassifier;
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
@@ -41,10 +41,11 @@ use sagewright_model::Service;
 pub(crate) use attempts::{AttemptLog, Attempts};
 pub(crate) use http::HttpClients;
 pub(crate) use reply::{CallError, Reply, ReplyReader};
+pub(crate) use retries::{Retries, is_read, is_repeatable};
 
 use crate::builder::TimeOuts;
 use crate::endpoint::Endpoint;
-use crate::pacing::{PaceKey, Pacing};
+use crate::pacer::{Key, Turns};
 
 /// How the body is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub(crate) enum BodySigning {
 pub(crate) struct Outgoing {
     pub service: &'static Service,
     pub operation: &'static str,
+    /// Whether a second request that takes effect changes nothing more.
+    pub repeatable: bool,
     pub endpoint: Endpoint,
     pub credentials: Credentials,
     pub method: String,
@@ -74,7 +77,9 @@ pub(crate) struct Outgoing {
     pub streaming: bool,
     /// The body is large either way: wait longer.
     pub transfer: bool,
-    pub pace: PaceKey,
+    pub key: Key,
+    /// Attempts that are left of the call.
+    pub attempts: u32,
 }
 
 /// Sends requests.
@@ -85,7 +90,7 @@ pub(crate) struct Transport {
     timeouts: TimeOuts,
     user_agent: AwsUserAgent,
     shared: SharedRuntimePlugin,
-    pacing: Arc<Pacing>,
+    turns: Arc<Turns>,
 }
 
 impl Transport {
@@ -98,7 +103,7 @@ impl Transport {
         env: &Env,
         time: SharedTimeSource,
         sleep: SharedAsyncSleep,
-        pacing: Arc<Pacing>,
+        turns: Arc<Turns>,
     ) -> Self {
         let api = ApiMetadata::new("sagewright", env!("CARGO_PKG_VERSION"));
         let mut user_agent = AwsUserAgent::new_from_environment(env.clone(), api);
@@ -112,14 +117,12 @@ impl Transport {
             .with_interceptor(InvocationIdInterceptor::new())
             .with_interceptor(RequestInfoInterceptor::new())
             .with_interceptor(UserAgentInterceptor::new())
-            .with_retry_classifier(AwsErrorCodeClassifier::<CallError>::new())
             .with_retry_classifier(TransientErrorClassifier::<CallError>::new())
-            .with_retry_classifier(HttpStatusCodeClassifier::default())
             .with_retry_classifier(ServiceClockSkewClassifier::<CallError>::new())
             .with_time_source(Some(time))
             .with_sleep_impl(Some(sleep));
         let plugin = StaticRuntimePlugin::new().with_runtime_components(components);
-        Self { clients, retry, timeouts, user_agent, shared: SharedRuntimePlugin::new(plugin), pacing }
+        Self { clients, retry, timeouts, user_agent, shared: SharedRuntimePlugin::new(plugin), turns }
     }
 
     /// What is wrong with the certificates that an endpoint would be trusted by.
@@ -127,7 +130,12 @@ impl Transport {
         self.clients.distrust(endpoint)
     }
 
-    /// Sends a request with its retries.
+    /// How often a request is sent at most.
+    pub(crate) fn max_attempts(&self) -> u32 {
+        if self.retry.has_retry() { self.retry.max_attempts() } else { 1 }
+    }
+
+    /// Sends a request, again where that may help at once.
     pub(crate) async fn send(
         &self,
         outgoing: Outgoing,
@@ -174,7 +182,7 @@ impl Transport {
         let read = if outgoing.transfer { self.timeouts.transfer } else { self.timeouts.read };
         let timeouts = TimeoutConfig::builder().connect_timeout(self.timeouts.connect).read_timeout(read).build();
         // Retry quotas are per service, region and identity: one throttled account must not use up another's.
-        let partition = format!("{}/{}/{}", outgoing.service.id, outgoing.pace.region, outgoing.pace.identity);
+        let partition = format!("{}/{}/{}", outgoing.service.id, outgoing.key.region, outgoing.key.identity);
         let stall = StalledStreamProtectionConfig::enabled().grace_period(Duration::from_secs(60)).build();
         Operation::builder()
             .service_name(partition)
@@ -182,11 +190,12 @@ impl Transport {
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.clients.of(&outgoing.endpoint))
             .endpoint_url(&outgoing.endpoint.url)
-            .standard_retry(&self.retry)
+            .standard_retry(&self.retry.clone().with_max_attempts(outgoing.attempts.max(1)))
             .timeout_config(timeouts)
             .stalled_stream_protection(stall)
             .with_connection_poisoning()
-            .interceptor(Attempts::new(Arc::clone(log), Arc::clone(&self.pacing), outgoing.pace))
+            .interceptor(Attempts::new(Arc::clone(log), Arc::clone(&self.turns), outgoing.key))
+            .retry_classifier(Retries { repeatable: outgoing.repeatable })
             .runtime_plugin(self.shared.clone())
             .runtime_plugin(identity)
             .serializer(|request: HttpRequest| Ok(request))

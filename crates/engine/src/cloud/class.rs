@@ -32,11 +32,19 @@ impl Class {
             Stage::Queue => return Self::Throttle,
             Stage::Credentials | Stage::Transport | Stage::Service | Stage::Answer => {}
         }
-        Self::of_code(&error.code).unwrap_or(match (error.stage, error.status) {
-            (Stage::Transport, _) => Self::Transient,
-            (_, Some(429)) => Self::Throttle,
+        if error.stage == Stage::Transport {
+            return Self::of_code(&error.code).unwrap_or(Self::Transient);
+        }
+        Self::of_answer(&error.code, error.status)
+    }
+
+    /// The class of a service's answer.
+    #[must_use]
+    pub fn of_answer(code: &str, status: Option<u16>) -> Self {
+        Self::of_code(code).unwrap_or(match status {
+            Some(429) => Self::Throttle,
             // RFC 9110; the SDKs' retry behaviour has the same list. 501 says that no later try is answered.
-            (_, Some(408 | 500 | 502 | 503 | 504)) => Self::Transient,
+            Some(408 | 500 | 502 | 503 | 504) => Self::Transient,
             _ => Self::Rejected,
         })
     }

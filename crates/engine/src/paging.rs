@@ -1,8 +1,9 @@
 //! Listings of many pages, driven by the model's paginators.
 
-use sagewright_engine::cloud::{Call, Cloud, CloudError, Stage, Target};
 use sagewright_model::{Service, ShapeType, StrList};
 use serde_json::Value;
+
+use crate::cloud::{Call, Cloud, CloudError, Stage, Target};
 
 /// All pages of a listing, in order. An operation without a paginator gives its one page.
 ///
@@ -37,7 +38,7 @@ pub async fn collect_items(
     let mut pager = Pager::new(target, service, operation, input);
     let Some(key) = pager.rule.as_ref().and_then(|r| r.items.clone()) else {
         let message = format!("{operation} is not a listing that the model of {service} pages: call it directly");
-        return Err(crate::failure::input((service, operation), "NotPaged", message));
+        return Err(CloudError::new(service, operation, Stage::Input, "NotPaged", message));
     };
     let mut items = Vec::new();
     while let Some(mut page) = pager.next(cloud).await? {

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use sagewright_aws::{collect_items, pages, paging::Pager};
 use sagewright_engine::cloud::{Call, Cloud, CloudError, Target};
+use sagewright_engine::paging::{Pager, collect_items, pages};
 use serde_json::{Value, json};
 
 /// Answers from a list and keeps the inputs.

@@ -1,0 +1,150 @@
+//! Transfers through a network that fails: 40% of what is sent or answered is lost, refused or replaced.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::type_complexity)]
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use sagewright_aws::{Aws, s3};
+use support::{Answer, Clock, Script, builder, ok, status, target};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+
+/// A few operations of S3 behind a proxy that spoils two requests of five.
+async fn faulty_s3() -> (String, Objects) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let objects = Objects::default();
+    let (held, count) = (Arc::clone(&objects), Arc::new(AtomicU64::new(0)));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (held, count) = (Arc::clone(&held), Arc::clone(&count));
+            tokio::spawn(async move { converse(stream, &held, &count).await });
+        }
+    });
+    (url, objects)
+}
+
+async fn converse(mut stream: TcpStream, objects: &Objects, count: &AtomicU64) {
+    let mut buffer = Vec::new();
+    loop {
+        let end = loop {
+            if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
+                return;
+            }
+        };
+        let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+        let header = |name: &str| {
+            let line = head.lines().find(|l| l.to_ascii_lowercase().starts_with(name));
+            line.and_then(|l| l.split_once(':')).map(|(_, v)| v.trim().to_owned())
+        };
+        let length: usize = header("content-length").map_or(0, |l| l.parse().unwrap());
+        while buffer.len() < end + length {
+            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
+                return;
+            }
+        }
+        let body = buffer[end..end + length].to_vec();
+        buffer.drain(..end + length);
+        let n = count.fetch_add(1, Ordering::Relaxed);
+        let fault = n.wrapping_mul(7_919).wrapping_add(n / 10) % 10;
+        let garbage = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\nhello";
+        match fault {
+            0 => return,
+            1 => {
+                let unavailable = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(unavailable.as_bytes()).await.unwrap();
+                continue;
+            }
+            2 => {
+                stream.write_all(garbage.as_bytes()).await.unwrap();
+                continue;
+            }
+            _ => {}
+        }
+        let path = head.split(' ').nth(1).unwrap().to_owned();
+        let mut answer = Vec::new();
+        if head.starts_with("PUT") {
+            objects.lock().unwrap().insert(path, body);
+            answer.extend(b"HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 0\r\n\r\n");
+        } else {
+            let object = objects.lock().unwrap()[&path].clone();
+            let from = header("range").map(|r| r.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap());
+            let rest = &object[from.unwrap_or(0)..];
+            let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\netag: \"e\"\r\ncontent-length: {}\r\n\r\n", rest.len());
+            answer.extend(head.into_bytes());
+            answer.extend(rest);
+        }
+        // The service has done it, and the answer is lost, or half of it.
+        if fault == 3 {
+            let half = answer.len() / 2;
+            let _ = stream.write_all(&answer[..half]).await;
+            return;
+        }
+        stream.write_all(&answer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn files_arrive_whole_through_forty_percent_of_faults() {
+    let (url, objects) = faulty_s3().await;
+    let aws =
+        Aws::builder().environment(&[], &[]).endpoint_url(&url).credentials("a", "b", None).build().await.unwrap();
+    let (here, folder) = (target("us-east-1"), tempfile::tempdir().unwrap());
+    for i in 0..5_u8 {
+        let content: Vec<u8> = (0..20_000_u32).map(|n| (n % 251) as u8 ^ i).collect();
+        let (from, to, key) = (folder.path().join("from"), folder.path().join("to"), format!("k-{i}"));
+        std::fs::write(&from, &content).unwrap();
+        s3::put_file(&aws, &here, &from, "b-1", &key, None).await.unwrap();
+        assert_eq!(objects.lock().unwrap()[&format!("/b-1/{key}")], content);
+        s3::get_to_file(&aws, &here, "b-1", &key, &to).await.unwrap();
+        assert!(std::fs::read(&to).unwrap() == content, "what arrived is not what was sent");
+        s3::put_bytes(&aws, &here, "b-1", &key, Bytes::from_static(b"short"), None).await.unwrap();
+        assert_eq!(s3::get_bytes(&aws, &here, "b-1", &key).await.unwrap().body, "short");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_in_parts_goes_on_and_one_that_was_completed_unheard_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    std::fs::File::create(&path).unwrap().set_len(65 << 20).unwrap();
+    let (count, completions) = (AtomicU64::new(0), AtomicU64::new(0));
+    let etag = || vec![("etag", "\"e\"".to_owned())];
+    let script = Script::by(move |sent| {
+        let fault = count.fetch_add(1, Ordering::Relaxed) % 5;
+        if sent.method == "POST" && sent.uri.contains("uploadId=") {
+            return match completions.fetch_add(1, Ordering::Relaxed) {
+                0 => Answer::Reset,
+                _ => status(404, "<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>"),
+            };
+        }
+        match (sent.method.as_str(), fault) {
+            (_, 1) => Answer::Reset,
+            (_, 3) => status(503, "<Error><Code>ServiceUnavailable</Code></Error>"),
+            ("POST", _) => {
+                ok("<InitiateMultipartUploadResult><UploadId>u-1</UploadId></InitiateMultipartUploadResult>")
+            }
+            ("HEAD", _) => Answer::Http(
+                200,
+                vec![("etag", "\"whole-5\"".to_owned()), ("content-length", (65 << 20).to_string())],
+                String::new(),
+            ),
+            _ => Answer::Http(200, etag(), String::new()),
+        }
+    });
+    let aws = builder(&script, &Clock::default()).build().await.unwrap();
+    let info = s3::put_file(&aws, &target("us-east-1"), &path, "b-1", "large", None).await.unwrap();
+    assert_eq!((info.size, info.etag.as_deref()), (65 << 20, Some("\"whole-5\"")));
+    aws.tidied().await;
+    assert!(!script.sent().iter().any(|s| s.method == "DELETE"), "a finished upload was taken away");
+}
