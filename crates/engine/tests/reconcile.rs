@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
 use sagewright_engine::{
-    ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId,
+    ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Priority,
     Outcome, Target, What,
 };
 use serde_json::{Value, json};
@@ -164,4 +164,37 @@ async fn a_large_set_has_a_bounded_number_of_calls_under_way() {
     assert_eq!((slow.most.load(Ordering::SeqCst), slow.fake.count("Model")), (7, 60));
     engine.plan(&models).await.unwrap();
     assert_eq!(slow.most.load(Ordering::SeqCst), 7);
+}
+
+/// Keeps how urgent calls were, and how long they may take.
+struct Urgency {
+    fake: Arc<Fake>,
+    calls: std::sync::Mutex<Vec<(String, Priority, Option<Duration>)>>,
+}
+
+#[async_trait::async_trait]
+impl Cloud for Urgency {
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        self.calls.lock().unwrap().push((call.operation.clone(), call.priority, call.timeout));
+        self.fake.call(call).await
+    }
+}
+
+#[tokio::test]
+async fn calls_say_how_urgent_they_are_and_end_with_the_time_that_was_given() {
+    let (fake, clock, _) = Fake::new();
+    let urgency = Arc::new(Urgency { fake, calls: std::sync::Mutex::default() });
+    let engine = Engine::new(Arc::clone(&urgency) as Arc<dyn Cloud>, clock, scope().target);
+    let limit = Duration::from_secs(100);
+    let options = ApplyOptions { timeout: Some(limit), ..ApplyOptions::default() };
+    let report = engine.apply(&[training_job("mnist")], &options, &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Created, "{}", report.objects[0].message);
+    let calls = urgency.calls.lock().unwrap();
+    let (create, polls) = calls.iter().partition::<Vec<_>, _>(|(operation, ..)| operation == "CreateTrainingJob");
+    assert_eq!((create[0].1, create[0].2), (Priority::Interactive, Some(limit)));
+    let last = polls.iter().rev().find(|(operation, ..)| operation == "DescribeTrainingJob").unwrap();
+    assert_eq!(last.1, Priority::Progress, "polling goes behind what a person waits for");
+    let times: Vec<Duration> = calls.iter().map(|(.., timeout)| timeout.unwrap()).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+    assert!(*times.last().unwrap() < limit);
 }

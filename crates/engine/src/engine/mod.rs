@@ -109,7 +109,7 @@ impl Engine {
     /// An engine for one account and region.
     #[must_use]
     pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
-        Self { calls: Calls { cloud, clock, target, patient: true }, at_once: AT_ONCE , claims: Arc::default() }
+        Self { calls: Calls::new(cloud, clock, target), at_once: AT_ONCE, claims: Arc::default() }
     }
 
     /// An engine that looks at so many objects of a set at the same time; 16 without this.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use sagewright_kinds::row::ErrorRule;
 use sagewright_kinds::{Kind, Path, get};
 use sagewright_model::Paginator;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Clock;
-use crate::cloud::{Call, Class, Cloud, CloudError, Stage, Target};
+use crate::cloud::{Call, Class, Cloud, CloudError, Priority, Stage, Target};
 use crate::decide::read_tags;
 use crate::error::{Failure, Permanent, Retryable};
 use crate::retry;
@@ -29,12 +31,36 @@ pub(crate) struct Calls {
     pub target: Target,
     /// Reads that fail are tried again a few times.
     pub patient: bool,
+    /// How urgent reads are. Writes always go first.
+    pub priority: Priority,
+    /// When the caller gives up, on the engine's clock.
+    pub deadline: Option<Timestamp>,
 }
 
+/// Shortest time that a call gets: what was begun in time is not cut off before it is sent.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Calls {
+    pub(crate) fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
+        Self { cloud, clock, target, patient: true, priority: Priority::default(), deadline: None }
+    }
+
     /// Calls an operation of a kind's service, once.
     pub(crate) async fn once(&self, kind: &Kind, operation: &str, input: Value) -> Result<Value, CloudError> {
-        self.cloud.call(Call::new(&self.target, kind.service().id, operation, input)).await
+        let operations = &kind.row().operations;
+        let tags = kind.tag_operations().map(|tags| tags.list.as_str());
+        let reads = [Some(operations.read.as_str()), operations.list.as_deref(), tags].contains(&Some(operation));
+        let priority = if reads { self.priority } else { Priority::Interactive };
+        self.send(Call::new(&self.target, kind.service().id, operation, input).with_priority(priority)).await
+    }
+
+    /// Sends a call, which has the time that is left.
+    async fn send(&self, mut call: Call) -> Result<Value, CloudError> {
+        call.timeout = self.deadline.map(|at| {
+            let left = Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default();
+            left.max(SHORTEST_TIMEOUT)
+        });
+        self.cloud.call(call).await
     }
 
     /// Calls a reading operation, again when that may help. `None` when the resource is not there.
@@ -66,7 +92,7 @@ impl Calls {
 
     /// Calls an operation of another service than the kinds', once.
     pub(crate) async fn other(&self, service: &str, operation: &str, input: Value) -> Result<Value, CloudError> {
-        self.cloud.call(Call::new(&self.target, service, operation, input)).await
+        self.send(Call::new(&self.target, service, operation, input).with_priority(self.priority)).await
     }
 
     /// The items of a listing, newest first where the service can sort, at most `limit`.

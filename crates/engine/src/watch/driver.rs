@@ -72,7 +72,7 @@ impl Watch {
         for (member, value) in &kind.row().list.all {
             input[member.as_str()] = value.clone();
         }
-        Self::of(Calls { cloud: Arc::new(Background(cloud)), clock, target, patient: true }, kind, input)
+        Self::of(Calls::new(Arc::new(Background(cloud)), clock, target), kind, input)
     }
 
     /// Watches the resources inside of another one: the executions of a pipeline. `spec` has the members that say which,
@@ -85,7 +85,7 @@ impl Watch {
         kind: &'static Kind,
         spec: &Value,
     ) -> Self {
-        Self::of(Calls { cloud: Arc::new(Background(cloud)), clock, target, patient: true }, kind, list_input(kind, Some(spec)))
+        Self::of(Calls::new(Arc::new(Background(cloud)), clock, target), kind, list_input(kind, Some(spec)))
     }
 
     fn of(calls: Calls, kind: &'static Kind, input: Value) -> Self {

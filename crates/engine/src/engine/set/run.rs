@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::graph::{Graph, Node};
 use super::order::Order;
 use super::work::{How, Next, Work};
+use crate::cloud::Priority;
 use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
 use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, since, target_id, value_of};
@@ -129,7 +130,7 @@ impl Run<'_> {
     }
 
     async fn look(&self, i: usize, mut work: Work, owners: &Owners, known: &Known) -> (usize, Work, Reconciled) {
-        let calls = self.engine.calls_for(&work.desired.object).once_each();
+        let calls = self.engine.calls_for(&work.desired.object).of(&work);
         let referents = InSet { known, cloud: InCloud { calls: &calls, claims: &self.engine.claims } };
         let is_new = work.is_new();
         let emit = |event: Event| {
@@ -241,11 +242,12 @@ impl Referents for InSet<'_> {
     }
 }
 
-/// The region and the rest of where an object's calls go.
 impl Calls {
-    /// The same calls, each made once: whoever runs a look tries again.
-    fn once_each(mut self) -> Self {
+    /// The calls of one object's look, each made once: the run tries again. Polling goes behind what a person waits for.
+    fn of(mut self, work: &Work) -> Self {
         self.patient = false;
+        self.priority = if work.memory.watches() { Priority::Progress } else { Priority::Interactive };
+        self.deadline = work.deadline();
         self
     }
 }

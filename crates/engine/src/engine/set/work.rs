@@ -60,6 +60,12 @@ impl Work {
         self.changes.is_none()
     }
 
+    /// When the run gives this object up.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let limit = jiff::SignedDuration::try_from(self.how.timeout?).ok()?;
+        self.begun.checked_add(limit).ok()
+    }
+
     /// The time that is left.
     pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
         self.how.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
