@@ -76,11 +76,11 @@ pub use decide::{
     Action, Adoption, Change, ClaimPolicy, Claims, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal,
     RefusalKind, Step, decide,
 };
+pub use document::{Document, digest};
 pub use engine::{
     ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Until, Users, check_set, own_name, plan_offline,
     reconcile,
 };
-pub use document::{Document, digest};
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};
 pub use manifest::{AdoptionFields, ManifestError, PathStep, RefUse, check, suggest};

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
 use sagewright_engine::{
-    ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Priority,
-    Outcome, Target, What,
+    ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId,
+    Outcome, Priority, Target, What,
 };
 use serde_json::{Value, json};
 use support::*;

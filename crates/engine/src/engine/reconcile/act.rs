@@ -97,7 +97,9 @@ pub(crate) async fn act(
     for (operation, input) in calls_of(kind, step, found)? {
         answer = match calls.once(kind, &operation, input).await {
             Ok(answer) => answer,
-            Err(error) if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is(&kind.errors().not_found, &error) => {
+            Err(error)
+                if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is(&kind.errors().not_found, &error) =>
+            {
                 return Ok(Acted::Gone);
             }
             Err(error) if matches!(step, Step::Create { .. }) && is(&kind.errors().exists, &error) => {

@@ -72,7 +72,18 @@ impl<'p> Pass<'p> {
         let kind = desired.object.row();
         let resource = kind.and_then(|kind| desired.name(kind));
         let desired = Cow::Borrowed(desired);
-        Self { calls, owners, referents, kind, id: desired.object.id(), desired, memory, emit, resource, expected: None }
+        Self {
+            calls,
+            owners,
+            referents,
+            kind,
+            id: desired.object.id(),
+            desired,
+            memory,
+            emit,
+            resource,
+            expected: None,
+        }
     }
 
     /// The first decision has to be this one.
@@ -84,7 +95,8 @@ impl<'p> Pass<'p> {
         let Some(kind) = self.kind else {
             let why = "there is no such kind".to_owned();
             let what = format!("reconcile {}", self.id);
-            return self.failed(None, (None, Failure::Permanent(Permanent::new(what, why, "correct apiVersion and kind"))));
+            return self
+                .failed(None, (None, Failure::Permanent(Permanent::new(what, why, "correct apiVersion and kind"))));
         };
         if let Err(failure) = self.resolve(kind).await {
             return self.blocked(failure);
@@ -221,7 +233,8 @@ impl<'p> Pass<'p> {
         now: Timestamp,
     ) -> Result<End, Failed> {
         let (mut outcome, mut wrote, mut hidden) = (None, false, false);
-        let waits = decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
+        let waits =
+            decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
         for step in decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. })) {
             // Reads may lag behind a write: it is not repeated, but looked for.
             if let Some(sent) = self.memory.sent(step) {

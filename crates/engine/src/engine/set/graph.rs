@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::order::Order;
 use crate::decide::{Desired, KNOWN_AFTER_APPLY};
-use crate::error::{EngineError, GraphError};
 use crate::engine::reconcile::target_id;
+use crate::error::{EngineError, GraphError};
 use crate::manifest::{ManifestError, PathStep, check};
 use crate::mark;
 use crate::object::{Object, ObjectId};
