@@ -9,7 +9,7 @@ use std::fmt::{self, Write as _};
 use serde_json::Value;
 
 use crate::name::to_message;
-use crate::pattern;
+use crate::pattern::Pattern;
 use crate::shape::{Member, Service, Shape, ShapeType};
 
 /// One step from the input's top to a value.
@@ -103,10 +103,9 @@ pub fn validate(service: &Service, shape: &Shape, input: &Value) -> Result<(), I
 #[must_use]
 pub fn check_pattern(shape: &Shape, text: &str) -> bool {
     let Some(source) = &shape.pattern else { return true };
-    let regex = shape.regex.get_or_init(|| pattern::compile(source));
-    // A pattern that cannot be run refuses nothing (there is none in the embedded models). A text that makes one run away
-    // is refused: it matches none that AWS would take so long for.
-    regex.as_ref().is_none_or(|re| re.is_match(text).unwrap_or(false))
+    let pattern = shape.compiled.get_or_init(|| Pattern::new(source));
+    // A pattern that cannot be run refuses nothing (there is none in the embedded models).
+    pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
 }
 
 /// Whether a text is refused for its length, and is so long that looking at all of it would only take time.
