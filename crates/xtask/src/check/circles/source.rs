@@ -137,17 +137,14 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
-        let length = literal(rest).or_else(|| comment(rest)).map_or_else(
-            || {
-                let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-                let length = if rest.starts_with("::") { 2 } else { name.max(first.len_utf8()) };
-                if !first.is_whitespace() {
-                    tokens.push(Token { text: &rest[..length], line });
-                }
-                length
-            },
-            |skipped| skipped,
-        );
+        let length = literal(rest).or_else(|| comment(rest)).unwrap_or_else(|| {
+            let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let length = if rest.starts_with("::") { 2 } else { name.max(first.len_utf8()) };
+            if !first.is_whitespace() {
+                tokens.push(Token { text: &rest[..length], line });
+            }
+            length
+        });
         rest = &rest[length..];
     }
     tokens
