@@ -1,5 +1,7 @@
 //! What a kind says of itself, by rows that only these tests read.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use sagewright_kinds::{
     Explanation, FieldInfo, Kind, Path, Phase, all, by_gvk, explain, find, get, get_mut, parse, set, values,
 };

@@ -1,5 +1,7 @@
 //! The lint finds each slip of a row, and nothing where there is none.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use sagewright_kinds::{lint, parse};
 
 /// A row of the tests with one text in place of another, and what the lint says of it.

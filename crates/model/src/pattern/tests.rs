@@ -39,6 +39,28 @@ fn no_pattern_that_looks_around_runs_away_on_a_text_of_its_length() {
 }
 
 #[test]
+fn what_java_reads_as_plain_characters_in_a_class_is_plain() {
+    for (pattern, good, bad) in [
+        ("[a&&b]+", "a&b", "c"),
+        ("[a~~b]+", "~ab", "c"),
+        ("[a&b]+", "&", "|"),
+        ("[a[b]+c", "[abc", "]c"),
+        ("[]a]+", "]a", "["),
+        ("[^]a]+", "b[", "]"),
+        (r"[a]\w", "a_", "aa-zA-Z0-9_"),
+        (r"[\w-z]+", "b-_", "/"),
+        (r"[\d-/]+\d\s\w", "1-/2\t_", "1-/2\u{a0}_"),
+        (r"a&&b\[\]~~", "a&&b[]~~", "a&b"),
+        (r"[\[\]]+", "[]", "a"),
+        (r"[\uD800\uDC00-\uDBFF\uDFFF]", "\u{10000}", "a"),
+    ] {
+        let compiled = Pattern::new(pattern).unwrap_or_else(|| panic!("{pattern}"));
+        assert!(compiled.is_match(good), "{pattern} on {good:?}");
+        assert!(!compiled.is_match(bad), "{pattern} on {bad:?}");
+    }
+}
+
+#[test]
 fn word_class_is_ascii_and_look_around_works() {
     assert!(Pattern::new(r"[\w-]+").unwrap().is_match("ab_9-"));
     assert!(Pattern::new(r"[\w-\/.]+").unwrap().is_match("a-/."));
