@@ -297,3 +297,38 @@ impl Counts {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn counts_are_kept_as_ranges_with_gaps_between_them() {
+        let sum = |one: &[(u32, u32)], other: &[(u32, u32)]| {
+            let mut sum = Counts(one.to_vec());
+            let grown = sum.add(&Counts(other.to_vec()));
+            (sum.0, grown)
+        };
+        assert_eq!(sum(&[(0, 1)], &[(0, 3)]), (vec![(0, 3)], true));
+        assert_eq!(sum(&[(2, 3)], &[(0, 2)]), (vec![(0, 3)], true));
+        assert_eq!(sum(&[(0, 3)], &[(1, 2)]), (vec![(0, 3)], false));
+        assert_eq!(sum(&[(0, 3)], &[(0, 3)]), (vec![(0, 3)], false));
+        assert_eq!(sum(&[(0, 0)], &[(1, 1)]), (vec![(0, 1)], true));
+        assert_eq!(sum(&[(0, 0)], &[(2, 2)]), (vec![(0, 0), (2, 2)], true));
+        assert_eq!(sum(&[(0, 0), (5, 9)], &[(1, 4)]), (vec![(0, 9)], true));
+        assert_eq!(sum(&[], &[(7, u32::MAX)]), (vec![(7, u32::MAX)], true));
+    }
+
+    #[test]
+    fn a_repeat_raises_counts_up_to_what_matters() {
+        let counts = || Counts(vec![(0, 1), (4, 6)]);
+        assert_eq!(counts().one_more(2, Some(7)).0, [(1, 2), (5, 7)]);
+        assert_eq!(counts().one_more(5, None).0, [(1, 2), (5, 5)], "more than the least number are as good as it");
+        assert_eq!(counts().below(Some(7)).0, [(0, 1), (4, 6)]);
+        assert_eq!(counts().below(Some(6)).0, [(0, 1), (4, 5)]);
+        assert_eq!(counts().below(Some(4)).0, [(0, 1)]);
+        assert_eq!(counts().below(None).0, [(0, 1), (4, 6)]);
+        assert_eq!([0, 1, 6, 7].map(|min| counts().reach(min)), [true, true, true, false]);
+        assert!(!Counts::default().reach(0));
+    }
+}
