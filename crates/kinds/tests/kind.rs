@@ -129,7 +129,8 @@ fn members_come_from_the_create_and_what_the_row_adds() {
     assert!(!fields["modelPackageGroupName"].update_only && !fields.contains_key("modelPackageArn"));
     // An idempotency token is filled in by the client.
     assert!(fields.contains_key("clientToken") && !fields["clientToken"].required);
-    assert!(row("training-job").spec_fields()["trainingJobName"].required);
+    let job = row("training-job");
+    assert!(job.spec_fields()["trainingJobName"].required && !job.spec_fields()["tags"].required);
     assert!(package.spec_member("ApprovalDescription").is_some() && package.spec_member("ModelLifeCycle").is_some());
     // The update takes it too, and the row does not say so.
     assert!(
@@ -314,7 +315,7 @@ fn a_path_that_leads_nowhere_is_told_with_what_could_follow() {
     let Explanation::Unknown { expected, .. } = explain(&package, "modelPackageGroupRef.name") else { panic!() };
     assert!(expected.is_empty());
     let (info, members) = field(&package, "spec");
-    assert_eq!((info.name.as_str(), info.kind.as_str()), ("spec", "object"));
+    assert_eq!((info.name.as_str(), info.path.as_str(), info.kind.as_str()), ("spec", "spec", "object"));
     assert!(members.contains(&"modelPackageGroupRef".to_owned()));
     let (_, members) = field(&package, "status");
     assert!(!members.iter().any(|m| m.ends_with("Ref")), "{members:?}");
