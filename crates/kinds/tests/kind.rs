@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use sagewright_kinds::row::ErrorRule;
 use sagewright_kinds::{
     Explanation, FieldInfo, Kind, Path, Phase, all, by_gvk, explain, find, get, get_mut, parse, set, values,
 };
@@ -73,7 +74,7 @@ fn a_kind_knows_its_operations_and_shapes() {
     assert_eq!((endpoint.tags_member(), endpoint.tag_operations().unwrap().add.as_str()), (Some("Tags"), "AddTags"));
     assert_eq!(endpoint.service().id, "sagemaker");
     assert_eq!(endpoint.defaults().group, "sagemaker.services.k8s.aws");
-    let codes = |errors: &[sagewright_kinds::row::ErrorRule]| errors.iter().map(|e| e.code.clone()).collect::<Vec<_>>();
+    let codes = |errors: &[ErrorRule]| errors.iter().map(|e| e.code.clone()).collect::<Vec<_>>();
     assert_eq!(
         codes(&endpoint.errors().not_found),
         ["ValidationException", "ResourceNotFound", "ResourceNotFoundException"]
@@ -391,4 +392,29 @@ fn values_are_found_and_set_by_their_path() {
     let mut nothing = Value::Null;
     set(&mut nothing, &Path::parse("A.B"), json!(1));
     assert_eq!(nothing, json!({"A": {"B": 1}}));
+}
+
+#[test]
+fn an_error_is_known_by_its_code_and_every_text_that_the_row_gives() {
+    let rule = |prefix: Option<&str>, suffix: Option<&str>, contains: Option<&str>| ErrorRule {
+        code: "ValidationException".to_owned(),
+        prefix: prefix.map(str::to_owned),
+        suffix: suffix.map(str::to_owned),
+        contains: contains.map(str::to_owned),
+    };
+    let message = "Could not find model \"m\" here.\n";
+    for (rule, expected) in [
+        (rule(None, None, None), true),
+        (rule(Some("Could not find"), None, None), true),
+        (rule(Some("could not find"), None, None), false),
+        (rule(None, Some("here."), None), true),
+        (rule(None, Some("there."), None), false),
+        (rule(None, None, Some("model")), true),
+        (rule(None, None, Some("endpoint")), false),
+        (rule(Some("Could"), Some("here."), Some("find")), true),
+        (rule(Some("Could"), Some("x"), Some("find")), false),
+    ] {
+        assert_eq!(rule.matches("ValidationException", message), expected, "{rule:?}");
+        assert!(!rule.matches("ResourceInUse", message));
+    }
 }
