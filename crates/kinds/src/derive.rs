@@ -7,21 +7,52 @@ use serde_json::{Map, Value, json};
 
 use crate::kind::{Kind, SpecField};
 use crate::path::{self, Path};
-use crate::row::Row;
 
-/// The output of a read, or the items of a read that lists.
-pub(crate) fn read_shape(service: &'static Service, row: &Row) -> Result<&'static Shape, String> {
-    let read = &row.operations.read;
-    let output = service.output(read).ok_or_else(|| format!("operations.read: `{read}` has no output"))?;
-    let Some(items) = &row.operations.read_items else { return Ok(output) };
-    Path::parse(items)
-        .join(path::Step::Each)
-        .shape(service, output)
-        .ok_or_else(|| format!("operations.read_items: the output of `{read}` has no list `{items}`"))
+impl Kind {
+    /// The fields of the spec, by Kubernetes name, in the model's order. `tags` is among them; references are not.
+    #[must_use]
+    pub fn spec_fields(&self) -> &IndexMap<String, SpecField> {
+        self.fields.get_or_init(|| spec_fields(self))
+    }
+
+    /// The fields of the status, by Kubernetes name: what a read gives and the spec does not have.
+    #[must_use]
+    pub fn status_fields(&self) -> &IndexMap<String, &'static str> {
+        self.status.get_or_init(|| status_fields(self))
+    }
+
+    /// Printer columns: heading, path of the Kubernetes field, priority.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(String, String, u8)> {
+        columns(self)
+    }
+
+    /// Status of a read output (AWS names) under Kubernetes names, with `ackResourceMetadata`.
+    #[must_use]
+    pub fn status_of(&self, output: &Value) -> Value {
+        status_of(self, output)
+    }
+
+    /// Spec of a read output (AWS names), still under AWS names, with renamed members put in their place.
+    #[must_use]
+    pub fn spec_of(&self, output: &Value) -> Value {
+        spec_of(self, output)
+    }
+
+    /// Takes out of a value (AWS names) what a shape of the service does not have.
+    pub fn keep_known(&self, shape: &Shape, value: &mut Value) {
+        keep_known(self.service(), shape, value);
+    }
+
+    /// A spec in AWS names under Kubernetes names.
+    #[must_use]
+    pub fn spec_to_crd(&self, spec: &Value) -> Value {
+        spec_to_crd(self, spec)
+    }
 }
 
 /// The name of the shape of a member of the spec.
-pub(crate) fn spec_fields(kind: &Kind) -> IndexMap<String, SpecField> {
+fn spec_fields(kind: &Kind) -> IndexMap<String, SpecField> {
     let row = kind.row();
     let create = kind.create_shape();
     let mut fields: IndexMap<String, SpecField> = create
@@ -45,7 +76,7 @@ pub(crate) fn spec_fields(kind: &Kind) -> IndexMap<String, SpecField> {
     fields
 }
 
-pub(crate) fn status_fields(kind: &Kind) -> IndexMap<String, &'static str> {
+fn status_fields(kind: &Kind) -> IndexMap<String, &'static str> {
     let arn = kind.row().identity.arn.as_deref();
     kind.read_shape()
         .members
@@ -55,7 +86,7 @@ pub(crate) fn status_fields(kind: &Kind) -> IndexMap<String, &'static str> {
         .collect()
 }
 
-pub(crate) fn columns(kind: &Kind) -> Vec<(String, String, u8)> {
+fn columns(kind: &Kind) -> Vec<(String, String, u8)> {
     let status = &kind.row().status;
     let field = |member: &str| {
         let path = Path::parse(member);
@@ -77,7 +108,7 @@ pub(crate) fn columns(kind: &Kind) -> Vec<(String, String, u8)> {
         .collect()
 }
 
-pub(crate) fn status_of(kind: &Kind, output: &Value) -> Value {
+fn status_of(kind: &Kind, output: &Value) -> Value {
     let all = crd::from_aws(kind.service(), kind.read_shape(), output);
     let mut status = Map::new();
     if let Some(arn) = kind.row().identity.arn.as_deref().and_then(|m| output.get(m)).and_then(Value::as_str) {
@@ -99,7 +130,7 @@ pub(crate) fn status_of(kind: &Kind, output: &Value) -> Value {
     Value::Object(status)
 }
 
-pub(crate) fn spec_of(kind: &Kind, output: &Value) -> Value {
+fn spec_of(kind: &Kind, output: &Value) -> Value {
     let mut spec = Map::new();
     for field in kind.spec_fields().values() {
         if let Some(value) = output.get(field.member).filter(|v| !v.is_null()) {
@@ -124,7 +155,7 @@ pub(crate) fn spec_of(kind: &Kind, output: &Value) -> Value {
 }
 
 /// Takes out of a value what a shape does not have.
-pub(crate) fn keep_known(service: &Service, shape: &Shape, value: &mut Value) {
+fn keep_known(service: &Service, shape: &Shape, value: &mut Value) {
     use sagewright_model::ShapeType as T;
     match (shape.kind, value) {
         (T::Structure, Value::Object(map)) => {
@@ -144,7 +175,7 @@ pub(crate) fn keep_known(service: &Service, shape: &Shape, value: &mut Value) {
     }
 }
 
-pub(crate) fn spec_to_crd(kind: &Kind, spec: &Value) -> Value {
+fn spec_to_crd(kind: &Kind, spec: &Value) -> Value {
     let mut out = Map::new();
     for (field, info) in kind.spec_fields() {
         if let (Some(value), Some(shape)) = (spec.get(info.member), kind.service().shape(info.shape)) {

@@ -6,11 +6,10 @@ use indexmap::IndexMap;
 use sagewright_model::{Member, Operation, Service, Shape};
 use serde_json::Value;
 
-use crate::derive;
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::phase::Phase;
-use crate::reference::{self, RefField};
-use crate::row::{DeleteHow, Errors, Row, ServiceRow, TagOperations};
+use crate::reference::RefField;
+use crate::row::{DeleteHow, Errors, Ref, Row, ServiceRow, TagOperations};
 
 /// A field of a kind's spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +35,8 @@ pub struct Kind {
     errors: Errors,
     plural: String,
     refs: OnceLock<Vec<RefField>>,
-    fields: OnceLock<IndexMap<String, SpecField>>,
-    status: OnceLock<IndexMap<String, &'static str>>,
+    pub(crate) fields: OnceLock<IndexMap<String, SpecField>>,
+    pub(crate) status: OnceLock<IndexMap<String, &'static str>>,
 }
 
 impl Kind {
@@ -53,7 +52,7 @@ impl Kind {
         let create = service
             .input(&row.operations.create)
             .ok_or_else(|| format!("operations.create: `{}` takes no input", row.operations.create))?;
-        let read = derive::read_shape(service, &row)?;
+        let read = read_shape(service, &row)?;
         let mut errors = row.errors.clone();
         errors.not_found.extend(defaults.errors.not_found.iter().cloned());
         errors.terminal.extend(defaults.errors.terminal.iter().cloned());
@@ -161,18 +160,6 @@ impl Kind {
         self.read
     }
 
-    /// The fields of the spec, by Kubernetes name, in the model's order. `tags` is among them; references are not.
-    #[must_use]
-    pub fn spec_fields(&self) -> &IndexMap<String, SpecField> {
-        self.fields.get_or_init(|| derive::spec_fields(self))
-    }
-
-    /// The fields of the status, by Kubernetes name: what a read gives and the spec does not have.
-    #[must_use]
-    pub fn status_fields(&self) -> &IndexMap<String, &'static str> {
-        self.status.get_or_init(|| derive::status_fields(self))
-    }
-
     /// The member of a spec, from the create's input or from the update's.
     #[must_use]
     pub fn spec_member(&self, member: &str) -> Option<&'static Member> {
@@ -206,7 +193,12 @@ impl Kind {
     /// The references that a manifest may hold.
     #[must_use]
     pub fn refs(&self) -> &[RefField] {
-        self.refs.get_or_init(|| reference::fields(self))
+        let field = |row: &Ref| {
+            let path = Path::parse(&row.path);
+            RefField::new(row, self.spec_shape(&path)?, self.spec_path_to_crd(&path), path)
+        };
+        // Rows that lead nowhere are left out; the lint names them.
+        self.refs.get_or_init(|| self.row.refs.iter().filter_map(field).collect())
     }
 
     /// Which errors mean what: the row's and the service's.
@@ -286,29 +278,11 @@ impl Kind {
         })
     }
 
-    /// Printer columns: heading, path of the Kubernetes field, priority.
-    #[must_use]
-    pub fn columns(&self) -> Vec<(String, String, u8)> {
-        derive::columns(self)
-    }
-
     /// Log group and stream prefix of one resource.
     #[must_use]
     pub fn logs(&self, name: &str) -> Option<(String, String)> {
         let logs = self.row.logs.as_ref()?;
         Some((logs.group.replace("{name}", name), logs.stream.replace("{name}", name)))
-    }
-
-    /// Status of a read output (AWS names) under Kubernetes names, with `ackResourceMetadata`.
-    #[must_use]
-    pub fn status_of(&self, output: &Value) -> Value {
-        derive::status_of(self, output)
-    }
-
-    /// Spec of a read output (AWS names), still under AWS names, with renamed members put in their place.
-    #[must_use]
-    pub fn spec_of(&self, output: &Value) -> Value {
-        derive::spec_of(self, output)
     }
 
     /// The name of a resource by its spec (AWS names): its identity's members, joined by spaces where there are several.
@@ -318,15 +292,15 @@ impl Kind {
             self.row.identity.name.iter().map(|m| spec.get(m).and_then(Value::as_str)).collect();
         parts.filter(|p| !p.is_empty()).map(|p| p.join(" "))
     }
+}
 
-    /// Takes out of a value (AWS names) what a shape of the service does not have.
-    pub fn keep_known(&self, shape: &Shape, value: &mut Value) {
-        derive::keep_known(self.service, shape, value);
-    }
-
-    /// A spec in AWS names under Kubernetes names.
-    #[must_use]
-    pub fn spec_to_crd(&self, spec: &Value) -> Value {
-        derive::spec_to_crd(self, spec)
-    }
+/// The output of a read, or the items of a read that lists.
+fn read_shape(service: &'static Service, row: &Row) -> Result<&'static Shape, String> {
+    let read = &row.operations.read;
+    let output = service.output(read).ok_or_else(|| format!("operations.read: `{read}` has no output"))?;
+    let Some(items) = &row.operations.read_items else { return Ok(output) };
+    Path::parse(items)
+        .join(Step::Each)
+        .shape(service, output)
+        .ok_or_else(|| format!("operations.read_items: the output of `{read}` has no list `{items}`"))
 }

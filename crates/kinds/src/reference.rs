@@ -1,9 +1,8 @@
 //! Fields that refer to other resources: `modelRef: {from: {name: mnist}}` instead of `modelName: …`.
 
-use sagewright_model::ShapeType;
 use sagewright_model::name::to_crd;
+use sagewright_model::{Shape, ShapeType};
 
-use crate::kind::Kind;
 use crate::path::{Path, Step};
 use crate::row::Ref;
 
@@ -39,24 +38,15 @@ pub struct RefTarget {
     pub template: Option<String>,
 }
 
-/// The references of a kind. Rows that lead nowhere are left out; the lint names them.
-pub(crate) fn fields(kind: &Kind) -> Vec<RefField> {
-    kind.row()
-        .refs
-        .iter()
-        .filter_map(|row| {
-            let path = Path::parse(&row.path);
-            let shape = kind.spec_shape(&path)?;
-            let crd = kind.spec_path_to_crd(&path);
-            let list = shape.kind == ShapeType::List;
-            let parent = Path(crd.0.get(..crd.0.len().checked_sub(1)?)?.to_vec());
-            let field = row.name.clone().unwrap_or_else(|| field_name(path.last().unwrap_or_default(), list));
-            Some(RefField { path, crd, parent, field, list, targets: targets(row), with: pairs(row) })
-        })
-        .collect()
-}
-
 impl RefField {
+    /// A row's reference to the member at a path, of which the model gives the shape and the Kubernetes path.
+    pub(crate) fn new(row: &Ref, shape: &Shape, crd: Path, path: Path) -> Option<Self> {
+        let list = shape.kind == ShapeType::List;
+        let parent = Path(crd.0.get(..crd.0.len().checked_sub(1)?)?.to_vec());
+        let field = row.name.clone().unwrap_or_else(|| field_name(path.last().unwrap_or_default(), list));
+        Some(Self { path, crd, parent, field, list, targets: targets(row), with: pairs(row) })
+    }
+
     /// Where the reference stands for one exact place of the parent.
     #[must_use]
     pub fn at(&self, parent: &Path) -> Path {

@@ -10,6 +10,8 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
+use crate::pattern::Pattern;
+
 /// Text of a model: borrowed from the embedded file unless it holds escapes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Str(Cow<'static, str>);
@@ -415,7 +417,7 @@ pub struct Shape {
     #[serde(default)]
     pub streaming: bool,
     #[serde(skip)]
-    pub(crate) regex: OnceLock<Option<fancy_regex::Regex>>,
+    pub(crate) compiled: OnceLock<Option<Pattern>>,
     #[serde(skip)]
     pub(crate) crd_names: OnceLock<IndexMap<String, &'static str>>,
 }

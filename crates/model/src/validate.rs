@@ -9,7 +9,7 @@ use std::fmt::{self, Write as _};
 use serde_json::Value;
 
 use crate::name::to_message;
-use crate::pattern;
+use crate::pattern::Pattern;
 use crate::shape::{Member, Service, Shape, ShapeType};
 
 /// One step from the input's top to a value.
@@ -103,10 +103,9 @@ pub fn validate(service: &Service, shape: &Shape, input: &Value) -> Result<(), I
 #[must_use]
 pub fn check_pattern(shape: &Shape, text: &str) -> bool {
     let Some(source) = &shape.pattern else { return true };
-    let regex = shape.regex.get_or_init(|| pattern::compile(source));
-    // A pattern that cannot be run refuses nothing (there is none in the embedded models). A text that makes one run away
-    // is refused: it matches none that AWS would take so long for.
-    regex.as_ref().is_none_or(|re| re.is_match(text).unwrap_or(false))
+    let pattern = shape.compiled.get_or_init(|| Pattern::new(source));
+    // A pattern that cannot be run refuses nothing (there is none in the embedded models).
+    pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
 }
 
 /// Whether a text is refused for its length, and is so long that looking at all of it would only take time.
@@ -137,6 +136,8 @@ impl From<&Step<'_>> for Segment {
 
 /// Violations that are told at most: a request may have hundreds of thousands, and nobody reads more.
 const MOST_VIOLATIONS: usize = 100;
+/// One more than the largest long.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 /// Characters that are told of a value at most.
 const LONGEST_SHOWN: usize = 4096;
 
@@ -186,14 +187,18 @@ impl<'a> Check<'a> {
                 Ok(())
             }
             (T::Integer | T::Long | T::Short | T::Byte | T::BigInteger, Value::Number(n)) => {
-                let limit = match shape.kind {
-                    T::Integer => f64::from(i32::MAX),
-                    T::Short => f64::from(i16::MAX),
-                    T::Byte => f64::from(i8::MAX),
-                    _ => f64::MAX,
+                // The least, and the first past the most.
+                let bounds = match shape.kind {
+                    T::Integer => f64::from(i32::MIN)..f64::from(i32::MAX) + 1.0,
+                    T::Short => f64::from(i16::MIN)..f64::from(i16::MAX) + 1.0,
+                    T::Byte => f64::from(i8::MIN)..f64::from(i8::MAX) + 1.0,
+                    T::Long => -TWO_TO_63..TWO_TO_63,
+                    _ => f64::NEG_INFINITY..f64::INFINITY,
                 };
+                // `i64::MAX` is rounded up as a floating-point number.
+                let long = shape.kind == T::Long && n.is_i64();
                 match n.as_f64() {
-                    Some(x) if x.fract() == 0.0 && x.abs() <= limit + 1.0 => Ok(()),
+                    Some(x) if long || x.fract() == 0.0 && bounds.contains(&x) => Ok(()),
                     _ => wrong(self, format!("{n} can not be converted to {}", java_type(shape.kind))),
                 }
             }

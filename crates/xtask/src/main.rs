@@ -6,6 +6,7 @@ mod chaos;
 mod check;
 mod conformance;
 mod models;
+mod mutants;
 mod place;
 mod process;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Conformance(conformance::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
+    /// Change the code of the pure crates, and look whether their tests notice
+    Mutants(mutants::Args),
     /// Tell which file answers an operation of the embedded cloud
     Where(place::Args),
     /// Make the locked lists of Python packages that tests and measurements use
@@ -60,6 +63,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::Where(args) => place::run(&args),
         Command::Requirements(args) => venv::requirements(&args),
     }

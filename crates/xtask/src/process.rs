@@ -43,14 +43,21 @@ pub fn fail_if_interrupted() -> Result<()> {
 
 /// `cargo` with arguments, at the top of the checkout.
 pub fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+/// A program that runs cargo, or cargo itself, at the top of the checkout.
+pub fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(name);
     // What `cargo run` sets for this program must not reach the builds that it starts: it would rebuild them.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n == "CARGO_MANIFEST_DIR") {
             command.env_remove(name);
         }
     }
-    command.args(args).current_dir(crate::root());
+    command.current_dir(crate::root());
     command
 }
 
@@ -75,9 +82,17 @@ impl Group {
 
     /// Waits for the child's end, or for a signal to this program.
     pub fn wait(&mut self) -> Result<ExitStatus> {
+        self.wait_until(None)?.context("a child without a deadline has to end")
+    }
+
+    /// Waits for the child's end, or for a signal to this program. `None` where the deadline came first.
+    pub fn wait_until(&mut self, deadline: Option<Instant>) -> Result<Option<ExitStatus>> {
         loop {
             if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
+                return Ok(Some(status));
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
             }
             if INTERRUPTED.load(Ordering::SeqCst) {
                 self.end(GRACE);
@@ -135,6 +150,11 @@ pub fn run(command: &mut Command) -> Result<ExitStatus> {
     Group::start(command.stdin(Stdio::null()))?.wait()
 }
 
+/// Runs a command to its end, or ends it at the deadline; `None` then.
+pub fn run_until(command: &mut Command, deadline: Option<Instant>) -> Result<Option<ExitStatus>> {
+    Group::start(command.stdin(Stdio::null()))?.wait_until(deadline)
+}
+
 /// Runs a command to its end and fails when it does.
 pub fn must(command: &mut Command, what: &str) -> Result<()> {
     let status = run(command)?;
@@ -184,6 +204,13 @@ mod tests {
             assert!(Instant::now() < deadline, "process {line} outlived its group");
             std::thread::sleep(TICK);
         }
+    }
+
+    #[test]
+    fn a_command_is_ended_at_its_deadline() {
+        let soon = Some(Instant::now() + TICK);
+        assert!(run_until(Command::new("sleep").arg("600"), soon).unwrap().is_none());
+        assert_eq!(run_until(&mut Command::new("true"), None).unwrap().unwrap().code(), Some(0));
     }
 
     #[test]

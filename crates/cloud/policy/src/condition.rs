@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::context::{Context, Found};
-use super::document::{PolicyError, malformed, texts};
+use super::malformed::{PolicyError, malformed, texts};
 use super::operator::{Operator, truth};
 use super::template::Template;
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::condition::Condition;
+use super::malformed::{PolicyError, malformed, texts};
 use super::principal::Principals;
 use super::template::Template;
 
@@ -14,11 +15,6 @@ pub enum Kind {
     /// What an identity may do.
     Identity,
 }
-
-/// Why a document is refused: the text of AWS's `MalformedPolicyDocument`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PolicyError(pub String);
 
 /// `Allow` or `Deny`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +55,6 @@ pub struct Statement {
 
 const FIELDS: [&str; 9] =
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
-
-pub(super) fn malformed<T>(text: impl Into<String>) -> Result<T, PolicyError> {
-    Err(PolicyError(text.into()))
-}
 
 impl Document {
     /// Reads a document.
@@ -171,18 +163,5 @@ fn either(map: &Map<String, Value>, plain: &str, negated: &str) -> Result<(Vec<S
         (Some(value), None) => Ok((texts(value)?, false)),
         (None, Some(value)) => Ok((texts(value)?, true)),
         (None, None) => Ok((Vec::new(), false)),
-    }
-}
-
-/// One text or a list of texts.
-pub(super) fn texts(value: &Value) -> Result<Vec<String>, PolicyError> {
-    let one = |value: &Value| match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        _ => malformed("Syntax errors in policy."),
-    };
-    match value {
-        Value::Array(items) => items.iter().map(one).collect(),
-        other => Ok(vec![one(other)?]),
     }
 }

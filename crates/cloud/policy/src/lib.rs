@@ -4,6 +4,7 @@ mod condition;
 mod context;
 mod document;
 mod evaluate;
+mod malformed;
 pub mod managed;
 mod operator;
 mod pattern;
@@ -12,8 +13,9 @@ mod template;
 
 pub use condition::{Condition, Quantifier};
 pub use context::Context;
-pub use document::{Document, Effect, Kind, PolicyError, Statement};
+pub use document::{Document, Effect, Kind, Statement};
 pub use evaluate::{Decision, Question};
+pub use malformed::PolicyError;
 pub use operator::{Operator, Order};
 pub use pattern::wildcard;
 pub use principal::{Asker, Principals};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::document::{PolicyError, malformed, texts};
+use super::malformed::{PolicyError, malformed, texts};
 use super::pattern::wildcard;
 
 /// The principals of a statement.

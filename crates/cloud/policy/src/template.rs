@@ -1,7 +1,7 @@
 //! Values of policies with variables: `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`, `${*}`.
 
 use super::context::{Context, Found};
-use super::document::{PolicyError, malformed};
+use super::malformed::{PolicyError, malformed};
 use super::pattern::Pattern;
 
 /// A value of a policy, variables not yet replaced.

@@ -26,9 +26,24 @@ struct Layer {
 struct Pure {
     dependencies: Vec<String>,
     words: Vec<String>,
+    circles: Vec<String>,
+}
+
+/// The pure crates.
+pub struct PureCrates {
+    pub names: Vec<String>,
+    /// Those whose files may import each other in circles.
+    pub circles: Vec<String>,
 }
 
 const POLICY: &str = include_str!("../../policy/layers.toml");
+
+/// Which crates are pure.
+pub fn pure_crates() -> Result<PureCrates> {
+    let policy: Policy = toml::from_str(POLICY).context("policy/layers.toml")?;
+    let names = policy.crates.into_iter().filter(|(_, layer)| layer.pure).map(|(name, _)| name).collect();
+    Ok(PureCrates { names, circles: policy.pure.circles })
+}
 
 /// What breaks the layers.
 pub fn check(metadata: &Metadata) -> Result<Vec<String>> {

@@ -2,6 +2,7 @@
 //!
 //! Every check is run, even when an earlier one failed; each says what is wrong, where, and what to do.
 
+mod circles;
 mod dependencies;
 mod layers;
 mod licence;
@@ -20,7 +21,7 @@ pub struct Args {
     /// Repair what can be repaired: formatting, clippy's own suggestions, `models/`
     #[arg(long)]
     fix: bool,
-    /// Only these checks: layers, dependencies, sources, format, models, clippy, docs
+    /// Only these checks: layers, circles, dependencies, sources, format, models, clippy, docs
     #[arg(value_name = "CHECK")]
     only: Vec<String>,
 }
@@ -31,6 +32,7 @@ type Check = (&'static str, fn(&Args) -> Result<Vec<String>>);
 /// Cheap checks first.
 const CHECKS: &[Check] = &[
     ("layers", |_| layers::check(&Metadata::load()?)),
+    ("circles", |args| circles::check(&Metadata::load()?, args.only.iter().any(|n| n == "circles"))),
     ("dependencies", |_| dependencies::check(&Metadata::load()?)),
     ("sources", |_| sources::check()),
     ("format", format),
