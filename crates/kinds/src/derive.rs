@@ -9,10 +9,14 @@ use crate::kind::{Kind, SpecField};
 use crate::path::{self, Path};
 use crate::row::Row;
 
-/// The output of a read, or the items of a read that lists.
+/// The output of a read, what is nested in it, or the items of a read that lists.
 pub(crate) fn read_shape(service: &'static Service, row: &Row) -> Result<&'static Shape, String> {
     let read = &row.operations.read;
     let output = service.output(read).ok_or_else(|| format!("operations.read: `{read}` has no output"))?;
+    if let Some(item) = &row.operations.read_item {
+        let nested = Path::parse(item).shape(service, output);
+        return nested.ok_or_else(|| format!("operations.read_item: the output of `{read}` has no `{item}`"));
+    }
     let Some(items) = &row.operations.read_items else { return Ok(output) };
     Path::parse(items)
         .join(path::Step::Each)
@@ -47,10 +51,13 @@ pub(crate) fn spec_fields(kind: &Kind) -> IndexMap<String, SpecField> {
 
 pub(crate) fn status_fields(kind: &Kind) -> IndexMap<String, &'static str> {
     let arn = kind.row().identity.arn.as_deref();
+    let also = &kind.row().status.also;
+    let spec = |name: &str| kind.spec_fields().values().any(|f| f.member == name) && !also.iter().any(|a| a == name);
+    // A page's token says nothing of the resource.
     kind.read_shape()
         .members
         .keys()
-        .filter(|name| Some(**name) != arn && !kind.spec_fields().values().any(|f| f.member == **name))
+        .filter(|name| Some(**name) != arn && **name != "NextToken" && !spec(name))
         .map(|name| (kind.row().status.rename.get(*name).cloned().unwrap_or_else(|| to_crd(name)), *name))
         .collect()
 }
@@ -68,13 +75,21 @@ pub(crate) fn columns(kind: &Kind) -> Vec<(String, String, u8)> {
     let column = |(name, member, priority): (&str, &Option<String>, u8)| {
         member.as_deref().map(|m| (name.to_owned(), field(m), priority))
     };
-    built_in
+    let mut all: Vec<_> = built_in
         .into_iter()
         .filter_map(column)
         .chain(kind.row().columns.iter().map(|c| (c.name.clone(), field(&c.member), c.priority)))
         // A reason that stands in a list is no column of ACK's.
-        .chain(reason.into_iter().filter(|(_, m, _)| m.as_ref().is_some_and(|m| !m.contains("[]"))).filter_map(column))
-        .collect()
+        .chain(
+            reason
+                .into_iter()
+                .filter(|(_, m, _)| m.as_ref().is_some_and(|m| !m.contains("[]") && !status.reason_hidden))
+                .filter_map(column),
+        )
+        .collect();
+    // ACK's generator writes the columns of a CRD by name.
+    all.sort();
+    all
 }
 
 pub(crate) fn status_of(kind: &Kind, output: &Value) -> Value {

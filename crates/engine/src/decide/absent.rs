@@ -39,9 +39,15 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
         (_, Phase::Progressing | Phase::Stopping | Phase::Unknown) => {
             Decision::wait(format!("{is} and cannot be deleted yet"))
         }
-        (_, Phase::Settled) if kind.row().delete.stop_first => step(kind, desired, found, true),
+        _ if kind.row().delete.stop_first && to_stop(kind, found) => step(kind, desired, found, true),
         _ => step(kind, desired, found, false),
     }
+}
+
+/// Whether a resource that has to be stopped before its delete still runs.
+fn to_stop(kind: &Kind, found: &Found) -> bool {
+    let stops = &kind.row().delete.stops;
+    if stops.is_empty() { found.phase == Phase::Settled } else { stops.contains(&found.word) }
 }
 
 fn stoppable(kind: &Kind, found: &Found) -> bool {

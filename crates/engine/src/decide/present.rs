@@ -109,7 +109,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let mut decision = if adopt && desired.adoption == Adoption::Adopt {
         Decision::default()
     } else {
-        differences(kind, desired, found)
+        quirks::decided(kind, found, differences(kind, desired, found))
     };
     if adopt && decision.refusal().is_none() {
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());

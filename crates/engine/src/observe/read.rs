@@ -21,8 +21,7 @@ pub(crate) async fn observe(
     owners: &Owners,
 ) -> Result<Observed, Failure> {
     let unknown = |m: &String| get(&desired.spec, &Path::parse(m)).and_then(Value::as_str) == Some(KNOWN_AFTER_APPLY);
-    let identity = &kind.row().identity;
-    if identity.name.iter().chain(&identity.within).any(unknown) {
+    if kind.identity_members().any(unknown) {
         return Ok(Observed::MISSING);
     }
     // The status of a kind that has a name says which resource was made, not which one is wanted.
@@ -97,6 +96,7 @@ impl Found {
         let phase = match (&status.member, &word) {
             (None, _) => Phase::Settled,
             (Some(_), Some(word)) => kind.phase(word),
+            (Some(_), None) if status.optional => Phase::Settled,
             (Some(_), None) => Phase::Unknown,
         };
         let owner = match place_of(kind, &spec) {
@@ -108,7 +108,7 @@ impl Found {
         Self {
             name,
             spec: kind.spec_to_crd(&crate::decide::diff::observed_spec(kind, &output)),
-            status: kind.status_of(&output),
+            status: crate::quirks::status(kind, kind.status_of(&output), &tags),
             owner,
             phase,
             word: word.unwrap_or_default(),
