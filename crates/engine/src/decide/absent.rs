@@ -33,6 +33,8 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
         _ if present::is_blocked(kind, found) => Decision::wait(format!("a part of the {} is at work", kind.words())),
         (DeleteHow::Stop, Phase::Stopping | Phase::Unknown) => Decision::wait(is),
         (DeleteHow::Stop, _) if stoppable(kind, found) => step(kind, desired, found, true),
+        // It runs, and takes no stop yet.
+        (DeleteHow::Stop, Phase::Progressing) => Decision::wait(is),
         (DeleteHow::Stop, _) => {
             Decision::note(format!("the {} `{}` has ended; AWS keeps its record", kind.words(), found.name))
         }

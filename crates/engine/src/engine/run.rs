@@ -169,14 +169,14 @@ impl<'r> Run<'r> {
                 match acted {
                     Acted::Done(answer) => {
                         trail.took(step, found, now);
-                        trail.did = trail.did.or(Some(outcome_of(step)));
+                        trail.note(outcome_of(step));
                         if matches!(step, Step::Create { .. }) {
                             self.desired.arn = arn_of(self.kind, &answer).or(self.desired.arn.take());
                         }
                     }
                     Acted::Gone => {
                         trail.took(step, found, now);
-                        trail.did = trail.did.or(Some(outcome_of(step)));
+                        trail.note(outcome_of(step));
                     }
                     Acted::Exists { message, retried } => {
                         if trail.exists.is_some() && !self.is_early(trail.exists) {
@@ -348,7 +348,7 @@ impl<'r> Run<'r> {
             self.status(now.as_ref());
             match now {
                 None => return Ok(None),
-                Some(now) if now.phase != found.phase || now.phase.is_final() => return Ok(None),
+                Some(now) if now.word != found.word || now.phase.is_final() => return Ok(None),
                 Some(_) => {}
             }
         }

@@ -60,6 +60,13 @@ impl Trail {
         }
     }
 
+    /// What is done first is what the report says; a stop on the way to an update or a delete is no end in itself.
+    pub(crate) fn note(&mut self, outcome: Outcome) {
+        if self.did.is_none_or(|did| did == Outcome::Stopped) {
+            self.did = Some(outcome);
+        }
+    }
+
     /// A step was taken.
     pub(crate) fn took(&mut self, step: &Step, found: Option<&Found>, now: Timestamp) {
         self.sent.insert(format!("{step:?}"), now);

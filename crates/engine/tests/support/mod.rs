@@ -12,7 +12,9 @@
 
 pub mod decisions;
 mod hooked;
+mod modelled;
 mod objects;
+mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +28,9 @@ use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
 pub use hooked::*;
+pub use modelled::*;
 pub use objects::*;
+pub use samples::*;
 
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "123456789012";
