@@ -50,7 +50,7 @@ PLAIN = [
         None,
     ),
     ("Hub", {"hubName": "a", "hubDescription": "old"}, ("hubDescription", "new")),
-    ("HumanTaskUi", {"humanTaskUiName": "a", "uiTemplate": {"content": "<p>x</p>"}}, None),
+    ("HumanTaskUi", {"humanTaskUIName": "a", "uiTemplate": {"content": "<p>x</p>"}}, None),
     ("ModelCard", {"modelCardName": "a", "content": card("old"), "modelCardStatus": "Draft"}, ("content", card("new"))),
     ("NotebookInstanceLifecycleConfig", {"notebookInstanceLifecycleConfigName": "a", "onStart": [{"content": "ZWNobw=="}]}, ("onStart", [{"content": "bHM="}])),
     ("Pipeline", {"pipelineName": "a", "pipelineDefinition": '{"Version": "2020-12-01", "Steps": []}', "pipelineDescription": "old"}, ("pipelineDescription", "new")),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sagewright_engine::{Action, ApplyOptions, DeleteOptions, NoObserver, Object, Outcome};
 use sagewright_kinds::row::DeleteHow;
-use sagewright_kinds::{Kind, Path, all, set};
+use sagewright_kinds::{Kind, Path, all, find, set};
 use sagewright_model::validate;
 use serde_json::{Map, Value, json};
 use support::{Modelled, Sampler, object};
@@ -209,4 +209,51 @@ async fn what_is_anothers_is_left_alone() {
         marked += 1;
     }
     assert!(marked > 50, "{marked}");
+}
+
+/// A listing is followed to its end, also where the model has no paginator for it (hubs), and asked once for each category
+/// where it needs one (jobs).
+#[tokio::test]
+async fn listings_are_whole() {
+    for name in ["Hub", "Job", "MlflowApp", "UserProfile"] {
+        let kind = find(name).unwrap();
+        let (cloud, _) = Modelled::new();
+        let all: Vec<Object> = (0..5)
+            .map(|n| {
+                let mut spec = spec(kind, 0, &[]);
+                for member in kind.row().identity.name.iter().filter(|m| m.ends_with("Name")) {
+                    spec.insert(member.clone(), json!(format!("thing-{n}")));
+                }
+                let category = kind.row().list.each.as_ref().map(|m| (m, kind.spec_shape(&Path::parse(m)).unwrap()));
+                if let Some((member, shape)) = category {
+                    spec.insert(member.clone(), json!(shape.enumeration[n].as_str()));
+                }
+                Object { spec: kind.spec_to_crd(&Value::Object(spec)), ..Object::new(kind, &format!("mine-{n}")) }
+            })
+            .collect();
+        let report = cloud.engine().apply(&all, &apply_options(), &NoObserver).await.unwrap();
+        let told: Vec<&str> = report.objects.iter().map(|o| o.message.as_str()).collect();
+        assert!(report.is_ok(), "{name}: {told:?}");
+        assert_eq!(cloud.engine().get(kind, None).await.unwrap().len(), 5, "{name}");
+        let again = cloud.engine().apply(&all, &apply_options(), &NoObserver).await.unwrap();
+        assert!(again.objects.iter().all(|o| o.outcome == Outcome::Unchanged), "{name}");
+        assert_eq!(cloud.count(), 5, "{name}");
+    }
+}
+
+/// A kind without a place for a mark: what has the name is the resource, and one that differs is no second one.
+#[tokio::test]
+async fn a_resource_without_a_mark_is_known_by_its_name() {
+    let kind = find("ModelCardExportJob").unwrap();
+    let (cloud, _) = Modelled::new();
+    let first = spec(kind, 0, &[]);
+    let report = cloud.engine().apply(from_ref(&declared(kind, &first)), &apply_options(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Created);
+    cloud.take_writes();
+    let mut second = first.clone();
+    second.insert("OutputConfig".to_owned(), json!({"S3OutputPath": "s3://bucket/elsewhere"}));
+    let report = cloud.engine().apply(from_ref(&declared(kind, &second)), &apply_options(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused, "{}", report.objects[0].message);
+    assert!(report.objects[0].message.contains("s3OutputPath"), "{}", report.objects[0].message);
+    assert_eq!((cloud.take_writes(), cloud.count()), (Vec::new(), 1));
 }

@@ -168,6 +168,7 @@ impl<'k> Lint<'k> {
             self.expect(false, || "identity.arn: every kind has one".to_owned());
             return;
         };
+        self.expect(arn.to_lowercase().ends_with("arn"), || format!("identity.arn: `{arn}` is no ARN"));
         self.expect(kind.read_shape().members.contains_key(arn.as_str()), || {
             format!("identity.arn: a read gives no `{arn}`")
         });

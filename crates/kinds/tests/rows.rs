@@ -76,6 +76,36 @@ fn the_lint_sees_each_kind_of_slip() {
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../kinds/pipeline-execution.toml")).unwrap();
     let kind = parse("execution", &execution.replace("PipelineExecutionFailureReason =", "Reason =")).unwrap();
     assert!(lint(&kind).join("\n").contains("list.rename: items of `ListPipelineExecutions` have no `Reason`"));
+    let slips_of = [
+        ("workforce", "read_item = \"Workforce\"", "read_item = \"Force\"", "has no `Force`"),
+        (
+            "workteam",
+            "WorkforceName = \"WorkforceArn\"",
+            "WorkforceName = \"Workforce\"",
+            "a read gives no `Workforce`",
+        ),
+        ("notebook-instance", "\"DisassociateLifecycleConfig\"", "\"InstanceType\"", "has no switch `InstanceType`"),
+        ("notebook-instance", "stop = \"StopNotebookInstance\"\n", "", "names no operation that stops"),
+        ("job", "each = \"JobCategory\"", "each = \"NameContains\"", "takes no `NameContains` of a few values"),
+        ("domain", "member = \"DomainId\"", "member = \"DomainNo\"", "columns: a read gives no `DomainNo`"),
+        ("domain", "arn = \"DomainArn\"", "arn = \"Url\"", "identity.arn: `Url` is no ARN"),
+        ("image-version", "[spec.observe]\nImageName = \"ImageArn\"\n", "", "identity: a read gives no `ImageName`"),
+        ("code-repository", "GitConfig.SecretArn", "GitConfig.Branch", "takes no `GitConfig.Branch`"),
+        ("cluster", "remove = { InstanceGroups", "remove = { ClusterRoles", "`ClusterRoles` is not sent"),
+        ("inference-component", "also = [\"EndpointName\"", "also = [\"CreationTime\"", "is no member of the spec"),
+        ("scaling-policy", "\"date-time\"", "\"time\"", "`time` is no type of a field"),
+        ("inference-experiment", "$read.ModelVariants[].VariantName", "$read.Variants[].Name", "nothing is called"),
+    ];
+    for (file, from, to, expected) in slips_of {
+        let path = format!("{}/../../kinds/{file}.toml", env!("CARGO_MANIFEST_DIR"));
+        let row = std::fs::read_to_string(path).unwrap();
+        assert!(row.contains(from), "{file}: {from}");
+        let wrong = match parse(file, &row.replacen(from, to, 1)) {
+            Ok(kind) => lint(&kind).join("\n"),
+            Err(error) => error.to_string(),
+        };
+        assert!(wrong.contains(expected), "{file}, {to}: {wrong}");
+    }
     // A kind without an update.
     let config = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../kinds/model.toml")).unwrap();
     let kind = parse("model", &config.replacen("delete = \"DeleteModel\"\n", "", 1)).unwrap();

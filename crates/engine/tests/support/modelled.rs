@@ -230,11 +230,9 @@ impl Modelled {
     fn create(made: &mut Vec<Made>, noun: &Noun, input: &Value, now: i64) -> Result<Value, CloudError> {
         let (shape, nest) = noun.shape();
         let upsert = noun.service.id != "sagemaker";
-        if upsert {
-            if let Some(there) = made.iter_mut().find(|m| m.noun == noun.name) {
-                merge(&mut there.doc, &shown(noun, input, shape));
-                return Ok(json!({}));
-            }
+        if upsert && let Some(there) = made.iter_mut().find(|m| m.noun == noun.name) {
+            merge(&mut there.doc, &shown(noun, input, shape));
+            return Ok(json!({}));
         }
         let read = noun.service.input(&noun.read).unwrap();
         let named: Vec<&String> = read
@@ -263,7 +261,10 @@ impl Modelled {
             "ClusterExtension" => format!("eks-1/thing/a{n}"),
             "PipelineExecution" => format!("{}/execution/abcdefghijk{n}", input["PipelineName"].as_str().unwrap()),
             _ if named.is_empty() => format!("abcdefghijk{n}"),
-            _ => input[named[0].as_str()].as_str().unwrap().replace('/', "-"),
+            _ => {
+                let parts = named.iter().map(|m| input[m.as_str()].as_str().unwrap().replace('/', "-"));
+                parts.collect::<Vec<_>>().join("/")
+            }
         };
         let resource = match noun.name.as_str() {
             "ModelCardExportJob" => "model-card".to_owned(),
@@ -378,7 +379,7 @@ fn list(made: &[Made], noun: &Noun, operation: &str, input: &Value, now: i64) ->
         input.as_object().unwrap().iter().all(|(member, value)| {
             let there = m.doc.get(member.trim_end_matches("Equals"));
             let of = there.is_none_or(|t| t == value || value.as_array().is_some_and(|l| l.contains(t)));
-            of || !value.is_string()
+            of || !value.is_string() || member == "NextToken"
         })
     };
     let summary = |m: &Made| {
@@ -395,7 +396,15 @@ fn list(made: &[Made], noun: &Noun, operation: &str, input: &Value, now: i64) ->
         doc
     };
     let hits: Vec<Value> = made.iter().filter(|m| m.noun == noun.name).filter(asked).map(summary).collect();
-    Value::Object(Map::from_iter([((*key).to_owned(), json!(hits))]))
+    // Two to a page, where the listing has pages.
+    let from: usize = input.get("NextToken").and_then(Value::as_str).map_or(0, |t| t.parse().unwrap());
+    let paged = output.members.contains_key("NextToken");
+    let page: Vec<Value> = hits.iter().skip(from).take(if paged { 2 } else { usize::MAX }).cloned().collect();
+    let mut answer = Map::from_iter([((*key).to_owned(), json!(page))]);
+    if paged && from + 2 < hits.len() {
+        answer.insert("NextToken".to_owned(), json!((from + 2).to_string()));
+    }
+    Value::Object(answer)
 }
 
 impl Made {
