@@ -1,5 +1,7 @@
 //! Every row, from create to delete, against a cloud that is made from the service model.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use std::slice::from_ref;
