@@ -12,7 +12,7 @@ pub(crate) fn kind(text: &str) -> Result<&'static Kind, Failure> {
         let close = sagewright_engine::suggest(text, known.iter().copied().chain(plurals));
         let hint = close.map(|c| format!("; did you mean `{c}`?")).unwrap_or_default();
         Failure::new(Exit::Usage, format!("there is no kind `{text}`{hint}"))
-            .help(format!("kinds: {}", known.join(", ")))
+            .help("`sagewright explain` lists the kinds")
     })
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use sagewright_engine::{Desired, Intent, Observed, decide, mark};
-use sagewright_kinds::{Kind, find};
+use sagewright_kinds::find;
 use serde_json::{Value, json};
 use support::decisions::{NOW, brief, desired, found, members, object, there};
 
@@ -235,39 +235,33 @@ fn annotations_say_what_may_be_done() {
     assert!(run(&absent, &unowned).starts_with("DeleteModel"));
 }
 
-/// A kind that is not built yet, from the rows that prove the format.
-fn other_kind(file: &str) -> Kind {
-    let path = format!("{}/../kinds/tests/other_kinds/{file}.toml", env!("CARGO_MANIFEST_DIR"));
-    sagewright_kinds::parse(file, &std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
 #[test]
 fn a_part_at_work_can_keep_a_resource_from_being_changed_or_deleted() {
-    let kind = other_kind("monitoring-schedule");
-    let spec = members(&kind);
+    let kind = find("MonitoringSchedule").unwrap();
+    let spec = members(kind);
     let mut changed = spec.clone();
     changed.insert("MonitoringScheduleConfig".into(), json!({"MonitoringJobDefinitionName": "new"}));
-    let mut absent = desired(&kind, &spec);
+    let mut absent = desired(kind, &spec);
     absent.intent = Intent::Absent;
     let run = |desired: &Desired, word: &str| {
         let more = json!({"MonitoringScheduleConfig": {"MonitoringJobDefinitionName": "old"},
             "LastMonitoringExecutionSummary": {"MonitoringExecutionStatus": word}});
-        brief(&decide(&kind, desired, &there(found(&kind, &spec, "Scheduled", "default/default/thing", more)), NOW))
+        brief(&decide(kind, desired, &there(found(kind, &spec, "Scheduled", "default/default/thing", more)), NOW))
     };
-    assert!(run(&desired(&kind, &changed), "InProgress").starts_with("wait"));
+    assert!(run(&desired(kind, &changed), "InProgress").starts_with("wait"));
     assert!(run(&absent, "InProgress").starts_with("wait"));
-    assert!(run(&desired(&kind, &changed), "Completed").starts_with("UpdateMonitoringSchedule"));
+    assert!(run(&desired(kind, &changed), "Completed").starts_with("UpdateMonitoringSchedule"));
     assert!(run(&absent, "Completed").starts_with("DeleteMonitoringSchedule"));
 }
 
 #[test]
 fn a_resource_that_must_be_stopped_first_is_stopped_then_deleted() {
-    let kind = other_kind("notebook-instance");
-    let spec = members(&kind);
-    let mut absent = desired(&kind, &spec);
+    let kind = find("NotebookInstance").unwrap();
+    let spec = members(kind);
+    let mut absent = desired(kind, &spec);
     absent.intent = Intent::Absent;
     let run = |word: &str| {
-        brief(&decide(&kind, &absent, &there(found(&kind, &spec, word, "default/default/thing", json!({}))), NOW))
+        brief(&decide(kind, &absent, &there(found(kind, &spec, word, "default/default/thing", json!({}))), NOW))
     };
     assert!(run("InService").starts_with("StopNotebookInstance"));
     assert!(run("Stopping").starts_with("wait"));

@@ -78,10 +78,13 @@ fn spec_fields(kind: &Kind) -> IndexMap<String, SpecField> {
 
 fn status_fields(kind: &Kind) -> IndexMap<String, &'static str> {
     let arn = kind.row().identity.arn.as_deref();
+    let also = &kind.row().status.also;
+    let spec = |name: &str| kind.spec_fields().values().any(|f| f.member == name) && !also.iter().any(|a| a == name);
+    // A page's token says nothing of the resource.
     kind.read_shape()
         .members
         .keys()
-        .filter(|name| Some(**name) != arn && !kind.spec_fields().values().any(|f| f.member == **name))
+        .filter(|name| Some(**name) != arn && **name != "NextToken" && !spec(name))
         .map(|name| (kind.row().status.rename.get(*name).cloned().unwrap_or_else(|| to_crd(name)), *name))
         .collect()
 }
@@ -99,13 +102,21 @@ fn columns(kind: &Kind) -> Vec<(String, String, u8)> {
     let column = |(name, member, priority): (&str, &Option<String>, u8)| {
         member.as_deref().map(|m| (name.to_owned(), field(m), priority))
     };
-    built_in
+    let mut all: Vec<_> = built_in
         .into_iter()
         .filter_map(column)
         .chain(kind.row().columns.iter().map(|c| (c.name.clone(), field(&c.member), c.priority)))
         // A reason that stands in a list is no column of ACK's.
-        .chain(reason.into_iter().filter(|(_, m, _)| m.as_ref().is_some_and(|m| !m.contains("[]"))).filter_map(column))
-        .collect()
+        .chain(
+            reason
+                .into_iter()
+                .filter(|(_, m, _)| m.as_ref().is_some_and(|m| !m.contains("[]") && !status.reason_hidden))
+                .filter_map(column),
+        )
+        .collect();
+    // ACK's generator writes the columns of a CRD by name.
+    all.sort();
+    all
 }
 
 fn status_of(kind: &Kind, output: &Value) -> Value {

@@ -109,7 +109,8 @@ pub fn explain(kind: &Kind, path: &str) -> Explanation {
         // A field that only the status has is meant there.
         Some((first, _)) => {
             let spec = kind.spec_fields().contains_key(*first) || kind.refs().iter().any(|r| r.field == *first);
-            let status = kind.status_fields().contains_key(*first);
+            let status = kind.status_fields().contains_key(*first)
+                || Place::top(kind, "status").own_members(kind).iter().any(|(info, _)| info.name == **first);
             (if !spec && status { "status" } else { "spec" }, names.as_slice())
         }
     };
@@ -192,19 +193,51 @@ struct Place {
     shape: Option<&'static Shape>,
     /// A reference stands there.
     reference: bool,
+    /// A field stands there that every kind has, or that whoever reconciles writes: the model knows nothing of it.
+    own: bool,
 }
+
+/// Status fields of every kind, with their types.
+const COMMON: &[(&str, &str)] = &[
+    ("ackResourceMetadata", "object"),
+    ("ackResourceMetadata.arn", "string"),
+    ("ackResourceMetadata.ownerAccountID", "string"),
+    ("ackResourceMetadata.partition", "string"),
+    ("ackResourceMetadata.region", "string"),
+    ("conditions", "[]object"),
+    ("conditions.lastTransitionTime", "date-time"),
+    ("conditions.message", "string"),
+    ("conditions.reason", "string"),
+    ("conditions.status", "string"),
+    ("conditions.type", "string"),
+];
 
 impl Place {
     fn top(_: &Kind, part: &str) -> Self {
         let part = if part == "status" { "status" } else { "spec" };
-        Self { part, crd: part.to_owned(), aws: Path::default(), shape: None, reference: false }
+        Self { part, crd: part.to_owned(), aws: Path::default(), shape: None, reference: false, own: false }
+    }
+
+    /// Fields of this place that the model does not know.
+    fn own_members(&self, kind: &Kind) -> Vec<(FieldInfo, Self)> {
+        let own = kind.row().status.own.iter().map(|(path, of)| (path.as_str(), of.as_str()));
+        let all = COMMON.iter().copied().chain(own);
+        all.filter(|_| self.part == "status" && !self.reference)
+            .filter_map(|(path, of)| {
+                let crd = format!("status.{path}");
+                let (parent, name) = crd.rsplit_once('.')?;
+                let name = (parent == self.crd).then(|| name.to_owned())?;
+                let place = Self { crd: crd.clone(), own: true, ..self.clone() };
+                Some((FieldInfo { name, path: crd, kind: of.to_owned(), ..FieldInfo::default() }, place))
+            })
+            .collect()
     }
 
     /// Fields of this place, and what stands at each.
     fn members(&self, kind: &Kind) -> Vec<(FieldInfo, Self)> {
         let service = kind.service();
-        let mut out = Vec::new();
-        if self.reference {
+        let mut out = self.own_members(kind);
+        if self.reference || self.own {
             return out;
         }
         let mut shape = self.shape;
@@ -252,6 +285,7 @@ impl Place {
                 aws: path.clone(),
                 shape: Some(target),
                 reference: false,
+                own: false,
             };
             out.push((info(kind, &place, name, member, required), place));
         }

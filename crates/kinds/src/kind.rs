@@ -119,12 +119,17 @@ impl Kind {
     /// The kind in words, for messages: `training job`.
     #[must_use]
     pub fn words(&self) -> String {
+        let name: Vec<char> = self.name().chars().collect();
+        let upper = |i: usize| name.get(i).is_some_and(char::is_ascii_uppercase);
+        let lower = |i: usize| name.get(i).is_some_and(char::is_ascii_lowercase);
         let mut out = String::new();
-        for (i, c) in self.name().chars().enumerate() {
-            if c.is_ascii_uppercase() && i > 0 {
+        for (i, c) in name.iter().enumerate() {
+            let abbreviation = upper(i) && (upper(i + 1) && !lower(i + 2) || i > 0 && upper(i - 1) && !lower(i + 1));
+            let abbreviation = abbreviation || upper(i) && upper(i + 1) && (i == 0 || lower(i - 1));
+            if upper(i) && i > 0 && (lower(i - 1) || lower(i + 1)) {
                 out.push(' ');
             }
-            out.push(c.to_ascii_lowercase());
+            out.push(if abbreviation { *c } else { c.to_ascii_lowercase() });
         }
         out
     }
@@ -226,6 +231,12 @@ impl Kind {
         self.row.identity.name.is_empty()
     }
 
+    /// Spec members that say which resource is meant, and never change.
+    pub fn identity_members(&self) -> impl Iterator<Item = &String> {
+        let identity = &self.row.identity;
+        identity.name.iter().chain(&identity.optional).chain(&identity.within)
+    }
+
     /// Whether it is a job: deleting stops it, and its record stays.
     #[must_use]
     pub fn is_job(&self) -> bool {
@@ -268,7 +279,7 @@ impl Kind {
         let row = &self.row;
         let Some(operation) = &row.operations.update else { return false };
         let general = path.general();
-        let identity = |m: &str| row.identity.name.iter().chain(&row.identity.within).any(|i| i == m);
+        let identity = |m: &str| self.identity_members().any(|i| i == m);
         row.update.sends.iter().any(|send| {
             if send == "*" {
                 let takes = self.service.input(operation);
@@ -288,9 +299,10 @@ impl Kind {
     /// The name of a resource by its spec (AWS names): its identity's members, joined by spaces where there are several.
     #[must_use]
     pub fn name_of(&self, spec: &Value) -> Option<String> {
-        let parts: Option<Vec<_>> =
-            self.row.identity.name.iter().map(|m| spec.get(m).and_then(Value::as_str)).collect();
-        parts.filter(|p| !p.is_empty()).map(|p| p.join(" "))
+        let text = |m: &String| spec.get(m).and_then(Value::as_str);
+        let parts: Option<Vec<_>> = self.row.identity.name.iter().map(text).collect();
+        let optional = self.row.identity.optional.iter().filter_map(text).filter(|p| !p.is_empty());
+        parts.filter(|p| !p.is_empty()).map(|p| p.into_iter().chain(optional).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -298,6 +310,10 @@ impl Kind {
 fn read_shape(service: &'static Service, row: &Row) -> Result<&'static Shape, String> {
     let read = &row.operations.read;
     let output = service.output(read).ok_or_else(|| format!("operations.read: `{read}` has no output"))?;
+    if let Some(item) = &row.operations.read_item {
+        let nested = Path::parse(item).shape(service, output);
+        return nested.ok_or_else(|| format!("operations.read_item: the output of `{read}` has no `{item}`"));
+    }
     let Some(items) = &row.operations.read_items else { return Ok(output) };
     Path::parse(items)
         .join(Step::Each)

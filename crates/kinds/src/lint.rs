@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::QUIRKS;
 use crate::kind::Kind;
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::reference::field_name;
 use crate::row::DeleteHow;
 
@@ -26,6 +26,7 @@ pub fn lint(kind: &Kind) -> Vec<String> {
     lint.refs();
     lint.errors();
     lint.list();
+    lint.columns();
     let mut wrong = lint.wrong;
     wrong.iter_mut().for_each(|w| *w = format!("{}: {w}", kind.name()));
     wrong
@@ -62,7 +63,7 @@ impl<'k> Lint<'k> {
     fn operations(&mut self) {
         let kind = self.kind;
         let operations = &kind.row().operations;
-        let all = [&operations.update, &operations.delete, &operations.stop, &operations.list];
+        let all = [&operations.update, &operations.delete, &operations.stop, &operations.start, &operations.list];
         for name in all.into_iter().flatten() {
             self.expect(kind.operation(name).is_some(), || format!("operations: there is no operation `{name}`"));
         }
@@ -80,17 +81,23 @@ impl<'k> Lint<'k> {
             }
         }
         // Every input can be made from what the row knows.
-        for role in ["read", "update", "delete", "stop", "list"] {
+        let both = operations.read_item.is_some() && operations.read_items.is_some();
+        self.expect(!both, || "operations: a read nests one resource or lists several, not both".to_owned());
+        let each = kind.row().list.each.as_ref();
+        for role in ["read", "update", "delete", "stop", "start", "list"] {
             let Some(operation) = self.role(role) else { continue };
             let Some(shape) = kind.service().input(operation) else { continue };
             for (member, info) in shape.members.iter().filter(|(m, _)| shape.is_required(m)) {
                 let given = operations.input.get(role).is_some_and(|i| i.contains_key(*member));
                 let identity = kind.row().identity.name.iter().any(|m| m == member);
                 let sent = role == "update" && kind.spec_member(member).is_some();
-                self.expect(given || identity || sent || info.idempotency_token, || {
+                let listed = role == "list" && each.is_some_and(|e| e == member);
+                self.expect(given || identity || sent || listed || info.idempotency_token, || {
                     format!("operations.input.{role}: `{operation}` needs `{member}`")
                 });
-                self.expect(!(given && identity && Self::is_plain(operations.input.get(role), member)), || {
+                // A listing takes only what the row gives it.
+                let repeated = given && identity && role != "list";
+                self.expect(!(repeated && Self::is_plain(operations.input.get(role), member)), || {
                     format!("operations.input.{role}: `{member}` is given by the identity already")
                 });
             }
@@ -108,6 +115,7 @@ impl<'k> Lint<'k> {
             "update" => operations.update.as_deref(),
             "delete" => operations.delete.as_deref(),
             "stop" => operations.stop.as_deref(),
+            "start" => operations.start.as_deref(),
             "list" => operations.list.as_deref(),
             _ => None,
         }
@@ -116,13 +124,18 @@ impl<'k> Lint<'k> {
     fn template(&mut self, role: &str, template: &Value) {
         match template {
             Value::Array(items) => items.iter().for_each(|i| self.template(role, i)),
+            Value::Object(map) => map.iter().for_each(|(key, value)| {
+                self.template(role, &Value::String(key.clone()));
+                self.template(role, value);
+            }),
             Value::String(text) if text.starts_with('$') => {
                 for choice in text.split('|') {
                     let name = choice.trim_start_matches('$');
                     let known = match name.strip_prefix("read.") {
                         Some(path) => self.read(path).is_some(),
                         None => {
-                            matches!(name, "arn" | "arn.name") || self.kind.spec_shape(&Path::parse(name)).is_some()
+                            matches!(name, "arn" | "arn.name" | "arn.parent")
+                                || self.kind.spec_shape(&Path::parse(name)).is_some()
                         }
                     };
                     self.expect(known, || format!("operations.input.{role}: nothing is called `{choice}`"));
@@ -138,16 +151,50 @@ impl<'k> Lint<'k> {
         self.expect(!identity.name.is_empty() || identity.arn.is_some(), || {
             "identity: neither a name nor an ARN".to_owned()
         });
-        for member in identity.name.iter().chain(&identity.within) {
+        self.expect(identity.optional.is_empty() || !identity.name.is_empty(), || {
+            "identity.optional: parts of a name that there is not".to_owned()
+        });
+        for member in kind.identity_members() {
             self.expect(kind.create_shape().members.contains_key(member.as_str()), || {
                 format!("identity: `{}` takes no `{member}`", kind.row().operations.create)
             });
-        }
-        if let Some(arn) = &identity.arn {
-            self.expect(kind.read_shape().members.contains_key(arn.as_str()), || {
-                format!("identity.arn: a read gives no `{arn}`")
+            // What a read does not show cannot tell this resource from another.
+            let shown = kind.read_shape().members.contains_key(member.as_str());
+            self.expect(shown || kind.row().spec.observe.contains_key(member), || {
+                format!("identity: a read gives no `{member}`")
             });
         }
+        let Some(arn) = &identity.arn else {
+            self.expect(false, || "identity.arn: every kind has one".to_owned());
+            return;
+        };
+        self.expect(arn.to_lowercase().ends_with("arn"), || format!("identity.arn: `{arn}` is no ARN"));
+        self.expect(kind.read_shape().members.contains_key(arn.as_str()), || {
+            format!("identity.arn: a read gives no `{arn}`")
+        });
+        if kind.is_arn_identified() {
+            let created = kind.service().output(&kind.row().operations.create);
+            self.expect(created.is_some_and(|s| s.members.contains_key(arn.as_str())), || {
+                format!("identity.arn: the create answers with no `{arn}`")
+            });
+            self.expect(self.item().is_some_and(|i| i.members.contains_key(arn.as_str())), || {
+                format!("identity.arn: items of listings have no `{arn}`, and nothing else leads to the resource")
+            });
+        }
+    }
+
+    /// The items of the kind's listing.
+    fn item(&self) -> Option<&'static Shape> {
+        let service = self.kind.service();
+        let operation = self.kind.row().operations.list.as_deref()?;
+        let output = service.output(operation)?;
+        let key = service.paginators.get(operation).and_then(|p| p.result_key.first());
+        let is_list = |m: &&sagewright_model::Member| service.target(m).is_some_and(|s| s.kind == ShapeType::List);
+        let items = match key {
+            Some(key) => output.members.get(key.as_str()),
+            None => output.members.values().find(is_list),
+        };
+        service.target(service.target(items?)?.member.as_ref()?)
     }
 
     fn read(&self, path: &str) -> Option<&'static Shape> {
@@ -176,9 +223,24 @@ impl<'k> Lint<'k> {
                 self.words_of(path, std::slice::from_ref(word));
             }
         }
-        for member in status.rename.keys() {
-            self.expect(self.read(member).is_some(), || format!("status.rename: a read gives no `{member}`"));
+        for member in status.rename.keys().chain(&status.also) {
+            self.expect(self.read(member).is_some(), || format!("status: a read gives no `{member}`"));
         }
+        for member in &status.also {
+            self.expect(self.kind.spec_member(member).is_some(), || {
+                format!("status.also: `{member}` is no member of the spec, and so in the status anyway")
+            });
+        }
+        for (field, shape) in &status.own {
+            let known = ["string", "integer", "boolean", "date-time"].contains(&shape.as_str());
+            self.expect(known, || format!("status.own: `{shape}` is no type of a field"));
+            self.expect(!self.kind.status_fields().contains_key(field), || {
+                format!("status.own: a read gives `{field}`")
+            });
+        }
+        self.expect(!status.optional || status.member.is_some(), || {
+            "status.optional: there is no word to leave out".to_owned()
+        });
         let Some(member) = &status.member else {
             self.expect(all.is_empty(), || "status: words without a member that holds them".to_owned());
             return;
@@ -222,7 +284,24 @@ impl<'k> Lint<'k> {
             let first = path.first().unwrap_or_default();
             let sent = update.rename.get(first).map_or(first, String::as_str);
             self.expect(kind.spec_shape(&path).is_some(), || format!("update.sends: the spec has no `{send}`"));
-            self.expect(shape.members.contains_key(sent), || format!("update.sends: `{operation}` takes no `{sent}`"));
+            let mut there = path.clone();
+            if let Some(Step::Member(name)) = there.0.first_mut() {
+                sent.clone_into(name);
+            }
+            self.expect(there.shape(kind.service(), shape).is_some(), || {
+                format!("update.sends: `{operation}` takes no `{there}`")
+            });
+        }
+        for (member, switch) in &update.clear {
+            self.expect(kind.spec_member(member).is_some(), || format!("update.clear: there is no `{member}`"));
+            let boolean = shape.members.get(switch.as_str()).and_then(|m| kind.service().target(m));
+            self.expect(boolean.is_some_and(|s| s.kind == ShapeType::Boolean), || {
+                format!("update.clear: `{operation}` has no switch `{switch}`")
+            });
+        }
+        for member in update.remove.keys() {
+            let listed = update.sends.iter().any(|s| s == member);
+            self.expect(listed, || format!("update.remove: `{member}` is not sent"));
         }
         for note in &update.notes {
             self.expect(kind.is_mutable(&Path::parse(&note.changes)), || {
@@ -252,6 +331,10 @@ impl<'k> Lint<'k> {
                 format!("delete.serves: the spec has no `{path}`")
             });
         }
+        let stops = how.stop_first || !how.stops.is_empty();
+        self.expect(!stops || kind.row().operations.stop.is_some(), || {
+            "delete: the row names no operation that stops".to_owned()
+        });
     }
 
     fn spec_path(&mut self, key: &str, path: &str) -> Option<&'static Shape> {
@@ -395,9 +478,12 @@ impl<'k> Lint<'k> {
             let takes = kind.service().input(operation).is_some_and(|s| s.members.contains_key(member.as_str()));
             self.expect(takes, || format!("list.name_contains: `{operation}` takes no `{member}`"));
         }
-        let key = kind.service().paginators.get(operation.as_str()).and_then(|p| p.result_key.first());
-        let items = key.and_then(|key| kind.service().output(operation)?.members.get(key.as_str()));
-        let item = items.and_then(|m| kind.service().target(m)?.member.as_ref()).and_then(|m| kind.service().target(m));
+        if let Some(member) = &kind.row().list.each {
+            let shape = kind.service().input(operation).and_then(|s| s.members.get(member.as_str()));
+            let values = shape.and_then(|m| kind.service().target(m)).is_some_and(|s| !s.enumeration.is_empty());
+            self.expect(values, || format!("list.each: `{operation}` takes no `{member}` of a few values"));
+        }
+        let item = self.item();
         for (member, read) in &kind.row().list.rename {
             self.expect(item.is_some_and(|s| s.members.contains_key(member.as_str())), || {
                 format!("list.rename: items of `{operation}` have no `{member}`")
@@ -411,6 +497,14 @@ impl<'k> Lint<'k> {
         for member in &kind.row().list.noise {
             self.expect(item.is_some_and(|s| s.members.contains_key(member.as_str())), || {
                 format!("list.noise: items of `{operation}` have no `{member}`")
+            });
+        }
+    }
+
+    fn columns(&mut self) {
+        for column in self.kind.row().columns.clone() {
+            self.expect(self.read(&column.member).is_some(), || {
+                format!("columns: a read gives no `{}`", column.member)
             });
         }
     }

@@ -104,21 +104,9 @@ impl Kind {
     pub fn indexed_type(&self) -> Option<String> {
         let service = self.tag_operations()?.index.as_deref()?;
         self.tags_member()?;
-        let kind = self.row().tags.index.clone().unwrap_or_else(|| hyphenated(self.name()));
+        let kind = self.row().tags.index.clone().unwrap_or_else(|| self.words().to_lowercase().replace(' ', "-"));
         (!kind.is_empty()).then(|| format!("{service}:{kind}"))
     }
-}
-
-/// `training-job` for `TrainingJob`.
-fn hyphenated(name: &str) -> String {
-    let mut out = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !out.is_empty() {
-            out.push('-');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
 }
 
 fn first(shape: &'static Shape, names: &[&str]) -> Option<&'static str> {

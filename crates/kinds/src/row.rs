@@ -69,8 +69,9 @@ pub struct Row {
 }
 
 /// The operations of a kind. `input` gives what an operation's input holds besides the identity's members of the
-/// same name: `"$Member"` is a spec value, `"$arn"` the ARN, `"$arn.name"` its last part, `"$read.Member"` a read value,
-/// `"$a|$b"` the first that is known, anything else itself.
+/// same name: `"$Member"` is a spec value, `"$arn"` the ARN, `"$arn.name"` its last part, `"$arn.parent"` the part before
+/// that, `"$read.Member"` a read value, `"$a|$b"` the first that is known, anything else itself. In a map, keys are
+/// templates too, and one with `[]` stands for every value it matches.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operations {
@@ -81,6 +82,9 @@ pub struct Operations {
     /// Member of the read's output that holds a list to pick the resource from (reads that are listings).
     #[serde(default)]
     pub read_items: Option<String>,
+    /// Member of the read's output that holds the resource, where it is nested (`Workforce`).
+    #[serde(default)]
+    pub read_item: Option<String>,
     /// Changes one.
     #[serde(default)]
     pub update: Option<String>,
@@ -90,10 +94,13 @@ pub struct Operations {
     /// Stops one.
     #[serde(default)]
     pub stop: Option<String>,
+    /// Starts one that was stopped.
+    #[serde(default)]
+    pub start: Option<String>,
     /// Lists them.
     #[serde(default)]
     pub list: Option<String>,
-    /// Inputs by operation role (`read`, `update`, `delete`, `stop`, `list`).
+    /// Inputs by operation role (`read`, `update`, `delete`, `stop`, `start`, `list`).
     #[serde(default)]
     pub input: BTreeMap<String, IndexMap<String, Value>>,
 }
@@ -105,6 +112,9 @@ pub struct Identity {
     /// Spec members that together name it. Empty for kinds that AWS names: they are known by their ARN.
     #[serde(default)]
     pub name: Vec<String>,
+    /// Spec members that are part of the name where they are set (an app's space or user profile).
+    #[serde(default)]
+    pub optional: Vec<String>,
     /// Spec members that narrow the search for an ARN-identified resource, and never change.
     #[serde(default)]
     pub within: Vec<String>,
@@ -120,6 +130,9 @@ pub struct Status {
     /// Path of the read's output that holds the status word. Without one a resource that exists is settled.
     #[serde(default)]
     pub member: Option<String>,
+    /// AWS leaves the word out while there is nothing to tell: without one the resource is settled.
+    #[serde(default)]
+    pub optional: bool,
     /// Words of a resource at work; nothing may be changed meanwhile.
     #[serde(default)]
     pub progressing: Vec<String>,
@@ -147,12 +160,21 @@ pub struct Status {
     /// Path of the reason of a failure.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The reason is no printer column: ACK has none there.
+    #[serde(default)]
+    pub reason_hidden: bool,
     /// Further statuses that must be done before the resource counts as settled.
     #[serde(default)]
     pub parts: Vec<Part>,
     /// Read members that status holds under another name.
     #[serde(default)]
     pub rename: IndexMap<String, String>,
+    /// Spec members that the status shows as well.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// Fields of the status that no read shows, and their types: whoever reconciles writes them.
+    #[serde(default)]
+    pub own: IndexMap<String, String>,
 }
 
 /// The status of a part of a resource (a rule's evaluation, a last execution).
@@ -184,9 +206,13 @@ pub struct Update {
     /// Members sent with every update, where they are not declared.
     #[serde(default)]
     pub constants: IndexMap<String, Value>,
-    /// Map member → member of the update's input that takes the keys to remove.
+    /// Member → member of the update's input that takes what is to be removed: keys of a map, names of a list's elements.
     #[serde(default)]
     pub remove: IndexMap<String, String>,
+    /// Spec member → switch of the update that clears it. AWS never sets such a member by itself, so one that is not
+    /// declared is to be empty.
+    #[serde(default)]
+    pub clear: IndexMap<String, String>,
     /// Spec member → the update's own name for it.
     #[serde(default)]
     pub rename: IndexMap<String, String>,
@@ -239,7 +265,7 @@ pub struct Delete {
     /// What it means.
     #[serde(default)]
     pub how: DeleteHow,
-    /// Statuses in which a stop is called; without them, the progressing ones.
+    /// Statuses in which a stop is called; without them the progressing ones, or before a delete the settled ones.
     #[serde(default)]
     pub stops: Vec<String>,
     /// The resource must be stopped before it can be deleted.
@@ -441,6 +467,9 @@ pub struct Listing {
     /// Item members that change without a change of the resource.
     #[serde(default)]
     pub noise: Vec<String>,
+    /// List input member that has to be given: without one known, each of its allowed values is listed.
+    #[serde(default)]
+    pub each: Option<String>,
 }
 
 /// Seconds between looks at a resource that nothing waits for.

@@ -43,7 +43,7 @@ fn what_is_right_passes() {
             "[list]\nname_contains = \"NameContains\"\nrename = { EndpointArn = \"EndpointArn\" }\n[update]\n",
         ),
         ("[update]\n", "[delete]\nhow = \"retain\"\n[update]\n"),
-        ("[update]\n", "[delete]\nhow = \"deregister\"\nstops = [\"InService\"]\n[update]\n"),
+        ("[update]\n", "[delete]\nhow = \"deregister\"\n[update]\n"),
         ("kind = \"Endpoint\"", "kind = \"Endpoint\"\nplural = \"endpointses\"\ngroup = \"x\"\nversion = \"y\""),
         ("kind = \"EndpointConfig\"", "kind = \"EndpointConfig\"\nname = \"configRef\""),
         ("kind = \"EndpointConfig\"", "kind = \"Model\"\nvalue = \"status.ackResourceMetadata.arn\""),

@@ -39,13 +39,15 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
         _ if present::is_blocked(kind, found) => Decision::wait(format!("a part of the {} is at work", kind.words())),
         (DeleteHow::Stop, Phase::Stopping | Phase::Unknown) => Decision::wait(is),
         (DeleteHow::Stop, _) if stoppable(kind, found) => delete(true),
+        // It runs, and takes no stop yet.
+        (DeleteHow::Stop, Phase::Progressing) => Decision::wait(is),
         (DeleteHow::Stop, _) => {
             Decision::note(format!("the {} `{}` has ended; AWS keeps its record", kind.words(), found.name))
         }
         (_, Phase::Progressing | Phase::Stopping | Phase::Unknown) => {
             Decision::wait(format!("{is} and cannot be deleted yet"))
         }
-        (_, Phase::Settled) if kind.row().delete.stop_first => delete(true),
+        _ if kind.row().delete.stop_first && to_stop(kind, found) => delete(true),
         _ => delete(false),
     }
 }
@@ -63,6 +65,12 @@ fn renamed(kind: &Kind, desired: &Desired, other: &str) -> Decision {
             mark::DELETION_POLICY
         ),
     )
+}
+
+/// Whether a resource that has to be stopped before its delete still runs.
+fn to_stop(kind: &Kind, found: &Found) -> bool {
+    let stops = &kind.row().delete.stops;
+    if stops.is_empty() { found.phase == Phase::Settled } else { stops.contains(&found.word) }
 }
 
 fn stoppable(kind: &Kind, found: &Found) -> bool {

@@ -33,6 +33,13 @@ pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
         let read = kind.read_shape().members.get(member.as_str()).and_then(|m| kind.service().target(m));
         walk.member(&path, info, read, value, observed.get(member));
     }
+    // What AWS never sets by itself is to be empty where it is not declared.
+    for member in kind.row().update.clear.keys().filter(|m| desired.get(m.as_str()).is_none_or(Value::is_null)) {
+        if let Some(there) = observed.get(member).filter(|v| !plain(v).is_empty()) {
+            let sensitive = kind.spec_shape(&Path::parse(member)).is_some_and(|s| s.sensitive);
+            walk.tell(&Path::parse(member), Some(there), None, sensitive);
+        }
+    }
     walk.diffs
 }
 
@@ -221,7 +228,7 @@ impl<'k> Walk<'k> {
             .map(|(_, prefix)| prefix.as_str());
         for (key, value) in desired {
             let other = there.get(key);
-            if other.is_none_or(|o| plain(o) != plain(value)) {
+            if other.is_none_or(|o| o != value && plain(o) != plain(value)) {
                 self.tell(&path.join(Step::Member(key.clone())), other, Some(value), shape.sensitive);
             }
         }

@@ -28,7 +28,8 @@ pub(crate) struct Known<'a> {
 pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>) -> Option<Value> {
     let shape = kind.service().input(operation)?;
     let mut input = Map::new();
-    for member in &kind.row().identity.name {
+    let identity = &kind.row().identity;
+    for member in identity.name.iter().chain(&identity.optional) {
         if let Some(value) =
             known.spec.and_then(|s| s.get(member)).filter(|_| shape.members.contains_key(member.as_str()))
         {
@@ -38,7 +39,8 @@ pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>
     for (member, template) in kind.row().operations.input.get(role).into_iter().flatten() {
         // What is adopted may be known by what the operation takes (a domain's id).
         if let Some(value) = expand(template, known).or_else(|| known.spec?.get(member).cloned()) {
-            input.insert(member.clone(), value);
+            let target = shape.members.get(member.as_str()).and_then(|m| kind.service().target(m));
+            input.insert(member.clone(), number(target, value));
         }
     }
     for (member, _) in shape.members.iter().filter(|(m, i)| i.idempotency_token && shape.is_required(m)) {
@@ -50,12 +52,22 @@ pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>
     complete.then_some(Value::Object(input))
 }
 
+/// A number that was part of a text, where a number is asked for: the last part of an ARN.
+fn number(shape: Option<&Shape>, value: Value) -> Value {
+    let is_number = shape.is_some_and(|s| matches!(s.kind, ShapeType::Integer | ShapeType::Long));
+    match value.as_str().filter(|_| is_number).and_then(|text| text.parse::<i64>().ok()) {
+        Some(number) => json!(number),
+        None => value,
+    }
+}
+
 fn expand(template: &Value, known: Known<'_>) -> Option<Value> {
     match template {
         Value::String(text) if text.starts_with('$') => {
             text.split('|').find_map(|choice| match choice.strip_prefix('$')? {
                 "arn" => known.arn.map(|a| json!(a)),
                 "arn.name" => known.arn.and_then(|a| a.rsplit(['/', ':']).next()).map(|n| json!(n)),
+                "arn.parent" => known.arn.and_then(|a| a.rsplit(['/', ':']).nth(1)).map(|n| json!(n)),
                 path => match path.strip_prefix("read.") {
                     Some(path) => get(known.output?, &Path::parse(path)).cloned(),
                     None => get(known.spec?, &Path::parse(path)).cloned(),
@@ -66,8 +78,23 @@ fn expand(template: &Value, known: Known<'_>) -> Option<Value> {
             let items: Vec<_> = items.iter().filter_map(|i| expand(i, known)).collect();
             (!items.is_empty()).then_some(Value::Array(items))
         }
+        Value::Object(map) => {
+            let entries = map.iter().flat_map(|(key, value)| {
+                keys(key, known).into_iter().filter_map(|key| Some((key, expand(value, known)?)))
+            });
+            let entries: Map<String, Value> = entries.collect();
+            (!entries.is_empty()).then_some(Value::Object(entries))
+        }
         other => Some(other.clone()),
     }
+}
+
+/// The keys that a key of a template stands for.
+fn keys(template: &str, known: Known<'_>) -> Vec<String> {
+    let Some(path) = template.strip_prefix('$') else { return vec![template.to_owned()] };
+    let (source, path) = path.strip_prefix("read.").map_or((known.spec, path), |path| (known.output, path));
+    let found = source.map(|value| values(value, &Path::parse(path))).unwrap_or_default();
+    found.into_iter().filter_map(|(_, key)| key.as_str().map(str::to_owned)).collect()
 }
 
 /// A token that is the same for the same call: a retry is not a second call.
@@ -209,16 +236,22 @@ pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Di
         if path.first().is_some_and(|m| shape.members.contains_key(m)) {
             set(&mut input, &path, value.clone());
         }
-        // Keys of a map that are no longer declared are named one by one.
+        // Keys of a map and elements of a list that are no longer declared are named one by one.
         if let Some((member, remove)) = send.last().and_then(|m| row.remove.get_key_value(m)) {
-            let gone: Vec<Value> = diffs
+            let keys = diffs
                 .iter()
                 .filter(|d| d.path.first() == Some(member.as_str()) && d.path.0.len() == 2 && d.to.is_none())
-                .filter_map(|d| d.path.last().map(|k| json!(k)))
-                .collect();
+                .filter_map(|d| d.path.last().map(|k| json!(k)));
+            let gone: Vec<Value> = keys.chain(gone(kind, member, desired, found)).collect();
             if !gone.is_empty() {
                 set(&mut input, &Path::parse(remove), Value::Array(gone));
             }
+        }
+    }
+    for (member, switch) in row.clear.iter().filter(|(m, _)| diffs.iter().any(|d| cleared(d, m))) {
+        if let Some(map) = input.as_object_mut() {
+            map.shift_remove(member.as_str());
+            map.insert(switch.clone(), json!(true));
         }
     }
     if let Place::Member(member) = place(kind, desired)
@@ -250,4 +283,19 @@ fn keep_scale(kind: &Kind, found: &Found, diffs: &[&Diff], input: &mut Value) {
             }
         }
     }
+}
+
+/// Whether a difference is that a member is there and is to be empty.
+fn cleared(diff: &Diff, member: &str) -> bool {
+    let empty = |v: &Value| v.as_str() == Some("") || v.as_array().is_some_and(Vec::is_empty);
+    diff.path == Path::parse(member) && diff.to.as_ref().is_none_or(empty)
+}
+
+/// The names of elements of a list that are there and not declared.
+fn gone(kind: &Kind, member: &str, desired: &Desired, found: &Found) -> Vec<Value> {
+    let Some(key) = kind.row().spec.unordered.get(member).filter(|key| !key.is_empty()) else { return Vec::new() };
+    let path = Path::parse(&format!("{member}[].{key}"));
+    let names = |spec: &Value| values(spec, &path).into_iter().map(|(_, name)| name.clone()).collect::<Vec<_>>();
+    let declared = names(&desired.spec);
+    names(&kind.spec_of(&found.output)).into_iter().filter(|name| !declared.contains(name)).collect()
 }

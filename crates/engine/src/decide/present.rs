@@ -122,10 +122,16 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     }
     let what = format!("the {} `{}`", kind.words(), found.name);
     match claim(kind, desired, found) {
-        Claim::Ours { old } => differences(kind, desired, found, if old { Mark::Old } else { Mark::Right }),
+        Claim::Ours { old } => {
+            let mark = if old { Mark::Old } else { Mark::Right };
+            quirks::decided(kind, found, differences(kind, desired, found, mark))
+        }
         Claim::Ack => acks(kind, desired, found),
         Claim::Adopt if desired.adoption == Adoption::Adopt => adopt(kind, desired, found, Decision::default()),
-        Claim::Adopt => adopt(kind, desired, found, differences(kind, desired, found, Mark::Missing)),
+        Claim::Adopt => {
+            let decision = quirks::decided(kind, found, differences(kind, desired, found, Mark::Missing));
+            adopt(kind, desired, found, decision)
+        }
         Claim::Unmanaged => Decision::refuse(
             RefusalKind::NotOwned,
             format!("{what} exists and is not managed by this object"),

@@ -5,7 +5,7 @@ use sagewright_kinds::{Kind, find};
 use sagewright_model::crd;
 use serde_json::{Value, json};
 
-use crate::decide::inputs::Known;
+use crate::decide::inputs::{Known, address};
 use crate::error::{Failure, Permanent};
 use crate::mark::Owner;
 use crate::object::{Metadata, Object, ObjectId};
@@ -32,9 +32,14 @@ pub(crate) async fn one(calls: &Calls, kind: &Kind, name: &str) -> Result<Option
             let whole = |item: &Value| {
                 kind.name_of(item).is_some_and(|n| n == name) || arn_of(kind, item).as_deref() == Some(name)
             };
-            match items.iter().find(|item| whole(item)) {
+            let item = match items.iter().find(|item| whole(item)) {
                 Some(item) => Some(item.clone()),
                 None => by_part(kind, parts, &items, name)?,
+            };
+            // An item of a listing is less than a read gives, where the two are not the same operation.
+            match item {
+                Some(item) if kind.row().operations.read_items.is_none() => read_item(calls, kind, &item).await?,
+                item => item,
             }
         }
     };
@@ -61,7 +66,16 @@ fn by_part(kind: &Kind, parts: &[String], items: &[Value], name: &str) -> Result
 
 async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>, Failure> {
     if name.starts_with("arn:") {
-        return read_output(calls, kind, Known { arn: Some(name), ..Known::default() }).await;
+        let known = Known { arn: Some(name), ..Known::default() };
+        if address(kind, "read", &kind.row().operations.read, known).is_some() {
+            return read_output(calls, kind, known).await;
+        }
+        // A read that takes more than the ARN.
+        let all = items(calls, kind).await?;
+        return match all.iter().find(|i| arn_of(kind, i).is_some_and(|arn| arn.eq_ignore_ascii_case(name))) {
+            Some(item) => read_item(calls, kind, item).await,
+            None => Ok(None),
+        };
     }
     // Some have a name after all (a model package without a group).
     for member in kind.row().identity.within.iter().filter(|_| !name.contains('/')) {
@@ -76,10 +90,16 @@ async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>,
     for item in inside(calls, kind, Some(outer)).await? {
         let Some(arn) = arn_of(kind, &item) else { continue };
         if tail(&arn).eq_ignore_ascii_case(name) || arn.to_lowercase().ends_with(&format!("/{wanted}")) {
-            return read_output(calls, kind, Known { arn: Some(&arn), ..Known::default() }).await;
+            return read_item(calls, kind, &item).await;
         }
     }
     Ok(None)
+}
+
+/// Reads what an item of a listing is about.
+async fn read_item(calls: &Calls, kind: &Kind, item: &Value) -> Result<Option<Value>, Failure> {
+    let arn = arn_of(kind, item);
+    read_output(calls, kind, Known { arn: arn.as_deref(), spec: Some(item), output: None }).await
 }
 
 /// The resource that bears an object's mark.
@@ -107,13 +127,13 @@ pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> R
         Some(name) => vec![name.to_owned()],
         None => {
             let target = kind.refs().iter().find(|r| r.path.first() == Some(member.as_str()) && r.path.0.len() == 1);
-            let target = target.and_then(|r| r.targets.first()).and_then(|t| find(&t.kind));
+            let target = target.and_then(|r| r.targets.first()).and_then(|t| Some((t, find(&t.kind)?)));
             match target {
-                Some(target) => calls
+                Some((of, target)) => calls
                     .list(target, list_input(target, None), usize::MAX)
                     .await?
                     .iter()
-                    .filter_map(|i| target.name_of(i))
+                    .filter_map(|i| if of.value.ends_with(".arn") { arn_of(target, i) } else { target.name_of(i) })
                     .collect(),
                 None => Vec::new(),
             }
@@ -134,7 +154,7 @@ pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> R
 
 /// All resources of a kind, as listings give them.
 pub(crate) async fn all(calls: &Calls, kind: &Kind) -> Result<Vec<Object>, Failure> {
-    Ok(items(calls, kind).await?.into_iter().map(|item| object_of_item(kind, item)).collect())
+    Ok(items(calls, kind).await?.iter().map(|item| object_of_item(kind, item)).collect())
 }
 
 async fn items(calls: &Calls, kind: &Kind) -> Result<Vec<Value>, Failure> {
@@ -154,16 +174,9 @@ fn optional_list(kind: &Kind) -> bool {
     operation.and_then(|op| kind.service().input(op)).is_some_and(|shape| shape.required.is_empty())
 }
 
-fn object_of_item(kind: &Kind, mut item: Value) -> Object {
-    if let Some(map) = item.as_object_mut() {
-        for (from, to) in &kind.row().list.rename {
-            if let Some(value) = map.shift_remove(from.as_str()) {
-                map.insert(to.clone(), value);
-            }
-        }
-    }
-    let spec = kind.spec_to_crd(&crate::decide::diff::observed_spec(kind, &item));
-    let mut status = kind.status_of(&item);
+fn object_of_item(kind: &Kind, item: &Value) -> Object {
+    let spec = kind.spec_to_crd(&crate::decide::diff::observed_spec(kind, item));
+    let mut status = kind.status_of(item);
     // What listings say and reads do not is status too.
     let known = crd::names(kind.read_shape());
     if let (Some(status), Some(item)) = (status.as_object_mut(), item.as_object()) {
@@ -171,7 +184,7 @@ fn object_of_item(kind: &Kind, mut item: Value) -> Object {
             status.entry(sagewright_model::name::to_crd(member)).or_insert_with(|| value.clone());
         }
     }
-    let name = kind.name_of(&item).or_else(|| arn_of(kind, &item).map(|a| tail(&a))).unwrap_or_default();
+    let name = kind.name_of(item).or_else(|| arn_of(kind, item).map(|a| tail(&a))).unwrap_or_default();
     Object { spec, status, ..Object::new(kind, &name) }
 }
 

@@ -160,8 +160,8 @@ fn unknown_kind(index: usize, object: &Object) -> ManifestError {
         None => {
             let close = suggest(&object.kind, all.iter().map(sagewright_kinds::Kind::name));
             let hint = close.map(|c| format!("; did you mean `{c}`?")).unwrap_or_default();
-            let names: Vec<_> = all.iter().map(sagewright_kinds::Kind::name).collect();
-            ("kind", format!("there is no kind `{}`{hint}", object.kind), format!("one of {}", names.join(", ")))
+            let expected = "one of the kinds that `sagewright explain` lists".to_owned();
+            ("kind", format!("there is no kind `{}`{hint}", object.kind), expected)
         }
     };
     ManifestError {

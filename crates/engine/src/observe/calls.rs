@@ -98,8 +98,12 @@ impl Calls {
     /// The items of a listing, newest first where the service can sort, at most `limit`.
     pub(crate) async fn list(&self, kind: &Kind, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
         let Some(listing) = kind.listing() else { return Ok(Vec::new()) };
-        let input = with_all(input, &listing.newest_first);
-        self.pages(kind, listing.operation, input, limit).await
+        let mut items = Vec::new();
+        for input in inputs(kind, listing.operation, with_all(input, &listing.newest_first)) {
+            let page = self.pages(kind, listing.operation, input.clone(), limit.saturating_sub(items.len())).await?;
+            items.extend(page.into_iter().map(|item| listed(kind, &input, item)));
+        }
+        Ok(items)
     }
 
     async fn pages(&self, kind: &Kind, operation: &str, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
@@ -138,8 +142,11 @@ impl Calls {
                 Some(Value::Array(items)) => items,
                 _ => Vec::new(),
             });
-            let token = paginator.and_then(|p| Some((p.input_token.first()?, p.output_token.first()?)));
-            let next = token.and_then(|(to, from)| Some((to, output.get(from.as_str())?.as_str()?)));
+            let token = match paginator {
+                Some(p) => p.input_token.first().zip(p.output_token.first()).map(|(to, from)| (&**to, &**from)),
+                None => takes_token(kind, operation).then_some((TOKEN, TOKEN)),
+            };
+            let next = token.and_then(|(to, from)| Some((to, output.get(from)?.as_str()?)));
             match next.filter(|(_, token)| !token.is_empty() && wanted) {
                 Some((_, token)) if before.as_deref() == Some(token) => {
                     return Err(Failure::Permanent(Permanent {
@@ -152,7 +159,7 @@ impl Calls {
                 Some((to, token)) => {
                     before = Some(token.to_owned());
                     if let Some(map) = input.as_object_mut() {
-                        map.insert(to.as_str().to_owned(), json!(token));
+                        map.insert(to.to_owned(), json!(token));
                     }
                 }
                 None => return Ok(()),
@@ -194,6 +201,46 @@ pub(crate) fn with_all(mut input: Value, more: &[(&str, &str)]) -> Value {
         }
     }
     input
+}
+
+/// The page token of listings that the model has no paginator for.
+const TOKEN: &str = "NextToken";
+
+fn takes_token(kind: &Kind, operation: &str) -> bool {
+    kind.service().input(operation).is_some_and(|s| s.members.contains_key(TOKEN))
+}
+
+/// The inputs of a listing: one for each value of a member that has to be given and is not known.
+fn inputs(kind: &Kind, operation: &str, input: Value) -> Vec<Value> {
+    let each = kind.row().list.each.as_deref().filter(|member| input.get(member).is_none());
+    let member = each.and_then(|m| Some((m, kind.service().input(operation)?.members.get(m)?)));
+    let Some((name, shape)) = member.and_then(|(m, member)| Some((m, kind.service().target(member)?))) else {
+        return vec![input];
+    };
+    let with = |value: &str| {
+        let mut input = input.clone();
+        if let Some(map) = input.as_object_mut() {
+            map.insert(name.to_owned(), json!(value));
+        }
+        input
+    };
+    shape.enumeration.iter().map(|value| with(value)).collect()
+}
+
+/// An item under the names of reads, with what its listing was asked for: items do not say inside of what they are.
+fn listed(kind: &Kind, input: &Value, mut item: Value) -> Value {
+    let Some(map) = item.as_object_mut() else { return item };
+    for (from, to) in &kind.row().list.rename {
+        if let Some(value) = map.shift_remove(from.as_str()) {
+            map.insert(to.clone(), value);
+        }
+    }
+    for member in kind.identity_members() {
+        if let Some(value) = input.get(member) {
+            map.entry(member.as_str()).or_insert_with(|| value.clone());
+        }
+    }
+    item
 }
 
 /// Whether a call failed because what it is about is not there, or cannot be: listings and tag operations say so in words
@@ -268,6 +315,9 @@ pub(crate) fn classify(kind: &Kind, what: &str, error: CloudError) -> Failure {
 
 /// The item of a read's output that is the resource, for reads that list.
 pub(crate) fn pick(kind: &Kind, output: Value, spec: Option<&Value>) -> Option<Value> {
+    if let Some(item) = &kind.row().operations.read_item {
+        return get(&output, &Path::parse(item)).cloned();
+    }
     let Some(items) = &kind.row().operations.read_items else { return Some(output) };
     let items = get(&output, &Path::parse(items))?.as_array()?.clone();
     items.into_iter().find(|item| {

@@ -8,7 +8,7 @@ use super::Ownership;
 use super::calls::{Calls, is_absence};
 use super::read::{arn_of, complete_found, member_mark, read_output};
 use crate::decide::Desired;
-use crate::decide::inputs::{Known, address};
+use crate::decide::inputs::{Known, Place, address, place_of};
 use crate::error::Failure;
 use crate::mark::Owner;
 
@@ -31,9 +31,28 @@ pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
 /// The resource that bears an object's mark, among those that AWS names.
 pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
+        Ok(items) if place_of(kind, &desired.spec) == Place::None => same_name(calls, kind, &items, desired).await,
         Ok(items) => marked(calls, kind, &items, &desired.owner()).await,
         Err(failure) if is_absence(&failure) => Ok(None),
         Err(failure) => Err(failure),
+    }
+}
+
+/// What a read gives of the one among listed items that has the declared name, for a kind that has no place for a mark:
+/// AWS takes a name once, so a second resource is not made.
+async fn same_name(calls: &Calls, kind: &Kind, items: &[Value], desired: &Desired) -> Result<Option<Value>, Failure> {
+    let within = &kind.row().identity.within;
+    let same = |item: &&Value| {
+        within.iter().all(|m| {
+            let (is, wanted) = (item.get(m).and_then(Value::as_str), desired.spec.get(m).and_then(Value::as_str));
+            is == wanted.map(|w| w.rsplit('/').next().unwrap_or(w)) || is == wanted
+        })
+    };
+    match items.iter().find(same).filter(|_| !within.is_empty()).and_then(|i| Some((i, arn_of(kind, i)?))) {
+        Some((item, arn)) => {
+            read_output(calls, kind, Known { arn: Some(&arn), spec: Some(item), ..Known::default() }).await
+        }
+        None => Ok(None),
     }
 }
 
@@ -50,14 +69,16 @@ pub(crate) async fn marked(
     if items.iter().any(shown) {
         let hit =
             items.iter().find(|i| member.and_then(|m| member_mark(i, m)).is_some_and(|mark| owner.is_text(&mark)));
-        return match hit.and_then(|i| arn_of(kind, i)) {
-            Some(arn) => read_output(calls, kind, Known { arn: Some(&arn), ..Known::default() }).await,
+        return match hit.and_then(|i| Some((i, arn_of(kind, i)?))) {
+            Some((item, arn)) => {
+                read_output(calls, kind, Known { arn: Some(&arn), spec: Some(item), ..Known::default() }).await
+            }
             None => Ok(None),
         };
     }
-    let mut reads = stream::iter(items.iter().filter_map(|i| arn_of(kind, i)).collect::<Vec<_>>())
-        .map(|arn| async move {
-            let known = Known { arn: Some(&arn), ..Known::default() };
+    let mut reads = stream::iter(items.iter().filter_map(|i| Some((i.clone(), arn_of(kind, i)?))).collect::<Vec<_>>())
+        .map(|(item, arn)| async move {
+            let known = Known { arn: Some(&arn), spec: Some(&item), ..Known::default() };
             match read_output(calls, kind, known).await? {
                 Some(output) => complete_found(calls, kind, output).await.map(Some),
                 None => Ok(None),

@@ -20,8 +20,7 @@ pub(crate) async fn observe(
     owners: &Owners,
 ) -> Result<Observed, Failure> {
     let unknown = |m: &String| get(&desired.spec, &Path::parse(m)).and_then(Value::as_str) == Some(KNOWN_AFTER_APPLY);
-    let identity = &kind.row().identity;
-    if identity.name.iter().chain(&identity.within).any(unknown) {
+    if kind.identity_members().any(unknown) {
         return Ok(Observed::MISSING);
     }
     let remembered = if kind.is_arn_identified() { by_arn(calls, kind, desired).await? } else { Remembered::Nothing };
@@ -188,6 +187,7 @@ impl Found {
         let phase = match (&status.member, &word) {
             (None, _) => Phase::Settled,
             (Some(_), Some(word)) => kind.phase(word),
+            (Some(_), None) if status.optional => Phase::Settled,
             (Some(_), None) => Phase::Unknown,
         };
         let owner = match place_of(kind, &spec) {
@@ -199,7 +199,7 @@ impl Found {
         Self {
             name,
             spec: kind.spec_to_crd(&crate::decide::diff::observed_spec(kind, &output)),
-            status: kind.status_of(&output),
+            status: crate::quirks::status(kind, kind.status_of(&output), &tags),
             owner,
             phase,
             word: word.unwrap_or_default(),

@@ -1,6 +1,10 @@
 //! Behaviour that no row can say: one file each, named by the rows that need it.
 
+mod model_card_update;
+mod notebook_instance_update;
 mod training_job_update;
+
+use std::collections::BTreeMap;
 
 use sagewright_kinds::Kind;
 use serde_json::Value;
@@ -9,10 +13,38 @@ use crate::decide::diff::Diff;
 use crate::decide::{Decision, Desired};
 use crate::observe::Found;
 
+type Tags = BTreeMap<String, String>;
+
+/// What a quirk has a say in. What it leaves out goes its way.
+struct Quirk {
+    /// Its name in rows.
+    name: &'static str,
+    /// Whether an update may be sent, and with which input.
+    update: Option<Update>,
+    /// What becomes of a decision about a resource that is there.
+    decided: Option<fn(&Kind, &Found, Decision) -> Decision>,
+    /// Fields of the status that its marks tell.
+    status: Option<fn(&Tags, &mut Value)>,
+}
+
 type Update = fn(&Kind, &Desired, &Found, &[&Diff], &mut Value) -> Result<(), Box<Decision>>;
 
-/// Every quirk by its name in rows.
-const ALL: &[(&str, Update)] = &[("training-job-update", training_job_update::update)];
+const NONE: Quirk = Quirk { name: "", update: None, decided: None, status: None };
+
+const ALL: &[Quirk] = &[
+    Quirk { name: "model-card-update", update: Some(model_card_update::update), ..NONE },
+    Quirk {
+        name: "notebook-instance-update",
+        decided: Some(notebook_instance_update::decided),
+        status: Some(notebook_instance_update::status),
+        ..NONE
+    },
+    Quirk { name: "training-job-update", update: Some(training_job_update::update), ..NONE },
+];
+
+fn of(kind: &Kind) -> impl Iterator<Item = &'static Quirk> {
+    ALL.iter().filter(|quirk| kind.row().quirks.iter().any(|name| name == quirk.name))
+}
 
 /// Asks the kind's quirks whether an update may be sent, and with which input.
 pub(crate) fn update(
@@ -22,19 +54,25 @@ pub(crate) fn update(
     diffs: &[&Diff],
     input: &mut Value,
 ) -> Result<(), Box<Decision>> {
-    for (name, ask) in ALL {
-        if kind.row().quirks.iter().any(|q| q == name) {
-            ask(kind, desired, found, diffs, input)?;
-        }
-    }
-    Ok(())
+    of(kind).filter_map(|quirk| quirk.update).try_for_each(|ask| ask(kind, desired, found, diffs, input))
+}
+
+/// What the kind's quirks make of a decision about a resource that is there.
+pub(crate) fn decided(kind: &Kind, found: &Found, decision: Decision) -> Decision {
+    of(kind).filter_map(|quirk| quirk.decided).fold(decision, |decision, ask| ask(kind, found, decision))
+}
+
+/// A status with what the kind's quirks know of it.
+pub(crate) fn status(kind: &Kind, mut status: Value, tags: &Tags) -> Value {
+    of(kind).filter_map(|quirk| quirk.status).for_each(|ask| ask(tags, &mut status));
+    status
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn rows_and_engine_name_the_same_quirks() {
-        let ours: Vec<_> = super::ALL.iter().map(|(name, _)| *name).collect();
+        let ours: Vec<_> = super::ALL.iter().map(|quirk| quirk.name).collect();
         assert_eq!(ours, sagewright_kinds::QUIRKS);
         let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/quirks")).unwrap().count();
         assert_eq!(files, ours.len() + 1, "one file per quirk, and mod.rs");

@@ -76,9 +76,10 @@ pub fn words(kind: &Kind) -> Vec<String> {
         &status.gone,
     ];
     let mut words: Vec<String> = all.into_iter().flatten().cloned().collect();
-    if words.is_empty() {
+    if words.is_empty() || status.optional {
         words.push(String::new());
-    } else {
+    }
+    if status.member.is_some() {
         words.push("NeverHeardOf".to_owned());
     }
     words

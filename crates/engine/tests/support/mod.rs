@@ -12,7 +12,9 @@
 
 pub mod decisions;
 mod hooked;
+mod modelled;
 mod objects;
+mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +28,9 @@ use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
 pub use hooked::*;
+pub use modelled::*;
 pub use objects::*;
+pub use samples::*;
 
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "123456789012";
@@ -220,12 +224,11 @@ impl Fake {
             ["Create", "Describe", "Update", "Deregister", "Delete", "Stop", "Start", "List", "Register", "Put"];
         let verb = verbs.into_iter().find(|v| operation.starts_with(v)).unwrap();
         let rest = &operation[verb.len()..];
-        let kind = TYPES
-            .iter()
-            .find(|(kind, ..)| {
-                *kind == rest || rest == format!("{kind}s") || rest == kind.replace("Policy", "Policies")
-            })
-            .unwrap_or_else(|| panic!("{operation}"));
+        let Some(kind) = TYPES.iter().find(|(kind, ..)| {
+            *kind == rest || rest == format!("{kind}s") || rest == kind.replace("Policy", "Policies")
+        }) else {
+            return Err(fail("NotImplemented", &format!("this cloud has no {operation}")));
+        };
         match verb {
             "Create" | "Start" | "Register" | "Put" => self.create(&mut state, *kind, input, now),
             "List" => Ok(list(&state, *kind, input, now)),

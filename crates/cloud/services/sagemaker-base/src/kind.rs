@@ -32,6 +32,8 @@ pub struct Row {
     pub generated: &'static [(&'static str, &'static str)],
     /// Lists of an update that are added to a list of the resource.
     pub appended: &'static [(&'static str, &'static str)],
+    /// Switches of the update, and the member that each takes away.
+    pub cleared: &'static [(&'static str, &'static str)],
     /// Members that would change what is kept, and are refused.
     pub refused: &'static [&'static str],
     /// Members of answers that stand elsewhere in the request: member and JSON pointer, or `=` and a constant.
@@ -125,6 +127,7 @@ pub const ROW: Row = Row {
     version: "",
     generated: &[],
     appended: &[],
+    cleared: &[],
     refused: &[],
     aliases: &[],
     wrapper: "",

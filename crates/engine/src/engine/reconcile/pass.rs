@@ -273,11 +273,11 @@ impl<'p> Pass<'p> {
                         self.created(kind, &answer);
                     }
                     self.memory.took(step, found, now);
-                    outcome = outcome.or(Some(outcome_of(step)));
+                    outcome = first_of(outcome, step);
                 }
                 Acted::Gone => {
                     self.memory.took(step, found, now);
-                    outcome = outcome.or(Some(outcome_of(step)));
+                    outcome = first_of(outcome, step);
                 }
             }
         }
@@ -449,6 +449,15 @@ impl<'p> Pass<'p> {
         let shown = found.zip(kind).map(|(found, kind)| lookup::object_of(kind, found));
         let gone = self.desired.intent == Intent::Absent && found.is_none() && end.progress == Progress::Done;
         let mut status = match &shown {
+            // What is only asked for its status is asked for no tags, which tell some fields.
+            Some(object) if matches!(end.progress, Progress::Waiting { .. }) => {
+                let mut status = self.desired.object.status.clone();
+                match (status.as_object_mut(), &object.status) {
+                    (Some(old), Value::Object(new)) => old.extend(new.clone()),
+                    _ => status = object.status.clone(),
+                }
+                status
+            }
             Some(object) => object.status.clone(),
             None if gone => Value::Object(Map::new()),
             None => self.desired.object.status.clone(),
@@ -548,6 +557,11 @@ fn names_itself(reference: &crate::manifest::RefUse) -> bool {
 pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure {
     let what = format!("resolve the references of the {} `{}`", kind.words(), desired.object.metadata.name);
     Failure::Permanent(Permanent::new(what, why, "declare what it refers to, or correct the name"))
+}
+
+/// What is done first is what counts; a stop on the way to something else is no end in itself.
+fn first_of(before: Option<Outcome>, step: &Step) -> Option<Outcome> {
+    before.filter(|before| *before != Outcome::Stopped).or(Some(outcome_of(step)))
 }
 
 fn outcome_of(step: &Step) -> Outcome {

@@ -74,7 +74,10 @@ impl Work {
     /// Takes what a look came to.
     pub(crate) fn take(&mut self, done: Reconciled, now: Timestamp) -> Next {
         let wrote = done.outcome.filter(|o| o.is_write());
-        self.did = self.did.or(wrote);
+        // What is done first is what the report says; a stop on the way to an update or a delete is no end in itself.
+        if self.did.is_none_or(|did| did == Outcome::Stopped) {
+            self.did = wrote.or(self.did);
+        }
         let answered = !matches!(done.progress, Progress::Retry | Progress::Blocked);
         let first_look = self.seen.is_none();
         if answered {

@@ -418,6 +418,12 @@ pub static RECORDED: &[Row] = &[
             ("NotebookInstanceLifecycleConfigName", "/LifecycleConfigName"),
             ("SecurityGroups", "/SecurityGroupIds"),
         ],
+        cleared: &[
+            ("DisassociateLifecycleConfig", "LifecycleConfigName"),
+            ("DisassociateDefaultCodeRepository", "DefaultCodeRepository"),
+            ("DisassociateAdditionalCodeRepositories", "AdditionalCodeRepositories"),
+            ("DisassociateAcceleratorTypes", "AcceleratorTypes"),
+        ],
         missing: Text("ValidationException", "RecordNotFound"),
         taken: Text("ValidationException", "Cannot create a duplicate Notebook Instance ({arn})"),
         ..ROW

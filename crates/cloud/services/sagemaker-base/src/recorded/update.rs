@@ -43,6 +43,12 @@ pub async fn update(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
             }
             let stored = fields(record)?;
             for (member, value) in given.clone() {
+                if let Some((_, cleared)) = kind.0.cleared.iter().find(|(switch, _)| *switch == member) {
+                    if value == Value::Bool(true) {
+                        stored.remove(*cleared);
+                    }
+                    continue;
+                }
                 let list = kind.0.appended.iter().find(|(from, _)| *from == member);
                 match (list.and_then(|(_, to)| stored.get_mut(*to)), value) {
                     (Some(Value::Array(list)), Value::Array(more)) => list.extend(more),

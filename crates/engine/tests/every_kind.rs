@@ -1,0 +1,261 @@
+//! Every row, from create to delete, against a cloud that is made from the service model.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::slice::from_ref;
+use std::time::Duration;
+
+use sagewright_engine::{Action, ApplyOptions, DeleteOptions, NoObserver, Object, Outcome};
+use sagewright_kinds::row::DeleteHow;
+use sagewright_kinds::{Kind, Path, all, find, set};
+use sagewright_model::validate;
+use serde_json::{Map, Value, json};
+use support::{Modelled, Sampler, object};
+
+/// Members that a create needs though the model does not say so, as the API reference has them.
+const NEEDED: &[(&str, &[&str])] = &[
+    ("App", &["UserProfileName"]),
+    ("AppImageConfig", &["KernelGatewayImageConfig"]),
+    ("ModelPackage", &["ModelPackageName"]),
+    ("ScalableTarget", &["MinCapacity", "MaxCapacity"]),
+    ("ScalingPolicy", &["PolicyType"]),
+    ("ScheduledAction", &["Schedule"]),
+];
+
+/// Scaling is SageMaker's here.
+const FIXED: &[(&str, &str)] =
+    &[("ServiceNamespace", "sagemaker"), ("ScalableDimension", "sagemaker:variant:DesiredInstanceCount")];
+
+/// An hour of the test's clock: what does not settle by then never does.
+const LIMIT: Option<Duration> = Some(Duration::from_secs(3600));
+
+fn apply_options() -> ApplyOptions {
+    ApplyOptions { timeout: LIMIT, ..ApplyOptions::default() }
+}
+
+fn delete_options() -> DeleteOptions {
+    DeleteOptions { timeout: LIMIT, ..DeleteOptions::default() }
+}
+
+/// A spec that the model allows, under AWS names.
+fn spec(kind: &Kind, nth: usize, more: &[&str]) -> Map<String, Value> {
+    let needed = NEEDED.iter().find(|(name, _)| *name == kind.name()).map_or(&[][..], |(_, m)| *m);
+    let more: Vec<&str> = needed.iter().chain(more).copied().collect();
+    let sampler = Sampler { service: kind.service(), nth };
+    let Value::Object(mut spec) = sampler.structure(kind.create_shape(), &more, kind.name()) else { unreachable!() };
+    for (member, value) in &mut spec {
+        let fixed = FIXED.iter().find(|(m, _)| m == member).map(|(_, text)| *text);
+        let named = kind.identity_members().any(|m| m == member).then_some("thing");
+        let shape = kind.spec_shape(&Path::parse(member)).unwrap();
+        if let Some(text) = fixed.or(named)
+            && value.is_string()
+            && validate(kind.service(), shape, &json!(text)).is_ok()
+        {
+            *value = json!(text);
+        }
+    }
+    spec
+}
+
+fn declared(kind: &Kind, spec: &Map<String, Value>) -> Object {
+    object(kind.name(), "mine", kind.spec_to_crd(&Value::Object(spec.clone())))
+}
+
+/// Specs of which one thing that an update can change is another, with its path.
+fn changes(kind: &Kind, before: &Map<String, Value>) -> Vec<(Map<String, Value>, String)> {
+    let row = kind.row();
+    let sends: Vec<String> = match row.update.sends.iter().any(|s| s == "*") {
+        true => kind.spec_fields().values().map(|f| f.member.to_owned()).collect(),
+        false => row.update.sends.clone(),
+    };
+    let marked = |m: &str| row.tags.mark.as_deref() == Some(m) || kind.tags_member() == Some(m);
+    let possible = sends.into_iter().filter(|m| kind.is_mutable(&Path::parse(m)) && !marked(m) && !m.contains("[]"));
+    possible
+        .filter_map(|member| {
+            let path = Path::parse(&member);
+            let sampler = Sampler { service: kind.service(), nth: 1 };
+            let mut spec = Value::Object(before.clone());
+            set(&mut spec, &path, sampler.value(kind.spec_shape(&path)?, &member));
+            let Value::Object(spec) = spec else { return None };
+            (spec != *before).then_some((spec, member))
+        })
+        .collect()
+}
+
+async fn live(kind: &'static Kind) {
+    let name = kind.name();
+    let (cloud, _) = Modelled::new();
+    let wait = apply_options();
+    let first = spec(kind, 0, &[]);
+    let one = declared(kind, &first);
+
+    let report = cloud.engine().apply(from_ref(&one), &wait, &NoObserver).await.unwrap();
+    let made = &report.objects[0];
+    assert_eq!(made.outcome, Outcome::Created, "{name}: {}", made.message);
+    assert!(made.object.status["ackResourceMetadata"]["arn"].is_string(), "{name}: {:?}", made.object.status);
+    assert_eq!(cloud.take_writes().len(), 1, "{name}");
+
+    // Another run, which remembers nothing, finds it and has nothing to do.
+    let plan = cloud.engine().plan(from_ref(&one)).await.unwrap();
+    let entry = &plan.objects[0];
+    assert_eq!(entry.action(), Action::None, "{name}: {:?} {:?}", entry.decision.changes, entry.failure);
+    let again = cloud.engine().apply(from_ref(&one), &wait, &NoObserver).await.unwrap();
+    assert_eq!(again.objects[0].outcome, Outcome::Unchanged, "{name}: {}", again.objects[0].message);
+    assert_eq!((cloud.take_writes(), cloud.count()), (Vec::new(), 1), "{name}");
+
+    // It is found by its ARN, and by what people call it.
+    let arn = made.object.status["ackResourceMetadata"]["arn"].as_str().unwrap();
+    if kind.row().identity.name.len() < 2 && name != "ClusterExtension" {
+        let got = cloud.engine().get(kind, Some(arn)).await.unwrap();
+        assert_eq!(got.len(), 1, "{name}: {arn}");
+        assert_eq!(got[0].status["ackResourceMetadata"]["arn"], arn, "{name}");
+    }
+    let listed = cloud.engine().get(kind, None).await.unwrap();
+    assert!(listed.len() == 1 || parent(kind), "{name}: {} are listed", listed.len());
+
+    // The first thing that an update can change and that a read of the sample shows.
+    let mut last = one.clone();
+    let mut updated = None;
+    for (second, member) in changes(kind, &first) {
+        let two = declared(kind, &second);
+        let plan = cloud.engine().plan(from_ref(&two)).await.unwrap();
+        if plan.objects[0].action() == Action::Update {
+            (last, updated) = (two, Some(member));
+            break;
+        }
+    }
+    if let Some(member) = updated {
+        let report = cloud.engine().apply(from_ref(&last), &apply_options(), &NoObserver).await.unwrap();
+        let entry = &report.objects[0];
+        assert_eq!(entry.outcome, Outcome::Updated, "{name}.{member}: {}", entry.message);
+        let plan = cloud.engine().plan(from_ref(&last)).await.unwrap();
+        let entry = &plan.objects[0];
+        assert_eq!(entry.action(), Action::None, "{name}.{member}: {:?}", entry.decision.changes);
+        assert_eq!(cloud.count(), 1, "{name}");
+    } else {
+        assert!(kind.row().operations.update.is_none() || ELSEWHERE.contains(&name), "{name}: nothing was changed");
+    }
+    cloud.take_writes();
+
+    let report = cloud.engine().delete(from_ref(&last), &delete_options(), &NoObserver).await.unwrap();
+    let entry = &report.objects[0];
+    let expected = match kind.row().delete.how {
+        DeleteHow::Delete | DeleteHow::Deregister => Outcome::Deleted,
+        DeleteHow::Stop | DeleteHow::Retain => Outcome::Retained,
+    };
+    assert_eq!(entry.outcome, expected, "{name}: {}", entry.message);
+    assert_eq!(cloud.count(), usize::from(expected == Outcome::Retained), "{name}");
+}
+
+/// Kinds that are listed inside of another, which is not there.
+fn parent(kind: &Kind) -> bool {
+    ["ClusterExtension", "ImageVersion", "ModelCardExportJob", "PipelineExecution"].contains(&kind.name())
+}
+
+/// Kinds whose updates are tried in `apply.rs`: a training job takes them only while it runs, and an inference component's
+/// sample has nothing that its read shows.
+const ELSEWHERE: &[&str] = &["TrainingJob", "InferenceComponent"];
+
+#[tokio::test]
+async fn every_kind_is_created_found_changed_and_deleted() {
+    let mut wrong = Vec::new();
+    for kind in all() {
+        eprintln!("{}", kind.name());
+        let run = tokio::spawn(live(kind));
+        if let Err(error) = run.await {
+            let text = error.into_panic();
+            let text = text.downcast_ref::<String>().cloned().unwrap_or_else(|| kind.name().to_owned());
+            wrong.push(text);
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all().len(), wrong.join("\n"));
+}
+
+/// A job that runs is stopped by its delete.
+#[tokio::test]
+async fn every_running_job_is_stopped_by_its_delete() {
+    for kind in all().iter().filter(|k| k.is_job()) {
+        let name = kind.name();
+        let (cloud, clock) = Modelled::new();
+        let job = declared(kind, &spec(kind, 0, &[]));
+        let options = ApplyOptions { wait: false, ..ApplyOptions::default() };
+        cloud.engine().apply(from_ref(&job), &options, &NoObserver).await.unwrap();
+        assert!(clock.millis() < 400_000, "{name}");
+        let report = cloud.engine().delete(from_ref(&job), &delete_options(), &NoObserver).await.unwrap();
+        assert_eq!(report.objects[0].outcome, Outcome::Stopped, "{name}: {}", report.objects[0].message);
+        assert_eq!(cloud.take_writes().len(), 2, "{name}");
+    }
+}
+
+/// The same name declared by another object is not taken over.
+#[tokio::test]
+async fn what_is_anothers_is_left_alone() {
+    let mut marked = 0;
+    for kind in all().iter().filter(|k| !k.row().identity.name.is_empty() && k.tags_member().is_some()) {
+        let (cloud, _) = Modelled::new();
+        let one = declared(kind, &spec(kind, 0, &[]));
+        cloud.engine().apply(from_ref(&one), &apply_options(), &NoObserver).await.unwrap();
+        cloud.take_writes();
+        let mut other = one.clone();
+        other.metadata.name = "other".to_owned();
+        let report = cloud.engine().apply(from_ref(&other), &apply_options(), &NoObserver).await.unwrap();
+        assert_eq!(report.objects[0].outcome, Outcome::Refused, "{}: {}", kind.name(), report.objects[0].message);
+        if kind.row().delete.how == DeleteHow::Retain {
+            continue;
+        }
+        let report = cloud.engine().delete(from_ref(&other), &delete_options(), &NoObserver).await.unwrap();
+        assert_eq!(report.objects[0].outcome, Outcome::Refused, "{}: {}", kind.name(), report.objects[0].message);
+        assert_eq!((cloud.take_writes(), cloud.count()), (Vec::new(), 1), "{}", kind.name());
+        marked += 1;
+    }
+    assert!(marked > 50, "{marked}");
+}
+
+/// A listing is followed to its end, also where the model has no paginator for it (hubs), and asked once for each category
+/// where it needs one (jobs).
+#[tokio::test]
+async fn listings_are_whole() {
+    for name in ["Hub", "Job", "MlflowApp", "UserProfile"] {
+        let kind = find(name).unwrap();
+        let (cloud, _) = Modelled::new();
+        let all: Vec<Object> = (0..5)
+            .map(|n| {
+                let mut spec = spec(kind, 0, &[]);
+                for member in kind.row().identity.name.iter().filter(|m| m.ends_with("Name")) {
+                    spec.insert(member.clone(), json!(format!("thing-{n}")));
+                }
+                let category = kind.row().list.each.as_ref().map(|m| (m, kind.spec_shape(&Path::parse(m)).unwrap()));
+                if let Some((member, shape)) = category {
+                    spec.insert(member.clone(), json!(shape.enumeration[n].as_str()));
+                }
+                Object { spec: kind.spec_to_crd(&Value::Object(spec)), ..Object::new(kind, &format!("mine-{n}")) }
+            })
+            .collect();
+        let report = cloud.engine().apply(&all, &apply_options(), &NoObserver).await.unwrap();
+        let told: Vec<&str> = report.objects.iter().map(|o| o.message.as_str()).collect();
+        assert!(report.is_ok(), "{name}: {told:?}");
+        assert_eq!(cloud.engine().get(kind, None).await.unwrap().len(), 5, "{name}");
+        let again = cloud.engine().apply(&all, &apply_options(), &NoObserver).await.unwrap();
+        assert!(again.objects.iter().all(|o| o.outcome == Outcome::Unchanged), "{name}");
+        assert_eq!(cloud.count(), 5, "{name}");
+    }
+}
+
+/// A kind without a place for a mark: what has the name is the resource, and one that differs is no second one.
+#[tokio::test]
+async fn a_resource_without_a_mark_is_known_by_its_name() {
+    let kind = find("ModelCardExportJob").unwrap();
+    let (cloud, _) = Modelled::new();
+    let first = spec(kind, 0, &[]);
+    let report = cloud.engine().apply(from_ref(&declared(kind, &first)), &apply_options(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Created);
+    cloud.take_writes();
+    let mut second = first.clone();
+    second.insert("OutputConfig".to_owned(), json!({"S3OutputPath": "s3://bucket/elsewhere"}));
+    let report = cloud.engine().apply(from_ref(&declared(kind, &second)), &apply_options(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused, "{}", report.objects[0].message);
+    assert!(report.objects[0].message.contains("s3OutputPath"), "{}", report.objects[0].message);
+    assert_eq!((cloud.take_writes(), cloud.count()), (Vec::new(), 1));
+}
