@@ -35,6 +35,8 @@ struct Inner {
     /// Statuses of objects on which nothing was done yet: not worth a line if they turn out to be settled.
     held: HashMap<String, Event>,
     begun: HashSet<String>,
+    /// Why something was last tried again: one line a reason, however often that is.
+    retried: HashMap<String, String>,
 }
 
 impl Progress {
@@ -103,6 +105,19 @@ impl Progress {
         }
     }
 
+    /// Says that something is tried again: in a line that changes on a terminal, once for each reason elsewhere.
+    fn retrying(&self, event: &Event, why: &str, text: &str) {
+        let key = event.object.to_string();
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.printer.is_live() {
+            let label = format!("{key}  {text}");
+            inner.bars.entry(key).or_insert_with(|| self.printer.spinner(&label)).set_message(label);
+        } else if inner.retried.insert(key, why.to_owned()).as_deref() != Some(why) {
+            drop(inner);
+            self.line(event, Style::Warn, text);
+        }
+    }
+
     fn settle(&self, event: &Event) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let key = event.object.to_string();
@@ -158,7 +173,7 @@ impl Observer for Progress {
                 self.line(event, Style::Dim, step_word(step));
             }
             What::Retrying { why, after, .. } => {
-                self.line(event, Style::Warn, &format!("{why}; trying again in {:.1} s", after.as_secs_f64()));
+                self.retrying(event, why, &format!("{why}; trying again in {:.1} s", after.as_secs_f64()));
             }
             What::Failed { .. } | What::Ended { .. } | What::Settled | What::Gone => self.settle(event),
             What::Status { from, to, secondary, reason } => {

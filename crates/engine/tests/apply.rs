@@ -348,6 +348,33 @@ async fn a_role_that_is_not_ready_is_waited_for_and_a_bad_request_is_not() {
     assert_eq!(clock.millis(), start, "nothing was slept for");
 }
 
+/// What SageMaker says of a role that it cannot assume.
+fn not_assumed(role: &str) -> sagewright_engine::CloudError {
+    let message = format!(
+        "Could not assume role arn:aws:iam::123456789012:role/{role}. Please ensure that the role exists and allows principal \
+         'sagemaker.amazonaws.com' to assume the role."
+    );
+    fail("ValidationException", &message)
+}
+
+#[tokio::test]
+async fn a_role_that_does_not_exist_is_told_at_once_and_one_that_does_is_waited_for_half_a_minute() {
+    let (fake, clock, engine) = Fake::new();
+    fake.fault("CreateTrainingJob", not_assumed("nobody"));
+    let report = engine.apply(&[training_job("mnist")], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let message = &report.objects[0].message;
+    assert!(message.contains("there is no role arn:aws:iam::123456789012:role/nobody"), "{message}");
+    assert!(message.contains("create the role"), "{message}");
+    assert_eq!((report.objects[0].outcome, clock.millis()), (Outcome::Failed, 0));
+    // One that IAM knows may not be ready yet; after half a minute it never will be.
+    for _ in 0..100 {
+        fake.fault("CreateTrainingJob", not_assumed("sagemaker"));
+    }
+    let report = engine.apply(&[training_job("mnist")], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Failed);
+    assert!((10_000..=31_000).contains(&clock.millis()), "{}", clock.millis());
+}
+
 #[tokio::test]
 async fn what_never_helps_to_repeat_is_not_repeated_whatever_else_it_looks_like() {
     // What the service calls terminal, which also says that it may be tried again, or that it is throttled.

@@ -188,6 +188,11 @@ impl Fake {
         let text = |member: &str| input.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
         match operation {
             "GetResources" => return Ok(indexed(&state, input)),
+            // A role of this name is one that nobody made.
+            "GetRole" if text("RoleName") == "nobody" => {
+                return Err(fail("NoSuchEntity", "The role with name nobody cannot be found."));
+            }
+            "GetRole" => return Ok(json!({"Role": {"RoleName": text("RoleName")}})),
             "ListTags" | "ListTagsForResource" => {
                 let arn = text("ResourceArn") + &text("ResourceARN");
                 let tags = &state

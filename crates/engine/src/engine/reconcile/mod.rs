@@ -4,6 +4,7 @@ mod act;
 mod memory;
 mod pass;
 mod referents;
+mod role;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub use memory::Memory;
 pub(crate) use pass::{Pass, resolve, unresolved, words};
 pub(crate) use referents::InCloud;
+pub(crate) use role::SETTLING;
 pub use referents::{Referent, Referents, target_id, value_of};
 
 pub(crate) use act::{Acted, act};

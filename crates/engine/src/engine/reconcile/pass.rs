@@ -8,6 +8,7 @@ use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::{Map, Value};
 
 use super::memory::Exists;
+use super::role;
 use super::{Acted, Memory, Progress, Reconciled, Referent, Referents, act, pause_after};
 use crate::cloud::Stage;
 use crate::conditions;
@@ -256,7 +257,10 @@ impl<'p> Pass<'p> {
                     wrote = true;
                     break;
                 }
-                Err(failure) => return Err((Some(step.clone()), failure)),
+                Err(failure) => {
+                    let failure = role::explained(self.calls, kind, failure).await;
+                    return Err((Some(step.clone()), failure));
+                }
             };
             wrote = true;
             let now = self.calls.clock.now();

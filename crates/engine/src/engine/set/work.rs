@@ -7,7 +7,7 @@ use sagewright_kinds::Kind;
 
 use crate::decide::{Change, Desired, Intent, Step};
 use crate::engine::pace::{IN_USE, Pace};
-use crate::engine::reconcile::{Memory, Progress, Reconciled, shown, since, words};
+use crate::engine::reconcile::{Memory, Progress, Reconciled, SETTLING, shown, since, words};
 use crate::error::{Failure, Permanent, Retryable};
 use crate::object::Object;
 use crate::observe::calls::{attempts, is};
@@ -132,6 +132,7 @@ impl Work {
     fn pause(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> Option<Duration> {
         let failures = u32::from(self.memory.failures());
         let spent = self.memory.failing_for(now);
+        let is_settling = again.cause.as_ref().is_some_and(|cause| is(&self.kind.errors().settling, cause));
         let in_use = again.cause.as_ref().is_some_and(|cause| is(&self.kind.errors().busy, cause));
         match step {
             None if first_look && failures >= attempts(again) => return None,
@@ -139,7 +140,11 @@ impl Work {
             Some(Step::Delete { .. }) if in_use && spent >= IN_USE => return None,
             _ => {}
         }
-        retry::next_of_command(again.class(), failures, again.after, spent, self.left(now))
+        let left = match is_settling {
+            true => Some(SETTLING.saturating_sub(spent).min(self.left(now).unwrap_or(SETTLING))),
+            false => self.left(now),
+        };
+        retry::next_of_command(again.class(), failures, again.after, spent, left)
     }
 
     fn give_up(&mut self, done: Reconciled) -> Next {
