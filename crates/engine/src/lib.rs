@@ -59,6 +59,7 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod event;
+mod fingerprint;
 pub mod manifest;
 pub mod mark;
 pub mod object;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::ObjectId;
 
+pub use crate::object::READ_ONLY;
+
 /// Tag (or metadata key) whose value says which object a resource belongs to: an [`Owner`].
 pub const OWNER: &str = "sagewright.dev/owner";
 /// Tag that holds a fingerprint of the last update that was sent.
@@ -25,8 +27,7 @@ pub const ADOPTION_POLICY: &str = "services.k8s.aws/adoption-policy";
 pub const ADOPTION_FIELDS: &str = "services.k8s.aws/adoption-fields";
 /// Annotation: `delete` or `retain`.
 pub const DELETION_POLICY: &str = "services.k8s.aws/deletion-policy";
-/// Annotation: `true` to read only.
-pub const READ_ONLY: &str = "services.k8s.aws/read-only";
+
 /// Annotation: the region of this object.
 pub const REGION: &str = "services.k8s.aws/region";
 /// Annotation that ACK sets on what it adopted.

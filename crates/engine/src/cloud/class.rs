@@ -56,6 +56,20 @@ impl Class {
     }
 }
 
+impl CloudError {
+    /// What kind of failure it is: whether, and how soon, the same call may succeed.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        Class::of(self)
+    }
+
+    /// Whether the service slowed the caller down. A quota is no throttle.
+    #[must_use]
+    pub fn is_throttle(&self) -> bool {
+        self.class() == Class::Throttle
+    }
+}
+
 /// A class, the codes of it, and who says so.
 type Row = (Class, &'static [&'static str], &'static str);
 

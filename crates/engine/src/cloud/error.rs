@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Class;
-
 /// Where a failed call stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -62,18 +60,6 @@ impl CloudError {
             request_id: None,
             retry_after: None,
         }
-    }
-
-    /// What kind of failure it is: whether, and how soon, the same call may succeed.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        Class::of(self)
-    }
-
-    /// Whether the service slowed the caller down. A quota is no throttle.
-    #[must_use]
-    pub fn is_throttle(&self) -> bool {
-        self.class() == Class::Throttle
     }
 
     /// Whether the service may have done what was asked, although the caller was told of a failure. After such a

@@ -4,7 +4,7 @@ use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::Value;
 
-use super::claims::{Claim, adopt_command, claim, whose};
+use super::claim::{Claim, adopt_command, claim, whose};
 use super::desired::Desired;
 use super::diff::observed_spec;
 use super::inputs::{Known, address};

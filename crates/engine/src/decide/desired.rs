@@ -8,34 +8,13 @@ use jiff::Timestamp;
 use sagewright_kinds::{Kind, Path, get, set};
 use serde_json::Value;
 
-use super::KNOWN_AFTER_APPLY;
 use super::claims::Claims;
+use super::decision::KNOWN_AFTER_APPLY;
+use super::intent::{Adoption, Intent};
 use crate::manifest::convert::convert;
 use crate::manifest::{AdoptionFields, ManifestError, RefUse};
 use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
-
-/// Whether the resource is to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Intent {
-    /// It is to be as declared.
-    #[default]
-    Present,
-    /// It is to go.
-    Absent,
-}
-
-/// What to do with a resource that is there and belongs to nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Adoption {
-    /// Leave it alone.
-    #[default]
-    No,
-    /// Take it over as it is; it has to be there.
-    Adopt,
-    /// Take it over and change it as declared, or create it.
-    AdoptOrCreate,
-}
 
 /// A reference whose value is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use sagewright_kinds::{Kind, Path, get, set, values};
 use sagewright_model::{Shape, ShapeType};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::desired::Desired;
 use super::diff::Diff;
+pub(crate) use super::place::{Place, place, place_of};
 use super::tags;
+pub(crate) use crate::fingerprint::fingerprint;
 use crate::mark;
 use crate::observe::Found;
 
@@ -102,13 +103,6 @@ pub(crate) fn token(seed: &str) -> String {
     fingerprint(seed, 36)
 }
 
-/// The first `length` hexadecimal digits of a text's SHA-256.
-pub(crate) fn fingerprint(text: &str, length: usize) -> String {
-    let mut out = hex::encode(Sha256::digest(text.as_bytes()));
-    out.truncate(length);
-    out
-}
-
 /// The input that creates the resource, marked as its owner's.
 pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
     let shape = kind.create_shape();
@@ -136,33 +130,6 @@ pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
         }
     }
     input
-}
-
-/// Where the owner's mark of a resource stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place<'k> {
-    /// Among its tags, given in this member.
-    Tags(&'k str),
-    /// In this member of its spec.
-    Member(&'k str),
-    /// Nowhere: its identity says whose it is.
-    None,
-}
-
-/// Where the mark of a resource with this spec stands.
-pub(crate) fn place<'k>(kind: &'k Kind, desired: &Desired) -> Place<'k> {
-    place_of(kind, &desired.spec)
-}
-
-/// Where the mark of a resource with this spec stands.
-pub(crate) fn place_of<'k>(kind: &'k Kind, spec: &Value) -> Place<'k> {
-    let tags = &kind.row().tags;
-    let without = tags.unless.as_ref().is_some_and(|m| spec.get(m).is_some());
-    match (kind.tags_member(), &tags.mark) {
-        (Some(member), _) if !without => Place::Tags(member),
-        (_, Some(mark)) => Place::Member(mark),
-        _ => Place::None,
-    }
 }
 
 /// The update that writes the owner's mark into a member of a resource that is there, and changes nothing else. `None`

@@ -5,10 +5,11 @@ use sagewright_kinds::row::UpdateNote;
 use sagewright_kinds::{Kind, Path, Phase};
 use serde_json::{Value, json};
 
-use super::claims::{Claim, adopt_command, claim, whose};
-use super::desired::{Adoption, Desired};
+use super::claim::{Claim, adopt_command, claim, whose};
+use super::desired::Desired;
 use super::diff::{Diff, diff, masked, unseen};
 use super::inputs::{self, Place, place, place_of};
+use super::intent::Adoption;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, tags};
 use crate::mark;
 use crate::observe::{Found, Observed, Ownership};
@@ -296,10 +297,7 @@ fn rolled_back(kind: &Kind, found: &Found) -> bool {
 fn at_work_step(kind: &Kind, found: &Found) -> Option<Step> {
     let at_work =
         matches!(found.phase, Phase::Progressing | Phase::Stopping | Phase::Unknown) || parts_at_work(kind, found);
-    at_work.then(|| Step::Wait {
-        reason: format!("{} is in {} status", kind.name(), found.word),
-        after: super::standing::WAIT,
-    })
+    at_work.then(|| Step::Wait { reason: format!("{} is in {} status", kind.name(), found.word), after: super::WAIT })
 }
 
 /// Whether a part of the resource is still at work (a debugger rule, a monitoring execution).

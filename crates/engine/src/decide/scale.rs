@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::desired::Desired;
 use super::diff::Diff;
-use super::inputs;
 use crate::mark;
 use crate::observe::Found;
 
@@ -14,7 +13,7 @@ pub(crate) fn fingerprint(kind: &Kind, spec: &Value) -> Option<String> {
     let paths = kind.row().spec.scaled.keys().map(|path| Path::parse(path));
     let declared: Vec<(String, &Value)> =
         paths.flat_map(|path| values(spec, &path)).map(|(at, value)| (at.to_string(), value)).collect();
-    (!declared.is_empty()).then(|| inputs::fingerprint(&json!(declared).to_string(), 16))
+    (!declared.is_empty()).then(|| crate::fingerprint::fingerprint(&json!(declared).to_string(), 16))
 }
 
 /// What moves the member at a path: a scalable dimension, or a scheduled action.

@@ -5,14 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Phase};
 
-use super::desired::{Adoption, Desired};
-use super::{Action, Decision, RefusalKind, Step};
+use super::decision::{Action, Decision, RefusalKind, Step, WAIT};
+use super::desired::Desired;
+use super::intent::Adoption;
 use crate::conditions::{self, Condition, ConditionStatus as S};
 use crate::mark;
 use crate::observe::{Found, Observed, Ownership};
 
-/// ACK's pause between looks at a resource at work.
-pub(crate) const WAIT: Duration = Duration::from_secs(30);
 /// ACK's pause between looks at a settled resource.
 const SETTLED: u64 = 36_000;
 

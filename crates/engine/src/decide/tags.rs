@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::desired::Desired;
-use super::inputs::{Place, place};
+use super::place::{Place, place};
 use super::{Change, Effect, scale};
 use crate::mark;
 use crate::observe::Found;

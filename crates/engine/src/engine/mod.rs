@@ -118,15 +118,6 @@ impl Engine {
         Self { at_once: looks.max(1), ..self }
     }
 
-    /// The same engine, for another scope.
-    fn in_scope(&self, scope: &reconcile::Scope) -> Self {
-        let mut engine = self.clone();
-        engine.calls.target = scope.target.clone();
-        engine.claims = Arc::clone(&scope.claims);
-        engine.calls.patient = false;
-        engine
-    }
-
     /// What the engine takes as its own: its installation's name above all. Without, that is [`Claims::default`].
     #[must_use]
     pub fn with_claims(mut self, claims: Claims) -> Self {

@@ -5,8 +5,9 @@ use sagewright_kinds::Kind;
 use serde_json::{Map, Value};
 
 use super::Ownership;
+use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
-use super::read::{arn_of, complete_found, member_mark, read_output};
+use super::read::{complete_found, member_mark, read_output};
 use crate::decide::Desired;
 use crate::decide::inputs::{Known, Place, address, place_of};
 use crate::error::Failure;

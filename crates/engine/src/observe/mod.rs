@@ -1,8 +1,10 @@
 //! What is there.
 
+mod arn;
 pub(crate) mod calls;
 mod find;
 mod index;
+mod look;
 mod owners;
 mod read;
 
@@ -13,10 +15,12 @@ use serde_json::Value;
 
 use crate::mark::Owner;
 
+pub(crate) use arn::{arn_of, name_in_arn};
 pub(crate) use calls::is_absence;
 pub(crate) use find::{list_input, marked};
+pub(crate) use look::{glance, observe};
 pub(crate) use owners::Owners;
-pub(crate) use read::{arn_of, complete_found, glance, name_in_arn, observe, read_output};
+pub(crate) use read::{complete_found, read_output};
 
 /// What was found of a resource.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,10 +10,11 @@ use sagewright_kinds::{Kind, Phase};
 use serde_json::{Map, Value, json};
 
 use super::Found;
+use super::arn::{arn_of, name_in_arn};
 use super::calls::{Calls, is_invalid, is_refused};
 use super::find::list_input;
 use super::index::indexed;
-use super::read::{arn_of, complete_found, name_in_arn, read_output};
+use super::read::{complete_found, read_output};
 use crate::cloud::Target;
 use crate::decide::inputs::Known;
 use crate::decide::{Claim, Desired, claim};

@@ -3,34 +3,30 @@
 mod act;
 mod memory;
 mod pass;
+mod reconciled;
 mod referents;
 mod role;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 pub use memory::Memory;
 pub(crate) use pass::{Pass, resolve, unresolved, words};
+pub use reconciled::{Progress, Reconciled};
+pub(crate) use reconciled::{pause_after, shown, since};
 pub(crate) use referents::InCloud;
-pub(crate) use role::SETTLING;
 pub use referents::{Referent, Referents, target_id, value_of};
+pub(crate) use role::SETTLING;
 
 pub(crate) use act::{Acted, act};
 
 use super::Engine;
 use crate::cloud::Target;
-use crate::conditions::Condition;
-use crate::decide::{Change, Claims, Desired, Step};
-use crate::error::Failure;
+use crate::decide::{Claims, Desired};
 use crate::event::{Event, What};
-use crate::object::Object;
 use crate::observe::Owners;
-use crate::report::Outcome;
-use crate::retry;
 
 /// Whose resources are meant, and where.
 #[derive(Debug, Clone)]
@@ -41,58 +37,16 @@ pub struct Scope {
     pub claims: Arc<Claims>,
 }
 
-/// How far an object has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// AWS took a write: the next look shows what came of it.
-    Wrote,
-    /// AWS took a write before, and reads do not show it yet.
-    Unseen,
-    /// AWS is at work.
-    Waiting {
-        /// Something is to be sent when that is done.
-        held: bool,
-    },
-    /// Nothing is left to do.
-    Done,
-    /// Nothing is done, for the reason in the message, until something changes.
-    Ended,
-    /// A reference has no value.
-    Blocked,
-    /// A call failed that may succeed later.
-    Retry,
-}
-
-/// What a look at one object came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reconciled {
-    /// The object's status, conditions among it.
-    pub status: Value,
-    /// How the object stands.
-    pub conditions: Vec<Condition>,
-    /// What happened, in order.
-    pub events: Vec<Event>,
-    /// When to look again; `None` when only a change of the declaration can matter.
-    pub requeue: Option<Duration>,
-    /// How far the object has come.
-    pub progress: Progress,
-    /// What was done, or found to be so: for an object that is not finished, what was done in this look.
-    pub outcome: Option<Outcome>,
-    /// What differed.
-    pub changes: Vec<Change>,
-    /// The resource's name in AWS, where it is known.
-    pub resource: Option<String>,
-    /// The spec that AWS shows, under Kubernetes names; `None` where there is nothing.
-    pub spec: Option<Value>,
-    /// Why nothing is done, or what a person should know; empty otherwise.
-    pub message: String,
-    /// The call that failed.
-    pub failure: Option<Failure>,
-    /// The step that failed; `None` for a look.
-    pub failed_step: Option<Step>,
-}
-
 impl Engine {
+    /// The same engine, for another scope.
+    fn in_scope(&self, scope: &Scope) -> Self {
+        let mut engine = self.clone();
+        engine.calls.target = scope.target.clone();
+        engine.claims = Arc::clone(&scope.claims);
+        engine.calls.patient = false;
+        engine
+    }
+
     /// Brings one object one step nearer to what is declared: one look, one decision, its acts. The caller keeps `memory`
     /// with the object, and looks again after [`Reconciled::requeue`].
     pub async fn reconcile(
@@ -131,28 +85,4 @@ impl Desired {
             self.arn = self.object.arn().map(str::to_owned).or(before);
         }
     }
-}
-
-/// When to look again after a failure; `None` when only a change of the declaration can help.
-pub(crate) fn pause_after(failures: u16, failure: &Failure) -> Option<Duration> {
-    let (class, after) = match failure {
-        Failure::Retryable(again) => (again.class(), again.after),
-        Failure::Permanent(permanent) => (permanent.cause.as_ref()?.class(), None),
-    };
-    retry::next(class, u32::from(failures.max(1)), after, None)
-}
-
-/// The object as a look shows it: references and what AWS chose are told by what is there, under the object's own name.
-pub(crate) fn shown(desired: &Desired, done: &Reconciled) -> Object {
-    let mut object = desired.object.clone();
-    if let Some(spec) = &done.spec {
-        object.spec = spec.clone();
-    }
-    object.status = done.status.clone();
-    object
-}
-
-/// Time on the engine's clock since `start`.
-pub(crate) fn since(now: Timestamp, start: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(start)).unwrap_or_default()
 }

@@ -1,0 +1,226 @@
+//! What a decision is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::conditions::Condition;
+
+/// ACK's pause between looks at a resource at work.
+pub(crate) const WAIT: Duration = Duration::from_secs(30);
+
+/// Stands in a plan for a value that only an apply can tell.
+pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
+
+/// One thing to do. `input` is the operation's input under AWS's names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "step")]
+pub enum Step {
+    /// Create it.
+    Create {
+        /// Operation.
+        operation: String,
+        /// Its input.
+        input: Value,
+    },
+    /// Change it.
+    Update {
+        /// Operation.
+        operation: String,
+        /// Its input.
+        input: Value,
+    },
+    /// Bring its tags in line.
+    SyncTags {
+        /// The resource.
+        arn: String,
+        /// Tags to add or to overwrite.
+        add: BTreeMap<String, String>,
+        /// Keys to remove.
+        remove: Vec<String>,
+    },
+    /// Take it over: tags (or the mark) are written.
+    Adopt {
+        /// The resource.
+        arn: String,
+        /// Whose it becomes.
+        owner: String,
+    },
+    /// Stop it.
+    Stop {
+        /// Operation.
+        operation: String,
+        /// Its input.
+        input: Value,
+    },
+    /// Delete it.
+    Delete {
+        /// Operation.
+        operation: String,
+        /// Its input.
+        input: Value,
+    },
+    /// Look again later.
+    Wait {
+        /// Why.
+        reason: String,
+        /// When.
+        #[serde(with = "crate::document::seconds")]
+        after: Duration,
+    },
+    /// Do nothing, and say why.
+    Refuse(Refusal),
+}
+
+/// Why nothing is done, and what the user can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// Which rule.
+    pub kind: RefusalKind,
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// Which rule refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// A field that cannot change was changed.
+    Immutable,
+    /// The object has another resource already.
+    NameChanged,
+    /// The resource is nobody's.
+    NotOwned,
+    /// The resource is another object's.
+    OwnedByOther,
+    /// The resource failed, or its last update was rolled back.
+    Failed,
+    /// The resource to adopt or to read is not there.
+    Absent,
+    /// The resource to delete serves something else than the object declares.
+    ServesOther,
+    /// The object may only be read.
+    ReadOnly,
+    /// What is asked for cannot be done for this kind.
+    Unsupported,
+    /// It is not what the plan says.
+    PlanChanged,
+}
+
+/// What a change comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Part of a create.
+    Create,
+    /// Changed in place.
+    Update,
+    /// A tag.
+    Tag,
+    /// It cannot be changed.
+    Refused,
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// `spec.productionVariants[0].modelName`, or `tags.team`.
+    pub path: String,
+    /// What is there.
+    pub from: Option<Value>,
+    /// What is declared; [`KNOWN_AFTER_APPLY`] where only an apply can tell.
+    pub to: Option<Value>,
+    /// What it comes to.
+    pub effect: Effect,
+    /// The values must not be shown.
+    pub sensitive: bool,
+}
+
+/// What to do about one resource.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Decision {
+    /// What to do, in order; empty when all is as declared.
+    pub steps: Vec<Step>,
+    /// Field by field, what differs.
+    pub changes: Vec<Change>,
+    /// How the resource stands.
+    pub conditions: Vec<Condition>,
+    /// When to look again; `None` when only a change of the declaration can matter.
+    #[serde(with = "crate::document::seconds_or_none")]
+    pub requeue_after: Option<Duration>,
+    /// What a person should know besides: what was left alone, and why.
+    pub notes: Vec<String>,
+}
+
+/// A decision in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Nothing to do.
+    None,
+    /// Create.
+    Create,
+    /// Change in place (tags included).
+    Update,
+    /// Take over.
+    Adopt,
+    /// Stop.
+    Stop,
+    /// Delete.
+    Delete,
+    /// Look again later.
+    Wait,
+    /// Refused.
+    Refuse,
+}
+
+impl Decision {
+    /// The decision in one word.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        let of = |step: &Step| match step {
+            Step::Create { .. } => Action::Create,
+            Step::Update { .. } | Step::SyncTags { .. } => Action::Update,
+            Step::Adopt { .. } => Action::Adopt,
+            Step::Stop { .. } => Action::Stop,
+            Step::Delete { .. } => Action::Delete,
+            Step::Wait { .. } => Action::Wait,
+            Step::Refuse(_) => Action::Refuse,
+        };
+        self.steps.first().map_or(Action::None, of)
+    }
+
+    /// Whether it writes anything.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.steps.iter().any(|s| !matches!(s, Step::Wait { .. } | Step::Refuse(_)))
+    }
+
+    /// The refusal, where there is one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.steps.iter().find_map(|s| if let Step::Refuse(r) = s { Some(r) } else { None })
+    }
+}
+
+impl Decision {
+    pub(crate) fn refuse(kind: RefusalKind, reason: String, advice: impl Into<String>) -> Self {
+        let refusal = Refusal { kind, reason, advice: advice.into() };
+        Self { steps: vec![Step::Refuse(refusal)], ..Self::default() }
+    }
+
+    pub(crate) fn wait(reason: String) -> Self {
+        Self { steps: vec![Step::Wait { reason, after: WAIT }], ..Self::default() }
+    }
+
+    pub(crate) fn note(text: String) -> Self {
+        Self { notes: vec![text], ..Self::default() }
+    }
+}

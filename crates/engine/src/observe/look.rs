@@ -1,0 +1,139 @@
+//! Looks at what an object declares: where it says, and, where that is not it, by its mark.
+
+use sagewright_kinds::{Kind, Path, get};
+use serde_json::Value;
+
+use super::calls::{Calls, is_invalid, is_refused};
+use super::read::{complete_found, read_output};
+use super::{Found, Observed, Owners, find};
+use crate::decide::inputs::{Known, address};
+use crate::decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
+use crate::error::Failure;
+
+/// Observes what an object declares.
+pub(crate) async fn observe(
+    calls: &Calls,
+    kind: &Kind,
+    desired: &Desired,
+    owners: &Owners,
+) -> Result<Observed, Failure> {
+    let unknown = |m: &String| get(&desired.spec, &Path::parse(m)).and_then(Value::as_str) == Some(KNOWN_AFTER_APPLY);
+    if kind.identity_members().any(unknown) {
+        return Ok(Observed::MISSING);
+    }
+    let remembered = if kind.is_arn_identified() { by_arn(calls, kind, desired).await? } else { Remembered::Nothing };
+    if let Remembered::Ours(found) = remembered {
+        return Ok(Observed::Found(found));
+    }
+    // The status of a kind that has a name says which resource was made, not which one is wanted.
+    let spec = desired.address();
+    let known = Known { spec: Some(&spec), arn: None, output: None };
+    let found = match address(kind, "read", &kind.row().operations.read, known) {
+        Some(_) => match read_output(calls, kind, known).await? {
+            Some(output) => named(calls, kind, desired, owners, output).await?,
+            None => renamed(calls, kind, desired, owners).await?,
+        },
+        None => match find::by_mark(calls, kind, desired).await? {
+            Some(output) => complete(calls, kind, output).await?,
+            None => Observed::MISSING,
+        },
+    };
+    match (found, remembered) {
+        (Observed::Missing { elsewhere: None }, Remembered::Other(other)) => Ok(Observed::Found(other)),
+        // Whether something is there is not known, so nothing may be made.
+        (Observed::Missing { elsewhere: None }, Remembered::Unreadable(failure)) => Err(failure),
+        (found, _) => Ok(found),
+    }
+}
+
+/// What the ARN that an object gives leads to.
+enum Remembered {
+    Nothing,
+    /// The object's own resource, or one that it only reads.
+    Ours(Box<Found>),
+    /// One that is not marked as its own, and may be meant.
+    Other(Box<Found>),
+    /// It may be there.
+    Unreadable(Failure),
+}
+
+/// Reads by the ARN that an object gives. What a status remembers may be out of date: it does not stand for what is the
+/// object's own by its mark.
+async fn by_arn(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Remembered, Failure> {
+    let Some(arn) = desired.arn.as_deref() else { return Ok(Remembered::Nothing) };
+    let from_status = desired.object.arn() == Some(arn);
+    if from_status && !is_here(calls, arn) {
+        return Ok(Remembered::Nothing);
+    }
+    let spec = desired.address();
+    let known = Known { spec: Some(&spec), arn: Some(arn), output: None };
+    let found = match read_output(calls, kind, known).await {
+        Ok(Some(output)) => complete_found(calls, kind, output).await?,
+        Ok(None) => return Ok(Remembered::Nothing),
+        Err(failure) if from_status && is_refused(&failure) => {
+            return Ok(if is_invalid(&failure) { Remembered::Nothing } else { Remembered::Unreadable(failure) });
+        }
+        Err(failure) => return Err(failure),
+    };
+    Ok(match claim(kind, desired, &found) {
+        Claim::Ours { .. } | Claim::Ack => Remembered::Ours(Box::new(found)),
+        _ if desired.read_only => Remembered::Ours(Box::new(found)),
+        Claim::Other(Some(_)) if from_status => Remembered::Nothing,
+        _ => Remembered::Other(Box::new(found)),
+    })
+}
+
+/// Whether an ARN is of the account and region that calls go to, as far as that is known.
+fn is_here(calls: &Calls, arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is = |at: usize, here: &str| parts.get(at).is_none_or(|part| part.is_empty() || *part == here);
+    let account = calls.target.account.as_ref();
+    is(3, calls.target.region.as_str()) && account.is_none_or(|account| is(4, account.as_str()))
+}
+
+/// A resource of the declared name is there.
+async fn named(
+    calls: &Calls,
+    kind: &Kind,
+    desired: &Desired,
+    owners: &Owners,
+    output: Value,
+) -> Result<Observed, Failure> {
+    let found = complete_found(calls, kind, output).await?;
+    match claim(kind, desired, &found) {
+        Claim::Ours { .. } => owners.saw(calls, kind, desired).await,
+        // To take it over would be to have two.
+        Claim::Adopt if !desired.read_only => {
+            if let Some(other) = owners.elsewhere(calls, kind, desired).await? {
+                return Ok(Observed::Missing { elsewhere: Some(other.name) });
+            }
+        }
+        _ => {}
+    }
+    Ok(Observed::Found(Box::new(found)))
+}
+
+/// There is no resource of the declared name: another one may bear the object's mark.
+async fn renamed(calls: &Calls, kind: &Kind, desired: &Desired, owners: &Owners) -> Result<Observed, Failure> {
+    if desired.read_only {
+        return Ok(Observed::MISSING);
+    }
+    let Some(found) = owners.elsewhere(calls, kind, desired).await? else { return Ok(Observed::MISSING) };
+    // To delete it under another name than the declared one takes more than the mark: the object's own memory of it.
+    let remembered = found.arn.is_some() && found.arn.as_deref() == desired.object.arn();
+    let stays = desired.retain || desired.kept_for.is_some() || (kind.is_job() && found.phase.is_final());
+    if desired.intent == Intent::Absent && (remembered || stays) {
+        return Ok(Observed::Found(Box::new(found)));
+    }
+    Ok(Observed::Missing { elsewhere: Some(found.name) })
+}
+
+/// What a read gives of what an object declares, without tags and without a search.
+pub(crate) async fn glance(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
+    let arn = if kind.is_arn_identified() { desired.arn.as_deref() } else { None };
+    read_output(calls, kind, Known { spec: Some(&desired.spec), arn, output: None }).await
+}
+
+async fn complete(calls: &Calls, kind: &Kind, output: Value) -> Result<Observed, Failure> {
+    Ok(Observed::Found(Box::new(complete_found(calls, kind, output).await?)))
+}
