@@ -21,7 +21,7 @@ use crate::outbox::Outbox;
 use crate::process::strays;
 use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::records::SharedRecords;
-use crate::runner::{Identity as Worker, JobEnvironment};
+use crate::runner::{Identity as Worker, JobEnvironment, Runner};
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
 use crate::server::control::Control;
@@ -137,13 +137,9 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     // Before anything takes the time.
     let keeper = Keeper::open(bound.sim(), bound.records(), speed).await?;
     let images = ImageMap::load(&images)?;
-    // Who was killed may have left daemons of its containers behind.
     let work = bound.folder("work");
     let unusable = |source| CloudError::Id { path: data.clone(), source };
     let id = cloud_id::of(&data).map_err(unusable)?;
-    if has_jobs(&work) {
-        strays::end_all(&id);
-    }
     let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own: folder::is_own };
     keep_secrets();
     let now = Arc::clone(&wall);
@@ -156,6 +152,9 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         hidden: Some(hidden),
         clock: Arc::clone(&wall),
     });
+    if has_jobs(&work) {
+        end_leftovers(&runner).await;
+    }
     let env = Env {
         store: bound.records(),
         logs: Arc::new(bound.logs()),
@@ -224,6 +223,21 @@ impl Prepared {
 pub fn end_processes(data: &Path) {
     if let Ok(Some(id)) = cloud_id::known(data) {
         strays::end_all(&id);
+    }
+}
+
+/// Ends what a killed process left running: its jobs run again, and its endpoints are started again.
+async fn end_leftovers(runner: &dyn Runner) {
+    let left = runner.list().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the runner cannot tell what an earlier process left running");
+        Vec::new()
+    });
+    for labels in left {
+        match runner.attach(&labels, Arc::new(|_| ())).await {
+            Ok(None) => {}
+            Ok(Some(mut container)) => drop(container.stop(Duration::ZERO).await),
+            Err(error) => tracing::warn!(%error, workload = %labels, "what an earlier process left running may go on"),
+        }
     }
 }
 

@@ -408,7 +408,7 @@ async fn what_keeps_it_from_starting_is_told_with_what_to_do() {
     let database = rusqlite::Connection::open(newer.path().join("state.sqlite")).unwrap();
     database.execute_batch("PRAGMA user_version = 99").unwrap();
     let error = bind(config(newer.path())).await.unwrap_err();
-    assert!(matches!(error, StartError::NewerDatabase { found: 99, known: 3, .. }), "{error}");
+    assert!(matches!(error, StartError::NewerDatabase { found: 99, known: 4, .. }), "{error}");
 
     let damaged = tempfile::tempdir().unwrap();
     drop(bind(config(damaged.path())).await.unwrap());

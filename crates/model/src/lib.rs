@@ -16,7 +16,7 @@ mod validate;
 pub use arn::{AccountId, Arn, ArnError};
 pub use load::{SERVICES, service};
 pub use mask::{MASK, mask};
-pub use region::{Partition, Region, RegionError, partitions};
+pub use region::{Partition, Region, RegionError, partition_of, partitions};
 pub use shape::{
     ErrorInfo, Http, Member, Metadata, Operation, Paginator, Protocol, Service, Shape, ShapeRef, ShapeType, Str,
     StrList,

@@ -64,7 +64,9 @@ impl Region {
     }
 }
 
-fn partition_of(region: &str) -> Option<&'static Partition> {
+/// The partition that a region belongs to, known or of its form.
+#[must_use]
+pub fn partition_of(region: &str) -> Option<&'static Partition> {
     let known = partitions().iter().find(|p| p.regions.iter().any(|r| r == region));
     known.or_else(|| {
         partitions()

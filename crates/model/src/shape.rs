@@ -105,7 +105,7 @@ pub struct Service {
     /// Operations by name.
     pub operations: Table<Operation>,
     /// Shapes by name.
-    pub shapes: Table<Shape>,
+    pub shapes: Table<Box<Shape>>,
     /// Paginators by operation.
     #[serde(default)]
     pub paginators: Table<Paginator>,
@@ -188,7 +188,7 @@ impl Service {
     /// A shape by name.
     #[must_use]
     pub fn shape(&self, name: &str) -> Option<&Shape> {
-        self.shapes.get(name)
+        self.shapes.get(name).map(Box::as_ref)
     }
 
     /// An operation by name.

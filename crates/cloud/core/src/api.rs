@@ -75,7 +75,7 @@ impl Call {
     /// The partition of the call's region: `aws`, `aws-cn`, …
     #[must_use]
     pub fn partition(&self) -> &'static str {
-        self.region.parse::<sagewright_model::Region>().map_or("aws", |region| region.partition().id.as_str())
+        sagewright_model::partition_of(&self.region).map_or("aws", |partition| partition.id.as_str())
     }
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE` in the caller's account and region.
@@ -86,7 +86,7 @@ impl Call {
             "sagemaker-runtime" => "sagemaker",
             other => other,
         };
-        format!("arn:{partition}:{service}:{}:{}:{resource}", self.region, self.caller.account)
+        ["arn", partition, service, &self.region, &self.caller.account, resource].join(":")
     }
 }
 
@@ -111,6 +111,8 @@ pub struct ApiError {
     pub status: u16,
     /// Further members of the error shape.
     pub members: Map<String, Value>,
+    /// The same call fails in the same way until a person does something: what is stored is damaged.
+    pub lasting: bool,
 }
 
 impl std::error::Error for ApiError {}
@@ -124,7 +126,7 @@ impl std::fmt::Display for ApiError {
 impl ApiError {
     /// An error with a code, a status and a message.
     pub fn new(code: impl Into<Cow<'static, str>>, status: u16, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), status, members: Map::new() }
+        Self { code: code.into(), message: message.into(), status, members: Map::new(), lasting: false }
     }
 
     /// `ValidationException`, 400.
@@ -155,7 +157,8 @@ impl ApiError {
 
 impl From<crate::records::StoreError> for ApiError {
     fn from(error: crate::records::StoreError) -> Self {
-        Self::internal(error.to_string())
+        let lasting = error.is_lasting();
+        Self { lasting, ..Self::internal(error.to_string()) }
     }
 }
 

@@ -124,3 +124,11 @@ pub enum StoreError {
         source: serde_json::Error,
     },
 }
+
+impl StoreError {
+    /// Whether to try again changes nothing: what is stored is damaged. A full disk may have room again.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Newer { .. } | Self::Older { .. })
+    }
+}

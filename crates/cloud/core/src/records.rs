@@ -212,22 +212,22 @@ pub type Tags = HashMap<String, Vec<(String, String)>>;
 /// takes: what waits for the disk, as copying a log does, is done on threads for blocking work.
 #[async_trait]
 pub trait Records: std::fmt::Debug + Send + Sync + 'static {
-    /// A record by key.
+    /// A record by key, to read.
     ///
     /// # Errors
     /// The store failed, or the record is damaged.
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError>;
+    async fn shared(&self, key: &Key) -> Result<Option<Arc<Versioned>>, StoreError>;
 
     /// Records of one kind.
     ///
     /// # Errors
-    /// As [`Records::get`].
+    /// As [`Records::shared`].
     async fn find(&self, query: Query) -> Result<Vec<Found>, StoreError>;
 
     /// All records of a kind with a status that is not empty, in every account and region: what a restart takes up.
     ///
     /// # Errors
-    /// As [`Records::get`].
+    /// As [`Records::shared`].
     async fn with_status(&self, kind: &str, status: &str) -> Result<Vec<Record>, StoreError>;
 
     /// Tags of resources.
@@ -304,6 +304,14 @@ impl dyn Records {
             }
         }
         Err(StoreError::Busy { kind: key.kind.clone(), name: key.name.clone() })
+    }
+
+    /// A record by key, to change.
+    ///
+    /// # Errors
+    /// The store failed, or the record is damaged.
+    pub async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
+        Ok(self.shared(key).await?.map(Arc::unwrap_or_clone))
     }
 
     /// A record by key, without its version.

@@ -89,14 +89,20 @@ impl Timers {
             let id = timer.id.clone();
             let owner = id.split(':').next().unwrap_or_default();
             let done = match self.owners.get(owner) {
-                Some(due) => due(timer.clone()).await.map_err(|error| error.to_string()),
-                None => Err("no part of this program knows it".to_owned()),
+                Some(due) => due(timer.clone()).await.map_err(|error| (error.is_lasting(), error.to_string())),
+                None => Err((false, "no part of this program knows it".to_owned())),
             };
-            if let Err(error) = done {
-                tracing::error!(timer = id, error, "what is due cannot be done; trying again later");
-                // Those that can be done go first from now on.
-                let due = now + i64::try_from(self.clock.during(LATER).as_millis()).unwrap_or(0);
-                match self.store.commit(vec![Write::SetTimer(Timer { due, ..timer })]).await {
+            if let Err((lasting, error)) = done {
+                let next = if lasting {
+                    tracing::error!(timer = id, error, "what is due cannot be done, now or later");
+                    Write::CancelTimer { id, due: timer.due }
+                } else {
+                    tracing::error!(timer = id, error, "what is due cannot be done; trying again later");
+                    // Those that can be done go first from now on.
+                    let due = now + i64::try_from(self.clock.during(LATER).as_millis()).unwrap_or(0);
+                    Write::SetTimer(Timer { due, ..timer })
+                };
+                match self.store.commit(vec![next]).await {
                     Err(CommitError::Store(error)) => return Err(error),
                     Ok(()) | Err(CommitError::Conflict(_)) => {}
                 }

@@ -22,6 +22,7 @@ pub(super) const OWN: &[(&str, Below)] = &[
     ("state.sqlite-wal", FILE),
     ("state.sqlite-shm", FILE),
     ("state.sqlite-journal", FILE),
+    ("state.sqlite-redo", FILE),
     ("s3", &["objects/<shard>/", "s3.sqlite", "s3.sqlite-wal", "s3.sqlite-shm", "s3.sqlite-journal", "lock"]),
     ("logs", &["<account>/"]),
     ("work", &["training/<id>/", "hosting/<id>/"]),

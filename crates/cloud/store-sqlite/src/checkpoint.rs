@@ -104,15 +104,15 @@ pub fn run_if_due(inner: &Arc<Inner>) {
 
 impl Inner {
     /// Copies the log into the database and empties it, after a checkpoint that is running. Blocks.
-    pub fn fold(&self) -> rusqlite::Result<()> {
+    pub fn fold(&self) -> Result<(), StoreError> {
         let _one = lock(&self.checkpoints.one);
-        self.alone(|writer| checkpoint(writer, "TRUNCATE")).map(drop)
+        self.alone(|writer| checkpoint(writer, "TRUNCATE").map(drop).map_err(db("written")))
     }
 
     fn checkpoint(&self) {
         let (Some(path), Checkpoints { limits, pages, seen, .. }) = (&self.path, &self.checkpoints) else { return };
-        let done = beside(path).and_then(|done| {
-            self.alone(|writer| {
+        let end = |copied: u32| {
+            move |writer: &Connection| {
                 let now = pages.load(Ordering::Relaxed);
                 if now >= limits.most {
                     writer.busy_timeout(READS)?;
@@ -120,13 +120,16 @@ impl Inner {
                         tracing::warn!(pages = now, "the state's log is long and cannot be emptied while it is read");
                         return Ok(());
                     }
-                } else if now != done.copied {
+                } else if now != copied {
                     return Ok(());
                 }
                 // The first write after a whole checkpoint begins the log anew, and waits for the disk: it is this one.
                 writer.pragma_update(None, "user_version", schema::FORMAT)
-            })
-        });
+            }
+        };
+        let failed = db("written");
+        let done = self.settle().and_then(|()| beside(path).map_err(&failed));
+        let done = done.and_then(|done| self.alone(|writer| end(done.copied)(writer).map_err(&failed)));
         if let Err(error) = done {
             tracing::warn!(%error, "the state's log could not be copied into the database; it grows until a later try");
         }

@@ -49,23 +49,21 @@ impl Kept {
         &self,
         key: &Key,
         read: impl FnOnce() -> Result<Option<Versioned>, StoreError>,
-    ) -> Result<Option<Versioned>, StoreError> {
+    ) -> Result<Option<Arc<Versioned>>, StoreError> {
         let commits = {
             let state = lock(&self.0);
-            if let Some(found) = state.records.get(key).map(Arc::clone) {
-                drop(state);
-                return Ok(Some(Versioned::clone(&found)));
+            if let Some(found) = state.records.get(key) {
+                return Ok(Some(Arc::clone(found)));
             }
             state.commits
         };
-        let found = read()?;
+        let found = read()?.map(Arc::new);
         if let Some(found) = &found {
             let bytes = record_bytes(found);
             if bytes <= LONGEST {
-                let found = Arc::new(found.clone());
                 let mut state = lock(&self.0);
                 if state.commits == commits {
-                    state.records.keep(key.clone(), found, bytes);
+                    state.records.keep(key.clone(), Arc::clone(found), bytes);
                 }
             }
         }

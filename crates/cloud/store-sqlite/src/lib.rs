@@ -1,6 +1,7 @@
 //! The embedded cloud's state in one SQLite file, with a write-ahead log.
 //!
-//! A commit is in the operating system's hands before it is acknowledged, so that a killed process loses nothing.
+//! A commit is in the operating system's hands before it is acknowledged, so that a killed process loses nothing: in the
+//! redo log at first (`redo.rs`), in the database a moment later.
 //! Batches that wait at the same time are committed in one transaction: whoever finds the writer free writes for all.
 //! That is microseconds of work, bounded by `write::TOGETHER`; what may take longer (another process holds the file,
 //! a search, a checkpoint of the log) is done by threads for blocking work.
@@ -8,9 +9,12 @@
 mod checkpoint;
 mod kept;
 mod read;
+mod redo;
 mod schema;
 mod search;
+mod statement;
 mod write;
+mod writer;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -27,6 +31,8 @@ use tokio::sync::broadcast;
 
 use checkpoint::{Checkpoints, Limits};
 use kept::Kept;
+use redo::RedoLog;
+use writer::Writer;
 
 /// State in a SQLite file; cheap to clone.
 #[derive(Clone)]
@@ -35,7 +41,11 @@ pub struct SqliteRecords(Arc<Inner>);
 struct Inner {
     /// `None` for a database in memory, which has one connection only.
     path: Option<PathBuf>,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
+    /// Only the writer sees the last commits.
+    unsettled: Arc<AtomicBool>,
+    /// A thread is about to end the open transaction.
+    settling: AtomicBool,
     waiting: Mutex<VecDeque<write::Job>>,
     /// Commits wait for the disk.
     slow: AtomicBool,
@@ -98,17 +108,22 @@ impl SqliteRecords {
         Self::over(None, Connection::open_in_memory().map_err(db("opened"))?, true, Limits::default())
     }
 
-    fn over(
-        path: Option<PathBuf>,
-        mut connection: Connection,
-        migrate: bool,
-        limits: Limits,
-    ) -> Result<Self, StoreError> {
-        schema::prepare(&mut connection, migrate)?;
+    fn over(path: Option<PathBuf>, mut connection: Connection, own: bool, limits: Limits) -> Result<Self, StoreError> {
+        schema::prepare(&mut connection, own)?;
         let checkpoints = Checkpoints::over(&mut connection, limits)?;
+        // Only one process can have the log: the cloud itself.
+        let redo = match path.as_deref().filter(|_| own) {
+            Some(path) => RedoLog::open(path, &connection).map_err(writer::log_failed("opened"))?,
+            None => None,
+        };
+        let mut writer = Writer::new(connection, redo);
+        writer.wait(true);
+        writer.recover()?;
         Ok(Self(Arc::new(Inner {
             path,
-            writer: Mutex::new(connection),
+            unsettled: writer.unsettled(),
+            writer: Mutex::new(writer),
+            settling: AtomicBool::new(false),
             waiting: Mutex::default(),
             slow: AtomicBool::new(false),
             readers: Mutex::default(),
@@ -124,7 +139,11 @@ impl SqliteRecords {
     /// SQLite failed.
     pub fn set_durability(&self, durability: Durability) -> Result<(), StoreError> {
         self.0.slow.store(durability == Durability::PowerLoss, Ordering::Relaxed);
-        self.0.alone(|writer| writer.pragma_update(None, "synchronous", durability.synchronous())).map_err(db("opened"))
+        if durability == Durability::PowerLoss {
+            self.0.with_writer(Writer::without_redo)?;
+        }
+        let set = |writer: &Connection| writer.pragma_update(None, "synchronous", durability.synchronous());
+        self.0.alone(|writer| set(writer).map_err(db("opened")))
     }
 
     /// Folds the write-ahead log into the database; it would be read back on the next start all the same.
@@ -159,8 +178,8 @@ impl SqliteRecords {
 
 #[async_trait]
 impl Records for SqliteRecords {
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
-        self.0.kept.get(key, || self.0.read(|connection| read::get(connection, key)))
+    async fn shared(&self, key: &Key) -> Result<Option<Arc<Versioned>>, StoreError> {
+        self.0.kept.get(key, || self.0.look(|connection| read::get(connection, key)))
     }
 
     async fn find(&self, query: Query) -> Result<Vec<Found>, StoreError> {
@@ -175,7 +194,7 @@ impl Records for SqliteRecords {
     async fn tags(&self, arns: Vec<String>) -> Result<Tags, StoreError> {
         // One resource has fifty tags at most.
         if let [arn] = &*arns {
-            let tags = self.0.kept.tags(arn, || self.0.read(|connection| read::tags_of(connection, arn)))?;
+            let tags = self.0.kept.tags(arn, || self.0.look(|connection| read::tags_of(connection, arn)))?;
             return Ok(if tags.is_empty() { Tags::new() } else { Tags::from([(arn.clone(), tags)]) });
         }
         self.blocking(move |connection| read::tags(connection, &arns)).await
@@ -196,8 +215,8 @@ impl Records for SqliteRecords {
     async fn forget_events(&self, through: i64) -> Result<(), StoreError> {
         let this = self.clone();
         let forget = move || {
-            let forgotten = this.0.alone(|writer| writer.execute("DELETE FROM event WHERE number <= ?", [through]));
-            forgotten.map(|_| ()).map_err(db("written"))
+            let sql = "DELETE FROM event WHERE number <= ?";
+            this.0.alone(|writer| writer.execute(sql, [through]).map(drop).map_err(db("written")))
         };
         tokio::task::spawn_blocking(forget).await.map_err(|_| StoreError::Closed)?
     }

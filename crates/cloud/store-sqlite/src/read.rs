@@ -1,9 +1,12 @@
 //! Reads: records by key and status, tags, events, timers.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sagewright_cloud_core::records::{Event, Key, Record, StoreError, Tags, Timer, Versioned};
 use serde_json::Value;
 
+use crate::write::try_lock;
 use crate::{Inner, db, lock};
 
 /// How many connections for reading are kept open.
@@ -13,9 +16,31 @@ const READERS: usize = 4;
 pub const COLUMNS: &str = "account, region, kind, name, arn, status, created, modified, body, version";
 
 impl Inner {
-    /// Reads with a connection of its own; with the writer's for a database in memory.
+    /// Reads all that was committed, with a connection of its own; with the writer's for a database in memory. May wait.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let Some(path) = &self.path else { return self.alone(work) };
+        self.settle()?;
+        self.read_settled(path, work)
+    }
+
+    /// A short read, which waits for no longer than a commit takes.
+    pub fn look<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Some(path) = &self.path else { return self.alone(work) };
+        while self.is_unsettled() {
+            // Who has the writer for longer settles first.
+            if let Some(mut writer) = try_lock(self) {
+                return writer.look(work);
+            }
+            std::thread::yield_now();
+        }
+        self.read_settled(path, work)
+    }
+
+    fn read_settled<T>(
+        &self,
+        path: &Path,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let kept = lock(&self.readers).pop();
         let reader = match kept {
             Some(reader) => reader,

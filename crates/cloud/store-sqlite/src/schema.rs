@@ -47,11 +47,13 @@ CREATE TABLE IF NOT EXISTS timer (
     body TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS timer_by_due ON timer (due);
-PRAGMA user_version = 3;
+CREATE TABLE IF NOT EXISTS redo (database INTEGER NOT NULL, next INTEGER NOT NULL);
+INSERT INTO redo SELECT random(), 0 WHERE NOT EXISTS (SELECT 1 FROM redo);
+PRAGMA user_version = 4;
 ";
 
 /// Format of the database, as `user_version` tells it.
-pub const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 4;
 
 /// Records of format 1 have no version.
 const FROM_1: &str = "ALTER TABLE record ADD COLUMN version INTEGER NOT NULL DEFAULT 1;";

@@ -1,15 +1,17 @@
 //! Commits: batches that wait at the same time go into one transaction.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use sagewright_cloud_core::records::{Batch, Change, CommitError, Fault, Record, StoreError, Versioned, Write};
 use tokio::sync::oneshot;
 
 use crate::kept::Changes;
-use crate::{Inner, checkpoint, db, lock, read};
+use crate::statement::{Statement, run};
+use crate::writer::Writer;
+use crate::{Inner, checkpoint, lock, read};
 
 /// Batches of one transaction, at most: what the thread that finds the writer free does for others.
 pub const TOGETHER: usize = 64;
@@ -17,8 +19,8 @@ pub const TOGETHER: usize = 64;
 /// How often a request looks whether others wait, before a thread for blocking work goes on for it.
 const ROUNDS: u32 = 4;
 
-/// How long a thread for blocking work waits for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a transaction stays open when nobody has to see what it did.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A batch that waits for its commit.
 pub struct Job {
@@ -42,14 +44,15 @@ pub async fn commit(inner: &Arc<Inner>, batch: Batch) -> Result<(), CommitError>
             on_a_thread(inner);
             break;
         }
-        let Some(writer) = try_lock(inner) else { break };
-        let finished = write(inner, &writer, false);
+        let Some(mut writer) = try_lock(inner) else { break };
+        let finished = write(inner, &mut writer, false);
         drop(writer);
         if !finished {
             on_a_thread(inner);
             break;
         }
     }
+    settle_later(inner);
     checkpoint::run_if_due(inner);
     outcome.await.unwrap_or(Err(CommitError::Store(StoreError::Closed)))
 }
@@ -60,14 +63,41 @@ fn on_a_thread(inner: &Arc<Inner>) {
     tokio::task::spawn_blocking(move || {
         while !lock(&inner.waiting).is_empty() {
             // Whoever has the writer looks once more after letting go of it.
-            let Some(writer) = try_lock(&inner) else { break };
-            write(&inner, &writer, true);
+            let Some(mut writer) = try_lock(&inner) else { break };
+            write(&inner, &mut writer, true);
         }
+        settle_later(&inner);
         checkpoint::run_if_due(&inner);
     });
 }
 
-fn try_lock(inner: &Inner) -> Option<MutexGuard<'_, Connection>> {
+/// Has a thread for blocking work end the open transaction after a while.
+fn settle_later(inner: &Arc<Inner>) {
+    if !inner.is_unsettled() || inner.settling.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let later = Later(Arc::downgrade(inner));
+    tokio::task::spawn_blocking(move || {
+        std::thread::sleep(PAUSE);
+        drop(later);
+    });
+}
+
+/// Ends the open transaction when it is dropped: also where the runtime ends before its time has come.
+struct Later(Weak<Inner>);
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        // Where the store is gone, it has done so itself.
+        let Some(inner) = self.0.upgrade() else { return };
+        inner.settling.store(false, Ordering::Release);
+        if let Err(error) = inner.settle() {
+            tracing::warn!(%error, "the last commits are in the redo log only; the next commit tries again");
+        }
+    }
+}
+
+pub fn try_lock(inner: &Inner) -> Option<MutexGuard<'_, Writer>> {
     match inner.writer.try_lock() {
         Ok(writer) => Some(writer),
         Err(TryLockError::Poisoned(poisoned)) => Some(PoisonError::into_inner(poisoned)),
@@ -76,32 +106,50 @@ fn try_lock(inner: &Inner) -> Option<MutexGuard<'_, Connection>> {
 }
 
 impl Inner {
-    /// Uses the writer for something else than waiting batches, and commits those that came meanwhile: they rely on
-    /// whoever holds the writer.
-    pub fn alone<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+    /// Uses the writer, and commits the batches that came meanwhile: they rely on whoever holds the writer.
+    pub fn with_writer<T>(&self, work: impl FnOnce(&mut Writer) -> T) -> T {
         let out = {
-            let writer = lock(&self.writer);
-            let _ = writer.busy_timeout(PATIENCE);
-            work(&writer)
+            let mut writer = lock(&self.writer);
+            writer.wait(true);
+            work(&mut writer)
         };
         while !lock(&self.waiting).is_empty() {
-            let Some(writer) = try_lock(self) else { break };
-            write(self, &writer, true);
+            let Some(mut writer) = try_lock(self) else { break };
+            write(self, &mut writer, true);
+            // Nobody else comes later to do it.
+            let _ = writer.settle();
         }
         out
+    }
+
+    /// Uses the connection of the writer for something else than batches, while no transaction is open.
+    pub fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.with_writer(|writer| {
+            writer.settle()?;
+            work(writer.connection())
+        })
+    }
+
+    /// Has every connection see what was committed.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        if self.is_unsettled() { self.with_writer(Writer::settle) } else { Ok(()) }
+    }
+
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled.load(Ordering::Acquire)
     }
 }
 
 /// Commits what waits. `false`: another process holds the database and `patient` was not asked for, or more than
 /// [`TOGETHER`] batches wait; all that was not done waits still.
-fn write(inner: &Inner, writer: &Connection, patient: bool) -> bool {
-    let _ = writer.busy_timeout(if patient { PATIENCE } else { Duration::ZERO });
+fn write(inner: &Inner, writer: &mut Writer, patient: bool) -> bool {
+    writer.wait(patient);
     let (mut jobs, more) = {
         let mut waiting = lock(&inner.waiting);
         let count = waiting.len().min(TOGETHER);
         (waiting.drain(..count).collect::<Vec<_>>(), !waiting.is_empty())
     };
-    match transaction(writer, &jobs) {
+    match writer.commit(jobs.iter().map(|job| &job.batch)) {
         Ok(outcomes) => {
             let (mut changes, mut news) = (Changes::default(), Vec::new());
             let mut answers = Vec::with_capacity(outcomes.len());
@@ -136,75 +184,8 @@ fn write(inner: &Inner, writer: &Connection, patient: bool) -> bool {
     }
 }
 
-/// Statements that are short, and run so often that they are parsed once.
-fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
-    connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop).map_err(db("written"))
-}
-
-/// A transaction; what was not committed is taken back when it is dropped.
-struct Transaction<'c>(&'c Connection);
-
-impl<'c> Transaction<'c> {
-    fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
-        run(connection, "BEGIN IMMEDIATE").map(|()| Self(connection))
-    }
-
-    fn commit(self) -> Result<(), StoreError> {
-        run(self.0, "COMMIT")
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        if !self.0.is_autocommit() {
-            let _ = self.0.execute_batch("ROLLBACK");
-        }
-    }
-}
-
 /// The ARNs whose tags a batch changed, or why it was not done.
-type Outcome = Result<Vec<String>, CommitError>;
-
-/// All jobs in one transaction, each whole or not at all.
-fn transaction(writer: &Connection, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
-    let transaction = match jobs {
-        [] => return Ok(Vec::new()),
-        _ => Transaction::begin(writer)?,
-    };
-    // One that is alone is taken back with its transaction.
-    if let [job] = jobs {
-        return match apply(writer, &job.batch) {
-            Ok(arns) => transaction.commit().map(|()| vec![Ok(arns)]),
-            Err(CommitError::Store(error)) => Err(error),
-            Err(conflict) => Ok(vec![Err(conflict)]),
-        };
-    }
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        run(writer, "SAVEPOINT batch")?;
-        let outcome = match apply(writer, &job.batch) {
-            Err(CommitError::Store(error)) => return Err(error),
-            Err(conflict) => {
-                run(writer, "ROLLBACK TO batch")?;
-                Err(conflict)
-            }
-            done => done,
-        };
-        run(writer, "RELEASE batch")?;
-        outcomes.push(outcome);
-    }
-    transaction.commit()?;
-    Ok(outcomes)
-}
-
-/// Does the writes of a batch.
-fn apply(connection: &Connection, batch: &Batch) -> Outcome {
-    let mut arns = Vec::new();
-    for write in batch {
-        one(connection, write, &mut arns)?;
-    }
-    Ok(arns)
-}
+pub type Outcome = Result<Vec<String>, CommitError>;
 
 /// What a batch that was committed changed, and what it tells.
 fn note(batch: Batch, arns: Vec<String>, changes: &mut Changes, news: &mut Vec<Change>) {
@@ -233,26 +214,44 @@ fn first(record: &Record) -> i64 {
     (record.created & TURN) << 20
 }
 
-fn one(connection: &Connection, write: &Write, arns: &mut Vec<String>) -> Result<(), CommitError> {
-    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
-        connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(db("written"))
-    };
+/// Whether a batch may turn out to conflict when some of it was done already.
+pub fn conflicts_late(batch: &Batch) -> bool {
+    let can_conflict = |write: &Write| matches!(write, Write::Insert(_) | Write::Replace(_) | Write::Delete { .. });
+    batch.iter().filter(|write| !matches!(write, Write::Tell(_))).skip(1).any(can_conflict)
+}
+
+/// JSON text. What formats values for people is slower.
+fn text(body: &serde_json::Value) -> String {
+    serde_json::to_string(body).unwrap_or_else(|_| body.to_string())
+}
+
+/// Does the writes of a batch, and appends their statements to `log`.
+pub fn apply(connection: &Connection, batch: &Batch, log: &mut Vec<u8>) -> Outcome {
+    let mut arns = Vec::new();
+    for write in batch {
+        one(connection, write, log, &mut arns)?;
+    }
+    Ok(arns)
+}
+
+fn one(connection: &Connection, write: &Write, log: &mut Vec<u8>, arns: &mut Vec<String>) -> Result<(), CommitError> {
+    let mut run = |statement, values: &[_]| run(connection, log, statement, values);
     match write {
         Write::Insert(record) => {
-            let key = &record.key;
+            let (key, body) = (&record.key, text(&record.body));
             let added = run(
-                "INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,?)",
-                params![
-                    key.account,
-                    key.region,
-                    key.kind,
-                    key.name,
-                    record.arn,
-                    record.status,
-                    record.created,
-                    record.modified,
-                    record.body.to_string(),
-                    first(record)
+                Statement::Insert,
+                &[
+                    (&key.account).into(),
+                    (&key.region).into(),
+                    (&key.kind).into(),
+                    (&key.name).into(),
+                    (&record.arn).into(),
+                    (&record.status).into(),
+                    record.created.into(),
+                    record.modified.into(),
+                    (&body).into(),
+                    first(record).into(),
                 ],
             )?;
             if added == 0 {
@@ -260,19 +259,18 @@ fn one(connection: &Connection, write: &Write, arns: &mut Vec<String>) -> Result
             }
         }
         Write::Replace(Versioned { record, version }) => {
-            let key = &record.key;
+            let (key, body) = (&record.key, text(&record.body));
             let changed = run(
-                "UPDATE record SET status = ?, modified = ?, body = ?, version = version + 1 \
-                 WHERE account = ? AND region = ? AND kind = ? AND name = ? AND version = ?",
-                params![
-                    record.status,
-                    record.modified,
-                    record.body.to_string(),
-                    key.account,
-                    key.region,
-                    key.kind,
-                    key.name,
-                    version
+                Statement::Replace,
+                &[
+                    (&record.status).into(),
+                    record.modified.into(),
+                    (&body).into(),
+                    (&key.account).into(),
+                    (&key.region).into(),
+                    (&key.kind).into(),
+                    (&key.name).into(),
+                    (*version).into(),
                 ],
             )?;
             if changed == 0 {
@@ -288,39 +286,37 @@ fn one(connection: &Connection, write: &Write, arns: &mut Vec<String>) -> Result
             }
             // What is of no account, as an access key, bears the ARN of what it belongs to, and has no tags of its own.
             if !key.account.is_empty() {
-                run("DELETE FROM tag WHERE arn = ?", params![arn])?;
+                run(Statement::DeleteTags, &[(&arn).into()])?;
             }
-            run(
-                "DELETE FROM record WHERE account = ? AND region = ? AND kind = ? AND name = ?",
-                params![key.account, key.region, key.kind, key.name],
-            )?;
+            let values = [(&key.account).into(), (&key.region).into(), (&key.kind).into(), (&key.name).into()];
+            run(Statement::Delete, &values)?;
             arns.push(arn);
         }
         Write::PutTags { arn, tags } => {
             for (key, value) in tags {
-                run("INSERT OR REPLACE INTO tag VALUES (?,?,?)", params![arn, key, value])?;
+                run(Statement::PutTag, &[arn.into(), key.into(), value.into()])?;
             }
             arns.push(arn.clone());
         }
         Write::DeleteTags { arn, keys } => {
             for key in keys {
-                run("DELETE FROM tag WHERE arn = ? AND key = ?", params![arn, key])?;
+                run(Statement::DeleteTag, &[arn.into(), key.into()])?;
             }
             arns.push(arn.clone());
         }
         Write::Emit(event) => {
-            run(
-                "INSERT INTO event (account, region, kind, at, body) VALUES (?,?,?,?,?)",
-                params![event.account, event.region, event.kind, event.at, event.body.to_string()],
-            )?;
+            let (account, region, kind) = (&event.account, &event.region, &event.kind);
+            let body = text(&event.body);
+            run(Statement::Emit, &[account.into(), region.into(), kind.into(), event.at.into(), (&body).into()])?;
         }
         // Once it is committed.
         Write::Tell(_) => {}
         Write::SetTimer(timer) => {
-            run("INSERT OR REPLACE INTO timer VALUES (?,?,?)", params![timer.id, timer.due, timer.body.to_string()])?;
+            let body = text(&timer.body);
+            run(Statement::SetTimer, &[(&timer.id).into(), timer.due.into(), (&body).into()])?;
         }
         Write::CancelTimer { id, due } => {
-            run("DELETE FROM timer WHERE id = ? AND due = ?", params![id, due])?;
+            run(Statement::CancelTimer, &[id.into(), (*due).into()])?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sagewright_cloud::clock::Change;
 use sagewright_cloud::sagemaker::kind::{Kind, Naming};
-use sagewright_cloud::sagemaker::recorded::rows::{RECORDED, REFUSED};
+use sagewright_cloud::sagemaker::recorded::rows::{REFUSED, recorded};
 use serde_json::{Value, json};
 
 use crate::samples::smallest;
@@ -67,7 +67,7 @@ async fn settled(cloud: &Cloud, kind: Kind, described: &str, handle: &Value) -> 
 async fn every_recorded_kind_is_created_described_listed_updated_tagged_and_deleted() {
     let mut wrong = Vec::new();
     // A version is of an image: the next test.
-    for kind in RECORDED.iter().map(Kind).filter(|kind| kind.0.noun != "ImageVersion") {
+    for kind in recorded().map(Kind).filter(|kind| kind.0.noun != "ImageVersion") {
         // A kind that fails must not hide the others.
         if tokio::spawn(whole_life(kind)).await.is_err() {
             wrong.push(kind.0.noun);
@@ -166,7 +166,7 @@ async fn kinds_that_nothing_here_runs_are_refused_by_name_and_never_found() {
 #[tokio::test]
 async fn an_image_has_versions_with_numbers_and_aliases() {
     let cloud = Cloud::new();
-    let kind = RECORDED.iter().map(Kind).find(|kind| kind.0.noun == "ImageVersion").unwrap();
+    let kind = recorded().map(Kind).find(|kind| kind.0.noun == "ImageVersion").unwrap();
     let arn = |number: u32| format!("arn:aws:sagemaker:{REGION}:000000000000:image-version/i/{number}");
     let version = |token: &str, aliases: &[&str]| json!({"ImageName": "i", "BaseImage": "1.dkr.ecr.us-east-1.amazonaws.com/a:1", "ClientToken": token, "Aliases": aliases});
     let none = cloud.refused("CreateImageVersion", version("t1", &[])).await;
@@ -244,7 +244,7 @@ fn no_kind_is_unknown() {
 #[tokio::test]
 async fn a_notebook_instance_goes_through_its_statuses_and_refuses_what_they_do_not_allow() {
     let cloud = Cloud::new();
-    let kind = RECORDED.iter().map(Kind).find(|kind| kind.0.noun == "NotebookInstance").unwrap();
+    let kind = recorded().map(Kind).find(|kind| kind.0.noun == "NotebookInstance").unwrap();
     let name = json!({"NotebookInstanceName": "n"});
     cloud
         .ok(
@@ -299,7 +299,7 @@ async fn updates_replace_members_add_to_lists_and_count_versions() {
                    "FeatureDefinitions": features("id")}),
         )
         .await;
-    let kind = RECORDED.iter().map(Kind).find(|kind| kind.0.noun == "FeatureGroup").unwrap();
+    let kind = recorded().map(Kind).find(|kind| kind.0.noun == "FeatureGroup").unwrap();
     let name = json!({"FeatureGroupName": "f"});
     settled(&cloud, kind, "DescribeFeatureGroup", &name).await.unwrap();
     cloud.ok("UpdateFeatureGroup", json!({"FeatureGroupName": "f", "FeatureAdditions": features("more")})).await;

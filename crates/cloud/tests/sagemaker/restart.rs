@@ -284,6 +284,32 @@ fn the_cloud_starts_on_a_full_disk() {
     });
 }
 
+/// To try a damaged state again and again changes nothing.
+#[test]
+fn a_job_whose_stored_state_is_damaged_has_failed_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let store = after_over(SqliteRecords::open(&path).unwrap(), 1, async |cloud| {
+        cloud.ok("CreateTrainingJob", training_job("j")).await;
+        std::mem::forget(cloud.job().await);
+    });
+    drop(store);
+    let damage = "UPDATE record SET body = json_set(body, '$._.state', 7, '$.SecondaryStatusTransitions', 'none') \
+                  WHERE kind = 'training-job'";
+    assert_eq!(rusqlite::Connection::open(&path).unwrap().execute(damage, []).unwrap(), 1);
+    run(async {
+        let cloud = Cloud::over(SqliteRecords::open(&path).unwrap(), 1);
+        resume(&cloud.sagemaker).await.unwrap();
+        let job = cloud.describe_job("j").await;
+        assert_eq!((&job["TrainingJobStatus"], &job["SecondaryStatus"]), (&json!("Failed"), &json!("Failed")));
+        let reason = job["FailureReason"].as_str().unwrap();
+        assert!(reason.contains("training-job/j is damaged") && reason.contains("another name"), "{reason}");
+        // The slot is free.
+        cloud.ok("CreateTrainingJob", training_job("other")).await;
+        assert_eq!(cloud.job().await.task.name, "other");
+    });
+}
+
 /// Gives what is under way time to be written: as many writes again, one after the other.
 async fn written(cloud: &Cloud) {
     for n in 0..20 {
@@ -513,7 +539,7 @@ fn endpoints_of_earlier_versions_are_taken_up() {
         let cloud = Cloud::new();
         let record = earlier_record("InService", json!({"current": one, "next": null}));
         let shown = record.body["ProductionVariants"].clone();
-        cloud.sagemaker.insert_record(Kind::ENDPOINT, &record, &[]).await.unwrap();
+        cloud.sagemaker.insert_record(Kind::ENDPOINT, record.clone(), vec![]).await.unwrap();
         resume(&cloud.sagemaker).await.unwrap();
         assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "SystemUpdating");
         let deploy = cloud.deploy().await;
@@ -528,7 +554,7 @@ fn endpoints_of_earlier_versions_are_taken_up() {
     run(async {
         let cloud = Cloud::new();
         let hidden = json!({"current": one, "next": two, "epoch": 4, "weights_only": false, "down": false});
-        cloud.sagemaker.insert_record(Kind::ENDPOINT, &earlier_record("Updating", hidden), &[]).await.unwrap();
+        cloud.sagemaker.insert_record(Kind::ENDPOINT, earlier_record("Updating", hidden), vec![]).await.unwrap();
         resume(&cloud.sagemaker).await.unwrap();
         for copies in [1, 2] {
             let deploy = cloud.deploy().await;
@@ -545,7 +571,7 @@ fn an_endpoint_whose_deployments_cannot_be_read_has_failed_and_can_be_deleted() 
     run(async {
         let cloud = Cloud::new();
         let record = earlier_record("InService", json!({"current": {"config": 7}}));
-        cloud.sagemaker.insert_record(Kind::ENDPOINT, &record, &[]).await.unwrap();
+        cloud.sagemaker.insert_record(Kind::ENDPOINT, record.clone(), vec![]).await.unwrap();
         resume(&cloud.sagemaker).await.unwrap();
         let endpoint = cloud.describe_endpoint().await;
         assert_eq!(

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sagewright_model::Arn;
 
 use crate::api::in_partition;
-use crate::records::{Key, Record, SharedRecords, StoreError};
+use crate::records::{Key, Record, SharedRecords, StoreError, Versioned};
 use sagewright_cloud_policy::{Asker, Context, Decision, Document, Kind, PolicyError, Question};
 
 /// The role with an ARN, path included, of whatever partition.
@@ -15,10 +15,15 @@ use sagewright_cloud_policy::{Asker, Context, Decision, Document, Kind, PolicyEr
 /// # Errors
 /// The store failed.
 pub async fn role(store: &SharedRecords, arn: &str) -> Result<Option<Record>, StoreError> {
+    Ok(shared_role(store, arn).await?.map(|role| role.record.clone()))
+}
+
+/// The same, to read.
+async fn shared_role(store: &SharedRecords, arn: &str) -> Result<Option<Arc<Versioned>>, StoreError> {
     let Ok(parsed) = arn.parse::<Arn>() else { return Ok(None) };
     let Some((_, name)) = parsed.resource.rsplit_once('/') else { return Ok(None) };
-    let found = store.record(&Key::new(&parsed.account, "", "role", name)).await?;
-    Ok(found.filter(|role| in_partition(&role.arn, &parsed.partition) == arn))
+    let found = store.shared(&Key::new(&parsed.account, "", "role", name)).await?;
+    Ok(found.filter(|role| role.record.arn == arn || in_partition(&role.record.arn, &parsed.partition) == arn))
 }
 
 /// A service that asks for a role on behalf of a resource.
@@ -48,7 +53,7 @@ pub async fn assumable_by_service(store: &SharedRecords, role_arn: &str, asks: &
             asks.service
         )
     };
-    let role = role(store, role_arn).await.map_err(|e| e.to_string())?.ok_or_else(refused)?;
+    let role = &shared_role(store, role_arn).await.map_err(|e| e.to_string())?.ok_or_else(refused)?.record;
     let trust = role.body["AssumeRolePolicyDocument"].as_str().unwrap_or_default();
     let document = parsed(trust).map_err(|_| refused())?;
     // Most trust policies have no conditions, and so ask nothing of the request.
@@ -56,7 +61,7 @@ pub async fn assumable_by_service(store: &SharedRecords, role_arn: &str, asks: &
         Context::default()
     } else {
         let tags = store.tags_of(&role.arn).await.map_err(|e| e.to_string())?;
-        context(&role, &tags, asks)
+        context(role, &tags, asks)
     };
     let asker = Some(Asker::Service(asks.service));
     let question = Question { asker, action: "sts:AssumeRole", resource: None, context: &context };

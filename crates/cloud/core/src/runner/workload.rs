@@ -42,7 +42,7 @@ impl Workload {
 }
 
 /// What a workload is run for. By its labels a runner finds it again, also for the next process of the same cloud.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Labels {
     /// Account id.
     pub account: String,

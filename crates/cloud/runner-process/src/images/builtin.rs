@@ -1,9 +1,5 @@
 //! The images that need no Docker: SageMaker's own XGBoost.
 
-use std::sync::OnceLock;
-
-use regex::Regex;
-
 /// A built-in algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BuiltIn {
@@ -46,12 +42,11 @@ pub fn repositories() -> String {
 /// # Errors
 /// It is a built-in repository with a tag that is not known: a sentence that says so, with the nearest that is.
 pub fn find(image: &str) -> Result<Option<(BuiltIn, &'static str)>, String> {
-    let Some(parts) = registry().and_then(|r| r.captures(image)) else { return Ok(None) };
-    let repository = parts.get(1).map_or("", |m| m.as_str());
+    let Some((repository, tag)) = in_ecr(image) else { return Ok(None) };
     let Some((name, tags, built_in)) = REPOSITORIES.iter().find(|(name, ..)| *name == repository) else {
         return Ok(None);
     };
-    let Some(tag) = parts.get(2).map(|m| m.as_str()) else {
+    let Some(tag) = tag else {
         return Err(format!("the URI of repository {name} has no tag; accepted are {}", tags.join(", ")));
     };
     let short = short(tag);
@@ -84,14 +79,27 @@ fn nearest(tags: &[&'static str], tag: &str) -> &'static str {
     tags.iter().copied().max_by_key(common).unwrap_or_default()
 }
 
-fn registry() -> Option<&'static Regex> {
-    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
-    // Any account, region and partition: mirrors of the built-in images are usual.
-    PATTERN
-        .get_or_init(|| {
-            Regex::new(r"^[0-9]{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.[a-z0-9.-]+/([a-z0-9._/-]+)(?::([\w.-]+))?$").ok()
-        })
-        .as_ref()
+/// Repository and tag of an image in a registry of ECR: of any account, region and partition, since mirrors of the
+/// built-in images are usual. By hand: each request that names an image asks for it.
+fn in_ecr(image: &str) -> Option<(&str, Option<&str>)> {
+    let (registry, path) = image.split_once('/')?;
+    let mut labels = registry.splitn(4, '.');
+    let account = labels.next()?;
+    let host = (labels.next()?, labels.next()?);
+    let (region, suffix) = labels.next()?.split_once('.')?;
+    let domain = |text: &str, dots: bool| {
+        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || (dots && b == b'.');
+        !text.is_empty() && text.bytes().all(known)
+    };
+    let fits = account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && matches!(host, ("dkr", "ecr" | "ecr-fips"))
+        && domain(region, false)
+        && domain(suffix, true);
+    let (repository, tag) = path.split_once(':').map_or((path, None), |(repository, tag)| (repository, Some(tag)));
+    let of_a_tag = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let fits = fits && tag.is_none_or(|tag| !tag.is_empty() && tag.chars().all(of_a_tag));
+    fits.then_some((repository, tag))
 }
 
 #[cfg(test)]

@@ -15,13 +15,16 @@ pub(super) fn mark(cloud: &str, labels: &Labels) -> String {
     format!("{cloud}/{} {account} {epoch} {host} {arn}", uuid::Uuid::new_v4())
 }
 
-/// The labels in a mark of this cloud. None of them has a space in it.
+/// The labels in a mark of this cloud, none of which has a space in it; empty ones for the mark of another version.
 fn labels(cloud: &str, mark: &[u8]) -> Option<Labels> {
-    let mark = std::str::from_utf8(mark).ok()?.strip_prefix(cloud)?.strip_prefix('/')?;
-    let mut words = mark.splitn(5, ' ').skip(1);
-    let mut next = || words.next().map(str::to_owned);
-    let (account, epoch, host, arn) = (next()?, next()?.parse().ok()?, next()?, next()?);
-    Some(Labels { account, arn, host, epoch })
+    let mark = mark.strip_prefix(cloud.as_bytes())?.strip_prefix(b"/")?;
+    let parsed = || {
+        let mut words = std::str::from_utf8(mark).ok()?.splitn(5, ' ').skip(1);
+        let mut next = || words.next().map(str::to_owned);
+        let (account, epoch, host, arn) = (next()?, next()?.parse().ok()?, next()?, next()?);
+        Some(Labels { account, arn, host, epoch })
+    };
+    Some(parsed().unwrap_or_default())
 }
 
 /// The containers of a cloud that have processes.
@@ -119,6 +122,6 @@ mod tests {
         let mark = mark("one", &wanted);
         assert_eq!(labels("one", mark.as_bytes()), Some(wanted));
         assert_eq!(labels("on", mark.as_bytes()), None);
-        assert_eq!(labels("one", b"one/of an older version"), None);
+        assert_eq!(labels("one", b"one/of an older version"), Some(Labels::default()));
     }
 }

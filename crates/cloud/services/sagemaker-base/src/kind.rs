@@ -256,7 +256,7 @@ impl Kind {
 
     /// All kinds of which there can be resources.
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::REAL.into_iter().chain(crate::recorded::rows::RECORDED.iter().map(Self))
+        Self::REAL.into_iter().chain(crate::recorded::rows::recorded().map(Self))
     }
 
     /// Whether nothing runs behind its records.

@@ -75,10 +75,8 @@ pub trait Machine: Clone + Send + Sync + 'static {
     async fn act(&self, key: Key, effect: Self::Effect);
 
     /// The state of a record that has none that can be read, as well as its members tell: an earlier version wrote it, or
-    /// it is damaged. Pure.
-    fn adopt(_: &Record) -> Option<Self::State> {
-        None
-    }
+    /// it is damaged. What is damaged beyond that has failed: to try it again would change nothing. Pure.
+    fn adopt(record: &Record) -> Self::State;
 
     /// Does what a restart asks for and can be had before the restart is recorded, such as serving on a full disk. What
     /// comes of it is not told: all effects are asked for again when the restart is recorded.
@@ -103,7 +101,7 @@ where
     }
     let (machine, tags) = (machine.clone(), tags.to_vec());
     let created = to_its_end(async move {
-        machine.sagemaker().insert_record(M::KIND, &record, &tags).await?;
+        machine.sagemaker().insert_record(M::KIND, record.clone(), tags).await?;
         for effect in first.effects {
             start(&machine, &record.key, effect);
         }
@@ -129,16 +127,8 @@ pub fn begin<M: Machine>(state: &M::State, record: &mut Record, now: i64) -> Res
 }
 
 /// The state of a record's machine.
-///
-/// # Errors
-/// The record is damaged.
-pub fn state<M: Machine>(record: &Record) -> Result<M::State, ApiError> {
-    M::State::deserialize(&record.body[HIDDEN][STATE]).or_else(|why| {
-        M::adopt(record).ok_or_else(|| {
-            let arn = &record.arn;
-            ApiError::internal(format!("the stored {arn} is damaged: {why}; `sagewright local reset` starts over"))
-        })
-    })
+pub fn state<M: Machine>(record: &Record) -> M::State {
+    M::State::deserialize(&record.body[HIDDEN][STATE]).unwrap_or_else(|_| M::adopt(record))
 }
 
 /// Tells a machine an event: writes the state that follows, then begins its effects. `None` where there is no such
@@ -157,7 +147,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
         let Some(found) = sm.env().store.get(key).await? else { return Ok(None) };
         let (mut record, version, now) = (found.record, found.version, sm.now());
         let before = statuses(M::KIND, &record);
-        let Next { state, effects } = M::step(self::state::<M>(&record)?, event, now)?;
+        let Next { state, effects } = M::step(self::state::<M>(&record), event, now)?;
         let gone = state.is_none();
         let mut batch = Batch::new();
         match &state {
@@ -213,7 +203,7 @@ impl Unrecorded {
         let mut restarts = self.0.lock().await;
         let Some(restart) = restarts.get(key) else { return Ok(()) };
         match restart().await {
-            Err(error) if error.status >= 500 => return Err(error),
+            Err(error) if error.status >= 500 && !error.lasting => return Err(error),
             Err(error) => tracing::warn!(resource = key.name, error = error.message, "a restart is not recorded"),
             Ok(()) => {}
         }
@@ -229,7 +219,7 @@ pub async fn insist<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Opt
     persist(machine.sagemaker(), key, || Box::pin(tell(machine, key, event))).await.flatten()
 }
 
-/// Writes until it is written or refused.
+/// Writes until it is written or refused, or cannot be written in any time to come.
 async fn persist<'a, T>(
     sm: &SageMaker,
     key: &Key,
@@ -244,6 +234,10 @@ async fn persist<'a, T>(
         let (resource, text) = (&key.name, error.message);
         if error.status < 500 {
             tracing::warn!(resource, error = text, "what came of an operation is not recorded");
+            return None;
+        }
+        if error.lasting {
+            tracing::error!(resource, error = text, "what came of an operation cannot be recorded");
             return None;
         }
         tracing::error!(resource, error = text, "what came of an operation cannot be recorded; trying again");
@@ -294,7 +288,7 @@ where
     M::Effect: 'static,
 {
     let key = record.key.clone();
-    let next = state::<M>(&record).and_then(|state| M::step(state, &event, machine.sagemaker().now()));
+    let next = M::step(state::<M>(&record), &event, machine.sagemaker().now());
     for effect in next.map(|next| next.effects).unwrap_or_default() {
         let (machine, key) = (machine.clone(), key.clone());
         tokio::spawn(async move { machine.meanwhile(key, effect).await });

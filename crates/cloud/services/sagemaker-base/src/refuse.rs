@@ -7,10 +7,18 @@ use sagewright_cloud_core::api::ApiError;
 /// Refuses the first member of `value` at one of the JSON pointers that says something. `false`, zero, `null` and
 /// empty values say nothing.
 pub fn members(prefix: &str, value: &Value, pointers: &[&str]) -> Result<(), ApiError> {
-    match pointers.iter().find(|p| value.pointer(p).is_some_and(says_something)) {
+    match pointers.iter().find(|p| at(value, p).is_some_and(says_something)) {
         Some(pointer) => Err(unsupported(&format!("{prefix}{}", pointer.trim_start_matches('/').replace('/', ".")))),
         None => Ok(()),
     }
+}
+
+/// What a pointer leads to. Names of members have nothing to unescape, and every request asks for some.
+fn at<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+    pointer.split('/').skip(1).try_fold(value, |value, member| match value {
+        Value::Array(items) => items.get(member.parse::<usize>().ok()?),
+        other => other.get(member),
+    })
 }
 
 /// The refusal of a member, or of a member's value (`TrainingInputMode Pipe`).

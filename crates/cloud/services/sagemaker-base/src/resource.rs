@@ -165,7 +165,7 @@ impl SageMaker {
         records.into_iter().find(|r| r.arn == arn).ok_or_else(|| kind.missing(arn))
     }
 
-    /// Adds a record, or answers that its name is taken.
+    /// Adds a record, and tells its ARN, or answers that its name is taken.
     pub async fn insert(
         &self,
         call: &Call,
@@ -173,11 +173,12 @@ impl SageMaker {
         name: &str,
         status: &str,
         body: Map<String, Value>,
-        tags: &[(String, String)],
-    ) -> Result<Record, ApiError> {
+        tags: Vec<(String, String)>,
+    ) -> Result<String, ApiError> {
         let record = Self::record(call, kind, name, status, body);
-        self.insert_record(kind, &record, tags).await?;
-        Ok(record)
+        let arn = record.arn.clone();
+        self.insert_record(kind, record, tags).await?;
+        Ok(arn)
     }
 
     /// A record that a call creates.
@@ -198,13 +199,14 @@ impl SageMaker {
     ///
     /// # Errors
     /// The name is taken.
-    pub async fn insert_record(&self, kind: Kind, record: &Record, tags: &[(String, String)]) -> Result<(), ApiError> {
-        let mut more = self.news(kind, record, &record.status);
-        let timer = life::timer(kind, record, record.created);
+    pub async fn insert_record(&self, kind: Kind, record: Record, tags: Vec<(String, String)>) -> Result<(), ApiError> {
+        let mut more = self.news(kind, &record, &record.status);
+        let timer = life::timer(kind, &record, record.created);
         let timed = timer.is_some();
         more.extend(timer);
-        if !self.env().store.insert(record.clone(), tags.to_vec(), more).await? {
-            return Err(kind.taken(&record.arn));
+        let arn = record.arn.clone();
+        if !self.env().store.insert(record, tags, more).await? {
+            return Err(kind.taken(&arn));
         }
         self.committed(timed);
         Ok(())

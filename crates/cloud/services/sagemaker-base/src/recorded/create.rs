@@ -55,6 +55,6 @@ pub async fn create(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
     for role in ["RoleArn", "ExecutionRoleArn", "ExecutionRole"] {
         sm.check_role(call, call.text(role), &record.arn).await?;
     }
-    sm.insert_record(kind, &record, &tags).await?;
+    sm.insert_record(kind, record.clone(), tags).await?;
     Ok(answer(call, kind, describe::shown(kind, record)))
 }

@@ -131,7 +131,7 @@ async fn settle(sm: &SageMaker, timer: Timer) -> Result<(), StoreError> {
     let store = &sm.env().store;
     // Tags are written under the same lock, so that none is left behind for a later resource of the same name.
     let _guard = sm.exclusive().await;
-    let kind = rows::RECORDED.iter().map(Kind).find(|kind| kind.0.noun == noun);
+    let kind = rows::recorded().map(Kind).find(|kind| kind.0.noun == noun);
     let Some((kind, life)) = kind.and_then(|kind| Some((kind, kind.0.status?))) else {
         return done(store.commit(vec![cancel]).await);
     };

@@ -42,8 +42,8 @@ impl Machine for Endpoints {
         Ok(())
     }
 
-    fn adopt(record: &Record) -> Option<State> {
-        Some(earlier::state(record))
+    fn adopt(record: &Record) -> State {
+        earlier::state(record)
     }
 
     async fn act(&self, key: Key, effect: Effect) {
@@ -101,7 +101,7 @@ async fn ask(host: &dyn Host, endpoint: EndpointKey, arn: String, work: Work) ->
 /// The records could not be read.
 pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     let statuses = ["Deleting", "Creating", "Updating", "SystemUpdating", "InService", "OutOfService"];
-    let epoch = |record: &Record| machine::state::<Endpoints>(record).map_or(0, |state| state.epoch);
+    let epoch = |record: &Record| machine::state::<Endpoints>(record).epoch;
     let restarted = |record: &Record| Event::Restarted { epoch: epoch(record) };
     machine::resume(&Endpoints(sm.clone()), &statuses, restarted).await
 }

@@ -14,7 +14,7 @@ use sagewright_cloud_sagemaker_base::{SageMaker, machine};
 pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let policy = policy::of(call)?;
     let record = sm.find(call, KIND, required(call, "EndpointName")?).await?;
-    let state = machine::state::<Endpoints>(&record)?;
+    let state = machine::state::<Endpoints>(&record);
     // AWS reads the configuration that is being replaced, and refuses where it has been deleted.
     sm.find(call, Kind::ENDPOINT_CONFIG, &state.changeable()?.deployment.config).await?;
     let target = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?).await? };

@@ -8,10 +8,11 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::model::Placement;
 use super::models::Source;
 use super::routing::{Generation, Instance, Variant};
 use super::server::{Progress, Server, Supervisor};
-use super::{HostingConfig, errors, model};
+use super::{HostingConfig, errors};
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::{
     Identity, JobEnvironment, Journal, Labels, LineSink, Mount, Port, Resources, Workload,
@@ -198,7 +199,9 @@ impl Order<'_> {
         let many = container.many_models();
         let (folder, limit) = (base.join(if many { "models" } else { "model" }), self.config.max_model_bytes);
         let placed = tokio::task::spawn_blocking(move || {
-            model::place(&*objects, &account, data.as_ref(), &name, &folder, limit)
+            let placement =
+                Placement { objects: &*objects, account: &account, container: &name, folder: &folder, limit };
+            placement.place(data.as_ref())
         });
         placed.await.map_err(|e| format!("InternalServerError: loading the model broke off: {e}"))?
     }

@@ -66,7 +66,7 @@ async fn queue<J: Job>(jobs: &J, key: &Key, run: Run) {
         return;
     }
     let told = insist(jobs, key, &J::admitted(run.clone())).await;
-    let state = told.and_then(|record| machine::state::<J>(&record).ok());
+    let state = told.map(|record| machine::state::<J>(&record));
     // It was stopped in the meantime, and nothing begins with the slot.
     if !state.is_some_and(|state| J::life(&state).works(&run)) {
         scheduler.leave(&run);

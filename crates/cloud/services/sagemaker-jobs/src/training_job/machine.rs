@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::progress::{Metrics, Progress};
-use crate::job::life::{Life, Outcome, Restart};
+use crate::job::life::{Life, Outcome, Phase, Restart};
 use crate::job::{self, Effect};
 
 /// AWS's name of the kind in texts.
@@ -140,6 +140,22 @@ fn ended(end: &TrainingEnd, outcome: Outcome) -> TrainingEnd {
     }
 }
 
+/// A job of which no state can be made out has failed, and is told why.
+fn damaged(record: &Record) -> State {
+    let changed = record.modified;
+    let reason = format!(
+        "InternalServerError: the stored state of {} is damaged, so that the job cannot go on. Create it anew under another name.",
+        record.arn
+    );
+    let mut life = Life::new(super::old::id(record));
+    let place = ["/ModelArtifacts/S3ModelArtifacts", "/OutputDataConfig/S3OutputPath"];
+    let artifacts = place.iter().find_map(|member| record.body.pointer(member)?.as_str()).unwrap_or_default();
+    let mut progress = Progress::new(artifacts.to_owned(), changed);
+    life.phase = Phase::Ended(Outcome::Failed);
+    progress.end(&TrainingEnd::Failed { reason }, changed);
+    State { life, progress, changed }
+}
+
 #[async_trait]
 impl Machine for TrainingJobs {
     const KIND: Kind = Kind::TRAINING_JOB;
@@ -162,9 +178,12 @@ impl Machine for TrainingJobs {
         state.progress.show(record)
     }
 
-    fn adopt(record: &Record) -> Option<State> {
-        let life = super::old::life(record)?;
-        Some(State { life, progress: Progress::of(record)?, changed: record.modified })
+    fn adopt(record: &Record) -> State {
+        let changed = record.modified;
+        match (super::old::life(record), Progress::of(record)) {
+            (Some(life), Some(progress)) => State { life, progress, changed },
+            _ => damaged(record),
+        }
     }
 
     async fn act(&self, key: Key, effect: Effect) {

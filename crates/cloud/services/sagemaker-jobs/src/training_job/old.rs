@@ -20,7 +20,10 @@ pub(super) fn life(record: &Record) -> Option<Life> {
         _ => return None,
     };
     let unfinished = attempts["open"].as_u64().and_then(|open| u32::try_from(open).ok()).unwrap_or(0);
-    // Names are used again, and two jobs may be created in the same millisecond.
-    let job = format!("{} {}", record.arn, record.created);
-    Some(Life { run: Run { job, number: runs.max(1) }, phase, unfinished })
+    Some(Life { run: Run { job: id(record), number: runs.max(1) }, phase, unfinished })
+}
+
+/// What tells such a job from others that had or will have its name. Two may be created in the same millisecond.
+pub(super) fn id(record: &Record) -> String {
+    format!("{} {}", record.arn, record.created)
 }

@@ -44,8 +44,8 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     }
     sm.check_role(call, call.text("ExecutionRoleArn"), &arn(call, Kind::ENDPOINT_CONFIG, name)).await?;
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
-    let record = sm.insert(call, Kind::ENDPOINT_CONFIG, name, "", stored, &tags).await?;
-    Ok(json!({ "EndpointConfigArn": record.arn }))
+    let arn = sm.insert(call, Kind::ENDPOINT_CONFIG, name, "", stored, tags).await?;
+    Ok(json!({ "EndpointConfigArn": arn }))
 }
 
 fn unique(variants: &[Value]) -> Result<(), ApiError> {

@@ -13,7 +13,7 @@ use sagewright_cloud_sagemaker_base::resource::{Kind, locate, required};
 use serde_json::{Value, json};
 
 fn kind(noun: &str) -> Result<Kind, ApiError> {
-    let row = rows::RECORDED.iter().find(|row| row.noun == noun);
+    let row = rows::recorded().find(|row| row.noun == noun);
     row.map(Kind).ok_or_else(|| ApiError::internal(format!("no row for {noun}")))
 }
 

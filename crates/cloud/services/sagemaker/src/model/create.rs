@@ -46,8 +46,8 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
 
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));
     stored.insert(HIDDEN.to_owned(), json!({ "containers": resolved }));
-    let record = sm.insert(call, Kind::MODEL, name, "", stored, &tags).await?;
-    Ok(json!({ "ModelArn": record.arn }))
+    let arn = sm.insert(call, Kind::MODEL, name, "", stored, tags).await?;
+    Ok(json!({ "ModelArn": arn }))
 }
 
 /// The container definitions of a request: the primary one, or those in series.

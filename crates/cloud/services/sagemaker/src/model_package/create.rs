@@ -54,7 +54,7 @@ async fn unversioned(
     if !stored.contains_key("InferenceSpecification") && !stored.contains_key("SourceUri") {
         return Err(ApiError::validation("InferenceSpecification must be set for an unversioned model package."));
     }
-    Ok(sm.insert(call, Kind::MODEL_PACKAGE, name, STATUS, stored, tags).await?.arn)
+    sm.insert(call, Kind::MODEL_PACKAGE, name, STATUS, stored, tags.to_vec()).await
 }
 
 /// The next version of a group.

@@ -14,6 +14,6 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     refuse::members("", &call.input, &["/ManagedConfiguration"])?;
     let mut stored = body(call, &["Tags"]);
     stored.insert("CreatedBy".to_owned(), user(call));
-    let record = sm.insert(call, Kind::MODEL_PACKAGE_GROUP, name, "Completed", stored, &tags).await?;
-    Ok(json!({ "ModelPackageGroupArn": record.arn }))
+    let arn = sm.insert(call, Kind::MODEL_PACKAGE_GROUP, name, "Completed", stored, tags).await?;
+    Ok(json!({ "ModelPackageGroupArn": arn }))
 }

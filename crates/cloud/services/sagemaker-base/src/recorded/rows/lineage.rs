@@ -1,0 +1,176 @@
+//! What models are made of, and what is known of how: lineage, experiments, features, pipelines, MLflow.
+
+use crate::kind::{LIFE, Life, Naming, ROW, Row, Text};
+
+const MLFLOW: Life = Life {
+    member: "TrackingServerStatus",
+    created: "Creating",
+    updated: "Updating",
+    deleted: "Deleting",
+    started: "Starting",
+    stopped: "Stopping",
+    settles: &[
+        ("Creating", "Created"),
+        ("Updating", "Updated"),
+        ("Starting", "Started"),
+        ("Stopping", "Stopped"),
+        ("Deleting", ""),
+    ],
+    ..LIFE
+};
+
+pub static ROWS: &[Row] = &[
+    Row {
+        noun: "Action",
+        arn_type: "action",
+        naming: Naming::Members(&["ActionName"]),
+        list: "ListActions",
+        aliases: &[("Status", "=Unknown"), ("SourceUri", "/Source/SourceUri")],
+        ..ROW
+    },
+    Row {
+        noun: "Algorithm",
+        arn_type: "algorithm",
+        event: "SageMaker Algorithm State Change",
+        naming: Naming::Members(&["AlgorithmName"]),
+        list: "ListAlgorithms",
+        status: Some(&Life { member: "AlgorithmStatus", created: "Completed", ..LIFE }),
+        aliases: &[("AlgorithmStatusDetails", "={\"ValidationStatuses\":[],\"ImageScanStatuses\":[]}")],
+        missing: Text("ValidationException", "Algorithm {arn} does not exist."),
+        taken: Text("ValidationException", "Algorithm already exists: {arn}"),
+        ..ROW
+    },
+    Row {
+        noun: "Artifact",
+        arn_type: "artifact",
+        naming: Naming::Id { member: "ArtifactArn", prefix: "" },
+        list: "ListArtifacts",
+        aliases: &[("SourceUri", "/Source/SourceUri")],
+        ..ROW
+    },
+    Row {
+        noun: "Context",
+        arn_type: "context",
+        naming: Naming::Members(&["ContextName"]),
+        list: "ListContexts",
+        aliases: &[("SourceUri", "/Source/SourceUri")],
+        ..ROW
+    },
+    Row {
+        noun: "Experiment",
+        arn_type: "experiment",
+        naming: Naming::Members(&["ExperimentName"]),
+        list: "ListExperiments",
+        missing: Text("ResourceNotFound", "Experiment '{name}' does not exist."),
+        taken: Text("ValidationException", "Experiment '{name}' already exists."),
+        ..ROW
+    },
+    Row {
+        noun: "FeatureGroup",
+        arn_type: "feature-group",
+        event: "SageMaker Feature Group State Change",
+        naming: Naming::Members(&["FeatureGroupName"]),
+        list: "ListFeatureGroups",
+        status: Some(&Life {
+            member: "FeatureGroupStatus",
+            created: "Creating",
+            deleted: "Deleting",
+            settles: &[("Creating", "Created"), ("Deleting", "")],
+            ..LIFE
+        }),
+        aliases: &[("NextToken", "=")],
+        appended: &[("FeatureAdditions", "FeatureDefinitions")],
+        missing: Text(
+            "ResourceNotFound",
+            "Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name {name}",
+        ),
+        taken: Text(
+            "ResourceInUse",
+            "Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
+        ),
+        ..ROW
+    },
+    Row {
+        noun: "Hub",
+        arn_type: "hub",
+        naming: Naming::Members(&["HubName"]),
+        list: "ListHubs",
+        status: Some(&Life {
+            member: "HubStatus",
+            created: "Creating",
+            updated: "Updating",
+            deleted: "Deleting",
+            settles: &[("Creating", "InService"), ("Updating", "InService"), ("Deleting", "")],
+            ..LIFE
+        }),
+        missing: Text("ResourceNotFound", "Hub {name} does not exist."),
+        ..ROW
+    },
+    Row {
+        noun: "MlflowApp",
+        arn_type: "mlflow-app",
+        naming: Naming::Id { member: "Arn", prefix: "app-" },
+        arn: "Arn",
+        list: "ListMlflowApps",
+        status: Some(&Life {
+            created: "Creating",
+            updated: "Updating",
+            deleted: "Deleting",
+            settles: &[("Creating", "Created"), ("Updating", "Updated"), ("Deleting", "")],
+            ..LIFE
+        }),
+        ..ROW
+    },
+    Row {
+        noun: "MlflowTrackingServer",
+        arn_type: "mlflow-tracking-server",
+        naming: Naming::Members(&["TrackingServerName"]),
+        arn: "TrackingServerArn",
+        list: "ListMlflowTrackingServers",
+        status: Some(&MLFLOW),
+        aliases: &[("IsActive", "=Inactive")],
+        ..ROW
+    },
+    Row {
+        noun: "ModelCard",
+        arn_type: "model-card",
+        event: "SageMaker Model Card State Change",
+        naming: Naming::Members(&["ModelCardName"]),
+        list: "ListModelCards",
+        version: "ModelCardVersion",
+        taken: Text("ConflictException", "Model card {arn} already exists."),
+        ..ROW
+    },
+    Row {
+        noun: "Pipeline",
+        arn_type: "pipeline",
+        naming: Naming::Members(&["PipelineName"]),
+        list: "ListPipelines",
+        status: Some(&Life { member: "PipelineStatus", created: "Active", ..LIFE }),
+        refused: &["/PipelineDefinitionS3Location"],
+        missing: Text("ResourceNotFound", "Pipeline '{arn}' does not exist."),
+        taken: Text(
+            "ValidationException",
+            "Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
+        ),
+        ..ROW
+    },
+    Row {
+        noun: "Trial",
+        arn_type: "experiment-trial",
+        naming: Naming::Members(&["TrialName"]),
+        list: "ListTrials",
+        missing: Text("ResourceNotFound", "Trial '{name}' does not exist."),
+        taken: Text("ValidationException", "Trial '{name}' already exists."),
+        ..ROW
+    },
+    Row {
+        noun: "TrialComponent",
+        arn_type: "experiment-trial-component",
+        naming: Naming::Members(&["TrialComponentName"]),
+        list: "ListTrialComponents",
+        missing: Text("ResourceNotFound", "TrialComponent '{name}' does not exist."),
+        taken: Text("ValidationException", "TrialComponent '{name}' already exists."),
+        ..ROW
+    },
+];

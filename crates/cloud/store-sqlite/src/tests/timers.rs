@@ -1,0 +1,76 @@
+//! Timers over the store.
+
+use super::*;
+
+/// Timers that cannot be done, or that nobody knows, keep no other one from being done.
+#[tokio::test]
+async fn a_timer_that_fails_holds_up_no_other() {
+    use sagewright_cloud_core::clock::{SimClock, SystemWall};
+    use sagewright_cloud_core::records::StoreError;
+    use sagewright_cloud_core::timers::{Timers, Waker};
+
+    fn damaged() -> StoreError {
+        let source = serde_json::from_str::<serde_json::Value>("{").unwrap_err();
+        StoreError::Damaged { kind: "space".into(), name: "s".into(), source }
+    }
+    let store = memory();
+    for (id, due) in [("nobody:1", 1), ("bad:1", 2), ("damaged:1", 2), ("good:1", 3)] {
+        store.commit(vec![Write::SetTimer(Timer { id: id.into(), due, body: json!({}) })]).await.unwrap();
+    }
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let own = Arc::clone(&store);
+    let clock = SimClock::new(Arc::new(SystemWall));
+    let begun = clock.now().as_millisecond();
+    let timers = Timers::new(Arc::clone(&store), clock, Waker::default())
+        .owner("bad", Arc::new(|_| Box::pin(async { Err(StoreError::Closed) })))
+        .owner("damaged", Arc::new(|_| Box::pin(async { Err(damaged()) })))
+        .owner(
+            "good",
+            Arc::new(move |timer| {
+                let (own, tell) = (Arc::clone(&own), tell.clone());
+                Box::pin(async move {
+                    own.commit(vec![Write::CancelTimer { id: timer.id.clone(), due: timer.due }]).await.unwrap();
+                    tell.send(timer.id).unwrap();
+                    Ok(())
+                })
+            }),
+        );
+    let running = tokio::spawn(timers.run());
+    assert_eq!(told.recv().await.unwrap(), "good:1");
+    running.abort();
+    let later: Vec<_> = store.due(i64::MAX, 10).await.unwrap().into_iter().map(|timer| timer.id).collect();
+    assert_eq!(later, ["bad:1", "nobody:1"], "the others are tried again later, but for what is damaged");
+    assert!(store.next_due().await.unwrap() >= Some(begun + 60_000), "a minute later, and not again and again");
+}
+
+/// Who skips time goes on when all is done that became due by that, however much it is.
+#[tokio::test]
+async fn what_is_due_is_told_as_done_when_all_of_it_is_done() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use sagewright_cloud_core::clock::{SimClock, SystemWall};
+    use sagewright_cloud_core::timers::{Timers, Waker};
+
+    const COUNT: usize = 250;
+    let store = memory();
+    let timers = (0..COUNT).map(|n| Write::SetTimer(Timer { id: format!("own:{n}"), due: 1, body: json!({}) }));
+    store.commit(timers.collect()).await.unwrap();
+    let (own, count, waker) = (Arc::clone(&store), Arc::new(AtomicUsize::new(0)), Waker::default());
+    let (clock, counted) = (SimClock::new(Arc::new(SystemWall)), Arc::clone(&count));
+    let by = clock.now();
+    let timers = Timers::new(Arc::clone(&store), clock, waker.clone()).owner(
+        "own",
+        Arc::new(move |timer| {
+            let (own, counted) = (Arc::clone(&own), Arc::clone(&counted));
+            Box::pin(async move {
+                own.commit(vec![Write::CancelTimer { id: timer.id.clone(), due: timer.due }]).await.unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            })
+        }),
+    );
+    let running = tokio::spawn(timers.run());
+    tokio::time::timeout(std::time::Duration::from_secs(60), waker.done(by)).await.expect("it is never told");
+    assert_eq!(count.load(Ordering::Relaxed), COUNT);
+    running.abort();
+}
