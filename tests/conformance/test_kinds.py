@@ -81,7 +81,7 @@ def test_a_recorded_kind_is_applied_changed_and_deleted(cli, kind, spec, change)
         settled(cli, second)
         # What was declared before is another value now.
         cli("plan", "--exit-code", "-f", "-", stdin=first, code=2)
-    assert cli("delete", "-f", "-", stdin=first).lines[-1] == "Done: 1 deleted."
+    assert cli("delete", "--yes", "-f", "-", stdin=first).lines[-1] == "Done: 1 deleted."
     assert cli("plan", "-f", "-", stdin=first).lines[-1] == "Plan: 1 to create."
 
 
@@ -99,7 +99,7 @@ def test_a_domain_with_its_profiles_and_spaces_goes_by_ids_out_of_arns(cli, clou
     assert sagemaker.describe_space(DomainId=told["DomainId"], SpaceName="shared")["SpaceDisplayName"] == "new"
     (listed,) = cli("get", "domain").table()
     assert listed["DOMAIN-ID"] == told["DomainId"]
-    assert cli("delete", "-f", "-", stdin=many(domain, profile, space, app)).lines[-1] == "Done: 4 deleted."
+    assert cli("delete", "--yes", "-f", "-", stdin=many(domain, profile, space, app)).lines[-1] == "Done: 4 deleted."
     assert sagemaker.list_domains()["Domains"] == []
 
 
@@ -112,7 +112,7 @@ def test_a_version_of_an_image_is_marked_in_its_release_notes(cli, cloud):
     sagemaker = cloud.client("sagemaker", cli.account)
     told = sagemaker.describe_image_version(ImageName="base")
     assert told["Version"] == 1 and told["ReleaseNotes"].startswith("the first [sagewright.dev/owner=")
-    assert cli("delete", "-f", "-", stdin=many(image, first)).lines[-1] == "Done: 2 deleted."
+    assert cli("delete", "--yes", "-f", "-", stdin=many(image, first)).lines[-1] == "Done: 2 deleted."
 
 
 def test_a_workteam_is_read_from_where_it_is_nested(cli):
@@ -122,7 +122,7 @@ def test_a_workteam_is_read_from_where_it_is_nested(cli):
     settled(cli, force, team)
     team["spec"]["description"] = "new"
     settled(cli, force, team)
-    assert cli("delete", "-f", "-", stdin=many(force, team)).lines[-1] == "Done: 2 deleted."
+    assert cli("delete", "--yes", "-f", "-", stdin=many(force, team)).lines[-1] == "Done: 2 deleted."
 
 
 def test_a_running_notebook_is_stopped_for_an_update_and_started_again(cli, cloud):
@@ -148,7 +148,7 @@ def test_a_running_notebook_is_stopped_for_an_update_and_started_again(cli, clou
     settled(cli, manifest("NotebookInstance", "nb", **{**spec, "instanceType": "ml.t3.xlarge"}))
     assert told()["NotebookInstanceStatus"] == "Stopped" and told()["InstanceType"] == "ml.t3.xlarge"
     sagemaker.start_notebook_instance(NotebookInstanceName="nb")
-    assert cli("delete", "-f", "-", stdin=larger).lines[-1] == "Done: 1 deleted."
+    assert cli("delete", "--yes", "-f", "-", stdin=larger).lines[-1] == "Done: 1 deleted."
 
 
 def test_content_and_status_of_a_model_card_change_together(cli, cloud):
