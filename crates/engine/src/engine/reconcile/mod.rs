@@ -20,7 +20,7 @@ pub use referents::{Referent, Referents, target_id, value_of};
 pub(crate) use act::{Acted, act};
 
 use super::Engine;
-use crate::cloud::Target;
+use crate::cloud::{Class, Target};
 use crate::conditions::Condition;
 use crate::decide::{Change, Claims, Desired, Step};
 use crate::error::Failure;
@@ -42,6 +42,8 @@ pub struct Scope {
 /// How far an object has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// A create is about to be sent that AWS would carry out twice without its token: keep the memory, and look again at once.
+    Announced,
     /// AWS took a write: the next look shows what came of it.
     Wrote,
     /// AWS took a write before, and reads do not show it yet.
@@ -109,7 +111,7 @@ impl Engine {
         let events: Mutex<Vec<Event>> = Mutex::default();
         let keep = |event: Event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         let owners = Owners::default();
-        let mut done = Pass::new(&calls, &owners, referents, &desired, memory, &keep).run().await;
+        let mut done = Pass::new(&calls, &owners, referents, &desired, memory, &keep).announcing().run().await;
         if let (Progress::Retry, Some(failure), Some(after)) = (done.progress, &done.failure, done.requeue) {
             let what = What::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
             let (object, at) = (desired.object.id(), calls.clock.now());
@@ -135,7 +137,10 @@ impl Desired {
 pub(crate) fn pause_after(failures: u16, failure: &Failure) -> Option<Duration> {
     let (class, after) = match failure {
         Failure::Retryable(again) => (again.class(), again.after),
-        Failure::Permanent(permanent) => (permanent.cause.as_ref()?.class(), None),
+        // What was found in the way, and not by AWS, may be gone at a later look.
+        Failure::Permanent(permanent) => {
+            (permanent.cause.as_ref().map_or(Class::Rejected, |cause| cause.class()), None)
+        }
     };
     retry::next(class, u32::from(failures.max(1)), after, None)
 }
