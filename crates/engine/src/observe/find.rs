@@ -1,13 +1,13 @@
 //! Finds resources that AWS names by the owner's mark.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Phase};
 use serde_json::{Map, Value};
 
-use super::Ownership;
 use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
-use super::read::{complete_found, member_mark, read_output};
+use super::read::{complete_found, member_mark, phase_of, read_output};
+use super::{Found, Ownership};
 use crate::decide::Desired;
 use crate::decide::inputs::{Known, Place, address, place_of};
 use crate::error::Failure;
@@ -68,14 +68,18 @@ pub(crate) async fn marked(
     let shown = |item: &Value| member.is_some_and(|m| item.get(m).is_some());
     // Listings that show the member tell at once; others need a read for each item.
     if items.iter().any(shown) {
-        let hit =
-            items.iter().find(|i| member.and_then(|m| member_mark(i, m)).is_some_and(|mark| owner.is_text(&mark)));
-        return match hit.and_then(|i| Some((i, arn_of(kind, i)?))) {
-            Some((item, arn)) => {
-                read_output(calls, kind, Known { arn: Some(&arn), spec: Some(item), ..Known::default() }).await
+        let is_owners =
+            |item: &&Value| member.and_then(|m| member_mark(item, m)).is_some_and(|mark| owner.is_text(&mark));
+        for item in items.iter().filter(is_owners) {
+            let Some(arn) = arn_of(kind, item) else { continue };
+            let known = Known { arn: Some(&arn), spec: Some(item), ..Known::default() };
+            if let Some(output) = read_output(calls, kind, known).await?
+                && phase_of(kind, &output) != Phase::Gone
+            {
+                return Ok(Some(output));
             }
-            None => Ok(None),
-        };
+        }
+        return Ok(None);
     }
     let mut reads = stream::iter(items.iter().filter_map(|i| Some((i.clone(), arn_of(kind, i)?))).collect::<Vec<_>>())
         .map(|(item, arn)| async move {
@@ -87,7 +91,9 @@ pub(crate) async fn marked(
         })
         .buffered(AT_ONCE);
     while let Some(found) = reads.try_next().await? {
-        if let Some(found) = found.filter(|f| matches!(&f.owner, Ownership::Marked(by) if owner.is(by))) {
+        // What can still be read although it is gone does not hide what was made since.
+        let is_owners = |f: &Found| f.phase != Phase::Gone && matches!(&f.owner, Ownership::Marked(by) if owner.is(by));
+        if let Some(found) = found.filter(is_owners) {
             return Ok(Some(found.output));
         }
     }

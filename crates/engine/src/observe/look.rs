@@ -1,6 +1,6 @@
 //! Looks at what an object declares: where it says, and, where that is not it, by its mark.
 
-use sagewright_kinds::{Kind, Path, get};
+use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::Value;
 
 use super::calls::{Calls, is_invalid, is_refused};
@@ -76,6 +76,8 @@ async fn by_arn(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Remembe
         Err(failure) => return Err(failure),
     };
     Ok(match claim(kind, desired, &found) {
+        // It can still be read; another may have been made since.
+        _ if found.phase == Phase::Gone => Remembered::Nothing,
         Claim::Ours { .. } | Claim::Ack => Remembered::Ours(Box::new(found)),
         _ if desired.read_only => Remembered::Ours(Box::new(found)),
         Claim::Other(Some(_)) if from_status => Remembered::Nothing,

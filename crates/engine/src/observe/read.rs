@@ -36,21 +36,12 @@ impl Found {
     #[must_use]
     pub fn new(kind: &Kind, output: Value, tags: BTreeMap<String, String>) -> Self {
         let status = &kind.row().status;
-        let text = |path: &Option<String>| {
-            let path = Path::parse(path.as_deref()?);
-            let mut texts = values(&output, &path).into_iter().filter_map(|(_, value)| value.as_str());
-            texts.find(|t| !t.is_empty()).map(str::to_owned)
-        };
+        let text = |path: &Option<String>| text_at(&output, path);
         let word = text(&status.member);
         let arn = arn_of(kind, &output);
         let spec = kind.spec_of(&output);
         let name = kind.name_of(&spec).or_else(|| arn.clone()).unwrap_or_default();
-        let phase = match (&status.member, &word) {
-            (None, _) => Phase::Settled,
-            (Some(_), Some(word)) => kind.phase(word),
-            (Some(_), None) if status.optional => Phase::Settled,
-            (Some(_), None) => Phase::Unknown,
-        };
+        let phase = phase(kind, word.as_deref());
         let owner = match place_of(kind, &spec) {
             // Without an ARN tags can be neither read nor written.
             Place::Tags(_) if arn.is_some() => marked(tags.get(mark::OWNER).map(String::as_str)),
@@ -71,6 +62,28 @@ impl Found {
             tags,
         }
     }
+}
+
+/// Where a resource is in its life, by what a read gives.
+pub(crate) fn phase_of(kind: &Kind, output: &Value) -> Phase {
+    phase(kind, text_at(output, &kind.row().status.member).as_deref())
+}
+
+fn phase(kind: &Kind, word: Option<&str>) -> Phase {
+    let status = &kind.row().status;
+    match (&status.member, word) {
+        (None, _) => Phase::Settled,
+        (Some(_), Some(word)) => kind.phase(word),
+        (Some(_), None) if status.optional => Phase::Settled,
+        (Some(_), None) => Phase::Unknown,
+    }
+}
+
+/// The first text at a path.
+fn text_at(output: &Value, path: &Option<String>) -> Option<String> {
+    let path = Path::parse(path.as_deref()?);
+    let mut texts = values(output, &path).into_iter().filter_map(|(_, value)| value.as_str());
+    texts.find(|t| !t.is_empty()).map(str::to_owned)
 }
 
 fn marked(mark: Option<&str>) -> Ownership {

@@ -11,6 +11,8 @@
 )]
 
 pub mod decisions;
+mod declared;
+mod faulty;
 mod hooked;
 mod modelled;
 mod objects;
@@ -27,6 +29,8 @@ use sagewright_engine::{Call, Clock, Cloud, CloudError, Engine, Event, Object, O
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
+pub use declared::*;
+pub use faulty::*;
 pub use hooked::*;
 pub use modelled::*;
 pub use objects::*;

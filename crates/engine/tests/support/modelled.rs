@@ -83,9 +83,22 @@ struct Made {
     tags: BTreeMap<String, String>,
 }
 
+/// What an eventually consistent service has besides its resources.
+#[derive(Default)]
+struct History {
+    /// What was there, from which time on.
+    past: Vec<(i64, Vec<Made>)>,
+    /// How far reads of one resource, and listings, lag behind.
+    lag: (i64, i64),
+    /// Answers of creates by their idempotency tokens.
+    answers: BTreeMap<String, Value>,
+    creates: usize,
+}
+
 /// The cloud.
 pub struct Modelled {
     made: Mutex<Vec<Made>>,
+    history: Mutex<History>,
     log: Mutex<Vec<String>>,
     clock: Arc<TestClock>,
 }
@@ -109,6 +122,11 @@ impl Noun {
             let read = reads.into_iter().find(|r| service.operation(r).is_some())?;
             Some(Self { name, service, create, read })
         })
+    }
+
+    fn of_kind(kind: &sagewright_kinds::Kind) -> Self {
+        let create = &kind.row().operations.create;
+        VERBS.iter().find_map(|verb| Self::of(kind.service(), create.strip_prefix(verb)?)).unwrap()
     }
 
     fn output(&self) -> &'static Shape {
@@ -172,19 +190,85 @@ fn kebab(name: &str) -> String {
 impl Modelled {
     pub fn new() -> (Arc<Self>, Arc<TestClock>) {
         let clock = TestClock::new();
-        (Arc::new(Self { made: Mutex::default(), log: Mutex::default(), clock: Arc::clone(&clock) }), clock)
+        let (made, history, log) = (Mutex::default(), Mutex::default(), Mutex::default());
+        (Arc::new(Self { made, history, log, clock: Arc::clone(&clock) }), clock)
     }
 
     /// An engine that knows nothing of what another did.
     pub fn engine(self: &Arc<Self>) -> Engine {
-        let target = Target::new(REGION.parse().unwrap());
-        Engine::new(Arc::clone(self) as Arc<dyn Cloud>, Arc::clone(&self.clock) as Arc<dyn Clock>, target)
+        self.engine_on(Arc::clone(self) as Arc<dyn Cloud>)
+    }
+
+    /// An engine whose calls go through another cloud, with this one's time.
+    pub fn engine_on(&self, cloud: Arc<dyn Cloud>) -> Engine {
+        Engine::new(cloud, Arc::clone(&self.clock) as Arc<dyn Clock>, Target::new(REGION.parse().unwrap()))
+    }
+
+    /// From now on, reads of one resource and listings lag behind writes by so many milliseconds.
+    pub fn lag(&self, reads: i64, lists: i64) {
+        self.history.lock().unwrap().lag = (reads, lists);
+    }
+
+    /// Creates that took effect.
+    pub fn creates(&self) -> usize {
+        self.history.lock().unwrap().creates
+    }
+
+    /// Somebody else changes the newest resource, or takes it away; reads show that at once. Nothing where there is none.
+    pub fn foreign(&self, change: Foreign) -> bool {
+        let (mut made, now) = (self.made.lock().unwrap(), self.clock.millis());
+        made.retain(|m| m.gone_at.is_none_or(|at| now < at));
+        // What is on its way out is nobody's to change any more.
+        let Some(last) = made.last_mut().filter(|m| m.gone_at.is_none()) else { return false };
+        match change {
+            Foreign::Delete => drop(made.pop()),
+            Foreign::Tag(key, value) => drop(last.tags.insert(key.to_owned(), value.to_owned())),
+            Foreign::Set(member, _) if last.doc.get(&member).is_none() => return false,
+            Foreign::Set(member, value) => last.doc[member] = value,
+            Foreign::Status(words, goes) => {
+                if last.status.is_none() {
+                    return false;
+                }
+                last.script = words.iter().map(|(after, word)| (now + after, *word)).collect();
+                last.gone_at = goes.then_some(now + 5_000).or(last.gone_at);
+            }
+        }
+        self.history.lock().unwrap().past = vec![(i64::MIN, made.clone())];
+        true
+    }
+
+    /// Words of a kind's life, and one of them for what is there.
+    pub fn words(kind: &sagewright_kinds::Kind) -> Option<(Vec<&'static str>, &'static str)> {
+        let words = Noun::of_kind(kind).status()?.1;
+        let made = first(&words, MADE)?;
+        Some((words, made))
+    }
+
+    /// The status word of the newest resource.
+    pub fn word(&self) -> Option<&'static str> {
+        self.made.lock().unwrap().last()?.word(self.clock.millis())
+    }
+
+    /// Documents, tags and ARNs of what is there.
+    pub fn all(&self) -> Vec<(String, Value, BTreeMap<String, String>)> {
+        let now = self.clock.millis();
+        let made = self.made.lock().unwrap();
+        let there = made.iter().filter(|m| m.gone_at.is_none_or(|at| now < at));
+        there.map(|m| (m.arn.clone(), m.doc.clone(), m.tags.clone())).collect()
+    }
+
+    /// Whether a document shows what was declared under AWS names.
+    pub fn shows(kind: &sagewright_kinds::Kind, spec: &Map<String, Value>, doc: &Value) -> bool {
+        let noun = Noun::of_kind(kind);
+        let (shape, _) = noun.shape();
+        let wanted = shown(&noun, &Value::Object(spec.clone()), shape);
+        wanted.as_object().unwrap().iter().all(|(member, value)| is_part(value, &doc[member]))
     }
 
     /// Writing operations so far.
     pub fn take_writes(&self) -> Vec<String> {
         let log = std::mem::take(&mut *self.log.lock().unwrap());
-        log.into_iter().filter(|o| !o.starts_with("Describe") && !o.starts_with("List")).collect()
+        log.into_iter().filter(|o| !is_read(o)).collect()
     }
 
     pub fn count(&self) -> usize {
@@ -200,6 +284,33 @@ impl Modelled {
     fn answer(&self, service: &'static Service, operation: &str, input: &Value) -> Result<Value, CloudError> {
         let mut made = self.made.lock().unwrap();
         let now = self.clock.millis();
+        if !is_read(operation) {
+            let answer = self.answer_on(&mut made, service, operation, input);
+            self.history.lock().unwrap().past.push((now, made.clone()));
+            return answer;
+        }
+        let mut view = {
+            let history = self.history.lock().unwrap();
+            let lists = operation.starts_with("List") && !operation.starts_with("ListTags");
+            match if lists { history.lag.1 } else { history.lag.0 } {
+                0 => made.clone(),
+                lag => {
+                    let seen = history.past.iter().rev().find(|(at, _)| *at <= now - lag);
+                    seen.map(|(_, made)| made.clone()).unwrap_or_default()
+                }
+            }
+        };
+        self.answer_on(&mut view, service, operation, input)
+    }
+
+    fn answer_on(
+        &self,
+        made: &mut Vec<Made>,
+        service: &'static Service,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Value, CloudError> {
+        let now = self.clock.millis();
         made.retain(|m| m.gone_at.is_none_or(|at| now < at));
         let arn = ["ResourceArn", "ResourceARN"].iter().find_map(|m| input.get(m)).and_then(Value::as_str);
         if let (Some(arn), true) = (arn, operation.contains("Tag")) {
@@ -207,28 +318,31 @@ impl Modelled {
             let tagged = tagged.ok_or_else(|| fail("ValidationException", &format!("{arn} does not exist.")))?;
             return Ok(tags(tagged, operation, input));
         }
-        let verbs =
-            ["Create", "Describe", "Update", "Deregister", "Delete", "Stop", "Start", "List", "Register", "Put"];
-        let verb = verbs.into_iter().find(|v| operation.starts_with(v)).unwrap();
+        let verb = VERBS.into_iter().find(|v| operation.starts_with(v)).unwrap();
         // One operation stops both kinds of AutoML jobs, and one lists them.
         let rest = &operation[verb.len()..];
         let v2 = made.last().is_some_and(|m| m.noun == "AutoMLJobV2") && rest.starts_with("AutoMLJob");
         let rest = if v2 { "AutoMLJobV2" } else { rest };
         let noun = Noun::of(service, rest).unwrap_or_else(|| panic!("{operation} is of no noun"));
         if verb == noun.create && !(verb == "Start" && noun.create != "Start") {
-            return Self::create(&mut made, &noun, input, now);
+            return self.create(made, &noun, input, now);
         }
         let listing = verb == "List" || (verb == "Describe" && service.id != "sagemaker");
         if listing {
-            return Ok(list(&made, &noun, operation, input, now));
+            return Ok(list(made, &noun, operation, input, now));
         }
         let one = made.iter_mut().find(|m| m.noun == noun.name && names(m, &noun, input));
         let one = one.ok_or_else(|| missing(&noun, service))?;
         one.apply(verb, &noun, input, now)
     }
 
-    fn create(made: &mut Vec<Made>, noun: &Noun, input: &Value, now: i64) -> Result<Value, CloudError> {
+    fn create(&self, made: &mut Vec<Made>, noun: &Noun, input: &Value, now: i64) -> Result<Value, CloudError> {
         let (shape, nest) = noun.shape();
+        let mut history = self.history.lock().unwrap();
+        let token = ["ClientToken", "ClientRequestToken"].iter().find_map(|m| input.get(m)?.as_str());
+        if let Some(before) = token.and_then(|token| history.answers.get(token)) {
+            return Ok(before.clone());
+        }
         let upsert = noun.service.id != "sagemaker";
         if upsert && let Some(there) = made.iter_mut().find(|m| m.noun == noun.name) {
             merge(&mut there.doc, &shown(noun, input, shape));
@@ -252,7 +366,8 @@ impl Modelled {
         if made.iter().any(ours) {
             return Err(fail("ResourceInUse", &format!("{} thing already exists.", noun.name)));
         }
-        let n = made.len();
+        let n = history.creates;
+        history.creates += 1;
         let tail = match noun.name.as_str() {
             "ImageVersion" => format!("{}/{}", input["ImageName"].as_str().unwrap(), n + 1),
             "ModelCardExportJob" => "thing/export-job/thing".to_owned(),
@@ -305,7 +420,40 @@ impl Modelled {
         let of = |member: &str| {
             if member.to_lowercase().ends_with("arn") { Some(json!(arn)) } else { doc.get(member).cloned() }
         };
-        Ok(Value::Object(answer.into_iter().flatten().filter_map(|m| Some(((*m).to_owned(), of(m)?))).collect()))
+        let answer = answer.into_iter().flatten().filter_map(|m| Some(((*m).to_owned(), of(m)?)));
+        let answer = Value::Object(answer.collect());
+        history.answers.extend(token.map(|token| (token.to_owned(), answer.clone())));
+        Ok(answer)
+    }
+}
+
+/// Verbs of operations.
+const VERBS: [&str; 10] =
+    ["Create", "Describe", "Update", "Deregister", "Delete", "Stop", "Start", "List", "Register", "Put"];
+
+pub fn is_read(operation: &str) -> bool {
+    operation.starts_with("Describe") || operation.starts_with("List")
+}
+
+/// What somebody else does to a resource.
+#[derive(Debug, Clone)]
+pub enum Foreign {
+    Delete,
+    Tag(&'static str, &'static str),
+    Set(String, Value),
+    /// It has these status words, each after so many milliseconds, and then goes or not.
+    Status(Vec<(i64, &'static str)>, bool),
+}
+
+/// Whether a value is what another one says, which may say more.
+fn is_part(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|there| is_part(value, there)))
+        }
+        // A text may bear a mark at its end.
+        (Value::String(part), Value::String(whole)) => whole.starts_with(part.as_str()),
+        _ => part == whole,
     }
 }
 

@@ -113,6 +113,12 @@ impl Memory {
         *self = Self::default();
     }
 
+    /// A call failed, and the same call does not succeed before something changes: only how often is kept.
+    pub(crate) fn gave_up(&mut self, now: Timestamp) {
+        *self = Self { failing: self.failing, failures: self.failures, ..Self::default() };
+        self.failed(now);
+    }
+
     /// Corrects what was found: tags show later than what they are on, and may go before it.
     pub(crate) fn correct_owner(&self, desired: &Desired, found: &mut Found) {
         let ours = match desired.intent {
@@ -169,11 +175,28 @@ impl Memory {
         }
     }
 
-    /// A create is on its way; until it is answered nobody knows what came of it.
-    pub(crate) fn trying(&mut self, step: &Step, now: Timestamp) {
+    /// A create is on its way; until it is answered nobody knows what came of it. Gives what is to be remembered when it is
+    /// refused: an earlier one of which nobody knows.
+    pub(crate) fn trying(&mut self, step: &Step, now: Timestamp) -> Option<Timestamp> {
+        let before = self.tried;
         if matches!(step, Step::Create { .. }) {
             self.tried = self.tried.or(Some(now));
         }
+        before
+    }
+
+    /// A create was refused, so it made nothing.
+    pub(crate) fn refused(&mut self, before: Option<Timestamp>) {
+        self.tried = before;
+    }
+
+    /// Whether a create of which nobody knows what came of it may have made something that is not shown yet.
+    pub(crate) fn attempt_may_be_unseen(&mut self, now: Timestamp) -> bool {
+        let unseen = is_early(self.tried.map(Timestamp::as_second), now);
+        if !unseen {
+            self.tried = None;
+        }
+        unseen
     }
 
     /// When the create that is to be sent was first sent: a repetition bears the same idempotency token.

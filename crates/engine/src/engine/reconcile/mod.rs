@@ -65,7 +65,7 @@ impl Engine {
         let events: Mutex<Vec<Event>> = Mutex::default();
         let keep = |event: Event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         let owners = Owners::default();
-        let mut done = Pass::new(&calls, &owners, referents, &desired, memory, &keep).run().await;
+        let mut done = Pass::new(&calls, &owners, referents, &desired, memory, &keep).announcing().run().await;
         if let (Progress::Retry, Some(failure), Some(after)) = (done.progress, &done.failure, done.requeue) {
             let what = What::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
             let (object, at) = (desired.object.id(), calls.clock.now());

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::memory::Exists;
 use super::role;
 use super::{Acted, Memory, Progress, Reconciled, Referent, Referents, act, pause_after};
-use crate::cloud::Stage;
+use crate::cloud::{CloudError, Stage};
 use crate::conditions;
 use crate::decide::inputs;
 use crate::decide::{Decision, Desired, Intent, Refusal, RefusalKind, Step, decide, ended_badly};
@@ -42,6 +42,8 @@ pub(crate) struct Pass<'p> {
     resource: Option<String>,
     /// What may be decided, while nothing was written.
     expected: Option<&'p Decision>,
+    /// The memory is kept before a create is sent that must not be sent twice.
+    announces: bool,
 }
 
 /// What stands at the end of a pass, before it is told.
@@ -84,7 +86,13 @@ impl<'p> Pass<'p> {
             emit,
             resource,
             expected: None,
+            announces: false,
         }
+    }
+
+    /// The caller keeps the memory where it outlives the process.
+    pub(crate) fn announcing(self) -> Self {
+        Self { announces: true, ..self }
     }
 
     /// The first decision has to be this one.
@@ -96,14 +104,16 @@ impl<'p> Pass<'p> {
         let Some(kind) = self.kind else {
             let why = "there is no such kind".to_owned();
             let what = format!("reconcile {}", self.id);
-            return self
-                .failed(None, (None, Failure::Permanent(Permanent::new(what, why, "correct apiVersion and kind"))));
+            let failure = Failure::Permanent(Permanent::new(what, why, "correct apiVersion and kind"));
+            return Reconciled { requeue: None, ..self.failed(None, (None, failure)) };
         };
         if let Err(failure) = self.resolve(kind).await {
             return self.blocked(failure);
         }
         let observed = match self.look(kind).await {
             Ok(Look::Same(found)) => return self.still_waiting(kind, &found),
+            // What can still be read although it is gone is as good as missing.
+            Ok(Look::Whole(Observed::Found(found))) if found.phase == Phase::Gone => Observed::MISSING,
             Ok(Look::Whole(observed)) => observed,
             Err(failure) => return self.failed(None, (None, failure)),
         };
@@ -250,7 +260,20 @@ impl<'p> Pass<'p> {
                 let failure = self.permanent(kind, "settle", why, "run `sagewright plan` to see what differs");
                 return Err((None, failure));
             }
-            self.memory.trying(step, now);
+            let creates = matches!(step, Step::Create { .. });
+            // AWS would make another one: what may be there already is looked for first.
+            if creates && is_made_anew(kind) && self.memory.attempt_may_be_unseen(now) {
+                hidden = true;
+                continue;
+            }
+            // The process may end before it is answered: the token of the repetition has to be known then.
+            if creates && self.announces && kind.is_arn_identified() && !is_made_anew(kind) {
+                if self.memory.attempt().is_none() {
+                    self.memory.trying(step, now);
+                    return Ok(End { requeue: Some(Duration::ZERO), ..End::new(Progress::Announced) });
+                }
+            }
+            let before = self.memory.trying(step, now);
             let acted = match self.step(kind, step, found).await {
                 Ok(acted) => acted,
                 Err(failure) if self.moved_on(kind, step, found, &failure).await => {
@@ -259,6 +282,9 @@ impl<'p> Pass<'p> {
                 }
                 Err(failure) => {
                     let failure = role::explained(self.calls, kind, failure).await;
+                    if creates && !failure.cause().is_some_and(CloudError::may_have_taken_effect) {
+                        self.memory.refused(before);
+                    }
                     return Err((Some(step.clone()), failure));
                 }
             };
@@ -433,7 +459,7 @@ impl<'p> Pass<'p> {
             }
             Failure::Permanent(_) => {
                 end.outcome = Some(Outcome::Failed);
-                self.memory.settled();
+                self.memory.gave_up(now);
                 if let Some(step) = step.clone() {
                     self.tell(What::Failed { step, why: message });
                 }
@@ -561,6 +587,11 @@ fn names_itself(reference: &crate::manifest::RefUse) -> bool {
 pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure {
     let what = format!("resolve the references of the {} `{}`", kind.words(), desired.object.metadata.name);
     Failure::Permanent(Permanent::new(what, why, "declare what it refers to, or correct the name"))
+}
+
+/// Whether a create that is sent twice makes two: AWS names the resource, and takes no token that tells a repetition.
+fn is_made_anew(kind: &Kind) -> bool {
+    kind.is_arn_identified() && !kind.create_shape().members.values().any(|member| member.idempotency_token)
 }
 
 /// What is done first is what counts; a stop on the way to something else is no end in itself.

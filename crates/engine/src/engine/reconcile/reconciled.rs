@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::cloud::Class;
 use crate::conditions::Condition;
 use crate::decide::{Change, Desired, Step};
 use crate::error::Failure;
@@ -16,6 +17,8 @@ use crate::retry;
 /// How far an object has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// A create is about to be sent that AWS would carry out twice without its token: keep the memory, and look again at once.
+    Announced,
     /// AWS took a write: the next look shows what came of it.
     Wrote,
     /// AWS took a write before, and reads do not show it yet.
@@ -68,7 +71,10 @@ pub struct Reconciled {
 pub(crate) fn pause_after(failures: u16, failure: &Failure) -> Option<Duration> {
     let (class, after) = match failure {
         Failure::Retryable(again) => (again.class(), again.after),
-        Failure::Permanent(permanent) => (permanent.cause.as_ref()?.class(), None),
+        // What was found in the way, and not by AWS, may be gone at a later look.
+        Failure::Permanent(permanent) => {
+            (permanent.cause.as_ref().map_or(Class::Rejected, |cause| cause.class()), None)
+        }
     };
     retry::next(class, u32::from(failures.max(1)), after, None)
 }

@@ -59,6 +59,8 @@ struct State {
     reports: Vec<Option<ObjectReport>>,
     /// In which order objects were finished.
     finished: Vec<usize>,
+    /// A look was answered: the cloud is there.
+    reached: bool,
 }
 
 /// Finished objects that others refer to.
@@ -75,6 +77,7 @@ impl Run<'_> {
             works: HashMap::new(),
             reports: (0..self.graph.nodes.len()).map(|_| None).collect(),
             finished: Vec::new(),
+            reached: false,
         };
         self.tell_blocked();
         let mut running = FuturesUnordered::new();
@@ -152,7 +155,9 @@ impl Run<'_> {
             self.observer.event(&Event { object: work.desired.object.id(), resource: resource.clone(), at: now, what });
         };
         let step = done.failed_step.clone();
-        match work.take(done, now) {
+        let reached = state.reached;
+        state.reached |= done.failure.is_none();
+        match work.take(done, now, reached) {
             Next::Look(after, why) => {
                 if let Some((step, why)) = why {
                     tell(&work, What::Retrying { step, why, after });

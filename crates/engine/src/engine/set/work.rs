@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
 
+use crate::cloud::Class;
 use crate::decide::{Change, Desired, Intent, Step};
 use crate::engine::pace::{IN_USE, Pace};
 use crate::engine::reconcile::{Memory, Progress, Reconciled, SETTLING, shown, since, words};
@@ -71,15 +72,15 @@ impl Work {
         self.how.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
     }
 
-    /// Takes what a look came to.
-    pub(crate) fn take(&mut self, done: Reconciled, now: Timestamp) -> Next {
+    /// Takes what a look came to. `reached`: the run has had an answer before.
+    pub(crate) fn take(&mut self, done: Reconciled, now: Timestamp, reached: bool) -> Next {
         let wrote = done.outcome.filter(|o| o.is_write());
         // What is done first is what the report says; a stop on the way to an update or a delete is no end in itself.
         if self.did.is_none_or(|did| did == Outcome::Stopped) {
             self.did = wrote.or(self.did);
         }
         let answered = !matches!(done.progress, Progress::Retry | Progress::Blocked);
-        let first_look = self.seen.is_none();
+        let first_look = self.seen.is_none() && !reached;
         if answered {
             self.changes.get_or_insert_with(|| done.changes.clone());
         }
@@ -96,6 +97,7 @@ impl Work {
                 let outcome = done.outcome.unwrap_or(Outcome::Failed);
                 self.finish(object, done, Some(outcome))
             }
+            Progress::Announced => Next::Look(Duration::ZERO, None),
             Progress::Wrote => {
                 self.looks = Pace::of(self.kind);
                 if !self.how.wait && self.desired.intent == Intent::Absent {
@@ -127,15 +129,16 @@ impl Work {
         }
     }
 
-    /// The pause before what failed is tried again; `None` to give up. At first it is better to be told soon; what has begun
-    /// is not given up for a short outage.
+    /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to be told soon:
+    /// the address may be wrong. What has begun is not given up for a short outage.
     fn pause(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> Option<Duration> {
         let failures = u32::from(self.memory.failures());
         let spent = self.memory.failing_for(now);
         let is_settling = again.cause.as_ref().is_some_and(|cause| is(&self.kind.errors().settling, cause));
         let in_use = again.cause.as_ref().is_some_and(|cause| is(&self.kind.errors().busy, cause));
+        let is_blocked = self.seen.is_none() && again.class() == Class::Blocked;
         match step {
-            None if first_look && failures >= attempts(again) => return None,
+            None if (first_look || is_blocked) && failures >= attempts(again) => return None,
             // What keeps a resource from being deleted goes soon, or not by itself: what this run deletes is gone by then.
             Some(Step::Delete { .. }) if in_use && spent >= IN_USE => return None,
             _ => {}
