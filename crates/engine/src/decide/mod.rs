@@ -25,7 +25,7 @@ pub(crate) use claims::{Claim, claim};
 pub(crate) use present::parts_at_work;
 pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use standing::{WAIT, ended_badly, progressing};
-pub(crate) use tags::is_foreign;
+pub(crate) use tags::{is_foreign, marks};
 
 use crate::conditions::Condition;
 use crate::observe::Observed;

@@ -16,7 +16,7 @@ use crate::mark::Owner;
 pub(crate) use calls::is_absence;
 pub(crate) use find::{list_input, marked};
 pub(crate) use owners::Owners;
-pub(crate) use read::{arn_of, complete_found, glance, name_in_arn, observe, read_output};
+pub(crate) use read::{arn_of, complete_found, glance, name_in_arn, observe, read_output, renamed};
 
 /// What was found of a resource.
 #[derive(Debug, Clone, PartialEq)]
