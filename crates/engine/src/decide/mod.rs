@@ -27,7 +27,7 @@ pub(crate) use decision::WAIT;
 pub(crate) use present::parts_at_work;
 pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use standing::{ended_badly, progressing};
-pub(crate) use tags::is_foreign;
+pub(crate) use tags::{is_foreign, marks};
 
 use crate::observe::Observed;
 

@@ -116,7 +116,12 @@ async fn named(
 }
 
 /// There is no resource of the declared name: another one may bear the object's mark.
-async fn renamed(calls: &Calls, kind: &Kind, desired: &Desired, owners: &Owners) -> Result<Observed, Failure> {
+pub(crate) async fn renamed(
+    calls: &Calls,
+    kind: &Kind,
+    desired: &Desired,
+    owners: &Owners,
+) -> Result<Observed, Failure> {
     if desired.read_only {
         return Ok(Observed::MISSING);
     }

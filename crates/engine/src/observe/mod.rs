@@ -18,7 +18,7 @@ use crate::mark::Owner;
 pub(crate) use arn::{arn_of, name_in_arn};
 pub(crate) use calls::is_absence;
 pub(crate) use find::{list_input, marked};
-pub(crate) use look::{glance, observe};
+pub(crate) use look::{glance, observe, renamed};
 pub(crate) use owners::Owners;
 pub(crate) use read::{complete_found, read_output};
 

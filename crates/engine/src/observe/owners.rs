@@ -127,13 +127,15 @@ impl Owners {
                 }
                 Some(hits) => marks.all = Some(hits),
                 None => {
-                    marks.all = Some(from_listing(calls, kind, None).await?);
+                    marks.all = Some(from_listing(calls, kind, None, &HashSet::new()).await?);
                     marks.young = Some(Hits::new());
                 }
             }
         }
         if marks.young.is_none() {
-            marks.young = Some(from_listing(calls, kind, Some(calls.clock.now() - INDEX_LAG)).await?);
+            let since = Some(calls.clock.now() - INDEX_LAG);
+            let indexed = marks.all.iter().flat_map(BTreeMap::values).flatten().map(|hit| hit.arn.clone()).collect();
+            marks.young = Some(from_listing(calls, kind, since, &indexed).await?);
         }
         let mut hits = marks.young.as_ref().map(of).unwrap_or_default();
         hits.extend(match &marks.all {
@@ -162,8 +164,14 @@ impl Owners {
     }
 }
 
-/// Marks by the kind's own listing and the tags of each resource: of all, or of those created since a time.
-async fn from_listing(calls: &Calls, kind: &Kind, since: Option<Timestamp>) -> Result<Hits, Failure> {
+/// Marks by the kind's own listing and the tags of each resource: of all, or of those created since a time. Those whose
+/// marks are known are left out.
+async fn from_listing(
+    calls: &Calls,
+    kind: &Kind,
+    since: Option<Timestamp>,
+    known: &HashSet<String>,
+) -> Result<Hits, Failure> {
     let Some(listing) = kind.listing() else { return Ok(Hits::new()) };
     let mut input = list_input(kind, None);
     if let (Some(since), Some(filter)) = (since, listing.created_after) {
@@ -177,7 +185,8 @@ async fn from_listing(calls: &Calls, kind: &Kind, since: Option<Timestamp>) -> R
     let resources = items.iter().filter(|item| young(item)).filter_map(|item| {
         let members = kind.row().identity.name.iter();
         let identity: Map<String, Value> = members.filter_map(|m| Some((m.clone(), item.get(m)?.clone()))).collect();
-        Some(Hit { arn: arn_of(kind, item)?, identity: Some(Value::Object(identity)) })
+        let arn = arn_of(kind, item).filter(|arn| !known.contains(arn))?;
+        Some(Hit { arn, identity: Some(Value::Object(identity)) })
     });
     let marked: Vec<Option<(String, Hit)>> = stream::iter(resources.collect::<Vec<_>>())
         .map(|hit| async move {

@@ -14,14 +14,17 @@ use super::print::{Print, Shown};
 use crate::clock::Clock;
 use crate::cloud::{Call, Cloud, CloudError, Priority, Target};
 use crate::decide::inputs::Known;
+use crate::engine::reconcile::Sighting;
 use crate::error::Failure;
 use crate::observe::calls::{Calls, with_all};
-use crate::observe::{is_absence, list_input, read_output};
+use crate::observe::{Owners, is_absence, list_input, read_output};
 
 /// Between polls.
 const EVERY: Duration = Duration::from_secs(30);
 /// Between whole listings, where a listing can leave out what has not changed.
 const WHOLE_EVERY: Duration = Duration::from_secs(1800);
+/// How long the marks of a kind are kept, which tell of renamed objects.
+const MARKS_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Reads at the same time, where there is no listing.
 const AT_ONCE: usize = 8;
 
@@ -44,6 +47,8 @@ pub struct Watch {
     pending: Vec<Change>,
     every: Duration,
     due: Option<Timestamp>,
+    /// The marks of the kind, read when an object asks for them, and when they were begun anew.
+    owners: (Arc<Owners>, Timestamp),
 }
 
 enum View {
@@ -106,6 +111,7 @@ impl Watch {
             pending: Vec::new(),
             every: EVERY,
             due: None,
+            owners: (Arc::default(), Timestamp::MIN),
         }
     }
 
@@ -129,6 +135,12 @@ impl Watch {
         matches!(self.view, View::Each(_))
     }
 
+    /// Has the next poll list everything, which alone shows what is gone: for who has just deleted more than a page shows.
+    /// Without, that is done each half hour.
+    pub fn want_whole(&mut self) {
+        self.poller.want_whole();
+    }
+
     /// What changed since the last poll. After a failure, the next poll gives what this one would have.
     ///
     /// # Errors
@@ -136,6 +148,9 @@ impl Watch {
     pub async fn poll(&mut self) -> Result<Vec<Change>, Failure> {
         let now = self.calls.clock.now();
         self.due = now.checked_add(SignedDuration::try_from(self.every).unwrap_or(SignedDuration::MAX)).ok();
+        if now.duration_since(self.owners.1) >= MARKS_FOR {
+            self.owners = (Arc::default(), now);
+        }
         let query = self.poller.begin(now);
         let (poller, pending) = (&mut self.poller, &mut self.pending);
         match &self.view {
@@ -183,6 +198,14 @@ impl Watch {
     #[must_use]
     pub fn print(&self, name: &str) -> Option<Print> {
         self.poller.print(name)
+    }
+
+    /// What the last poll says of the resource of this name, for a step that may do without a look. `None` before a poll
+    /// came to its end, and where not everything is listed or kept.
+    #[must_use]
+    pub fn sighting(&self, name: &str) -> Option<Sighting> {
+        let at = self.poller.complete_as_of().filter(|_| !self.reads_each())?;
+        Some(Sighting::new(at, self.poller.print(name).is_some(), Arc::clone(&self.owners.0)))
     }
 
     /// Whether there are more resources than are kept: those that are not have no print.

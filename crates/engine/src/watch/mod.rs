@@ -27,6 +27,9 @@
 //!   one that is there although the listing does not show it (yet, or any more): it has no print.
 //! - Listings do not show tags, and of some kinds only a part ([`sagewright_kinds::Shows::Part`]): such an object is looked
 //!   at anyway after its row's `resync.settled`.
+//! - [`Watch::sighting`] goes into the step ([`Engine::reconcile_swept`](crate::Engine::reconcile_swept)): what no poll has
+//!   shown is created without a look before. What such a create made shows in a later poll, and when
+//!   [`Memory::has_made`](crate::reconcile::Memory::has_made) that, its print is remembered as settled without a look.
 //! - [`Settled`] is 16 bytes and can be kept where the object is. After a restart, the first poll lists everything and
 //!   reports all of it; an object whose memory holds still needs no look.
 

@@ -61,6 +61,8 @@ pub struct Poller {
     running: Option<(Query, Timestamp)>,
     /// The listing takes a time since when.
     takes_since: bool,
+    /// The next poll has to list everything.
+    wants_whole: bool,
     whole_every: SignedDuration,
     most: usize,
     cut: bool,
@@ -80,10 +82,16 @@ impl Poller {
             whole: None,
             running: None,
             takes_since,
+            wants_whole: false,
             whole_every: SignedDuration::try_from(whole_every).unwrap_or(SignedDuration::MAX),
             most: MOST,
             cut: false,
         }
+    }
+
+    /// Has the next poll list everything, which shows what is gone.
+    pub fn want_whole(&mut self) {
+        self.wants_whole = true;
     }
 
     /// Begins a poll, and says what to list for it.
@@ -101,7 +109,7 @@ impl Poller {
     fn since(&self, now: Timestamp) -> Option<Timestamp> {
         let (polled, whole) = (self.polled?, self.whole?);
         // A clock that was set back says nothing of what passed.
-        if !self.takes_since || polled > now || now.duration_since(whole) >= self.whole_every {
+        if !self.takes_since || self.wants_whole || polled > now || now.duration_since(whole) >= self.whole_every {
             return None;
         }
         // All that is older than either of these has been shown: by the service's time, and by the caller's.
@@ -160,6 +168,7 @@ impl Poller {
             return Vec::new();
         }
         self.whole = Some(began);
+        self.wants_whole = false;
         let gone: Vec<Key> = self.seen.extract_if(|_, word| *word & 1 == 0).map(|(key, _)| key).collect();
         for key in &gone {
             self.passing.remove(key);
@@ -171,6 +180,13 @@ impl Poller {
     #[must_use]
     pub fn print(&self, name: &str) -> Option<Print> {
         self.seen.get(&Key::of(name)).map(|word| Print(word >> 1))
+    }
+
+    /// As of when everything that is there has been shown. `None` before the first poll came to its end, and where there
+    /// is more than is kept.
+    #[must_use]
+    pub fn complete_as_of(&self) -> Option<Timestamp> {
+        self.polled.filter(|_| self.whole.is_some() && !self.cut)
     }
 
     /// Whether there are more resources than are kept: the others are reported only when they change.

@@ -8,6 +8,7 @@ mod client;
 mod command_line;
 mod control;
 mod digits;
+mod engine;
 mod lists;
 mod nginx;
 mod peers;
@@ -37,7 +38,7 @@ pub struct Args {
     /// Measure this program in place of a release build of the checkout
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// Only these: control, lists, transfer, cli, training, serving
+    /// Only these: control, lists, transfer, cli, training, serving, engine
     #[arg(value_name = "PART")]
     only: Vec<String>,
 }
@@ -54,41 +55,44 @@ pub struct Setup {
     pub runs: usize,
 }
 
-/// A group of measurements and its name.
-type Part = (&'static str, fn(&Setup, &mut Table) -> Result<()>);
+/// A group of measurements.
+enum Part {
+    /// Of servers: they need the command and the peers.
+    Servers(fn(&Setup, &mut Table) -> Result<()>),
+    /// Of what it builds itself, so many times.
+    Alone(fn(usize, &mut Table) -> Result<()>),
+}
 
-const PARTS: &[Part] = &[
-    ("control", control::measure),
-    ("lists", lists::measure),
-    ("transfer", transfer::measure),
-    ("cli", command_line::measure),
-    ("training", training::measure),
-    ("serving", serving::measure),
+const PARTS: &[(&str, Part)] = &[
+    ("control", Part::Servers(control::measure)),
+    ("lists", Part::Servers(lists::measure)),
+    ("transfer", Part::Servers(transfer::measure)),
+    ("cli", Part::Servers(command_line::measure)),
+    ("training", Part::Servers(training::measure)),
+    ("serving", Part::Servers(serving::measure)),
+    ("engine", Part::Alone(engine::measure)),
 ];
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let binary = match &args.binary {
-        Some(binary) => std::path::absolute(binary)?,
-        None => release_build()?,
-    };
-    let setup = Setup {
-        binary,
-        tests: Venv::ready("requirements")?,
-        bare: Venv::ready("requirements-bench")?,
-        runs: args.runs as usize,
-    };
     if let Some(unknown) = args.only.iter().find(|n| !PARTS.iter().any(|(name, _)| name == n)) {
         let names: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
         bail!("there is no part {unknown}; the parts are {}", names.join(", "));
     }
+    let chosen = || PARTS.iter().filter(|(name, _)| args.only.is_empty() || args.only.iter().any(|n| n == name));
+    let setup = match chosen().any(|(_, part)| matches!(part, Part::Servers(_))) {
+        true => Some(Setup::ready(args)?),
+        false => None,
+    };
     let mut table = Table::default();
-    for (name, measure) in PARTS {
-        if !args.only.is_empty() && !args.only.iter().any(|n| n == name) {
-            continue;
-        }
+    for (name, part) in chosen() {
         eprintln!("measuring {name} …");
-        if let Err(e) = measure(&setup, &mut table) {
+        let measured = match (part, &setup) {
+            (Part::Servers(measure), Some(setup)) => measure(setup, &mut table),
+            (Part::Servers(_), None) => Ok(()),
+            (Part::Alone(measure), _) => measure(args.runs as usize, &mut table),
+        };
+        if let Err(e) = measured {
             process::fail_if_interrupted()?;
             table.push(Row::failed(name, format!("{e:#}")));
         }
@@ -100,6 +104,17 @@ pub fn run(args: &Args) -> Result<()> {
         println!("{} runs each, medians; {}", args.runs, machine());
     }
     Ok(())
+}
+
+impl Setup {
+    fn ready(args: &Args) -> Result<Self> {
+        let binary = match &args.binary {
+            Some(binary) => std::path::absolute(binary)?,
+            None => release_build()?,
+        };
+        let (tests, bare) = (Venv::ready("requirements")?, Venv::ready("requirements-bench")?);
+        Ok(Self { binary, tests, bare, runs: args.runs as usize })
+    }
 }
 
 fn release_build() -> Result<PathBuf> {

@@ -37,6 +37,9 @@ pub struct Memory {
     /// When the resource had last been changed before that update, as AWS shows it: a fingerprint.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     modified: Option<String>,
+    /// Nothing was looked at since the create: its answer said all.
+    #[serde(rename = "a", default, skip_serializing_if = "is_false")]
+    answered: bool,
     /// A create or an update was taken.
     #[serde(rename = "y", default, skip_serializing_if = "is_false")]
     changed: bool,
@@ -117,6 +120,34 @@ impl Memory {
     pub(crate) fn gave_up(&mut self, now: Timestamp) {
         *self = Self { failing: self.failing, failures: self.failures, ..Self::default() };
         self.failed(now);
+    }
+
+    /// A resource was created, and the answer said all that a look would: reads that lag behind are not to be believed yet.
+    pub(crate) fn made(&mut self, now: Timestamp) {
+        *self = Self { created: Some(now.as_second()), answered: true, ..Self::default() };
+    }
+
+    /// Whether a resource that is listed as changed at this time is the one that this object's create made, and nothing
+    /// else is to be known of it. An object that was last seen by the answer to its create needs no look then.
+    #[must_use]
+    pub fn has_made(&self, changed: Option<Timestamp>) -> bool {
+        let created = self.created.filter(|_| self.answered);
+        created.is_some_and(|made| changed.is_none_or(|at| at.as_second().abs_diff(made) <= UNSEEN.as_secs()))
+    }
+
+    /// Whether nothing is known of a resource.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.writes.is_empty() && self.created.is_none() && self.exists.is_none() && self.tried.is_none()
+    }
+
+    /// Whether the last that was written is a delete of before this time.
+    pub(crate) fn has_deleted_before(&self, at: Timestamp) -> bool {
+        self.created.is_none() && self.writes.last().is_some_and(|(_, written)| *written < at.as_second())
+    }
+
+    /// What was created is not there. Whether it was seen, or its create was so long ago that it has gone since.
+    pub(crate) fn has_lost(&self, now: Timestamp) -> bool {
+        self.answered && !self.create_may_be_unseen(now)
     }
 
     /// Corrects what was found: tags show later than what they are on, and may go before it.
@@ -231,6 +262,8 @@ impl Memory {
                 self.updated = Some(at);
                 self.modified = found.and_then(modified);
             }
+            // What is deleted was seen.
+            Step::Delete { .. } => self.created = None,
             _ => {}
         }
     }
@@ -328,6 +361,7 @@ mod tests {
             exists: None,
             updated: Some(at),
             modified: Some(print()),
+            answered: false,
             changed: true,
             tried: None,
             watched: Some(print()),

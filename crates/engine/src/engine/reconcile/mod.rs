@@ -6,6 +6,7 @@ mod pass;
 mod reconciled;
 mod referents;
 mod role;
+mod sighting;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ pub(crate) use reconciled::{pause_after, shown, since};
 pub(crate) use referents::InCloud;
 pub use referents::{Referent, Referents, target_id, value_of};
 pub(crate) use role::SETTLING;
+pub use sighting::Sighting;
 
 pub(crate) use act::{Acted, act};
 
@@ -56,6 +58,21 @@ impl Engine {
         memory: &mut Memory,
         referents: &dyn Referents,
     ) -> Reconciled {
+        self.reconcile_swept(scope, desired, memory, referents, None).await
+    }
+
+    /// The same, with what a sweep of the kind's listing says of the object's resource: what is not listed is created
+    /// without a look before, and what was deleted and is no longer listed is gone. A create whose answer says all that a
+    /// look would (its kind has no status) needs no look after it; what only a read shows of such a resource, as when it
+    /// was created, comes into the status with the next look.
+    pub async fn reconcile_swept(
+        &self,
+        scope: &Scope,
+        desired: &Desired,
+        memory: &mut Memory,
+        referents: &dyn Referents,
+        sighting: Option<&Sighting>,
+    ) -> Reconciled {
         let engine = self.in_scope(scope);
         let calls = engine.calls_for(&desired.object);
         let mut desired = Cow::Borrowed(desired);
@@ -65,7 +82,8 @@ impl Engine {
         let events: Mutex<Vec<Event>> = Mutex::default();
         let keep = |event: Event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         let owners = Owners::default();
-        let mut done = Pass::new(&calls, &owners, referents, &desired, memory, &keep).announcing().run().await;
+        let mut done =
+            Pass::new(&calls, &owners, referents, &desired, memory, &keep).announcing().swept(sighting).run().await;
         if let (Progress::Retry, Some(failure), Some(after)) = (done.progress, &done.failure, done.requeue) {
             let what = What::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
             let (object, at) = (desired.object.id(), calls.clock.now());

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::memory::Exists;
 use super::role;
-use super::{Acted, Memory, Progress, Reconciled, Referent, Referents, act, pause_after};
+use super::sighting::as_answered;
+use super::{Acted, Memory, Progress, Reconciled, Referent, Referents, Sighting, act, pause_after};
 use crate::cloud::{CloudError, Stage};
 use crate::conditions;
 use crate::decide::inputs;
@@ -44,6 +45,10 @@ pub(crate) struct Pass<'p> {
     expected: Option<&'p Decision>,
     /// The memory is kept before a create is sent that must not be sent twice.
     announces: bool,
+    /// What a sweep says.
+    sighting: Option<&'p Sighting>,
+    /// The resource as the answer to its create says, and the decision about that, where nothing is left to look for.
+    made: Option<(Found, Decision)>,
 }
 
 /// What stands at the end of a pass, before it is told.
@@ -87,6 +92,8 @@ impl<'p> Pass<'p> {
             resource,
             expected: None,
             announces: false,
+            sighting: None,
+            made: None,
         }
     }
 
@@ -98,6 +105,11 @@ impl<'p> Pass<'p> {
     /// The first decision has to be this one.
     pub(crate) fn expecting(self, expected: Option<&'p Decision>) -> Self {
         Self { expected, ..self }
+    }
+
+    /// With what a sweep says of the resource.
+    pub(crate) fn swept(self, sighting: Option<&'p Sighting>) -> Self {
+        Self { sighting, ..self }
     }
 
     pub(crate) async fn run(mut self) -> Reconciled {
@@ -122,6 +134,9 @@ impl<'p> Pass<'p> {
             Observed::Missing { .. } => None,
         };
         let now = self.calls.clock.now();
+        if found.is_none() && self.memory.has_lost(now) {
+            self.memory.settled();
+        }
         if found.is_none() && self.memory.has_created() {
             if self.memory.create_may_be_unseen(now) {
                 return self.told(None, &Decision::default(), self.unseen());
@@ -158,7 +173,12 @@ impl<'p> Pass<'p> {
                     (Some(created), None | Some(Outcome::Unchanged), _) => Some(created),
                     (_, outcome, _) => outcome,
                 };
-                self.told(found, &decision, end)
+                match self.made.take() {
+                    Some((made, after)) => {
+                        self.told(Some(&made), &Decision { changes: decision.changes, ..after }, end)
+                    }
+                    None => self.told(found, &decision, end),
+                }
             }
             Err(failed) => self.failed(found, failed),
         }
@@ -196,6 +216,11 @@ impl<'p> Pass<'p> {
             let mut found = complete_found(self.calls, kind, found.output).await?;
             self.memory.correct_owner(&self.desired, &mut found);
             return Ok(Look::Whole(Observed::Found(Box::new(found))));
+        }
+        if let Some(sighting) = self.sighting
+            && let Some(observed) = sighting.observe(self.calls, kind, &self.desired, self.memory).await?
+        {
+            return Ok(Look::Whole(observed));
         }
         if self.desired.intent == Intent::Absent && self.memory.has_written() {
             // When what was deleted is gone, nothing else is looked for.
@@ -301,6 +326,10 @@ impl<'p> Pass<'p> {
                 Acted::Done(answer) => {
                     if matches!(step, Step::Create { .. }) {
                         self.created(kind, &answer);
+                        // Of an object that is swept, the next sweep shows what became of it.
+                        if self.sighting.is_some() && decision.steps.len() == 1 {
+                            self.made = as_answered(kind, &self.desired, &answer, now);
+                        }
                     }
                     self.memory.took(step, found, now);
                     outcome = first_of(outcome, step);
@@ -325,6 +354,12 @@ impl<'p> Pass<'p> {
                 self.tell(What::Waiting { reason: reason.clone(), after });
             }
             return Ok(end(Progress::Waiting { held }, after));
+        }
+        if let Some((made, after)) = self.made.take() {
+            let end = End { outcome, ..self.done(kind, &after, Some(&made)) };
+            self.memory.made(self.calls.clock.now());
+            self.made = Some((made, after));
+            return Ok(end);
         }
         if wrote {
             return Ok(end(Progress::Wrote, AFTER_A_WRITE));

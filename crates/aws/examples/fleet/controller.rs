@@ -1,0 +1,203 @@
+//! A controller: a queue of objects that are due, a bounded number of looks at the same time, and one sweep of the kind's
+//! listing in place of looks at what is settled.
+//!
+//! Objects are kept as bytes, as a cluster's store keeps them elsewhere; beside them stands what is remembered of each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use sagewright_engine::reconcile::{Memory, Progress, Referent, Referents, Scope};
+use sagewright_engine::watch::{Change, Key, Print, Settled, Watch};
+use sagewright_engine::{Desired, Failure, Intent, Object, ObjectId, RefUse};
+use sagewright_kinds::{Kind, find};
+
+use crate::{Result, Setup, models};
+
+/// Looks at the same time.
+const AT_ONCE: usize = 16;
+/// Objects that are still on their way, from which on a sweep is cheaper than looks: a page shows as many.
+const PAGE: usize = 100;
+/// Rounds before the fleet has to be settled.
+const MOST_ROUNDS: usize = 10;
+
+/// What is kept of an object.
+struct Kept {
+    document: Box<[u8]>,
+    memory: Memory,
+    declared: Print,
+    settled: Option<Settled>,
+}
+
+/// What a look came to.
+struct Looked {
+    kept: Kept,
+    /// When to look again, for what is not finished.
+    again: Option<Duration>,
+}
+
+struct Controller {
+    setup: Setup,
+    scope: Scope,
+    kind: &'static Kind,
+    watch: Watch,
+    objects: Vec<Kept>,
+    /// Which object declares the resource of a name.
+    index: HashMap<Key, usize>,
+}
+
+/// Models refer to nothing here.
+struct Nothing;
+
+#[async_trait::async_trait]
+impl Referents for Nothing {
+    async fn value(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> std::result::Result<Referent, Failure> {
+        Ok(Referent::Absent(format!("there is no {}", reference.name)))
+    }
+}
+
+/// Runs the phases.
+pub(crate) async fn run(setup: Setup, count: usize) -> Result<()> {
+    let kind = find("model").ok_or("there is no kind Model")?;
+    let watch = Watch::new(setup.cloud.clone(), Arc::clone(&setup.clock), setup.target.clone(), kind);
+    let scope = Scope { target: setup.target.clone(), claims: Arc::default() };
+    let mut controller = Controller { setup, scope, kind, watch, objects: Vec::new(), index: HashMap::new() };
+    for number in 0..count {
+        controller.declare(number, "risk")?;
+    }
+    controller.setup.meter.lap("declare")?;
+
+    controller.sweep().await?;
+    controller.reconcile((0..count).collect(), Intent::Present).await?;
+    let due = controller.sweep().await?;
+    controller.reconcile(due, Intent::Present).await?;
+    controller.must_be_settled()?;
+    controller.setup.meter.lap("create")?;
+
+    let due = controller.sweep().await?;
+    controller.reconcile(due, Intent::Present).await?;
+    controller.must_be_settled()?;
+    controller.setup.meter.lap("resync")?;
+
+    let mut due = controller.declare(count / 2, "fraud")?;
+    due.extend(controller.sweep().await?);
+    controller.reconcile(due, Intent::Present).await?;
+    controller.must_be_settled()?;
+    controller.setup.meter.lap("change one")?;
+
+    controller.reconcile((0..count).collect(), Intent::Absent).await?;
+    controller.setup.meter.lap("delete")
+}
+
+impl Controller {
+    /// Declares an object, for the first time or anew. Gives what is due for it.
+    fn declare(&mut self, number: usize, team: &str) -> Result<Vec<usize>> {
+        let mut object = Object::from_value(models::document(number, team))?;
+        let declared = Print::of_declared(&object);
+        let before = self.objects.get_mut(number);
+        if let Some(before) = &before {
+            object.status = Object::from_value(serde_json::from_slice(&before.document)?)?.status;
+        }
+        let document = serde_json::to_vec(&object)?.into_boxed_slice();
+        match before {
+            Some(before) => (before.document, before.declared) = (document, declared),
+            None => {
+                self.index.insert(Key::of(&object.metadata.name), number);
+                self.objects.push(Kept { document, memory: Memory::default(), declared, settled: None });
+            }
+        }
+        Ok(vec![number])
+    }
+
+    /// Sweeps the listing. Gives what has to be looked at because of it.
+    async fn sweep(&mut self) -> Result<Vec<usize>> {
+        let mut due = Vec::new();
+        for change in self.watch.poll().await? {
+            let (key, shown) = match &change {
+                Change::Shown(shown) => (Key::of(&shown.name), Some(shown)),
+                Change::Gone(key) => (*key, None),
+            };
+            let Some(number) = self.index.get(&key).copied() else { continue };
+            let Some(kept) = self.objects.get_mut(number) else { continue };
+            match shown {
+                // Its create's answer told all but this.
+                Some(shown) if kept.memory.has_made(shown.changed) => {
+                    kept.settled = Some(Settled::new(kept.declared, shown.print));
+                    kept.memory = Memory::default();
+                }
+                shown if kept.settled.is_some_and(|s| s.holds(kept.declared, shown.map(|s| s.print))) => {}
+                _ => due.push(number),
+            }
+        }
+        Ok(due)
+    }
+
+    /// Looks at objects until each of them is finished.
+    async fn reconcile(&mut self, mut due: Vec<usize>, intent: Intent) -> Result<()> {
+        for _ in 0..MOST_ROUNDS {
+            let (mut again, mut pause) = (Vec::new(), Duration::ZERO);
+            let (this, mut queue) = (&*self, due.into_iter());
+            let mut looks = stream::FuturesUnordered::new();
+            let mut looked: Vec<(usize, Kept)> = Vec::new();
+            loop {
+                while looks.len() < AT_ONCE
+                    && let Some(number) = queue.next()
+                {
+                    looks.push(async move { (number, this.look(number, intent).await) });
+                }
+                let Some((number, done)) = looks.next().await else { break };
+                let Looked { kept, again: after } = done?;
+                looked.push((number, kept));
+                if let Some(after) = after {
+                    again.push(number);
+                    pause = pause.max(after);
+                }
+            }
+            drop(looks);
+            for (number, kept) in looked {
+                if let Some(slot) = self.objects.get_mut(number) {
+                    *slot = kept;
+                }
+            }
+            if again.is_empty() {
+                return Ok(());
+            }
+            self.setup.clock.sleep(pause).await;
+            if again.len() > PAGE {
+                self.watch.want_whole();
+                self.sweep().await?;
+            }
+            due = again;
+        }
+        Err("the fleet does not come to rest".into())
+    }
+
+    async fn look(&self, number: usize, intent: Intent) -> Result<Looked> {
+        let kept = self.objects.get(number).ok_or("there is no such object")?;
+        let mut object = Object::from_value(serde_json::from_slice(&kept.document)?)?;
+        let mut desired = Desired::new(self.kind, &object).map_err(|errors| format!("{errors:?}"))?;
+        desired.intent = intent;
+        let name = desired.name(self.kind).unwrap_or_default();
+        let (print, sighting) = (self.watch.print(&name), self.watch.sighting(&name));
+        let mut memory = kept.memory.clone();
+        let done =
+            self.setup.engine.reconcile_swept(&self.scope, &desired, &mut memory, &Nothing, sighting.as_ref()).await;
+        if let Some(failure) = done.failure {
+            return Err(failure.to_string().into());
+        }
+        let is_done = done.progress == Progress::Done;
+        let written = done.outcome.is_some_and(|outcome| outcome.is_write());
+        let settled = print.filter(|_| is_done && !written).map(|print| Settled::new(kept.declared, print));
+        object.status = done.status;
+        let document = serde_json::to_vec(&object)?.into_boxed_slice();
+        let again = if is_done { None } else { done.requeue };
+        Ok(Looked { kept: Kept { document, memory, declared: kept.declared, settled }, again })
+    }
+
+    /// A phase that leaves something undone measures nothing.
+    fn must_be_settled(&self) -> Result<()> {
+        let open = self.objects.iter().filter(|kept| kept.settled.is_none()).count();
+        if open == 0 { Ok(()) } else { Err(format!("{open} objects are not settled").into()) }
+    }
+}
