@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
+import pty
 import random
 import stat
+import subprocess
 
 import pytest
 
@@ -162,3 +165,93 @@ def test_two_installations_leave_each_others_resources_alone(cli):
     project.write_text('installation = "Blue"\n')
     assert f"{project}:1: `installation`: `Blue` is no name of an installation" in cli("get", "models", code=65).err
     assert "SAGEWRIGHT_INSTALLATION is ''" in cli("get", "models", code=64, SAGEWRIGHT_INSTALLATION="").err
+
+
+SET = ["--prune", "-l", "app=fraud"]
+
+
+def labelled(*objects):
+    for item in objects:
+        item["metadata"]["labels"] = {"app": "fraud"}
+    return many(*objects)
+
+
+def deployed(cli, version):
+    """Version N: a model, its config, and the endpoint that serves it."""
+    name = f"v{version}"
+    return labelled(model(name, cli.account), config(name, name), endpoint("live", name))
+
+
+def test_what_a_set_no_longer_declares_goes_once_all_is_applied(cli):
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=deployed(cli, 1))
+    assert told.lines[-1] == "Done: 3 created."
+    # Not of the set: without the label, with it but not applied with the set, and retained.
+    retained = labelled(group("kept"))["items"][0]
+    retained["metadata"]["annotations"] = {"services.k8s.aws/deletion-policy": "retain"}
+    cli("apply", "-f", "-", stdin=many(group("other"), labelled(group("plain"))["items"][0]))
+    cli("apply", "-f", "-", *SET, "--yes", stdin=many(*deployed(cli, 1)["items"], retained))
+    before = harness.everything(cli.cloud, cli.account)
+    dry = cli("apply", "-f", "-", *SET, "--dry-run", stdin=deployed(cli, 2))
+    assert "Plan: 2 to create, 1 to update.\n" in dry.out and dry.lines[-1] == "Plan: 2 to delete."
+    assert "EndpointConfig v1: delete\n    still used by Endpoint/live\n" in dry.out
+    value = cli("apply", "-f", "-", *SET, "--dry-run", "-o", "json", stdin=deployed(cli, 2)).json()
+    assert [o["object"]["name"] for o in value["delete"]["objects"]] == ["v1", "v1"] and value["apply"]["changes"]
+    told = cli("apply", "-f", "-", *SET, stdin=deployed(cli, 2), code=64)
+    assert "what the manifests no longer declare would be deleted, and nobody can be asked\n  give --yes" in told.err
+    assert harness.everything(cli.cloud, cli.account) == before
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=deployed(cli, 2))
+    assert "Plan: 2 to delete." in told.err and told.lines[-1] == "Done: 2 created, 1 updated, 2 deleted."
+    assert told.lines.index("EndpointConfig v1: deleted") < told.lines.index("Model v1: deleted")
+    assert cli("get", "models,endpointconfigs,endpoints,modelpackagegroups", "-o", "name").lines == [
+        "Model/v2", "EndpointConfig/v2", "Endpoint/live", "ModelPackageGroup/kept", "ModelPackageGroup/other", "ModelPackageGroup/plain",
+    ]  # fmt: skip
+    assert cli("invoke", "live", "--text", "x").json()["said"] == "v2"
+    # Nothing is left to do, and nobody is asked about nothing.
+    again = cli("apply", "-f", "-", *SET, "--yes", stdin=deployed(cli, 2))
+    assert again.lines[-1] == "Done: 3 unchanged." and again.err == cli.target
+
+
+def test_a_prune_leaves_what_is_still_used_and_what_is_not_its_own(cli):
+    cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(model("shared", cli.account), group("g")))
+    cli("apply", "-f", "-", stdin=config("theirs", "shared"))
+    # Another installation's set of the same label sees nothing of it.
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("other")), SAGEWRIGHT_INSTALLATION="other")
+    assert told.lines[-1] == "Done: 1 created." and "delete" not in told.err
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    assert "Model shared: not deleted, still used by EndpointConfig/theirs\n" in told.err and told.lines[-1] == "Done: 1 unchanged."
+    cli("delete", "--yes", "EndpointConfig/theirs")
+    # What is declared has to go well first.
+    taken = labelled(group("g"), group("other"))
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=taken, code=1)
+    assert "nothing was deleted: what is declared did not go well" in told.err and "Model shared: delete\n" in told.err
+    assert cli("get", "models", "-o", "name").lines == ["Model/shared"]
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
+
+
+@pytest.mark.parametrize("answer,code", [("y\n", 0), ("n\n", 1)])
+def test_a_prune_asks_on_a_terminal_before_anything_is_done(cli, answer, code):
+    cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("old")))
+    (cli.folder / "new.json").write_text(json.dumps(labelled(group("new"))))
+    ours, theirs = pty.openpty()
+    os.write(ours, answer.encode())
+    done = subprocess.run(
+        [harness.binary(), "apply", "-f", "new.json", *SET], stdin=theirs, capture_output=True, text=True,
+        cwd=cli.folder, env=cli.environment(), timeout=harness.PATIENCE,
+    )  # fmt: skip
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == code, done.stderr
+    asked = "ModelPackageGroup old: delete\nPlan: 1 to delete.\nApply, and then delete 1 resource? [y/N]\n"
+    assert done.stderr.startswith(cli.target + asked), done.stderr
+    assert cli("get", "modelpackagegroups", "-o", "name").lines == [f"ModelPackageGroup/{'old' if code else 'new'}"]
+
+
+def test_a_set_is_one_label_that_all_its_objects_bear(cli):
+    some = many(labelled(group("g"))["items"][0], group("h"))
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=some, code=65)
+    assert "the label app=fraud is missing on ModelPackageGroup h; nothing was done" in told.err and told.out == ""
+    for words in (["--prune"], ["-l", "app=fraud"], ["--dry-run"], ["--yes"], [*SET, "--no-wait"], ["--prune", "-l", "app"], ["--prune", "-l", "a=b,c=d"]):
+        cli("apply", "-f", "-", *words, stdin=labelled(group("g")), code=64)
+    assert "KEY=VALUE" in cli("apply", "-f", "-", "--prune", "-l", "app", stdin=some, code=64).err
+    assert cli("get", "modelpackagegroups", "-o", "name").out == ""

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sagewright_engine::Selector;
 use sagewright_model::{AccountId, Region};
 
 pub(crate) use local::*;
@@ -176,6 +177,18 @@ pub(crate) struct Apply {
     /// Give up waiting after this long, for example 90s, 30m, 2h
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+    /// Then delete what was applied with the same --selector before and is no longer declared. It is shown first
+    #[arg(long, requires = "selector", conflicts_with_all = ["saved", "no_wait"])]
+    pub(crate) prune: bool,
+    /// Label of the set, KEY=VALUE, that all objects of the manifests bear
+    #[arg(long, short = 'l', value_name = "LABEL", requires = "prune")]
+    pub(crate) selector: Option<Selector>,
+    /// With --prune: show what would be done and what would be deleted, and write nothing
+    #[arg(long, requires = "prune")]
+    pub(crate) dry_run: bool,
+    /// With --prune: do not ask. Where nobody can be asked, nothing is done without it
+    #[arg(long, short, requires = "prune")]
+    pub(crate) yes: bool,
 }
 
 /// `plan`

@@ -7,6 +7,7 @@ use sagewright_engine::{ApplyOptions, Object, Outcome, Plan, Report};
 use sagewright_kinds::Kind;
 
 use crate::args::{Apply, Format, Global};
+use crate::commands::prune;
 use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
 use crate::manifest::{self, BuiltIns};
@@ -21,6 +22,9 @@ pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> any
         return saved(args, path, global, printer).await;
     }
     let objects = load(args, global, printer).await?;
+    if let Some(set) = &args.selector {
+        return Box::pin(prune::run(args, set, &objects, global, printer)).await;
+    }
     let context = Context::connect(global, printer).await?;
     context.announce(&objects).await?;
     finish(&report(args, &context, &objects).await?, printer)

@@ -73,7 +73,8 @@ fn show_saved(args: &args::Plan, path: &Path, printer: &Printer) -> anyhow::Resu
     Ok(exit(args, &saved.plan))
 }
 
-fn show_plan(plan: &Plan, printer: &Printer) -> anyhow::Result<()> {
+/// Shows a plan of an apply.
+pub(crate) fn show_plan(plan: &Plan, printer: &Printer) -> anyhow::Result<()> {
     if printer.for_programs() {
         return printer.document(&show::plan_value(plan));
     }

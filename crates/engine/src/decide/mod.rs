@@ -7,6 +7,7 @@ pub(crate) mod diff;
 pub(crate) mod inputs;
 mod present;
 mod scale;
+pub(crate) mod sets;
 mod standing;
 mod tags;
 
