@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sagewright_engine::Selector;
 use sagewright_model::{AccountId, Region};
 
 pub(crate) use local::*;
@@ -14,7 +15,7 @@ pub(crate) use local::*;
 #[derive(Debug, Parser)]
 #[command(name = "sagewright", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
 #[command(after_help = "Start with `sagewright quickstart`. Exit codes: 0 done, 1 failed, 2 changes pending (plan \
---exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest or project file, 126 and 127 `local exec` \
+--exit-code), 3 timed out, 64 wrong usage, 65 wrong manifest, saved plan or project file, 126 and 127 `local exec` \
 could not start its program, 130 interrupted.")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -135,7 +136,13 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Files {
     /// Manifest file, folder of manifests, or - for standard input; may be repeated
-    #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-", required = true)]
+    #[arg(
+        long = "filename",
+        short = 'f',
+        value_name = "FILE|DIR|-",
+        required_unless_present = "saved",
+        conflicts_with = "saved"
+    )]
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -156,6 +163,9 @@ pub(crate) struct Quickstart {
 /// `apply`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Apply {
+    /// A plan that `plan --out` wrote, in place of manifests: it is done exactly as it was shown, or not at all
+    #[arg(value_name = "PLAN")]
+    pub(crate) saved: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: Files,
     /// Return when the calls are accepted, without waiting for jobs and endpoints
@@ -167,6 +177,18 @@ pub(crate) struct Apply {
     /// Give up waiting after this long, for example 90s, 30m, 2h
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+    /// Then delete what was applied with the same --selector before and is no longer declared. It is shown first
+    #[arg(long, requires = "selector", conflicts_with_all = ["saved", "no_wait"])]
+    pub(crate) prune: bool,
+    /// Label of the set, KEY=VALUE, that all objects of the manifests bear
+    #[arg(long, short = 'l', value_name = "LABEL", requires = "prune")]
+    pub(crate) selector: Option<Selector>,
+    /// With --prune: show what would be done and what would be deleted, and write nothing
+    #[arg(long, requires = "prune")]
+    pub(crate) dry_run: bool,
+    /// With --prune: do not ask. Where nobody can be asked, nothing is done without it
+    #[arg(long, short, requires = "prune")]
+    pub(crate) yes: bool,
 }
 
 /// `plan`
@@ -183,6 +205,13 @@ pub(crate) struct Plan {
     /// Show what delete would do instead: what would go, what would stay and why, and what still uses it
     #[arg(long, conflicts_with = "offline")]
     pub(crate) delete: bool,
+    /// Write the plan to a file that `apply FILE` does exactly; it holds the manifests whole, secrets in them included.
+    /// A plan with problems is not written
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "delete"])]
+    pub(crate) out: Option<PathBuf>,
+    /// Show a plan that --out wrote, without asking the cloud; sensitive values are left out
+    #[arg(long = "show", value_name = "FILE", conflicts_with_all = ["offline", "delete", "out"])]
+    pub(crate) saved: Option<PathBuf>,
 }
 
 /// `get`

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sagewright_aws::Aws;
-use sagewright_engine::{Clock, Engine, EngineError, Role, Target};
+use sagewright_engine::{Claims, Clock, Engine, EngineError, Installation, Role, Target};
 use sagewright_model::Region;
 
 use crate::args::Global;
@@ -17,7 +17,7 @@ use crate::local;
 use crate::output::Printer;
 use crate::paths;
 use crate::show;
-use crate::target::{Answer, probe};
+use crate::target::{Answer, installation, probe};
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) engine: Engine,
     /// Account, region, role.
     pub(crate) target: Target,
+    /// Whose resources are its own.
+    pub(crate) installation: Installation,
     /// Prints.
     pub(crate) printer: Printer,
     /// The options.
@@ -114,11 +116,13 @@ impl Context {
             session_name: Some("sagewright".to_owned()),
         });
         let target = Target { role, ..Target::new(region) };
-        let engine = Engine::new(Arc::new(aws.clone()), Arc::new(WallClock), target.clone());
+        let installation = installation()?;
+        let claims = Claims { installation: installation.clone(), ..Claims::default() };
+        let engine = Engine::new(Arc::new(aws.clone()), Arc::new(WallClock), target.clone()).with_claims(claims);
         let (global, printer) = (global.clone(), printer.clone());
         // The state folder of one that is up led to it.
         let embedded = global.local;
-        Ok(Self { aws, engine, target, printer, global, endpoint: None, embedded, warning })
+        Ok(Self { aws, engine, target, installation, printer, global, endpoint: None, embedded, warning })
     }
 
     /// How often to look for news: often where a look costs nothing.

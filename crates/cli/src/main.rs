@@ -15,6 +15,7 @@ mod paths;
 mod progress;
 mod resource;
 mod run;
+mod saved_plan;
 mod show;
 mod signals;
 mod synonyms;

@@ -68,6 +68,7 @@ pub mod paging;
 mod quirks;
 pub mod report;
 pub mod retry;
+pub mod selector;
 pub mod watch;
 
 pub use clock::Clock;
@@ -79,8 +80,8 @@ pub use decide::{
 };
 pub use document::{Document, digest};
 pub use engine::{
-    ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Until, Users, check_set, own_name, plan_offline,
-    reconcile,
+    ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Undeclared, Until, Users, check_set, own_name,
+    plan_offline, reconcile,
 };
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};
@@ -89,3 +90,4 @@ pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};
 pub use report::{Hindrance, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};
+pub use selector::Selector;

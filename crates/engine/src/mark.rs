@@ -18,6 +18,9 @@ pub const LAST_UPDATE: &str = "sagewright.dev/last-update";
 pub const TAG_KEYS: &str = "sagewright.dev/tags";
 /// Tag that holds a fingerprint of what was last declared for the members that autoscaling moves.
 pub const LAST_SCALE: &str = "sagewright.dev/last-scale";
+/// Tag that names the set that a resource is of: a [`crate::Selector`]. What bears it may be deleted when it is no longer
+/// declared.
+pub const SET: &str = "sagewright.dev/set";
 /// Every tag key that starts so is ours, and hidden from manifests and comparisons.
 pub const PREFIX: &str = "sagewright.dev/";
 

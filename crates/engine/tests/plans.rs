@@ -6,14 +6,22 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use sagewright_engine::{
-    ApplyOptions, Document, EngineError, Event, NoObserver, Observer, Outcome, Plan, Report, SavedPlan,
+    ApplyOptions, Document, EngineError, Event, Installation, NoObserver, Observer, Outcome, Plan, Report, SavedPlan,
 };
 use serde_json::{Value, json};
 use support::*;
 
 async fn saved(engine: &sagewright_engine::Engine, objects: &[sagewright_engine::Object]) -> Value {
     let plan = engine.plan(objects).await.unwrap();
-    SavedPlan { made: jiff::Timestamp::UNIX_EPOCH, account: Some(ACCOUNT.into()), region: REGION.into(), plan }.seal()
+    let installation = Installation::default();
+    SavedPlan {
+        made: jiff::Timestamp::UNIX_EPOCH,
+        account: Some(ACCOUNT.into()),
+        region: REGION.into(),
+        installation,
+        plan,
+    }
+    .seal()
 }
 
 #[tokio::test]
@@ -62,7 +70,8 @@ async fn nothing_is_done_when_anything_has_changed_since() {
     });
     fake.take_log(false);
     let refused = engine.apply_plan(&opened.plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
-    assert!(refused.to_string().contains("Endpoint mnist"), "{refused}");
+    let told = "Endpoint mnist: `tags.team` would change from audio to vision, not from nothing to vision";
+    assert!(refused.to_string().contains(told), "{refused}");
     assert!(refused.to_string().contains("make a new plan"), "{refused}");
     assert!(fake.take_log(true).is_empty());
 }

@@ -1,24 +1,42 @@
 //! `sagewright apply`
 
+use std::path::Path;
 use std::sync::Arc;
 
-use sagewright_engine::{ApplyOptions, Object, Outcome, Report};
+use sagewright_engine::{ApplyOptions, Object, Outcome, Plan, Report};
 use sagewright_kinds::Kind;
 
 use crate::args::{Apply, Format, Global};
+use crate::commands::prune;
 use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
 use crate::manifest::{self, BuiltIns};
 use crate::output::Printer;
 use crate::progress::{Logs, Progress};
+use crate::saved_plan;
 use crate::show;
 
 /// Makes the cloud match manifests.
 pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    if let Some(path) = &args.saved {
+        return saved(args, path, global, printer).await;
+    }
     let objects = load(args, global, printer).await?;
+    if let Some(set) = &args.selector {
+        return Box::pin(prune::run(args, set, &objects, global, printer)).await;
+    }
     let context = Context::connect(global, printer).await?;
     context.announce(&objects).await?;
     finish(&report(args, &context, &objects).await?, printer)
+}
+
+/// Does what a plan says.
+async fn saved(args: &Apply, path: &Path, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let saved = saved_plan::read(path)?;
+    let context = Context::connect(global, printer).await?;
+    context.announce_plan(&saved, path).await?;
+    let objects: Vec<Object> = saved.plan.objects.iter().map(|planned| planned.object.clone()).collect();
+    finish(&watched(args, &context, &objects, Some(&saved.plan)).await?, printer)
 }
 
 /// The objects that are to be applied.
@@ -28,11 +46,19 @@ pub(crate) async fn load(args: &Apply, global: &Global, printer: &Printer) -> Re
 
 /// Makes the cloud match objects, and tells how it went with each.
 pub(crate) async fn report(args: &Apply, context: &Context, objects: &[Object]) -> anyhow::Result<Report> {
+    watched(args, context, objects, None).await
+}
+
+/// Applies objects, exactly as planned where there is a plan, and shows how far it is.
+async fn watched(args: &Apply, context: &Context, objects: &[Object], plan: Option<&Plan>) -> anyhow::Result<Report> {
     let options = ApplyOptions { wait: !args.no_wait, timeout: args.timeout, ..ApplyOptions::default() };
     let jobs = objects.iter().filter(|object| object.row().is_some_and(Kind::is_job)).count();
     let logs = args.logs.then_some(if jobs > 1 { Logs::Named } else { Logs::Plain });
     let progress = Arc::new(Progress::new(context, logs));
-    let outcome = context.engine.apply(objects, &options, progress.as_ref()).await;
+    let outcome = match plan {
+        Some(plan) => context.engine.apply_plan(plan, &options, progress.as_ref()).await,
+        None => context.engine.apply(objects, &options, progress.as_ref()).await,
+    };
     progress.finish().await;
     Ok(outcome.map_err(engine_failure)?)
 }

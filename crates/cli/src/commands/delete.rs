@@ -71,7 +71,7 @@ async fn confirmed(context: &Context, objects: &[Object], options: &DeleteOption
     Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
-fn counted(count: usize) -> String {
+pub(crate) fn counted(count: usize) -> String {
     if count == 1 { "1 resource".to_owned() } else { format!("{count} resources") }
 }
 

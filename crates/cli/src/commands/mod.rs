@@ -11,6 +11,7 @@ pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod prune;
 pub(crate) mod quickstart;
 pub(crate) mod reference;
 pub(crate) mod wait;

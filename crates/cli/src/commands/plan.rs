@@ -1,6 +1,9 @@
 //! `sagewright plan`
 
-use sagewright_engine::{DeleteOptions, Plan, plan_offline};
+use std::path::Path;
+
+use jiff::Timestamp;
+use sagewright_engine::{DeleteOptions, Object, Plan, SavedPlan, plan_offline};
 
 use crate::args::{self, Format, Global};
 use crate::commands::delete::preview;
@@ -8,10 +11,14 @@ use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
 use crate::manifest::{self, BuiltIns};
 use crate::output::Printer;
+use crate::saved_plan;
 use crate::show;
 
 /// Shows what `apply` would do.
 pub(crate) async fn run(args: &args::Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    if let Some(path) = &args.saved {
+        return show_saved(args, path, printer);
+    }
     if args.delete {
         return delete(args, global, printer).await;
     }
@@ -20,18 +27,63 @@ pub(crate) async fn run(args: &args::Plan, global: &Global, printer: &Printer) -
         plan_offline(&objects).map_err(engine_failure)?
     } else {
         let context = Context::connect(global, printer).await?;
-        context.announce_beside(&objects, context.engine.plan(&objects)).await?.map_err(engine_failure)?
+        match &args.out {
+            Some(path) => return keep(args, &context, &objects, path).await,
+            None => context.announce_beside(&objects, context.engine.plan(&objects)).await?.map_err(engine_failure)?,
+        }
     };
+    show_plan(&plan, printer)?;
+    Ok(exit(args, &plan))
+}
+
+/// Shows a plan and writes it down.
+async fn keep(args: &args::Plan, context: &Context, objects: &[Object], path: &Path) -> anyhow::Result<Exit> {
+    let account = context.announce_known(objects).await?;
+    let plan = context.engine.plan(objects).await.map_err(engine_failure)?;
+    show_plan(&plan, &context.printer)?;
+    let exit = exit(args, &plan);
+    if plan.has_problems() {
+        context.printer.note(&format!("{} was not written: a plan with problems cannot be applied", path.display()));
+        return Ok(exit);
+    }
+    let saved = SavedPlan {
+        made: Timestamp::now(),
+        account: Some(account),
+        region: context.target.region.to_string(),
+        installation: context.installation.clone(),
+        plan,
+    };
+    saved_plan::write(&saved, path)?;
+    let note = "written; it holds the manifests whole, secrets in them included";
+    context.printer.note(&format!("{}: {note}\n  `sagewright apply {0}` does what it says", path.display()));
+    Ok(exit)
+}
+
+/// Shows a plan that was written down.
+fn show_saved(args: &args::Plan, path: &Path, printer: &Printer) -> anyhow::Result<Exit> {
+    let saved = saved_plan::read(path)?;
     if printer.for_programs() {
-        printer.document(&show::plan_value(&plan))?;
-    } else if printer.format == Format::Name {
+        printer.document(&show::saved_plan_value(&saved))?;
+    } else {
+        let SavedPlan { made, account, region, installation, .. } = &saved;
+        let account = account.as_deref().unwrap_or("not known");
+        printer.note(&format!("Plan of {made} for account {account}, {region}, installation {installation}"));
+        show_plan(&saved.plan, printer)?;
+    }
+    Ok(exit(args, &saved.plan))
+}
+
+/// Shows a plan of an apply.
+pub(crate) fn show_plan(plan: &Plan, printer: &Printer) -> anyhow::Result<()> {
+    if printer.for_programs() {
+        return printer.document(&show::plan_value(plan));
+    }
+    if printer.format == Format::Name {
         let changed = plan.objects.iter().filter(|p| p.decision.writes());
         let names: Vec<_> = changed.map(|p| format!("{}/{}\n", p.object.kind, p.object.metadata.name)).collect();
-        printer.result(&names.concat())?;
-    } else {
-        printer.result(&show::plan(&plan, &printer.for_results()))?;
+        return printer.result(&names.concat());
     }
-    Ok(exit(args, &plan))
+    printer.result(&show::plan(plan, &printer.for_results()))
 }
 
 /// Shows what `delete` would do.

@@ -1,6 +1,6 @@
 //! What an apply would do.
 
-use sagewright_engine::{Action, Hindrance, Plan, Planned};
+use sagewright_engine::{Action, Hindrance, Plan, Planned, SavedPlan};
 use serde_json::{Value, json};
 
 use super::change;
@@ -113,4 +113,19 @@ pub(crate) fn plan_value(plan: &Plan) -> Value {
         })
         .collect();
     json!({ "objects": objects, "changes": plan.has_changes() })
+}
+
+/// A plan that was written down, for programs: its manifests are left out, and sensitive values.
+pub(crate) fn saved_plan_value(saved: &SavedPlan) -> Value {
+    let mut value = json!({
+        "made": saved.made,
+        "account": saved.account,
+        "region": saved.region,
+        "installation": saved.installation,
+        "digest": saved.digest(),
+    });
+    if let (Some(value), Value::Object(plan)) = (value.as_object_mut(), plan_value(&saved.plan)) {
+        value.extend(plan);
+    }
+    value
 }

@@ -36,13 +36,7 @@ pub(super) struct Expected {
 
 impl Expected {
     pub(super) fn of(global: &Global) -> Result<Self, Failure> {
-        let folder = std::env::current_dir().map_err(|error| {
-            Failure::new(
-                Exit::Failed,
-                format!("cannot tell the working folder, which may hold a .sagewright.toml: {error}"),
-            )
-        })?;
-        let project = Project::of(&folder)?;
+        let project = Project::here()?;
         let texts = |values: &[_]| values.iter().map(ToString::to_string).collect::<Vec<String>>();
         let regions = global.expect_region.iter().map(ToString::to_string).collect();
         Ok(Self {

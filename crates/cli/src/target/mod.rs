@@ -1,22 +1,25 @@
 //! Which cloud a command calls: told first, and held against what is expected.
 
 mod expected;
+mod installation;
 mod probe;
 mod project;
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use sagewright_aws::Identity;
-use sagewright_engine::{Object, mark};
+use sagewright_engine::{Installation, Object, SavedPlan, mark};
 use sagewright_model::Arn;
 
+pub(crate) use installation::installation;
 pub(crate) use probe::{Answer, probe};
 
 use self::expected::{Actual, Expected};
 use crate::context::{Context, is_local};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// How long the account is waited for where it is only to be shown.
 const SHOWN: Duration = Duration::from_secs(3);
@@ -30,7 +33,36 @@ impl Context {
         let expected = Expected::of(&self.global)?;
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
-        self.tell(&expected, &regions).await
+        self.tell(&expected, &regions, expected.needs_account()).await.map(drop)
+    }
+
+    /// As [`Context::announce`]; gives the account, which has to be known.
+    pub(crate) async fn announce_known(&self, objects: &[Object]) -> Result<String, Failure> {
+        let expected = Expected::of(&self.global)?;
+        let regions = self.regions(objects);
+        expected.check_regions(&regions)?;
+        self.tell(&expected, &regions, true).await?.map_err(|why| {
+            let message =
+                format!("the account is not known ({why}), and a plan that is kept names it; nothing was done");
+            Failure::new(Exit::Failed, message).help("STS has to answer GetCallerIdentity, which needs no permission")
+        })
+    }
+
+    /// As [`Context::announce`], for a plan that was made before: it is done only where it was made.
+    pub(crate) async fn announce_plan(&self, saved: &SavedPlan, path: &Path) -> Result<(), Failure> {
+        let objects: Vec<Object> = saved.plan.objects.iter().map(|planned| planned.object.clone()).collect();
+        let held = |what: &str, made: &str, is: &str| {
+            if made == is {
+                return Ok(());
+            }
+            let message =
+                format!("{} was made for the {what} {made}, and this is {is}; nothing was done", path.display());
+            Err(Failure::new(Exit::Failed, message).help("apply it where it was made, or make a new plan here"))
+        };
+        held("region", &saved.region, self.target.region.as_str())?;
+        held("installation", &saved.installation.to_string(), &self.installation.to_string())?;
+        let account = self.announce_known(&objects).await?;
+        held("account", saved.account.as_deref().unwrap_or("(none)"), &account)
     }
 
     /// As [`Context::announce`], for a command that only reads: its first reading goes on meanwhile, unless an account is
@@ -44,15 +76,21 @@ impl Context {
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
         if expected.needs_account() {
-            self.tell(&expected, &regions).await?;
+            self.tell(&expected, &regions, true).await?.ok();
             return Ok(first.await);
         }
-        let (told, result) = tokio::join!(self.tell(&expected, &regions), first);
-        told.map(|()| result)
+        let (told, result) = tokio::join!(self.tell(&expected, &regions, false), first);
+        told.map(|_| result)
     }
 
-    async fn tell(&self, expected: &Expected, regions: &[Actual]) -> Result<(), Failure> {
-        let patience = if expected.needs_account() { NEEDED } else { SHOWN };
+    /// Tells the target; gives the account, or why it is not known.
+    async fn tell(
+        &self,
+        expected: &Expected,
+        regions: &[Actual],
+        needed: bool,
+    ) -> Result<Result<String, String>, Failure> {
+        let patience = if needed { NEEDED } else { SHOWN };
         let (is_embedded, caller) = tokio::join!(self.is_embedded(), self.caller(patience));
         let cloud = match &self.endpoint {
             _ if is_embedded => "embedded cloud",
@@ -70,11 +108,18 @@ impl Context {
             (Err(_), None) => None,
         };
         let role = role.map(|role| format!(", role {role}")).unwrap_or_default();
-        self.printer.note(&format!("Target: {cloud}, account {account}, {}{role}", regions.join(" and ")));
+        let installation = match &self.installation {
+            usual if *usual == Installation::default() => String::new(),
+            named => format!(", installation {named}"),
+        };
+        let regions = regions.join(" and ");
+        self.printer.note(&format!("Target: {cloud}, account {account}, {regions}{role}{installation}"));
         if let Some(warning) = &self.warning {
             self.printer.note(warning);
         }
-        expected.check_account(caller.map(|identity| Actual { value: identity.account, said: self.credentials() }))
+        let account = caller.map(|identity| identity.account);
+        expected.check_account(account.clone().map(|value| Actual { value, said: self.credentials() }))?;
+        Ok(account)
     }
 
     /// Whether the embedded cloud answers: it says so itself.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use sagewright_engine::suggest;
+use sagewright_engine::{Installation, suggest};
 use sagewright_model::{AccountId, Region};
 use serde::Deserialize;
 use toml::Spanned;
@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 /// The file's name.
 const NAME: &str = ".sagewright.toml";
 /// What can stand in it.
-const KEYS: [&str; 2] = ["account", "region"];
+const KEYS: [&str; 3] = ["account", "region", "installation"];
 /// No project says more.
 const LARGEST: u64 = 64 << 10;
 
@@ -26,6 +26,8 @@ pub(super) struct Project {
     pub(super) account: Option<Wanted>,
     /// Regions that may be called.
     pub(super) region: Option<Wanted>,
+    /// Whose resources its objects are.
+    pub(super) installation: Option<Installation>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +38,17 @@ enum OneOrMore {
 }
 
 impl Project {
+    /// The project of the working folder.
+    pub(super) fn here() -> Result<Self, Failure> {
+        let folder = std::env::current_dir().map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                format!("cannot tell the working folder, which may hold a .sagewright.toml: {error}"),
+            )
+        })?;
+        Self::of(&folder)
+    }
+
     /// The project of a folder: of the file in it, or in the nearest folder above it.
     pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
         for path in folder.ancestors().map(|above| above.join(NAME)) {
@@ -77,8 +90,16 @@ fn parse(path: &Path, text: &str) -> Result<Project, Failure> {
         let at = value.span().start;
         if !KEYS.contains(&name) {
             let close = suggest(name, KEYS.into_iter()).map(|c| format!(", did you mean `{c}`?")).unwrap_or_default();
-            let why = format!("there is no key `{name}`{close}; known are {}", KEYS.join(" and "));
+            let why = format!("there is no key `{name}`{close}; known are {}", KEYS.join(", "));
             return Err(wrong(key.span().start, why));
+        }
+        if name == "installation" {
+            let toml::Value::String(text) = value.into_inner() else {
+                return Err(wrong(at, format!("`{name}` has to be text in quotes")));
+            };
+            let installation = text.parse().map_err(|why| wrong(at, format!("`{name}`: {why}")))?;
+            project.installation = Some(installation);
+            continue;
         }
         let values = match value.into_inner().try_into() {
             Ok(OneOrMore::One(text)) => vec![text],
@@ -118,6 +139,7 @@ mod tests {
         assert_eq!(account.said, "p/.sagewright.toml:2");
         assert_eq!(project.region.unwrap().said, "p/.sagewright.toml:3");
         assert_eq!(told("").unwrap(), Project::default());
+        assert_eq!(told("installation = \"prod\"\n").unwrap().installation.unwrap().to_string(), "prod");
     }
 
     #[test]
@@ -131,6 +153,8 @@ mod tests {
             ("account = 123456789012\n", "p/.sagewright.toml:1: `account` has to be text in quotes"),
             ("region = []\n", "p/.sagewright.toml:1: `region` has to be text in quotes"),
             ("account = \"12\"\n", "p/.sagewright.toml:1: `account`: "),
+            ("installation = [\"a\"]\n", "p/.sagewright.toml:1: `installation` has to be text in quotes"),
+            ("\ninstallation = \"Prod/1\"\n", "p/.sagewright.toml:2: `installation`: `Prod/1` is no name"),
             ("region = \"eu-west\"\n", "p/.sagewright.toml:1: `region`: 'eu-west' is not an AWS region"),
             ("account = \"123456789012\"\nregion = \n", "p/.sagewright.toml:2: "),
             ("region = \"eu-west-1\"\nregion = \"eu-west-1\"\n", "p/.sagewright.toml:2: "),

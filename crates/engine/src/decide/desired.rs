@@ -15,6 +15,7 @@ use crate::manifest::convert::convert;
 use crate::manifest::{AdoptionFields, ManifestError, RefUse};
 use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
+use crate::selector::Selector;
 
 /// A reference whose value is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub struct Desired {
     pub retain: bool,
     /// An object that stays and needs this one.
     pub kept_for: Option<ObjectId>,
+    /// The set that is applied whole: what is of it and no longer declared may be deleted.
+    pub set: Option<Arc<Selector>>,
     /// When the create was first sent, where what came of it is not known: the same idempotency token is sent again.
     pub attempt: Option<Timestamp>,
 }
@@ -114,6 +117,7 @@ impl Desired {
             read_only: object.is_read_only(),
             retain: annotation(mark::DELETION_POLICY) == "retain",
             kept_for: None,
+            set: None,
             attempt: None,
         })
     }

@@ -10,7 +10,7 @@ use super::desired::Desired;
 use super::diff::{Diff, diff, masked, unseen};
 use super::inputs::{self, Place, place, place_of};
 use super::intent::Adoption;
-use super::{Change, Decision, Effect, RefusalKind, Step, scale, tags};
+use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
 use crate::mark;
 use crate::observe::{Found, Observed, Ownership};
 use crate::quirks;
@@ -80,7 +80,8 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
     }));
     let input = inputs::create(kind, desired, &desired.attempt.unwrap_or(now).to_string());
     let step = Step::Create { operation: kind.row().operations.create.clone(), input };
-    Decision { steps: vec![step], changes, ..Decision::default() }
+    let notes = sets::note(kind, desired).into_iter().collect();
+    Decision { steps: vec![step], changes, notes, ..Decision::default() }
 }
 
 /// The fields that name a resource: `spec.modelName`.
@@ -203,6 +204,7 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
         return refused;
     }
     let mut decision = Decision { changes, ..Decision::default() };
+    decision.notes.extend(sets::note(kind, desired));
     decision.notes.extend(left.iter().map(|diff| scale::note(kind, diff)));
     decision.notes.append(&mut tags.notes);
     let mut update = None;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::desired::Desired;
 use super::place::{Place, place};
-use super::{Change, Effect, scale};
+use super::{Change, Effect, scale, sets};
 use crate::mark;
 use crate::observe::Found;
 
@@ -78,6 +78,7 @@ pub(crate) fn change(key: &str, from: Option<&String>, to: Option<&String>) -> C
 /// The marks of a resource that takes tags, besides the fingerprint of an update.
 pub(crate) fn marks(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
     let mut marks = BTreeMap::from([(mark::OWNER.to_owned(), desired.owner().to_string())]);
+    marks.extend(sets::mark(kind, desired, None).map(|set| (mark::SET.to_owned(), set)));
     marks.extend(remembered(kind, desired));
     marks
 }
@@ -106,6 +107,7 @@ pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool, sca
     if sync.keys.is_none() && desired.declares_tags {
         marks.push((mark::TAG_KEYS, declared_keys(desired)));
     }
+    marks.push((mark::SET, sets::mark(kind, desired, found.tags.get(mark::SET))));
     if old {
         marks.push((mark::OWNER, Some(desired.owner().to_string())));
     }

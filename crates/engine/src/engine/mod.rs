@@ -6,6 +6,7 @@ mod one;
 mod pace;
 mod plan;
 mod plan_delete;
+mod prune;
 pub mod reconcile;
 mod saved;
 mod set;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use export::own_name;
 pub use plan::{check_set, plan_offline};
+pub use prune::Undeclared;
 pub use saved::SavedPlan;
 pub(crate) use saved::otherwise;
 pub use users::Users;
@@ -29,6 +31,7 @@ use crate::error::EngineError;
 use crate::mark;
 use crate::object::Object;
 use crate::observe::calls::Calls;
+use crate::selector::Selector;
 
 /// How to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +103,7 @@ pub struct Engine {
     calls: Calls,
     at_once: usize,
     claims: Arc<Claims>,
+    set: Option<Arc<Selector>>,
 }
 
 /// Looks at the same time, in a set.
@@ -109,7 +113,7 @@ impl Engine {
     /// An engine for one account and region.
     #[must_use]
     pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
-        Self { calls: Calls::new(cloud, clock, target), at_once: AT_ONCE, claims: Arc::default() }
+        Self { calls: Calls::new(cloud, clock, target), at_once: AT_ONCE, claims: Arc::default(), set: None }
     }
 
     /// An engine that looks at so many objects of a set at the same time; 16 without this.
@@ -130,6 +134,7 @@ impl Engine {
         let mut graph = Graph::new(objects)?;
         for node in &mut graph.nodes {
             node.desired.claims = Arc::clone(&self.claims);
+            node.desired.set.clone_from(&self.set);
         }
         Ok(graph)
     }

@@ -1,17 +1,23 @@
 //! Plans that are kept, approved and then applied exactly.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApplyOptions, Engine};
-use crate::decide::{Decision, KNOWN_AFTER_APPLY, Step};
+use crate::decide::{Change, Decision, Effect, KNOWN_AFTER_APPLY, Step};
 use crate::document::{Document, digest};
 use crate::error::EngineError;
 use crate::event::Observer;
+use crate::mark::Installation;
 use crate::object::{Object, ObjectId};
 use crate::report::{Plan, Planned, Report};
+
+/// Characters of a value that a message shows.
+const LONGEST: usize = 80;
 
 /// A plan that is kept to be applied later. It holds the manifests whole, secrets in them included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +29,9 @@ pub struct SavedPlan {
     pub account: Option<String>,
     /// The region that it was made against.
     pub region: String,
+    /// The installation that it was made for.
+    #[serde(default)]
+    pub installation: Installation,
     /// What would be done.
     pub plan: Plan,
 }
@@ -110,12 +119,75 @@ pub(crate) fn otherwise(kind: &Kind, planned: &Decision, actual: &Decision) -> O
         let done = decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. }));
         done.filter_map(|step| serde_json::to_value(without_tokens(kind, step)).ok()).collect()
     };
-    let changes = |decision: &Decision| serde_json::to_value(&decision.changes).unwrap_or_default();
     let (before, now) = (steps(planned), steps(actual));
-    if !(same(&json!(before), &json!(now)) && same(&changes(planned), &changes(actual))) {
-        return Some(format!("the plan was to {}; now it would be to {}", words(planned), words(actual)));
+    let (was, is) = (words(planned), words(actual));
+    let mut why: Vec<String> = Vec::new();
+    if was != is {
+        why.push(format!("the plan was to {was}; now it would be to {is}"));
     }
-    None
+    // Where all is made anew, or nothing is done any more, the fields say nothing of their own.
+    if was == is || (!planned.writes() && actual.writes()) {
+        why.extend(fields(&planned.changes, &actual.changes));
+    }
+    if why.is_empty() && !same(&json!(before), &json!(now)) {
+        why.push(format!("AWS would be sent other values than planned: {}", sent(&before, &now)));
+    }
+    (!why.is_empty()).then(|| why.join("; "))
+}
+
+/// Fields that would change otherwise than planned.
+fn fields(planned: &[Change], actual: &[Change]) -> Vec<String> {
+    let find = |changes: &[Change], path: &str| changes.iter().find(|change| change.path == path).cloned();
+    let gone = planned.iter().filter(|change| find(actual, &change.path).is_none());
+    let gone = gone.map(|change| format!("`{}` would not change any more", change.path));
+    let others = actual.iter().filter_map(|now| {
+        let value = |change: &Change| serde_json::to_value(change).unwrap_or_default();
+        match find(planned, &now.path) {
+            Some(before) if same(&value(&before), &value(now)) => None,
+            Some(before) => Some(format!("`{}` would change {}, not {}", now.path, way(now), way(&before))),
+            None => Some(format!("`{}` would change too, {}", now.path, way(now))),
+        }
+    });
+    gone.chain(others).collect()
+}
+
+/// From what to what a field would change.
+fn way(change: &Change) -> String {
+    let side = |value: &Option<Value>| match value {
+        None => "nothing".to_owned(),
+        Some(_) if change.sensitive => "(sensitive)".to_owned(),
+        Some(value) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let cut = text.char_indices().nth(LONGEST).map(|(at, _)| format!("{}…", &text[..at]));
+            cut.unwrap_or(text)
+        }
+    };
+    let refused = if change.effect == Effect::Refused { ", which is refused" } else { "" };
+    format!("from {} to {}{refused}", side(&change.from), side(&change.to))
+}
+
+/// The calls and their members that would be sent otherwise. Their values may be secrets.
+fn sent(planned: &[Value], actual: &[Value]) -> String {
+    let operation = |step: &Value| {
+        let name = step.get("operation").or_else(|| step.get("step")).and_then(Value::as_str);
+        name.unwrap_or_default().to_owned()
+    };
+    let operations = |steps: &[Value]| steps.iter().map(&operation).collect::<Vec<_>>();
+    if operations(planned) != operations(actual) {
+        let list = |steps: &[Value]| if steps.is_empty() { "none".to_owned() } else { operations(steps).join(", ") };
+        return format!("{} in place of {}", list(actual), list(planned));
+    }
+    let different = planned.iter().zip(actual).filter(|(before, now)| !same(before, now));
+    let members = different.flat_map(|(before, now)| {
+        let input = |step: &Value| step.get("input").and_then(Value::as_object).cloned().unwrap_or_default();
+        let (before, after) = (input(before), input(now));
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let differs = |name: &str| !matches!((before.get(name), after.get(name)), (Some(a), Some(b)) if same(a, b));
+        let names = names.into_iter().filter(|name| differs(name));
+        names.map(|name| format!("{}.{name}", operation(now))).collect::<Vec<_>>()
+    });
+    let members: Vec<String> = members.collect();
+    if members.is_empty() { operations(actual).join(", ") } else { members.join(", ") }
 }
 
 /// Idempotency tokens differ each time.
@@ -144,10 +216,5 @@ fn words(decision: &Decision) -> String {
     if let Some(refusal) = decision.refusal() {
         return format!("refuse ({})", refusal.reason);
     }
-    let fields: Vec<&str> = decision.changes.iter().map(|change| change.path.as_str()).collect();
-    match (decision.writes(), fields.is_empty()) {
-        (false, _) => "do nothing".to_owned(),
-        (true, true) => format!("{:?}", decision.action()).to_lowercase(),
-        (true, false) => format!("{} ({})", format!("{:?}", decision.action()).to_lowercase(), fields.join(", ")),
-    }
+    if decision.writes() { format!("{:?}", decision.action()).to_lowercase() } else { "do nothing".to_owned() }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::calls::Calls;
 use crate::cloud::{Class, CloudError};
-use crate::{mark, retry};
+use crate::retry;
 
 const SERVICE: &str = "resourcegroupstaggingapi";
 /// Times a page is asked for when the service slows the caller down.
@@ -17,12 +17,12 @@ const PAGE: usize = 100;
 /// Pages that are followed at most.
 const MOST_PAGES: usize = 10_000;
 
-/// The owner's marks and ARNs of the resources of a type, of some owners or, without any, of all. `None` where there is no
+/// The values of a mark and the ARNs of the resources of a type that bear it, with some values or, without any, with all. `None` where there is no
 /// whole answer: access is denied, or the service is not there.
-pub(crate) async fn indexed(calls: &Calls, kind: &str, owners: &[String]) -> Option<Vec<(String, String)>> {
-    let mut filter = json!({"Key": mark::OWNER});
-    if !owners.is_empty() {
-        filter["Values"] = json!(owners);
+pub(crate) async fn indexed(calls: &Calls, kind: &str, key: &str, values: &[String]) -> Option<Vec<(String, String)>> {
+    let mut filter = json!({"Key": key});
+    if !values.is_empty() {
+        filter["Values"] = json!(values);
     }
     let mut input = json!({"ResourceTypeFilters": [kind], "TagFilters": [filter], "ResourcesPerPage": PAGE});
     let mut found = Vec::new();
@@ -32,7 +32,7 @@ pub(crate) async fn indexed(calls: &Calls, kind: &str, owners: &[String]) -> Opt
         found.extend(items.into_iter().flatten().filter_map(|item| {
             let arn = item.get("ResourceARN")?.as_str()?;
             let tags = crate::decide::read_tags(item.get("Tags")?);
-            Some((tags.get(mark::OWNER)?.clone(), arn.to_owned()))
+            Some((tags.get(key)?.clone(), arn.to_owned()))
         }));
         match output.get("PaginationToken").and_then(Value::as_str).filter(|token| !token.is_empty()) {
             Some(token) if input.get("PaginationToken").and_then(Value::as_str) != Some(token) => {

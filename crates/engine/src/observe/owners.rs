@@ -127,7 +127,7 @@ impl Owners {
                 }
                 Some(hits) => marks.all = Some(hits),
                 None => {
-                    marks.all = Some(from_listing(calls, kind, None, &HashSet::new()).await?);
+                    marks.all = Some(from_listing(calls, kind, mark::OWNER, None, &HashSet::new()).await?);
                     marks.young = Some(Hits::new());
                 }
             }
@@ -135,7 +135,7 @@ impl Owners {
         if marks.young.is_none() {
             let since = Some(calls.clock.now() - INDEX_LAG);
             let indexed = marks.all.iter().flat_map(BTreeMap::values).flatten().map(|hit| hit.arn.clone()).collect();
-            marks.young = Some(from_listing(calls, kind, since, &indexed).await?);
+            marks.young = Some(from_listing(calls, kind, mark::OWNER, since, &indexed).await?);
         }
         let mut hits = marks.young.as_ref().map(of).unwrap_or_default();
         hits.extend(match &marks.all {
@@ -145,17 +145,46 @@ impl Owners {
         Ok(hits)
     }
 
-    /// Marks in the tag index: of some owners, or of all without any. `None` where it does not have the kind, or cannot be
-    /// read: it is another service, with permissions of its own, and not in every network.
-    async fn read_index(&self, calls: &Calls, kind: &Kind, owners: &[String]) -> Option<Hits> {
+    /// The resources of a kind that bear a mark with this value, as they are now.
+    pub(crate) async fn bearers(
+        &self,
+        calls: &Calls,
+        kind: &Kind,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<Found>, Failure> {
+        let index = self.index(calls, kind, key, &[value.to_owned()]).await;
+        let since = index.is_some().then(|| calls.clock.now() - INDEX_LAG);
+        let mut hits = from_listing(calls, kind, key, since, &HashSet::new()).await?.remove(value).unwrap_or_default();
+        hits.extend(index.into_iter().flatten().map(|(_, arn)| Hit { arn, identity: None }));
+        let mut seen = HashSet::new();
+        hits.retain(|hit| seen.insert(hit.arn.to_lowercase()));
+        let found: Vec<Option<Found>> = stream::iter(hits)
+            .map(|hit| async move { resource(calls, kind, &hit).await })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let bears = |found: &Found| found.tags.get(key).is_some_and(|is| is == value);
+        Ok(found.into_iter().flatten().filter(bears).collect())
+    }
+
+    /// What the tag index says; that it cannot be read is remembered.
+    async fn index(&self, calls: &Calls, kind: &Kind, key: &str, values: &[String]) -> Option<Vec<(String, String)>> {
         let kind = kind.indexed_type()?;
         if self.without_index.lock().await.contains(&calls.target) {
             return None;
         }
-        let Some(found) = indexed(calls, &kind, owners).await else {
+        let found = indexed(calls, &kind, key, values).await;
+        if found.is_none() {
             self.without_index.lock().await.insert(calls.target.clone());
-            return None;
-        };
+        }
+        found
+    }
+
+    /// Marks in the tag index: of some owners, or of all without any. `None` where it does not have the kind, or cannot be
+    /// read: it is another service, with permissions of its own, and not in every network.
+    async fn read_index(&self, calls: &Calls, kind: &Kind, owners: &[String]) -> Option<Hits> {
+        let found = self.index(calls, kind, mark::OWNER, owners).await?;
         let mut hits = Hits::new();
         for (owner, arn) in found {
             hits.entry(owner).or_default().push(Hit { arn, identity: None });
@@ -169,6 +198,7 @@ impl Owners {
 async fn from_listing(
     calls: &Calls,
     kind: &Kind,
+    key: &str,
     since: Option<Timestamp>,
     known: &HashSet<String>,
 ) -> Result<Hits, Failure> {
@@ -191,7 +221,7 @@ async fn from_listing(
     let marked: Vec<Option<(String, Hit)>> = stream::iter(resources.collect::<Vec<_>>())
         .map(|hit| async move {
             let tags = readable_tags(calls, kind, &hit.arn).await?;
-            Ok::<_, Failure>(tags.get(mark::OWNER).map(|owner| (owner.clone(), hit)))
+            Ok::<_, Failure>(tags.get(key).map(|owner| (owner.clone(), hit)))
         })
         .buffered(AT_ONCE)
         .try_collect()

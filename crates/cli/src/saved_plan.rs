@@ -1,0 +1,70 @@
+//! Files that hold a plan to be applied later.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use sagewright_engine::SavedPlan;
+use serde_json::Value;
+
+use crate::exit::{Exit, Failure};
+
+/// No plan is larger: 10,000 objects have some 50 MiB.
+const LARGEST: u64 = 512 << 20;
+
+/// Writes a plan, for its owner's eyes alone: it holds what the manifests hold. Whoever reads the file meanwhile finds the
+/// one before, or this one whole.
+pub(crate) fn write(plan: &SavedPlan, path: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| {
+        Failure::new(Exit::Failed, format!("cannot write the plan to {}: {error}", path.display()))
+            .help("name a file in a folder that can be written to")
+    };
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(failed(io::Error::other("it is there, and is no file")));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let whole = || -> io::Result<()> {
+        let mut partial = tempfile::Builder::new()
+            .prefix(".sagewright-plan-")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(folder)?;
+        serde_json::to_writer(io::BufWriter::new(&mut partial), &plan.seal())?;
+        partial.write_all(b"\n")?;
+        partial.as_file().sync_all()?;
+        partial.persist(path)?;
+        Ok(())
+    };
+    whole().map_err(failed)
+}
+
+/// Reads a plan, which has to be as it was written.
+pub(crate) fn read(path: &Path) -> Result<SavedPlan, Failure> {
+    let wrong = |why: String| {
+        Failure::new(
+            Exit::Manifest,
+            format!("{} is no plan that can be applied: {why}; nothing was done", path.display()),
+        )
+    };
+    let text = bounded(path).map_err(|error| {
+        Failure::new(Exit::Manifest, format!("cannot read the plan {}: {error}", path.display()))
+            .help("`sagewright plan -f FILE --out PLAN` writes one")
+    })?;
+    let manifests = "to apply manifests, name them with -f; `sagewright plan -f FILE --out PLAN` writes a plan";
+    let document: Value =
+        serde_json::from_str(&text).map_err(|error| wrong(format!("it is not JSON ({error})")).help(manifests))?;
+    let help = match document.get("format").and_then(Value::as_str) {
+        Some(_) => "make a new plan with this version: `sagewright plan -f FILE --out PLAN`",
+        None => manifests,
+    };
+    SavedPlan::open(document).map_err(|why| wrong(why).help(help))
+}
+
+fn bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20)));
+    }
+    Ok(text)
+}

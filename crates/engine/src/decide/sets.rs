@@ -1,0 +1,51 @@
+//! Which resources are of a set: what of it is no longer declared may be deleted.
+
+use sagewright_kinds::Kind;
+use sagewright_kinds::row::DeleteHow;
+
+use super::desired::Desired;
+use super::inputs::{Place, place};
+use super::intent::Adoption;
+use crate::selector::Selector;
+
+/// Why resources of a kind are never deleted for want of a declaration.
+pub(crate) fn never(kind: &Kind) -> Option<&'static str> {
+    let (operations, shape) = (&kind.row().operations, |operation: &str| kind.service().input(operation));
+    let ends = operations.delete.is_some() || operations.stop.is_some();
+    let asks = operations.list.as_deref().and_then(shape).is_none_or(|input| !input.required.is_empty());
+    let why = [
+        (kind.tags_member().is_none(), "AWS takes no tags on it"),
+        (!ends || kind.row().delete.how == DeleteHow::Retain, "its kind is not deleted"),
+        (asks && !kind.row().identity.within.is_empty(), "AWS lists it only inside of another resource"),
+        (kind.listing().is_none(), "AWS does not list it"),
+    ];
+    why.into_iter().find(|(is, _)| *is).map(|(_, why)| why)
+}
+
+/// Why an object's resource is never deleted for want of a declaration: it bears no mark of a set.
+fn kept(kind: &Kind, desired: &Desired) -> Option<&'static str> {
+    let own = [
+        (desired.retain, "it is retained"),
+        (desired.read_only, "it is read-only"),
+        (desired.adoption == Adoption::Adopt, "it is adopted as it is"),
+        (!matches!(place(kind, desired), Place::Tags(_)), "AWS takes no tags on it"),
+    ];
+    own.into_iter().find(|(is, _)| *is).map(|(_, why)| why).or_else(|| never(kind))
+}
+
+/// The mark of the set that an object's resource is to bear, where it bears `there`. What has another label by now bears
+/// none.
+pub(crate) fn mark(kind: &Kind, desired: &Desired, there: Option<&String>) -> Option<String> {
+    if kept(kind, desired).is_some() {
+        return None;
+    }
+    let there = there.and_then(|text| text.parse::<Selector>().ok());
+    let set = [desired.set.as_deref(), there.as_ref()].into_iter().flatten().find(|set| set.selects(&desired.object));
+    set.map(ToString::to_string)
+}
+
+/// What a person should know of an object of a set that is never deleted for want of a declaration.
+pub(crate) fn note(kind: &Kind, desired: &Desired) -> Option<String> {
+    desired.set.as_ref()?;
+    kept(kind, desired).map(|why| format!("a prune will not delete it: {why}"))
+}

@@ -1,0 +1,112 @@
+//! What a set no longer declares.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sagewright_kinds::{Kind, Phase};
+
+use super::Engine;
+use super::export::manifest;
+use crate::decide::sets;
+use crate::error::{EngineError, Failure};
+use crate::mark;
+use crate::object::{Object, ObjectId};
+use crate::observe::calls::{Calls, is_refused};
+use crate::observe::{Found, Owners, Ownership};
+use crate::selector::Selector;
+
+/// What a set no longer declares.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Undeclared {
+    /// The objects, as their resources suggest them.
+    pub objects: Vec<Object>,
+    /// What could not be looked through, and why.
+    pub unknown: Vec<String>,
+}
+
+impl Engine {
+    /// The same engine, for a set that is applied whole: its objects' resources bear the set's mark, so that
+    /// [`Engine::undeclared`] finds them when they are no longer declared.
+    #[must_use]
+    pub fn for_set(mut self, set: Selector) -> Self {
+        self.set = Some(Arc::new(set));
+        self
+    }
+
+    /// The objects of a set that are no longer declared: whose resources bear the set's mark and this installation's. What
+    /// is retained, read-only or adopted as it is bears no mark of a set.
+    ///
+    /// # Errors
+    /// A call failed. What may not be read is in the answer.
+    pub async fn undeclared(&self, set: &Selector, declared: &[Object]) -> Result<Undeclared, EngineError> {
+        let ids: BTreeSet<ObjectId> = declared.iter().map(Object::id).collect();
+        let own = self.calls.target.region.to_string();
+        let regions = declared.iter().filter_map(|object| object.annotation(mark::REGION)).map(str::to_owned);
+        let regions: BTreeSet<String> = regions.chain([own.clone()]).collect();
+        let owners = Owners::default();
+        let looks = regions.iter().flat_map(|region| kinds().map(move |kind| (region, kind)));
+        let found: Vec<_> = stream::iter(looks)
+            .map(|(region, kind)| {
+                let (mut calls, owners) = (self.calls.clone(), &owners);
+                calls.target.region = region.parse().unwrap_or(calls.target.region);
+                async move { Ok::<_, Failure>((region, kind, bearers(owners, &calls, kind, set).await?)) }
+            })
+            .buffered(self.at_once)
+            .try_collect()
+            .await?;
+        let mut objects: BTreeMap<ObjectId, Object> = BTreeMap::new();
+        let mut unknown = Vec::new();
+        for (region, kind, found) in found {
+            let found = match found {
+                Ok(found) => found,
+                Err(why) => {
+                    unknown.push(format!("{} in {region} were not looked through: {why}", kind.words_of_many()));
+                    continue;
+                }
+            };
+            for found in found.iter().filter(|found| self.is_ours(found)) {
+                let mut object = manifest(kind, found);
+                object.status.clone_from(&found.status);
+                if *region != own {
+                    object.metadata.annotations.insert(mark::REGION.to_owned(), region.clone());
+                }
+                let id = object.id();
+                if ids.contains(&id) {
+                    continue;
+                }
+                if objects.insert(id.clone(), object).is_some() {
+                    unknown.push(format!("several {} bear the mark of {id}: one is looked at", kind.words_of_many()));
+                }
+            }
+        }
+        Ok(Undeclared { objects: objects.into_values().collect(), unknown })
+    }
+
+    fn is_ours(&self, found: &Found) -> bool {
+        let ours = |installation| installation == Some(&self.claims.installation);
+        found.phase != Phase::Gone
+            && matches!(&found.owner, Ownership::Marked(owner) if ours(owner.installation.as_ref()))
+    }
+}
+
+/// Kinds whose resources can be of a set.
+fn kinds() -> impl Iterator<Item = &'static Kind> {
+    sagewright_kinds::all().iter().filter(|kind| sets::never(kind).is_none())
+}
+
+/// The resources of a kind that bear the mark of a set; or why it is not known.
+async fn bearers(
+    owners: &Owners,
+    calls: &Calls,
+    kind: &Kind,
+    set: &Selector,
+) -> Result<Result<Vec<Found>, Failure>, Failure> {
+    match owners.bearers(calls, kind, mark::SET, &set.to_string()).await {
+        Ok(found) => Ok(Ok(found)),
+        // A cloud that cannot list a kind has none of it.
+        Err(failure) if failure.cause().is_some_and(|cause| cause.code == "NotImplemented") => Ok(Ok(Vec::new())),
+        Err(failure) if is_refused(&failure) => Ok(Err(failure)),
+        Err(failure) => Err(failure),
+    }
+}
