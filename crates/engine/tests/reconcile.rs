@@ -221,6 +221,8 @@ async fn a_create_that_was_refused_claims_nothing_that_others_made() {
         for intent in [Intent::Present, Intent::Absent] {
             let done = look(&engine, &mut object, &mut memory, intent).await;
             assert_eq!(done.outcome, Some(Outcome::Refused), "{kind}: {}", done.message);
+            let told = done.events.iter().any(|e| matches!(e.what, What::Done { .. }));
+            assert!(!told, "{kind}: nothing of it was done by this object");
         }
         assert!(fake.take_log(true).is_empty(), "{kind}");
     }

@@ -185,7 +185,7 @@ pub(crate) fn value_in<'t>(target: &RefTarget, text: &'t str) -> Option<&'t str>
     let rest = text.strip_prefix(before)?;
     match after.split_once('{') {
         // More follows that the reference itself fills.
-        Some((literal, _)) if literal.is_empty() => Some(rest),
+        Some(("", _)) => Some(rest),
         Some((literal, _)) => rest.split_once(literal).map(|(value, _)| value),
         None => rest.strip_suffix(after),
     }
