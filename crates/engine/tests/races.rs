@@ -351,7 +351,7 @@ async fn a_create_whose_answer_was_lost_is_found_again() {
     let engine = hooked(&fake, &clock, move |_, operation, input| {
         (operation == "CreateTrainingJob" && lost.fetch_add(1, Ordering::SeqCst) == 0).then(|| {
             inner.peek(operation, input).unwrap();
-            Err(slow_down())
+            Err(CloudError { stage: Stage::Transport, status: None, ..fail("ConnectionReset", "no answer") })
         })
     });
     let creates = Creates::default();

@@ -198,3 +198,32 @@ async fn calls_say_how_urgent_they_are_and_end_with_the_time_that_was_given() {
     assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
     assert!(*times.last().unwrap() < limit);
 }
+
+#[tokio::test]
+async fn a_create_that_was_refused_claims_nothing_that_others_made() {
+    for kind in ["Model", "Pipeline"] {
+        let (fake, _, engine) = Fake::new();
+        let mut object = match kind {
+            "Model" => object(kind, "m", json!({"modelName": "m", "executionRoleARN": ROLE})),
+            _ => object(kind, "m", json!({"pipelineName": "m", "roleARN": ROLE, "pipelineDefinition": "{}"})),
+        };
+        let mut memory = "{}".to_owned();
+        fake.fault(&format!("Create{kind}"), slow_down());
+        let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+        assert_eq!(done.progress, Progress::Retry);
+        // Somebody makes one of the same name meanwhile, without a mark.
+        let input = match kind {
+            "Model" => json!({"ModelName": "m", "ExecutionRoleArn": ROLE}),
+            _ => json!({"PipelineName": "m", "RoleArn": ROLE, "PipelineDefinition": "{}", "ClientRequestToken": "t"}),
+        };
+        fake.peek(&format!("Create{kind}"), &input).unwrap();
+        fake.take_log(true);
+        for intent in [Intent::Present, Intent::Absent] {
+            let done = look(&engine, &mut object, &mut memory, intent).await;
+            assert_eq!(done.outcome, Some(Outcome::Refused), "{kind}: {}", done.message);
+            let told = done.events.iter().any(|e| matches!(e.what, What::Done { .. }));
+            assert!(!told, "{kind}: nothing of it was done by this object");
+        }
+        assert!(fake.take_log(true).is_empty(), "{kind}");
+    }
+}

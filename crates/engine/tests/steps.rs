@@ -212,7 +212,7 @@ fn an_update_waits_for_the_endpoint_and_names_the_settings_it_keeps() {
 }
 
 #[test]
-fn the_same_create_has_the_same_token_and_another_has_another() {
+fn the_same_attempt_has_the_same_token_and_another_has_another() {
     let kind = find("ModelPackage").unwrap();
     let spec = members(kind);
     let token = |spec: &Map<String, Value>, at: i64| {
@@ -225,5 +225,5 @@ fn the_same_create_has_the_same_token_and_another_has_another() {
     assert_ne!(token(&spec, 1), token(&spec, 2), "what was deleted can be made again");
     let mut other = spec.clone();
     other.insert("Domain".into(), json!("VISION"));
-    assert_ne!(token(&spec, 1), token(&other, 1));
+    assert_eq!(token(&spec, 1), token(&other, 1), "what came of the first is not known yet: it may be there");
 }

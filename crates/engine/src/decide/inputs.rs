@@ -37,9 +37,13 @@ pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>
             input.insert(member.clone(), value.clone());
         }
     }
-    for (member, template) in kind.row().operations.input.get(role).into_iter().flatten() {
-        // What is adopted may be known by what the operation takes (a domain's id).
-        if let Some(value) = expand(template, known).or_else(|| known.spec?.get(member).cloned()) {
+    let given = kind.row().operations.input.get(role);
+    let in_spec = |member: &String| known.spec?.get(member).cloned();
+    // What is adopted may be known by what the operation takes (a domain's id), if it is known whole: an image without the
+    // number of its version means the newest, whosever it is.
+    let whole = given.into_iter().flatten().all(|(m, t)| expand(t, known).or_else(|| in_spec(m)).is_some());
+    for (member, template) in given.into_iter().flatten() {
+        if let Some(value) = expand(template, known).or_else(|| in_spec(member).filter(|_| whole)) {
             let target = shape.members.get(member.as_str()).and_then(|m| kind.service().target(m));
             input.insert(member.clone(), number(target, value));
         }
@@ -125,7 +129,8 @@ pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
     let tokens: Vec<&str> = shape.members.iter().filter(|(_, m)| m.idempotency_token).map(|(n, _)| *n).collect();
     for member in tokens {
         if input.get(member).is_none() {
-            let text = token(&format!("{seed} {} {input}", desired.owner()));
+            // Not of the input: a declaration that changed before it is known what came of the create is no second one.
+            let text = token(&format!("{seed} {}", desired.owner()));
             set(&mut input, &Path::parse(member), Value::String(text));
         }
     }

@@ -292,11 +292,9 @@ impl<'p> Pass<'p> {
                 continue;
             }
             // The process may end before it is answered: the token of the repetition has to be known then.
-            if creates && self.announces && kind.is_arn_identified() && !is_made_anew(kind) {
-                if self.memory.attempt().is_none() {
-                    self.memory.trying(step, now);
-                    return Ok(End { requeue: Some(Duration::ZERO), ..End::new(Progress::Announced) });
-                }
+            if creates && self.announces && is_known_by_token(kind) && self.memory.attempt().is_none() {
+                self.memory.trying(step, now);
+                return Ok(End { requeue: Some(Duration::ZERO), ..End::new(Progress::Announced) });
             }
             let before = self.memory.trying(step, now);
             let acted = match self.step(kind, step, found).await {
@@ -307,7 +305,9 @@ impl<'p> Pass<'p> {
                 }
                 Err(failure) => {
                     let failure = role::explained(self.calls, kind, failure).await;
-                    if creates && !failure.cause().is_some_and(CloudError::may_have_taken_effect) {
+                    let refused = !failure.cause().is_some_and(CloudError::may_have_taken_effect);
+                    // The client below repeats a call that bears a token: what it was told last is not all that came of it.
+                    if creates && refused && !is_known_by_token(kind) {
                         self.memory.refused(before);
                     }
                     return Err((Some(step.clone()), failure));
@@ -626,7 +626,16 @@ pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure
 
 /// Whether a create that is sent twice makes two: AWS names the resource, and takes no token that tells a repetition.
 fn is_made_anew(kind: &Kind) -> bool {
-    kind.is_arn_identified() && !kind.create_shape().members.values().any(|member| member.idempotency_token)
+    kind.is_arn_identified() && !takes_token(kind)
+}
+
+/// Whether a create that is sent twice makes two, but for its token.
+fn is_known_by_token(kind: &Kind) -> bool {
+    kind.is_arn_identified() && takes_token(kind)
+}
+
+fn takes_token(kind: &Kind) -> bool {
+    kind.create_shape().members.values().any(|member| member.idempotency_token)
 }
 
 /// What is done first is what counts; a stop on the way to something else is no end in itself.
