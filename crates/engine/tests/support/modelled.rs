@@ -1,5 +1,7 @@
 //! A cloud for any resource of SageMaker and of Application Auto Scaling, made from the service models and from what AWS
 //! documents, never from the rows: a wrong row must not be confirmed by its own mirror.
+//!
+//! Long because one cloud answers for every kind: nouns, life cycles and listings belong together.
 
 use super::*;
 

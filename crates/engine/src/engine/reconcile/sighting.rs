@@ -97,7 +97,6 @@ pub(crate) fn as_answered(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use serde_json::json;
 

@@ -1,0 +1,114 @@
+//! What a look is told as: status, conditions, events, and when to look again.
+
+use sagewright_kinds::Kind;
+use serde_json::{Map, Value};
+
+use super::super::{Progress, Reconciled, pause_after};
+use super::{End, Failed, Pass, words};
+use crate::conditions;
+use crate::decide::{Decision, Intent};
+use crate::engine::lookup;
+use crate::error::{Failure, Permanent};
+use crate::event::{Event, What};
+use crate::observe::Found;
+use crate::report::Outcome;
+
+impl Pass<'_> {
+    pub(super) fn blocked(self, failure: Failure) -> Reconciled {
+        let now = self.calls.clock.now();
+        let conditions = conditions::of_unresolved(&conditions::read(&self.desired.object.status), &failure, now);
+        let retryable = matches!(failure, Failure::Retryable(_));
+        if retryable {
+            self.memory.failed(now);
+        }
+        let requeue = pause_after(self.memory.failures(), &failure).unwrap_or_default().max(crate::decide::WAIT);
+        let mut end = End { message: failure.to_string(), requeue: Some(requeue), ..End::new(Progress::Blocked) };
+        end.outcome = Some(Outcome::Blocked);
+        let mut done = self.told(None, &Decision { conditions, ..Decision::default() }, end);
+        done.failure = Some(failure);
+        done
+    }
+
+    pub(super) fn failed(self, found: Option<&Found>, (step, failure): Failed) -> Reconciled {
+        let now = self.calls.clock.now();
+        let message = failure.to_string();
+        let mut end = End { message: message.clone(), ..End::new(Progress::Ended) };
+        match &failure {
+            Failure::Retryable(_) => {
+                self.memory.failed(now);
+                end.progress = Progress::Retry;
+            }
+            Failure::Permanent(_) => {
+                end.outcome = Some(Outcome::Failed);
+                self.memory.gave_up(now);
+                if let Some(step) = step.clone() {
+                    self.tell(What::Failed { step, why: message });
+                }
+            }
+        }
+        end.requeue = pause_after(self.memory.failures(), &failure);
+        let conditions = conditions::of_failure(&conditions::read(&self.desired.object.status), &failure, now);
+        let mut done = self.told(found, &Decision { conditions, ..Decision::default() }, end);
+        done.failure = Some(failure);
+        done.failed_step = step;
+        done
+    }
+
+    /// Tells what was found and decided.
+    pub(super) fn told(&self, found: Option<&Found>, decision: &Decision, end: End) -> Reconciled {
+        let kind = self.kind;
+        let shown = found.zip(kind).map(|(found, kind)| lookup::object_of(kind, found));
+        let gone = self.desired.intent == Intent::Absent && found.is_none() && end.progress == Progress::Done;
+        let mut status = match &shown {
+            // What is only asked for its status is asked for no tags, which tell some fields.
+            Some(object) if matches!(end.progress, Progress::Waiting { .. }) => {
+                let mut status = self.desired.object.status.clone();
+                match (status.as_object_mut(), &object.status) {
+                    (Some(old), Value::Object(new)) => old.extend(new.clone()),
+                    _ => status = object.status.clone(),
+                }
+                status
+            }
+            Some(object) => object.status.clone(),
+            None if gone => Value::Object(Map::new()),
+            None => self.desired.object.status.clone(),
+        };
+        let requeue = end.requeue.or(decision.requeue_after.filter(|_| end.progress == Progress::Ended));
+        conditions::write(&mut status, &decision.conditions);
+        Reconciled {
+            status,
+            conditions: decision.conditions.clone(),
+            events: Vec::new(),
+            requeue,
+            progress: end.progress,
+            outcome: end.outcome,
+            changes: decision.changes.clone(),
+            resource: self.resource.clone(),
+            spec: shown.map(|object| object.spec),
+            message: end.message,
+            failure: None,
+            failed_step: None,
+        }
+    }
+
+    /// Tells a status that is not the one that the object has.
+    pub(super) fn status(&mut self, found: Option<&Found>) {
+        let (Some(found), Some(kind)) = (found, self.kind) else { return };
+        self.resource = Some(found.name.clone());
+        let before = words(kind, &self.desired.object.status);
+        let now = (found.word.clone(), found.secondary.clone());
+        if now != before && !now.0.is_empty() {
+            self.tell(What::Status { from: before.0, to: now.0, secondary: now.1, reason: found.reason.clone() });
+        }
+    }
+
+    pub(super) fn tell(&self, what: What) {
+        let at = self.calls.clock.now();
+        (self.emit)(Event { object: self.id.clone(), resource: self.resource.clone(), at, what });
+    }
+
+    pub(super) fn permanent(&self, kind: &Kind, verb: &str, why: String, advice: &str) -> Failure {
+        let name = self.resource.as_ref().unwrap_or(&self.id.name);
+        Failure::Permanent(Permanent::new(format!("{verb} the {} `{name}`", kind.words()), why, advice))
+    }
+}
