@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::KNOWN_AFTER_APPLY;
 use super::claims::Claims;
-use crate::manifest::convert::convert;
+use crate::manifest::convert::{Converted, convert};
 use crate::manifest::{AdoptionFields, ManifestError, RefUse};
 use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
@@ -95,6 +95,11 @@ impl Desired {
         if !converted.wrong.is_empty() {
             return Err(converted.wrong.into_iter().map(|w| w.into_error(0, object)).collect());
         }
+        Ok(Self::of(kind, object, converted))
+    }
+
+    /// Reads an object whose spec was converted and has nothing wrong.
+    pub(crate) fn of(kind: &Kind, object: &Object, converted: Converted) -> Self {
         let annotation = |key: &str| object.annotation(key).unwrap_or_default();
         let adopts = AdoptionFields::read(kind, object);
         let mut spec = converted.spec;
@@ -114,7 +119,7 @@ impl Desired {
                 PendingRef { reference, on }
             })
             .collect();
-        Ok(Self {
+        Self {
             object: object.clone(),
             intent: Intent::Present,
             spec,
@@ -136,7 +141,7 @@ impl Desired {
             retain: annotation(mark::DELETION_POLICY) == "retain",
             kept_for: None,
             attempt: None,
-        })
+        }
     }
 
     /// Gives a pending reference its value.
