@@ -42,7 +42,8 @@ struct Controller {
     scope: Scope,
     kind: &'static Kind,
     watch: Watch,
-    objects: Vec<Kept>,
+    /// Nothing stands for an object that is being looked at.
+    objects: Vec<Option<Kept>>,
     /// Which object declares the resource of a name.
     index: HashMap<Key, usize>,
 }
@@ -95,7 +96,7 @@ impl Controller {
     fn declare(&mut self, number: usize, team: &str) -> Result<Vec<usize>> {
         let mut object = Object::from_value(models::document(number, team))?;
         let declared = Print::of_declared(&object);
-        let before = self.objects.get_mut(number);
+        let before = self.objects.get_mut(number).and_then(Option::as_mut);
         if let Some(before) = &before {
             object.status = Object::from_value(serde_json::from_slice(&before.document)?)?.status;
         }
@@ -104,7 +105,7 @@ impl Controller {
             Some(before) => (before.document, before.declared) = (document, declared),
             None => {
                 self.index.insert(Key::of(&object.metadata.name), number);
-                self.objects.push(Kept { document, memory: Memory::default(), declared, settled: None });
+                self.objects.push(Some(Kept { document, memory: Memory::default(), declared, settled: None }));
             }
         }
         Ok(vec![number])
@@ -119,7 +120,7 @@ impl Controller {
                 Change::Gone(key) => (*key, None),
             };
             let Some(number) = self.index.get(&key).copied() else { continue };
-            let Some(kept) = self.objects.get_mut(number) else { continue };
+            let Some(kept) = self.objects.get_mut(number).and_then(Option::as_mut) else { continue };
             match shown {
                 // Its create's answer told all but this.
                 Some(shown) if kept.memory.has_made(shown.changed) => {
@@ -137,29 +138,28 @@ impl Controller {
     async fn reconcile(&mut self, mut due: Vec<usize>, intent: Intent) -> Result<()> {
         for _ in 0..MOST_ROUNDS {
             let (mut again, mut pause) = (Vec::new(), Duration::ZERO);
+            let mut objects = std::mem::take(&mut self.objects);
             let (this, mut queue) = (&*self, due.into_iter());
             let mut looks = stream::FuturesUnordered::new();
-            let mut looked: Vec<(usize, Kept)> = Vec::new();
             loop {
                 while looks.len() < AT_ONCE
                     && let Some(number) = queue.next()
                 {
-                    looks.push(async move { (number, this.look(number, intent).await) });
+                    let kept = objects.get_mut(number).and_then(Option::take).ok_or("there is no such object")?;
+                    looks.push(async move { (number, this.look(kept, intent).await) });
                 }
                 let Some((number, done)) = looks.next().await else { break };
                 let Looked { kept, again: after } = done?;
-                looked.push((number, kept));
+                if let Some(slot) = objects.get_mut(number) {
+                    *slot = Some(kept);
+                }
                 if let Some(after) = after {
                     again.push(number);
                     pause = pause.max(after);
                 }
             }
             drop(looks);
-            for (number, kept) in looked {
-                if let Some(slot) = self.objects.get_mut(number) {
-                    *slot = kept;
-                }
-            }
+            self.objects = objects;
             if again.is_empty() {
                 return Ok(());
             }
@@ -173,31 +173,28 @@ impl Controller {
         Err("the fleet does not come to rest".into())
     }
 
-    async fn look(&self, number: usize, intent: Intent) -> Result<Looked> {
-        let kept = self.objects.get(number).ok_or("there is no such object")?;
+    async fn look(&self, mut kept: Kept, intent: Intent) -> Result<Looked> {
         let mut object = Object::from_value(serde_json::from_slice(&kept.document)?)?;
         let mut desired = Desired::new(self.kind, &object).map_err(|errors| format!("{errors:?}"))?;
         desired.intent = intent;
         let name = desired.name(self.kind).unwrap_or_default();
         let (print, sighting) = (self.watch.print(&name), self.watch.sighting(&name));
-        let mut memory = kept.memory.clone();
-        let done =
-            self.setup.engine.reconcile_swept(&self.scope, &desired, &mut memory, &Nothing, sighting.as_ref()).await;
+        let memory = &mut kept.memory;
+        let done = self.setup.engine.reconcile_swept(&self.scope, &desired, memory, &Nothing, sighting.as_ref()).await;
         if let Some(failure) = done.failure {
             return Err(failure.to_string().into());
         }
         let is_done = done.progress == Progress::Done;
         let written = done.outcome.is_some_and(|outcome| outcome.is_write());
-        let settled = print.filter(|_| is_done && !written).map(|print| Settled::new(kept.declared, print));
+        kept.settled = print.filter(|_| is_done && !written).map(|print| Settled::new(kept.declared, print));
         object.status = done.status;
-        let document = serde_json::to_vec(&object)?.into_boxed_slice();
-        let again = if is_done { None } else { done.requeue };
-        Ok(Looked { kept: Kept { document, memory, declared: kept.declared, settled }, again })
+        kept.document = serde_json::to_vec(&object)?.into_boxed_slice();
+        Ok(Looked { kept, again: done.requeue.filter(|_| !is_done) })
     }
 
     /// A phase that leaves something undone measures nothing.
     fn must_be_settled(&self) -> Result<()> {
-        let open = self.objects.iter().filter(|kept| kept.settled.is_none()).count();
+        let open = self.objects.iter().flatten().filter(|kept| kept.settled.is_none()).count();
         if open == 0 { Ok(()) } else { Err(format!("{open} objects are not settled").into()) }
     }
 }

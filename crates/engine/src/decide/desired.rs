@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::claims::Claims;
 use super::decision::KNOWN_AFTER_APPLY;
 use super::intent::{Adoption, Intent};
-use crate::manifest::convert::convert;
+use crate::manifest::convert::{Converted, convert};
 use crate::manifest::{AdoptionFields, ManifestError, RefUse};
 use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
@@ -77,6 +77,11 @@ impl Desired {
         if !converted.wrong.is_empty() {
             return Err(converted.wrong.into_iter().map(|w| w.into_error(0, object)).collect());
         }
+        Ok(Self::of(kind, object, converted))
+    }
+
+    /// Reads an object whose spec was converted and has nothing wrong.
+    pub(crate) fn of(kind: &Kind, object: &Object, converted: Converted) -> Self {
         let annotation = |key: &str| object.annotation(key).unwrap_or_default();
         let adopts = AdoptionFields::read(kind, object);
         let mut spec = converted.spec;
@@ -96,7 +101,7 @@ impl Desired {
                 PendingRef { reference, on }
             })
             .collect();
-        Ok(Self {
+        Self {
             object: object.clone(),
             intent: Intent::Present,
             spec,
@@ -119,7 +124,7 @@ impl Desired {
             kept_for: None,
             set: None,
             attempt: None,
-        })
+        }
     }
 
     /// Gives a pending reference its value.

@@ -26,7 +26,8 @@ type Wrong = (String, String);
 impl AdoptionFields {
     /// Reads an object's annotation; what is wrong with it is [`check`]'s to tell.
     pub(crate) fn read(kind: &Kind, object: &Object) -> Self {
-        let fields = object.annotation(mark::ADOPTION_FIELDS).unwrap_or_default();
+        // Few objects have it, and the names of fields take a while to make.
+        let Some(fields) = object.annotation(mark::ADOPTION_FIELDS) else { return Self::default() };
         let fields: Map<String, Value> = serde_json::from_str(fields).unwrap_or_default();
         let arn = fields.get("arn").and_then(Value::as_str).map(str::to_owned);
         let members =

@@ -7,13 +7,15 @@ pub(crate) mod convert;
 mod error;
 mod suggest;
 
+use sagewright_kinds::Kind;
+
 pub use adoption::AdoptionFields;
 pub use convert::RefUse;
 pub use error::{ManifestError, PathStep};
 
 use crate::mark;
 use crate::object::Object;
-use convert::{Wrong, convert, steps};
+use convert::{Converted, Wrong, convert, steps};
 pub use suggest::suggest;
 
 /// Letters of a namespace and a name: with the longest name of an installation they have to stand in a tag's value.
@@ -24,21 +26,24 @@ const LONGEST_ID: usize = 256 - mark::LONGEST_INSTALLATION - 2;
 /// # Errors
 /// Everything that is wrong, in the order of the objects.
 pub fn check(objects: &[Object]) -> Result<(), Vec<ManifestError>> {
-    let errors: Vec<_> = objects.iter().enumerate().flat_map(|(index, object)| check_one(index, object)).collect();
+    let errors: Vec<_> =
+        objects.iter().enumerate().filter_map(|(index, object)| converted(index, object).err()).flatten().collect();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-fn check_one(index: usize, object: &Object) -> Vec<ManifestError> {
-    let Some(kind) = object.row() else { return vec![unknown_kind(index, object)] };
+/// An object that was checked: its kind, and its spec under AWS names.
+pub(crate) fn converted(index: usize, object: &Object) -> Result<(&'static Kind, Converted), Vec<ManifestError>> {
+    let Some(kind) = object.row() else { return Err(vec![unknown_kind(index, object)]) };
     let converted = convert(kind, &object.spec);
     // What is only adopted or read says which resource it is, and no more.
     let partial = object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
     let mut wrong = constraints::check(kind, &object.id(), &converted, partial);
     wrong.extend(convert::foreign(kind, &converted));
-    let mut all = converted.wrong;
-    all.append(&mut wrong);
-    let fields = all.into_iter().map(|wrong| wrong.into_error(index, object));
-    misnamed(index, object).into_iter().chain(annotations::check(kind, object, index)).chain(fields).collect()
+    let all = converted.wrong.iter().cloned().chain(wrong);
+    let fields = all.map(|wrong| wrong.into_error(index, object));
+    let errors: Vec<ManifestError> =
+        misnamed(index, object).into_iter().chain(annotations::check(kind, object, index)).chain(fields).collect();
+    if errors.is_empty() { Ok((kind, converted)) } else { Err(errors) }
 }
 
 /// Names are those of Kubernetes, so that a manifest means the same to `kubectl` and here; and the two together have to stand

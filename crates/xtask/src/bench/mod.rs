@@ -38,6 +38,9 @@ pub struct Args {
     /// Measure this program in place of a release build of the checkout
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Part engine: measure this build of the example `fleet` in place of a release build
+    #[arg(long, value_name = "FILE")]
+    fleet: Option<PathBuf>,
     /// Only these: control, lists, transfer, cli, training, serving, engine
     #[arg(value_name = "PART")]
     only: Vec<String>,
@@ -59,8 +62,8 @@ pub struct Setup {
 enum Part {
     /// Of servers: they need the command and the peers.
     Servers(fn(&Setup, &mut Table) -> Result<()>),
-    /// Of what it builds itself, so many times.
-    Alone(fn(usize, &mut Table) -> Result<()>),
+    /// Of what it builds itself.
+    Alone(fn(&Args, &mut Table) -> Result<()>),
 }
 
 const PARTS: &[(&str, Part)] = &[
@@ -90,7 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
         let measured = match (part, &setup) {
             (Part::Servers(measure), Some(setup)) => measure(setup, &mut table),
             (Part::Servers(_), None) => Ok(()),
-            (Part::Alone(measure), _) => measure(args.runs as usize, &mut table),
+            (Part::Alone(measure), _) => measure(args, &mut table),
         };
         if let Err(e) = measured {
             process::fail_if_interrupted()?;

@@ -9,7 +9,7 @@ use super::order::Order;
 use crate::decide::{Desired, KNOWN_AFTER_APPLY};
 use crate::engine::reconcile::target_id;
 use crate::error::{EngineError, GraphError};
-use crate::manifest::{ManifestError, PathStep, check};
+use crate::manifest::{ManifestError, PathStep, converted};
 use crate::mark;
 use crate::object::{Object, ObjectId};
 
@@ -34,14 +34,21 @@ pub(crate) struct Graph {
 impl Graph {
     /// Checks objects and finds what needs what.
     pub(crate) fn new(objects: &[Object]) -> Result<Self, EngineError> {
-        check(objects).map_err(EngineError::Manifest)?;
         let mut nodes = Vec::with_capacity(objects.len());
+        let mut errors = Vec::new();
         for (index, object) in objects.iter().enumerate() {
-            let Some(kind) = object.row() else { continue };
-            let desired = Desired::new(kind, object).map_err(|errors| {
-                EngineError::Manifest(errors.into_iter().map(|e| ManifestError { index, ..e }).collect())
-            })?;
+            let (kind, spec) = match converted(index, object) {
+                Ok(converted) => converted,
+                Err(wrong) => {
+                    errors.extend(wrong);
+                    continue;
+                }
+            };
+            let desired = Desired::of(kind, object, spec);
             nodes.push(Node { id: object.id(), kind, desired, needs: BTreeSet::new(), needed: false });
+        }
+        if !errors.is_empty() {
+            return Err(EngineError::Manifest(errors));
         }
         let mut positions: HashMap<ObjectId, usize> = HashMap::new();
         for (i, node) in nodes.iter().enumerate() {

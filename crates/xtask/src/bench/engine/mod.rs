@@ -7,6 +7,7 @@ mod fake;
 mod store;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,7 +15,7 @@ use serde::Deserialize;
 
 use super::stats::median;
 use super::table::Table;
-use super::{Better, Row};
+use super::{Args, Better, Row};
 use crate::process::{self, Group, cargo};
 use fake::Fake;
 
@@ -66,16 +67,25 @@ impl Laps {
 }
 
 /// Adds the engine's rows.
-pub fn measure(runs: usize, table: &mut Table) -> Result<()> {
-    let mut build = cargo(["build", "--release", "--locked", "--package", "sagewright-aws", "--example", "fleet"]);
-    process::must(&mut build, "the release build failed")?;
-    let fleet = run("controller", FLEET, runs)?;
+pub fn measure(args: &Args, table: &mut Table) -> Result<()> {
+    let program = match &args.fleet {
+        Some(program) => std::path::absolute(program)?,
+        None => release_build()?,
+    };
+    let run = |way, count| run(&program, way, count, args.runs);
+    let fleet = run("controller", FLEET)?;
     controller(&fleet, table);
-    let sets = SETS.iter().map(|size| Ok((*size, run("set", *size, runs)?))).collect::<Result<Vec<_>>>()?;
+    let sets = SETS.iter().map(|size| Ok((*size, run("set", *size)?))).collect::<Result<Vec<_>>>()?;
     for phase in ["plan", "apply", "plan again", "delete"] {
         set(phase, &sets, table);
     }
     Ok(())
+}
+
+fn release_build() -> Result<PathBuf> {
+    let mut build = cargo(["build", "--release", "--locked", "--package", "sagewright-aws", "--example", "fleet"]);
+    process::must(&mut build, "the release build failed")?;
+    Ok(crate::target().join("release/examples/fleet"))
 }
 
 fn controller(fleet: &Laps, table: &mut Table) {
@@ -116,12 +126,11 @@ fn set(phase: &str, sets: &[(usize, Laps)], table: &mut Table) {
 }
 
 /// Runs the measured program so many times, each with a fake of its own.
-fn run(way: &str, count: usize, runs: usize) -> Result<Laps> {
-    let program = crate::target().join("release/examples/fleet");
+fn run(program: &Path, way: &str, count: usize, runs: u32) -> Result<Laps> {
     let mut laps = Laps::default();
     for _ in 0..runs {
         let fake = Fake::start()?;
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program);
         command.args([way, &fake.url(), &count.to_string()]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut group = Group::start(&mut command).with_context(|| format!("cannot start {}", program.display()))?;
         let output = group.child().stdout.take().context("a child has no output")?;
