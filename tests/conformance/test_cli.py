@@ -369,6 +369,9 @@ def scripted(answer):
             content = body.encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            if self.command == "PUT":
+                # Every object that S3 takes has an entity tag.
+                self.send_header("ETag", '"f97c5d29941bfb1b2fdab0874906ab82"')
             self.end_headers()
             self.wfile.write(content if self.command != "HEAD" else b"")
 
