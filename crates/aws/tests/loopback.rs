@@ -12,8 +12,8 @@ use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{Aws, Retry, TimeOuts, runtime, s3};
 use sagewright_engine::cloud::{Call, Cloud as _, Stage};
 use serde_json::json;
-use support::target;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use support::{request, target};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
 /// A server that hands each request's head to a function; no answer keeps the caller waiting.
@@ -50,24 +50,8 @@ async fn serve(reply: impl Fn(u32, &str) -> Reply + Send + Sync + 'static) -> Se
 async fn converse(mut stream: TcpStream, reply: &(impl Fn(u32, &str) -> Reply + ?Sized), requests: &AtomicU32) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::new();
-    loop {
-        let end = loop {
-            if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
-                break end + 4;
-            }
-            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
-                return;
-            }
-        };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-        let length: usize =
-            head.lines().find_map(|l| l.strip_prefix("content-length:")).map_or(0, |l| l.trim().parse().unwrap());
-        while buffer.len() < end + length {
-            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
-                return;
-            }
-        }
-        buffer.drain(..end + length);
+    while let Some((head, _)) = request(&mut stream, &mut buffer).await {
+        let head = head.to_ascii_lowercase();
         let Some((answer, keep)) = reply(requests.fetch_add(1, Ordering::Relaxed), &head) else {
             std::future::pending::<()>().await;
             return;

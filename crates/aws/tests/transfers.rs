@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use sagewright_aws::{Aws, s3};
-use support::{Answer, Clock, Script, builder, ok, status, target};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use support::{Answer, Clock, Script, builder, ok, request, status, target};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
 type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
@@ -32,28 +32,7 @@ async fn faulty_s3() -> (String, Objects) {
 
 async fn converse(mut stream: TcpStream, objects: &Objects, count: &AtomicU64) {
     let mut buffer = Vec::new();
-    loop {
-        let end = loop {
-            if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
-                break end + 4;
-            }
-            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
-                return;
-            }
-        };
-        let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
-        let header = |name: &str| {
-            let line = head.lines().find(|l| l.to_ascii_lowercase().starts_with(name));
-            line.and_then(|l| l.split_once(':')).map(|(_, v)| v.trim().to_owned())
-        };
-        let length: usize = header("content-length").map_or(0, |l| l.parse().unwrap());
-        while buffer.len() < end + length {
-            if !matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {
-                return;
-            }
-        }
-        let body = buffer[end..end + length].to_vec();
-        buffer.drain(..end + length);
+    while let Some((head, body)) = request(&mut stream, &mut buffer).await {
         let n = count.fetch_add(1, Ordering::Relaxed);
         let fault = n.wrapping_mul(7_919).wrapping_add(n / 10) % 10;
         let garbage = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\nhello";
@@ -77,7 +56,9 @@ async fn converse(mut stream: TcpStream, objects: &Objects, count: &AtomicU64) {
             answer.extend(b"HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 0\r\n\r\n");
         } else {
             let object = objects.lock().unwrap()[&path].clone();
-            let from = header("range").map(|r| r.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap());
+            let from =
+                head.to_ascii_lowercase().lines().find_map(|l| Some(l.strip_prefix("range:")?.trim().to_owned()));
+            let from = from.map(|r| r.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap());
             let rest = &object[from.unwrap_or(0)..];
             let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
             let head = format!("HTTP/1.1 {status}\r\netag: \"e\"\r\ncontent-length: {}\r\n\r\n", rest.len());

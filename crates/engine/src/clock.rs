@@ -12,3 +12,8 @@ pub trait Clock: Send + Sync {
     /// Completes when `duration` has passed on this clock.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
+
+/// The time from `start` to `now`; none where `start` is later.
+pub(crate) fn since(now: Timestamp, start: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(start)).unwrap_or_default()
+}

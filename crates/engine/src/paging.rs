@@ -97,19 +97,30 @@ impl Pager {
             return Ok(None);
         }
         let page = cloud.call(Call::new(&self.target, &self.service, &self.operation, self.input.clone())).await?;
-        let Some(rule) = &self.rule else {
-            self.done = true;
-            return Ok(Some(page));
-        };
-        let tokens: Vec<Value> = rule.output.iter().map(|t| find(&page, t)).collect();
-        let more = rule.more.as_ref().is_none_or(|key| find(&page, key) == Value::Bool(true));
+        let followed = self.follow(&page);
+        self.done = !matches!(followed, Ok(true));
+        followed.map(|_| Some(page))
+    }
+
+    /// The input of the next page, for callers that make the calls themselves.
+    #[must_use]
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
+    /// Takes the page tokens of an answer. Gives whether there is a next page.
+    ///
+    /// # Errors
+    /// `RepeatedToken` where the service gives the same token twice.
+    pub fn follow(&mut self, page: &Value) -> Result<bool, CloudError> {
+        let Some(rule) = &self.rule else { return Ok(false) };
+        let tokens: Vec<Value> = rule.output.iter().map(|t| find(page, t)).collect();
+        let more = rule.more.as_ref().is_none_or(|key| find(page, key) == Value::Bool(true));
         if !more || tokens.iter().all(is_blank) {
-            self.done = true;
-            return Ok(Some(page));
+            return Ok(false);
         }
         if self.tokens.as_ref() == Some(&tokens) {
-            self.done = true;
-            return if rule.same_token_ends { Ok(Some(page)) } else { Err(self.repeated()) };
+            return if rule.same_token_ends { Ok(false) } else { Err(self.repeated()) };
         }
         if let Some(object) = self.input.as_object_mut() {
             for (name, token) in rule.input.iter().zip(&tokens) {
@@ -121,7 +132,7 @@ impl Pager {
             }
         }
         self.tokens = Some(tokens);
-        Ok(Some(page))
+        Ok(true)
     }
 
     fn repeated(&self) -> CloudError {

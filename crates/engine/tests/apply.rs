@@ -9,7 +9,7 @@ use sagewright_engine::{
     plan_offline,
 };
 use serde_json::json;
-use support::{Fake, Lines, ROLE, fail, object, training_job, tutorial};
+use support::{Fake, Lines, ROLE, config_like, fail, object, training_job, tutorial};
 
 fn writes(fake: &Fake) -> Vec<String> {
     fake.take_log(true)
@@ -103,14 +103,43 @@ async fn a_failed_job_blocks_what_needs_it_and_is_told_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_chain_longer_than_the_stack_is_deep_is_blocked_to_its_end() {
+    let (fake, _, engine) = Fake::new();
+    // Each tuning job starts from what the one before found.
+    let job = |i: usize| {
+        let definition = json!({
+            "algorithmSpecification": {"trainingImage": "i", "trainingInputMode": "File"},
+            "roleARN": ROLE, "outputDataConfig": {"s3OutputPath": "s3://b/o"},
+            "resourceConfig": {"instanceType": "ml.m5.large", "instanceCount": 1, "volumeSizeInGB": 1},
+            "stoppingCondition": {"maxRuntimeInSeconds": 60},
+        });
+        let parents = json!([{"hyperParameterTuningJobName": format!("t{}", i.saturating_sub(1))}]);
+        let mut spec = json!({
+            "hyperParameterTuningJobName": format!("t{i}"),
+            "hyperParameterTuningJobConfig": {"strategy": "Random", "resourceLimits": {"maxParallelTrainingJobs": 1}},
+            "trainingJobDefinition": definition,
+        });
+        if i > 0 {
+            spec["warmStartConfig"] =
+                json!({"parentHyperParameterTuningJobs": parents, "warmStartType": "IdenticalDataAndAlgorithm"});
+        }
+        object("HyperParameterTuningJob", &format!("t{i}"), spec)
+    };
+    let jobs: Vec<_> = (0..1_500).map(job).collect();
+    fake.fault("CreateHyperParameterTuningJob", fail("ValidationException", "no"));
+    let report = engine.apply(&jobs, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let outcomes: Vec<_> = report.objects.iter().map(|o| o.outcome).collect();
+    assert_eq!((outcomes.len(), outcomes[0]), (1_500, Outcome::Failed));
+    assert!(outcomes[1..].iter().all(|o| *o == Outcome::Blocked));
+    assert!(report.objects[1_499].message.contains("t1498 did not go well"), "{}", report.objects[1_499].message);
+}
+
+#[tokio::test]
 async fn an_update_that_aws_rolled_back_is_failed_and_not_sent_again_until_the_declaration_changes() {
     let (fake, _, engine) = Fake::new();
     let mut objects = tutorial();
     engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
-    let mut second = objects[1].clone();
-    second.metadata.name = "mnist-2".into();
-    second.spec["endpointConfigName"] = json!("mnist-2");
-    objects.push(second);
+    objects.push(config_like(&objects[1], "mnist-2"));
     objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-2"});
     fake.fate("update", 0, "", Some("One or more alarms went off: latency"));
     writes(&fake);
@@ -173,10 +202,7 @@ async fn who_does_not_wait_waits_until_aws_takes_the_calls() {
     let mut objects = tutorial();
     engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
     for name in ["mnist-2", "mnist-3"] {
-        let mut other = objects[1].clone();
-        other.metadata.name = name.into();
-        other.spec["endpointConfigName"] = json!(name);
-        objects.push(other);
+        objects.push(config_like(&objects[1], name));
     }
     let start = clock.millis();
     let now = ApplyOptions { wait: false, ..ApplyOptions::default() };
@@ -238,10 +264,7 @@ async fn a_service_fault_during_an_update_is_tried_again() {
     let (fake, _, engine) = Fake::new();
     let mut objects = tutorial();
     engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
-    let mut second = objects[1].clone();
-    second.metadata.name = "mnist-2".into();
-    second.spec["endpointConfigName"] = json!("mnist-2");
-    objects.push(second);
+    objects.push(config_like(&objects[1], "mnist-2"));
     objects[0].spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-2"});
     fake.fate("update", 0, "", Some("Request to service failed. Try again."));
     writes(&fake);

@@ -95,10 +95,7 @@ async fn an_object_that_changes_while_the_plan_is_applied_is_refused_in_its_turn
     let (fake, _, engine) = Fake::new();
     let mut objects = tutorial();
     engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
-    let mut second = objects[1].clone();
-    second.metadata.name = "mnist-2".into();
-    second.spec["endpointConfigName"] = json!("mnist-2");
-    objects.push(second);
+    objects.push(config_like(&objects[1], "mnist-2"));
     objects[0].spec =
         json!({"endpointName": "mnist", "endpointConfigName": "mnist-2", "tags": [{"key": "team", "value": "vision"}]});
     let opened = SavedPlan::open(saved(&engine, &objects).await).unwrap();

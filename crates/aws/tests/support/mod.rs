@@ -247,3 +247,24 @@ pub fn target(region: &str) -> Target {
 pub fn role(arn: &str) -> Role {
     Role { arn: arn.to_owned(), external_id: None, session_name: None }
 }
+
+/// One request from a connection: its head and its body. `None` when the connection ends; what came after stays in the buffer.
+pub async fn request(stream: &mut tokio::net::TcpStream, buffer: &mut Vec<u8>) -> Option<(String, Vec<u8>)> {
+    use tokio::io::AsyncReadExt as _;
+    let end = loop {
+        if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
+            break end + 4;
+        }
+        stream.read_buf(buffer).await.ok().filter(|n| *n > 0)?;
+    };
+    let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+    let lower = head.to_ascii_lowercase();
+    let length = lower.lines().find_map(|l| l.strip_prefix("content-length:"));
+    let length: usize = length.map_or(0, |l| l.trim().parse().unwrap());
+    while buffer.len() < end + length {
+        stream.read_buf(buffer).await.ok().filter(|n| *n > 0)?;
+    }
+    let body = buffer[end..end + length].to_vec();
+    buffer.drain(..end + length);
+    Some((head, body))
+}

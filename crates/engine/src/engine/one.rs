@@ -6,9 +6,10 @@ use sagewright_kinds::{Kind, Phase};
 
 use super::export::manifest;
 use super::lookup::{self, inside, object_of, owner_of, user_tags};
-use super::pace::{PATIENCE, Pace, patiently, since};
+use super::pace::{PATIENCE, Pace, patiently};
 use super::reconcile::act;
 use super::{Description, Engine, Until};
+use crate::clock::since;
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent};
 use crate::event::{Event, Observer, What};
@@ -118,7 +119,7 @@ impl Engine {
                 let is = format!("{}{reason}", found.word);
                 return Err(EngineError::Unreachable { what, until: until_words(until), is });
             }
-            let left = timeout.map(|limit| limit.saturating_sub(since(self.calls.clock.as_ref(), start)));
+            let left = timeout.map(|limit| limit.saturating_sub(since(self.calls.clock.now(), start)));
             if let (Some(limit), Some(Duration::ZERO)) = (timeout, left) {
                 return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
             }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sagewright_kinds::Kind;
 
-use crate::clock::Clock;
+use crate::clock::since;
 use crate::error::Failure;
 use crate::observe::calls::Calls;
 
@@ -45,12 +44,6 @@ impl Pace {
     }
 }
 
-/// Time that has passed on a clock since `start`.
-pub(crate) fn since(clock: &dyn Clock, start: Timestamp) -> Duration {
-    let passed = clock.now().duration_since(start);
-    Duration::try_from(passed).unwrap_or_default()
-}
-
 /// Looks, again for a while when that may help; `retrying` hears why, and when.
 pub(crate) async fn patiently<T, F>(
     calls: &Calls,
@@ -65,7 +58,7 @@ where
     let mut pace = Pace::of_calls();
     loop {
         match look().await {
-            Err(Failure::Retryable(again)) if since(calls.clock.as_ref(), start) < patience => {
+            Err(Failure::Retryable(again)) if since(calls.clock.now(), start) < patience => {
                 let after = again.after.unwrap_or_else(|| pace.next());
                 retrying(&again.why, after);
                 calls.clock.sleep(after).await;

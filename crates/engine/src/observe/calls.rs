@@ -10,10 +10,11 @@ use sagewright_kinds::{Kind, Path, get};
 use sagewright_model::Paginator;
 use serde_json::{Map, Value, json};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, since};
 use crate::cloud::{Call, Class, Cloud, CloudError, Priority, Stage, Target};
 use crate::decide::read_tags;
 use crate::error::{Failure, Permanent, Retryable};
+use crate::paging::Pager;
 use crate::retry;
 
 /// Times a read is tried when the service slows the caller down, or its state is about to change.
@@ -56,10 +57,7 @@ impl Calls {
 
     /// Sends a call, which has the time that is left.
     async fn send(&self, mut call: Call) -> Result<Value, CloudError> {
-        call.timeout = self.deadline.map(|at| {
-            let left = Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default();
-            left.max(SHORTEST_TIMEOUT)
-        });
+        call.timeout = self.deadline.map(|at| since(at, self.clock.now()).max(SHORTEST_TIMEOUT));
         self.cloud.call(call).await
     }
 
@@ -134,35 +132,28 @@ impl Calls {
         {
             map.entry(member.as_str()).or_insert_with(|| json!(most as u64));
         }
-        let mut before: Option<String> = None;
+        let mut pager = Pager::new(&self.target, kind.service().id, operation, input);
         for _ in 0..MOST_PAGES {
-            let Some(mut output) = self.read(kind, operation, &input).await? else { return Ok(()) };
+            let Some(mut output) = self.read(kind, operation, pager.input()).await? else { return Ok(()) };
+            let followed = pager.follow(&output);
             let page = key.as_ref().and_then(|k| output.get_mut(k)).map(Value::take);
             let wanted = more(match page {
                 Some(Value::Array(items)) => items,
                 _ => Vec::new(),
             });
-            let token = match paginator {
-                Some(p) => p.input_token.first().zip(p.output_token.first()).map(|(to, from)| (&**to, &**from)),
-                None => takes_token(kind, operation).then_some((TOKEN, TOKEN)),
-            };
-            let next = token.and_then(|(to, from)| Some((to, output.get(from)?.as_str()?)));
-            match next.filter(|(_, token)| !token.is_empty() && wanted) {
-                Some((_, token)) if before.as_deref() == Some(token) => {
-                    return Err(Failure::Permanent(Permanent {
-                        what: format!("list the {}", kind.words_of_many()),
-                        why: format!("{operation} gives the same page again and again"),
-                        advice: "check what answers at AWS_ENDPOINT_URL".to_owned(),
-                        cause: None,
-                    }));
+            if !wanted {
+                return Ok(());
+            }
+            match followed {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(_) => {
+                    return Err(Failure::Permanent(Permanent::new(
+                        format!("list the {}", kind.words_of_many()),
+                        format!("{operation} gives the same page again and again"),
+                        "check what answers at AWS_ENDPOINT_URL",
+                    )));
                 }
-                Some((to, token)) => {
-                    before = Some(token.to_owned());
-                    if let Some(map) = input.as_object_mut() {
-                        map.insert(to.to_owned(), json!(token));
-                    }
-                }
-                None => return Ok(()),
             }
         }
         // A part of a listing must not pass for the whole: what is not in it would be made again.
@@ -201,13 +192,6 @@ pub(crate) fn with_all(mut input: Value, more: &[(&str, &str)]) -> Value {
         }
     }
     input
-}
-
-/// The page token of listings that the model has no paginator for.
-const TOKEN: &str = "NextToken";
-
-fn takes_token(kind: &Kind, operation: &str) -> bool {
-    kind.service().input(operation).is_some_and(|s| s.members.contains_key(TOKEN))
 }
 
 /// The inputs of a listing: one for each value of a member that has to be given and is not known.

@@ -98,3 +98,11 @@ pub fn tutorial() -> Vec<Object> {
         training_job("mnist"),
     ]
 }
+
+/// An endpoint config that differs from another by its name alone.
+pub fn config_like(config: &Object, name: &str) -> Object {
+    let mut other = config.clone();
+    other.metadata.name = name.into();
+    other.spec["endpointConfigName"] = json!(name);
+    other
+}

@@ -19,7 +19,8 @@ const MOST_WRITES: usize = 4;
 const DIGITS: usize = 8;
 
 /// What has to be remembered of an object between two looks. Serialised it is less than 200 bytes, so that it fits into a
-/// Kubernetes status. Losing it costs at most a repeated look or an idempotent write. Times are Unix seconds.
+/// Kubernetes status. Losing it costs a repeated look or an idempotent write; of a resource that AWS names, a create that was
+/// just sent may be sent once more. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Writes that AWS took and that reads may not show yet: fingerprint and time, newest last.

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use memory::Memory;
 pub(crate) use pass::{Pass, resolve, unresolved, words};
 pub use reconciled::{Progress, Reconciled};
-pub(crate) use reconciled::{pause_after, shown, since};
+pub(crate) use reconciled::{pause_after, shown};
 pub(crate) use referents::InCloud;
 pub use referents::{Referent, Referents, target_id, value_of};
 pub(crate) use role::SETTLING;

@@ -171,10 +171,9 @@ impl<'p> Pass<'p> {
         match self.act(kind, &decision, found, now).await {
             Ok(mut end) => {
                 self.memory.answered();
-                end.outcome = match (outcome, end.outcome, end.progress) {
-                    (Some(created), None | Some(Outcome::Unchanged), _) => Some(created),
-                    (_, outcome, _) => outcome,
-                };
+                if matches!(end.outcome, None | Some(Outcome::Unchanged)) {
+                    end.outcome = outcome.or(end.outcome);
+                }
                 match self.made.take() {
                     Some((made, after)) => {
                         self.told(Some(&made), &Decision { changes: decision.changes, ..after }, end)

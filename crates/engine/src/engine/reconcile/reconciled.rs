@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cloud::Class;
@@ -87,9 +86,4 @@ pub(crate) fn shown(desired: &Desired, done: &Reconciled) -> Object {
     }
     object.status = done.status.clone();
     object
-}
-
-/// Time on the engine's clock since `start`.
-pub(crate) fn since(now: Timestamp, start: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(start)).unwrap_or_default()
 }

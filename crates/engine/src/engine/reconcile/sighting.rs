@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
 
-use super::{Memory, since};
+use super::Memory;
+use crate::clock::since;
 use crate::decide::inputs::{Place, place};
 use crate::decide::{Adoption, Decision, Desired, Intent, decide, marks};
 use crate::error::Failure;

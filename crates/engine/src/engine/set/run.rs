@@ -14,10 +14,11 @@ use jiff::Timestamp;
 use super::graph::{Graph, Node};
 use super::order::Order;
 use super::work::{How, Next, Work};
+use crate::clock::since;
 use crate::cloud::Priority;
 use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
-use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, since, target_id, value_of};
+use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, target_id, value_of};
 use crate::error::Failure;
 use crate::event::{Event, Observer, What};
 use crate::manifest::RefUse;
@@ -176,26 +177,33 @@ impl Run<'_> {
     }
 
     fn finish(&self, state: &mut State, known: &Known, i: usize, report: ObjectReport) {
-        self.plan.finished(i, &report);
-        state.finished.push(i);
-        if fit(&report) {
-            let needed = self.graph.nodes.get(i).is_some_and(|node| node.needed);
-            if needed {
-                let object = Arc::new(report.object.clone());
-                known.lock().unwrap_or_else(PoisonError::into_inner).insert(object.id(), object);
-            }
+        let is_fit = fit(&report);
+        if is_fit && self.graph.nodes.get(i).is_some_and(|node| node.needed) {
+            let object = Arc::new(report.object.clone());
+            known.lock().unwrap_or_else(PoisonError::into_inner).insert(object.id(), object);
+        }
+        self.report(state, i, report);
+        if is_fit {
             state.order.done(i);
-        } else {
-            // What needs it is not begun: nothing is done about that either.
-            let dependents = state.order.dependents(i).to_vec();
-            for dependent in dependents {
-                let is_open = state.reports.get(dependent).is_some_and(Option::is_none);
-                if let (true, Some(node)) = (is_open, self.graph.nodes.get(dependent)) {
-                    let report = blocked(node, self.graph, i);
-                    self.finish(state, known, dependent, report);
-                }
+            return;
+        }
+        // What needs it is not begun, nor what needs that. A chain may be longer than the stack is deep.
+        let users = |state: &State, by: usize| {
+            state.order.dependents(by).iter().rev().map(|user| (*user, by)).collect::<Vec<(usize, usize)>>()
+        };
+        let mut open = users(state, i);
+        while let Some((user, by)) = open.pop() {
+            let is_open = state.reports.get(user).is_some_and(Option::is_none);
+            if let (true, Some(node)) = (is_open, self.graph.nodes.get(user)) {
+                self.report(state, user, blocked(node, self.graph, by));
+                open.extend(users(state, user));
             }
         }
+    }
+
+    fn report(&self, state: &mut State, i: usize, report: ObjectReport) {
+        self.plan.finished(i, &report);
+        state.finished.push(i);
         if let Some(slot) = state.reports.get_mut(i) {
             *slot = Some(report);
         }

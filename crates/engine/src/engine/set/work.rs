@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
 
+use crate::clock::since;
 use crate::cloud::Class;
 use crate::decide::{Change, Desired, Intent, Step};
 use crate::engine::pace::{IN_USE, Pace};
-use crate::engine::reconcile::{Memory, Progress, Reconciled, SETTLING, shown, since, words};
+use crate::engine::reconcile::{Memory, Progress, Reconciled, SETTLING, shown, words};
 use crate::error::{Failure, Permanent, Retryable};
 use crate::object::Object;
 use crate::observe::calls::{attempts, is};
@@ -36,7 +37,7 @@ pub(crate) struct Work {
     /// What differed at first.
     changes: Option<Vec<Change>>,
     /// The object as the last look showed it.
-    seen: Option<(Object, Option<String>)>,
+    seen: Option<Object>,
     looks: Pace,
     unseen: Pace,
 }
@@ -87,7 +88,7 @@ impl Work {
         self.desired.observe(&done.status);
         let object = shown(&self.desired, &done);
         if answered {
-            self.seen = Some((object.clone(), done.resource.clone()));
+            self.seen = Some(object.clone());
         }
         let left = self.left(now);
         let within = |after: Duration| left.map_or(after, |left| after.min(left));
@@ -151,10 +152,7 @@ impl Work {
     }
 
     fn give_up(&mut self, done: Reconciled) -> Next {
-        let mut object = match self.seen.take() {
-            Some((object, _)) => object,
-            None => self.desired.object.clone(),
-        };
+        let mut object = self.seen.take().unwrap_or_else(|| self.desired.object.clone());
         crate::conditions::write(&mut object.status, &done.conditions);
         self.finish(object, done, Some(Outcome::Failed))
     }
