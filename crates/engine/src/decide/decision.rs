@@ -203,6 +203,14 @@ impl Decision {
         self.steps.iter().any(|s| !matches!(s, Step::Wait { .. } | Step::Refuse(_)))
     }
 
+    /// The first wait, where there is one: why, and for how long.
+    #[must_use]
+    pub fn first_wait(&self) -> Option<(&str, Duration)> {
+        self.steps
+            .iter()
+            .find_map(|s| if let Step::Wait { reason, after } = s { Some((reason.as_str(), *after)) } else { None })
+    }
+
     /// The refusal, where there is one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {

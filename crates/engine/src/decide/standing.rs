@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Phase};
 
-use super::decision::{Action, Decision, RefusalKind, Step, WAIT};
+use super::decision::{Action, Decision, RefusalKind, WAIT};
 use super::desired::Desired;
 use super::intent::Adoption;
 use crate::conditions::{self, Condition, ConditionStatus as S};
@@ -91,8 +91,7 @@ fn stand(kind: &Kind, observed: &Observed, decision: &Decision) -> (Condition, C
     if let Some(refusal) = decision.refusal() {
         return both(S::False, S::False, reason_word(refusal.kind), &refusal.reason);
     }
-    let waits = decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
-    if let Some(reason) = waits {
+    if let Some((reason, _)) = decision.first_wait() {
         return both(S::False, S::False, "Progressing", &format!("{reason}."));
     }
     if decision.writes() {
@@ -132,8 +131,7 @@ pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> 
         let for_good = matches!(refusal.kind, RefusalKind::ReadOnly | RefusalKind::Unsupported);
         return (!for_good).then_some(settled);
     }
-    let waits = decision.steps.iter().find_map(|s| if let Step::Wait { after, .. } = s { Some(*after) } else { None });
-    if let Some(after) = waits {
+    if let Some((_, after)) = decision.first_wait() {
         return Some(resync.progressing.map_or(after, |s| Duration::from_secs(s.into())));
     }
     match observed {

@@ -1,7 +1,7 @@
 //! Finds resources by what a user calls them.
 
 use indexmap::IndexMap;
-use sagewright_kinds::{Kind, find};
+use sagewright_kinds::Kind;
 use sagewright_model::crd;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::observe::{
 
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
 /// name that has several, where no other has that part.
-pub(crate) async fn one(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
+pub(crate) async fn find(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
     let output = match kind.row().identity.name.as_slice() {
         [] => by_arn(calls, kind, name).await?,
         [member] => {
@@ -127,7 +127,8 @@ pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> R
         Some(name) => vec![name.to_owned()],
         None => {
             let target = kind.refs().iter().find(|r| r.path.first() == Some(member.as_str()) && r.path.0.len() == 1);
-            let target = target.and_then(|r| r.targets.first()).and_then(|t| Some((t, find(&t.kind)?)));
+            let target =
+                target.and_then(|r| r.targets.first()).and_then(|t| Some((t, sagewright_kinds::find(&t.kind)?)));
             match target {
                 Some((of, target)) => calls
                     .list(target, list_input(target, None), usize::MAX)

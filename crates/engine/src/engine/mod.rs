@@ -2,14 +2,14 @@
 
 mod export;
 mod lookup;
-mod one;
-mod pace;
 mod plan;
 mod plan_delete;
+mod polling;
 mod prune;
 pub mod reconcile;
 mod saved;
 mod set;
+mod single;
 mod users;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};

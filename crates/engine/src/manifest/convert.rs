@@ -196,7 +196,7 @@ fn take_refs(field: &RefField, spec: &mut Value, out: &mut Converted) {
         }
         let path = field.path.placed(&parent);
         if !field.list {
-            match one(field, &value, &at, path) {
+            match parse_reference(field, &value, &at, path) {
                 Ok(reference) => out.refs.push(reference),
                 Err(wrong) => {
                     out.claimed.push(field.path.placed(&parent));
@@ -216,7 +216,7 @@ fn take_refs(field: &RefField, spec: &mut Value, out: &mut Converted) {
         // The member becomes a list with one place for each reference.
         map.insert(member, Value::Array(vec![Value::String(String::new()); items.len()]));
         for (i, item) in items.iter().enumerate() {
-            match one(field, item, &at.join(Step::Index(i)), path.join(Step::Index(i))) {
+            match parse_reference(field, item, &at.join(Step::Index(i)), path.join(Step::Index(i))) {
                 Ok(reference) => out.refs.push(reference),
                 Err(wrong) => out.wrong.push(wrong),
             }
@@ -229,7 +229,7 @@ fn shape_of(field: &RefField) -> String {
     format!("{}: {{from: {{name: NAME}}{with}}}", field.field)
 }
 
-fn one(field: &RefField, value: &Value, at: &Path, path: Path) -> Result<RefUse, Wrong> {
+fn parse_reference(field: &RefField, value: &Value, at: &Path, path: Path) -> Result<RefUse, Wrong> {
     let wrong = |path: Path, message: String| Wrong { path, message, expected: Some(shape_of(field)) };
     let Some(map) = value.as_object() else {
         return Err(wrong(at.clone(), format!("`{}` is a reference, not a plain value", field.field)));

@@ -19,7 +19,6 @@ pub use reconciled::{Progress, Reconciled};
 pub(crate) use reconciled::{pause_after, shown};
 pub(crate) use referents::InCloud;
 pub use referents::{Referent, Referents, target_id, value_of};
-pub(crate) use role::SETTLING;
 pub use sighting::Sighting;
 
 pub(crate) use act::{Acted, act};

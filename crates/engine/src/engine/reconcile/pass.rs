@@ -270,8 +270,6 @@ impl<'p> Pass<'p> {
         now: Timestamp,
     ) -> Result<End, Failed> {
         let (mut outcome, mut wrote, mut hidden) = (None, false, false);
-        let waits =
-            decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
         for step in decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. })) {
             // Reads may lag behind a write: it is not repeated, but looked for.
             if let Some(sent) = self.memory.sent(step) {
@@ -352,11 +350,11 @@ impl<'p> Pass<'p> {
         if hidden {
             return Ok(End { outcome, ..self.unseen() });
         }
-        if let (Some(reason), Some(found)) = (waits, found) {
+        if let (Some((reason, _)), Some(found)) = (decision.first_wait(), found) {
             let after = decision.requeue_after.unwrap_or(crate::decide::WAIT);
             let held = !wrote && self.is_held(decision, found);
             if self.memory.watch(&self.desired, found, held) {
-                self.tell(What::Waiting { reason: reason.clone(), after });
+                self.tell(What::Waiting { reason: reason.to_owned(), after });
             }
             return Ok(end(Progress::Waiting { held }, after));
         }

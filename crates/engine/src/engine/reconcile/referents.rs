@@ -96,7 +96,7 @@ impl InCloud<'_> {
         let owner = Owner::new(&self.claims.installation, id);
         // An object's name is never one of several parts.
         let named = if kind.row().identity.name.len() < 2 {
-            lookup::one(self.calls, kind, &reference.name).await?
+            lookup::find(self.calls, kind, &reference.name).await?
         } else {
             None
         };

@@ -8,8 +8,8 @@ use sagewright_kinds::Kind;
 use crate::clock::since;
 use crate::cloud::Class;
 use crate::decide::{Change, Desired, Intent, Step};
-use crate::engine::pace::{IN_USE, Pace};
-use crate::engine::reconcile::{Memory, Progress, Reconciled, SETTLING, shown, words};
+use crate::engine::polling::PollInterval;
+use crate::engine::reconcile::{Memory, Progress, Reconciled, shown, words};
 use crate::error::{Failure, Permanent, Retryable};
 use crate::object::Object;
 use crate::observe::calls::{attempts, is};
@@ -38,8 +38,8 @@ pub(crate) struct Work {
     changes: Option<Vec<Change>>,
     /// The object as the last look showed it.
     seen: Option<Object>,
-    looks: Pace,
-    unseen: Pace,
+    looks: PollInterval,
+    unseen: PollInterval,
 }
 
 /// What comes next for an object.
@@ -52,7 +52,7 @@ pub(crate) enum Next {
 
 impl Work {
     pub(crate) fn new(kind: &'static Kind, desired: Desired, how: How, begun: Timestamp) -> Self {
-        let (looks, unseen) = (Pace::of(kind), Pace::of(kind));
+        let (looks, unseen) = (PollInterval::of(kind), PollInterval::of(kind));
         let memory = Memory::default();
         Self { kind, desired, memory, how, begun, did: None, changes: None, seen: None, looks, unseen }
     }
@@ -100,7 +100,7 @@ impl Work {
             }
             Progress::Announced => Next::Look(Duration::ZERO, None),
             Progress::Wrote => {
-                self.looks = Pace::of(self.kind);
+                self.looks = PollInterval::of(self.kind);
                 if !self.how.wait && self.desired.intent == Intent::Absent {
                     let message = "AWS was asked to; it was not waited for".to_owned();
                     return self.finish(object, Reconciled { message, ..done }, None);
@@ -113,7 +113,7 @@ impl Work {
             Progress::Waiting { .. } | Progress::Unseen if left == Some(Duration::ZERO) => self.timed_out(object, done),
             Progress::Waiting { .. } => {
                 if wrote.is_some() {
-                    self.looks = Pace::of(self.kind);
+                    self.looks = PollInterval::of(self.kind);
                 }
                 Next::Look(within(self.looks.next()), None)
             }
@@ -141,11 +141,11 @@ impl Work {
         match step {
             None if (first_look || is_blocked) && failures >= attempts(again) => return None,
             // What keeps a resource from being deleted goes soon, or not by itself: what this run deletes is gone by then.
-            Some(Step::Delete { .. }) if in_use && spent >= IN_USE => return None,
+            Some(Step::Delete { .. }) if in_use && spent >= retry::IN_USE => return None,
             _ => {}
         }
         let left = match is_settling {
-            true => Some(SETTLING.saturating_sub(spent).min(self.left(now).unwrap_or(SETTLING))),
+            true => Some(retry::SETTLING.saturating_sub(spent).min(self.left(now).unwrap_or(retry::SETTLING))),
             false => self.left(now),
         };
         retry::next_of_command(again.class(), failures, again.after, spent, left)

@@ -6,7 +6,7 @@ use sagewright_kinds::{Kind, Phase};
 
 use super::export::manifest;
 use super::lookup::{self, inside, object_of, owner_of, user_tags};
-use super::pace::{PATIENCE, Pace, patiently};
+use super::polling::PollInterval;
 use super::reconcile::act;
 use super::{Description, Engine, Until};
 use crate::clock::since;
@@ -16,10 +16,11 @@ use crate::event::{Event, Observer, What};
 use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Found, Ownership};
+use crate::retry;
 
 impl Engine {
-    async fn one(&self, kind: &Kind, name: &str) -> Result<Found, EngineError> {
-        match lookup::one(&self.calls, kind, name).await? {
+    async fn find(&self, kind: &Kind, name: &str) -> Result<Found, EngineError> {
+        match lookup::find(&self.calls, kind, name).await? {
             Some(found) => Ok(found),
             None => Err(EngineError::NotFound {
                 kind: kind.words(),
@@ -51,7 +52,7 @@ impl Engine {
             let mut objects = Vec::new();
             for item in inside(&self.calls, kind, Some(name)).await? {
                 if let Some(arn) = crate::observe::arn_of(kind, &item)
-                    && let Some(found) = lookup::one(&self.calls, kind, &arn).await?
+                    && let Some(found) = lookup::find(&self.calls, kind, &arn).await?
                 {
                     objects.push(object_of(kind, &found));
                 }
@@ -60,7 +61,7 @@ impl Engine {
                 return Ok(objects);
             }
         }
-        Ok(vec![object_of(kind, &self.one(kind, name).await?)])
+        Ok(vec![object_of(kind, &self.find(kind, name).await?)])
     }
 
     /// Waits for one resource.
@@ -77,13 +78,13 @@ impl Engine {
     ) -> Result<Object, EngineError> {
         let start = self.calls.clock.now();
         let what = format!("the {} `{name}`", kind.words());
-        let mut pace = Pace::of(kind);
+        let mut interval = PollInterval::of(kind);
         let mut told = false;
         let mut word: Option<(String, Option<String>)> = None;
-        let mut found = match (lookup::one(&self.calls, kind, name).await?, until) {
+        let mut found = match (lookup::find(&self.calls, kind, name).await?, until) {
             (Some(found), _) => found,
             (None, Until::Deleted) => return Ok(Object::new(kind, name)),
-            (None, _) => self.one(kind, name).await?,
+            (None, _) => self.find(kind, name).await?,
         };
         loop {
             let object = object_of(kind, &found);
@@ -123,18 +124,18 @@ impl Engine {
             if let (Some(limit), Some(Duration::ZERO)) = (timeout, left) {
                 return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
             }
-            let after = pace.next();
+            let after = interval.next();
             let after = left.map_or(after, |left| after.min(left));
             if !told {
                 tell(What::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
                 told = true;
             }
             self.calls.clock.sleep(after).await;
-            let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
-            let retrying = |why: &str, after: Duration| {
+            let left = left.map(|left| left.saturating_sub(after));
+            let on_retry = |why: &str, after: Duration| {
                 tell(What::Retrying { step: None, why: why.to_owned(), after });
             };
-            match patiently(&self.calls, patience, &retrying, || lookup::again(&self.calls, kind, &found)).await? {
+            match self.with_retries(left, &on_retry, || lookup::again(&self.calls, kind, &found)).await? {
                 Some(next) => found = next,
                 None if *until == Until::Deleted => return Ok(object),
                 None => {
@@ -150,7 +151,7 @@ impl Engine {
     /// # Errors
     /// There is none, it belongs to another object, or a call failed.
     pub async fn adopt(&self, kind: &Kind, name: &str, owner: &ObjectId) -> Result<Object, EngineError> {
-        let found = self.one(kind, name).await?;
+        let found = self.find(kind, name).await?;
         let wanted = Owner::new(&self.claims.installation, owner);
         let refuse = |why: String, advice: &str| {
             let what = format!("adopt the {} `{}`", kind.words(), found.name);
@@ -182,12 +183,41 @@ impl Engine {
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
         let step = Step::Adopt { arn, owner: wanted.to_string() };
         let adopt = || act(&self.calls, kind, &found.name, &step, Some(&found));
-        patiently(&self.calls, PATIENCE, &|_, _| {}, adopt).await?;
-        let found = self.one(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
+        self.with_retries(None, &|_, _| {}, adopt).await?;
+        let found = self.find(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
         let mut object = object_of(kind, &found);
         object.metadata.name.clone_from(&owner.name);
         object.metadata.namespace = (owner.namespace != "default").then(|| owner.namespace.clone());
         Ok(object)
+    }
+
+    /// Makes a call again for as long as the retry policy allows a command, and `left` lasts.
+    async fn with_retries<T, F>(
+        &self,
+        left: Option<Duration>,
+        on_retry: &(dyn Fn(&str, Duration) + Sync),
+        call: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let clock = &self.calls.clock;
+        let (begun, mut failed_since, mut failures) = (clock.now(), None, 0);
+        loop {
+            let again = match call().await {
+                Err(Failure::Retryable(again)) => again,
+                done => return done,
+            };
+            failures += 1;
+            let now = clock.now();
+            let spent = since(now, *failed_since.get_or_insert(now));
+            let left = left.map(|left| left.saturating_sub(since(now, begun)));
+            let Some(pause) = retry::next_of_command(again.class(), failures, again.after, spent, left) else {
+                return Err(again.into());
+            };
+            on_retry(&again.why, pause);
+            clock.sleep(pause).await;
+        }
     }
 
     /// A manifest of a resource. Planning it against the same resource shows no change.
@@ -195,7 +225,7 @@ impl Engine {
     /// # Errors
     /// There is none, or a call failed.
     pub async fn export(&self, kind: &Kind, name: &str) -> Result<Object, EngineError> {
-        Ok(manifest(kind, &self.one(kind, name).await?))
+        Ok(manifest(kind, &self.find(kind, name).await?))
     }
 
     /// A resource in full.
@@ -203,7 +233,7 @@ impl Engine {
     /// # Errors
     /// There is none, or a call failed.
     pub async fn describe(&self, kind: &Kind, name: &str) -> Result<Description, EngineError> {
-        let found = self.one(kind, name).await?;
+        let found = self.find(kind, name).await?;
         let object = object_of(kind, &found);
         let word = if kind.is_arn_identified() { object.metadata.name.clone() } else { found.name.clone() };
         Ok(Description {
