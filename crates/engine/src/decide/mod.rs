@@ -25,7 +25,7 @@ pub use intent::{Adoption, Intent};
 
 pub(crate) use claim::{Claim, claim};
 pub(crate) use decision::WAIT;
-pub(crate) use present::parts_at_work;
+pub(crate) use present::{adoption, parts_at_work};
 pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use standing::{ended_badly, progressing};
 pub(crate) use tags::{is_foreign, marks};

@@ -12,7 +12,7 @@ use super::inputs::{self, Place, place, place_of};
 use super::intent::Adoption;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
 use crate::mark;
-use crate::observe::{Found, Observed, Ownership};
+use crate::observe::{Found, Observed, Ownership, name_in_arn};
 use crate::quirks;
 
 /// What to do about a resource that is to be there.
@@ -124,9 +124,17 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     }
     let what = format!("the {} `{}`", kind.words(), found.name);
     match claim(kind, desired, found) {
+        Claim::Ours { .. } if !found.twins.is_empty() && kind.row().operations.delete.is_some() => {
+            several(kind, desired, found)
+        }
         Claim::Ours { old } => {
             let mark = if old { Mark::Old } else { Mark::Right };
-            quirks::decided(kind, found, differences(kind, desired, found, mark))
+            let mut decision = quirks::decided(kind, found, differences(kind, desired, found, mark));
+            // What cannot be deleted stays: there is nothing to be done about it.
+            if !found.twins.is_empty() {
+                decision.notes.push(several_words(kind, desired, found));
+            }
+            decision
         }
         Claim::Ack => acks(kind, desired, found),
         Claim::Adopt if desired.adoption == Adoption::Adopt => adopt(kind, desired, found, Decision::default()),
@@ -158,6 +166,26 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     }
 }
 
+/// The object has several resources: which of them is to be changed is not known, and each may cost.
+fn several(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
+    let commands: Vec<String> = found
+        .arn
+        .iter()
+        .chain(&found.twins)
+        .map(|arn| format!("`sagewright delete {}/{}`", kind.name(), name_in_arn(arn)))
+        .collect();
+    Decision::refuse(
+        RefusalKind::Several,
+        several_words(kind, desired, found),
+        format!("delete what nothing uses ({}), then apply again", commands.join(" or ")),
+    )
+}
+
+fn several_words(kind: &Kind, desired: &Desired, found: &Found) -> String {
+    let all: Vec<&str> = found.arn.iter().chain(&found.twins).map(String::as_str).collect();
+    format!("{} has {} {}: {}", desired.object.id(), all.len(), kind.words_of_many(), all.join(", "))
+}
+
 /// Takes the resource over before anything else is done to it.
 fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) -> Decision {
     if decision.refusal().is_some() {
@@ -167,9 +195,14 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
     if let (Place::Member(_), Some(held)) = (place_of(kind, &kind.spec_of(&found.output)), held(kind, found)) {
         return *held;
     }
-    let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
-    decision.steps.insert(0, Step::Adopt { arn, owner: desired.owner().to_string() });
+    decision.steps.insert(0, adoption(desired, found));
     decision
+}
+
+/// The step that takes a resource over.
+pub(crate) fn adoption(desired: &Desired, found: &Found) -> Step {
+    let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
+    Step::Adopt { arn, owner: desired.owner().to_string() }
 }
 
 /// Takes over what ACK manages for this object, as it is. Nothing is written but marks: what ACK applied last is what the
@@ -217,7 +250,13 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
                 decision.notes.extend(update_notes(kind, &mutable, &input));
                 update = Some((operation, input));
             }
-            Ok(None) => {}
+            // A member that an update can change is one that it can say: see the lint of rows.
+            Ok(None) => {
+                let fields: Vec<String> = decision.changes.iter().map(|change| change.path.clone()).collect();
+                let why = format!("no update of a {} says {}", kind.words(), fields.join(", "));
+                let refused = Decision::refuse(RefusalKind::Unsupported, why, "declare the value that AWS shows");
+                return Decision { changes: decision.changes, ..refused };
+            }
             Err(refused) => {
                 decision.steps = refused.steps;
                 return decision;

@@ -108,7 +108,7 @@ pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &Owner) -> Result<O
         let mut items = items(calls, kind).await?;
         let made = |item: &Value| item.get("CreationTime").or_else(|| item.get("StartTime")).map(Value::to_string);
         items.sort_by_cached_key(|item| std::cmp::Reverse(made(item)));
-        return Ok(match marked(calls, kind, &items, owner).await? {
+        return Ok(match marked(calls, kind, &items, owner, 1).await?.pop() {
             Some(output) => Some(complete_found(calls, kind, output).await?),
             None => None,
         });

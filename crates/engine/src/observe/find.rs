@@ -8,8 +8,8 @@ use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
 use super::read::{complete_found, member_mark, phase_of, read_output};
 use super::{Found, Ownership};
-use crate::decide::Desired;
 use crate::decide::inputs::{Known, Place, address, place_of};
+use crate::decide::{Desired, Intent};
 use crate::error::Failure;
 use crate::mark::Owner;
 
@@ -29,12 +29,17 @@ pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
     input
 }
 
-/// The resource that bears an object's mark, among those that AWS names.
-pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
+/// The resources that bear an object's mark, among those that AWS names, newest first. There is one, but where two
+/// commands made one each at the same time.
+pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Vec<Value>, Failure> {
+    // Each of those that are to go has its turn.
+    let most = if desired.intent == Intent::Present { usize::MAX } else { 1 };
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
-        Ok(items) if place_of(kind, &desired.spec) == Place::None => same_name(calls, kind, &items, desired).await,
-        Ok(items) => marked(calls, kind, &items, &desired.owner()).await,
-        Err(failure) if is_absence(&failure) => Ok(None),
+        Ok(items) if place_of(kind, &desired.spec) == Place::None => {
+            Ok(same_name(calls, kind, &items, desired).await?.into_iter().collect())
+        }
+        Ok(items) => marked(calls, kind, &items, &desired.owner(), most).await,
+        Err(failure) if is_absence(&failure) => Ok(Vec::new()),
         Err(failure) => Err(failure),
     }
 }
@@ -57,13 +62,15 @@ async fn same_name(calls: &Calls, kind: &Kind, items: &[Value], desired: &Desire
     }
 }
 
-/// What a read gives of the one among listed items that bears an owner's mark.
+/// What reads give of those among listed items that bear an owner's mark, `most` of them at most.
 pub(crate) async fn marked(
     calls: &Calls,
     kind: &Kind,
     items: &[Value],
     owner: &Owner,
-) -> Result<Option<Value>, Failure> {
+    most: usize,
+) -> Result<Vec<Value>, Failure> {
+    let mut all = Vec::new();
     let member = kind.row().tags.mark.as_deref();
     let shown = |item: &Value| member.is_some_and(|m| item.get(m).is_some());
     // Listings that show the member tell at once; others need a read for each item.
@@ -76,10 +83,13 @@ pub(crate) async fn marked(
             if let Some(output) = read_output(calls, kind, known).await?
                 && phase_of(kind, &output) != Phase::Gone
             {
-                return Ok(Some(output));
+                all.push(output);
+                if all.len() >= most {
+                    break;
+                }
             }
         }
-        return Ok(None);
+        return Ok(all);
     }
     let mut reads = stream::iter(items.iter().filter_map(|i| Some((i.clone(), arn_of(kind, i)?))).collect::<Vec<_>>())
         .map(|(item, arn)| async move {
@@ -94,8 +104,11 @@ pub(crate) async fn marked(
         // What can still be read although it is gone does not hide what was made since.
         let is_owners = |f: &Found| f.phase != Phase::Gone && matches!(&f.owner, Ownership::Marked(by) if owner.is(by));
         if let Some(found) = found.filter(is_owners) {
-            return Ok(Some(found.output));
+            all.push(found.output);
+            if all.len() >= most {
+                break;
+            }
         }
     }
-    Ok(None)
+    Ok(all)
 }

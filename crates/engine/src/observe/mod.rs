@@ -64,6 +64,8 @@ pub struct Found {
     pub secondary: Option<String>,
     /// The reason of a failure.
     pub reason: Option<String>,
+    /// ARNs of further resources that bear its owner's mark: of those that AWS names, two commands may each make one.
+    pub twins: Vec<String>,
 }
 
 /// Whose a resource is.

@@ -60,6 +60,7 @@ impl Found {
             arn,
             output,
             tags,
+            twins: Vec::new(),
         }
     }
 }

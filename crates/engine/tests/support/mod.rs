@@ -49,6 +49,10 @@ impl TestClock {
     pub fn millis(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
+    /// Sets it, back too.
+    pub fn set(&self, millis: i64) {
+        self.0.store(millis, Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {

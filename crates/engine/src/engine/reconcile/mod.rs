@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 pub use memory::Memory;
+pub(crate) use memory::Trouble;
 pub(crate) use pass::{Pass, resolve, unresolved, words};
 pub use reconciled::{Progress, Reconciled};
 pub(crate) use reconciled::{pause_after, shown};
@@ -24,7 +25,7 @@ pub use sighting::Sighting;
 pub(crate) use act::{Acted, act};
 
 use super::Engine;
-use crate::cloud::Target;
+use crate::cloud::{Priority, Target};
 use crate::decide::{Claims, Desired};
 use crate::event::{Event, What};
 use crate::observe::Owners;
@@ -36,6 +37,10 @@ pub struct Scope {
     pub target: Target,
     /// What is taken as its own: the installation above all.
     pub claims: Arc<Claims>,
+    /// How urgent the reads of a look are: [`Priority::Background`] for a periodic look at what is settled,
+    /// [`Priority::Interactive`] where somebody waits. What is at work is read with [`Priority::Progress`] all the same, and
+    /// what is sent goes first.
+    pub priority: Priority,
 }
 
 impl Engine {
@@ -73,7 +78,8 @@ impl Engine {
         sighting: Option<&Sighting>,
     ) -> Reconciled {
         let engine = self.in_scope(scope);
-        let calls = engine.calls_for(&desired.object);
+        let mut calls = engine.calls_for(&desired.object);
+        calls.priority = if memory.watches() { Priority::Progress } else { scope.priority };
         let mut desired = Cow::Borrowed(desired);
         if !Arc::ptr_eq(&desired.claims, &scope.claims) {
             desired.to_mut().claims = Arc::clone(&scope.claims);

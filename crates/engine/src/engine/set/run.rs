@@ -18,7 +18,7 @@ use crate::clock::since;
 use crate::cloud::{CloudError, Priority, Stage};
 use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
-use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, target_id, value_of};
+use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, resolve, target_id, value_of};
 use crate::error::Failure;
 use crate::event::{Event, Observer, What};
 use crate::manifest::RefUse;
@@ -54,6 +54,7 @@ pub(crate) struct Run<'r> {
 
 /// What a run has come to so far.
 struct State {
+    begun: Timestamp,
     order: Order,
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
     works: HashMap<usize, Work>,
@@ -73,6 +74,7 @@ impl Run<'_> {
         let started = clock.now();
         let (owners, known) = (Owners::default(), Known::default());
         let mut state = State {
+            begun: started,
             order: Order::new(self.needs.iter()),
             due: BinaryHeap::new(),
             works: HashMap::new(),
@@ -84,7 +86,7 @@ impl Run<'_> {
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < self.engine.at_once {
-                let Some((i, work)) = self.next(&mut state) else { break };
+                let Some((i, work)) = self.next(&mut state, &known) else { break };
                 running.push(self.look(i, work, &owners, &known));
             }
             let pause = state.due.peek().map(|Reverse((at, _))| since(*at, clock.now()).max(SHORTEST));
@@ -114,7 +116,7 @@ impl Run<'_> {
     }
 
     /// The next object to look at: one that is due, or one that is ready to begin.
-    fn next(&self, state: &mut State) -> Option<(usize, Work)> {
+    fn next(&self, state: &mut State, known: &Known) -> Option<(usize, Work)> {
         let now = self.engine.calls.clock.now();
         if let Some(Reverse((at, i))) = state.due.peek().copied()
             && at <= now
@@ -128,7 +130,13 @@ impl Run<'_> {
             if state.reports.get(i).is_some_and(Option::is_none) {
                 let node = self.graph.nodes.get(i)?;
                 let (desired, how) = self.plan.prepare(i, node);
-                return Some((i, Work::new(node.kind, desired, how, now)));
+                let mut work = Work::new(node.kind, desired, how, state.begun);
+                if work.left(now) == Some(Duration::ZERO) {
+                    let report = work.not_begun();
+                    self.finish(state, known, i, report);
+                    continue;
+                }
+                return Some((i, work));
             }
         }
     }
@@ -144,8 +152,13 @@ impl Run<'_> {
             }
         };
         let expected = if is_new { self.plan.expected(&work.desired.object.id()) } else { None };
+        // Values are kept: what a reference leads to may change while AWS works, and that is no concern of what was begun.
+        let resolved = resolve(work.kind, &mut work.desired, &referents).await;
         let pass = Pass::new(&calls, owners, &referents, &work.desired, &mut work.memory, &emit);
-        let done = pass.expecting(expected).run().await;
+        let done = match resolved {
+            Ok(()) => pass.expecting(expected).run_resolved(work.kind).await,
+            Err(failure) => pass.blocked(failure),
+        };
         (i, work, done)
     }
 
