@@ -6,8 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Annotation: `true` to read only.
-pub const READ_ONLY: &str = "services.k8s.aws/read-only";
+use crate::keys;
 
 /// A declared or observed resource, under ACK's field names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,7 +153,7 @@ impl Object {
     /// Whether it is only to be read.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.annotation(READ_ONLY).is_some_and(|v| v.eq_ignore_ascii_case("true"))
+        self.annotation(keys::READ_ONLY).is_some_and(|v| v.eq_ignore_ascii_case("true"))
     }
 
     /// The ARN in the status, where it is known.

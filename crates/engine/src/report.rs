@@ -32,14 +32,15 @@ pub struct Planned {
     pub after: Vec<ObjectId>,
     /// It could not be read or resolved: why.
     pub failure: Option<Failure>,
-    /// An apply would not get to it, or not get it well: why.
-    pub hindrance: Option<Hindrance>,
+    /// What keeps an apply from success, where nothing is refused.
+    #[serde(rename = "hindrance")]
+    pub blocker: Option<Blocker>,
 }
 
-/// Why an apply would not go well for an object although nothing about its declaration is refused.
+/// What keeps an apply of an object from success, although nothing in its declaration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
-pub enum Hindrance {
+pub enum Blocker {
     /// Objects that it needs will not go well: nothing would be done.
     Blocked {
         /// Those objects.
@@ -62,7 +63,7 @@ impl Planned {
     /// Whether nothing stands in the way of what is declared.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.failure.is_none() && self.hindrance.is_none() && self.decision.refusal().is_none()
+        self.failure.is_none() && self.blocker.is_none() && self.decision.refusal().is_none()
     }
 }
 

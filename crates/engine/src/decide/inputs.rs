@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_kinds::{Kind, Path, get, set, values};
+use sagewright_kinds::{Kind, Path, PathSegment, get, set, values};
 use sagewright_model::{Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
 use super::desired::Desired;
 use super::diff::Diff;
-pub(crate) use super::place::{Place, place, place_of};
+pub(crate) use super::mark_location::{MarkLocation, mark_location};
 use super::tags;
 pub(crate) use crate::fingerprint::fingerprint;
+use crate::keys;
 use crate::mark;
 use crate::observe::Found;
 
@@ -117,14 +118,14 @@ pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
         }
     }
     let mut input = Value::Object(input);
-    match place(kind, desired) {
-        Place::Tags(member) => {
+    match mark_location(kind, &desired.spec) {
+        MarkLocation::Tags(member) => {
             let mut tags = desired.tags.clone();
             tags.extend(tags::marks(kind, desired));
             set(&mut input, &Path::parse(member), tags_value(kind, shape, member, &tags));
         }
-        Place::Member(member) => mark_member(kind, &mut input, member, &desired.owner().to_string()),
-        Place::None => {}
+        MarkLocation::Member(member) => mark_member(kind, &mut input, member, &desired.owner().to_string()),
+        MarkLocation::None => {}
     }
     let tokens: Vec<&str> = shape.members.iter().filter(|(_, m)| m.idempotency_token).map(|(n, _)| *n).collect();
     for member in tokens {
@@ -164,7 +165,7 @@ pub(crate) fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &
     let path = Path::parse(member);
     let is_map = kind.spec_shape(&path).is_some_and(|s| s.kind == ShapeType::Map);
     if is_map {
-        set(input, &path.join(sagewright_kinds::Step::Member(mark::OWNER.to_owned())), json!(owner));
+        set(input, &path.join(PathSegment::Member(keys::OWNER.to_owned())), json!(owner));
         return;
     }
     let text = get(input, &path).and_then(Value::as_str).unwrap_or_default();
@@ -200,7 +201,7 @@ pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Di
         let changed = diffs.iter().any(|d| send.leads_to(&d.path) || d.path.leads_to(&send));
         let Some(value) = get(&desired.spec, &send).filter(|_| changed || !row.only_changed) else { continue };
         let mut path = send.clone();
-        if let Some(sagewright_kinds::Step::Member(first)) = path.0.first_mut()
+        if let Some(PathSegment::Member(first)) = path.0.first_mut()
             && let Some(renamed) = row.rename.get(first.as_str())
         {
             renamed.clone_into(first);
@@ -226,7 +227,7 @@ pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Di
             map.insert(switch.clone(), json!(true));
         }
     }
-    if let Place::Member(member) = place(kind, desired)
+    if let MarkLocation::Member(member) = mark_location(kind, &desired.spec)
         && input.get(member).is_some()
     {
         mark_member(kind, &mut input, member, &desired.owner().to_string());

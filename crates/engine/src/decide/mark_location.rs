@@ -1,13 +1,11 @@
-//! Where the owner's mark of a resource stands.
+//! Where the owner's mark of a resource is kept.
 
 use sagewright_kinds::Kind;
 use serde_json::Value;
 
-use super::desired::Desired;
-
-/// Where the owner's mark of a resource stands.
+/// Where the owner's mark of a resource is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place<'k> {
+pub(crate) enum MarkLocation<'k> {
     /// Among its tags, given in this member.
     Tags(&'k str),
     /// In this member of its spec.
@@ -16,18 +14,13 @@ pub(crate) enum Place<'k> {
     None,
 }
 
-/// Where the mark of a resource with this spec stands.
-pub(crate) fn place<'k>(kind: &'k Kind, desired: &Desired) -> Place<'k> {
-    place_of(kind, &desired.spec)
-}
-
-/// Where the mark of a resource with this spec stands.
-pub(crate) fn place_of<'k>(kind: &'k Kind, spec: &Value) -> Place<'k> {
+/// Where the mark of a resource with this spec is kept.
+pub(crate) fn mark_location<'k>(kind: &'k Kind, spec: &Value) -> MarkLocation<'k> {
     let tags = &kind.row().tags;
     let without = tags.unless.as_ref().is_some_and(|m| spec.get(m).is_some());
     match (kind.tags_member(), &tags.mark) {
-        (Some(member), _) if !without => Place::Tags(member),
-        (_, Some(mark)) => Place::Member(mark),
-        _ => Place::None,
+        (Some(member), _) if !without => MarkLocation::Tags(member),
+        (_, Some(mark)) => MarkLocation::Member(mark),
+        _ => MarkLocation::None,
     }
 }

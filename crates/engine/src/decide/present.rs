@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::claim::{Claim, adopt_command, claim, whose};
 use super::desired::Desired;
 use super::diff::{Diff, diff, masked, unseen};
-use super::inputs::{self, Place, place, place_of};
+use super::inputs::{self, MarkLocation, mark_location};
 use super::intent::Adoption;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
-use crate::mark;
+use crate::keys;
 use crate::observe::{Found, Observed, Ownership};
 use crate::quirks;
 
@@ -31,14 +31,14 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         return Decision::refuse(
             RefusalKind::Absent,
             format!("the object is read-only, and there is no {what} `{name}`"),
-            format!("create it elsewhere, or take the annotation {} away", mark::READ_ONLY),
+            format!("create it elsewhere, or take the annotation {} away", keys::READ_ONLY),
         );
     }
     if desired.adoption == Adoption::Adopt {
         return Decision::refuse(
             RefusalKind::Absent,
             format!("there is no {what} `{name}` to adopt"),
-            format!("check its name and region, or set {} to adopt-or-create", mark::ADOPTION_POLICY),
+            format!("check its name and region, or set {} to adopt-or-create", keys::ADOPTION_POLICY),
         );
     }
     if let Some(other) = elsewhere {
@@ -119,7 +119,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
         return Decision::refuse(
             RefusalKind::Absent,
             format!("there is no {} {wanted} here; the one of that name is {there}", kind.words()),
-            format!("check the account and the region, or correct the annotation {}", mark::ADOPTION_FIELDS),
+            format!("check the account and the region, or correct the annotation {}", keys::ADOPTION_FIELDS),
         );
     }
     let what = format!("the {} `{}`", kind.words(), found.name);
@@ -140,7 +140,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             format!(
                 "adopt it (`{}`, or the annotation {}: adopt-or-create), or use another name",
                 adopt_command(kind, desired, found),
-                mark::ADOPTION_POLICY
+                keys::ADOPTION_POLICY
             ),
         ),
         Claim::Other(owner) => Decision::refuse(
@@ -152,7 +152,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
                     adopt_command(kind, desired, found)
                 ),
                 Some(_) => "give this object another resource name, or delete the other object first".to_owned(),
-                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", mark::OWNER),
+                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", keys::OWNER),
             },
         ),
     }
@@ -164,7 +164,9 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
         return decision;
     }
     // A mark that is no tag is written by an update.
-    if let (Place::Member(_), Some(held)) = (place_of(kind, &kind.spec_of(&found.output)), held(kind, found)) {
+    if let (MarkLocation::Member(_), Some(held)) =
+        (mark_location(kind, &kind.spec_of(&found.output)), held(kind, found))
+    {
         return *held;
     }
     let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
@@ -177,7 +179,8 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
 fn acks(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let mut decision = Decision::note("ACK manages the resource for this object: it is taken over as it is".to_owned());
     let add = tags::remembered(kind, desired);
-    if let (Place::Tags(_), Some(arn), false) = (place(kind, desired), &found.arn, add.is_empty()) {
+    if let (MarkLocation::Tags(_), Some(arn), false) = (mark_location(kind, &desired.spec), &found.arn, add.is_empty())
+    {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add, remove: Vec::new() });
     }
     adopt(kind, desired, found, decision)
@@ -212,7 +215,7 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
         match updating(kind, desired, found, &mutable) {
             Ok(Some((operation, input, remember))) => {
                 if let Some(mark) = remember {
-                    tags.add.insert(mark::LAST_UPDATE.to_owned(), mark);
+                    tags.add.insert(keys::LAST_UPDATE.to_owned(), mark);
                 }
                 decision.notes.extend(update_notes(kind, &mutable, &input));
                 update = Some((operation, input));
@@ -237,10 +240,10 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     let updates = update.is_some();
     // Whoever goes back to what runs has taken note of the update that was rolled back, and may send it again.
     if mutable.is_empty() && rolled_back(kind, found) {
-        tags.remove.push(mark::LAST_UPDATE.to_owned());
+        tags.remove.push(keys::LAST_UPDATE.to_owned());
         decision.changes.push(Change {
-            path: format!("tags.{}", mark::LAST_UPDATE),
-            from: found.tags.get(mark::LAST_UPDATE).map(|v| json!(v)),
+            path: format!("tags.{}", keys::LAST_UPDATE),
+            from: found.tags.get(keys::LAST_UPDATE).map(|v| json!(v)),
             to: None,
             effect: Effect::Tag,
             sensitive: false,
@@ -265,7 +268,7 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
 
 /// Writes an old mark that is no tag anew: with the update that is sent anyway, or with one of its own when AWS takes it.
 fn rewrite_mark(kind: &Kind, desired: &Desired, found: &Found, update: &mut Option<(String, Value)>) -> Option<Change> {
-    let Place::Member(member) = place_of(kind, &kind.spec_of(&found.output)) else { return None };
+    let MarkLocation::Member(member) = mark_location(kind, &kind.spec_of(&found.output)) else { return None };
     let owner = desired.owner().to_string();
     match update {
         Some((_, input)) if input.get(member).is_some() => {}
@@ -274,7 +277,7 @@ fn rewrite_mark(kind: &Kind, desired: &Desired, found: &Found, update: &mut Opti
         None => *update = Some(inputs::mark_update(kind, found, member, &owner)?),
     }
     let from = if let Ownership::Marked(mark) = &found.owner { Some(mark.to_string()) } else { None };
-    Some(tags::change(mark::OWNER, from.as_ref(), Some(&owner)))
+    Some(tags::change(keys::OWNER, from.as_ref(), Some(&owner)))
 }
 
 /// What a person should know of an update that is sent.
@@ -292,7 +295,7 @@ fn rolled_back(kind: &Kind, found: &Found) -> bool {
     kind.row().update.remember
         && found.phase == Phase::Settled
         && found.reason.is_some()
-        && found.tags.contains_key(mark::LAST_UPDATE)
+        && found.tags.contains_key(keys::LAST_UPDATE)
 }
 
 /// The wait for a resource that is at work, or a part of it.
@@ -405,7 +408,7 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
         return Err(held);
     }
     // AWS went back from this very update: sending it again would end the same way.
-    let sent_before = print.is_some() && found.tags.get(mark::LAST_UPDATE) == print.as_ref();
+    let sent_before = print.is_some() && found.tags.get(keys::LAST_UPDATE) == print.as_ref();
     let service_fault =
         row.retry_reason.as_ref().is_some_and(|p| found.reason.as_ref().is_some_and(|r| r.starts_with(p.as_str())));
     if sent_before && found.reason.is_some() && !service_fault {
@@ -416,6 +419,6 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
         )));
     }
     quirks::update(kind, desired, found, diffs, &mut input)?;
-    let can_remember = matches!(place(kind, desired), Place::Tags(_));
+    let can_remember = matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_));
     Ok(Some((operation, input, print.filter(|_| can_remember))))
 }

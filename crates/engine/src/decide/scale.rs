@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::desired::Desired;
 use super::diff::Diff;
-use crate::mark;
+use crate::keys;
 use crate::observe::Found;
 
 /// A fingerprint of what is declared for the members that autoscaling moves; `None` where nothing is.
@@ -25,7 +25,7 @@ pub(crate) fn mover<'k>(kind: &'k Kind, path: &Path) -> Option<&'k str> {
 /// Parts differences into those that count and those that are left to autoscaling. Without a fingerprint all count: nobody
 /// knows what was last declared.
 pub(crate) fn part(kind: &Kind, desired: &Desired, found: &Found, diffs: Vec<Diff>) -> (Vec<Diff>, Vec<Diff>) {
-    let applied = found.tags.get(mark::LAST_SCALE);
+    let applied = found.tags.get(keys::LAST_SCALE);
     if applied.is_none() || applied != fingerprint(kind, &desired.spec).as_ref() {
         return (diffs, Vec::new());
     }

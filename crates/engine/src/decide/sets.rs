@@ -4,7 +4,7 @@ use sagewright_kinds::Kind;
 use sagewright_kinds::row::DeleteHow;
 
 use super::desired::Desired;
-use super::inputs::{Place, place};
+use super::inputs::{MarkLocation, mark_location};
 use super::intent::Adoption;
 use crate::selector::Selector;
 
@@ -28,7 +28,7 @@ fn kept(kind: &Kind, desired: &Desired) -> Option<&'static str> {
         (desired.retain, "it is retained"),
         (desired.read_only, "it is read-only"),
         (desired.adoption == Adoption::Adopt, "it is adopted as it is"),
-        (!matches!(place(kind, desired), Place::Tags(_)), "AWS takes no tags on it"),
+        (!matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_)), "AWS takes no tags on it"),
     ];
     own.into_iter().find(|(is, _)| *is).map(|(_, why)| why).or_else(|| never(kind))
 }

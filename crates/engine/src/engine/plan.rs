@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use super::Engine;
 use super::lookup::object_of;
-use super::reconcile::{InCloud, Referent, Referents, target_id, unresolved, value_of};
+use super::reconcile::{CloudResolver, ReferenceResolver, Resolution, target_id, unresolved, value_of};
 use super::set::graph::{Graph, Node};
 use super::set::order::Order;
-use crate::decide::{Decision, Desired, Intent, decide, ended_badly};
+use crate::decide::{Decision, Desired, Intent, decide, failure_message};
 use crate::error::{EngineError, Failure};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
-use crate::report::{Hindrance, Plan, Planned};
+use crate::report::{Blocker, Plan, Planned};
 
 impl Engine {
     /// What an apply would do. Reads only.
@@ -68,7 +68,7 @@ impl Engine {
                 decision: Decision::default(),
                 after: after.clone(),
                 failure: Some(failure),
-                hindrance: None,
+                blocker: None,
             };
             (planned, Observed::MISSING)
         };
@@ -79,13 +79,13 @@ impl Engine {
                 Declared::Later => continue,
                 Declared::Known(value) => Ok(value),
                 Declared::Outside => {
-                    let cloud = InCloud { calls: &engine.calls, claims: &self.claims };
-                    cloud.value(&node.id, &pending.reference, Intent::Present).await
+                    let cloud = CloudResolver { calls: &engine.calls, claims: &self.claims };
+                    cloud.resolve(&node.id, &pending.reference, Intent::Present).await
                 }
             };
             match reference {
-                Ok(Referent::Value(value)) => desired.fill(&pending.reference.path, &value),
-                Ok(Referent::Absent(why)) => return failed(&desired, unresolved(node.kind, &desired, why)),
+                Ok(Resolution::Value(value)) => desired.fill(&pending.reference.path, &value),
+                Ok(Resolution::Absent(why)) => return failed(&desired, unresolved(node.kind, &desired, why)),
                 Err(failure) => return failed(&desired, failure),
             }
         }
@@ -107,13 +107,13 @@ impl Engine {
             }
             Observed::Missing { .. } => desired.object.clone(),
         };
-        let hindrance = match &observed {
+        let blocker = match &observed {
             Observed::Found(found) if decision.steps.is_empty() && desired.intent == Intent::Present => {
-                ended_badly(node.kind, &desired, found).map(|why| Hindrance::Failed { why })
+                failure_message(node.kind, &desired, found).map(|why| Blocker::Failed { why })
             }
             _ => None,
         };
-        (Planned { object, resource, decision, after, failure: None, hindrance }, observed)
+        (Planned { object, resource, decision, after, failure: None, blocker }, observed)
     }
 }
 
@@ -125,7 +125,7 @@ fn block(objects: &mut [Planned]) {
         if !by.is_empty() {
             planned.decision = Decision::default();
             planned.failure = None;
-            planned.hindrance = Some(Hindrance::Blocked { by });
+            planned.blocker = Some(Blocker::Blocked { by });
         }
         if !planned.is_ok() {
             bad.insert(planned.object.id());
@@ -136,7 +136,7 @@ fn block(objects: &mut [Planned]) {
 /// What a plan knows of a reference's value.
 enum Declared {
     /// It is declared and there.
-    Known(Referent),
+    Known(Resolution),
     /// It is declared and will be made, or will have the field then.
     Later,
     /// It is not declared.
@@ -149,7 +149,7 @@ fn declared(node: &Node, known: &HashMap<ObjectId, Option<Object>>) -> Vec<Decla
         None => Declared::Outside,
         Some(None) => Declared::Later,
         Some(Some(object)) => match value_of(reference, object) {
-            Referent::Absent(_) => Declared::Later,
+            Resolution::Absent(_) => Declared::Later,
             value => Declared::Known(value),
         },
     };
@@ -180,7 +180,7 @@ pub fn plan_offline(objects: &[Object]) -> Result<Plan, EngineError> {
         decision: decide(node.kind, &node.desired, &Observed::MISSING, Timestamp::UNIX_EPOCH),
         after: names(&graph, node),
         failure: None,
-        hindrance: None,
+        blocker: None,
     });
     Ok(Plan { objects: planned.collect() })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::reconcile::{InCloud, resolve};
+use super::reconcile::{CloudResolver, resolve};
 use super::set::graph::{Graph, Node};
 use super::{DeleteOptions, Engine};
 use crate::conditions;
@@ -12,7 +12,7 @@ use crate::decide::{Decision, Desired, Intent, decide};
 use crate::error::{EngineError, Failure};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
-use crate::report::{Hindrance, NO_RESOURCE, Plan, Planned};
+use crate::report::{Blocker, NO_RESOURCE, Plan, Planned};
 
 /// A look at one object's resource.
 struct Look {
@@ -43,19 +43,20 @@ impl Engine {
         let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = options.unowned;
-        desired.insist = options.insist;
+        desired.force = options.force;
         let calls = self.calls_for(&desired.object);
-        let observed = match resolve(node.kind, &mut desired, &InCloud { calls: &calls, claims: &self.claims }).await {
-            Ok(()) => observe(&calls, node.kind, &desired, owners).await,
-            Err(failure) => Err(failure),
-        };
+        let observed =
+            match resolve(node.kind, &mut desired, &CloudResolver { calls: &calls, claims: &self.claims }).await {
+                Ok(()) => observe(&calls, node.kind, &desired, owners).await,
+                Err(failure) => Err(failure),
+            };
         Look { desired, observed }
     }
 
     fn decide_about(&self, set: &mut Set<'_>, i: usize, node: &Node, look: Look) -> Planned {
         let Look { mut desired, observed } = look;
         let users = set.users.get(i).cloned().unwrap_or_default();
-        desired.kept_for = set.first(&users, &set.stay);
+        desired.retained_for = set.first(&users, &set.stay);
         let after = set.names(&users);
         let by = set.names(&users.intersection(&set.bad).copied().collect());
         let mut planned = Planned {
@@ -64,7 +65,7 @@ impl Engine {
             decision: Decision::default(),
             after,
             failure: None,
-            hindrance: None,
+            blocker: None,
         };
         if by.is_empty() {
             match observed {
@@ -74,7 +75,7 @@ impl Engine {
                         planned.resource = Some(found.name.clone());
                         planned.object.status = found.status;
                         conditions::write(&mut planned.object.status, &planned.decision.conditions);
-                        let chosen = desired.retain || desired.read_only || desired.kept_for.is_some();
+                        let chosen = desired.retain || desired.read_only || desired.retained_for.is_some();
                         if chosen && planned.decision.steps.is_empty() {
                             set.stay.insert(i);
                         }
@@ -86,7 +87,7 @@ impl Engine {
                 Err(failure) => planned.failure = Some(failure),
             }
         } else {
-            planned.hindrance = Some(Hindrance::Blocked { by });
+            planned.blocker = Some(Blocker::Blocked { by });
         }
         if !planned.is_ok() {
             set.bad.insert(i);

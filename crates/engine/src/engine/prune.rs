@@ -10,7 +10,7 @@ use super::Engine;
 use super::export::manifest;
 use crate::decide::sets;
 use crate::error::{EngineError, Failure};
-use crate::mark;
+use crate::keys;
 use crate::object::{Object, ObjectId};
 use crate::observe::calls::{Calls, is_refused};
 use crate::observe::{Found, Owners, Ownership};
@@ -42,7 +42,7 @@ impl Engine {
     pub async fn undeclared(&self, set: &Selector, declared: &[Object]) -> Result<Undeclared, EngineError> {
         let ids: BTreeSet<ObjectId> = declared.iter().map(Object::id).collect();
         let own = self.calls.target.region.to_string();
-        let regions = declared.iter().filter_map(|object| object.annotation(mark::REGION)).map(str::to_owned);
+        let regions = declared.iter().filter_map(|object| object.annotation(keys::REGION)).map(str::to_owned);
         let regions: BTreeSet<String> = regions.chain([own.clone()]).collect();
         let owners = Owners::default();
         let looks = regions.iter().flat_map(|region| kinds().map(move |kind| (region, kind)));
@@ -69,7 +69,7 @@ impl Engine {
                 let mut object = manifest(kind, found);
                 object.status.clone_from(&found.status);
                 if *region != own {
-                    object.metadata.annotations.insert(mark::REGION.to_owned(), region.clone());
+                    object.metadata.annotations.insert(keys::REGION.to_owned(), region.clone());
                 }
                 let id = object.id();
                 if ids.contains(&id) {
@@ -102,7 +102,7 @@ async fn bearers(
     kind: &Kind,
     set: &Selector,
 ) -> Result<Result<Vec<Found>, Failure>, Failure> {
-    match owners.bearers(calls, kind, mark::SET, &set.to_string()).await {
+    match owners.bearers(calls, kind, keys::SET, &set.to_string()).await {
         Ok(found) => Ok(Ok(found)),
         // A cloud that cannot list a kind has none of it.
         Err(failure) if failure.cause().is_some_and(|cause| cause.code == "NotImplemented") => Ok(Ok(Vec::new())),

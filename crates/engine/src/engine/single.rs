@@ -12,8 +12,9 @@ use super::{Description, Engine, Until};
 use crate::clock::since;
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent};
-use crate::event::{Event, Observer, What};
-use crate::mark::{self, Owner};
+use crate::event::{Event, EventKind, Observer};
+use crate::keys;
+use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::{Found, Ownership};
 use crate::retry;
@@ -79,7 +80,7 @@ impl Engine {
         let start = self.calls.clock.now();
         let what = format!("the {} `{name}`", kind.words());
         let mut interval = PollInterval::of(kind);
-        let mut told = false;
+        let mut wait_emitted = false;
         let mut word: Option<(String, Option<String>)> = None;
         let mut found = match (lookup::find(&self.calls, kind, name).await?, until) {
             (Some(found), _) => found,
@@ -88,14 +89,14 @@ impl Engine {
         };
         loop {
             let object = object_of(kind, &found);
-            let tell = |what: What| {
+            let emit = |what: EventKind| {
                 let at = self.calls.clock.now();
                 observer.event(&Event { object: object.id(), resource: Some(found.name.clone()), at, what });
             };
             let now = (found.word.clone(), found.secondary.clone());
             if word.as_ref() != Some(&now) && !now.0.is_empty() {
                 let from = word.replace(now.clone()).map(|(w, _)| w).unwrap_or_default();
-                tell(What::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
+                emit(EventKind::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
             }
             let parts = crate::decide::parts_at_work(kind, &found);
             let reached = match until {
@@ -126,14 +127,14 @@ impl Engine {
             }
             let after = interval.next();
             let after = left.map_or(after, |left| after.min(left));
-            if !told {
-                tell(What::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
-                told = true;
+            if !wait_emitted {
+                emit(EventKind::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
+                wait_emitted = true;
             }
             self.calls.clock.sleep(after).await;
             let left = left.map(|left| left.saturating_sub(after));
             let on_retry = |why: &str, after: Duration| {
-                tell(What::Retrying { step: None, why: why.to_owned(), after });
+                emit(EventKind::Retrying { step: None, why: why.to_owned(), after });
             };
             match self.with_retries(left, &on_retry, || lookup::again(&self.calls, kind, &found)).await? {
                 Some(next) => found = next,
@@ -166,7 +167,7 @@ impl Engine {
                     format!("it belongs to {}", other.words(&self.claims.installation)),
                     &format!(
                         "take its tag or property {} away in AWS first, if that object is to lose it",
-                        mark::OWNER
+                        keys::OWNER
                     ),
                 )
                 .into());

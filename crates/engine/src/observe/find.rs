@@ -9,7 +9,7 @@ use super::calls::{Calls, is_absence};
 use super::read::{complete_found, member_mark, phase_of, read_output};
 use super::{Found, Ownership};
 use crate::decide::Desired;
-use crate::decide::inputs::{Known, Place, address, place_of};
+use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
 use crate::error::Failure;
 use crate::mark::Owner;
 
@@ -32,7 +32,9 @@ pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
 /// The resource that bears an object's mark, among those that AWS names.
 pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
-        Ok(items) if place_of(kind, &desired.spec) == Place::None => same_name(calls, kind, &items, desired).await,
+        Ok(items) if mark_location(kind, &desired.spec) == MarkLocation::None => {
+            same_name(calls, kind, &items, desired).await
+        }
         Ok(items) => marked(calls, kind, &items, &desired.owner()).await,
         Err(failure) if is_absence(&failure) => Ok(None),
         Err(failure) => Err(failure),

@@ -6,10 +6,10 @@ use sagewright_kinds::{Kind, Path};
 use serde_json::{Map, Value, json};
 
 use crate::decide::Step;
-use crate::decide::inputs::{Place, mark_update, place_of, tags_value};
+use crate::decide::inputs::{MarkLocation, mark_location, mark_update, tags_value};
 use crate::decide::scale_fingerprint;
 use crate::error::{Failure, Permanent};
-use crate::mark;
+use crate::keys;
 use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
 
@@ -56,14 +56,14 @@ fn tag_calls(kind: &Kind, arn: &str, add: &BTreeMap<String, String>, remove: &[S
 /// The calls that write the owner's mark on a resource that is there.
 pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) -> Result<Vec<(String, Value)>, Failure> {
     let spec = kind.spec_of(&found.output);
-    match place_of(kind, &spec) {
-        Place::Tags(_) => {
-            let mut add = BTreeMap::from([(mark::OWNER.to_owned(), owner.to_owned())]);
+    match mark_location(kind, &spec) {
+        MarkLocation::Tags(_) => {
+            let mut add = BTreeMap::from([(keys::OWNER.to_owned(), owner.to_owned())]);
             // What is taken over is as it is declared, until somebody declares something else.
-            add.extend(scale_fingerprint(kind, &spec).map(|print| (mark::LAST_SCALE.to_owned(), print)));
+            add.extend(scale_fingerprint(kind, &spec).map(|print| (keys::LAST_SCALE.to_owned(), print)));
             Ok(tag_calls(kind, arn, &add, &[]))
         }
-        Place::Member(member) => {
+        MarkLocation::Member(member) => {
             let most = kind.spec_shape(&Path::parse(member)).and_then(|s| s.max);
             let why = match (&kind.row().operations.update, most) {
                 (Some(_), Some(most)) => {
@@ -81,7 +81,7 @@ pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) ->
             })?;
             Ok(vec![update])
         }
-        Place::None => Ok(Vec::new()),
+        MarkLocation::None => Ok(Vec::new()),
     }
 }
 

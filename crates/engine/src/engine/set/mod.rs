@@ -16,7 +16,7 @@ use crate::object::{Object, ObjectId};
 use crate::report::{self, ObjectReport, Outcome, Report};
 use graph::{Graph, Node};
 use run::{Plan, Run};
-use work::How;
+use work::RunOptions;
 
 impl Engine {
     /// Makes the cloud as declared: dependencies first, independent objects at the same time.
@@ -71,12 +71,12 @@ struct Applying<'a> {
 }
 
 impl Plan for Applying<'_> {
-    fn prepare(&self, _: usize, node: &Node) -> (Desired, How) {
+    fn prepare(&self, _: usize, node: &Node) -> (Desired, RunOptions) {
         let mut desired = node.desired.clone();
         if self.options.adopt && desired.adoption == Adoption::No {
             desired.adoption = Adoption::AdoptOrCreate;
         }
-        (desired, How { wait: self.options.wait || node.needed, timeout: self.options.timeout })
+        (desired, RunOptions { wait: self.options.wait || node.needed, timeout: self.options.timeout })
     }
 
     fn expected(&self, id: &ObjectId) -> Option<&Decision> {
@@ -94,16 +94,16 @@ struct Deleting<'a> {
 }
 
 impl Plan for Deleting<'_> {
-    fn prepare(&self, i: usize, node: &Node) -> (Desired, How) {
+    fn prepare(&self, i: usize, node: &Node) -> (Desired, RunOptions) {
         let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = self.options.unowned;
-        desired.insist = self.options.insist;
+        desired.force = self.options.force;
         let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
         let user = self.users.get(i).into_iter().flatten().find(|user| stay.contains(user));
-        desired.kept_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());
+        desired.retained_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());
         // Another object that needs this one has to be gone before it.
-        (desired, How { wait: self.options.wait || !node.needs.is_empty(), timeout: self.options.timeout })
+        (desired, RunOptions { wait: self.options.wait || !node.needs.is_empty(), timeout: self.options.timeout })
     }
 
     fn finished(&self, i: usize, report: &ObjectReport) {

@@ -18,7 +18,7 @@ use crate::retry;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
+pub(crate) struct RunOptions {
     /// Wait until the object is settled.
     pub wait: bool,
     /// Give up after this long.
@@ -30,7 +30,7 @@ pub(crate) struct Work {
     pub kind: &'static Kind,
     pub desired: Desired,
     pub memory: Memory,
-    how: How,
+    options: RunOptions,
     begun: Timestamp,
     /// What the report will say: the first thing that was done.
     did: Option<Outcome>,
@@ -51,10 +51,10 @@ pub(crate) enum Next {
 }
 
 impl Work {
-    pub(crate) fn new(kind: &'static Kind, desired: Desired, how: How, begun: Timestamp) -> Self {
+    pub(crate) fn new(kind: &'static Kind, desired: Desired, options: RunOptions, begun: Timestamp) -> Self {
         let (looks, unseen) = (PollInterval::of(kind), PollInterval::of(kind));
         let memory = Memory::default();
-        Self { kind, desired, memory, how, begun, did: None, changes: None, seen: None, looks, unseen }
+        Self { kind, desired, memory, options, begun, did: None, changes: None, seen: None, looks, unseen }
     }
 
     /// Whether nothing was decided yet.
@@ -64,13 +64,13 @@ impl Work {
 
     /// When the run gives this object up.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let limit = jiff::SignedDuration::try_from(self.how.timeout?).ok()?;
+        let limit = jiff::SignedDuration::try_from(self.options.timeout?).ok()?;
         self.begun.checked_add(limit).ok()
     }
 
     /// The time that is left.
     pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
-        self.how.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
+        self.options.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
     }
 
     /// Takes what a look came to. `reached`: the run has had an answer before.
@@ -101,13 +101,13 @@ impl Work {
             Progress::Announced => Next::Look(Duration::ZERO, None),
             Progress::Wrote => {
                 self.looks = PollInterval::of(self.kind);
-                if !self.how.wait && self.desired.intent == Intent::Absent {
+                if !self.options.wait && self.desired.intent == Intent::Absent {
                     let message = "AWS was asked to; it was not waited for".to_owned();
                     return self.finish(object, Reconciled { message, ..done }, None);
                 }
                 Next::Look(Duration::ZERO, None)
             }
-            Progress::Waiting { held } if !self.how.wait && (wrote.is_some() || !held) => {
+            Progress::Waiting { held } if !self.options.wait && (wrote.is_some() || !held) => {
                 self.finish(object, Reconciled { outcome: Some(Outcome::Pending), ..done }, None)
             }
             Progress::Waiting { .. } | Progress::Unseen if left == Some(Duration::ZERO) => self.timed_out(object, done),
@@ -160,7 +160,7 @@ impl Work {
     fn timed_out(&mut self, object: Object, done: Reconciled) -> Next {
         let (word, _) = words(self.kind, &object.status);
         let name = done.resource.clone().unwrap_or_else(|| object.metadata.name.clone());
-        let after = self.how.timeout.unwrap_or_default().as_secs();
+        let after = self.options.timeout.unwrap_or_default().as_secs();
         let why = if done.progress == Progress::Unseen {
             format!("AWS does not show what was done after {after} s")
         } else {
