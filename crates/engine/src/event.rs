@@ -1,4 +1,4 @@
-//! What an apply, a delete or a wait tells while it runs.
+//! Events of an apply, a delete or a wait.
 
 use std::time::Duration;
 
@@ -96,13 +96,13 @@ pub enum EventKind {
     },
 }
 
-/// Hears events. Calls come from one task at a time but must not block.
+/// Receives events. Calls come from one task at a time and must not block.
 pub trait Observer: Send + Sync {
     /// Called for each event as it happens.
     fn event(&self, event: &Event);
 }
 
-/// Hears nothing.
+/// Ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 

@@ -1,6 +1,6 @@
 //! Keys of the tags that Sagewright writes, and of the annotations that it reads.
 
-/// Tag (or metadata key) whose value says which object a resource belongs to: an [`Owner`].
+/// The mark: a tag (or metadata key) whose value says which object a resource belongs to, an [`Owner`](crate::Owner).
 pub const OWNER: &str = "sagewright.dev/owner";
 /// Tag that holds a fingerprint of the last update that was sent.
 pub const LAST_UPDATE: &str = "sagewright.dev/last-update";
@@ -8,10 +8,10 @@ pub const LAST_UPDATE: &str = "sagewright.dev/last-update";
 pub const TAG_KEYS: &str = "sagewright.dev/tags";
 /// Tag that holds a fingerprint of what was last declared for the members that autoscaling moves.
 pub const LAST_SCALE: &str = "sagewright.dev/last-scale";
-/// Tag that names the set that a resource is of: a [`crate::Selector`]. What bears it may be deleted when it is no longer
-/// declared.
+/// The set tag, which names the set that a resource belongs to: a [`crate::Selector`]. A resource that has it may be pruned when it is
+/// no longer declared.
 pub const SET: &str = "sagewright.dev/set";
-/// Every tag key that starts so is ours, and hidden from manifests and comparisons.
+/// Every tag key that starts so is Sagewright's own, and hidden from manifests and comparisons.
 pub const PREFIX: &str = "sagewright.dev/";
 
 /// Annotation: `adopt` or `adopt-or-create`.

@@ -1,6 +1,6 @@
 //! Observe → decide → act: the reconcile loop of every resource kind.
 //!
-//! Pure but for its two ports: [`cloud::Cloud`] calls AWS, [`clock::Clock`] tells and waits for time.
+//! Pure but for its two ports: [`cloud::Cloud`] calls AWS, [`clock::Clock`] gives the time and waits.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -10,7 +10,7 @@
 //! // A manifest's documents, parsed from YAML or JSON by the caller.
 //! let objects = vec![Object::from_value(json)?];
 //!
-//! // Wrong manifests are told field by field, before anything is called.
+//! // Errors in manifests are reported field by field, before anything is called.
 //! if let Err(errors) = check(&objects) {
 //!     for error in &errors {
 //!         let line = format!("{} {}: {}", error.object, error.path, error.message);

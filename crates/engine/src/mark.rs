@@ -65,7 +65,7 @@ impl Default for Installation {
     }
 }
 
-/// Whose a resource is. As text, in a tag or at the end of a description: `installation/namespace/name`. Marks of before
+/// The owner of a resource: an object of an installation. As text, in a tag or at the end of a description: `installation/namespace/name`. Marks of before
 /// installations had names are `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {

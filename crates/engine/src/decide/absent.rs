@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::claim::{Claim, adopt_command, claim, whose};
 use super::desired::Desired;
 use super::diff::observed_spec;
-use super::inputs::{Known, address};
+use super::inputs::call_on;
 use super::{Decision, RefusalKind, Step, present};
 use crate::keys;
 use crate::observe::{Found, Observed};
@@ -135,11 +135,9 @@ fn step(kind: &Kind, desired: &Desired, found: &Found, stop: bool) -> Decision {
     let (role, operation) = if stop { ("stop", &operations.stop) } else { ("delete", &operations.delete) };
     // What is there names the resource best: a spec may have changed since.
     let spec = kind.spec_of(&found.output);
-    let known = [Some(&spec), Some(&desired.spec)].into_iter().find_map(|spec| {
-        let known = Known { spec, arn: found.arn.as_deref(), output: Some(&found.output) };
-        Some((operation.clone()?, address(kind, role, operation.as_deref()?, known)?))
-    });
-    let Some((operation, input)) = known else {
+    let mut calls =
+        [&spec, &desired.spec].into_iter().filter_map(|spec| call_on(kind, role, operation.as_ref(), found, spec));
+    let Some((operation, input)) = calls.next() else {
         return Decision::refuse(
             RefusalKind::Unsupported,
             format!("a {} cannot be {}", kind.words(), if stop { "stopped" } else { "deleted" }),

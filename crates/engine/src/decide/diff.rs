@@ -55,7 +55,7 @@ pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
     members.map(|(member, _)| Path::parse(member)).collect()
 }
 
-/// The spec in a read's output, without our marks.
+/// The spec in a read's output, without Sagewright's own keys.
 pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
     let mut spec = kind.spec_of(output);
     drop_nulls(&mut spec);
@@ -171,15 +171,7 @@ impl<'k> Walk<'k> {
             whole(self);
             return;
         }
-        let key = self
-            .kind
-            .row()
-            .spec
-            .unordered
-            .iter()
-            .find(|(at, _)| Path::parse(at) == path.general())
-            .map(|(_, key)| key.as_str());
-        match key {
+        match rule_at(&self.kind.row().spec.unordered, &path.general()).map(String::as_str) {
             // The order means nothing and elements have no name: compare as sets.
             Some("") => {
                 let set = |items: &[Value]| {
@@ -219,14 +211,7 @@ impl<'k> Walk<'k> {
     fn map(&mut self, path: &Path, shape: &Shape, desired: &Map<String, Value>, observed: Option<&Value>) {
         let empty = Map::new();
         let there = observed.and_then(Value::as_object).unwrap_or(&empty);
-        let prefix = self
-            .kind
-            .row()
-            .spec
-            .server_keys
-            .iter()
-            .find(|(at, _)| Path::parse(at) == path.general())
-            .map(|(_, prefix)| prefix.as_str());
+        let prefix = rule_at(&self.kind.row().spec.server_keys, &path.general());
         for (key, value) in desired {
             let other = there.get(key);
             if other.is_none_or(|o| o != value && plain(o) != plain(value)) {
@@ -234,7 +219,7 @@ impl<'k> Walk<'k> {
             }
         }
         for (key, value) in there {
-            let added = prefix.is_some_and(|p| key.starts_with(p)) || key.starts_with(keys::PREFIX);
+            let added = prefix.is_some_and(|p| key.starts_with(p.as_str())) || key.starts_with(keys::PREFIX);
             if !desired.contains_key(key) && !added {
                 self.push(&path.join(PathSegment::Member(key.clone())), Some(value), None, shape.sensitive);
             }
@@ -247,8 +232,7 @@ impl<'k> Walk<'k> {
         let is = |paths: &[String]| paths.iter().any(|p| Path::parse(p) == general);
         let Some(observed) = observed else {
             // Absent on the other side is the same as empty, and as what the service takes anyway.
-            let default = row.defaults.iter().find(|(at, _)| Path::parse(at) == general).map(|(_, v)| v);
-            return match default {
+            return match rule_at(&row.defaults, &general) {
                 Some(default) if !plain(default).is_empty() => plain(default) == plain(desired),
                 // A switch that reads leave out is off.
                 _ => plain(desired).is_empty() || *desired == Value::Bool(false),
@@ -291,6 +275,11 @@ impl<'k> Walk<'k> {
         let (from, to) = (shown(from), shown(to));
         self.diffs.push(Diff { path: path.clone(), from, to, sensitive: sensitive || secret });
     }
+}
+
+/// What a row's table says of a path.
+pub(crate) fn rule_at<'r, V>(rules: impl IntoIterator<Item = (&'r String, &'r V)>, path: &Path) -> Option<&'r V> {
+    rules.into_iter().find(|(at, _)| Path::parse(at) == *path).map(|(_, rule)| rule)
 }
 
 /// A value of the spec without what must not be shown in it.

@@ -1,9 +1,9 @@
-//! Where the owner's mark of a resource is kept.
+//! Where the mark of a resource is kept.
 
 use sagewright_kinds::Kind;
 use serde_json::Value;
 
-/// Where the owner's mark of a resource is kept.
+/// Where the mark of a resource is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MarkLocation<'k> {
     /// Among its tags, given in this member.

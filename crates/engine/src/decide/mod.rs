@@ -29,7 +29,7 @@ pub(crate) use decision::WAIT;
 pub(crate) use present::parts_at_work;
 pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use status::{failure_message, progressing};
-pub(crate) use tags::{is_foreign, marks};
+pub(crate) use tags::{is_foreign, own_tags};
 
 use crate::observe::Observed;
 

@@ -71,13 +71,8 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             sensitive: is_sensitive(kind, field),
         })
         .collect();
-    changes.extend(desired.tags.iter().map(|(key, value)| Change {
-        path: format!("tags.{key}"),
-        from: None,
-        to: Some(json!(value)),
-        effect: Effect::Create,
-        sensitive: false,
-    }));
+    let tags = desired.tags.iter();
+    changes.extend(tags.map(|(key, value)| Change { effect: Effect::Create, ..tags::change(key, None, Some(value)) }));
     let input = inputs::create(kind, desired, &desired.attempt.unwrap_or(now).to_string());
     let step = Step::Create { operation: kind.row().operations.create.clone(), input };
     let notes = sets::note(kind, desired).into_iter().collect();
@@ -111,7 +106,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             found.word
         ));
     }
-    // What was created for want of it is the object's by its mark.
+    // What was created because it was missing is the object's by its mark.
     let made = matches!(&found.owner, Ownership::Marked(mark) if desired.owner().is(mark));
     if let Some(wanted) = desired.adopts.arn.as_ref().filter(|_| !made)
         && let Some(there) = found.arn.as_ref().filter(|there| !there.eq_ignore_ascii_case(wanted))
@@ -125,7 +120,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let what = format!("the {} `{}`", kind.words(), found.name);
     match claim(kind, desired, found) {
         Claim::Ours { old } => {
-            let mark = if old { Mark::Old } else { Mark::Right };
+            let mark = if old { Mark::Old } else { Mark::Current };
             quirks::decided(kind, found, differences(kind, desired, found, mark))
         }
         Claim::Ack => acks(kind, desired, found),
@@ -174,11 +169,11 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
     decision
 }
 
-/// Takes over what ACK manages for this object, as it is. Nothing is written but marks: what ACK applied last is what the
-/// object declares, so it is remembered as applied.
+/// Takes over what ACK manages for this object, as it is. Nothing is written but own tags: what ACK applied last is what
+/// the object declares, so it is recorded as applied.
 fn acks(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let mut decision = Decision::note("ACK manages the resource for this object: it is taken over as it is".to_owned());
-    let add = tags::remembered(kind, desired);
+    let add = tags::last_declared(kind, desired);
     if let (MarkLocation::Tags(_), Some(arn), false) = (mark_location(kind, &desired.spec), &found.arn, add.is_empty())
     {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add, remove: Vec::new() });
@@ -186,10 +181,10 @@ fn acks(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     adopt(kind, desired, found, decision)
 }
 
-/// How the owner's mark of a resource is.
+/// The state of a resource's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    Right,
+    Current,
     Old,
     Missing,
 }
@@ -214,8 +209,8 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     if !mutable.is_empty() {
         match updating(kind, desired, found, &mutable) {
             Ok(Some((operation, input, remember))) => {
-                if let Some(mark) = remember {
-                    tags.add.insert(keys::LAST_UPDATE.to_owned(), mark);
+                if let Some(fingerprint) = remember {
+                    tags.add.insert(keys::LAST_UPDATE.to_owned(), fingerprint);
                 }
                 decision.notes.extend(update_notes(kind, &mutable, &input));
                 update = Some((operation, input));
@@ -230,24 +225,18 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     if mark == Mark::Old
         && let Some(change) = rewrite_mark(kind, desired, found, &mut update)
     {
-        tags.marks.push(change);
+        tags.own_changes.push(change);
     }
-    if mark != Mark::Right || update.is_some() || !tags.is_empty() {
+    if mark != Mark::Current || update.is_some() || !tags.is_empty() {
         tags.remember_keys(found);
         decision.notes.append(&mut tags.notes);
     }
     // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
     let updates = update.is_some();
-    // Whoever goes back to what runs has taken note of the update that was rolled back, and may send it again.
+    // To declare what runs acknowledges the update that was rolled back; it may be sent again.
     if mutable.is_empty() && rolled_back(kind, found) {
         tags.remove.push(keys::LAST_UPDATE.to_owned());
-        decision.changes.push(Change {
-            path: format!("tags.{}", keys::LAST_UPDATE),
-            from: found.tags.get(keys::LAST_UPDATE).map(|v| json!(v)),
-            to: None,
-            effect: Effect::Tag,
-            sensitive: false,
-        });
+        decision.changes.push(tags::change(keys::LAST_UPDATE, found.tags.get(keys::LAST_UPDATE), None));
         decision.notes.push("AWS rolled the last update back; declared again, it is sent again".to_owned());
     }
     decision.steps.extend(update.map(|(operation, input)| Step::Update { operation, input }));
@@ -255,9 +244,9 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
     }
     decision.steps.extend(at_work_step(kind, found).filter(|_| !updates));
-    // Marks are told where they are all that is written: what an apply writes stands in its plan.
+    // A plan shows all that an apply writes: own tags too, where nothing else is written.
     if decision.changes.is_empty() {
-        decision.changes = tags.marks;
+        decision.changes = tags.own_changes;
     }
     let unseen = unseen(kind, &desired.spec).into_iter();
     decision.notes.extend(unseen.map(|path| {
@@ -280,7 +269,7 @@ fn rewrite_mark(kind: &Kind, desired: &Desired, found: &Found, update: &mut Opti
     Some(tags::change(keys::OWNER, from.as_ref(), Some(&owner)))
 }
 
-/// What a person should know of an update that is sent.
+/// Notes for the user on an update that is sent.
 fn update_notes(kind: &Kind, diffs: &[&Diff], input: &Value) -> Vec<String> {
     let applies = |note: &&UpdateNote| {
         let changes = Path::parse(&note.changes);

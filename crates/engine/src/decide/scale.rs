@@ -4,7 +4,7 @@ use sagewright_kinds::{Kind, Path, values};
 use serde_json::{Value, json};
 
 use super::desired::Desired;
-use super::diff::Diff;
+use super::diff::{Diff, rule_at};
 use crate::keys;
 use crate::observe::Found;
 
@@ -18,8 +18,7 @@ pub(crate) fn fingerprint(kind: &Kind, spec: &Value) -> Option<String> {
 
 /// What moves the member at a path: a scalable dimension, or a scheduled action.
 pub(crate) fn mover<'k>(kind: &'k Kind, path: &Path) -> Option<&'k str> {
-    let general = path.general();
-    kind.row().spec.scaled.iter().find(|(at, _)| Path::parse(at) == general).map(|(_, mover)| mover.as_str())
+    rule_at(&kind.row().spec.scaled, &path.general()).map(String::as_str)
 }
 
 /// Parts differences into those that count and those that are left to autoscaling. Without a fingerprint all count: nobody

@@ -141,8 +141,8 @@ pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> 
     }
 }
 
-/// Of what has failed, or was stopped before its end: its status, why, and what to do. Who declares a stopped job as one
-/// that is only read takes it as it is.
+/// For a resource that has failed, or was stopped before its end: its status, why, and what to do. A stopped job that is
+/// declared read-only is no failure.
 pub(crate) fn failure_message(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
     let stopped = found.phase == Phase::Stopped && kind.is_job() && !desired.read_only;
     let badly = found.phase == Phase::Failed || stopped;

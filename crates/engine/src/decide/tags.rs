@@ -31,8 +31,8 @@ pub(crate) struct TagSync {
     pub remove: Vec<String>,
     /// What changes of the user's tags.
     pub changes: Vec<Change>,
-    /// What changes of the marks.
-    pub marks: Vec<Change>,
+    /// What changes of Sagewright's own tags.
+    pub own_changes: Vec<Change>,
     /// The declared keys, to be remembered with whatever else is written. That alone is no reason for a write: what is
     /// there is as declared.
     pub keys: Option<String>,
@@ -75,21 +75,21 @@ pub(crate) fn change(key: &str, from: Option<&String>, to: Option<&String>) -> C
     }
 }
 
-/// The marks of a resource that takes tags, besides the fingerprint of an update.
-pub(crate) fn marks(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
-    let mut marks = BTreeMap::from([(keys::OWNER.to_owned(), desired.owner().to_string())]);
-    marks.extend(sets::mark(kind, desired, None).map(|set| (keys::SET.to_owned(), set)));
-    marks.extend(remembered(kind, desired));
-    marks
+/// Sagewright's own tags on a resource, besides the fingerprint of an update.
+pub(crate) fn own_tags(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::from([(keys::OWNER.to_owned(), desired.owner().to_string())]);
+    tags.extend(sets::set_tag(kind, desired, None).map(|set| (keys::SET.to_owned(), set)));
+    tags.extend(last_declared(kind, desired));
+    tags
 }
 
-/// The marks that remember what was declared.
-pub(crate) fn remembered(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
+/// The tags that record what was last declared.
+pub(crate) fn last_declared(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
     let all = [(keys::TAG_KEYS, declared_keys(desired)), (keys::LAST_SCALE, scale::fingerprint(kind, &desired.spec))];
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-/// What keeps a resource's tags from being as declared. `old`: the owner's mark is of the old form. `scaled`: what is declared
+/// What keeps a resource's tags from being as declared. `old`: the mark is of the old form. `scaled`: what is declared
 /// for the members that autoscaling moves was applied.
 pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool, scaled: bool) -> TagSync {
     let mut sync = TagSync::default();
@@ -100,23 +100,23 @@ pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool, sca
     if desired.declares_tags {
         declared(desired, found, &mut sync);
     }
-    let mut marks = Vec::new();
+    let mut own = Vec::new();
     if scaled {
-        marks.push((keys::LAST_SCALE, scale::fingerprint(kind, &desired.spec)));
+        own.push((keys::LAST_SCALE, scale::fingerprint(kind, &desired.spec)));
     }
     if sync.keys.is_none() && desired.declares_tags {
-        marks.push((keys::TAG_KEYS, declared_keys(desired)));
+        own.push((keys::TAG_KEYS, declared_keys(desired)));
     }
-    marks.push((keys::SET, sets::mark(kind, desired, found.tags.get(keys::SET))));
+    own.push((keys::SET, sets::set_tag(kind, desired, found.tags.get(keys::SET))));
     if old {
-        marks.push((keys::OWNER, Some(desired.owner().to_string())));
+        own.push((keys::OWNER, Some(desired.owner().to_string())));
     }
-    for (key, value) in marks {
+    for (key, value) in own {
         let there = found.tags.get(key);
         if there == value.as_ref() {
             continue;
         }
-        sync.marks.push(change(key, there, value.as_ref()));
+        sync.own_changes.push(change(key, there, value.as_ref()));
         match value {
             Some(value) => drop(sync.add.insert(key.to_owned(), value)),
             None => sync.remove.push(key.to_owned()),

@@ -48,7 +48,7 @@ fn no_declaration(kind: &Kind, spec: &mut Value) {
     let mut places = added(kind, spec);
     for (path, default) in &rules.defaults {
         let path = kind.spec_path_to_crd(&Path::parse(path));
-        // Where the default varies nobody can tell what was chosen from what was declared: it stays.
+        // Where the default varies, a chosen value looks like a declared one: it stays.
         let chosen =
             |value: &Value| value == default || (value.as_f64().is_some() && value.as_f64() == default.as_f64());
         let found = values(spec, &path).into_iter().filter(|(_, value)| chosen(value));

@@ -61,16 +61,9 @@ impl Engine {
         references: Vec<Declared>,
     ) -> (Planned, Observed) {
         let mut desired = node.desired.clone();
+        let planned = |desired: &Desired| Planned::new(desired.object.clone(), desired.name(node.kind), after.clone());
         let failed = |desired: &Desired, failure: Failure| {
-            let planned = Planned {
-                object: desired.object.clone(),
-                resource: desired.name(node.kind),
-                decision: Decision::default(),
-                after: after.clone(),
-                failure: Some(failure),
-                blocker: None,
-            };
-            (planned, Observed::MISSING)
+            (Planned { failure: Some(failure), ..planned(desired) }, Observed::MISSING)
         };
         let engine = self.engine_for(&desired.object);
         // What is in the set may be known already; what is not may be in AWS.
@@ -94,41 +87,31 @@ impl Engine {
             Err(failure) => return failed(&desired, failure),
         };
         let decision = decide(node.kind, &desired, &observed, self.calls.clock.now());
-        let resource = match &observed {
-            Observed::Found(found) => Some(found.name.clone()),
-            Observed::Missing { .. } => desired.name(node.kind),
-        };
-        let object = match &observed {
-            Observed::Found(found) => {
-                let mut object = desired.object.clone();
-                object.status = found.status.clone();
-                crate::conditions::write(&mut object.status, &decision.conditions);
-                object
+        let mut planned = planned(&desired);
+        if let Observed::Found(found) = &observed {
+            planned.resource = Some(found.name.clone());
+            planned.object.status = found.status.clone();
+            crate::conditions::write(&mut planned.object.status, &decision.conditions);
+            if decision.steps.is_empty() && desired.intent == Intent::Present {
+                planned.blocker = failure_message(node.kind, &desired, found).map(|why| Blocker::Failed { why });
             }
-            Observed::Missing { .. } => desired.object.clone(),
-        };
-        let blocker = match &observed {
-            Observed::Found(found) if decision.steps.is_empty() && desired.intent == Intent::Present => {
-                failure_message(node.kind, &desired, found).map(|why| Blocker::Failed { why })
-            }
-            _ => None,
-        };
-        (Planned { object, resource, decision, after, failure: None, blocker }, observed)
+        }
+        (Planned { decision, ..planned }, observed)
     }
 }
 
-/// As an apply does: nothing is done about an object when one that it needs, which comes before it, will not go well.
+/// As in an apply, an object is blocked when one that it depends on would fail.
 fn block(objects: &mut [Planned]) {
-    let mut bad: BTreeSet<ObjectId> = BTreeSet::new();
+    let mut failing: BTreeSet<ObjectId> = BTreeSet::new();
     for planned in objects {
-        let by: Vec<ObjectId> = planned.after.iter().filter(|id| bad.contains(*id)).cloned().collect();
+        let by: Vec<ObjectId> = planned.after.iter().filter(|id| failing.contains(*id)).cloned().collect();
         if !by.is_empty() {
             planned.decision = Decision::default();
             planned.failure = None;
             planned.blocker = Some(Blocker::Blocked { by });
         }
         if !planned.is_ok() {
-            bad.insert(planned.object.id());
+            failing.insert(planned.object.id());
         }
     }
 }
@@ -168,19 +151,16 @@ pub fn check_set(objects: &[Object]) -> Result<(), EngineError> {
     Graph::new(objects).map(drop)
 }
 
-/// A plan without a cloud: everything would be created, and what only AWS can tell is [`crate::KNOWN_AFTER_APPLY`].
+/// A plan without a cloud: everything would be created, and what only AWS knows is [`crate::KNOWN_AFTER_APPLY`].
 ///
 /// # Errors
 /// Wrong manifests and circles.
 pub fn plan_offline(objects: &[Object]) -> Result<Plan, EngineError> {
     let graph = Graph::new(objects)?;
-    let planned = graph.order.iter().filter_map(|i| graph.nodes.get(*i)).map(|node| Planned {
-        object: node.desired.object.clone(),
-        resource: node.desired.name(node.kind),
-        decision: decide(node.kind, &node.desired, &Observed::MISSING, Timestamp::UNIX_EPOCH),
-        after: names(&graph, node),
-        failure: None,
-        blocker: None,
+    let planned = graph.order.iter().filter_map(|i| graph.nodes.get(*i)).map(|node| {
+        let desired = &node.desired;
+        let decision = decide(node.kind, desired, &Observed::MISSING, Timestamp::UNIX_EPOCH);
+        Planned { decision, ..Planned::new(desired.object.clone(), desired.name(node.kind), names(&graph, node)) }
     });
     Ok(Plan { objects: planned.collect() })
 }

@@ -26,7 +26,7 @@ pub struct Undeclared {
 }
 
 impl Engine {
-    /// The same engine, for a set that is applied whole: its objects' resources bear the set's mark, so that
+    /// The same engine, for a set that is applied whole: its objects' resources have the set tag, so that
     /// [`Engine::undeclared`] finds them when they are no longer declared.
     #[must_use]
     pub fn for_set(mut self, set: Selector) -> Self {
@@ -34,8 +34,8 @@ impl Engine {
         self
     }
 
-    /// The objects of a set that are no longer declared: whose resources bear the set's mark and this installation's. What
-    /// is retained, read-only or adopted as it is bears no mark of a set.
+    /// The objects of a set that are no longer declared: whose resources have the set tag and a mark of this
+    /// installation. What is retained, read-only or adopted as it is has no set tag.
     ///
     /// # Errors
     /// A call failed. What may not be read is in the answer.
@@ -90,12 +90,12 @@ impl Engine {
     }
 }
 
-/// Kinds whose resources can be of a set.
+/// Kinds whose resources can belong to a set.
 fn kinds() -> impl Iterator<Item = &'static Kind> {
     sagewright_kinds::all().iter().filter(|kind| sets::never(kind).is_none())
 }
 
-/// The resources of a kind that bear the mark of a set; or why it is not known.
+/// The resources of a kind that have a set tag; or why it is not known.
 async fn bearers(
     owners: &Owners,
     calls: &Calls,

@@ -31,7 +31,7 @@ impl Engine {
         }
     }
 
-    /// What might have been meant; nothing where listing fails, for the answer does not hang on it.
+    /// What might have been meant; nothing where listing fails, for the error is the same without it.
     async fn hint(&self, kind: &Kind, name: &str) -> String {
         let Ok(all) = lookup::all(&self.calls, kind).await else { return String::new() };
         let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
@@ -155,8 +155,7 @@ impl Engine {
         let found = self.find(kind, name).await?;
         let wanted = Owner::new(&self.claims.installation, owner);
         let refuse = |why: String, advice: &str| {
-            let what = format!("adopt the {} `{}`", kind.words(), found.name);
-            Failure::Permanent(Permanent { what, why, advice: advice.to_owned(), cause: None })
+            Failure::Permanent(Permanent::new(format!("adopt the {} `{}`", kind.words(), found.name), why, advice))
         };
         match &found.owner {
             Ownership::Marked(other) if *other == wanted => return Ok(object_of(kind, &found)),

@@ -24,7 +24,7 @@ pub struct AdoptionFields {
 type Problem = (String, String);
 
 impl AdoptionFields {
-    /// Reads an object's annotation; what is wrong with it is [`check`]'s to tell.
+    /// Reads an object's annotation; [`check`] reports what is wrong with it.
     pub(crate) fn read(kind: &Kind, object: &Object) -> Self {
         // Few objects have it, and the names of fields take a while to make.
         let Some(fields) = object.annotation(keys::ADOPTION_FIELDS) else { return Self::default() };

@@ -1,4 +1,4 @@
-//! Annotations that the engine heeds. One that it could not heed is told: a mistyped `retain` would delete.
+//! Checks the annotations that the engine reads: with a mistyped `retain`, a resource would be deleted.
 
 use sagewright_kinds::{Kind, Path};
 use sagewright_model::Region;

@@ -20,7 +20,7 @@ const MOST_VALUES: usize = 12;
 pub(crate) fn check(kind: &Kind, id: &ObjectId, converted: &Converted, partial: bool) -> Vec<FieldError> {
     let mut errors: Vec<FieldError> = identity(kind, converted).filter(|_| !partial).into_iter().collect();
     errors.extend(tags(kind, converted));
-    errors.extend(marks(kind, converted));
+    errors.extend(reserved(kind, converted));
     errors.extend(description(kind, id, converted));
     let service = kind.service();
     let mut spec = converted.spec.clone();
@@ -84,8 +84,8 @@ fn tags(kind: &Kind, converted: &Converted) -> Option<FieldError> {
     })
 }
 
-/// Tags and properties that are Sagewright's own, and room for them.
-fn marks(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
+/// Keys that are reserved for Sagewright's own tags and properties, and room for them.
+fn reserved(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for member in kind.tags_member().into_iter().chain(kind.row().tags.mark.as_deref()) {
         let top = Path::parse(member);
@@ -118,7 +118,7 @@ fn marks(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
                 expected: Some(format!("a key that does not start with {}", keys::PREFIX)),
             });
         }
-        // Whose it is; which keys were declared; the last update; what was declared for autoscaling.
+        // The mark, the declared keys, the last update, and what was declared for autoscaling.
         let row = kind.row();
         let remembered = usize::from(row.update.remember) + usize::from(!row.spec.scaled.is_empty());
         let own = if kind.tags_member() == Some(member) { 2 + remembered } else { 1 };
@@ -134,7 +134,7 @@ fn marks(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
     errors
 }
 
-/// The end of a description that says whose the resource is has to fit beside what it says.
+/// The mark at the end of a description has to fit beside the text.
 fn description(kind: &Kind, id: &ObjectId, converted: &Converted) -> Option<FieldError> {
     let member = kind.row().tags.mark.as_deref().filter(|_| kind.tags_member().is_none())?;
     let text = converted.spec.get(member)?.as_str()?;

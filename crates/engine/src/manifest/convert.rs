@@ -25,7 +25,7 @@ pub struct RefUse {
     pub with: BTreeMap<String, String>,
 }
 
-/// References to kinds of other API groups. Only a Kubernetes cluster that holds them can tell their values.
+/// References to kinds of other API groups. Only a Kubernetes cluster that has them knows their values.
 pub(crate) fn foreign(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
     let of = |reference: &RefUse| {
         let group = reference.target.group.as_ref()?;

@@ -16,7 +16,7 @@ pub use error::ManifestError;
 use crate::keys;
 
 use crate::mark;
-use crate::object::Object;
+use crate::object::{Object, is_dns_label, is_dns_subdomain};
 use convert::{Converted, FieldError, convert};
 pub use suggest::suggest;
 
@@ -52,9 +52,9 @@ pub(crate) fn converted(index: usize, object: &Object) -> Result<(&'static Kind,
 /// in a tag's value, which says whose a resource is.
 fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
     let id = object.id();
-    let (field, value, expected) = if !is_label(&id.namespace) {
+    let (field, value, expected) = if id.namespace.len() > 63 || !is_dns_label(&id.namespace) {
         ("namespace", &id.namespace, "at most 63 lower-case letters, digits and `-`")
-    } else if id.name.len() > 253 || !id.name.split('.').all(is_label_of_any_length) {
+    } else if !is_dns_subdomain(&id.name) {
         (
             "name",
             &id.name,
@@ -76,16 +76,6 @@ fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
         message: format!("`{value}` is no {field} that Kubernetes takes"),
         expected: Some(expected.to_owned()),
     })
-}
-
-/// Whether text is a label as RFC 1123 has it, which Kubernetes holds names to.
-fn is_label(text: &str) -> bool {
-    text.len() <= 63 && is_label_of_any_length(text)
-}
-
-fn is_label_of_any_length(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(plain) && text.ends_with(plain) && text.chars().all(|c| plain(c) || c == '-')
 }
 
 impl FieldError {

@@ -1,4 +1,4 @@
-//! Finds resources that AWS names by the owner's mark.
+//! Finds resources that AWS names by the mark.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::{Kind, Phase};
@@ -59,7 +59,7 @@ async fn same_name(calls: &Calls, kind: &Kind, items: &[Value], desired: &Desire
     }
 }
 
-/// What a read gives of the one among listed items that bears an owner's mark.
+/// What a read gives of the one among listed items that bears a mark.
 pub(crate) async fn marked(
     calls: &Calls,
     kind: &Kind,

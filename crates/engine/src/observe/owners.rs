@@ -95,7 +95,7 @@ impl Owners {
         self.bearing(calls, kind, &desired.owner(), declared.as_deref(), &other).await
     }
 
-    /// The resource that bears an owner's mark in either of its forms, has another name than the one that was not found, and is what `fits`
+    /// The resource that bears a mark in either of its forms, has another name than the one that was not found, and is what `fits`
     /// asks for.
     pub(crate) async fn bearing(
         &self,

@@ -23,12 +23,12 @@ use crate::observe::{Owners, is_absence, list_input, read_output};
 const EVERY: Duration = Duration::from_secs(30);
 /// Between whole listings, where a listing can leave out what has not changed.
 const WHOLE_EVERY: Duration = Duration::from_secs(1800);
-/// How long the marks of a kind are kept, which tell of renamed objects.
+/// How long the marks of a kind are kept, which show renamed objects.
 const MARKS_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Reads at the same time, where there is no listing.
 const AT_ONCE: usize = 8;
 
-/// What tells one resource from another, for kinds that cannot be listed.
+/// What identifies a resource, for kinds that cannot be listed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// The members of the spec that name it, under AWS's names.
@@ -200,7 +200,7 @@ impl Watch {
         self.poller.hash(name)
     }
 
-    /// What the last poll says of the resource of this name, for a step that may do without a look. `None` before a poll
+    /// What the last poll shows of the resource of this name, for a pass that may do without a read. `None` before a poll
     /// came to its end, and where not everything is listed or kept.
     #[must_use]
     pub fn observation(&self, name: &str) -> Option<ListObservation> {

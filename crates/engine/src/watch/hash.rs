@@ -14,7 +14,7 @@ use crate::observe::{Found, arn_of};
 pub struct NameHash(u64);
 
 impl NameHash {
-    /// The key of a name as [`ListItem::name`] has it.
+    /// The hash of a name as [`ListItem::name`] has it.
     #[must_use]
     pub fn of(name: &str) -> Self {
         Self(digest(|hash| hash.update(name.as_bytes())))
@@ -94,7 +94,7 @@ pub struct ListItem {
 }
 
 impl ListItem {
-    /// Reads an item of a listing, or a resource as a read gives it. Nothing where it does not tell which resource it is.
+    /// Reads an item of a listing, or a resource as a read gives it. Nothing where it does not identify a resource.
     #[must_use]
     pub fn of(kind: &Kind, listing: Option<&Listing>, item: &Value) -> Option<Self> {
         let name = kind.name_of(item).or_else(|| arn_of(kind, item))?;

@@ -147,7 +147,7 @@ impl Poller {
         }
         self.passing.remove(&key);
         if before.is_none() && self.seen.len() >= self.most {
-            // What is not kept is told only while it is among what changed lately: else it would be told for ever.
+            // What is not kept is reported only while it has changed recently: otherwise it would be reported for ever.
             self.cut = true;
             return query != Query::Whole;
         }

@@ -13,7 +13,7 @@ use crate::keys;
 use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Acted {
     /// It is done; AWS answered this.
@@ -39,6 +39,7 @@ fn calls_of(kind: &Kind, step: &Step, found: Option<&Found>) -> Result<Vec<(Stri
         Step::Wait { .. } | Step::Refuse(_) => Vec::new(),
     })
 }
+
 fn tag_calls(kind: &Kind, arn: &str, add: &BTreeMap<String, String>, remove: &[String]) -> Vec<(String, Value)> {
     let Some(operations) = kind.tag_operations() else { return Vec::new() };
     let mut calls = Vec::new();
@@ -53,7 +54,7 @@ fn tag_calls(kind: &Kind, arn: &str, add: &BTreeMap<String, String>, remove: &[S
     calls
 }
 
-/// The calls that write the owner's mark on a resource that is there.
+/// The calls that write the mark on a resource that is there.
 pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) -> Result<Vec<(String, Value)>, Failure> {
     let spec = kind.spec_of(&found.output);
     match mark_location(kind, &spec) {
@@ -67,17 +68,13 @@ pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) ->
             let most = kind.spec_shape(&Path::parse(member)).and_then(|s| s.max);
             let why = match (&kind.row().operations.update, most) {
                 (Some(_), Some(most)) => {
-                    format!("its {member} leaves no room for the owner's mark: AWS takes {most} characters")
+                    format!("its {member} leaves no room for the mark: AWS takes {most} characters")
                 }
-                _ => format!("a {} has no place for an owner's mark", kind.words()),
+                _ => format!("a {} has no place for a mark", kind.words()),
             };
             let update = mark_update(kind, found, member, owner).ok_or_else(|| {
-                Failure::Permanent(Permanent {
-                    what: format!("adopt the {} `{}`", kind.words(), found.name),
-                    why,
-                    advice: "refer to it by its ARN instead".to_owned(),
-                    cause: None,
-                })
+                let what = format!("adopt the {} `{}`", kind.words(), found.name);
+                Failure::Permanent(Permanent::new(what, why, "refer to it by its ARN instead"))
             })?;
             Ok(vec![update])
         }

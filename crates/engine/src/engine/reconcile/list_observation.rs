@@ -9,7 +9,7 @@ use sagewright_kinds::Kind;
 use super::Memory;
 use crate::clock::since;
 use crate::decide::inputs::{MarkLocation, mark_location};
-use crate::decide::{Adoption, Decision, Desired, Intent, decide, marks};
+use crate::decide::{Adoption, Decision, Desired, Intent, decide, own_tags};
 use crate::error::Failure;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Observed, Owners, arn_of, renamed};
@@ -86,7 +86,7 @@ pub(crate) fn as_answered(
     output.as_object_mut()?.extend(answer.as_object()?.clone());
     let mut tags = desired.tags.clone();
     if matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_)) {
-        tags.extend(marks(kind, desired));
+        tags.extend(own_tags(kind, desired));
     }
     let found = Found::new(kind, output, tags);
     let observed = Observed::Found(Box::new(found));

@@ -131,10 +131,7 @@ impl<'p> Pass<'p> {
             Ok(Look::Whole(observed)) => observed,
             Err(failure) => return self.failed(None, (None, failure)),
         };
-        let found = match &observed {
-            Observed::Found(found) => Some(found.as_ref()),
-            Observed::Missing { .. } => None,
-        };
+        let found = observed.found();
         let now = self.calls.clock.now();
         if found.is_none() && self.memory.has_lost(now) {
             self.memory.settled();
@@ -527,7 +524,7 @@ fn names_itself(reference: &crate::manifest::RefUse) -> bool {
     target.is_some_and(|kind| kind.name_field().as_ref() == Some(&reference.target.value))
 }
 
-/// Why a reference leads nowhere, as a failure.
+/// Why a reference cannot be resolved, as a failure.
 pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure {
     let what = format!("resolve the references of the {} `{}`", kind.words(), desired.object.metadata.name);
     Failure::Permanent(Permanent::new(what, why, "declare what it refers to, or correct the name"))

@@ -1,4 +1,4 @@
-//! What references lead to.
+//! Resolves references.
 
 use async_trait::async_trait;
 use sagewright_kinds::{Kind, Path, Phase, find, get};
@@ -13,7 +13,7 @@ use crate::object::{Object, ObjectId};
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Ownership};
 
-/// What a reference leads to.
+/// What a reference resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// The field of the other object has this value.
@@ -22,8 +22,8 @@ pub enum Resolution {
     Absent(String),
 }
 
-/// Answers references: from the objects at hand, from Kubernetes, from AWS. References to kinds of other API groups
-/// (`roleRef`, security groups) are asked for, too.
+/// Resolves references: from the objects at hand, from Kubernetes, from AWS. References to kinds of other API groups
+/// (`roleRef`, security groups) are resolved here, too.
 #[async_trait]
 pub trait ReferenceResolver: Send + Sync {
     /// The value of a reference that the object `from` holds. An object that is to go needs only what says which resource
@@ -53,7 +53,7 @@ pub fn value_of(reference: &RefUse, object: &Object) -> Resolution {
     }
 }
 
-/// Answers references from AWS alone.
+/// Resolves references from AWS alone.
 pub(crate) struct CloudResolver<'c> {
     pub calls: &'c Calls,
     pub claims: &'c Claims,

@@ -1,4 +1,4 @@
-//! The order in which objects can be dealt with.
+//! The dependency graph of a set of objects.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -121,7 +121,7 @@ fn fill_from_specs(nodes: &mut [Node], positions: &HashMap<ObjectId, usize>) {
     }
 }
 
-/// Two objects cannot both have one resource: which of them AWS is made like would be chance.
+/// Two objects cannot have the same resource: the last one applied would win.
 fn same_resource(nodes: &[Node]) -> Result<(), EngineError> {
     let mut names: HashMap<(&str, Option<&str>, String), &Node> = HashMap::new();
     let mut errors = Vec::new();

@@ -60,7 +60,7 @@ impl Engine {
         let graph = self.graph(objects)?;
         // What others need goes after them.
         let needs = graph.users();
-        let plan = Deleting { options, graph: &graph, users: &needs, stay: Mutex::default() };
+        let plan = Deleting { options, graph: &graph, users: &needs, retained: Mutex::default() };
         Ok(Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await)
     }
 }
@@ -89,8 +89,8 @@ struct Deleting<'a> {
     graph: &'a Graph,
     /// What needs each.
     users: &'a [BTreeSet<usize>],
-    /// Objects that stay by choice, and keep what they need.
-    stay: Mutex<BTreeSet<usize>>,
+    /// Objects that are retained by choice, and retain what they need.
+    retained: Mutex<BTreeSet<usize>>,
 }
 
 impl Plan for Deleting<'_> {
@@ -99,8 +99,8 @@ impl Plan for Deleting<'_> {
         desired.intent = Intent::Absent;
         desired.unowned = self.options.unowned;
         desired.force = self.options.force;
-        let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
-        let user = self.users.get(i).into_iter().flatten().find(|user| stay.contains(user));
+        let retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let user = self.users.get(i).into_iter().flatten().find(|user| retained.contains(user));
         desired.retained_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());
         // Another object that needs this one has to be gone before it.
         (desired, RunOptions { wait: self.options.wait || !node.needs.is_empty(), timeout: self.options.timeout })
@@ -108,11 +108,11 @@ impl Plan for Deleting<'_> {
 
     fn finished(&self, i: usize, report: &ObjectReport) {
         let Some(node) = self.graph.nodes.get(i) else { return };
-        let mut stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_kept = self.users.get(i).into_iter().flatten().any(|user| stay.contains(user));
+        let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_kept = self.users.get(i).into_iter().flatten().any(|user| retained.contains(user));
         let chosen = node.desired.retain || node.desired.read_only || is_kept;
         if chosen && report.outcome == Outcome::Retained {
-            stay.insert(i);
+            retained.insert(i);
         }
     }
 }

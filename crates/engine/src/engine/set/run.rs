@@ -52,7 +52,7 @@ pub(crate) struct Run<'r> {
     pub observer: &'r dyn Observer,
 }
 
-/// What a run has come to so far.
+/// The state of a run.
 struct State {
     order: Order,
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
@@ -243,7 +243,7 @@ fn blocked(node: &Node, graph: &Graph, by: usize) -> ObjectReport {
     }
 }
 
-/// Answers references from the objects of a set, and from AWS for what is not among them.
+/// Resolves references from the objects of a set, and from AWS for what is not among them.
 struct SetResolver<'s> {
     finished: &'s FinishedObjects,
     cloud: CloudResolver<'s>,

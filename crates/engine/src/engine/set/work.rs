@@ -1,4 +1,4 @@
-//! One object of a set on its way: what was done, what was seen, and how long to go on.
+//! One object of a set while it is applied or deleted: what was done, what was seen, and how long to go on.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct RunOptions {
     pub timeout: Option<Duration>,
 }
 
-/// One object of a set on its way.
+/// One object of a set while it is applied or deleted.
 pub(crate) struct Work {
     pub kind: &'static Kind,
     pub desired: Desired,
@@ -130,7 +130,7 @@ impl Work {
         }
     }
 
-    /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to be told soon:
+    /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to fail soon:
     /// the address may be wrong. What has begun is not given up for a short outage.
     fn pause(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> Option<Duration> {
         let failures = u32::from(self.memory.failures());
