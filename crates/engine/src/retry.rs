@@ -41,7 +41,7 @@ impl Backoff {
             Class::Rejected => backoff(30_000, 1_000, 0),
             // IAM propagates its changes to all regions within seconds; a command's user would rather know than wait.
             Class::Blocked => backoff(5_000, 300, 30),
-            // The adapter paces calls that are throttled; this is on top.
+            // The adapter limits the rate of calls that are throttled; this is on top.
             Class::Throttle => backoff(500, 60, 120),
             Class::Transient => backoff(500, 30, 120),
         })

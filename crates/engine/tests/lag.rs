@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sagewright_engine::cloud::{CloudError, Stage};
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::{
-    ApplyOptions, Call, Clock, Cloud, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Outcome,
-    Priority, RefUse, Target, What, mark,
+    ApplyOptions, Call, Clock, Cloud, Desired, Engine, EventKind, Failure, Intent, NoObserver, Object, ObjectId,
+    Outcome, Priority, RefUse, Target, keys,
 };
 use serde_json::{Value, json};
 use support::*;
@@ -20,9 +20,9 @@ use support::*;
 struct Nobody;
 
 #[async_trait::async_trait]
-impl Referents for Nobody {
-    async fn value(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Referent, Failure> {
-        Ok(Referent::Absent(format!("there is no {}", reference.name)))
+impl ReferenceResolver for Nobody {
+    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
+        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
     }
 }
 
@@ -89,7 +89,7 @@ async fn a_create_whose_answer_was_lost_is_ours_although_its_tags_show_later() {
                     inner.peek(operation, &json!({"ModelName": "m", "ExecutionRoleArn": ROLE})).unwrap();
                 }
                 if other == Some(true) {
-                    inner.edit("model/m", |r| drop(r.tags.insert(mark::OWNER.into(), "default/default/n".into())));
+                    inner.edit("model/m", |r| drop(r.tags.insert(keys::OWNER.into(), "default/default/n".into())));
                 }
                 Some(Err(no_answer()))
             }
@@ -123,7 +123,7 @@ async fn a_resource_is_adopted_once_although_its_mark_shows_later() {
         }
     });
     let mut object = model();
-    object.metadata.annotations.insert(mark::ADOPTION_POLICY.into(), "adopt".into());
+    object.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt".into());
     let report = engine.apply(from_ref(&object), &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert_eq!(report.objects[0].outcome, Outcome::Adopted, "{}", report.objects[0].message);
     assert_eq!(fake.take_log(true).iter().filter(|call| call.starts_with("AddTags")).count(), 1);
@@ -242,7 +242,7 @@ async fn another_resource_in_the_same_status_is_not_what_is_waited_for() {
     // Deleted and made again by another, within one pause.
     fake.edit("endpoint/e", |r| {
         r.doc["CreationTime"] = json!("2026-01-01T00:01:00Z");
-        r.tags.insert(mark::OWNER.into(), "default/default/other".into());
+        r.tags.insert(keys::OWNER.into(), "default/default/other".into());
     });
     let done = controller.look(Intent::Present).await;
     assert_eq!(done.outcome, Some(Outcome::Refused), "{done:?}");
@@ -323,7 +323,7 @@ async fn a_create_that_was_refused_tells_no_create() {
     // The name is taken, and by whom shows at the next look.
     let (fake, clock, engine) = Fake::new();
     fake.peek("CreateModel", &json!({"ModelName": "m", "ExecutionRoleArn": ROLE})).unwrap();
-    fake.edit("model/m", |r| drop(r.tags.insert(mark::OWNER.into(), "default/default/n".into())));
+    fake.edit("model/m", |r| drop(r.tags.insert(keys::OWNER.into(), "default/default/n".into())));
     let early = AtomicBool::new(true);
     let engine = {
         drop(engine);
@@ -336,5 +336,5 @@ async fn a_create_that_was_refused_tells_no_create() {
     controller.look(Intent::Present).await;
     let done = controller.look(Intent::Present).await;
     assert_eq!(done.outcome, Some(Outcome::Refused), "{}", done.message);
-    assert!(!done.events.iter().any(|e| matches!(e.what, What::Done { .. })), "{:?}", done.events);
+    assert!(!done.events.iter().any(|e| matches!(e.what, EventKind::Done { .. })), "{:?}", done.events);
 }

@@ -56,12 +56,11 @@ fn by_part(kind: &Kind, parts: &[String], items: &[Value], name: &str) -> Result
         return Ok(hits.first().map(|item| (*item).clone()));
     }
     let names: Vec<String> = hits.iter().filter_map(|i| kind.name_of(i)).map(|n| format!("`{n}`")).collect();
-    Err(Failure::Permanent(Permanent {
-        what: format!("tell which {} `{name}` is", kind.words()),
-        why: format!("it is a part of the names {}", names.join(" and ")),
-        advice: "give the whole name, or the ARN".to_owned(),
-        cause: None,
-    }))
+    Err(Failure::Permanent(Permanent::new(
+        format!("find the {} `{name}`", kind.words()),
+        format!("it is a part of the names {}", names.join(" and ")),
+        "give the whole name, or the ARN",
+    )))
 }
 
 async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>, Failure> {

@@ -13,9 +13,10 @@ use super::{Description, Engine, Until};
 use crate::clock::since;
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent, Retryable};
-use crate::event::{Event, Observer, What};
+use crate::event::{Event, EventKind, Observer};
+use crate::keys;
 use crate::manifest::suggest;
-use crate::mark::{self, Owner};
+use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::{Found, Ownership};
 use crate::retry;
@@ -32,7 +33,7 @@ impl Engine {
         }
     }
 
-    /// What might have been meant; nothing where listing fails, for the answer does not hang on it.
+    /// What might have been meant; nothing where listing fails, for the error is the same without it.
     async fn hint(&self, kind: &Kind, name: &str) -> String {
         let Ok(all) = lookup::all(&self.calls, kind).await else { return String::new() };
         let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
@@ -97,7 +98,7 @@ impl Engine {
     ) -> Result<Object, EngineError> {
         let what = format!("the {} `{name}`", kind.words());
         let mut interval = PollInterval::of(kind);
-        let mut told = false;
+        let mut wait_emitted = false;
         let mut word: Option<(String, Option<String>)> = None;
         let mut found = match (lookup::find(&self.calls, kind, name).await?, until) {
             (Some(found), _) => found,
@@ -106,14 +107,14 @@ impl Engine {
         };
         loop {
             let object = object_of(kind, &found);
-            let tell = |what: What| {
+            let emit = |what: EventKind| {
                 let at = self.calls.clock.now();
                 observer.event(&Event { object: object.id(), resource: Some(found.name.clone()), at, what });
             };
             let now = (found.word.clone(), found.secondary.clone());
             if word.as_ref() != Some(&now) && !now.0.is_empty() {
                 let from = word.replace(now.clone()).map(|(w, _)| w).unwrap_or_default();
-                tell(What::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
+                emit(EventKind::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
             }
             let parts = crate::decide::parts_at_work(kind, &found);
             let reached = match until {
@@ -144,14 +145,14 @@ impl Engine {
             }
             let after = interval.next();
             let after = left.map_or(after, |left| after.min(left));
-            if !told {
-                tell(What::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
-                told = true;
+            if !wait_emitted {
+                emit(EventKind::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
+                wait_emitted = true;
             }
             self.calls.clock.sleep(after).await;
             let left = left.map(|left| left.saturating_sub(after));
             let on_retry = |why: &str, after: Duration| {
-                tell(What::Retrying { step: None, why: why.to_owned(), after });
+                emit(EventKind::Retrying { step: None, why: why.to_owned(), after });
             };
             match self.with_retries(kind, left, &on_retry, || lookup::again(&self.calls, kind, &found)).await {
                 Ok(Some(next)) => found = next,
@@ -177,8 +178,7 @@ impl Engine {
         let found = self.find(kind, name).await?;
         let wanted = Owner::new(&self.claims.installation, owner);
         let refuse = |why: String, advice: &str| {
-            let what = format!("adopt the {} `{}`", kind.words(), found.name);
-            Failure::Permanent(Permanent { what, why, advice: advice.to_owned(), cause: None })
+            Failure::Permanent(Permanent::new(format!("adopt the {} `{}`", kind.words(), found.name), why, advice))
         };
         match &found.owner {
             Ownership::Marked(other) if *other == wanted => return Ok(object_of(kind, &found)),
@@ -189,7 +189,7 @@ impl Engine {
                     format!("it belongs to {}", other.words(&self.claims.installation)),
                     &format!(
                         "take its tag or property {} away in AWS first, if that object is to lose it",
-                        mark::OWNER
+                        keys::OWNER
                     ),
                 )
                 .into());

@@ -1,4 +1,4 @@
-//! Finds resources that AWS names by the owner's mark.
+//! Finds resources that AWS names by the mark.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::{Kind, Phase};
@@ -8,7 +8,7 @@ use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
 use super::read::{complete_found, member_mark, phase_of, read_output};
 use super::{Found, Ownership};
-use crate::decide::inputs::{Known, Place, address, place_of};
+use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
 use crate::decide::{Desired, Intent};
 use crate::error::Failure;
 use crate::mark::Owner;
@@ -35,7 +35,7 @@ pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Re
     // Each of those that are to go has its turn.
     let most = if desired.intent == Intent::Present { usize::MAX } else { 1 };
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
-        Ok(items) if place_of(kind, &desired.spec) == Place::None => {
+        Ok(items) if mark_location(kind, &desired.spec) == MarkLocation::None => {
             Ok(same_name(calls, kind, &items, desired).await?.into_iter().collect())
         }
         Ok(items) => marked(calls, kind, &items, &desired.owner(), most).await,

@@ -280,7 +280,7 @@ impl Memory {
     }
 
     /// What a look says of an update that was taken: at work, or done between two looks, which the time of the last change
-    /// tells. A read that lags behind shows the time before.
+    /// shows. A read that lags behind shows the time before.
     pub(crate) fn looked(&mut self, found: &Found) {
         self.seen = self.created.is_some();
         self.answered = false;

@@ -1,4 +1,4 @@
-//! One object of a set on its way: what was done, what was seen, and how long to go on.
+//! One object of a set while it is applied or deleted: what was done, what was seen, and how long to go on.
 
 use std::time::Duration;
 
@@ -19,19 +19,19 @@ use crate::retry;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
+pub(crate) struct RunOptions {
     /// Wait until the object is settled.
     pub wait: bool,
     /// Give up after this long.
     pub timeout: Option<Duration>,
 }
 
-/// One object of a set on its way.
+/// One object of a set while it is applied or deleted.
 pub(crate) struct Work {
     pub kind: &'static Kind,
     pub desired: Desired,
     pub memory: Memory,
-    how: How,
+    options: RunOptions,
     /// When the run began: the time that is given is for all of it.
     begun: Timestamp,
     /// What the report will say: the first thing that was done.
@@ -53,10 +53,10 @@ pub(crate) enum Next {
 }
 
 impl Work {
-    pub(crate) fn new(kind: &'static Kind, desired: Desired, how: How, begun: Timestamp) -> Self {
+    pub(crate) fn new(kind: &'static Kind, desired: Desired, options: RunOptions, begun: Timestamp) -> Self {
         let (looks, unseen) = (PollInterval::of(kind), PollInterval::of(kind));
         let memory = Memory::default();
-        Self { kind, desired, memory, how, begun, did: None, changes: None, seen: None, looks, unseen }
+        Self { kind, desired, memory, options, begun, did: None, changes: None, seen: None, looks, unseen }
     }
 
     /// Whether nothing was decided yet.
@@ -66,13 +66,13 @@ impl Work {
 
     /// When the run gives this object up.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let limit = jiff::SignedDuration::try_from(self.how.timeout?).ok()?;
+        let limit = jiff::SignedDuration::try_from(self.options.timeout?).ok()?;
         self.begun.checked_add(limit).ok()
     }
 
     /// The time that is left.
     pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
-        self.how.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
+        self.options.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
     }
 
     /// Takes what a look came to. `reached`: the run has had an answer.
@@ -108,13 +108,13 @@ impl Work {
             Progress::Announced => Next::Look(Duration::ZERO, None),
             Progress::Wrote => {
                 self.looks = PollInterval::of(self.kind);
-                if !self.how.wait && self.is_end(done.outcome) {
+                if !self.options.wait && self.is_end(done.outcome) {
                     let message = "AWS was asked to; it was not waited for".to_owned();
                     return self.finish(object, Reconciled { message, ..done }, None);
                 }
                 Next::Look(Duration::ZERO, None)
             }
-            Progress::Waiting { held: false } if !self.how.wait => {
+            Progress::Waiting { held: false } if !self.options.wait => {
                 self.finish(object, Reconciled { outcome: Some(Outcome::Pending), ..done }, None)
             }
             Progress::Waiting { .. } | Progress::Unseen if left == Some(Duration::ZERO) => self.timed_out(object, done),
@@ -151,7 +151,7 @@ impl Work {
         if is_late { self.timed_out(object, done) } else { self.give_up(done) }
     }
 
-    /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to be told soon:
+    /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to fail soon:
     /// the address may be wrong. What has begun is not given up for a short outage.
     fn pause(
         &self,
@@ -188,7 +188,7 @@ impl Work {
 
     /// The report of an object whose turn did not come in the time given.
     pub(crate) fn not_begun(&mut self) -> ObjectReport {
-        let after = self.how.timeout.unwrap_or_default().as_secs();
+        let after = self.options.timeout.unwrap_or_default().as_secs();
         let what = format!("begin with {}", self.desired.object.id());
         let why = format!("it was not begun: the {after} s that were given are over");
         let failure = Failure::Permanent(Permanent::new(what, why, "allow more time, and run it again"));
@@ -205,7 +205,7 @@ impl Work {
     fn timed_out(&mut self, object: Object, done: Reconciled) -> Next {
         let (word, _) = words(self.kind, &object.status);
         let name = done.resource.clone().unwrap_or_else(|| object.metadata.name.clone());
-        let after = self.how.timeout.unwrap_or_default().as_secs();
+        let after = self.options.timeout.unwrap_or_default().as_secs();
         let (why, advice) = match &done.failure {
             Some(failure) => (format!("the {after} s that were given are over; at last: {failure}"), "allow more time"),
             None if done.progress == Progress::Unseen => {
