@@ -53,10 +53,13 @@ struct Marks {
     read: HashMap<String, Option<String>>,
 }
 
+/// A kind in an account and region.
+type KindTarget = (String, Target);
+
 /// What is known of marks during one run. Where the tag index cannot be read, that is remembered too.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
-    kinds: Mutex<HashMap<(String, Target), Arc<Mutex<Marks>>>>,
+    kinds: Mutex<HashMap<KindTarget, Arc<Mutex<Marks>>>>,
     without_index: Mutex<HashSet<Target>>,
     /// Objects whose resource was seen under the name that they declare.
     seen: Mutex<HashSet<(String, Target, String)>>,
