@@ -143,14 +143,14 @@ async fn patience_is_for_one_kind_of_failure_and_begins_anew_with_another() {
     let fault = || CloudError { status: Some(500), ..fail("InternalFailure", "We encountered an internal error") };
     let denied = || fail("AccessDeniedException", "not yet");
     // (what fails first, for so long, what fails then, for so long)
-    let table: [(&dyn Fn() -> CloudError, i64, &dyn Fn() -> CloudError, i64); 3] = [
-        (&slow_down, 40_000, &settling, 14_000),
-        (&fault, 40_000, &settling, 14_000),
-        (&slow_down, 100_000, &denied, 4_000),
+    let table = [
+        (slow_down(), 40_000, settling(), 14_000),
+        (fault(), 40_000, settling(), 14_000),
+        (slow_down(), 100_000, denied(), 4_000),
     ];
     for (first, until, then, longer) in table {
         let (fake, clock, _) = Fake::new();
-        let (time, first, then) = (Arc::clone(&clock), first(), then());
+        let time = Arc::clone(&clock);
         let what = then.message.clone();
         let changed = Mutex::new(None);
         let engine = hooked(&fake, &clock, move |_, operation, _| {

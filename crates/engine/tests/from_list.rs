@@ -226,12 +226,12 @@ async fn without_a_finished_poll_there_is_no_observation() {
 async fn a_mark_that_is_taken_away_long_after_the_create_is_heeded() {
     let mut controller = Controller::new();
     let mut fraud = model("fraud");
-    controller.sweep().await;
+    controller.poll().await;
     let (done, _) = controller.look(&mut fraud, Intent::Present).await;
     assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Created)), "{}", done.message);
     controller.pass(2 * 86_400).await;
     controller.fake.edit("model/fraud", |r| r.tags.clear());
-    controller.sweep().await;
+    controller.poll().await;
     fraud.spec["tags"] = json!([{"key": "team", "value": "vision"}]);
     let (done, calls) = controller.look(&mut fraud, Intent::Present).await;
     assert_eq!(done.outcome, Some(Outcome::Refused), "{}", done.message);

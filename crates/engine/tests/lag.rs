@@ -164,8 +164,8 @@ async fn a_declaration_that_goes_back_to_what_it_was_is_sent_again() {
         object
     };
     let definition = |a: &str| pipeline(&format!("{{\"a\": \"{a}\"}}"));
-    let table: [(&dyn Fn(&str) -> Object, &str); 2] = [(&definition, "UpdatePipeline"), (&tagged, "AddTags")];
-    for (declare, operation) in table {
+    for (declares_tags, operation) in [(false, "UpdatePipeline"), (true, "AddTags")] {
+        let declare = |value: &str| if declares_tags { tagged(value) } else { definition(value) };
         let (fake, clock, engine) = Fake::new();
         let mut controller = Controller::new(engine, declare("zero"));
         for _ in 0..2 {
