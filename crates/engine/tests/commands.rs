@@ -146,7 +146,7 @@ async fn patience_is_for_one_kind_of_failure_and_begins_anew_with_another() {
     let table = [
         (slow_down(), 40_000, settling(), 14_000),
         (fault(), 40_000, settling(), 14_000),
-        (slow_down(), 100_000, denied(), 4_000),
+        (slow_down(), 30_000, denied(), 4_000),
     ];
     for (first, until, then, longer) in table {
         let (fake, clock, _) = Fake::new();
