@@ -501,6 +501,8 @@ async fn what_went_wrong_once_does_not_again() {
         ("Model", vec![Move::Lag(0, 0, 15), at(Fault::Lost), look(None), look(None)]),
         // A resource that another made again after our delete is not deleted.
         ("Pipeline", vec![look(None), look(None), Move::Withdraw, look(None), Move::Replace]),
+        // Nor one that another made instead of ours before the object was to go.
+        ("Pipeline", vec![look(None), Move::Replace, Move::Withdraw]),
         // One of the same name and status that another made again is not what is waited for.
         ("Endpoint", vec![look(None), look(None), Move::Replace]),
         // What was withdrawn and is declared again before it has gone.

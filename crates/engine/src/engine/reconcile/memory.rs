@@ -222,9 +222,13 @@ impl Memory {
     /// then a mark that is not there was taken away.
     pub(crate) fn correct_owner(&self, desired: &Desired, found: &mut Found, now: Timestamp) {
         let ours = match desired.intent {
-            Intent::Present => self.create_may_be_unseen(now) || self.adoption_may_be_unseen(desired, found, now),
-            // Another one of the same name is not what was deleted.
-            Intent::Absent => !self.writes.is_empty() && (self.deleted.is_none() || self.deleted == identity(found)),
+            _ if self.create_may_be_unseen(now) || self.adoption_may_be_unseen(desired, found, now) => true,
+            Intent::Present => false,
+            // Tags may go before what they are on. Another one of the same name is not what was deleted.
+            Intent::Absent => {
+                let is_going = self.writes.last().is_some_and(|(print, _)| print.starts_with([DELETE, STOP]));
+                is_going && (self.deleted.is_none() || self.deleted == identity(found))
+            }
         };
         if ours && found.owner == Ownership::Unmarked {
             found.owner = Ownership::Marked(desired.owner());
@@ -460,8 +464,9 @@ pub(crate) enum Exists {
     TooLong,
 }
 
-/// Begins the print of a delete.
+/// Begins the print of a delete, and of a stop.
 const DELETE: char = 'd';
+const STOP: char = 's';
 /// Characters of a print that say in which way was written.
 const SLOT: usize = 2;
 
@@ -470,7 +475,7 @@ fn print_of(step: &Step) -> String {
     let (verb, operation) = match step {
         Step::Create { operation, .. } => ('c', operation.as_str()),
         Step::Update { operation, .. } => ('u', operation.as_str()),
-        Step::Stop { operation, .. } => ('s', operation.as_str()),
+        Step::Stop { operation, .. } => (STOP, operation.as_str()),
         Step::Delete { operation, .. } => (DELETE, operation.as_str()),
         Step::SyncTags { .. } => ('t', ""),
         Step::Adopt { .. } => ('a', ""),
