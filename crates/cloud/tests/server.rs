@@ -109,7 +109,7 @@ async fn one_connection_serves_calls_of_all_services_and_accounts() {
         assert_eq!((answer.body.as_slice(), answer.header("content-type")), (&b"\x00\x01"[..], Some("x/y")));
         client.write(b"GET /_sagewright/health HTTP/1.1\r\nhost: localhost\r\n\r\n");
         let health = client.receive().unwrap().json();
-        assert_eq!(health["services"], json!(["iam", "logs", "sagemaker", "sagemaker-runtime", "sts"]));
+        assert_eq!(health["services"], json!(["iam", "logs", "resourcegroupstaggingapi", "sagemaker", "sagemaker-runtime", "sts"]));
     })
     .await;
 }
