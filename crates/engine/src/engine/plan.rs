@@ -72,7 +72,7 @@ impl Engine {
                 Declared::Later => continue,
                 Declared::Known(value) => Ok(value),
                 Declared::Outside => {
-                    let cloud = CloudResolver { calls: &engine.calls, claims: &self.claims };
+                    let cloud = CloudResolver { calls: &engine.calls, claims: &self.claims, owners };
                     cloud.resolve(&node.id, &pending.reference, Intent::Present).await
                 }
             };

@@ -7,7 +7,7 @@ use super::{ManifestError, adoption};
 use crate::keys;
 use crate::object::Object;
 
-pub(super) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
+pub(crate) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
     let all = [
         (keys::DELETION_POLICY, one_of(object, keys::DELETION_POLICY, &["delete", "retain"])),
         (keys::ADOPTION_POLICY, one_of(object, keys::ADOPTION_POLICY, &["adopt", "adopt-or-create"])),

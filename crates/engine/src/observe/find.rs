@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
 use super::read::{complete_found, member_mark, phase_of, read_output};
-use super::{Found, Ownership};
+use super::{Found, Owners, Ownership};
 use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
 use crate::decide::{Desired, Intent};
 use crate::error::Failure;
@@ -31,14 +31,19 @@ pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
 
 /// The resources that bear an object's mark, among those that AWS names, newest first. There is one, but where two
 /// commands made one each at the same time.
-pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Vec<Value>, Failure> {
+pub(crate) async fn by_mark(
+    calls: &Calls,
+    kind: &Kind,
+    desired: &Desired,
+    owners: &Owners,
+) -> Result<Vec<Value>, Failure> {
     // Each of those that are to go has its turn.
     let most = if desired.intent == Intent::Present { usize::MAX } else { 1 };
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
         Ok(items) if mark_location(kind, &desired.spec) == MarkLocation::None => {
             Ok(same_name(calls, kind, &items, desired).await?.into_iter().collect())
         }
-        Ok(items) => marked(calls, kind, &items, &desired.owner(), most).await,
+        Ok(items) => marked(calls, kind, &items, &desired.owner(), most, owners).await,
         Err(failure) if is_absence(&failure) => Ok(Vec::new()),
         Err(failure) => Err(failure),
     }
@@ -69,6 +74,7 @@ pub(crate) async fn marked(
     items: &[Value],
     owner: &Owner,
     most: usize,
+    owners: &Owners,
 ) -> Result<Vec<Value>, Failure> {
     let mut all = Vec::new();
     let member = kind.row().tags.mark.as_deref();
@@ -93,10 +99,17 @@ pub(crate) async fn marked(
     }
     let mut reads = stream::iter(items.iter().filter_map(|i| Some((i.clone(), arn_of(kind, i)?))).collect::<Vec<_>>())
         .map(|(item, arn)| async move {
+            if owners.is_others(&arn, owner).await {
+                return Ok(None);
+            }
             let known = Known { arn: Some(&arn), spec: Some(&item), ..Known::default() };
             match read_output(calls, kind, known).await? {
-                Some(output) => complete_found(calls, kind, output).await.map(Some),
-                None => Ok(None),
+                Some(output) => {
+                    let found = complete_found(calls, kind, output).await?;
+                    owners.saw_owner(&found).await;
+                    Ok(Some(found))
+                }
+                None => Ok::<_, Failure>(None),
             }
         })
         .buffered(AT_ONCE);

@@ -34,7 +34,7 @@ pub(crate) async fn observe(
             None => renamed(calls, kind, desired, owners).await?,
         },
         None => {
-            let mut outputs = find::by_mark(calls, kind, desired).await?.into_iter();
+            let mut outputs = find::by_mark(calls, kind, desired, owners).await?.into_iter();
             match outputs.next() {
                 Some(output) => {
                     let mut found = complete_found(calls, kind, output).await?;

@@ -151,7 +151,8 @@ impl Run<'_> {
         finished: &FinishedObjects,
     ) -> (usize, Work, Reconciled) {
         let calls = self.engine.calls_for(&work.desired.object).of(&work);
-        let resolver = SetResolver { finished, cloud: CloudResolver { calls: &calls, claims: &self.engine.claims } };
+        let resolver =
+            SetResolver { finished, cloud: CloudResolver { calls: &calls, claims: &self.engine.claims, owners } };
         let is_new = work.is_new();
         let emit = |event: Event| {
             // Changes are reported once.
