@@ -242,3 +242,8 @@ def test_the_command_line_applies_shows_logs_and_finds_no_change(cloud, account,
     assert "declared on algo-1: 4 rows" in cli("logs", "ProcessingJob/declared").out
     assert cli("wait", "ProcessingJob/declared", "-o", "name").out == "ProcessingJob/declared\n"
     assert cli("apply", "-f", "-", stdin=job).lines[-1] == "Done: 1 unchanged."
+    job["metadata"]["name"] = job["spec"]["processingJobName"] = "waiting"
+    job["spec"]["appSpecification"]["containerArguments"] = ["--wait"]
+    cli("apply", "--no-wait", "-f", "-", stdin=job)
+    assert "ProcessingJob waiting" in cli("delete", "--yes", "ProcessingJob/waiting").out
+    assert cli("get", "processingjob", "waiting").table()[0]["STATUS"] == "Stopped"

@@ -472,6 +472,20 @@ async fn a_job_that_is_stopped_has_120_seconds_and_keeps_its_outputs() {
 }
 
 #[tokio::test]
+async fn what_a_stopped_job_cannot_upload_is_told_in_its_log() {
+    let mut machine = machine();
+    let image = machine
+        .shell("late", r#"cd "$SAGEMAKER_BASE_DIR"; echo half > processing/out/end; : > ready; exec sleep 1000"#);
+    let job = start(&machine, request(&image));
+    written(&machine, "ready").await;
+    machine.objects.remove_bucket("out");
+    job.stop.send_replace(true);
+    let reason = job.failed().await;
+    assert!(reason.contains("The specified bucket does not exist (s3://out)"), "{reason}");
+    assert_eq!(machine.lines(GROUP, "job/algo-1"), [reason]);
+}
+
+#[tokio::test]
 async fn a_job_over_its_time_limit_is_stopped_with_what_it_had_and_its_log_says_so() {
     let mut machine = machine();
     let image = machine

@@ -57,6 +57,25 @@ async fn a_job_shows_its_request_with_defaults_its_times_and_its_message() {
 }
 
 #[tokio::test]
+async fn jobs_are_listed_oldest_first() {
+    let cloud = Cloud::new();
+    for name in ["b", "a"] {
+        cloud.ok("CreateProcessingJob", processing_job(name)).await;
+        cloud.clock.advance(1_000);
+    }
+    for (input, expected) in [
+        (json!({}), ["b", "a"]),
+        (json!({"SortOrder": "Descending"}), ["a", "b"]),
+        (json!({"SortBy": "Name"}), ["a", "b"]),
+    ] {
+        let listed = cloud.ok("ListProcessingJobs", input.clone()).await;
+        let names: Vec<_> =
+            listed["ProcessingJobSummaries"].as_array().unwrap().iter().map(|job| &job["ProcessingJobName"]).collect();
+        assert_eq!(names, expected, "{input}");
+    }
+}
+
+#[tokio::test]
 async fn a_failed_job_says_why_and_frees_its_slot() {
     let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 1);
     cloud.ok("CreateProcessingJob", processing_job("j")).await;

@@ -184,6 +184,7 @@ impl Kind {
             settles: &[("InProgress", "Completed"), ("Stopping", "Stopped")],
             ..LIFE
         }),
+        listed_ascending: true,
         missing: Text("ValidationException", "Could not find requested job with name: {name}"),
         taken: Text(
             "ResourceInUse",

@@ -65,7 +65,12 @@ impl Job<'_> {
             }
             // Of a job that was ended it is kept what it has until then.
             Cause::Stopped | Cause::TimedOut => {
-                self.upload(&work, &journals, Which::All).await?;
+                let uploaded = self.upload(&work, &journals, Which::All).await;
+                if let Err(Halt::Failed(reason)) = &uploaded {
+                    // Of a job that a caller stopped nothing else tells it.
+                    log::tell(&journals, vec![reason.clone()]).await?;
+                }
+                uploaded?;
                 Err(Halt::Stopped { max_runtime: matches!(cause, Cause::TimedOut) })
             }
             Cause::Starved(reason) => Err(Halt::Failed(reason)),
