@@ -367,7 +367,9 @@ async fn a_role_that_is_not_ready_is_waited_for_and_a_bad_request_is_not() {
     let start = clock.millis();
     let report = engine.apply(&[other], &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert_eq!(report.objects[0].outcome, Outcome::Failed);
-    assert!(report.objects[0].message.contains("S3 bucket b not found"));
+    let message = &report.objects[0].message;
+    assert!(message.starts_with("cannot create the training job `second`: "), "{message}");
+    assert!(message.contains("S3 bucket b not found"), "{message}");
     assert_eq!(clock.millis(), start, "nothing was slept for");
 }
 
@@ -393,6 +395,8 @@ async fn a_role_that_does_not_exist_is_told_at_once_and_one_that_does_is_waited_
     for _ in 0..100 {
         fake.fault("CreateTrainingJob", not_assumed("sagemaker"));
     }
+    // Whether it exists is not known where IAM may not be asked.
+    fake.fault("GetRole", fail("AccessDenied", "not authorized to perform iam:GetRole"));
     let report = engine.apply(&[training_job("mnist")], &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert_eq!(report.objects[0].outcome, Outcome::Failed);
     assert!((10_000..=31_000).contains(&clock.millis()), "{}", clock.millis());

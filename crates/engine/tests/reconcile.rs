@@ -63,8 +63,10 @@ async fn a_look_acts_and_comes_back_and_the_next_goes_on_from_there() {
     // While the status is the same, one call tells it: neither tags nor owner are read again.
     fake.take_log(false);
     clock.sleep(Duration::from_secs(5)).await;
-    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    let again = look(&engine, &mut object, &mut memory, Intent::Present).await;
     assert_eq!(fake.take_log(false).len(), 1);
+    assert_eq!(again.conditions, done.conditions, "and its conditions stay");
+    assert!(!done.conditions.is_empty());
     clock.sleep(Duration::from_secs(3600)).await;
     let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
     assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)));
@@ -104,6 +106,10 @@ async fn references_are_answered_by_whoever_knows_those_of_other_groups_too() {
     assert_eq!(done.progress, Progress::Blocked);
     assert!(done.message.contains("there is no Role nobody"), "{}", done.message);
     assert!(done.requeue.is_some(), "what it refers to may come");
+    let of = |name: &str| done.conditions.iter().find(|c| c.kind == name).map(|c| c.status.to_string());
+    assert_eq!(of("ACK.ReferencesResolved").as_deref(), Some("False"));
+    assert_eq!((of("Ready").as_deref(), of("ACK.Terminal").as_deref()), (Some("False"), Some("True")));
+    assert_eq!(object.status["conditions"], serde_json::to_value(&done.conditions).unwrap());
     assert!(fake.take_log(false).is_empty());
     object.spec = spec("scaler");
     let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
@@ -129,6 +135,26 @@ async fn a_failed_call_is_tried_again_later_and_each_time_after_a_longer_pause()
     assert_eq!(clock.millis(), 0, "a look never sleeps");
     let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
     assert_eq!(done.outcome, Some(Outcome::Created));
+}
+
+#[tokio::test]
+async fn an_object_that_is_never_as_declared_is_given_up_after_many_writes() {
+    let (fake, _, engine) = Fake::new();
+    let (mut object, mut memory) = (object("Model", "m", json!({"modelName": "m"})), "{}".to_owned());
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    // Each look finds something else to write.
+    let mut writes = 1;
+    let last = loop {
+        object.spec["tags"] = json!([{"key": "round", "value": writes.to_string()}]);
+        let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+        if done.progress != Progress::Wrote {
+            break done;
+        }
+        writes += 1;
+    };
+    assert_eq!((writes, last.progress, last.outcome), (12, Progress::Ended, Some(Outcome::Failed)));
+    assert!(last.message.contains("cannot settle the model `m`: it is not as declared after many tries"), "{last:?}");
+    assert_eq!(fake.resource("model/m").unwrap().tags["round"], "11");
 }
 
 /// A cloud whose calls take a while, and that counts how many are under way.

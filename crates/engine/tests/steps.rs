@@ -27,6 +27,16 @@ fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
     assert_eq!(decision.changes[0].effect, Effect::Refused);
     let terminal = decision.conditions.iter().find(|c| c.kind == conditions::TERMINAL).unwrap();
     assert!(terminal.message.as_ref().unwrap().contains("cannot become `new`"));
+    // Long values are shown by their beginning, short ones whole.
+    let many: Vec<String> = (10..40).map(|i| format!("s-{i}")).collect();
+    let subnets = |subnets: Value| json!({"VpcConfig": {"Subnets": subnets, "SecurityGroupIds": ["g"]}});
+    let mut spec = members(kind);
+    spec.extend(subnets(json!(many)).as_object().unwrap().clone());
+    let there = support::decisions::there(found(kind, &spec, "", "default/default/thing", subnets(json!(["s-1"]))));
+    let reason = decide(kind, &desired(kind, &spec), &there, NOW).refusal().unwrap().reason.clone();
+    let (short, long) = reason.split_once(" and cannot become ").unwrap();
+    assert_eq!(short, "spec.vpcConfig.subnets is [\"s-1\"]");
+    assert!(long.ends_with('…') && long.chars().count() == 121, "{long}");
 }
 
 #[test]
@@ -176,8 +186,16 @@ fn what_aws_does_not_show_is_said_to_be_unseen() {
         decide(kind, &desired(kind, spec), &there, NOW).notes
     };
     assert!(note(&spec).is_empty());
+    spec.insert("PipelineParameters".into(), json!([]));
+    assert!(note(&spec).is_empty(), "nothing is declared in it");
     spec.insert("PipelineParameters".into(), json!([{"Name": "a", "Value": "b"}]));
     assert!(matches!(&note(&spec)[..], [one] if one.contains("spec.pipelineParameters")), "{:?}", note(&spec));
+    // A policy for the next update is shown by no read, and is no declaration of what is there.
+    let kind = find("Endpoint").unwrap();
+    let mut spec = members(kind);
+    spec.insert("DeploymentConfig".into(), json!({"RollingUpdatePolicy": {}}));
+    let there = there(found(kind, &members(kind), "InService", "default/default/thing", json!({})));
+    assert_eq!(decide(kind, &desired(kind, &spec), &there, NOW).notes, <[String; 0]>::default());
 }
 
 #[test]
