@@ -24,6 +24,13 @@ fn only_what_is_declared_and_truly_differs_is_a_change() {
             &[],
         ),
         (
+            "a set in another case",
+            "Model",
+            json!({"VpcConfig": {"Subnets": ["a", "B"], "SecurityGroupIds": ["s"]}}),
+            json!({"VpcConfig": {"Subnets": ["b", "A"], "SecurityGroupIds": ["s"]}}),
+            &[],
+        ),
+        (
             "another member of a set",
             "Model",
             json!({"VpcConfig": {"Subnets": ["a", "c"], "SecurityGroupIds": ["s"]}}),
@@ -299,6 +306,18 @@ fn annotations_say_what_may_be_done() {
     let mut retain = with(mark::DELETION_POLICY, "retain");
     retain.intent = Intent::Absent;
     assert!(run(&retain, &owned).starts_with('-'));
+    // The ARN that is to be adopted is another account's.
+    let wanted = "arn:aws:sagemaker:us-east-1:999999999999:model/thing";
+    let mut declared = object(kind, &spec);
+    declared.metadata.annotations.insert(mark::ADOPTION_POLICY.into(), "adopt".into());
+    declared.metadata.annotations.insert(mark::ADOPTION_FIELDS.into(), json!({"arn": wanted}).to_string());
+    let decision = decide(kind, &Desired::new(kind, &declared).unwrap(), &unowned, NOW);
+    assert_eq!(
+        decision.refusal().unwrap().reason,
+        format!(
+            "there is no model {wanted} here; the one of that name is arn:aws:sagemaker:us-east-1:123456789012:thing/thing"
+        )
+    );
     let renamed = Observed::Missing { elsewhere: Some("old".into()) };
     let mut read = with(mark::READ_ONLY, "true");
     read.intent = Intent::Absent;

@@ -135,6 +135,11 @@ fn pauses_double_up_to_a_longest_and_a_command_gives_up() {
         let given = [1, 2, 3, u32::MAX].map(|failures| seconds(class, failures).unwrap());
         assert_eq!(given, pauses, "{class:?}");
     }
+    // A service is heeded for a minute at most.
+    for (after, pause) in [(20, 20), (60, 60), (3_600, 60)] {
+        let given = next(Class::Transient, 1, Some(Duration::from_secs(after)), None);
+        assert_eq!(given, Some(Duration::from_secs(pause)), "{after}");
+    }
     let command = |class, spent| next_of_command(class, 1, None, Duration::from_secs(spent), None).is_some();
     assert!(!command(Class::Rejected, 0), "a command does not wait for its user");
     assert!(command(Class::Blocked, 20) && !command(Class::Blocked, 25));

@@ -152,6 +152,11 @@ async fn a_resource_made_elsewhere_is_adopted_under_a_name_and_then_applies() {
     let id = |kind: &str, name: &str| ObjectId::new(kind, None, name);
     engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mnist")).await.unwrap();
     engine.adopt(find("ModelPackage").unwrap(), "mnist/1", &id("ModelPackage", "mnist-v1")).await.unwrap();
+    let theirs = ObjectId::new("EndpointConfig", Some("team"), "mine");
+    fake.edit("endpoint-config/mnist-1", |r| r.tags.clear());
+    let adopted = engine.adopt(find("EndpointConfig").unwrap(), "mnist-1", &theirs).await.unwrap();
+    assert_eq!((adopted.metadata.name.as_str(), adopted.metadata.namespace.as_deref()), ("mine", Some("team")));
+    fake.edit("endpoint-config/mnist-1", |r| drop(r.tags.insert(mark::OWNER.into(), "default/default/mnist-1".into())));
     let error = engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mine")).await.unwrap_err();
     assert!(error.to_string().contains("belongs to the object default/mnist"), "{error}");
     fake.edit("training-job/mnist", |r| drop(r.tags.insert("team".into(), "vision".into())));

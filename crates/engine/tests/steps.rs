@@ -244,4 +244,12 @@ fn the_same_attempt_has_the_same_token_and_another_has_another() {
     let mut other = spec.clone();
     other.insert("Domain".into(), json!("VISION"));
     assert_eq!(token(&spec, 1), token(&other, 1), "what came of the first is not known yet: it may be there");
+    let of_object = |name: &str| {
+        let mut object = object(kind, &spec);
+        object.metadata.name = name.to_owned();
+        let decision = decide(kind, &Desired::new(kind, &object).unwrap(), &Observed::MISSING, NOW);
+        let [Step::Create { input, .. }] = &decision.steps[..] else { panic!() };
+        input["ClientToken"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(of_object("one"), of_object("other"), "two objects of the same moment are two packages");
 }
