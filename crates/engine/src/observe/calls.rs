@@ -133,8 +133,11 @@ impl Calls {
             map.entry(member.as_str()).or_insert_with(|| json!(most as u64));
         }
         let mut pager = Pager::new(&self.target, kind.service().id, operation, input);
-        for _ in 0..MOST_PAGES {
-            let Some(mut output) = self.read(kind, operation, pager.input()).await? else { return Ok(()) };
+        // A page that fails is asked for again: the listing is not begun anew for it.
+        let further = Self { patient: true, ..self.clone() };
+        for page in 0..MOST_PAGES {
+            let calls = if page == 0 { self } else { &further };
+            let Some(mut output) = calls.read(kind, operation, pager.input()).await? else { return Ok(()) };
             let followed = pager.follow(&output);
             let page = key.as_ref().and_then(|k| output.get_mut(k)).map(Value::take);
             let wanted = more(match page {

@@ -3,6 +3,8 @@
 //! The index lags behind tags by seconds, and may show resources for hours after they are gone: what it shows is looked
 //! at before it counts, and what is new is looked for in the kind's own listing.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::calls::Calls;
@@ -28,12 +30,7 @@ pub(crate) async fn indexed(calls: &Calls, kind: &str, key: &str, values: &[Stri
     let mut found = Vec::new();
     for _ in 0..MOST_PAGES {
         let output = page(calls, &input).await.ok()?;
-        let items = output.get("ResourceTagMappingList").and_then(Value::as_array);
-        found.extend(items.into_iter().flatten().filter_map(|item| {
-            let arn = item.get("ResourceARN")?.as_str()?;
-            let tags = crate::decide::read_tags(item.get("Tags")?);
-            Some((tags.get(key)?.clone(), arn.to_owned()))
-        }));
+        found.extend(resources(&output).filter_map(|(arn, tags)| Some((tags.get(key)?.clone(), arn))));
         match output.get("PaginationToken").and_then(Value::as_str).filter(|token| !token.is_empty()) {
             Some(token) if input.get("PaginationToken").and_then(Value::as_str) != Some(token) => {
                 input["PaginationToken"] = json!(token);
@@ -45,14 +42,45 @@ pub(crate) async fn indexed(calls: &Calls, kind: &str, key: &str, values: &[Stri
     None
 }
 
+/// The tags of those resources that the index has: it lags behind, and resources without tags are not in it. `None` where it
+/// cannot be read.
+pub(crate) async fn tags_of(calls: &Calls, arns: &[String]) -> Option<Vec<(String, BTreeMap<String, String>)>> {
+    let mut found = Vec::new();
+    for arns in arns.chunks(PAGE) {
+        let output = page(calls, &json!({"ResourceARNList": arns})).await.ok()?;
+        found.extend(resources(&output));
+    }
+    Some(found)
+}
+
+/// The resources of a page, with their tags.
+fn resources(output: &Value) -> impl Iterator<Item = (String, BTreeMap<String, String>)> {
+    let items = output.get("ResourceTagMappingList").and_then(Value::as_array);
+    items.into_iter().flatten().filter_map(|item| {
+        let arn = item.get("ResourceARN")?.as_str()?;
+        Some((arn.to_owned(), crate::decide::read_tags(item.get("Tags")?)))
+    })
+}
+
+/// One page. What passes is waited for a little: the way without the index costs a call for each resource.
 async fn page(calls: &Calls, input: &Value) -> Result<Value, CloudError> {
-    for attempt in 1..ATTEMPTS {
+    let mut attempt = 1;
+    loop {
         let error = match calls.other(SERVICE, "GetResources", input.clone()).await {
-            Err(error) if error.class() == Class::Throttle => error,
+            Err(error) if attempt < attempts(error.class()) => error,
             answer => return answer,
         };
-        let Some(pause) = retry::next(Class::Throttle, attempt, error.retry_after, None) else { return Err(error) };
+        let Some(pause) = retry::next(error.class(), attempt, error.retry_after, None) else { return Err(error) };
         calls.clock.sleep(pause).await;
+        attempt += 1;
     }
-    calls.other(SERVICE, "GetResources", input.clone()).await
+}
+
+/// Times a page is asked for. Where no answer comes, there may be no way to the service at all.
+fn attempts(class: Class) -> u32 {
+    match class {
+        Class::Throttle => ATTEMPTS,
+        Class::Transient => 2,
+        _ => 1,
+    }
 }

@@ -13,7 +13,7 @@ use super::Found;
 use super::arn::{arn_of, name_in_arn};
 use super::calls::{Calls, is_invalid, is_refused};
 use super::find::list_input;
-use super::index::indexed;
+use super::index::{indexed, tags_of};
 use super::read::{complete_found, read_output};
 use crate::cloud::Target;
 use crate::decide::inputs::Known;
@@ -48,6 +48,8 @@ struct Marks {
     asked: HashMap<Vec<String>, Vec<Hit>>,
     /// Those of the resources that the index may not show yet.
     young: Option<Hits>,
+    /// Marks by ARN, as far as they were read: after a call that failed only what is missing is read.
+    read: HashMap<String, Option<String>>,
 }
 
 /// A kind in an account and region.
@@ -127,15 +129,14 @@ impl Owners {
                 }
                 Some(hits) => marks.all = Some(hits),
                 None => {
-                    marks.all = Some(from_listing(calls, kind, mark::OWNER, None, &HashSet::new()).await?);
+                    marks.all = Some(self.listed(calls, kind, mark::OWNER, None, &mut marks.read).await?);
                     marks.young = Some(Hits::new());
                 }
             }
         }
         if marks.young.is_none() {
             let since = Some(calls.clock.now() - INDEX_LAG);
-            let indexed = marks.all.iter().flat_map(BTreeMap::values).flatten().map(|hit| hit.arn.clone()).collect();
-            marks.young = Some(from_listing(calls, kind, mark::OWNER, since, &indexed).await?);
+            marks.young = Some(self.listed(calls, kind, mark::OWNER, since, &mut marks.read).await?);
         }
         let mut hits = marks.young.as_ref().map(of).unwrap_or_default();
         hits.extend(match &marks.all {
@@ -155,7 +156,8 @@ impl Owners {
     ) -> Result<Vec<Found>, Failure> {
         let index = self.index(calls, kind, key, &[value.to_owned()]).await;
         let since = index.is_some().then(|| calls.clock.now() - INDEX_LAG);
-        let mut hits = from_listing(calls, kind, key, since, &HashSet::new()).await?.remove(value).unwrap_or_default();
+        let mut hits =
+            self.listed(calls, kind, key, since, &mut HashMap::new()).await?.remove(value).unwrap_or_default();
         hits.extend(index.into_iter().flatten().map(|(_, arn)| Hit { arn, identity: None }));
         let mut seen = HashSet::new();
         hits.retain(|hit| seen.insert(hit.arn.to_lowercase()));
@@ -168,12 +170,16 @@ impl Owners {
         Ok(found.into_iter().flatten().filter(bears).collect())
     }
 
+    async fn has_index(&self, calls: &Calls, kind: &Kind) -> bool {
+        kind.indexed_type().is_some() && !self.without_index.lock().await.contains(&calls.target)
+    }
+
     /// What the tag index says; that it cannot be read is remembered.
     async fn index(&self, calls: &Calls, kind: &Kind, key: &str, values: &[String]) -> Option<Vec<(String, String)>> {
-        let kind = kind.indexed_type()?;
-        if self.without_index.lock().await.contains(&calls.target) {
+        if !self.has_index(calls, kind).await {
             return None;
         }
+        let kind = kind.indexed_type()?;
         let found = indexed(calls, &kind, key, values).await;
         if found.is_none() {
             self.without_index.lock().await.insert(calls.target.clone());
@@ -191,46 +197,71 @@ impl Owners {
         }
         Some(hits)
     }
+
+    /// Marks by the kind's own listing and the tags of what it lists: of all, or of those created since a time. `read` holds
+    /// what was read before, and takes what is read now.
+    async fn listed(
+        &self,
+        calls: &Calls,
+        kind: &Kind,
+        key: &str,
+        since: Option<Timestamp>,
+        read: &mut HashMap<String, Option<String>>,
+    ) -> Result<Hits, Failure> {
+        let resources = young(calls, kind, since).await?;
+        let mut unread: Vec<String> = resources.iter().map(|hit| hit.arn.clone()).collect();
+        unread.retain(|arn| !read.contains_key(arn));
+        // Most of what is young is in the index already, which shows a hundred at once. A mark that was put on a
+        // resource since, by an adoption, is missed within its lag.
+        if since.is_some() && unread.len() > ONE_BY_ONE && self.has_index(calls, kind).await {
+            let shown = tags_of(calls, &unread).await;
+            read.extend(shown.into_iter().flatten().map(|(arn, mut tags)| (arn, tags.remove(key))));
+            unread.retain(|arn| !read.contains_key(arn));
+        }
+        let mut tags = stream::iter(unread)
+            .map(|arn| async move {
+                let tags = readable_tags(calls, kind, &arn).await;
+                (arn, tags)
+            })
+            .buffer_unordered(AT_ONCE);
+        let mut failed = None;
+        while let Some((arn, tags)) = tags.next().await {
+            match tags {
+                Ok(mut tags) => drop(read.insert(arn, tags.remove(key))),
+                Err(failure) => failed = failed.or(Some(failure)),
+            }
+        }
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+        let mut hits = Hits::new();
+        for hit in resources {
+            if let Some(Some(owner)) = read.get(&hit.arn) {
+                hits.entry(owner.clone()).or_default().push(hit);
+            }
+        }
+        Ok(hits)
+    }
 }
 
-/// Marks by the kind's own listing and the tags of each resource: of all, or of those created since a time. Those whose
-/// marks are known are left out.
-async fn from_listing(
-    calls: &Calls,
-    kind: &Kind,
-    key: &str,
-    since: Option<Timestamp>,
-    known: &HashSet<String>,
-) -> Result<Hits, Failure> {
-    let Some(listing) = kind.listing() else { return Ok(Hits::new()) };
+/// The resources that the kind's listing shows: all, or those created since a time.
+async fn young(calls: &Calls, kind: &Kind, since: Option<Timestamp>) -> Result<Vec<Hit>, Failure> {
+    let Some(listing) = kind.listing() else { return Ok(Vec::new()) };
     let mut input = list_input(kind, None);
     if let (Some(since), Some(filter)) = (since, listing.created_after) {
         input[filter] = json!(since.to_string());
     }
-    let young = |item: &Value| {
+    let young = |item: &&Value| {
         let created = listing.created.and_then(|m| item.get(m)?.as_str()?.parse::<Timestamp>().ok());
         since.is_none_or(|since| created.is_none_or(|created| created >= since))
     };
     let items = calls.list(kind, input, usize::MAX).await?;
-    let resources = items.iter().filter(|item| young(item)).filter_map(|item| {
+    let hits = items.iter().filter(young).filter_map(|item| {
         let members = kind.row().identity.name.iter();
         let identity: Map<String, Value> = members.filter_map(|m| Some((m.clone(), item.get(m)?.clone()))).collect();
-        let arn = arn_of(kind, item).filter(|arn| !known.contains(arn))?;
-        Some(Hit { arn, identity: Some(Value::Object(identity)) })
+        Some(Hit { arn: arn_of(kind, item)?, identity: Some(Value::Object(identity)) })
     });
-    let marked: Vec<Option<(String, Hit)>> = stream::iter(resources.collect::<Vec<_>>())
-        .map(|hit| async move {
-            let tags = readable_tags(calls, kind, &hit.arn).await?;
-            Ok::<_, Failure>(tags.get(key).map(|owner| (owner.clone(), hit)))
-        })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    let mut hits = Hits::new();
-    for (owner, hit) in marked.into_iter().flatten() {
-        hits.entry(owner).or_default().push(hit);
-    }
-    Ok(hits)
+    Ok(hits.collect())
 }
 
 /// The tags of a resource; none where it went away meanwhile or its tags may not be read, for then it is none of this
