@@ -250,7 +250,9 @@ async fn a_job_that_was_stopped_has_failed_each_time_it_is_applied() {
     for _ in 0..2 {
         let report = engine.apply(&[training_job("a")], &ApplyOptions::default(), &NoObserver).await.unwrap();
         assert_eq!(report.objects[0].outcome, Outcome::Failed);
-        assert!(report.objects[0].message.contains("is in Stopped status"), "{}", report.objects[0].message);
+        let message = &report.objects[0].message;
+        assert!(message.contains("is in Stopped status") && message.contains("start a new one"), "{message}");
+        assert!(!message.contains("sagewright logs"), "its logs tell nothing of why: {message}");
     }
     // What it made by then may be enough.
     let mut as_it_is = training_job("a");

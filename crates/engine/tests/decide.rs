@@ -329,14 +329,17 @@ fn annotations_say_what_may_be_done() {
     assert!(run(&absent, &renamed).starts_with("refuse(NameChanged)"));
     assert!(run(&absent, &unowned).starts_with("refuse(NotOwned)"));
     // Whose it is decides what helps: another object of this installation, the same one of another, or nobody known.
-    for (owner, advice) in [
-        ("default/default/other", "delete that object instead"),
-        ("prod/default/thing", "delete it from that installation"),
-        ("no owner's mark", "correct the mark"),
+    for (owner, to_go, to_be) in [
+        ("default/default/other", "delete that object instead", "give this object another resource name"),
+        ("prod/default/thing", "delete it from that installation", "use another resource name; if it is to be this"),
+        ("no owner's mark", "correct the mark", "correct the mark"),
     ] {
-        let decision = decide(kind, &absent, &there(found(kind, &spec, "", owner, json!({}))), NOW);
-        let refusal = decision.refusal().unwrap();
-        assert!(refusal.kind == RefusalKind::OwnedByOther && refusal.advice.contains(advice), "{owner}: {refusal:?}");
+        for (desired, advice) in [(&absent, to_go), (&desired(kind, &spec), to_be)] {
+            let decision = decide(kind, desired, &there(found(kind, &spec, "", owner, json!({}))), NOW);
+            let refusal = decision.refusal().unwrap();
+            assert_eq!(refusal.kind, RefusalKind::OwnedByOther, "{owner}");
+            assert!(refusal.advice.starts_with(advice), "{owner}: {}", refusal.advice);
+        }
     }
     absent.unowned = true;
     assert!(run(&absent, &unowned).starts_with("DeleteModel"));

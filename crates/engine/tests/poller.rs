@@ -237,9 +237,11 @@ fn a_poll_goes_back_as_far_as_a_listing_may_lag_behind() {
     let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap();
     let since = |changed: i64, polled: i64, now: i64| {
         let mut poller = Poller::new(true, NEVER);
+        assert!(poller.is_empty());
         poller.begin(at(polled));
         poller.page([Shown { name: "a".into(), print: Print::of(&json!({}), &[]), changed: Some(at(changed)) }]);
         poller.end();
+        assert!(!poller.is_empty() && !poller.is_cut());
         match poller.begin(at(now)) {
             Query::Since(since) => since.as_second(),
             Query::Whole => panic!("everything is listed"),

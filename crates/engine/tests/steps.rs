@@ -27,6 +27,14 @@ fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
     assert_eq!(decision.changes[0].effect, Effect::Refused);
     let terminal = decision.conditions.iter().find(|c| c.kind == conditions::TERMINAL).unwrap();
     assert!(terminal.message.as_ref().unwrap().contains("cannot become `new`"));
+    // Of a job, what there is cannot be deleted to make room.
+    let job = find("TrainingJob").unwrap();
+    let mut other = members(job);
+    other.insert("RoleArn".into(), json!("new"));
+    let old = json!({"RoleArn": "old"});
+    let there = support::decisions::there(found(job, &members(job), "Completed", "default/default/thing", old));
+    let advice = decide(job, &desired(job, &other), &there, NOW).refusal().unwrap().advice.clone();
+    assert!(advice.starts_with("a job that has begun cannot be changed: start a new one"), "{advice}");
     // Long values are shown by their beginning, short ones whole.
     let many: Vec<String> = (10..40).map(|i| format!("s-{i}")).collect();
     let subnets = |subnets: Value| json!({"VpcConfig": {"Subnets": subnets, "SecurityGroupIds": ["g"]}});
