@@ -94,6 +94,17 @@ fn a_lower_priority_is_not_passed_over_for_ever() {
 }
 
 #[test]
+fn a_deadline_is_a_time_and_not_a_length_of_waiting() {
+    let mut pacer = limited();
+    (0..50).for_each(|_| _ = enter(&mut pacer, Priority::Progress, None, 0.0));
+    let late = |turn| matches!(turn, Turn::TooLate { wait, .. } if wait < secs(110.0));
+    let (_, turn) = enter(&mut pacer, Priority::Progress, Some(110.0), 100.0);
+    assert!(late(turn), "{turn:?}");
+    let (_, turn) = enter(&mut pacer, Priority::Progress, Some(200.0), 100.0);
+    assert_eq!(turn, Turn::Waits);
+}
+
+#[test]
 fn a_deadline_that_cannot_be_met_is_told_at_once_and_one_that_is_missed_when_it_passes() {
     let mut pacer = limited();
     (0..2000).for_each(|_| _ = enter(&mut pacer, Priority::Progress, None, 0.0));
