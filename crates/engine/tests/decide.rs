@@ -291,12 +291,18 @@ fn annotations_say_what_may_be_done() {
     let owned = there(found(kind, &spec, "", "default/default/thing", json!({})));
     let run = |desired: &Desired, observed: &Observed| brief(&decide(kind, desired, observed, NOW));
     assert!(run(&with(mark::ADOPTION_POLICY, "adopt"), &unowned).starts_with("adopt"));
-    // What is adopted as it is is not changed; what may also be created is.
+    // What is adopted as it is has to be as declared; what may also be created may differ where AWS can change it.
     let other = there(found(kind, &spec, "", "", json!({"ExecutionRoleArn": "old", "EnableNetworkIsolation": true})));
     let mut declared = with(mark::ADOPTION_POLICY, "adopt");
     declared.spec["ExecutionRoleArn"] = json!("new");
+    let decision = decide(kind, &declared, &other, NOW);
+    let refusal = decision.refusal().unwrap();
+    assert_eq!(refusal.kind, RefusalKind::NotOwned);
+    assert!(refusal.reason.ends_with("differs from the manifest in spec.executionRoleARN"), "{}", refusal.reason);
+    declared.spec["ExecutionRoleArn"] = json!("old");
     assert_eq!(run(&declared, &other), "adopt ready=False");
     assert!(decide(kind, &declared, &other, NOW).changes.is_empty());
+    declared.spec["ExecutionRoleArn"] = json!("new");
     declared.adoption = Adoption::AdoptOrCreate;
     assert!(run(&declared, &other).starts_with("refuse(Immutable)"));
     assert!(run(&with(mark::ADOPTION_POLICY, "adopt"), &Observed::MISSING).starts_with("refuse(Absent)"));
