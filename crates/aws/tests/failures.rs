@@ -168,6 +168,11 @@ async fn request_ids_come_from_bodies_too_and_waits_from_headers() {
     let body = "<ErrorResponse><Error><Code>X</Code></Error><RequestId>in-body</RequestId></ErrorResponse>";
     let error = fail("iam", "ListRoles", json!({}), Answer::Http(400, vec![], body.to_owned())).await;
     assert_eq!(error.request_id.as_deref(), Some("in-body"));
+    // S3 gives two: the second names a host.
+    let both = vec![("x-amz-id-2", "host".to_owned()), ("x-amz-request-id", "request".to_owned())];
+    let answer = Answer::Http(403, both, "<Error><Code>AccessDenied</Code></Error>".to_owned());
+    let error = fail("s3", "ListObjectsV2", json!({"Bucket": "b-1"}), answer).await;
+    assert_eq!(error.request_id.as_deref(), Some("request"));
     for (header, value, expected) in [("retry-after", "7", 7000), ("x-amz-retry-after", "250", 250)] {
         let error = fail("sagemaker", "ListModels", json!({}), with(header, value, status(503, "{}"))).await;
         assert_eq!(error.retry_after, Some(Duration::from_millis(expected)));

@@ -105,5 +105,8 @@ mod tests {
         let other: Value = serde_json::from_str(r#"{"d":2,"a":[1,{"c":"x","b":null}]}"#).unwrap();
         assert_eq!(digest(&one), digest(&other));
         assert_ne!(digest(&one), digest(&json!({"a": [1, {"b": null, "c": "y"}], "d": 2})));
+        // Plans that were kept by earlier versions: the SHA-256 of {"a":"x","b":[1,2],"c":{"d":null,"e":true}}.
+        let kept = "sha256:a0fa749c733f12995a1f6c96ca343387a1781ebbfb1432b8343b3a642fa71fcc";
+        assert_eq!(digest(&json!({"c": {"e": true, "d": null}, "b": [1, 2], "a": "x"})), kept);
     }
 }

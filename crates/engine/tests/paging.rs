@@ -72,6 +72,9 @@ async fn page_sizes_use_the_limit_of_the_operation() {
         ("sagemaker", "ListModels", "MaxResults"),
         ("iam", "ListRoles", "MaxItems"),
         ("s3", "ListObjectsV2", "MaxKeys"),
+        ("logs", "GetLogEvents", "limit"),
+        // Botocore has no paginator for it.
+        ("sagemaker", "ListHubs", "MaxResults"),
     ] {
         let cloud = cloud([json!({})]);
         Pager::new(&target(), service, operation, Value::Null).page_size(7).next(&cloud).await.unwrap();

@@ -37,6 +37,7 @@ async fn a_plan_that_was_kept_is_applied_as_it_was_shown() {
     // Applied already, it is not what would be done now.
     let again = engine.apply_plan(&opened.plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
     assert!(matches!(&again, EngineError::PlanChanged(all) if all.len() == 6), "{again}");
+    assert!(again.to_string().contains("the plan was to create; now it would be to do nothing"), "{again}");
 }
 
 #[tokio::test]
@@ -53,7 +54,34 @@ async fn a_plan_that_someone_changed_is_not_read() {
     other["format"] = json!("sagewright.dev/saved-plan/v2");
     assert!(SavedPlan::open(other).unwrap_err().contains("saved-plan/v2"));
     assert!(SavedPlan::open(json!([])).is_err() && SavedPlan::open(json!({"digest": 1})).is_err());
-    assert!(SavedPlan::open(document).is_ok());
+    assert_eq!(SavedPlan::open(document.clone()).unwrap().digest(), document["digest"]);
+}
+
+#[tokio::test]
+async fn calls_that_differ_from_the_plan_are_told_by_member_and_without_values() {
+    let (fake, _, engine) = Fake::new();
+    let objects = [tutorial().remove(4)];
+    let plan = engine.plan(&objects).await.unwrap();
+    let refused = async |steps: Value| {
+        let mut plan = plan.to_document();
+        plan["objects"][0]["decision"]["steps"] = steps;
+        let plan = Plan::from_document(plan).unwrap();
+        let refused = engine.apply_plan(&plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
+        refused.to_string()
+    };
+    let step = plan.to_document()["objects"][0]["decision"]["steps"][0].clone();
+    for member in ["ModelPackageGroupName", "ModelPackageGroupDescription"] {
+        let mut other = step.clone();
+        other["input"][member] = json!("hunter2");
+        let told = refused(json!([other])).await;
+        assert!(told.contains(&format!("than planned: CreateModelPackageGroup.{member}\n")), "{told}");
+    }
+    let told = refused(json!([step, {"step": "delete", "operation": "DeleteModel", "input": {}}])).await;
+    let expected =
+        "other values than planned: CreateModelPackageGroup in place of CreateModelPackageGroup, DeleteModel";
+    assert!(told.contains(expected), "{told}");
+    assert!(fake.take_log(true).is_empty());
 }
 
 #[tokio::test]

@@ -94,6 +94,8 @@ async fn an_arn_that_is_out_of_date_starts_nothing_a_second_time() {
                 assert_eq!(report.outcome, expected, "{kind} {prefix}:{stale}: {}", report.message);
             }
             assert_eq!(fake.count(kind), 1, "{kind} {prefix}:{stale}");
+            let asked = fake.take_log(false).iter().filter(|call| call.contains("eu-west-1")).count();
+            assert_eq!(asked, 0, "nobody in this region is asked for what is in another");
         }
     }
 }
