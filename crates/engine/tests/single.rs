@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use sagewright_engine::{
     Action, ApplyOptions, DeleteOptions, Desired, EngineError, Found, Intent, NoObserver, Object, ObjectId, Observed,
-    Until, check, decide, mark, own_name,
+    Until, check, decide, keys, own_name,
 };
 use sagewright_kinds::{all, find};
 use serde_json::{Map, Value, json};

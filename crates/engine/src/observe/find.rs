@@ -2,32 +2,20 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::{Kind, Phase};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
+use super::list_input::list_input;
 use super::read::{complete_found, member_mark, phase_of, read_output};
 use super::{Found, Owners, Ownership};
-use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
+use crate::decide::inputs::{Known, MarkLocation, mark_location};
 use crate::decide::{Desired, Intent};
 use crate::error::Failure;
 use crate::mark::Owner;
 
 /// Reads at the same time while searching.
 const AT_ONCE: usize = 8;
-
-/// A listing's input for what is known of a resource.
-pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
-    let Some(operation) = kind.row().operations.list.as_deref() else { return Value::Object(Map::new()) };
-    let known = Known { spec, arn: None, output: None };
-    // Members of the identity address one resource; a listing takes only what the row gives it.
-    let mut input = address(kind, "list", operation, known).unwrap_or_else(|| Value::Object(Map::new()));
-    if let Some(map) = input.as_object_mut() {
-        let given = kind.row().operations.input.get("list");
-        map.retain(|member, _| given.is_some_and(|g| g.contains_key(member)));
-    }
-    input
-}
 
 /// The resources that bear an object's mark, among those that AWS names, newest first. There is one, but where two
 /// commands made one each at the same time.
