@@ -7,6 +7,7 @@ mod pass;
 mod reconciled;
 mod references;
 mod role;
+mod trouble;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,6 @@ use serde_json::Value;
 
 pub use list_observation::ListObservation;
 pub use memory::Memory;
-pub(crate) use memory::Trouble;
 pub(crate) use pass::{Pass, resolve, unresolved, words};
 pub use reconciled::{Progress, Reconciled};
 pub(crate) use reconciled::{pause_after, shown};
@@ -23,6 +23,7 @@ pub(crate) use references::CloudResolver;
 pub use references::{ReferenceResolver, Resolution, target_id, value_of};
 
 pub(crate) use act::{Acted, act};
+pub(crate) use trouble::Trouble;
 
 use super::Engine;
 use crate::cloud::{Priority, Target};

@@ -3,8 +3,7 @@
 use sagewright_kinds::Kind;
 use serde_json::{Map, Value};
 
-use super::super::memory::Trouble;
-use super::super::{Progress, Reconciled, pause_after};
+use super::super::{Progress, Reconciled, Trouble, pause_after};
 use super::{End, Failed, Pass, words};
 use crate::conditions;
 use crate::decide::{Decision, Intent};
