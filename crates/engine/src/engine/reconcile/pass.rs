@@ -196,7 +196,7 @@ impl<'p> Pass<'p> {
     /// The decision, or a refusal where it is not the planned one.
     fn as_planned(&self, kind: &Kind, decision: Decision) -> Decision {
         let expected = self.expected.filter(|_| !self.memory.has_written() && self.memory.attempt().is_none());
-        match expected.and_then(|planned| otherwise(kind, planned, &decision)) {
+        match expected.and_then(|planned| otherwise(kind, &self.desired.object, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;
                 Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, "make a new plan") }
