@@ -7,13 +7,17 @@ import os
 import pty
 import re
 import subprocess
+import sys
 
 import pytest
 
 import harness
-from chaos.proxy import Proxy, operation_of, reset
 from command import SCRIPT, Cli, group, many, model
 from test_cli_plans import keep, seal
+
+sys.path.insert(0, str(harness.ROOT / "tests"))
+
+from chaos.proxy import Proxy, operation_of, reset  # noqa: E402
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 EVIL = "x\x1b[1A\x1b[2K\x1b]0;p\x07\r\x9b31m\x00\nTarget: AWS"
@@ -173,7 +177,7 @@ def test_a_delete_whose_answer_is_lost_takes_no_others_resource(cli, between):
             deletes.append(operation)
             return "reset" if len(deletes) == 1 else None
 
-    told = cli("delete", "--yes", "-f", "-", code=1, stdin=model("m", cli.account), AWS_ENDPOINT_URL=between(answer))
+    told = cli("delete", "--yes", "-f", "-", code=1, stdin=model("m", cli.account), AWS_ENDPOINT_URL=between(answer), AWS_MAX_ATTEMPTS="3")
     assert "prod" in told.out + told.err and len(deletes) == 1
     assert sagemaker.describe_model(ModelName="m")["ModelName"] == "m"
 

@@ -209,7 +209,7 @@ async fn no_message_shows_what_an_answer_may_hold_of_others() {
     let describe = ("sagemaker", "DescribeModel", json!({"ModelName": "m"}));
     let assume = ("sts", "AssumeRole", json!({"RoleArn": "arn:aws:iam::111111111111:role/r", "RoleSessionName": "ss"}));
     let table = [
-        (&describe, ok(&model), "bytes of application/json)"),
+        (&describe, with("content-type", "application/json", ok(&model)), "bytes of application/json)"),
         (&describe, status(500, &model), "HTTP 500, without a message ("),
         (
             &describe,
@@ -221,7 +221,6 @@ async fn no_message_shows_what_an_answer_may_hold_of_others() {
         (&assume, with("content-type", "text/html", status(502, &page)), "HTTP 502, without a message ("),
     ];
     for ((service, operation, input), answer, told) in table {
-        let answer = with("content-type", "application/json", answer);
         let error = fail(service, operation, input.clone(), answer).await;
         assert!(error.message.contains(told) && !format!("{error:?}").contains(TOLD), "{error}");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_engine::{Action, Hindrance, Plan, Planned, SavedPlan};
+use sagewright_engine::{Action, Hindrance, Plan, Planned, SavedPlan, mark};
 use serde_json::{Value, json};
 
 use super::change;
@@ -65,21 +65,27 @@ fn one(planned: &Planned, printer: &Printer) -> String {
         Action::Wait => ("in progress", Style::Warn),
         Action::Refuse => ("refused", Style::Bad),
     };
-    entry(planned, word, style, printer)
+    listed(planned, word, style, &|_| true, printer)
 }
 
 /// The annotations that decide where something is done, and how.
 fn heeded(planned: &Planned) -> impl Iterator<Item = (&'static str, &str)> {
-    use sagewright_engine::mark::{ADOPTION_FIELDS, ADOPTION_POLICY, DELETION_POLICY, READ_ONLY, REGION};
+    use mark::{ADOPTION_FIELDS, ADOPTION_POLICY, DELETION_POLICY, READ_ONLY, REGION};
     let keys = [REGION, ADOPTION_POLICY, ADOPTION_FIELDS, DELETION_POLICY, READ_ONLY];
     keys.into_iter().filter_map(|key| Some((key, planned.object.annotation(key)?)))
 }
 
 /// An object under a word for what would be done, with all that is to be said of it.
 pub(super) fn entry(planned: &Planned, word: &str, style: Style, printer: &Printer) -> String {
+    // What a deletion policy comes to is in what is said.
+    listed(planned, word, style, &|key| key == mark::REGION, printer)
+}
+
+/// As [`entry`], with the annotations that are wanted.
+fn listed(planned: &Planned, word: &str, style: Style, wanted: &dyn Fn(&str) -> bool, printer: &Printer) -> String {
     let id = planned.object.id();
     let mut out = format!("{}: {}\n", printer.paint(Style::Bold, &id.to_string()), printer.paint(style, word));
-    for (key, value) in heeded(planned) {
+    for (key, value) in heeded(planned).filter(|(key, _)| wanted(key)) {
         out.push_str(&format!("    {}\n", printer.paint(Style::Dim, &format!("{key}: {}", on_line(value)))));
     }
     for change in &planned.decision.changes {
