@@ -295,6 +295,11 @@ impl Memory {
         answer
     }
 
+    /// Whether a create was answered with "it exists", and nothing else was written.
+    pub(crate) fn was_there(&self) -> bool {
+        self.exists.is_some() && self.writes.is_empty()
+    }
+
     /// A decision led to writes.
     pub(crate) fn wrote(&mut self) {
         self.rounds = self.rounds.saturating_add(1);

@@ -195,7 +195,10 @@ impl<'p> Pass<'p> {
 
     /// The decision, or a refusal where it is not the planned one.
     fn as_planned(&self, kind: &Kind, decision: Decision) -> Decision {
-        let expected = self.expected.filter(|_| !self.memory.has_written() && self.memory.attempt().is_none());
+        let nothing_sent = !self.memory.has_written() && self.memory.attempt().is_none();
+        // Where the create was refused because something is there, that is this object's or as planned, or it is not changed.
+        let refused = self.memory.was_there() && decision.writes();
+        let expected = self.expected.filter(|_| nothing_sent || refused);
         match expected.and_then(|planned| otherwise(kind, &self.desired.object, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;

@@ -135,7 +135,7 @@ impl Run<'_> {
 
     async fn look(&self, i: usize, mut work: Work, owners: &Owners, known: &Known) -> (usize, Work, Reconciled) {
         let calls = self.engine.calls_for(&work.desired.object).of(&work);
-        let referents = InSet { known, cloud: InCloud { calls: &calls, claims: &self.engine.claims } };
+        let referents = InSet { known, cloud: InCloud { calls: &calls, claims: &self.engine.claims, owners } };
         let is_new = work.is_new();
         let emit = |event: Event| {
             // What differs is told once.
