@@ -181,7 +181,7 @@ fn explained(message: &str) -> (String, String) {
     if message.contains("budget") && !message.to_ascii_lowercase().contains("alias") {
         let message =
             format!("there are more than {MOST_VALUES} values up to here, keys and what aliases stand for among them");
-        return (message, "split the file: -f takes several files, and folders".to_owned());
+        return (message, "split the file (-f takes several files, and folders), or use fewer aliases".to_owned());
     }
     if message.contains("budget") {
         return told("this is too large: what aliases stand for counts each time", "write less, or use fewer aliases");
