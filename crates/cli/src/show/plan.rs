@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_engine::{Action, Hindrance, Plan, Planned, SavedPlan, mark};
+use sagewright_engine::{Action, Blocker, Plan, Planned, SavedPlan, keys};
 use serde_json::{Value, json};
 
 use super::change;
@@ -17,9 +17,9 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
         out.push_str(&one(planned, printer));
     }
     let count = |action: Action| {
-        plan.objects.iter().filter(|p| p.failure.is_none() && p.hindrance.is_none() && p.action() == action).count()
+        plan.objects.iter().filter(|p| p.failure.is_none() && p.blocker.is_none() && p.action() == action).count()
     };
-    let hindered = |word: &str| plan.objects.iter().filter_map(hindrance).filter(|(w, _)| *w == word).count();
+    let blocked = |word: &str| plan.objects.iter().filter_map(blocker).filter(|(w, _)| *w == word).count();
     let words = [
         (count(Action::Create), "to create"),
         (count(Action::Update), "to update"),
@@ -27,8 +27,8 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
         (count(Action::Wait), "in progress"),
         (count(Action::None), "unchanged"),
         (count(Action::Refuse), "refused"),
-        (hindered("failed"), "failed"),
-        (hindered("blocked"), "blocked"),
+        (blocked("failed"), "failed"),
+        (blocked("blocked"), "blocked"),
         (plan.objects.iter().filter(|p| p.failure.is_some()).count(), "failed to read"),
     ];
     out + &sum(&words)
@@ -41,10 +41,10 @@ pub(super) fn sum(words: &[(usize, &str)]) -> String {
 }
 
 /// The word for what stands in the way of an object, and why it does.
-pub(super) fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
-    Some(match planned.hindrance.as_ref()? {
-        Hindrance::Failed { why } => ("failed", why.clone()),
-        Hindrance::Blocked { by } => {
+pub(super) fn blocker(planned: &Planned) -> Option<(&'static str, String)> {
+    Some(match planned.blocker.as_ref()? {
+        Blocker::Failed { why } => ("failed", why.clone()),
+        Blocker::Blocked { by } => {
             let names: Vec<String> = by.iter().map(ToString::to_string).collect();
             ("blocked", format!("nothing would be done before {} is put right", names.join(", ")))
         }
@@ -52,10 +52,10 @@ pub(super) fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
 }
 
 fn one(planned: &Planned, printer: &Printer) -> String {
-    let hindered = hindrance(planned);
+    let blocked = blocker(planned);
     let (word, style) = match planned.action() {
         _ if planned.failure.is_some() => ("cannot be read", Style::Bad),
-        _ if let Some((word, _)) = &hindered => (*word, Style::Bad),
+        _ if let Some((word, _)) = &blocked => (*word, Style::Bad),
         Action::None => ("unchanged", Style::Dim),
         Action::Create => ("create", Style::Good),
         Action::Update => ("update", Style::Warn),
@@ -70,15 +70,15 @@ fn one(planned: &Planned, printer: &Printer) -> String {
 
 /// The annotations that decide where something is done, and how.
 fn heeded(planned: &Planned) -> impl Iterator<Item = (&'static str, &str)> {
-    use mark::{ADOPTION_FIELDS, ADOPTION_POLICY, DELETION_POLICY, READ_ONLY, REGION};
-    let keys = [REGION, ADOPTION_POLICY, ADOPTION_FIELDS, DELETION_POLICY, READ_ONLY];
-    keys.into_iter().filter_map(|key| Some((key, planned.object.annotation(key)?)))
+    use keys::{ADOPTION_FIELDS, ADOPTION_POLICY, DELETION_POLICY, READ_ONLY, REGION};
+    let heeded = [REGION, ADOPTION_POLICY, ADOPTION_FIELDS, DELETION_POLICY, READ_ONLY];
+    heeded.into_iter().filter_map(|key| Some((key, planned.object.annotation(key)?)))
 }
 
 /// An object under a word for what would be done, with all that is to be said of it.
 pub(super) fn entry(planned: &Planned, word: &str, style: Style, printer: &Printer) -> String {
     // What a deletion policy comes to is in what is said.
-    listed(planned, word, style, &|key| key == mark::REGION, printer)
+    listed(planned, word, style, &|key| key == keys::REGION, printer)
 }
 
 /// As [`entry`], with the annotations that are wanted.
@@ -97,7 +97,7 @@ fn listed(planned: &Planned, word: &str, style: Style, wanted: &dyn Fn(&str) -> 
             out.push_str(&format!("    {}\n", refusal.advice));
         }
     }
-    if let Some((_, why)) = hindrance(planned) {
+    if let Some((_, why)) = blocker(planned) {
         out.push_str(&format!("    {}\n", indent(&why)));
     }
     if let Some(why) = &planned.failure {
@@ -124,7 +124,7 @@ pub(crate) fn plan_value(plan: &Plan) -> Value {
                 "resource": p.resource,
                 "annotations": heeded(p).collect::<BTreeMap<_, _>>(),
                 "action": p.action(),
-                "hindrance": p.hindrance,
+                "hindrance": p.blocker,
                 "changes": p.decision.changes.iter().map(change::value).collect::<Vec<_>>(),
                 "refusal": p.decision.refusal(),
                 "notes": p.decision.notes,
