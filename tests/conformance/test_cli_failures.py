@@ -253,7 +253,7 @@ def test_a_profile_asked_for_by_name_is_the_one_that_is_used(cli):
 @pytest.mark.parametrize("status,headers,body,told", [
     (200, {}, "", "it is empty, and has to hold 'Models'"),
     (200, {}, "[]", "it is a list, not an object"),
-    (200, {}, "<html>", "it begins with: <html>"),
+    (200, {}, "<html>", "is not readable JSON: expected value at line 1 column 1 (6 bytes)"),
     (302, {"Location": "https://login.example.com/"}, "", "it points to https://login.example.com/"),
     (200, {}, '{"Models": [], "NextToken": "again"}', "ListModels gives the same page again and again"),
 ])  # fmt: skip

@@ -55,6 +55,13 @@ impl Document for Failure {
     const FORMAT: &'static str = "sagewright.dev/failure/v1";
 }
 
+/// Whether a text has more values than are to be read into memory, where each takes many times its own length. What begins
+/// or separates values is counted wherever it stands, inside texts too.
+#[must_use]
+pub fn has_more(text: &[u8], marks: &[u8], most: usize) -> bool {
+    text.len() > most && text.iter().filter(|byte| marks.contains(byte)).count() > most
+}
+
 /// The digest of a value: SHA-256 over its JSON with sorted keys and without spaces, so that it does not depend
 /// on how the value was written down.
 #[must_use]

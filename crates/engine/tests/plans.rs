@@ -104,6 +104,33 @@ async fn nothing_is_done_when_anything_has_changed_since() {
     assert!(fake.take_log(true).is_empty());
 }
 
+#[tokio::test]
+async fn what_only_an_apply_can_tell_is_open_where_a_reference_stands_and_nowhere_else() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    let model = objects.iter().position(|o| o.kind == "Model").unwrap();
+    objects[model].spec["primaryContainer"]["environment"] = json!({"A": "good", "B": "x"});
+    let honest = saved(&engine, &objects).await;
+    objects[model].spec["primaryContainer"]["environment"]["A"] = json!("EVIL");
+    let evil = engine.plan(&objects).await.unwrap();
+    for shown in ["good (known after apply)", "(known after apply)"] {
+        // The plan as it is shown is the honest one, but for a marker; the object is the other one.
+        let text = honest.to_string().replace("\"good\"", &format!("\"{shown}\""));
+        let mut plan = Plan::from_document({
+            let mut document: Value = serde_json::from_str(&text).unwrap();
+            document["plan"]["format"] = json!("sagewright.dev/plan/v1");
+            document["plan"].take()
+        })
+        .unwrap();
+        for planned in &mut plan.objects {
+            planned.object = evil.objects.iter().find(|o| o.object.id() == planned.object.id()).unwrap().object.clone();
+        }
+        let refused = engine.apply_plan(&plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
+        assert!(refused.to_string().contains("Model") && matches!(refused, EngineError::PlanChanged(_)), "{refused}");
+        assert_eq!(fake.count("Model"), 0);
+    }
+}
+
 /// Another's hand on a resource as soon as the first object of the set is done.
 struct Meddler(Arc<Fake>);
 

@@ -215,7 +215,7 @@ impl<'p> Pass<'p> {
         // Where the create was refused because something is there, that is this object's or as planned, or it is not changed.
         let refused = self.memory.was_there() && decision.writes();
         let expected = self.expected.filter(|_| nothing_sent || refused);
-        match expected.and_then(|planned| otherwise(kind, planned, &decision)) {
+        match expected.and_then(|planned| otherwise(kind, &self.desired.object, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;
                 Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, "make a new plan") }

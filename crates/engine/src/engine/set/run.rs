@@ -178,7 +178,10 @@ impl Run<'_> {
             self.observer.event(&Event { object: work.desired.object.id(), resource: resource.clone(), at: now, what });
         };
         let step = done.failed_step.clone();
-        let answers = |cause: &CloudError| matches!(cause.stage, Stage::Service | Stage::Answer);
+        let answers = |cause: &CloudError| {
+            matches!(cause.stage, Stage::Service | Stage::Answer)
+                || matches!(cause.code.as_str(), "AnswerBroken" | "ConnectionBroken")
+        };
         state.reached |= done.failure.as_ref().is_none_or(|failure| failure.cause().is_some_and(answers));
         match work.take(done, now, state.reached) {
             Next::Look(after, why) => {
