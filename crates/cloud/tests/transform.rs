@@ -180,10 +180,7 @@ async fn every_object_becomes_one_with_an_answer_to_each_line() {
     let mut job = start(&machine, one(&image, &[("NAME", "x"), ("SHOW", "1")]));
     assert_eq!(soon("the start", job.events.recv()).await, Some(JobEvent::Started));
     job.completed().await;
-    assert_eq!(
-        machine.objects.keys("out"),
-        ["results/a.csv.out", "results/deep/b.csv.out", "results/empty.csv.out"]
-    );
+    assert_eq!(machine.objects.keys("out"), ["results/a.csv.out", "results/deep/b.csv.out", "results/empty.csv.out"]);
     assert_eq!(text(&machine, "results/a.csv.out"), "x1\nx2\n");
     assert_eq!(text(&machine, "results/deep/b.csv.out"), "x3\n");
     assert_eq!(text(&machine, "results/empty.csv.out"), "");
@@ -194,10 +191,7 @@ async fn every_object_becomes_one_with_an_answer_to_each_line() {
     let [stream, data] = &streams[..] else { panic!("{streams:?}") };
     let id = stream.strip_prefix("job/i-").and_then(|rest| rest.strip_suffix("-1800000000")).unwrap();
     assert_eq!((id.len(), data), (17, &format!("{stream}/data-log")));
-    assert_eq!(
-        machine.lines(GROUP, data)[0],
-        format!("2027-01-15T08:00:00.000:[sagemaker logs]: {DEFAULTS}")
-    );
+    assert_eq!(machine.lines(GROUP, data)[0], format!("2027-01-15T08:00:00.000:[sagemaker logs]: {DEFAULTS}"));
     for folder in ["work/transform", "work/hosting"] {
         let left: Vec<_> = std::fs::read_dir(machine.path(folder)).into_iter().flatten().collect();
         assert!(left.is_empty(), "{folder} is removed: {left:?}");
@@ -275,7 +269,8 @@ async fn no_more_requests_than_allowed_are_open_at_an_instance() {
     request["TransformResources"]["InstanceCount"] = json!(5);
     start(&machine, request).completed().await;
     let keys = machine.objects.keys("out");
-    let most = keys.iter().flat_map(|key| text(&machine, key).lines().map(|n| n.parse().unwrap()).collect::<Vec<u32>>());
+    let most =
+        keys.iter().flat_map(|key| text(&machine, key).lines().map(|n| n.parse().unwrap()).collect::<Vec<u32>>());
     assert!((2..=3).contains(&most.max().unwrap()), "over all objects, and never more");
     let told = data_log(&machine);
     assert_eq!(told.iter().filter(|line| *line == "InstanceCount=5; this machine runs 2").count(), 2, "{told:?}");
@@ -287,7 +282,8 @@ async fn binary_objects_are_sent_whole_or_record_by_record() {
     let record = |content: &[u8]| [&0xced7_230a_u32.to_le_bytes(), &3_u32.to_le_bytes(), content, &[0]].concat();
     let both = [record(b"abc"), record(b"d\ne")].concat();
     machine.objects.put("in", "data/r", &both);
-    let unsplit = with(one(&image, &[("MODE", "whole"), ("NAME", ">")]), "/TransformOutput/AssembleWith", json!("None"));
+    let unsplit =
+        with(one(&image, &[("MODE", "whole"), ("NAME", ">")]), "/TransformOutput/AssembleWith", json!("None"));
     let unsplit = with(unsplit, "/TransformInput/SplitType", json!("None"));
     start(&machine, unsplit.clone()).completed().await;
     assert_eq!(machine.objects.get("out", "results/r.out").unwrap(), [b">", &both[..]].concat());
@@ -420,10 +416,7 @@ async fn a_container_that_dies_ends_the_job() {
     machine.objects.put("in", "data/3.csv", "3\n");
     assert_eq!(start(&machine, one(&image, &[])).failed().await, ALGORITHM_ERROR);
     assert_eq!(machine.objects.keys("out"), ["results/1.csv.out"]);
-    assert_eq!(
-        data_log(&machine)[1..],
-        ["The primary container ended while the job ran; its own log may say why."]
-    );
+    assert_eq!(data_log(&machine)[1..], ["The primary container ended while the job ran; its own log may say why."]);
 }
 
 #[tokio::test]

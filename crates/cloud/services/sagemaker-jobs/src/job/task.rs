@@ -34,7 +34,9 @@ fn of(kind: Kind, record: &Record, epoch: u64) -> JobTask {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(member, _)| member.as_str() == HIDDEN || input.is_some_and(|shape| shape.members.contains_key(member.as_str())))
+        .filter(|(member, _)| {
+            member.as_str() == HIDDEN || input.is_some_and(|shape| shape.members.contains_key(member.as_str()))
+        })
         .map(|(member, value)| (member.clone(), value.clone()))
         .collect();
     let name = request.get(kind.name_member()).and_then(Value::as_str).unwrap_or(&record.key.name).to_owned();

@@ -19,7 +19,8 @@ pub(super) struct Manifest {
 pub(super) fn manifests(to: &Location, job: &str, created: i64, items: &[Item], output: &Location) -> [Manifest; 2] {
     let hour = Timestamp::from_second(created).unwrap_or_default().strftime("%Y/%m/%d/%H");
     let manifest = |which: &str, prefix: String, names: Vec<String>| {
-        let entries: Vec<Value> = std::iter::once(json!({ "prefix": prefix })).chain(names.into_iter().map(Value::from)).collect();
+        let entries: Vec<Value> =
+            std::iter::once(json!({ "prefix": prefix })).chain(names.into_iter().map(Value::from)).collect();
         Manifest { place: to.join(&format!("{which}/{hour}/{job}.json")), content: Value::Array(entries).to_string() }
     };
     let (prefix, inputs) = common(items);

@@ -101,9 +101,8 @@ impl Job<'_> {
             let asked = plan.instances;
             self.tell(logs, format!("InstanceCount={asked}; this machine runs {instances}")).await?;
         }
-        let manifests = plan.capture.as_ref().map(|to| {
-            manifests(to, &self.site.task.name, model.created, &items, &plan.place)
-        });
+        let manifests =
+            plan.capture.as_ref().map(|to| manifests(to, &self.site.task.name, model.created, &items, &plan.place));
         let asker = Asker {
             servers: Arc::clone(servers),
             plan: Arc::clone(plan),

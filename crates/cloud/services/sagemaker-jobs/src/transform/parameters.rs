@@ -55,8 +55,7 @@ impl Parameters {
         let told: Value = told.and_then(|told| serde_json::from_slice(told).ok()).unwrap_or_default();
         let number = |name: &str, most| told[name].as_u64().filter(|number| (1..=most).contains(number));
         let strategy = || Strategy::deserialize(&told["BatchStrategy"]).ok();
-        let payload =
-            asked.payload_in_mb.or_else(|| number("MaxPayloadInMB", MOST_IN_MB)).unwrap_or(PAYLOAD_IN_MB);
+        let payload = asked.payload_in_mb.or_else(|| number("MaxPayloadInMB", MOST_IN_MB)).unwrap_or(PAYLOAD_IN_MB);
         let concurrent = asked.concurrent.or_else(|| number("MaxConcurrentTransforms", u64::MAX)).unwrap_or(1);
         // A container of a machine with many cores asks for more than there may be at once.
         let concurrent = concurrent.min(MOST_IN_MB / payload.max(1)).max(1);
@@ -85,8 +84,7 @@ mod tests {
     #[test]
     fn the_request_counts_before_the_container_and_the_container_before_the_defaults() {
         let told = r#"{"MaxConcurrentTransforms": 8, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 5}"#;
-        let asked =
-            Asked { concurrent: Some(2), payload_in_mb: Some(7), strategy: Some(Strategy::MultiRecord) };
+        let asked = Asked { concurrent: Some(2), payload_in_mb: Some(7), strategy: Some(Strategy::MultiRecord) };
         assert_eq!(of(Asked::default(), None), (1, 6, "MULTI_RECORD"));
         assert_eq!(of(Asked::default(), Some(told)), (8, 5, "SINGLE_RECORD"));
         assert_eq!(of(asked, Some(told)), (2, 7, "MULTI_RECORD"));

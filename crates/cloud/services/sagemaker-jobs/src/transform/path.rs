@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn the_documented_operators_select_what_they_say() {
-        let record = || json!({"id": 7, "features": [1, 2, 3, 4, 5, 6], "a-b": {"x": 1, "y": [2]}, "SageMakerOutput": 9});
+        let record =
+            || json!({"id": 7, "features": [1, 2, 3, 4, 5, 6], "a-b": {"x": 1, "y": [2]}, "SageMakerOutput": 9});
         for (path, selected) in [
             ("$", record()),
             (" $ ", record()),
@@ -237,8 +238,14 @@ mod tests {
     #[test]
     fn other_syntax_is_refused() {
         for (path, why) in [
-            ("$[0:2,246:]", "only single range filters of format (eg: [1:5]) are supported. Format [0:2,246:] is not supported"),
-            ("$[0:2:1]", "only single range filters of format (eg: [1:5]) are supported. Format [0:2:1] is not supported"),
+            (
+                "$[0:2,246:]",
+                "only single range filters of format (eg: [1:5]) are supported. Format [0:2,246:] is not supported",
+            ),
+            (
+                "$[0:2:1]",
+                "only single range filters of format (eg: [1:5]) are supported. Format [0:2:1] is not supported",
+            ),
             ("id", "should start with '$'"),
             ("", "should start with '$'"),
             ("$..id", "expression don't support in filter: '..' or an empty name"),

@@ -68,8 +68,7 @@ impl Pipeline<'_> {
         // What is read waits for the container, and not the other way round.
         let (sender, parts) = mpsc::channel(1);
         let (plan, parameters) = (Arc::clone(&self.plan), self.parameters);
-        let reading =
-            self.site.beside(move |Tools { source, .. }| read(&source, &plan, parameters, items, &sender));
+        let reading = self.site.beside(move |Tools { source, .. }| read(&source, &plan, parameters, items, &sender));
         let (_, written) = futures_util::future::try_join(reading, self.write(parts)).await?;
         match written {
             None => Ok(()),

@@ -289,8 +289,14 @@ mod tests {
         assert_eq!(kept(&csv("$", true, "$"), "1\n2\n", "1,2"), mismatch);
         assert_eq!(kept(&json("$", true, "$"), "{}\n{}\n", "{\"predictions\": [1, 2]}"), mismatch);
         for (told, why) in [
-            (kept(&csv("$", true, "$[5:]"), "1\n", "2\n"), "Failed to apply the OutputFilter: index out of range: len: 2"),
-            (sent(&csv("$[3]", true, "$"), "1,2\n"), "Failed to apply the InputFilter: index out of range: len: 2, idx: 3"),
+            (
+                kept(&csv("$", true, "$[5:]"), "1\n", "2\n"),
+                "Failed to apply the OutputFilter: index out of range: len: 2",
+            ),
+            (
+                sent(&csv("$[3]", true, "$"), "1,2\n"),
+                "Failed to apply the InputFilter: index out of range: len: 2, idx: 3",
+            ),
             (sent(&json("$.b", true, "$"), "{\"a\": 1}"), "Failed to apply the InputFilter: key error: b not found"),
             (sent(&json("$.b", true, "$"), "a,b"), "Failed to parse the input as JSON: expected value"),
             (kept(&json("$", true, "$"), "{}", "0.5,"), "Failed to parse output from the algorithm as JSON"),
@@ -315,7 +321,10 @@ mod tests {
         let values = Processing { inference_time: time(), ..json("$", false, "$") };
         for (answer, member) in [("{\"output\": 0}", "output"), ("0", "SageMakerOutput")] {
             let object: Value = serde_json::from_str(&kept(&values, "", answer).unwrap()).unwrap();
-            assert_eq!((&object[member], &object["SageMakerInferenceTime"]), (&json!(0), &json!("2022-08-30T00:49:15Z")));
+            assert_eq!(
+                (&object[member], &object["SageMakerInferenceTime"]),
+                (&json!(0), &json!("2022-08-30T00:49:15Z"))
+            );
             assert_eq!(object["SageMakerInferenceId"].as_str().unwrap().len(), 36);
         }
     }

@@ -36,7 +36,13 @@ pub(super) enum Part {
 }
 
 /// Reads all objects in their order.
-pub(super) fn read(source: &Source<'_>, plan: &Plan, parameters: Parameters, items: Vec<Item>, to: &mpsc::Sender<Part>) {
+pub(super) fn read(
+    source: &Source<'_>,
+    plan: &Plan,
+    parameters: Parameters,
+    items: Vec<Item>,
+    to: &mpsc::Sender<Part>,
+) {
     for (number, item) in items.into_iter().enumerate() {
         let object = Arc::new(Object { item, number, failed: AtomicBool::new(false) });
         let end = one(source, plan, parameters, &object, to);
@@ -70,7 +76,8 @@ fn one(
 ) -> Result<(), Stop> {
     let Item { bucket, key, .. } = &object.item;
     let client = |line: String| Stop::Trouble(Trouble::new(Fault::Client, vec![line]));
-    let (_, file) = source.objects.open(source.account, bucket, key).map_err(|e| client(FetchError::Object(e).to_string()))?;
+    let (_, file) =
+        source.objects.open(source.account, bucket, key).map_err(|e| client(FetchError::Object(e).to_string()))?;
     let single = parameters.strategy == Strategy::SingleRecord;
     let filtered = plan.processing.as_ref().is_some_and(super::processing::Processing::filters_input);
     let longest = parameters.longest();
