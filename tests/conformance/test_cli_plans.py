@@ -197,7 +197,7 @@ def test_what_a_set_no_longer_declares_goes_once_all_is_applied(cli):
     value = cli("apply", "-f", "-", *SET, "--dry-run", "-o", "json", stdin=deployed(cli, 2)).json()
     assert [o["object"]["name"] for o in value["delete"]["objects"]] == ["v1", "v1"] and value["apply"]["changes"]
     told = cli("apply", "-f", "-", *SET, stdin=deployed(cli, 2), code=64)
-    assert "what the manifests no longer declare would be deleted, and nobody can be asked\n  give --yes" in told.err
+    assert "this would delete resources that the manifests no longer declare, and there is no terminal to confirm on\n  pass --yes" in told.err
     assert harness.everything(cli.cloud, cli.account) == before
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=deployed(cli, 2))
     assert "Plan: 2 to delete." in told.err and told.lines[-1] == "Done: 2 created, 1 updated, 2 deleted."
@@ -219,14 +219,34 @@ def test_a_prune_leaves_what_is_still_used_and_what_is_not_its_own(cli):
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("other")), SAGEWRIGHT_INSTALLATION="other")
     assert told.lines[-1] == "Done: 1 created." and "delete" not in told.err
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
-    assert "Model shared: not deleted, still used by EndpointConfig/theirs\n" in told.err and told.lines[-1] == "Done: 1 unchanged."
+    assert "Model shared: kept\n    still used by EndpointConfig/theirs\n" in told.out and told.lines[-1] == "Done: 1 unchanged, 1 kept."
+    report = cli("apply", "-f", "-", *SET, "--yes", "-o", "json", stdin=labelled(group("g"))).json()["objects"]
+    assert {o["object"]["name"]: (o["outcome"], o["message"]) for o in report} == {
+        "g": ("unchanged", ""), "shared": ("retained", "still used by EndpointConfig/theirs"),
+    }  # fmt: skip
     cli("delete", "--yes", "EndpointConfig/theirs")
     # What is declared has to go well first.
     taken = labelled(group("g"), group("other"))
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=taken, code=1)
-    assert "nothing was deleted: what is declared did not go well" in told.err and "Model shared: delete\n" in told.err
+    assert "nothing was deleted, because the apply failed" in told.err and "Model shared: delete\n" in told.err
     assert cli("get", "models", "-o", "name").lines == ["Model/shared"]
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
+
+
+def test_a_prune_keeps_what_is_not_known_to_be_free(cli):
+    cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(model("old", cli.account), group("g")))
+    sagemaker = cli.cloud.client("sagemaker", cli.account)
+    for i in range(101):
+        # The oldest uses it, and is not looked at.
+        variant = {"VariantName": "all", "ModelName": "old" if i == 0 else "other", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        if i == 1:
+            cli("apply", "-f", "-", stdin=model("other", cli.account))
+        sagemaker.create_endpoint_config(EndpointConfigName=f"c-{i}", ProductionVariants=[variant])
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    assert "Model old: kept\n    it may still be in use: only the newest 100 of the endpoint configs were looked at\n    --force " in told.out
+    assert told.lines[-1] == "Done: 1 unchanged, 1 kept."
+    told = cli("apply", "-f", "-", *SET, "--yes", "--force", stdin=labelled(group("g")))
     assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
 
 
@@ -251,7 +271,7 @@ def test_a_prune_asks_on_a_terminal_before_anything_is_done(cli, answer, code):
 def test_a_set_is_one_label_that_all_its_objects_bear(cli):
     some = many(labelled(group("g"))["items"][0], group("h"))
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=some, code=65)
-    assert "the label app=fraud is missing on ModelPackageGroup h; nothing was done" in told.err and told.out == ""
+    assert "ModelPackageGroup h does not have the label app=fraud; nothing was done" in told.err and told.out == ""
     for words in (["--prune"], ["-l", "app=fraud"], ["--dry-run"], ["--yes"], [*SET, "--no-wait"], ["--prune", "-l", "app"], ["--prune", "-l", "a=b,c=d"]):
         cli("apply", "-f", "-", *words, stdin=labelled(group("g")), code=64)
     assert "KEY=VALUE" in cli("apply", "-f", "-", "--prune", "-l", "app", stdin=some, code=64).err

@@ -208,7 +208,7 @@ def test_nobody_who_can_be_asked_means_nothing_is_deleted(cli):
     cli("apply", "-f", "-", stdin=group("g"))
     for words in (["delete", "ModelPackageGroup/g"], ["delete", "-f", "-"]):
         told = cli(*words, stdin=group("g"), code=64)
-        assert told.err == "error: 1 resource would be deleted, and nobody can be asked\n  give --yes\n", told.err
+        assert told.err == "error: 1 resource would be deleted, and there is no terminal to confirm on\n  pass --yes to do it without being asked\n", told.err
     assert cli("get", "modelpackagegroups", "-o", "name").lines == ["ModelPackageGroup/g"]
 
 
@@ -232,6 +232,36 @@ def test_on_a_terminal_it_shows_the_list_and_asks(cli, answer, code):
         assert left == ["Model/m"] and done.stderr.endswith("nothing was deleted\n") and done.stdout == ""
     else:
         assert left == [] and done.stdout == "Model m: deleted\nDone: 1 deleted.\n"
+
+
+@pytest.mark.parametrize("unread", ["failed", "not there"])
+def test_what_could_not_be_shown_is_not_deleted(cli, unread):
+    """The first look fails, or finds nothing yet; a later one would find the resource."""
+    asked, arn = [], "arn:aws:sagemaker:us-east-1:123456789012:model/m"
+
+    def answer(method, operation):
+        asked.append(operation)
+        if operation == "DescribeModel" and asked.count(operation) > 1:
+            return 200, json.dumps({"ModelName": "m", "ModelArn": arn, "CreationTime": 1.0})
+        if operation == "DescribeModel" and unread == "failed":
+            return 403, json.dumps({"__type": "AccessDeniedException", "message": "not now"})
+        if operation == "DescribeModel":
+            return 400, json.dumps({"__type": "ValidationException", "message": 'Could not find model "m".'})
+        if operation == "ListTags":
+            return 200, json.dumps({"Tags": [{"Key": "sagewright.dev/owner", "Value": "default/m"}]})
+        return Emulator()(method, operation)
+
+    (cli.folder / "m.json").write_text(json.dumps(model("m", OTHER)))
+    ours, theirs = pty.openpty()
+    with scripted(answer) as url:
+        done = subprocess.run(
+            [harness.binary(), "delete", "-f", "m.json"], stdin=theirs, capture_output=True, text=True,
+            cwd=cli.folder, env=cli.environment(AWS_ENDPOINT_URL=url), timeout=harness.PATIENCE,
+        )  # fmt: skip
+    os.close(theirs)
+    os.close(ours)
+    assert "DeleteModel" not in asked and "Delete 1 resource?" not in done.stderr, (asked, done.stderr)
+    assert done.returncode == 1 and "Model m: refused" in done.stdout and "run the delete again" in done.stdout, done.stdout
 
 
 def test_what_a_newcomer_types_is_answered_with_what_was_meant(cli):
@@ -279,3 +309,39 @@ def test_local_commands_heed_the_format(tmp_path):
     local("up", "--detach", "--listen", "127.0.0.1:0")
     stopped = json.loads(local("down", "-o", "json"))
     assert stopped["stopped"] and not stopped["killed"] and re.fullmatch(r"\d+", str(stopped["pid"]))
+
+
+@pytest.mark.parametrize("expected", [[], ["--expect-account", OTHER]])
+def test_keys_of_another_account_that_come_into_use_meanwhile_are_not_used(cli, expected):
+    """Another program signs in, and writes other keys to the file, while a command goes on."""
+    keys = cli.folder / "credentials"
+    aim = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SHARED_CREDENTIALS_FILE": str(keys)}
+    write = lambda key: keys.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = s\n")
+    emulator = Emulator()
+
+    def signs_in(method, operation):
+        if operation in ("DescribeModel", "DescribeEndpoint"):
+            emulator.account = "222222222222"
+            write("AKIAOTHERKEYOFANOTHERACCOUNT")
+        if operation == "DescribeEndpoint":
+            emulator.asked.append(operation)
+            return 200, json.dumps({"EndpointName": "e", "EndpointArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e",
+                                    "EndpointStatus": "Creating", "CreationTime": 1.0, "LastModifiedTime": 1.0})  # fmt: skip
+        if operation == "DescribeModel":
+            emulator.asked.append(operation)
+            return 400, json.dumps({"__type": "ValidationException", "message": 'Could not find model "m".'})
+        return emulator(method, operation)
+
+    with scripted(signs_in) as url:
+        for words, looked, never in [
+            (["apply", "-f", "-"], "DescribeModel", "CreateModel"),
+            (["wait", "Endpoint/e"], "DescribeEndpoint", "ListTags"),
+        ]:
+            emulator.asked.clear()
+            emulator.account = OTHER
+            write("AKIAFIRST")
+            told = cli(*words, *expected, stdin=model("m", OTHER) if "-f" in words else "", code=1, AWS_ENDPOINT_URL=url, **aim)
+            assert f"account {OTHER}" in told.err.splitlines()[0]
+            why = f"the call is for account {OTHER}, but the credentials in use are for account 222222222222; it was not sent"
+            assert why in told.out + told.err, told.out + told.err
+            assert emulator.asked.count(looked) == 1 and never not in emulator.asked, emulator.asked

@@ -189,6 +189,9 @@ pub(crate) struct Apply {
     /// With --prune: do not ask. Where nobody can be asked, nothing is done without it
     #[arg(long, short, requires = "prune")]
     pub(crate) yes: bool,
+    /// With --prune: also delete what may still be in use, because not everything that could use it was looked at
+    #[arg(long, requires = "prune")]
+    pub(crate) force: bool,
 }
 
 /// `plan`

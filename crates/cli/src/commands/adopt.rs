@@ -11,7 +11,7 @@ use crate::resource;
 /// Takes over a resource.
 pub(crate) async fn run(args: &Adopt, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let (kind, name) = resource::kind_and_name(&args.resource)?;
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     context.announce(&[]).await?;
     let own = own_name(name);
     let owner = ObjectId::new(kind.name(), Some(&args.namespace), args.name.as_deref().unwrap_or(&own));
