@@ -123,7 +123,10 @@ impl Ambient {
                     // Whose keys these are only STS can say: an account that the environment or a file names may be the
                     // one that is meant.
                     let files = (*source == Source::Profile).then_some(made.files);
-                    return Ok(Held { expires: credentials.expiry(), value: Session { account: None, credentials, files } });
+                    return Ok(Held {
+                        expires: credentials.expiry(),
+                        value: Session { account: None, credentials, files },
+                    });
                 }
                 Err(error) => {
                     let expected = *source == Source::Instance && self.is_on_instance();

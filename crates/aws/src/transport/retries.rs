@@ -50,15 +50,14 @@ impl ClassifyRetry for Retries {
 
 /// Whether an operation only reads.
 pub(crate) fn is_read(operation: &Operation) -> bool {
-    const READS: [&str; 10] =
-        ["Describe", "List", "Get", "Head", "Search", "BatchGet", "BatchDescribe", "Query", "Filter", "AssumeRole"];
+    const READS: [&str; 7] = ["Describe", "List", "Get", "Head", "Search", "BatchDescribe", "Filter"];
     READS.iter().any(|verb| operation.name.starts_with(verb))
 }
 
-/// Whether a request may be sent again that may have taken effect: not one that makes something without saying, by a
-/// token, that it is the same request.
+/// Whether a request may be sent again that may have taken effect: not one that makes something, or has a model work,
+/// without saying, by a token, that it is the same request.
 pub(crate) fn is_repeatable(service: &Service, operation: &Operation) -> bool {
-    let makes = ["Create", "Start"].iter().any(|verb| operation.name.starts_with(verb));
+    let makes = ["Create", "Start", "Invoke"].iter().any(|verb| operation.name.starts_with(verb));
     let has_token = || {
         let input = service.input(&operation.name);
         input.is_some_and(|shape| shape.members.values().any(|member| member.idempotency_token))
