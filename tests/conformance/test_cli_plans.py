@@ -36,7 +36,7 @@ def test_a_plan_is_written_for_its_owner_alone_and_applied_as_it_was_shown(cli):
     served = model("m", cli.account, primaryContainer={"image": harness.SCRIPT_IMAGE, "environment": {"PASSWORD": secret}})
     told = cli("plan", "--out", "plan.json", "-f", "-", stdin=many(served, config("c", "m"), endpoint("e", "c")))
     assert told.lines[-1] == "Plan: 3 to create." and told.err.startswith(cli.target)
-    assert told.err.endswith("plan.json: written; it holds the manifests whole, secrets in them included\n  `sagewright apply plan.json` does what it says\n")
+    assert told.err.endswith("plan.json: written; it contains the full manifests, including any secrets\n  `sagewright apply plan.json` does what it says\n")
     path = cli.folder / "plan.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and secret in path.read_text()
     assert [p.name for p in cli.folder.iterdir()] == ["plan.json"], "nothing is left beside it"
@@ -86,7 +86,7 @@ def test_a_plan_that_was_changed_or_is_none_is_refused_by_name(cli):
         path.write_text(text)
         for words in (["apply", "plan.json"], ["plan", "--show", "plan.json"]):
             told = cli(*words, code=65)
-            assert f"plan.json is no plan that can be applied: {why}" in told.err and help in told.err, (words, told.err)
+            assert f"plan.json is not a valid saved plan: {why}" in told.err and help in told.err, (words, told.err)
             assert told.out == "" and "Target:" not in told.err
     assert "cannot read the plan none.json" in cli("apply", "none.json", code=65).err
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
@@ -141,7 +141,7 @@ def test_a_plan_with_problems_is_not_written(cli):
     assert "cannot become 2" in told.out and "plan.json was not written: a plan with problems cannot be applied" in told.err
     assert not (cli.folder / "plan.json").exists()
     (cli.folder / "folder").mkdir()
-    for path, why in [("folder", "it is there, and is no file"), ("none/plan.json", "No such file or directory"), ("/dev/null", "is no file")]:
+    for path, why in [("folder", "it exists and is not a regular file"), ("none/plan.json", "No such file or directory"), ("/dev/null", "is not a regular file")]:
         told = cli("plan", "--out", path, "-f", "-", stdin=group("g"), code=1)
         assert f"cannot write the plan to {path}: " in told.err and why in told.err
 
@@ -163,7 +163,7 @@ def test_two_installations_leave_each_others_resources_alone(cli):
     assert cli("apply", "-f", "-", stdin=group("fraud"), **green).lines[-1] == "Done: 1 unchanged."
     assert "of the installation `green`" in cli("apply", "-f", "-", stdin=group("fraud"), code=1).out
     project.write_text('installation = "Blue"\n')
-    assert f"{project}:1: `installation`: `Blue` is no name of an installation" in cli("get", "models", code=65).err
+    assert f"{project}:1: `installation`: `Blue` is not a valid installation name" in cli("get", "models", code=65).err
     assert "SAGEWRIGHT_INSTALLATION is ''" in cli("get", "models", code=64, SAGEWRIGHT_INSTALLATION="").err
 
 
@@ -248,6 +248,15 @@ def test_a_prune_keeps_what_is_not_known_to_be_free(cli):
     assert told.lines[-1] == "Done: 1 unchanged, 1 kept."
     told = cli("apply", "-f", "-", *SET, "--yes", "--force", stdin=labelled(group("g")))
     assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
+
+
+def test_a_prune_warns_of_what_may_be_another_projects(cli):
+    theirs = labelled(group("theirs"))
+    theirs["items"][0]["metadata"]["namespace"] = "theirs"
+    cli("apply", "-f", "-", *SET, "--yes", stdin=theirs)
+    told = cli("apply", "-f", "-", *SET, "--dry-run", stdin=labelled(group("g")))
+    assert "warning: " in told.err and "is of a namespace that these manifests do not use" in told.err
+    assert "warning" not in cli("apply", "-f", "-", *SET, "--dry-run", stdin=theirs).err
 
 
 @pytest.mark.parametrize("answer,code", [("y\n", 0), ("n\n", 1)])

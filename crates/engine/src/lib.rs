@@ -85,7 +85,7 @@ pub use engine::{
 };
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};
-pub use manifest::{AdoptionFields, ManifestError, PathStep, RefUse, check, suggest};
+pub use manifest::{AdoptionFields, ManifestError, PathStep, RefUse, check, check_name, suggest};
 pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};

@@ -91,8 +91,8 @@ async fn named(args: &Delete, context: &Context) -> anyhow::Result<Vec<Object>> 
             }
             None if args.unmanaged => {}
             None => {
-                return Err(Failure::new(Exit::Failed, format!("{text} is managed by no manifest"))
-                    .help("give --unmanaged to delete it all the same")
+                return Err(Failure::new(Exit::Failed, format!("no manifest manages {text}"))
+                    .help("pass --unmanaged to delete it anyway")
                     .into());
             }
         }

@@ -12,7 +12,8 @@ pub(crate) async fn run(args: &Export, global: &Global, printer: &Printer) -> an
     let mut context = Context::connect(global, printer).await?;
     let object = context
         .announce_beside(&[], async |context: Context| context.engine.export(kind, name).await)
-        .await?.map_err(engine_failure)?;
+        .await?
+        .map_err(engine_failure)?;
     let format = if printer.format == Format::Json { Format::Json } else { Format::Yaml };
     printer.with_format(format).document(&object.to_value())?;
     Ok(Exit::Done)

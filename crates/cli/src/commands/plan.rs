@@ -57,7 +57,7 @@ async fn keep(args: &args::Plan, context: &mut Context, objects: &[Object], path
         plan,
     };
     saved_plan::write(&saved, path)?;
-    let note = "written; it holds the manifests whole, secrets in them included";
+    let note = "written; it contains the full manifests, including any secrets";
     context.printer.note(&format!("{}: {note}\n  `sagewright apply {0}` does what it says", path.display()));
     Ok(exit)
 }

@@ -34,6 +34,7 @@ pub(crate) async fn run(
     context.announce(objects).await?;
     let undeclared = context.engine.undeclared(set, objects).await.map_err(engine_failure)?;
     undeclared.unknown.iter().for_each(|why| printer.note(&format!("warning: {why}")));
+    strangers(set, objects, &undeclared.objects).iter().for_each(|warning| printer.note(warning));
     let options = DeleteOptions { timeout: args.timeout, ..DeleteOptions::default() };
     let goes = what_goes(&context, undeclared.objects, &options).await?;
     if args.dry_run {
@@ -69,6 +70,19 @@ fn all_are_of(set: &Selector, objects: &[Object]) -> Result<(), Failure> {
     let verb = if others.len() == 1 { "does" } else { "do" };
     let message = format!("{} {verb} not have the label {set}; nothing was done", others.join(", "));
     Err(Failure::new(Exit::Manifest, message).help("every object in the manifests must have it in metadata.labels"))
+}
+
+/// Undeclared objects of namespaces that the manifests do not use: another project may use the same label.
+fn strangers(set: &Selector, declared: &[Object], undeclared: &[Object]) -> Vec<String> {
+    let own: BTreeSet<String> = declared.iter().map(|object| object.id().namespace).collect();
+    let others = undeclared.iter().map(Object::id).filter(|id| !own.contains(&id.namespace));
+    let warn = |id: ObjectId| {
+        format!(
+            "warning: {id} is of a namespace that these manifests do not use; if another project uses the label {set} \
+             too, give each project an installation of its own in .sagewright.toml"
+        )
+    };
+    others.map(warn).collect()
 }
 
 /// What of a set's undeclared objects a delete would do something about. AWS keeps the records of jobs that have ended.
@@ -132,16 +146,16 @@ fn kept(plan: &Plan, users: &BTreeMap<usize, Users>, force: bool) -> BTreeMap<Ob
     let mut kept: BTreeMap<ObjectId, String> = BTreeMap::new();
     for (i, planned) in plan.objects.iter().enumerate().filter(|(_, planned)| planned.goes()) {
         let of = users.get(&i).cloned().unwrap_or_default();
-        let staying = planned.after.iter().filter(|id| kept.contains_key(id)).map(|id| format!("{}/{}", id.kind, id.name));
+        let staying =
+            planned.after.iter().filter(|id| kept.contains_key(id)).map(|id| format!("{}/{}", id.kind, id.name));
         let by: BTreeSet<String> = of.by.into_iter().chain(staying).collect();
         let unknown: Vec<String> = if force { Vec::new() } else { of.unknown.into_iter().collect() };
         let why = match (by.is_empty(), unknown.is_empty()) {
             (true, true) => continue,
             (false, _) => format!("still used by {}", by.into_iter().collect::<Vec<_>>().join(", ")),
-            (true, false) => format!(
-                "it may still be in use: {}\n--force deletes it in spite of that",
-                unknown.join("; ")
-            ),
+            (true, false) => {
+                format!("it may still be in use: {}\n--force deletes it in spite of that", unknown.join("; "))
+            }
         };
         kept.insert(planned.object.id(), why);
     }

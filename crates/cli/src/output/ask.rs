@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use super::Printer;
 use crate::exit::{Exit, Failure};
 
-/// Refuses what needs a yes where nobody can be asked; `would` says what would be done.
+/// Refuses what needs a yes where there is no terminal; `would` says what would be done.
 pub(crate) fn somebody(would: &str) -> Result<(), Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(());

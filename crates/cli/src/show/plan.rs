@@ -43,7 +43,10 @@ pub(super) fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
         Hindrance::Failed { why } => ("failed", why.clone()),
         Hindrance::Blocked { by } => {
             let names: Vec<String> = by.iter().map(ToString::to_string).collect();
-            ("blocked", format!("nothing would be done before {} is put right", names.join(", ")))
+            (
+                "blocked",
+                format!("blocked until {} {} fixed", names.join(", "), if names.len() == 1 { "is" } else { "are" }),
+            )
         }
     })
 }

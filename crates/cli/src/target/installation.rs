@@ -9,9 +9,9 @@ use crate::exit::{Exit, Failure};
 const VARIABLE: &str = "SAGEWRIGHT_INSTALLATION";
 
 /// The installation that this command works for: a variable goes before the project's file; `default` without either.
-pub(crate) fn installation() -> Result<Installation, Failure> {
+pub(crate) fn installation(project: &Project) -> Result<Installation, Failure> {
     let Some(text) = std::env::var_os(VARIABLE) else {
-        return Ok(Project::here()?.installation.unwrap_or_default());
+        return Ok(project.installation.clone().unwrap_or_default());
     };
     let text = text.to_string_lossy();
     text.parse().map_err(|why| {

@@ -15,6 +15,7 @@ use sagewright_model::{AccountId, Arn};
 
 pub(crate) use installation::installation;
 pub(crate) use probe::{Answer, probe};
+pub(crate) use project::Project;
 
 use self::expected::{Actual, Expected};
 use crate::context::{Context, is_local};
@@ -25,11 +26,14 @@ const SHOWN: Duration = Duration::from_secs(3);
 /// How long it is waited for where nothing may be done before it is known.
 const NEEDED: Duration = Duration::from_secs(30);
 
+/// Services that commands call beside SageMaker, for an object's scaling, its tags and its role.
+const BESIDE: [&str; 3] = ["application-autoscaling", "resourcegroupstaggingapi", "iam"];
+
 impl Context {
     /// Tells which cloud this command calls. Where an account or a region is expected, another one is refused: the
     /// command calls nothing before this. From here on, it calls no other account than the one that was told.
     pub(crate) async fn announce(&mut self, objects: &[Object]) -> Result<(), Failure> {
-        let expected = Expected::of(&self.global)?;
+        let expected = Expected::of(&self.global, &self.project)?;
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
         let account = self.tell(&expected, &regions, expected.needs_account()).await?;
@@ -39,7 +43,7 @@ impl Context {
 
     /// As [`Context::announce`]; gives the account, which has to be known.
     pub(crate) async fn announce_known(&mut self, objects: &[Object]) -> Result<AccountId, Failure> {
-        let expected = Expected::of(&self.global)?;
+        let expected = Expected::of(&self.global, &self.project)?;
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
         let account = self.tell(&expected, &regions, true).await?.map_err(|why| {
@@ -75,7 +79,7 @@ impl Context {
         objects: &[Object],
         first: impl AsyncFnOnce(Self) -> T,
     ) -> Result<T, Failure> {
-        let expected = Expected::of(&self.global)?;
+        let expected = Expected::of(&self.global, &self.project)?;
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
         if expected.needs_account() {
@@ -130,10 +134,24 @@ impl Context {
         if let Some(warning) = &self.warning {
             self.printer.note(warning);
         }
+        if let Some(warning) = self.elsewhere() {
+            self.printer.note(&warning);
+        }
         let account = caller.map(|(account, _)| account);
         let actual = account.clone().map(|account| Actual { value: account.to_string(), said: self.credentials() });
         expected.check_account(actual)?;
         Ok(account)
+    }
+
+    /// What goes to AWS although SageMaker's calls do not.
+    fn elsewhere(&self) -> Option<String> {
+        self.aws.configured_endpoint("sagemaker")?;
+        let at_aws: Vec<&str> =
+            BESIDE.into_iter().filter(|name| self.aws.configured_endpoint(name).is_none()).collect();
+        let names = at_aws.join(", ");
+        let advice = "set AWS_ENDPOINT_URL to send all calls to one cloud";
+        (!at_aws.is_empty())
+            .then(|| format!("warning: calls to {names} go to AWS, unlike those to sagemaker; {advice}"))
     }
 
     /// Whether the embedded cloud answers: it says so itself.

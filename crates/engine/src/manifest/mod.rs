@@ -14,7 +14,7 @@ pub use convert::RefUse;
 pub use error::{ManifestError, PathStep};
 
 use crate::mark;
-use crate::object::Object;
+use crate::object::{Object, ObjectId};
 use convert::{Converted, Wrong, convert, steps};
 pub use suggest::suggest;
 
@@ -50,7 +50,29 @@ pub(crate) fn converted(index: usize, object: &Object) -> Result<(&'static Kind,
 /// in a tag's value, which says whose a resource is.
 fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
     let id = object.id();
-    let (field, value, expected) = if !is_label(&id.namespace) {
+    let (field, value, expected) = unfit(&id)?;
+    Some(ManifestError {
+        index,
+        object: id.clone(),
+        path: ["metadata", field].map(|s| PathStep::Field(s.to_owned())).to_vec(),
+        message: format!("`{value}` is no {field} that Kubernetes takes"),
+        expected: Some(expected.to_owned()),
+    })
+}
+
+/// Checks the name and the namespace of an object, as those of a manifest are checked.
+///
+/// # Errors
+/// What is wrong, and what they can be.
+pub fn check_name(id: &ObjectId) -> Result<(), String> {
+    unfit(id).map_or(Ok(()), |(field, value, expected)| {
+        Err(format!("`{value}` is no {field} that a manifest can have: expected {expected}"))
+    })
+}
+
+/// What is wrong with an object's name: the field, its value, and what it can be.
+fn unfit(id: &ObjectId) -> Option<(&'static str, &str, &'static str)> {
+    Some(if !is_label(&id.namespace) {
         ("namespace", &id.namespace, "at most 63 lower-case letters, digits and `-`")
     } else if id.name.len() > 253 || !id.name.split('.').all(is_label_of_any_length) {
         (
@@ -66,13 +88,6 @@ fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
         )
     } else {
         return None;
-    };
-    Some(ManifestError {
-        index,
-        object: id.clone(),
-        path: ["metadata", field].map(|s| PathStep::Field(s.to_owned())).to_vec(),
-        message: format!("`{value}` is no {field} that Kubernetes takes"),
-        expected: Some(expected.to_owned()),
     })
 }
 

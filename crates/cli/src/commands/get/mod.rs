@@ -29,8 +29,7 @@ pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyho
     let mut first = true;
     for (kind, name) in wanted {
         let reading = async |context: Context| context.engine.get(kind, name).await;
-        let read =
-            if first { context.announce_beside(&[], reading).await? } else { reading(context.clone()).await };
+        let read = if first { context.announce_beside(&[], reading).await? } else { reading(context.clone()).await };
         first = false;
         let objects = match read {
             Ok(objects) => objects,
