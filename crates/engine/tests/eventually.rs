@@ -15,7 +15,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
 use sagewright_engine::{
-    Action, ApplyOptions, Clock as _, Desired, Failure, Intent, NoObserver, Object, ObjectId, Outcome, RefUse, Target,
+    Action, ApplyOptions, Clock as _, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Outcome, RefUse,
+    Target,
 };
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, all, find};
@@ -144,6 +145,8 @@ struct World<'r> {
     row: &'r Row,
     cloud: Arc<Modelled>,
     faulty: Arc<Faulty>,
+    /// That of the process, which a crash ends.
+    engine: Engine,
     clock: Arc<TestClock>,
     object: Object,
     intent: Intent,
@@ -158,6 +161,10 @@ struct World<'r> {
     /// Another's resource was there before, and ours is to be there beside it.
     beside: bool,
     log: Vec<String>,
+}
+
+fn engine_of(cloud: &Modelled, faulty: &Arc<Faulty>) -> Engine {
+    cloud.engine_on(Arc::clone(faulty) as Arc<dyn sagewright_engine::Cloud>)
 }
 
 impl<'r> World<'r> {
@@ -180,6 +187,7 @@ impl<'r> World<'r> {
         let allowed = usize::from(theirs.is_some()) + 1;
         Self {
             row,
+            engine: engine_of(&cloud, &faulty),
             cloud,
             faulty,
             clock,
@@ -201,9 +209,8 @@ impl<'r> World<'r> {
         desired.intent = self.intent;
         let mut memory: Memory = serde_json::from_str(&self.memory).unwrap();
         let scope = Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default() };
-        let engine = self.cloud.engine_on(Arc::clone(&self.faulty) as Arc<dyn sagewright_engine::Cloud>);
         self.faulty.next(fault);
-        let done = self.faulty.look(engine.reconcile(&scope, &desired, &mut memory, &Nobody)).await;
+        let done = self.faulty.look(self.engine.reconcile(&scope, &desired, &mut memory, &Nobody)).await;
         self.faulty.next(None);
         let writes = self.cloud.take_writes();
         let at = self.clock.millis() / 1000;
@@ -218,10 +225,10 @@ impl<'r> World<'r> {
             ));
         } else {
             self.log.push(format!("{at} s: crash {writes:?}"));
+            self.engine = engine_of(&self.cloud, &self.faulty);
             // Nothing tells one that lost its memory what lists do not show yet, unless AWS knows the name: it comes back
-            // later than they lag. The same is true where AWS takes no token.
-            let has_token = self.row.kind.create_shape().members.values().any(|m| m.idempotency_token);
-            if self.row.kind.is_arn_identified() && (forget || !has_token) {
+            // later than they lag.
+            if self.row.kind.is_arn_identified() && forget {
                 self.clock.sleep(Duration::from_secs(20)).await;
             }
             if forget {
@@ -455,6 +462,9 @@ async fn what_went_wrong_once_does_not_again() {
         ("PipelineExecution", vec![Move::Lag(0, 9), at(Fault::Lost), at(Fault::Lost), Move::Declare, look(None)]),
         // AWS names it and takes no token: what may be there is looked for before another is made.
         ("Domain", vec![Move::Lag(0, 9), at(Fault::Lost), look(None), look(None)]),
+        // The process ends between such a create and its answer: the next one waits before it makes another.
+        ("Domain", vec![Move::Lag(0, 9), look(None), at(Fault::CrashAfter), look(None), look(None)]),
+        ("Artifact", vec![Move::Lag(0, 19), at(Fault::CrashAfter), at(Fault::CrashAfter), look(None), look(None)]),
         ("Artifact", vec![Move::Lag(0, 9), at(Fault::Unreadable), look(None), at(Fault::Internal), look(None)]),
         // Another attempt that was refused says nothing of the first.
         ("ComputeQuota", vec![Move::Lag(0, 19), at(Fault::Lost), at(Fault::Throttle), look(None)]),

@@ -12,7 +12,7 @@ use super::claims::Claims;
 use super::decision::KNOWN_AFTER_APPLY;
 use super::intent::{Adoption, Intent};
 use crate::manifest::convert::{Converted, convert};
-use crate::manifest::{AdoptionFields, ManifestError, RefUse};
+use crate::manifest::{AdoptionFields, ManifestError, RefUse, annotations};
 use crate::mark::{self, Owner};
 use crate::object::{Object, ObjectId};
 use crate::selector::Selector;
@@ -71,11 +71,13 @@ impl Desired {
     /// Reads an object. Its references are pending until [`Desired::fill`] gives their values.
     ///
     /// # Errors
-    /// Fields that the kind does not have, and references that cannot be read.
+    /// Fields that the kind does not have, references that cannot be read, and annotations that could not be heeded.
     pub fn new(kind: &Kind, object: &Object) -> Result<Self, Vec<ManifestError>> {
         let converted = convert(kind, &object.spec);
-        if !converted.wrong.is_empty() {
-            return Err(converted.wrong.into_iter().map(|w| w.into_error(0, object)).collect());
+        let mut errors = annotations::check(kind, object, 0);
+        errors.extend(converted.wrong.iter().map(|w| w.clone().into_error(0, object)));
+        if !errors.is_empty() {
+            return Err(errors);
         }
         Ok(Self::of(kind, object, converted))
     }

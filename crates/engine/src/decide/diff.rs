@@ -23,11 +23,27 @@ pub(crate) struct Diff {
 /// Compares a declared spec with what a read gave, both under AWS names.
 pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
     let observed = observed_spec(kind, output);
-    let mut walk = Walk { kind, diffs: Vec::new() };
+    walk(kind, desired, &observed).diffs
+}
+
+/// What is declared and no read shows, where the row does not say that this is how it should be.
+pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
+    let unread = |member: &str| kind.row().spec.unread.iter().any(|u| u == member);
+    let mut paths = walk(kind, desired, &Value::Null).unseen;
+    paths.retain(|path| !path.first().is_some_and(unread));
+    paths
+}
+
+fn walk<'k>(kind: &'k Kind, desired: &Value, observed: &Value) -> Walk<'k> {
+    let mut walk = Walk { kind, diffs: Vec::new(), unseen: Vec::new() };
     for (member, value) in desired.as_object().into_iter().flatten() {
         let path = Path::parse(member);
         let Some(info) = kind.spec_member(member) else { continue };
-        if info.idempotency_token || !walk.is_read(&path) {
+        if info.idempotency_token {
+            continue;
+        }
+        if !walk.is_read(&path) {
+            walk.cannot_see(&path, value);
             continue;
         }
         let read = kind.read_shape().members.get(member.as_str()).and_then(|m| kind.service().target(m));
@@ -40,18 +56,7 @@ pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
             walk.tell(&Path::parse(member), Some(there), None, sensitive);
         }
     }
-    walk.diffs
-}
-
-/// What is declared and no read shows, where the row does not say that this is how it should be.
-pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
-    let walk = Walk { kind, diffs: Vec::new() };
-    let unread = |member: &str| kind.row().spec.unread.iter().any(|u| u == member);
-    let members = desired.as_object().into_iter().flatten().filter(|(member, value)| {
-        let token = kind.spec_member(member).is_none_or(|info| info.idempotency_token);
-        !token && !unread(member) && !plain(value).is_empty() && !walk.is_read(&Path::parse(member))
-    });
-    members.map(|(member, _)| Path::parse(member)).collect()
+    walk
 }
 
 /// The spec in a read's output, without our marks.
@@ -81,6 +86,8 @@ pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
 struct Walk<'k> {
     kind: &'k Kind,
     diffs: Vec<Diff>,
+    /// What is declared and no read shows.
+    unseen: Vec<Path>,
 }
 
 impl<'k> Walk<'k> {
@@ -93,6 +100,13 @@ impl<'k> Walk<'k> {
         }
         let shown = path.first().is_some_and(|m| self.kind.read_shape().members.contains_key(m));
         shown || self.is_observed(&general)
+    }
+
+    fn cannot_see(&mut self, path: &Path, value: &Value) {
+        let at = path.general();
+        if !plain(value).is_empty() && !self.unseen.contains(&at) {
+            self.unseen.push(at);
+        }
     }
 
     fn is_observed(&self, general: &Path) -> bool {
@@ -132,6 +146,7 @@ impl<'k> Walk<'k> {
                     let shown = read.and_then(|r| r.members.get(name.as_str()));
                     // A member that reads never show cannot be compared.
                     if read.is_some() && shown.is_none() && !self.is_observed(&at.general()) {
+                        self.cannot_see(&at, value);
                         continue;
                     }
                     if self.kind.row().spec.unread.iter().any(|u| Path::parse(u) == at.general()) {

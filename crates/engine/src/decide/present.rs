@@ -129,7 +129,13 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             quirks::decided(kind, found, differences(kind, desired, found, mark))
         }
         Claim::Ack => acks(kind, desired, found),
-        Claim::Adopt if desired.adoption == Adoption::Adopt => adopt(kind, desired, found, Decision::default()),
+        Claim::Adopt if desired.adoption == Adoption::Adopt => {
+            let decision = quirks::decided(kind, found, differences(kind, desired, found, Mark::Missing));
+            match as_it_is(&decision, &what) {
+                Some(refused) => refused,
+                None => adopt(kind, desired, found, Decision { notes: decision.notes, ..Decision::default() }),
+            }
+        }
         Claim::Adopt => {
             let decision = quirks::decided(kind, found, differences(kind, desired, found, Mark::Missing));
             adopt(kind, desired, found, decision)
@@ -156,6 +162,20 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             },
         ),
     }
+}
+
+/// The refusal of what is to be taken over as it is, and is not as declared: once it is the object's own, the next apply
+/// would change it.
+fn as_it_is(decision: &Decision, what: &str) -> Option<Decision> {
+    let marks = |change: &&Change| !change.path.contains(mark::PREFIX);
+    let fields: Vec<&str> = decision.changes.iter().filter(marks).map(|change| change.path.as_str()).collect();
+    if fields.is_empty() {
+        return None;
+    }
+    let why = format!("{what} is to be adopted as it is, and differs from the manifest in {}", fields.join(", "));
+    let advice =
+        format!("declare it as it is (`sagewright export`), or set {} to adopt-or-create", mark::ADOPTION_POLICY);
+    Some(Decision { changes: decision.changes.clone(), ..Decision::refuse(RefusalKind::NotOwned, why, advice) })
 }
 
 /// Takes the resource over before anything else is done to it.

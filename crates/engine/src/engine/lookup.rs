@@ -1,5 +1,7 @@
 //! Finds resources by what a user calls them.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use sagewright_kinds::{Kind, find};
 use sagewright_model::crd;
@@ -103,12 +105,17 @@ async fn read_item(calls: &Calls, kind: &Kind, item: &Value) -> Result<Option<Va
 }
 
 /// The resource that bears an object's mark.
-pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &Owner) -> Result<Option<Found>, Failure> {
+pub(crate) async fn owned(
+    calls: &Calls,
+    kind: &Kind,
+    owner: &Owner,
+    owners: &Owners,
+) -> Result<Option<Found>, Failure> {
     if kind.is_arn_identified() {
         let mut items = items(calls, kind).await?;
         let made = |item: &Value| item.get("CreationTime").or_else(|| item.get("StartTime")).map(Value::to_string);
         items.sort_by_cached_key(|item| std::cmp::Reverse(made(item)));
-        return Ok(match marked(calls, kind, &items, owner).await? {
+        return Ok(match marked(calls, kind, &items, owner, owners).await? {
             Some(output) => Some(complete_found(calls, kind, output).await?),
             None => None,
         });
@@ -117,7 +124,7 @@ pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &Owner) -> Result<O
         return Ok(None);
     }
     let ours = |found: &Found| matches!(&found.owner, Ownership::Marked(mark) if owner.is(mark));
-    Owners::default().bearing(calls, kind, owner, None, &ours).await
+    owners.bearing(calls, kind, owner, None, &ours).await
 }
 
 /// The items of a listing of a kind that AWS names, inside one resource or inside all of them.
@@ -162,8 +169,8 @@ async fn items(calls: &Calls, kind: &Kind) -> Result<Vec<Value>, Failure> {
     // Some are inside of nothing (model packages without a group).
     if !kind.is_arn_identified() || optional_list(kind) {
         let more = calls.list(kind, list_input(kind, None), usize::MAX).await?;
-        let known: Vec<Option<String>> = items.iter().map(|i| arn_of(kind, i)).collect();
-        items.extend(more.into_iter().filter(|i| arn_of(kind, i).is_none_or(|arn| !known.contains(&Some(arn)))));
+        let known: HashSet<String> = items.iter().filter_map(|i| arn_of(kind, i)).collect();
+        items.extend(more.into_iter().filter(|i| arn_of(kind, i).is_none_or(|arn| !known.contains(&arn))));
     }
     Ok(items)
 }

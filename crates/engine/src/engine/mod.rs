@@ -12,6 +12,7 @@ mod saved;
 mod set;
 mod users;
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +106,8 @@ pub struct Engine {
     at_once: usize,
     claims: Arc<Claims>,
     set: Option<Arc<Selector>>,
+    /// Tells this engine from those of earlier processes.
+    process: u16,
 }
 
 /// Looks at the same time, in a set.
@@ -114,7 +117,9 @@ impl Engine {
     /// An engine for one account and region.
     #[must_use]
     pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
-        Self { calls: Calls::new(cloud, clock, target), at_once: AT_ONCE, claims: Arc::default(), set: None }
+        // Without a source of random numbers among its ports: that of the standard library's maps is enough.
+        let process = RandomState::new().build_hasher().finish() as u16;
+        Self { calls: Calls::new(cloud, clock, target), at_once: AT_ONCE, claims: Arc::default(), set: None, process }
     }
 
     /// An engine that looks at so many objects of a set at the same time; 16 without this.

@@ -79,7 +79,7 @@ impl Engine {
                 Declared::Later => continue,
                 Declared::Known(value) => Ok(value),
                 Declared::Outside => {
-                    let cloud = InCloud { calls: &engine.calls, claims: &self.claims };
+                    let cloud = InCloud { calls: &engine.calls, claims: &self.claims, owners };
                     cloud.value(&node.id, &pending.reference, Intent::Present).await
                 }
             };

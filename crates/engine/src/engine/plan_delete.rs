@@ -45,10 +45,11 @@ impl Engine {
         desired.unowned = options.unowned;
         desired.insist = options.insist;
         let calls = self.calls_for(&desired.object);
-        let observed = match resolve(node.kind, &mut desired, &InCloud { calls: &calls, claims: &self.claims }).await {
-            Ok(()) => observe(&calls, node.kind, &desired, owners).await,
-            Err(failure) => Err(failure),
-        };
+        let observed =
+            match resolve(node.kind, &mut desired, &InCloud { calls: &calls, claims: &self.claims, owners }).await {
+                Ok(()) => observe(&calls, node.kind, &desired, owners).await,
+                Err(failure) => Err(failure),
+            };
         Look { desired, observed }
     }
 

@@ -1,9 +1,9 @@
 //! What still uses the resources that a delete would take away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use sagewright_kinds::{Kind, Path, get, values};
+use sagewright_kinds::{Kind, Path, RefField, get, values};
 use serde_json::Value;
 
 use super::Engine;
@@ -40,7 +40,8 @@ struct Going<'p> {
 /// A resource that refers to others.
 struct Referrer {
     name: String,
-    spec: Value,
+    /// What it refers to: fields that may refer to something, each with its value.
+    refers: Vec<(&'static RefField, String)>,
 }
 
 impl Engine {
@@ -67,11 +68,13 @@ impl Engine {
                     Ok(found) => found,
                     Err(failure) => (Vec::new(), unreadable(kind, &failure)),
                 };
+                let own: HashSet<&str> =
+                    going.iter().filter(|g| g.kind.name() == kind.name()).map(Going::resource).collect();
+                let referrers: Vec<&Referrer> = referrers.iter().filter(|r| !own.contains(r.name.as_str())).collect();
                 for g in used {
                     let entry = users.entry(g.at).or_default();
                     entry.unknown.extend(unknown.clone());
-                    let own = |name: &str| going.iter().any(|g| g.kind.name() == kind.name() && g.resource() == name);
-                    let by = referrers.iter().filter(|r| !own(&r.name) && uses(kind, r, g));
+                    let by = referrers.iter().filter(|r| uses(r, g));
                     entry.by.extend(by.map(|r| format!("{}/{}", kind.name(), tail(&r.name))));
                 }
             }
@@ -104,14 +107,23 @@ fn refers(kind: &Kind, to: &Kind) -> bool {
     kind.refs().iter().flat_map(|field| &field.targets).any(|t| t.group.is_none() && t.kind == to.name())
 }
 
-fn uses(kind: &Kind, referrer: &Referrer, going: &Going<'_>) -> bool {
-    kind.refs().iter().any(|field| {
+fn uses(referrer: &Referrer, going: &Going<'_>) -> bool {
+    referrer.refers.iter().any(|(field, text)| {
         let targets = || field.targets.iter().filter(|t| t.group.is_none() && t.kind == going.kind.name());
-        values(&referrer.spec, &field.path).into_iter().filter_map(|(_, value)| value.as_str()).any(|text| {
-            going.planned.object.arn() == Some(text)
-                || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
-        })
+        going.planned.object.arn() == Some(text)
+            || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
     })
+}
+
+fn referrer(kind: &'static Kind, output: &Value) -> Referrer {
+    let spec = kind.spec_of(output);
+    let texts = |field: &'static RefField| {
+        let values = values(&spec, &field.path).into_iter();
+        values.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let refers = kind.refs().iter().flat_map(|field| texts(field).into_iter().map(move |text| (field, text)));
+    let name = kind.name_of(&spec).or_else(|| arn_of(kind, output)).unwrap_or_default();
+    Referrer { name, refers: refers.collect() }
 }
 
 /// Resources of a kind that may refer to those that go, and what was not looked at.
@@ -120,19 +132,19 @@ async fn referrers(
     kind: &'static Kind,
     used: &[&Going<'_>],
 ) -> Result<(Vec<Referrer>, Option<String>), Failure> {
-    let mut items = Vec::new();
+    let mut items;
     if kind.is_arn_identified() {
         // What is inside of one that goes uses it; elsewhere are too many to look at.
         let within = kind.row().identity.within.last();
-        for going in used {
-            let inner = kind.refs().iter().any(|field| {
+        let inner = |going: &&&Going<'_>| {
+            kind.refs().iter().any(|field| {
                 field.path.first() == within.map(String::as_str)
                     && field.targets.iter().any(|target| target.kind == going.kind.name())
-            });
-            if inner {
-                items.extend(inside(calls, kind, Some(going.resource())).await?);
-            }
-        }
+            })
+        };
+        let outer: Vec<&str> = used.iter().filter(inner).map(|going| going.resource()).collect();
+        let lists = stream::iter(outer).map(|name| inside(calls, kind, Some(name))).buffered(AT_ONCE);
+        items = lists.try_concat().await?;
     } else {
         items = calls.list(kind, list_input(kind, None), LOOKED_AT + 1).await?;
     }
@@ -148,10 +160,7 @@ async fn referrers(
             let spec = kind.spec_of(&listed.output);
             let known = Known { spec: Some(&spec), arn: listed.arn.as_deref(), output: None };
             let output = read_output(calls, kind, known).await?;
-            Ok::<_, Failure>(output.map(|output| {
-                let name = kind.name_of(&kind.spec_of(&output)).or_else(|| arn_of(kind, &output));
-                Referrer { name: name.unwrap_or_default(), spec: kind.spec_of(&output) }
-            }))
+            Ok::<_, Failure>(output.map(|output| referrer(kind, &output)))
         })
         .buffered(AT_ONCE)
         .try_collect()

@@ -7,7 +7,7 @@ use super::{ManifestError, PathStep, adoption};
 use crate::mark;
 use crate::object::Object;
 
-pub(super) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
+pub(crate) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
     let all = [
         (mark::DELETION_POLICY, one_of(object, mark::DELETION_POLICY, &["delete", "retain"])),
         (mark::ADOPTION_POLICY, one_of(object, mark::ADOPTION_POLICY, &["adopt", "adopt-or-create"])),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::convert::{Converted, Wrong, shown};
 use super::suggest::suggest;
+use crate::decide::diff::masked;
 use crate::mark;
 use crate::object::ObjectId;
 
@@ -115,10 +116,10 @@ fn marks(kind: &Kind, converted: &Converted) -> Vec<Wrong> {
                 expected: Some(format!("a key that does not start with {}", mark::PREFIX)),
             });
         }
-        // Whose it is; which keys were declared; the last update; what was declared for autoscaling.
+        // Whose it is; which keys were declared; of which set; the last update; what was declared for autoscaling.
         let row = kind.row();
         let remembered = usize::from(row.update.remember) + usize::from(!row.spec.scaled.is_empty());
-        let own = if kind.tags_member() == Some(member) { 2 + remembered } else { 1 };
+        let own = if kind.tags_member() == Some(member) { 3 + remembered } else { 1 };
         let most = kind.spec_shape(&top).and_then(|s| s.max).map(|most| most as usize);
         if let Some(most) = most.filter(|most| (most.saturating_sub(own) + 1..=*most).contains(&keys.len())) {
             wrong.push(Wrong {
@@ -218,6 +219,10 @@ fn type_error(kind: &Kind, path: &Path, value: &Value) -> Wrong {
     let expected = kind.spec_shape(path).map_or("another type", |s| type_words(s.kind));
     let found = match value {
         Value::Null => "nothing".to_owned(),
+        // A secret is not repeated.
+        Value::Bool(_) | Value::Number(_) | Value::String(_) if masked(kind, path, value) != *value => {
+            format!("not {expected}")
+        }
         Value::Bool(b) => format!("the truth value {b}"),
         Value::Number(n) => format!("the number {n}"),
         Value::String(s) => format!("the text \"{s}\""),
@@ -255,6 +260,8 @@ fn violated(kind: &Kind, path: &Path, violation: &Violation, converted: &Convert
         let expected = shape.map(|s| format!("{}{}", type_words(s.kind), limits(s)));
         return Wrong { path: crd, message: format!("`{name}` is missing{hint}"), expected };
     };
+    let plain = get(&converted.spec, path).unwrap_or(&Value::Null);
+    let is_secret = masked(kind, path, plain) != *plain;
     let value = shown(&converted.spec, path);
     if let Some(shape) = shape.filter(|s| !s.enumeration.is_empty() && violation.constraint.contains("enum value set"))
     {
@@ -272,8 +279,7 @@ fn violated(kind: &Kind, path: &Path, violation: &Violation, converted: &Convert
         };
     }
     let constraint = violation.constraint.strip_prefix("Member ").unwrap_or(&violation.constraint);
-    let shown =
-        if shape.is_some_and(|s| s.sensitive) || value.len() > 80 { String::new() } else { format!(" `{value}`") };
+    let shown = if is_secret || value.len() > 80 { String::new() } else { format!(" `{value}`") };
     Wrong {
         path: crd,
         message: format!("`{name}`{shown} {constraint}"),

@@ -1,7 +1,7 @@
 //! Checks manifests before anything is called.
 
 mod adoption;
-mod annotations;
+pub(crate) mod annotations;
 mod constraints;
 pub(crate) mod convert;
 mod error;

@@ -33,7 +33,7 @@ pub(crate) async fn observe(
             Some(output) => named(calls, kind, desired, owners, output).await?,
             None => renamed(calls, kind, desired, owners).await?,
         },
-        None => match find::by_mark(calls, kind, desired).await? {
+        None => match find::by_mark(calls, kind, desired, owners).await? {
             Some(output) => complete(calls, kind, output).await?,
             None => Observed::MISSING,
         },

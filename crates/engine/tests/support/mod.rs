@@ -503,6 +503,15 @@ fn list(state: &State, (kind, _, _, _, items): (&str, &str, &str, &str, &str), i
 
 /// Resource Groups Tagging: two to a page.
 fn indexed(state: &State, input: &Value) -> Value {
+    let shown = |(arn, r): (&String, &Resource)| {
+        let tags: Vec<_> = r.tags.iter().map(|(k, v)| json!({"Key": k, "Value": v})).collect();
+        json!({"ResourceARN": arn, "Tags": tags})
+    };
+    if let Some(arns) = input.get("ResourceARNList").and_then(Value::as_array) {
+        assert!(arns.len() <= 100 && input.as_object().unwrap().len() == 1, "{input}");
+        let tagged = state.resources.iter().filter(|(arn, r)| arns.contains(&json!(arn)) && !r.tags.is_empty());
+        return json!({"ResourceTagMappingList": tagged.map(shown).collect::<Vec<_>>(), "PaginationToken": ""});
+    }
     let types = input["ResourceTypeFilters"].as_array().unwrap();
     let filter = &input["TagFilters"][0];
     let fits = |arn: &str, tags: &BTreeMap<String, String>| {
@@ -514,10 +523,7 @@ fn indexed(state: &State, input: &Value) -> Value {
     };
     let hits: Vec<_> = state.resources.iter().filter(|(arn, r)| fits(arn, &r.tags)).collect();
     let from: usize = input["PaginationToken"].as_str().map_or(0, |t| t.parse().unwrap());
-    let page = hits.iter().skip(from).take(2).map(|(arn, r)| {
-        let tags: Vec<_> = r.tags.iter().map(|(k, v)| json!({"Key": k, "Value": v})).collect();
-        json!({"ResourceARN": arn, "Tags": tags})
-    });
+    let page = hits.iter().skip(from).take(2).map(|&hit| shown(hit));
     let token = if from + 2 < hits.len() { (from + 2).to_string() } else { String::new() };
     json!({"ResourceTagMappingList": page.collect::<Vec<_>>(), "PaginationToken": token})
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sagewright_kinds::{Kind, Path};
 use serde_json::{Map, Value, json};
 
+use crate::cloud::CloudError;
 use crate::decide::Step;
 use crate::decide::inputs::{Place, mark_update, place_of, tags_value};
 use crate::decide::scale_fingerprint;
@@ -97,9 +98,7 @@ pub(crate) async fn act(
     for (operation, input) in calls_of(kind, step, found)? {
         answer = match calls.once(kind, &operation, input).await {
             Ok(answer) => answer,
-            Err(error)
-                if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is(&kind.errors().not_found, &error) =>
-            {
+            Err(error) if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is_gone(kind, &error) => {
                 return Ok(Acted::Gone);
             }
             Err(error) if matches!(step, Step::Create { .. }) && is(&kind.errors().exists, &error) => {
@@ -109,6 +108,12 @@ pub(crate) async fn act(
         };
     }
     Ok(Acted::Done(answer))
+}
+
+/// Whether a delete or a stop says that the resource is not there.
+fn is_gone(kind: &Kind, error: &CloudError) -> bool {
+    let rules = kind.errors().not_found.iter().filter(|rule| !rule.is_broad());
+    is(rules, error)
 }
 
 /// A step in words: `create the model mnist`.

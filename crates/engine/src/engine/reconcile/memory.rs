@@ -47,6 +47,9 @@ pub struct Memory {
     /// When a create was first sent of which nobody knows what came.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     tried: Option<Timestamp>,
+    /// The process that is about to send a first create, and has not: another one cannot know whether it did.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    announced: Option<u16>,
     /// The status that is waited for to change: a fingerprint of it and of the declaration.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     watched: Option<String>,
@@ -207,10 +210,21 @@ impl Memory {
         }
     }
 
+    /// A create is going to be sent by the next look of this process, once this memory is kept.
+    pub(crate) fn announce(&mut self, process: u16, now: Timestamp) {
+        self.tried = Some(now);
+        self.announced = Some(process);
+    }
+
+    /// Whether this process announced a create and has not sent it.
+    pub(crate) fn has_announced(&self, process: u16) -> bool {
+        self.announced == Some(process)
+    }
+
     /// A create is on its way; until it is answered nobody knows what came of it. Gives what is to be remembered when it is
     /// refused: an earlier one of which nobody knows.
     pub(crate) fn trying(&mut self, step: &Step, now: Timestamp) -> Option<Timestamp> {
-        let before = self.tried;
+        let before = self.tried.filter(|_| self.announced.take().is_none());
         if matches!(step, Step::Create { .. }) {
             self.tried = self.tried.or(Some(now));
         }
@@ -238,6 +252,7 @@ impl Memory {
 
     /// A resource of this object is there. Gives when the create was sent that made it, where nobody knew what came of it.
     pub(crate) fn appeared(&mut self) -> Option<Timestamp> {
+        self.announced = None;
         let tried = self.tried.take();
         self.changed |= tried.is_some();
         self.created = self.created.or(tried.map(|at| at.as_second()));
@@ -278,6 +293,11 @@ impl Memory {
         };
         self.exists = self.exists.or(Some(now.as_second()));
         answer
+    }
+
+    /// Whether a create was answered with "it exists", and nothing else was written.
+    pub(crate) fn was_there(&self) -> bool {
+        self.exists.is_some() && self.writes.is_empty()
     }
 
     /// A decision led to writes.
@@ -365,6 +385,7 @@ mod tests {
             answered: false,
             changed: true,
             tried: None,
+            announced: None,
             watched: Some(print()),
             held: true,
             failing: None,

@@ -82,8 +82,8 @@ impl Engine {
         let events: Mutex<Vec<Event>> = Mutex::default();
         let keep = |event: Event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         let owners = Owners::default();
-        let mut done =
-            Pass::new(&calls, &owners, referents, &desired, memory, &keep).announcing().swept(sighting).run().await;
+        let pass = Pass::new(&calls, &owners, referents, &desired, memory, &keep);
+        let mut done = pass.announcing(engine.process).swept(sighting).run().await;
         if let (Progress::Retry, Some(failure), Some(after)) = (done.progress, &done.failure, done.requeue) {
             let what = What::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
             let (object, at) = (desired.object.id(), calls.clock.now());

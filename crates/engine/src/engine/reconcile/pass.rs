@@ -45,8 +45,8 @@ pub(crate) struct Pass<'p> {
     resource: Option<String>,
     /// What may be decided, while nothing was written.
     expected: Option<&'p Decision>,
-    /// The memory is kept before a create is sent that must not be sent twice.
-    announces: bool,
+    /// The process, where it keeps the memory before a create is sent that must not be sent twice.
+    announces: Option<u16>,
     /// What a sweep says.
     sighting: Option<&'p Sighting>,
     /// The resource as the answer to its create says, and the decision about that, where nothing is left to look for.
@@ -93,15 +93,15 @@ impl<'p> Pass<'p> {
             emit,
             resource,
             expected: None,
-            announces: false,
+            announces: None,
             sighting: None,
             made: None,
         }
     }
 
     /// The caller keeps the memory where it outlives the process.
-    pub(crate) fn announcing(self) -> Self {
-        Self { announces: true, ..self }
+    pub(crate) fn announcing(self, process: u16) -> Self {
+        Self { announces: Some(process), ..self }
     }
 
     /// The first decision has to be this one.
@@ -195,7 +195,10 @@ impl<'p> Pass<'p> {
 
     /// The decision, or a refusal where it is not the planned one.
     fn as_planned(&self, kind: &Kind, decision: Decision) -> Decision {
-        let expected = self.expected.filter(|_| !self.memory.has_written() && self.memory.attempt().is_none());
+        let nothing_sent = !self.memory.has_written() && self.memory.attempt().is_none();
+        // Where the create was refused because something is there, that is this object's or as planned, or it is not changed.
+        let refused = self.memory.was_there() && decision.writes();
+        let expected = self.expected.filter(|_| nothing_sent || refused);
         match expected.and_then(|planned| otherwise(kind, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;
@@ -290,13 +293,17 @@ impl<'p> Pass<'p> {
             }
             let creates = matches!(step, Step::Create { .. });
             // AWS would make another one: what may be there already is looked for first.
-            if creates && is_made_anew(kind) && self.memory.attempt_may_be_unseen(now) {
+            let announced = self.announces.is_some_and(|process| self.memory.has_announced(process));
+            if creates && is_made_anew(kind) && !announced && self.memory.attempt_may_be_unseen(now) {
                 hidden = true;
                 continue;
             }
-            // The process may end before it is answered: the token of the repetition has to be known then.
-            if creates && self.announces && is_known_by_token(kind) && self.memory.attempt().is_none() {
-                self.memory.trying(step, now);
+            // The process may end before it is answered. The next one has to know the token of the repetition, or where
+            // there is none, that something may be there that is not shown yet.
+            if let Some(process) = self.announces.filter(|_| creates && kind.is_arn_identified())
+                && self.memory.attempt().is_none()
+            {
+                self.memory.announce(process, now);
                 return Ok(End { requeue: Some(Duration::ZERO), ..End::new(Progress::Announced) });
             }
             let before = self.memory.trying(step, now);

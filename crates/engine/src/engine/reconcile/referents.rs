@@ -11,7 +11,7 @@ use crate::manifest::RefUse;
 use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::calls::Calls;
-use crate::observe::{Found, Ownership};
+use crate::observe::{Found, Owners, Ownership};
 
 /// What a reference leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub fn value_of(reference: &RefUse, object: &Object) -> Referent {
 pub(crate) struct InCloud<'c> {
     pub calls: &'c Calls,
     pub claims: &'c Claims,
+    /// What the run knows of marks.
+    pub owners: &'c Owners,
 }
 
 #[async_trait]
@@ -103,7 +105,7 @@ impl InCloud<'_> {
         if let Some(found) = named.as_ref().filter(|f| matches!(&f.owner, Ownership::Marked(mark) if owner.is(mark))) {
             return Ok(Ok((kind, found.clone())));
         }
-        if let Some(found) = lookup::owned(self.calls, kind, &owner).await? {
+        if let Some(found) = lookup::owned(self.calls, kind, &owner, self.owners).await? {
             return Ok(Ok((kind, found)));
         }
         Ok(match named {

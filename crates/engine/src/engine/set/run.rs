@@ -15,7 +15,7 @@ use super::graph::{Graph, Node};
 use super::order::Order;
 use super::work::{How, Next, Work};
 use crate::clock::since;
-use crate::cloud::Priority;
+use crate::cloud::{CloudError, Priority, Stage};
 use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
 use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, target_id, value_of};
@@ -60,7 +60,7 @@ struct State {
     reports: Vec<Option<ObjectReport>>,
     /// In which order objects were finished.
     finished: Vec<usize>,
-    /// A look was answered: the cloud is there.
+    /// A call was answered: the cloud is there.
     reached: bool,
 }
 
@@ -135,7 +135,7 @@ impl Run<'_> {
 
     async fn look(&self, i: usize, mut work: Work, owners: &Owners, known: &Known) -> (usize, Work, Reconciled) {
         let calls = self.engine.calls_for(&work.desired.object).of(&work);
-        let referents = InSet { known, cloud: InCloud { calls: &calls, claims: &self.engine.claims } };
+        let referents = InSet { known, cloud: InCloud { calls: &calls, claims: &self.engine.claims, owners } };
         let is_new = work.is_new();
         let emit = |event: Event| {
             // What differs is told once.
@@ -156,9 +156,9 @@ impl Run<'_> {
             self.observer.event(&Event { object: work.desired.object.id(), resource: resource.clone(), at: now, what });
         };
         let step = done.failed_step.clone();
-        let reached = state.reached;
-        state.reached |= done.failure.is_none();
-        match work.take(done, now, reached) {
+        let answers = |cause: &CloudError| matches!(cause.stage, Stage::Service | Stage::Answer);
+        state.reached |= done.failure.as_ref().is_none_or(|failure| failure.cause().is_some_and(answers));
+        match work.take(done, now, state.reached) {
             Next::Look(after, why) => {
                 if let Some((step, why)) = why {
                     tell(&work, What::Retrying { step, why, after });

@@ -73,7 +73,7 @@ impl Work {
         self.how.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
     }
 
-    /// Takes what a look came to. `reached`: the run has had an answer before.
+    /// Takes what a look came to. `reached`: the run has had an answer.
     pub(crate) fn take(&mut self, done: Reconciled, now: Timestamp, reached: bool) -> Next {
         let wrote = done.outcome.filter(|o| o.is_write());
         // What is done first is what the report says; a stop on the way to an update or a delete is no end in itself.
