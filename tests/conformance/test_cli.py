@@ -528,6 +528,6 @@ def test_an_embedded_cloud_from_up_to_reset(tmp_path, account):
     finally:
         local("down")
     assert local("status", code=1)[0].startswith("down (")
-    assert "give --yes" in local("reset", code=64)[1] and data.exists()
+    assert "pass --yes" in local("reset", code=64)[1] and data.exists()
     local("reset", "--yes")
     assert not data.exists()

@@ -111,7 +111,7 @@ def test_a_plan_is_applied_only_where_it_was_made(cli):
         (other, [], {}, f"was made for the account {cli.account}, and this is {other.account}"),
         (cli, ["--region", "eu-west-1"], {}, "was made for the region us-east-1, and this is eu-west-1"),
         (cli, [], {"SAGEWRIGHT_INSTALLATION": "prod"}, "was made for the installation default, and this is prod"),
-        (cli, ["--expect-account", "111111111111"], {}, "--expect-account expects the account 111111111111"),
+        (cli, ["--expect-account", "111111111111"], {}, "--expect-account requires account 111111111111"),
     ]:  # fmt: skip
         told = caller("apply", "plan.json", *words, code=1, **environment)
         assert why in told.err and "nothing was done" in told.err and told.out == "", told.err

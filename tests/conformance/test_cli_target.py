@@ -142,7 +142,7 @@ def test_another_region_than_the_expected_one_is_refused(cli):
     told = cli("get", "models", "--region", "us-west-2", code=1)
     assert "this command would use region us-west-2 (--region)" in told.err and "requires region us-east-1 or eu-west-1" in told.err
     told = cli("get", "models", "--expect-region", "us-east-2", code=1)
-    assert "the region us-east-1 (AWS_REGION), and --expect-region expects the region us-east-2" in told.err
+    assert "region us-east-1 (AWS_REGION), but --expect-region requires region us-east-2" in told.err
     # An object may name a region of its own.
     elsewhere = group("g")
     elsewhere["metadata"]["annotations"] = {"services.k8s.aws/region": "us-west-2"}

@@ -18,7 +18,7 @@ use crate::local;
 use crate::output::Printer;
 use crate::paths;
 use crate::show;
-use crate::target::{Answer, Project, installation, probe};
+use crate::target::{Answer, Project, named_installation, probe};
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -119,8 +119,9 @@ impl Context {
             session_name: Some("sagewright".to_owned()),
         });
         let target = Target { role, ..Target::new(region) };
+        let named = named_installation()?;
         let project = Project::here()?;
-        let installation = installation(&project)?;
+        let installation = named.or_else(|| project.installation.clone()).unwrap_or_default();
         let claims = Claims { installation: installation.clone(), ..Claims::default() };
         let engine = Engine::new(Arc::new(aws.clone()), Arc::new(WallClock), target.clone()).with_claims(claims);
         let (global, printer) = (global.clone(), printer.clone());

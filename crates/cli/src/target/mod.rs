@@ -13,7 +13,7 @@ use sagewright_aws::Identity;
 use sagewright_engine::{Installation, Object, SavedPlan, mark};
 use sagewright_model::{AccountId, Arn};
 
-pub(crate) use installation::installation;
+pub(crate) use installation::named_installation;
 pub(crate) use probe::{Answer, probe};
 pub(crate) use project::Project;
 

@@ -27,7 +27,7 @@ pub(crate) struct Project {
     /// Regions that may be called.
     pub(super) region: Option<Wanted>,
     /// Whose resources its objects are.
-    pub(super) installation: Option<Installation>,
+    pub(crate) installation: Option<Installation>,
 }
 
 #[derive(Deserialize)]
