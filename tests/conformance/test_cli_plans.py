@@ -36,7 +36,7 @@ def test_a_plan_is_written_for_its_owner_alone_and_applied_as_it_was_shown(cli):
     served = model("m", cli.account, primaryContainer={"image": harness.SCRIPT_IMAGE, "environment": {"PASSWORD": secret}})
     told = cli("plan", "--out", "plan.json", "-f", "-", stdin=many(served, config("c", "m"), endpoint("e", "c")))
     assert told.lines[-1] == "Plan: 3 to create." and told.err.startswith(cli.target)
-    assert told.err.endswith("plan.json: written; it holds the manifests whole, secrets in them included\n  `sagewright apply plan.json` does what it says\n")
+    assert told.err.endswith("plan.json: written; it contains the full manifests, including any secrets\n  `sagewright apply plan.json` does what it says\n")
     path = cli.folder / "plan.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and secret in path.read_text()
     assert [p.name for p in cli.folder.iterdir()] == ["plan.json"], "nothing is left beside it"
@@ -86,7 +86,7 @@ def test_a_plan_that_was_changed_or_is_none_is_refused_by_name(cli):
         path.write_text(text)
         for words in (["apply", "plan.json"], ["plan", "--show", "plan.json"]):
             told = cli(*words, code=65)
-            assert f"plan.json is no plan that can be applied: {why}" in told.err and help in told.err, (words, told.err)
+            assert f"plan.json is not a valid saved plan: {why}" in told.err and help in told.err, (words, told.err)
             assert told.out == "" and "Target:" not in told.err
     assert "cannot read the plan none.json" in cli("apply", "none.json", code=65).err
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
@@ -111,7 +111,7 @@ def test_a_plan_is_applied_only_where_it_was_made(cli):
         (other, [], {}, f"was made for the account {cli.account}, and this is {other.account}"),
         (cli, ["--region", "eu-west-1"], {}, "was made for the region us-east-1, and this is eu-west-1"),
         (cli, [], {"SAGEWRIGHT_INSTALLATION": "prod"}, "was made for the installation default, and this is prod"),
-        (cli, ["--expect-account", "111111111111"], {}, "--expect-account expects the account 111111111111"),
+        (cli, ["--expect-account", "111111111111"], {}, "--expect-account requires account 111111111111"),
     ]:  # fmt: skip
         told = caller("apply", "plan.json", *words, code=1, **environment)
         assert why in told.err and "nothing was done" in told.err and told.out == "", told.err
@@ -141,7 +141,7 @@ def test_a_plan_with_problems_is_not_written(cli):
     assert "cannot become 2" in told.out and "plan.json was not written: a plan with problems cannot be applied" in told.err
     assert not (cli.folder / "plan.json").exists()
     (cli.folder / "folder").mkdir()
-    for path, why in [("folder", "it is there, and is no file"), ("none/plan.json", "No such file or directory"), ("/dev/null", "is no file")]:
+    for path, why in [("folder", "it exists and is not a regular file"), ("none/plan.json", "No such file or directory"), ("/dev/null", "is not a regular file")]:
         told = cli("plan", "--out", path, "-f", "-", stdin=group("g"), code=1)
         assert f"cannot write the plan to {path}: " in told.err and why in told.err
 
@@ -163,7 +163,7 @@ def test_two_installations_leave_each_others_resources_alone(cli):
     assert cli("apply", "-f", "-", stdin=group("fraud"), **green).lines[-1] == "Done: 1 unchanged."
     assert "of the installation `green`" in cli("apply", "-f", "-", stdin=group("fraud"), code=1).out
     project.write_text('installation = "Blue"\n')
-    assert f"{project}:1: `installation`: `Blue` is no name of an installation" in cli("get", "models", code=65).err
+    assert f"{project}:1: `installation`: `Blue` is not a valid installation name" in cli("get", "models", code=65).err
     assert "SAGEWRIGHT_INSTALLATION is ''" in cli("get", "models", code=64, SAGEWRIGHT_INSTALLATION="").err
 
 
@@ -197,7 +197,7 @@ def test_what_a_set_no_longer_declares_goes_once_all_is_applied(cli):
     value = cli("apply", "-f", "-", *SET, "--dry-run", "-o", "json", stdin=deployed(cli, 2)).json()
     assert [o["object"]["name"] for o in value["delete"]["objects"]] == ["v1", "v1"] and value["apply"]["changes"]
     told = cli("apply", "-f", "-", *SET, stdin=deployed(cli, 2), code=64)
-    assert "what the manifests no longer declare would be deleted, and nobody can be asked\n  give --yes" in told.err
+    assert "this would delete resources that the manifests no longer declare, and there is no terminal to confirm on\n  pass --yes" in told.err
     assert harness.everything(cli.cloud, cli.account) == before
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=deployed(cli, 2))
     assert "Plan: 2 to delete." in told.err and told.lines[-1] == "Done: 2 created, 1 updated, 2 deleted."
@@ -219,15 +219,44 @@ def test_a_prune_leaves_what_is_still_used_and_what_is_not_its_own(cli):
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("other")), SAGEWRIGHT_INSTALLATION="other")
     assert told.lines[-1] == "Done: 1 created." and "delete" not in told.err
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
-    assert "Model shared: not deleted, still used by EndpointConfig/theirs\n" in told.err and told.lines[-1] == "Done: 1 unchanged."
+    assert "Model shared: kept\n    still used by EndpointConfig/theirs\n" in told.out and told.lines[-1] == "Done: 1 unchanged, 1 kept."
+    report = cli("apply", "-f", "-", *SET, "--yes", "-o", "json", stdin=labelled(group("g"))).json()["objects"]
+    assert {o["object"]["name"]: (o["outcome"], o["message"]) for o in report} == {
+        "g": ("unchanged", ""), "shared": ("retained", "still used by EndpointConfig/theirs"),
+    }  # fmt: skip
     cli("delete", "--yes", "EndpointConfig/theirs")
     # What is declared has to go well first.
     taken = labelled(group("g"), group("other"))
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=taken, code=1)
-    assert "nothing was deleted: what is declared did not go well" in told.err and "Model shared: delete\n" in told.err
+    assert "nothing was deleted, because the apply failed" in told.err and "Model shared: delete\n" in told.err
     assert cli("get", "models", "-o", "name").lines == ["Model/shared"]
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
     assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
+
+
+def test_a_prune_keeps_what_is_not_known_to_be_free(cli):
+    cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(model("old", cli.account), group("g")))
+    sagemaker = cli.cloud.client("sagemaker", cli.account)
+    for i in range(101):
+        # The oldest uses it, and is not looked at.
+        variant = {"VariantName": "all", "ModelName": "old" if i == 0 else "other", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        if i == 1:
+            cli("apply", "-f", "-", stdin=model("other", cli.account))
+        sagemaker.create_endpoint_config(EndpointConfigName=f"c-{i}", ProductionVariants=[variant])
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    assert "Model old: kept\n    it may still be in use: only the newest 100 of the endpoint configs were looked at\n    --force " in told.out
+    assert told.lines[-1] == "Done: 1 unchanged, 1 kept."
+    told = cli("apply", "-f", "-", *SET, "--yes", "--force", stdin=labelled(group("g")))
+    assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
+
+
+def test_a_prune_warns_of_what_may_be_another_projects(cli):
+    theirs = labelled(group("theirs"))
+    theirs["items"][0]["metadata"]["namespace"] = "theirs"
+    cli("apply", "-f", "-", *SET, "--yes", stdin=theirs)
+    told = cli("apply", "-f", "-", *SET, "--dry-run", stdin=labelled(group("g")))
+    assert "warning: " in told.err and "is of a namespace that these manifests do not use" in told.err
+    assert "warning" not in cli("apply", "-f", "-", *SET, "--dry-run", stdin=theirs).err
 
 
 @pytest.mark.parametrize("answer,code", [("y\n", 0), ("n\n", 1)])
@@ -251,7 +280,7 @@ def test_a_prune_asks_on_a_terminal_before_anything_is_done(cli, answer, code):
 def test_a_set_is_one_label_that_all_its_objects_bear(cli):
     some = many(labelled(group("g"))["items"][0], group("h"))
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=some, code=65)
-    assert "the label app=fraud is missing on ModelPackageGroup h; nothing was done" in told.err and told.out == ""
+    assert "ModelPackageGroup h does not have the label app=fraud; nothing was done" in told.err and told.out == ""
     for words in (["--prune"], ["-l", "app=fraud"], ["--dry-run"], ["--yes"], [*SET, "--no-wait"], ["--prune", "-l", "app"], ["--prune", "-l", "a=b,c=d"]):
         cli("apply", "-f", "-", *words, stdin=labelled(group("g")), code=64)
     assert "KEY=VALUE" in cli("apply", "-f", "-", "--prune", "-l", "app", stdin=some, code=64).err

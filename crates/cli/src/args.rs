@@ -180,15 +180,18 @@ pub(crate) struct Apply {
     /// Then delete what was applied with the same --selector before and is no longer declared. It is shown first
     #[arg(long, requires = "selector", conflicts_with_all = ["saved", "no_wait"])]
     pub(crate) prune: bool,
-    /// Label of the set, KEY=VALUE, that all objects of the manifests bear
+    /// Label of the set, KEY=VALUE, that every object in the manifests must have
     #[arg(long, short = 'l', value_name = "LABEL", requires = "prune")]
     pub(crate) selector: Option<Selector>,
     /// With --prune: show what would be done and what would be deleted, and write nothing
     #[arg(long, requires = "prune")]
     pub(crate) dry_run: bool,
-    /// With --prune: do not ask. Where nobody can be asked, nothing is done without it
+    /// With --prune: do not ask. Without a terminal, nothing is done without it
     #[arg(long, short, requires = "prune")]
     pub(crate) yes: bool,
+    /// With --prune: also delete what may still be in use, because not everything that could use it was looked at
+    #[arg(long, requires = "prune")]
+    pub(crate) force: bool,
 }
 
 /// `plan`
@@ -202,10 +205,10 @@ pub(crate) struct Plan {
     /// Check the manifests and plan without asking the cloud, as if nothing existed
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Show what delete would do instead: what would go, what would stay and why, and what still uses it
+    /// Show what delete would do instead: what would be deleted or kept, and why, and what still uses it
     #[arg(long, conflicts_with = "offline")]
     pub(crate) delete: bool,
-    /// Write the plan to a file that `apply FILE` does exactly; it holds the manifests whole, secrets in them included.
+    /// Write the plan to a file that `apply FILE` does exactly; it contains the full manifests, including any secrets.
     /// A plan with problems is not written
     #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "delete"])]
     pub(crate) out: Option<PathBuf>,
@@ -273,13 +276,13 @@ pub(crate) struct Delete {
     /// Delete what these manifests declare
     #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
-    /// Show what would go, what would stay and why, and what still uses it; delete nothing
+    /// Show what would be deleted or kept, and why, and what still uses it; delete nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask. Where nobody can be asked, nothing is deleted without it
+    /// Do not ask. Without a terminal, nothing is deleted without it
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Delete what serves something else than its manifest declares, too: an endpoint with another config
+    /// Also delete an endpoint that serves a different config than its manifest declares
     #[arg(long)]
     pub(crate) force: bool,
     /// Return when the calls are accepted
@@ -299,10 +302,10 @@ pub(crate) struct Adopt {
     /// KIND/NAME; for model packages and executions KIND/ARN
     #[arg(value_name = "KIND/NAME")]
     pub(crate) resource: String,
-    /// Name of the manifest that will own it [default: the resource's own]
+    /// Object name that will own it [default: the resource's own]
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Namespace of the manifest that will own it
+    /// Namespace of that object
     #[arg(long, value_name = "NAMESPACE", default_value = "default")]
     pub(crate) namespace: String,
 }
@@ -332,13 +335,13 @@ pub(crate) struct Invoke {
     /// Content type wanted of the answer
     #[arg(long, value_name = "TYPE")]
     pub(crate) accept: Option<String>,
-    /// Variant that must answer
+    /// Variant to invoke
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
-    /// Model that must answer, of an endpoint with many models: its archive's key below the model's ModelDataUrl
+    /// Model to invoke, of an endpoint with many models: its archive's key below the model's ModelDataUrl
     #[arg(long, value_name = "KEY")]
     pub(crate) target_model: Option<String>,
-    /// Container that must answer, by its host name, where the model's inferenceExecutionConfig is Direct
+    /// Container to invoke, by its host name, where the model's inferenceExecutionConfig is Direct
     #[arg(long, value_name = "HOSTNAME")]
     pub(crate) container: Option<String>,
 }

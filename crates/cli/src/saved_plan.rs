@@ -24,7 +24,7 @@ pub(crate) fn write(plan: &SavedPlan, path: &Path) -> Result<(), Failure> {
             .help("name a file in a folder that can be written to")
     };
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(failed(io::Error::other("it is there, and is no file")));
+        return Err(failed(io::Error::other("it exists and is not a regular file")));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let whole = || -> io::Result<()> {
@@ -47,10 +47,7 @@ pub(crate) fn write(plan: &SavedPlan, path: &Path) -> Result<(), Failure> {
 /// Reads a plan, which has to be as it was written.
 pub(crate) fn read(path: &Path) -> Result<SavedPlan, Failure> {
     let wrong = |why: String| {
-        Failure::new(
-            Exit::Manifest,
-            format!("{} is no plan that can be applied: {why}; nothing was done", path.display()),
-        )
+        Failure::new(Exit::Manifest, format!("{} is not a valid saved plan: {why}; nothing was done", path.display()))
     };
     let text = bounded(path).map_err(|error| {
         Failure::new(Exit::Manifest, format!("cannot read the plan {}: {error}", path.display()))

@@ -86,7 +86,7 @@ pub use engine::{
 };
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, EventKind, NoObserver, Observer};
-pub use manifest::{AdoptionFields, ManifestError, RefUse, check, suggest};
+pub use manifest::{AdoptionFields, ManifestError, RefUse, check, check_name, suggest};
 pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};

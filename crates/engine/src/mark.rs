@@ -21,7 +21,7 @@ pub struct Installation(Arc<str>);
 /// A text that is no name of an installation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no name of an installation: it takes 1 to 32 lower-case letters, digits, `-` and `.`, and starts and ends with a letter or digit"
+    "`{0}` is not a valid installation name: use 1 to 32 lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit"
 )]
 pub struct NotAnInstallation(String);
 

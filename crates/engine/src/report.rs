@@ -65,6 +65,12 @@ impl Planned {
         self.decision.action()
     }
 
+    /// Whether a delete would delete or stop its resource, perhaps once that is settled.
+    #[must_use]
+    pub fn goes(&self) -> bool {
+        self.is_ok() && matches!(self.action(), Action::Delete | Action::Stop | Action::Wait)
+    }
+
     /// Whether nothing blocks what is declared.
     #[must_use]
     pub fn is_ok(&self) -> bool {

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> any
     if let Some(set) = &args.selector {
         return Box::pin(prune::run(args, set, &objects, global, printer)).await;
     }
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     context.announce(&objects).await?;
     finish(&report(args, &context, &objects).await?, printer)
 }
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> any
 /// Does what a plan says.
 async fn saved(args: &Apply, path: &Path, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let saved = saved_plan::read(path)?;
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     context.announce_plan(&saved, path).await?;
     let objects: Vec<Object> = saved.plan.objects.iter().map(|planned| planned.object.clone()).collect();
     finish(&watched(args, &context, &objects, Some(&saved.plan)).await?, printer)

@@ -1,6 +1,6 @@
 //! `sagewright delete`
 
-use sagewright_engine::{Action, DeleteOptions, Object, Plan};
+use sagewright_engine::{DeleteOptions, Object, Plan};
 
 use crate::args::{Delete, Format, Global};
 use crate::commands::apply::finish;
@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     if !args.yes && !args.dry_run {
         ask::somebody(&format!("{} would be deleted", counted(declared.len() + names.len())))?;
     }
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     let options =
         DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, force: args.force };
     context.announce(&declared).await?;
@@ -28,12 +28,17 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
         let plan = preview(&context, &objects, &options).await?;
         return Ok(if plan.has_problems() { Exit::Failed } else { Exit::Done });
     }
-    if !args.yes && !confirmed(&context, &objects, &options).await? {
-        printer.note("nothing was deleted");
-        return Ok(Exit::Failed);
+    // Only what was shown may go; with --yes nothing is shown, and all may.
+    let mut shown = Plan::default();
+    if !args.yes {
+        shown = context.engine.plan_delete(&objects, &options).await.map_err(engine_failure)?;
+        if !confirmed(&context, &shown).await? {
+            printer.note("nothing was deleted");
+            return Ok(Exit::Failed);
+        }
     }
     let progress = Progress::new(&context, None);
-    let outcome = context.engine.delete(&objects, &options, &progress).await;
+    let outcome = context.engine.delete_planned(&objects, &shown, &options, &progress).await;
     progress.finish().await;
     finish(&outcome.map_err(engine_failure)?, printer)
 }
@@ -57,18 +62,15 @@ pub(crate) async fn preview(context: &Context, objects: &[Object], options: &Del
     Ok(plan)
 }
 
-/// Shows what would go, and asks whether it may. Where nothing would go there is nothing to ask.
-async fn confirmed(context: &Context, objects: &[Object], options: &DeleteOptions) -> anyhow::Result<bool> {
-    let plan = context.engine.plan_delete(objects, options).await.map_err(engine_failure)?;
-    let goes = |action: Action| matches!(action, Action::Delete | Action::Stop | Action::Wait);
-    let count = plan.objects.iter().filter(|p| p.is_ok() && goes(p.action())).count();
+/// Shows what would go, and asks whether it may. Where nothing would go there is nothing to ask, and nothing goes.
+async fn confirmed(context: &Context, plan: &Plan) -> anyhow::Result<bool> {
+    let count = plan.objects.iter().filter(|planned| planned.goes()).count();
     if count == 0 {
         return Ok(true);
     }
-    let users = context.engine.users(&plan).await;
-    context.printer.note(show::delete_plan(&plan, &users, &context.printer).trim_end());
-    let answer = ask::ask(&format!("Delete {}? [y/N]", counted(count)), &context.printer).await?;
-    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+    let users = context.engine.users(plan).await;
+    context.printer.note(show::delete_plan(plan, &users, &context.printer).trim_end());
+    ask::confirm(&format!("Delete {}?", counted(count)), &context.printer).await
 }
 
 pub(crate) fn counted(count: usize) -> String {
@@ -89,8 +91,8 @@ async fn named(args: &Delete, context: &Context) -> anyhow::Result<Vec<Object>> 
             }
             None if args.unmanaged => {}
             None => {
-                return Err(Failure::new(Exit::Failed, format!("{text} is managed by no manifest"))
-                    .help("give --unmanaged to delete it all the same")
+                return Err(Failure::new(Exit::Failed, format!("no manifest manages {text}"))
+                    .help("pass --unmanaged to delete it anyway")
                     .into());
             }
         }

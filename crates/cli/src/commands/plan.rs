@@ -26,10 +26,13 @@ pub(crate) async fn run(args: &args::Plan, global: &Global, printer: &Printer) -
     let plan = if args.offline {
         plan_offline(&objects).map_err(engine_failure)?
     } else {
-        let context = Context::connect(global, printer).await?;
+        let mut context = Context::connect(global, printer).await?;
         match &args.out {
-            Some(path) => return keep(args, &context, &objects, path).await,
-            None => context.announce_beside(&objects, context.engine.plan(&objects)).await?.map_err(engine_failure)?,
+            Some(path) => return keep(args, &mut context, &objects, path).await,
+            None => {
+                let plan = async |context: Context| context.engine.plan(&objects).await;
+                context.announce_beside(&objects, plan).await?.map_err(engine_failure)?
+            }
         }
     };
     show_plan(&plan, printer)?;
@@ -37,7 +40,7 @@ pub(crate) async fn run(args: &args::Plan, global: &Global, printer: &Printer) -
 }
 
 /// Shows a plan and writes it down.
-async fn keep(args: &args::Plan, context: &Context, objects: &[Object], path: &Path) -> anyhow::Result<Exit> {
+async fn keep(args: &args::Plan, context: &mut Context, objects: &[Object], path: &Path) -> anyhow::Result<Exit> {
     let account = context.announce_known(objects).await?;
     let plan = context.engine.plan(objects).await.map_err(engine_failure)?;
     show_plan(&plan, &context.printer)?;
@@ -48,13 +51,13 @@ async fn keep(args: &args::Plan, context: &Context, objects: &[Object], path: &P
     }
     let saved = SavedPlan {
         made: Timestamp::now(),
-        account: Some(account),
+        account: Some(account.to_string()),
         region: context.target.region.to_string(),
         installation: context.installation.clone(),
         plan,
     };
     saved_plan::write(&saved, path)?;
-    let note = "written; it holds the manifests whole, secrets in them included";
+    let note = "written; it contains the full manifests, including any secrets";
     context.printer.note(&format!("{}: {note}\n  `sagewright apply {0}` does what it says", path.display()));
     Ok(exit)
 }
@@ -89,7 +92,7 @@ pub(crate) fn show_plan(plan: &Plan, printer: &Printer) -> anyhow::Result<()> {
 /// Shows what `delete` would do.
 async fn delete(args: &args::Plan, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let objects = manifest::load(&args.files.files, printer).await?;
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     context.announce(&objects).await?;
     Ok(exit(args, &preview(&context, &objects, &DeleteOptions::default()).await?))
 }

@@ -18,7 +18,7 @@ fn fate(planned: &Planned) -> (&'static str, &'static str, Style) {
         }
         Action::None => ("kept", "kept", Style::Dim),
         Action::Stop => ("stop", "to stop", Style::Warn),
-        Action::Wait => ("delete, once it is settled", "to delete", Style::Bad),
+        Action::Wait => ("delete when its current operation finishes", "to delete", Style::Bad),
         Action::Refuse => ("refused", "refused", Style::Bad),
         _ => ("delete", "to delete", Style::Bad),
     }

@@ -46,7 +46,10 @@ pub(super) fn blocker(planned: &Planned) -> Option<(&'static str, String)> {
         Blocker::Failed { why } => ("failed", why.clone()),
         Blocker::Blocked { by } => {
             let names: Vec<String> = by.iter().map(ToString::to_string).collect();
-            ("blocked", format!("nothing would be done before {} is put right", names.join(", ")))
+            (
+                "blocked",
+                format!("blocked until {} {} fixed", names.join(", "), if names.len() == 1 { "is" } else { "are" }),
+            )
         }
     })
 }

@@ -21,7 +21,7 @@ fn outcome(outcome: Outcome) -> (&'static str, Style) {
         Outcome::Pending => ("in progress", Style::Warn),
         Outcome::Refused => ("refused", Style::Bad),
         Outcome::Failed => ("failed", Style::Bad),
-        Outcome::TimedOut => ("not ready in time", Style::Bad),
+        Outcome::TimedOut => ("timed out", Style::Bad),
         Outcome::Blocked => ("blocked", Style::Bad),
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn report(report: &Report, printer: &Printer) -> String {
         }
     }
     let counts: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
-    let head = if report.is_ok() { "Done" } else { "Not all done" };
+    let head = if report.is_ok() { "Done" } else { "Incomplete" };
     let sum = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") };
     out.push_str(&format!("{head}: {sum}.\n"));
     out

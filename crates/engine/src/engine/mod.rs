@@ -23,6 +23,7 @@ pub use saved::SavedPlan;
 pub(crate) use saved::otherwise;
 pub use users::Users;
 
+use sagewright_model::AccountId;
 use set::graph::Graph;
 
 use crate::clock::Clock;
@@ -131,6 +132,13 @@ impl Engine {
     #[must_use]
     pub fn with_claims(mut self, claims: Claims) -> Self {
         self.claims = Arc::new(claims);
+        self
+    }
+
+    /// The same engine, whose calls are for one account: whatever credentials come into use, they reach no other.
+    #[must_use]
+    pub fn for_account(mut self, account: AccountId) -> Self {
+        self.calls.target.account = Some(account);
         self
     }
 

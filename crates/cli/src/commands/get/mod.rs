@@ -24,13 +24,13 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let wanted = wanted(&args.what)?;
     let one = matches!(wanted.as_slice(), [(_, Some(_))]);
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     let mut found: Vec<(&'static Kind, Vec<Object>)> = Vec::new();
     let mut missing = Vec::new();
     let mut first = true;
     for (kind, name) in wanted {
-        let reading = context.engine.get(kind, name);
-        let read = if first { context.announce_beside(&[], reading).await? } else { reading.await };
+        let reading = async |context: Context| context.engine.get(kind, name).await;
+        let read = if first { context.announce_beside(&[], reading).await? } else { reading(context.clone()).await };
         first = false;
         let objects = match read {
             Ok(objects) => objects,

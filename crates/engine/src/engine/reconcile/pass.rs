@@ -218,7 +218,9 @@ impl<'p> Pass<'p> {
         match expected.and_then(|planned| otherwise(kind, &self.desired.object, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;
-                Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, "make a new plan") }
+                let deletes = self.desired.intent == Intent::Absent;
+                let advice = if deletes { "run the delete again, which shows it anew" } else { "make a new plan" };
+                Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, advice) }
             }
             None => decision,
         }
