@@ -3,7 +3,7 @@
 
 mod support;
 
-use sagewright_engine::{Adoption, Desired, Intent, Observed, RefusalKind, decide, mark};
+use sagewright_engine::{Adoption, Desired, Intent, Observed, RefusalKind, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
 use support::decisions::{NOW, brief, desired, found, members, object, there};
@@ -290,10 +290,10 @@ fn annotations_say_what_may_be_done() {
     let unowned = there(found(kind, &spec, "", "", json!({})));
     let owned = there(found(kind, &spec, "", "default/default/thing", json!({})));
     let run = |desired: &Desired, observed: &Observed| brief(&decide(kind, desired, observed, NOW));
-    assert!(run(&with(mark::ADOPTION_POLICY, "adopt"), &unowned).starts_with("adopt"));
+    assert!(run(&with(keys::ADOPTION_POLICY, "adopt"), &unowned).starts_with("adopt"));
     // What is adopted as it is has to be as declared; what may also be created may differ where AWS can change it.
     let other = there(found(kind, &spec, "", "", json!({"ExecutionRoleArn": "old", "EnableNetworkIsolation": true})));
-    let mut declared = with(mark::ADOPTION_POLICY, "adopt");
+    let mut declared = with(keys::ADOPTION_POLICY, "adopt");
     declared.spec["ExecutionRoleArn"] = json!("new");
     let decision = decide(kind, &declared, &other, NOW);
     let refusal = decision.refusal().unwrap();
@@ -305,18 +305,18 @@ fn annotations_say_what_may_be_done() {
     declared.spec["ExecutionRoleArn"] = json!("new");
     declared.adoption = Adoption::AdoptOrCreate;
     assert!(run(&declared, &other).starts_with("refuse(Immutable)"));
-    assert!(run(&with(mark::ADOPTION_POLICY, "adopt"), &Observed::MISSING).starts_with("refuse(Absent)"));
-    assert!(run(&with(mark::ADOPTION_POLICY, "adopt-or-create"), &Observed::MISSING).starts_with("CreateModel"));
-    assert!(run(&with(mark::READ_ONLY, "true"), &unowned).starts_with("- ready=True"));
-    assert!(run(&with(mark::READ_ONLY, "true"), &Observed::MISSING).starts_with("refuse(Absent)"));
-    let mut retain = with(mark::DELETION_POLICY, "retain");
+    assert!(run(&with(keys::ADOPTION_POLICY, "adopt"), &Observed::MISSING).starts_with("refuse(Absent)"));
+    assert!(run(&with(keys::ADOPTION_POLICY, "adopt-or-create"), &Observed::MISSING).starts_with("CreateModel"));
+    assert!(run(&with(keys::READ_ONLY, "true"), &unowned).starts_with("- ready=True"));
+    assert!(run(&with(keys::READ_ONLY, "true"), &Observed::MISSING).starts_with("refuse(Absent)"));
+    let mut retain = with(keys::DELETION_POLICY, "retain");
     retain.intent = Intent::Absent;
     assert!(run(&retain, &owned).starts_with('-'));
     // The ARN that is to be adopted is another account's.
     let wanted = "arn:aws:sagemaker:us-east-1:999999999999:model/thing";
     let mut declared = object(kind, &spec);
-    declared.metadata.annotations.insert(mark::ADOPTION_POLICY.into(), "adopt".into());
-    declared.metadata.annotations.insert(mark::ADOPTION_FIELDS.into(), json!({"arn": wanted}).to_string());
+    declared.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt".into());
+    declared.metadata.annotations.insert(keys::ADOPTION_FIELDS.into(), json!({"arn": wanted}).to_string());
     let decision = decide(kind, &Desired::new(kind, &declared).unwrap(), &unowned, NOW);
     assert_eq!(
         decision.refusal().unwrap().reason,
@@ -325,7 +325,7 @@ fn annotations_say_what_may_be_done() {
         )
     );
     let renamed = Observed::Missing { elsewhere: Some("old".into()) };
-    let mut read = with(mark::READ_ONLY, "true");
+    let mut read = with(keys::READ_ONLY, "true");
     read.intent = Intent::Absent;
     for observed in [&renamed, &Observed::MISSING, &owned] {
         assert!(run(&read, observed).starts_with('-'), "what is only read is not deleted: {}", run(&read, observed));

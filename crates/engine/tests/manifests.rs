@@ -287,7 +287,7 @@ fn two_objects_of_one_resource_are_told() {
     let mut copy = training_job("mnist");
     copy.metadata.name = "copy".into();
     let Err(EngineError::Manifest(told)) = plan_offline(&[training_job("mnist"), copy.clone()]) else { panic!() };
-    assert_eq!((told.len(), told[0].index, told[0].path_text().as_str()), (1, 1, "spec.trainingJobName"));
+    assert_eq!((told.len(), told[0].index, told[0].path.to_string().as_str()), (1, 1, "spec.trainingJobName"));
     assert!(told[0].message.contains("TrainingJob mnist"), "{}", told[0]);
     // In another region it is another resource, and a second object may read the first one's.
     let mut elsewhere = copy.clone();

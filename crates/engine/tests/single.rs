@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use sagewright_engine::{
     Action, ApplyOptions, DeleteOptions, Desired, EngineError, Found, Intent, NoObserver, Object, ObjectId, Observed,
-    Until, check, decide, mark, own_name,
+    Until, check, decide, keys, own_name,
 };
 use sagewright_kinds::{all, find};
 use serde_json::{Map, Value, json};
-use support::{Fake, Lines, ROLE, object, training_job, tutorial};
+use support::{Fake, Lines, ROLE, fail, object, training_job, tutorial};
 
 async fn applied(objects: &[Object]) -> (std::sync::Arc<Fake>, sagewright_engine::Engine) {
     let (fake, _, engine) = Fake::new();
@@ -156,12 +156,27 @@ async fn a_resource_made_elsewhere_is_adopted_under_a_name_and_then_applies() {
     fake.edit("endpoint-config/mnist-1", |r| r.tags.clear());
     let adopted = engine.adopt(find("EndpointConfig").unwrap(), "mnist-1", &theirs).await.unwrap();
     assert_eq!((adopted.metadata.name.as_str(), adopted.metadata.namespace.as_deref()), ("mine", Some("team")));
-    fake.edit("endpoint-config/mnist-1", |r| drop(r.tags.insert(mark::OWNER.into(), "default/default/mnist-1".into())));
+    fake.edit("endpoint-config/mnist-1", |r| drop(r.tags.insert(keys::OWNER.into(), "default/default/mnist-1".into())));
     let error = engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mine")).await.unwrap_err();
     assert!(error.to_string().contains("belongs to the object default/mnist"), "{error}");
     fake.edit("training-job/mnist", |r| drop(r.tags.insert("team".into(), "vision".into())));
     let plan = engine.plan(&objects).await.unwrap();
     assert!(!plan.has_changes() && !plan.has_problems(), "{plan:#?}");
+}
+
+#[tokio::test]
+async fn an_adoption_is_tried_again_as_the_retry_policy_says() {
+    let (fake, engine) = applied(&[training_job("mnist")]).await;
+    fake.edit("training-job/mnist", |r| r.tags.clear());
+    let (kind, id) = (find("TrainingJob").unwrap(), ObjectId::new("TrainingJob", None, "mnist"));
+    let deny =
+        |times: usize| (0..times).for_each(|_| fake.fault("AddTags", fail("AccessDeniedException", "no policy yet")));
+    // A command waits 30 s for a policy: it tries again after 5 s, after 10 s more, and no more.
+    deny(3);
+    let error = engine.adopt(kind, "mnist", &id).await.unwrap_err();
+    assert!(error.to_string().contains("no policy yet"), "{error}");
+    deny(2);
+    engine.adopt(kind, "mnist", &id).await.unwrap();
 }
 
 #[tokio::test]
@@ -183,7 +198,7 @@ async fn every_export_plans_to_no_change() {
         let planned = &plan.objects[0];
         assert_eq!((planned.action(), planned.decision.changes.len()), (Action::None, 0), "{kind}: {planned:#?}");
         assert!(planned.failure.is_none());
-        let fields = manifest.annotation(mark::ADOPTION_FIELDS).is_some();
+        let fields = manifest.annotation(keys::ADOPTION_FIELDS).is_some();
         assert_eq!(fields, kind == "ModelPackage", "{kind}: only what AWS names is known by more than its spec");
     }
     // One that nobody owns says that it is to be adopted, and changes nothing else.
@@ -191,7 +206,7 @@ async fn every_export_plans_to_no_change() {
     let manifest = engine.export(find("Endpoint").unwrap(), "mnist").await.unwrap();
     let plan = engine.plan(&[manifest]).await.unwrap();
     assert_eq!((plan.objects[0].action(), plan.objects[0].decision.changes.len()), (Action::Adopt, 0));
-    let fields = plan.objects[0].object.annotation(mark::ADOPTION_FIELDS);
+    let fields = plan.objects[0].object.annotation(keys::ADOPTION_FIELDS);
     assert_eq!(fields, Some(r#"{"endpointName":"mnist"}"#));
 }
 

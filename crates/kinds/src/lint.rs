@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::QUIRKS;
 use crate::kind::Kind;
-use crate::path::{Path, Step};
+use crate::path::{Path, PathSegment};
 use crate::reference::field_name;
 use crate::row::DeleteHow;
 
@@ -299,7 +299,7 @@ impl<'k> Lint<'k> {
             let sent = update.rename.get(first).map_or(first, String::as_str);
             self.expect(kind.spec_shape(&path).is_some(), || format!("update.sends: the spec has no `{send}`"));
             let mut there = path.clone();
-            if let Some(Step::Member(name)) = there.0.first_mut() {
+            if let Some(PathSegment::Member(name)) = there.0.first_mut() {
                 sent.clone_into(name);
             }
             self.expect(there.shape(kind.service(), shape).is_some(), || {
@@ -559,10 +559,10 @@ fn has_field(kind: &Kind, field: &str) -> bool {
     }
 }
 
-fn crd_path_exists(kind: &Kind, shape: &Shape, steps: &[crate::path::Step]) -> bool {
+fn crd_path_exists(kind: &Kind, shape: &Shape, steps: &[crate::path::PathSegment]) -> bool {
     let mut at = Some(shape);
     for step in steps {
-        let crate::path::Step::Member(name) = step else { return false };
+        let crate::path::PathSegment::Member(name) = step else { return false };
         let member = at.and_then(|s| sagewright_model::crd::names(s).get(name).and_then(|m| s.members.get(*m)));
         at = member.and_then(|m| kind.service().target(m));
     }

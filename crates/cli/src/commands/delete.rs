@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     }
     let context = Context::connect(global, printer).await?;
     let options =
-        DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, insist: args.force };
+        DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, force: args.force };
     context.announce(&declared).await?;
     let objects = if args.files.is_empty() { named(args, &context).await? } else { declared };
     if args.dry_run {

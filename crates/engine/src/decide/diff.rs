@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sagewright_kinds::{Kind, Path, Step};
+use sagewright_kinds::{Kind, Path, PathSegment};
 use sagewright_model::{Member, Shape, ShapeType};
 use serde_json::{Map, Value};
 
+use crate::keys;
 use crate::manifest::convert::drop_nulls;
 use crate::mark;
 use crate::observe::name_in_arn;
@@ -53,13 +54,13 @@ fn walk<'k>(kind: &'k Kind, desired: &Value, observed: &Value) -> Walk<'k> {
     for member in kind.row().update.clear.keys().filter(|m| desired.get(m.as_str()).is_none_or(Value::is_null)) {
         if let Some(there) = observed.get(member).filter(|v| !plain(v).is_empty()) {
             let sensitive = kind.spec_shape(&Path::parse(member)).is_some_and(|s| s.sensitive);
-            walk.tell(&Path::parse(member), Some(there), None, sensitive);
+            walk.push(&Path::parse(member), Some(there), None, sensitive);
         }
     }
     walk
 }
 
-/// The spec in a read's output, without our marks.
+/// The spec in a read's output, without Sagewright's own keys.
 pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
     let mut spec = kind.spec_of(output);
     drop_nulls(&mut spec);
@@ -67,7 +68,7 @@ pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
     if let Some(member) = &kind.row().tags.mark {
         let empty = match map.get_mut(member.as_str()) {
             Some(Value::Object(keys)) => {
-                keys.retain(|key, _| !key.starts_with(mark::PREFIX));
+                keys.retain(|key, _| !key.starts_with(keys::PREFIX));
                 keys.is_empty()
             }
             Some(Value::String(text)) => {
@@ -141,7 +142,7 @@ impl<'k> Walk<'k> {
             (_, Value::Null) => {}
             (ShapeType::Structure, Value::Object(map)) => {
                 for (name, value) in map {
-                    let at = path.join(Step::Member(name.clone()));
+                    let at = path.join(PathSegment::Member(name.clone()));
                     let Some(member) = shape.members.get(name.as_str()) else { continue };
                     let shown = read.and_then(|r| r.members.get(name.as_str()));
                     // A member that reads never show cannot be compared.
@@ -160,7 +161,7 @@ impl<'k> Walk<'k> {
             (ShapeType::Map, Value::Object(map)) => self.map(path, shape, map, observed),
             _ => {
                 if !self.same(path, shape, desired, observed) {
-                    self.tell(path, observed, Some(desired), shape.sensitive);
+                    self.push(path, observed, Some(desired), shape.sensitive);
                 }
             }
         }
@@ -179,21 +180,13 @@ impl<'k> Walk<'k> {
         let Some(element) = shape.member.as_ref().and_then(|m| self.kind.service().target(m)) else { return };
         let read = read.and_then(|r| r.member.as_ref()).and_then(|m| self.kind.service().target(m));
         let whole = |this: &mut Self| {
-            this.tell(path, observed, Some(&Value::Array(desired.to_vec())), shape.sensitive);
+            this.push(path, observed, Some(&Value::Array(desired.to_vec())), shape.sensitive);
         };
         if desired.len() != there.len() {
             whole(self);
             return;
         }
-        let key = self
-            .kind
-            .row()
-            .spec
-            .unordered
-            .iter()
-            .find(|(at, _)| Path::parse(at) == path.general())
-            .map(|(_, key)| key.as_str());
-        match key {
+        match rule_at(&self.kind.row().spec.unordered, &path.general()).map(String::as_str) {
             // The order means nothing and elements have no name: compare as sets.
             Some("") => {
                 let set = |items: &[Value]| {
@@ -218,12 +211,12 @@ impl<'k> Walk<'k> {
                 }
                 for (i, item) in desired.iter().enumerate() {
                     let same = there.iter().find(|o| told_apart && name(o) == name(item));
-                    self.value(&path.join(Step::Index(i)), element, read, item, same.or_else(|| there.get(i)));
+                    self.value(&path.join(PathSegment::Index(i)), element, read, item, same.or_else(|| there.get(i)));
                 }
             }
             None => {
                 for (i, (item, other)) in desired.iter().zip(there).enumerate() {
-                    self.value(&path.join(Step::Index(i)), element, read, item, Some(other));
+                    self.value(&path.join(PathSegment::Index(i)), element, read, item, Some(other));
                 }
             }
         }
@@ -233,24 +226,17 @@ impl<'k> Walk<'k> {
     fn map(&mut self, path: &Path, shape: &Shape, desired: &Map<String, Value>, observed: Option<&Value>) {
         let empty = Map::new();
         let there = observed.and_then(Value::as_object).unwrap_or(&empty);
-        let prefix = self
-            .kind
-            .row()
-            .spec
-            .server_keys
-            .iter()
-            .find(|(at, _)| Path::parse(at) == path.general())
-            .map(|(_, prefix)| prefix.as_str());
+        let prefix = rule_at(&self.kind.row().spec.server_keys, &path.general());
         for (key, value) in desired {
             let other = there.get(key);
             if other.is_none_or(|o| o != value && plain(o) != plain(value)) {
-                self.tell(&path.join(Step::Member(key.clone())), other, Some(value), shape.sensitive);
+                self.push(&path.join(PathSegment::Member(key.clone())), other, Some(value), shape.sensitive);
             }
         }
         for (key, value) in there {
-            let added = prefix.is_some_and(|p| key.starts_with(p)) || key.starts_with(mark::PREFIX);
+            let added = prefix.is_some_and(|p| key.starts_with(p.as_str())) || key.starts_with(keys::PREFIX);
             if !desired.contains_key(key) && !added {
-                self.tell(&path.join(Step::Member(key.clone())), Some(value), None, shape.sensitive);
+                self.push(&path.join(PathSegment::Member(key.clone())), Some(value), None, shape.sensitive);
             }
         }
     }
@@ -261,8 +247,7 @@ impl<'k> Walk<'k> {
         let is = |paths: &[String]| paths.iter().any(|p| Path::parse(p) == general);
         let Some(observed) = observed else {
             // Absent on the other side is the same as empty, and as what the service takes anyway.
-            let default = row.defaults.iter().find(|(at, _)| Path::parse(at) == general).map(|(_, v)| v);
-            return match default {
+            return match rule_at(&row.defaults, &general) {
                 Some(default) if !plain(default).is_empty() => plain(default) == plain(desired),
                 // A switch that reads leave out is off.
                 _ => plain(desired).is_empty() || *desired == Value::Bool(false),
@@ -299,12 +284,17 @@ impl<'k> Walk<'k> {
         false
     }
 
-    fn tell(&mut self, path: &Path, from: Option<&Value>, to: Option<&Value>, sensitive: bool) {
+    fn push(&mut self, path: &Path, from: Option<&Value>, to: Option<&Value>, sensitive: bool) {
         let secret = self.kind.row().spec.secret.iter().any(|s| Path::parse(s).leads_to(path));
         let shown = |value: Option<&Value>| value.map(|v| masked(self.kind, path, v));
         let (from, to) = (shown(from), shown(to));
         self.diffs.push(Diff { path: path.clone(), from, to, sensitive: sensitive || secret });
     }
+}
+
+/// What a row's table says of a path.
+pub(crate) fn rule_at<'r, V>(rules: impl IntoIterator<Item = (&'r String, &'r V)>, path: &Path) -> Option<&'r V> {
+    rules.into_iter().find(|(at, _)| Path::parse(at) == *path).map(|(_, rule)| rule)
 }
 
 /// A value of the spec without what must not be shown in it.
@@ -329,14 +319,14 @@ fn mask(kind: &Kind, path: &Path, shape: &Shape, value: &mut Value) {
                 let member =
                     if shape.kind == ShapeType::Map { shape.value.as_ref() } else { shape.members.get(name.as_str()) };
                 if let Some(shape) = target(member) {
-                    mask(kind, &path.join(Step::Member(name.clone())), shape, value);
+                    mask(kind, &path.join(PathSegment::Member(name.clone())), shape, value);
                 }
             }
         }
         Value::Array(items) => {
             if let Some(shape) = target(shape.member.as_ref()) {
                 for (i, item) in items.iter_mut().enumerate() {
-                    mask(kind, &path.join(Step::Index(i)), shape, item);
+                    mask(kind, &path.join(PathSegment::Index(i)), shape, item);
                 }
             }
         }

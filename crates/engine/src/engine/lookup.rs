@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
-use sagewright_kinds::{Kind, find};
+use sagewright_kinds::Kind;
 use sagewright_model::crd;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::observe::{
 
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
 /// name that has several, where no other has that part.
-pub(crate) async fn one(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
+pub(crate) async fn find(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
     let output = match kind.row().identity.name.as_slice() {
         [] => by_arn(calls, kind, name).await?,
         [member] => {
@@ -58,12 +58,11 @@ fn by_part(kind: &Kind, parts: &[String], items: &[Value], name: &str) -> Result
         return Ok(hits.first().map(|item| (*item).clone()));
     }
     let names: Vec<String> = hits.iter().filter_map(|i| kind.name_of(i)).map(|n| format!("`{n}`")).collect();
-    Err(Failure::Permanent(Permanent {
-        what: format!("tell which {} `{name}` is", kind.words()),
-        why: format!("it is a part of the names {}", names.join(" and ")),
-        advice: "give the whole name, or the ARN".to_owned(),
-        cause: None,
-    }))
+    Err(Failure::Permanent(Permanent::new(
+        format!("find the {} `{name}`", kind.words()),
+        format!("it is a part of the names {}", names.join(" and ")),
+        "give the whole name, or the ARN",
+    )))
 }
 
 async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>, Failure> {
@@ -134,7 +133,8 @@ pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> R
         Some(name) => vec![name.to_owned()],
         None => {
             let target = kind.refs().iter().find(|r| r.path.first() == Some(member.as_str()) && r.path.0.len() == 1);
-            let target = target.and_then(|r| r.targets.first()).and_then(|t| Some((t, find(&t.kind)?)));
+            let target =
+                target.and_then(|r| r.targets.first()).and_then(|t| Some((t, sagewright_kinds::find(&t.kind)?)));
             match target {
                 Some((of, target)) => calls
                     .list(target, list_input(target, None), usize::MAX)

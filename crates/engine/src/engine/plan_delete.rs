@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::reconcile::{InCloud, resolve};
+use super::reconcile::{CloudResolver, resolve};
 use super::set::graph::{Graph, Node};
 use super::{DeleteOptions, Engine};
 use crate::conditions;
-use crate::decide::{Decision, Desired, Intent, decide};
+use crate::decide::{Desired, Intent, decide};
 use crate::error::{EngineError, Failure};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
-use crate::report::{Hindrance, NO_RESOURCE, Plan, Planned};
+use crate::report::{Blocker, NO_RESOURCE, Plan, Planned};
 
 /// A look at one object's resource.
 struct Look {
@@ -34,7 +34,7 @@ impl Engine {
             .buffered(self.at_once)
             .collect()
             .await;
-        let mut set = Set { graph: &graph, users: graph.users(), stay: BTreeSet::new(), bad: BTreeSet::new() };
+        let mut set = Set { graph: &graph, users: graph.users(), retained: BTreeSet::new(), failing: BTreeSet::new() };
         let objects = looks.into_iter().map(|(i, node, look)| self.decide_about(&mut set, i, node, look)).collect();
         Ok(Plan { objects })
     }
@@ -43,30 +43,28 @@ impl Engine {
         let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = options.unowned;
-        desired.insist = options.insist;
+        desired.force = options.force;
         let calls = self.calls_for(&desired.object);
-        let observed =
-            match resolve(node.kind, &mut desired, &InCloud { calls: &calls, claims: &self.claims, owners }).await {
-                Ok(()) => observe(&calls, node.kind, &desired, owners).await,
-                Err(failure) => Err(failure),
-            };
+        let observed = match resolve(
+            node.kind,
+            &mut desired,
+            &CloudResolver { calls: &calls, claims: &self.claims, owners },
+        )
+        .await
+        {
+            Ok(()) => observe(&calls, node.kind, &desired, owners).await,
+            Err(failure) => Err(failure),
+        };
         Look { desired, observed }
     }
 
     fn decide_about(&self, set: &mut Set<'_>, i: usize, node: &Node, look: Look) -> Planned {
         let Look { mut desired, observed } = look;
         let users = set.users.get(i).cloned().unwrap_or_default();
-        desired.kept_for = set.first(&users, &set.stay);
+        desired.retained_for = set.first(&users, &set.retained);
         let after = set.names(&users);
-        let by = set.names(&users.intersection(&set.bad).copied().collect());
-        let mut planned = Planned {
-            object: desired.object.clone(),
-            resource: desired.name(node.kind),
-            decision: Decision::default(),
-            after,
-            failure: None,
-            hindrance: None,
-        };
+        let by = set.names(&users.intersection(&set.failing).copied().collect());
+        let mut planned = Planned::new(desired.object.clone(), desired.name(node.kind), after);
         if by.is_empty() {
             match observed {
                 Ok(observed) => {
@@ -75,9 +73,9 @@ impl Engine {
                         planned.resource = Some(found.name.clone());
                         planned.object.status = found.status;
                         conditions::write(&mut planned.object.status, &planned.decision.conditions);
-                        let chosen = desired.retain || desired.read_only || desired.kept_for.is_some();
+                        let chosen = desired.retain || desired.read_only || desired.retained_for.is_some();
                         if chosen && planned.decision.steps.is_empty() {
-                            set.stay.insert(i);
+                            set.retained.insert(i);
                         }
                     } else {
                         planned.object.status = serde_json::json!({});
@@ -87,10 +85,10 @@ impl Engine {
                 Err(failure) => planned.failure = Some(failure),
             }
         } else {
-            planned.hindrance = Some(Hindrance::Blocked { by });
+            planned.blocker = Some(Blocker::Blocked { by });
         }
         if !planned.is_ok() {
-            set.bad.insert(i);
+            set.failing.insert(i);
         }
         planned
     }
@@ -101,10 +99,10 @@ struct Set<'g> {
     graph: &'g Graph,
     /// The objects that need each: they go before it.
     users: Vec<BTreeSet<usize>>,
-    /// Objects that stay by choice, and keep what they need.
-    stay: BTreeSet<usize>,
-    /// Objects that will not go well.
-    bad: BTreeSet<usize>,
+    /// Objects that are retained by choice, and retain what they need.
+    retained: BTreeSet<usize>,
+    /// Objects whose delete would fail.
+    failing: BTreeSet<usize>,
 }
 
 impl Set<'_> {

@@ -114,7 +114,7 @@ fn difference(planned: &Planned, current: &Planned) -> Option<String> {
 }
 
 /// Where a decision is not the planned one: the writes, their inputs and the changes shown. Waits and notes do not count.
-/// A planned value that only an apply can tell stands for any.
+/// A planned value that is known only after an apply equals any.
 pub(crate) fn otherwise(kind: &Kind, planned: &Decision, actual: &Decision) -> Option<String> {
     let steps = |decision: &Decision| -> Vec<Value> {
         let done = decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. }));

@@ -1,26 +1,26 @@
-//! Annotations that the engine heeds. One that it could not heed is told: a mistyped `retain` would delete.
+//! Checks the annotations that the engine reads: with a mistyped `retain`, a resource would be deleted.
 
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Path};
 use sagewright_model::Region;
 
-use super::{ManifestError, PathStep, adoption};
-use crate::mark;
+use super::{ManifestError, adoption};
+use crate::keys;
 use crate::object::Object;
 
 pub(crate) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
     let all = [
-        (mark::DELETION_POLICY, one_of(object, mark::DELETION_POLICY, &["delete", "retain"])),
-        (mark::ADOPTION_POLICY, one_of(object, mark::ADOPTION_POLICY, &["adopt", "adopt-or-create"])),
-        (mark::READ_ONLY, read_only(object)),
-        (mark::REGION, region(object)),
-        (mark::ADOPTION_FIELDS, adoption::check(kind, object)),
+        (keys::DELETION_POLICY, one_of(object, keys::DELETION_POLICY, &["delete", "retain"])),
+        (keys::ADOPTION_POLICY, one_of(object, keys::ADOPTION_POLICY, &["adopt", "adopt-or-create"])),
+        (keys::READ_ONLY, read_only(object)),
+        (keys::REGION, region(object)),
+        (keys::ADOPTION_FIELDS, adoption::check(kind, object)),
     ];
-    let error = |(key, wrong): (&str, Option<(String, String)>)| {
-        let (message, expected) = wrong?;
+    let error = |(key, problem): (&str, Option<(String, String)>)| {
+        let (message, expected) = problem?;
         Some(ManifestError {
             index,
             object: object.id(),
-            path: ["metadata", "annotations", key].map(|s| PathStep::Field(s.to_owned())).to_vec(),
+            path: Path::of_members(["metadata", "annotations", key]),
             message,
             expected: Some(expected),
         })
@@ -29,20 +29,20 @@ pub(crate) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestE
 }
 
 /// What is wrong, and what was expected.
-type Wrong = Option<(String, String)>;
+type Problem = Option<(String, String)>;
 
-fn one_of(object: &Object, key: &str, allowed: &[&str]) -> Wrong {
+fn one_of(object: &Object, key: &str, allowed: &[&str]) -> Problem {
     let value = object.annotation(key).filter(|v| !allowed.contains(v))?;
     Some((format!("`{value}` is not a value of this annotation"), allowed.join(" or ")))
 }
 
-fn read_only(object: &Object) -> Wrong {
+fn read_only(object: &Object) -> Problem {
     let known = |v: &&str| ["true", "false"].iter().any(|k| v.eq_ignore_ascii_case(k));
-    let value = object.annotation(mark::READ_ONLY).filter(|v| !known(v))?;
+    let value = object.annotation(keys::READ_ONLY).filter(|v| !known(v))?;
     Some((format!("`{value}` is not a value of this annotation"), "true or false".to_owned()))
 }
 
-fn region(object: &Object) -> Wrong {
-    let value = object.annotation(mark::REGION).filter(|v| v.parse::<Region>().is_err())?;
+fn region(object: &Object) -> Problem {
+    let value = object.annotation(keys::REGION).filter(|v| v.parse::<Region>().is_err())?;
     Some((format!("`{value}` is no region"), "a region, as in us-east-1".to_owned()))
 }

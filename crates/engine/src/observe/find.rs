@@ -1,4 +1,4 @@
-//! Finds resources that AWS names by the owner's mark.
+//! Finds resources that AWS names by the mark.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::{Kind, Phase};
@@ -9,7 +9,7 @@ use super::calls::{Calls, is_absence};
 use super::read::{complete_found, member_mark, phase_of, read_output};
 use super::{Found, Owners, Ownership};
 use crate::decide::Desired;
-use crate::decide::inputs::{Known, Place, address, place_of};
+use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
 use crate::error::Failure;
 use crate::mark::Owner;
 
@@ -37,7 +37,9 @@ pub(crate) async fn by_mark(
     owners: &Owners,
 ) -> Result<Option<Value>, Failure> {
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
-        Ok(items) if place_of(kind, &desired.spec) == Place::None => same_name(calls, kind, &items, desired).await,
+        Ok(items) if mark_location(kind, &desired.spec) == MarkLocation::None => {
+            same_name(calls, kind, &items, desired).await
+        }
         Ok(items) => marked(calls, kind, &items, &desired.owner(), owners).await,
         Err(failure) if is_absence(&failure) => Ok(None),
         Err(failure) => Err(failure),
@@ -62,7 +64,7 @@ async fn same_name(calls: &Calls, kind: &Kind, items: &[Value], desired: &Desire
     }
 }
 
-/// What a read gives of the one among listed items that bears an owner's mark.
+/// What a read gives of the one among listed items that bears a mark.
 pub(crate) async fn marked(
     calls: &Calls,
     kind: &Kind,

@@ -19,7 +19,8 @@ use crate::cloud::{Class, Target};
 use crate::decide::inputs::Known;
 use crate::decide::{Claim, Desired, claim};
 use crate::error::Failure;
-use crate::mark::{self, Owner};
+use crate::keys;
+use crate::mark::Owner;
 
 /// Calls at the same time while searching.
 const AT_ONCE: usize = 8;
@@ -58,12 +59,12 @@ struct Marks {
 }
 
 /// A kind in an account and region.
-type Place = (String, Target);
+type KindTarget = (String, Target);
 
 /// What is known of marks during one run.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
-    kinds: Mutex<HashMap<Place, Arc<Mutex<Marks>>>>,
+    kinds: Mutex<HashMap<KindTarget, Arc<Mutex<Marks>>>>,
     /// How often the tag index failed in a row.
     index_failures: Mutex<HashMap<Target, u32>>,
     /// Marks in members of resources that AWS names, by ARN, where they are another object's.
@@ -105,7 +106,7 @@ impl Owners {
         self.bearing(calls, kind, &desired.owner(), declared.as_deref(), &other).await
     }
 
-    /// The resource that bears an owner's mark in either of its forms, has another name than the one that was not found, and is what `fits`
+    /// The resource that bears a mark in either of its forms, has another name than the one that was not found, and is what `fits`
     /// asks for.
     pub(crate) async fn bearing(
         &self,
@@ -141,14 +142,14 @@ impl Owners {
                 }
                 Some(hits) => marks.all = Some(hits),
                 None => {
-                    marks.all = Some(self.listed(calls, kind, mark::OWNER, None, &mut marks.read).await?);
+                    marks.all = Some(self.listed(calls, kind, keys::OWNER, None, &mut marks.read).await?);
                     marks.young = Some(Hits::new());
                 }
             }
         }
         if marks.young.is_none() {
             let since = Some(calls.clock.now() - INDEX_LAG);
-            marks.young = Some(self.listed(calls, kind, mark::OWNER, since, &mut marks.read).await?);
+            marks.young = Some(self.listed(calls, kind, keys::OWNER, since, &mut marks.read).await?);
         }
         let mut hits = marks.young.as_ref().map(of).unwrap_or_default();
         hits.extend(match &marks.all {
@@ -222,7 +223,7 @@ impl Owners {
 
     /// Marks in the tag index: of some owners, or of all without any.
     async fn read_index(&self, calls: &Calls, kind: &Kind, owners: &[String]) -> Result<Option<Hits>, Failure> {
-        let Some(found) = self.index(calls, kind, mark::OWNER, owners).await? else { return Ok(None) };
+        let Some(found) = self.index(calls, kind, keys::OWNER, owners).await? else { return Ok(None) };
         let mut hits = Hits::new();
         for (owner, arn) in found {
             hits.entry(owner).or_default().push(Hit { arn, identity: None });
