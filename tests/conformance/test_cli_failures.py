@@ -194,17 +194,17 @@ def test_a_role_is_assumed_with_its_external_id(cli):
 def test_what_the_embedded_cloud_cannot_do_is_told_as_such(cli):
     (cli.folder / "job.yaml").write_text(f"""
 apiVersion: sagemaker.services.k8s.aws/v1alpha1
-kind: ProcessingJob
+kind: CompilationJob
 metadata: {{name: p}}
 spec:
-  processingJobName: p
+  compilationJobName: p
   roleARN: arn:aws:iam::{cli.account}:role/sagewright-execution
-  appSpecification: {{imageURI: x}}
-  processingResources: {{clusterConfig: {{instanceCount: 1, instanceType: ml.m5.large, volumeSizeInGB: 5}}}}
+  outputConfig: {{s3OutputLocation: "s3://b/c"}}
+  stoppingCondition: {{maxRuntimeInSeconds: 60}}
 """)
     done = cli("apply", "-f", "job.yaml", code=1)
     told = done.out + done.err
-    assert "CreateProcessingJob is not supported by the embedded cloud. Run the step as a training job" in told
+    assert "CreateCompilationJob is not supported by the embedded cloud. No job of this kind runs here yet" in told
     assert "no pipelines in" in cli("get", "pipelines").err, "recorded kinds are listed"
 
 

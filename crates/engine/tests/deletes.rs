@@ -6,8 +6,8 @@ mod support;
 use std::slice::from_ref;
 
 use sagewright_engine::{
-    Action, ApplyOptions, Blocker, DeleteOptions, Desired, Engine, Intent, NoObserver, Object, Outcome, Plan, Planned,
-    RefusalKind, decide, keys,
+    Action, ApplyOptions, DeleteOptions, Desired, Engine, Blocker, Intent, NoObserver, Object, Outcome, Plan,
+    Planned, RefusalKind, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};

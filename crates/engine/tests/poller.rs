@@ -285,3 +285,21 @@ fn prints_heed_values_and_not_the_order_of_members() {
         }
     }
 }
+
+#[test]
+fn what_changes_while_a_long_listing_runs_is_listed_by_the_next_poll() {
+    let at = |second: i64| Timestamp::from_second(1_767_225_600 + second).unwrap();
+    let item = |name: &str, second: i64| ListItem {
+        name: name.to_owned(),
+        hash: ContentHash::of(&json!(second), &[]),
+        changed: Some(at(second)),
+    };
+    let mut poller = Poller::new(true, WHOLE);
+    assert_eq!(poller.begin(at(1_000)), Query::Whole);
+    poller.page([item("a", 100)]);
+    // `a` changes at 1200, after its page was given; a later page shows what changed after that.
+    poller.page([item("b", 1_290)]);
+    poller.end();
+    let Query::Since(since) = poller.begin(at(1_300)) else { panic!("the whole is listed each half hour") };
+    assert!(since < at(1_200), "{since}");
+}

@@ -34,7 +34,7 @@ impl ReferenceResolver for Roles {
 }
 
 fn scope() -> Scope {
-    Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default() }
+    Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default(), priority: Priority::default() }
 }
 
 /// Runs one look as a controller does, which keeps nothing but the object and the serialised memory.

@@ -269,6 +269,21 @@ async fn an_export_keeps_what_was_declared() {
 }
 
 #[tokio::test]
+async fn a_structure_that_holds_defaults_alone_is_no_part_of_an_export() {
+    let cluster = json!({"instanceCount": 1, "instanceType": "ml.m5.large", "volumeSizeInGB": 5});
+    let spec = json!({
+        "processingJobName": "p", "roleARN": ROLE, "appSpecification": {"imageURI": "i"},
+        "processingResources": {"clusterConfig": cluster},
+    });
+    let (fake, engine) = applied(&[object("ProcessingJob", "p", spec.clone())]).await;
+    fake.edit("processing-job/p", |r| r.doc["StoppingCondition"] = json!({"MaxRuntimeInSeconds": 86_400}));
+    let job = engine.export(find("ProcessingJob").unwrap(), "p").await.unwrap();
+    assert_eq!(job.spec, spec, "MaxRuntimeInSeconds is required where StoppingCondition is given");
+    let plan = engine.plan(&[job]).await.unwrap();
+    assert!(!plan.has_changes() && !plan.has_problems(), "{plan:#?}");
+}
+
+#[tokio::test]
 async fn an_engine_works_from_a_task() {
     let (_, engine) = applied(&tutorial()).await;
     let task = tokio::spawn(async move {

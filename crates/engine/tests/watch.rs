@@ -367,3 +367,16 @@ impl Cloud for Executions {
         Ok(json!({"PipelineExecutionArn": arn, "PipelineExecutionStatus": word}))
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_hold_up_the_next_poll() {
+    let fleet = Fleet::new(3);
+    let mut watch = fleet.watch("Model");
+    watch.next().await.unwrap();
+    let there = fleet.state.lock().unwrap().millis;
+    fleet.state.lock().unwrap().millis = 1_000;
+    fleet.set("r99999", "InService");
+    watch.next().await.unwrap();
+    let now = fleet.state.lock().unwrap().millis;
+    assert!(now <= 31_000 && there > 3_600_000, "{now} ms");
+}
