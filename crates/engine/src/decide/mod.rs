@@ -11,6 +11,7 @@ mod intent;
 mod place;
 mod present;
 mod scale;
+mod secrets;
 pub(crate) mod sets;
 mod standing;
 mod tags;

@@ -6,10 +6,12 @@ use sagewright_kinds::{Kind, Path, Phase};
 use serde_json::{Value, json};
 
 use super::claim::{Claim, adopt_command, claim, whose};
+use super::decision::HIDDEN;
 use super::desired::Desired;
-use super::diff::{Diff, diff, masked, unseen};
+use super::diff::{Diff, diff, masked, observed_spec, unseen};
 use super::inputs::{self, Place, place, place_of};
 use super::intent::Adoption;
+use super::secrets::Secrets;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
 use crate::mark;
 use crate::observe::{Found, Observed, Ownership};
@@ -56,6 +58,7 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             ),
         );
     }
+    let secrets = Secrets::of(kind, &desired.spec);
     let shown = desired.spec.as_object().into_iter().flatten();
     let shown = shown.map(|(member, value)| (member.clone(), masked(kind, &Path::parse(member), value)));
     let spec = kind.spec_to_crd(&Value::Object(shown.collect()));
@@ -69,6 +72,11 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             to: Some(value.clone()),
             effect: Effect::Create,
             sensitive: is_sensitive(kind, field),
+            hidden: kind
+                .spec_fields()
+                .get(field)
+                .map(|info| secrets.in_manifest(kind, &Path::parse(info.member)))
+                .unwrap_or_default(),
         })
         .collect();
     changes.extend(desired.tags.iter().map(|(key, value)| Change {
@@ -77,6 +85,7 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         to: Some(json!(value)),
         effect: Effect::Create,
         sensitive: false,
+        hidden: tags::secrets(key),
     }));
     let input = inputs::create(kind, desired, &desired.attempt.unwrap_or(now).to_string());
     let step = Step::Create { operation: kind.row().operations.create.clone(), input };
@@ -151,7 +160,10 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
                     "use another resource name; if it is to be this installation's, `{}` takes it over",
                     adopt_command(kind, desired, found)
                 ),
-                Some(_) => "give this object another resource name, or delete the other object first".to_owned(),
+                Some(_) => format!(
+                    "give this object another resource name; if it is to leave the other object for this one, `{}` moves it",
+                    adopt_command(kind, desired, found)
+                ),
                 None => format!("correct the mark {} in AWS, or take it away and adopt the resource", mark::OWNER),
             },
         ),
@@ -195,11 +207,13 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     let (diffs, left) = scale::part(kind, desired, found, diff(kind, &desired.spec, &found.output));
     let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| kind.is_mutable(&d.path));
     let mut tags = tags::sync(kind, desired, found, mark == Mark::Old, scale::is_applied(kind, &diffs));
+    let secrets = || Secrets::of(kind, &desired.spec).and(Secrets::of(kind, &observed_spec(kind, &found.output)));
+    let secrets = if diffs.is_empty() { Secrets::default() } else { secrets() };
     let mut changes: Vec<Change> =
-        diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))).collect();
+        diffs.iter().map(|d| change(kind, d, &secrets, fixed.iter().any(|f| f.path == d.path))).collect();
     changes.append(&mut tags.changes);
     if !fixed.is_empty() {
-        let mut refused = immutable(kind, &fixed, found);
+        let mut refused = immutable(kind, &fixed, &secrets, found);
         refused.changes = changes;
         return refused;
     }
@@ -244,6 +258,7 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
             to: None,
             effect: Effect::Tag,
             sensitive: false,
+            hidden: Vec::new(),
         });
         decision.notes.push("AWS rolled the last update back; declared again, it is sent again".to_owned());
     }
@@ -323,20 +338,20 @@ fn at_work(kind: &Kind, found: &Found, blocks: bool) -> bool {
     })
 }
 
-fn change(kind: &Kind, diff: &Diff, refused: bool) -> Change {
-    let hide = |v: &Value| if diff.sensitive { json!("(sensitive)") } else { v.clone() };
+fn change(kind: &Kind, diff: &Diff, secrets: &Secrets, refused: bool) -> Change {
+    let hide = |v: &Value| if diff.sensitive { json!(HIDDEN) } else { v.clone() };
     Change {
         path: format!("spec.{}", kind.spec_path_to_crd(&diff.path)),
         from: diff.from.as_ref().map(hide),
         to: diff.to.as_ref().map(hide),
         effect: if refused { Effect::Refused } else { Effect::Update },
         sensitive: diff.sensitive,
+        hidden: secrets.at(&diff.path),
     }
 }
 
-fn immutable(kind: &Kind, fixed: &[&Diff], found: &Found) -> Decision {
-    let shown = |v: Option<&Value>, sensitive: bool| match v {
-        _ if sensitive => "(sensitive)".to_owned(),
+fn immutable(kind: &Kind, fixed: &[&Diff], secrets: &Secrets, found: &Found) -> Decision {
+    let shown = |v: Option<&Value>| match v {
         Some(Value::String(text)) => format!("`{text}`"),
         Some(other) => {
             let text = other.to_string();
@@ -347,12 +362,9 @@ fn immutable(kind: &Kind, fixed: &[&Diff], found: &Found) -> Decision {
     let fields: Vec<String> = fixed
         .iter()
         .map(|d| {
-            format!(
-                "spec.{} is {} and cannot become {}",
-                kind.spec_path_to_crd(&d.path),
-                shown(d.from.as_ref(), d.sensitive),
-                shown(d.to.as_ref(), d.sensitive)
-            )
+            let hidden = change(kind, d, secrets, true).masked();
+            let (from, to) = (shown(hidden.from.as_ref()), shown(hidden.to.as_ref()));
+            format!("{} is {from} and cannot become {to}", hidden.path)
         })
         .collect();
     let advice = match kind.name_field() {

@@ -75,6 +75,7 @@ fn reason_word(kind: RefusalKind) -> &'static str {
         RefusalKind::Failed => "Failed",
         RefusalKind::Absent => "NotFound",
         RefusalKind::ServesOther => "ServesOther",
+        RefusalKind::InUse => "InUse",
         RefusalKind::ReadOnly => "ReadOnly",
         RefusalKind::Unsupported => "Unsupported",
         RefusalKind::PlanChanged => "PlanChanged",
