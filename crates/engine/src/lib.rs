@@ -80,8 +80,8 @@ pub use decide::{
 };
 pub use document::{Document, digest};
 pub use engine::{
-    ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Undeclared, Until, Users, check_set, own_name,
-    plan_offline, reconcile,
+    ApplyOptions, DeleteOptions, Deletion, Description, Engine, InUse, SavedPlan, Undeclared, Until, Users, check_set,
+    own_name, plan_offline, reconcile,
 };
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, NoObserver, Observer, What};

@@ -98,9 +98,10 @@ async fn a_resource_made_elsewhere_is_adopted_under_a_name_and_then_applies() {
     let plan = engine.plan(&objects).await.unwrap();
     assert!(plan.has_problems());
     let id = |kind: &str, name: &str| ObjectId::new(kind, None, name);
-    engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mnist")).await.unwrap();
-    engine.adopt(find("ModelPackage").unwrap(), "mnist/1", &id("ModelPackage", "mnist-v1")).await.unwrap();
-    let error = engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mine")).await.unwrap_err();
+    engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mnist"), None).await.unwrap();
+    engine.adopt(find("ModelPackage").unwrap(), "mnist/1", &id("ModelPackage", "mnist-v1"), None).await.unwrap();
+    let error =
+        engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mine"), None).await.unwrap_err();
     assert!(error.to_string().contains("belongs to the object default/mnist"), "{error}");
     fake.edit("training-job/mnist", |r| drop(r.tags.insert("team".into(), "vision".into())));
     let plan = engine.plan(&objects).await.unwrap();
@@ -206,7 +207,7 @@ async fn an_engine_works_from_a_task() {
 async fn a_description_tells_owner_tags_and_logs() {
     let (_, engine) = applied(&tutorial()).await;
     let told = engine.describe(find("TrainingJob").unwrap(), "mnist").await.unwrap();
-    assert_eq!(told.owner.as_deref(), Some("default/mnist"));
+    assert_eq!(told.owner.map(|owner| owner.to_string()).as_deref(), Some("default/default/mnist"));
     assert_eq!(told.tags, [("team".to_owned(), "vision".to_owned())]);
     assert_eq!(told.logs, Some(("/aws/sagemaker/TrainingJobs".to_owned(), "mnist/".to_owned())));
 }

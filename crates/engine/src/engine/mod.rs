@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub use export::own_name;
 pub use plan::{check_set, plan_offline};
+pub use plan_delete::{Deletion, InUse};
 pub use prune::Undeclared;
 pub use saved::SavedPlan;
 pub(crate) use saved::otherwise;
@@ -29,7 +30,7 @@ use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
 use crate::decide::Claims;
 use crate::error::EngineError;
-use crate::mark;
+use crate::mark::{self, Owner};
 use crate::object::Object;
 use crate::observe::calls::Calls;
 use crate::selector::Selector;
@@ -90,8 +91,8 @@ pub struct Description {
     pub object: Object,
     /// Its name in AWS.
     pub resource: String,
-    /// Whose it is (`namespace/name`), where it is marked.
-    pub owner: Option<String>,
+    /// Whose it is, where it is marked.
+    pub owner: Option<Owner>,
     /// Its tags, ours not among them.
     pub tags: Vec<(String, String)>,
     /// Log group and stream prefix, for kinds that have logs.

@@ -1,11 +1,12 @@
 //! Single resources: get, wait, adopt, export, describe.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sagewright_kinds::{Kind, Phase};
 
 use super::export::manifest;
-use super::lookup::{self, inside, object_of, owner_of, user_tags};
+use super::lookup::{self, inside, object_of, user_tags};
 use super::pace::{PATIENCE, Pace, patiently};
 use super::reconcile::act;
 use super::{Description, Engine, Until};
@@ -145,39 +146,55 @@ impl Engine {
         }
     }
 
-    /// Marks a resource as belonging to an object.
+    /// Marks a resource as belonging to an object. One that is another object's has to be taken `from` that one. It is of
+    /// no set after that.
     ///
     /// # Errors
     /// There is none, it belongs to another object, or a call failed.
-    pub async fn adopt(&self, kind: &Kind, name: &str, owner: &ObjectId) -> Result<Object, EngineError> {
+    pub async fn adopt(
+        &self,
+        kind: &Kind,
+        name: &str,
+        owner: &ObjectId,
+        from: Option<&Owner>,
+    ) -> Result<Object, EngineError> {
         let found = self.one(kind, name).await?;
         let wanted = Owner::new(&self.claims.installation, owner);
         let refuse = |why: String, advice: &str| {
             let what = format!("adopt the {} `{}`", kind.words(), found.name);
             Failure::Permanent(Permanent { what, why, advice: advice.to_owned(), cause: None })
         };
-        match &found.owner {
-            Ownership::Marked(other) if *other == wanted => return Ok(object_of(kind, &found)),
-            // Who names the same object moves it here from another installation, or gives an old mark its new form.
-            Ownership::Marked(other) if wanted.same_object(other) => {}
-            Ownership::Marked(other) => {
+        let here = &self.claims.installation;
+        match (&found.owner, from) {
+            (Ownership::Marked(other), _) if *other == wanted => return Ok(object_of(kind, &found)),
+            // An old mark gets its new form.
+            (Ownership::Marked(other), None) if wanted.is(other) => {}
+            (Ownership::Marked(other), Some(from)) if other.within(here) == from.within(here) => {}
+            (Ownership::Marked(other), _) => {
                 return Err(refuse(
-                    format!("it belongs to {}", other.words(&self.claims.installation)),
-                    &format!(
-                        "take its tag or property {} away in AWS first, if that object is to lose it",
-                        mark::OWNER
-                    ),
+                    format!("it belongs to {}", other.words(here)),
+                    &format!("if it is to leave that object, say so with `--from {}`", other.short(here)),
                 )
                 .into());
             }
-            Ownership::Unmarked | Ownership::Unreadable(_) => {}
-            Ownership::ByIdentity => {
+            (Ownership::Unmarked, Some(from)) => {
+                let why = format!("it belongs to nobody, and not to {}", from.words(here));
+                return Err(refuse(why, "leave --from out").into());
+            }
+            (Ownership::Unmarked | Ownership::Unreadable(_), _) => {}
+            (Ownership::ByIdentity, _) => {
                 return Err(refuse(
                     format!("a {} bears no mark", kind.words()),
                     "whoever declares its name owns it: just apply it",
                 )
                 .into());
             }
+        }
+        // What it was applied with is the former owner's: no prune of theirs or ours may count it as left behind.
+        if let (Some(arn), true) = (&found.arn, found.tags.contains_key(mark::SET)) {
+            let step = Step::SyncTags { arn: arn.clone(), add: BTreeMap::new(), remove: vec![mark::SET.to_owned()] };
+            let leave = || act(&self.calls, kind, &found.name, &step, Some(&found));
+            patiently(&self.calls, PATIENCE, &|_, _| {}, leave).await?;
         }
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
         let step = Step::Adopt { arn, owner: wanted.to_string() };
@@ -207,7 +224,10 @@ impl Engine {
         let object = object_of(kind, &found);
         let word = if kind.is_arn_identified() { object.metadata.name.clone() } else { found.name.clone() };
         Ok(Description {
-            owner: owner_of(kind, &found).map(|id| format!("{}/{}", id.namespace, id.name)),
+            owner: match &found.owner {
+                Ownership::Marked(owner) => Some(owner.clone()),
+                _ => None,
+            },
             tags: user_tags(&found).into_iter().collect(),
             logs: kind.logs(&word),
             resource: found.name.clone(),

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use sagewright_kinds::{Kind, Path, get, values};
+use sagewright_kinds::row::DeleteHow;
+use sagewright_kinds::{Kind, Path, Phase, get, values};
 use serde_json::Value;
 
 use super::Engine;
 use super::lookup::{inside, tail};
-use super::set::graph::value_in;
-use crate::decide::Step;
+use super::reconcile::{target_id, words};
+use super::set::graph::{Graph, Node, value_in};
+use crate::decide::Action;
 use crate::decide::inputs::Known;
 use crate::error::Failure;
+use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, arn_of, list_input, read_output};
 use crate::report::{Plan, Planned};
@@ -35,31 +38,48 @@ struct Going<'p> {
     at: usize,
     kind: &'static Kind,
     planned: &'p Planned,
+    /// It is a job that is stopped, or on its way already: what uses it is of no interest.
+    ends: bool,
 }
 
 /// A resource that refers to others.
 struct Referrer {
     name: String,
+    /// As it is.
     spec: Value,
+    /// As it will be, where that is declared.
+    declared: Option<Value>,
+    /// The objects that it will refer to, whose resources are not known yet.
+    pending: Vec<(Path, ObjectId)>,
 }
 
 impl Engine {
     /// What still uses the resources that a plan of [`Engine::plan_delete`] would delete, by their place in the plan.
-    /// Reads up to 100 resources of each kind that may refer to one of them. Jobs that have ended use nothing.
+    /// Reads up to 100 resources of each kind that may refer to one of them. Jobs that have ended use nothing,
+    /// and neither does what is being deleted.
     pub async fn users(&self, plan: &Plan) -> BTreeMap<usize, Users> {
+        self.users_beside(plan, &Graph { nodes: Vec::new(), order: Vec::new() }).await
+    }
+
+    /// As [`Engine::users`], when what is declared will have been applied: that uses what it declares.
+    pub(super) async fn users_beside(&self, plan: &Plan, declared: &Graph) -> BTreeMap<usize, Users> {
         let mut regions: BTreeMap<String, (Calls, Vec<Going<'_>>)> = BTreeMap::new();
         for (at, planned) in plan.objects.iter().enumerate() {
-            let deletes = planned.decision.steps.iter().any(|s| matches!(s, Step::Delete { .. }));
-            let Some(kind) = planned.object.row().filter(|_| deletes) else { continue };
+            let Some(going) = going(at, planned) else { continue };
             let calls = self.calls_for(&planned.object);
             let entry = regions.entry(calls.target.region.to_string()).or_insert_with(|| (calls, Vec::new()));
-            entry.1.push(Going { at, kind, planned });
+            entry.1.push(going);
         }
         let mut users: BTreeMap<usize, Users> = BTreeMap::new();
-        for (calls, going) in regions.values() {
-            users.extend(going.iter().map(|g| (g.at, Users::default())));
+        for (region, (calls, going)) in &regions {
+            let here: Vec<&Node> = declared
+                .nodes
+                .iter()
+                .filter(|n| *self.calls_for(&n.desired.object).target.region.as_str() == **region)
+                .collect();
+            users.extend(going.iter().filter(|g| !g.ends).map(|g| (g.at, Users::default())));
             for kind in sagewright_kinds::all() {
-                let used: Vec<&Going<'_>> = going.iter().filter(|g| refers(kind, g.kind)).collect();
+                let used: Vec<&Going<'_>> = going.iter().filter(|g| !g.ends && refers(kind, g.kind)).collect();
                 if used.is_empty() {
                     continue;
                 }
@@ -67,6 +87,7 @@ impl Engine {
                     Ok(found) => found,
                     Err(failure) => (Vec::new(), unreadable(kind, &failure)),
                 };
+                let referrers = with_declared(kind, referrers, &here);
                 for g in used {
                     let entry = users.entry(g.at).or_default();
                     entry.unknown.extend(unknown.clone());
@@ -78,6 +99,34 @@ impl Engine {
         }
         users
     }
+}
+
+/// What goes by a plan: it is deleted, stopped before it is deleted, or as soon as it is settled.
+fn going(at: usize, planned: &Planned) -> Option<Going<'_>> {
+    let kind = planned.object.row()?;
+    if !matches!(planned.action(), Action::Delete | Action::Stop | Action::Wait) || !planned.is_ok() {
+        return None;
+    }
+    let on_its_way = kind.phase(&words(kind, &planned.object.status).0) == Phase::Deleting;
+    Some(Going { at, kind, planned, ends: kind.row().delete.how == DeleteHow::Stop || on_its_way })
+}
+
+/// The resources that refer to others, as they will be when what is declared was applied.
+fn with_declared(kind: &'static Kind, mut there: Vec<Referrer>, declared: &[&Node]) -> Vec<Referrer> {
+    for node in declared.iter().filter(|node| node.kind.name() == kind.name() && !node.desired.read_only) {
+        let name = node.desired.name(kind).unwrap_or_else(|| node.id.name.clone());
+        let pending = node
+            .desired
+            .pending
+            .iter()
+            .map(|pending| (pending.reference.path.clone(), target_id(&pending.reference, &node.id.namespace)));
+        let (spec, pending) = (node.desired.spec.clone(), pending.collect());
+        match there.iter_mut().find(|referrer| referrer.name == name) {
+            Some(referrer) => (referrer.declared, referrer.pending) = (Some(spec), pending),
+            None => there.push(Referrer { name, spec: Value::Null, declared: Some(spec), pending }),
+        }
+    }
+    there
 }
 
 impl Going<'_> {
@@ -105,12 +154,21 @@ fn refers(kind: &Kind, to: &Kind) -> bool {
 }
 
 fn uses(kind: &Kind, referrer: &Referrer, going: &Going<'_>) -> bool {
+    let id = going.planned.object.id();
     kind.refs().iter().any(|field| {
         let targets = || field.targets.iter().filter(|t| t.group.is_none() && t.kind == going.kind.name());
-        values(&referrer.spec, &field.path).into_iter().filter_map(|(_, value)| value.as_str()).any(|text| {
-            going.planned.object.arn() == Some(text)
-                || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
-        })
+        if targets().next().is_none() {
+            return false;
+        }
+        let declared = referrer.declared.as_ref().map(|spec| values(spec, &field.path)).unwrap_or_default();
+        // What is not declared stays as it is.
+        let texts = if declared.is_empty() { values(&referrer.spec, &field.path) } else { declared };
+        let meant = referrer.pending.iter().any(|(path, target)| *target == id && path.general() == field.path);
+        meant
+            || texts.into_iter().filter_map(|(_, value)| value.as_str()).any(|text| {
+                going.planned.object.arn() == Some(text)
+                    || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
+            })
     })
 }
 
@@ -142,7 +200,7 @@ async fn referrers(
     let found: Vec<Option<Referrer>> = stream::iter(items)
         .map(|item| async move {
             let listed = Found::new(kind, item, BTreeMap::new());
-            if kind.is_job() && listed.phase.is_final() {
+            if listed.phase == Phase::Deleting || (kind.is_job() && listed.phase.is_final()) {
                 return Ok(None);
             }
             let spec = kind.spec_of(&listed.output);
@@ -150,7 +208,12 @@ async fn referrers(
             let output = read_output(calls, kind, known).await?;
             Ok::<_, Failure>(output.map(|output| {
                 let name = kind.name_of(&kind.spec_of(&output)).or_else(|| arn_of(kind, &output));
-                Referrer { name: name.unwrap_or_default(), spec: kind.spec_of(&output) }
+                Referrer {
+                    name: name.unwrap_or_default(),
+                    spec: kind.spec_of(&output),
+                    declared: None,
+                    pending: Vec::new(),
+                }
             }))
         })
         .buffered(AT_ONCE)

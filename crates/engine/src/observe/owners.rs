@@ -256,12 +256,28 @@ async fn young(calls: &Calls, kind: &Kind, since: Option<Timestamp>) -> Result<V
         since.is_none_or(|since| created.is_none_or(|created| created >= since))
     };
     let items = calls.list(kind, input, usize::MAX).await?;
-    let hits = items.iter().filter(young).filter_map(|item| {
+    let named = |item: &Value| -> Map<String, Value> {
         let members = kind.row().identity.name.iter();
-        let identity: Map<String, Value> = members.filter_map(|m| Some((m.clone(), item.get(m)?.clone()))).collect();
-        Some(Hit { arn: arn_of(kind, item)?, identity: Some(Value::Object(identity)) })
-    });
-    Ok(hits.collect())
+        members.filter_map(|m| Some((m.clone(), item.get(m)?.clone()))).collect()
+    };
+    let listed: Vec<_> = items.iter().filter(young).map(|item| (arn_of(kind, item), named(item))).collect();
+    let hits: Vec<Option<Hit>> = stream::iter(listed)
+        .map(|(arn, named)| async move {
+            let identity = Some(Value::Object(named));
+            let arn = match arn {
+                Some(arn) => Some(arn),
+                // Some listings show no ARNs (user profiles, spaces), and tags are asked by them.
+                None => {
+                    let known = Known { spec: identity.as_ref(), arn: None, output: None };
+                    read_output(calls, kind, known).await?.and_then(|output| arn_of(kind, &output))
+                }
+            };
+            Ok::<_, Failure>(arn.map(|arn| Hit { arn, identity }))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(hits.into_iter().flatten().collect())
 }
 
 /// The tags of a resource; none where it went away meanwhile or its tags may not be read, for then it is none of this

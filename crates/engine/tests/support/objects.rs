@@ -9,7 +9,9 @@ pub struct Lines(pub Mutex<Vec<String>>);
 impl Observer for Lines {
     fn event(&self, event: &Event) {
         let what = match &event.what {
-            What::Decided { changes, steps } => format!("decided: {} changes, {} steps", changes.len(), steps.len()),
+            What::Decided { changes, steps, .. } => {
+                format!("decided: {} changes, {} steps", changes.len(), steps.len())
+            }
             What::Blocked { on } => {
                 format!("blocked on {}", on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
             }
