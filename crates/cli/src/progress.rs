@@ -185,6 +185,10 @@ impl Observer for Progress {
                 self.status(event, to, secondary.as_deref(), reason.as_deref(), from.is_empty());
             }
             What::Waiting { .. } => self.release(event),
+            // What is left alone while something is done would be missed in a plan that nobody looked at.
+            What::Decided { steps, notes, .. } if !steps.is_empty() => {
+                notes.iter().for_each(|note| self.line(event, Style::Warn, note));
+            }
             What::Decided { .. } | What::Blocked { .. } | What::Done { .. } => {}
         }
     }

@@ -89,13 +89,14 @@ pub(super) fn entry(planned: &Planned, word: &str, style: Style, printer: &Print
         }
     }
     for note in &planned.decision.notes {
-        out.push_str(&format!("    {}\n", printer.paint(Style::Dim, note)));
+        let style = if planned.decision.writes() { Style::Warn } else { Style::Dim };
+        out.push_str(&format!("    {}\n", printer.paint(style, note)));
     }
     out
 }
 
 /// A plan for programs.
-pub(crate) fn plan_value(plan: &Plan) -> Value {
+pub(crate) fn plan_value(plan: &Plan, printer: &Printer) -> Value {
     let objects: Vec<Value> = plan
         .objects
         .iter()
@@ -105,7 +106,7 @@ pub(crate) fn plan_value(plan: &Plan) -> Value {
                 "resource": p.resource,
                 "action": p.action(),
                 "hindrance": p.hindrance,
-                "changes": p.decision.changes.iter().map(change::value).collect::<Vec<_>>(),
+                "changes": p.decision.changes.iter().map(|c| change::value(c, printer)).collect::<Vec<_>>(),
                 "refusal": p.decision.refusal(),
                 "notes": p.decision.notes,
                 "failure": p.failure.as_ref().map(ToString::to_string),
@@ -116,7 +117,7 @@ pub(crate) fn plan_value(plan: &Plan) -> Value {
 }
 
 /// A plan that was written down, for programs: its manifests are left out, and sensitive values.
-pub(crate) fn saved_plan_value(saved: &SavedPlan) -> Value {
+pub(crate) fn saved_plan_value(saved: &SavedPlan, printer: &Printer) -> Value {
     let mut value = json!({
         "made": saved.made,
         "account": saved.account,
@@ -124,7 +125,7 @@ pub(crate) fn saved_plan_value(saved: &SavedPlan) -> Value {
         "installation": saved.installation,
         "digest": saved.digest(),
     });
-    if let (Some(value), Value::Object(plan)) = (value.as_object_mut(), plan_value(&saved.plan)) {
+    if let (Some(value), Value::Object(plan)) = (value.as_object_mut(), plan_value(&saved.plan, printer)) {
         value.extend(plan);
     }
     value
