@@ -13,11 +13,11 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use sagewright_engine::cloud::Role;
 
+use crate::call_record::Observe;
 use crate::client::{Aws, Inner};
 use crate::config::{ConfigError, Settings};
 use crate::credentials::{Ambient, Sessions, Tools};
-use crate::observe::Observe;
-use crate::pacer::Turns;
+use crate::rate_limiter::Turns;
 use crate::transport::{HttpClients, Transport};
 
 /// How failed attempts are repeated.

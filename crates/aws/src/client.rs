@@ -18,17 +18,17 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::builder::Builder;
+use crate::call_record::{CallRecord, Observe};
 use crate::config::Settings;
 use crate::credentials::{Ambient, Session, Sessions};
 use crate::endpoint::{self, Choice, Endpoint};
 use crate::failure;
 use crate::identity::{Identity, Who, account_of, are_refused};
-use crate::observe::{Observe, Observed};
-use crate::pacer::{Key, Turns};
 use crate::protocol::{self, WireRequest, WireResponse};
+use crate::rate_limiter::{Key, Turns};
 use crate::transport::{AttemptLog, BodySigning, CallError, Outgoing, Reply, Transport, is_read, is_repeatable};
 
-/// AWS over HTTP. Cheap to clone; clones share connections, sessions and pace.
+/// AWS over HTTP. Cheap to clone; clones share connections, sessions and rate limits.
 #[derive(Clone)]
 pub struct Aws(Arc<Inner>);
 
@@ -75,7 +75,7 @@ pub(crate) struct Request<'a> {
     pub limit: Option<Limit>,
 }
 
-/// How long a call may take, and until when that is, as the pacer counts.
+/// How long a call may take, and until when that is, as the rate limiter counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
     timeout: Duration,
@@ -296,7 +296,7 @@ impl Aws {
             span.record("code", error.code.as_str());
         }
         if let Some(observer) = &self.0.observer {
-            observer.observed(&Observed {
+            observer.observed(&CallRecord {
                 service: service.id,
                 operation: operation.name.to_string(),
                 region: region.to_owned(),

@@ -6,9 +6,9 @@ use sagewright_engine::cloud::{CloudError, Stage};
 
 use crate::config::chain;
 use crate::endpoint::Endpoint;
-use crate::pacer::TooLate;
 use crate::protocol::Headers;
 use crate::protocol::error::request_id;
+use crate::rate_limiter::TooLate;
 use crate::transport::CallError;
 
 /// A call that was not sent because its input is wrong.

@@ -8,22 +8,22 @@
 #![allow(clippy::result_large_err)]
 
 mod builder;
+mod call_record;
 mod client;
 mod config;
 mod credentials;
 mod endpoint;
 mod failure;
 mod identity;
-mod observe;
-pub mod pacer;
 mod protocol;
+pub mod rate_limiter;
 pub mod runtime;
 pub mod s3;
 mod transport;
 
 pub use builder::{Builder, Retry, TimeOuts};
+pub use call_record::{CallRecord, Observe};
 pub use client::Aws;
 pub use config::ConfigError;
 pub use identity::Identity;
-pub use observe::{Observe, Observed};
 pub use sagewright_engine::paging::{self, collect_items, pages};

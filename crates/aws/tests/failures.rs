@@ -6,7 +6,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sagewright_aws::{Aws, Observed, Retry};
+use sagewright_aws::{Aws, CallRecord, Retry};
 use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Stage};
 use serde_json::{Value, json};
 use support::{Answer, Clock, KEY, SECRET, Script, builder, client, ok, status, target};
@@ -212,10 +212,10 @@ async fn transient_failures_are_sent_again_without_real_waiting() {
     for (name, first, throttled) in table {
         let script = Script::new([first, ok(r#"{"Models":[]}"#)]);
         let clock = Clock::default();
-        let calls: Arc<Mutex<Vec<Observed>>> = Arc::default();
+        let calls: Arc<Mutex<Vec<CallRecord>>> = Arc::default();
         let seen = Arc::clone(&calls);
         let aws = builder(&script, &clock)
-            .observer(move |call: &Observed| seen.lock().unwrap().push(call.clone()))
+            .observer(move |call: &CallRecord| seen.lock().unwrap().push(call.clone()))
             .build()
             .await
             .unwrap();

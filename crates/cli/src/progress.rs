@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
-use sagewright_engine::{Event, Observer, What};
+use sagewright_engine::{Event, EventKind, Observer};
 use tokio::task::JoinHandle;
 
 use crate::context::Context;
@@ -150,7 +150,7 @@ impl Progress {
         let held = self.inner.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&event.object.to_string());
         let Some(held) = held else { return };
         self.begin(&held);
-        if let What::Status { to, secondary, reason, .. } = &held.what {
+        if let EventKind::Status { to, secondary, reason, .. } = &held.what {
             self.status(&held, to, secondary.as_deref(), reason.as_deref(), false);
         }
     }
@@ -168,15 +168,17 @@ impl Drop for Progress {
 impl Observer for Progress {
     fn event(&self, event: &Event) {
         match &event.what {
-            What::Started { step } => {
+            EventKind::Started { step } => {
                 self.begin(event);
                 self.line(event, Style::Dim, step_word(step));
             }
-            What::Retrying { why, after, .. } => {
+            EventKind::Retrying { why, after, .. } => {
                 self.retrying(event, why, &format!("{why}; trying again in {:.1} s", after.as_secs_f64()));
             }
-            What::Failed { .. } | What::Ended { .. } | What::Settled | What::Gone => self.settle(event),
-            What::Status { from, to, secondary, reason } => {
+            EventKind::Failed { .. } | EventKind::Ended { .. } | EventKind::Settled | EventKind::Gone => {
+                self.settle(event)
+            }
+            EventKind::Status { from, to, secondary, reason } => {
                 if from.is_empty() && self.hold(event) {
                     return;
                 }
@@ -184,12 +186,12 @@ impl Observer for Progress {
                 self.begin(event);
                 self.status(event, to, secondary.as_deref(), reason.as_deref(), from.is_empty());
             }
-            What::Waiting { .. } => self.release(event),
+            EventKind::Waiting { .. } => self.release(event),
             // What is left alone while something is done would be missed in a plan that nobody looked at.
-            What::Decided { steps, notes, .. } if !steps.is_empty() => {
+            EventKind::Decided { steps, notes, .. } if !steps.is_empty() => {
                 notes.iter().for_each(|note| self.line(event, Style::Warn, note));
             }
-            What::Decided { .. } | What::Blocked { .. } | What::Done { .. } => {}
+            EventKind::Decided { .. } | EventKind::Blocked { .. } | EventKind::Done { .. } => {}
         }
     }
 }

@@ -19,7 +19,8 @@ pub enum State {
 }
 
 /// The services that the embedded cloud has, by botocore's names.
-pub const SERVICES: &[&str] = &["sagemaker", "sagemaker-runtime", "s3", "iam", "sts", "logs"];
+pub const SERVICES: &[&str] =
+    &["sagemaker", "sagemaker-runtime", "s3", "iam", "sts", "logs", "resourcegroupstaggingapi"];
 
 /// All operations of a service's model in alphabetical order; nothing for a service that is not here.
 #[must_use]
@@ -61,6 +62,7 @@ fn real(service: &Service, operation: &str) -> bool {
         "sagemaker-runtime" => operation == "InvokeEndpoint",
         "iam" => has(sagewright_cloud_iam::OPERATIONS, operation),
         "sts" => has(sagewright_cloud_sts::OPERATIONS, operation),
+        "resourcegroupstaggingapi" => has(sagewright_cloud_resourcegroupstaggingapi::OPERATIONS, operation),
         "logs" => has(crate::logs::OPERATIONS, operation),
         "s3" => {
             let plain = operation.to_ascii_lowercase();
@@ -104,6 +106,7 @@ mod tests {
             ("iam", "CreateRole"),
             ("sts", "AssumeRole"),
             ("logs", "GetLogEvents"),
+            ("resourcegroupstaggingapi", "GetResources"),
             ("sagemaker-runtime", "InvokeEndpoint"),
         ] {
             assert_eq!(of(service, operation), Some(State::Real), "{service} {operation}");

@@ -109,7 +109,10 @@ async fn one_connection_serves_calls_of_all_services_and_accounts() {
         assert_eq!((answer.body.as_slice(), answer.header("content-type")), (&b"\x00\x01"[..], Some("x/y")));
         client.write(b"GET /_sagewright/health HTTP/1.1\r\nhost: localhost\r\n\r\n");
         let health = client.receive().unwrap().json();
-        assert_eq!(health["services"], json!(["iam", "logs", "sagemaker", "sagemaker-runtime", "sts"]));
+        assert_eq!(
+            health["services"],
+            json!(["iam", "logs", "resourcegroupstaggingapi", "sagemaker", "sagemaker-runtime", "sts"])
+        );
     })
     .await;
 }
@@ -408,7 +411,7 @@ async fn what_keeps_it_from_starting_is_told_with_what_to_do() {
     let database = rusqlite::Connection::open(newer.path().join("state.sqlite")).unwrap();
     database.execute_batch("PRAGMA user_version = 99").unwrap();
     let error = bind(config(newer.path())).await.unwrap_err();
-    assert!(matches!(error, StartError::NewerDatabase { found: 99, known: 4, .. }), "{error}");
+    assert!(matches!(error, StartError::NewerDatabase { found: 99, known: 5, .. }), "{error}");
 
     let damaged = tempfile::tempdir().unwrap();
     drop(bind(config(damaged.path())).await.unwrap());

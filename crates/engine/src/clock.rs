@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-/// Tells and waits for time.
+/// Gives the time, and waits.
 pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;

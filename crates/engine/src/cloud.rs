@@ -1,4 +1,4 @@
-//! The one port to the cloud. Dry run, pacing, retries, tracing, audit and fault injection are layers on it.
+//! The one port to the cloud. Dry run, rate limits, retries, tracing, audit and fault injection are layers on it.
 
 mod class;
 mod error;

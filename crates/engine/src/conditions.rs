@@ -16,7 +16,7 @@ pub const SYNCED: &str = "ACK.ResourceSynced";
 pub const TERMINAL: &str = "ACK.Terminal";
 /// A failure that is tried again.
 pub const RECOVERABLE: &str = "ACK.Recoverable";
-/// Something a person should know.
+/// A note for the user.
 pub const ADVISORY: &str = "ACK.Advisory";
 /// Fields that the service fills are known.
 pub const LATE_INITIALIZED: &str = "ACK.LateInitialized";
@@ -106,7 +106,7 @@ pub fn of_failure(old: &[Condition], failure: &Failure, now: Timestamp) -> Vec<C
     merge(old, all.into_iter().map(|(kind, status)| of(kind, status)).collect(), now)
 }
 
-/// The conditions of an object whose references lead nowhere, for good or for now.
+/// The conditions of an object whose references cannot be resolved, for good or for now.
 #[must_use]
 pub fn of_unresolved(old: &[Condition], failure: &Failure, now: Timestamp) -> Vec<Condition> {
     let status = match failure {

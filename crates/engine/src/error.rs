@@ -1,4 +1,4 @@
-//! What can go wrong. Permanent and retryable failures are different types.
+//! Errors. Permanent and retryable failures are different types.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What an apply, a delete or a wait tells while it runs.
+//! Events of an apply, a delete or a wait.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ pub struct Event {
     pub at: Timestamp,
     /// What.
     #[serde(flatten)]
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "event")]
-pub enum What {
+pub enum EventKind {
     /// It was compared, and this is the difference.
     Decided {
         /// Field by field.
@@ -99,13 +99,13 @@ pub enum What {
     },
 }
 
-/// Hears events. Calls come from one task at a time but must not block.
+/// Receives events. Calls come from one task at a time and must not block.
 pub trait Observer: Send + Sync {
     /// Called for each event as it happens.
     fn event(&self, event: &Event);
 }
 
-/// Hears nothing.
+/// Ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 

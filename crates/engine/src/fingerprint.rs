@@ -1,4 +1,4 @@
-//! Short texts that tell values apart.
+//! Fingerprints: short texts that distinguish values.
 
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,6 @@
 //! Observe → decide → act: the reconcile loop of every resource kind.
 //!
-//! Pure but for its two ports: [`cloud::Cloud`] calls AWS, [`clock::Clock`] tells and waits for time.
+//! Pure but for its two ports: [`cloud::Cloud`] calls AWS, [`clock::Clock`] gives the time and waits.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -10,10 +10,10 @@
 //! // A manifest's documents, parsed from YAML or JSON by the caller.
 //! let objects = vec![Object::from_value(json)?];
 //!
-//! // Wrong manifests are told field by field, before anything is called.
+//! // Errors in manifests are reported field by field, before anything is called.
 //! if let Err(errors) = check(&objects) {
 //!     for error in &errors {
-//!         let line = format!("{} {}: {}", error.object, error.path_text(), error.message);
+//!         let line = format!("{} {}: {}", error.object, error.path, error.message);
 //! #       drop(line);
 //!     }
 //! }
@@ -47,7 +47,7 @@
 //! the object's name that nobody owns. A resource of that name that belongs to another object is not meant.
 //!
 //! # Who owns a resource
-//! A tag ([`mark::OWNER`]) names the object that a resource belongs to, and the installation that the object is of:
+//! A tag ([`keys::OWNER`]) names the object that a resource belongs to, and the installation that the object is of:
 //! `installation/namespace/name`. Resources of others, and those without the tag, are left alone unless they are adopted.
 //! [`Claims`] say the installation's name, whether what ACK manages is taken over, and which tags are left to others.
 
@@ -60,6 +60,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 mod fingerprint;
+pub mod keys;
 pub mod manifest;
 pub mod mark;
 pub mod object;
@@ -84,10 +85,10 @@ pub use engine::{
     own_name, plan_offline, reconcile,
 };
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
-pub use event::{Event, NoObserver, Observer, What};
-pub use manifest::{AdoptionFields, ManifestError, PathStep, RefUse, check, suggest};
+pub use event::{Event, EventKind, NoObserver, Observer};
+pub use manifest::{AdoptionFields, ManifestError, RefUse, check, suggest};
 pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use observe::{Found, Observed, Ownership};
-pub use report::{Hindrance, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};
+pub use report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};
 pub use selector::Selector;

@@ -1,4 +1,4 @@
-//! The marks that Sagewright leaves on resources, and the annotations that it reads.
+//! The owner's mark on a resource: which object, of which installation, it belongs to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,37 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::keys::OWNER;
 use crate::object::ObjectId;
-
-pub use crate::object::READ_ONLY;
-
-/// Tag (or metadata key) whose value says which object a resource belongs to: an [`Owner`].
-pub const OWNER: &str = "sagewright.dev/owner";
-/// Tag that holds a fingerprint of the last update that was sent.
-pub const LAST_UPDATE: &str = "sagewright.dev/last-update";
-/// Tag that lists the keys of the declared tags, so that only those are ever removed.
-pub const TAG_KEYS: &str = "sagewright.dev/tags";
-/// Tag that holds a fingerprint of what was last declared for the members that autoscaling moves.
-pub const LAST_SCALE: &str = "sagewright.dev/last-scale";
-/// Tag that names the set that a resource is of: a [`crate::Selector`]. What bears it may be deleted when it is no longer
-/// declared.
-pub const SET: &str = "sagewright.dev/set";
-/// Every tag key that starts so is ours, and hidden from manifests and comparisons.
-pub const PREFIX: &str = "sagewright.dev/";
-
-/// Annotation: `adopt` or `adopt-or-create`.
-pub const ADOPTION_POLICY: &str = "services.k8s.aws/adoption-policy";
-/// Annotation: JSON map of the fields that identify what to adopt.
-pub const ADOPTION_FIELDS: &str = "services.k8s.aws/adoption-fields";
-/// Annotation: `delete` or `retain`.
-pub const DELETION_POLICY: &str = "services.k8s.aws/deletion-policy";
-
-/// Annotation: the region of this object.
-pub const REGION: &str = "services.k8s.aws/region";
-/// Annotation that ACK sets on what it adopted.
-pub const ADOPTED: &str = "services.k8s.aws/adopted";
-/// Tag that ACK gives to what it creates: the namespace of the object.
-pub const ACK_NAMESPACE: &str = "services.k8s.aws/namespace";
 
 /// Longest name of an installation.
 pub const LONGEST_INSTALLATION: usize = 32;
@@ -94,7 +65,7 @@ impl Default for Installation {
     }
 }
 
-/// Whose a resource is. As text, in a tag or at the end of a description: `installation/namespace/name`. Marks of before
+/// The owner of a resource: an object of an installation. As text, in a tag or at the end of a description: `installation/namespace/name`. Marks of before
 /// installations had names are `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {

@@ -6,8 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Annotation: `true` to read only.
-pub const READ_ONLY: &str = "services.k8s.aws/read-only";
+use crate::keys;
 
 /// A declared or observed resource, under ACK's field names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,7 +153,7 @@ impl Object {
     /// Whether it is only to be read.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.annotation(READ_ONLY).is_some_and(|v| v.eq_ignore_ascii_case("true"))
+        self.annotation(keys::READ_ONLY).is_some_and(|v| v.eq_ignore_ascii_case("true"))
     }
 
     /// The ARN in the status, where it is known.
@@ -162,6 +161,17 @@ impl Object {
     pub fn arn(&self) -> Option<&str> {
         self.status.pointer("/ackResourceMetadata/arn").and_then(Value::as_str)
     }
+}
+
+/// Whether a text is a DNS label without a limit on its length (RFC 1123), which names in Kubernetes consist of.
+pub(crate) fn is_dns_label(text: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(alphanumeric) && text.ends_with(alphanumeric) && text.chars().all(|c| alphanumeric(c) || c == '-')
+}
+
+/// Whether a text is a DNS subdomain (RFC 1123), as the names of Kubernetes objects are.
+pub(crate) fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label)
 }
 
 /// Names one object.

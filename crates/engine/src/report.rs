@@ -1,4 +1,4 @@
-//! What a plan, an apply or a delete comes to.
+//! The results of plans, applies and deletes.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,14 +32,15 @@ pub struct Planned {
     pub after: Vec<ObjectId>,
     /// It could not be read or resolved: why.
     pub failure: Option<Failure>,
-    /// An apply would not get to it, or not get it well: why.
-    pub hindrance: Option<Hindrance>,
+    /// What keeps an apply from success, where nothing is refused.
+    #[serde(rename = "hindrance")]
+    pub blocker: Option<Blocker>,
 }
 
-/// Why an apply would not go well for an object although nothing about its declaration is refused.
+/// What keeps an apply of an object from success, although nothing in its declaration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
-pub enum Hindrance {
+pub enum Blocker {
     /// Objects that it needs will not go well: nothing would be done.
     Blocked {
         /// Those objects.
@@ -53,16 +54,21 @@ pub enum Hindrance {
 }
 
 impl Planned {
+    /// An object of which nothing is decided yet.
+    pub(crate) fn new(object: Object, resource: Option<String>, after: Vec<ObjectId>) -> Self {
+        Self { object, resource, decision: Decision::default(), after, failure: None, blocker: None }
+    }
+
     /// What would be done.
     #[must_use]
     pub fn action(&self) -> Action {
         self.decision.action()
     }
 
-    /// Whether nothing stands in the way of what is declared.
+    /// Whether nothing blocks what is declared.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.failure.is_none() && self.hindrance.is_none() && self.decision.refusal().is_none()
+        self.failure.is_none() && self.blocker.is_none() && self.decision.refusal().is_none()
     }
 }
 
@@ -80,7 +86,7 @@ impl Plan {
     }
 }
 
-/// How it went for one object.
+/// The result for one object, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -98,7 +104,7 @@ pub enum Outcome {
     Stopped,
     /// Nothing was done, as the object or its kind asks.
     Retained,
-    /// It is on its way, and was not waited for.
+    /// It is in progress, and was not waited for.
     Pending,
     /// Nothing was done, for the reason given.
     Refused,
@@ -117,14 +123,14 @@ impl Outcome {
         matches!(self, Self::Created | Self::Updated | Self::Adopted | Self::Deleted | Self::Stopped)
     }
 
-    /// Whether it went well, or is on its way.
+    /// Whether it succeeded, or is in progress.
     #[must_use]
     pub fn is_ok(self) -> bool {
         !matches!(self, Self::Refused | Self::Failed | Self::TimedOut | Self::Blocked)
     }
 }
 
-/// How it went for one object.
+/// The result for one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectReport {
@@ -132,7 +138,7 @@ pub struct ObjectReport {
     pub object: Object,
     /// Its name in AWS, where it is known.
     pub resource: Option<String>,
-    /// How it went.
+    /// The result in one word.
     pub outcome: Outcome,
     /// What was different.
     pub changes: Vec<Change>,
@@ -142,11 +148,11 @@ pub struct ObjectReport {
     pub failure: Option<Failure>,
 }
 
-/// How an apply or a delete went.
+/// The result of an apply or a delete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// One entry per object, in the order in which they were dealt with.
+    /// One entry per object, in the order in which they were finished.
     pub objects: Vec<ObjectReport>,
     /// When it began, on the engine's clock.
     pub started: Timestamp,
@@ -155,7 +161,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every object went well.
+    /// Whether every object succeeded.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.objects.iter().all(|o| o.outcome.is_ok())

@@ -7,6 +7,11 @@ use crate::cloud::Class;
 /// Longest pause that a service can ask for. What it asks for may be nonsense, and nothing would seem to happen.
 pub const LONGEST_AFTER: Duration = Duration::from_secs(60);
 
+/// How long a command waits for what is not consistent yet: IAM propagates its changes to all regions within seconds.
+pub(crate) const SETTLING: Duration = Duration::from_secs(30);
+/// How long a command tries to delete a resource that is in use.
+pub(crate) const IN_USE: Duration = Duration::from_secs(15);
+
 /// How calls that fail with one class of error are made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
@@ -34,9 +39,9 @@ impl Backoff {
             Class::Terminal => return None,
             // ACK's work queue waits 1000 s at most.
             Class::Rejected => backoff(30_000, 1_000, 0),
-            // IAM tells its changes to all regions within seconds; a command's user would rather know than wait.
+            // IAM propagates its changes to all regions within seconds; a command's user would rather know than wait.
             Class::Blocked => backoff(5_000, 300, 30),
-            // The adapter paces calls that are throttled; this is on top.
+            // The adapter limits the rate of calls that are throttled; this is on top.
             Class::Throttle => backoff(500, 60, 120),
             Class::Transient => backoff(500, 30, 120),
         })

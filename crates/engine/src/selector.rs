@@ -3,14 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::object::Object;
+use crate::object::{Object, is_dns_subdomain};
 
 /// Characters that a tag's value has at most.
 const LONGEST_TAG: usize = 256;
 /// Characters that a name in a label has at most, and its value.
 const LONGEST: usize = 63;
-/// Characters that the prefix of a label's key has at most.
-const LONGEST_PREFIX: usize = 253;
 
 /// A label with its value: what bears it is of one set. As text `KEY=VALUE`, which the resources of the set bear as a tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,8 +43,8 @@ impl FromStr for Selector {
     type Err = NotASelector;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why| NotASelector { text: text.to_owned(), why };
-        let (key, value) = text.split_once('=').ok_or_else(|| wrong("it is one label, KEY=VALUE"))?;
+        let error = |why| NotASelector { text: text.to_owned(), why };
+        let (key, value) = text.split_once('=').ok_or_else(|| error("it is one label, KEY=VALUE"))?;
         let value = value.strip_prefix('=').unwrap_or(value);
         let (prefix, name) = match key.split_once('/') {
             Some((prefix, name)) => (Some(prefix), name),
@@ -59,21 +57,14 @@ impl FromStr for Selector {
                 && text.ends_with(plain)
                 && text.chars().all(|c| plain(c) || matches!(c, '-' | '_' | '.'))
         };
-        let domain = |text: &str| {
-            (1..=LONGEST_PREFIX).contains(&text.len())
-                && text.split('.').all(|part| {
-                    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-                    part.starts_with(lower) && part.ends_with(lower) && part.chars().all(|c| lower(c) || c == '-')
-                })
-        };
-        if !part(name) || !prefix.is_none_or(domain) {
-            return Err(wrong("its key is no label's, [PREFIX/]NAME"));
+        if !part(name) || !prefix.is_none_or(is_dns_subdomain) {
+            return Err(error("its key is no label's, [PREFIX/]NAME"));
         }
         if !part(value) {
-            return Err(wrong("its value takes 1 to 63 letters, digits, `-`, `_` and `.`"));
+            return Err(error("its value takes 1 to 63 letters, digits, `-`, `_` and `.`"));
         }
         if key.len() + 1 + value.len() > LONGEST_TAG {
-            return Err(wrong("with its value it has more than the 256 characters of a tag"));
+            return Err(error("with its value it has more than the 256 characters of a tag"));
         }
         Ok(Self { key: key.to_owned(), value: value.to_owned() })
     }

@@ -5,7 +5,7 @@ mod support;
 use std::slice::from_ref;
 
 use sagewright_engine::{
-    Action, ApplyOptions, DeleteOptions, Event, Hindrance, NoObserver, Observer, Outcome, Step, What, mark,
+    Action, ApplyOptions, Blocker, DeleteOptions, Event, EventKind, NoObserver, Observer, Outcome, Step, keys,
     plan_offline,
 };
 use serde_json::json;
@@ -67,7 +67,7 @@ struct TagsGoFirst(std::sync::Arc<Fake>);
 
 impl Observer for TagsGoFirst {
     fn event(&self, event: &Event) {
-        if matches!(event.what, What::Done { step: Step::Delete { .. } }) && event.object.kind == "Endpoint" {
+        if matches!(event.what, EventKind::Done { step: Step::Delete { .. } }) && event.object.kind == "Endpoint" {
             self.0.edit("endpoint/mnist", |resource| resource.tags.clear());
         }
     }
@@ -227,18 +227,18 @@ async fn a_plan_tells_what_has_failed_and_what_that_blocks() {
     let (fake, _, engine) = Fake::new();
     fake.fate("TrainingJob", 20, "Failed", Some("AlgorithmError: no such column"));
     let objects = tutorial();
-    let hindered = async || {
+    let blocked = async || {
         let plan = engine.plan(&objects).await.unwrap();
         assert!(plan.has_problems());
-        plan.objects.into_iter().map(|p| (p.object.kind, p.hindrance)).collect::<std::collections::HashMap<_, _>>()
+        plan.objects.into_iter().map(|p| (p.object.kind, p.blocker)).collect::<std::collections::HashMap<_, _>>()
     };
     engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
-    let plan = hindered().await;
-    let Some(Hindrance::Failed { why }) = &plan["TrainingJob"] else { panic!("{plan:?}") };
+    let plan = blocked().await;
+    let Some(Blocker::Failed { why }) = &plan["TrainingJob"] else { panic!("{plan:?}") };
     assert!(why.contains("no such column") && why.contains("`sagewright logs TrainingJob/mnist`"), "{why}");
     assert_eq!(plan["ModelPackageGroup"], None);
     for kind in ["ModelPackage", "Model", "EndpointConfig", "Endpoint"] {
-        assert!(matches!(plan[kind], Some(Hindrance::Blocked { .. })), "{kind}");
+        assert!(matches!(plan[kind], Some(Blocker::Blocked { .. })), "{kind}");
     }
     assert!(!engine.plan(&objects).await.unwrap().has_changes());
 }
@@ -254,7 +254,7 @@ async fn a_job_that_was_stopped_has_failed_each_time_it_is_applied() {
     }
     // What it made by then may be enough.
     let mut as_it_is = training_job("a");
-    as_it_is.metadata.annotations.insert(mark::READ_ONLY.into(), "true".into());
+    as_it_is.metadata.annotations.insert(keys::READ_ONLY.into(), "true".into());
     let report = engine.apply(&[as_it_is], &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert_eq!(report.objects[0].outcome, Outcome::Unchanged, "{}", report.objects[0].message);
 }
@@ -457,7 +457,7 @@ async fn what_is_in_use_by_others_is_not_tried_for_long() {
 fn an_arn_that_another_object_bears_is_a_need() {
     let arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1";
     let mut version = object("ModelPackage", "g-1", json!({"modelPackageGroupName": "g"}));
-    version.metadata.annotations.insert(mark::ADOPTION_FIELDS.into(), json!({"arn": arn}).to_string());
+    version.metadata.annotations.insert(keys::ADOPTION_FIELDS.into(), json!({"arn": arn}).to_string());
     let model = json!({"modelName": "m", "executionRoleARN": ROLE, "containers": [{"modelPackageName": arn}]});
     let plan = plan_offline(&[object("Model", "m", model), version]).unwrap();
     let order: Vec<&str> = plan.objects.iter().map(|planned| planned.object.kind.as_str()).collect();

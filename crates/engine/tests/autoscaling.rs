@@ -5,7 +5,7 @@ mod support;
 
 use std::slice::from_ref;
 
-use sagewright_engine::{ApplyOptions, Desired, Found, NoObserver, Object, Outcome, RefusalKind, Step, decide, mark};
+use sagewright_engine::{ApplyOptions, Desired, Found, NoObserver, Object, Outcome, RefusalKind, Step, decide, keys};
 use sagewright_kinds::{all, find};
 use serde_json::{Value, json};
 use support::decisions::{NOW, desired, found, members, object as declared, there};
@@ -100,7 +100,7 @@ fn copies_count_when_nobody_knows_what_was_declared_last_or_that_was_something_e
         let decision = decide(kind, &desired(kind, &spec(Some(copies))), &sagewright_engine::Observed::MISSING, NOW);
         let [Step::Create { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
         let tags = input["Tags"].as_array().unwrap();
-        tags.iter().find(|tag| tag["Key"] == mark::LAST_SCALE).unwrap()["Value"].as_str().unwrap().to_owned()
+        tags.iter().find(|tag| tag["Key"] == keys::LAST_SCALE).unwrap()["Value"].as_str().unwrap().to_owned()
     };
     let cases: [Case; 7] = [
         ("as declared", Some(2), 2, Some(2), None),
@@ -114,7 +114,7 @@ fn copies_count_when_nobody_knows_what_was_declared_last_or_that_was_something_e
     for (what, copies, there_are, remembered, sent) in cases {
         let more = json!({"RuntimeConfig": {"DesiredCopyCount": there_are}});
         let mut found = found(kind, &members(kind), "InService", OURS, more);
-        found.tags.extend(remembered.map(|copies| (mark::LAST_SCALE.to_owned(), print(copies))));
+        found.tags.extend(remembered.map(|copies| (keys::LAST_SCALE.to_owned(), print(copies))));
         let decision = decide(kind, &desired(kind, &spec(copies)), &there(found.clone()), NOW);
         let update = decision.steps.iter().find_map(|step| match step {
             Step::Update { input, .. } => Some(input["RuntimeConfig"]["CopyCount"].clone()),
@@ -132,14 +132,14 @@ fn copies_count_when_nobody_knows_what_was_declared_last_or_that_was_something_e
         carry_out(&mut found, &decision.steps);
         if let Some(sent) = sent {
             // An update counts as applied when it is seen: it may be on its way, or come to nothing.
-            assert_eq!(found.tags.get(mark::LAST_SCALE).cloned(), remembered.map(print), "{what}");
+            assert_eq!(found.tags.get(keys::LAST_SCALE).cloned(), remembered.map(print), "{what}");
             let more = json!({"RuntimeConfig": {"DesiredCopyCount": sent}});
             let shown = support::decisions::found(kind, &members(kind), "Updating", OURS, more);
             found = Found { tags: found.tags, ..shown };
             let decision = decide(kind, &desired(kind, &spec(copies)), &there(found.clone()), NOW);
             carry_out(&mut found, &decision.steps);
         }
-        assert_eq!(found.tags.get(mark::LAST_SCALE).cloned(), copies.map(print), "{what}");
+        assert_eq!(found.tags.get(keys::LAST_SCALE).cloned(), copies.map(print), "{what}");
     }
 }
 
@@ -151,10 +151,10 @@ fn an_update_of_something_else_sends_what_autoscaling_made_of_it() {
     let remembered = {
         let decision = decide(kind, &desired(kind, &spec), &sagewright_engine::Observed::MISSING, NOW);
         let [Step::Create { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
-        input["Tags"][mark::LAST_SCALE].as_str().unwrap().to_owned()
+        input["Tags"][keys::LAST_SCALE].as_str().unwrap().to_owned()
     };
     let mut found = found(kind, &members(kind), "", OURS, json!({"MinCapacity": 3, "MaxCapacity": 9}));
-    found.tags.insert(mark::LAST_SCALE.to_owned(), remembered);
+    found.tags.insert(keys::LAST_SCALE.to_owned(), remembered);
     assert!(decide(kind, &desired(kind, &spec), &there(found.clone()), NOW).steps.is_empty(), "a scheduled action's");
     spec.insert("SuspendedState".into(), json!({"ScheduledScalingSuspended": true}));
     let decision = decide(kind, &desired(kind, &spec), &there(found), NOW);

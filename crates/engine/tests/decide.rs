@@ -3,7 +3,7 @@
 
 mod support;
 
-use sagewright_engine::{Desired, Intent, Observed, decide, mark};
+use sagewright_engine::{Desired, Intent, Observed, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
 use support::decisions::{NOW, brief, desired, found, members, object, there};
@@ -220,12 +220,12 @@ fn annotations_say_what_may_be_done() {
     let unowned = there(found(kind, &spec, "", "", json!({})));
     let owned = there(found(kind, &spec, "", "default/default/thing", json!({})));
     let run = |desired: &Desired, observed: &Observed| brief(&decide(kind, desired, observed, NOW));
-    assert!(run(&with(mark::ADOPTION_POLICY, "adopt"), &unowned).starts_with("adopt"));
-    assert!(run(&with(mark::ADOPTION_POLICY, "adopt"), &Observed::MISSING).starts_with("refuse(Absent)"));
-    assert!(run(&with(mark::ADOPTION_POLICY, "adopt-or-create"), &Observed::MISSING).starts_with("CreateModel"));
-    assert!(run(&with(mark::READ_ONLY, "true"), &unowned).starts_with("- ready=True"));
-    assert!(run(&with(mark::READ_ONLY, "true"), &Observed::MISSING).starts_with("refuse(Absent)"));
-    let mut retain = with(mark::DELETION_POLICY, "retain");
+    assert!(run(&with(keys::ADOPTION_POLICY, "adopt"), &unowned).starts_with("adopt"));
+    assert!(run(&with(keys::ADOPTION_POLICY, "adopt"), &Observed::MISSING).starts_with("refuse(Absent)"));
+    assert!(run(&with(keys::ADOPTION_POLICY, "adopt-or-create"), &Observed::MISSING).starts_with("CreateModel"));
+    assert!(run(&with(keys::READ_ONLY, "true"), &unowned).starts_with("- ready=True"));
+    assert!(run(&with(keys::READ_ONLY, "true"), &Observed::MISSING).starts_with("refuse(Absent)"));
+    let mut retain = with(keys::DELETION_POLICY, "retain");
     retain.intent = Intent::Absent;
     assert!(run(&retain, &owned).starts_with('-'));
     let mut absent = desired(kind, &spec);

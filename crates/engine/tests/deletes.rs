@@ -6,8 +6,8 @@ mod support;
 use std::slice::from_ref;
 
 use sagewright_engine::{
-    Action, ApplyOptions, DeleteOptions, Engine, Hindrance, Intent, NoObserver, Object, Outcome, Plan, Planned,
-    RefusalKind, decide, mark,
+    Action, ApplyOptions, Blocker, DeleteOptions, Engine, Intent, NoObserver, Object, Outcome, Plan, Planned,
+    RefusalKind, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ async fn a_plan_blocks_and_keeps_what_a_delete_does() {
     let mut objects = tutorial();
     apply(&engine, &objects).await;
     let endpoint = objects.iter_mut().find(|o| o.kind == "Endpoint").unwrap();
-    endpoint.metadata.annotations.insert(mark::DELETION_POLICY.into(), "retain".into());
+    endpoint.metadata.annotations.insert(keys::DELETION_POLICY.into(), "retain".into());
     let plan = engine.plan_delete(&objects, &DeleteOptions::default()).await.unwrap();
     assert_eq!(of(&plan, "Endpoint").decision.notes, ["the endpoint `mnist` is retained"]);
     assert_eq!(of(&plan, "Model").action(), Action::None);
@@ -78,7 +78,7 @@ async fn a_plan_blocks_and_keeps_what_a_delete_does() {
     }
     let plan = engine.plan_delete(&theirs, &DeleteOptions::default()).await.unwrap();
     assert_eq!(of(&plan, "Endpoint").decision.refusal().unwrap().kind, RefusalKind::OwnedByOther);
-    assert!(matches!(&of(&plan, "EndpointConfig").hindrance, Some(Hindrance::Blocked { by }) if by[0].name == "other"));
+    assert!(matches!(&of(&plan, "EndpointConfig").blocker, Some(Blocker::Blocked { by }) if by[0].name == "other"));
     assert!(plan.has_problems() && !plan.has_changes());
 }
 
@@ -114,8 +114,8 @@ async fn an_endpoint_that_serves_something_else_is_not_deleted_with_the_files_of
             let endpoint = plan.objects.iter().find(|p| p.object.kind == "Endpoint").unwrap();
             assert_eq!(endpoint.decision.refusal().unwrap().kind, RefusalKind::ServesOther);
         }
-        let insist = DeleteOptions { insist: true, ..DeleteOptions::default() };
-        assert!(engine.delete(&second, &insist, &NoObserver).await.unwrap().is_ok());
+        let force = DeleteOptions { force: true, ..DeleteOptions::default() };
+        assert!(engine.delete(&second, &force, &NoObserver).await.unwrap().is_ok());
         assert_eq!((fake.count("Endpoint"), fake.count("EndpointConfig")), (0, 1));
     }
 }
@@ -135,11 +135,11 @@ fn what_is_served_counts_only_once_the_endpoint_would_be_deleted() {
     let kind = find("Endpoint").unwrap();
     let mut spec = members(kind);
     spec.insert("EndpointConfigName".into(), json!("v2"));
-    let run = |word: &str, owner: &str, insist: bool| {
+    let run = |word: &str, owner: &str, force: bool| {
         let serves = json!({"EndpointConfigName": "v1"});
         let mut desired = desired(kind, &spec);
         desired.intent = Intent::Absent;
-        desired.insist = insist;
+        desired.force = force;
         brief(&decide(kind, &desired, &there(found(kind, &members(kind), word, owner, serves)), NOW))
     };
     assert_eq!(run("InService", "default/thing", false), "refuse(ServesOther) ready=False terminal");

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::{
     Action, ApplyOptions, Clock as _, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Outcome, RefUse,
     Target,
@@ -96,9 +96,9 @@ fn case() -> impl Strategy<Value = Case> {
 struct Nobody;
 
 #[async_trait::async_trait]
-impl Referents for Nobody {
-    async fn value(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Referent, Failure> {
-        Ok(Referent::Absent(format!("there is no {}", reference.name)))
+impl ReferenceResolver for Nobody {
+    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
+        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
     }
 }
 

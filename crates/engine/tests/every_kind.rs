@@ -199,3 +199,27 @@ async fn a_resource_without_a_mark_is_known_by_its_name() {
     assert!(report.objects[0].message.contains("s3OutputPath"), "{}", report.objects[0].message);
     assert_eq!((cloud.take_writes(), cloud.count()), (Vec::new(), 1));
 }
+
+/// Every kind that takes tags: a resource under the name that its object had before is found, whatever listings show of it.
+#[tokio::test]
+async fn a_renamed_resource_of_every_kind_is_found() {
+    let mut wrong = Vec::new();
+    for kind in all().iter().filter(|kind| kind.tags_member().is_some() && !kind.is_arn_identified()) {
+        let (cloud, _) = Modelled::new();
+        let first = spec(kind, 0, &[]);
+        let made = cloud.engine().apply(&[declared(kind, &first)], &apply_options(), &NoObserver).await.unwrap();
+        assert_eq!(made.objects[0].outcome, Outcome::Created, "{}: {}", kind.name(), made.objects[0].message);
+        let mut second = first.clone();
+        let member = kind.row().identity.name.iter().rev().find(|m| first[*m].as_str().is_some_and(|v| v.len() > 1));
+        let Some(name) = member.and_then(|m| second.get_mut(m)) else { continue };
+        *name = json!(format!("{}2", name.as_str().unwrap()));
+        let renamed = declared(kind, &second);
+        let report = cloud.engine().apply(&[renamed], &apply_options(), &NoObserver).await;
+        let Ok(report) = report else { continue };
+        let one = &report.objects[0];
+        if one.outcome != Outcome::Refused || cloud.count() != 1 {
+            wrong.push(format!("{} {second:?}: {:?} {}", kind.name(), one.outcome, one.message));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

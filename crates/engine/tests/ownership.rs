@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sagewright_engine::{
     ApplyOptions, ClaimPolicy, Claims, DeleteOptions, Desired, Engine, Intent, NoObserver, Object, ObjectId, Outcome,
-    Owner, Step, decide, mark,
+    Owner, Step, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn two_installations_do_not_own_each_others_resources() {
     let fraud = model("fraud");
     let apply = ApplyOptions::default();
     assert!(one.apply(from_ref(&fraud), &apply, &NoObserver).await.unwrap().is_ok());
-    assert_eq!(fake.resource("model/fraud").unwrap().tags[mark::OWNER], "one/default/fraud");
+    assert_eq!(fake.resource("model/fraud").unwrap().tags[keys::OWNER], "one/default/fraud");
     fake.take_log(false);
 
     let report = two.apply(from_ref(&fraud), &apply, &NoObserver).await.unwrap();
@@ -51,7 +51,7 @@ async fn two_installations_do_not_own_each_others_resources() {
     // Moving it is a deliberate act that names from whom, and then the other one has lost it. It is of no set after that.
     let kind = find("Model").unwrap();
     let owner = |text: &str| text.parse::<Owner>().unwrap();
-    fake.edit("model/fraud", |r| drop(r.tags.insert(mark::SET.into(), "app=x".into())));
+    fake.edit("model/fraud", |r| drop(r.tags.insert(keys::SET.into(), "app=x".into())));
     for from in [None, Some("default/fraud"), Some("one/default/other"), Some("three/default/fraud")] {
         let error = two.adopt(kind, "fraud", &fraud.id(), from.map(owner).as_ref()).await.unwrap_err().to_string();
         assert!(error.contains("belongs to the object default/fraud of the installation `one`"), "{error}");
@@ -59,15 +59,15 @@ async fn two_installations_do_not_own_each_others_resources() {
     }
     assert!(fake.take_log(true).is_empty());
     two.adopt(kind, "fraud", &fraud.id(), Some(&owner("one/default/fraud"))).await.unwrap();
-    assert_eq!(fake.resource("model/fraud").unwrap().tags[mark::OWNER], "two/default/fraud");
-    assert_eq!(fake.resource("model/fraud").unwrap().tags.get(mark::SET), None);
+    assert_eq!(fake.resource("model/fraud").unwrap().tags[keys::OWNER], "two/default/fraud");
+    assert_eq!(fake.resource("model/fraud").unwrap().tags.get(keys::SET), None);
     assert!(two.apply(from_ref(&fraud), &apply, &NoObserver).await.unwrap().is_ok());
     assert_eq!(one.apply(from_ref(&fraud), &apply, &NoObserver).await.unwrap().objects[0].outcome, Outcome::Refused);
     // Another object of the same installation takes it over in the same way, and the resource lives on.
     let other = ObjectId::new("Model", Some("team"), "other");
     assert!(two.adopt(kind, "fraud", &other, None).await.unwrap_err().to_string().contains("`--from default/fraud`"));
     two.adopt(kind, "fraud", &other, Some(&owner("default/fraud"))).await.unwrap();
-    assert_eq!(fake.resource("model/fraud").unwrap().tags[mark::OWNER], "two/team/other");
+    assert_eq!(fake.resource("model/fraud").unwrap().tags[keys::OWNER], "two/team/other");
     // What is nobody's is nobody's to give.
     fake.edit("model/fraud", |r| r.tags.clear());
     let error = two.adopt(kind, "fraud", &other, Some(&owner("default/fraud"))).await.unwrap_err().to_string();
@@ -91,11 +91,11 @@ async fn a_mark_of_before_installations_is_told_written_anew_and_then_settled() 
     ];
     engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
     let places = ["model/fraud", "execution/000000000001", "model-package/g/1"];
-    fake.edit(places[0], |r| drop(r.tags.insert(mark::OWNER.into(), "default/fraud".into())));
+    fake.edit(places[0], |r| drop(r.tags.insert(keys::OWNER.into(), "default/fraud".into())));
     fake.edit(places[1], |r| {
         r.doc["PipelineExecutionDescription"] = json!("nightly [sagewright.dev/owner=default/run]");
     });
-    fake.edit(places[2], |r| r.doc["CustomerMetadataProperties"] = json!({mark::OWNER: "default/v1"}));
+    fake.edit(places[2], |r| r.doc["CustomerMetadataProperties"] = json!({keys::OWNER: "default/v1"}));
     fake.take_log(false);
 
     let plan = engine.plan(&objects).await.unwrap();
@@ -103,11 +103,11 @@ async fn a_mark_of_before_installations_is_told_written_anew_and_then_settled() 
     assert_eq!(told, ["tags.sagewright.dev/owner"; 3]);
     let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert!(report.is_ok(), "{report:#?}");
-    assert_eq!(fake.resource(places[0]).unwrap().tags[mark::OWNER], "prod/default/fraud");
+    assert_eq!(fake.resource(places[0]).unwrap().tags[keys::OWNER], "prod/default/fraud");
     let description = &fake.resource(places[1]).unwrap().doc["PipelineExecutionDescription"];
     assert_eq!(description, "nightly [sagewright.dev/owner=prod/default/run]");
     let metadata = &fake.resource(places[2]).unwrap().doc["CustomerMetadataProperties"];
-    assert_eq!(metadata[mark::OWNER], "prod/default/v1");
+    assert_eq!(metadata[keys::OWNER], "prod/default/v1");
     assert_eq!((fake.count("PipelineExecution"), fake.count("ModelPackage")), (1, 1), "none was made twice");
 
     fake.take_log(false);
@@ -149,13 +149,13 @@ fn acks(kind: &str) -> Object {
 #[test]
 fn what_ack_manages_is_taken_over_by_its_signs() {
     type Change = fn(&mut Object);
-    let namespace = |name: &'static str| json!({mark::ACK_NAMESPACE: name});
+    let namespace = |name: &'static str| json!({keys::ACK_NAMESPACE: name});
     // (what, the change to an object that ACK manages, tags, taken over)
     let cases: Vec<(&str, Change, Value, bool)> = vec![
         (
             "all signs",
             |_| {},
-            json!({mark::ACK_NAMESPACE: "default", "services.k8s.aws/controller-version": "sagemaker-1.9.1"}),
+            json!({keys::ACK_NAMESPACE: "default", "services.k8s.aws/controller-version": "sagemaker-1.9.1"}),
             true,
         ),
         ("without ACK's tags", |_| {}, json!({}), true),
@@ -186,17 +186,17 @@ fn what_ack_manages_is_taken_over_by_its_signs() {
             json!({}),
             false,
         ),
-        ("our own older mark", |_| {}, json!({mark::OWNER: "default/thing"}), false),
-        ("another object's mark", |_| {}, json!({mark::OWNER: "default/default/other"}), false),
-        ("another installation's mark", |_| {}, json!({mark::OWNER: "other/default/thing"}), false),
-        ("a mark that cannot be read", |_| {}, json!({mark::OWNER: "???"}), false),
+        ("our own older mark", |_| {}, json!({keys::OWNER: "default/thing"}), false),
+        ("another object's mark", |_| {}, json!({keys::OWNER: "default/default/other"}), false),
+        ("another installation's mark", |_| {}, json!({keys::OWNER: "other/default/thing"}), false),
+        ("a mark that cannot be read", |_| {}, json!({keys::OWNER: "???"}), false),
     ];
     let kind = find("Model").unwrap();
     for (what, change, tags, taken) in cases {
         let mut object = acks("Model");
         change(&mut object);
         let mut found = found(kind, &members(kind), "", "", json!({}));
-        let marked = tags.get(mark::OWNER).is_some();
+        let marked = tags.get(keys::OWNER).is_some();
         let tags = tags.as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned())).collect();
         found = sagewright_engine::Found::new(kind, found.output, tags);
         for (policy, taken) in [(ClaimPolicy::MarkOrAck, taken), (ClaimPolicy::Mark, false)] {
@@ -227,9 +227,9 @@ fn what_ack_managed_is_taken_over_as_it_is() {
     let more = json!({"RuntimeConfig": {"DesiredCopyCount": 5}, "EndpointName": "another"});
     let decision = decide(kind, &desired, &there(found(kind, &members(kind), "InService", "", more)), NOW);
     let [Step::Adopt { .. }, Step::SyncTags { add, remove, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
-    assert!(remove.is_empty() && add.keys().all(|key| key.starts_with(mark::PREFIX)), "{add:?}");
+    assert!(remove.is_empty() && add.keys().all(|key| key.starts_with(keys::PREFIX)), "{add:?}");
     // What ACK applied is what is declared: an autoscaler's copies are not taken back at the next look.
-    assert!(add.contains_key(mark::LAST_SCALE) && add[mark::TAG_KEYS] == "team");
+    assert!(add.contains_key(keys::LAST_SCALE) && add[keys::TAG_KEYS] == "team");
     // A kind that AWS names is taken over by its ARN alone.
     let kind = find("ModelPackage").unwrap();
     for (status, taken) in [
@@ -250,7 +250,7 @@ async fn what_ack_manages_is_applied_with_no_write_but_the_mark() {
     engine.apply(from_ref(&job), &ApplyOptions::default(), &NoObserver).await.unwrap();
     let arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/mnist";
     fake.edit("training-job/mnist", |r| {
-        r.tags = [("team", "vision"), (mark::ACK_NAMESPACE, "default")].map(|(k, v)| (k.into(), v.into())).into();
+        r.tags = [("team", "vision"), (keys::ACK_NAMESPACE, "default")].map(|(k, v)| (k.into(), v.into())).into();
     });
     let mut live = job.clone();
     live.metadata.other.insert("finalizers".into(), json!(["finalizers.sagemaker.services.k8s.aws/TrainingJob"]));
@@ -264,15 +264,15 @@ async fn what_ack_manages_is_applied_with_no_write_but_the_mark() {
     let calls = fake.take_log(true);
     assert!(calls.iter().all(|call| call.starts_with("AddTags")), "{calls:?}");
     let tags = fake.resource("training-job/mnist").unwrap().tags;
-    assert_eq!(tags[mark::OWNER], "cluster/default/mnist");
-    assert_eq!((tags["team"].as_str(), tags[mark::ACK_NAMESPACE].as_str()), ("vision", "default"));
+    assert_eq!(tags[keys::OWNER], "cluster/default/mnist");
+    assert_eq!((tags["team"].as_str(), tags[keys::ACK_NAMESPACE].as_str()), ("vision", "default"));
     operator.apply(from_ref(&live), &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert!(fake.take_log(true).is_empty());
 }
 
 fn adopting(mut object: Object, fields: Value) -> Object {
-    object.metadata.annotations.insert(mark::ADOPTION_POLICY.into(), "adopt".into());
-    object.metadata.annotations.insert(mark::ADOPTION_FIELDS.into(), fields.to_string());
+    object.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt".into());
+    object.metadata.annotations.insert(keys::ADOPTION_FIELDS.into(), fields.to_string());
     object
 }
 
@@ -296,7 +296,7 @@ async fn adoption_goes_by_what_a_kind_is_known_by() {
         let object = adopting(endpoint.clone(), fields.clone());
         let report = engine.apply(from_ref(&object), &ApplyOptions::default(), &NoObserver).await.unwrap();
         assert_eq!(report.objects[0].outcome, outcome, "{fields}: {}", report.objects[0].message);
-        let marked = fake.resource("endpoint/live").unwrap().tags.contains_key(mark::OWNER);
+        let marked = fake.resource("endpoint/live").unwrap().tags.contains_key(keys::OWNER);
         assert_eq!(marked, outcome == Outcome::Adopted, "{fields}");
     }
     assert_eq!(fake.count("Endpoint"), 1);
@@ -353,7 +353,7 @@ async fn the_newest_resource_that_bears_a_mark_is_meant() {
     for (name, at) in
         [("m-1", "2026-01-01T00:00:00Z"), ("m-3", "2026-01-03T00:00:00Z"), ("m-2", "2026-01-02T00:00:00Z")]
     {
-        let tags = json!([{"Key": mark::OWNER, "Value": "default/default/fraud"}]);
+        let tags = json!([{"Key": keys::OWNER, "Value": "default/default/fraud"}]);
         let input =
             json!({"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "i"}, "Tags": tags});
         fake.peek("CreateModel", &input).unwrap();

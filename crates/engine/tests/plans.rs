@@ -81,7 +81,7 @@ struct Meddler(Arc<Fake>);
 
 impl Observer for Meddler {
     fn event(&self, event: &Event) {
-        let is_step = matches!(event.what, sagewright_engine::What::Done { .. });
+        let is_step = matches!(event.what, sagewright_engine::EventKind::Done { .. });
         if is_step && event.object.kind == "EndpointConfig" {
             self.0.edit("endpoint/mnist", |r| {
                 r.tags.insert("team".into(), "audio".into());

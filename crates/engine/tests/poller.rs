@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use sagewright_engine::watch::{Change, Key, Poller, Print, Query, Shown};
+use sagewright_engine::watch::{Change, ContentHash, ListItem, NameHash, Poller, Query};
 use serde_json::json;
 
 const NAMES: u8 = 5;
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// What a listing shows: neither versions nor anything finer than the service's times.
-    fn list(&self, query: Query, lag: i64) -> Vec<Shown> {
+    fn list(&self, query: Query, lag: i64) -> Vec<ListItem> {
         let at = self.now - lag * 1000;
         let rows = &self.history.iter().rev().find(|(since, _)| *since <= at).unwrap().1;
         let mut rows: Vec<_> = rows.iter().collect();
@@ -104,7 +104,11 @@ impl World {
             })
             .map(|(name, row)| {
                 let shown = json!([self.time(row.created).to_string(), self.time(row.changed).to_string()]);
-                Shown { name: name.to_string(), print: Print::of(&shown, &[]), changed: Some(self.time(row.changed)) }
+                ListItem {
+                    name: name.to_string(),
+                    hash: ContentHash::of(&shown, &[]),
+                    changed: Some(self.time(row.changed)),
+                }
             })
             .collect()
     }
@@ -125,16 +129,16 @@ impl World {
         let changes = std::mem::take(&mut self.pending);
         for change in &changes {
             let key = match change {
-                Change::Shown(shown) => Key::of(&shown.name),
+                Change::Shown(shown) => NameHash::of(&shown.name),
                 Change::Gone(key) => *key,
             };
-            let name = (0..NAMES).find(|n| Key::of(&n.to_string()) == key).unwrap();
+            let name = (0..NAMES).find(|n| NameHash::of(&n.to_string()) == key).unwrap();
             let row = self.rows().get(&name).copied();
             self.known.insert(name, row);
         }
         // What was found although no listing shows it is looked at again.
         for name in 0..NAMES {
-            if self.known[&name].is_some() && self.poller.print(&name.to_string()).is_none() {
+            if self.known[&name].is_some() && self.poller.hash(&name.to_string()).is_none() {
                 let row = self.rows().get(&name).copied();
                 self.known.insert(name, row);
             }
@@ -242,16 +246,13 @@ fn a_clock_that_is_set_back_costs_a_whole_listing() {
 
 #[test]
 fn prints_heed_values_and_not_the_order_of_members() {
-    let print = |text: &str| Print::of(&serde_json::from_str(text).unwrap(), &["Noise".to_owned()]);
-    assert_eq!(
-        print(r#"{"a": 1, "b": {"c": [2], "d": 3}}"#),
-        print(r#"{"b": {"d": 3, "c": [2]}, "a": 1, "Noise": 7}"#)
-    );
+    let hash = |text: &str| ContentHash::of(&serde_json::from_str(text).unwrap(), &["Noise".to_owned()]);
+    assert_eq!(hash(r#"{"a": 1, "b": {"c": [2], "d": 3}}"#), hash(r#"{"b": {"d": 3, "c": [2]}, "a": 1, "Noise": 7}"#));
     let all =
         [r#"{"a": 1}"#, r#"{"a": "1"}"#, r#"{"a": [1]}"#, r#"["a", 1]"#, r#"{"a": {"Noise": 7}}"#, r#"{"a": {}}"#];
     for (i, one) in all.iter().enumerate() {
         for other in &all[i + 1..] {
-            assert_ne!(print(one), print(other));
+            assert_ne!(hash(one), hash(other));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sets that are applied whole: what they no longer declare is found by its mark, and nothing else is.
+//! Sets that are applied whole: what they no longer declare is found by its keys, and nothing else is.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
@@ -7,7 +7,7 @@ use std::slice::from_ref;
 
 use sagewright_engine::{
     Action, ApplyOptions, Claims, Clock as _, DeleteOptions, Engine, NoObserver, Object, Outcome, Report, Selector,
-    mark,
+    keys,
 };
 use serde_json::json;
 use support::{Fake, ROLE, fail, object, slow_down, tutorial};
@@ -44,7 +44,7 @@ async fn undeclared(engine: &Engine, declared: &[Object]) -> Vec<String> {
 }
 
 fn tags(fake: &Fake, arn: &str) -> Option<String> {
-    fake.resource(arn).unwrap().tags.get(mark::SET).cloned()
+    fake.resource(arn).unwrap().tags.get(keys::SET).cloned()
 }
 
 #[tokio::test]
@@ -91,12 +91,12 @@ async fn nothing_is_found_that_is_not_the_sets_own() {
     apply(&plain, &[model("plain")]).await;
     // The engine of a set marks only what bears the label.
     apply(&engine, &[labelled(model("unlabelled"), "other")]).await;
-    apply(&engine, &[annotated(model("retained"), mark::DELETION_POLICY, "retain")]).await;
+    apply(&engine, &[annotated(model("retained"), keys::DELETION_POLICY, "retain")]).await;
     apply(&plain, &[object("Model", "theirs-too", model("theirs-too").spec)]).await;
-    fake.edit("model/theirs-too", |r| drop(r.tags.remove(mark::OWNER)));
-    let adopted = annotated(model("theirs-too"), mark::ADOPTION_POLICY, "adopt");
+    fake.edit("model/theirs-too", |r| drop(r.tags.remove(keys::OWNER)));
+    let adopted = annotated(model("theirs-too"), keys::ADOPTION_POLICY, "adopt");
     apply(&engine, from_ref(&adopted)).await;
-    apply(&engine, &[annotated(model("plain"), mark::READ_ONLY, "true")]).await;
+    apply(&engine, &[annotated(model("plain"), keys::READ_ONLY, "true")]).await;
     apply(&engine, &[model("mine")]).await;
     let marked: Vec<&str> = ["theirs", "of-another-set", "plain", "unlabelled", "retained", "theirs-too", "mine"]
         .into_iter()
@@ -113,7 +113,7 @@ async fn the_mark_of_a_set_follows_what_is_declared() {
     // What was applied without the set becomes its own, which the plan shows.
     apply(&plain, &[model("m")]).await;
     let plan = engine.plan(&[model("m")]).await.unwrap();
-    assert_eq!(plan.objects[0].decision.changes[0].path, format!("tags.{}", mark::SET));
+    assert_eq!(plan.objects[0].decision.changes[0].path, format!("tags.{}", keys::SET));
     let applied = |engine: &Engine, object: Object| {
         let engine = engine.clone();
         async move { apply(&engine, &[object]).await.objects[0].outcome }
@@ -124,8 +124,8 @@ async fn the_mark_of_a_set_follows_what_is_declared() {
     assert_eq!(applied(&plain, model("m")).await, Outcome::Unchanged);
     for change in [
         labelled(model("m"), "other"),
-        annotated(model("m"), mark::DELETION_POLICY, "retain"),
-        annotated(model("m"), mark::ADOPTION_POLICY, "adopt"),
+        annotated(model("m"), keys::DELETION_POLICY, "retain"),
+        annotated(model("m"), keys::ADOPTION_POLICY, "adopt"),
     ] {
         applied(&engine, model("m")).await;
         assert_eq!(applied(&plain, change).await, Outcome::Updated);

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use sagewright_engine::{Decision, Desired, Found, Observed, Step, decide, mark};
+use sagewright_engine::{Decision, Desired, Found, Observed, Step, decide, keys, mark};
 use sagewright_kinds::{Kind, find};
 use serde_json::{Map, Value, json};
 use support::decisions::{NOW, desired, there};
@@ -21,7 +21,7 @@ fn ours(kind: &Kind, output: &Value, word: &str, tags: &[(&str, &str)]) -> Found
     if !word.is_empty() {
         output[row.status.member.as_deref().unwrap()] = json!(word);
     }
-    let mut all = BTreeMap::from([(mark::OWNER.to_owned(), "default/default/thing".to_owned())]);
+    let mut all = BTreeMap::from([(keys::OWNER.to_owned(), "default/default/thing".to_owned())]);
     all.extend(tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
     Found::new(kind, output, all)
 }
@@ -197,7 +197,7 @@ fn ids_come_out_of_arns() {
         let found = Found::new(
             kind,
             json!({member: arn, "ReleaseNotes": mark::suffix("default/default/thing")}),
-            BTreeMap::from([(mark::OWNER.to_owned(), "default/default/thing".to_owned())]),
+            BTreeMap::from([(keys::OWNER.to_owned(), "default/default/thing".to_owned())]),
         );
         let mut absent = desired(kind, &Map::new());
         absent.intent = sagewright_engine::Intent::Absent;

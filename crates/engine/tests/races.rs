@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::{
-    ApplyOptions, Clock as _, ConditionStatus, DeleteOptions, EngineError, Event, NoObserver, Object, Observer,
-    Outcome, Step, Until, What, conditions,
+    ApplyOptions, Clock as _, ConditionStatus, DeleteOptions, EngineError, Event, EventKind, NoObserver, Object,
+    Observer, Outcome, Step, Until, conditions,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -338,7 +338,7 @@ struct Creates(AtomicUsize);
 
 impl Observer for Creates {
     fn event(&self, event: &Event) {
-        if matches!(event.what, What::Done { step: Step::Create { .. } }) {
+        if matches!(event.what, EventKind::Done { step: Step::Create { .. } }) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::{
-    ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId,
-    Outcome, Priority, Target, What,
+    ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, EventKind, Failure, Intent, NoObserver, Object,
+    ObjectId, Outcome, Priority, Target,
 };
 use serde_json::{Value, json};
 use support::*;
@@ -19,16 +19,16 @@ use support::*;
 struct Roles;
 
 #[async_trait::async_trait]
-impl Referents for Roles {
-    async fn value(
+impl ReferenceResolver for Roles {
+    async fn resolve(
         &self,
         from: &ObjectId,
         reference: &sagewright_engine::RefUse,
         _: Intent,
-    ) -> Result<Referent, Failure> {
+    ) -> Result<Resolution, Failure> {
         Ok(match (from.namespace.as_str(), reference.target.kind.as_str(), reference.name.as_str()) {
-            ("default", "Role", "scaler") => Referent::Value("arn:aws:iam::123456789012:role/scaler".into()),
-            _ => Referent::Absent(format!("there is no {} {}", reference.target.kind, reference.name)),
+            ("default", "Role", "scaler") => Resolution::Value("arn:aws:iam::123456789012:role/scaler".into()),
+            _ => Resolution::Absent(format!("there is no {} {}", reference.target.kind, reference.name)),
         })
     }
 }
@@ -70,7 +70,7 @@ async fn a_look_acts_and_comes_back_and_the_next_goes_on_from_there() {
     assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)));
     assert_eq!(memory, "{}", "nothing is remembered of what is settled");
     let told: Vec<_> = done.events.iter().map(|e| std::mem::discriminant(&e.what)).collect();
-    assert!(told.contains(&std::mem::discriminant(&What::Settled)));
+    assert!(told.contains(&std::mem::discriminant(&EventKind::Settled)));
     assert_eq!(done.conditions.iter().find(|c| c.kind == "Ready").unwrap().status.to_string(), "True");
 }
 
@@ -122,7 +122,7 @@ async fn a_failed_call_is_tried_again_later_and_each_time_after_a_longer_pause()
     for _ in 0..3 {
         let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
         assert_eq!(done.progress, Progress::Retry);
-        assert!(done.events.iter().any(|e| matches!(e.what, What::Retrying { step: Some(_), .. })));
+        assert!(done.events.iter().any(|e| matches!(e.what, EventKind::Retrying { step: Some(_), .. })));
         pauses.push(done.requeue.unwrap());
     }
     assert!(pauses[0] < pauses[1] && pauses[1] < pauses[2], "{pauses:?}");
@@ -221,7 +221,7 @@ async fn a_create_that_was_refused_claims_nothing_that_others_made() {
         for intent in [Intent::Present, Intent::Absent] {
             let done = look(&engine, &mut object, &mut memory, intent).await;
             assert_eq!(done.outcome, Some(Outcome::Refused), "{kind}: {}", done.message);
-            let told = done.events.iter().any(|e| matches!(e.what, What::Done { .. }));
+            let told = done.events.iter().any(|e| matches!(e.what, EventKind::Done { .. }));
             assert!(!told, "{kind}: nothing of it was done by this object");
         }
         assert!(fake.take_log(true).is_empty(), "{kind}");

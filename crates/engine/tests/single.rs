@@ -15,7 +15,7 @@ use sagewright_engine::{
 };
 use sagewright_kinds::{all, find};
 use serde_json::{Map, Value, json};
-use support::{Fake, ROLE, object, training_job, tutorial};
+use support::{Fake, ROLE, fail, object, training_job, tutorial};
 
 async fn applied(objects: &[Object]) -> (std::sync::Arc<Fake>, sagewright_engine::Engine) {
     let (fake, _, engine) = Fake::new();
@@ -106,6 +106,21 @@ async fn a_resource_made_elsewhere_is_adopted_under_a_name_and_then_applies() {
     fake.edit("training-job/mnist", |r| drop(r.tags.insert("team".into(), "vision".into())));
     let plan = engine.plan(&objects).await.unwrap();
     assert!(!plan.has_changes() && !plan.has_problems(), "{plan:#?}");
+}
+
+#[tokio::test]
+async fn an_adoption_is_tried_again_as_the_retry_policy_says() {
+    let (fake, engine) = applied(&[training_job("mnist")]).await;
+    fake.edit("training-job/mnist", |r| r.tags.clear());
+    let (kind, id) = (find("TrainingJob").unwrap(), ObjectId::new("TrainingJob", None, "mnist"));
+    let deny =
+        |times: usize| (0..times).for_each(|_| fake.fault("AddTags", fail("AccessDeniedException", "no policy yet")));
+    // A command waits 30 s for a policy: it tries again after 5 s, after 10 s more, and no more.
+    deny(3);
+    let error = engine.adopt(kind, "mnist", &id).await.unwrap_err();
+    assert!(error.to_string().contains("no policy yet"), "{error}");
+    deny(2);
+    engine.adopt(kind, "mnist", &id).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use sagewright_engine::{
-    ClaimPolicy, Claims, Decision, Desired, Intent, Object, ObjectId, Observed, Step, conditions, decide, mark,
+    ClaimPolicy, Claims, Decision, Desired, Intent, Object, ObjectId, Observed, Step, conditions, decide, keys,
 };
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, all, find, set};
@@ -317,7 +317,7 @@ fn what_is_read_only_or_retained_is_never_written() {
     let keeps: [(&str, Change); 3] = [
         ("read-only", |desired| desired.read_only = true),
         ("retain", |desired| desired.retain = true),
-        ("kept for another", |desired| desired.kept_for = Some(ObjectId::new("Endpoint", None, "e"))),
+        ("kept for another", |desired| desired.retained_for = Some(ObjectId::new("Endpoint", None, "e"))),
     ];
     for kind in all() {
         let spec = members(kind);
@@ -460,11 +460,11 @@ fn claims_do_not_change_what_a_state_means() {
 fn an_object_without_a_name_in_its_spec_is_created_under_what_it_declares() {
     let kind = find("Model").unwrap();
     let mut declared: Object = object(kind, &members(kind));
-    declared.metadata.annotations.insert(mark::DELETION_POLICY.into(), "delete".into());
+    declared.metadata.annotations.insert(keys::DELETION_POLICY.into(), "delete".into());
     let desired = Desired::new(kind, &declared).unwrap();
     assert!(!desired.retain && !desired.read_only);
     let decision = decide(kind, &desired, &Observed::MISSING, NOW);
     let [Step::Create { input, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
     assert_eq!(input["ModelName"], "thing");
-    assert_eq!(input["Tags"], json!([{"Key": mark::OWNER, "Value": OURS}]));
+    assert_eq!(input["Tags"], json!([{"Key": keys::OWNER, "Value": OURS}]));
 }

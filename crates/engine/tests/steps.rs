@@ -4,7 +4,7 @@
 mod support;
 
 use jiff::Timestamp;
-use sagewright_engine::{Desired, Effect, Intent, Observed, RefusalKind, Step, conditions, decide, mark};
+use sagewright_engine::{Desired, Effect, Intent, Observed, RefusalKind, Step, conditions, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Map, Value, json};
 use support::decisions::{NOW, brief, desired, found, members, object, there};
@@ -158,7 +158,7 @@ fn a_resource_that_is_only_read_is_waited_for() {
     let kind = find("TrainingJob").unwrap();
     let spec = members(kind);
     let mut object = object(kind, &spec);
-    object.metadata.annotations.insert(mark::READ_ONLY.to_owned(), "true".to_owned());
+    object.metadata.annotations.insert(keys::READ_ONLY.to_owned(), "true".to_owned());
     let run = |word: &str| {
         let there = there(found(kind, &spec, word, "", json!({})));
         brief(&decide(kind, &Desired::new(kind, &object).unwrap(), &there, NOW))
@@ -204,7 +204,7 @@ fn an_update_waits_for_the_endpoint_and_names_the_settings_it_keeps() {
     assert!(matches!(&decision.steps[..], [Step::Wait { .. }]));
     let decision = decide(kind, &desired(kind, &spec), &old("InService"), NOW);
     let [Step::Update { input, .. }, Step::SyncTags { add, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
-    assert_eq!(add.keys().collect::<Vec<_>>(), [mark::LAST_UPDATE]);
+    assert_eq!(add.keys().collect::<Vec<_>>(), [keys::LAST_UPDATE]);
     assert_eq!(
         *input,
         json!({"EndpointName": "thing", "EndpointConfigName": "new", "RetainAllVariantProperties": true})

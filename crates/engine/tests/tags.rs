@@ -7,7 +7,7 @@ use std::slice::from_ref;
 use std::sync::Arc;
 
 use sagewright_engine::{
-    ApplyOptions, Claims, Decision, Desired, Effect, Found, NoObserver, Object, Outcome, Step, decide, mark,
+    ApplyOptions, Claims, Decision, Desired, Effect, Found, NoObserver, Object, Outcome, Step, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn decision(declared: &Value, there_is: &Value, claims: Claims) -> Decision {
     desired.claims = Arc::new(claims);
     let output = found(kind, &members(kind), "", "", json!({})).output;
     let mut all = tags(there_is);
-    all.entry(mark::OWNER.to_owned()).or_insert_with(|| OURS.to_owned());
+    all.entry(keys::OWNER.to_owned()).or_insert_with(|| OURS.to_owned());
     decide(kind, &desired, &there(Found::new(kind, output, all)), NOW)
 }
 
@@ -46,7 +46,7 @@ fn synced(decision: &Decision) -> (Value, Value) {
 
 #[test]
 fn only_what_was_declared_before_is_removed() {
-    let keys = |list: &str| (mark::TAG_KEYS.to_owned(), json!(list));
+    let keys = |list: &str| (keys::TAG_KEYS.to_owned(), json!(list));
     let with = |mut tags: Value, list: &str| {
         tags.as_object_mut().unwrap().extend([keys(list)]);
         tags
@@ -72,7 +72,7 @@ fn only_what_was_declared_before_is_removed() {
             "no longer declared",
             json!({"team": "a"}),
             with(json!({"team": "a", "stage": "x", "cost": "7"}), "stage team"),
-            json!({mark::TAG_KEYS: "team"}),
+            json!({keys::TAG_KEYS: "team"}),
             json!(["stage"]),
         ),
         (
@@ -80,20 +80,20 @@ fn only_what_was_declared_before_is_removed() {
             json!({}),
             with(json!({"stage": "x", "cost": "7"}), "stage"),
             json!({}),
-            json!(["stage", mark::TAG_KEYS]),
+            json!(["stage", keys::TAG_KEYS]),
         ),
         (
             "one that is gone already is forgotten",
             json!({"team": "a"}),
             with(json!({"team": "a"}), "stage team"),
-            json!({mark::TAG_KEYS: "team"}),
+            json!({keys::TAG_KEYS: "team"}),
             json!([]),
         ),
         (
             "a new one",
             json!({"team": "a", "stage": "x"}),
             with(json!({"team": "a"}), "team"),
-            json!({"stage": "x", mark::TAG_KEYS: "stage team"}),
+            json!({"stage": "x", keys::TAG_KEYS: "stage team"}),
             json!([]),
         ),
         ("no memory", json!({"team": "a"}), json!({"team": "a", "cost": "7"}), json!({}), json!([])),
@@ -101,14 +101,14 @@ fn only_what_was_declared_before_is_removed() {
             "no memory, and something to write",
             json!({"team": "b"}),
             json!({"team": "a", "cost": "7"}),
-            json!({"team": "b", mark::TAG_KEYS: "team"}),
+            json!({"team": "b", keys::TAG_KEYS: "team"}),
             json!([]),
         ),
         (
             "an old mark, and no memory",
             json!({"team": "a"}),
-            json!({"team": "a", "cost": "7", mark::OWNER: "default/thing"}),
-            json!({mark::OWNER: OURS, mark::TAG_KEYS: "team"}),
+            json!({"team": "a", "cost": "7", keys::OWNER: "default/thing"}),
+            json!({keys::OWNER: OURS, keys::TAG_KEYS: "team"}),
             json!([]),
         ),
         ("no tags declared", Value::Null, with(json!({"team": "a"}), "team"), json!({}), json!([])),
@@ -119,7 +119,7 @@ fn only_what_was_declared_before_is_removed() {
                 json!({"team": "a", "aws:x": "1", "services.k8s.aws/namespace": "n"}),
                 "aws:x services.k8s.aws/namespace team",
             ),
-            json!({mark::TAG_KEYS: "team"}),
+            json!({keys::TAG_KEYS: "team"}),
             json!([]),
         ),
         (
@@ -141,7 +141,7 @@ fn only_what_was_declared_before_is_removed() {
 
 #[test]
 fn prefixes_of_others_are_a_setting() {
-    let there_is = json!({"corp:owner": "x", "team": "a", mark::TAG_KEYS: "corp:owner team"});
+    let there_is = json!({"corp:owner": "x", "team": "a", keys::TAG_KEYS: "corp:owner team"});
     let declared = json!({"corp:owner": "me", "team": "a"});
     let ours = decision(&declared, &there_is, Claims::default());
     assert_eq!(synced(&ours), (json!({"corp:owner": "me"}), json!([])));
@@ -150,7 +150,7 @@ fn prefixes_of_others_are_a_setting() {
     assert_eq!(synced(&left), (json!({}), json!([])));
     assert!(left.notes.iter().any(|note| note.contains("`corp:owner`")), "{:?}", left.notes);
     let gone = decision(&json!({"team": "a"}), &there_is, foreign);
-    assert_eq!(synced(&gone), (json!({mark::TAG_KEYS: "team"}), json!([])));
+    assert_eq!(synced(&gone), (json!({keys::TAG_KEYS: "team"}), json!([])));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn where_others_tags_leave_no_room_the_keys_are_not_remembered() {
         let decision = decision(&json!({"team": "a"}), &there_is, Claims::default());
         let (added, _) = synced(&decision);
         assert_eq!(added["team"], "a");
-        assert_eq!(added.get(mark::TAG_KEYS).is_some(), remembered, "{others}");
+        assert_eq!(added.get(keys::TAG_KEYS).is_some(), remembered, "{others}");
         assert_eq!(decision.notes.is_empty(), remembered, "{others}: {:?}", decision.notes);
     }
 }
@@ -174,7 +174,7 @@ fn many_long_keys_are_remembered_too() {
         .into();
     let first = decision(&declared, &json!({"a-rather-long-key-of-a-tag-0": "other"}), Claims::default());
     let (added, _) = synced(&first);
-    let list = added[mark::TAG_KEYS].as_str().unwrap();
+    let list = added[keys::TAG_KEYS].as_str().unwrap();
     assert!(list.chars().count() <= 256);
     // A terminal without memory knows them from the resource alone.
     let mut there_is = added.clone();
@@ -202,9 +202,9 @@ async fn a_tag_is_taken_away_by_a_later_run_that_remembers_nothing() {
     assert_eq!(apply(with(json!([tag("team"), tag("stage")]))).await, Outcome::Unchanged);
     assert_eq!(apply(with(json!([tag("team")]))).await, Outcome::Updated);
     let keys: Vec<String> = fake.resource("training-job/mnist").unwrap().tags.into_keys().collect();
-    assert_eq!(keys, ["finance", mark::OWNER, mark::TAG_KEYS, "team"]);
+    assert_eq!(keys, ["finance", keys::OWNER, keys::TAG_KEYS, "team"]);
     assert_eq!(apply(with(json!([]))).await, Outcome::Updated);
     let keys: Vec<String> = fake.resource("training-job/mnist").unwrap().tags.into_keys().collect();
-    assert_eq!(keys, ["finance", mark::OWNER]);
+    assert_eq!(keys, ["finance", keys::OWNER]);
     assert_eq!(apply(with(json!([]))).await, Outcome::Unchanged);
 }

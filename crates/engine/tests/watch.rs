@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use sagewright_engine::watch::{Change, Identity, Key, Print, Settled, Shown, Watch};
+use sagewright_engine::watch::{Change, ContentHash, Identity, ListItem, NameHash, Settled, Watch};
 use sagewright_engine::{Call, Clock, Cloud, CloudError, Found, Object, Priority, Stage, Target};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -158,8 +158,8 @@ fn declared(kind: &str, name: &str) -> Object {
 struct Caller<'f> {
     fleet: &'f Arc<Fleet>,
     kind: &'static str,
-    objects: BTreeMap<Key, Object>,
-    memory: BTreeMap<Key, Settled>,
+    objects: BTreeMap<NameHash, Object>,
+    memory: BTreeMap<NameHash, Settled>,
 }
 
 impl Caller<'_> {
@@ -168,13 +168,13 @@ impl Caller<'_> {
         let mut looked = Vec::new();
         for change in changes {
             let (key, shown) = match change {
-                Change::Shown(shown) => (Key::of(&shown.name), Some(shown)),
+                Change::Shown(shown) => (NameHash::of(&shown.name), Some(shown)),
                 Change::Gone(key) => (*key, None),
             };
             let Some(object) = self.objects.get(&key) else { continue };
             let name = object.metadata.name.clone();
-            let (print, declared) = (watch.print(&name), Print::of_declared(object));
-            if self.memory.get(&key).is_some_and(|memory| memory.holds(declared, print)) {
+            let (hash, declared) = (watch.hash(&name), ContentHash::of_declared(object));
+            if self.memory.get(&key).is_some_and(|memory| memory.holds(declared, hash)) {
                 continue;
             }
             looked.push(name.clone());
@@ -185,8 +185,8 @@ impl Caller<'_> {
             if let Ok(output) = self.fleet.answer(&format!("Describe{}", self.kind), &input) {
                 let found = Found::new(kind, output, BTreeMap::new());
                 let current = shown.is_none_or(|shown| !shown.is_newer_than(kind, &found));
-                if let (true, "InService", Some(print)) = (current, found.word.as_str(), print) {
-                    self.memory.insert(key, Settled::new(declared, print));
+                if let (true, "InService", Some(hash)) = (current, found.word.as_str(), hash) {
+                    self.memory.insert(key, Settled::new(declared, hash));
                 }
             }
         }
@@ -196,7 +196,7 @@ impl Caller<'_> {
 
 fn caller<'f>(fleet: &'f Arc<Fleet>, kind: &'static str, count: usize) -> Caller<'f> {
     let objects = (0..count).map(|i| format!("r{i:05}"));
-    let objects = objects.map(|name| (Key::of(&name), declared(kind, &name))).collect();
+    let objects = objects.map(|name| (NameHash::of(&name), declared(kind, &name))).collect();
     Caller { fleet, kind, objects, memory: BTreeMap::new() }
 }
 
@@ -239,17 +239,17 @@ async fn after_a_restart_objects_whose_memory_holds_are_not_looked_at() {
     let all = watch.poll().await.unwrap();
     assert_eq!(all.len(), SIZE - 1);
     assert_eq!(caller.reconcile(&watch, &all), ["r00001"]);
-    // What is gone is in no listing: an object without a print is looked at.
-    assert_eq!(watch.print("r00002"), None);
-    let memory = caller.memory[&Key::of("r00002")];
+    // What is gone is in no listing: an object without a hash is looked at.
+    assert_eq!(watch.hash("r00002"), None);
+    let memory = caller.memory[&NameHash::of("r00002")];
     let object = declared("Endpoint", "r00002");
-    assert!(!memory.holds(Print::of_declared(&object), watch.print("r00002")));
+    assert!(!memory.holds(ContentHash::of_declared(&object), watch.hash("r00002")));
     // A declaration that changed is looked at too.
     let mut object = declared("Endpoint", "r00003");
-    let memory = caller.memory[&Key::of("r00003")];
-    assert!(memory.holds(Print::of_declared(&object), watch.print("r00003")));
+    let memory = caller.memory[&NameHash::of("r00003")];
+    assert!(memory.holds(ContentHash::of_declared(&object), watch.hash("r00003")));
     object.spec["endpointConfigName"] = json!("other");
-    assert!(!memory.holds(Print::of_declared(&object), watch.print("r00003")));
+    assert!(!memory.holds(ContentHash::of_declared(&object), watch.hash("r00003")));
     let text = serde_json::to_string(&memory).unwrap();
     assert!(text.len() < 60 && serde_json::from_str::<Settled>(&text).unwrap() == memory, "{text}");
 }
@@ -291,8 +291,8 @@ async fn what_is_gone_is_told_by_its_key_at_the_next_whole_listing() {
     fleet.remove("r00003");
     assert_eq!(watch.poll().await.unwrap(), []);
     fleet.pass(1800);
-    assert_eq!(watch.poll().await.unwrap(), [Change::Gone(Key::of("r00003"))]);
-    assert_eq!(watch.print("r00003"), None);
+    assert_eq!(watch.poll().await.unwrap(), [Change::Gone(NameHash::of("r00003"))]);
+    assert_eq!(watch.hash("r00003"), None);
     fleet.pass(1800);
     assert_eq!(watch.poll().await.unwrap(), []);
     // It comes back under the same name.
@@ -347,8 +347,8 @@ async fn kinds_that_cannot_be_listed_are_read_one_by_one() {
     assert_eq!(watch.poll().await.unwrap(), []);
     service.0.lock().unwrap().insert(arn(1), "Failed");
     let changes = watch.poll().await.unwrap();
-    assert!(matches!(&changes[..], [Change::Shown(Shown { name, .. })] if *name == arn(1)), "{changes:?}");
-    assert_eq!(watch.print(&arn(9)), None);
+    assert!(matches!(&changes[..], [Change::Shown(ListItem { name, .. })] if *name == arn(1)), "{changes:?}");
+    assert_eq!(watch.hash(&arn(9)), None);
     // With a pipeline they are listed.
     let inside = Watch::inside(cloud, clock, target, kind, &json!({"PipelineName": "p"}));
     assert!(!inside.reads_each());

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::kind::Kind;
-use crate::path::{Path, Step};
+use crate::path::{Path, PathSegment};
 
 /// An answer of [`explain`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -100,8 +100,11 @@ pub struct FieldInfo {
 #[must_use]
 pub fn explain(kind: &Kind, path: &str) -> Explanation {
     let path = Path::parse(path);
-    let names: Vec<&str> =
-        path.0.iter().filter_map(|s| if let Step::Member(name) = s { Some(name.as_str()) } else { None }).collect();
+    let names: Vec<&str> = path
+        .0
+        .iter()
+        .filter_map(|s| if let PathSegment::Member(name) = s { Some(name.as_str()) } else { None })
+        .collect();
     let (part, names) = match names.split_first() {
         None => return whole(kind),
         Some((&"spec", rest)) => ("spec", rest),
@@ -245,8 +248,8 @@ impl Place {
         // Lists and maps of structures are looked through.
         while let Some(current) = shape {
             let (inner, step) = match current.kind {
-                ShapeType::List => (current.member.as_ref(), Step::Each),
-                ShapeType::Map => (current.value.as_ref(), Step::Member("*".to_owned())),
+                ShapeType::List => (current.member.as_ref(), PathSegment::Each),
+                ShapeType::Map => (current.value.as_ref(), PathSegment::Member("*".to_owned())),
                 _ => break,
             };
             shape = inner.and_then(|m| service.target(m));
@@ -278,7 +281,7 @@ impl Place {
                 .collect(),
         };
         for (name, member, target, required) in names {
-            let path = aws.join(Step::Member(member.to_owned()));
+            let path = aws.join(PathSegment::Member(member.to_owned()));
             let place = Self {
                 part: self.part,
                 crd: format!("{}.{name}", self.crd),

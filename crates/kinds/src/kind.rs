@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use sagewright_model::{Member, Operation, Service, Shape};
 use serde_json::Value;
 
-use crate::path::{Path, Step};
+use crate::path::{Path, PathSegment};
 use crate::phase::Phase;
 use crate::reference::RefField;
 use crate::row::{DeleteHow, Errors, Ref, Row, ServiceRow, TagOperations};
@@ -316,7 +316,7 @@ fn read_shape(service: &'static Service, row: &Row) -> Result<&'static Shape, St
     }
     let Some(items) = &row.operations.read_items else { return Ok(output) };
     Path::parse(items)
-        .join(Step::Each)
+        .join(PathSegment::Each)
         .shape(service, output)
         .ok_or_else(|| format!("operations.read_items: the output of `{read}` has no list `{items}`"))
 }

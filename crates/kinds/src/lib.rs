@@ -19,7 +19,7 @@ pub use kind::{Kind, SpecField};
 pub use lint::lint;
 pub use listing::{Listing, Shows};
 pub use load::{LoadError, all, by_gvk, embedded, find, parse};
-pub use path::{Path, Step, get, get_mut, set, values};
+pub use path::{Path, PathSegment, get, get_mut, set, values};
 pub use phase::Phase;
 pub use reference::{RefField, RefTarget};
 pub use row::Row;

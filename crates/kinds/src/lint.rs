@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::QUIRKS;
 use crate::kind::Kind;
-use crate::path::{Path, Step};
+use crate::path::{Path, PathSegment};
 use crate::reference::field_name;
 use crate::row::DeleteHow;
 
@@ -172,6 +172,13 @@ impl<'k> Lint<'k> {
         self.expect(kind.read_shape().members.contains_key(arn.as_str()), || {
             format!("identity.arn: a read gives no `{arn}`")
         });
+        // What a listing shows has to lead to the resource, so that one that bears an object's mark is found.
+        if let Some(item) = self.item() {
+            let named = !identity.name.is_empty() && identity.name.iter().all(|m| self.lists(item, m));
+            self.expect(named || self.lists(item, arn), || {
+                format!("identity: items of listings have neither `{arn}` nor all of {:?}", identity.name)
+            });
+        }
         if kind.is_arn_identified() {
             let created = kind.service().output(&kind.row().operations.create);
             self.expect(created.is_some_and(|s| s.members.contains_key(arn.as_str())), || {
@@ -181,6 +188,13 @@ impl<'k> Lint<'k> {
                 format!("identity.arn: items of listings have no `{arn}`, and nothing else leads to the resource")
             });
         }
+    }
+
+    /// Whether an item of a listing shows a member, under its own name or another one.
+    fn lists(&self, item: &Shape, member: &str) -> bool {
+        let rename = &self.kind.row().list.rename;
+        item.members.contains_key(member)
+            || rename.iter().any(|(from, to)| to == member && item.members.contains_key(from.as_str()))
     }
 
     /// The items of the kind's listing.
@@ -285,7 +299,7 @@ impl<'k> Lint<'k> {
             let sent = update.rename.get(first).map_or(first, String::as_str);
             self.expect(kind.spec_shape(&path).is_some(), || format!("update.sends: the spec has no `{send}`"));
             let mut there = path.clone();
-            if let Some(Step::Member(name)) = there.0.first_mut() {
+            if let Some(PathSegment::Member(name)) = there.0.first_mut() {
                 sent.clone_into(name);
             }
             self.expect(there.shape(kind.service(), shape).is_some(), || {
@@ -414,7 +428,9 @@ impl<'k> Lint<'k> {
         let default = &kind.defaults().tags.member;
         let takes = kind.create_shape().members.contains_key(tags.member.as_ref().unwrap_or(default).as_str());
         self.expect(takes || tags.none, || "tags: the create takes none; say `none = true`".to_owned());
-        self.expect(!(takes && tags.none), || "tags.none: the create takes tags".to_owned());
+        self.expect(takes == (tags.none && tags.unlisted) || !tags.none && !tags.unlisted, || {
+            "tags: `none` where the create takes tags needs `unlisted`, and only there".to_owned()
+        });
         // Where the model says the type in the ARN, the index has it under the same.
         let arn = kind.row().identity.arn.as_ref().and_then(|m| kind.read_shape().members.get(m.as_str()));
         let pattern = arn.and_then(|m| kind.service().target(m)?.pattern.as_deref());
@@ -543,10 +559,10 @@ fn has_field(kind: &Kind, field: &str) -> bool {
     }
 }
 
-fn crd_path_exists(kind: &Kind, shape: &Shape, steps: &[crate::path::Step]) -> bool {
+fn crd_path_exists(kind: &Kind, shape: &Shape, steps: &[crate::path::PathSegment]) -> bool {
     let mut at = Some(shape);
     for step in steps {
-        let crate::path::Step::Member(name) = step else { return false };
+        let crate::path::PathSegment::Member(name) = step else { return false };
         let member = at.and_then(|s| sagewright_model::crd::names(s).get(name).and_then(|m| s.members.get(*m)));
         at = member.and_then(|m| kind.service().target(m));
     }

@@ -3,7 +3,7 @@
 use sagewright_model::name::to_crd;
 use sagewright_model::{Shape, ShapeType};
 
-use crate::path::{Path, Step};
+use crate::path::{Path, PathSegment};
 use crate::row::Ref;
 
 /// One reference field of a kind, resolved against the model.
@@ -50,7 +50,7 @@ impl RefField {
     /// Where the reference stands for one exact place of the parent.
     #[must_use]
     pub fn at(&self, parent: &Path) -> Path {
-        parent.join(Step::Member(self.field.clone()))
+        parent.join(PathSegment::Member(self.field.clone()))
     }
 }
 

@@ -341,9 +341,12 @@ pub struct ServerElement {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tags {
-    /// The kind takes no tags.
+    /// The kind takes no tags, or none that can be read.
     #[serde(default)]
     pub none: bool,
+    /// A create takes tags, and AWS does not list them.
+    #[serde(default)]
+    pub unlisted: bool,
     /// Create member that takes tags, where it is not the service's.
     #[serde(default)]
     pub member: Option<String>,
@@ -427,6 +430,14 @@ impl ErrorRule {
             && self.prefix.as_ref().is_none_or(|p| message.starts_with(p.as_str()))
             && self.suffix.as_ref().is_none_or(|s| message.trim_end().ends_with(s.as_str()))
             && self.contains.as_ref().is_none_or(|c| message.contains(c.as_str()))
+    }
+
+    /// Whether the rule takes every error of a code that AWS uses for many things: it says something of a read, and nothing of
+    /// a write that was refused.
+    #[must_use]
+    pub fn is_broad(&self) -> bool {
+        let text = self.prefix.is_some() || self.suffix.is_some() || self.contains.is_some();
+        self.code == "ValidationException" && !text
     }
 }
 

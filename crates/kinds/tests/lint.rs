@@ -193,7 +193,7 @@ fn each_slip_of_a_row_is_told() {
         ("[update]\n", "[tags]\nunless = \"Odd\"\n[update]\n", "spec.tags: there is no `Odd`"),
         ("[update]\n", "[tags]\nmark = \"Odd\"\n[update]\n", "spec.tags: there is no `Odd`"),
         ("[update]\n", "[tags]\nmember = \"Odd\"\n[update]\n", "tags: the create takes none; say `none = true`"),
-        ("[update]\n", "[tags]\nnone = true\n[update]\n", "tags.none: the create takes tags"),
+        ("[update]\n", "[tags]\nnone = true\n[update]\n", "tags: `none` where the create takes tags needs `unlisted`"),
         ("path = \"EndpointConfigName\"", "path = \"Odd\"", "refs: there is no `Odd`"),
         (
             "kind = \"EndpointConfig\"",

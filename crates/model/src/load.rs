@@ -17,7 +17,7 @@ macro_rules! services {
                     static MODEL: OnceLock<Option<Service>> = OnceLock::new();
                     MODEL
                         .get_or_init(|| {
-                            let text = include_str!(concat!("../../../models/", $id, ".json"));
+                            let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $id, ".json"));
                             serde_json::from_str::<Service>(text).ok().map(|mut s| { s.id = $id; s })
                         })
                         .as_ref()
@@ -28,16 +28,7 @@ macro_rules! services {
     };
 }
 
-services![
-    "application-autoscaling",
-    "iam",
-    "logs",
-    "resourcegroupstaggingapi",
-    "s3",
-    "sagemaker",
-    "sagemaker-runtime",
-    "sts",
-];
+include!("../../../models/services.rs");
 
 #[cfg(test)]
 mod tests {

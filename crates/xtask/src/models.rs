@@ -16,17 +16,12 @@ use sha2::{Digest, Sha256};
 
 const BOTOCORE: &str = "1.44.5";
 
-/// The services that Sagewright calls or embeds.
-const SERVICES: &[&str] = &[
-    "application-autoscaling",
-    "iam",
-    "logs",
-    "resourcegroupstaggingapi",
-    "s3",
-    "sagemaker",
-    "sagemaker-runtime",
-    "sts",
-];
+macro_rules! services {
+    ($($id:literal),* $(,)?) => {
+        const SERVICES: &[&str] = &[$($id),*];
+    };
+}
+include!("../../../models/services.rs");
 
 /// Keys that hold prose or serve only botocore's own code.
 const DROPPED: &[&str] = &[

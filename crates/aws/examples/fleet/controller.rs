@@ -1,4 +1,4 @@
-//! A controller: a queue of objects that are due, a bounded number of looks at the same time, and one sweep of the kind's
+//! A controller: a queue of objects that are due, a bounded number of looks at the same time, and one poll of the kind's
 //! listing in place of looks at what is settled.
 //!
 //! Objects are kept as bytes, as a cluster's store keeps them elsewhere; beside them stands what is remembered of each.
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use sagewright_engine::reconcile::{Memory, Progress, Referent, Referents, Scope};
-use sagewright_engine::watch::{Change, Key, Print, Settled, Watch};
+use sagewright_engine::reconcile::{Memory, Progress, ReferenceResolver, Resolution, Scope};
+use sagewright_engine::watch::{Change, ContentHash, NameHash, Settled, Watch};
 use sagewright_engine::{Desired, Failure, Intent, Object, ObjectId, RefUse};
 use sagewright_kinds::{Kind, find};
 
@@ -17,7 +17,7 @@ use crate::{Result, Setup, models};
 
 /// Looks at the same time.
 const AT_ONCE: usize = 16;
-/// Objects that are still on their way, from which on a sweep is cheaper than looks: a page shows as many.
+/// Objects that are still on their way, from which on a poll is cheaper than looks: a page shows as many.
 const PAGE: usize = 100;
 /// Rounds before the fleet has to be settled.
 const MOST_ROUNDS: usize = 10;
@@ -26,7 +26,7 @@ const MOST_ROUNDS: usize = 10;
 struct Kept {
     document: Box<[u8]>,
     memory: Memory,
-    declared: Print,
+    declared: ContentHash,
     settled: Option<Settled>,
 }
 
@@ -45,16 +45,16 @@ struct Controller {
     /// Nothing stands for an object that is being looked at.
     objects: Vec<Option<Kept>>,
     /// Which object declares the resource of a name.
-    index: HashMap<Key, usize>,
+    index: HashMap<NameHash, usize>,
 }
 
 /// Models refer to nothing here.
 struct Nothing;
 
 #[async_trait::async_trait]
-impl Referents for Nothing {
-    async fn value(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> std::result::Result<Referent, Failure> {
-        Ok(Referent::Absent(format!("there is no {}", reference.name)))
+impl ReferenceResolver for Nothing {
+    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> std::result::Result<Resolution, Failure> {
+        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
     }
 }
 
@@ -69,20 +69,20 @@ pub(crate) async fn run(setup: Setup, count: usize) -> Result<()> {
     }
     controller.setup.meter.lap("declare")?;
 
-    controller.sweep().await?;
+    controller.poll().await?;
     controller.reconcile((0..count).collect(), Intent::Present).await?;
-    let due = controller.sweep().await?;
+    let due = controller.poll().await?;
     controller.reconcile(due, Intent::Present).await?;
     controller.must_be_settled()?;
     controller.setup.meter.lap("create")?;
 
-    let due = controller.sweep().await?;
+    let due = controller.poll().await?;
     controller.reconcile(due, Intent::Present).await?;
     controller.must_be_settled()?;
     controller.setup.meter.lap("resync")?;
 
     let mut due = controller.declare(count / 2, "fraud")?;
-    due.extend(controller.sweep().await?);
+    due.extend(controller.poll().await?);
     controller.reconcile(due, Intent::Present).await?;
     controller.must_be_settled()?;
     controller.setup.meter.lap("change one")?;
@@ -95,7 +95,7 @@ impl Controller {
     /// Declares an object, for the first time or anew. Gives what is due for it.
     fn declare(&mut self, number: usize, team: &str) -> Result<Vec<usize>> {
         let mut object = Object::from_value(models::document(number, team))?;
-        let declared = Print::of_declared(&object);
+        let declared = ContentHash::of_declared(&object);
         let before = self.objects.get_mut(number).and_then(Option::as_mut);
         if let Some(before) = &before {
             object.status = Object::from_value(serde_json::from_slice(&before.document)?)?.status;
@@ -104,7 +104,7 @@ impl Controller {
         match before {
             Some(before) => (before.document, before.declared) = (document, declared),
             None => {
-                self.index.insert(Key::of(&object.metadata.name), number);
+                self.index.insert(NameHash::of(&object.metadata.name), number);
                 self.objects.push(Some(Kept { document, memory: Memory::default(), declared, settled: None }));
             }
         }
@@ -112,11 +112,11 @@ impl Controller {
     }
 
     /// Sweeps the listing. Gives what has to be looked at because of it.
-    async fn sweep(&mut self) -> Result<Vec<usize>> {
+    async fn poll(&mut self) -> Result<Vec<usize>> {
         let mut due = Vec::new();
         for change in self.watch.poll().await? {
             let (key, shown) = match &change {
-                Change::Shown(shown) => (Key::of(&shown.name), Some(shown)),
+                Change::Shown(shown) => (NameHash::of(&shown.name), Some(shown)),
                 Change::Gone(key) => (*key, None),
             };
             let Some(number) = self.index.get(&key).copied() else { continue };
@@ -124,10 +124,10 @@ impl Controller {
             match shown {
                 // Its create's answer told all but this.
                 Some(shown) if kept.memory.has_made(shown.changed) => {
-                    kept.settled = Some(Settled::new(kept.declared, shown.print));
+                    kept.settled = Some(Settled::new(kept.declared, shown.hash));
                     kept.memory = Memory::default();
                 }
-                shown if kept.settled.is_some_and(|s| s.holds(kept.declared, shown.map(|s| s.print))) => {}
+                shown if kept.settled.is_some_and(|s| s.holds(kept.declared, shown.map(|s| s.hash))) => {}
                 _ => due.push(number),
             }
         }
@@ -166,7 +166,7 @@ impl Controller {
             self.setup.clock.sleep(pause).await;
             if again.len() > PAGE {
                 self.watch.want_whole();
-                self.sweep().await?;
+                self.poll().await?;
             }
             due = again;
         }
@@ -178,15 +178,16 @@ impl Controller {
         let mut desired = Desired::new(self.kind, &object).map_err(|errors| format!("{errors:?}"))?;
         desired.intent = intent;
         let name = desired.name(self.kind).unwrap_or_default();
-        let (print, sighting) = (self.watch.print(&name), self.watch.sighting(&name));
+        let (hash, listed) = (self.watch.hash(&name), self.watch.observation(&name));
         let memory = &mut kept.memory;
-        let done = self.setup.engine.reconcile_swept(&self.scope, &desired, memory, &Nothing, sighting.as_ref()).await;
+        let done =
+            self.setup.engine.reconcile_from_list(&self.scope, &desired, memory, &Nothing, listed.as_ref()).await;
         if let Some(failure) = done.failure {
             return Err(failure.to_string().into());
         }
         let is_done = done.progress == Progress::Done;
         let written = done.outcome.is_some_and(|outcome| outcome.is_write());
-        kept.settled = print.filter(|_| is_done && !written).map(|print| Settled::new(kept.declared, print));
+        kept.settled = hash.filter(|_| is_done && !written).map(|hash| Settled::new(kept.declared, hash));
         object.status = done.status;
         kept.document = serde_json::to_vec(&object)?.into_boxed_slice();
         Ok(Looked { kept, again: done.requeue.filter(|_| !is_done) })

@@ -1,4 +1,4 @@
-//! Counts the attempts of a call and tells the pacer how each ended.
+//! Counts the attempts of a call and tells the rate limiter how each ended.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use sagewright_engine::cloud::Class;
 
 use super::CallError;
-use crate::pacer::{Key, Turns};
 use crate::protocol;
+use crate::rate_limiter::{Key, Turns};
 
 /// What happened in the attempts of one call.
 #[derive(Debug, Default)]

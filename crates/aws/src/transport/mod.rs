@@ -45,7 +45,7 @@ pub(crate) use retries::{Retries, is_read, is_repeatable};
 
 use crate::builder::TimeOuts;
 use crate::endpoint::Endpoint;
-use crate::pacer::{Key, Turns};
+use crate::rate_limiter::{Key, Turns};
 
 /// How the body is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]

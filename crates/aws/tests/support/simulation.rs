@@ -1,10 +1,10 @@
-//! A service that throttles, and callers that call it through a pacer, in simulated time.
+//! A service that throttles, and callers that call it through a rate limiter, in simulated time.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-use sagewright_aws::pacer::{MIN_RATE, Pacer, Ticket, Turn};
+use sagewright_aws::rate_limiter::{MIN_RATE, RateLimiter, Ticket, Turn};
 use sagewright_engine::Priority;
 
 /// When a service throttles.
@@ -44,7 +44,7 @@ enum Event {
 pub struct Simulation {
     pub service: Throttling,
     latency: f64,
-    pacer: Pacer<u8>,
+    limiter: RateLimiter<u8>,
     now: Duration,
     events: BinaryHeap<Reverse<(Duration, Event)>>,
     entered: HashMap<Ticket, Duration>,
@@ -63,7 +63,7 @@ impl Simulation {
         Self {
             service,
             latency,
-            pacer: Pacer::default(),
+            limiter: RateLimiter::default(),
             now: Duration::from_secs(1_000),
             events: (0..callers).map(|_| Reverse((Duration::from_secs(1_000), Event::Call))).collect(),
             entered: HashMap::new(),
@@ -101,7 +101,7 @@ impl Simulation {
 
     fn enter(&mut self, ticket: Ticket) {
         self.entered.insert(ticket, self.now);
-        if self.pacer.enter(&0, ticket, None, self.now) == Turn::Now {
+        if self.limiter.enter(&0, ticket, None, self.now) == Turn::Now {
             self.send(ticket);
         }
     }
@@ -118,7 +118,7 @@ impl Simulation {
         self.seen = Seen::default();
         let end = self.now + Duration::from_secs_f64(seconds);
         loop {
-            let due = self.pacer.until_due(self.now).map(|pause| self.now + pause + Duration::from_micros(1));
+            let due = self.limiter.until_due(self.now).map(|pause| self.now + pause + Duration::from_micros(1));
             let next = self.events.peek().map(|Reverse((at, _))| *at);
             let Some(now) = [due, next].into_iter().flatten().min().filter(|now| *now <= end) else { break };
             self.now = now;
@@ -127,11 +127,11 @@ impl Simulation {
             {
                 self.handle(event);
             }
-            for (ticket, in_time) in self.pacer.due(self.now) {
+            for (ticket, in_time) in self.limiter.due(self.now) {
                 assert!(in_time);
                 self.send(ticket);
             }
-            assert!(self.pacer.rate(&0).is_none_or(|rate| rate >= MIN_RATE));
+            assert!(self.limiter.rate(&0).is_none_or(|rate| rate >= MIN_RATE));
         }
         self.now = end;
         self.seen.clone()
@@ -142,7 +142,7 @@ impl Simulation {
             Event::Call => {
                 let of = [Priority::Background, Priority::Progress, Priority::Interactive];
                 let priority = of[(self.random() * 2.999) as usize];
-                let ticket = self.pacer.ticket(priority);
+                let ticket = self.limiter.ticket(priority);
                 self.enter(ticket);
             }
             Event::Arrives(ticket, sent) => {
@@ -151,7 +151,7 @@ impl Simulation {
                 self.events.push(Reverse((at, Event::Answered(ticket, sent, throttled))));
             }
             Event::Answered(ticket, sent, throttled) => {
-                self.pacer.answered(&0, sent, throttled, self.now);
+                self.limiter.answered(&0, sent, throttled, self.now);
                 if throttled {
                     self.seen.throttled += 1;
                     self.enter(ticket);

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     }
     let context = Context::connect(global, printer).await?;
     let options =
-        DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, insist: args.force };
+        DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, force: args.force };
     context.announce(&declared).await?;
     let objects = match &args.selector {
         Some(set) => {
@@ -47,18 +47,18 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     }
     let done = carry_out(&context, &goes, &options).await?;
     if args.force {
-        insisted(&goes, printer);
+        tell_users(&goes, printer);
     }
     finish(&done, &goes.users, printer)
 }
 
-/// What a delete of objects would do: what something else still uses is refused, unless that is insisted on.
+/// What a delete of objects would do: what something else still uses is refused, unless it is forced.
 pub(crate) async fn deletion(
     context: &Context,
     objects: &[Object],
     options: &DeleteOptions,
 ) -> anyhow::Result<Deletion> {
-    let in_use = if options.insist { InUse::Delete } else { InUse::Refuse };
+    let in_use = if options.force { InUse::Delete } else { InUse::Refuse };
     Ok(context.engine.plan_deletion(objects, &[], in_use, options).await.map_err(engine_failure)?)
 }
 
@@ -105,7 +105,7 @@ pub(crate) async fn carry_out(context: &Context, goes: &Deletion, options: &Dele
 }
 
 /// Says what was in use and had to go all the same.
-fn insisted(goes: &Deletion, printer: &Printer) {
+fn tell_users(goes: &Deletion, printer: &Printer) {
     for (id, users) in goes.users.iter().filter(|(_, users)| !users.by.is_empty()) {
         let by: Vec<&str> = users.by.iter().map(String::as_str).collect();
         printer.note(&format!("{id}: still used by {}", by.join(", ")));

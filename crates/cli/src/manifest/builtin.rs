@@ -3,7 +3,8 @@
 
 use sagewright_algorithms::xgboost::{Image, check_content_type, check_hyperparameters};
 use sagewright_cloud::images::ImageMap;
-use sagewright_engine::{ManifestError, Object, PathStep};
+use sagewright_engine::{ManifestError, Object};
+use sagewright_kinds::{Path, PathSegment};
 use serde_json::{Map, Value};
 
 use crate::args::Global;
@@ -63,8 +64,8 @@ impl BuiltIns {
     pub(super) fn check(&self, objects: &[Object]) -> Vec<ManifestError> {
         let mut errors = Vec::new();
         for (index, object) in objects.iter().enumerate() {
-            let mut found = |path: Vec<PathStep>, message: String| {
-                errors.push(ManifestError { index, object: object.id(), path, message, expected: None });
+            let mut found = |path: Vec<PathSegment>, message: String| {
+                errors.push(ManifestError { index, object: object.id(), path: Path(path), message, expected: None });
             };
             match object.kind.as_str() {
                 "TrainingJob" => self.training_job(&object.spec, &mut found),
@@ -75,7 +76,7 @@ impl BuiltIns {
         errors
     }
 
-    fn training_job(&self, spec: &Value, found: &mut dyn FnMut(Vec<PathStep>, String)) {
+    fn training_job(&self, spec: &Value, found: &mut dyn FnMut(Vec<PathSegment>, String)) {
         let Some(image) = self.image(spec, &["algorithmSpecification", "trainingImage"], found) else { return };
         let none = Map::new();
         let given = spec.get("hyperParameters").and_then(Value::as_object).unwrap_or(&none);
@@ -94,25 +95,31 @@ impl BuiltIns {
                 continue;
             }
             if let Some(Err(message)) = content.map(|content| check_content_type(content, image)) {
-                let path = vec![field("spec"), field("inputDataConfig"), PathStep::Index(index), field("contentType")];
+                let path =
+                    vec![field("spec"), field("inputDataConfig"), PathSegment::Index(index), field("contentType")];
                 found(path, message);
             }
         }
     }
 
-    fn model(&self, spec: &Value, found: &mut dyn FnMut(Vec<PathStep>, String)) {
+    fn model(&self, spec: &Value, found: &mut dyn FnMut(Vec<PathSegment>, String)) {
         self.image(spec, &["primaryContainer", "image"], found);
         let containers = spec.get("containers").and_then(Value::as_array);
         for (index, container) in containers.into_iter().flatten().enumerate() {
             self.image(container, &["image"], &mut |mut path, message| {
-                path.splice(1..1, [field("containers"), PathStep::Index(index)]);
+                path.splice(1..1, [field("containers"), PathSegment::Index(index)]);
                 found(path, message);
             });
         }
     }
 
     /// The image at a place. One that the embedded cloud does not play is an error there; AWS may have newer ones.
-    fn image(&self, of: &Value, path: &[&str], found: &mut dyn FnMut(Vec<PathStep>, String)) -> Option<&'static Image> {
+    fn image(
+        &self,
+        of: &Value,
+        path: &[&str],
+        found: &mut dyn FnMut(Vec<PathSegment>, String),
+    ) -> Option<&'static Image> {
         let uri = path.iter().try_fold(of, |value, name| value.get(name))?.as_str()?;
         let tag = self.tag(uri)?;
         let image = Image::of_tag(tag);
@@ -131,8 +138,8 @@ impl BuiltIns {
     }
 }
 
-fn field(name: &str) -> PathStep {
-    PathStep::Field(name.to_owned())
+fn field(name: &str) -> PathSegment {
+    PathSegment::Member(name.to_owned())
 }
 
 #[cfg(test)]

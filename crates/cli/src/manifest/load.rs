@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use sagewright_engine::{EngineError, GraphError, ManifestError, Object, ObjectId, PathStep, check_set, suggest};
+use sagewright_engine::{EngineError, GraphError, ManifestError, Object, ObjectId, check_set, suggest};
+use sagewright_kinds::PathSegment;
 use serde_json::Value;
 
 use super::builtin::BuiltIns;
@@ -115,18 +116,21 @@ fn place(manifests: &Manifests, error: &ManifestError) -> Option<FileError> {
     let document = manifests.documents.get(error.index)?;
     let path: Vec<String> = error
         .path
+        .0
         .iter()
-        .map(|step| match step {
-            PathStep::Field(name) => name.clone(),
-            PathStep::Index(n) => n.to_string(),
+        .map(|segment| match segment {
+            PathSegment::Member(name) => name.clone(),
+            PathSegment::Index(n) => n.to_string(),
+            PathSegment::Each => "[]".to_owned(),
         })
         .collect();
-    let message = format!("{}: {}: {}", error.object, error.path_text(), error.message);
+    let message = format!("{}: {}: {}", error.object, error.path, error.message);
     let help = error.expected.as_ref().map(|e| format!("expected {e}"));
     // A field that has no business there is shown by its name, a wrong value by the value.
     let unknown =
         ["unknown field", "unknown annotation", "unknown label", "no field"].iter().any(|w| error.message.contains(w));
-    let label = if error.message.contains("is missing") { "it belongs here".to_owned() } else { error.path_text() };
+    let label =
+        if error.message.contains("is missing") { "it belongs here".to_owned() } else { error.path.to_string() };
     Some(document.error(&path, unknown, &message, &label, help))
 }
 

@@ -3,14 +3,14 @@
 use sagewright_engine::{Action, Deletion, NO_RESOURCE, Planned};
 use serde_json::{Value, json};
 
-use super::plan::{entry, hindrance, plan_value, sum};
+use super::plan::{blocker, entry, plan_value, sum};
 use crate::output::{Printer, Style};
 
 /// The word for what would become of an object's resource, and how the sum calls it.
 fn fate(planned: &Planned) -> (&'static str, &'static str, Style) {
     match planned.action() {
         _ if planned.failure.is_some() => ("cannot be read", "failed to read", Style::Bad),
-        _ if hindrance(planned).is_some() => ("blocked", "blocked", Style::Bad),
+        _ if blocker(planned).is_some() => ("blocked", "blocked", Style::Bad),
         Action::None if planned.decision.notes.iter().any(|note| note == NO_RESOURCE) => {
             ("not there", "not there", Style::Dim)
         }

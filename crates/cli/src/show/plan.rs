@@ -1,6 +1,6 @@
 //! What an apply would do.
 
-use sagewright_engine::{Action, Hindrance, Plan, Planned, SavedPlan};
+use sagewright_engine::{Action, Blocker, Plan, Planned, SavedPlan};
 use serde_json::{Value, json};
 
 use super::change;
@@ -14,9 +14,9 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
         out.push_str(&one(planned, printer));
     }
     let count = |action: Action| {
-        plan.objects.iter().filter(|p| p.failure.is_none() && p.hindrance.is_none() && p.action() == action).count()
+        plan.objects.iter().filter(|p| p.failure.is_none() && p.blocker.is_none() && p.action() == action).count()
     };
-    let hindered = |word: &str| plan.objects.iter().filter_map(hindrance).filter(|(w, _)| *w == word).count();
+    let blocked = |word: &str| plan.objects.iter().filter_map(blocker).filter(|(w, _)| *w == word).count();
     let words = [
         (count(Action::Create), "to create"),
         (count(Action::Update), "to update"),
@@ -24,8 +24,8 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
         (count(Action::Wait), "in progress"),
         (count(Action::None), "unchanged"),
         (count(Action::Refuse), "refused"),
-        (hindered("failed"), "failed"),
-        (hindered("blocked"), "blocked"),
+        (blocked("failed"), "failed"),
+        (blocked("blocked"), "blocked"),
         (plan.objects.iter().filter(|p| p.failure.is_some()).count(), "failed to read"),
     ];
     out + &sum(&words)
@@ -38,10 +38,10 @@ pub(super) fn sum(words: &[(usize, &str)]) -> String {
 }
 
 /// The word for what stands in the way of an object, and why it does.
-pub(super) fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
-    Some(match planned.hindrance.as_ref()? {
-        Hindrance::Failed { why } => ("failed", why.clone()),
-        Hindrance::Blocked { by } => {
+pub(super) fn blocker(planned: &Planned) -> Option<(&'static str, String)> {
+    Some(match planned.blocker.as_ref()? {
+        Blocker::Failed { why } => ("failed", why.clone()),
+        Blocker::Blocked { by } => {
             let names: Vec<String> = by.iter().map(ToString::to_string).collect();
             ("blocked", format!("nothing would be done before {} is put right", names.join(", ")))
         }
@@ -49,10 +49,10 @@ pub(super) fn hindrance(planned: &Planned) -> Option<(&'static str, String)> {
 }
 
 fn one(planned: &Planned, printer: &Printer) -> String {
-    let hindered = hindrance(planned);
+    let blocked = blocker(planned);
     let (word, style) = match planned.action() {
         _ if planned.failure.is_some() => ("cannot be read", Style::Bad),
-        _ if let Some((word, _)) = &hindered => (*word, Style::Bad),
+        _ if let Some((word, _)) = &blocked => (*word, Style::Bad),
         Action::None => ("unchanged", Style::Dim),
         Action::Create => ("create", Style::Good),
         Action::Update => ("update", Style::Warn),
@@ -78,7 +78,7 @@ pub(super) fn entry(planned: &Planned, word: &str, style: Style, printer: &Print
             out.push_str(&format!("    {}\n", refusal.advice));
         }
     }
-    if let Some((_, why)) = hindrance(planned) {
+    if let Some((_, why)) = blocker(planned) {
         out.push_str(&format!("    {}\n", indent(&why)));
     }
     if let Some(why) = &planned.failure {
@@ -105,7 +105,7 @@ pub(crate) fn plan_value(plan: &Plan, printer: &Printer) -> Value {
                 "object": p.object.id(),
                 "resource": p.resource,
                 "action": p.action(),
-                "hindrance": p.hindrance,
+                "hindrance": p.blocker,
                 "changes": p.decision.changes.iter().map(|c| change::value(c, printer)).collect::<Vec<_>>(),
                 "refusal": p.decision.refusal(),
                 "notes": p.decision.notes,

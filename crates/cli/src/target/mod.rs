@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sagewright_aws::Identity;
-use sagewright_engine::{Installation, Object, SavedPlan, mark};
+use sagewright_engine::{Installation, Object, SavedPlan, keys};
 use sagewright_model::Arn;
 
 pub(crate) use installation::installation;
@@ -165,13 +165,13 @@ impl Context {
         let own = self.target.region.to_string();
         let other: BTreeSet<(&str, String)> = objects
             .iter()
-            .filter_map(|object| Some((object.annotation(mark::REGION)?, object.id().to_string())))
+            .filter_map(|object| Some((object.annotation(keys::REGION)?, object.id().to_string())))
             .filter(|(region, _)| *region != own)
             .collect();
         let mut regions = vec![Actual { value: own, said }];
         for (region, object) in other {
             if !regions.iter().any(|known| known.value == region) {
-                let said = format!("the annotation {} of {object}", mark::REGION);
+                let said = format!("the annotation {} of {object}", keys::REGION);
                 regions.push(Actual { value: region.to_owned(), said });
             }
         }

@@ -15,5 +15,6 @@ pub mod records;
 pub mod region;
 pub mod runner;
 pub mod timers;
+pub mod token;
 pub mod weight;
 pub mod work;

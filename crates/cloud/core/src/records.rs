@@ -208,6 +208,27 @@ pub struct Found {
 /// Tags of resources: keys and values in key order, by ARN.
 pub type Tags = HashMap<String, Vec<(String, String)>>;
 
+/// A condition on the tags of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagFilter {
+    /// The resource has a tag with this key,
+    pub key: String,
+    /// and one of these values; any where there are none.
+    pub values: Vec<String>,
+}
+
+/// A page of what is known of tags, in the order of its texts. ARNs tell account and region, so that their beginnings
+/// name a scope: `arn:aws:sagemaker:us-east-1:000000000000:`, or one type of resource in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagPage {
+    /// Tags of the resources whose ARNs begin with one of these.
+    pub scopes: Vec<String>,
+    /// Start behind this text.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// The embedded cloud's state. No call blocks its thread for longer than a short write to the operating system's memory
 /// takes: what waits for the disk, as copying a log does, is done on threads for blocking work.
 #[async_trait]
@@ -235,6 +256,18 @@ pub trait Records: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store failed.
     async fn tags(&self, arns: Vec<String>) -> Result<Tags, StoreError>;
+
+    /// ARNs of the resources that have tags and fit all filters, in their order.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn tagged(&self, page: TagPage, filters: Vec<TagFilter>) -> Result<Vec<String>, StoreError>;
+
+    /// The keys of all tags, or the values of those with a key, each once and in their order.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn tag_texts(&self, page: TagPage, key: Option<String>) -> Result<Vec<String>, StoreError>;
 
     /// Does all writes of a batch, or none. A committed batch survives the end of the process.
     ///

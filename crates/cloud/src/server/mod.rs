@@ -40,6 +40,7 @@ use crate::identity::{AccessKey, Identity};
 use crate::logs::{LogsService, Streams};
 use crate::records::SharedRecords;
 use sagewright_cloud_iam::Iam;
+use sagewright_cloud_resourcegroupstaggingapi::Tagging;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_cloud_sts::Sts;
 use sagewright_cloud_wire::server::record::Recorder;
@@ -103,7 +104,8 @@ impl Bound {
         self.config.data.join(name)
     }
 
-    /// A server with STS, IAM and CloudWatch Logs, to which the other services are added.
+    /// A server with STS, IAM and CloudWatch Logs, to which the other services are added. Resource Groups Tagging is there
+    /// as well: it sets tags through the services that own them.
     #[must_use]
     pub fn server(self) -> ServerBuilder {
         let mut handlers: HashMap<&'static str, Arc<dyn Handler>> = HashMap::new();
@@ -154,7 +156,9 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
-    pub fn start(self) -> Result<Running, StartError> {
+    pub fn start(mut self) -> Result<Running, StartError> {
+        let tagging = Tagging::new(self.bound.records(), self.handlers.clone());
+        self.handlers.insert("resourcegroupstaggingapi", Arc::new(tagging));
         let Bound { config, socket, address, identity, lock, records, sim, recorder, logs } = self.bound;
         let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {

@@ -13,6 +13,7 @@ mod redo;
 mod schema;
 mod search;
 mod statement;
+mod tagged;
 mod write;
 mod writer;
 
@@ -25,7 +26,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode};
 use sagewright_cloud_core::durability::Durability;
 use sagewright_cloud_core::records::{
-    Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, Tags, Timer, Versioned,
+    Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags,
+    Timer, Versioned,
 };
 use tokio::sync::broadcast;
 
@@ -198,6 +200,14 @@ impl Records for SqliteRecords {
             return Ok(if tags.is_empty() { Tags::new() } else { Tags::from([(arn.clone(), tags)]) });
         }
         self.blocking(move |connection| read::tags(connection, &arns)).await
+    }
+
+    async fn tagged(&self, page: TagPage, filters: Vec<TagFilter>) -> Result<Vec<String>, StoreError> {
+        self.blocking(move |connection| tagged::resources(connection, &page, &filters)).await
+    }
+
+    async fn tag_texts(&self, page: TagPage, key: Option<String>) -> Result<Vec<String>, StoreError> {
+        self.blocking(move |connection| tagged::texts(connection, &page, key.as_deref())).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), CommitError> {

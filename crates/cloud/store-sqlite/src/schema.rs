@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS tag (
     value TEXT NOT NULL,
     PRIMARY KEY (arn, key)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tag_by_value ON tag (key, value, arn);
 CREATE TABLE IF NOT EXISTS event (
     number  INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
@@ -49,11 +50,11 @@ CREATE TABLE IF NOT EXISTS timer (
 CREATE INDEX IF NOT EXISTS timer_by_due ON timer (due);
 CREATE TABLE IF NOT EXISTS redo (database INTEGER NOT NULL, next INTEGER NOT NULL);
 INSERT INTO redo SELECT random(), 0 WHERE NOT EXISTS (SELECT 1 FROM redo);
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 ";
 
 /// Format of the database, as `user_version` tells it.
-pub const FORMAT: i64 = 4;
+pub const FORMAT: i64 = 5;
 
 /// Records of format 1 have no version.
 const FROM_1: &str = "ALTER TABLE record ADD COLUMN version INTEGER NOT NULL DEFAULT 1;";

@@ -62,7 +62,7 @@ impl CloudError {
         }
     }
 
-    /// Whether the service may have done what was asked, although the caller was told of a failure. After such a
+    /// Whether the service may have done what was asked, although the caller got an error. After such a
     /// failure of a write, look at the resource before writing again.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::claim::{Claim, adopt_command, claim, whose};
 use super::desired::Desired;
 use super::diff::observed_spec;
-use super::inputs::{Known, address};
+use super::inputs::call_on;
 use super::{Decision, RefusalKind, Step, present};
-use crate::mark;
+use crate::keys;
 use crate::observe::{Found, Observed};
 
 /// What to do about a resource that is to go.
@@ -26,7 +26,7 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
     if desired.retain || kind.row().delete.how == DeleteHow::Retain {
         return Decision::note(format!("the {} `{}` is retained", kind.words(), found.name));
     }
-    if let Some(user) = &desired.kept_for {
+    if let Some(user) = &desired.retained_for {
         return Decision::note(format!("the {} `{}` is retained: {user} is, and needs it", kind.words(), found.name));
     }
     if let Some(refused) = foreign(kind, desired, found) {
@@ -62,7 +62,7 @@ fn renamed(kind: &Kind, desired: &Desired, other: &str) -> Decision {
         format!(
             "to delete `{other}`, set {} back to it; to keep it, set {} to retain",
             present::name_fields(kind),
-            mark::DELETION_POLICY
+            keys::DELETION_POLICY
         ),
     )
 }
@@ -100,7 +100,7 @@ fn foreign(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
                     )
                 }
                 Some(_) => "delete that object instead".to_owned(),
-                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", mark::OWNER),
+                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", keys::OWNER),
             },
         )),
     }
@@ -109,7 +109,7 @@ fn foreign(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
 /// What serves something else by now is in use: an endpoint that was rolled back is not deleted with the files of the
 /// version that it was rolled back from.
 fn serves_other(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
-    let path = Path::parse(kind.row().delete.serves.as_deref().filter(|_| !desired.insist)?);
+    let path = Path::parse(kind.row().delete.serves.as_deref().filter(|_| !desired.force)?);
     let declared = get(&desired.spec, &path)?;
     let spec = observed_spec(kind, &found.output);
     let observed = get(&spec, &path);
@@ -135,11 +135,9 @@ fn step(kind: &Kind, desired: &Desired, found: &Found, stop: bool) -> Decision {
     let (role, operation) = if stop { ("stop", &operations.stop) } else { ("delete", &operations.delete) };
     // What is there names the resource best: a spec may have changed since.
     let spec = kind.spec_of(&found.output);
-    let known = [Some(&spec), Some(&desired.spec)].into_iter().find_map(|spec| {
-        let known = Known { spec, arn: found.arn.as_deref(), output: Some(&found.output) };
-        Some((operation.clone()?, address(kind, role, operation.as_deref()?, known)?))
-    });
-    let Some((operation, input)) = known else {
+    let mut calls =
+        [&spec, &desired.spec].into_iter().filter_map(|spec| call_on(kind, role, operation.as_ref(), found, spec));
+    let Some((operation, input)) = calls.next() else {
         return Decision::refuse(
             RefusalKind::Unsupported,
             format!("a {} cannot be {}", kind.words(), if stop { "stopped" } else { "deleted" }),

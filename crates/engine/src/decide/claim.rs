@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::claims::ClaimPolicy;
 use super::desired::Desired;
 use super::intent::Adoption;
-use crate::mark::{self, Owner};
+use crate::keys;
+use crate::mark::Owner;
 use crate::observe::{Found, Ownership};
 
 /// What an object's claim to a resource comes to.
@@ -48,15 +49,15 @@ fn is_acks(kind: &Kind, desired: &Desired, found: &Found) -> bool {
     let finalizer = format!("finalizers.{}/{}", kind.group(), kind.name());
     let finalizers = object.metadata.other.get("finalizers").and_then(Value::as_array);
     let managed = finalizers.is_some_and(|all| all.iter().any(|f| f.as_str() == Some(&finalizer)));
-    let told = |key: &str| object.status.get("ackResourceMetadata")?.get(key)?.as_str();
-    let same = match (found.arn.as_deref(), told("arn")) {
-        (Some(there), Some(told)) => there.eq_ignore_ascii_case(told),
+    let recorded = |key: &str| object.status.get("ackResourceMetadata")?.get(key)?.as_str();
+    let same = match (found.arn.as_deref(), recorded("arn")) {
+        (Some(there), Some(recorded)) => there.eq_ignore_ascii_case(recorded),
         (Some(there), None) if !kind.is_arn_identified() => there.parse::<Arn>().is_ok_and(|arn| {
-            told("ownerAccountID") == Some(arn.account.as_str()) && told("region") == Some(arn.region.as_str())
+            recorded("ownerAccountID") == Some(arn.account.as_str()) && recorded("region") == Some(arn.region.as_str())
         }),
         _ => false,
     };
-    let elsewhere = found.tags.get(mark::ACK_NAMESPACE).is_some_and(|namespace| *namespace != object.id().namespace);
+    let elsewhere = found.tags.get(keys::ACK_NAMESPACE).is_some_and(|namespace| *namespace != object.id().namespace);
     desired.claims.policy == ClaimPolicy::MarkOrAck && managed && same && !elsewhere
 }
 

@@ -11,7 +11,7 @@ use crate::conditions::Condition;
 /// ACK's pause between looks at a resource at work.
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
-/// Stands in a plan for a value that only an apply can tell.
+/// Stands in a plan for a value that is known only after an apply.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
 
 /// One thing to do. `input` is the operation's input under AWS's names.
@@ -136,7 +136,7 @@ pub struct Change {
     pub path: String,
     /// What is there.
     pub from: Option<Value>,
-    /// What is declared; [`KNOWN_AFTER_APPLY`] where only an apply can tell.
+    /// What is declared; [`KNOWN_AFTER_APPLY`] where it is not known yet.
     pub to: Option<Value>,
     /// What it comes to.
     pub effect: Effect,
@@ -179,12 +179,12 @@ pub struct Decision {
     pub steps: Vec<Step>,
     /// Field by field, what differs.
     pub changes: Vec<Change>,
-    /// How the resource stands.
+    /// The conditions of the object.
     pub conditions: Vec<Condition>,
     /// When to look again; `None` when only a change of the declaration can matter.
     #[serde(with = "crate::document::seconds_or_none")]
     pub requeue_after: Option<Duration>,
-    /// What a person should know besides: what was left alone, and why.
+    /// Notes for the user: what was left alone, and why.
     pub notes: Vec<String>,
 }
 
@@ -230,6 +230,14 @@ impl Decision {
     #[must_use]
     pub fn writes(&self) -> bool {
         self.steps.iter().any(|s| !matches!(s, Step::Wait { .. } | Step::Refuse(_)))
+    }
+
+    /// The first wait, where there is one: why, and for how long.
+    #[must_use]
+    pub fn first_wait(&self) -> Option<(&str, Duration)> {
+        self.steps
+            .iter()
+            .find_map(|s| if let Step::Wait { reason, after } = s { Some((reason.as_str(), *after)) } else { None })
     }
 
     /// The refusal, where there is one.

@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::claims::Claims;
 use super::decision::KNOWN_AFTER_APPLY;
 use super::intent::{Adoption, Intent};
+use crate::keys;
 use crate::manifest::convert::{Converted, convert};
-use crate::manifest::{AdoptionFields, ManifestError, RefUse};
-use crate::mark::{self, Owner};
+use crate::manifest::{AdoptionFields, ManifestError, RefUse, annotations};
+use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::selector::Selector;
 
@@ -54,13 +55,13 @@ pub struct Desired {
     /// A resource without a mark may be deleted too.
     pub unowned: bool,
     /// A resource that serves something else than declared may be deleted too.
-    pub insist: bool,
+    pub force: bool,
     /// Only to be read.
     pub read_only: bool,
     /// Not to be deleted with its object.
     pub retain: bool,
     /// An object that stays and needs this one.
-    pub kept_for: Option<ObjectId>,
+    pub retained_for: Option<ObjectId>,
     /// The set that is applied whole: what is of it and no longer declared may be deleted.
     pub set: Option<Arc<Selector>>,
     /// When the create was first sent, where what came of it is not known: the same idempotency token is sent again.
@@ -71,11 +72,13 @@ impl Desired {
     /// Reads an object. Its references are pending until [`Desired::fill`] gives their values.
     ///
     /// # Errors
-    /// Fields that the kind does not have, and references that cannot be read.
+    /// Fields that the kind does not have, references that cannot be read, and annotations that could not be heeded.
     pub fn new(kind: &Kind, object: &Object) -> Result<Self, Vec<ManifestError>> {
         let converted = convert(kind, &object.spec);
-        if !converted.wrong.is_empty() {
-            return Err(converted.wrong.into_iter().map(|w| w.into_error(0, object)).collect());
+        let mut errors = annotations::check(kind, object, 0);
+        errors.extend(converted.errors.iter().map(|w| w.clone().into_error(0, object)));
+        if !errors.is_empty() {
+            return Err(errors);
         }
         Ok(Self::of(kind, object, converted))
     }
@@ -109,7 +112,7 @@ impl Desired {
             pending,
             tags: declared.as_ref().map(read_tags).unwrap_or_default(),
             declares_tags: declared.is_some(),
-            adoption: match annotation(mark::ADOPTION_POLICY) {
+            adoption: match annotation(keys::ADOPTION_POLICY) {
                 "adopt" => Adoption::Adopt,
                 "adopt-or-create" => Adoption::AdoptOrCreate,
                 _ => Adoption::No,
@@ -118,10 +121,10 @@ impl Desired {
             adopts,
             claims: Arc::default(),
             unowned: false,
-            insist: false,
+            force: false,
             read_only: object.is_read_only(),
-            retain: annotation(mark::DELETION_POLICY) == "retain",
-            kept_for: None,
+            retain: annotation(keys::DELETION_POLICY) == "retain",
+            retained_for: None,
             set: None,
             attempt: None,
         }

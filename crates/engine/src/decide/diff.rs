@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sagewright_kinds::{Kind, Path, Step};
+use sagewright_kinds::{Kind, Path, PathSegment};
 use sagewright_model::{Member, Shape, ShapeType};
 use serde_json::{Map, Value};
 
 use super::decision::HIDDEN;
+use crate::keys;
 use crate::manifest::convert::drop_nulls;
 use crate::mark;
 use crate::observe::name_in_arn;
@@ -24,11 +25,27 @@ pub(crate) struct Diff {
 /// Compares a declared spec with what a read gave, both under AWS names.
 pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
     let observed = observed_spec(kind, output);
-    let mut walk = Walk { kind, diffs: Vec::new() };
+    walk(kind, desired, &observed).diffs
+}
+
+/// What is declared and no read shows, where the row does not say that this is how it should be.
+pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
+    let unread = |member: &str| kind.row().spec.unread.iter().any(|u| u == member);
+    let mut paths = walk(kind, desired, &Value::Null).unseen;
+    paths.retain(|path| !path.first().is_some_and(unread));
+    paths
+}
+
+fn walk<'k>(kind: &'k Kind, desired: &Value, observed: &Value) -> Walk<'k> {
+    let mut walk = Walk { kind, diffs: Vec::new(), unseen: Vec::new() };
     for (member, value) in desired.as_object().into_iter().flatten() {
         let path = Path::parse(member);
         let Some(info) = kind.spec_member(member) else { continue };
-        if info.idempotency_token || !walk.is_read(&path) {
+        if info.idempotency_token {
+            continue;
+        }
+        if !walk.is_read(&path) {
+            walk.cannot_see(&path, value);
             continue;
         }
         let read = kind.read_shape().members.get(member.as_str()).and_then(|m| kind.service().target(m));
@@ -38,24 +55,13 @@ pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
     for member in kind.row().update.clear.keys().filter(|m| desired.get(m.as_str()).is_none_or(Value::is_null)) {
         if let Some(there) = observed.get(member).filter(|v| !plain(v).is_empty()) {
             let sensitive = kind.spec_shape(&Path::parse(member)).is_some_and(|s| s.sensitive);
-            walk.tell(&Path::parse(member), Some(there), None, sensitive);
+            walk.push(&Path::parse(member), Some(there), None, sensitive);
         }
     }
-    walk.diffs
+    walk
 }
 
-/// What is declared and no read shows, where the row does not say that this is how it should be.
-pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
-    let walk = Walk { kind, diffs: Vec::new() };
-    let unread = |member: &str| kind.row().spec.unread.iter().any(|u| u == member);
-    let members = desired.as_object().into_iter().flatten().filter(|(member, value)| {
-        let token = kind.spec_member(member).is_none_or(|info| info.idempotency_token);
-        !token && !unread(member) && !plain(value).is_empty() && !walk.is_read(&Path::parse(member))
-    });
-    members.map(|(member, _)| Path::parse(member)).collect()
-}
-
-/// The spec in a read's output, without our marks.
+/// The spec in a read's output, without Sagewright's own keys.
 pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
     let mut spec = kind.spec_of(output);
     drop_nulls(&mut spec);
@@ -63,7 +69,7 @@ pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
     if let Some(member) = &kind.row().tags.mark {
         let empty = match map.get_mut(member.as_str()) {
             Some(Value::Object(keys)) => {
-                keys.retain(|key, _| !key.starts_with(mark::PREFIX));
+                keys.retain(|key, _| !key.starts_with(keys::PREFIX));
                 keys.is_empty()
             }
             Some(Value::String(text)) => {
@@ -82,6 +88,8 @@ pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
 struct Walk<'k> {
     kind: &'k Kind,
     diffs: Vec<Diff>,
+    /// What is declared and no read shows.
+    unseen: Vec<Path>,
 }
 
 impl<'k> Walk<'k> {
@@ -94,6 +102,13 @@ impl<'k> Walk<'k> {
         }
         let shown = path.first().is_some_and(|m| self.kind.read_shape().members.contains_key(m));
         shown || self.is_observed(&general)
+    }
+
+    fn cannot_see(&mut self, path: &Path, value: &Value) {
+        let at = path.general();
+        if !plain(value).is_empty() && !self.unseen.contains(&at) {
+            self.unseen.push(at);
+        }
     }
 
     fn is_observed(&self, general: &Path) -> bool {
@@ -128,11 +143,12 @@ impl<'k> Walk<'k> {
             (_, Value::Null) => {}
             (ShapeType::Structure, Value::Object(map)) => {
                 for (name, value) in map {
-                    let at = path.join(Step::Member(name.clone()));
+                    let at = path.join(PathSegment::Member(name.clone()));
                     let Some(member) = shape.members.get(name.as_str()) else { continue };
                     let shown = read.and_then(|r| r.members.get(name.as_str()));
                     // A member that reads never show cannot be compared.
                     if read.is_some() && shown.is_none() && !self.is_observed(&at.general()) {
+                        self.cannot_see(&at, value);
                         continue;
                     }
                     if self.kind.row().spec.unread.iter().any(|u| Path::parse(u) == at.general()) {
@@ -146,7 +162,7 @@ impl<'k> Walk<'k> {
             (ShapeType::Map, Value::Object(map)) => self.map(path, shape, map, observed),
             _ => {
                 if !self.same(path, shape, desired, observed) {
-                    self.tell(path, observed, Some(desired), shape.sensitive);
+                    self.push(path, observed, Some(desired), shape.sensitive);
                 }
             }
         }
@@ -165,21 +181,13 @@ impl<'k> Walk<'k> {
         let Some(element) = shape.member.as_ref().and_then(|m| self.kind.service().target(m)) else { return };
         let read = read.and_then(|r| r.member.as_ref()).and_then(|m| self.kind.service().target(m));
         let whole = |this: &mut Self| {
-            this.tell(path, observed, Some(&Value::Array(desired.to_vec())), shape.sensitive);
+            this.push(path, observed, Some(&Value::Array(desired.to_vec())), shape.sensitive);
         };
         if desired.len() != there.len() {
             whole(self);
             return;
         }
-        let key = self
-            .kind
-            .row()
-            .spec
-            .unordered
-            .iter()
-            .find(|(at, _)| Path::parse(at) == path.general())
-            .map(|(_, key)| key.as_str());
-        match key {
+        match rule_at(&self.kind.row().spec.unordered, &path.general()).map(String::as_str) {
             // The order means nothing and elements have no name: compare as sets.
             Some("") => {
                 let set = |items: &[Value]| {
@@ -204,12 +212,12 @@ impl<'k> Walk<'k> {
                 }
                 for (i, item) in desired.iter().enumerate() {
                     let same = there.iter().find(|o| told_apart && name(o) == name(item));
-                    self.value(&path.join(Step::Index(i)), element, read, item, same.or_else(|| there.get(i)));
+                    self.value(&path.join(PathSegment::Index(i)), element, read, item, same.or_else(|| there.get(i)));
                 }
             }
             None => {
                 for (i, (item, other)) in desired.iter().zip(there).enumerate() {
-                    self.value(&path.join(Step::Index(i)), element, read, item, Some(other));
+                    self.value(&path.join(PathSegment::Index(i)), element, read, item, Some(other));
                 }
             }
         }
@@ -219,24 +227,17 @@ impl<'k> Walk<'k> {
     fn map(&mut self, path: &Path, shape: &Shape, desired: &Map<String, Value>, observed: Option<&Value>) {
         let empty = Map::new();
         let there = observed.and_then(Value::as_object).unwrap_or(&empty);
-        let prefix = self
-            .kind
-            .row()
-            .spec
-            .server_keys
-            .iter()
-            .find(|(at, _)| Path::parse(at) == path.general())
-            .map(|(_, prefix)| prefix.as_str());
+        let prefix = rule_at(&self.kind.row().spec.server_keys, &path.general());
         for (key, value) in desired {
             let other = there.get(key);
             if other.is_none_or(|o| o != value && plain(o) != plain(value)) {
-                self.tell(&path.join(Step::Member(key.clone())), other, Some(value), shape.sensitive);
+                self.push(&path.join(PathSegment::Member(key.clone())), other, Some(value), shape.sensitive);
             }
         }
         for (key, value) in there {
-            let added = prefix.is_some_and(|p| key.starts_with(p)) || key.starts_with(mark::PREFIX);
+            let added = prefix.is_some_and(|p| key.starts_with(p.as_str())) || key.starts_with(keys::PREFIX);
             if !desired.contains_key(key) && !added {
-                self.tell(&path.join(Step::Member(key.clone())), Some(value), None, shape.sensitive);
+                self.push(&path.join(PathSegment::Member(key.clone())), Some(value), None, shape.sensitive);
             }
         }
     }
@@ -247,8 +248,7 @@ impl<'k> Walk<'k> {
         let is = |paths: &[String]| paths.iter().any(|p| Path::parse(p) == general);
         let Some(observed) = observed else {
             // Absent on the other side is the same as empty, and as what the service takes anyway.
-            let default = row.defaults.iter().find(|(at, _)| Path::parse(at) == general).map(|(_, v)| v);
-            return match default {
+            return match rule_at(&row.defaults, &general) {
                 Some(default) if !plain(default).is_empty() => plain(default) == plain(desired),
                 // A switch that reads leave out is off.
                 _ => plain(desired).is_empty() || *desired == Value::Bool(false),
@@ -285,12 +285,17 @@ impl<'k> Walk<'k> {
         false
     }
 
-    fn tell(&mut self, path: &Path, from: Option<&Value>, to: Option<&Value>, sensitive: bool) {
+    fn push(&mut self, path: &Path, from: Option<&Value>, to: Option<&Value>, sensitive: bool) {
         let secret = self.kind.row().spec.secret.iter().any(|s| Path::parse(s).leads_to(path));
         let shown = |value: Option<&Value>| value.map(|v| masked(self.kind, path, v));
         let (from, to) = (shown(from), shown(to));
         self.diffs.push(Diff { path: path.clone(), from, to, sensitive: sensitive || secret });
     }
+}
+
+/// What a row's table says of a path.
+pub(crate) fn rule_at<'r, V>(rules: impl IntoIterator<Item = (&'r String, &'r V)>, path: &Path) -> Option<&'r V> {
+    rules.into_iter().find(|(at, _)| Path::parse(at) == *path).map(|(_, rule)| rule)
 }
 
 /// A value of the spec without what must not be shown in it.
@@ -315,14 +320,14 @@ fn mask(kind: &Kind, path: &Path, shape: &Shape, value: &mut Value) {
                 let member =
                     if shape.kind == ShapeType::Map { shape.value.as_ref() } else { shape.members.get(name.as_str()) };
                 if let Some(shape) = target(member) {
-                    mask(kind, &path.join(Step::Member(name.clone())), shape, value);
+                    mask(kind, &path.join(PathSegment::Member(name.clone())), shape, value);
                 }
             }
         }
         Value::Array(items) => {
             if let Some(shape) = target(shape.member.as_ref()) {
                 for (i, item) in items.iter_mut().enumerate() {
-                    mask(kind, &path.join(Step::Index(i)), shape, item);
+                    mask(kind, &path.join(PathSegment::Index(i)), shape, item);
                 }
             }
         }

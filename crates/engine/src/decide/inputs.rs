@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_kinds::{Kind, Path, get, set, values};
+use sagewright_kinds::{Kind, Path, PathSegment, get, set, values};
 use sagewright_model::{Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
 use super::desired::Desired;
 use super::diff::Diff;
-pub(crate) use super::place::{Place, place, place_of};
+pub(crate) use super::mark_location::{MarkLocation, mark_location};
 use super::tags;
 pub(crate) use crate::fingerprint::fingerprint;
+use crate::keys;
 use crate::mark;
 use crate::observe::Found;
 
@@ -55,6 +56,19 @@ pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>
     }
     let complete = role == "update" || shape.required.iter().all(|r| input.contains_key(r.as_str()));
     complete.then_some(Value::Object(input))
+}
+
+/// A call on a resource that was found: operation and input. `None` where the kind has no such operation, or the resource
+/// cannot be addressed.
+pub(crate) fn call_on(
+    kind: &Kind,
+    role: &str,
+    operation: Option<&String>,
+    found: &Found,
+    spec: &Value,
+) -> Option<(String, Value)> {
+    let known = Known { spec: Some(spec), arn: found.arn.as_deref(), output: Some(&found.output) };
+    Some((operation?.clone(), address(kind, role, operation?, known)?))
 }
 
 /// A number that was part of a text, where a number is asked for: the last part of an ARN.
@@ -107,7 +121,7 @@ pub(crate) fn token(seed: &str) -> String {
     fingerprint(seed, 36)
 }
 
-/// The input that creates the resource, marked as its owner's.
+/// The input that creates the resource, with the mark of its owner.
 pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
     let shape = kind.create_shape();
     let mut input = Map::new();
@@ -117,14 +131,14 @@ pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
         }
     }
     let mut input = Value::Object(input);
-    match place(kind, desired) {
-        Place::Tags(member) => {
+    match mark_location(kind, &desired.spec) {
+        MarkLocation::Tags(member) => {
             let mut tags = desired.tags.clone();
-            tags.extend(tags::marks(kind, desired));
+            tags.extend(tags::own_tags(kind, desired));
             set(&mut input, &Path::parse(member), tags_value(kind, shape, member, &tags));
         }
-        Place::Member(member) => mark_member(kind, &mut input, member, &desired.owner().to_string()),
-        Place::None => {}
+        MarkLocation::Member(member) => mark_member(kind, &mut input, member, &desired.owner().to_string()),
+        MarkLocation::None => {}
     }
     let tokens: Vec<&str> = shape.members.iter().filter(|(_, m)| m.idempotency_token).map(|(n, _)| *n).collect();
     for member in tokens {
@@ -137,20 +151,18 @@ pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
     input
 }
 
-/// The update that writes the owner's mark into a member of a resource that is there, and changes nothing else. `None`
+/// The update that writes the mark into a member of a resource that is there, and changes nothing else. `None`
 /// where the kind has no update, or the text no room.
 pub(crate) fn mark_update(kind: &Kind, found: &Found, member: &str, owner: &str) -> Option<(String, Value)> {
     let spec = kind.spec_of(&found.output);
-    let operation = kind.row().operations.update.clone()?;
-    let known = Known { spec: Some(&spec), arn: found.arn.as_deref(), output: Some(&found.output) };
-    let mut input = address(kind, "update", &operation, known)?;
+    let (operation, mut input) = call_on(kind, "update", kind.row().operations.update.as_ref(), found, &spec)?;
     mark_found(kind, &mut input, found, member, owner);
     let text = input.get(member).and_then(Value::as_str).unwrap_or_default();
     let most = kind.spec_shape(&Path::parse(member)).filter(|s| s.kind == ShapeType::String).and_then(|s| s.max);
     most.is_none_or(|most| text.chars().count() <= most as usize).then_some((operation, input))
 }
 
-/// Writes the owner's mark into an update's input that does not say the member: a text keeps what it says, a map takes one
+/// Writes the mark into an update's input that does not say the member: a text keeps what it says, a map takes one
 /// more key.
 pub(crate) fn mark_found(kind: &Kind, input: &mut Value, found: &Found, member: &str, owner: &str) {
     if let (Some(text), Some(map)) = (found.output.get(member).and_then(Value::as_str), input.as_object_mut()) {
@@ -159,12 +171,12 @@ pub(crate) fn mark_found(kind: &Kind, input: &mut Value, found: &Found, member: 
     mark_member(kind, input, member, owner);
 }
 
-/// Writes the owner's mark into a member: a key of a map, or the end of a text.
+/// Writes the mark into a member: a key of a map, or the end of a text.
 pub(crate) fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &str) {
     let path = Path::parse(member);
     let is_map = kind.spec_shape(&path).is_some_and(|s| s.kind == ShapeType::Map);
     if is_map {
-        set(input, &path.join(sagewright_kinds::Step::Member(mark::OWNER.to_owned())), json!(owner));
+        set(input, &path.join(PathSegment::Member(keys::OWNER.to_owned())), json!(owner));
         return;
     }
     let text = get(input, &path).and_then(Value::as_str).unwrap_or_default();
@@ -186,10 +198,8 @@ pub(crate) fn tags_value(kind: &Kind, shape: &Shape, member: &str, tags: &BTreeM
 /// The input of an update that makes these differences go away.
 pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Option<(String, Value)> {
     let row = &kind.row().update;
-    let operation = kind.row().operations.update.clone()?;
+    let (operation, mut input) = call_on(kind, "update", kind.row().operations.update.as_ref(), found, &desired.spec)?;
     let shape = kind.service().input(&operation)?;
-    let known = Known { spec: Some(&desired.spec), arn: found.arn.as_deref(), output: Some(&found.output) };
-    let mut input = address(kind, "update", &operation, known)?;
     let everything = row.sends.iter().any(|s| s == "*");
     let sends: Vec<Path> = if everything {
         desired.spec.as_object().into_iter().flatten().map(|(m, _)| Path::parse(m)).collect()
@@ -200,7 +210,7 @@ pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Di
         let changed = diffs.iter().any(|d| send.leads_to(&d.path) || d.path.leads_to(&send));
         let Some(value) = get(&desired.spec, &send).filter(|_| changed || !row.only_changed) else { continue };
         let mut path = send.clone();
-        if let Some(sagewright_kinds::Step::Member(first)) = path.0.first_mut()
+        if let Some(PathSegment::Member(first)) = path.0.first_mut()
             && let Some(renamed) = row.rename.get(first.as_str())
         {
             renamed.clone_into(first);
@@ -226,7 +236,7 @@ pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Di
             map.insert(switch.clone(), json!(true));
         }
     }
-    if let Place::Member(member) = place(kind, desired)
+    if let MarkLocation::Member(member) = mark_location(kind, &desired.spec)
         && input.get(member).is_some()
     {
         mark_member(kind, &mut input, member, &desired.owner().to_string());

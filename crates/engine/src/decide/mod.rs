@@ -8,12 +8,13 @@ mod desired;
 pub(crate) mod diff;
 pub(crate) mod inputs;
 mod intent;
-mod place;
+mod mark_location;
 mod present;
 mod scale;
 mod secrets;
 pub(crate) mod sets;
-mod standing;
+
+mod status;
 mod tags;
 
 use jiff::Timestamp;
@@ -28,8 +29,8 @@ pub(crate) use claim::{Claim, claim};
 pub(crate) use decision::WAIT;
 pub(crate) use present::parts_at_work;
 pub(crate) use scale::fingerprint as scale_fingerprint;
-pub(crate) use standing::{ended_badly, progressing};
-pub(crate) use tags::{is_foreign, marks};
+pub(crate) use status::{failure_message, progressing};
+pub(crate) use tags::{is_foreign, own_tags};
 
 use crate::observe::Observed;
 
@@ -45,7 +46,7 @@ pub fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestam
         Intent::Present => present::decide(kind, desired, observed, now),
         Intent::Absent => absent::decide(kind, desired, observed),
     };
-    decision.conditions = standing::conditions(kind, desired, observed, &decision, now);
-    decision.requeue_after = standing::requeue(kind, observed, &decision);
+    decision.conditions = status::conditions(kind, desired, observed, &decision, now);
+    decision.requeue_after = status::requeue(kind, observed, &decision);
     decision
 }

@@ -9,11 +9,11 @@ use super::claim::{Claim, adopt_command, claim, whose};
 use super::decision::HIDDEN;
 use super::desired::Desired;
 use super::diff::{Diff, diff, masked, observed_spec, unseen};
-use super::inputs::{self, Place, place, place_of};
+use super::inputs::{self, MarkLocation, mark_location};
 use super::intent::Adoption;
 use super::secrets::Secrets;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
-use crate::mark;
+use crate::keys;
 use crate::observe::{Found, Observed, Ownership};
 use crate::quirks;
 
@@ -33,14 +33,14 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
         return Decision::refuse(
             RefusalKind::Absent,
             format!("the object is read-only, and there is no {what} `{name}`"),
-            format!("create it elsewhere, or take the annotation {} away", mark::READ_ONLY),
+            format!("create it elsewhere, or take the annotation {} away", keys::READ_ONLY),
         );
     }
     if desired.adoption == Adoption::Adopt {
         return Decision::refuse(
             RefusalKind::Absent,
             format!("there is no {what} `{name}` to adopt"),
-            format!("check its name and region, or set {} to adopt-or-create", mark::ADOPTION_POLICY),
+            format!("check its name and region, or set {} to adopt-or-create", keys::ADOPTION_POLICY),
         );
     }
     if let Some(other) = elsewhere {
@@ -79,14 +79,8 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
                 .unwrap_or_default(),
         })
         .collect();
-    changes.extend(desired.tags.iter().map(|(key, value)| Change {
-        path: format!("tags.{key}"),
-        from: None,
-        to: Some(json!(value)),
-        effect: Effect::Create,
-        sensitive: false,
-        hidden: tags::secrets(key),
-    }));
+    let tags = desired.tags.iter();
+    changes.extend(tags.map(|(key, value)| Change { effect: Effect::Create, ..tags::change(key, None, Some(value)) }));
     let input = inputs::create(kind, desired, &desired.attempt.unwrap_or(now).to_string());
     let step = Step::Create { operation: kind.row().operations.create.clone(), input };
     let notes = sets::note(kind, desired).into_iter().collect();
@@ -120,7 +114,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             found.word
         ));
     }
-    // What was created for want of it is the object's by its mark.
+    // What was created because it was missing is the object's by its mark.
     let made = matches!(&found.owner, Ownership::Marked(mark) if desired.owner().is(mark));
     if let Some(wanted) = desired.adopts.arn.as_ref().filter(|_| !made)
         && let Some(there) = found.arn.as_ref().filter(|there| !there.eq_ignore_ascii_case(wanted))
@@ -128,17 +122,23 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
         return Decision::refuse(
             RefusalKind::Absent,
             format!("there is no {} {wanted} here; the one of that name is {there}", kind.words()),
-            format!("check the account and the region, or correct the annotation {}", mark::ADOPTION_FIELDS),
+            format!("check the account and the region, or correct the annotation {}", keys::ADOPTION_FIELDS),
         );
     }
     let what = format!("the {} `{}`", kind.words(), found.name);
     match claim(kind, desired, found) {
         Claim::Ours { old } => {
-            let mark = if old { Mark::Old } else { Mark::Right };
+            let mark = if old { Mark::Old } else { Mark::Current };
             quirks::decided(kind, found, differences(kind, desired, found, mark))
         }
         Claim::Ack => acks(kind, desired, found),
-        Claim::Adopt if desired.adoption == Adoption::Adopt => adopt(kind, desired, found, Decision::default()),
+        Claim::Adopt if desired.adoption == Adoption::Adopt => {
+            let decision = quirks::decided(kind, found, differences(kind, desired, found, Mark::Missing));
+            match as_it_is(&decision, &what) {
+                Some(refused) => refused,
+                None => adopt(kind, desired, found, Decision { notes: decision.notes, ..Decision::default() }),
+            }
+        }
         Claim::Adopt => {
             let decision = quirks::decided(kind, found, differences(kind, desired, found, Mark::Missing));
             adopt(kind, desired, found, decision)
@@ -149,7 +149,7 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             format!(
                 "adopt it (`{}`, or the annotation {}: adopt-or-create), or use another name",
                 adopt_command(kind, desired, found),
-                mark::ADOPTION_POLICY
+                keys::ADOPTION_POLICY
             ),
         ),
         Claim::Other(owner) => Decision::refuse(
@@ -164,10 +164,24 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
                     "give this object another resource name; if it is to leave the other object for this one, `{}` moves it",
                     adopt_command(kind, desired, found)
                 ),
-                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", mark::OWNER),
+                None => format!("correct the mark {} in AWS, or take it away and adopt the resource", keys::OWNER),
             },
         ),
     }
+}
+
+/// The refusal of what is to be taken over as it is, and is not as declared: once it is the object's own, the next apply
+/// would change it.
+fn as_it_is(decision: &Decision, what: &str) -> Option<Decision> {
+    let declared = |change: &&Change| !change.path.contains(keys::PREFIX);
+    let fields: Vec<&str> = decision.changes.iter().filter(declared).map(|change| change.path.as_str()).collect();
+    if fields.is_empty() {
+        return None;
+    }
+    let why = format!("{what} is to be adopted as it is, and differs from the manifest in {}", fields.join(", "));
+    let advice =
+        format!("declare it as it is (`sagewright export`), or set {} to adopt-or-create", keys::ADOPTION_POLICY);
+    Some(Decision { changes: decision.changes.clone(), ..Decision::refuse(RefusalKind::NotOwned, why, advice) })
 }
 
 /// Takes the resource over before anything else is done to it.
@@ -176,7 +190,9 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
         return decision;
     }
     // A mark that is no tag is written by an update.
-    if let (Place::Member(_), Some(held)) = (place_of(kind, &kind.spec_of(&found.output)), held(kind, found)) {
+    if let (MarkLocation::Member(_), Some(held)) =
+        (mark_location(kind, &kind.spec_of(&found.output)), held(kind, found))
+    {
         return *held;
     }
     let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
@@ -184,21 +200,22 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
     decision
 }
 
-/// Takes over what ACK manages for this object, as it is. Nothing is written but marks: what ACK applied last is what the
-/// object declares, so it is remembered as applied.
+/// Takes over what ACK manages for this object, as it is. Nothing is written but own tags: what ACK applied last is what
+/// the object declares, so it is recorded as applied.
 fn acks(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let mut decision = Decision::note("ACK manages the resource for this object: it is taken over as it is".to_owned());
-    let add = tags::remembered(kind, desired);
-    if let (Place::Tags(_), Some(arn), false) = (place(kind, desired), &found.arn, add.is_empty()) {
+    let add = tags::last_declared(kind, desired);
+    if let (MarkLocation::Tags(_), Some(arn), false) = (mark_location(kind, &desired.spec), &found.arn, add.is_empty())
+    {
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add, remove: Vec::new() });
     }
     adopt(kind, desired, found, decision)
 }
 
-/// How the owner's mark of a resource is.
+/// The state of a resource's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    Right,
+    Current,
     Old,
     Missing,
 }
@@ -225,8 +242,8 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     if !mutable.is_empty() {
         match updating(kind, desired, found, &mutable) {
             Ok(Some((operation, input, remember))) => {
-                if let Some(mark) = remember {
-                    tags.add.insert(mark::LAST_UPDATE.to_owned(), mark);
+                if let Some(fingerprint) = remember {
+                    tags.add.insert(keys::LAST_UPDATE.to_owned(), fingerprint);
                 }
                 decision.notes.extend(update_notes(kind, &mutable, &input));
                 update = Some((operation, input));
@@ -241,25 +258,18 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     if mark == Mark::Old
         && let Some(change) = rewrite_mark(kind, desired, found, &mut update)
     {
-        tags.marks.push(change);
+        tags.own_changes.push(change);
     }
-    if mark != Mark::Right || update.is_some() || !tags.is_empty() {
+    if mark != Mark::Current || update.is_some() || !tags.is_empty() {
         tags.remember_keys(found);
         decision.notes.append(&mut tags.notes);
     }
     // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
     let updates = update.is_some();
-    // Whoever goes back to what runs has taken note of the update that was rolled back, and may send it again.
+    // To declare what runs acknowledges the update that was rolled back; it may be sent again.
     if mutable.is_empty() && rolled_back(kind, found) {
-        tags.remove.push(mark::LAST_UPDATE.to_owned());
-        decision.changes.push(Change {
-            path: format!("tags.{}", mark::LAST_UPDATE),
-            from: found.tags.get(mark::LAST_UPDATE).map(|v| json!(v)),
-            to: None,
-            effect: Effect::Tag,
-            sensitive: false,
-            hidden: Vec::new(),
-        });
+        tags.remove.push(keys::LAST_UPDATE.to_owned());
+        decision.changes.push(tags::change(keys::LAST_UPDATE, found.tags.get(keys::LAST_UPDATE), None));
         decision.notes.push("AWS rolled the last update back; declared again, it is sent again".to_owned());
     }
     decision.steps.extend(update.map(|(operation, input)| Step::Update { operation, input }));
@@ -267,9 +277,9 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
         decision.steps.push(Step::SyncTags { arn: arn.clone(), add: tags.add, remove: tags.remove });
     }
     decision.steps.extend(at_work_step(kind, found).filter(|_| !updates));
-    // Marks are told where they are all that is written: what an apply writes stands in its plan.
+    // A plan shows all that an apply writes: own tags too, where nothing else is written.
     if decision.changes.is_empty() {
-        decision.changes = tags.marks;
+        decision.changes = tags.own_changes;
     }
     let unseen = unseen(kind, &desired.spec).into_iter();
     decision.notes.extend(unseen.map(|path| {
@@ -280,7 +290,7 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
 
 /// Writes an old mark that is no tag anew: with the update that is sent anyway, or with one of its own when AWS takes it.
 fn rewrite_mark(kind: &Kind, desired: &Desired, found: &Found, update: &mut Option<(String, Value)>) -> Option<Change> {
-    let Place::Member(member) = place_of(kind, &kind.spec_of(&found.output)) else { return None };
+    let MarkLocation::Member(member) = mark_location(kind, &kind.spec_of(&found.output)) else { return None };
     let owner = desired.owner().to_string();
     match update {
         Some((_, input)) if input.get(member).is_some() => {}
@@ -289,10 +299,10 @@ fn rewrite_mark(kind: &Kind, desired: &Desired, found: &Found, update: &mut Opti
         None => *update = Some(inputs::mark_update(kind, found, member, &owner)?),
     }
     let from = if let Ownership::Marked(mark) = &found.owner { Some(mark.to_string()) } else { None };
-    Some(tags::change(mark::OWNER, from.as_ref(), Some(&owner)))
+    Some(tags::change(keys::OWNER, from.as_ref(), Some(&owner)))
 }
 
-/// What a person should know of an update that is sent.
+/// Notes for the user on an update that is sent.
 fn update_notes(kind: &Kind, diffs: &[&Diff], input: &Value) -> Vec<String> {
     let applies = |note: &&UpdateNote| {
         let changes = Path::parse(&note.changes);
@@ -307,7 +317,7 @@ fn rolled_back(kind: &Kind, found: &Found) -> bool {
     kind.row().update.remember
         && found.phase == Phase::Settled
         && found.reason.is_some()
-        && found.tags.contains_key(mark::LAST_UPDATE)
+        && found.tags.contains_key(keys::LAST_UPDATE)
 }
 
 /// The wait for a resource that is at work, or a part of it.
@@ -417,7 +427,7 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
         return Err(held);
     }
     // AWS went back from this very update: sending it again would end the same way.
-    let sent_before = print.is_some() && found.tags.get(mark::LAST_UPDATE) == print.as_ref();
+    let sent_before = print.is_some() && found.tags.get(keys::LAST_UPDATE) == print.as_ref();
     let service_fault =
         row.retry_reason.as_ref().is_some_and(|p| found.reason.as_ref().is_some_and(|r| r.starts_with(p.as_str())));
     if sent_before && found.reason.is_some() && !service_fault {
@@ -428,6 +438,6 @@ fn updating(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> R
         )));
     }
     quirks::update(kind, desired, found, diffs, &mut input)?;
-    let can_remember = matches!(place(kind, desired), Place::Tags(_));
+    let can_remember = matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_));
     Ok(Some((operation, input, print.filter(|_| can_remember))))
 }

@@ -4,8 +4,8 @@ use sagewright_kinds::{Kind, Path, values};
 use serde_json::{Value, json};
 
 use super::desired::Desired;
-use super::diff::Diff;
-use crate::mark;
+use super::diff::{Diff, rule_at};
+use crate::keys;
 use crate::observe::Found;
 
 /// A fingerprint of what is declared for the members that autoscaling moves; `None` where nothing is.
@@ -18,14 +18,13 @@ pub(crate) fn fingerprint(kind: &Kind, spec: &Value) -> Option<String> {
 
 /// What moves the member at a path: a scalable dimension, or a scheduled action.
 pub(crate) fn mover<'k>(kind: &'k Kind, path: &Path) -> Option<&'k str> {
-    let general = path.general();
-    kind.row().spec.scaled.iter().find(|(at, _)| Path::parse(at) == general).map(|(_, mover)| mover.as_str())
+    rule_at(&kind.row().spec.scaled, &path.general()).map(String::as_str)
 }
 
 /// Parts differences into those that count and those that are left to autoscaling. Without a fingerprint all count: nobody
 /// knows what was last declared.
 pub(crate) fn part(kind: &Kind, desired: &Desired, found: &Found, diffs: Vec<Diff>) -> (Vec<Diff>, Vec<Diff>) {
-    let applied = found.tags.get(mark::LAST_SCALE);
+    let applied = found.tags.get(keys::LAST_SCALE);
     if applied.is_none() || applied != fingerprint(kind, &desired.spec).as_ref() {
         return (diffs, Vec::new());
     }

@@ -1,6 +1,6 @@
 //! Values that are secret by the names of their keys: whoever sees a plan in a log does not see them.
 
-use sagewright_kinds::{Kind, Path, Step, get};
+use sagewright_kinds::{Kind, Path, PathSegment, get};
 use sagewright_model::mask;
 use serde_json::Value;
 
@@ -56,16 +56,16 @@ fn path(value: &Value, pointer: &str) -> Path {
     for token in pointer.split('/').skip(1) {
         let name = token.replace("~1", "/").replace("~0", "~");
         let is_list = get(value, &path).is_some_and(Value::is_array);
-        let step = name.parse().ok().filter(|_| is_list).map(Step::Index);
-        path = path.join(step.unwrap_or(Step::Member(name)));
+        let step = name.parse().ok().filter(|_| is_list).map(PathSegment::Index);
+        path = path.join(step.unwrap_or(PathSegment::Member(name)));
     }
     path
 }
 
-fn token(step: &Step) -> String {
+fn token(step: &PathSegment) -> String {
     match step {
-        Step::Member(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-        Step::Index(i) => format!("/{i}"),
-        Step::Each => "/*".to_owned(),
+        PathSegment::Member(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+        PathSegment::Index(i) => format!("/{i}"),
+        PathSegment::Each => "/*".to_owned(),
     }
 }

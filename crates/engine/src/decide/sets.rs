@@ -1,14 +1,14 @@
-//! Which resources are of a set: what of it is no longer declared may be deleted.
+//! Which resources belong to a set: those that are no longer declared may be pruned.
 
 use sagewright_kinds::Kind;
 use sagewright_kinds::row::DeleteHow;
 
 use super::desired::Desired;
-use super::inputs::{Place, place};
+use super::inputs::{MarkLocation, mark_location};
 use super::intent::Adoption;
 use crate::selector::Selector;
 
-/// Why resources of a kind are never deleted for want of a declaration.
+/// Why resources of a kind are never pruned.
 pub(crate) fn never(kind: &Kind) -> Option<&'static str> {
     let (operations, shape) = (&kind.row().operations, |operation: &str| kind.service().input(operation));
     let ends = operations.delete.is_some() || operations.stop.is_some();
@@ -22,21 +22,20 @@ pub(crate) fn never(kind: &Kind) -> Option<&'static str> {
     why.into_iter().find(|(is, _)| *is).map(|(_, why)| why)
 }
 
-/// Why an object's resource is never deleted for want of a declaration: it bears no mark of a set.
-fn kept(kind: &Kind, desired: &Desired) -> Option<&'static str> {
+/// Why an object's resource is never pruned: it gets no set tag.
+fn exempt(kind: &Kind, desired: &Desired) -> Option<&'static str> {
     let own = [
         (desired.retain, "it is retained"),
         (desired.read_only, "it is read-only"),
         (desired.adoption == Adoption::Adopt, "it is adopted as it is"),
-        (!matches!(place(kind, desired), Place::Tags(_)), "AWS takes no tags on it"),
+        (!matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_)), "AWS takes no tags on it"),
     ];
     own.into_iter().find(|(is, _)| *is).map(|(_, why)| why).or_else(|| never(kind))
 }
 
-/// The mark of the set that an object's resource is to bear, where it bears `there`. What has another label by now bears
-/// none.
-pub(crate) fn mark(kind: &Kind, desired: &Desired, there: Option<&String>) -> Option<String> {
-    if kept(kind, desired).is_some() {
+/// The set tag that an object's resource is to have, where it has `there`. Without the label it gets none.
+pub(crate) fn set_tag(kind: &Kind, desired: &Desired, there: Option<&String>) -> Option<String> {
+    if exempt(kind, desired).is_some() {
         return None;
     }
     let there = there.and_then(|text| text.parse::<Selector>().ok());
@@ -44,8 +43,8 @@ pub(crate) fn mark(kind: &Kind, desired: &Desired, there: Option<&String>) -> Op
     set.map(ToString::to_string)
 }
 
-/// What a person should know of an object of a set that is never deleted for want of a declaration.
+/// A note for the user on an object of a set that is never pruned.
 pub(crate) fn note(kind: &Kind, desired: &Desired) -> Option<String> {
     desired.set.as_ref()?;
-    kept(kind, desired).map(|why| format!("a prune will not delete it: {why}"))
+    exempt(kind, desired).map(|why| format!("a prune will not delete it: {why}"))
 }

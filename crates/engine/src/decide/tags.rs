@@ -8,9 +8,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::desired::Desired;
-use super::place::{Place, place};
+use super::mark_location::{MarkLocation, mark_location};
 use super::{Change, Effect, scale, sets};
-use crate::mark;
+use crate::keys;
 use crate::observe::Found;
 
 /// Keys that services and other controllers write by themselves; no declaration of a user's.
@@ -32,8 +32,8 @@ pub(crate) struct TagSync {
     pub remove: Vec<String>,
     /// What changes of the user's tags.
     pub changes: Vec<Change>,
-    /// What changes of the marks.
-    pub marks: Vec<Change>,
+    /// What changes of Sagewright's own tags.
+    pub own_changes: Vec<Change>,
     /// The declared keys, to be remembered with whatever else is written. That alone is no reason for a write: what is
     /// there is as declared.
     pub keys: Option<String>,
@@ -50,8 +50,8 @@ impl TagSync {
         let Some(keys) = self.keys.take() else { return };
         let after: BTreeSet<&String> = found.tags.keys().chain(self.add.keys()).collect();
         let after = after.iter().filter(|key| !key.starts_with("aws:") && !self.remove.contains(key)).count();
-        if after < MOST_TAGS || found.tags.contains_key(mark::TAG_KEYS) {
-            self.add.insert(mark::TAG_KEYS.to_owned(), keys);
+        if after < MOST_TAGS || found.tags.contains_key(keys::TAG_KEYS) {
+            self.add.insert(keys::TAG_KEYS.to_owned(), keys);
         } else {
             let why = "the resource has as many tags as AWS takes: which of them were declared is not remembered, and one that is no longer declared will stay";
             self.notes.push(why.to_owned());
@@ -62,7 +62,7 @@ impl TagSync {
 /// Whether a key is none of the user's.
 #[must_use]
 pub(crate) fn is_foreign(key: &str) -> bool {
-    key.starts_with(mark::PREFIX) || OTHERS.iter().any(|p| key.starts_with(p))
+    key.starts_with(keys::PREFIX) || OTHERS.iter().any(|p| key.starts_with(p))
 }
 
 /// A change of a tag.
@@ -78,52 +78,52 @@ pub(crate) fn change(key: &str, from: Option<&String>, to: Option<&String>) -> C
 }
 
 /// The place of a tag's value, where its key says that it is a secret.
-pub(super) fn secrets(key: &str) -> Vec<String> {
+fn secrets(key: &str) -> Vec<String> {
     if is_secret_key(key) { vec![String::new()] } else { Vec::new() }
 }
 
-/// The marks of a resource that takes tags, besides the fingerprint of an update.
-pub(crate) fn marks(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
-    let mut marks = BTreeMap::from([(mark::OWNER.to_owned(), desired.owner().to_string())]);
-    marks.extend(sets::mark(kind, desired, None).map(|set| (mark::SET.to_owned(), set)));
-    marks.extend(remembered(kind, desired));
-    marks
+/// Sagewright's own tags on a resource, besides the fingerprint of an update.
+pub(crate) fn own_tags(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::from([(keys::OWNER.to_owned(), desired.owner().to_string())]);
+    tags.extend(sets::set_tag(kind, desired, None).map(|set| (keys::SET.to_owned(), set)));
+    tags.extend(last_declared(kind, desired));
+    tags
 }
 
-/// The marks that remember what was declared.
-pub(crate) fn remembered(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
-    let all = [(mark::TAG_KEYS, declared_keys(desired)), (mark::LAST_SCALE, scale::fingerprint(kind, &desired.spec))];
+/// The tags that record what was last declared.
+pub(crate) fn last_declared(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
+    let all = [(keys::TAG_KEYS, declared_keys(desired)), (keys::LAST_SCALE, scale::fingerprint(kind, &desired.spec))];
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-/// What keeps a resource's tags from being as declared. `old`: the owner's mark is of the old form. `scaled`: what is declared
+/// What keeps a resource's tags from being as declared. `old`: the mark is of the old form. `scaled`: what is declared
 /// for the members that autoscaling moves was applied.
 pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool, scaled: bool) -> TagSync {
     let mut sync = TagSync::default();
     // Without an ARN tags can be neither read nor written.
-    if found.arn.is_none() || !matches!(place(kind, desired), Place::Tags(_)) {
+    if found.arn.is_none() || !matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_)) {
         return sync;
     }
     if desired.declares_tags {
         declared(desired, found, &mut sync);
     }
-    let mut marks = Vec::new();
+    let mut own = Vec::new();
     if scaled {
-        marks.push((mark::LAST_SCALE, scale::fingerprint(kind, &desired.spec)));
+        own.push((keys::LAST_SCALE, scale::fingerprint(kind, &desired.spec)));
     }
     if sync.keys.is_none() && desired.declares_tags {
-        marks.push((mark::TAG_KEYS, declared_keys(desired)));
+        own.push((keys::TAG_KEYS, declared_keys(desired)));
     }
-    marks.push((mark::SET, sets::mark(kind, desired, found.tags.get(mark::SET))));
+    own.push((keys::SET, sets::set_tag(kind, desired, found.tags.get(keys::SET))));
     if old {
-        marks.push((mark::OWNER, Some(desired.owner().to_string())));
+        own.push((keys::OWNER, Some(desired.owner().to_string())));
     }
-    for (key, value) in marks {
+    for (key, value) in own {
         let there = found.tags.get(key);
         if there == value.as_ref() {
             continue;
         }
-        sync.marks.push(change(key, there, value.as_ref()));
+        sync.own_changes.push(change(key, there, value.as_ref()));
         match value {
             Some(value) => drop(sync.add.insert(key.to_owned(), value)),
             None => sync.remove.push(key.to_owned()),
@@ -149,9 +149,9 @@ fn declared(desired: &Desired, found: &Found, sync: &mut TagSync) {
         sync.notes
             .push(format!("the tag `{key}` is left to others: keys with its prefix are neither compared nor changed"));
     }
-    let before = found.tags.get(mark::TAG_KEYS).map(|list| Keys::read(list)).unwrap_or_default();
+    let before = found.tags.get(keys::TAG_KEYS).map(|list| Keys::read(list)).unwrap_or_default();
     let kept = |key: &str| {
-        desired.tags.contains_key(key) || key.starts_with(mark::PREFIX) || desired.claims.is_foreign_tag(key)
+        desired.tags.contains_key(key) || key.starts_with(keys::PREFIX) || desired.claims.is_foreign_tag(key)
     };
     for (key, value) in found.tags.iter().filter(|(key, _)| !kept(key) && before.has(key)) {
         sync.changes.push(change(key, Some(value), None));
@@ -159,7 +159,7 @@ fn declared(desired: &Desired, found: &Found, sync: &mut TagSync) {
     }
     // A key that is remembered and no longer declared may become another's: that one is forgotten at once.
     if before.are_among(desired.tags.keys()) {
-        sync.keys = declared_keys(desired).filter(|keys| found.tags.get(mark::TAG_KEYS) != Some(keys));
+        sync.keys = declared_keys(desired).filter(|keys| found.tags.get(keys::TAG_KEYS) != Some(keys));
     }
 }
 

@@ -1,10 +1,10 @@
 //! What there is, as the manifest that would make it.
 
-use sagewright_kinds::{Kind, Path, Step, get, get_mut, values};
+use sagewright_kinds::{Kind, Path, PathSegment, get, get_mut, values};
 use serde_json::{Map, Value, json};
 
 use super::lookup::{object_of, tail};
-use crate::mark;
+use crate::keys;
 use crate::object::Object;
 use crate::observe::{Found, Ownership};
 use crate::selector::Selector;
@@ -28,7 +28,7 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
         fields.insert("arn".to_owned(), json!(found.arn));
     }
     if found.owner == Ownership::Unmarked {
-        object.metadata.annotations.insert(mark::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned());
+        object.metadata.annotations.insert(keys::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned());
         for member in &kind.row().identity.name {
             let field = sagewright_model::name::to_crd(member);
             if let Some(value) = get(&object.spec, &Path::parse(&field)) {
@@ -37,10 +37,10 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
         }
     }
     // Without its label, applying it would take it out of its set.
-    let set = found.tags.get(mark::SET).and_then(|text| text.parse::<Selector>().ok());
+    let set = found.tags.get(keys::SET).and_then(|text| text.parse::<Selector>().ok());
     object.metadata.labels.extend(set.map(|set| set.label()));
     if !fields.is_empty() {
-        object.metadata.annotations.insert(mark::ADOPTION_FIELDS.to_owned(), Value::Object(fields).to_string());
+        object.metadata.annotations.insert(keys::ADOPTION_FIELDS.to_owned(), Value::Object(fields).to_string());
     }
     object
 }
@@ -52,7 +52,7 @@ fn no_declaration(kind: &Kind, spec: &mut Value) {
     let mut places = added(kind, spec);
     for (path, default) in &rules.defaults {
         let path = kind.spec_path_to_crd(&Path::parse(path));
-        // Where the default varies nobody can tell what was chosen from what was declared: it stays.
+        // Where the default varies, a chosen value looks like a declared one: it stays.
         let chosen =
             |value: &Value| value == default || (value.as_f64().is_some() && value.as_f64() == default.as_f64());
         let found = values(spec, &path).into_iter().filter(|(_, value)| chosen(value));
@@ -63,14 +63,14 @@ fn no_declaration(kind: &Kind, spec: &mut Value) {
         for (at, _) in values(spec, &path) {
             let mut beside = at.clone();
             beside.0.pop();
-            beside.0.push(Step::Member(sagewright_model::name::to_crd(origin)));
+            beside.0.push(PathSegment::Member(sagewright_model::name::to_crd(origin)));
             if get(spec, &beside).is_some() {
                 places.push(at);
             }
         }
     }
     for mut at in places {
-        let Some(Step::Member(last)) = at.0.pop() else { continue };
+        let Some(PathSegment::Member(last)) = at.0.pop() else { continue };
         if let Some(Value::Object(map)) = get_mut(spec, &at) {
             map.shift_remove(&last);
         }

@@ -1,7 +1,9 @@
 //! Finds resources by what a user calls them.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
-use sagewright_kinds::{Kind, find};
+use sagewright_kinds::Kind;
 use sagewright_model::crd;
 use serde_json::{Value, json};
 
@@ -16,7 +18,7 @@ use crate::observe::{
 
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
 /// name that has several, where no other has that part.
-pub(crate) async fn one(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
+pub(crate) async fn find(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
     let output = match kind.row().identity.name.as_slice() {
         [] => by_arn(calls, kind, name).await?,
         [member] => {
@@ -56,12 +58,11 @@ fn by_part(kind: &Kind, parts: &[String], items: &[Value], name: &str) -> Result
         return Ok(hits.first().map(|item| (*item).clone()));
     }
     let names: Vec<String> = hits.iter().filter_map(|i| kind.name_of(i)).map(|n| format!("`{n}`")).collect();
-    Err(Failure::Permanent(Permanent {
-        what: format!("tell which {} `{name}` is", kind.words()),
-        why: format!("it is a part of the names {}", names.join(" and ")),
-        advice: "give the whole name, or the ARN".to_owned(),
-        cause: None,
-    }))
+    Err(Failure::Permanent(Permanent::new(
+        format!("find the {} `{name}`", kind.words()),
+        format!("it is a part of the names {}", names.join(" and ")),
+        "give the whole name, or the ARN",
+    )))
 }
 
 async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>, Failure> {
@@ -103,12 +104,17 @@ async fn read_item(calls: &Calls, kind: &Kind, item: &Value) -> Result<Option<Va
 }
 
 /// The resource that bears an object's mark.
-pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &Owner) -> Result<Option<Found>, Failure> {
+pub(crate) async fn owned(
+    calls: &Calls,
+    kind: &Kind,
+    owner: &Owner,
+    owners: &Owners,
+) -> Result<Option<Found>, Failure> {
     if kind.is_arn_identified() {
         let mut items = items(calls, kind).await?;
         let made = |item: &Value| item.get("CreationTime").or_else(|| item.get("StartTime")).map(Value::to_string);
         items.sort_by_cached_key(|item| std::cmp::Reverse(made(item)));
-        return Ok(match marked(calls, kind, &items, owner).await? {
+        return Ok(match marked(calls, kind, &items, owner, owners).await? {
             Some(output) => Some(complete_found(calls, kind, output).await?),
             None => None,
         });
@@ -117,7 +123,7 @@ pub(crate) async fn owned(calls: &Calls, kind: &Kind, owner: &Owner) -> Result<O
         return Ok(None);
     }
     let ours = |found: &Found| matches!(&found.owner, Ownership::Marked(mark) if owner.is(mark));
-    Owners::default().bearing(calls, kind, owner, None, &ours).await
+    owners.bearing(calls, kind, owner, None, &ours).await
 }
 
 /// The items of a listing of a kind that AWS names, inside one resource or inside all of them.
@@ -127,7 +133,8 @@ pub(crate) async fn inside(calls: &Calls, kind: &Kind, outer: Option<&str>) -> R
         Some(name) => vec![name.to_owned()],
         None => {
             let target = kind.refs().iter().find(|r| r.path.first() == Some(member.as_str()) && r.path.0.len() == 1);
-            let target = target.and_then(|r| r.targets.first()).and_then(|t| Some((t, find(&t.kind)?)));
+            let target =
+                target.and_then(|r| r.targets.first()).and_then(|t| Some((t, sagewright_kinds::find(&t.kind)?)));
             match target {
                 Some((of, target)) => calls
                     .list(target, list_input(target, None), usize::MAX)
@@ -162,8 +169,8 @@ async fn items(calls: &Calls, kind: &Kind) -> Result<Vec<Value>, Failure> {
     // Some are inside of nothing (model packages without a group).
     if !kind.is_arn_identified() || optional_list(kind) {
         let more = calls.list(kind, list_input(kind, None), usize::MAX).await?;
-        let known: Vec<Option<String>> = items.iter().map(|i| arn_of(kind, i)).collect();
-        items.extend(more.into_iter().filter(|i| arn_of(kind, i).is_none_or(|arn| !known.contains(&Some(arn)))));
+        let known: HashSet<String> = items.iter().filter_map(|i| arn_of(kind, i)).collect();
+        items.extend(more.into_iter().filter(|i| arn_of(kind, i).is_none_or(|arn| !known.contains(&arn))));
     }
     Ok(items)
 }

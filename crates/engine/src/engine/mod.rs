@@ -2,14 +2,14 @@
 
 mod export;
 mod lookup;
-mod one;
-mod pace;
 mod plan;
 mod plan_delete;
+mod polling;
 mod prune;
 pub mod reconcile;
 mod saved;
 mod set;
+mod single;
 mod users;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -30,7 +30,8 @@ use crate::clock::Clock;
 use crate::cloud::{Cloud, Target};
 use crate::decide::Claims;
 use crate::error::EngineError;
-use crate::mark::{self, Owner};
+use crate::keys;
+use crate::mark::Owner;
 use crate::object::Object;
 use crate::observe::calls::Calls;
 use crate::selector::Selector;
@@ -62,12 +63,12 @@ pub struct DeleteOptions {
     /// Delete resources that do not bear the objects' marks too.
     pub unowned: bool,
     /// Delete resources that serve something else than the objects declare too.
-    pub insist: bool,
+    pub force: bool,
 }
 
 impl Default for DeleteOptions {
     fn default() -> Self {
-        Self { wait: true, timeout: None, unowned: false, insist: false }
+        Self { wait: true, timeout: None, unowned: false, force: false }
     }
 }
 
@@ -153,7 +154,7 @@ impl Engine {
     /// Calls for an object: in its own region, where its annotation names one.
     fn calls_for(&self, object: &Object) -> Calls {
         let mut calls = self.calls.clone();
-        if let Some(region) = object.annotation(mark::REGION).and_then(|r| r.parse().ok()) {
+        if let Some(region) = object.annotation(keys::REGION).and_then(|r| r.parse().ok()) {
             calls.target.region = region;
         }
         calls

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use super::Engine;
 use super::lookup::object_of;
-use super::reconcile::{InCloud, Referent, Referents, target_id, unresolved, value_of};
+use super::reconcile::{CloudResolver, ReferenceResolver, Resolution, target_id, unresolved, value_of};
 use super::set::graph::{Graph, Node};
 use super::set::order::Order;
-use crate::decide::{Decision, Desired, Intent, decide, ended_badly};
+use crate::decide::{Decision, Desired, Intent, decide, failure_message};
 use crate::error::{EngineError, Failure};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
-use crate::report::{Hindrance, Plan, Planned};
+use crate::report::{Blocker, Plan, Planned};
 
 impl Engine {
     /// What an apply would do. Reads only.
@@ -61,16 +61,9 @@ impl Engine {
         references: Vec<Declared>,
     ) -> (Planned, Observed) {
         let mut desired = node.desired.clone();
+        let planned = |desired: &Desired| Planned::new(desired.object.clone(), desired.name(node.kind), after.clone());
         let failed = |desired: &Desired, failure: Failure| {
-            let planned = Planned {
-                object: desired.object.clone(),
-                resource: desired.name(node.kind),
-                decision: Decision::default(),
-                after: after.clone(),
-                failure: Some(failure),
-                hindrance: None,
-            };
-            (planned, Observed::MISSING)
+            (Planned { failure: Some(failure), ..planned(desired) }, Observed::MISSING)
         };
         let engine = self.engine_for(&desired.object);
         // What is in the set may be known already; what is not may be in AWS.
@@ -79,13 +72,13 @@ impl Engine {
                 Declared::Later => continue,
                 Declared::Known(value) => Ok(value),
                 Declared::Outside => {
-                    let cloud = InCloud { calls: &engine.calls, claims: &self.claims };
-                    cloud.value(&node.id, &pending.reference, Intent::Present).await
+                    let cloud = CloudResolver { calls: &engine.calls, claims: &self.claims, owners };
+                    cloud.resolve(&node.id, &pending.reference, Intent::Present).await
                 }
             };
             match reference {
-                Ok(Referent::Value(value)) => desired.fill(&pending.reference.path, &value),
-                Ok(Referent::Absent(why)) => return failed(&desired, unresolved(node.kind, &desired, why)),
+                Ok(Resolution::Value(value)) => desired.fill(&pending.reference.path, &value),
+                Ok(Resolution::Absent(why)) => return failed(&desired, unresolved(node.kind, &desired, why)),
                 Err(failure) => return failed(&desired, failure),
             }
         }
@@ -94,41 +87,31 @@ impl Engine {
             Err(failure) => return failed(&desired, failure),
         };
         let decision = decide(node.kind, &desired, &observed, self.calls.clock.now());
-        let resource = match &observed {
-            Observed::Found(found) => Some(found.name.clone()),
-            Observed::Missing { .. } => desired.name(node.kind),
-        };
-        let object = match &observed {
-            Observed::Found(found) => {
-                let mut object = desired.object.clone();
-                object.status = found.status.clone();
-                crate::conditions::write(&mut object.status, &decision.conditions);
-                object
+        let mut planned = planned(&desired);
+        if let Observed::Found(found) = &observed {
+            planned.resource = Some(found.name.clone());
+            planned.object.status = found.status.clone();
+            crate::conditions::write(&mut planned.object.status, &decision.conditions);
+            if decision.steps.is_empty() && desired.intent == Intent::Present {
+                planned.blocker = failure_message(node.kind, &desired, found).map(|why| Blocker::Failed { why });
             }
-            Observed::Missing { .. } => desired.object.clone(),
-        };
-        let hindrance = match &observed {
-            Observed::Found(found) if decision.steps.is_empty() && desired.intent == Intent::Present => {
-                ended_badly(node.kind, &desired, found).map(|why| Hindrance::Failed { why })
-            }
-            _ => None,
-        };
-        (Planned { object, resource, decision, after, failure: None, hindrance }, observed)
+        }
+        (Planned { decision, ..planned }, observed)
     }
 }
 
-/// As an apply does: nothing is done about an object when one that it needs, which comes before it, will not go well.
+/// As in an apply, an object is blocked when one that it depends on would fail.
 fn block(objects: &mut [Planned]) {
-    let mut bad: BTreeSet<ObjectId> = BTreeSet::new();
+    let mut failing: BTreeSet<ObjectId> = BTreeSet::new();
     for planned in objects {
-        let by: Vec<ObjectId> = planned.after.iter().filter(|id| bad.contains(*id)).cloned().collect();
+        let by: Vec<ObjectId> = planned.after.iter().filter(|id| failing.contains(*id)).cloned().collect();
         if !by.is_empty() {
             planned.decision = Decision::default();
             planned.failure = None;
-            planned.hindrance = Some(Hindrance::Blocked { by });
+            planned.blocker = Some(Blocker::Blocked { by });
         }
         if !planned.is_ok() {
-            bad.insert(planned.object.id());
+            failing.insert(planned.object.id());
         }
     }
 }
@@ -136,7 +119,7 @@ fn block(objects: &mut [Planned]) {
 /// What a plan knows of a reference's value.
 enum Declared {
     /// It is declared and there.
-    Known(Referent),
+    Known(Resolution),
     /// It is declared and will be made, or will have the field then.
     Later,
     /// It is not declared.
@@ -149,7 +132,7 @@ fn declared(node: &Node, known: &HashMap<ObjectId, Option<Object>>) -> Vec<Decla
         None => Declared::Outside,
         Some(None) => Declared::Later,
         Some(Some(object)) => match value_of(reference, object) {
-            Referent::Absent(_) => Declared::Later,
+            Resolution::Absent(_) => Declared::Later,
             value => Declared::Known(value),
         },
     };
@@ -168,19 +151,16 @@ pub fn check_set(objects: &[Object]) -> Result<(), EngineError> {
     Graph::new(objects).map(drop)
 }
 
-/// A plan without a cloud: everything would be created, and what only AWS can tell is [`crate::KNOWN_AFTER_APPLY`].
+/// A plan without a cloud: everything would be created, and what only AWS knows is [`crate::KNOWN_AFTER_APPLY`].
 ///
 /// # Errors
 /// Wrong manifests and circles.
 pub fn plan_offline(objects: &[Object]) -> Result<Plan, EngineError> {
     let graph = Graph::new(objects)?;
-    let planned = graph.order.iter().filter_map(|i| graph.nodes.get(*i)).map(|node| Planned {
-        object: node.desired.object.clone(),
-        resource: node.desired.name(node.kind),
-        decision: decide(node.kind, &node.desired, &Observed::MISSING, Timestamp::UNIX_EPOCH),
-        after: names(&graph, node),
-        failure: None,
-        hindrance: None,
+    let planned = graph.order.iter().filter_map(|i| graph.nodes.get(*i)).map(|node| {
+        let desired = &node.desired;
+        let decision = decide(node.kind, desired, &Observed::MISSING, Timestamp::UNIX_EPOCH);
+        Planned { decision, ..Planned::new(desired.object.clone(), desired.name(node.kind), names(&graph, node)) }
     });
     Ok(Plan { objects: planned.collect() })
 }

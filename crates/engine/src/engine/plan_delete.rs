@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 
-use super::reconcile::{InCloud, resolve};
+use super::reconcile::{CloudResolver, resolve};
 use super::set::graph::{Graph, Node};
 use super::{DeleteOptions, Engine, Users};
 use crate::conditions;
@@ -12,7 +12,7 @@ use crate::decide::{Decision, Desired, Intent, RefusalKind, decide};
 use crate::error::{EngineError, Failure};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
-use crate::report::{Hindrance, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned};
+use crate::report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned};
 
 /// What becomes of a resource that something which stays still uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Engine {
         used: &BTreeMap<ObjectId, Users>,
         in_use: InUse,
     ) -> (Plan, BTreeSet<ObjectId>) {
-        let mut set = Set { graph, users: graph.users(), stay: BTreeSet::new(), bad: BTreeSet::new() };
+        let mut set = Set { graph, users: graph.users(), retained: BTreeSet::new(), failing: BTreeSet::new() };
         let (mut objects, mut held) = (Vec::new(), BTreeSet::new());
         for (i, look) in looks {
             let Some(node) = graph.nodes.get(*i) else { continue };
@@ -109,9 +109,9 @@ impl Engine {
             if let (Some(users), true) = (used.get(&node.id), planned.is_ok() && !planned.decision.steps.is_empty()) {
                 planned.decision = in_use.decide(node, &planned, users).unwrap_or(planned.decision);
                 if planned.decision.steps.is_empty() {
-                    set.stay.insert(*i);
+                    set.retained.insert(*i);
                 } else if !planned.is_ok() {
-                    set.bad.insert(*i);
+                    set.failing.insert(*i);
                 }
                 held.insert(*i);
             } else if set.users.get(*i).is_some_and(|users| !users.is_disjoint(&held)) {
@@ -129,9 +129,15 @@ impl Engine {
         let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = options.unowned;
-        desired.insist = options.insist;
+        desired.force = options.force;
         let calls = self.calls_for(&desired.object);
-        let observed = match resolve(node.kind, &mut desired, &InCloud { calls: &calls, claims: &self.claims }).await {
+        let observed = match resolve(
+            node.kind,
+            &mut desired,
+            &CloudResolver { calls: &calls, claims: &self.claims, owners },
+        )
+        .await
+        {
             Ok(()) => observe(&calls, node.kind, &desired, owners).await,
             Err(failure) => Err(failure),
         };
@@ -141,17 +147,10 @@ impl Engine {
     fn decide_about(&self, set: &mut Set<'_>, i: usize, node: &Node, look: &Look) -> Planned {
         let (mut desired, observed) = (look.desired.clone(), &look.observed);
         let users = set.users.get(i).cloned().unwrap_or_default();
-        desired.kept_for = set.first(&users, &set.stay);
+        desired.retained_for = set.first(&users, &set.retained);
         let after = set.names(&users);
-        let by = set.names(&users.intersection(&set.bad).copied().collect());
-        let mut planned = Planned {
-            object: desired.object.clone(),
-            resource: desired.name(node.kind),
-            decision: Decision::default(),
-            after,
-            failure: None,
-            hindrance: None,
-        };
+        let by = set.names(&users.intersection(&set.failing).copied().collect());
+        let mut planned = Planned::new(desired.object.clone(), desired.name(node.kind), after);
         if by.is_empty() {
             match observed {
                 Ok(observed) => {
@@ -160,9 +159,9 @@ impl Engine {
                         planned.resource = Some(found.name.clone());
                         planned.object.status.clone_from(&found.status);
                         conditions::write(&mut planned.object.status, &planned.decision.conditions);
-                        let chosen = desired.retain || desired.read_only || desired.kept_for.is_some();
+                        let chosen = desired.retain || desired.read_only || desired.retained_for.is_some();
                         if chosen && planned.decision.steps.is_empty() {
-                            set.stay.insert(i);
+                            set.retained.insert(i);
                         }
                     } else {
                         planned.object.status = serde_json::json!({});
@@ -172,10 +171,10 @@ impl Engine {
                 Err(failure) => planned.failure = Some(failure.clone()),
             }
         } else {
-            planned.hindrance = Some(Hindrance::Blocked { by });
+            planned.blocker = Some(Blocker::Blocked { by });
         }
         if !planned.is_ok() {
-            set.bad.insert(i);
+            set.failing.insert(i);
         }
         planned
     }
@@ -219,9 +218,9 @@ impl Deletion {
     /// How it went with what was left alone, once the rest went.
     pub fn held(&self) -> impl Iterator<Item = ObjectReport> {
         self.plan.objects.iter().filter(|planned| self.held.contains(&planned.object.id())).map(|planned| {
-            let (outcome, message) = match (planned.decision.refusal(), &planned.hindrance) {
+            let (outcome, message) = match (planned.decision.refusal(), &planned.blocker) {
                 (Some(refusal), _) => (Outcome::Refused, format!("{}; {}", refusal.reason, refusal.advice)),
-                (None, Some(Hindrance::Blocked { by })) => {
+                (None, Some(Blocker::Blocked { by })) => {
                     let by: Vec<String> = by.iter().map(ToString::to_string).collect();
                     (Outcome::Blocked, format!("nothing was done: {} did not go well", by.join(", ")))
                 }
@@ -244,10 +243,10 @@ struct Set<'g> {
     graph: &'g Graph,
     /// The objects that need each: they go before it.
     users: Vec<BTreeSet<usize>>,
-    /// Objects that stay by choice, and keep what they need.
-    stay: BTreeSet<usize>,
-    /// Objects that will not go well.
-    bad: BTreeSet<usize>,
+    /// Objects that are retained by choice, and retain what they need.
+    retained: BTreeSet<usize>,
+    /// Objects whose delete would fail.
+    failing: BTreeSet<usize>,
 }
 
 impl Set<'_> {

@@ -10,7 +10,7 @@ use super::Engine;
 use super::export::manifest;
 use crate::decide::sets;
 use crate::error::{EngineError, Failure};
-use crate::mark;
+use crate::keys;
 use crate::object::{Object, ObjectId};
 use crate::observe::calls::{Calls, is_refused};
 use crate::observe::{Found, Owners, Ownership};
@@ -26,7 +26,7 @@ pub struct Undeclared {
 }
 
 impl Engine {
-    /// The same engine, for a set that is applied whole: its objects' resources bear the set's mark, so that
+    /// The same engine, for a set that is applied whole: its objects' resources have the set tag, so that
     /// [`Engine::undeclared`] finds them when they are no longer declared.
     #[must_use]
     pub fn for_set(mut self, set: Selector) -> Self {
@@ -34,15 +34,15 @@ impl Engine {
         self
     }
 
-    /// The objects of a set that are no longer declared: whose resources bear the set's mark and this installation's. What
-    /// is retained, read-only or adopted as it is bears no mark of a set.
+    /// The objects of a set that are no longer declared: whose resources have the set tag and a mark of this
+    /// installation. What is retained, read-only or adopted as it is has no set tag.
     ///
     /// # Errors
     /// A call failed. What may not be read is in the answer.
     pub async fn undeclared(&self, set: &Selector, declared: &[Object]) -> Result<Undeclared, EngineError> {
         let ids: BTreeSet<ObjectId> = declared.iter().map(Object::id).collect();
         let own = self.calls.target.region.to_string();
-        let regions = declared.iter().filter_map(|object| object.annotation(mark::REGION)).map(str::to_owned);
+        let regions = declared.iter().filter_map(|object| object.annotation(keys::REGION)).map(str::to_owned);
         let regions: BTreeSet<String> = regions.chain([own.clone()]).collect();
         let owners = Owners::default();
         let looks = regions.iter().flat_map(|region| kinds().map(move |kind| (region, kind)));
@@ -69,7 +69,7 @@ impl Engine {
                 let mut object = manifest(kind, found);
                 object.status.clone_from(&found.status);
                 if *region != own {
-                    object.metadata.annotations.insert(mark::REGION.to_owned(), region.clone());
+                    object.metadata.annotations.insert(keys::REGION.to_owned(), region.clone());
                 }
                 let id = object.id();
                 if ids.contains(&id) {
@@ -90,19 +90,19 @@ impl Engine {
     }
 }
 
-/// Kinds whose resources can be of a set.
+/// Kinds whose resources can belong to a set.
 fn kinds() -> impl Iterator<Item = &'static Kind> {
     sagewright_kinds::all().iter().filter(|kind| sets::never(kind).is_none())
 }
 
-/// The resources of a kind that bear the mark of a set; or why it is not known.
+/// The resources of a kind that have a set tag; or why it is not known.
 async fn bearers(
     owners: &Owners,
     calls: &Calls,
     kind: &Kind,
     set: &Selector,
 ) -> Result<Result<Vec<Found>, Failure>, Failure> {
-    match owners.bearers(calls, kind, mark::SET, &set.to_string()).await {
+    match owners.bearers(calls, kind, keys::SET, &set.to_string()).await {
         Ok(found) => Ok(Ok(found)),
         // A cloud that cannot list a kind has none of it.
         Err(failure) if failure.cause().is_some_and(|cause| cause.code == "NotImplemented") => Ok(Ok(Vec::new())),

@@ -1,6 +1,6 @@
 //! Plans that are kept, approved and then applied exactly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
@@ -87,13 +87,14 @@ impl Engine {
     ) -> Result<Report, EngineError> {
         let objects: Vec<Object> = plan.objects.iter().map(|planned| planned.object.clone()).collect();
         let now = self.plan(&objects).await?;
+        let current: HashMap<ObjectId, &Planned> = now.objects.iter().map(|now| (now.object.id(), now)).collect();
         let changed: Vec<(ObjectId, String)> = plan
             .objects
             .iter()
             .filter_map(|planned| {
                 let id = planned.object.id();
-                let current = now.objects.iter().find(|other| other.object.id() == id)?;
-                Some((id, difference(planned, current)?))
+                let why = difference(planned, current.get(&id)?)?;
+                Some((id, why))
             })
             .collect();
         if !changed.is_empty() {
@@ -113,7 +114,7 @@ fn difference(planned: &Planned, current: &Planned) -> Option<String> {
 }
 
 /// Where a decision is not the planned one: the writes, their inputs and the changes shown. Waits and notes do not count.
-/// A planned value that only an apply can tell stands for any.
+/// A planned value that is known only after an apply equals any.
 pub(crate) fn otherwise(kind: &Kind, planned: &Decision, actual: &Decision) -> Option<String> {
     let steps = |decision: &Decision| -> Vec<Value> {
         let done = decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. }));

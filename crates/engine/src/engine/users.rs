@@ -1,10 +1,10 @@
 //! What still uses the resources that a delete would take away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sagewright_kinds::row::DeleteHow;
-use sagewright_kinds::{Kind, Path, Phase, get, values};
+use sagewright_kinds::{Kind, Path, Phase, RefField, get, values};
 use serde_json::Value;
 
 use super::Engine;
@@ -38,19 +38,17 @@ struct Going<'p> {
     at: usize,
     kind: &'static Kind,
     planned: &'p Planned,
-    /// It is a job that is stopped, or on its way already: what uses it is of no interest.
+    /// It is a job that is stopped, or is being deleted already: what uses it is of no interest.
     ends: bool,
 }
 
 /// A resource that refers to others.
 struct Referrer {
     name: String,
-    /// As it is.
-    spec: Value,
-    /// As it will be, where that is declared.
-    declared: Option<Value>,
-    /// The objects that it will refer to, whose resources are not known yet.
-    pending: Vec<(Path, ObjectId)>,
+    /// What it refers to: fields that may refer to something, each with its value.
+    refers: Vec<(&'static RefField, String)>,
+    /// Objects that it will refer to, once what is declared was applied, and whose resources are not known yet.
+    pending: Vec<ObjectId>,
 }
 
 impl Engine {
@@ -61,7 +59,7 @@ impl Engine {
         self.users_beside(plan, &Graph { nodes: Vec::new(), order: Vec::new() }).await
     }
 
-    /// As [`Engine::users`], when what is declared will have been applied: that uses what it declares.
+    /// As [`Engine::users`], once what is declared was applied: that uses what it declares.
     pub(super) async fn users_beside(&self, plan: &Plan, declared: &Graph) -> BTreeMap<usize, Users> {
         let mut regions: BTreeMap<String, (Calls, Vec<Going<'_>>)> = BTreeMap::new();
         for (at, planned) in plan.objects.iter().enumerate() {
@@ -71,12 +69,9 @@ impl Engine {
             entry.1.push(going);
         }
         let mut users: BTreeMap<usize, Users> = BTreeMap::new();
-        for (region, (calls, going)) in &regions {
-            let here: Vec<&Node> = declared
-                .nodes
-                .iter()
-                .filter(|n| *self.calls_for(&n.desired.object).target.region.as_str() == **region)
-                .collect();
+        for (calls, going) in regions.values() {
+            let here = |node: &&Node| self.calls_for(&node.desired.object).target.region == calls.target.region;
+            let declared: Vec<&Node> = declared.nodes.iter().filter(here).collect();
             users.extend(going.iter().filter(|g| !g.ends).map(|g| (g.at, Users::default())));
             for kind in sagewright_kinds::all() {
                 let used: Vec<&Going<'_>> = going.iter().filter(|g| !g.ends && refers(kind, g.kind)).collect();
@@ -87,12 +82,14 @@ impl Engine {
                     Ok(found) => found,
                     Err(failure) => (Vec::new(), unreadable(kind, &failure)),
                 };
-                let referrers = with_declared(kind, referrers, &here);
+                let referrers = with_declared(kind, referrers, &declared);
+                let own: HashSet<&str> =
+                    going.iter().filter(|g| g.kind.name() == kind.name()).map(Going::resource).collect();
+                let referrers: Vec<&Referrer> = referrers.iter().filter(|r| !own.contains(r.name.as_str())).collect();
                 for g in used {
                     let entry = users.entry(g.at).or_default();
                     entry.unknown.extend(unknown.clone());
-                    let own = |name: &str| going.iter().any(|g| g.kind.name() == kind.name() && g.resource() == name);
-                    let by = referrers.iter().filter(|r| !own(&r.name) && uses(kind, r, g));
+                    let by = referrers.iter().filter(|r| uses(r, g));
                     entry.by.extend(by.map(|r| format!("{}/{}", kind.name(), tail(&r.name))));
                 }
             }
@@ -101,29 +98,30 @@ impl Engine {
     }
 }
 
-/// What goes by a plan: it is deleted, stopped before it is deleted, or as soon as it is settled.
+/// What goes by a plan: it is deleted, stopped before it is deleted, or deleted as soon as it is settled.
 fn going(at: usize, planned: &Planned) -> Option<Going<'_>> {
     let kind = planned.object.row()?;
     if !matches!(planned.action(), Action::Delete | Action::Stop | Action::Wait) || !planned.is_ok() {
         return None;
     }
-    let on_its_way = kind.phase(&words(kind, &planned.object.status).0) == Phase::Deleting;
-    Some(Going { at, kind, planned, ends: kind.row().delete.how == DeleteHow::Stop || on_its_way })
+    let is_deleting = kind.phase(&words(kind, &planned.object.status).0) == Phase::Deleting;
+    Some(Going { at, kind, planned, ends: kind.row().delete.how == DeleteHow::Stop || is_deleting })
 }
 
-/// The resources that refer to others, as they will be when what is declared was applied.
+/// The resources that refer to others, as they will be once what is declared was applied. A field that is not declared
+/// stays as it is.
 fn with_declared(kind: &'static Kind, mut there: Vec<Referrer>, declared: &[&Node]) -> Vec<Referrer> {
     for node in declared.iter().filter(|node| node.kind.name() == kind.name() && !node.desired.read_only) {
         let name = node.desired.name(kind).unwrap_or_else(|| node.id.name.clone());
-        let pending = node
-            .desired
-            .pending
-            .iter()
-            .map(|pending| (pending.reference.path.clone(), target_id(&pending.reference, &node.id.namespace)));
-        let (spec, pending) = (node.desired.spec.clone(), pending.collect());
+        let refers = references(kind, &node.desired.spec);
+        let pending = node.desired.pending.iter().map(|p| target_id(&p.reference, &node.id.namespace)).collect();
         match there.iter_mut().find(|referrer| referrer.name == name) {
-            Some(referrer) => (referrer.declared, referrer.pending) = (Some(spec), pending),
-            None => there.push(Referrer { name, spec: Value::Null, declared: Some(spec), pending }),
+            Some(referrer) => {
+                referrer.refers.retain(|(field, _)| !refers.iter().any(|(new, _)| new.path == field.path));
+                referrer.refers.extend(refers);
+                referrer.pending = pending;
+            }
+            None => there.push(Referrer { name, refers, pending }),
         }
     }
     there
@@ -153,23 +151,30 @@ fn refers(kind: &Kind, to: &Kind) -> bool {
     kind.refs().iter().flat_map(|field| &field.targets).any(|t| t.group.is_none() && t.kind == to.name())
 }
 
-fn uses(kind: &Kind, referrer: &Referrer, going: &Going<'_>) -> bool {
-    let id = going.planned.object.id();
-    kind.refs().iter().any(|field| {
+fn uses(referrer: &Referrer, going: &Going<'_>) -> bool {
+    if referrer.pending.contains(&going.planned.object.id()) {
+        return true;
+    }
+    referrer.refers.iter().any(|(field, text)| {
         let targets = || field.targets.iter().filter(|t| t.group.is_none() && t.kind == going.kind.name());
-        if targets().next().is_none() {
-            return false;
-        }
-        let declared = referrer.declared.as_ref().map(|spec| values(spec, &field.path)).unwrap_or_default();
-        // What is not declared stays as it is.
-        let texts = if declared.is_empty() { values(&referrer.spec, &field.path) } else { declared };
-        let meant = referrer.pending.iter().any(|(path, target)| *target == id && path.general() == field.path);
-        meant
-            || texts.into_iter().filter_map(|(_, value)| value.as_str()).any(|text| {
-                going.planned.object.arn() == Some(text)
-                    || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
-            })
+        going.planned.object.arn() == Some(text)
+            || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
     })
+}
+
+fn referrer(kind: &'static Kind, output: &Value) -> Referrer {
+    let spec = kind.spec_of(output);
+    let name = kind.name_of(&spec).or_else(|| arn_of(kind, output)).unwrap_or_default();
+    Referrer { name, refers: references(kind, &spec), pending: Vec::new() }
+}
+
+/// The fields of a spec that may refer to something, each with its value.
+fn references(kind: &'static Kind, spec: &Value) -> Vec<(&'static RefField, String)> {
+    let texts = |field: &'static RefField| {
+        let values = values(spec, &field.path).into_iter();
+        values.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    kind.refs().iter().flat_map(|field| texts(field).into_iter().map(move |text| (field, text))).collect()
 }
 
 /// Resources of a kind that may refer to those that go, and what was not looked at.
@@ -178,19 +183,19 @@ async fn referrers(
     kind: &'static Kind,
     used: &[&Going<'_>],
 ) -> Result<(Vec<Referrer>, Option<String>), Failure> {
-    let mut items = Vec::new();
+    let mut items;
     if kind.is_arn_identified() {
         // What is inside of one that goes uses it; elsewhere are too many to look at.
         let within = kind.row().identity.within.last();
-        for going in used {
-            let inner = kind.refs().iter().any(|field| {
+        let inner = |going: &&&Going<'_>| {
+            kind.refs().iter().any(|field| {
                 field.path.first() == within.map(String::as_str)
                     && field.targets.iter().any(|target| target.kind == going.kind.name())
-            });
-            if inner {
-                items.extend(inside(calls, kind, Some(going.resource())).await?);
-            }
-        }
+            })
+        };
+        let outer: Vec<&str> = used.iter().filter(inner).map(|going| going.resource()).collect();
+        let lists = stream::iter(outer).map(|name| inside(calls, kind, Some(name))).buffered(AT_ONCE);
+        items = lists.try_concat().await?;
     } else {
         items = calls.list(kind, list_input(kind, None), LOOKED_AT + 1).await?;
     }
@@ -206,15 +211,7 @@ async fn referrers(
             let spec = kind.spec_of(&listed.output);
             let known = Known { spec: Some(&spec), arn: listed.arn.as_deref(), output: None };
             let output = read_output(calls, kind, known).await?;
-            Ok::<_, Failure>(output.map(|output| {
-                let name = kind.name_of(&kind.spec_of(&output)).or_else(|| arn_of(kind, &output));
-                Referrer {
-                    name: name.unwrap_or_default(),
-                    spec: kind.spec_of(&output),
-                    declared: None,
-                    pending: Vec::new(),
-                }
-            }))
+            Ok::<_, Failure>(output.map(|output| referrer(kind, &output)))
         })
         .buffered(AT_ONCE)
         .try_collect()

@@ -6,7 +6,7 @@ use sagewright_model::{Arn, name::to_crd};
 use serde_json::{Map, Value};
 
 use super::convert::convert;
-use crate::mark;
+use crate::keys;
 use crate::object::Object;
 
 /// The fields that say what to adopt.
@@ -21,13 +21,13 @@ pub struct AdoptionFields {
 }
 
 /// What is wrong, and what was expected.
-type Wrong = (String, String);
+type Problem = (String, String);
 
 impl AdoptionFields {
-    /// Reads an object's annotation; what is wrong with it is [`check`]'s to tell.
+    /// Reads an object's annotation; [`check`] reports what is wrong with it.
     pub(crate) fn read(kind: &Kind, object: &Object) -> Self {
         // Few objects have it, and the names of fields take a while to make.
-        let Some(fields) = object.annotation(mark::ADOPTION_FIELDS) else { return Self::default() };
+        let Some(fields) = object.annotation(keys::ADOPTION_FIELDS) else { return Self::default() };
         let fields: Map<String, Value> = serde_json::from_str(fields).unwrap_or_default();
         let arn = fields.get("arn").and_then(Value::as_str).map(str::to_owned);
         let members =
@@ -56,8 +56,8 @@ fn known_by(kind: &Kind) -> IndexMap<String, String> {
 }
 
 /// What is wrong with an object's annotation.
-pub(super) fn check(kind: &Kind, object: &Object) -> Option<Wrong> {
-    let text = object.annotation(mark::ADOPTION_FIELDS)?;
+pub(super) fn check(kind: &Kind, object: &Object) -> Option<Problem> {
+    let text = object.annotation(keys::ADOPTION_FIELDS)?;
     let fields: Map<String, Value> = match serde_json::from_str(text) {
         Ok(fields) => fields,
         Err(error) => {
@@ -86,7 +86,7 @@ pub(super) fn check(kind: &Kind, object: &Object) -> Option<Wrong> {
 }
 
 /// A field that says another resource than the spec does.
-fn other_than_spec(kind: &Kind, object: &Object, fields: &Map<String, Value>) -> Option<Wrong> {
+fn other_than_spec(kind: &Kind, object: &Object, fields: &Map<String, Value>) -> Option<Problem> {
     let adopts = AdoptionFields::read(kind, object);
     let spec = convert(kind, &object.spec).spec;
     let declared = |member: &str| spec.get(member).and_then(Value::as_str);
@@ -108,7 +108,7 @@ fn other_than_spec(kind: &Kind, object: &Object, fields: &Map<String, Value>) ->
 
 /// What is missing before the fields and the spec together say one resource.
 fn incomplete(kind: &Kind, object: &Object, fields: &Map<String, Value>) -> Option<String> {
-    object.annotation(mark::ADOPTION_POLICY)?;
+    object.annotation(keys::ADOPTION_POLICY)?;
     if fields.contains_key("arn") {
         return None;
     }
@@ -148,8 +148,8 @@ mod tests {
         let kind = sagewright_kinds::parse("domain", row).unwrap();
         let fields = |fields: Value| {
             let mut object = Object::new(&kind, "mine");
-            object.metadata.annotations.insert(mark::ADOPTION_POLICY.into(), "adopt".into());
-            object.metadata.annotations.insert(mark::ADOPTION_FIELDS.into(), fields.to_string());
+            object.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt".into());
+            object.metadata.annotations.insert(keys::ADOPTION_FIELDS.into(), fields.to_string());
             object
         };
         for said in [json!({"domainID": "d-1"}), json!({"arn": "arn:aws:sagemaker:us-east-1:123456789012:domain/d-1"})]

@@ -1,58 +1,59 @@
-//! Annotations that the engine heeds. One that it could not heed is told: a mistyped `retain` would delete, and so would a
-//! mistyped `deletion-policy`.
+//! Checks the annotations that the engine reads: with a mistyped `retain` or `deletion-policy`, a resource would be deleted.
 
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Path};
 use sagewright_model::Region;
 
-use super::{ManifestError, PathStep, adoption, suggest};
-use crate::mark;
+use super::{ManifestError, adoption, suggest};
+use crate::keys;
 use crate::object::Object;
 
 /// ACK's prefix, and the end of the prefixes of its controllers (`sagemaker.services.k8s.aws/`).
 const ACK: &str = "services.k8s.aws/";
 /// The annotations that have an effect.
 const SUPPORTED: &[&str] =
-    &[mark::ADOPTION_FIELDS, mark::ADOPTION_POLICY, mark::DELETION_POLICY, mark::READ_ONLY, mark::REGION];
+    &[keys::ADOPTION_FIELDS, keys::ADOPTION_POLICY, keys::DELETION_POLICY, keys::READ_ONLY, keys::REGION];
+
 /// What is wrong with an object's annotations, and with labels that are meant as annotations.
-pub(super) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
+pub(crate) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
     let error = |path: Vec<&str>, (message, expected): (String, String)| ManifestError {
         index,
         object: object.id(),
-        path: [vec!["metadata"], path].concat().into_iter().map(|s| PathStep::Field(s.to_owned())).collect(),
+        path: Path::of_members([vec!["metadata"], path].concat()),
         message,
         expected: Some(expected),
     };
     let metadata = &object.metadata;
-    let keys = metadata.annotations.keys().filter_map(|key| Some(error(vec!["annotations", key], unknown(key)?)));
+    let annotations =
+        metadata.annotations.keys().filter_map(|key| Some(error(vec!["annotations", key], unknown(key)?)));
     let labels = metadata.labels.keys().filter_map(|key| Some(error(vec!["labels", key], no_label(key)?)));
     let values = values(kind, object).into_iter().map(|(key, wrong)| error(vec!["annotations", key], wrong));
-    keys.chain(labels).chain(values).collect()
+    annotations.chain(labels).chain(values).collect()
 }
 
-fn values(kind: &Kind, object: &Object) -> Vec<(&'static str, Wrong)> {
+fn values(kind: &Kind, object: &Object) -> Vec<(&'static str, Problem)> {
     let all = [
-        (mark::DELETION_POLICY, one_of(object, mark::DELETION_POLICY, &["delete", "retain"])),
-        (mark::ADOPTION_POLICY, one_of(object, mark::ADOPTION_POLICY, &["adopt", "adopt-or-create"])),
-        (mark::READ_ONLY, read_only(object)),
-        (mark::REGION, region(object)),
-        (mark::ADOPTION_FIELDS, adoption::check(kind, object)),
+        (keys::DELETION_POLICY, one_of(object, keys::DELETION_POLICY, &["delete", "retain"])),
+        (keys::ADOPTION_POLICY, one_of(object, keys::ADOPTION_POLICY, &["adopt", "adopt-or-create"])),
+        (keys::READ_ONLY, read_only(object)),
+        (keys::REGION, region(object)),
+        (keys::ADOPTION_FIELDS, adoption::check(kind, object)),
     ];
     all.into_iter().filter_map(|(key, wrong)| Some((key, wrong?))).collect()
 }
 
 /// What is wrong, and what was expected.
-type Wrong = (String, String);
+type Problem = (String, String);
 
 /// A key that looks like a supported one and is none. Annotations of others are theirs, and those of ACK's
 /// controllers below their own prefixes.
-fn unknown(key: &str) -> Option<Wrong> {
-    if SUPPORTED.contains(&key) || key == mark::ADOPTED {
+fn unknown(key: &str) -> Option<Problem> {
+    if SUPPORTED.contains(&key) || key == keys::ADOPTED {
         return None;
     }
     let (prefix, name) = key.split_once('/')?;
     let named =
         || suggest(name, SUPPORTED.iter().filter_map(|key| key.strip_prefix(ACK))).map(|name| format!("{ACK}{name}"));
-    let close = if key.starts_with(ACK) || key.starts_with(mark::PREFIX) {
+    let close = if key.starts_with(ACK) || key.starts_with(keys::PREFIX) {
         named()
     } else if prefix.ends_with(".services.k8s.aws") {
         // `sagemaker.services.k8s.aws/deletion-policy` is a Namespace's; what the controller writes there is its own.
@@ -65,7 +66,7 @@ fn unknown(key: &str) -> Option<Wrong> {
 }
 
 /// An annotation that stands among the labels does nothing.
-fn no_label(key: &str) -> Option<Wrong> {
+fn no_label(key: &str) -> Option<Problem> {
     let is = SUPPORTED.contains(&key) || unknown(key).is_some();
     is.then(|| ("unknown label: this is meant for metadata.annotations".to_owned(), expected()))
 }
@@ -74,18 +75,18 @@ fn expected() -> String {
     SUPPORTED.join(", ")
 }
 
-fn one_of(object: &Object, key: &str, allowed: &[&str]) -> Option<Wrong> {
+fn one_of(object: &Object, key: &str, allowed: &[&str]) -> Option<Problem> {
     let value = object.annotation(key).filter(|v| !allowed.contains(v))?;
     Some((format!("`{value}` is not a value of this annotation"), allowed.join(" or ")))
 }
 
-fn read_only(object: &Object) -> Option<Wrong> {
+fn read_only(object: &Object) -> Option<Problem> {
     let known = |v: &&str| ["true", "false"].iter().any(|k| v.eq_ignore_ascii_case(k));
-    let value = object.annotation(mark::READ_ONLY).filter(|v| !known(v))?;
+    let value = object.annotation(keys::READ_ONLY).filter(|v| !known(v))?;
     Some((format!("`{value}` is not a value of this annotation"), "true or false".to_owned()))
 }
 
-fn region(object: &Object) -> Option<Wrong> {
-    let value = object.annotation(mark::REGION).filter(|v| v.parse::<Region>().is_err())?;
+fn region(object: &Object) -> Option<Problem> {
+    let value = object.annotation(keys::REGION).filter(|v| v.parse::<Region>().is_err())?;
     Some((format!("`{value}` is no region"), "a region, as in us-east-1".to_owned()))
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_kinds::{Kind, Path, RefField, RefTarget, Step, get, get_mut, values};
+use sagewright_kinds::{Kind, Path, PathSegment, RefField, RefTarget, get, get_mut, values};
 use sagewright_model::crd;
 use serde_json::{Map, Value};
 
-use super::PathStep;
 use super::suggest::suggest;
 
 /// A reference as it stands in a manifest.
@@ -26,12 +25,12 @@ pub struct RefUse {
     pub with: BTreeMap<String, String>,
 }
 
-/// References to kinds of other API groups. Only a Kubernetes cluster that holds them can tell their values.
-pub(crate) fn foreign(kind: &Kind, converted: &Converted) -> Vec<Wrong> {
+/// References to kinds of other API groups. Only a Kubernetes cluster that has them knows their values.
+pub(crate) fn foreign(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
     let of = |reference: &RefUse| {
         let group = reference.target.group.as_ref()?;
         let member = kind.spec_path_to_crd(&reference.path);
-        Some(Wrong {
+        Some(FieldError {
             path: reference.at.clone(),
             message: format!(
                 "`{}` refers to a {} of {group}, which only a Kubernetes cluster that holds it can tell",
@@ -56,7 +55,7 @@ impl RefUse {
 
 /// Something wrong with a spec. The path starts inside `spec`, under Kubernetes names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wrong {
+pub(crate) struct FieldError {
     pub path: Path,
     pub message: String,
     pub expected: Option<String>,
@@ -71,7 +70,7 @@ pub(crate) struct Converted {
     pub claimed: Vec<Path>,
     /// Fields that a mistyped name stands for, under Kubernetes names: they are not missing as well.
     pub meant: Vec<Path>,
-    pub wrong: Vec<Wrong>,
+    pub errors: Vec<FieldError>,
 }
 
 /// Converts a spec.
@@ -106,10 +105,10 @@ pub(crate) fn convert(kind: &Kind, spec: &Value) -> Converted {
                 for field in fields {
                     let mut path = exact(value, &field.path);
                     let last = match path.0.pop() {
-                        Some(Step::Member(name)) => name,
+                        Some(PathSegment::Member(name)) => name,
                         _ => continue,
                     };
-                    path.0.insert(0, Step::Member(name.clone()));
+                    path.0.insert(0, PathSegment::Member(name.clone()));
                     let expected = expected_at(kind, &path.general(), field.expected);
                     out.unknown(path, &last, &expected);
                 }
@@ -143,11 +142,11 @@ fn exact(value: &Value, steps: &[String]) -> Path {
         match (here, step.parse::<usize>()) {
             (Some(Value::Array(items)), Ok(n)) => {
                 at = items.get(n);
-                Step::Index(n)
+                PathSegment::Index(n)
             }
             _ => {
                 at = here.and_then(|v| v.get(step));
-                Step::Member(step.clone())
+                PathSegment::Member(step.clone())
             }
         }
     });
@@ -164,15 +163,15 @@ impl Converted {
     fn unknown(&mut self, parent: Path, name: &str, expected: &[String]) {
         let message = match suggest(name, expected.iter().map(String::as_str)) {
             Some(close) => {
-                self.meant.push(parent.join(Step::Member(close.to_owned())));
+                self.meant.push(parent.join(PathSegment::Member(close.to_owned())));
                 format!("there is no field `{name}` here; did you mean `{close}`?")
             }
             None => format!("there is no field `{name}` here"),
         };
         let mut sorted: Vec<_> = expected.to_vec();
         sorted.sort();
-        self.wrong.push(Wrong {
-            path: parent.join(Step::Member(name.to_owned())),
+        self.errors.push(FieldError {
+            path: parent.join(PathSegment::Member(name.to_owned())),
             message,
             expected: (!sorted.is_empty()).then(|| format!("one of {}", sorted.join(", "))),
         });
@@ -187,7 +186,7 @@ fn take_refs(field: &RefField, spec: &mut Value, out: &mut Converted) {
         let at = field.at(&parent);
         let member = field.crd.last().unwrap_or_default().to_owned();
         if map.contains_key(&member) {
-            out.wrong.push(Wrong {
+            out.errors.push(FieldError {
                 path: at.clone(),
                 message: format!("`{member}` and `{}` say the same thing: keep one of them", field.field),
                 expected: None,
@@ -196,17 +195,17 @@ fn take_refs(field: &RefField, spec: &mut Value, out: &mut Converted) {
         }
         let path = field.path.placed(&parent);
         if !field.list {
-            match one(field, &value, &at, path) {
+            match parse_reference(field, &value, &at, path) {
                 Ok(reference) => out.refs.push(reference),
-                Err(wrong) => {
+                Err(error) => {
                     out.claimed.push(field.path.placed(&parent));
-                    out.wrong.push(wrong);
+                    out.errors.push(error);
                 }
             }
             continue;
         }
         let Some(items) = value.as_array() else {
-            out.wrong.push(Wrong {
+            out.errors.push(FieldError {
                 path: at,
                 message: format!("`{}` is a list of references", field.field),
                 expected: Some(shape_of(field)),
@@ -216,9 +215,9 @@ fn take_refs(field: &RefField, spec: &mut Value, out: &mut Converted) {
         // The member becomes a list with one place for each reference.
         map.insert(member, Value::Array(vec![Value::String(String::new()); items.len()]));
         for (i, item) in items.iter().enumerate() {
-            match one(field, item, &at.join(Step::Index(i)), path.join(Step::Index(i))) {
+            match parse_reference(field, item, &at.join(PathSegment::Index(i)), path.join(PathSegment::Index(i))) {
                 Ok(reference) => out.refs.push(reference),
-                Err(wrong) => out.wrong.push(wrong),
+                Err(error) => out.errors.push(error),
             }
         }
     }
@@ -229,27 +228,30 @@ fn shape_of(field: &RefField) -> String {
     format!("{}: {{from: {{name: NAME}}{with}}}", field.field)
 }
 
-fn one(field: &RefField, value: &Value, at: &Path, path: Path) -> Result<RefUse, Wrong> {
-    let wrong = |path: Path, message: String| Wrong { path, message, expected: Some(shape_of(field)) };
+fn parse_reference(field: &RefField, value: &Value, at: &Path, path: Path) -> Result<RefUse, FieldError> {
+    let error = |path: Path, message: String| FieldError { path, message, expected: Some(shape_of(field)) };
     let Some(map) = value.as_object() else {
-        return Err(wrong(at.clone(), format!("`{}` is a reference, not a plain value", field.field)));
+        return Err(error(at.clone(), format!("`{}` is a reference, not a plain value", field.field)));
     };
     let with_names: Vec<&str> = field.with.iter().map(|(key, _)| key.as_str()).collect();
-    let from_at = at.join(Step::Member("from".to_owned()));
+    let from_at = at.join(PathSegment::Member("from".to_owned()));
     for key in map.keys() {
         if key != "from" && !with_names.contains(&key.as_str()) {
-            return Err(wrong(at.join(Step::Member(key.clone())), format!("a reference has no field `{key}`")));
+            return Err(error(at.join(PathSegment::Member(key.clone())), format!("a reference has no field `{key}`")));
         }
     }
     let Some(from) = map.get("from").and_then(Value::as_object) else {
-        return Err(wrong(from_at, "`from` is missing: it names the object".to_owned()));
+        return Err(error(from_at, "`from` is missing: it names the object".to_owned()));
     };
     let text = |key: &str| from.get(key).and_then(Value::as_str).filter(|t| !t.is_empty());
     let Some(name) = text("name") else {
-        return Err(wrong(from_at.join(Step::Member("name".to_owned())), "`name` of the object is missing".to_owned()));
+        return Err(error(
+            from_at.join(PathSegment::Member("name".to_owned())),
+            "`name` of the object is missing".to_owned(),
+        ));
     };
     if let Some(key) = from.keys().find(|k| !matches!(k.as_str(), "name" | "namespace" | "kind")) {
-        return Err(wrong(from_at.join(Step::Member(key.clone())), format!("`from` has no field `{key}`")));
+        return Err(error(from_at.join(PathSegment::Member(key.clone())), format!("`from` has no field `{key}`")));
     }
     let target = match text("kind") {
         None => field.targets.first(),
@@ -257,8 +259,8 @@ fn one(field: &RefField, value: &Value, at: &Path, path: Path) -> Result<RefUse,
     };
     let Some(target) = target else {
         let kinds: Vec<_> = field.targets.iter().map(|t| t.kind.as_str()).collect();
-        return Err(wrong(
-            from_at.join(Step::Member("kind".to_owned())),
+        return Err(error(
+            from_at.join(PathSegment::Member("kind".to_owned())),
             format!("`{}` refers to {}", field.field, kinds.join(" or ")),
         ));
     };
@@ -288,17 +290,6 @@ pub(crate) fn drop_nulls(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),
         _ => {}
     }
-}
-
-/// A path from `spec` as steps of a manifest's document.
-pub(crate) fn steps(path: &Path) -> Vec<PathStep> {
-    std::iter::once(PathStep::Field("spec".to_owned()))
-        .chain(path.0.iter().map(|step| match step {
-            Step::Member(name) => PathStep::Field(name.clone()),
-            Step::Index(n) => PathStep::Index(*n),
-            Step::Each => PathStep::Field("[]".to_owned()),
-        }))
-        .collect()
 }
 
 /// The value at a path, as text for a message.

@@ -1,21 +1,23 @@
 //! Checks manifests before anything is called.
 
 mod adoption;
-mod annotations;
+pub(crate) mod annotations;
 mod constraints;
 pub(crate) mod convert;
 mod error;
 mod suggest;
 
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Path, PathSegment};
 
 pub use adoption::AdoptionFields;
 pub use convert::RefUse;
-pub use error::{ManifestError, PathStep};
+pub use error::ManifestError;
+
+use crate::keys;
 
 use crate::mark;
-use crate::object::Object;
-use convert::{Converted, Wrong, convert, steps};
+use crate::object::{Object, is_dns_label, is_dns_subdomain};
+use convert::{Converted, FieldError, convert};
 pub use suggest::suggest;
 
 /// Letters of a namespace and a name: with the longest name of an installation they have to stand in a tag's value.
@@ -36,11 +38,11 @@ pub(crate) fn converted(index: usize, object: &Object) -> Result<(&'static Kind,
     let Some(kind) = object.row() else { return Err(vec![unknown_kind(index, object)]) };
     let converted = convert(kind, &object.spec);
     // What is only adopted or read says which resource it is, and no more.
-    let partial = object.annotation(mark::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
-    let mut wrong = constraints::check(kind, &object.id(), &converted, partial);
-    wrong.extend(convert::foreign(kind, &converted));
-    let all = converted.wrong.iter().cloned().chain(wrong);
-    let fields = all.map(|wrong| wrong.into_error(index, object));
+    let partial = object.annotation(keys::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
+    let mut errors = constraints::check(kind, &object.id(), &converted, partial);
+    errors.extend(convert::foreign(kind, &converted));
+    let all = converted.errors.iter().cloned().chain(errors);
+    let fields = all.map(|error| error.into_error(index, object));
     let errors: Vec<ManifestError> =
         misnamed(index, object).into_iter().chain(annotations::check(kind, object, index)).chain(fields).collect();
     if errors.is_empty() { Ok((kind, converted)) } else { Err(errors) }
@@ -50,9 +52,9 @@ pub(crate) fn converted(index: usize, object: &Object) -> Result<(&'static Kind,
 /// in a tag's value, which says whose a resource is.
 fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
     let id = object.id();
-    let (field, value, expected) = if !is_label(&id.namespace) {
+    let (field, value, expected) = if id.namespace.len() > 63 || !is_dns_label(&id.namespace) {
         ("namespace", &id.namespace, "at most 63 lower-case letters, digits and `-`")
-    } else if id.name.len() > 253 || !id.name.split('.').all(is_label_of_any_length) {
+    } else if !is_dns_subdomain(&id.name) {
         (
             "name",
             &id.name,
@@ -70,28 +72,18 @@ fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
     Some(ManifestError {
         index,
         object: id.clone(),
-        path: ["metadata", field].map(|s| PathStep::Field(s.to_owned())).to_vec(),
+        path: Path::of_members(["metadata", field]),
         message: format!("`{value}` is no {field} that Kubernetes takes"),
         expected: Some(expected.to_owned()),
     })
 }
 
-/// Whether text is a label as RFC 1123 has it, which Kubernetes holds names to.
-fn is_label(text: &str) -> bool {
-    text.len() <= 63 && is_label_of_any_length(text)
-}
-
-fn is_label_of_any_length(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(plain) && text.ends_with(plain) && text.chars().all(|c| plain(c) || c == '-')
-}
-
-impl Wrong {
+impl FieldError {
     pub(crate) fn into_error(self, index: usize, object: &Object) -> ManifestError {
         ManifestError {
             index,
             object: object.id(),
-            path: steps(&self.path),
+            path: Path([PathSegment::Member("spec".to_owned())].into_iter().chain(self.path.0).collect()),
             message: self.message,
             expected: self.expected,
         }
@@ -111,11 +103,5 @@ fn unknown_kind(index: usize, object: &Object) -> ManifestError {
             ("kind", format!("there is no kind `{}`{hint}", object.kind), expected)
         }
     };
-    ManifestError {
-        index,
-        object: object.id(),
-        path: vec![PathStep::Field(field.to_owned())],
-        message,
-        expected: Some(expected),
-    }
+    ManifestError { index, object: object.id(), path: Path::of_members([field]), message, expected: Some(expected) }
 }

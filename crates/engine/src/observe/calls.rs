@@ -141,8 +141,10 @@ impl Calls {
             let followed = pager.follow(&output);
             let page = key.as_ref().and_then(|k| output.get_mut(k)).map(Value::take);
             let wanted = more(match page {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
+                Some(Value::Array(items)) if items.iter().all(Value::is_object) => items,
+                // A part of a listing must not pass for the whole.
+                None | Some(Value::Null) if !requires(kind, operation, key.as_deref()) => Vec::new(),
+                _ => return Err(unreadable(kind, operation, "shows no list")),
             });
             if !wanted {
                 return Ok(());
@@ -168,20 +170,24 @@ impl Calls {
         }))
     }
 
-    /// The tags of a resource.
-    pub(crate) async fn tags(&self, kind: &Kind, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
-        let Some(operations) = kind.tag_operations() else { return Ok(BTreeMap::new()) };
+    /// The tags of a resource; nothing where AWS does not know it.
+    pub(crate) async fn tags(&self, kind: &Kind, arn: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+        let Some(operations) = kind.tag_operations() else { return Ok(Some(BTreeMap::new())) };
         let input = Value::Object(Map::from_iter([(operations.arn.clone(), json!(arn))]));
         let tags = if kind.service().paginators.contains_key(operations.list.as_str()) {
-            let items = self.pages(kind, &operations.list, input, usize::MAX).await;
-            items.map(|items| read_tags(&Value::Array(items)))
+            let mut pages: Option<Vec<Value>> = None;
+            let mut take = |page: Vec<Value>| {
+                pages.get_or_insert_default().extend(page);
+                true
+            };
+            let read = self.each_page(kind, &operations.list, input, &mut take).await;
+            read.map(|()| pages.map(|items| read_tags(&Value::Array(items))))
         } else {
             let output = self.read(kind, &operations.list, &input).await;
-            output.map(|o| o.and_then(|o| o.get(&operations.member).map(read_tags)).unwrap_or_default())
+            output.map(|o| o.map(|o| o.get(&operations.member).map(read_tags).unwrap_or_default()))
         };
         match tags {
-            // It went away since it was read.
-            Err(failure) if is_absence(&failure) => Ok(BTreeMap::new()),
+            Err(failure) if is_absence(&failure) => Ok(None),
             tags => tags,
         }
     }
@@ -264,6 +270,19 @@ pub(crate) fn items_member(kind: &Kind, operation: &str) -> Option<String> {
         .map(|(name, _)| (*name).to_owned())
 }
 
+/// Whether every answer to a listing has its list, be it empty.
+fn requires(kind: &Kind, operation: &str, member: Option<&str>) -> bool {
+    let output = kind.service().output(operation);
+    output.zip(member).is_some_and(|(shape, member)| shape.required.iter().any(|r| r.as_ref() == member))
+}
+
+/// The failure of an answer that is not what the service's model says: what stands in it, and what not, means nothing.
+pub(crate) fn unreadable(kind: &Kind, operation: &str, why: &str) -> Failure {
+    let message = format!("the answer to {operation} {why}");
+    let error = CloudError::new(kind.service().id, operation, Stage::Answer, "UnreadableAnswer", message);
+    classify(kind, &format!("read the {}", kind.words()), error)
+}
+
 /// Times a read that fails like this is tried.
 pub(crate) fn attempts(failure: &Retryable) -> u32 {
     match failure.cause.as_deref().map(CloudError::class) {
@@ -275,8 +294,8 @@ pub(crate) fn attempts(failure: &Retryable) -> u32 {
 }
 
 /// Whether an error is one of these.
-pub(crate) fn is(rules: &[ErrorRule], error: &CloudError) -> bool {
-    error.stage == Stage::Service && rules.iter().any(|r| r.matches(&error.code, &error.message))
+pub(crate) fn is<'r>(rules: impl IntoIterator<Item = &'r ErrorRule>, error: &CloudError) -> bool {
+    error.stage == Stage::Service && rules.into_iter().any(|r| r.matches(&error.code, &error.message))
 }
 
 /// What a failed call means for a kind.

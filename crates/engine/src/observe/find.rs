@@ -1,4 +1,4 @@
-//! Finds resources that AWS names by the owner's mark.
+//! Finds resources that AWS names by the mark.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::{Kind, Phase};
@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
 use super::read::{complete_found, member_mark, phase_of, read_output};
-use super::{Found, Ownership};
+use super::{Found, Owners, Ownership};
 use crate::decide::Desired;
-use crate::decide::inputs::{Known, Place, address, place_of};
+use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
 use crate::error::Failure;
 use crate::mark::Owner;
 
@@ -30,10 +30,17 @@ pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
 }
 
 /// The resource that bears an object's mark, among those that AWS names.
-pub(crate) async fn by_mark(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
+pub(crate) async fn by_mark(
+    calls: &Calls,
+    kind: &Kind,
+    desired: &Desired,
+    owners: &Owners,
+) -> Result<Option<Value>, Failure> {
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
-        Ok(items) if place_of(kind, &desired.spec) == Place::None => same_name(calls, kind, &items, desired).await,
-        Ok(items) => marked(calls, kind, &items, &desired.owner()).await,
+        Ok(items) if mark_location(kind, &desired.spec) == MarkLocation::None => {
+            same_name(calls, kind, &items, desired).await
+        }
+        Ok(items) => marked(calls, kind, &items, &desired.owner(), owners).await,
         Err(failure) if is_absence(&failure) => Ok(None),
         Err(failure) => Err(failure),
     }
@@ -57,12 +64,13 @@ async fn same_name(calls: &Calls, kind: &Kind, items: &[Value], desired: &Desire
     }
 }
 
-/// What a read gives of the one among listed items that bears an owner's mark.
+/// What a read gives of the one among listed items that bears a mark.
 pub(crate) async fn marked(
     calls: &Calls,
     kind: &Kind,
     items: &[Value],
     owner: &Owner,
+    owners: &Owners,
 ) -> Result<Option<Value>, Failure> {
     let member = kind.row().tags.mark.as_deref();
     let shown = |item: &Value| member.is_some_and(|m| item.get(m).is_some());
@@ -83,10 +91,17 @@ pub(crate) async fn marked(
     }
     let mut reads = stream::iter(items.iter().filter_map(|i| Some((i.clone(), arn_of(kind, i)?))).collect::<Vec<_>>())
         .map(|(item, arn)| async move {
+            if owners.is_others(&arn, owner).await {
+                return Ok(None);
+            }
             let known = Known { arn: Some(&arn), spec: Some(&item), ..Known::default() };
             match read_output(calls, kind, known).await? {
-                Some(output) => complete_found(calls, kind, output).await.map(Some),
-                None => Ok(None),
+                Some(output) => {
+                    let found = complete_found(calls, kind, output).await?;
+                    owners.saw_owner(&found).await;
+                    Ok(Some(found))
+                }
+                None => Ok::<_, Failure>(None),
             }
         })
         .buffered(AT_ONCE);

@@ -8,20 +8,26 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::calls::Calls;
-use crate::cloud::{Class, CloudError};
+use crate::cloud::Class;
+use crate::error::{Failure, Retryable};
 use crate::retry;
 
 const SERVICE: &str = "resourcegroupstaggingapi";
-/// Times a page is asked for when the service slows the caller down.
+/// Times a page is asked for by who waits.
 const ATTEMPTS: u32 = 4;
 /// Resources on a page, the most that AWS gives.
 const PAGE: usize = 100;
 /// Pages that are followed at most.
 const MOST_PAGES: usize = 10_000;
 
-/// The values of a mark and the ARNs of the resources of a type that bear it, with some values or, without any, with all. `None` where there is no
-/// whole answer: access is denied, or the service is not there.
-pub(crate) async fn indexed(calls: &Calls, kind: &str, key: &str, values: &[String]) -> Option<Vec<(String, String)>> {
+/// The values of a mark and the ARNs of the resources of a type that bear it, with some values or, without any, with all.
+/// `None` where access is denied, or the service is not there.
+pub(crate) async fn indexed(
+    calls: &Calls,
+    kind: &str,
+    key: &str,
+    values: &[String],
+) -> Result<Option<Vec<(String, String)>>, Failure> {
     let mut filter = json!({"Key": key});
     if !values.is_empty() {
         filter["Values"] = json!(values);
@@ -29,28 +35,31 @@ pub(crate) async fn indexed(calls: &Calls, kind: &str, key: &str, values: &[Stri
     let mut input = json!({"ResourceTypeFilters": [kind], "TagFilters": [filter], "ResourcesPerPage": PAGE});
     let mut found = Vec::new();
     for _ in 0..MOST_PAGES {
-        let output = page(calls, &input).await.ok()?;
+        let Some(output) = page(calls, &input).await? else { return Ok(None) };
         found.extend(resources(&output).filter_map(|(arn, tags)| Some((tags.get(key)?.clone(), arn))));
         match output.get("PaginationToken").and_then(Value::as_str).filter(|token| !token.is_empty()) {
             Some(token) if input.get("PaginationToken").and_then(Value::as_str) != Some(token) => {
                 input["PaginationToken"] = json!(token);
             }
-            Some(_) => return None,
-            None => return Some(found),
+            Some(_) => return Ok(None),
+            None => return Ok(Some(found)),
         }
     }
-    None
+    Ok(None)
 }
 
 /// The tags of those resources that the index has: it lags behind, and resources without tags are not in it. `None` where it
 /// cannot be read.
-pub(crate) async fn tags_of(calls: &Calls, arns: &[String]) -> Option<Vec<(String, BTreeMap<String, String>)>> {
+pub(crate) async fn tags_of(
+    calls: &Calls,
+    arns: &[String],
+) -> Result<Option<Vec<(String, BTreeMap<String, String>)>>, Failure> {
     let mut found = Vec::new();
     for arns in arns.chunks(PAGE) {
-        let output = page(calls, &json!({"ResourceARNList": arns})).await.ok()?;
+        let Some(output) = page(calls, &json!({"ResourceARNList": arns})).await? else { return Ok(None) };
         found.extend(resources(&output));
     }
-    Some(found)
+    Ok(Some(found))
 }
 
 /// The resources of a page, with their tags.
@@ -62,25 +71,27 @@ fn resources(output: &Value) -> impl Iterator<Item = (String, BTreeMap<String, S
     })
 }
 
-/// One page. What passes is waited for a little: the way without the index costs a call for each resource.
-async fn page(calls: &Calls, input: &Value) -> Result<Value, CloudError> {
+/// One page; nothing where it is refused.
+async fn page(calls: &Calls, input: &Value) -> Result<Option<Value>, Failure> {
     let mut attempt = 1;
     loop {
         let error = match calls.other(SERVICE, "GetResources", input.clone()).await {
-            Err(error) if attempt < attempts(error.class()) => error,
-            answer => return answer,
+            Ok(output) => return Ok(Some(output)),
+            Err(error) if matches!(error.class(), Class::Throttle | Class::Transient) => error,
+            Err(_) => return Ok(None),
         };
-        let Some(pause) = retry::next(error.class(), attempt, error.retry_after, None) else { return Err(error) };
-        calls.clock.sleep(pause).await;
+        let pause = retry::next(error.class(), attempt, error.retry_after, None);
+        match pause.filter(|_| calls.patient && attempt < ATTEMPTS) {
+            Some(pause) => calls.clock.sleep(pause).await,
+            None => {
+                return Err(Failure::Retryable(Retryable {
+                    what: "look up tags".to_owned(),
+                    why: error.message.clone(),
+                    after: error.retry_after.map(|after| after.min(retry::LONGEST_AFTER)),
+                    cause: Some(Box::new(error)),
+                }));
+            }
+        }
         attempt += 1;
-    }
-}
-
-/// Times a page is asked for. Where no answer comes, there may be no way to the service at all.
-fn attempts(class: Class) -> u32 {
-    match class {
-        Class::Throttle => ATTEMPTS,
-        Class::Transient => 2,
-        _ => 1,
     }
 }

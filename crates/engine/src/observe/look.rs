@@ -33,7 +33,7 @@ pub(crate) async fn observe(
             Some(output) => named(calls, kind, desired, owners, output).await?,
             None => renamed(calls, kind, desired, owners).await?,
         },
-        None => match find::by_mark(calls, kind, desired).await? {
+        None => match find::by_mark(calls, kind, desired, owners).await? {
             Some(output) => complete(calls, kind, output).await?,
             None => Observed::MISSING,
         },
@@ -128,7 +128,7 @@ pub(crate) async fn renamed(
     let Some(found) = owners.elsewhere(calls, kind, desired).await? else { return Ok(Observed::MISSING) };
     // To delete it under another name than the declared one takes more than the mark: the object's own memory of it.
     let remembered = found.arn.is_some() && found.arn.as_deref() == desired.object.arn();
-    let stays = desired.retain || desired.kept_for.is_some() || (kind.is_job() && found.phase.is_final());
+    let stays = desired.retain || desired.retained_for.is_some() || (kind.is_job() && found.phase.is_final());
     if desired.intent == Intent::Absent && (remembered || stays) {
         return Ok(Observed::Found(Box::new(found)));
     }

@@ -37,6 +37,15 @@ pub enum Observed {
 impl Observed {
     /// Not there, and nothing else bears its mark.
     pub const MISSING: Self = Self::Missing { elsewhere: None };
+
+    /// The resource, where it is there.
+    #[must_use]
+    pub fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Missing { .. } => None,
+        }
+    }
 }
 
 /// A resource that is there.

@@ -6,29 +6,45 @@ use sagewright_kinds::{Kind, Path, Phase, get, values};
 use serde_json::Value;
 
 use super::arn::arn_of;
-use super::calls::{Calls, pick};
+use super::calls::{Calls, pick, unreadable};
 use super::{Found, Ownership};
-use crate::decide::inputs::{Known, Place, address, place_of};
+use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
 use crate::error::Failure;
+use crate::keys;
 use crate::mark;
 
-/// What was found, with its tags.
+/// What was found, with its tags. What went away before its tags were read is [`Phase::Gone`].
 pub(crate) async fn complete_found(calls: &Calls, kind: &Kind, output: Value) -> Result<Found, Failure> {
     let arn = arn_of(kind, &output);
-    let takes_tags = matches!(place_of(kind, &kind.spec_of(&output)), Place::Tags(_));
-    let tags = match arn.filter(|_| takes_tags) {
-        Some(arn) => calls.tags(kind, &arn).await?,
-        None => BTreeMap::new(),
-    };
-    Ok(Found::new(kind, output, tags))
+    // What is gone and can still be read has no tags any more: AWS refuses to list them.
+    let takes_tags = phase_of(kind, &output) != Phase::Gone
+        && matches!(mark_location(kind, &kind.spec_of(&output)), MarkLocation::Tags(_));
+    let Some(arn) = arn.filter(|_| takes_tags) else { return Ok(Found::new(kind, output, BTreeMap::new())) };
+    if let Some(tags) = calls.tags(kind, &arn).await? {
+        return Ok(Found::new(kind, output, tags));
+    }
+    // A resource without its tags would be nobody's. It went away meanwhile, or its tags show later than it does.
+    let spec = kind.spec_of(&output);
+    match read_output(calls, kind, Known { spec: Some(&spec), arn: Some(&arn), output: Some(&output) }).await? {
+        Some(_) => Err(unreadable(
+            kind,
+            &kind.tag_operations().map(|tags| tags.list.clone()).unwrap_or_default(),
+            "does not know the resource",
+        )),
+        None => Ok(Found { phase: Phase::Gone, ..Found::new(kind, output, BTreeMap::new()) }),
+    }
 }
 
 /// What a read gives, for what is known of a resource.
 pub(crate) async fn read_output(calls: &Calls, kind: &Kind, known: Known<'_>) -> Result<Option<Value>, Failure> {
     let operation = &kind.row().operations.read;
     let Some(input) = address(kind, "read", operation, known) else { return Ok(None) };
-    let output = calls.read(kind, operation, &input).await?;
-    Ok(output.and_then(|o| pick(kind, o, known.spec)))
+    let output = calls.read(kind, operation, &input).await?.and_then(|o| pick(kind, o, known.spec));
+    // Whose a resource is stands in its tags, and those are found by its ARN.
+    if output.as_ref().is_some_and(|o| arn_of(kind, o).is_none()) && kind.tags_member().is_some() {
+        return Err(unreadable(kind, operation, "shows no ARN"));
+    }
+    Ok(output)
 }
 
 impl Found {
@@ -42,10 +58,10 @@ impl Found {
         let spec = kind.spec_of(&output);
         let name = kind.name_of(&spec).or_else(|| arn.clone()).unwrap_or_default();
         let phase = phase(kind, word.as_deref());
-        let owner = match place_of(kind, &spec) {
+        let owner = match mark_location(kind, &spec) {
             // Without an ARN tags can be neither read nor written.
-            Place::Tags(_) if arn.is_some() => marked(tags.get(mark::OWNER).map(String::as_str)),
-            Place::Member(member) => marked(member_mark(&spec, member).as_deref()),
+            MarkLocation::Tags(_) if arn.is_some() => marked(tags.get(keys::OWNER).map(String::as_str)),
+            MarkLocation::Member(member) => marked(member_mark(&spec, member).as_deref()),
             _ => Ownership::ByIdentity,
         };
         Self {
@@ -94,7 +110,7 @@ fn marked(mark: Option<&str>) -> Ownership {
 /// The mark in a member: a key of a map, or the end of a text.
 pub(crate) fn member_mark(spec: &Value, member: &str) -> Option<String> {
     match get(spec, &Path::parse(member))? {
-        Value::Object(map) => map.get(mark::OWNER)?.as_str().map(str::to_owned),
+        Value::Object(map) => map.get(keys::OWNER)?.as_str().map(str::to_owned),
         Value::String(text) => mark::split_suffix(text).1.map(|owner| owner.to_string()),
         _ => None,
     }

@@ -15,15 +15,15 @@ use crate::observe::Found;
 
 type Tags = BTreeMap<String, String>;
 
-/// What a quirk has a say in. What it leaves out goes its way.
+/// The hooks of a quirk. Without one, the general rule holds.
 struct Quirk {
     /// Its name in rows.
     name: &'static str,
     /// Whether an update may be sent, and with which input.
     update: Option<Update>,
-    /// What becomes of a decision about a resource that is there.
+    /// Changes a decision about a resource that is there.
     decided: Option<fn(&Kind, &Found, Decision) -> Decision>,
-    /// Fields of the status that its marks tell.
+    /// Fields of the status that come from its tags.
     status: Option<fn(&Tags, &mut Value)>,
 }
 

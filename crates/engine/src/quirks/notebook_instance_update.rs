@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use sagewright_kinds::{Kind, Phase};
 use serde_json::{Value, json};
 
-use crate::decide::inputs::{Known, address};
+use crate::decide::inputs::call_on;
 use crate::decide::{Decision, Step};
 use crate::observe::Found;
 
@@ -21,6 +21,7 @@ pub(super) fn decided(kind: &Kind, found: &Found, mut decision: Decision) -> Dec
     }
     let update = decision.steps.iter().position(|s| matches!(s, Step::Update { .. }));
     let remembered = found.tags.contains_key(STOPPED_FOR);
+    let operations = &kind.row().operations;
     match (found.phase, update) {
         (Phase::Settled, Some(at)) => {
             decision.steps.remove(at);
@@ -29,11 +30,11 @@ pub(super) fn decided(kind: &Kind, found: &Found, mut decision: Decision) -> Dec
                     add.insert(STOPPED_FOR.to_owned(), PENDING.to_owned());
                 });
             }
-            let stop = call(kind, found, "stop", kind.row().operations.stop.as_ref());
+            let stop = call_on(kind, "stop", operations.stop.as_ref(), found, &kind.spec_of(&found.output));
             decision.steps.extend(stop.map(|(operation, input)| Step::Stop { operation, input }));
         }
         (Phase::Stopped, None) if remembered => {
-            let start = call(kind, found, "start", kind.row().operations.start.as_ref());
+            let start = call_on(kind, "start", operations.start.as_ref(), found, &kind.spec_of(&found.output));
             decision.steps.extend(start.map(|(operation, input)| Step::Update { operation, input }));
         }
         (Phase::Settled, None) if remembered => {
@@ -50,13 +51,7 @@ pub(super) fn status(tags: &BTreeMap<String, String>, status: &mut Value) {
     }
 }
 
-fn call(kind: &Kind, found: &Found, role: &str, operation: Option<&String>) -> Option<(String, Value)> {
-    let spec = kind.spec_of(&found.output);
-    let known = Known { spec: Some(&spec), arn: found.arn.as_deref(), output: Some(&found.output) };
-    Some((operation?.clone(), address(kind, role, operation?, known)?))
-}
-
-/// Changes tags in the one step that does, before all others but a takeover.
+/// Changes tags in the one step that does so, before all others but an adoption.
 fn tag(found: &Found, decision: &mut Decision, change: impl FnOnce(&mut BTreeMap<String, String>, &mut Vec<String>)) {
     let Some(arn) = found.arn.clone() else { return };
     let there = decision.steps.iter().position(|s| matches!(s, Step::SyncTags { .. }));

@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::{Kind, Listing};
 use serde_json::{Value, json};
 
+use super::hash::{ContentHash, ListItem};
 use super::poller::{Change, Poller, Query};
-use super::print::{Print, Shown};
 use crate::clock::Clock;
 use crate::cloud::{Call, Cloud, CloudError, Priority, Target};
 use crate::decide::inputs::Known;
-use crate::engine::reconcile::Sighting;
+use crate::engine::reconcile::ListObservation;
 use crate::error::Failure;
 use crate::observe::calls::{Calls, with_all};
 use crate::observe::{Owners, is_absence, list_input, read_output};
@@ -23,12 +23,12 @@ use crate::observe::{Owners, is_absence, list_input, read_output};
 const EVERY: Duration = Duration::from_secs(30);
 /// Between whole listings, where a listing can leave out what has not changed.
 const WHOLE_EVERY: Duration = Duration::from_secs(1800);
-/// How long the marks of a kind are kept, which tell of renamed objects.
+/// How long the marks of a kind are kept, which show renamed objects.
 const MARKS_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Reads at the same time, where there is no listing.
 const AT_ONCE: usize = 8;
 
-/// What tells one resource from another, for kinds that cannot be listed.
+/// What identifies a resource, for kinds that cannot be listed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// The members of the spec that name it, under AWS's names.
@@ -194,21 +194,21 @@ impl Watch {
         })
     }
 
-    /// The print of what was last shown of a resource.
+    /// The hash of what was last shown of a resource.
     #[must_use]
-    pub fn print(&self, name: &str) -> Option<Print> {
-        self.poller.print(name)
+    pub fn hash(&self, name: &str) -> Option<ContentHash> {
+        self.poller.hash(name)
     }
 
-    /// What the last poll says of the resource of this name, for a step that may do without a look. `None` before a poll
+    /// What the last poll shows of the resource of this name, for a pass that may do without a read. `None` before a poll
     /// came to its end, and where not everything is listed or kept.
     #[must_use]
-    pub fn sighting(&self, name: &str) -> Option<Sighting> {
+    pub fn observation(&self, name: &str) -> Option<ListObservation> {
         let at = self.poller.complete_as_of().filter(|_| !self.reads_each())?;
-        Some(Sighting::new(at, self.poller.print(name).is_some(), Arc::clone(&self.owners.0)))
+        Some(ListObservation::new(at, self.poller.hash(name).is_some(), Arc::clone(&self.owners.0)))
     }
 
-    /// Whether there are more resources than are kept: those that are not have no print.
+    /// Whether there are more resources than are kept: those that are not have no hash.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.poller.is_cut()
@@ -229,10 +229,10 @@ async fn list(
     kind: &Kind,
     listing: &Listing,
     input: Value,
-    take: &mut (dyn FnMut(Vec<Shown>) + Send),
+    take: &mut (dyn FnMut(Vec<ListItem>) + Send),
 ) -> Result<(), Failure> {
     let mut page = |items: Vec<Value>| {
-        take(items.iter().filter_map(|item| Shown::of(kind, Some(listing), item)).collect());
+        take(items.iter().filter_map(|item| ListItem::of(kind, Some(listing), item)).collect());
         true
     };
     match calls.each_page(kind, listing.operation, input, &mut page).await {
@@ -242,12 +242,12 @@ async fn list(
     }
 }
 
-async fn each(calls: &Calls, kind: &Kind, resources: &[Identity]) -> Result<Vec<Shown>, Failure> {
+async fn each(calls: &Calls, kind: &Kind, resources: &[Identity]) -> Result<Vec<ListItem>, Failure> {
     let reads = stream::iter(resources).map(|resource| async move {
         let known = Known { spec: Some(&resource.spec), arn: resource.arn.as_deref(), output: None };
         let output = read_output(calls, kind, known).await?;
-        Ok::<_, Failure>(output.and_then(|output| Shown::of(kind, None, &output)))
+        Ok::<_, Failure>(output.and_then(|output| ListItem::of(kind, None, &output)))
     });
-    let shown: Vec<Option<Shown>> = reads.buffered(AT_ONCE).try_collect().await?;
+    let shown: Vec<Option<ListItem>> = reads.buffered(AT_ONCE).try_collect().await?;
     Ok(shown.into_iter().flatten().collect())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::print::{Key, Print, Shown};
+use super::hash::{ContentHash, ListItem, NameHash};
 
 /// How far a listing may lag behind a change: so far back it is listed again.
 const LAG: SignedDuration = SignedDuration::from_secs(60);
@@ -27,9 +27,9 @@ pub enum Query {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The resource is new, or is not as it was.
-    Shown(Shown),
+    Shown(ListItem),
     /// The resource of this name is gone. Names are not kept; whoever waits for one knows it, and its key.
-    Gone(Key),
+    Gone(NameHash),
 }
 
 /// Finds what changed between one listing and the next: of one kind, in one account and region.
@@ -42,16 +42,16 @@ pub enum Change {
 /// - times may have no more than seconds, so that two changes look like one: a resource that changed in the second that
 ///   was just passing is reported again when that second is surely over.
 ///
-/// A listing that lags behind may not show what a look finds: that has no [`Poller::print`], and is to be looked at again
+/// A listing that lags behind may not show what a look finds: that has no [`Poller::hash`], and is to be looked at again
 /// until it has one or is gone.
 ///
 /// What is kept of a resource is two words: hashes of its name and of what was shown.
 #[derive(Debug)]
 pub struct Poller {
     /// What was shown, and in the lowest bit whether this whole listing has shown it.
-    seen: HashMap<Key, u64>,
+    seen: HashMap<NameHash, u64>,
     /// Resources that changed in a second that may not have been over, and that second.
-    passing: HashMap<Key, i64>,
+    passing: HashMap<NameHash, i64>,
     /// The latest time that the service showed, and the latest in polls that came to their end.
     newest: Option<Timestamp>,
     taken: Option<Timestamp>,
@@ -124,16 +124,16 @@ impl Poller {
     }
 
     /// Takes a page of the listing, and says what of it has changed.
-    pub fn page(&mut self, items: impl IntoIterator<Item = Shown>) -> Vec<Change> {
+    pub fn page(&mut self, items: impl IntoIterator<Item = ListItem>) -> Vec<Change> {
         let Some((query, now)) = self.running else { return Vec::new() };
-        let items: Vec<Shown> = items.into_iter().collect();
+        let items: Vec<ListItem> = items.into_iter().collect();
         self.newest = items.iter().filter_map(|item| item.changed).max().max(self.newest);
         items.into_iter().filter(|item| self.is_change(item, query, now)).map(Change::Shown).collect()
     }
 
-    fn is_change(&mut self, item: &Shown, query: Query, now: Timestamp) -> bool {
-        let key = Key::of(&item.name);
-        let word = item.print.0 << 1 | 1;
+    fn is_change(&mut self, item: &ListItem, query: Query, now: Timestamp) -> bool {
+        let key = NameHash::of(&item.name);
+        let word = item.hash.0 << 1 | 1;
         let newest = self.newest.map(Timestamp::as_second);
         let is_over =
             |second: i64| newest > Some(second) || now.as_second() > second.saturating_add(1 + SKEW.as_secs());
@@ -147,7 +147,7 @@ impl Poller {
         }
         self.passing.remove(&key);
         if before.is_none() && self.seen.len() >= self.most {
-            // What is not kept is told only while it is among what changed lately: else it would be told for ever.
+            // What is not kept is reported only while it has changed recently: otherwise it would be reported for ever.
             self.cut = true;
             return query != Query::Whole;
         }
@@ -169,17 +169,17 @@ impl Poller {
         }
         self.whole = Some(began);
         self.wants_whole = false;
-        let gone: Vec<Key> = self.seen.extract_if(|_, word| *word & 1 == 0).map(|(key, _)| key).collect();
+        let gone: Vec<NameHash> = self.seen.extract_if(|_, word| *word & 1 == 0).map(|(key, _)| key).collect();
         for key in &gone {
             self.passing.remove(key);
         }
         gone.into_iter().map(Change::Gone).collect()
     }
 
-    /// The print of what was last shown of a resource.
+    /// The hash of what was last shown of a resource.
     #[must_use]
-    pub fn print(&self, name: &str) -> Option<Print> {
-        self.seen.get(&Key::of(name)).map(|word| Print(word >> 1))
+    pub fn hash(&self, name: &str) -> Option<ContentHash> {
+        self.seen.get(&NameHash::of(name)).map(|word| ContentHash(word >> 1))
     }
 
     /// As of when everything that is there has been shown. `None` before the first poll came to its end, and where there
@@ -218,8 +218,11 @@ mod tests {
 
     #[test]
     fn more_than_the_most_is_not_kept_and_not_told_for_ever() {
-        let item =
-            |i: usize| Shown { name: format!("r{i}"), print: Print(1), changed: Timestamp::from_second(1_000).ok() };
+        let item = |i: usize| ListItem {
+            name: format!("r{i}"),
+            hash: ContentHash(1),
+            changed: Timestamp::from_second(1_000).ok(),
+        };
         let mut poller = Poller { most: 3, ..Poller::new(false, Duration::ZERO) };
         for round in 0..3 {
             poller.begin(Timestamp::from_second(10_000 + round).unwrap());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sagewright_engine::{Decision, Desired, Found, Object, Observed, Step, conditions, mark};
+use sagewright_engine::{Decision, Desired, Found, Object, Observed, Step, conditions, keys, mark};
 use sagewright_kinds::{Kind, Path, set};
 use sagewright_model::ShapeType;
 use serde_json::{Map, Value, json};
@@ -49,10 +49,10 @@ pub fn found(kind: &Kind, spec: &Map<String, Value>, word: &str, owner: &str, mo
     if !owner.is_empty() {
         if let Some(member) = row.tags.mark.as_deref() {
             let map = kind.spec_shape(&Path::parse(member)).unwrap().kind == ShapeType::Map;
-            let marked = if map { json!({mark::OWNER: owner}) } else { json!(mark::suffix(owner)) };
+            let marked = if map { json!({keys::OWNER: owner}) } else { json!(mark::suffix(owner)) };
             output.insert(member.to_owned(), marked);
         }
-        tags.insert(mark::OWNER.to_owned(), owner.to_owned());
+        tags.insert(keys::OWNER.to_owned(), owner.to_owned());
     }
     for (key, value) in more.as_object().into_iter().flatten() {
         output.insert(key.clone(), value.clone());

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use sagewright_engine::{Call, Clock, Cloud, CloudError, Engine, Event, Object, Observer, Stage, Target, What};
+use sagewright_engine::{Call, Clock, Cloud, CloudError, Engine, Event, EventKind, Object, Observer, Stage, Target};
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 

@@ -9,26 +9,26 @@ pub struct Lines(pub Mutex<Vec<String>>);
 impl Observer for Lines {
     fn event(&self, event: &Event) {
         let what = match &event.what {
-            What::Decided { changes, steps, .. } => {
+            EventKind::Decided { changes, steps, .. } => {
                 format!("decided: {} changes, {} steps", changes.len(), steps.len())
             }
-            What::Blocked { on } => {
+            EventKind::Blocked { on } => {
                 format!("blocked on {}", on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
             }
-            What::Started { step } => format!("started {}", verb(step)),
-            What::Done { step } => format!("done {}", verb(step)),
-            What::Retrying { step, why, after } => {
+            EventKind::Started { step } => format!("started {}", verb(step)),
+            EventKind::Done { step } => format!("done {}", verb(step)),
+            EventKind::Retrying { step, why, after } => {
                 let step = step.as_ref().map_or_else(|| "a look".to_owned(), verb);
                 format!("retrying {step} after {}s: {why}", after.as_secs())
             }
-            What::Failed { step, why } => format!("failed {}: {why}", verb(step)),
-            What::Status { from, to, secondary, .. } => {
+            EventKind::Failed { step, why } => format!("failed {}: {why}", verb(step)),
+            EventKind::Status { from, to, secondary, .. } => {
                 format!("status {from}→{to} {}", secondary.clone().unwrap_or_default())
             }
-            What::Waiting { reason, .. } => format!("waiting: {reason}"),
-            What::Settled => "settled".into(),
-            What::Gone => "gone".into(),
-            What::Ended { why } => format!("ended: {why}"),
+            EventKind::Waiting { reason, .. } => format!("waiting: {reason}"),
+            EventKind::Settled => "settled".into(),
+            EventKind::Gone => "gone".into(),
+            EventKind::Ended { why } => format!("ended: {why}"),
         };
         self.0.lock().unwrap().push(format!("{}: {}", event.object, what.trim_end()));
     }

@@ -5,6 +5,7 @@ mod disk;
 mod memory;
 mod redo;
 mod searches;
+mod tagged;
 mod timers;
 
 use std::sync::Arc;

@@ -154,7 +154,7 @@ fn invalid_error(service: &Service, wire: Wire, operation: &Operation, invalid: 
 
 /// Services that declare an error of their own for bad input use that one.
 fn validation_code(service: &Service, operation: &Operation) -> &'static str {
-    if service.id == "logs" {
+    if matches!(service.id, "logs" | "resourcegroupstaggingapi") {
         return "InvalidParameterException";
     }
     // The last is Route 53's.

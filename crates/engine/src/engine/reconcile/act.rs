@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use sagewright_kinds::{Kind, Path};
 use serde_json::{Map, Value, json};
 
+use crate::cloud::CloudError;
 use crate::decide::Step;
-use crate::decide::inputs::{Place, mark_update, place_of, tags_value};
+use crate::decide::inputs::{MarkLocation, mark_location, mark_update, tags_value};
 use crate::decide::scale_fingerprint;
 use crate::error::{Failure, Permanent};
-use crate::mark;
+use crate::keys;
 use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Acted {
     /// It is done; AWS answered this.
@@ -39,6 +40,7 @@ fn calls_of(kind: &Kind, step: &Step, found: Option<&Found>) -> Result<Vec<(Stri
         Step::Wait { .. } | Step::Refuse(_) => Vec::new(),
     })
 }
+
 fn tag_calls(kind: &Kind, arn: &str, add: &BTreeMap<String, String>, remove: &[String]) -> Vec<(String, Value)> {
     let Some(operations) = kind.tag_operations() else { return Vec::new() };
     let mut calls = Vec::new();
@@ -53,35 +55,31 @@ fn tag_calls(kind: &Kind, arn: &str, add: &BTreeMap<String, String>, remove: &[S
     calls
 }
 
-/// The calls that write the owner's mark on a resource that is there.
+/// The calls that write the mark on a resource that is there.
 pub(crate) fn adopt_calls(kind: &Kind, arn: &str, owner: &str, found: &Found) -> Result<Vec<(String, Value)>, Failure> {
     let spec = kind.spec_of(&found.output);
-    match place_of(kind, &spec) {
-        Place::Tags(_) => {
-            let mut add = BTreeMap::from([(mark::OWNER.to_owned(), owner.to_owned())]);
+    match mark_location(kind, &spec) {
+        MarkLocation::Tags(_) => {
+            let mut add = BTreeMap::from([(keys::OWNER.to_owned(), owner.to_owned())]);
             // What is taken over is as it is declared, until somebody declares something else.
-            add.extend(scale_fingerprint(kind, &spec).map(|print| (mark::LAST_SCALE.to_owned(), print)));
+            add.extend(scale_fingerprint(kind, &spec).map(|print| (keys::LAST_SCALE.to_owned(), print)));
             Ok(tag_calls(kind, arn, &add, &[]))
         }
-        Place::Member(member) => {
+        MarkLocation::Member(member) => {
             let most = kind.spec_shape(&Path::parse(member)).and_then(|s| s.max);
             let why = match (&kind.row().operations.update, most) {
                 (Some(_), Some(most)) => {
-                    format!("its {member} leaves no room for the owner's mark: AWS takes {most} characters")
+                    format!("its {member} leaves no room for the mark: AWS takes {most} characters")
                 }
-                _ => format!("a {} has no place for an owner's mark", kind.words()),
+                _ => format!("a {} has no place for a mark", kind.words()),
             };
             let update = mark_update(kind, found, member, owner).ok_or_else(|| {
-                Failure::Permanent(Permanent {
-                    what: format!("adopt the {} `{}`", kind.words(), found.name),
-                    why,
-                    advice: "refer to it by its ARN instead".to_owned(),
-                    cause: None,
-                })
+                let what = format!("adopt the {} `{}`", kind.words(), found.name);
+                Failure::Permanent(Permanent::new(what, why, "refer to it by its ARN instead"))
             })?;
             Ok(vec![update])
         }
-        Place::None => Ok(Vec::new()),
+        MarkLocation::None => Ok(Vec::new()),
     }
 }
 
@@ -97,9 +95,7 @@ pub(crate) async fn act(
     for (operation, input) in calls_of(kind, step, found)? {
         answer = match calls.once(kind, &operation, input).await {
             Ok(answer) => answer,
-            Err(error)
-                if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is(&kind.errors().not_found, &error) =>
-            {
+            Err(error) if matches!(step, Step::Delete { .. } | Step::Stop { .. }) && is_gone(kind, &error) => {
                 return Ok(Acted::Gone);
             }
             Err(error) if matches!(step, Step::Create { .. }) && is(&kind.errors().exists, &error) => {
@@ -109,6 +105,12 @@ pub(crate) async fn act(
         };
     }
     Ok(Acted::Done(answer))
+}
+
+/// Whether a delete or a stop says that the resource is not there.
+fn is_gone(kind: &Kind, error: &CloudError) -> bool {
+    let rules = kind.errors().not_found.iter().filter(|rule| !rule.is_broad());
+    is(rules, error)
 }
 
 /// A step in words: `create the model mnist`.

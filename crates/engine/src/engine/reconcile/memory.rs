@@ -15,7 +15,7 @@ use crate::observe::{Found, Ownership};
 pub(crate) const UNSEEN: Duration = Duration::from_secs(60);
 /// Writes that are remembered. A decision holds at most three.
 const MOST_WRITES: usize = 4;
-/// Digits of a fingerprint: it only tells a handful of values of one object apart.
+/// Digits of a fingerprint: it only has to distinguish a handful of values of one object.
 const DIGITS: usize = 8;
 
 /// What has to be remembered of an object between two looks. Serialised it is less than 200 bytes, so that it fits into a
@@ -202,7 +202,7 @@ impl Memory {
     }
 
     /// What a look says of an update that was taken: at work, or done between two looks, which the time of the last change
-    /// tells. A read that lags behind shows the time before.
+    /// shows. A read that lags behind shows the time before.
     pub(crate) fn looked(&mut self, found: &Found) {
         let done = self.modified.is_some() && modified(found) != self.modified;
         if found.phase == Phase::Progressing || done {
@@ -293,6 +293,11 @@ impl Memory {
         };
         self.exists = self.exists.or(Some(now.as_second()));
         answer
+    }
+
+    /// Whether a create was answered with "it exists", and nothing else was written.
+    pub(crate) fn was_there(&self) -> bool {
+        self.exists.is_some() && self.writes.is_empty()
     }
 
     /// A decision led to writes.

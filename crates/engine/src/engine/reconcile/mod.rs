@@ -1,33 +1,32 @@
 //! Reconciles one object: one look, one decision, its acts, and back. Never sleeps, and needs no other object.
 
 mod act;
+mod list_observation;
 mod memory;
 mod pass;
 mod reconciled;
-mod referents;
+mod references;
 mod role;
-mod sighting;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
+pub use list_observation::ListObservation;
 pub use memory::Memory;
 pub(crate) use pass::{Pass, resolve, unresolved, words};
 pub use reconciled::{Progress, Reconciled};
 pub(crate) use reconciled::{pause_after, shown};
-pub(crate) use referents::InCloud;
-pub use referents::{Referent, Referents, target_id, value_of};
-pub(crate) use role::SETTLING;
-pub use sighting::Sighting;
+pub(crate) use references::CloudResolver;
+pub use references::{ReferenceResolver, Resolution, target_id, value_of};
 
 pub(crate) use act::{Acted, act};
 
 use super::Engine;
 use crate::cloud::Target;
 use crate::decide::{Claims, Desired};
-use crate::event::{Event, What};
+use crate::event::{Event, EventKind};
 use crate::observe::Owners;
 
 /// Whose resources are meant, and where.
@@ -56,22 +55,22 @@ impl Engine {
         scope: &Scope,
         desired: &Desired,
         memory: &mut Memory,
-        referents: &dyn Referents,
+        resolver: &dyn ReferenceResolver,
     ) -> Reconciled {
-        self.reconcile_swept(scope, desired, memory, referents, None).await
+        self.reconcile_from_list(scope, desired, memory, resolver, None).await
     }
 
-    /// The same, with what a sweep of the kind's listing says of the object's resource: what is not listed is created
-    /// without a look before, and what was deleted and is no longer listed is gone. A create whose answer says all that a
-    /// look would (its kind has no status) needs no look after it; what only a read shows of such a resource, as when it
-    /// was created, comes into the status with the next look.
-    pub async fn reconcile_swept(
+    /// The same, with what the last listing shows of the object's resource: what is not listed is created without a read
+    /// before, and what was deleted and is no longer listed is gone. A create whose answer says all that a read would (its
+    /// kind has no status) needs no read after it; what only a read shows of such a resource, as when it was created, comes
+    /// into the status with the next read.
+    pub async fn reconcile_from_list(
         &self,
         scope: &Scope,
         desired: &Desired,
         memory: &mut Memory,
-        referents: &dyn Referents,
-        sighting: Option<&Sighting>,
+        resolver: &dyn ReferenceResolver,
+        listed: Option<&ListObservation>,
     ) -> Reconciled {
         let engine = self.in_scope(scope);
         let calls = engine.calls_for(&desired.object);
@@ -82,10 +81,10 @@ impl Engine {
         let events: Mutex<Vec<Event>> = Mutex::default();
         let keep = |event: Event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         let owners = Owners::default();
-        let pass = Pass::new(&calls, &owners, referents, &desired, memory, &keep);
-        let mut done = pass.announcing(engine.process).swept(sighting).run().await;
+        let pass = Pass::new(&calls, &owners, resolver, &desired, memory, &keep);
+        let mut done = pass.announcing(engine.process).with_listing(listed).run().await;
         if let (Progress::Retry, Some(failure), Some(after)) = (done.progress, &done.failure, done.requeue) {
-            let what = What::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
+            let what = EventKind::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
             let (object, at) = (desired.object.id(), calls.clock.now());
             keep(Event { object, resource: done.resource.clone(), at, what });
         }

@@ -1,6 +1,6 @@
-//! One look at one object, in phases: resolve, look, decide, act, tell.
+//! One look at one object, in phases: resolve, look, decide, act, report.
 
-mod tell;
+mod result;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use jiff::Timestamp;
 use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::{Map, Value};
 
+use super::list_observation::as_answered;
 use super::memory::Exists;
 use super::role;
-use super::sighting::as_answered;
-use super::{Acted, Memory, Progress, Reconciled, Referent, Referents, Sighting, act};
+use super::{Acted, ListObservation, Memory, Progress, Reconciled, ReferenceResolver, Resolution, act};
 use crate::cloud::{CloudError, Stage};
 use crate::conditions;
 use crate::decide::inputs;
-use crate::decide::{Decision, Desired, Intent, Refusal, RefusalKind, Step, decide, ended_badly};
+use crate::decide::{Decision, Desired, Intent, Refusal, RefusalKind, Step, decide, failure_message};
 use crate::engine::{lookup, otherwise};
 use crate::error::{Failure, Permanent};
-use crate::event::{Event, What};
+use crate::event::{Event, EventKind};
 use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Observed, Owners, complete_found, glance, observe};
@@ -36,7 +36,7 @@ const WHILE_UNSEEN: Duration = Duration::from_secs(2);
 pub(crate) struct Pass<'p> {
     calls: &'p Calls,
     owners: &'p Owners,
-    referents: &'p dyn Referents,
+    resolver: &'p dyn ReferenceResolver,
     kind: Option<&'static Kind>,
     id: ObjectId,
     desired: Cow<'p, Desired>,
@@ -47,13 +47,13 @@ pub(crate) struct Pass<'p> {
     expected: Option<&'p Decision>,
     /// The process, where it keeps the memory before a create is sent that must not be sent twice.
     announces: Option<u16>,
-    /// What a sweep says.
-    sighting: Option<&'p Sighting>,
+    /// What the last listing shows.
+    listed: Option<&'p ListObservation>,
     /// The resource as the answer to its create says, and the decision about that, where nothing is left to look for.
     made: Option<(Found, Decision)>,
 }
 
-/// What stands at the end of a pass, before it is told.
+/// How a pass ended.
 struct End {
     progress: Progress,
     outcome: Option<Outcome>,
@@ -74,7 +74,7 @@ impl<'p> Pass<'p> {
     pub(crate) fn new(
         calls: &'p Calls,
         owners: &'p Owners,
-        referents: &'p dyn Referents,
+        resolver: &'p dyn ReferenceResolver,
         desired: &'p Desired,
         memory: &'p mut Memory,
         emit: &'p (dyn Fn(Event) + Send + Sync),
@@ -85,7 +85,7 @@ impl<'p> Pass<'p> {
         Self {
             calls,
             owners,
-            referents,
+            resolver,
             kind,
             id: desired.object.id(),
             desired,
@@ -94,7 +94,7 @@ impl<'p> Pass<'p> {
             resource,
             expected: None,
             announces: None,
-            sighting: None,
+            listed: None,
             made: None,
         }
     }
@@ -109,9 +109,9 @@ impl<'p> Pass<'p> {
         Self { expected, ..self }
     }
 
-    /// With what a sweep says of the resource.
-    pub(crate) fn swept(self, sighting: Option<&'p Sighting>) -> Self {
-        Self { sighting, ..self }
+    /// With what the last listing shows of the resource.
+    pub(crate) fn with_listing(self, listed: Option<&'p ListObservation>) -> Self {
+        Self { listed, ..self }
     }
 
     pub(crate) async fn run(mut self) -> Reconciled {
@@ -131,28 +131,25 @@ impl<'p> Pass<'p> {
             Ok(Look::Whole(observed)) => observed,
             Err(failure) => return self.failed(None, (None, failure)),
         };
-        let found = match &observed {
-            Observed::Found(found) => Some(found.as_ref()),
-            Observed::Missing { .. } => None,
-        };
+        let found = observed.found();
         let now = self.calls.clock.now();
         if found.is_none() && self.memory.has_lost(now) {
             self.memory.settled();
         }
         if found.is_none() && self.memory.has_created() {
             if self.memory.create_may_be_unseen(now) {
-                return self.told(None, &Decision::default(), self.unseen());
+                return self.reconciled(None, &Decision::default(), self.unseen());
             }
             let why = "AWS took the create and does not show the resource".to_owned();
             let failure = self.permanent(kind, "see", why, "look in AWS's console");
             return self.failed(None, (None, failure));
         }
-        self.status(found);
+        self.emit_status(found);
         if let Some(attempt) = self.memory.attempt() {
             self.desired.to_mut().attempt = Some(attempt);
         }
         let decision = self.as_planned(kind, decide(kind, &self.desired, &observed, now));
-        self.tell(What::Decided {
+        self.emit(EventKind::Decided {
             changes: decision.changes.clone(),
             steps: decision.steps.clone(),
             notes: decision.notes.clone(),
@@ -165,12 +162,12 @@ impl<'p> Pass<'p> {
                 outcome = Some(Outcome::Created);
                 let input = inputs::create(kind, &self.desired, &at.to_string());
                 let step = Step::Create { operation: kind.row().operations.create.clone(), input };
-                self.tell(What::Done { step });
+                self.emit(EventKind::Done { step });
             }
         }
         if let Some(refusal) = decision.refusal() {
             let end = self.refused(refusal);
-            return self.told(found, &decision, end);
+            return self.reconciled(found, &decision, end);
         }
         match self.act(kind, &decision, found, now).await {
             Ok(mut end) => {
@@ -180,9 +177,9 @@ impl<'p> Pass<'p> {
                 }
                 match self.made.take() {
                     Some((made, after)) => {
-                        self.told(Some(&made), &Decision { changes: decision.changes, ..after }, end)
+                        self.reconciled(Some(&made), &Decision { changes: decision.changes, ..after }, end)
                     }
-                    None => self.told(found, &decision, end),
+                    None => self.reconciled(found, &decision, end),
                 }
             }
             Err(failed) => self.failed(found, failed),
@@ -191,7 +188,7 @@ impl<'p> Pass<'p> {
 
     async fn resolve(&mut self, kind: &Kind) -> Result<(), Failure> {
         if !self.desired.pending.is_empty() {
-            resolve(kind, self.desired.to_mut(), self.referents).await?;
+            resolve(kind, self.desired.to_mut(), self.resolver).await?;
             self.resource = self.desired.name(kind).or(self.resource.take());
         }
         Ok(())
@@ -199,7 +196,10 @@ impl<'p> Pass<'p> {
 
     /// The decision, or a refusal where it is not the planned one.
     fn as_planned(&self, kind: &Kind, decision: Decision) -> Decision {
-        let expected = self.expected.filter(|_| !self.memory.has_written() && self.memory.attempt().is_none());
+        let nothing_sent = !self.memory.has_written() && self.memory.attempt().is_none();
+        // Where the create was refused because something is there, that is this object's or as planned, or it is not changed.
+        let refused = self.memory.was_there() && decision.writes();
+        let expected = self.expected.filter(|_| nothing_sent || refused);
         match expected.and_then(|planned| otherwise(kind, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;
@@ -222,8 +222,8 @@ impl<'p> Pass<'p> {
             self.memory.correct_owner(&self.desired, &mut found);
             return Ok(Look::Whole(Observed::Found(Box::new(found))));
         }
-        if let Some(sighting) = self.sighting
-            && let Some(observed) = sighting.observe(self.calls, kind, &self.desired, self.memory).await?
+        if let Some(listed) = self.listed
+            && let Some(observed) = listed.observe(self.calls, kind, &self.desired, self.memory).await?
         {
             return Ok(Look::Whole(observed));
         }
@@ -242,11 +242,11 @@ impl<'p> Pass<'p> {
     fn still_waiting(&mut self, kind: &Kind, found: &Found) -> Reconciled {
         self.memory.answered();
         self.memory.looked(found);
-        self.status(Some(found));
+        self.emit_status(Some(found));
         let after = crate::decide::progressing(kind);
         let end = End { requeue: Some(after), ..End::new(Progress::Waiting { held: self.memory.is_held() }) };
         let before = conditions::read(&self.desired.object.status);
-        self.told(Some(found), &Decision { conditions: before, ..Decision::default() }, end)
+        self.reconciled(Some(found), &Decision { conditions: before, ..Decision::default() }, end)
     }
 
     fn unseen(&self) -> End {
@@ -260,7 +260,7 @@ impl<'p> Pass<'p> {
             return self.unseen();
         }
         let message = format!("{}; {}", refusal.reason, refusal.advice);
-        self.tell(What::Ended { why: message.clone() });
+        self.emit(EventKind::Ended { why: message.clone() });
         let outcome = if failed { Outcome::Failed } else { Outcome::Refused };
         self.memory.settled();
         End { outcome: Some(outcome), message, ..End::new(Progress::Ended) }
@@ -274,8 +274,6 @@ impl<'p> Pass<'p> {
         now: Timestamp,
     ) -> Result<End, Failed> {
         let (mut outcome, mut wrote, mut hidden) = (None, false, false);
-        let waits =
-            decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
         for step in decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. })) {
             // Reads may lag behind a write: it is not repeated, but looked for.
             if let Some(sent) = self.memory.sent(step) {
@@ -315,7 +313,7 @@ impl<'p> Pass<'p> {
                 Err(failure) => {
                     let failure = role::explained(self.calls, kind, failure).await;
                     let refused = !failure.cause().is_some_and(CloudError::may_have_taken_effect);
-                    // The client below repeats a call that bears a token: what it was told last is not all that came of it.
+                    // The client below repeats a call that has a token: its last answer does not say what the earlier attempts did.
                     if creates && refused && !is_known_by_token(kind) {
                         self.memory.refused(before);
                     }
@@ -335,8 +333,8 @@ impl<'p> Pass<'p> {
                 Acted::Done(answer) => {
                     if matches!(step, Step::Create { .. }) {
                         self.created(kind, &answer);
-                        // Of an object that is swept, the next sweep shows what became of it.
-                        if self.sighting.is_some() && decision.steps.len() == 1 {
+                        // The next poll shows what became of it.
+                        if self.listed.is_some() && decision.steps.len() == 1 {
                             self.made = as_answered(kind, &self.desired, &answer, now);
                         }
                     }
@@ -356,11 +354,11 @@ impl<'p> Pass<'p> {
         if hidden {
             return Ok(End { outcome, ..self.unseen() });
         }
-        if let (Some(reason), Some(found)) = (waits, found) {
+        if let (Some((reason, _)), Some(found)) = (decision.first_wait(), found) {
             let after = decision.requeue_after.unwrap_or(crate::decide::WAIT);
             let held = !wrote && self.is_held(decision, found);
             if self.memory.watch(&self.desired, found, held) {
-                self.tell(What::Waiting { reason: reason.clone(), after });
+                self.emit(EventKind::Waiting { reason: reason.to_owned(), after });
             }
             return Ok(end(Progress::Waiting { held }, after));
         }
@@ -438,10 +436,10 @@ impl<'p> Pass<'p> {
     }
 
     async fn step(&self, kind: &Kind, step: &Step, found: Option<&Found>) -> Result<Acted, Failure> {
-        self.tell(What::Started { step: step.clone() });
+        self.emit(EventKind::Started { step: step.clone() });
         let name = self.resource.clone().unwrap_or_else(|| self.id.name.clone());
         let acted = act(self.calls, kind, &name, step, found).await?;
-        self.tell(What::Done { step: step.clone() });
+        self.emit(EventKind::Done { step: step.clone() });
         Ok(acted)
     }
 
@@ -458,7 +456,7 @@ impl<'p> Pass<'p> {
         };
         let Some(found) = found else {
             if self.desired.intent == Intent::Absent {
-                self.tell(What::Gone);
+                self.emit(EventKind::Gone);
                 let message = if written { notes } else { NO_RESOURCE.to_owned() };
                 return end(Outcome::Unchanged, message);
             }
@@ -467,11 +465,11 @@ impl<'p> Pass<'p> {
         if self.desired.intent == Intent::Absent {
             return end(Outcome::Retained, notes);
         }
-        if let Some(message) = ended_badly(kind, &self.desired, found) {
-            self.tell(What::Ended { why: message.clone() });
+        if let Some(message) = failure_message(kind, &self.desired, found) {
+            self.emit(EventKind::Ended { why: message.clone() });
             return End { progress: Progress::Ended, ..end(Outcome::Failed, message) };
         }
-        self.tell(What::Settled);
+        self.emit(EventKind::Settled);
         let is_stopped = found.phase == Phase::Stopped;
         let message = if is_stopped { format!("{} is in {} status", kind.name(), found.word) } else { notes };
         end(Outcome::Unchanged, message)
@@ -498,10 +496,14 @@ pub(crate) fn words(kind: &Kind, status: &Value) -> (String, Option<String>) {
 
 /// Gives references their values. A resource that is to go needs only those that say which one is meant, and what it
 /// serves.
-pub(crate) async fn resolve(kind: &Kind, desired: &mut Desired, referents: &dyn Referents) -> Result<(), Failure> {
+pub(crate) async fn resolve(
+    kind: &Kind,
+    desired: &mut Desired,
+    resolver: &dyn ReferenceResolver,
+) -> Result<(), Failure> {
     let (id, intent) = (desired.object.id(), desired.intent);
     let row = kind.row();
-    let serves = row.delete.serves.as_deref().map(Path::parse).filter(|_| !desired.insist);
+    let serves = row.delete.serves.as_deref().map(Path::parse).filter(|_| !desired.force);
     for pending in desired.pending.clone() {
         let reference = &pending.reference;
         let first = reference.path.first().unwrap_or_default();
@@ -510,13 +512,13 @@ pub(crate) async fn resolve(kind: &Kind, desired: &mut Desired, referents: &dyn 
         if intent == Intent::Absent && !identifies && !says_content {
             continue;
         }
-        let value = match referents.value(&id, reference, intent).await? {
-            Referent::Value(value) => value,
+        let value = match resolver.resolve(&id, reference, intent).await? {
+            Resolution::Value(value) => value,
             // What it was part of may be gone before it; a plain name is known all the same.
-            Referent::Absent(_) if intent == Intent::Absent && names_itself(reference) => reference.name.clone(),
+            Resolution::Absent(_) if intent == Intent::Absent && names_itself(reference) => reference.name.clone(),
             // What it leads to may belong to another object by now: then the value stays unknown.
-            Referent::Absent(_) if intent == Intent::Absent && !identifies => continue,
-            Referent::Absent(why) => return Err(unresolved(kind, desired, why)),
+            Resolution::Absent(_) if intent == Intent::Absent && !identifies => continue,
+            Resolution::Absent(why) => return Err(unresolved(kind, desired, why)),
         };
         desired.fill(&reference.path, &value);
     }
@@ -529,13 +531,13 @@ fn names_itself(reference: &crate::manifest::RefUse) -> bool {
     target.is_some_and(|kind| kind.name_field().as_ref() == Some(&reference.target.value))
 }
 
-/// Why a reference leads nowhere, as a failure.
+/// Why a reference cannot be resolved, as a failure.
 pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure {
     let what = format!("resolve the references of the {} `{}`", kind.words(), desired.object.metadata.name);
     Failure::Permanent(Permanent::new(what, why, "declare what it refers to, or correct the name"))
 }
 
-/// Whether a create that is sent twice makes two: AWS names the resource, and takes no token that tells a repetition.
+/// Whether a create that is sent twice makes two: AWS names the resource, and takes no idempotency token.
 fn is_made_anew(kind: &Kind) -> bool {
     kind.is_arn_identified() && !takes_token(kind)
 }

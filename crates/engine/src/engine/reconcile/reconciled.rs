@@ -1,4 +1,4 @@
-//! What a look at one object came to.
+//! The result of one pass.
 
 use std::time::Duration;
 
@@ -37,12 +37,12 @@ pub enum Progress {
     Retry,
 }
 
-/// What a look at one object came to.
+/// The result of one pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reconciled {
     /// The object's status, conditions among it.
     pub status: Value,
-    /// How the object stands.
+    /// The object's conditions.
     pub conditions: Vec<Condition>,
     /// What happened, in order.
     pub events: Vec<Event>,
@@ -58,7 +58,7 @@ pub struct Reconciled {
     pub resource: Option<String>,
     /// The spec that AWS shows, under Kubernetes names; `None` where there is nothing.
     pub spec: Option<Value>,
-    /// Why nothing is done, or what a person should know; empty otherwise.
+    /// Why nothing is done, or a note for the user; empty otherwise.
     pub message: String,
     /// The call that failed.
     pub failure: Option<Failure>,
@@ -78,7 +78,7 @@ pub(crate) fn pause_after(failures: u16, failure: &Failure) -> Option<Duration> 
     retry::next(class, u32::from(failures.max(1)), after, None)
 }
 
-/// The object as a look shows it: references and what AWS chose are told by what is there, under the object's own name.
+/// The object as a look shows it: with the values of references and what AWS chose, under the object's own name.
 pub(crate) fn shown(desired: &Desired, done: &Reconciled) -> Object {
     let mut object = desired.object.clone();
     if let Some(spec) = &done.spec {

@@ -1,15 +1,10 @@
 //! A role that a service could not assume: one that was just created is ready soon, one that does not exist never is.
 
-use std::time::Duration;
-
 use sagewright_kinds::Kind;
 use serde_json::json;
 
 use crate::error::{Failure, Permanent};
 use crate::observe::calls::{Calls, is};
-
-/// How long a command waits for what is not consistent yet: IAM tells its changes to all regions within seconds.
-pub(crate) const SETTLING: Duration = Duration::from_secs(30);
 
 /// The failure of a step, or a final one where IAM says that the role which it names does not exist. Whoever may not ask IAM
 /// waits.

@@ -1,4 +1,4 @@
-//! The order in which objects can be dealt with.
+//! The dependency graph of a set of objects.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,8 +9,8 @@ use super::order::Order;
 use crate::decide::{Desired, KNOWN_AFTER_APPLY};
 use crate::engine::reconcile::target_id;
 use crate::error::{EngineError, GraphError};
-use crate::manifest::{ManifestError, PathStep, converted};
-use crate::mark;
+use crate::keys;
+use crate::manifest::{ManifestError, converted};
 use crate::object::{Object, ObjectId};
 
 /// One object of a set.
@@ -39,8 +39,8 @@ impl Graph {
         for (index, object) in objects.iter().enumerate() {
             let (kind, spec) = match converted(index, object) {
                 Ok(converted) => converted,
-                Err(wrong) => {
-                    errors.extend(wrong);
+                Err(field_errors) => {
+                    errors.extend(field_errors);
                     continue;
                 }
             };
@@ -127,24 +127,24 @@ fn fill_from_specs(nodes: &mut [Node], positions: &HashMap<ObjectId, usize>) {
     }
 }
 
-/// Two objects cannot both have one resource: which of them AWS is made like would be chance.
+/// Two objects cannot have the same resource: the last one applied would win.
 fn same_resource(nodes: &[Node]) -> Result<(), EngineError> {
     let mut names: HashMap<(&str, Option<&str>, String), &Node> = HashMap::new();
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for (index, node) in nodes.iter().enumerate().filter(|(_, n)| !n.desired.read_only) {
         let Some(name) = node.desired.name(node.kind) else { continue };
-        let region = node.desired.object.annotation(mark::REGION);
+        let region = node.desired.object.annotation(keys::REGION);
         let Some(first) = names.insert((node.kind.name(), region, name.clone()), node) else { continue };
         let field = node.kind.name_field().unwrap_or_default();
-        wrong.push(ManifestError {
+        errors.push(ManifestError {
             index,
             object: node.id.clone(),
-            path: field.split('.').map(|part| PathStep::Field(part.to_owned())).collect(),
+            path: Path::parse(&field),
             message: format!("{} declares the {} `{name}` already", first.id, node.kind.words()),
             expected: Some("another name, or one object".to_owned()),
         });
     }
-    if wrong.is_empty() { Ok(()) } else { Err(EngineError::Manifest(wrong)) }
+    if errors.is_empty() { Ok(()) } else { Err(EngineError::Manifest(errors)) }
 }
 
 /// A plain name or ARN that is another object's of the set is a need too.

@@ -16,7 +16,7 @@ use crate::object::{Object, ObjectId};
 use crate::report::{self, ObjectReport, Outcome, Report};
 use graph::{Graph, Node};
 use run::{Plan, Run};
-use work::How;
+use work::RunOptions;
 
 impl Engine {
     /// Makes the cloud as declared: dependencies first, independent objects at the same time.
@@ -60,7 +60,7 @@ impl Engine {
         let graph = self.graph(objects)?;
         // What others need goes after them.
         let needs = graph.users();
-        let plan = Deleting { options, graph: &graph, users: &needs, stay: Mutex::default() };
+        let plan = Deleting { options, graph: &graph, users: &needs, retained: Mutex::default() };
         Ok(Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await)
     }
 }
@@ -71,12 +71,12 @@ struct Applying<'a> {
 }
 
 impl Plan for Applying<'_> {
-    fn prepare(&self, _: usize, node: &Node) -> (Desired, How) {
+    fn prepare(&self, _: usize, node: &Node) -> (Desired, RunOptions) {
         let mut desired = node.desired.clone();
         if self.options.adopt && desired.adoption == Adoption::No {
             desired.adoption = Adoption::AdoptOrCreate;
         }
-        (desired, How { wait: self.options.wait || node.needed, timeout: self.options.timeout })
+        (desired, RunOptions { wait: self.options.wait || node.needed, timeout: self.options.timeout })
     }
 
     fn expected(&self, id: &ObjectId) -> Option<&Decision> {
@@ -89,30 +89,30 @@ struct Deleting<'a> {
     graph: &'a Graph,
     /// What needs each.
     users: &'a [BTreeSet<usize>],
-    /// Objects that stay by choice, and keep what they need.
-    stay: Mutex<BTreeSet<usize>>,
+    /// Objects that are retained by choice, and retain what they need.
+    retained: Mutex<BTreeSet<usize>>,
 }
 
 impl Plan for Deleting<'_> {
-    fn prepare(&self, i: usize, node: &Node) -> (Desired, How) {
+    fn prepare(&self, i: usize, node: &Node) -> (Desired, RunOptions) {
         let mut desired = node.desired.clone();
         desired.intent = Intent::Absent;
         desired.unowned = self.options.unowned;
-        desired.insist = self.options.insist;
-        let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
-        let user = self.users.get(i).into_iter().flatten().find(|user| stay.contains(user));
-        desired.kept_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());
+        desired.force = self.options.force;
+        let retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let user = self.users.get(i).into_iter().flatten().find(|user| retained.contains(user));
+        desired.retained_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());
         // Another object that needs this one has to be gone before it.
-        (desired, How { wait: self.options.wait || !node.needs.is_empty(), timeout: self.options.timeout })
+        (desired, RunOptions { wait: self.options.wait || !node.needs.is_empty(), timeout: self.options.timeout })
     }
 
     fn finished(&self, i: usize, report: &ObjectReport) {
         let Some(node) = self.graph.nodes.get(i) else { return };
-        let mut stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_kept = self.users.get(i).into_iter().flatten().any(|user| stay.contains(user));
+        let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_kept = self.users.get(i).into_iter().flatten().any(|user| retained.contains(user));
         let chosen = node.desired.retain || node.desired.read_only || is_kept;
         if chosen && report.outcome == Outcome::Retained {
-            stay.insert(i);
+            retained.insert(i);
         }
     }
 }

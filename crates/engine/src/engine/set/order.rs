@@ -1,19 +1,19 @@
-//! The order in which things that need each other can be dealt with. Pure; linear in things and needs.
+//! A topological order of nodes that depend on each other. Pure; linear in nodes and dependencies.
 
 use std::collections::VecDeque;
 
-/// What can be dealt with next.
+/// Gives nodes whose dependencies are done.
 #[derive(Debug)]
 pub(crate) struct Order {
-    /// How many needs of each are open.
+    /// How many dependencies of each node are open.
     open: Vec<usize>,
-    /// What needs each.
+    /// The dependents of each node.
     dependents: Vec<Vec<usize>>,
     ready: VecDeque<usize>,
 }
 
 impl Order {
-    /// An order of things, each with the positions of those that it needs.
+    /// An order of nodes, each with the positions of its dependencies.
     pub(crate) fn new<'n, N>(needs: impl IntoIterator<Item = N>) -> Self
     where
         N: IntoIterator<Item = &'n usize>,
@@ -32,12 +32,12 @@ impl Order {
         Self { open, dependents, ready }
     }
 
-    /// The next that can be dealt with.
+    /// The next node whose dependencies are done.
     pub(crate) fn next(&mut self) -> Option<usize> {
         self.ready.pop_front()
     }
 
-    /// One is dealt with: what needs it may be ready.
+    /// A node is done: its dependents may be ready.
     pub(crate) fn done(&mut self, i: usize) {
         for dependent in self.dependents.get(i).into_iter().flatten() {
             let Some(open) = self.open.get_mut(*dependent) else { continue };
@@ -48,7 +48,7 @@ impl Order {
         }
     }
 
-    /// What needs this one.
+    /// The dependents of a node.
     pub(crate) fn dependents(&self, i: usize) -> &[usize] {
         self.dependents.get(i).map_or(&[], Vec::as_slice)
     }

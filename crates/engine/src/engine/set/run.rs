@@ -13,14 +13,14 @@ use jiff::Timestamp;
 
 use super::graph::{Graph, Node};
 use super::order::Order;
-use super::work::{How, Next, Work};
+use super::work::{Next, RunOptions, Work};
 use crate::clock::since;
 use crate::cloud::{CloudError, Priority, Stage};
 use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
-use crate::engine::reconcile::{InCloud, Pass, Reconciled, Referent, Referents, target_id, value_of};
+use crate::engine::reconcile::{CloudResolver, Pass, Reconciled, ReferenceResolver, Resolution, target_id, value_of};
 use crate::error::Failure;
-use crate::event::{Event, Observer, What};
+use crate::event::{Event, EventKind, Observer};
 use crate::manifest::RefUse;
 use crate::object::{Object, ObjectId};
 use crate::observe::Owners;
@@ -33,7 +33,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// What is done with the objects of a set.
 pub(crate) trait Plan: Sync {
     /// What is wanted of an object, once those that it needs have gone well.
-    fn prepare(&self, i: usize, node: &Node) -> (Desired, How);
+    fn prepare(&self, i: usize, node: &Node) -> (Desired, RunOptions);
     /// What has to be decided about an object at first.
     fn expected(&self, _: &ObjectId) -> Option<&Decision> {
         None
@@ -52,40 +52,40 @@ pub(crate) struct Run<'r> {
     pub observer: &'r dyn Observer,
 }
 
-/// What a run has come to so far.
+/// The state of a run.
 struct State {
     order: Order,
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
     works: HashMap<usize, Work>,
     reports: Vec<Option<ObjectReport>>,
     /// In which order objects were finished.
-    finished: Vec<usize>,
+    finish_order: Vec<usize>,
     /// A call was answered: the cloud is there.
     reached: bool,
 }
 
 /// Finished objects that others refer to.
-type Known = Mutex<HashMap<ObjectId, Arc<Object>>>;
+type FinishedObjects = Mutex<HashMap<ObjectId, Arc<Object>>>;
 
 impl Run<'_> {
     pub(crate) async fn run(self) -> Report {
         let clock = &self.engine.calls.clock;
         let started = clock.now();
-        let (owners, known) = (Owners::default(), Known::default());
+        let (owners, finished) = (Owners::default(), FinishedObjects::default());
         let mut state = State {
             order: Order::new(self.needs.iter()),
             due: BinaryHeap::new(),
             works: HashMap::new(),
             reports: (0..self.graph.nodes.len()).map(|_| None).collect(),
-            finished: Vec::new(),
+            finish_order: Vec::new(),
             reached: false,
         };
-        self.tell_blocked();
+        self.emit_blocked();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < self.engine.at_once {
                 let Some((i, work)) = self.next(&mut state) else { break };
-                running.push(self.look(i, work, &owners, &known));
+                running.push(self.look(i, work, &owners, &finished));
             }
             let pause = state.due.peek().map(|Reverse((at, _))| since(*at, clock.now()).max(SHORTEST));
             let ended = match pause {
@@ -104,12 +104,12 @@ impl Run<'_> {
                 },
             };
             match ended {
-                Some((i, work, done)) => self.take(&mut state, &known, i, work, done),
+                Some((i, work, done)) => self.take(&mut state, &finished, i, work, done),
                 None => break,
             }
         }
-        let State { mut reports, finished, .. } = state;
-        let objects = finished.iter().filter_map(|i| reports.get_mut(*i)?.take()).collect();
+        let State { mut reports, finish_order, .. } = state;
+        let objects = finish_order.iter().filter_map(|i| reports.get_mut(*i)?.take()).collect();
         Report { objects, started, ended: clock.now() }
     }
 
@@ -127,32 +127,39 @@ impl Run<'_> {
             // What is blocked has its report.
             if state.reports.get(i).is_some_and(Option::is_none) {
                 let node = self.graph.nodes.get(i)?;
-                let (desired, how) = self.plan.prepare(i, node);
-                return Some((i, Work::new(node.kind, desired, how, now)));
+                let (desired, options) = self.plan.prepare(i, node);
+                return Some((i, Work::new(node.kind, desired, options, now)));
             }
         }
     }
 
-    async fn look(&self, i: usize, mut work: Work, owners: &Owners, known: &Known) -> (usize, Work, Reconciled) {
+    async fn look(
+        &self,
+        i: usize,
+        mut work: Work,
+        owners: &Owners,
+        finished: &FinishedObjects,
+    ) -> (usize, Work, Reconciled) {
         let calls = self.engine.calls_for(&work.desired.object).of(&work);
-        let referents = InSet { known, cloud: InCloud { calls: &calls, claims: &self.engine.claims } };
+        let resolver =
+            SetResolver { finished, cloud: CloudResolver { calls: &calls, claims: &self.engine.claims, owners } };
         let is_new = work.is_new();
         let emit = |event: Event| {
-            // What differs is told once.
-            if is_new || !matches!(event.what, What::Decided { .. }) {
+            // Changes are reported once.
+            if is_new || !matches!(event.what, EventKind::Decided { .. }) {
                 self.observer.event(&event);
             }
         };
         let expected = if is_new { self.plan.expected(&work.desired.object.id()) } else { None };
-        let pass = Pass::new(&calls, owners, &referents, &work.desired, &mut work.memory, &emit);
+        let pass = Pass::new(&calls, owners, &resolver, &work.desired, &mut work.memory, &emit);
         let done = pass.expecting(expected).run().await;
         (i, work, done)
     }
 
-    fn take(&self, state: &mut State, known: &Known, i: usize, mut work: Work, done: Reconciled) {
+    fn take(&self, state: &mut State, finished: &FinishedObjects, i: usize, mut work: Work, done: Reconciled) {
         let now = self.engine.calls.clock.now();
         let resource = done.resource.clone();
-        let tell = |work: &Work, what: What| {
+        let emit = |work: &Work, what: EventKind| {
             self.observer.event(&Event { object: work.desired.object.id(), resource: resource.clone(), at: now, what });
         };
         let step = done.failed_step.clone();
@@ -161,7 +168,7 @@ impl Run<'_> {
         match work.take(done, now, state.reached) {
             Next::Look(after, why) => {
                 if let Some((step, why)) = why {
-                    tell(&work, What::Retrying { step, why, after });
+                    emit(&work, EventKind::Retrying { step, why, after });
                 }
                 let at = now.saturating_add(jiff::SignedDuration::try_from(after).unwrap_or_default()).unwrap_or(now);
                 state.due.push(Reverse((at, i)));
@@ -169,18 +176,18 @@ impl Run<'_> {
             }
             Next::Finished(report) => {
                 if let (Some(step), Some(Failure::Retryable(_))) = (step, &report.failure) {
-                    tell(&work, What::Failed { step, why: report.message.clone() });
+                    emit(&work, EventKind::Failed { step, why: report.message.clone() });
                 }
-                self.finish(state, known, i, *report);
+                self.finish(state, finished, i, *report);
             }
         }
     }
 
-    fn finish(&self, state: &mut State, known: &Known, i: usize, report: ObjectReport) {
+    fn finish(&self, state: &mut State, finished: &FinishedObjects, i: usize, report: ObjectReport) {
         let is_fit = fit(&report);
         if is_fit && self.graph.nodes.get(i).is_some_and(|node| node.needed) {
             let object = Arc::new(report.object.clone());
-            known.lock().unwrap_or_else(PoisonError::into_inner).insert(object.id(), object);
+            finished.lock().unwrap_or_else(PoisonError::into_inner).insert(object.id(), object);
         }
         self.report(state, i, report);
         if is_fit {
@@ -203,19 +210,19 @@ impl Run<'_> {
 
     fn report(&self, state: &mut State, i: usize, report: ObjectReport) {
         self.plan.finished(i, &report);
-        state.finished.push(i);
+        state.finish_order.push(i);
         if let Some(slot) = state.reports.get_mut(i) {
             *slot = Some(report);
         }
     }
 
-    /// Tells what has to wait for others.
-    fn tell_blocked(&self) {
+    /// Emits an event for each object that has to wait for others.
+    fn emit_blocked(&self) {
         let at = self.engine.calls.clock.now();
         for (node, needs) in self.graph.nodes.iter().zip(&self.needs).filter(|(_, needs)| !needs.is_empty()) {
             let on = needs.iter().filter_map(|j| self.graph.nodes.get(*j)).map(|n| n.id.clone()).collect();
             let resource = node.desired.name(node.kind);
-            self.observer.event(&Event { object: node.id.clone(), resource, at, what: What::Blocked { on } });
+            self.observer.event(&Event { object: node.id.clone(), resource, at, what: EventKind::Blocked { on } });
         }
     }
 }
@@ -237,20 +244,20 @@ fn blocked(node: &Node, graph: &Graph, by: usize) -> ObjectReport {
     }
 }
 
-/// Answers references from the objects of a set, and from AWS for what is not among them.
-struct InSet<'s> {
-    known: &'s Known,
-    cloud: InCloud<'s>,
+/// Resolves references from the objects of a set, and from AWS for what is not among them.
+struct SetResolver<'s> {
+    finished: &'s FinishedObjects,
+    cloud: CloudResolver<'s>,
 }
 
 #[async_trait]
-impl Referents for InSet<'_> {
-    async fn value(&self, from: &ObjectId, reference: &RefUse, intent: Intent) -> Result<Referent, Failure> {
+impl ReferenceResolver for SetResolver<'_> {
+    async fn resolve(&self, from: &ObjectId, reference: &RefUse, intent: Intent) -> Result<Resolution, Failure> {
         let id = target_id(reference, &from.namespace);
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let known = self.finished.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         match known.filter(|_| intent == Intent::Present) {
             Some(object) => Ok(value_of(reference, &object)),
-            None => self.cloud.value(from, reference, intent).await,
+            None => self.cloud.resolve(from, reference, intent).await,
         }
     }
 }

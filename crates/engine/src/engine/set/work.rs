@@ -1,4 +1,4 @@
-//! One object of a set on its way: what was done, what was seen, and how long to go on.
+//! One object of a set while it is applied or deleted: what was done, what was seen, and how long to go on.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use sagewright_kinds::Kind;
 use crate::clock::since;
 use crate::cloud::Class;
 use crate::decide::{Change, Desired, Intent, Step};
-use crate::engine::pace::{IN_USE, Pace};
-use crate::engine::reconcile::{Memory, Progress, Reconciled, SETTLING, shown, words};
+use crate::engine::polling::PollInterval;
+use crate::engine::reconcile::{Memory, Progress, Reconciled, shown, words};
 use crate::error::{Failure, Permanent, Retryable};
 use crate::object::Object;
 use crate::observe::calls::{attempts, is};
@@ -18,19 +18,19 @@ use crate::retry;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
+pub(crate) struct RunOptions {
     /// Wait until the object is settled.
     pub wait: bool,
     /// Give up after this long.
     pub timeout: Option<Duration>,
 }
 
-/// One object of a set on its way.
+/// One object of a set while it is applied or deleted.
 pub(crate) struct Work {
     pub kind: &'static Kind,
     pub desired: Desired,
     pub memory: Memory,
-    how: How,
+    options: RunOptions,
     begun: Timestamp,
     /// What the report will say: the first thing that was done.
     did: Option<Outcome>,
@@ -38,8 +38,8 @@ pub(crate) struct Work {
     changes: Option<Vec<Change>>,
     /// The object as the last look showed it.
     seen: Option<Object>,
-    looks: Pace,
-    unseen: Pace,
+    looks: PollInterval,
+    unseen: PollInterval,
 }
 
 /// What comes next for an object.
@@ -51,10 +51,10 @@ pub(crate) enum Next {
 }
 
 impl Work {
-    pub(crate) fn new(kind: &'static Kind, desired: Desired, how: How, begun: Timestamp) -> Self {
-        let (looks, unseen) = (Pace::of(kind), Pace::of(kind));
+    pub(crate) fn new(kind: &'static Kind, desired: Desired, options: RunOptions, begun: Timestamp) -> Self {
+        let (looks, unseen) = (PollInterval::of(kind), PollInterval::of(kind));
         let memory = Memory::default();
-        Self { kind, desired, memory, how, begun, did: None, changes: None, seen: None, looks, unseen }
+        Self { kind, desired, memory, options, begun, did: None, changes: None, seen: None, looks, unseen }
     }
 
     /// Whether nothing was decided yet.
@@ -64,13 +64,13 @@ impl Work {
 
     /// When the run gives this object up.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let limit = jiff::SignedDuration::try_from(self.how.timeout?).ok()?;
+        let limit = jiff::SignedDuration::try_from(self.options.timeout?).ok()?;
         self.begun.checked_add(limit).ok()
     }
 
     /// The time that is left.
     pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
-        self.how.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
+        self.options.timeout.map(|limit| limit.saturating_sub(since(now, self.begun)))
     }
 
     /// Takes what a look came to. `reached`: the run has had an answer.
@@ -100,20 +100,20 @@ impl Work {
             }
             Progress::Announced => Next::Look(Duration::ZERO, None),
             Progress::Wrote => {
-                self.looks = Pace::of(self.kind);
-                if !self.how.wait && self.desired.intent == Intent::Absent {
+                self.looks = PollInterval::of(self.kind);
+                if !self.options.wait && self.desired.intent == Intent::Absent {
                     let message = "AWS was asked to; it was not waited for".to_owned();
                     return self.finish(object, Reconciled { message, ..done }, None);
                 }
                 Next::Look(Duration::ZERO, None)
             }
-            Progress::Waiting { held } if !self.how.wait && (wrote.is_some() || !held) => {
+            Progress::Waiting { held } if !self.options.wait && (wrote.is_some() || !held) => {
                 self.finish(object, Reconciled { outcome: Some(Outcome::Pending), ..done }, None)
             }
             Progress::Waiting { .. } | Progress::Unseen if left == Some(Duration::ZERO) => self.timed_out(object, done),
             Progress::Waiting { .. } => {
                 if wrote.is_some() {
-                    self.looks = Pace::of(self.kind);
+                    self.looks = PollInterval::of(self.kind);
                 }
                 Next::Look(within(self.looks.next()), None)
             }
@@ -130,7 +130,7 @@ impl Work {
         }
     }
 
-    /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to be told soon:
+    /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to fail soon:
     /// the address may be wrong. What has begun is not given up for a short outage.
     fn pause(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> Option<Duration> {
         let failures = u32::from(self.memory.failures());
@@ -141,11 +141,11 @@ impl Work {
         match step {
             None if (first_look || is_blocked) && failures >= attempts(again) => return None,
             // What keeps a resource from being deleted goes soon, or not by itself: what this run deletes is gone by then.
-            Some(Step::Delete { .. }) if in_use && spent >= IN_USE => return None,
+            Some(Step::Delete { .. }) if in_use && spent >= retry::IN_USE => return None,
             _ => {}
         }
         let left = match is_settling {
-            true => Some(SETTLING.saturating_sub(spent).min(self.left(now).unwrap_or(SETTLING))),
+            true => Some(retry::SETTLING.saturating_sub(spent).min(self.left(now).unwrap_or(retry::SETTLING))),
             false => self.left(now),
         };
         retry::next_of_command(again.class(), failures, again.after, spent, left)
@@ -160,7 +160,7 @@ impl Work {
     fn timed_out(&mut self, object: Object, done: Reconciled) -> Next {
         let (word, _) = words(self.kind, &object.status);
         let name = done.resource.clone().unwrap_or_else(|| object.metadata.name.clone());
-        let after = self.how.timeout.unwrap_or_default().as_secs();
+        let after = self.options.timeout.unwrap_or_default().as_secs();
         let why = if done.progress == Progress::Unseen {
             format!("AWS does not show what was done after {after} s")
         } else {

@@ -1,4 +1,4 @@
-//! What a sweep of a kind's listing says of one object's resource, in place of a look at it.
+//! What the last listing of a kind shows of one object's resource, in place of a read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use sagewright_kinds::Kind;
 
 use super::Memory;
 use crate::clock::since;
-use crate::decide::inputs::{Place, place};
-use crate::decide::{Adoption, Decision, Desired, Intent, decide, marks};
+use crate::decide::inputs::{MarkLocation, mark_location};
+use crate::decide::{Adoption, Decision, Desired, Intent, decide, own_tags};
 use crate::error::Failure;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Observed, Owners, arn_of, renamed};
@@ -17,28 +17,28 @@ use crate::observe::{Found, Observed, Owners, arn_of, renamed};
 /// How long it counts that a listing does not show a resource.
 const FRESH: Duration = Duration::from_secs(300);
 
-/// What the last sweep of a kind's listing says of one object's resource: see
-/// [`Watch::sighting`](crate::watch::Watch::sighting).
+/// What the last listing of a kind shows of one object's resource: see
+/// [`Watch::observation`](crate::watch::Watch::observation).
 ///
 /// A listing may be wrong about a resource that is younger than it, so it is believed only where an error does no harm: a
-/// name that is not listed is created without a look before, because AWS refuses a name that is taken, and the answer then
-/// leads to a look. It never stands against what the object remembers of its own writes.
+/// name that is not listed is created without a read before, because AWS refuses a name that is taken, and that answer
+/// leads to a read. It never overrides what the object remembers of its own writes.
 #[derive(Debug, Clone)]
-pub struct Sighting {
-    /// When the sweep began.
+pub struct ListObservation {
+    /// When the listing began.
     at: Timestamp,
     /// Whether the listing shows a resource of the object's name.
     listed: bool,
-    /// The marks, read once for all objects of a sweep: they tell of renamed objects.
+    /// The marks, read once for all objects of a poll: they show renamed objects.
     owners: Arc<Owners>,
 }
 
-impl Sighting {
+impl ListObservation {
     pub(crate) fn new(at: Timestamp, listed: bool, owners: Arc<Owners>) -> Self {
         Self { at, listed, owners }
     }
 
-    /// What is there, where the sweep says so as surely as a look would.
+    /// What is there, where the listing is as good as a read.
     pub(crate) async fn observe(
         &self,
         calls: &Calls,
@@ -71,8 +71,8 @@ impl Sighting {
     }
 }
 
-/// What a read will show of a resource that was just created, where the answer leaves nothing to look for: the kind has no
-/// status, the answer shows the ARN, and the decision about what was sent and answered has no steps.
+/// What a read will show of a resource that was just created, where the answer makes a read unnecessary: the kind has no
+/// status, the answer has the ARN, and the decision about what was sent and answered has no steps.
 pub(crate) fn as_answered(
     kind: &Kind,
     desired: &Desired,
@@ -85,8 +85,8 @@ pub(crate) fn as_answered(
     let mut output = desired.spec.clone();
     output.as_object_mut()?.extend(answer.as_object()?.clone());
     let mut tags = desired.tags.clone();
-    if matches!(place(kind, desired), Place::Tags(_)) {
-        tags.extend(marks(kind, desired));
+    if matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_)) {
+        tags.extend(own_tags(kind, desired));
     }
     let found = Found::new(kind, output, tags);
     let observed = Observed::Found(Box::new(found));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_stands_for_a_look_only_where_an_error_does_no_harm() {
+    fn a_listing_stands_for_a_read_only_where_an_error_does_no_harm() {
         let model = || json!({"modelName": "thing"});
         let policy = || {
             json!({"policyName": "thing", "resourceID": "endpoint/e/variant/v", "serviceNamespace": "sagemaker",
@@ -134,7 +134,7 @@ mod tests {
             memory.took(&step(create), None, at(second));
             memory
         };
-        let told = |second: i64| {
+        let answered = |second: i64| {
             let mut memory = Memory::default();
             memory.made(at(second));
             memory
@@ -150,14 +150,14 @@ mod tests {
             memory
         };
         let (present, absent) = (Intent::Present, Intent::Absent);
-        // (case, kind, spec, intent, memory, listed, swept at, now, counts)
-        for (case, kind, spec, intent, memory, listed, swept, now, counts) in [
+        // (case, kind, spec, intent, memory, listed, polled at, now, counts)
+        for (case, kind, spec, intent, memory, listed, polled, now, counts) in [
             ("not there", "Model", model(), present, blank(), false, 0, 10, true),
             ("there", "Model", model(), present, blank(), true, 0, 10, false),
             ("too old", "Model", model(), present, blank(), false, 0, 301, false),
             ("of the future", "Model", model(), present, blank(), false, 10, 0, false),
             ("after its own create", "Model", model(), present, after(true, 0), false, 5, 10, false),
-            ("after a create that was answered", "Model", model(), present, told(0), false, 5, 10, false),
+            ("after a create that was answered", "Model", model(), present, answered(0), false, 5, 10, false),
             ("after a create of which nothing is known", "Model", model(), present, trying(), false, 5, 10, false),
             ("after an answer that it exists", "Model", model(), present, refused(), false, 5, 10, false),
             ("named by AWS", "ModelPackage", json!({}), present, blank(), false, 0, 10, false),
@@ -168,13 +168,13 @@ mod tests {
             ("after its own create, to go", "Model", model(), absent, after(true, 5), false, 6, 10, false),
         ] {
             let (kind, desired) = desired(kind, spec, intent);
-            let sighting = Sighting::new(at(swept), listed, Arc::default());
-            assert_eq!(sighting.says_absent(kind, &desired, &memory, at(now)), counts, "{case}");
+            let listed = ListObservation::new(at(polled), listed, Arc::default());
+            assert_eq!(listed.says_absent(kind, &desired, &memory, at(now)), counts, "{case}");
         }
         let (kind, mut adopted) = desired("Model", model(), present);
         adopted.adoption = Adoption::AdoptOrCreate;
-        let sighting = Sighting::new(at(0), false, Arc::default());
-        assert!(!sighting.says_absent(kind, &adopted, &blank(), at(10)));
+        let listed = ListObservation::new(at(0), false, Arc::default());
+        assert!(!listed.says_absent(kind, &adopted, &blank(), at(10)));
     }
 
     #[test]

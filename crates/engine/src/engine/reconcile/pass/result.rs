@@ -1,4 +1,4 @@
-//! What a look is told as: status, conditions, events, and when to look again.
+//! What a pass returns: status, conditions, events, and when to look again.
 
 use sagewright_kinds::Kind;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use crate::conditions;
 use crate::decide::{Decision, Intent};
 use crate::engine::lookup;
 use crate::error::{Failure, Permanent};
-use crate::event::{Event, What};
+use crate::event::{Event, EventKind};
 use crate::observe::Found;
 use crate::report::Outcome;
 
@@ -24,7 +24,7 @@ impl Pass<'_> {
         let requeue = pause_after(self.memory.failures(), &failure).unwrap_or_default().max(crate::decide::WAIT);
         let mut end = End { message: failure.to_string(), requeue: Some(requeue), ..End::new(Progress::Blocked) };
         end.outcome = Some(Outcome::Blocked);
-        let mut done = self.told(None, &Decision { conditions, ..Decision::default() }, end);
+        let mut done = self.reconciled(None, &Decision { conditions, ..Decision::default() }, end);
         done.failure = Some(failure);
         done
     }
@@ -42,25 +42,25 @@ impl Pass<'_> {
                 end.outcome = Some(Outcome::Failed);
                 self.memory.gave_up(now);
                 if let Some(step) = step.clone() {
-                    self.tell(What::Failed { step, why: message });
+                    self.emit(EventKind::Failed { step, why: message });
                 }
             }
         }
         end.requeue = pause_after(self.memory.failures(), &failure);
         let conditions = conditions::of_failure(&conditions::read(&self.desired.object.status), &failure, now);
-        let mut done = self.told(found, &Decision { conditions, ..Decision::default() }, end);
+        let mut done = self.reconciled(found, &Decision { conditions, ..Decision::default() }, end);
         done.failure = Some(failure);
         done.failed_step = step;
         done
     }
 
-    /// Tells what was found and decided.
-    pub(super) fn told(&self, found: Option<&Found>, decision: &Decision, end: End) -> Reconciled {
+    /// The result of the pass, from what was found and decided.
+    pub(super) fn reconciled(&self, found: Option<&Found>, decision: &Decision, end: End) -> Reconciled {
         let kind = self.kind;
         let shown = found.zip(kind).map(|(found, kind)| lookup::object_of(kind, found));
         let gone = self.desired.intent == Intent::Absent && found.is_none() && end.progress == Progress::Done;
         let mut status = match &shown {
-            // What is only asked for its status is asked for no tags, which tell some fields.
+            // A read of the status alone has no tags, and some fields come from tags.
             Some(object) if matches!(end.progress, Progress::Waiting { .. }) => {
                 let mut status = self.desired.object.status.clone();
                 match (status.as_object_mut(), &object.status) {
@@ -91,18 +91,18 @@ impl Pass<'_> {
         }
     }
 
-    /// Tells a status that is not the one that the object has.
-    pub(super) fn status(&mut self, found: Option<&Found>) {
+    /// Emits an event for a status that the object did not have.
+    pub(super) fn emit_status(&mut self, found: Option<&Found>) {
         let (Some(found), Some(kind)) = (found, self.kind) else { return };
         self.resource = Some(found.name.clone());
         let before = words(kind, &self.desired.object.status);
         let now = (found.word.clone(), found.secondary.clone());
         if now != before && !now.0.is_empty() {
-            self.tell(What::Status { from: before.0, to: now.0, secondary: now.1, reason: found.reason.clone() });
+            self.emit(EventKind::Status { from: before.0, to: now.0, secondary: now.1, reason: found.reason.clone() });
         }
     }
 
-    pub(super) fn tell(&self, what: What) {
+    pub(super) fn emit(&self, what: EventKind) {
         let at = self.calls.clock.now();
         (self.emit)(Event { object: self.id.clone(), resource: self.resource.clone(), at, what });
     }

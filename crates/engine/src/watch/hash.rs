@@ -11,10 +11,10 @@ use crate::observe::{Found, arn_of};
 
 /// Stands for a resource's name: what is kept of it, instead of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Key(u64);
+pub struct NameHash(u64);
 
-impl Key {
-    /// The key of a name as [`Shown::name`] has it.
+impl NameHash {
+    /// The hash of a name as [`ListItem::name`] has it.
     #[must_use]
     pub fn of(name: &str) -> Self {
         Self(digest(|hash| hash.update(name.as_bytes())))
@@ -23,17 +23,17 @@ impl Key {
 
 /// Stands for a document: two that differ have different prints. The same on every machine and in every version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Print(pub(super) u64);
+pub struct ContentHash(pub(super) u64);
 
-impl Print {
-    /// The print of a document, whatever the order of its members; top-level members that are `noise` do not count.
+impl ContentHash {
+    /// The hash of a document, whatever the order of its members; top-level members that are `noise` do not count.
     #[must_use]
     pub fn of(document: &Value, noise: &[String]) -> Self {
         // One bit less than a word, so that the poller has one for itself.
         Self(digest(|hash| feed(hash, document, noise)) >> 1)
     }
 
-    /// The print of what an object declares: its spec and its annotations.
+    /// The hash of what an object declares: its spec and its annotations.
     #[must_use]
     pub fn of_declared(object: &Object) -> Self {
         let annotations = object.metadata.annotations.iter();
@@ -84,22 +84,22 @@ fn feed(hash: &mut Sha256, value: &Value, noise: &[String]) {
 
 /// What a listing shows of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct ListItem {
     /// Its name; the ARN for kinds that AWS names.
     pub name: String,
-    /// The print of the listing's item.
-    pub print: Print,
+    /// The hash of the listing's item.
+    pub hash: ContentHash,
     /// When it was last changed, or created, as far as the listing shows that.
     pub changed: Option<Timestamp>,
 }
 
-impl Shown {
-    /// Reads an item of a listing, or a resource as a read gives it. Nothing where it does not tell which resource it is.
+impl ListItem {
+    /// Reads an item of a listing, or a resource as a read gives it. Nothing where it does not identify a resource.
     #[must_use]
     pub fn of(kind: &Kind, listing: Option<&Listing>, item: &Value) -> Option<Self> {
         let name = kind.name_of(item).or_else(|| arn_of(kind, item))?;
         let changed = listing.and_then(|listing| time(listing, item));
-        Some(Self { name, print: Print::of(item, &kind.row().list.noise), changed })
+        Some(Self { name, hash: ContentHash::of(item, &kind.row().list.noise), changed })
     }
 
     /// Whether a read lags behind the listing: what it gave is older than what the listing showed before. A resource that

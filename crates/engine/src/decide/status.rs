@@ -1,15 +1,15 @@
-//! How a resource stands: conditions, and when to look again.
+//! The status of an object: conditions, and when to look again.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Phase};
 
-use super::decision::{Action, Decision, RefusalKind, Step, WAIT};
+use super::decision::{Action, Decision, RefusalKind, WAIT};
 use super::desired::Desired;
 use super::intent::Adoption;
 use crate::conditions::{self, Condition, ConditionStatus as S};
-use crate::mark;
+use crate::keys;
 use crate::observe::{Found, Observed, Ownership};
 
 /// ACK's pause between looks at a settled resource.
@@ -24,7 +24,7 @@ pub(crate) fn conditions(
     now: Timestamp,
 ) -> Vec<Condition> {
     let mut out = Vec::new();
-    let (ready, synced) = stand(kind, observed, decision);
+    let (ready, synced) = ready_and_synced(kind, observed, decision);
     let pending: Vec<&str> = desired.pending.iter().map(|p| p.on.as_str()).collect();
     if !pending.is_empty() {
         let message = format!("waiting for {}", pending.join(", "));
@@ -54,7 +54,7 @@ pub(crate) fn conditions(
 fn terminal(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Condition> {
     if let Some(refusal) = decision.refusal() {
         let message = format!("{}; {}", refusal.reason, refusal.advice);
-        return Some(Condition::new(conditions::TERMINAL, S::True, reason_word(refusal.kind), &message));
+        return Some(Condition::new(conditions::TERMINAL, S::True, condition_reason(refusal.kind), &message));
     }
     match observed {
         Observed::Found(found) if found.phase == Phase::Failed && !decision.writes() => {
@@ -66,7 +66,7 @@ fn terminal(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Con
     }
 }
 
-fn reason_word(kind: RefusalKind) -> &'static str {
+fn condition_reason(kind: RefusalKind) -> &'static str {
     match kind {
         RefusalKind::Immutable => "ImmutableField",
         RefusalKind::NameChanged => "NameChanged",
@@ -82,7 +82,7 @@ fn reason_word(kind: RefusalKind) -> &'static str {
     }
 }
 
-fn stand(kind: &Kind, observed: &Observed, decision: &Decision) -> (Condition, Condition) {
+fn ready_and_synced(kind: &Kind, observed: &Observed, decision: &Decision) -> (Condition, Condition) {
     let both = |ready: S, synced: S, reason: &str, message: &str| {
         (
             Condition::new(conditions::READY, ready, reason, message),
@@ -90,10 +90,9 @@ fn stand(kind: &Kind, observed: &Observed, decision: &Decision) -> (Condition, C
         )
     };
     if let Some(refusal) = decision.refusal() {
-        return both(S::False, S::False, reason_word(refusal.kind), &refusal.reason);
+        return both(S::False, S::False, condition_reason(refusal.kind), &refusal.reason);
     }
-    let waits = decision.steps.iter().find_map(|s| if let Step::Wait { reason, .. } = s { Some(reason) } else { None });
-    if let Some(reason) = waits {
+    if let Some((reason, _)) = decision.first_wait() {
         return both(S::False, S::False, "Progressing", &format!("{reason}."));
     }
     if decision.writes() {
@@ -133,8 +132,7 @@ pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> 
         let for_good = matches!(refusal.kind, RefusalKind::ReadOnly | RefusalKind::Unsupported);
         return (!for_good).then_some(settled);
     }
-    let waits = decision.steps.iter().find_map(|s| if let Step::Wait { after, .. } = s { Some(*after) } else { None });
-    if let Some(after) = waits {
+    if let Some((_, after)) = decision.first_wait() {
         return Some(resync.progressing.map_or(after, |s| Duration::from_secs(s.into())));
     }
     match observed {
@@ -144,9 +142,9 @@ pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> 
     }
 }
 
-/// Of what has failed, or was stopped before its end: its status, why, and what to do. Who declares a stopped job as one
-/// that is only read takes it as it is.
-pub(crate) fn ended_badly(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
+/// For a resource that has failed, or was stopped before its end: its status, why, and what to do. A stopped job that is
+/// declared read-only is no failure.
+pub(crate) fn failure_message(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
     let stopped = found.phase == Phase::Stopped && kind.is_job() && !desired.read_only;
     let badly = found.phase == Phase::Failed || stopped;
     if !badly {
@@ -161,7 +159,7 @@ pub(crate) fn ended_badly(kind: &Kind, desired: &Desired, found: &Found) -> Opti
         _ => String::new(),
     };
     let advice = if stopped {
-        &format!("start a new one under a new name, or take it as it is: {}: \"true\"", mark::READ_ONLY)
+        &format!("start a new one under a new name, or take it as it is: {}: \"true\"", keys::READ_ONLY)
     } else if kind.is_job() {
         "start a new one under a new name"
     } else if kind.row().update.when.contains(&found.word) {

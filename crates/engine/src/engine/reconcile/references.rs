@@ -1,4 +1,4 @@
-//! What references lead to.
+//! Resolves references.
 
 use async_trait::async_trait;
 use sagewright_kinds::{Kind, Path, Phase, find, get};
@@ -11,27 +11,27 @@ use crate::manifest::RefUse;
 use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::calls::Calls;
-use crate::observe::{Found, Ownership};
+use crate::observe::{Found, Owners, Ownership};
 
-/// What a reference leads to.
+/// What a reference resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Referent {
+pub enum Resolution {
     /// The field of the other object has this value.
     Value(String),
     /// There is no such object, or it does not have the field: why.
     Absent(String),
 }
 
-/// Answers references: from the objects at hand, from Kubernetes, from AWS. References to kinds of other API groups
-/// (`roleRef`, security groups) are asked for, too.
+/// Resolves references: from the objects at hand, from Kubernetes, from AWS. References to kinds of other API groups
+/// (`roleRef`, security groups) are resolved here, too.
 #[async_trait]
-pub trait Referents: Send + Sync {
+pub trait ReferenceResolver: Send + Sync {
     /// The value of a reference that the object `from` holds. An object that is to go needs only what says which resource
     /// is meant, in whatever state the other one is.
     ///
     /// # Errors
     /// A call failed, or the other resource is still at work.
-    async fn value(&self, from: &ObjectId, reference: &RefUse, intent: Intent) -> Result<Referent, Failure>;
+    async fn resolve(&self, from: &ObjectId, reference: &RefUse, intent: Intent) -> Result<Resolution, Failure>;
 }
 
 /// The object that a reference names.
@@ -43,35 +43,37 @@ pub fn target_id(reference: &RefUse, namespace: &str) -> ObjectId {
 
 /// The value of a reference, from the object it names.
 #[must_use]
-pub fn value_of(reference: &RefUse, object: &Object) -> Referent {
+pub fn value_of(reference: &RefUse, object: &Object) -> Resolution {
     let field = &reference.target.value;
     let path = Path::parse(field.trim_start_matches("spec.").trim_start_matches("status."));
     let part = if field.starts_with("status.") { &object.status } else { &object.spec };
     match get(part, &path).and_then(Value::as_str).filter(|v| !v.is_empty()) {
-        Some(value) => Referent::Value(value.to_owned()),
-        None => Referent::Absent(format!("{} has no {field} yet", object.id())),
+        Some(value) => Resolution::Value(value.to_owned()),
+        None => Resolution::Absent(format!("{} has no {field} yet", object.id())),
     }
 }
 
-/// Answers references from AWS alone.
-pub(crate) struct InCloud<'c> {
+/// Resolves references from AWS alone.
+pub(crate) struct CloudResolver<'c> {
     pub calls: &'c Calls,
     pub claims: &'c Claims,
+    /// What the run knows of marks.
+    pub owners: &'c Owners,
 }
 
 #[async_trait]
-impl Referents for InCloud<'_> {
-    async fn value(&self, from: &ObjectId, reference: &RefUse, intent: Intent) -> Result<Referent, Failure> {
+impl ReferenceResolver for CloudResolver<'_> {
+    async fn resolve(&self, from: &ObjectId, reference: &RefUse, intent: Intent) -> Result<Resolution, Failure> {
         let id = target_id(reference, &from.namespace);
         let (kind, found) = match self.resource(reference, &id).await? {
             Ok(there) => there,
-            Err(why) => return Ok(Referent::Absent(why)),
+            Err(why) => return Ok(Resolution::Absent(why)),
         };
         let is = format!("{id} is in {} status", found.word);
         match found.phase {
             _ if intent == Intent::Absent => Ok(value_of(reference, &lookup::object_of(kind, &found))),
             Phase::Settled | Phase::Stopped => Ok(value_of(reference, &lookup::object_of(kind, &found))),
-            phase if phase.is_final() => Ok(Referent::Absent(is)),
+            phase if phase.is_final() => Ok(Resolution::Absent(is)),
             _ => Err(Failure::Retryable(Retryable {
                 what: format!("use {} for {}", reference.target.value, reference.at),
                 why: is,
@@ -82,7 +84,7 @@ impl Referents for InCloud<'_> {
     }
 }
 
-impl InCloud<'_> {
+impl CloudResolver<'_> {
     /// What a reference means in AWS: the object's own resource, whatever its name, or one of the object's name that
     /// nobody owns. Why there is none, otherwise.
     async fn resource(
@@ -96,14 +98,14 @@ impl InCloud<'_> {
         let owner = Owner::new(&self.claims.installation, id);
         // An object's name is never one of several parts.
         let named = if kind.row().identity.name.len() < 2 {
-            lookup::one(self.calls, kind, &reference.name).await?
+            lookup::find(self.calls, kind, &reference.name).await?
         } else {
             None
         };
         if let Some(found) = named.as_ref().filter(|f| matches!(&f.owner, Ownership::Marked(mark) if owner.is(mark))) {
             return Ok(Ok((kind, found.clone())));
         }
-        if let Some(found) = lookup::owned(self.calls, kind, &owner).await? {
+        if let Some(found) = lookup::owned(self.calls, kind, &owner, self.owners).await? {
             return Ok(Ok((kind, found)));
         }
         Ok(match named {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// One finished call, with its retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
+pub struct CallRecord {
     /// Service id.
     pub service: &'static str,
     /// Operation.
@@ -30,11 +30,11 @@ pub struct Observed {
 /// Is told of every finished call: metrics, audit, tests. Must not block.
 pub trait Observe: Send + Sync {
     /// A call finished.
-    fn observed(&self, call: &Observed);
+    fn observed(&self, call: &CallRecord);
 }
 
-impl<F: Fn(&Observed) + Send + Sync> Observe for F {
-    fn observed(&self, call: &Observed) {
+impl<F: Fn(&CallRecord) + Send + Sync> Observe for F {
+    fn observed(&self, call: &CallRecord) {
         self(call);
     }
 }

@@ -7,20 +7,22 @@ use sagewright_kinds::{Kind, Phase};
 
 use super::export::manifest;
 use super::lookup::{self, inside, object_of, user_tags};
-use super::pace::{PATIENCE, Pace, patiently};
+use super::polling::PollInterval;
 use super::reconcile::act;
 use super::{Description, Engine, Until};
 use crate::clock::since;
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent};
-use crate::event::{Event, Observer, What};
-use crate::mark::{self, Owner};
+use crate::event::{Event, EventKind, Observer};
+use crate::keys;
+use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::{Found, Ownership};
+use crate::retry;
 
 impl Engine {
-    async fn one(&self, kind: &Kind, name: &str) -> Result<Found, EngineError> {
-        match lookup::one(&self.calls, kind, name).await? {
+    async fn find(&self, kind: &Kind, name: &str) -> Result<Found, EngineError> {
+        match lookup::find(&self.calls, kind, name).await? {
             Some(found) => Ok(found),
             None => Err(EngineError::NotFound {
                 kind: kind.words(),
@@ -30,7 +32,7 @@ impl Engine {
         }
     }
 
-    /// What might have been meant; nothing where listing fails, for the answer does not hang on it.
+    /// What might have been meant; nothing where listing fails, for the error is the same without it.
     async fn hint(&self, kind: &Kind, name: &str) -> String {
         let Ok(all) = lookup::all(&self.calls, kind).await else { return String::new() };
         let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
@@ -52,7 +54,7 @@ impl Engine {
             let mut objects = Vec::new();
             for item in inside(&self.calls, kind, Some(name)).await? {
                 if let Some(arn) = crate::observe::arn_of(kind, &item)
-                    && let Some(found) = lookup::one(&self.calls, kind, &arn).await?
+                    && let Some(found) = lookup::find(&self.calls, kind, &arn).await?
                 {
                     objects.push(object_of(kind, &found));
                 }
@@ -61,7 +63,7 @@ impl Engine {
                 return Ok(objects);
             }
         }
-        Ok(vec![object_of(kind, &self.one(kind, name).await?)])
+        Ok(vec![object_of(kind, &self.find(kind, name).await?)])
     }
 
     /// Waits for one resource.
@@ -78,24 +80,24 @@ impl Engine {
     ) -> Result<Object, EngineError> {
         let start = self.calls.clock.now();
         let what = format!("the {} `{name}`", kind.words());
-        let mut pace = Pace::of(kind);
-        let mut told = false;
+        let mut interval = PollInterval::of(kind);
+        let mut wait_emitted = false;
         let mut word: Option<(String, Option<String>)> = None;
-        let mut found = match (lookup::one(&self.calls, kind, name).await?, until) {
+        let mut found = match (lookup::find(&self.calls, kind, name).await?, until) {
             (Some(found), _) => found,
             (None, Until::Deleted) => return Ok(Object::new(kind, name)),
-            (None, _) => self.one(kind, name).await?,
+            (None, _) => self.find(kind, name).await?,
         };
         loop {
             let object = object_of(kind, &found);
-            let tell = |what: What| {
+            let emit = |what: EventKind| {
                 let at = self.calls.clock.now();
                 observer.event(&Event { object: object.id(), resource: Some(found.name.clone()), at, what });
             };
             let now = (found.word.clone(), found.secondary.clone());
             if word.as_ref() != Some(&now) && !now.0.is_empty() {
                 let from = word.replace(now.clone()).map(|(w, _)| w).unwrap_or_default();
-                tell(What::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
+                emit(EventKind::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
             }
             let parts = crate::decide::parts_at_work(kind, &found);
             let reached = match until {
@@ -124,18 +126,18 @@ impl Engine {
             if let (Some(limit), Some(Duration::ZERO)) = (timeout, left) {
                 return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
             }
-            let after = pace.next();
+            let after = interval.next();
             let after = left.map_or(after, |left| after.min(left));
-            if !told {
-                tell(What::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
-                told = true;
+            if !wait_emitted {
+                emit(EventKind::Waiting { reason: found.reason.clone().unwrap_or_default(), after });
+                wait_emitted = true;
             }
             self.calls.clock.sleep(after).await;
-            let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
-            let retrying = |why: &str, after: Duration| {
-                tell(What::Retrying { step: None, why: why.to_owned(), after });
+            let left = left.map(|left| left.saturating_sub(after));
+            let on_retry = |why: &str, after: Duration| {
+                emit(EventKind::Retrying { step: None, why: why.to_owned(), after });
             };
-            match patiently(&self.calls, patience, &retrying, || lookup::again(&self.calls, kind, &found)).await? {
+            match self.with_retries(left, &on_retry, || lookup::again(&self.calls, kind, &found)).await? {
                 Some(next) => found = next,
                 None if *until == Until::Deleted => return Ok(object),
                 None => {
@@ -158,11 +160,10 @@ impl Engine {
         owner: &ObjectId,
         from: Option<&Owner>,
     ) -> Result<Object, EngineError> {
-        let found = self.one(kind, name).await?;
+        let found = self.find(kind, name).await?;
         let wanted = Owner::new(&self.claims.installation, owner);
         let refuse = |why: String, advice: &str| {
-            let what = format!("adopt the {} `{}`", kind.words(), found.name);
-            Failure::Permanent(Permanent { what, why, advice: advice.to_owned(), cause: None })
+            Failure::Permanent(Permanent::new(format!("adopt the {} `{}`", kind.words(), found.name), why, advice))
         };
         let here = &self.claims.installation;
         match (&found.owner, from) {
@@ -191,20 +192,49 @@ impl Engine {
             }
         }
         // What it was applied with is the former owner's: no prune of theirs or ours may count it as left behind.
-        if let (Some(arn), true) = (&found.arn, found.tags.contains_key(mark::SET)) {
-            let step = Step::SyncTags { arn: arn.clone(), add: BTreeMap::new(), remove: vec![mark::SET.to_owned()] };
+        if let (Some(arn), true) = (&found.arn, found.tags.contains_key(keys::SET)) {
+            let step = Step::SyncTags { arn: arn.clone(), add: BTreeMap::new(), remove: vec![keys::SET.to_owned()] };
             let leave = || act(&self.calls, kind, &found.name, &step, Some(&found));
-            patiently(&self.calls, PATIENCE, &|_, _| {}, leave).await?;
+            self.with_retries(None, &|_, _| {}, leave).await?;
         }
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
         let step = Step::Adopt { arn, owner: wanted.to_string() };
         let adopt = || act(&self.calls, kind, &found.name, &step, Some(&found));
-        patiently(&self.calls, PATIENCE, &|_, _| {}, adopt).await?;
-        let found = self.one(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
+        self.with_retries(None, &|_, _| {}, adopt).await?;
+        let found = self.find(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
         let mut object = object_of(kind, &found);
         object.metadata.name.clone_from(&owner.name);
         object.metadata.namespace = (owner.namespace != "default").then(|| owner.namespace.clone());
         Ok(object)
+    }
+
+    /// Makes a call again for as long as the retry policy allows a command, and `left` lasts.
+    async fn with_retries<T, F>(
+        &self,
+        left: Option<Duration>,
+        on_retry: &(dyn Fn(&str, Duration) + Sync),
+        call: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let clock = &self.calls.clock;
+        let (begun, mut failed_since, mut failures) = (clock.now(), None, 0);
+        loop {
+            let again = match call().await {
+                Err(Failure::Retryable(again)) => again,
+                done => return done,
+            };
+            failures += 1;
+            let now = clock.now();
+            let spent = since(now, *failed_since.get_or_insert(now));
+            let left = left.map(|left| left.saturating_sub(since(now, begun)));
+            let Some(pause) = retry::next_of_command(again.class(), failures, again.after, spent, left) else {
+                return Err(again.into());
+            };
+            on_retry(&again.why, pause);
+            clock.sleep(pause).await;
+        }
     }
 
     /// A manifest of a resource. Planning it against the same resource shows no change.
@@ -212,7 +242,7 @@ impl Engine {
     /// # Errors
     /// There is none, or a call failed.
     pub async fn export(&self, kind: &Kind, name: &str) -> Result<Object, EngineError> {
-        Ok(manifest(kind, &self.one(kind, name).await?))
+        Ok(manifest(kind, &self.find(kind, name).await?))
     }
 
     /// A resource in full.
@@ -220,7 +250,7 @@ impl Engine {
     /// # Errors
     /// There is none, or a call failed.
     pub async fn describe(&self, kind: &Kind, name: &str) -> Result<Description, EngineError> {
-        let found = self.one(kind, name).await?;
+        let found = self.find(kind, name).await?;
         let object = object_of(kind, &found);
         let word = if kind.is_arn_identified() { object.metadata.name.clone() } else { found.name.clone() };
         Ok(Description {

@@ -59,18 +59,18 @@ struct Lane {
 
 /// Rates and queues by key.
 #[derive(Debug)]
-pub struct Pacer<K> {
+pub struct RateLimiter<K> {
     lanes: HashMap<K, Lane>,
     tickets: u64,
 }
 
-impl<K> Default for Pacer<K> {
+impl<K> Default for RateLimiter<K> {
     fn default() -> Self {
         Self { lanes: HashMap::new(), tickets: 0 }
     }
 }
 
-impl<K: Eq + Hash + Clone> Pacer<K> {
+impl<K: Eq + Hash + Clone> RateLimiter<K> {
     /// A place for a new call.
     pub fn ticket(&mut self, priority: Priority) -> Ticket {
         self.tickets += 1;
@@ -125,7 +125,7 @@ impl<K: Eq + Hash + Clone> Pacer<K> {
         due
     }
 
-    /// How long until [`Pacer::due`] has something to give; none while nobody waits.
+    /// How long until [`RateLimiter::due`] has something to give; none while nobody waits.
     #[must_use]
     pub fn until_due(&self, now: Duration) -> Option<Duration> {
         let lanes = self.lanes.values().filter(|lane| lane.len() > 0);

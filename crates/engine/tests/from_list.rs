@@ -1,4 +1,4 @@
-//! One object at a time, with what a sweep of the listing says in place of looks.
+//! One object at a time, with what a poll of the listing says in place of looks.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Referent, Referents, Scope};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::watch::{Change, Watch};
 use sagewright_engine::{
     Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, Object, ObjectId, Outcome, RefUse, Stage, Target,
@@ -17,9 +17,9 @@ use support::*;
 struct Nothing;
 
 #[async_trait::async_trait]
-impl Referents for Nothing {
-    async fn value(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Referent, Failure> {
-        Ok(Referent::Absent(format!("there is no {}", reference.name)))
+impl ReferenceResolver for Nothing {
+    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
+        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
     }
 }
 
@@ -44,7 +44,7 @@ impl Controller {
         Self { fake, clock, engine, scope, watch, memory: Memory::default() }
     }
 
-    async fn sweep(&mut self) -> Vec<Change> {
+    async fn poll(&mut self) -> Vec<Change> {
         let changes = self.watch.poll().await.unwrap();
         self.fake.take_log(false);
         changes
@@ -54,8 +54,8 @@ impl Controller {
     async fn look(&mut self, object: &mut Object, intent: Intent) -> (Reconciled, Vec<String>) {
         let kind = object.row().unwrap();
         let desired = Desired { intent, ..Desired::new(kind, object).unwrap() };
-        let sighting = self.watch.sighting(&desired.name(kind).unwrap());
-        let step = self.engine.reconcile_swept(&self.scope, &desired, &mut self.memory, &Nothing, sighting.as_ref());
+        let listed = self.watch.observation(&desired.name(kind).unwrap());
+        let step = self.engine.reconcile_from_list(&self.scope, &desired, &mut self.memory, &Nothing, listed.as_ref());
         let done = step.await;
         object.status = done.status.clone();
         let called = self.fake.take_log(false);
@@ -80,7 +80,7 @@ fn plain(calls: &[String]) -> Vec<&str> {
 async fn what_is_not_listed_is_created_by_one_call() {
     let mut controller = Controller::new();
     let mut fraud = model("fraud");
-    controller.sweep().await;
+    controller.poll().await;
     let (done, calls) = controller.look(&mut fraud, Intent::Present).await;
     assert_eq!(plain(&calls), ["CreateModel"]);
     assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Created)), "{}", done.message);
@@ -88,7 +88,7 @@ async fn what_is_not_listed_is_created_by_one_call() {
     assert_eq!(done.conditions.iter().find(|c| c.kind == "Ready").unwrap().status.to_string(), "True");
     assert_eq!(done.requeue, Some(Duration::from_secs(36_000)));
     assert_eq!(done.changes.iter().filter(|change| change.path == "spec.modelName").count(), 1);
-    // The marks were read for all objects of the sweep.
+    // The marks were read for all objects of the poll.
     let mut calls = Vec::new();
     for name in ["a", "b", "c", "d", "e"] {
         let mut other = model(name);
@@ -100,22 +100,22 @@ async fn what_is_not_listed_is_created_by_one_call() {
 }
 
 #[tokio::test]
-async fn the_sweep_shows_what_a_create_made_and_later_that_it_is_gone() {
+async fn the_listing_shows_what_a_create_made_and_later_that_it_is_gone() {
     let mut controller = Controller::new();
     let mut fraud = model("fraud");
-    controller.sweep().await;
+    controller.poll().await;
     controller.look(&mut fraud, Intent::Present).await;
-    // Reads may lag behind the create: an older sweep does not make a second one.
+    // Reads may lag behind the create: an older poll does not make a second one.
     let (done, calls) = controller.look(&mut fraud, Intent::Present).await;
     assert_eq!((done.outcome, plain(&calls)), (Some(Outcome::Unchanged), vec!["DescribeModel", "ListTags"]));
     controller.fake.edit("model/fraud", |model| model.gone_at = Some(0));
     controller.memory = Memory::default();
     fraud.status = json!({});
-    controller.sweep().await;
+    controller.poll().await;
     controller.look(&mut fraud, Intent::Present).await;
     let text = serde_json::to_string(&controller.memory).unwrap();
     assert!(text.contains("\"a\":true"), "the answer alone was seen: {text}");
-    let changes = controller.sweep().await;
+    let changes = controller.poll().await;
     let [Change::Shown(shown)] = changes.as_slice() else { panic!("{changes:?}") };
     let made = |seconds: i64| {
         let at = controller.clock.now().as_second() + seconds;
@@ -135,8 +135,8 @@ async fn the_sweep_shows_what_a_create_made_and_later_that_it_is_gone() {
 async fn a_create_that_answers_that_it_exists_leads_to_a_look() {
     let mut controller = Controller::new();
     let mut fraud = model("fraud");
-    controller.sweep().await;
-    // Made by somebody after the sweep.
+    controller.poll().await;
+    // Made by somebody after the poll.
     let input = json!({"ModelName": "fraud", "ExecutionRoleArn": "arn:aws:iam::123456789012:role/r"});
     controller.fake.peek("CreateModel", &input).unwrap();
     let (done, calls) = controller.look(&mut fraud, Intent::Present).await;
@@ -151,7 +151,7 @@ async fn a_create_that_answers_that_it_exists_leads_to_a_look() {
 async fn a_create_whose_answer_was_lost_leads_to_a_look() {
     let mut controller = Controller::new();
     let mut fraud = model("fraud");
-    controller.sweep().await;
+    controller.poll().await;
     let lost = CloudError::new("sagemaker", "CreateModel", Stage::Transport, "Timeout", "no answer");
     controller.fake.fault("CreateModel", lost);
     let (done, _) = controller.look(&mut fraud, Intent::Present).await;
@@ -163,7 +163,7 @@ async fn a_create_whose_answer_was_lost_leads_to_a_look() {
 #[tokio::test]
 async fn a_renamed_object_is_told_so_without_a_second_resource() {
     let mut controller = Controller::new();
-    controller.sweep().await;
+    controller.poll().await;
     controller.look(&mut model("fraud"), Intent::Present).await;
     // With its status, and without: a restart may have lost it.
     for lost in [false, true] {
@@ -174,7 +174,7 @@ async fn a_renamed_object_is_told_so_without_a_second_resource() {
         }
         controller.memory = Memory::default();
         controller.pass(301).await;
-        controller.sweep().await;
+        controller.poll().await;
         let (done, _) = controller.look(&mut renamed, Intent::Present).await;
         assert_eq!(done.outcome, Some(Outcome::Refused), "{}", done.message);
         assert!(done.message.contains("already has the model `fraud`"), "{}", done.message);
@@ -186,9 +186,9 @@ async fn a_renamed_object_is_told_so_without_a_second_resource() {
 async fn what_was_deleted_is_gone_when_it_is_no_longer_listed() {
     let mut controller = Controller::new();
     let mut fraud = model("fraud");
-    controller.sweep().await;
+    controller.poll().await;
     controller.look(&mut fraud, Intent::Present).await;
-    controller.sweep().await;
+    controller.poll().await;
     controller.memory = Memory::default();
     let (done, calls) = controller.look(&mut fraud, Intent::Absent).await;
     assert_eq!(
@@ -197,22 +197,22 @@ async fn what_was_deleted_is_gone_when_it_is_no_longer_listed() {
     );
     controller.pass(1).await;
     controller.watch.want_whole();
-    assert!(matches!(controller.sweep().await.as_slice(), [Change::Gone(_)]));
+    assert!(matches!(controller.poll().await.as_slice(), [Change::Gone(_)]));
     let (done, calls) = controller.look(&mut fraud, Intent::Absent).await;
     assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)));
     assert!(calls.is_empty(), "{calls:?}");
 }
 
 #[tokio::test]
-async fn without_a_finished_sweep_there_is_no_sighting() {
+async fn without_a_finished_poll_there_is_no_observation() {
     let mut controller = Controller::new();
-    assert!(controller.watch.sighting("fraud").is_none());
+    assert!(controller.watch.observation("fraud").is_none());
     controller.fake.fault("ListModels", CloudError::new("sagemaker", "", Stage::Service, "AccessDenied", "no"));
     assert!(controller.watch.poll().await.is_err());
-    assert!(controller.watch.sighting("fraud").is_none());
-    controller.sweep().await;
-    assert!(controller.watch.sighting("fraud").is_some());
-    // Without a sighting, a look is as ever: before and after the create.
+    assert!(controller.watch.observation("fraud").is_none());
+    controller.poll().await;
+    assert!(controller.watch.observation("fraud").is_some());
+    // Without one, a look is as ever: before and after the create.
     let mut fraud = model("fraud");
     let desired = Desired::new(fraud.row().unwrap(), &fraud).unwrap();
     let done = controller.engine.reconcile(&controller.scope, &desired, &mut controller.memory, &Nothing).await;

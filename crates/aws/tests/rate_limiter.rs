@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sagewright_aws::pacer::{FIRST_RATE, FORGET, MIN_RATE, MOST_KEYS, PASSED_OVER, Pacer, Ticket, Turn};
+use sagewright_aws::rate_limiter::{FIRST_RATE, FORGET, MIN_RATE, MOST_KEYS, PASSED_OVER, RateLimiter, Ticket, Turn};
 use sagewright_engine::Priority;
 use simulation::{Simulation, Throttling};
 
@@ -17,121 +17,126 @@ fn secs(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// A pacer whose key was throttled at the start.
-fn limited() -> Pacer<&'static str> {
-    let mut pacer = Pacer::default();
-    pacer.answered(&KEY, Duration::ZERO, true, Duration::ZERO);
-    pacer
+/// A limiter whose key was throttled at the start.
+fn limited() -> RateLimiter<&'static str> {
+    let mut limiter = RateLimiter::default();
+    limiter.answered(&KEY, Duration::ZERO, true, Duration::ZERO);
+    limiter
 }
 
-fn enter(pacer: &mut Pacer<&'static str>, priority: Priority, deadline: Option<f64>, now: f64) -> (Ticket, Turn) {
-    let ticket = pacer.ticket(priority);
-    (ticket, pacer.enter(&KEY, ticket, deadline.map(secs), secs(now)))
+fn enter(
+    limiter: &mut RateLimiter<&'static str>,
+    priority: Priority,
+    deadline: Option<f64>,
+    now: f64,
+) -> (Ticket, Turn) {
+    let ticket = limiter.ticket(priority);
+    (ticket, limiter.enter(&KEY, ticket, deadline.map(secs), secs(now)))
 }
 
 /// The calls that go from `now` on, in order, with the time of each.
-fn drain(pacer: &mut Pacer<&'static str>, mut now: f64) -> Vec<(Ticket, bool, f64)> {
+fn drain(limiter: &mut RateLimiter<&'static str>, mut now: f64) -> Vec<(Ticket, bool, f64)> {
     let mut order = Vec::new();
-    while let Some(pause) = pacer.until_due(secs(now)) {
+    while let Some(pause) = limiter.until_due(secs(now)) {
         now += pause.as_secs_f64() + 1e-6;
-        order.extend(pacer.due(secs(now)).into_iter().map(|(ticket, in_time)| (ticket, in_time, now)));
+        order.extend(limiter.due(secs(now)).into_iter().map(|(ticket, in_time)| (ticket, in_time, now)));
     }
     order
 }
 
 #[test]
 fn a_limit_begins_below_what_was_answered_and_is_forgotten_after_a_while() {
-    let mut pacer = Pacer::default();
+    let mut limiter = RateLimiter::default();
     for i in 0..20 {
-        assert_eq!(enter(&mut pacer, Priority::Interactive, None, 100.0).1, Turn::Now);
-        pacer.answered(&KEY, secs(100.0), false, secs(100.0 + f64::from(i) * 0.04));
+        assert_eq!(enter(&mut limiter, Priority::Interactive, None, 100.0).1, Turn::Now);
+        limiter.answered(&KEY, secs(100.0), false, secs(100.0 + f64::from(i) * 0.04));
     }
-    assert_eq!(pacer.rate(&KEY), None);
-    pacer.answered(&KEY, secs(100.0), true, secs(101.0));
-    assert_eq!(pacer.rate(&KEY), Some(16.0));
-    assert_eq!(enter(&mut pacer, Priority::Interactive, None, 102.0).1, Turn::Now);
-    assert_eq!(pacer.rate(&KEY), Some(16.0));
-    assert_eq!(enter(&mut pacer, Priority::Interactive, None, 102.0 + FORGET.as_secs_f64()).1, Turn::Now);
-    assert_eq!(pacer.rate(&KEY), None);
+    assert_eq!(limiter.rate(&KEY), None);
+    limiter.answered(&KEY, secs(100.0), true, secs(101.0));
+    assert_eq!(limiter.rate(&KEY), Some(16.0));
+    assert_eq!(enter(&mut limiter, Priority::Interactive, None, 102.0).1, Turn::Now);
+    assert_eq!(limiter.rate(&KEY), Some(16.0));
+    assert_eq!(enter(&mut limiter, Priority::Interactive, None, 102.0 + FORGET.as_secs_f64()).1, Turn::Now);
+    assert_eq!(limiter.rate(&KEY), None);
 }
 
 #[test]
 fn calls_that_were_sent_at_an_old_rate_do_not_lower_the_new_one() {
-    let mut pacer = Pacer::default();
+    let mut limiter = RateLimiter::default();
     for i in 0..200 {
-        pacer.answered(&KEY, secs(0.0), i >= 20, secs(f64::from(i) * 0.05));
+        limiter.answered(&KEY, secs(0.0), i >= 20, secs(f64::from(i) * 0.05));
     }
-    assert_eq!(pacer.rate(&KEY), Some(16.0), "180 calls that were in flight together are one throttle");
+    assert_eq!(limiter.rate(&KEY), Some(16.0), "180 calls that were in flight together are one throttle");
 }
 
 #[test]
 fn a_higher_priority_goes_first_and_equals_in_the_order_of_their_arrival() {
-    let mut pacer = limited();
+    let mut limiter = limited();
     let of = [Priority::Background, Priority::Progress, Priority::Interactive];
-    let tickets: Vec<Ticket> = [0, 1, 2, 0, 1, 2].map(|i| enter(&mut pacer, of[i], None, 0.0).0).into();
-    let order: Vec<Ticket> = drain(&mut pacer, 0.0).into_iter().map(|(ticket, ..)| ticket).collect();
+    let tickets: Vec<Ticket> = [0, 1, 2, 0, 1, 2].map(|i| enter(&mut limiter, of[i], None, 0.0).0).into();
+    let order: Vec<Ticket> = drain(&mut limiter, 0.0).into_iter().map(|(ticket, ..)| ticket).collect();
     assert_eq!(order, [2, 5, 1, 4, 0, 3].map(|i| tickets[i]));
 }
 
 #[test]
 fn a_call_that_is_throttled_keeps_its_place() {
-    let mut pacer = limited();
-    let (first, _) = enter(&mut pacer, Priority::Progress, None, 0.0);
-    assert_eq!(pacer.due(secs(1.0)), [(first, true)]);
-    let (second, _) = enter(&mut pacer, Priority::Progress, None, 1.0);
-    assert_eq!(pacer.enter(&KEY, first, None, secs(1.1)), Turn::Waits);
-    let order: Vec<Ticket> = drain(&mut pacer, 1.1).into_iter().map(|(ticket, ..)| ticket).collect();
+    let mut limiter = limited();
+    let (first, _) = enter(&mut limiter, Priority::Progress, None, 0.0);
+    assert_eq!(limiter.due(secs(1.0)), [(first, true)]);
+    let (second, _) = enter(&mut limiter, Priority::Progress, None, 1.0);
+    assert_eq!(limiter.enter(&KEY, first, None, secs(1.1)), Turn::Waits);
+    let order: Vec<Ticket> = drain(&mut limiter, 1.1).into_iter().map(|(ticket, ..)| ticket).collect();
     assert_eq!(order, [first, second]);
 }
 
 #[test]
 fn a_lower_priority_is_not_passed_over_for_ever() {
-    let mut pacer = limited();
-    let (low, _) = enter(&mut pacer, Priority::Background, None, 0.0);
-    (0..30).for_each(|_| _ = enter(&mut pacer, Priority::Interactive, None, 0.0));
-    let order = drain(&mut pacer, 0.0);
+    let mut limiter = limited();
+    let (low, _) = enter(&mut limiter, Priority::Background, None, 0.0);
+    (0..30).for_each(|_| _ = enter(&mut limiter, Priority::Interactive, None, 0.0));
+    let order = drain(&mut limiter, 0.0);
     assert_eq!(order.iter().position(|(ticket, ..)| *ticket == low), Some(PASSED_OVER as usize));
 }
 
 #[test]
 fn a_deadline_that_cannot_be_met_is_told_at_once_and_one_that_is_missed_when_it_passes() {
-    let mut pacer = limited();
-    (0..2000).for_each(|_| _ = enter(&mut pacer, Priority::Progress, None, 0.0));
-    let (_, turn) = enter(&mut pacer, Priority::Progress, Some(10.0), 0.0);
+    let mut limiter = limited();
+    (0..2000).for_each(|_| _ = enter(&mut limiter, Priority::Progress, None, 0.0));
+    let (_, turn) = enter(&mut limiter, Priority::Progress, Some(10.0), 0.0);
     let Turn::TooLate { wait, ahead } = turn else { panic!("{turn:?}") };
     assert_eq!((ahead, wait), (2000, secs(2001.0 / FIRST_RATE)));
-    assert_eq!(pacer.waiting(&KEY), 2000, "it is not in the queue");
-    let (urgent, turn) = enter(&mut pacer, Priority::Interactive, Some(10.0), 0.0);
+    assert_eq!(limiter.waiting(&KEY), 2000, "it is not in the queue");
+    let (urgent, turn) = enter(&mut limiter, Priority::Interactive, Some(10.0), 0.0);
     assert_eq!(turn, Turn::Waits, "the others do not go before it");
-    assert_eq!(pacer.due(secs(1.0)), [(urgent, true)]);
+    assert_eq!(limiter.due(secs(1.0)), [(urgent, true)]);
 
-    let mut pacer = limited();
-    let (patient, _) = enter(&mut pacer, Priority::Progress, Some(1.5), 0.0);
-    (0..3).for_each(|_| _ = enter(&mut pacer, Priority::Interactive, None, 0.0));
-    let order = drain(&mut pacer, 0.0);
+    let mut limiter = limited();
+    let (patient, _) = enter(&mut limiter, Priority::Progress, Some(1.5), 0.0);
+    (0..3).for_each(|_| _ = enter(&mut limiter, Priority::Interactive, None, 0.0));
+    let order = drain(&mut limiter, 0.0);
     let (_, in_time, at) = order.iter().find(|(ticket, ..)| *ticket == patient).copied().unwrap();
     assert!(!in_time && (1.5..1.6).contains(&at), "{order:?}");
 }
 
 #[test]
 fn a_call_that_leaves_makes_room_for_those_behind_it() {
-    let mut pacer = limited();
-    let tickets: Vec<Ticket> = (0..5).map(|_| enter(&mut pacer, Priority::Progress, Some(60.0), 0.0).0).collect();
-    tickets[..4].iter().for_each(|ticket| pacer.leave(&KEY, *ticket));
-    pacer.leave(&KEY, tickets[0]);
-    assert_eq!(pacer.waiting(&KEY), 1);
-    assert_eq!(pacer.due(secs(1.0)), [(tickets[4], true)]);
-    assert_eq!((pacer.waiting(&KEY), pacer.until_due(secs(1.0))), (0, None));
+    let mut limiter = limited();
+    let tickets: Vec<Ticket> = (0..5).map(|_| enter(&mut limiter, Priority::Progress, Some(60.0), 0.0).0).collect();
+    tickets[..4].iter().for_each(|ticket| limiter.leave(&KEY, *ticket));
+    limiter.leave(&KEY, tickets[0]);
+    assert_eq!(limiter.waiting(&KEY), 1);
+    assert_eq!(limiter.due(secs(1.0)), [(tickets[4], true)]);
+    assert_eq!((limiter.waiting(&KEY), limiter.until_due(secs(1.0))), (0, None));
 }
 
 #[test]
 fn keys_that_are_remembered_are_bounded() {
-    let mut pacer = Pacer::default();
+    let mut limiter = RateLimiter::default();
     for key in 0..5_000_u32 {
-        pacer.answered(&key, secs(f64::from(key)), key % 2 == 0, secs(f64::from(key)));
+        limiter.answered(&key, secs(f64::from(key)), key % 2 == 0, secs(f64::from(key)));
     }
-    assert!(pacer.keys() <= MOST_KEYS, "{}", pacer.keys());
-    assert!(pacer.rate(&4_998).is_some());
+    assert!(limiter.keys() <= MOST_KEYS, "{}", limiter.keys());
+    assert!(limiter.rate(&4_998).is_some());
 }
 
 /// What happens next: how much later, and what.
@@ -155,7 +160,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
 proptest! {
     #[test]
     fn every_call_goes_once_or_is_too_late_or_leaves_and_the_rate_has_a_minimum(events in events()) {
-        let mut pacer = limited();
+        let mut limiter = limited();
         let mut now = Duration::ZERO;
         let mut waiting: Vec<(Ticket, Option<Duration>)> = Vec::new();
         for (later, event) in events {
@@ -163,33 +168,33 @@ proptest! {
             match event {
                 Event::Call(priority, deadline) => {
                     let deadline = deadline.map(|d| now + Duration::from_millis(d));
-                    let ticket = pacer.ticket(priority);
-                    match pacer.enter(&KEY, ticket, deadline, now) {
+                    let ticket = limiter.ticket(priority);
+                    match limiter.enter(&KEY, ticket, deadline, now) {
                         Turn::Waits => waiting.push((ticket, deadline)),
                         Turn::Now => prop_assert!(waiting.is_empty(), "it goes before those that wait"),
                         Turn::TooLate { wait, .. } => prop_assert!(now + wait > deadline.unwrap()),
                     }
-                    let other = pacer.ticket(priority);
-                    prop_assert_eq!(pacer.enter(&"other", other, deadline, now), Turn::Now);
+                    let other = limiter.ticket(priority);
+                    prop_assert_eq!(limiter.enter(&"other", other, deadline, now), Turn::Now);
                 }
                 Event::Answer { throttled, took } => {
-                    pacer.answered(&KEY, now.saturating_sub(Duration::from_millis(took)), throttled, now);
+                    limiter.answered(&KEY, now.saturating_sub(Duration::from_millis(took)), throttled, now);
                 }
                 Event::Leave(i) if !waiting.is_empty() => {
                     let (ticket, _) = waiting.remove(i % waiting.len());
-                    pacer.leave(&KEY, ticket);
+                    limiter.leave(&KEY, ticket);
                 }
                 Event::Leave(_) => {}
             }
-            for (ticket, in_time) in pacer.due(now) {
+            for (ticket, in_time) in limiter.due(now) {
                 let i = waiting.iter().position(|(t, _)| *t == ticket).expect("a call goes that does not wait");
                 let (_, deadline) = waiting.remove(i);
                 prop_assert_eq!(in_time, deadline.is_none_or(|d| d >= now));
             }
-            prop_assert_eq!(pacer.waiting(&KEY), waiting.len());
-            prop_assert!(pacer.rate(&KEY).is_none_or(|rate| rate >= MIN_RATE));
+            prop_assert_eq!(limiter.waiting(&KEY), waiting.len());
+            prop_assert!(limiter.rate(&KEY).is_none_or(|rate| rate >= MIN_RATE));
         }
-        let left = drain(&mut pacer, now.as_secs_f64());
+        let left = drain(&mut limiter, now.as_secs_f64());
         prop_assert_eq!(left.len(), waiting.len());
     }
 }

@@ -1,4 +1,4 @@
-//! The waiting around the [`Pacer`]: calls wait for their turn, one task wakes them.
+//! The waiting around the [`RateLimiter`]: calls wait for their turn, one task wakes them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use sagewright_engine::cloud::Priority;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Pacer, Ticket, Turn};
+use super::{RateLimiter, Ticket, Turn};
 
 /// What has one rate and one queue: AWS counts by account, region and operation; another endpoint is another service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ pub(crate) struct TooLate {
     pub rate: f64,
 }
 
-/// A shared pacer with its clock.
+/// A shared rate limiter with its clock.
 #[derive(Debug)]
 pub(crate) struct Turns {
     state: Mutex<State>,
@@ -48,7 +48,7 @@ pub(crate) struct Turns {
 
 #[derive(Debug, Default)]
 struct State {
-    pacer: Pacer<Key>,
+    limiter: RateLimiter<Key>,
     waiting: HashMap<Ticket, oneshot::Sender<bool>>,
     /// Whether the task that wakes is running.
     awake: bool,
@@ -64,7 +64,7 @@ struct InQueue<'a> {
 impl Drop for InQueue<'_> {
     fn drop(&mut self) {
         let mut state = self.turns.state();
-        state.pacer.leave(self.key, self.ticket);
+        state.limiter.leave(self.key, self.ticket);
         state.waiting.remove(&self.ticket);
     }
 }
@@ -74,7 +74,7 @@ impl Turns {
         Self { state: Mutex::default(), changed: Notify::new(), time, sleep }
     }
 
-    /// The present moment, as the pacer counts.
+    /// The present moment, as the rate limiter counts.
     pub(crate) fn now(&self) -> Duration {
         self.time.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
@@ -84,7 +84,7 @@ impl Turns {
     }
 
     pub(crate) fn ticket(&self, priority: Priority) -> Ticket {
-        self.state().pacer.ticket(priority)
+        self.state().limiter.ticket(priority)
     }
 
     /// Waits for a call's turn.
@@ -96,10 +96,10 @@ impl Turns {
     ) -> Result<(), TooLate> {
         let (woken, in_queue) = {
             let mut state = self.state();
-            match state.pacer.enter(key, ticket, deadline, self.now()) {
+            match state.limiter.enter(key, ticket, deadline, self.now()) {
                 Turn::Now => return Ok(()),
                 Turn::TooLate { wait, ahead } => {
-                    let rate = state.pacer.rate(key).unwrap_or_default();
+                    let rate = state.limiter.rate(key).unwrap_or_default();
                     return Err(TooLate { wait: Some(wait), ahead, rate });
                 }
                 Turn::Waits => {}
@@ -116,7 +116,7 @@ impl Turns {
             service = key.service,
             operation = key.operation,
             region = key.region,
-            waiting = self.state().pacer.waiting(key),
+            waiting = self.state().limiter.waiting(key),
             "a call waits for its turn after a throttle"
         );
         // Without the task that wakes (its runtime ends) nobody would: a call rather goes too early than never.
@@ -126,7 +126,11 @@ impl Turns {
             return Ok(());
         }
         let state = self.state();
-        Err(TooLate { wait: None, ahead: state.pacer.waiting(key), rate: state.pacer.rate(key).unwrap_or_default() })
+        Err(TooLate {
+            wait: None,
+            ahead: state.limiter.waiting(key),
+            rate: state.limiter.rate(key).unwrap_or_default(),
+        })
     }
 
     /// Wakes calls at their turn, until none waits.
@@ -136,13 +140,13 @@ impl Turns {
             let pause = {
                 let mut state = self.state();
                 let now = self.now();
-                for (ticket, in_time) in state.pacer.due(now) {
+                for (ticket, in_time) in state.limiter.due(now) {
                     if let Some(sender) = state.waiting.remove(&ticket) {
                         // Whoever has gone meanwhile has left the queue too.
                         let _ = sender.send(in_time);
                     }
                 }
-                match state.pacer.until_due(now) {
+                match state.limiter.until_due(now) {
                     Some(pause) => pause,
                     None => {
                         state.awake = false;
@@ -162,7 +166,7 @@ impl Turns {
 
     /// The present limit in calls a second.
     pub(crate) fn rate(&self, key: &Key) -> Option<f64> {
-        self.state().pacer.rate(key)
+        self.state().limiter.rate(key)
     }
 
     /// Learns how a call was answered that was sent at `sent`.
@@ -170,8 +174,8 @@ impl Turns {
         let now = self.now();
         let waiting = {
             let mut state = self.state();
-            state.pacer.answered(key, sent, throttled, now);
-            state.pacer.waiting(key)
+            state.limiter.answered(key, sent, throttled, now);
+            state.limiter.waiting(key)
         };
         if waiting > 0 {
             self.changed.notify_one();

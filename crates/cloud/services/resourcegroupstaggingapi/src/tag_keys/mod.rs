@@ -1,0 +1,3 @@
+//! Keys of tags.
+
+pub(super) mod get;

@@ -1,0 +1,3 @@
+//! Values of tags.
+
+pub(super) mod get;

@@ -1,0 +1,12 @@
+// The services whose models are here, by botocore's names: those that Sagewright calls or embeds.
+// `sagewright-model` and `cargo xtask models` include this list.
+services![
+    "application-autoscaling",
+    "iam",
+    "logs",
+    "resourcegroupstaggingapi",
+    "s3",
+    "sagemaker",
+    "sagemaker-runtime",
+    "sts",
+];
