@@ -117,10 +117,10 @@ async fn an_adoption_is_tried_again_as_the_retry_policy_says() {
         |times: usize| (0..times).for_each(|_| fake.fault("AddTags", fail("AccessDeniedException", "no policy yet")));
     // A command waits 30 s for a policy: it tries again after 5 s, after 10 s more, and no more.
     deny(3);
-    let error = engine.adopt(kind, "mnist", &id).await.unwrap_err();
+    let error = engine.adopt(kind, "mnist", &id, None).await.unwrap_err();
     assert!(error.to_string().contains("no policy yet"), "{error}");
     deny(2);
-    engine.adopt(kind, "mnist", &id).await.unwrap();
+    engine.adopt(kind, "mnist", &id, None).await.unwrap();
 }
 
 #[tokio::test]
