@@ -1,4 +1,4 @@
-"""A container of the sweep: trains with a ledger of its runs, serves by saying who it is.
+"""A container of the sweep: trains and processes with a ledger of its runs, serves by saying who it is.
 
 The ledger is a file of the job's own. A run adds a line when it begins and one before it ends, and holds the file's lock
 meanwhile: one that finds it taken runs beside another one.
@@ -18,7 +18,16 @@ base = pathlib.Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 
 def train():
     given = json.loads((base / "input/config/hyperparameters.json").read_text())
-    ledger = open(given["ledger"], "a+")
+    work(given["ledger"], float(given["seconds"]), os.environ["TRAINING_JOB_NAME"], base / "model")
+
+
+def process():
+    job = json.loads((base / "config/processingjobconfig.json").read_text())["ProcessingJobName"]
+    work(os.environ["LEDGER"], float(os.environ["SECONDS"]), job, base / "processing/out", base / "output/message")
+
+
+def work(path, seconds, job, folder, message=None):
+    ledger = open(path, "a+")
     try:
         fcntl.flock(ledger, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -30,10 +39,11 @@ def train():
     ledger.write(f"begin {run}\n")
     ledger.flush()
     print(f"run {run} begins", flush=True)
-    time.sleep(float(given["seconds"]))
-    model = base / "model"
-    model.mkdir(parents=True, exist_ok=True)
-    (model / "run.json").write_text(json.dumps({"job": os.environ["TRAINING_JOB_NAME"], "run": run}))
+    time.sleep(seconds)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps({"job": job, "run": run}))
+    if message:
+        message.write_text(job)
     ledger.write(f"end {run}\n")
     ledger.flush()
 
@@ -65,4 +75,4 @@ def answer(connection, said):
     connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))
 
 
-{"train": train, "serve": serve}[sys.argv[-1]]()
+{"train": train, "process": process, "serve": serve}[sys.argv[-1]]()

@@ -24,6 +24,7 @@ import harness  # noqa: E402
 
 from .actors import endpoints, everyone  # noqa: E402
 from .actors.base import Unseen  # noqa: E402
+from .actors.jobs import Jobs  # noqa: E402
 from .actors.objects import BUCKET  # noqa: E402
 from .journal import ANSWERED, KINDS, ORPHAN, REFUSED, STUCK, UNANSWERED, WRONG, Journal  # noqa: E402
 from .traffic import Traffic  # noqa: E402
@@ -176,12 +177,13 @@ class Sweep:
             of = counts[kind]
             lines.append(f"{kind:22}{of[ANSWERED]:>14}{of[REFUSED]:>10}{of[UNANSWERED]:>12}")
         restarts = sorted(victim.restarts)
-        jobs = next(actor for actor in self.actors if str(actor) == "jobs")
+        jobs = [actor for actor in self.actors if isinstance(actor, Jobs)]
+        ended, given_up = (sum(counts) for counts in zip(*((len(of.names), of.given_up) for of in jobs)))
         lines += [
             "",
             f"{victim.deaths} kills, {victim.stops} ends in order, seed {self.seed}, {time.monotonic() - self.journal.begun:.0f} s",
             f"restarts: {len(restarts)}, median {restarts[len(restarts) // 2]:.3f} s, longest {restarts[-1]:.3f} s",
-            f"jobs: {len(jobs.names)} ended; with {jobs.given_up} failed because the cloud died over them twice in a row",
+            f"jobs: {ended} ended; with {given_up} failed because the cloud died over them twice in a row",
             ", ".join(f"{kind} {len(self.journal.found(kind))}" for kind in KINDS),
         ]
         return "\n".join(lines)

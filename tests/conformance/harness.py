@@ -32,6 +32,9 @@ SCRIPT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/script:1"
 SILENT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/silent:1"
 CRASHING_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
 PIPE_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/pipe:1"
+PROCESS_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/process:1"
+# Plain Python, for scripts that a job brings along.
+PYTHON_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/python:3"
 # The role that each account of the embedded cloud has from the start.
 ROLE = "sagewright-execution"
 
@@ -95,9 +98,13 @@ def image_map():
     """Programs of the tests, by image."""
     python = os.environ.get("SAGEWRIGHT_TEST_PYTHON", "python3")
     programs = ROOT / "tests" / "conformance" / "programs"
-    entries = {SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py", PIPE_IMAGE: "pipe.py"}
+    entries = {
+        SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py", PIPE_IMAGE: "pipe.py", PROCESS_IMAGE: "process.py",
+    }
     silent = f'[[image]]\nmatch = "{SILENT_IMAGE}"\ncommand = ["{shutil.which("true")}"]\n'
-    return silent + "\n".join(
+    path = os.pathsep.join([os.path.dirname(python) or "/usr/bin", "/usr/bin", "/bin"])
+    plain = f'[[image]]\nmatch = "{PYTHON_IMAGE}"\ncommand = ["python3"]\nenv = {{ PATH = "{path}" }}\n'
+    return silent + plain + "\n".join(
         f'[[image]]\nmatch = "{image}"\ncommand = ["{python}", "{programs / program}"]\n'
         for image, program in entries.items()
     )
@@ -392,6 +399,7 @@ def everything(cloud, account):
     sagemaker = cloud.client("sagemaker", account)
     lists = {
         "training jobs": ("list_training_jobs", "TrainingJobSummaries"),
+        "processing jobs": ("list_processing_jobs", "ProcessingJobSummaries"),
         "models": ("list_models", "Models"),
         "endpoint configs": ("list_endpoint_configs", "EndpointConfigs"),
         "endpoints": ("list_endpoints", "Endpoints"),

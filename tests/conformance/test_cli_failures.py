@@ -194,17 +194,17 @@ def test_a_role_is_assumed_with_its_external_id(cli):
 def test_what_the_embedded_cloud_cannot_do_is_told_as_such(cli):
     (cli.folder / "job.yaml").write_text(f"""
 apiVersion: sagemaker.services.k8s.aws/v1alpha1
-kind: ProcessingJob
+kind: CompilationJob
 metadata: {{name: p}}
 spec:
-  processingJobName: p
+  compilationJobName: p
   roleARN: arn:aws:iam::{cli.account}:role/sagewright-execution
-  appSpecification: {{imageURI: x}}
-  processingResources: {{clusterConfig: {{instanceCount: 1, instanceType: ml.m5.large, volumeSizeInGB: 5}}}}
+  outputConfig: {{s3OutputLocation: "s3://b/c"}}
+  stoppingCondition: {{maxRuntimeInSeconds: 60}}
 """)
     done = cli("apply", "-f", "job.yaml", code=1)
     told = done.out + done.err
-    assert "CreateProcessingJob is not supported by the embedded cloud. Run the step as a training job" in told
+    assert "CreateCompilationJob is not supported by the embedded cloud. No job of this kind runs here yet" in told
     assert "no pipelines in" in cli("get", "pipelines").err, "recorded kinds are listed"
 
 
@@ -253,7 +253,7 @@ def test_a_profile_asked_for_by_name_is_the_one_that_is_used(cli):
 @pytest.mark.parametrize("status,headers,body,told", [
     (200, {}, "", "it is empty, and has to hold 'Models'"),
     (200, {}, "[]", "it is a list, not an object"),
-    (200, {}, "<html>", "it begins with: <html>"),
+    (200, {}, "<html>", "is not readable JSON: expected value at line 1 column 1 (6 bytes)"),
     (302, {"Location": "https://login.example.com/"}, "", "it points to https://login.example.com/"),
     (200, {}, '{"Models": [], "NextToken": "again"}', "ListModels gives the same page again and again"),
 ])  # fmt: skip

@@ -129,7 +129,7 @@ def test_nothing_is_done_when_anything_has_changed_since_the_plan(cli):
     arn = sagemaker.describe_endpoint(EndpointName="e")["EndpointArn"]
     sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "team", "Value": "nlp"}])
     told = cli("apply", "plan.json", code=1)
-    assert "Endpoint e: `tags.team` would change from nlp to audio, not from vision to audio\nmake a new plan" in told.err
+    assert "Endpoint e: `tags.team` would change from nlp to audio, not from vision to audio\n  make a new plan" in told.err
     assert told.out == "" and cli("get", "modelpackagegroups", "-o", "name").out == "", "not even what still holds was done"
     keep(cli, *plan)
     assert cli("apply", "plan.json").lines[-1] == "Done: 2 unchanged, 1 created, 1 updated."

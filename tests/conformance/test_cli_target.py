@@ -272,7 +272,7 @@ def test_local_commands_heed_the_format(tmp_path):
 
     operations = json.loads(local("operations", "-o", "json"))
     assert operations["sagemaker"]["CreateModel"] == {"state": "real"}
-    assert operations["sagemaker"]["CreateProcessingJob"]["state"] == "refused" and operations["sagemaker"]["CreateProcessingJob"]["instead"]
+    assert operations["sagemaker"]["CreateCompilationJob"]["state"] == "refused" and operations["sagemaker"]["CreateCompilationJob"]["instead"]
     assert "CreateModel:" in local("operations", "-o", "yaml") and local("operations").startswith("# The operations")
     down = {"up": False, "stopped": False, "killed": False, "pid": None, "data": str(tmp_path / "data")}
     assert json.loads(local("down", "-o", "json")) == down

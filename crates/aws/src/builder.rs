@@ -39,11 +39,18 @@ pub struct TimeOuts {
     pub read: Duration,
     /// The same for file transfers, where it includes sending the body.
     pub transfer: Duration,
+    /// For a body to come on: 8 KiB a second of it at least, 1 KiB of a file transfer, or its end.
+    pub progress: Duration,
 }
 
 impl Default for TimeOuts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), read: Duration::from_secs(70), transfer: Duration::from_secs(15 * 60) }
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(70),
+            transfer: Duration::from_secs(15 * 60),
+            progress: Duration::from_secs(30),
+        }
     }
 }
 

@@ -142,7 +142,8 @@ impl Aws {
     /// The configured URL of a service, where a setting names one: an embedded or emulated cloud.
     #[must_use]
     pub fn configured_endpoint(&self, service: &str) -> Option<String> {
-        self.0.settings.endpoint_url(sagewright_model::service(service)?)
+        let url = self.0.settings.endpoint_url(sagewright_model::service(service)?)?;
+        Some(endpoint::without_user(&url))
     }
 
     /// The rate that calls of an operation are limited to, in calls a second; none while it was not throttled.
@@ -210,6 +211,14 @@ impl Aws {
         let choice = Choice { url: url.as_deref(), fips: self.0.fips, dual_stack: self.0.dual_stack, bucket };
         let endpoint = endpoint::resolve(service, &target.region, &choice);
         let parsed = endpoint.url.parse::<http::Uri>().ok();
+        // Nothing would send them, and the URL is shown in many places.
+        if endpoint::without_user(&endpoint.url) != endpoint.url {
+            return Err(format!(
+                "the configured endpoint of {} holds a user name or a password, which AWS's clients do not send: take them \
+                 out of AWS_ENDPOINT_URL or of the profile's endpoint_url",
+                service.metadata.service_id
+            ));
+        }
         let usable = parsed.is_some_and(|u| matches!(u.scheme_str(), Some("http" | "https")) && u.host().is_some());
         if usable {
             Ok(endpoint)
@@ -408,7 +417,7 @@ impl Aws {
         protocol::decode(service, operation, &response).map_err(|error| CloudError {
             status: Some(response.status),
             request_id: protocol::error::request_id(&response.headers),
-            ..CloudError::new(service.id, &operation.name, Stage::Answer, "UnreadableAnswer", error.to_string())
+            ..CloudError::new(service.id, &operation.name, Stage::Answer, error.code(), error.to_string())
         })
     }
 }

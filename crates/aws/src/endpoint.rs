@@ -39,6 +39,20 @@ pub(crate) struct Choice<'a> {
     pub bucket: Option<&'a str>,
 }
 
+/// A URL without the user name and the password that it may hold.
+pub(crate) fn without_user(url: &str) -> String {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(start);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    // A password may itself hold what ends an authority, as it is often pasted.
+    match (authority.rsplit_once('@'), path.contains('@')) {
+        (Some((_, host)), false) => format!("{scheme}{host}{path}"),
+        (_, true) => format!("{scheme}{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
+        (None, false) => url.to_owned(),
+    }
+}
+
 /// Resolves the endpoint of a request.
 pub(crate) fn resolve(service: &Service, region: &Region, choice: &Choice<'_>) -> Endpoint {
     let global = service.id == "iam";

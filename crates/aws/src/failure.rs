@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::protocol::Headers;
 use crate::protocol::error::request_id;
 use crate::rate_limiter::TooLate;
-use crate::transport::CallError;
+use crate::transport::{CallError, Halt};
 
 /// A call that was not sent because its input is wrong.
 pub(crate) fn input((service, operation): (&str, &str), code: &str, message: String) -> CloudError {
@@ -83,6 +83,10 @@ pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<Cal
                     );
                     transport(place, "NotTrusted", message)
                 }
+                // What the HTTP client says where it was connected already: somebody is there.
+                (false, _) if why.contains("(SendRequest)") => {
+                    transport(place, "ConnectionBroken", format!("the connection to {} broke: {why}", endpoint.url))
+                }
                 (false, _) => {
                     let message = format!(
                         "could not reach {}: {why}. Check the network, the region and proxy settings",
@@ -96,12 +100,17 @@ pub(crate) fn sent(place: (&str, &str), endpoint: &Endpoint, error: SdkError<Cal
             let raw = context.raw();
             let headers: Headers = raw.headers().iter().collect();
             let (status, id) = (raw.status().as_u16(), request_id(&headers));
-            let message = format!(
-                "the answer of {} broke off: {}",
-                endpoint.url,
-                chain(&SdkError::<CallError, _>::ResponseError(context))
-            );
-            let base = transport(place, "AnswerBroken", message);
+            let error = SdkError::<CallError, _>::ResponseError(context);
+            let base = match Halt::of(&error) {
+                Some(halt @ Halt::TooLong(_)) => {
+                    let message = format!("the answer of {} was not read: {halt}", endpoint.url);
+                    CloudError::new(place.0, place.1, Stage::Answer, "AnswerTooLarge", message)
+                }
+                _ => {
+                    let message = format!("the answer of {} broke off: {}", endpoint.url, chain(&error));
+                    transport(place, "AnswerBroken", message)
+                }
+            };
             CloudError { status: Some(status), request_id: id, ..base }
         }
         SdkError::ConstructionFailure(_) => {

@@ -1,11 +1,11 @@
 //! Whose credentials a target means: sessions of roles, and the account behind them.
 
 use sagewright_engine::cloud::{CloudError, Role, Stage, Target};
-use sagewright_model::Arn;
+use sagewright_model::{AccountId, Arn};
 use serde_json::{Value, json};
 
 use crate::client::{Aws, Request, whole};
-use crate::credentials::{Held, Session};
+use crate::credentials::{Held, Session, check};
 use crate::failure;
 use crate::protocol;
 
@@ -97,20 +97,13 @@ impl Aws {
         };
         let expires = text("/Credentials/Expiration").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(Into::into);
         let arn = text("/AssumedRoleUser/Arn").unwrap_or(&role.arn);
-        Ok(Held {
-            expires,
-            value: Session {
-                credentials: aws_credential_types::Credentials::new(
-                    key,
-                    secret,
-                    Some(session.to_owned()),
-                    expires,
-                    "AssumeRole",
-                ),
-                account: account_of(arn),
-                files: None,
-            },
-        })
+        let token = Some(session.to_owned());
+        let credentials = aws_credential_types::Credentials::new(key, secret, token, expires, "AssumeRole");
+        if let Some(why) = check::wrong(&credentials) {
+            let message = format!("STS answered AssumeRole for {} with what no request can carry: {why}", role.arn);
+            return Err(failure::credentials(place, "AssumeRoleFailed", message));
+        }
+        Ok(Held { expires, value: Session { credentials, account: account_of(arn), files: None } })
     }
 
     /// The session after one that the service has refused: keys may have been changed for others meanwhile.
@@ -159,6 +152,11 @@ impl Aws {
             let answer = self.sts(target, "GetCallerIdentity", &json!({}), session).await?;
             let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             let identity = Identity { account: text("Account"), arn: text("Arn"), user_id: text("UserId") };
+            // It is shown, and decides what may be called.
+            if identity.account.parse::<AccountId>().is_err() {
+                let message = format!("the answer names no account ({} characters)", identity.account.chars().count());
+                return Err(failure::transport(("sts", "GetCallerIdentity"), "UnreadableAnswer", message));
+            }
             Ok(Held { value: (key.to_owned(), identity), expires: None })
         };
         // Keys that were changed for others may be of another account.

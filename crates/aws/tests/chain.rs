@@ -317,3 +317,34 @@ fn a_source_that_is_slow_or_silent_is_worth_another_try() {
     let result = run(home.path(), &machine);
     assert!(result.starts_with("error CredentialsUnavailable Transient "), "{result}");
 }
+
+#[test]
+fn keys_that_no_request_can_carry_are_refused_in_words() {
+    let good = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s3cr3t"), ("AWS_SESSION_TOKEN", "t0k3n")];
+    let told = "error InvalidCredentialsConfiguration";
+    for (name, value, why) in [
+        ("AWS_ACCESS_KEY_ID", "AKIDENV\n", "the access key ID has a line break at its end"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cr3t\r\n", "the secret access key has a line break at its end"),
+        ("AWS_SESSION_TOKEN", "t0k3n\r\nX-Evil: 1", "the session token has white space in it"),
+        ("AWS_SESSION_TOKEN", "t0k\u{1}3n", "the session token has a control character in it"),
+    ] {
+        let variables = [&good[..], &[(name, value)]].concat();
+        let said = run(home("").path(), &variables);
+        assert!(said.starts_with(told) && said.contains(why) && said.contains("the environment"), "{name}: {said}");
+        assert!(!said.contains("s3cr3t") && !said.contains("t0k3n"), "{said}");
+        // A profile that signs with them, for a role's sake.
+        let config = "[default]\nrole_arn = arn:aws:iam::111111111111:role/r\ncredential_source = Environment\n";
+        let said = run(home(config).path(), &[&variables[..], &[("AWS_PROFILE", "default")]].concat());
+        assert!(said.starts_with("error ") && !said.contains("s3cr3t"), "{said}");
+    }
+    let process = r#"[default]
+credential_process = printf '{"Version":1,"AccessKeyId":"AKIA\\n","SecretAccessKey":"s3cr3t"}'
+[profile hub]
+role_arn = arn:aws:iam::111111111111:role/r
+source_profile = default
+"#;
+    for profile in ["default", "hub"] {
+        let said = run(home(process).path(), &[("AWS_PROFILE", profile)]);
+        assert!(said.starts_with(told) && !said.contains("s3cr3t"), "{profile}: {said}");
+    }
+}

@@ -168,6 +168,11 @@ async fn request_ids_come_from_bodies_too_and_waits_from_headers() {
     let body = "<ErrorResponse><Error><Code>X</Code></Error><RequestId>in-body</RequestId></ErrorResponse>";
     let error = fail("iam", "ListRoles", json!({}), Answer::Http(400, vec![], body.to_owned())).await;
     assert_eq!(error.request_id.as_deref(), Some("in-body"));
+    // S3 gives two: the second names a host.
+    let both = vec![("x-amz-id-2", "host".to_owned()), ("x-amz-request-id", "request".to_owned())];
+    let answer = Answer::Http(403, both, "<Error><Code>AccessDenied</Code></Error>".to_owned());
+    let error = fail("s3", "ListObjectsV2", json!({"Bucket": "b-1"}), answer).await;
+    assert_eq!(error.request_id.as_deref(), Some("request"));
     for (header, value, expected) in [("retry-after", "7", 7000), ("x-amz-retry-after", "250", 250)] {
         let error = fail("sagemaker", "ListModels", json!({}), with(header, value, status(503, "{}"))).await;
         assert_eq!(error.retry_after, Some(Duration::from_millis(expected)));
@@ -196,7 +201,67 @@ async fn unreadable_answers_are_errors_of_the_answer() {
             .await
             .unwrap_err();
         assert_eq!(error.stage, Stage::Answer);
-        assert!(error.message.contains("not what was promised"), "{error}");
+        assert!(error.message.contains("(21 bytes)") && !error.message.contains("promised"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn no_message_shows_what_an_answer_may_hold_of_others() {
+    const TOLD: &str = "hunter2SECRETkey0";
+    let model = format!(r#"{{"PrimaryContainer":{{"Environment":{{"PASSWORD":"{TOLD}"}}}}"#);
+    let keys = format!("<AssumeRoleResponse><SecretAccessKey>{TOLD}</SecretAccessKey><{TOLD}></AssumeRoleResponse>");
+    let page = format!("<html><body>bad gateway for {TOLD}</body></html>");
+    let describe = ("sagemaker", "DescribeModel", json!({"ModelName": "m"}));
+    let assume = ("sts", "AssumeRole", json!({"RoleArn": "arn:aws:iam::111111111111:role/r", "RoleSessionName": "ss"}));
+    let table = [
+        (&describe, with("content-type", "application/json", ok(&model)), "bytes of application/json)"),
+        (&describe, status(500, &model), "HTTP 500, without a message ("),
+        (
+            &describe,
+            with("content-type", "text/html", status(502, &page)),
+            "HTTP 502: <html><body>bad gateway for …</body></html>",
+        ),
+        (&assume, ok(&keys), "it is not well-formed at byte"),
+        (&assume, ok(&page.replace("</body>", "")), "it is not well-formed at byte"),
+        (&assume, with("content-type", "text/html", status(502, &page)), "HTTP 502, without a message ("),
+    ];
+    for ((service, operation, input), answer, told) in table {
+        let error = fail(service, operation, input.clone(), answer).await;
+        assert!(error.message.contains(told) && !format!("{error:?}").contains(TOLD), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_not_sent_again_without_a_look() {
+    let model = json!({"ModelName": "m"});
+    for first in [Answer::Reset, status(500, "{}"), status(503, "{}")] {
+        for operation in ["DeleteModel", "CreateModel"] {
+            let script = Script::new([first.clone(), ok("")]);
+            let call = Call::new(&target("us-east-1"), "sagemaker", operation, model.clone());
+            let error = client(&script).await.call(call).await.unwrap_err();
+            assert!(error.may_have_taken_effect() && error.class().is_retryable(), "{operation}: {error}");
+            assert_eq!(script.sent().len(), 1, "{operation}");
+        }
+        let script = Script::new([first, ok("")]);
+        let object = Call::new(&target("us-east-1"), "s3", "DeleteObject", json!({"Bucket": "b-1", "Key": "k"}));
+        client(&script).await.call(object).await.unwrap();
+    }
+    // What was refused before anything was done is.
+    let script = Script::new([Answer::Refused, ok("")]);
+    client(&script).await.call(Call::new(&target("us-east-1"), "sagemaker", "DeleteModel", model)).await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_with_more_values_than_are_kept_are_not_read() {
+    for (service, operation, body) in [
+        ("sagemaker", "ListModels", format!("[{}1]", "1,".repeat(600_000))),
+        ("iam", "ListRoles", format!("<R>{}</R>", "<a/>".repeat(600_000))),
+    ] {
+        let script = Script::by(move |_| ok(&body));
+        let call = Call::new(&target("us-east-1"), service, operation, json!({}));
+        let error = client(&script).await.call(call).await.unwrap_err();
+        assert_eq!((error.stage, error.code.as_str()), (Stage::Answer, "AnswerTooLarge"), "{error}");
+        assert!(!error.class().is_retryable() && script.sent().len() == 1, "{operation}");
     }
 }
 
@@ -277,6 +342,40 @@ async fn a_clock_that_is_off_is_corrected() {
 }
 
 #[tokio::test]
+async fn the_date_of_an_accepted_request_and_of_another_service_corrects_nothing() {
+    let dates = |script: &Script| -> Vec<String> {
+        script.sent().iter().map(|sent| sent.header("x-amz-date").unwrap().to_owned()).collect()
+    };
+    let script = Script::by(|_| with("date", "Thu, 01 Jan 1970 00:00:00 GMT", ok("{}")));
+    let aws = client(&script).await;
+    for _ in 0..2 {
+        aws.call(Call::new(&target("us-east-1"), "sagemaker", "DescribeModel", json!({"ModelName": "m"})))
+            .await
+            .unwrap();
+    }
+    assert_eq!(dates(&script), ["20260102T030405Z"; 2]);
+    let script = Script::by(|sent| {
+        let logs = sent.uri.contains("logs.");
+        match logs && sent.header("x-amz-date") != Some("20260102T040405Z") {
+            true => {
+                let late = r#"{"__type":"InvalidSignatureException","message":"Signature not yet current"}"#;
+                with("date", "Fri, 02 Jan 2026 04:04:05 GMT", status(403, late))
+            }
+            false => ok("{}"),
+        }
+    });
+    let clock = Clock::default();
+    let aws = builder(&script, &clock).build().await.unwrap();
+    let logs = || aws.call(Call::new(&target("us-east-1"), "logs", "DescribeLogGroups", json!({})));
+    logs().await.unwrap();
+    aws.call(Call::new(&target("us-east-1"), "sagemaker", "DescribeModel", json!({"ModelName": "m"}))).await.unwrap();
+    logs().await.unwrap();
+    let off = [false, true, false, true];
+    let corrected: Vec<bool> = dates(&script).iter().map(|date| date.starts_with("20260102T0404")).collect();
+    assert_eq!(corrected, off, "what has helped at an endpoint is used there alone: {:?}", dates(&script));
+}
+
+#[tokio::test]
 async fn throttled_operations_are_paced_and_others_are_not() {
     let script = Script::by(|sent| {
         if sent.body.contains("slow") {
@@ -330,6 +429,22 @@ async fn a_broken_endpoint_setting_is_named() {
     let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!((error.stage, error.code.as_str()), (Stage::Input, "InvalidEndpoint"));
     assert!(error.message.contains("'localhost'") && error.message.contains("AWS_ENDPOINT_URL"), "{error}");
+}
+
+#[tokio::test]
+async fn a_user_and_a_password_in_an_endpoint_are_refused_and_never_shown() {
+    for url in
+        ["http://user:hunter2@127.0.0.1:4566", "http://user:hunter2/x@127.0.0.1:4566/p", "http://hunter2@[::1]:1"]
+    {
+        let script = Script::new([]);
+        let aws = builder(&script, &Clock::default()).endpoint_url(url).build().await.unwrap();
+        let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
+        assert_eq!((error.stage, error.code.as_str()), (Stage::Input, "InvalidEndpoint"));
+        let shown = format!("{error:?} {:?}", aws.configured_endpoint("sagemaker"));
+        assert!(shown.contains("take them out of AWS_ENDPOINT_URL") && !shown.contains("hunter2"), "{shown}");
+    }
+    let path = builder(&Script::new([]), &Clock::default()).endpoint_url("http://127.0.0.1:1/a").build().await.unwrap();
+    assert_eq!(path.configured_endpoint("sagemaker").as_deref(), Some("http://127.0.0.1:1/a"));
 }
 
 #[tokio::test]

@@ -56,7 +56,14 @@ async fn converse(mut stream: TcpStream, reply: &(impl Fn(u32, &str) -> Reply + 
             std::future::pending::<()>().await;
             return;
         };
-        if stream.write_all(answer.as_bytes()).await.is_err() || !keep {
+        // What comes after a form feed comes a byte at a time.
+        let (at_once, slowly) = answer.split_once('\x0c').unwrap_or((&answer, ""));
+        let mut failed = stream.write_all(at_once.as_bytes()).await.is_err();
+        for byte in slowly.as_bytes() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            failed = failed || stream.write_all(&[*byte]).await.is_err();
+        }
+        if failed || !keep {
             return;
         }
     }
@@ -110,6 +117,49 @@ async fn a_server_that_never_answers_is_a_time_out() {
     let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!((error.stage, error.code.as_str(), error.class().is_retryable()), (Stage::Transport, "TimedOut", true));
     assert!(error.message.contains(&server.url), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_hardly_comes_on_is_not_waited_for() {
+    let drip =
+        |head: &str| format!("HTTP/1.1 200 OK\r\n{head}content-length: 100000\r\n\r\n\x0c{}", "x".repeat(100_000));
+    let server = serve(move |_, _| Some((drip("etag: \"e\"\r\n"), true))).await;
+    let aws = Aws::builder()
+        .environment(&[], &[])
+        .endpoint_url(&server.url)
+        .credentials("a", "b", None)
+        .retry(Retry::Off)
+        .timeouts(TimeOuts { progress: Duration::from_millis(1_100), ..TimeOuts::default() });
+    let aws = aws.build().await.unwrap();
+    let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
+    assert_eq!(
+        (error.stage, error.code.as_str(), error.class().is_retryable()),
+        (Stage::Transport, "AnswerBroken", true)
+    );
+    assert!(error.message.contains("fewer than 8192 bytes arrived within 1.1 s"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let error = s3::get_to_file(&aws, &target("us-east-1"), "b-1", "k", folder.path().join("out")).await.unwrap_err();
+    assert!(error.message.contains("fewer than 1024 bytes arrived within 1.1 s"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off_and_not_asked_for_again() {
+    let requests = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&requests);
+    let body = "x".repeat(33 << 20);
+    let server = serve(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Some((http("200 OK", "", &body), false))
+    })
+    .await;
+    let aws = client(&server, Retry::Standard, Duration::from_secs(30)).await;
+    let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
+    assert_eq!(
+        (error.stage, error.code.as_str(), error.class().is_retryable()),
+        (Stage::Answer, "AnswerTooLarge", false)
+    );
+    assert!(error.message.contains("longer than 32 MiB"), "{error}");
+    assert_eq!(requests.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

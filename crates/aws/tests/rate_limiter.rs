@@ -99,6 +99,18 @@ fn a_lower_priority_is_not_passed_over_for_ever() {
 }
 
 #[test]
+fn a_deadline_is_a_time_and_not_a_length_of_waiting() {
+    let mut limiter = RateLimiter::default();
+    limiter.answered(&KEY, secs(100.0), true, secs(100.0));
+    (0..50).for_each(|_| _ = enter(&mut limiter, Priority::Progress, None, 100.0));
+    let late = |turn| matches!(turn, Turn::TooLate { wait, .. } if wait < secs(110.0));
+    let (_, turn) = enter(&mut limiter, Priority::Progress, Some(110.0), 100.0);
+    assert!(late(turn), "{turn:?}");
+    let (_, turn) = enter(&mut limiter, Priority::Progress, Some(200.0), 100.0);
+    assert_eq!(turn, Turn::Waits);
+}
+
+#[test]
 fn a_deadline_that_cannot_be_met_is_told_at_once_and_one_that_is_missed_when_it_passes() {
     let mut limiter = limited();
     (0..2000).for_each(|_| _ = enter(&mut limiter, Priority::Progress, None, 0.0));

@@ -96,6 +96,16 @@ async fn files_arrive_whole_through_forty_percent_of_faults() {
 
 #[tokio::test]
 async fn an_upload_in_parts_goes_on_and_one_that_was_completed_unheard_is_done() {
+    completed_unheard(65 << 20).await;
+}
+
+#[tokio::test]
+async fn an_object_of_another_size_is_not_the_upload_that_was_completed_unheard() {
+    completed_unheard(64 << 20).await;
+}
+
+/// An upload of 65 MB whose completion is not heard, and after which an object of this size is there.
+async fn completed_unheard(there: u64) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large");
     std::fs::File::create(&path).unwrap().set_len(65 << 20).unwrap();
@@ -117,14 +127,19 @@ async fn an_upload_in_parts_goes_on_and_one_that_was_completed_unheard_is_done()
             }
             ("HEAD", _) => Answer::Http(
                 200,
-                vec![("etag", "\"whole-5\"".to_owned()), ("content-length", (65 << 20).to_string())],
+                vec![("etag", "\"whole-5\"".to_owned()), ("content-length", there.to_string())],
                 String::new(),
             ),
             _ => Answer::Http(200, etag(), String::new()),
         }
     });
     let aws = builder(&script, &Clock::default()).build().await.unwrap();
-    let info = s3::put_file(&aws, &target("us-east-1"), &path, "b-1", "large", None).await.unwrap();
+    let put = s3::put_file(&aws, &target("us-east-1"), &path, "b-1", "large", None).await;
+    if there != 65 << 20 {
+        assert_eq!(put.unwrap_err().code, "NoSuchUpload");
+        return;
+    }
+    let info = put.unwrap();
     assert_eq!((info.size, info.etag.as_deref()), (65 << 20, Some("\"whole-5\"")));
     aws.tidied().await;
     assert!(!script.sent().iter().any(|s| s.method == "DELETE"), "a finished upload was taken away");

@@ -1,9 +1,10 @@
 //! Log streams of a job or an endpoint, read from CloudWatch Logs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use sagewright_aws::collect_items;
+use sagewright_aws::paging::Pager;
 use sagewright_engine::{Call, Cloud as _, CloudError, EngineError, Until};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
@@ -116,6 +117,7 @@ async fn read_last(
     let limit = last.clamp(1, MOST);
     let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": false, "limit": limit});
     let mut pages: Vec<Vec<Line>> = Vec::new();
+    let mut had = HashSet::new();
     let mut count = 0;
     loop {
         let output = match context.aws.call(Call::new(&context.target, "logs", "GetLogEvents", input.clone())).await {
@@ -129,9 +131,9 @@ async fn read_last(
         let page: Vec<Line> = of_page(&output, stream).collect();
         count += page.len();
         pages.push(page);
-        // A page may be short or empty though there are earlier lines; the same token again says that there are none.
+        // A page may be short or empty though there are earlier lines; a token that was had says that there are none.
         let earlier = &output["nextBackwardToken"];
-        if count >= last.max(1) || !earlier.is_string() || *earlier == input["nextToken"] {
+        if count >= last.max(1) || !earlier.as_str().is_some_and(|token| had.insert(token.to_owned())) {
             break;
         }
         input["nextToken"] = earlier.clone();
@@ -153,25 +155,25 @@ async fn read(
     stream: &str,
     position: &mut Option<String>,
 ) -> anyhow::Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    loop {
-        let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
-        if let Some(token) = position {
-            input["nextToken"] = Value::String(token.clone());
-        }
-        let output = match context.aws.call(Call::new(&context.target, "logs", "GetLogEvents", input)).await {
-            Ok(output) => output,
-            Err(error) if is_missing(&error) => return Ok(lines),
-            Err(error) => return Err(error.into()),
-        };
-        lines.extend(of_page(&output, stream));
-        let next = output["nextForwardToken"].as_str().map(str::to_owned);
-        // The same token again means that there is no more for now.
-        if next.is_none() || next == *position {
-            return Ok(lines);
-        }
-        *position = next;
+    let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
+    if let Some(token) = position {
+        input["nextToken"] = Value::String(token.clone());
     }
+    let mut lines = Vec::new();
+    let mut pager = Pager::new(&context.target, "logs", "GetLogEvents", input);
+    loop {
+        match pager.next(&context.aws).await {
+            Ok(Some(page)) => lines.extend(of_page(&page, stream)),
+            Ok(None) => break,
+            Err(error) if is_missing(&error) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // Where the next reading goes on.
+    if let Some(next) = pager.input()["nextToken"].as_str() {
+        *position = Some(next.to_owned());
+    }
+    Ok(lines)
 }
 
 fn is_missing(error: &CloudError) -> bool {

@@ -109,6 +109,8 @@ fn report(error: &anyhow::Error, printer: &Printer) -> Exit {
             text.push_str(&format!(": {cause}"));
         }
     }
+    // What a service said may be in it, which must not look like a line of ours.
+    let text = text.trim_end().replace('\n', "\n  ");
     printer.note(&format!("{} {text}", printer.paint(Style::Bad, "error:")));
     let advice = error.chain().find_map(|e| e.downcast_ref::<CloudError>()).map(CloudError::advice);
     let help = failure.and_then(|f| f.help.as_deref()).or(advice.filter(|a| !a.is_empty()));
@@ -120,8 +122,12 @@ fn report(error: &anyhow::Error, printer: &Printer) -> Exit {
 
 /// Logs of the program itself: warnings, and more with -v; `SAGEWRIGHT_LOG` says exactly what.
 fn trace(verbose: u8, tutorial: bool) {
+    use tracing::Level;
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::filter::filter_fn;
     use tracing_subscriber::fmt::format::FmtSpan;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
     let level = match verbose {
         // The tutorial is client and cloud at once: what S3 cannot do, it tells by itself.
         0 if tutorial => "warn,aws_config=off,s3s=off,sagewright_cloud_s3::error=off",
@@ -136,5 +142,7 @@ fn trace(verbose: u8, tutorial: bool) {
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
     // A call is a span: its end says what it was and how it went.
     let subscriber = subscriber.with_span_events(if verbose > 0 { FmtSpan::CLOSE } else { FmtSpan::NONE });
-    drop(subscriber.with_writer(local::log::Output::default).with_ansi(false).try_init());
+    // At trace level the libraries write bodies, signatures and tokens down.
+    let ours = filter_fn(|of| *of.level() != Level::TRACE || of.target().starts_with("sagewright"));
+    drop(subscriber.with_writer(local::log::Output::default).with_ansi(false).finish().with(ours).try_init());
 }

@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 
 use crate::context::Context;
 use crate::log_tail::{self, Line, Tail};
-use crate::output::{Printer, Style};
+use crate::output::terminal::on_line;
+use crate::output::{self, Printer, Style};
 
 /// Prints events to standard error as they happen; follows jobs' logs where that is wanted.
 pub(crate) struct Progress {
@@ -60,7 +61,7 @@ impl Progress {
 
     fn line(&self, event: &Event, style: Style, text: &str) {
         let id = self.printer.paint(Style::Bold, &event.object.to_string());
-        self.printer.note(&format!("  {id}  {}", self.printer.paint(style, text)));
+        self.printer.note(&format!("  {id}  {}", self.printer.paint(style, &on_line(text))));
     }
 
     /// `told`: the step's own line has just said that it is being made.
@@ -81,7 +82,11 @@ impl Progress {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if self.printer.is_live() {
             let label = format!("{key}  {text}");
-            inner.bars.entry(key.clone()).or_insert_with(|| self.printer.spinner(&label)).set_message(label);
+            inner
+                .bars
+                .entry(key.clone())
+                .or_insert_with(|| self.printer.spinner(&label))
+                .set_message(output::label(&label));
         }
         if let Some(logs) = self.logs
             && !inner.tails.contains_key(&key)
@@ -93,7 +98,7 @@ impl Progress {
                 let whose = if logs == Logs::Named { format!("{name}: ") } else { String::new() };
                 let task = tokio::spawn(async move {
                     let mut show = |line: &Line| {
-                        printer.note(&printer.paint(Style::Dim, &format!("    {whose}{}", line.message)));
+                        printer.log_note(&format!("    {whose}{}", line.message));
                         Ok(())
                     };
                     if let Err(error) = log_tail::run(&context, kind, &name, &tail, &mut show).await {
@@ -111,7 +116,7 @@ impl Progress {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if self.printer.is_live() {
             let label = format!("{key}  {text}");
-            inner.bars.entry(key).or_insert_with(|| self.printer.spinner(&label)).set_message(label);
+            inner.bars.entry(key).or_insert_with(|| self.printer.spinner(&label)).set_message(output::label(&label));
         } else if inner.retried.insert(key, why.to_owned()).as_deref() != Some(why) {
             drop(inner);
             self.line(event, Style::Warn, text);

@@ -6,12 +6,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use sagewright_engine::SavedPlan;
+use sagewright_engine::document::has_more;
 use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 
 /// No plan is larger: 10,000 objects have some 50 MiB.
-const LARGEST: u64 = 512 << 20;
+const LARGEST: u64 = 128 << 20;
+/// Most values of a plan. Each takes some 100 bytes of memory, however short it is.
+const MOST_VALUES: usize = 6_000_000;
 
 /// Bytes at the start of a file that show whether it is a plan.
 const HEAD: u64 = 4 << 10;
@@ -57,6 +60,9 @@ pub(crate) fn write(plan: &SavedPlan, path: &Path) -> Result<(), Failure> {
             .tempfile_in(folder)?;
         serde_json::to_writer(io::BufWriter::new(&mut partial), &plan.seal())?;
         partial.write_all(b"\n")?;
+        if partial.as_file().metadata()?.len() > LARGEST {
+            return Err(io::Error::other(format!("it would be larger than {} MiB: plan fewer objects", LARGEST >> 20)));
+        }
         partial.as_file().sync_all()?;
         partial.persist(path)?;
         Ok(())
@@ -76,6 +82,9 @@ pub(crate) fn read(path: &Path) -> Result<SavedPlan, Failure> {
         Failure::new(Exit::Manifest, format!("cannot read the plan {}: {error}", path.display()))
             .help("`sagewright plan -f FILE --out PLAN` writes one")
     })?;
+    if has_more(text.as_bytes(), b",[{", MOST_VALUES) {
+        return Err(wrong(format!("it has more than {MOST_VALUES} values")).help("plan fewer objects at a time"));
+    }
     let manifests = "to apply manifests, name them with -f; `sagewright plan -f FILE --out PLAN` writes a plan";
     let document: Value =
         serde_json::from_str(&text).map_err(|error| wrong(format!("it is not JSON ({error})")).help(manifests))?;
@@ -83,7 +92,11 @@ pub(crate) fn read(path: &Path) -> Result<SavedPlan, Failure> {
         Some(_) => "make a new plan with this version: `sagewright plan -f FILE --out PLAN`",
         None => manifests,
     };
-    SavedPlan::open(document).map_err(|why| wrong(why).help(help))
+    let saved = SavedPlan::open(document).map_err(|why| wrong(why).help(help))?;
+    match saved.plan.objects.iter().find(|planned| planned.object.row().is_none()) {
+        Some(planned) => Err(wrong(format!("this version knows no kind {}", planned.object.kind)).help(help)),
+        None => Ok(saved),
+    }
 }
 
 fn bounded(path: &Path) -> io::Result<String> {

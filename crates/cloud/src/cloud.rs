@@ -20,10 +20,11 @@ use crate::objects::Objects;
 use crate::outbox::Outbox;
 use crate::process::strays;
 use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
+use crate::processing::ProcessingExecutor;
 use crate::records::SharedRecords;
 use crate::runner::{Identity as Worker, JobEnvironment, Runner};
 use crate::s3::{self, S3Config, S3Service};
-use crate::sagemaker::{Execution, ResumeError, Roles, SageMaker, Service};
+use crate::sagemaker::{Execution, Executors, ResumeError, Roles, SageMaker, Service};
 use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::training::TrainingExecutor;
@@ -171,10 +172,13 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         endpoint: format!("http://{}", reachable(bound.address())),
     });
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
-    let trainer = Arc::new(TrainingExecutor::new(env.clone(), environment));
+    let executors = Executors {
+        training: Arc::new(TrainingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
+        processing: Arc::new(ProcessingExecutor::new(env.clone(), environment)),
+    };
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
     let execution =
-        Execution { hold, outbox: outbox.clone(), ..Execution::new(roles, trainer, Arc::clone(&hosting) as _) };
+        Execution { hold, outbox: outbox.clone(), ..Execution::new(roles, executors, Arc::clone(&hosting) as _) };
     let sagemaker = SageMaker::new(env, execution);
     let (store, sim) = (bound.records(), bound.sim());
     let s3 = s3_front(&bound, objects, wall);
@@ -294,7 +298,7 @@ impl Cloud {
         &self.running
     }
 
-    /// Stops answering, then stops all model servers. Training jobs end with this process and run again at the next
+    /// Stops answering, then stops all model servers. Jobs end with this process and run again at the next
     /// start. What has not stopped after 45 seconds is left to the end of the process.
     pub async fn shutdown(self) {
         let Self { running, hosting, sagemaker, keeper, tasks } = self;

@@ -98,7 +98,8 @@ mod tests {
         };
         assert_eq!(of("sagemaker", "CreateTrainingJob"), Some(State::Real));
         assert_eq!(of("sagemaker", "DescribePipeline"), Some(State::Recorded));
-        assert!(matches!(of("sagemaker", "CreateProcessingJob"), Some(State::Refused(_))));
+        assert_eq!(of("sagemaker", "DescribeProcessingJob"), Some(State::Real));
+        assert!(matches!(of("sagemaker", "CreateCompilationJob"), Some(State::Refused(_))));
         assert_eq!(of("sagemaker", "CreatePresignedDomainUrl"), Some(State::Unknown));
         for (service, operation) in [
             ("s3", "PutObject"),

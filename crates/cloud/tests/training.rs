@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runner_support::{ACCOUNT, Machine, REGION, Role, soon};
-use sagewright_cloud::sagemaker::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
+use sagewright_cloud::sagemaker::{Executor, JobTask, TrainingEnd, TrainingEvent};
 use sagewright_cloud::training::TrainingExecutor;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -243,7 +243,7 @@ async fn a_job_stopped_before_it_trains_starts_nothing() {
     let image = machine.shell("never", "echo ran");
     let executor = TrainingExecutor::new(machine.env(), Arc::new(Role));
     let (_stop, asked) = watch::channel(true);
-    let task = TrainingTask {
+    let task = JobTask {
         account: ACCOUNT.into(),
         region: REGION.into(),
         arn: "arn".into(),

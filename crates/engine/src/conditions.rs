@@ -132,6 +132,7 @@ pub fn write(status: &mut Value, conditions: &[Condition]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Permanent, Retryable};
 
     #[test]
     fn a_condition_keeps_its_time_until_its_status_changes() {
@@ -146,5 +147,24 @@ mod tests {
         let mut status = Value::Null;
         write(&mut status, &other);
         assert_eq!(read(&status), other);
+    }
+
+    #[test]
+    fn a_failure_says_in_its_conditions_whether_it_is_tried_again() {
+        let (what, why) = ("create the model `m`".to_owned(), "no".to_owned());
+        let passing = Retryable { what: what.clone(), why: why.clone(), after: None, cause: None };
+        for (failure, kind, reason, resolved) in [
+            (Failure::Permanent(Permanent::new(what, why, "")), TERMINAL, "Failed", "False"),
+            (Failure::Retryable(passing), RECOVERABLE, "Retrying", "Unknown"),
+        ] {
+            let shown = |all: Vec<Condition>| {
+                let all = all.iter().map(|c| format!("{}={}({})", c.kind, c.status, c.reason.as_deref().unwrap_or("")));
+                all.collect::<Vec<_>>().join(" ")
+            };
+            let expected = format!("{READY}=False({reason}) {kind}=True({reason}) {SYNCED}=False({reason})");
+            assert_eq!(shown(of_failure(&[], &failure, Timestamp::UNIX_EPOCH)), expected);
+            let unresolved = format!("{expected} {REFERENCES_RESOLVED}={resolved}(Unresolved)");
+            assert_eq!(shown(of_unresolved(&[], &failure, Timestamp::UNIX_EPOCH)), unresolved);
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Listings of many pages, driven by the model's paginators.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use sagewright_model::{Service, ShapeType, StrList};
 use serde_json::Value;
 
@@ -8,7 +11,7 @@ use crate::cloud::{Call, Cloud, CloudError, Stage, Target};
 /// All pages of a listing, in order. An operation without a paginator gives its one page.
 ///
 /// # Errors
-/// What a page's call failed with, or `RepeatedToken` where the service gives the same token twice.
+/// What a page's call failed with, or `RepeatedToken` where the service gives a token twice.
 pub async fn pages(
     cloud: &dyn Cloud,
     target: &Target,
@@ -58,6 +61,8 @@ pub struct Pager {
     input: Value,
     rule: Option<Rule>,
     tokens: Option<Vec<Value>>,
+    /// The tokens of all pages so far, as hashes.
+    had: HashSet<u64>,
     done: bool,
 }
 
@@ -66,13 +71,16 @@ impl Pager {
     #[must_use]
     pub fn new(target: &Target, service: &str, operation: &str, input: Value) -> Self {
         let rule = sagewright_model::service(service).and_then(|model| Rule::of(model, operation));
+        // Whoever begins in the middle says where.
+        let given = rule.as_ref().map(|r| r.input.iter().map(|t| find(&input, t)).collect::<Vec<_>>());
         Self {
             target: target.clone(),
             service: service.to_owned(),
             operation: operation.to_owned(),
             input: if input.is_null() { Value::Object(serde_json::Map::new()) } else { input },
             rule,
-            tokens: None,
+            tokens: given.filter(|tokens| !tokens.iter().all(is_blank)),
+            had: HashSet::new(),
             done: false,
         }
     }
@@ -111,7 +119,7 @@ impl Pager {
     /// Takes the page tokens of an answer. Gives whether there is a next page.
     ///
     /// # Errors
-    /// `RepeatedToken` where the service gives the same token twice.
+    /// `RepeatedToken` where the service gives a token twice.
     pub fn follow(&mut self, page: &Value) -> Result<bool, CloudError> {
         let Some(rule) = &self.rule else { return Ok(false) };
         let tokens: Vec<Value> = rule.output.iter().map(|t| find(page, t)).collect();
@@ -121,6 +129,9 @@ impl Pager {
         }
         if self.tokens.as_ref() == Some(&tokens) {
             return if rule.same_token_ends { Ok(false) } else { Err(self.repeated()) };
+        }
+        if !self.had.insert(hash(&tokens)) {
+            return Err(self.repeated());
         }
         if let Some(object) = self.input.as_object_mut() {
             for (name, token) in rule.input.iter().zip(&tokens) {
@@ -136,7 +147,7 @@ impl Pager {
     }
 
     fn repeated(&self) -> CloudError {
-        let message = "the service gave the same page token twice, so the listing would never end";
+        let message = "the service gave a page token for the second time, so the listing would never end";
         CloudError::new(&self.service, &self.operation, Stage::Answer, "RepeatedToken", message)
     }
 }
@@ -199,6 +210,13 @@ impl Rule {
             ..Self::default()
         })
     }
+}
+
+/// A hash of tokens: a listing may have many pages, and tokens are long.
+fn hash(tokens: &[Value]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    tokens.iter().for_each(|token| token.to_string().hash(&mut hasher));
+    hasher.finish()
 }
 
 /// No token: absent, null, or empty text.

@@ -86,8 +86,25 @@ mod tests {
             ("app=fraud", "app=fraud"),
             ("app==fraud", "app=fraud"),
             ("example.com/team_1=A-b.9", "example.com/team_1=A-b.9"),
+            ("a-1.example.com/app=a", "a-1.example.com/app=a"),
         ] {
             assert_eq!(text.parse::<Selector>().unwrap().to_string(), is);
+        }
+        // The longest of each part, and of all: 63 characters, 253 and 256.
+        let (name, value) = ("n".repeat(63), "v".repeat(63));
+        let whole = format!("{}/n={}", "p".repeat(256 - 3 - 63), value);
+        for text in [format!("{name}={value}"), format!("{}/n=v", "p".repeat(252)), whole.clone()] {
+            assert_eq!(text.parse::<Selector>().unwrap().to_string(), text);
+        }
+        for (text, why) in [
+            (format!("n{name}=v"), "its key"),
+            (format!("n=v{value}"), "its value"),
+            (format!("{}/n=v", "p".repeat(254)), "its key"),
+            (format!("{}/n=v", "p".repeat(253)), "256 characters"),
+            (format!("p{whole}"), "256 characters"),
+        ] {
+            let told = text.parse::<Selector>().unwrap_err().to_string();
+            assert!(told.contains(why), "{told}");
         }
         let long = format!("{}/name=value", ["x".repeat(63), "y".repeat(63), "z".repeat(63), "w".repeat(60)].join("."));
         for (text, why) in [
@@ -97,6 +114,7 @@ mod tests {
             ("app!=a", "its key"),
             ("=a", "its key"),
             ("Example.com/app=a", "its key"),
+            ("-a.example.com/app=a", "its key"),
             ("/app=a", "its key"),
             ("a/b/c=a", "its key"),
             ("app=-a", "its value"),

@@ -250,7 +250,9 @@ async fn a_job_that_was_stopped_has_failed_each_time_it_is_applied() {
     for _ in 0..2 {
         let report = engine.apply(&[training_job("a")], &ApplyOptions::default(), &NoObserver).await.unwrap();
         assert_eq!(report.objects[0].outcome, Outcome::Failed);
-        assert!(report.objects[0].message.contains("is in Stopped status"), "{}", report.objects[0].message);
+        let message = &report.objects[0].message;
+        assert!(message.contains("is in Stopped status") && message.contains("start a new one"), "{message}");
+        assert!(!message.contains("sagewright logs"), "its logs tell nothing of why: {message}");
     }
     // What it made by then may be enough.
     let mut as_it_is = training_job("a");
@@ -367,7 +369,9 @@ async fn a_role_that_is_not_ready_is_waited_for_and_a_bad_request_is_not() {
     let start = clock.millis();
     let report = engine.apply(&[other], &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert_eq!(report.objects[0].outcome, Outcome::Failed);
-    assert!(report.objects[0].message.contains("S3 bucket b not found"));
+    let message = &report.objects[0].message;
+    assert!(message.starts_with("cannot create the training job `second`: "), "{message}");
+    assert!(message.contains("S3 bucket b not found"), "{message}");
     assert_eq!(clock.millis(), start, "nothing was slept for");
 }
 
@@ -393,6 +397,8 @@ async fn a_role_that_does_not_exist_is_told_at_once_and_one_that_does_is_waited_
     for _ in 0..100 {
         fake.fault("CreateTrainingJob", not_assumed("sagemaker"));
     }
+    // Whether it exists is not known where IAM may not be asked.
+    fake.fault("GetRole", fail("AccessDenied", "not authorized to perform iam:GetRole"));
     let report = engine.apply(&[training_job("mnist")], &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert_eq!(report.objects[0].outcome, Outcome::Failed);
     assert!((10_000..=31_000).contains(&clock.millis()), "{}", clock.millis());

@@ -3,7 +3,7 @@
 
 mod support;
 
-use sagewright_engine::{Desired, Intent, Observed, decide, keys};
+use sagewright_engine::{Adoption, Desired, Intent, Observed, RefusalKind, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
 use support::decisions::{NOW, brief, desired, found, members, object, there};
@@ -21,6 +21,13 @@ fn only_what_is_declared_and_truly_differs_is_a_change() {
             "Model",
             json!({"VpcConfig": {"Subnets": ["b", "a"], "SecurityGroupIds": ["s"]}}),
             json!({"VpcConfig": {"Subnets": ["a", "b"], "SecurityGroupIds": ["s"]}}),
+            &[],
+        ),
+        (
+            "a set in another case",
+            "Model",
+            json!({"VpcConfig": {"Subnets": ["a", "B"], "SecurityGroupIds": ["s"]}}),
+            json!({"VpcConfig": {"Subnets": ["b", "A"], "SecurityGroupIds": ["s"]}}),
             &[],
         ),
         (
@@ -50,6 +57,69 @@ fn only_what_is_declared_and_truly_differs_is_a_change() {
             json!({"ProductionVariants": [{"VariantName": "a", "InitialVariantWeight": 0.1}]}),
             json!({"ProductionVariants": [{"VariantName": "a", "InitialVariantWeight": 0.100_000_001_49}]}),
             &[],
+        ),
+        (
+            "weights that differ",
+            "EndpointConfig",
+            json!({"ProductionVariants": [{"VariantName": "a", "InitialVariantWeight": 0.1}]}),
+            json!({"ProductionVariants": [{"VariantName": "a", "InitialVariantWeight": 0.2}]}),
+            &["spec.productionVariants[0].initialVariantWeight"],
+        ),
+        (
+            "single precision of a large weight",
+            "EndpointConfig",
+            json!({"ProductionVariants": [{"VariantName": "a", "InitialVariantWeight": 1000.1}]}),
+            json!({"ProductionVariants": [{"VariantName": "a", "InitialVariantWeight": 1_000.099_975_585_937_5}]}),
+            &[],
+        ),
+        (
+            "a whole number that is written otherwise",
+            "TrainingJob",
+            json!({"ResourceConfig": {"InstanceCount": 1}}),
+            json!({"ResourceConfig": {"InstanceCount": 1.0}}),
+            &[],
+        ),
+        (
+            "a time that is written otherwise",
+            "ScheduledAction",
+            json!({"StartTime": "2026-01-01T00:00:00Z", "EndTime": "2026-02-01T00:00:00Z"}),
+            json!({"StartTime": "2026-01-01T01:00:00.000+01:00", "EndTime": "2026-02-01T01:00:00Z"}),
+            &["spec.endTime"],
+        ),
+        (
+            "a default other than empty that reads leave out",
+            "TrainingJob",
+            json!({"StoppingCondition": {"MaxRuntimeInSeconds": 86400}}),
+            json!({"StoppingCondition": {}}),
+            &[],
+        ),
+        (
+            "another value than the default that reads leave out",
+            "TrainingJob",
+            json!({"StoppingCondition": {"MaxRuntimeInSeconds": 600}}),
+            json!({"StoppingCondition": {}}),
+            &["spec.stoppingCondition.maxRuntimeInSeconds"],
+        ),
+        (
+            "the order of a list that is no set",
+            "Model",
+            json!({"Containers": [{"Image": "a"}, {"Image": "b"}]}),
+            json!({"Containers": [{"Image": "b"}, {"Image": "a"}]}),
+            &["spec.containers[0].image", "spec.containers[1].image"],
+        ),
+        (
+            "names that do not tell elements apart",
+            "TrainingJob",
+            json!({"InputDataConfig": [{"ChannelName": "a"}, {"ChannelName": "a"}]}),
+            json!({"InputDataConfig": [{"ChannelName": "a"}, {"ChannelName": "b"}]}),
+            &["spec.inputDataConfig[1].channelName"],
+        ),
+        (
+            "another value of a key, and one that is written otherwise",
+            "TrainingJob",
+            json!({"HyperParameters": {"a": "1", "b": "2"}}),
+            json!({"HyperParameters": {"a": "2", "b": 2}}),
+            &["spec.hyperParameters.a"],
         ),
         (
             "keys that the service adds",
@@ -221,6 +291,20 @@ fn annotations_say_what_may_be_done() {
     let owned = there(found(kind, &spec, "", "default/default/thing", json!({})));
     let run = |desired: &Desired, observed: &Observed| brief(&decide(kind, desired, observed, NOW));
     assert!(run(&with(keys::ADOPTION_POLICY, "adopt"), &unowned).starts_with("adopt"));
+    // What is adopted as it is has to be as declared; what may also be created may differ where AWS can change it.
+    let other = there(found(kind, &spec, "", "", json!({"ExecutionRoleArn": "old", "EnableNetworkIsolation": true})));
+    let mut declared = with(keys::ADOPTION_POLICY, "adopt");
+    declared.spec["ExecutionRoleArn"] = json!("new");
+    let decision = decide(kind, &declared, &other, NOW);
+    let refusal = decision.refusal().unwrap();
+    assert_eq!(refusal.kind, RefusalKind::NotOwned);
+    assert!(refusal.reason.ends_with("differs from the manifest in spec.executionRoleARN"), "{}", refusal.reason);
+    declared.spec["ExecutionRoleArn"] = json!("old");
+    assert_eq!(run(&declared, &other), "adopt ready=False");
+    assert!(decide(kind, &declared, &other, NOW).changes.is_empty());
+    declared.spec["ExecutionRoleArn"] = json!("new");
+    declared.adoption = Adoption::AdoptOrCreate;
+    assert!(run(&declared, &other).starts_with("refuse(Immutable)"));
     assert!(run(&with(keys::ADOPTION_POLICY, "adopt"), &Observed::MISSING).starts_with("refuse(Absent)"));
     assert!(run(&with(keys::ADOPTION_POLICY, "adopt-or-create"), &Observed::MISSING).starts_with("CreateModel"));
     assert!(run(&with(keys::READ_ONLY, "true"), &unowned).starts_with("- ready=True"));
@@ -228,9 +312,41 @@ fn annotations_say_what_may_be_done() {
     let mut retain = with(keys::DELETION_POLICY, "retain");
     retain.intent = Intent::Absent;
     assert!(run(&retain, &owned).starts_with('-'));
+    // The ARN that is to be adopted is another account's.
+    let wanted = "arn:aws:sagemaker:us-east-1:999999999999:model/thing";
+    let mut declared = object(kind, &spec);
+    declared.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt".into());
+    declared.metadata.annotations.insert(keys::ADOPTION_FIELDS.into(), json!({"arn": wanted}).to_string());
+    let decision = decide(kind, &Desired::new(kind, &declared).unwrap(), &unowned, NOW);
+    assert_eq!(
+        decision.refusal().unwrap().reason,
+        format!(
+            "there is no model {wanted} here; the one of that name is arn:aws:sagemaker:us-east-1:123456789012:thing/thing"
+        )
+    );
+    let renamed = Observed::Missing { elsewhere: Some("old".into()) };
+    let mut read = with(keys::READ_ONLY, "true");
+    read.intent = Intent::Absent;
+    for observed in [&renamed, &Observed::MISSING, &owned] {
+        assert!(run(&read, observed).starts_with('-'), "what is only read is not deleted: {}", run(&read, observed));
+    }
     let mut absent = desired(kind, &spec);
     absent.intent = Intent::Absent;
+    assert!(run(&absent, &renamed).starts_with("refuse(NameChanged)"));
     assert!(run(&absent, &unowned).starts_with("refuse(NotOwned)"));
+    // Whose it is decides what helps: another object of this installation, the same one of another, or nobody known.
+    for (owner, to_go, to_be) in [
+        ("default/default/other", "delete that object instead", "give this object another resource name"),
+        ("prod/default/thing", "delete it from that installation", "use another resource name; if it is to be this"),
+        ("no owner's mark", "correct the mark", "correct the mark"),
+    ] {
+        for (desired, advice) in [(&absent, to_go), (&desired(kind, &spec), to_be)] {
+            let decision = decide(kind, desired, &there(found(kind, &spec, "", owner, json!({}))), NOW);
+            let refusal = decision.refusal().unwrap();
+            assert_eq!(refusal.kind, RefusalKind::OwnedByOther, "{owner}");
+            assert!(refusal.advice.starts_with(advice), "{owner}: {}", refusal.advice);
+        }
+    }
     absent.unowned = true;
     assert!(run(&absent, &unowned).starts_with("DeleteModel"));
 }

@@ -6,7 +6,7 @@ mod support;
 use std::slice::from_ref;
 
 use sagewright_engine::{
-    Action, ApplyOptions, Blocker, DeleteOptions, Engine, Intent, NoObserver, Object, Outcome, Plan, Planned,
+    Action, ApplyOptions, Blocker, DeleteOptions, Desired, Engine, Intent, NoObserver, Object, Outcome, Plan, Planned,
     RefusalKind, decide, keys,
 };
 use sagewright_kinds::find;
@@ -151,6 +151,23 @@ fn what_is_served_counts_only_once_the_endpoint_would_be_deleted() {
     assert!(run("InService", "default/other", true).starts_with("refuse(OwnedByOther)"));
 }
 
+#[test]
+fn an_endpoint_is_not_deleted_while_it_is_not_known_what_the_object_declares_it_to_serve() {
+    let kind = find("Endpoint").unwrap();
+    let object = endpoint(json!({"endpointConfigRef": {"from": {"name": "v2"}}}));
+    let mut unresolved = Desired::new(kind, &object).unwrap();
+    unresolved.intent = Intent::Absent;
+    let serves = json!({"EndpointConfigName": "v1"});
+    let there = there(found(kind, &members(kind), "InService", "default/mnist", serves));
+    let decision = decide(kind, &unresolved, &there, NOW);
+    let refusal = decision.refusal().unwrap();
+    assert_eq!(refusal.kind, RefusalKind::ServesOther);
+    assert_eq!(
+        refusal.reason,
+        "the endpoint `thing` serves `v1`, and what spec.endpointConfigName declares is not known: it refers to EndpointConfig v2"
+    );
+}
+
 #[tokio::test]
 async fn what_still_uses_a_resource_is_told_and_what_goes_with_it_is_not() {
     let (fake, _, engine) = Fake::new();
@@ -165,7 +182,9 @@ async fn what_still_uses_a_resource_is_told_and_what_goes_with_it_is_not() {
             "transformResources": {"instanceType": "ml.m5.large", "instanceCount": 1}}),
     );
     let options = ApplyOptions { wait: false, ..ApplyOptions::default() };
-    engine.apply(&[config("shadow"), transform], &options, &NoObserver).await.unwrap();
+    let mut unrelated = config("unrelated");
+    unrelated.spec["productionVariants"][0]["modelName"] = json!("another");
+    engine.apply(&[config("shadow"), unrelated, transform], &options, &NoObserver).await.unwrap();
     fake.take_log(true);
     let users = async |kinds: &[&str]| {
         let set: Vec<_> = objects.iter().filter(|o| kinds.contains(&o.kind.as_str())).cloned().collect();

@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::{
-    Action, ApplyOptions, Clock as _, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Outcome, RefUse,
-    Target,
+    Action, ApplyOptions, Clock as _, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Outcome,
+    Priority, RefUse, Target,
 };
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, all, find};
@@ -37,9 +37,11 @@ enum Move {
         fault: Option<(At, Fault)>,
         forget: bool,
     },
-    /// Reads, and lists, show what was there so many seconds ago.
-    Lag(i64, i64),
+    /// Reads, lists, and reads of tags show what was there so many seconds ago.
+    Lag(i64, i64, i64),
     Delete,
+    /// Somebody deletes it and makes another of the same name, without a mark.
+    Replace,
     Tag,
     /// Somebody changes a field that the object declares.
     Edit,
@@ -51,6 +53,8 @@ enum Move {
     Declare,
     /// The object is to go.
     Withdraw,
+    /// It is to be there again, whether it has gone or not.
+    Restore,
 }
 
 #[derive(Debug, Clone)]
@@ -79,14 +83,16 @@ fn case() -> impl Strategy<Value = Case> {
     let look = (prop::option::weighted(0.6, fault()), prop::bool::weighted(0.2));
     let step = prop_oneof![
         8 => look.prop_map(|(fault, forget)| Move::Look { fault, forget }),
-        2 => (0..8_i64, 0..20_i64).prop_map(|(reads, lists)| Move::Lag(reads, lists)),
+        2 => (0..8_i64, 0..20_i64, 0..20_i64).prop_map(|(reads, lists, tags)| Move::Lag(reads, lists, tags)),
         1 => Just(Move::Delete),
+        1 => Just(Move::Replace),
         1 => Just(Move::Tag),
         1 => Just(Move::Edit),
         1 => Just(Move::Mark),
         1 => (0..32_usize).prop_map(Move::Status),
         1 => Just(Move::Declare),
         1 => Just(Move::Withdraw),
+        1 => Just(Move::Restore),
     ];
     let moves = prop::collection::vec(step, 2..14);
     (prop::bool::weighted(0.1), moves).prop_map(|(taken, moves)| Case { taken, moves })
@@ -208,7 +214,11 @@ impl<'r> World<'r> {
         let mut desired = Desired::new(self.row.kind, &self.object).unwrap();
         desired.intent = self.intent;
         let mut memory: Memory = serde_json::from_str(&self.memory).unwrap();
-        let scope = Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default() };
+        let scope = Scope {
+            target: Target::new(REGION.parse().unwrap()),
+            claims: Arc::default(),
+            priority: Priority::default(),
+        };
         self.faulty.next(fault);
         let done = self.faulty.look(self.engine.reconcile(&scope, &desired, &mut memory, &Nobody)).await;
         self.faulty.next(None);
@@ -248,8 +258,16 @@ impl<'r> World<'r> {
         self.log.push(format!("{step:?}"));
         match step {
             Move::Look { fault, forget } => drop(self.look(*fault, *forget).await),
-            Move::Lag(reads, lists) => self.cloud.lag(reads * 1000, lists * 1000),
+            Move::Lag(reads, lists, tags) => self.cloud.lag(reads * 1000, lists * 1000, tags * 1000),
             Move::Withdraw => self.intent = Intent::Absent,
+            Move::Restore => {
+                if self.intent == Intent::Absent {
+                    self.intent = Intent::Present;
+                    self.allowed += 1;
+                    // What was stopped stays so.
+                    self.forced |= self.row.kind.row().delete.how == DeleteHow::Stop;
+                }
+            }
             Move::Declare => {
                 if let Some((spec, _)) = &self.row.second {
                     self.object.spec = declared(self.row.kind, spec).spec;
@@ -258,6 +276,7 @@ impl<'r> World<'r> {
             // What is another's is nobody's to touch.
             _ if self.theirs.is_some() => {}
             Move::Delete => self.allowed += usize::from(self.cloud.foreign(Foreign::Delete)),
+            Move::Replace => self.replace().await,
             Move::Tag => {
                 if self.row.kind.tags_member().is_some() && self.cloud.foreign(Foreign::Tag("their", "tag")) {
                     self.tagged = self.cloud.all().pop().map(|(arn, ..)| arn);
@@ -276,6 +295,18 @@ impl<'r> World<'r> {
             }
             Move::Mark => self.mark(),
             Move::Status(n) => self.force(*n),
+        }
+    }
+
+    async fn replace(&mut self) {
+        let kind = self.row.kind;
+        if kind.is_arn_identified() || kind.tags_member().is_none() || self.row.mark_member().is_some() {
+            return;
+        }
+        // What was just created and bears no mark is taken for one whose tags do not show yet.
+        self.clock.sleep(Duration::from_secs(70)).await;
+        if self.cloud.foreign(Foreign::Replace) {
+            self.theirs = self.cloud.all().pop();
         }
     }
 
@@ -322,7 +353,7 @@ impl<'r> World<'r> {
 
     /// No fault any more: it comes to rest, and rests.
     async fn settle(&mut self) -> Result<Reconciled, String> {
-        self.cloud.lag(0, 0);
+        self.cloud.lag(0, 0, 0);
         self.log.push("no more faults".to_owned());
         let mut rest = 0;
         for _ in 0..LOOKS {
@@ -456,18 +487,28 @@ async fn what_went_wrong_once_does_not_again() {
         // What is gone and can still be read does not hide what was made since: five creates were sent.
         ("MlflowApp", vec![look(None), Move::Status(26)]),
         // The process ends between a create and its answer, and lists lag: the token is known before.
-        ("PartnerApp", vec![Move::Lag(0, 9), at(Fault::CrashAfter), at(Fault::CrashAfter), look(None)]),
-        ("ModelPackage in a group", vec![Move::Lag(0, 9), at(Fault::CrashAfter), at(Fault::CrashAfter), look(None)]),
+        ("PartnerApp", vec![Move::Lag(0, 9, 0), at(Fault::CrashAfter), at(Fault::CrashAfter), look(None)]),
+        ("ModelPackage in a group", vec![Move::Lag(0, 9, 0), at(Fault::CrashAfter), at(Fault::CrashAfter), look(None)]),
         // The declaration changes before it is known what came of a create.
-        ("PipelineExecution", vec![Move::Lag(0, 9), at(Fault::Lost), at(Fault::Lost), Move::Declare, look(None)]),
+        ("PipelineExecution", vec![Move::Lag(0, 9, 0), at(Fault::Lost), at(Fault::Lost), Move::Declare, look(None)]),
         // AWS names it and takes no token: what may be there is looked for before another is made.
-        ("Domain", vec![Move::Lag(0, 9), at(Fault::Lost), look(None), look(None)]),
+        ("Domain", vec![Move::Lag(0, 9, 0), at(Fault::Lost), look(None), look(None)]),
         // The process ends between such a create and its answer: the next one waits before it makes another.
-        ("Domain", vec![Move::Lag(0, 9), look(None), at(Fault::CrashAfter), look(None), look(None)]),
-        ("Artifact", vec![Move::Lag(0, 19), at(Fault::CrashAfter), at(Fault::CrashAfter), look(None), look(None)]),
-        ("Artifact", vec![Move::Lag(0, 9), at(Fault::Unreadable), look(None), at(Fault::Internal), look(None)]),
+        ("Domain", vec![Move::Lag(0, 9, 0), look(None), at(Fault::CrashAfter), look(None), look(None)]),
+        ("Artifact", vec![Move::Lag(0, 19, 0), at(Fault::CrashAfter), at(Fault::CrashAfter), look(None), look(None)]),
+        ("Artifact", vec![Move::Lag(0, 9, 0), at(Fault::Unreadable), look(None), at(Fault::Internal), look(None)]),
+        // The answer to a create is lost, and its tags show later than it does.
+        ("Model", vec![Move::Lag(0, 0, 15), at(Fault::Lost), look(None), look(None)]),
+        // A resource that another made again after our delete is not deleted.
+        ("Pipeline", vec![look(None), look(None), Move::Withdraw, look(None), Move::Replace]),
+        // Nor one that another made instead of ours before the object was to go.
+        ("Pipeline", vec![look(None), Move::Replace, Move::Withdraw]),
+        // One of the same name and status that another made again is not what is waited for.
+        ("Endpoint", vec![look(None), look(None), Move::Replace]),
+        // What was withdrawn and is declared again before it has gone.
+        ("Endpoint", vec![look(None), Move::Withdraw, look(None), Move::Restore]),
         // Another attempt that was refused says nothing of the first.
-        ("ComputeQuota", vec![Move::Lag(0, 19), at(Fault::Lost), at(Fault::Throttle), look(None)]),
+        ("ComputeQuota", vec![Move::Lag(0, 19, 0), at(Fault::Lost), at(Fault::Throttle), look(None)]),
     ];
     let mut wrong = Vec::new();
     for (label, moves) in cases {

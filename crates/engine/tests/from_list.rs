@@ -9,7 +9,8 @@ use std::time::Duration;
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::watch::{Change, Watch};
 use sagewright_engine::{
-    Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, Object, ObjectId, Outcome, RefUse, Stage, Target,
+    Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, Object, ObjectId, Outcome, Priority, RefUse, Stage,
+    Target,
 };
 use serde_json::json;
 use support::*;
@@ -40,7 +41,7 @@ impl Controller {
         let kind = sagewright_kinds::find("model").unwrap();
         let cloud = Arc::clone(&fake) as Arc<dyn Cloud>;
         let watch = Watch::new(cloud, Arc::clone(&clock) as Arc<dyn Clock>, target.clone(), kind);
-        let scope = Scope { target, claims: Arc::default() };
+        let scope = Scope { target, claims: Arc::default(), priority: Priority::default() };
         Self { fake, clock, engine, scope, watch, memory: Memory::default() }
     }
 
@@ -219,4 +220,20 @@ async fn without_a_finished_poll_there_is_no_observation() {
     assert_eq!(done.progress, Progress::Wrote);
     assert_eq!(controller.fake.take_log(false)[0].split_whitespace().next(), Some("DescribeModel"));
     fraud.status = done.status;
+}
+
+#[tokio::test]
+async fn a_mark_that_is_taken_away_long_after_the_create_is_heeded() {
+    let mut controller = Controller::new();
+    let mut fraud = model("fraud");
+    controller.poll().await;
+    let (done, _) = controller.look(&mut fraud, Intent::Present).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Created)), "{}", done.message);
+    controller.pass(2 * 86_400).await;
+    controller.fake.edit("model/fraud", |r| r.tags.clear());
+    controller.poll().await;
+    fraud.spec["tags"] = json!([{"key": "team", "value": "vision"}]);
+    let (done, calls) = controller.look(&mut fraud, Intent::Present).await;
+    assert_eq!(done.outcome, Some(Outcome::Refused), "{}", done.message);
+    assert!(!calls.iter().any(|call| call == "AddTags"), "{calls:?}");
 }

@@ -127,6 +127,12 @@ fn a_name_that_kubernetes_or_a_tag_cannot_hold_is_told() {
         errors(&[job])
     };
     assert_eq!(named("my-job.2", Some("team-a")), Vec::<String>::new());
+    // With a namespace of 7 letters, 215 are left of the 222 that a tag has room for.
+    assert_eq!(named(&"x".repeat(215), None), Vec::<String>::new());
+    for (length, expected) in [(216, "a shorter one"), (253, "a shorter one"), (254, "at most 253 lower-case")] {
+        let told = named(&"x".repeat(length), None);
+        assert!(matches!(&told[..], [one] if one.contains(expected)), "{length}: {told:?}");
+    }
     for (told, field) in [
         (named("my#job", None), "metadata.name"),
         (named("My_Job", None), "metadata.name"),

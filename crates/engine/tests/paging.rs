@@ -72,6 +72,9 @@ async fn page_sizes_use_the_limit_of_the_operation() {
         ("sagemaker", "ListModels", "MaxResults"),
         ("iam", "ListRoles", "MaxItems"),
         ("s3", "ListObjectsV2", "MaxKeys"),
+        ("logs", "GetLogEvents", "limit"),
+        // Botocore has no paginator for it.
+        ("sagemaker", "ListHubs", "MaxResults"),
     ] {
         let cloud = cloud([json!({})]);
         Pager::new(&target(), service, operation, Value::Null).page_size(7).next(&cloud).await.unwrap();
@@ -85,6 +88,14 @@ async fn a_repeated_token_ends_in_an_error_and_not_in_a_loop() {
     let cloud = cloud([page.clone(), page]);
     let error = pages(&cloud, &target(), "sagemaker", "ListModels", Value::Null).await.unwrap_err();
     assert_eq!(error.code, "RepeatedToken");
+    for (service, operation, token) in
+        [("sagemaker", "ListModels", "NextToken"), ("s3", "ListObjectsV2", "NextContinuationToken")]
+    {
+        let page = |next: &str| json!({"IsTruncated": true, token: next});
+        let cloud = self::cloud(["a", "b", "c", "a"].map(page));
+        let error = pages(&cloud, &target(), service, operation, json!({"Bucket": "b"})).await.unwrap_err();
+        assert_eq!((error.code.as_str(), cloud.inputs.lock().unwrap().len()), ("RepeatedToken", 4), "{operation}");
+    }
 }
 
 #[tokio::test]
@@ -95,6 +106,10 @@ async fn log_events_end_where_the_token_stays_the_same() {
     let found = pages(&cloud, &target(), "logs", "GetLogEvents", input).await.unwrap();
     assert_eq!(found.len(), 3);
     assert_eq!(cloud.inputs.lock().unwrap()[2]["nextToken"], "f/2");
+    // Whoever goes on where a reading ended learns at once that there is no more.
+    let here = self::cloud([page(json!([]), "f/2")]);
+    let input = json!({"logGroupName": "g", "logStreamName": "s", "nextToken": "f/2"});
+    assert_eq!(pages(&here, &target(), "logs", "GetLogEvents", input).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ async fn a_plan_that_was_kept_is_applied_as_it_was_shown() {
     // Applied already, it is not what would be done now.
     let again = engine.apply_plan(&opened.plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
     assert!(matches!(&again, EngineError::PlanChanged(all) if all.len() == 6), "{again}");
+    assert!(again.to_string().contains("the plan was to create; now it would be to do nothing"), "{again}");
 }
 
 #[tokio::test]
@@ -53,7 +54,34 @@ async fn a_plan_that_someone_changed_is_not_read() {
     other["format"] = json!("sagewright.dev/saved-plan/v2");
     assert!(SavedPlan::open(other).unwrap_err().contains("saved-plan/v2"));
     assert!(SavedPlan::open(json!([])).is_err() && SavedPlan::open(json!({"digest": 1})).is_err());
-    assert!(SavedPlan::open(document).is_ok());
+    assert_eq!(SavedPlan::open(document.clone()).unwrap().digest(), document["digest"]);
+}
+
+#[tokio::test]
+async fn calls_that_differ_from_the_plan_are_told_by_member_and_without_values() {
+    let (fake, _, engine) = Fake::new();
+    let objects = [tutorial().remove(4)];
+    let plan = engine.plan(&objects).await.unwrap();
+    let refused = async |steps: Value| {
+        let mut plan = plan.to_document();
+        plan["objects"][0]["decision"]["steps"] = steps;
+        let plan = Plan::from_document(plan).unwrap();
+        let refused = engine.apply_plan(&plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
+        refused.to_string()
+    };
+    let step = plan.to_document()["objects"][0]["decision"]["steps"][0].clone();
+    for member in ["ModelPackageGroupName", "ModelPackageGroupDescription"] {
+        let mut other = step.clone();
+        other["input"][member] = json!("hunter2");
+        let told = refused(json!([other])).await;
+        assert!(told.contains(&format!("than planned: CreateModelPackageGroup.{member}\n")), "{told}");
+    }
+    let told = refused(json!([step, {"step": "delete", "operation": "DeleteModel", "input": {}}])).await;
+    let expected =
+        "other values than planned: CreateModelPackageGroup in place of CreateModelPackageGroup, DeleteModel";
+    assert!(told.contains(expected), "{told}");
+    assert!(fake.take_log(true).is_empty());
 }
 
 #[tokio::test]
@@ -74,6 +102,33 @@ async fn nothing_is_done_when_anything_has_changed_since() {
     assert!(refused.to_string().contains(told), "{refused}");
     assert!(refused.to_string().contains("make a new plan"), "{refused}");
     assert!(fake.take_log(true).is_empty());
+}
+
+#[tokio::test]
+async fn what_only_an_apply_can_tell_is_open_where_a_reference_stands_and_nowhere_else() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    let model = objects.iter().position(|o| o.kind == "Model").unwrap();
+    objects[model].spec["primaryContainer"]["environment"] = json!({"A": "good", "B": "x"});
+    let honest = saved(&engine, &objects).await;
+    objects[model].spec["primaryContainer"]["environment"]["A"] = json!("EVIL");
+    let evil = engine.plan(&objects).await.unwrap();
+    for shown in ["good (known after apply)", "(known after apply)"] {
+        // The plan as it is shown is the honest one, but for a marker; the object is the other one.
+        let text = honest.to_string().replace("\"good\"", &format!("\"{shown}\""));
+        let mut plan = Plan::from_document({
+            let mut document: Value = serde_json::from_str(&text).unwrap();
+            document["plan"]["format"] = json!("sagewright.dev/plan/v1");
+            document["plan"].take()
+        })
+        .unwrap();
+        for planned in &mut plan.objects {
+            planned.object = evil.objects.iter().find(|o| o.object.id() == planned.object.id()).unwrap().object.clone();
+        }
+        let refused = engine.apply_plan(&plan, &ApplyOptions::default(), &NoObserver).await.unwrap_err();
+        assert!(refused.to_string().contains("Model") && matches!(refused, EngineError::PlanChanged(_)), "{refused}");
+        assert_eq!(fake.count("Model"), 0);
+    }
 }
 
 /// Another's hand on a resource as soon as the first object of the set is done.

@@ -237,6 +237,31 @@ fn what_was_changed_long_ago_is_not_listed_again() {
 }
 
 #[test]
+fn a_poll_goes_back_as_far_as_a_listing_may_lag_behind() {
+    let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap();
+    let since = |changed: i64, polled: i64, now: i64| {
+        let mut poller = Poller::new(true, NEVER);
+        assert!(poller.is_empty());
+        poller.begin(at(polled));
+        poller.page([Shown { name: "a".into(), print: Print::of(&json!({}), &[]), changed: Some(at(changed)) }]);
+        poller.end();
+        assert!(!poller.is_empty() && !poller.is_cut());
+        match poller.begin(at(now)) {
+            Query::Since(since) => since.as_second(),
+            Query::Whole => panic!("everything is listed"),
+        }
+    };
+    // Times have milliseconds, so that no second is passing. A minute before the latest change, and a second more
+    // because the filter may leave out what is as old as it says.
+    assert_eq!(since(1_000_500, 1_001_000, 1_030_000), 939);
+    // A service whose times are far ahead of the caller's clock is believed for five minutes.
+    assert_eq!(since(9_000_500, 1_001_000, 1_030_000), 1_001 + 300 - 60 - 1);
+    // Where nothing has changed for long, the caller's clock says more than the latest change: 5 minutes that it may
+    // be off, and the minute.
+    assert_eq!(since(500, 1_001_000, 1_030_000), 1_001 - 300 - 60 - 1);
+}
+
+#[test]
 fn a_clock_that_is_set_back_costs_a_whole_listing() {
     let mut world = World::new(0, 1, WHOLE, true);
     world.poll(0, None);
@@ -255,4 +280,22 @@ fn prints_heed_values_and_not_the_order_of_members() {
             assert_ne!(hash(one), hash(other));
         }
     }
+}
+
+#[test]
+fn what_changes_while_a_long_listing_runs_is_listed_by_the_next_poll() {
+    let at = |second: i64| Timestamp::from_second(1_767_225_600 + second).unwrap();
+    let item = |name: &str, second: i64| ListItem {
+        name: name.to_owned(),
+        hash: ContentHash::of(&json!(second), &[]),
+        changed: Some(at(second)),
+    };
+    let mut poller = Poller::new(true, WHOLE);
+    assert_eq!(poller.begin(at(1_000)), Query::Whole);
+    poller.page([item("a", 100)]);
+    // `a` changes at 1200, after its page was given; a later page shows what changed after that.
+    poller.page([item("b", 1_290)]);
+    poller.end();
+    let Query::Since(since) = poller.begin(at(1_300)) else { panic!("the whole is listed each half hour") };
+    assert!(since < at(1_200), "{since}");
 }

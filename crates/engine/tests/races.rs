@@ -291,6 +291,27 @@ async fn an_outage_of_a_minute_does_not_end_a_wait() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_there_is_waited_for_from_the_first_call_on() {
+    let broken = |code: &str| CloudError { stage: Stage::Transport, status: None, ..fail(code, "it broke") };
+    let error = CloudError { status: Some(500), ..fail("InternalFailure", "oops") };
+    for (error, borne) in [
+        (error, true),
+        (broken("AnswerBroken"), true),
+        (broken("ConnectionBroken"), true),
+        (broken("ConnectionFailed"), false),
+    ] {
+        let (fake, clock, _) = Fake::new();
+        let (time, told) = (Arc::clone(&clock), error.clone());
+        let begun = clock.millis();
+        let engine = hooked(&fake, &clock, move |_, operation, _| {
+            (operation.starts_with("Describe") && time.millis() - begun < 30_000).then(|| Err(error.clone()))
+        });
+        let report = engine.apply(&[training_job("a")], &ApplyOptions::default(), &NoObserver).await.unwrap();
+        assert_eq!(report.is_ok(), borne, "{told}: {}", report.objects[0].message);
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_cannot_be_reached_is_told_soon_and_one_that_asks_for_patience_gets_some() {
     let unreachable = CloudError { stage: Stage::Transport, status: None, ..fail("TimedOut", "no answer") };
     let hours = CloudError { retry_after: Some(Duration::from_secs(1_000_000)), ..slow_down() };

@@ -34,7 +34,7 @@ impl ReferenceResolver for Roles {
 }
 
 fn scope() -> Scope {
-    Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default() }
+    Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default(), priority: Priority::default() }
 }
 
 /// Runs one look as a controller does, which keeps nothing but the object and the serialised memory.
@@ -63,8 +63,10 @@ async fn a_look_acts_and_comes_back_and_the_next_goes_on_from_there() {
     // While the status is the same, one call tells it: neither tags nor owner are read again.
     fake.take_log(false);
     clock.sleep(Duration::from_secs(5)).await;
-    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    let again = look(&engine, &mut object, &mut memory, Intent::Present).await;
     assert_eq!(fake.take_log(false).len(), 1);
+    assert_eq!(again.conditions, done.conditions, "and its conditions stay");
+    assert!(!done.conditions.is_empty());
     clock.sleep(Duration::from_secs(3600)).await;
     let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
     assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)));
@@ -103,7 +105,11 @@ async fn references_are_answered_by_whoever_knows_those_of_other_groups_too() {
     let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
     assert_eq!(done.progress, Progress::Blocked);
     assert!(done.message.contains("there is no Role nobody"), "{}", done.message);
-    assert!(done.requeue.is_some(), "what it refers to may come");
+    assert_eq!(done.requeue, Some(Duration::from_secs(30)), "what it refers to may come");
+    let of = |name: &str| done.conditions.iter().find(|c| c.kind == name).map(|c| c.status.to_string());
+    assert_eq!(of("ACK.ReferencesResolved").as_deref(), Some("False"));
+    assert_eq!((of("Ready").as_deref(), of("ACK.Terminal").as_deref()), (Some("False"), Some("True")));
+    assert_eq!(object.status["conditions"], serde_json::to_value(&done.conditions).unwrap());
     assert!(fake.take_log(false).is_empty());
     object.spec = spec("scaler");
     let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
@@ -129,6 +135,84 @@ async fn a_failed_call_is_tried_again_later_and_each_time_after_a_longer_pause()
     assert_eq!(clock.millis(), 0, "a look never sleeps");
     let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
     assert_eq!(done.outcome, Some(Outcome::Created));
+}
+
+#[tokio::test]
+async fn what_was_just_created_is_gone_as_soon_as_it_is_deleted() {
+    let (fake, _, engine) = Fake::new();
+    let (mut object, mut memory) = (object("Model", "m", json!({"modelName": "m"})), "{}".to_owned());
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    let done = look(&engine, &mut object, &mut memory, Intent::Absent).await;
+    assert_eq!(done.outcome, Some(Outcome::Deleted), "{}", done.message);
+    let done = look(&engine, &mut object, &mut memory, Intent::Absent).await;
+    assert_eq!((done.progress, memory.as_str()), (Progress::Done, "{}"), "{}", done.message);
+    assert_eq!(fake.count("Model"), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_forgets_the_writes_before_it() {
+    let (_, _, engine) = Fake::new();
+    let (mut object, mut memory) = (object("Model", "m", json!({"modelName": "m"})), "{}".to_owned());
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_ne!(memory, "{}");
+    object.spec["executionRoleARN"] = json!(ROLE);
+    let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+    assert_eq!((done.outcome, memory.as_str()), (Some(Outcome::Refused), "{}"), "{}", done.message);
+}
+
+#[tokio::test]
+async fn an_update_that_was_seen_at_work_and_rolled_back_is_told_at_once() {
+    let (fake, clock, engine) = Fake::new();
+    let mut objects = tutorial();
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    objects.push(config_like(&objects[1], "mnist-2"));
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    fake.fate("update", 0, "", Some("One or more alarms went off: latency"));
+    let mut endpoint = objects.swap_remove(0);
+    endpoint.spec = json!({"endpointName": "mnist", "endpointConfigName": "mnist-2"});
+    let mut memory = "{}".to_owned();
+    look(&engine, &mut endpoint, &mut memory, Intent::Present).await;
+    let done = look(&engine, &mut endpoint, &mut memory, Intent::Present).await;
+    assert_eq!(done.progress, Progress::Waiting { held: false });
+    // Sooner than an update that was not seen at work could be taken for one that is not shown yet.
+    clock.sleep(Duration::from_secs(31)).await;
+    let done = look(&engine, &mut endpoint, &mut memory, Intent::Present).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Ended, Some(Outcome::Failed)), "{}", done.message);
+    assert!(done.message.contains("alarms went off: latency"), "{}", done.message);
+}
+
+#[tokio::test]
+async fn tags_are_removed_before_others_are_added() {
+    // A resource may have as many as AWS takes.
+    let (fake, _, engine) = Fake::new();
+    let mut object = object("Model", "m", json!({"modelName": "m", "tags": [{"key": "a", "value": ""}]}));
+    let mut memory = "{}".to_owned();
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    object.spec["tags"] = json!([{"key": "b", "value": ""}]);
+    fake.take_log(true);
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    let calls: Vec<String> = fake.take_log(true).iter().map(|c| c.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(calls, ["DeleteTags", "AddTags"]);
+}
+
+#[tokio::test]
+async fn an_object_that_is_never_as_declared_is_given_up_after_many_writes() {
+    let (fake, _, engine) = Fake::new();
+    let (mut object, mut memory) = (object("Model", "m", json!({"modelName": "m"})), "{}".to_owned());
+    look(&engine, &mut object, &mut memory, Intent::Present).await;
+    // Each look finds something else to write.
+    let mut writes = 1;
+    let last = loop {
+        object.spec["tags"] = json!([{"key": "round", "value": writes.to_string()}]);
+        let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+        if done.progress != Progress::Wrote {
+            break done;
+        }
+        writes += 1;
+    };
+    assert_eq!((writes, last.progress, last.outcome), (12, Progress::Ended, Some(Outcome::Failed)));
+    assert!(last.message.contains("cannot settle the model `m`: it is not as declared after many tries"), "{last:?}");
+    assert_eq!(fake.resource("model/m").unwrap().tags["round"], "11");
 }
 
 /// A cloud whose calls take a while, and that counts how many are under way.

@@ -84,6 +84,44 @@ fn a_failure_says_whether_the_service_may_have_acted() {
 }
 
 #[test]
+fn a_failure_says_what_to_do_about_it() {
+    let stage = |stage, code: &str| CloudError::new("sagemaker", "CreateModel", stage, code, "m");
+    let no_embedded_cloud = CloudError {
+        message: "no answer; is `sagewright local up` running?".into(),
+        ..stage(Stage::Transport, "ConnectionRefused")
+    };
+    let table = [
+        (stage(Stage::Credentials, "NoCredentials"), "eval \"$(sagewright local env)\""),
+        (stage(Stage::Credentials, "ExpiredToken"), "sign in again"),
+        (answer("ExpiredTokenException", 403), "sign in again"),
+        (stage(Stage::Credentials, "AccessDenied"), "check the AWS profile"),
+        (stage(Stage::Transport, "TimedOut"), "check the network"),
+        (no_embedded_cloud, ""),
+        (answer("AccessDenied", 403), "a policy that allows it"),
+        (answer("AccessDeniedException", 400), "a policy that allows it"),
+        (answer("ResourceLimitExceeded", 400), "a higher quota"),
+        (answer("SignatureDoesNotMatch", 403), "the secret key"),
+        (answer("ValidationException", 400), "correct the field"),
+        (stage(Stage::Input, "ValidationException"), "correct the field"),
+        (stage(Stage::Answer, "ValidationException"), ""),
+        (answer("NoSuchBucket", 404), "--make-bucket"),
+        (answer("InternalFailure", 500), ""),
+    ];
+    for (error, advice) in table {
+        assert!(error.advice().contains(advice), "{error}: {}", error.advice());
+        assert_eq!(error.advice().is_empty(), advice.is_empty(), "{error}: {}", error.advice());
+    }
+}
+
+#[test]
+fn a_failure_names_its_service_operation_code_and_request() {
+    let refused = answer("ValidationException", 400);
+    assert_eq!(refused.to_string(), "sagemaker CreateModel: ValidationException: m");
+    let refused = CloudError { request_id: Some("r-1".into()), ..refused };
+    assert_eq!(refused.to_string(), "sagemaker CreateModel: ValidationException: m (request id r-1)");
+}
+
+#[test]
 fn pauses_double_up_to_a_longest_and_a_command_gives_up() {
     let seconds = |class, failures| next(class, failures, None, None).map(|pause| pause.as_secs_f64());
     assert_eq!(seconds(Class::Terminal, 1), None);
@@ -96,6 +134,11 @@ fn pauses_double_up_to_a_longest_and_a_command_gives_up() {
     for (class, pauses) in table {
         let given = [1, 2, 3, u32::MAX].map(|failures| seconds(class, failures).unwrap());
         assert_eq!(given, pauses, "{class:?}");
+    }
+    // A service is heeded for a minute at most.
+    for (after, pause) in [(20, 20), (60, 60), (3_600, 60)] {
+        let given = next(Class::Transient, 1, Some(Duration::from_secs(after)), None);
+        assert_eq!(given, Some(Duration::from_secs(pause)), "{after}");
     }
     let command = |class, spent| next_of_command(class, 1, None, Duration::from_secs(spent), None).is_some();
     assert!(!command(Class::Rejected, 0), "a command does not wait for its user");

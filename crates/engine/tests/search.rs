@@ -10,8 +10,9 @@ use std::time::Duration;
 use sagewright_engine::{
     ApplyOptions, Clock as _, CloudError, DeleteOptions, Engine, NoObserver, Object, ObjectReport, Outcome, Stage,
 };
+use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::{Fake, ROLE, TestClock, fail, hooked, object};
+use support::{Fake, Modelled, ROLE, TestClock, declared, fail, hooked, object, spec};
 
 const HERE: &str = "arn:aws:sagemaker:us-east-1:123456789012";
 
@@ -93,6 +94,8 @@ async fn an_arn_that_is_out_of_date_starts_nothing_a_second_time() {
                 assert_eq!(report.outcome, expected, "{kind} {prefix}:{stale}: {}", report.message);
             }
             assert_eq!(fake.count(kind), 1, "{kind} {prefix}:{stale}");
+            let asked = fake.take_log(false).iter().filter(|call| call.contains("eu-west-1")).count();
+            assert_eq!(asked, 0, "nobody in this region is asked for what is in another");
         }
     }
 }
@@ -343,4 +346,32 @@ async fn a_mark_of_the_same_object_on_another_kind_is_not_this_resource() {
     let object = remembering(model("a", "a"), &format!("{HERE}:endpoint-config/a-old"));
     let report = &apply(&engine, &[object]).await[0];
     assert_eq!(report.outcome, Outcome::Created, "{}", report.message);
+}
+
+#[tokio::test]
+async fn an_object_with_two_resources_that_aws_named_is_told_of_both() {
+    let (cloud, _) = Modelled::new();
+    let kind = find("Domain").unwrap();
+    let made = declared(kind, &spec(kind, 0, &[]));
+    // Two commands at the same time: neither saw what the other made.
+    cloud.lag(0, i64::MAX / 4, 0);
+    for _ in 0..2 {
+        let report = cloud.engine().apply(from_ref(&made), &ApplyOptions::default(), &NoObserver).await.unwrap();
+        assert_eq!(report.objects[0].outcome, Outcome::Created, "{}", report.objects[0].message);
+    }
+    cloud.lag(0, 0, 0);
+    assert_eq!(cloud.count(), 2);
+    cloud.take_writes();
+    let plan = cloud.engine().plan(from_ref(&made)).await.unwrap();
+    assert!(plan.has_problems());
+    let report = cloud.engine().apply(from_ref(&made), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused);
+    for message in [&plan.objects[0].decision.refusal().unwrap().reason, &report.objects[0].message] {
+        assert!(cloud.all().iter().all(|(arn, ..)| message.contains(arn)), "{message}");
+    }
+    assert!(report.objects[0].message.contains("`sagewright delete Domain/d-"), "{}", report.objects[0].message);
+    assert!(cloud.take_writes().is_empty());
+    // One that is deleted, or on its way, is no second one; and a delete deletes all.
+    let report = cloud.engine().delete(from_ref(&made), &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!((report.objects[0].outcome, cloud.count()), (Outcome::Deleted, 0), "{}", report.objects[0].message);
 }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use sagewright_engine::{
-    Action, ApplyOptions, Desired, EngineError, Found, Intent, NoObserver, Object, ObjectId, Observed, Until, check,
-    decide,
+    Action, ApplyOptions, DeleteOptions, Desired, EngineError, Found, Intent, NoObserver, Object, ObjectId, Observed,
+    Until, check, decide, keys, own_name,
 };
 use sagewright_kinds::{all, find};
 use serde_json::{Map, Value, json};
-use support::{Fake, ROLE, fail, object, training_job, tutorial};
+use support::{Fake, Lines, ROLE, fail, object, training_job, tutorial};
 
 async fn applied(objects: &[Object]) -> (std::sync::Arc<Fake>, sagewright_engine::Engine) {
     let (fake, _, engine) = Fake::new();
@@ -43,6 +43,8 @@ async fn resources_are_found_by_name_arn_and_version() {
     assert!(error.to_string().contains("there are no scaling policies in this account"), "{error}");
     let error = engine.get(job, Some("mnits")).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no training job `mnits`; did you mean `mnist`?");
+    let error = engine.get(job, Some("something-else")).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no training job `something-else`");
 }
 
 #[tokio::test]
@@ -68,8 +70,22 @@ async fn waits_end_when_it_is_reached_over_or_hopeless() {
     let short = Some(Duration::from_secs(10));
     let error = engine.wait(kind, "a", &Until::Settled, short, &NoObserver).await.unwrap_err();
     assert_eq!(error.to_string(), "the training job `a` was not ready within 10 s; it is InProgress");
-    let done = engine.wait(kind, "a", &Until::Settled, None, &NoObserver).await.unwrap();
+    // Who waits hears of each status once, and once that it is waited for.
+    let lines = Lines::default();
+    let word = Until::Status("Completed".into());
+    let done = engine.wait(kind, "a", &word, None, &lines).await.unwrap();
     assert_eq!(done.status["trainingJobStatus"], "Completed");
+    let heard: Vec<String> = std::mem::take(&mut *lines.0.lock().unwrap());
+    assert_eq!(
+        heard,
+        [
+            "TrainingJob a: status →InProgress Starting",
+            "TrainingJob a: waiting:",
+            "TrainingJob a: status InProgress→InProgress Training",
+            "TrainingJob a: status InProgress→Completed Completed",
+        ]
+    );
+    assert!(engine.wait(kind, "a", &Until::Settled, None, &NoObserver).await.is_ok());
     fake.fate("TrainingJob", 5, "Failed", Some("out of memory"));
     engine.apply(&[training_job("b")], &now, &NoObserver).await.unwrap();
     let error = engine.wait(kind, "b", &Until::Settled, None, &NoObserver).await.unwrap_err();
@@ -80,6 +96,42 @@ async fn waits_end_when_it_is_reached_over_or_hopeless() {
         engine.wait(kind, "x", &Until::Settled, None, &NoObserver).await,
         Err(EngineError::NotFound { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_wait_for_a_delete_ends_when_the_resource_is_gone_and_another_wait_says_so() {
+    let objects = tutorial();
+    let (fake, engine) = applied(&objects).await;
+    let kind = find("Endpoint").unwrap();
+    let delete = DeleteOptions { wait: false, ..DeleteOptions::default() };
+    for (until, told) in [
+        (Until::Deleted, ""),
+        (Until::Status("InService".into()), "the endpoint `mnist` will not become InService: it is gone"),
+    ] {
+        engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+        engine.delete(&objects[..1], &delete, &NoObserver).await.unwrap();
+        assert_eq!(fake.count("Endpoint"), 1, "the delete does not wait");
+        let waited = engine.wait(kind, "mnist", &until, None, &NoObserver).await;
+        assert_eq!(waited.err().map(|e| e.to_string()).unwrap_or_default(), told);
+    }
+    // What is not deleted is waited for until the time is over.
+    engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let limit = Some(Duration::from_secs(60));
+    let error = engine.wait(kind, "mnist", &Until::Deleted, limit, &NoObserver).await.unwrap_err();
+    assert_eq!(error.to_string(), "the endpoint `mnist` was not deleted within 60 s; it is InService");
+}
+
+#[test]
+fn a_name_in_aws_suggests_a_name_that_kubernetes_takes() {
+    for (name, is) in [
+        ("mnist", "mnist"),
+        ("My_Model", "my-model"),
+        ("arn:aws:sagemaker:us-east-1:123456789012:model-package/mnist/3", "mnist-3"),
+        ("arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abc", "p-abc"),
+        ("-a.-b-.c_", "a.b.c"),
+    ] {
+        assert_eq!(own_name(name), is, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -100,6 +152,11 @@ async fn a_resource_made_elsewhere_is_adopted_under_a_name_and_then_applies() {
     let id = |kind: &str, name: &str| ObjectId::new(kind, None, name);
     engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mnist"), None).await.unwrap();
     engine.adopt(find("ModelPackage").unwrap(), "mnist/1", &id("ModelPackage", "mnist-v1"), None).await.unwrap();
+    let theirs = ObjectId::new("EndpointConfig", Some("team"), "mine");
+    fake.edit("endpoint-config/mnist-1", |r| r.tags.clear());
+    let adopted = engine.adopt(find("EndpointConfig").unwrap(), "mnist-1", &theirs, None).await.unwrap();
+    assert_eq!((adopted.metadata.name.as_str(), adopted.metadata.namespace.as_deref()), ("mine", Some("team")));
+    fake.edit("endpoint-config/mnist-1", |r| drop(r.tags.insert(keys::OWNER.into(), "default/default/mnist-1".into())));
     let error =
         engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mine"), None).await.unwrap_err();
     assert!(error.to_string().contains("belongs to the object default/mnist"), "{error}");
@@ -142,12 +199,16 @@ async fn every_export_plans_to_no_change() {
         let planned = &plan.objects[0];
         assert_eq!((planned.action(), planned.decision.changes.len()), (Action::None, 0), "{kind}: {planned:#?}");
         assert!(planned.failure.is_none());
+        let fields = manifest.annotation(keys::ADOPTION_FIELDS).is_some();
+        assert_eq!(fields, kind == "ModelPackage", "{kind}: only what AWS names is known by more than its spec");
     }
     // One that nobody owns says that it is to be adopted, and changes nothing else.
     fake.edit("endpoint/mnist", |r| r.tags.clear());
     let manifest = engine.export(find("Endpoint").unwrap(), "mnist").await.unwrap();
     let plan = engine.plan(&[manifest]).await.unwrap();
     assert_eq!((plan.objects[0].action(), plan.objects[0].decision.changes.len()), (Action::Adopt, 0));
+    let fields = plan.objects[0].object.annotation(keys::ADOPTION_FIELDS);
+    assert_eq!(fields, Some(r#"{"endpointName":"mnist"}"#));
 }
 
 #[tokio::test]
@@ -206,6 +267,21 @@ async fn an_export_keeps_what_was_declared() {
     fake.edit("training-job/mnist", |r| r.doc["OutputDataConfig"]["KmsKeyId"] = json!(""));
     let manifest = engine.export(find("TrainingJob").unwrap(), "mnist").await.unwrap();
     assert_eq!(manifest.spec["outputDataConfig"].get("kmsKeyID"), None);
+}
+
+#[tokio::test]
+async fn a_structure_that_holds_defaults_alone_is_no_part_of_an_export() {
+    let cluster = json!({"instanceCount": 1, "instanceType": "ml.m5.large", "volumeSizeInGB": 5});
+    let spec = json!({
+        "processingJobName": "p", "roleARN": ROLE, "appSpecification": {"imageURI": "i"},
+        "processingResources": {"clusterConfig": cluster},
+    });
+    let (fake, engine) = applied(&[object("ProcessingJob", "p", spec.clone())]).await;
+    fake.edit("processing-job/p", |r| r.doc["StoppingCondition"] = json!({"MaxRuntimeInSeconds": 86_400}));
+    let job = engine.export(find("ProcessingJob").unwrap(), "p").await.unwrap();
+    assert_eq!(job.spec, spec, "MaxRuntimeInSeconds is required where StoppingCondition is given");
+    let plan = engine.plan(&[job]).await.unwrap();
+    assert!(!plan.has_changes() && !plan.has_problems(), "{plan:#?}");
 }
 
 #[tokio::test]

@@ -27,6 +27,24 @@ fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
     assert_eq!(decision.changes[0].effect, Effect::Refused);
     let terminal = decision.conditions.iter().find(|c| c.kind == conditions::TERMINAL).unwrap();
     assert!(terminal.message.as_ref().unwrap().contains("cannot become `new`"));
+    // Of a job, what there is cannot be deleted to make room.
+    let job = find("TrainingJob").unwrap();
+    let mut other = members(job);
+    other.insert("RoleArn".into(), json!("new"));
+    let old = json!({"RoleArn": "old"});
+    let there = support::decisions::there(found(job, &members(job), "Completed", "default/default/thing", old));
+    let advice = decide(job, &desired(job, &other), &there, NOW).refusal().unwrap().advice.clone();
+    assert!(advice.starts_with("a job that has begun cannot be changed: start a new one"), "{advice}");
+    // Long values are shown by their beginning, short ones whole.
+    let many: Vec<String> = (10..40).map(|i| format!("s-{i}")).collect();
+    let subnets = |subnets: Value| json!({"VpcConfig": {"Subnets": subnets, "SecurityGroupIds": ["g"]}});
+    let mut spec = members(kind);
+    spec.extend(subnets(json!(many)).as_object().unwrap().clone());
+    let there = support::decisions::there(found(kind, &spec, "", "default/default/thing", subnets(json!(["s-1"]))));
+    let reason = decide(kind, &desired(kind, &spec), &there, NOW).refusal().unwrap().reason.clone();
+    let (short, long) = reason.split_once(" and cannot become ").unwrap();
+    assert_eq!(short, "spec.vpcConfig.subnets is [\"s-1\"]");
+    assert!(long.ends_with('…') && long.chars().count() == 121, "{long}");
 }
 
 #[test]
@@ -176,8 +194,16 @@ fn what_aws_does_not_show_is_said_to_be_unseen() {
         decide(kind, &desired(kind, spec), &there, NOW).notes
     };
     assert!(note(&spec).is_empty());
+    spec.insert("PipelineParameters".into(), json!([]));
+    assert!(note(&spec).is_empty(), "nothing is declared in it");
     spec.insert("PipelineParameters".into(), json!([{"Name": "a", "Value": "b"}]));
     assert!(matches!(&note(&spec)[..], [one] if one.contains("spec.pipelineParameters")), "{:?}", note(&spec));
+    // A policy for the next update is shown by no read, and is no declaration of what is there.
+    let kind = find("Endpoint").unwrap();
+    let mut spec = members(kind);
+    spec.insert("DeploymentConfig".into(), json!({"RollingUpdatePolicy": {}}));
+    let there = there(found(kind, &members(kind), "InService", "default/default/thing", json!({})));
+    assert_eq!(decide(kind, &desired(kind, &spec), &there, NOW).notes, <[String; 0]>::default());
 }
 
 #[test]
@@ -226,4 +252,12 @@ fn the_same_attempt_has_the_same_token_and_another_has_another() {
     let mut other = spec.clone();
     other.insert("Domain".into(), json!("VISION"));
     assert_eq!(token(&spec, 1), token(&other, 1), "what came of the first is not known yet: it may be there");
+    let of_object = |name: &str| {
+        let mut object = object(kind, &spec);
+        object.metadata.name = name.to_owned();
+        let decision = decide(kind, &Desired::new(kind, &object).unwrap(), &Observed::MISSING, NOW);
+        let [Step::Create { input, .. }] = &decision.steps[..] else { panic!() };
+        input["ClientToken"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(of_object("one"), of_object("other"), "two objects of the same moment are two packages");
 }

@@ -208,6 +208,7 @@ async fn of_settled_objects_one_changes_and_one_is_looked_at() {
     let first = watch.poll().await.unwrap();
     assert_eq!((first.len(), caller.reconcile(&watch, &first).len()), (SIZE, SIZE));
     assert_eq!(fleet.taken()["ListEndpoints"], SIZE / 100);
+    assert!(!watch.is_cut(), "each has its print");
 
     fleet.pass(30);
     fleet.set("r00007", "Updating");
@@ -365,4 +366,17 @@ impl Cloud for Executions {
         let word = self.0.lock().unwrap().get(arn).copied().unwrap_or("Executing");
         Ok(json!({"PipelineExecutionArn": arn, "PipelineExecutionStatus": word}))
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_hold_up_the_next_poll() {
+    let fleet = Fleet::new(3);
+    let mut watch = fleet.watch("Model");
+    watch.next().await.unwrap();
+    let there = fleet.state.lock().unwrap().millis;
+    fleet.state.lock().unwrap().millis = 1_000;
+    fleet.set("r99999", "InService");
+    watch.next().await.unwrap();
+    let now = fleet.state.lock().unwrap().millis;
+    assert!(now <= 31_000 && there > 3_600_000, "{now} ms");
 }

@@ -226,6 +226,7 @@ fn listings_are_read_from_the_model() {
     let endpoint = find("Endpoint").unwrap().listing().unwrap();
     assert_eq!(endpoint.items, "Endpoints");
     assert_eq!(endpoint.oldest_first, [("SortBy", "CreationTime"), ("SortOrder", "Ascending")]);
+    assert_eq!(endpoint.newest_first, [("SortBy", "CreationTime"), ("SortOrder", "Descending")]);
     assert_eq!(find("PipelineExecution").unwrap().listing().unwrap().required, ["PipelineName"]);
 }
 

@@ -2,7 +2,7 @@
 
 from .endpoints import Endpoints
 from .identities import Roles, Sessions
-from .jobs import Jobs
+from .jobs import Jobs, ProcessingJobs
 from .logs import Events, Groups
 from .notebooks import Notebooks
 from .objects import Objects
@@ -25,6 +25,7 @@ def everyone(sweep):
         Objects(sweep, "objects-a"),
         Objects(sweep, "objects-b"),
         Jobs(sweep, "jobs"),
+        ProcessingJobs(sweep, "processing"),
         Endpoints(sweep, "endpoint-a"),
         Endpoints(sweep, "endpoint-b"),
     ]

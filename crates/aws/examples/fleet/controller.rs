@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use sagewright_engine::reconcile::{Memory, Progress, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::watch::{Change, ContentHash, NameHash, Settled, Watch};
-use sagewright_engine::{Desired, Failure, Intent, Object, ObjectId, RefUse};
+use sagewright_engine::{Desired, Failure, Intent, Object, ObjectId, Priority, RefUse};
 use sagewright_kinds::{Kind, find};
 
 use crate::{Result, Setup, models};
@@ -62,7 +62,7 @@ impl ReferenceResolver for Nothing {
 pub(crate) async fn run(setup: Setup, count: usize) -> Result<()> {
     let kind = find("model").ok_or("there is no kind Model")?;
     let watch = Watch::new(setup.cloud.clone(), Arc::clone(&setup.clock), setup.target.clone(), kind);
-    let scope = Scope { target: setup.target.clone(), claims: Arc::default() };
+    let scope = Scope { target: setup.target.clone(), claims: Arc::default(), priority: Priority::default() };
     let mut controller = Controller { setup, scope, kind, watch, objects: Vec::new(), index: HashMap::new() };
     for number in 0..count {
         controller.declare(number, "risk")?;

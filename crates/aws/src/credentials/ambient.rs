@@ -1,5 +1,6 @@
 //! The ambient identity: the SDK's own sources in the order of its chain, made on first use.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,10 +16,11 @@ use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsP
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use futures_util::FutureExt as _;
 use sagewright_engine::cloud::CloudError;
 
 use super::files::{Files, Stamp};
-use super::{Held, Session, explain};
+use super::{Held, Session, check, explain};
 use crate::config::chain;
 
 /// Where credentials may come from.
@@ -31,6 +33,9 @@ pub(super) enum Source {
     Container,
     Instance,
 }
+
+/// Why a source failed that ended abnormally.
+const UNUSABLE: &str = "the keys that it signs its own requests with hold characters that no request can carry";
 
 /// Where the ambient credentials come from.
 #[derive(Debug)]
@@ -115,8 +120,14 @@ impl Ambient {
         let made = self.made(region);
         for (source, provider) in &made.sources {
             let explain = |error, expected| explain::credentials(error, *source, &self.shown_profile, place, expected);
-            match provider.provide_credentials().await {
+            // Sources sign requests of their own, with keys of other sources: what the signing cannot take makes it panic.
+            let asked = AssertUnwindSafe(provider.provide_credentials()).catch_unwind().await;
+            let asked = asked.unwrap_or_else(|_| Err(CredentialsError::invalid_configuration(UNUSABLE)));
+            match asked {
                 Ok(credentials) => {
+                    if let Some(why) = check::wrong(&credentials) {
+                        return Err(explain(&CredentialsError::invalid_configuration(why), true));
+                    }
                     if *source == Source::Instance {
                         self.on_instance.store(true, Ordering::Relaxed);
                     }

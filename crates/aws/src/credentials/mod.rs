@@ -1,6 +1,7 @@
 //! Whose requests these are: the ambient identity, or a role's session.
 
 mod ambient;
+pub(crate) mod check;
 mod explain;
 mod files;
 mod session;

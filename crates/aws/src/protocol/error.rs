@@ -3,32 +3,76 @@
 use std::time::Duration;
 
 use sagewright_engine::cloud::Class;
+use sagewright_engine::document::has_more;
 use sagewright_model::{Protocol, Service};
 use serde_json::Value;
 
 use super::xml::{self, Node};
 use super::{Headers, WireResponse};
 
-/// Why an answer could not be read.
+/// Most values of an answer. The largest page of a log has 40,000; each takes memory many times its own length.
+const MOST_VALUES: usize = 500_000;
+
+/// Why an answer could not be read. Never shows any of it: it may hold credentials, or what somebody's container is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the answer is not readable {form}: {why}{}", if start.is_empty() { String::new() } else { format!("; it begins with: {start}") })]
+#[error("the answer is not readable {form}: {why} ({length} bytes{})", kind.as_deref().map(|k| format!(" of {k}")).unwrap_or_default())]
 pub(crate) struct AnswerError {
     form: &'static str,
     why: String,
-    start: String,
+    length: usize,
+    kind: Option<String>,
+    too_large: bool,
 }
 
 impl AnswerError {
     pub(super) fn new(form: &'static str, why: &dyn std::fmt::Display, body: &[u8]) -> Self {
-        Self { form, why: why.to_string(), start: start(body) }
+        Self { form, why: why.to_string(), length: body.len(), kind: None, too_large: false }
+    }
+
+    pub(super) fn too_large(form: &'static str, body: &[u8]) -> Self {
+        Self { too_large: true, ..Self::new(form, &format!("it has more than {MOST_VALUES} values"), body) }
+    }
+
+    /// The same with the content type that the answer says it has.
+    pub(super) fn of(self, headers: &Headers) -> Self {
+        Self { kind: headers.get("content-type").map(str::to_owned), ..self }
+    }
+
+    /// The code of the call's error.
+    pub(crate) fn code(&self) -> &'static str {
+        if self.too_large { "AnswerTooLarge" } else { "UnreadableAnswer" }
     }
 }
 
-/// The first characters of a body, for a message.
-fn start(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..600).unwrap_or(body));
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.chars().take(200).collect()
+/// Whether a body has more values than are read.
+pub(super) fn has_too_many(body: &[u8], marks: &[u8]) -> bool {
+    has_more(body, marks, MOST_VALUES)
+}
+
+/// The first characters of a page for people, as proxies answer with, for a message. What is as long as a key is left out.
+fn page(service: &Service, response: &WireResponse) -> Option<String> {
+    let text = String::from_utf8_lossy(response.body.get(..600).unwrap_or(&response.body)).into_owned();
+    let is_page = match response.headers.get("content-type") {
+        Some(kind) => ["text/html", "text/plain"].iter().any(|page| kind.to_ascii_lowercase().starts_with(page)),
+        None => text.trim_start().to_ascii_lowercase().starts_with("<html"),
+    };
+    if !is_page || matches!(service.id, "sts" | "iam") {
+        return None;
+    }
+    let is_key =
+        |word: &str| word.len() >= 16 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b));
+    let mut shown = String::new();
+    for part in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))) {
+        let word = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c)));
+        if is_key(word) {
+            shown.push('…');
+            shown.push_str(part.get(word.len()..).unwrap_or_default());
+        } else {
+            shown.push_str(part);
+        }
+    }
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(shown.chars().take(200).collect())
 }
 
 /// What a service said went wrong.
@@ -79,10 +123,15 @@ pub(crate) fn read(service: &Service, response: &WireResponse) -> ServiceError {
     let known = code.is_some();
     let code = code.unwrap_or_else(|| by_status(response.status));
     let mut message = message.filter(|m| !m.is_empty()).unwrap_or_else(|| {
-        let text = start(&response.body);
-        match (known, text.is_empty()) {
-            (false, false) => format!("HTTP {}: {text}", response.status),
-            _ => format!("HTTP {}, without a message", response.status),
+        let status = response.status;
+        let shown = page(service, response).filter(|_| !known);
+        match (shown, response.body.len()) {
+            (Some(text), 1..) => format!("HTTP {status}: {text}"),
+            (_, 0) => format!("HTTP {status}, without a message"),
+            (_, length) => {
+                let kind = response.headers.get("content-type").map(|kind| format!(" of {kind}")).unwrap_or_default();
+                format!("HTTP {status}, without a message ({length} bytes{kind})")
+            }
         }
     });
     if let Some(region) = response.headers.get("x-amz-bucket-region")
@@ -112,7 +161,8 @@ fn retry_after(headers: &Headers) -> Option<Duration> {
 type Parts = (Option<String>, Option<String>, Option<String>);
 
 fn from_json(response: &WireResponse) -> Parts {
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+    let readable = Some(&response.body).filter(|body| !has_too_many(body, b",[{"));
+    let body: Value = readable.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or(Value::Null);
     let text = |names: &[&str]| names.iter().find_map(|n| body.get(n).and_then(Value::as_str)).map(str::to_owned);
     let code =
         response.headers.get("x-amzn-errortype").map(str::to_owned).or_else(|| text(&["__type", "code", "Code"]));

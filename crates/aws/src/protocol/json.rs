@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sagewright_model::{Member, Operation, Service, Shape, ShapeType};
 use serde_json::{Map, Value};
 
+use super::error::has_too_many;
 use super::scalar::{self, join, wrong};
 use super::timestamp::{self, Format};
 use super::{AnswerError, InputError, WireRequest, WireResponse, input_shape, kind_of, output_shape, unknown_member};
@@ -55,6 +56,9 @@ pub(super) fn decode_body(
             Some(name) => Err(AnswerError::new("JSON", &format!("it is empty, and has to hold '{name}'"), body)),
             None => Ok(Value::Object(Map::new())),
         };
+    }
+    if has_too_many(body, b",[{") {
+        return Err(AnswerError::too_large("JSON", body));
     }
     let value: Value = serde_json::from_slice(body).map_err(|e| AnswerError::new("JSON", &e, body))?;
     if shape.is_some_and(|s| s.kind == ShapeType::Structure) && !value.is_object() {

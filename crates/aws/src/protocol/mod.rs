@@ -105,11 +105,12 @@ pub(crate) fn decode(
     operation: &'static Operation,
     response: &WireResponse,
 ) -> Result<Value, AnswerError> {
-    match service.protocol() {
+    let output = match service.protocol() {
         Protocol::Json | Protocol::RpcV2Cbor => json::decode(service, operation, response),
         Protocol::Query => query::decode(service, operation, response),
         Protocol::RestJson | Protocol::RestXml => rest::decode(service, operation, response),
-    }
+    };
+    output.map_err(|error| error.of(&response.headers))
 }
 
 /// Text as one segment of a path.

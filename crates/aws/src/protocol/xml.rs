@@ -4,6 +4,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::AnswerError;
+use super::error::has_too_many;
 
 /// An element.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,20 +42,23 @@ const MAX_DEPTH: usize = 100;
 /// Reads a document.
 pub(super) fn parse(body: &[u8]) -> Result<Node, AnswerError> {
     let text = std::str::from_utf8(body).map_err(|e| AnswerError::new("XML", &e, body))?;
+    if has_too_many(body, b"<&=") {
+        return Err(AnswerError::too_large("XML", body));
+    }
     let fail = |e: &dyn std::fmt::Display| AnswerError::new("XML", e, body);
     let mut reader = Reader::from_str(text);
     let mut stack: Vec<Node> = Vec::new();
     let mut root = None;
     loop {
-        let done = match reader.read_event().map_err(|e| fail(&e))? {
+        let done = match reader.read_event().map_err(|_| fail(&wrong_at(reader.error_position())))? {
             Event::Start(start) => {
                 if stack.len() >= MAX_DEPTH {
                     return Err(fail(&format!("nested more than {MAX_DEPTH} deep")));
                 }
-                stack.push(open(&start).map_err(|e| fail(&e))?);
+                stack.push(open(&start).map_err(|_| fail(&wrong_at(reader.buffer_position())))?);
                 None
             }
-            Event::Empty(start) => Some(open(&start).map_err(|e| fail(&e))?),
+            Event::Empty(start) => Some(open(&start).map_err(|_| fail(&wrong_at(reader.buffer_position())))?),
             Event::End(_) => stack.pop(),
             Event::Text(part) => {
                 append(&mut stack, &part.xml10_content());
@@ -66,11 +70,12 @@ pub(super) fn parse(body: &[u8]) -> Result<Node, AnswerError> {
             }
             Event::GeneralRef(reference) => {
                 let name = reference.xml10_content();
-                let resolved = match reference.resolve_char_ref().map_err(|e| fail(&e))? {
-                    Some(character) => character.to_string(),
-                    None => quick_xml::escape::resolve_predefined_entity(&name)
-                        .map_or_else(|| format!("&{name};"), str::to_owned),
-                };
+                let resolved =
+                    match reference.resolve_char_ref().map_err(|_| fail(&wrong_at(reader.buffer_position())))? {
+                        Some(character) => character.to_string(),
+                        None => quick_xml::escape::resolve_predefined_entity(&name)
+                            .map_or_else(|| format!("&{name};"), str::to_owned),
+                    };
                 append(&mut stack, &resolved);
                 None
             }
@@ -89,6 +94,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Node, AnswerError> {
         return Err(fail(&"the document ends inside an element"));
     }
     root.ok_or_else(|| fail(&"there is no element"))
+}
+
+/// What the reader says of a mistake holds names and values of the document, which are nobody's business.
+fn wrong_at(position: u64) -> String {
+    format!("it is not well-formed at byte {position}")
 }
 
 fn open(start: &BytesStart<'_>) -> Result<Node, quick_xml::Error> {

@@ -19,6 +19,8 @@ use crate::transport::Reply;
 
 /// How often a download that makes no progress is taken up again.
 const RESUMES: u32 = 8;
+/// Bytes that count as progress: a server that sends a few and stops would be asked for ever.
+const PROGRESS: u64 = 64 << 10;
 
 /// What is known of an object; none where it does not exist.
 ///
@@ -87,7 +89,7 @@ pub async fn get_to_file(
         match failed {
             None if written >= info.size => break,
             failed => {
-                fruitless = if written > before { 0 } else { fruitless + 1 };
+                fruitless = if written - before >= PROGRESS { 0 } else { fruitless + 1 };
                 let why = failed.unwrap_or_else(|| "it ended early".to_owned());
                 let message = format!("the download of s3://{bucket}/{key} broke off at byte {written}: {why}");
                 let error = failure::transport(("s3", "GetObject"), "AnswerBroken", message);

@@ -1,6 +1,6 @@
 //! Counts the attempts of a call and tells the rate limiter how each ended.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use sagewright_engine::cloud::Class;
 
-use super::CallError;
+use super::{CallError, clock};
 use crate::protocol;
 use crate::rate_limiter::{Key, Turns};
 
@@ -23,6 +23,7 @@ pub(crate) struct AttemptLog {
     started: AtomicU32,
     attempts: AtomicU32,
     throttled: AtomicU32,
+    skewed: AtomicBool,
     last: Mutex<Last>,
 }
 
@@ -45,6 +46,11 @@ impl AttemptLog {
 
     pub(crate) fn throttled(&self) -> u32 {
         self.throttled.load(Ordering::Relaxed)
+    }
+
+    /// Whether an attempt was refused for what may be the machine's clock.
+    pub(crate) fn is_skewed(&self) -> bool {
+        self.skewed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn last(&self) -> Last {
@@ -100,6 +106,9 @@ impl Intercept for Attempts {
         let throttled = error.is_some_and(|e| e.0.class() == Class::Throttle);
         if throttled {
             self.log.throttled.fetch_add(1, Ordering::Relaxed);
+        }
+        if error.is_some_and(|e| clock::is_doubted(&e.0.code)) {
+            self.log.skewed.store(true, Ordering::Relaxed);
         }
         if response.is_some() {
             let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,8 @@
 //! Sends requests through the SDK's runtime: signing, retries, time-outs and clock-skew correction are its.
 
 mod attempts;
+mod body;
+mod clock;
 mod http;
 mod reply;
 mod retries;
@@ -14,7 +16,7 @@ use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{PayloadSigningOverride, SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
-use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
+use aws_runtime::service_clock_skew::ServiceClockSkewClassifier;
 use aws_runtime::user_agent::{ApiMetadata, AwsUserAgent, UserAgentInterceptor};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
@@ -38,7 +40,11 @@ use aws_types::os_shim_internal::Env;
 use aws_types::region::{Region, SigningRegion};
 use sagewright_model::Service;
 
+use body::Bounds;
+use clock::Clocks;
+
 pub(crate) use attempts::{AttemptLog, Attempts};
+pub(crate) use body::Halt;
 pub(crate) use http::HttpClients;
 pub(crate) use reply::{CallError, Reply, ReplyReader};
 pub(crate) use retries::{Retries, is_read, is_repeatable};
@@ -91,7 +97,13 @@ pub(crate) struct Transport {
     user_agent: AwsUserAgent,
     shared: SharedRuntimePlugin,
     turns: Arc<Turns>,
+    sleep: SharedAsyncSleep,
+    clocks: Clocks,
 }
+
+/// Bytes a second that an answer, and a transfer, has to come on by. What is over sooner may be slower.
+const ANSWER_RATE: u64 = 8 << 10;
+const TRANSFER_RATE: u64 = 1 << 10;
 
 impl Transport {
     #[allow(clippy::too_many_arguments)]
@@ -113,16 +125,16 @@ impl Transport {
         let components = RuntimeComponentsBuilder::new("sagewright")
             .with_auth_scheme(SigV4AuthScheme::new())
             .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
-            .with_interceptor(ServiceClockSkewInterceptor::new())
             .with_interceptor(InvocationIdInterceptor::new())
             .with_interceptor(RequestInfoInterceptor::new())
             .with_interceptor(UserAgentInterceptor::new())
             .with_retry_classifier(TransientErrorClassifier::<CallError>::new())
             .with_retry_classifier(ServiceClockSkewClassifier::<CallError>::new())
             .with_time_source(Some(time))
-            .with_sleep_impl(Some(sleep));
+            .with_sleep_impl(Some(sleep.clone()));
         let plugin = StaticRuntimePlugin::new().with_runtime_components(components);
-        Self { clients, retry, timeouts, user_agent, shared: SharedRuntimePlugin::new(plugin), turns }
+        let shared = SharedRuntimePlugin::new(plugin);
+        Self { clients, retry, timeouts, user_agent, shared, turns, sleep, clocks: Clocks::default() }
     }
 
     /// What is wrong with the certificates that an endpoint would be trusted by.
@@ -184,7 +196,12 @@ impl Transport {
         // Retry quotas are per service, region and identity: one throttled account must not use up another's.
         let partition = format!("{}/{}/{}", outgoing.service.id, outgoing.key.region, outgoing.key.identity);
         let stall = StalledStreamProtectionConfig::enabled().grace_period(Duration::from_secs(60)).build();
-        Operation::builder()
+        let (rate, within) = (if outgoing.transfer { TRANSFER_RATE } else { ANSWER_RATE }, self.timeouts.progress);
+        let least = rate.saturating_mul(within.as_secs()).max(1);
+        let bounds = Bounds { most: None, least, within, sleep: self.sleep.clone() };
+        let url = outgoing.endpoint.url.clone();
+        let clock = self.clocks.of(&url);
+        let result = Operation::builder()
             .service_name(partition)
             .operation_name(outgoing.operation)
             .behavior_version(BehaviorVersion::latest())
@@ -194,14 +211,19 @@ impl Transport {
             .timeout_config(timeouts)
             .stalled_stream_protection(stall)
             .with_connection_poisoning()
+            .interceptor(clock.clone())
             .interceptor(Attempts::new(Arc::clone(log), Arc::clone(&self.turns), outgoing.key))
             .retry_classifier(Retries { repeatable: outgoing.repeatable })
             .runtime_plugin(self.shared.clone())
             .runtime_plugin(identity)
             .serializer(|request: HttpRequest| Ok(request))
-            .deserializer_impl::<Reply, CallError>(ReplyReader::new(outgoing.service, outgoing.streaming))
+            .deserializer_impl::<Reply, CallError>(ReplyReader::new(outgoing.service, outgoing.streaming, bounds))
             .build()
             .invoke(request)
-            .await
+            .await;
+        if result.is_ok() && log.is_skewed() {
+            self.clocks.keep(url, clock);
+        }
+        result
     }
 }

@@ -12,6 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use sagewright_model::Service;
 
+use super::body::{Bounds, LONGEST};
 use crate::protocol::{self, ServiceError, WireResponse};
 
 /// A successful answer.
@@ -53,11 +54,12 @@ impl ProvideErrorMetadata for CallError {
 pub(crate) struct ReplyReader {
     service: &'static Service,
     streaming: bool,
+    bounds: Bounds,
 }
 
 impl ReplyReader {
-    pub(crate) fn new(service: &'static Service, streaming: bool) -> Self {
-        Self { service, streaming }
+    pub(crate) fn new(service: &'static Service, streaming: bool, bounds: Bounds) -> Self {
+        Self { service, streaming, bounds }
     }
 }
 
@@ -75,10 +77,12 @@ impl DeserializeResponse for ReplyReader {
         response: &mut HttpResponse,
         _: &ConfigBag,
     ) -> Option<Result<Output, OrchestratorError<Error>>> {
+        let body = response.take_body();
         if !self.streaming || !response.status().is_success() {
+            *response.body_mut() = Bounds { most: Some(LONGEST), ..self.bounds.clone() }.hold(body);
             return None;
         }
-        Some(Ok(Output::erase(Reply::Stream(head(response), response.take_body()))))
+        Some(Ok(Output::erase(Reply::Stream(head(response), self.bounds.hold(body)))))
     }
 
     fn deserialize_nonstreaming_with_config(

@@ -1,6 +1,6 @@
 //! Which failed attempts the SDK's runtime makes again: those that pass soon, by the port's classes.
 //!
-//! Throttles are not among them: the call goes back to its queue. Neither are creates that may have taken effect: whoever
+//! Throttles are not among them: the call goes back to its queue. Neither are writes that may have taken effect: whoever
 //! made the call has to look first.
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
@@ -9,7 +9,7 @@ use aws_smithy_types::retry::ErrorKind;
 use sagewright_engine::cloud::Class;
 use sagewright_model::{Operation, Service};
 
-use super::CallError;
+use super::{CallError, Halt};
 
 /// Decides for the attempts of one call. Its word is the last.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ impl ClassifyRetry for Retries {
                 Class::Terminal | Class::Rejected | Class::Blocked => RetryAction::NoActionIndicated,
             };
         }
+        if matches!(Halt::of(error), Some(Halt::TooLong(_))) {
+            return RetryAction::RetryForbidden;
+        }
         if self.repeatable || error.as_connector_error().is_some_and(crate::failure::is_refused) {
             return RetryAction::NoActionIndicated;
         }
@@ -55,14 +58,15 @@ pub(crate) fn is_read(operation: &Operation) -> bool {
     READS.iter().any(|verb| operation.name.starts_with(verb))
 }
 
-/// Whether a request may be sent again that may have taken effect: not one that makes something without saying, by a
-/// token, that it is the same request.
+/// Whether a request may be sent again that may have taken effect: not one that makes something or works without saying, by
+/// a token, that it is the same request; and not one that changes what bears a name, which may be another's by then.
 pub(crate) fn is_repeatable(service: &Service, operation: &Operation) -> bool {
-    let makes = ["Create", "Start"].iter().any(|verb| operation.name.starts_with(verb));
+    const WRITES: [&str; 7] = ["Create", "Start", "Invoke", "Update", "Stop", "Delete", "Deregister"];
+    let writes = WRITES.iter().any(|verb| operation.name.starts_with(verb));
     let has_token = || {
         let input = service.input(&operation.name);
         input.is_some_and(|shape| shape.members.values().any(|member| member.idempotency_token))
     };
-    // A second upload in parts is one that is never completed; a second bucket of a name is the first.
-    !makes || service.id == "s3" || has_token()
+    // A second upload in parts is one that is never completed; a second bucket of a name is the first. Objects have no owners.
+    !writes || service.id == "s3" || has_token()
 }

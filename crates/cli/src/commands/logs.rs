@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
             return Ok(());
         }
         let stamp = if args.timestamps { format!("{} {} ", line.timestamp(), line.stream) } else { String::new() };
-        printer.result(&format!("{stamp}{}\n", line.message))
+        printer.log(&format!("{stamp}{}\n", line.message))
     };
     let count = tokio::select! {
         count = log_tail::run(&context, kind, name, &tail, &mut show) => count?,

@@ -6,6 +6,7 @@ use crate::args::{Format, Global, Wait, WaitFor};
 use crate::context::{Context, engine_failure};
 use crate::exit::Exit;
 use crate::output::Printer;
+use crate::output::terminal::on_line;
 use crate::progress::Progress;
 use crate::resource;
 use crate::show;
@@ -33,6 +34,6 @@ pub(crate) async fn run(args: &Wait, global: &Global, printer: &Printer) -> anyh
         WaitFor::Ready | WaitFor::Settled => show::status_word(kind, &object).unwrap_or_else(|| "there".to_owned()),
     };
     let word = if printer.format == Format::Name { String::new() } else { format!(": {word}") };
-    printer.result(&format!("{}/{name}{word}\n", kind.name()))?;
+    printer.result(&format!("{}/{name}{}\n", kind.name(), on_line(&word)))?;
     Ok(Exit::Done)
 }

@@ -168,7 +168,7 @@ fn report(errors: &[FileError], printer: &Printer) -> Failure {
         if handler.render_report(&mut text, error).is_err() {
             text = error.to_string();
         }
-        printer.note(text.trim_end());
+        printer.laid_out(text.trim_end());
     }
     let count = if errors.len() == 1 { "1 error".to_owned() } else { format!("{} errors", errors.len()) };
     Failure::new(Exit::Manifest, format!("{count} in the manifests; nothing was done"))

@@ -135,9 +135,14 @@ fn source(path: &Path) -> Result<Source, FileError> {
     }
 }
 
+/// Most values of a file. Some 17,000 endpoint configurations have as many; each is kept with its place.
+const MOST_VALUES: usize = 500_000;
+
 fn parse(source: Source) -> Result<Vec<Document>, FileError> {
-    // The size of the file bounds their number.
-    let budget = serde_saphyr::budget! { max_documents: usize::MAX };
+    // Documents are bounded by the values that they have.
+    let budget = serde_saphyr::budget! {
+        max_documents: usize::MAX, max_nodes: MOST_VALUES, max_events: 5 * MOST_VALUES,
+    };
     let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::Error, budget: budget };
     let nodes: Vec<Node> = match serde_saphyr::from_multiple_with_options(&source.text, options) {
         Ok(nodes) => nodes,
@@ -172,6 +177,11 @@ fn explained(message: &str) -> (String, String) {
     }
     if message.contains("Depth") || message.contains("recursion limit") {
         return told("this is nested too deeply", "no kind has fields as deep as this: check the brackets and indents");
+    }
+    if message.contains("budget") && !message.to_ascii_lowercase().contains("alias") {
+        let message =
+            format!("there are more than {MOST_VALUES} values up to here, keys and what aliases stand for among them");
+        return (message, "split the file (-f takes several files, and folders), or use fewer aliases".to_owned());
     }
     if message.contains("budget") {
         return told("this is too large: what aliases stand for counts each time", "write less, or use fewer aliases");
@@ -240,6 +250,18 @@ mod tests {
     #[test]
     fn a_file_holds_any_number_of_documents() {
         assert_eq!(documents(&"---\nkind: A\n".repeat(5000)).unwrap().len(), 5000);
+    }
+
+    #[test]
+    fn a_file_has_as_many_values_as_are_said_and_no_more() {
+        let values = |count: usize| format!("a: [{}1]\n", "1,".repeat(count));
+        assert!(documents(&values(300_000)).is_ok());
+        let error = format!("{:?}", documents(&values(MOST_VALUES)).unwrap_err());
+        assert!(error.contains("more than 500000 values") && error.contains("split the file"), "{error}");
+        assert_eq!(documents(&"---\nkind: A\n".repeat(100_000)).unwrap().len(), 100_000);
+        let aliases = format!("a: &a {{x: 1}}\nb:\n{}", "  - *a\n".repeat(2_000));
+        let error = format!("{:?}", documents(&aliases).unwrap_err());
+        assert!(error.contains("fewer aliases"), "{error}");
     }
 
     #[test]

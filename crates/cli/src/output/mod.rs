@@ -6,6 +6,7 @@ mod dialect;
 mod printer;
 pub(crate) mod shell;
 mod table;
+pub(crate) mod terminal;
 
-pub(crate) use printer::{Printer, Style};
+pub(crate) use printer::{Printer, Style, label};
 pub(crate) use table::Table;

@@ -1,13 +1,16 @@
 //! Writes to the two standard streams, with color where it is wanted.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::sync::Arc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 
-use super::Table;
+use super::{Table, terminal};
 use crate::args::{Color, Format, Global};
+
+/// Bytes of a line that are shown at once.
+const LONGEST_LINE: u64 = 64 << 10;
 
 /// How a piece of text looks on a terminal.
 #[derive(Debug, Clone, Copy)]
@@ -76,21 +79,28 @@ impl Printer {
         if !self.color {
             return text.to_owned();
         }
-        let code = match style {
-            Style::Bold => "1",
-            Style::Dim => "2",
-            Style::Good => "32",
-            Style::Warn => "33",
-            Style::Bad => "31",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        format!("{}{text}{}", style.mark(), terminal::PLAIN)
     }
 
     /// A line for people: standard error.
     pub(crate) fn note(&self, text: &str) {
-        let clean = strip_control(text, self.color);
+        self.write_note(&terminal::written(text, self.color));
+    }
+
+    /// Lines of a program's log for people: standard error.
+    pub(crate) fn log_note(&self, text: &str) {
+        let clean = terminal::log(text, false);
+        self.note(&self.paint(Style::Dim, &clean));
+    }
+
+    /// What a library has laid out for people, with its colors: standard error.
+    pub(crate) fn laid_out(&self, text: &str) {
+        self.write_note(&terminal::log(text, self.color));
+    }
+
+    fn write_note(&self, text: &str) {
         // A closed standard error must not end the work.
-        self.live.suspend(|| drop(writeln!(std::io::stderr(), "{clean}")));
+        self.live.suspend(|| drop(writeln!(std::io::stderr(), "{text}")));
     }
 
     /// Whether whoever read the results has seen enough (`sagewright logs -f … | head`).
@@ -125,21 +135,41 @@ impl Printer {
             }
             return Ok(());
         }
-        if self.results_on_terminal {
-            let clean = strip_control(text, true);
-            return self.live.suspend(|| write_out(clean.as_bytes()));
+        self.write_result(&terminal::written(text, self.color_results))
+    }
+
+    /// Lines of a program's log as a result: as they are, but for what would steer a terminal.
+    pub(crate) fn log(&self, text: &str) -> anyhow::Result<()> {
+        match self.results_on_terminal {
+            _ if self.redirected => self.result(&terminal::log(text, false)),
+            true => self.write_result(&terminal::log(text, true)),
+            false => self.write_result(text),
         }
+    }
+
+    fn write_result(&self, text: &str) -> anyhow::Result<()> {
         self.live.suspend(|| write_out(text.as_bytes()))
     }
 
-    /// Result bytes as they are, with a line end for a terminal's sake.
+    /// Result bytes as they are; for a terminal as text, with a line end.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let end: &[u8] = if std::io::stdout().is_terminal() && !bytes.ends_with(b"\n") { b"\n" } else { b"" };
-        self.live.suspend(|| write_out(bytes).and_then(|()| write_out(end)))
+        if !self.results_on_terminal {
+            return self.live.suspend(|| write_out(bytes));
+        }
+        let end = if bytes.ends_with(b"\n") { "" } else { "\n" };
+        self.write_result(&terminal::written(&format!("{}{end}", String::from_utf8_lossy(bytes)), false))
     }
 
-    /// A file's content, as it is.
+    /// A file's content as it is; for a terminal as text.
     pub(crate) fn copy(&self, content: &mut std::fs::File) -> anyhow::Result<()> {
+        if self.results_on_terminal {
+            let (mut lines, mut line) = (std::io::BufReader::new(content), Vec::new());
+            while lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+                self.write_result(&terminal::written(&String::from_utf8_lossy(&line), false))?;
+                line.clear();
+            }
+            return Ok(());
+        }
         self.live.suspend(|| match std::io::copy(content, &mut std::io::stdout().lock()) {
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other.map(drop)?),
@@ -153,9 +183,12 @@ impl Printer {
 
     /// A result as one JSON or YAML document.
     pub(crate) fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        let json = || serde_json::to_string_pretty(value).map(|text| terminal::json(&text).into_owned() + "\n");
+        let steers = |text: &str| text.chars().any(|c| c != '\n' && terminal::steers(c));
         let text = match self.format {
-            Format::Yaml => serde_saphyr::to_string(value)?,
-            _ => serde_json::to_string_pretty(value)? + "\n",
+            // JSON is YAML, and escapes what the writer of YAML leaves as it is.
+            Format::Yaml => Some(serde_saphyr::to_string(value)?).filter(|text| !steers(text)).map_or_else(json, Ok)?,
+            _ => json()?,
         };
         self.result(&text)
     }
@@ -178,7 +211,7 @@ impl Printer {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_message(text.to_owned());
+        bar.set_message(label(text));
         if self.is_live() {
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
         }
@@ -186,27 +219,9 @@ impl Printer {
     }
 }
 
-/// Text from outside must not steer the terminal: of what does, only colors are kept, where they are wanted.
-fn strip_control(text: &str, color: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
-        let (clean, marked) = rest.split_at(at);
-        out.push_str(clean);
-        let sequence = marked.strip_prefix("\u{1b}[").and_then(|s| {
-            let end = s.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-            s[end..].starts_with('m').then(|| marked.split_at("\u{1b}[".len() + end + 1))
-        });
-        rest = match sequence {
-            Some((sequence, after)) => {
-                out.push_str(if color { sequence } else { "" });
-                after
-            }
-            None => marked.get(marked.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default(),
-        };
-    }
-    out.push_str(rest);
-    out
+/// Text as the message of a spinner, which is one line.
+pub(crate) fn label(text: &str) -> String {
+    terminal::on_line(text).into_owned()
 }
 
 fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
@@ -215,17 +230,5 @@ fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
         // The reader has seen enough (`sagewright get … | head`).
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::strip_control;
-
-    #[test]
-    fn text_from_outside_does_not_steer_the_terminal() {
-        let text = "a\u{1b}[31mred\u{1b}[0m\u{1b}[2J\u{1b}]0;title\u{7}\r\u{9b}5m\tb\nc\u{1b}[";
-        assert_eq!(strip_control(text, true), "a\u{1b}[31mred\u{1b}[0m[2J]0;title5m\tb\nc[");
-        assert_eq!(strip_control(text, false), "ared[2J]0;title5m\tb\nc[");
     }
 }

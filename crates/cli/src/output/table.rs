@@ -1,5 +1,7 @@
 //! Columns for people, in kubectl's manner: upper-case heads, two spaces between columns, no borders.
 
+use super::terminal::on_line;
+
 /// Rows under heads.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
@@ -15,7 +17,7 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        self.rows.push(cells.into_iter().map(|c| c.into().replace(['\n', '\t'], " ")).collect());
+        self.rows.push(cells.into_iter().map(|c| on_line(&c.into().replace(['\n', '\t'], " ")).into_owned()).collect());
     }
 
     /// The text, a line a row.

@@ -6,13 +6,14 @@ use sagewright_engine::{Change, Effect};
 use serde_json::Value;
 
 use super::value::{leaves, short};
+use crate::output::terminal::on_line;
 use crate::output::{Printer, Style};
 
 /// A change for people: a line, or for a nested value a line for each of its ends.
 pub(crate) fn text(change: &Change, printer: &Printer) -> String {
     let suffix = if change.effect == Effect::Refused { "  (cannot be changed)" } else { "" };
     let change = &shown(change, printer);
-    let path = &change.path;
+    let path = &on_line(&change.path);
     let nested = |v: &&Value| !change.sensitive && (v.is_object() || v.is_array());
     let shown = short;
     let whole = |sign: char, style: Style, value: &Value| {

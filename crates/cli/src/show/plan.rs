@@ -1,10 +1,13 @@
 //! What an apply would do.
 
-use sagewright_engine::{Action, Blocker, Plan, Planned, SavedPlan};
+use std::collections::BTreeMap;
+
+use sagewright_engine::{Action, Blocker, Plan, Planned, SavedPlan, keys};
 use serde_json::{Value, json};
 
 use super::change;
 use super::report::{failure, indent};
+use crate::output::terminal::on_line;
 use crate::output::{Printer, Style};
 
 /// A plan for people.
@@ -62,18 +65,34 @@ fn one(planned: &Planned, printer: &Printer) -> String {
         Action::Wait => ("in progress", Style::Warn),
         Action::Refuse => ("refused", Style::Bad),
     };
-    entry(planned, word, style, printer)
+    listed(planned, word, style, &|_| true, printer)
+}
+
+/// The annotations that decide where something is done, and how.
+fn heeded(planned: &Planned) -> impl Iterator<Item = (&'static str, &str)> {
+    use keys::{ADOPTION_FIELDS, ADOPTION_POLICY, DELETION_POLICY, READ_ONLY, REGION};
+    let heeded = [REGION, ADOPTION_POLICY, ADOPTION_FIELDS, DELETION_POLICY, READ_ONLY];
+    heeded.into_iter().filter_map(|key| Some((key, planned.object.annotation(key)?)))
 }
 
 /// An object under a word for what would be done, with all that is to be said of it.
 pub(super) fn entry(planned: &Planned, word: &str, style: Style, printer: &Printer) -> String {
+    // What a deletion policy comes to is in what is said.
+    listed(planned, word, style, &|key| key == keys::REGION, printer)
+}
+
+/// As [`entry`], with the annotations that are wanted.
+fn listed(planned: &Planned, word: &str, style: Style, wanted: &dyn Fn(&str) -> bool, printer: &Printer) -> String {
     let id = planned.object.id();
     let mut out = format!("{}: {}\n", printer.paint(Style::Bold, &id.to_string()), printer.paint(style, word));
+    for (key, value) in heeded(planned).filter(|(key, _)| wanted(key)) {
+        out.push_str(&format!("    {}\n", printer.paint(Style::Dim, &format!("{key}: {}", on_line(value)))));
+    }
     for change in &planned.decision.changes {
         out.push_str(&change::text(change, printer));
     }
     if let Some(refusal) = planned.decision.refusal() {
-        out.push_str(&format!("    {}\n", printer.paint(Style::Bad, &refusal.reason)));
+        out.push_str(&format!("    {}\n", printer.paint(Style::Bad, &indent(&refusal.reason))));
         if !refusal.advice.is_empty() {
             out.push_str(&format!("    {}\n", refusal.advice));
         }
@@ -83,14 +102,14 @@ pub(super) fn entry(planned: &Planned, word: &str, style: Style, printer: &Print
     }
     if let Some(why) = &planned.failure {
         let (message, advice) = failure(why);
-        out.push_str(&format!("    {}\n", printer.paint(Style::Bad, &message)));
+        out.push_str(&format!("    {}\n", printer.paint(Style::Bad, &indent(&message))));
         if !advice.is_empty() {
             out.push_str(&format!("    {advice}\n"));
         }
     }
     for note in &planned.decision.notes {
         let style = if planned.decision.writes() { Style::Warn } else { Style::Dim };
-        out.push_str(&format!("    {}\n", printer.paint(style, note)));
+        out.push_str(&format!("    {}\n", printer.paint(style, &indent(note))));
     }
     out
 }
@@ -104,6 +123,7 @@ pub(crate) fn plan_value(plan: &Plan, printer: &Printer) -> Value {
             json!({
                 "object": p.object.id(),
                 "resource": p.resource,
+                "annotations": heeded(p).collect::<BTreeMap<_, _>>(),
                 "action": p.action(),
                 "hindrance": p.blocker,
                 "changes": p.decision.changes.iter().map(|c| change::value(c, printer)).collect::<Vec<_>>(),

@@ -10,6 +10,23 @@ use serde_json::{Value, json};
 use super::change;
 use crate::output::{Printer, Style};
 
+/// The words for how it went, as the sum has them: two runs that come to the same say the same.
+const WORDS: [&str; 13] = [
+    "unchanged",
+    "not there",
+    "created",
+    "adopted",
+    "updated",
+    "deleted",
+    "stopped",
+    "kept",
+    "in progress",
+    "not ready in time",
+    "failed",
+    "refused",
+    "blocked",
+];
+
 /// The word for how it went with one object.
 fn outcome(report: &ObjectReport) -> (&'static str, Style) {
     match report.outcome {
@@ -47,15 +64,9 @@ pub(crate) fn failure(failure: &Failure) -> (String, String) {
 /// A report for people: what went wrong in full, what went well in a word, and the sum.
 pub(crate) fn report(report: &Report, printer: &Printer) -> String {
     let mut out: String = report.objects.iter().map(|o| report_line(o, printer) + "\n").collect();
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for object in &report.objects {
-        let (word, _) = outcome(object);
-        match counts.iter_mut().find(|(w, _)| *w == word) {
-            Some((_, n)) => *n += 1,
-            None => counts.push((word, 1)),
-        }
-    }
-    let counts: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+    let count = |word: &str| report.objects.iter().filter(|object| outcome(object).0 == word).count();
+    let counts = WORDS.map(|word| (word, count(word)));
+    let counts: Vec<_> = counts.iter().filter(|(_, n)| *n > 0).map(|(word, n)| format!("{n} {word}")).collect();
     let head = if report.is_ok() { "Done" } else { "Not all done" };
     let sum = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") };
     out.push_str(&format!("{head}: {sum}.\n"));

@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
+use crate::output::terminal::on_line;
+
 /// Characters of a value that people are shown; programs get it whole.
 const LONGEST: usize = 100;
 
 /// One value on one line: text bare, everything else as JSON.
 pub(crate) fn scalar(value: &Value) -> String {
     match value {
-        Value::String(text) => text.replace('\n', "\\n"),
-        other => other.to_string(),
+        Value::String(text) => on_line(text).into_owned(),
+        other => on_line(&other.to_string()).into_owned(),
     }
 }
 
@@ -35,7 +37,8 @@ fn walk(value: &Value, path: String, out: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
-                walk(value, if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, out);
+                let key = on_line(key);
+                walk(value, if path.is_empty() { key.into_owned() } else { format!("{path}.{key}") }, out);
             }
         }
         Value::Array(items) if !items.is_empty() => match plain_list(items) {

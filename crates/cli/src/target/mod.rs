@@ -20,6 +20,7 @@ pub(crate) use probe::{Answer, probe};
 use self::expected::{Actual, Expected};
 use crate::context::{Context, is_local};
 use crate::exit::{Exit, Failure};
+use crate::output::terminal::on_line;
 
 /// How long the account is waited for where it is only to be shown.
 const SHOWN: Duration = Duration::from_secs(3);
@@ -113,7 +114,8 @@ impl Context {
             named => format!(", installation {named}"),
         };
         let regions = regions.join(" and ");
-        self.printer.note(&format!("Target: {cloud}, account {account}, {regions}{role}{installation}"));
+        let line = format!("Target: {cloud}, account {account}, {regions}{role}{installation}");
+        self.printer.note(&on_line(&line));
         if let Some(warning) = &self.warning {
             self.printer.note(warning);
         }

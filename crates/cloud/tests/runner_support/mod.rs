@@ -94,6 +94,10 @@ impl MemoryObjects {
         self.buckets.lock().unwrap().entry(bucket.into()).or_default();
     }
 
+    pub fn remove_bucket(&self, bucket: &str) {
+        self.buckets.lock().unwrap().remove(bucket);
+    }
+
     pub fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         self.buckets.lock().unwrap().get(bucket)?.get(key).cloned()
     }

@@ -10,11 +10,11 @@ use tokio::sync::oneshot;
 use crate::support::{ACCOUNT, Cloud, REGION, config, model, training_job, with, within};
 
 /// The state of a cloud whose process ends here and now: its tasks go with its runtime.
-fn after(work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
+pub fn after(work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
     after_over(SqliteRecords::in_memory().unwrap(), 1, work)
 }
 
-fn after_over(store: SqliteRecords, slots: usize, work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
+pub fn after_over(store: SqliteRecords, slots: usize, work: impl AsyncFnOnce(&Cloud)) -> SqliteRecords {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let cloud = Cloud::over(store.clone(), slots);
@@ -26,7 +26,7 @@ fn after_over(store: SqliteRecords, slots: usize, work: impl AsyncFnOnce(&Cloud)
     store
 }
 
-fn run(test: impl Future<Output = ()>) {
+pub fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 

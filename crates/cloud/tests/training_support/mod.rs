@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sagewright_cloud::env::Env;
-use sagewright_cloud::sagemaker::ports::{Trainer, TrainingEnd, TrainingEvent, TrainingTask};
+use sagewright_cloud::sagemaker::{Executor, JobTask, TrainingEnd, TrainingEvent};
 use sagewright_cloud::training::TrainingExecutor;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -67,7 +67,7 @@ pub fn start_in(env: Env, request: Value) -> Running {
     let executor = TrainingExecutor::new(env, Arc::new(Role));
     let (stop, asked) = watch::channel(false);
     let (sender, events) = mpsc::unbounded_channel();
-    let task = TrainingTask {
+    let task = JobTask {
         account: ACCOUNT.into(),
         region: REGION.into(),
         arn: format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/job"),

@@ -17,12 +17,19 @@ pub struct Tree {
     pub files: BTreeMap<PathBuf, PathBuf>,
     /// Empty folders by relative path.
     pub folders: Vec<PathBuf>,
+    /// Whether links are left out, wherever they lead.
+    unlinked: bool,
     skipped: Vec<String>,
     /// What was left out beyond the lines about it.
     uncounted: usize,
 }
 
 impl Tree {
+    /// A tree that leaves all links out.
+    pub fn without_links() -> Self {
+        Self { unlinked: true, ..Self::default() }
+    }
+
     /// Adds all below the folder `name` of `base`; where that is missing there is nothing. A link is followed only to a
     /// file of the same tree: what else it points to is not the job's to give away.
     ///
@@ -80,6 +87,8 @@ impl Tree {
                 self.walk(root, &path, depth + 1)?;
             } else if kind.is_file() {
                 self.files.insert(path, entry.path());
+            } else if kind.is_symlink() && self.unlinked {
+                self.skip(&path, "a link, and links are not followed");
             } else if kind.is_symlink() {
                 match fs::canonicalize(entry.path()) {
                     Ok(target) if target.starts_with(root) && target.is_file() => {

@@ -170,8 +170,8 @@ pub(super) const CODES: &[Row] = &[
     ),
     (
         Class::Rejected,
-        &["NotTrusted", "RepeatedToken"],
-        "this program: a certificate that no authority signed, a listing that does not end",
+        &["AnswerTooLarge", "NotTrusted", "RepeatedToken"],
+        "this program: an answer beyond its bounds, a certificate that no authority signed, a listing that does not end",
     ),
 ];
 

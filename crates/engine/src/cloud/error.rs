@@ -23,6 +23,9 @@ pub enum Stage {
     Answer,
 }
 
+/// What to do where a service takes the time of a signature for wrong.
+const CLOCK: &str = "set the clock of this machine right: the service refuses the time of the signature";
+
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,6 +93,13 @@ impl CloudError {
                 "the role that makes the call needs a policy that allows it"
             }
             (_, "ResourceLimitExceeded") => "ask AWS for a higher quota, or free what is not needed",
+            (_, "RequestTimeTooSkewed" | "RequestExpired") => CLOCK,
+            // The message is all that tells a wrong clock from a wrong key.
+            (Stage::Service, "InvalidSignatureException" | "SignatureDoesNotMatch")
+                if ["Signature expired", "Signature not yet current"].iter().any(|t| self.message.contains(t)) =>
+            {
+                CLOCK
+            }
             (
                 _,
                 "UnrecognizedClientException"

@@ -94,6 +94,8 @@ pub enum RefusalKind {
     Immutable,
     /// The object has another resource already.
     NameChanged,
+    /// The object has several resources.
+    Several,
     /// The resource is nobody's.
     NotOwned,
     /// The resource is another object's.

@@ -138,12 +138,6 @@ impl Desired {
         }
     }
 
-    /// Whether a member of the spec is still unknown.
-    #[must_use]
-    pub fn is_pending(&self, path: &Path) -> bool {
-        self.pending.iter().any(|p| path.leads_to(&p.reference.path))
-    }
-
     /// The owner's mark that its resource bears.
     #[must_use]
     pub fn owner(&self) -> Owner {

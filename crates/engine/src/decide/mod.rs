@@ -27,7 +27,7 @@ pub use intent::{Adoption, Intent};
 
 pub(crate) use claim::{Claim, claim};
 pub(crate) use decision::WAIT;
-pub(crate) use present::parts_at_work;
+pub(crate) use present::{adoption, parts_at_work};
 pub(crate) use scale::fingerprint as scale_fingerprint;
 pub(crate) use status::{failure_message, progressing};
 pub(crate) use tags::{is_foreign, own_tags};

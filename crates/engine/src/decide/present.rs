@@ -14,7 +14,7 @@ use super::intent::Adoption;
 use super::secrets::Secrets;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
 use crate::keys;
-use crate::observe::{Found, Observed, Ownership};
+use crate::observe::{Found, Observed, Ownership, name_in_arn};
 use crate::quirks;
 
 /// What to do about a resource that is to be there.
@@ -127,9 +127,17 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     }
     let what = format!("the {} `{}`", kind.words(), found.name);
     match claim(kind, desired, found) {
+        Claim::Ours { .. } if !found.twins.is_empty() && kind.row().operations.delete.is_some() => {
+            several(kind, desired, found)
+        }
         Claim::Ours { old } => {
             let mark = if old { Mark::Old } else { Mark::Current };
-            quirks::decided(kind, found, differences(kind, desired, found, mark))
+            let mut decision = quirks::decided(kind, found, differences(kind, desired, found, mark));
+            // What cannot be deleted stays: there is nothing to be done about it.
+            if !found.twins.is_empty() {
+                decision.notes.push(several_words(kind, desired, found));
+            }
+            decision
         }
         Claim::Ack => acks(kind, desired, found),
         Claim::Adopt if desired.adoption == Adoption::Adopt => {
@@ -170,6 +178,26 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     }
 }
 
+/// The object has several resources: which of them is to be changed is not known, and each may cost.
+fn several(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
+    let commands: Vec<String> = found
+        .arn
+        .iter()
+        .chain(&found.twins)
+        .map(|arn| format!("`sagewright delete {}/{}`", kind.name(), name_in_arn(arn)))
+        .collect();
+    Decision::refuse(
+        RefusalKind::Several,
+        several_words(kind, desired, found),
+        format!("delete what nothing uses ({}), then apply again", commands.join(" or ")),
+    )
+}
+
+fn several_words(kind: &Kind, desired: &Desired, found: &Found) -> String {
+    let all: Vec<&str> = found.arn.iter().chain(&found.twins).map(String::as_str).collect();
+    format!("{} has {} {}: {}", desired.object.id(), all.len(), kind.words_of_many(), all.join(", "))
+}
+
 /// The refusal of what is to be taken over as it is, and is not as declared: once it is the object's own, the next apply
 /// would change it.
 fn as_it_is(decision: &Decision, what: &str) -> Option<Decision> {
@@ -195,13 +223,18 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
     {
         return *held;
     }
-    let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
-    decision.steps.insert(0, Step::Adopt { arn, owner: desired.owner().to_string() });
+    decision.steps.insert(0, adoption(desired, found));
     decision
 }
 
-/// Takes over what ACK manages for this object, as it is. Nothing is written but own tags: what ACK applied last is what
-/// the object declares, so it is recorded as applied.
+/// The step that takes a resource over.
+pub(crate) fn adoption(desired: &Desired, found: &Found) -> Step {
+    let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
+    Step::Adopt { arn, owner: desired.owner().to_string() }
+}
+
+/// Takes over what ACK manages for this object, as it is. Nothing is written but marks: what ACK applied last is what the
+/// object declares, so it is remembered as applied.
 fn acks(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
     let mut decision = Decision::note("ACK manages the resource for this object: it is taken over as it is".to_owned());
     let add = tags::last_declared(kind, desired);
@@ -248,7 +281,13 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
                 decision.notes.extend(update_notes(kind, &mutable, &input));
                 update = Some((operation, input));
             }
-            Ok(None) => {}
+            // A member that an update can change is one that it can say: see the lint of rows.
+            Ok(None) => {
+                let fields: Vec<String> = decision.changes.iter().map(|change| change.path.clone()).collect();
+                let why = format!("no update of a {} says {}", kind.words(), fields.join(", "));
+                let refused = Decision::refuse(RefusalKind::Unsupported, why, "declare the value that AWS shows");
+                return Decision { changes: decision.changes, ..refused };
+            }
             Err(refused) => {
                 decision.steps = refused.steps;
                 return decision;

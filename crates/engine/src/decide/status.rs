@@ -70,6 +70,7 @@ fn condition_reason(kind: RefusalKind) -> &'static str {
     match kind {
         RefusalKind::Immutable => "ImmutableField",
         RefusalKind::NameChanged => "NameChanged",
+        RefusalKind::Several => "SeveralResources",
         RefusalKind::NotOwned => "NotManaged",
         RefusalKind::OwnedByOther => "ManagedByOther",
         RefusalKind::Failed => "Failed",

@@ -70,9 +70,13 @@ fn no_declaration(kind: &Kind, spec: &mut Value) {
         }
     }
     for mut at in places {
-        let Some(PathSegment::Member(last)) = at.0.pop() else { continue };
-        if let Some(Value::Object(map)) = get_mut(spec, &at) {
+        // What this leaves empty was the service's as well, and would lack members that it needs.
+        while let Some(PathSegment::Member(last)) = at.0.pop() {
+            let Some(Value::Object(map)) = get_mut(spec, &at) else { break };
             map.shift_remove(&last);
+            if !map.is_empty() {
+                break;
+            }
         }
     }
 }

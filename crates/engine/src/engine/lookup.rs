@@ -114,7 +114,7 @@ pub(crate) async fn owned(
         let mut items = items(calls, kind).await?;
         let made = |item: &Value| item.get("CreationTime").or_else(|| item.get("StartTime")).map(Value::to_string);
         items.sort_by_cached_key(|item| std::cmp::Reverse(made(item)));
-        return Ok(match marked(calls, kind, &items, owner, owners).await? {
+        return Ok(match marked(calls, kind, &items, owner, 1, owners).await?.pop() {
             Some(output) => Some(complete_found(calls, kind, output).await?),
             None => None,
         });

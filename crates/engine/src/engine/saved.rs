@@ -1,6 +1,6 @@
 //! Plans that are kept, approved and then applied exactly.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApplyOptions, Engine};
-use crate::decide::{Change, Decision, Effect, KNOWN_AFTER_APPLY, Step};
+use crate::decide::{Change, Decision, Desired, Effect, KNOWN_AFTER_APPLY, Step};
 use crate::document::{Document, digest};
 use crate::error::EngineError;
 use crate::event::Observer;
@@ -58,10 +58,11 @@ impl SavedPlan {
     /// Why it is no plan, or not the one that was sealed.
     pub fn open(mut document: Value) -> Result<Self, String> {
         let seal = document.as_object_mut().and_then(|map| map.shift_remove("digest"));
-        let saved = Self::from_document(document.clone())?;
+        let said = digest(&document);
+        let saved = Self::from_document(document)?;
         match seal.as_ref().and_then(Value::as_str) {
             None => Err("it has no digest".to_owned()),
-            Some(seal) if seal == digest(&document) => Ok(saved),
+            Some(seal) if seal == said => Ok(saved),
             Some(_) => Err("its content does not match its digest: it was changed after it was made".to_owned()),
         }
     }
@@ -110,12 +111,14 @@ fn difference(planned: &Planned, current: &Planned) -> Option<String> {
         return Some(failure.to_string());
     }
     let kind = planned.object.row()?;
-    otherwise(kind, &planned.decision, &current.decision)
+    otherwise(kind, &planned.object, &planned.decision, &current.decision)
 }
 
 /// Where a decision is not the planned one: the writes, their inputs and the changes shown. Waits and notes do not count.
-/// A planned value that is known only after an apply equals any.
-pub(crate) fn otherwise(kind: &Kind, planned: &Decision, actual: &Decision) -> Option<String> {
+/// Where the object has a reference, a planned value that only an apply can tell stands for any; nowhere else, and no text
+/// that merely holds those words.
+pub(crate) fn otherwise(kind: &Kind, object: &Object, planned: &Decision, actual: &Decision) -> Option<String> {
+    let open = Open::of(kind, object);
     let steps = |decision: &Decision| -> Vec<Value> {
         let done = decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. }));
         done.filter_map(|step| serde_json::to_value(without_tokens(kind, step)).ok()).collect()
@@ -128,26 +131,24 @@ pub(crate) fn otherwise(kind: &Kind, planned: &Decision, actual: &Decision) -> O
     }
     // Where all is made anew, or nothing is done any more, the fields say nothing of their own.
     if was == is || (!planned.writes() && actual.writes()) {
-        why.extend(fields(&planned.changes, &actual.changes));
+        why.extend(fields(&open, &planned.changes, &actual.changes));
     }
-    if why.is_empty() && !same(&json!(before), &json!(now)) {
-        why.push(format!("AWS would be sent other values than planned: {}", sent(&before, &now)));
+    let equal = before.len() == now.len() && before.iter().zip(&now).all(|(before, now)| open.same_input(before, now));
+    if why.is_empty() && !equal {
+        why.push(format!("AWS would be sent other values than planned: {}", sent(&open, &before, &now)));
     }
     (!why.is_empty()).then(|| why.join("; "))
 }
 
 /// Fields that would change otherwise than planned.
-fn fields(planned: &[Change], actual: &[Change]) -> Vec<String> {
+fn fields(open: &Open, planned: &[Change], actual: &[Change]) -> Vec<String> {
     let find = |changes: &[Change], path: &str| changes.iter().find(|change| change.path == path).cloned();
     let gone = planned.iter().filter(|change| find(actual, &change.path).is_none());
     let gone = gone.map(|change| format!("`{}` would not change any more", change.path));
-    let others = actual.iter().filter_map(|now| {
-        let value = |change: &Change| serde_json::to_value(change).unwrap_or_default();
-        match find(planned, &now.path) {
-            Some(before) if same(&value(&before), &value(now)) => None,
-            Some(before) => Some(format!("`{}` would change {}, not {}", now.path, way(now), way(&before))),
-            None => Some(format!("`{}` would change too, {}", now.path, way(now))),
-        }
+    let others = actual.iter().filter_map(|now| match find(planned, &now.path) {
+        Some(before) if open.same_change(&before, now) => None,
+        Some(before) => Some(format!("`{}` would change {}, not {}", now.path, way(now), way(&before))),
+        None => Some(format!("`{}` would change too, {}", now.path, way(now))),
     });
     gone.chain(others).collect()
 }
@@ -168,7 +169,7 @@ fn way(change: &Change) -> String {
 }
 
 /// The calls and their members that would be sent otherwise. Their values may be secrets.
-fn sent(planned: &[Value], actual: &[Value]) -> String {
+fn sent(open: &Open, planned: &[Value], actual: &[Value]) -> String {
     let operation = |step: &Value| {
         let name = step.get("operation").or_else(|| step.get("step")).and_then(Value::as_str);
         name.unwrap_or_default().to_owned()
@@ -178,12 +179,13 @@ fn sent(planned: &[Value], actual: &[Value]) -> String {
         let list = |steps: &[Value]| if steps.is_empty() { "none".to_owned() } else { operations(steps).join(", ") };
         return format!("{} in place of {}", list(actual), list(planned));
     }
-    let different = planned.iter().zip(actual).filter(|(before, now)| !same(before, now));
+    let different = planned.iter().zip(actual).filter(|(before, now)| !open.same_input(before, now));
     let members = different.flat_map(|(before, now)| {
         let input = |step: &Value| step.get("input").and_then(Value::as_object).cloned().unwrap_or_default();
         let (before, after) = (input(before), input(now));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let differs = |name: &str| !matches!((before.get(name), after.get(name)), (Some(a), Some(b)) if same(a, b));
+        let differs =
+            |name: &str| !matches!((before.get(name), after.get(name)), (Some(a), Some(b)) if open.same_input(a, b));
         let names = names.into_iter().filter(|name| differs(name));
         names.map(|name| format!("{}.{name}", operation(now))).collect::<Vec<_>>()
     });
@@ -202,12 +204,54 @@ fn without_tokens(kind: &Kind, step: &Step) -> Step {
     step
 }
 
-fn same(planned: &Value, actual: &Value) -> bool {
+/// The fields whose values only an apply can tell: where the object has references.
+struct Open {
+    /// As changes name them: `spec.productionVariants[0].modelName`.
+    paths: HashSet<String>,
+    /// The members of AWS. An update may have them elsewhere than a create; what is shown is held by its path.
+    members: HashSet<String>,
+}
+
+impl Open {
+    fn of(kind: &Kind, object: &Object) -> Self {
+        let pending = Desired::new(kind, object).map(|desired| desired.pending).unwrap_or_default();
+        let references = || pending.iter().map(|pending| &pending.reference.path);
+        Self {
+            paths: references().map(|path| format!("spec.{}", kind.spec_path_to_crd(path))).collect(),
+            members: references().filter_map(|path| path.last().map(str::to_owned)).collect(),
+        }
+    }
+
+    fn same_change(&self, planned: &Change, actual: &Change) -> bool {
+        let at = |path: &str| self.paths.contains(path);
+        let side = |a: &Option<Value>, b: &Option<Value>| match (a, b) {
+            (Some(a), Some(b)) => same(a, b, &planned.path, &at),
+            (a, b) => a == b,
+        };
+        (planned.effect, planned.sensitive) == (actual.effect, actual.sensitive)
+            && planned.from == actual.from
+            && side(&planned.to, &actual.to)
+    }
+
+    fn same_input(&self, planned: &Value, actual: &Value) -> bool {
+        let at = |path: &str| self.members.contains(path.rsplit('.').next().unwrap_or(path));
+        same(planned, actual, "", &at)
+    }
+}
+
+/// Whether two values are the same, but for what is open.
+fn same(planned: &Value, actual: &Value, path: &str, is_open: &dyn Fn(&str) -> bool) -> bool {
     match (planned, actual) {
-        (Value::String(text), Value::String(_)) if text.contains(KNOWN_AFTER_APPLY) => true,
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::String(text), Value::String(_)) if text == KNOWN_AFTER_APPLY && is_open(path) => true,
+        (Value::Array(a), Value::Array(b)) => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            a.len() == b.len() && pairs.all(|(i, (a, b))| same(a, b, &format!("{path}[{i}]"), is_open))
+        }
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
+            let find = |key: &String, value: &Value| {
+                b.get(key).is_some_and(|other| same(value, other, &format!("{path}.{key}"), is_open))
+            };
+            a.len() == b.len() && a.iter().all(|(key, value)| find(key, value))
         }
         (a, b) => a == b,
     }

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::{Kind, Phase};
 
 use super::export::manifest;
 use super::lookup::{self, inside, object_of, user_tags};
 use super::polling::PollInterval;
-use super::reconcile::act;
+use super::reconcile::{Memory, Trouble, act};
 use super::{Description, Engine, Until};
 use crate::clock::since;
 use crate::decide::Step;
-use crate::error::{EngineError, Failure, Permanent};
+use crate::error::{EngineError, Failure, Permanent, Retryable};
 use crate::event::{Event, EventKind, Observer};
 use crate::keys;
+use crate::manifest::suggest;
 use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
 use crate::observe::{Found, Ownership};
@@ -78,7 +80,23 @@ impl Engine {
         timeout: Option<Duration>,
         observer: &dyn Observer,
     ) -> Result<Object, EngineError> {
+        if let Until::Status(word) = until {
+            known_status(kind, word)?;
+        }
         let start = self.calls.clock.now();
+        let mut engine = self.clone();
+        engine.calls.deadline = timeout.and_then(|limit| start.checked_add(SignedDuration::try_from(limit).ok()?).ok());
+        engine.wait_until(kind, name, until, (timeout, start), observer).await
+    }
+
+    async fn wait_until(
+        &self,
+        kind: &Kind,
+        name: &str,
+        until: &Until,
+        (timeout, start): (Option<Duration>, Timestamp),
+        observer: &dyn Observer,
+    ) -> Result<Object, EngineError> {
         let what = format!("the {} `{name}`", kind.words());
         let mut interval = PollInterval::of(kind);
         let mut wait_emitted = false;
@@ -137,10 +155,15 @@ impl Engine {
             let on_retry = |why: &str, after: Duration| {
                 emit(EventKind::Retrying { step: None, why: why.to_owned(), after });
             };
-            match self.with_retries(left, &on_retry, || lookup::again(&self.calls, kind, &found)).await? {
-                Some(next) => found = next,
-                None if *until == Until::Deleted => return Ok(object),
-                None => {
+            match self.with_retries(kind, left, &on_retry, || lookup::again(&self.calls, kind, &found)).await {
+                Ok(Some(next)) => found = next,
+                Err(GivenUp::Late(_)) => {
+                    let after = timeout.unwrap_or_default();
+                    return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after });
+                }
+                Err(GivenUp::Failed(failure)) => return Err(failure.into()),
+                Ok(None) if *until == Until::Deleted => return Ok(object),
+                Ok(None) => {
                     let is = "gone".to_owned();
                     return Err(EngineError::Unreachable { what, until: until_words(until), is });
                 }
@@ -200,7 +223,7 @@ impl Engine {
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
         let step = Step::Adopt { arn, owner: wanted.to_string() };
         let adopt = || act(&self.calls, kind, &found.name, &step, Some(&found));
-        self.with_retries(None, &|_, _| {}, adopt).await?;
+        self.with_retries(kind, None, &|_, _| {}, adopt).await.map_err(GivenUp::failure)?;
         let found = self.find(kind, found.arn.as_deref().filter(|_| kind.is_arn_identified()).unwrap_or(name)).await?;
         let mut object = object_of(kind, &found);
         object.metadata.name.clone_from(&owner.name);
@@ -211,26 +234,35 @@ impl Engine {
     /// Makes a call again for as long as the retry policy allows a command, and `left` lasts.
     async fn with_retries<T, F>(
         &self,
+        kind: &Kind,
         left: Option<Duration>,
         on_retry: &(dyn Fn(&str, Duration) + Sync),
         call: impl Fn() -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, GivenUp>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let clock = &self.calls.clock;
-        let (begun, mut failed_since, mut failures) = (clock.now(), None, 0);
+        let (begun, mut memory) = (clock.now(), Memory::default());
         loop {
-            let again = match call().await {
-                Err(Failure::Retryable(again)) => again,
-                done => return done,
+            let failure = match call().await {
+                Err(failure) => failure,
+                Ok(done) => return Ok(done),
             };
-            failures += 1;
             let now = clock.now();
-            let spent = since(now, *failed_since.get_or_insert(now));
+            memory.failed(Trouble::of(Some(kind), &failure), now);
+            let again = match failure {
+                Failure::Retryable(again) => again,
+                failure => return Err(GivenUp::Failed(failure)),
+            };
             let left = left.map(|left| left.saturating_sub(since(now, begun)));
-            let Some(pause) = retry::next_of_command(again.class(), failures, again.after, spent, left) else {
-                return Err(again.into());
+            let pause = |left| {
+                let (failures, spent) = (u32::from(memory.failures()), memory.failing_for(now));
+                retry::next_of_command(again.class(), failures, again.after, spent, left)
+            };
+            let Some(pause) = pause(left) else {
+                let is_late = pause(None).is_some();
+                return Err(if is_late { GivenUp::Late(again) } else { GivenUp::Failed(again.into()) });
             };
             on_retry(&again.why, pause);
             clock.sleep(pause).await;
@@ -264,6 +296,40 @@ impl Engine {
             object,
         })
     }
+}
+
+/// Why a call is not made again.
+enum GivenUp {
+    /// It failed.
+    Failed(Failure),
+    /// It would be, with more time.
+    Late(Retryable),
+}
+
+impl GivenUp {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::Late(again) => again.into(),
+        }
+    }
+}
+
+/// A word that no status of the kind has would be waited for in vain.
+fn known_status(kind: &Kind, word: &str) -> Result<(), EngineError> {
+    let status = &kind.row().status;
+    let all = [&status.progressing, &status.settled, &status.failed, &status.stopping, &status.stopped];
+    let words: Vec<&str> =
+        all.into_iter().chain([&status.deleting, &status.gone]).flatten().map(String::as_str).collect();
+    if words.contains(&word) {
+        return Ok(());
+    }
+    let close = words.iter().find(|other| other.eq_ignore_ascii_case(word)).copied();
+    let hint = close.or_else(|| suggest(word, words.iter().copied())).map(|w| format!("; did you mean `{w}`?"));
+    let what = format!("wait for a {} to be `{word}`", kind.words());
+    let why = format!("it has no such status{}", hint.unwrap_or_default());
+    let advice = if words.is_empty() { String::new() } else { format!("one of {}", words.join(", ")) };
+    Err(Failure::Permanent(Permanent::new(what, why, &advice)).into())
 }
 
 fn until_words(until: &Until) -> String {

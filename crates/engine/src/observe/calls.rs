@@ -75,7 +75,8 @@ impl Calls {
                     match failure {
                         Failure::Retryable(again) if self.patient && attempt < attempts(&again) => {
                             let class = again.class();
-                            let Some(pause) = retry::next(class, attempt, again.after, None) else {
+                            let left = self.deadline.map(|at| since(at, self.clock.now()));
+                            let Some(pause) = retry::next(class, attempt, again.after, left) else {
                                 return Err(again.into());
                             };
                             self.clock.sleep(pause).await;
@@ -98,6 +99,9 @@ impl Calls {
         let Some(listing) = kind.listing() else { return Ok(Vec::new()) };
         let mut items = Vec::new();
         for input in inputs(kind, listing.operation, with_all(input, &listing.newest_first)) {
+            if items.len() >= limit {
+                break;
+            }
             let page = self.pages(kind, listing.operation, input.clone(), limit.saturating_sub(items.len())).await?;
             items.extend(page.into_iter().map(|item| listed(kind, &input, item)));
         }

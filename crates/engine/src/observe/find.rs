@@ -2,46 +2,37 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::{Kind, Phase};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::arn::arn_of;
 use super::calls::{Calls, is_absence};
+use super::list_input::list_input;
 use super::read::{complete_found, member_mark, phase_of, read_output};
 use super::{Found, Owners, Ownership};
-use crate::decide::Desired;
-use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
+use crate::decide::inputs::{Known, MarkLocation, mark_location};
+use crate::decide::{Desired, Intent};
 use crate::error::Failure;
 use crate::mark::Owner;
 
 /// Reads at the same time while searching.
 const AT_ONCE: usize = 8;
 
-/// A listing's input for what is known of a resource.
-pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {
-    let Some(operation) = kind.row().operations.list.as_deref() else { return Value::Object(Map::new()) };
-    let known = Known { spec, arn: None, output: None };
-    // Members of the identity address one resource; a listing takes only what the row gives it.
-    let mut input = address(kind, "list", operation, known).unwrap_or_else(|| Value::Object(Map::new()));
-    if let Some(map) = input.as_object_mut() {
-        let given = kind.row().operations.input.get("list");
-        map.retain(|member, _| given.is_some_and(|g| g.contains_key(member)));
-    }
-    input
-}
-
-/// The resource that bears an object's mark, among those that AWS names.
+/// The resources that bear an object's mark, among those that AWS names, newest first. There is one, but where two
+/// commands made one each at the same time.
 pub(crate) async fn by_mark(
     calls: &Calls,
     kind: &Kind,
     desired: &Desired,
     owners: &Owners,
-) -> Result<Option<Value>, Failure> {
+) -> Result<Vec<Value>, Failure> {
+    // Each of those that are to go has its turn.
+    let most = if desired.intent == Intent::Present { usize::MAX } else { 1 };
     match calls.list(kind, list_input(kind, Some(&desired.spec)), usize::MAX).await {
         Ok(items) if mark_location(kind, &desired.spec) == MarkLocation::None => {
-            same_name(calls, kind, &items, desired).await
+            Ok(same_name(calls, kind, &items, desired).await?.into_iter().collect())
         }
-        Ok(items) => marked(calls, kind, &items, &desired.owner(), owners).await,
-        Err(failure) if is_absence(&failure) => Ok(None),
+        Ok(items) => marked(calls, kind, &items, &desired.owner(), most, owners).await,
+        Err(failure) if is_absence(&failure) => Ok(Vec::new()),
         Err(failure) => Err(failure),
     }
 }
@@ -64,14 +55,16 @@ async fn same_name(calls: &Calls, kind: &Kind, items: &[Value], desired: &Desire
     }
 }
 
-/// What a read gives of the one among listed items that bears a mark.
+/// What reads give of those among listed items that bear an owner's mark, `most` of them at most.
 pub(crate) async fn marked(
     calls: &Calls,
     kind: &Kind,
     items: &[Value],
     owner: &Owner,
+    most: usize,
     owners: &Owners,
-) -> Result<Option<Value>, Failure> {
+) -> Result<Vec<Value>, Failure> {
+    let mut all = Vec::new();
     let member = kind.row().tags.mark.as_deref();
     let shown = |item: &Value| member.is_some_and(|m| item.get(m).is_some());
     // Listings that show the member tell at once; others need a read for each item.
@@ -84,10 +77,13 @@ pub(crate) async fn marked(
             if let Some(output) = read_output(calls, kind, known).await?
                 && phase_of(kind, &output) != Phase::Gone
             {
-                return Ok(Some(output));
+                all.push(output);
+                if all.len() >= most {
+                    break;
+                }
             }
         }
-        return Ok(None);
+        return Ok(all);
     }
     let mut reads = stream::iter(items.iter().filter_map(|i| Some((i.clone(), arn_of(kind, i)?))).collect::<Vec<_>>())
         .map(|(item, arn)| async move {
@@ -109,8 +105,11 @@ pub(crate) async fn marked(
         // What can still be read although it is gone does not hide what was made since.
         let is_owners = |f: &Found| f.phase != Phase::Gone && matches!(&f.owner, Ownership::Marked(by) if owner.is(by));
         if let Some(found) = found.filter(is_owners) {
-            return Ok(Some(found.output));
+            all.push(found.output);
+            if all.len() >= most {
+                break;
+            }
         }
     }
-    Ok(None)
+    Ok(all)
 }

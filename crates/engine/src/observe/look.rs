@@ -4,8 +4,8 @@ use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::Value;
 
 use super::calls::{Calls, is_invalid, is_refused};
-use super::read::{complete_found, read_output};
-use super::{Found, Observed, Owners, find};
+use super::read::{complete_found, phase_of, read_output};
+use super::{Found, Observed, Owners, arn_of, find};
 use crate::decide::inputs::{Known, address};
 use crate::decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
 use crate::error::Failure;
@@ -33,10 +33,18 @@ pub(crate) async fn observe(
             Some(output) => named(calls, kind, desired, owners, output).await?,
             None => renamed(calls, kind, desired, owners).await?,
         },
-        None => match find::by_mark(calls, kind, desired, owners).await? {
-            Some(output) => complete(calls, kind, output).await?,
-            None => Observed::MISSING,
-        },
+        None => {
+            let mut outputs = find::by_mark(calls, kind, desired, owners).await?.into_iter();
+            match outputs.next() {
+                Some(output) => {
+                    let mut found = complete_found(calls, kind, output).await?;
+                    let stays = |output: &Value| !matches!(phase_of(kind, output), Phase::Deleting | Phase::Gone);
+                    found.twins = outputs.filter(stays).filter_map(|output| arn_of(kind, &output)).collect();
+                    Observed::Found(Box::new(found))
+                }
+                None => Observed::MISSING,
+            }
+        }
     };
     match (found, remembered) {
         (Observed::Missing { elsewhere: None }, Remembered::Other(other)) => Ok(Observed::Found(other)),
@@ -138,9 +146,6 @@ pub(crate) async fn renamed(
 /// What a read gives of what an object declares, without tags and without a search.
 pub(crate) async fn glance(calls: &Calls, kind: &Kind, desired: &Desired) -> Result<Option<Value>, Failure> {
     let arn = if kind.is_arn_identified() { desired.arn.as_deref() } else { None };
-    read_output(calls, kind, Known { spec: Some(&desired.spec), arn, output: None }).await
-}
-
-async fn complete(calls: &Calls, kind: &Kind, output: Value) -> Result<Observed, Failure> {
-    Ok(Observed::Found(Box::new(complete_found(calls, kind, output).await?)))
+    let spec = desired.address();
+    read_output(calls, kind, Known { spec: Some(&spec), arn, output: None }).await
 }

@@ -4,6 +4,7 @@ mod arn;
 pub(crate) mod calls;
 mod find;
 mod index;
+mod list_input;
 mod look;
 mod owners;
 mod read;
@@ -17,7 +18,8 @@ use crate::mark::Owner;
 
 pub(crate) use arn::{arn_of, name_in_arn};
 pub(crate) use calls::is_absence;
-pub(crate) use find::{list_input, marked};
+pub(crate) use find::marked;
+pub(crate) use list_input::list_input;
 pub(crate) use look::{glance, observe, renamed};
 pub(crate) use owners::Owners;
 pub(crate) use read::{complete_found, read_output};
@@ -73,6 +75,8 @@ pub struct Found {
     pub secondary: Option<String>,
     /// The reason of a failure.
     pub reason: Option<String>,
+    /// ARNs of further resources that bear its owner's mark: of those that AWS names, two commands may each make one.
+    pub twins: Vec<String>,
 }
 
 /// Whose a resource is.

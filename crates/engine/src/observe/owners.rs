@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::arn::{arn_of, name_in_arn};
 use super::calls::{Calls, is_invalid, is_refused};
-use super::find::list_input;
 use super::index::{indexed, tags_of};
+use super::list_input::list_input;
 use super::read::{complete_found, read_output};
 use super::{Found, Ownership};
 use crate::cloud::{Class, Target};

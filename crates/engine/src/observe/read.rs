@@ -76,6 +76,7 @@ impl Found {
             arn,
             output,
             tags,
+            twins: Vec::new(),
         }
     }
 }

@@ -23,19 +23,22 @@ struct Quirk {
     update: Option<Update>,
     /// Changes a decision about a resource that is there.
     decided: Option<fn(&Kind, &Found, Decision) -> Decision>,
+    /// Whether something is still to be sent when what is at work is done, although all is as declared.
+    holds: Option<fn(&Found) -> bool>,
     /// Fields of the status that come from its tags.
     status: Option<fn(&Tags, &mut Value)>,
 }
 
 type Update = fn(&Kind, &Desired, &Found, &[&Diff], &mut Value) -> Result<(), Box<Decision>>;
 
-const NONE: Quirk = Quirk { name: "", update: None, decided: None, status: None };
+const NONE: Quirk = Quirk { name: "", update: None, decided: None, holds: None, status: None };
 
 const ALL: &[Quirk] = &[
     Quirk { name: "model-card-update", update: Some(model_card_update::update), ..NONE },
     Quirk {
         name: "notebook-instance-update",
         decided: Some(notebook_instance_update::decided),
+        holds: Some(notebook_instance_update::holds),
         status: Some(notebook_instance_update::status),
         ..NONE
     },
@@ -60,6 +63,11 @@ pub(crate) fn update(
 /// What the kind's quirks make of a decision about a resource that is there.
 pub(crate) fn decided(kind: &Kind, found: &Found, decision: Decision) -> Decision {
     of(kind).filter_map(|quirk| quirk.decided).fold(decision, |decision, ask| ask(kind, found, decision))
+}
+
+/// Whether the kind's quirks still have something to send when what is at work is done, although all is as declared.
+pub(crate) fn holds(kind: &Kind, found: &Found) -> bool {
+    of(kind).filter_map(|quirk| quirk.holds).any(|ask| ask(found))
 }
 
 /// A status with what the kind's quirks know of it.

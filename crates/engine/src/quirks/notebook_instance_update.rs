@@ -45,6 +45,12 @@ pub(super) fn decided(kind: &Kind, found: &Found, mut decision: Decision) -> Dec
     decision
 }
 
+/// What was stopped for an update is to be started, and what was started is to lose the tag that says so: else an instance
+/// that its user stops later would be started.
+pub(super) fn holds(found: &Found) -> bool {
+    found.tags.contains_key(STOPPED_FOR)
+}
+
 pub(super) fn status(tags: &BTreeMap<String, String>, status: &mut Value) {
     if let (Some(word), Some(map)) = (tags.get(STOPPED_FOR), status.as_object_mut()) {
         map.insert("stoppedByControllerMetadata".to_owned(), json!(word));

@@ -148,7 +148,8 @@ impl Watch {
     pub async fn poll(&mut self) -> Result<Vec<Change>, Failure> {
         let now = self.calls.clock.now();
         self.due = now.checked_add(SignedDuration::try_from(self.every).unwrap_or(SignedDuration::MAX)).ok();
-        if now.duration_since(self.owners.1) >= MARKS_FOR {
+        // A clock that was set back says nothing of how old they are.
+        if self.owners.1 > now || now.duration_since(self.owners.1) >= MARKS_FOR {
             self.owners = (Arc::default(), now);
         }
         let query = self.poller.begin(now);
@@ -174,7 +175,8 @@ impl Watch {
     pub async fn next(&mut self) -> Result<Vec<Change>, Failure> {
         loop {
             let left = self.due.map_or(SignedDuration::ZERO, |due| due.duration_since(self.calls.clock.now()));
-            if let Ok(left) = Duration::try_from(left)
+            // A clock that was set back makes no pause longer.
+            if let Ok(left) = Duration::try_from(left).map(|left| left.min(self.every))
                 && !left.is_zero()
             {
                 self.calls.clock.sleep(left).await;

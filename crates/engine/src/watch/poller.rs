@@ -52,9 +52,12 @@ pub struct Poller {
     seen: HashMap<NameHash, u64>,
     /// Resources that changed in a second that may not have been over, and that second.
     passing: HashMap<NameHash, i64>,
-    /// The latest time that the service showed, and the latest in polls that came to their end.
+    /// The latest time that the service showed, and the latest of which all that is older was shown: in a poll that came to
+    /// its end, when it began.
     newest: Option<Timestamp>,
     taken: Option<Timestamp>,
+    /// The latest time that the service had shown when the first page of this poll was given.
+    at_first: Option<Option<Timestamp>>,
     /// When the last poll that came to its end began, and when the last whole one did, by the caller's clock.
     polled: Option<Timestamp>,
     whole: Option<Timestamp>,
@@ -78,6 +81,7 @@ impl Poller {
             passing: HashMap::new(),
             newest: None,
             taken: None,
+            at_first: None,
             polled: None,
             whole: None,
             running: None,
@@ -102,6 +106,7 @@ impl Poller {
             self.cut = false;
         }
         self.running = Some((query, now));
+        self.at_first = None;
         query
     }
 
@@ -128,6 +133,7 @@ impl Poller {
         let Some((query, now)) = self.running else { return Vec::new() };
         let items: Vec<ListItem> = items.into_iter().collect();
         self.newest = items.iter().filter_map(|item| item.changed).max().max(self.newest);
+        self.at_first.get_or_insert(self.newest);
         items.into_iter().filter(|item| self.is_change(item, query, now)).map(Change::Shown).collect()
     }
 
@@ -163,7 +169,8 @@ impl Poller {
     pub fn end(&mut self) -> Vec<Change> {
         let Some((query, began)) = self.running.take() else { return Vec::new() };
         self.polled = Some(began);
-        self.taken = self.newest;
+        // What changed while a long listing ran may have been on a page that was given before.
+        self.taken = self.at_first.take().unwrap_or(self.newest);
         if query != Query::Whole {
             return Vec::new();
         }

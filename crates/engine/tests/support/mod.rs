@@ -10,6 +10,7 @@
     clippy::result_large_err
 )]
 
+mod clock;
 pub mod decisions;
 mod declared;
 mod faulty;
@@ -19,16 +20,13 @@ mod objects;
 mod samples;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use sagewright_engine::{Call, Clock, Cloud, CloudError, Engine, Event, EventKind, Object, Observer, Stage, Target};
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::{Map, Value, json};
 
+pub use clock::*;
 pub use declared::*;
 pub use faulty::*;
 pub use hooked::*;
@@ -38,28 +36,6 @@ pub use samples::*;
 
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "123456789012";
-
-/// A clock that a sleep moves.
-pub struct TestClock(AtomicI64);
-
-impl TestClock {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(0)))
-    }
-    pub fn millis(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(1_767_225_600_000 + self.millis()).unwrap()
-    }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.fetch_add(i64::try_from(duration.as_millis()).unwrap(), Ordering::SeqCst);
-        Box::pin(async {})
-    }
-}
 
 /// (type, member of the name, resource in ARNs, member of the status, member of listings)
 const TYPES: &[(&str, &str, &str, &str, &str)] = &[

@@ -90,8 +90,8 @@ struct Made {
 struct History {
     /// What was there, from which time on.
     past: Vec<(i64, Vec<Made>)>,
-    /// How far reads of one resource, and listings, lag behind.
-    lag: (i64, i64),
+    /// How far reads of one resource, listings, and reads of tags lag behind.
+    lag: (i64, i64, i64),
     /// Answers of creates by their idempotency tokens.
     answers: BTreeMap<String, Value>,
     creates: usize,
@@ -206,9 +206,9 @@ impl Modelled {
         Engine::new(cloud, Arc::clone(&self.clock) as Arc<dyn Clock>, Target::new(REGION.parse().unwrap()))
     }
 
-    /// From now on, reads of one resource and listings lag behind writes by so many milliseconds.
-    pub fn lag(&self, reads: i64, lists: i64) {
-        self.history.lock().unwrap().lag = (reads, lists);
+    /// From now on, reads of one resource, listings and reads of tags lag behind writes by so many milliseconds.
+    pub fn lag(&self, reads: i64, lists: i64, tags: i64) {
+        self.history.lock().unwrap().lag = (reads, lists, tags);
     }
 
     /// Creates that took effect.
@@ -225,6 +225,11 @@ impl Modelled {
         match change {
             Foreign::Delete => drop(made.pop()),
             Foreign::Tag(key, value) => drop(last.tags.insert(key.to_owned(), value.to_owned())),
+            Foreign::Replace if last.doc.get("CreationTime").is_none() => return false,
+            Foreign::Replace => {
+                last.tags.clear();
+                last.doc["CreationTime"] = json!("2026-01-01T00:10:00Z");
+            }
             Foreign::Set(member, _) if last.doc.get(&member).is_none() => return false,
             Foreign::Set(member, value) => last.doc[member] = value,
             Foreign::Status(words, goes) => {
@@ -293,13 +298,25 @@ impl Modelled {
         }
         let mut view = {
             let history = self.history.lock().unwrap();
-            let lists = operation.starts_with("List") && !operation.starts_with("ListTags");
-            match if lists { history.lag.1 } else { history.lag.0 } {
+            let past = |lag: i64| match lag {
                 0 => made.clone(),
                 lag => {
                     let seen = history.past.iter().rev().find(|(at, _)| *at <= now - lag);
                     seen.map(|(_, made)| made.clone()).unwrap_or_default()
                 }
+            };
+            match operation {
+                // Tags come after what they are on.
+                _ if operation.starts_with("ListTags") => {
+                    let (mut there, tags) = (past(history.lag.0), past(history.lag.2));
+                    for one in &mut there {
+                        let before = tags.iter().find(|m| m.arn == one.arn);
+                        one.tags = before.map(|m| m.tags.clone()).unwrap_or_default();
+                    }
+                    there
+                }
+                _ if operation.starts_with("List") => past(history.lag.1),
+                _ => past(history.lag.0),
             }
         };
         self.answer_on(&mut view, service, operation, input)
@@ -441,6 +458,8 @@ pub fn is_read(operation: &str) -> bool {
 #[derive(Debug, Clone)]
 pub enum Foreign {
     Delete,
+    /// It is deleted and made again as it was, for nobody.
+    Replace,
     Tag(&'static str, &'static str),
     Set(String, Value),
     /// It has these status words, each after so many milliseconds, and then goes or not.

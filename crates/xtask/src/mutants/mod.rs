@@ -24,11 +24,14 @@ struct Crate {
 const CRATES: &[Crate] = &[
     Crate { name: "sagewright-model", folder: "crates/model", held: true },
     Crate { name: "sagewright-kinds", folder: "crates/kinds", held: true },
-    Crate { name: "sagewright-engine", folder: "crates/engine", held: false },
+    Crate { name: "sagewright-engine", folder: "crates/engine", held: true },
 ];
 
 /// Changes of a hundred that tests have to notice.
 const NOTICED: usize = 85;
+
+/// Changes that have to be tried before a share of them says something, where the time was over before all were.
+const ENOUGH: usize = 20;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -41,7 +44,7 @@ pub struct Args {
     /// The commit that `--changed` compares with. Without it: where the branch left main; on main itself, a day before its last commit
     #[arg(long, value_name = "COMMIT", requires = "changed")]
     base: Option<String>,
-    /// Stop after so many minutes, and judge what was tried
+    /// Stop after so many minutes, the tool's installation included, and judge what was tried
     #[arg(long)]
     minutes: Option<u64>,
     /// Try one of so many changes
@@ -52,19 +55,35 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let crates = chosen(&args.crates)?;
+    let deadline = args.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
     let work = crate::target().join("mutants");
     fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
-    let diff = if args.changed { Some(changes(args.base.as_deref(), &crates, &work)?) } else { None };
+    let diff = match args.changed.then(|| changes(args.base.as_deref(), &crates, &work)).transpose() {
+        Ok(diff) => diff,
+        // A checkout without git, or without the commits that it would be compared with.
+        Err(error) if args.base.is_none() => {
+            println!("mutants: SKIPPED: what has changed is not known: {error:#}");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     if diff.as_ref().is_some_and(|(_, empty)| *empty) {
         println!("mutants: no line of {} has changed", names(&crates));
         return Ok(());
     }
-    let Some(tool) = tool::find(args.changed)? else { return Ok(()) };
-    let deadline = args.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+    let Some(tool) = tool::find(args.changed, deadline)? else { return Ok(()) };
     let listed = Survivors::load()?;
     let mut failed = Vec::new();
     for one in crates {
-        let tally = mutate(one, args, &tool, diff.as_ref().map(|(path, _)| path.as_path()), deadline, &work)?;
+        let tally = match mutate(one, args, &tool, diff.as_ref().map(|(path, _)| path.as_path()), deadline, &work) {
+            Ok(tally) => tally,
+            Err(error) if args.changed => {
+                process::fail_if_interrupted()?;
+                println!("mutants {}: SKIPPED: {error:#}", one.name);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let verdict = tally.judge(&listed, args.changed || args.sample > 1 || tally.stopped);
         println!("mutants {}: {}", one.name, tally.summary());
         verdict.iter().for_each(|line| println!("  {line}"));
@@ -226,7 +245,8 @@ impl Tally {
     fn judge(&self, listed: &Survivors, part: bool) -> Vec<String> {
         let unlisted: Vec<&String> = self.missed.iter().filter(|m| !listed.holds(m)).collect();
         let missed = if part { unlisted.len() } else { self.missed.len() };
-        let too_few = missed * 100 > self.tried() * (100 - NOTICED);
+        let says_something = !self.stopped || self.tried() >= ENOUGH;
+        let too_few = says_something && missed * 100 > self.tried() * (100 - NOTICED);
         let mut wrong = Vec::new();
         if too_few {
             wrong.push(format!("{missed} of {} are missed, more than {}%", self.tried(), 100 - NOTICED));
@@ -256,6 +276,17 @@ mod tests {
             ["1 of 6 are missed, more than 15%", "missed: a.rs:1:2: replace a"]
         );
         assert!(tally(0, &[]).judge(&none, true).is_empty(), "nothing was to be tried");
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_early_says_nothing() {
+        let none = Survivors::parse("");
+        let stopped =
+            |noticed| Tally { stopped: true, ..tally(noticed, &["a.rs:1:2: a", "a.rs:1:3: b", "a.rs:1:4: c"]) };
+        assert!(stopped(ENOUGH - 4).judge(&none, true).is_empty());
+        assert!(stopped(ENOUGH - 3).judge(&none, true).is_empty(), "3 of 20 are no more than 15%");
+        let many = Tally { noticed: ENOUGH - 3, missed: vec!["a.rs:1:2: a".to_owned(); 4], stopped: true };
+        assert_eq!(many.judge(&none, true).len(), 5);
     }
 
     #[test]

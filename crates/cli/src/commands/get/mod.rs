@@ -13,6 +13,7 @@ use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
 use crate::local;
 use crate::output::Printer;
+use crate::output::terminal::on_line;
 use crate::paths;
 use crate::resource;
 
@@ -88,7 +89,7 @@ async fn show(
             }
         }
         Format::Name => {
-            let name = |kind: &Kind, o: &Object| format!("{}/{}\n", kind.name(), table::aws_name(kind, o));
+            let name = |kind: &Kind, o: &Object| format!("{}/{}\n", kind.name(), on_line(&table::aws_name(kind, o)));
             let lines: String = found.iter().flat_map(|(kind, all)| all.iter().map(move |o| name(kind, o))).collect();
             printer.result(&lines)
         }

@@ -40,12 +40,12 @@ pub(crate) async fn run(args: &LocalLogs, global: &Global, printer: &Printer) ->
         printer.document(&json!({"data": data, "lines": text.lines().collect::<Vec<_>>()}))?;
         return Ok(Exit::Done);
     }
-    printer.result(text)?;
+    printer.log(text)?;
     while args.follow && !printer.reader_is_gone() {
         // Asked before reading, so that nothing written before the end is missed.
         let ended = local::running(&data).is_none();
         let more = read(Some(&mut file))?;
-        printer.result(&more)?;
+        printer.log(&more)?;
         if !more.is_empty() {
             continue;
         }
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &LocalLogs, global: &Global, printer: &Printer) ->
         let next = open(&path).with_context(cannot_read)?;
         match next {
             Some(next) if next.metadata()?.ino() != file.metadata()?.ino() => {
-                printer.result(&read(Some(&mut file))?)?;
+                printer.log(&read(Some(&mut file))?)?;
                 file = next;
             }
             _ if ended => break,

@@ -15,7 +15,10 @@ use crate::output::{Printer, Table, amount};
 use crate::paths;
 
 /// Kinds of resources that are counted.
-const KINDS: [&str; 6] = ["TrainingJob", "ModelPackageGroup", "ModelPackage", "Model", "EndpointConfig", "Endpoint"];
+const KINDS: [&str; 7] =
+    ["TrainingJob", "ProcessingJob", "ModelPackageGroup", "ModelPackage", "Model", "EndpointConfig", "Endpoint"];
+/// What lists jobs that run.
+const JOBS: [&str; 2] = ["ListTrainingJobs", "ListProcessingJobs"];
 /// How often a cloud that starts is looked for.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -38,9 +41,11 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
         let found = context.engine.get(kind, None).await.map_err(crate::context::engine_failure)?;
         held.push((kind.plural(), found.len()));
     }
-    let running = json!({"StatusEquals": "InProgress"});
-    let running =
-        sagewright_aws::collect_items(&context.aws, &context.target, "sagemaker", "ListTrainingJobs", running).await?;
+    let mut running = 0;
+    for list in JOBS {
+        let (aws, target, filter) = (&context.aws, &context.target, json!({"StatusEquals": "InProgress"}));
+        running += sagewright_aws::collect_items(aws, target, "sagemaker", list, filter).await?.len();
+    }
     let bytes = Inventory::of(&data).map_or(0, |inventory| inventory.bytes());
     let uptime = uptime(&server);
     // One of an earlier version has none.
@@ -50,7 +55,7 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
         printer.document(&json!({
             "up": true, "endpoint": server.endpoint, "pid": server.pid, "version": server.version,
             "uptimeSeconds": uptime.map(|time| time.as_secs()), "data": data, "bytesOnDisk": bytes,
-            "runningJobs": running.len(), "account": local::DEFAULT_ACCOUNT, "region": context.target.region,
+            "runningJobs": running, "account": local::DEFAULT_ACCOUNT, "region": context.target.region,
             "resources": held, "clock": clock,
         }))?;
         return Ok(Exit::Done);
@@ -62,7 +67,7 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
         server.version,
         uptime.map_or_else(|| "-".to_owned(), amount::time),
         amount::bytes(bytes),
-        running.len().to_string(),
+        running.to_string(),
         data.display().to_string(),
     ]);
     let mut held_table = Table::new(["IN ACCOUNT 000000000000", "COUNT"]);

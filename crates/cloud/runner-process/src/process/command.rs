@@ -54,7 +54,8 @@ impl Launch {
     pub fn mapped(entry: &Mapped, workload: &Workload, base: &Path, map: Option<&Path>) -> Result<Self, String> {
         let line = workload.entrypoint.as_ref().unwrap_or(&entry.command);
         let (program, first) = line.split_first().ok_or("its command is empty")?;
-        let program = find(program, &entry.directory).ok_or_else(|| {
+        let path = entry.env.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH"));
+        let program = find(program, &entry.directory, path).ok_or_else(|| {
             let place = match (&workload.entrypoint, map) {
                 (Some(_), _) => "ContainerEntrypoint".to_owned(),
                 (None, Some(map)) => format!("`command` in {}", map.display()),
@@ -71,6 +72,26 @@ impl Launch {
             base: base.to_path_buf(),
             root: base.to_path_buf(),
         })
+    }
+
+    /// Names the job's folder where its command line names `/opt/ml`, which it does not see: `/opt/ml/processing/x.py`,
+    /// `--data=/opt/ml/processing/data`.
+    pub fn without_opt_ml(mut self) -> Self {
+        let own = |argument: &OsString| {
+            let text = argument.to_str()?;
+            let (option, path) = match text.split_once('=') {
+                Some((option, path)) if option.starts_with('-') => (&text[..=option.len()], path),
+                _ => ("", text),
+            };
+            let below = path.strip_prefix(OPT_ML).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+            Some(format!("{option}{}{below}", self.base.to_str()?).into())
+        };
+        for argument in &mut self.arguments {
+            if let Some(rewritten) = own(argument) {
+                *argument = rewritten;
+            }
+        }
+        self
     }
 
     /// Runs it in a view of its own.
@@ -108,12 +129,13 @@ impl Launch {
     }
 }
 
-/// Full path of a program: as given if it is a path, else from `PATH`.
-fn find(program: &str, directory: &Path) -> Option<PathBuf> {
+/// Full path of a program: as given if it is a path, else from `PATH`, which an image may set.
+fn find(program: &str, directory: &Path, path: Option<OsString>) -> Option<PathBuf> {
     if program.contains('/') {
         let path = directory.join(program);
         return path.is_file().then_some(path);
     }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|p| p.is_file())
+    std::env::split_paths(&path.unwrap_or_else(|| DEFAULT_PATH.into()))
+        .map(|folder| folder.join(program))
+        .find(|p| p.is_file())
 }

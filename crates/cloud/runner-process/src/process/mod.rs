@@ -102,9 +102,12 @@ impl ProcessRunner {
         made.cloned().map_err(|why| RunnerError::Start { image: image.to_owned(), why })
     }
 
-    /// Gives a program a view of its own, where the machine allows it.
+    /// Gives a program a view of its own, where the machine allows it. One that does not see `/opt/ml` is told of its
+    /// folder in its arguments.
     async fn veiled(&self, launch: Launch, workload: &Workload, base: &Path, opt_ml: bool) -> Launch {
-        let Some(means) = namespace::means().await else { return launch };
+        let means = if opt_ml || workload.isolated { namespace::means().await } else { None };
+        let launch = if opt_ml && means.is_some() { launch } else { launch.without_opt_ml() };
+        let Some(means) = means else { return launch };
         let hosts: Vec<String> = workload.hosts.iter().map(|(name, address)| format!("{address} {name}")).collect();
         let view = View {
             base: std::fs::canonicalize(base).unwrap_or_else(|_| base.to_path_buf()),
@@ -159,11 +162,7 @@ impl Runner for ProcessRunner {
             }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, workload, base, images.path()).map_err(fail)?;
-                if entry.opt_ml || workload.isolated {
-                    self.veiled(launch, workload, base, entry.opt_ml).await
-                } else {
-                    launch
-                }
+                self.veiled(launch, workload, base, entry.opt_ml).await
             }
         };
         let port = match workload.port {

@@ -172,6 +172,26 @@ impl Kind {
         ),
         ..ROW
     });
+    /// `processing-job`
+    pub const PROCESSING_JOB: Self = Self(&Row {
+        noun: "ProcessingJob",
+        arn_type: "processing-job",
+        event: "SageMaker Processing Job State Change",
+        naming: Naming::Members(&["ProcessingJobName"]),
+        list: "ListProcessingJobs",
+        status: Some(&Life {
+            member: "ProcessingJobStatus",
+            settles: &[("InProgress", "Completed"), ("Stopping", "Stopped")],
+            ..LIFE
+        }),
+        listed_ascending: true,
+        missing: Text("ValidationException", "Could not find requested job with name: {name}"),
+        taken: Text(
+            "ResourceInUse",
+            "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+        ),
+        ..ROW
+    });
     /// `model`
     pub const MODEL: Self = Self(&Row {
         noun: "Model",
@@ -245,8 +265,9 @@ impl Kind {
     });
 
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 6] = [
+    pub const REAL: [Self; 7] = [
         Self::TRAINING_JOB,
+        Self::PROCESSING_JOB,
         Self::MODEL,
         Self::ENDPOINT_CONFIG,
         Self::ENDPOINT,
@@ -269,6 +290,15 @@ impl Kind {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.0.arn_type
+    }
+
+    /// Member of requests that names a resource: the last one where it takes several.
+    #[must_use]
+    pub fn name_member(self) -> &'static str {
+        match self.0.naming {
+            Naming::Members(members) => members.last().copied().unwrap_or_default(),
+            Naming::Id { member, .. } => member,
+        }
     }
 
     /// Member of answers that holds the ARN.

@@ -25,8 +25,8 @@ use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
-    ContainerPlan, EndpointKey, Host, ModelData, Roles, Trainer, TrainingEnd, TrainingEvent, TrainingEvents,
-    TrainingTask, VariantPlan,
+    ContainerPlan, EndpointKey, Events, Executor, Executors, Host, JobEnd, JobEvent, JobTask, ModelData, Outcome,
+    Roles, TrainingEnd, TrainingEvent, VariantPlan,
 };
 pub use resource::Kind;
 pub use sagewright_cloud_core::api::Call;
@@ -40,8 +40,8 @@ pub use state::ResumeError;
 pub struct Execution {
     /// Role checks.
     pub roles: Arc<dyn Roles>,
-    /// Runs training jobs.
-    pub trainer: Arc<dyn Trainer>,
+    /// Run jobs.
+    pub executors: Executors,
     /// Serves endpoints.
     pub host: Arc<dyn Host>,
     /// Jobs that run at once; one for each core where `None`.
@@ -57,8 +57,8 @@ pub struct Execution {
 impl Execution {
     /// With defaults for the limits.
     #[must_use]
-    pub fn new(roles: Arc<dyn Roles>, trainer: Arc<dyn Trainer>, host: Arc<dyn Host>) -> Self {
-        Self { roles, trainer, host, slots: None, outbox: Outbox::default(), hold: Duration::ZERO, instances: 16 }
+    pub fn new(roles: Arc<dyn Roles>, executors: Executors, host: Arc<dyn Host>) -> Self {
+        Self { roles, executors, host, slots: None, outbox: Outbox::default(), hold: Duration::ZERO, instances: 16 }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the control plane needs of the rest of the embedded cloud: role checks, a trainer, a host for endpoints.
+//! What the control plane needs of the rest of the embedded cloud: role checks, executors of jobs, a host for endpoints.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Answers whether SageMaker may take on a role.
 #[async_trait]
@@ -20,9 +20,9 @@ pub trait Roles: Send + Sync + 'static {
     async fn assumable(&self, account: &str, role_arn: &str, source_arn: &str) -> Result<(), String>;
 }
 
-/// One training job to run.
+/// One job to run.
 #[derive(Debug, Clone)]
-pub struct TrainingTask {
+pub struct JobTask {
     /// Account of the job.
     pub account: String,
     /// Region of the job.
@@ -31,7 +31,7 @@ pub struct TrainingTask {
     pub arn: String,
     /// The job's name as it was given.
     pub name: String,
-    /// `CreateTrainingJob`'s input with defaults applied.
+    /// The input of the create operation with defaults applied.
     pub request: Value,
     /// Which run of the job this is, from 1.
     pub epoch: u64,
@@ -80,19 +80,66 @@ pub enum TrainingEnd {
     },
 }
 
-/// Takes a job's events. What comes once the job has ended is dropped by whoever records them.
-pub type TrainingEvents = Arc<dyn Fn(TrainingEvent) + Send + Sync>;
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It did its work.
+    Completed,
+    /// It did not.
+    Failed,
+    /// It was stopped.
+    Stopped,
+}
 
-/// Runs training jobs.
+/// What a running job tells that shows its status and its times alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEvent {
+    /// Its containers start.
+    Started,
+}
+
+/// How such a job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobEnd {
+    /// Its status from now on.
+    pub outcome: Outcome,
+    /// Text for `FailureReason`.
+    pub reason: Option<String>,
+    /// What else its description shows, by AWS's names.
+    pub shows: Map<String, Value>,
+}
+
+impl JobEnd {
+    /// An end that shows nothing else.
+    #[must_use]
+    pub fn new(outcome: Outcome) -> Self {
+        Self { outcome, reason: None, shows: Map::new() }
+    }
+
+    /// The end of a job that failed.
+    #[must_use]
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::new(Outcome::Failed) }
+    }
+}
+
+/// Takes a job's events. What comes once the job has ended is dropped by whoever records them.
+pub type Events<E> = Arc<dyn Fn(E) + Send + Sync>;
+
+/// Runs jobs of one kind.
 #[async_trait]
-pub trait Trainer: Send + Sync + 'static {
+pub trait Executor<Event, End>: Send + Sync + 'static {
     /// Runs one job to its end. `stop` turns true when the job is to be stopped.
-    async fn run(
-        &self,
-        task: TrainingTask,
-        stop: tokio::sync::watch::Receiver<bool>,
-        events: TrainingEvents,
-    ) -> TrainingEnd;
+    async fn run(&self, task: JobTask, stop: tokio::sync::watch::Receiver<bool>, events: Events<Event>) -> End;
+}
+
+/// The executors of all kinds of jobs.
+#[derive(Clone)]
+pub struct Executors {
+    /// Training jobs.
+    pub training: Arc<dyn Executor<TrainingEvent, TrainingEnd>>,
+    /// Processing jobs.
+    pub processing: Arc<dyn Executor<JobEvent, JobEnd>>,
 }
 
 /// What identifies an endpoint. The name is spelled as it was created.

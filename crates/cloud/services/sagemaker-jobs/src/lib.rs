@@ -1,16 +1,23 @@
-//! SageMaker's jobs: training jobs, from the request to the model in S3.
+//! SageMaker's jobs: training and processing, from the request to what they leave in S3.
 
 mod job;
+pub mod processing;
+mod processing_job;
 pub mod training;
 mod training_job;
 
+use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::operations;
-use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
+use sagewright_cloud_sagemaker_base::{Operation, ResumeError, SageMaker};
 
-pub use training_job::resume::{resume, suspend};
+use job::resume as each;
+use processing_job::ProcessingJobs;
+use training_job::machine::TrainingJobs;
 
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
+    "CreateProcessingJob" => processing_job::create::create,
+    "StopProcessingJob" => processing_job::stop::stop,
     "CreateTrainingJob" => training_job::create::create,
     "DescribeTrainingJob" => training_job::describe::describe,
     "ListTrainingJobs" => training_job::list::list,
@@ -18,3 +25,22 @@ pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "UpdateTrainingJob" => training_job::update::update,
     "DeleteTrainingJob" => training_job::delete::delete,
 };
+
+/// Takes up the jobs of the last process.
+///
+/// # Errors
+/// The state could not be read.
+pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+    each::resume(&TrainingJobs(sm.clone())).await?;
+    each::resume(&ProcessingJobs::new(sm)).await
+}
+
+/// The cloud ends in order: jobs in progress are run again at its next start, however often that was so before.
+///
+/// # Errors
+/// The state could not be read or written.
+pub async fn suspend(sm: &SageMaker) -> Result<(), ApiError> {
+    let training = each::suspend(&TrainingJobs(sm.clone())).await;
+    // What cannot be told of one kind must not count against the other.
+    each::suspend(&ProcessingJobs::new(sm)).await.and(training)
+}

@@ -13,9 +13,7 @@ use jiff::Timestamp;
 use sagewright_cloud::clock::Wall;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::runner::{Container, LineSink, Runner, RunnerError, Workload};
-use sagewright_cloud::sagemaker::{
-    EndpointKey, Host, Roles, Trainer, TrainingEnd, TrainingEvents, TrainingTask, VariantPlan,
-};
+use sagewright_cloud::sagemaker::{EndpointKey, Events, Executor, Host, JobTask, Roles, VariantPlan};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// A clock that a test moves.
@@ -125,28 +123,30 @@ impl Roles for OneRole {
     }
 }
 
-/// A job in the trainer's hands.
-pub struct Job {
-    pub task: TrainingTask,
+/// A job in its executor's hands.
+pub struct Job<Event, End> {
+    pub task: JobTask,
     pub stop: watch::Receiver<bool>,
-    pub events: TrainingEvents,
-    pub end: oneshot::Sender<TrainingEnd>,
+    pub events: Events<Event>,
+    pub end: oneshot::Sender<End>,
 }
 
-pub struct FakeTrainer(mpsc::UnboundedSender<Job>);
+pub struct FakeExecutor<Event, End>(mpsc::UnboundedSender<Job<Event, End>>);
 
-pub fn trainer() -> (FakeTrainer, mpsc::UnboundedReceiver<Job>) {
+pub type Jobs<Event, End> = mpsc::UnboundedReceiver<Job<Event, End>>;
+
+pub fn executor<Event, End>() -> (FakeExecutor<Event, End>, Jobs<Event, End>) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (FakeTrainer(sender), receiver)
+    (FakeExecutor(sender), receiver)
 }
 
 #[async_trait]
-impl Trainer for FakeTrainer {
-    async fn run(&self, task: TrainingTask, stop: watch::Receiver<bool>, events: TrainingEvents) -> TrainingEnd {
+impl<Event: 'static, End: Send + 'static> Executor<Event, End> for FakeExecutor<Event, End> {
+    async fn run(&self, task: JobTask, stop: watch::Receiver<bool>, events: Events<Event>) -> End {
         let (end, ended) = oneshot::channel();
         self.0.send(Job { task, stop, events, end }).map_err(|_| ()).unwrap();
-        // A dropped handle is a trainer that breaks.
-        ended.await.expect("the trainer broke")
+        // A dropped handle is an executor that breaks.
+        ended.await.expect("the executor broke")
     }
 }
 

@@ -12,13 +12,15 @@ use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
 use sagewright_cloud::clock::SimClock;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
-use sagewright_cloud::sagemaker::{Change, Execution, Kind, SageMaker};
+use sagewright_cloud::sagemaker::{
+    Change, Execution, Executors, JobEnd, JobEvent, Kind, SageMaker, TrainingEnd, TrainingEvent,
+};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
 
-pub use fakes::{Bucket, Deploy, FakeHost, Job, ManualClock};
+pub use fakes::{Bucket, Deploy, FakeHost, Job, Jobs, ManualClock};
 pub use requests::*;
 
 pub const ACCOUNT: &str = "000000000000";
@@ -31,7 +33,8 @@ pub struct Cloud {
     pub bucket: Arc<Bucket>,
     pub host: Arc<FakeHost>,
     pub store: SqliteRecords,
-    jobs: Mutex<mpsc::UnboundedReceiver<Job>>,
+    jobs: Mutex<Jobs<TrainingEvent, TrainingEnd>>,
+    processing: Mutex<Jobs<JobEvent, JobEnd>>,
     deploys: Mutex<mpsc::UnboundedReceiver<Deploy>>,
     changes: Mutex<broadcast::Receiver<Change>>,
     requests: AtomicU64,
@@ -59,7 +62,8 @@ impl Cloud {
         let bucket = Arc::new(Bucket::default());
         bucket.put("data", "train/part-0.csv");
         bucket.put("data", "model.tar.gz");
-        let (trainer, jobs) = fakes::trainer();
+        let ((training, jobs), (processor, processing)) = (fakes::executor(), fakes::executor());
+        let executors = Executors { training: Arc::new(training), processing: Arc::new(processor) };
         let (host, deploys) = fakes::host();
         let host = Arc::new(host);
         let env = Env {
@@ -71,11 +75,8 @@ impl Cloud {
             sim: SimClock::new(clock.clone()),
             work: work.path().to_owned(),
         };
-        let execution = Execution {
-            slots: Some(slots),
-            hold,
-            ..Execution::new(Arc::new(fakes::OneRole), Arc::new(trainer), host.clone())
-        };
+        let execution =
+            Execution { slots: Some(slots), hold, ..Execution::new(Arc::new(fakes::OneRole), executors, host.clone()) };
         let sagemaker = SageMaker::new(env, execution);
         tokio::spawn(sagewright_cloud::sagemaker::recorded::life::timers(&sagemaker).run());
         let changes = Mutex::new(sagemaker.subscribe());
@@ -86,6 +87,7 @@ impl Cloud {
             host,
             store,
             jobs: Mutex::new(jobs),
+            processing: Mutex::new(processing),
             deploys: Mutex::new(deploys),
             changes,
             requests: AtomicU64::new(0),
@@ -156,13 +158,18 @@ impl Cloud {
         }
     }
 
-    /// The next job that the trainer was given.
-    pub async fn job(&self) -> Job {
+    /// The next training job that was begun.
+    pub async fn job(&self) -> Job<TrainingEvent, TrainingEnd> {
         within(async { self.jobs.lock().await.recv().await.unwrap() }).await
     }
 
+    /// The next processing job that was begun.
+    pub async fn processing(&self) -> Job<JobEvent, JobEnd> {
+        within(async { self.processing.lock().await.recv().await.unwrap() }).await
+    }
+
     pub async fn no_job_waits(&self) -> bool {
-        self.jobs.lock().await.try_recv().is_err()
+        self.jobs.lock().await.try_recv().is_err() && self.processing.lock().await.try_recv().is_err()
     }
 
     /// The next deployment that the host was given.

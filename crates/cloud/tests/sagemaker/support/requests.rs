@@ -23,6 +23,23 @@ pub fn training_job(name: &str) -> Value {
     })
 }
 
+pub fn processing_job(name: &str) -> Value {
+    json!({
+        "ProcessingJobName": name,
+        "AppSpecification": {"ImageUri": "registry/mine:1", "ContainerArguments": ["--rows", "3"]},
+        "RoleArn": ROLE,
+        "ProcessingInputs": [{"InputName": "in", "S3Input": {
+            "S3Uri": "s3://data/train", "LocalPath": "/opt/ml/processing/in", "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+        }}],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": {
+            "S3Uri": "s3://data/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob",
+        }}]},
+        "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}},
+        "Tags": [{"Key": "team", "Value": "data"}],
+    })
+}
+
 pub fn model(name: &str) -> Value {
     json!({
         "ModelName": name,

@@ -129,6 +129,11 @@ mod tests {
                 "scalableDimension": "sagemaker:variant:DesiredInstanceCount"})
         };
         let blank = Memory::default;
+        let updated = |second: i64| {
+            let mut memory = Memory::default();
+            memory.took(&Step::Update { operation: "Operation".to_owned(), input: json!({}) }, None, at(second));
+            memory
+        };
         let after = |create: bool, second: i64| {
             let mut memory = Memory::default();
             memory.took(&step(create), None, at(second));
@@ -165,6 +170,7 @@ mod tests {
             ("not looked at before", "Model", model(), absent, blank(), false, 0, 10, false),
             ("before its own delete", "Model", model(), absent, after(false, 5), false, 5, 10, false),
             ("after its own delete", "Model", model(), absent, after(false, 5), false, 6, 10, true),
+            ("after an update, to go", "Model", model(), absent, updated(5), false, 6, 10, false),
             ("after its own create, to go", "Model", model(), absent, after(true, 5), false, 6, 10, false),
         ] {
             let (kind, desired) = desired(kind, spec, intent);

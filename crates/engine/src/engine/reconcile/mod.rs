@@ -7,6 +7,7 @@ mod pass;
 mod reconciled;
 mod references;
 mod role;
+mod trouble;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,9 +23,10 @@ pub(crate) use references::CloudResolver;
 pub use references::{ReferenceResolver, Resolution, target_id, value_of};
 
 pub(crate) use act::{Acted, act};
+pub(crate) use trouble::Trouble;
 
 use super::Engine;
-use crate::cloud::Target;
+use crate::cloud::{Priority, Target};
 use crate::decide::{Claims, Desired};
 use crate::event::{Event, EventKind};
 use crate::observe::Owners;
@@ -36,6 +38,10 @@ pub struct Scope {
     pub target: Target,
     /// What is taken as its own: the installation above all.
     pub claims: Arc<Claims>,
+    /// How urgent the reads of a look are: [`Priority::Background`] for a periodic look at what is settled,
+    /// [`Priority::Interactive`] where somebody waits. What is at work is read with [`Priority::Progress`] all the same, and
+    /// what is sent goes first.
+    pub priority: Priority,
 }
 
 impl Engine {
@@ -73,7 +79,8 @@ impl Engine {
         listed: Option<&ListObservation>,
     ) -> Reconciled {
         let engine = self.in_scope(scope);
-        let calls = engine.calls_for(&desired.object);
+        let mut calls = engine.calls_for(&desired.object);
+        calls.priority = if memory.watches() { Priority::Progress } else { scope.priority };
         let mut desired = Cow::Borrowed(desired);
         if !Arc::ptr_eq(&desired.claims, &scope.claims) {
             desired.to_mut().claims = Arc::clone(&scope.claims);

@@ -1,29 +1,34 @@
 //! One look at one object, in phases: resolve, look, decide, act, report.
 
+mod resolve;
 mod result;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::{Map, Value};
 
 use super::list_observation::as_answered;
 use super::memory::Exists;
 use super::role;
-use super::{Acted, ListObservation, Memory, Progress, Reconciled, ReferenceResolver, Resolution, act};
-use crate::cloud::{CloudError, Stage};
+use super::{Acted, ListObservation, Memory, Progress, Reconciled, ReferenceResolver, act};
+use crate::cloud::{Class, CloudError, Stage};
 use crate::conditions;
 use crate::decide::inputs;
-use crate::decide::{Decision, Desired, Intent, Refusal, RefusalKind, Step, decide, failure_message};
+use crate::decide::{Claim, Decision, Desired, Intent, Refusal, RefusalKind, Step, claim, decide, failure_message};
 use crate::engine::{lookup, otherwise};
 use crate::error::{Failure, Permanent};
 use crate::event::{Event, EventKind};
 use crate::object::ObjectId;
-use crate::observe::calls::Calls;
+use crate::observe::calls::{Calls, is};
 use crate::observe::{Found, Observed, Owners, complete_found, glance, observe};
+use crate::quirks;
 use crate::report::{NO_RESOURCE, Outcome};
+
+pub(crate) use resolve::{resolve, unresolved};
 
 /// Decisions that lead to writes before the object is settled; more mean that AWS never shows what was sent.
 const MOST_ROUNDS: u16 = 12;
@@ -121,9 +126,14 @@ impl<'p> Pass<'p> {
             let failure = Failure::Permanent(Permanent::new(what, why, "correct apiVersion and kind"));
             return Reconciled { requeue: None, ..self.failed(None, (None, failure)) };
         };
-        if let Err(failure) = self.resolve(kind).await {
-            return self.blocked(failure);
+        match self.resolve(kind).await {
+            Ok(()) => self.run_resolved(kind).await,
+            Err(failure) => self.blocked(failure),
         }
+    }
+
+    /// The same, with references that have their values.
+    pub(crate) async fn run_resolved(mut self, kind: &Kind) -> Reconciled {
         let observed = match self.look(kind).await {
             Ok(Look::Same(found)) => return self.still_waiting(kind, &found),
             // What can still be read although it is gone is as good as missing.
@@ -133,7 +143,7 @@ impl<'p> Pass<'p> {
         };
         let found = observed.found();
         let now = self.calls.clock.now();
-        if found.is_none() && self.memory.has_lost(now) {
+        if found.is_none() && self.memory.has_lost(self.desired.intent, now) {
             self.memory.settled();
         }
         if found.is_none() && self.memory.has_created() {
@@ -156,18 +166,27 @@ impl<'p> Pass<'p> {
         });
         let mut outcome = None;
         if let Some(found) = found {
-            self.memory.looked(found);
-            // A create whose answer was lost made the resource after all.
-            if let Some(at) = self.memory.appeared() {
-                outcome = Some(Outcome::Created);
-                let input = inputs::create(kind, &self.desired, &at.to_string());
-                let step = Step::Create { operation: kind.row().operations.create.clone(), input };
-                self.emit(EventKind::Done { step });
+            // Its mark may show later than it does.
+            let is_unmarked = decision.refusal().is_some_and(|refusal| refusal.kind == RefusalKind::NotOwned);
+            if is_unmarked && self.memory.mark_may_be_unseen(now) {
+                let conditions = conditions::read(&self.desired.object.status);
+                return self.reconciled(None, &Decision { conditions, ..Decision::default() }, self.unseen());
             }
+            self.memory.looked(found);
         }
         if let Some(refusal) = decision.refusal() {
             let end = self.refused(refusal);
             return self.reconciled(found, &decision, end);
+        }
+        // A create whose answer was lost made the resource after all.
+        if let Some(found) = found
+            && matches!(claim(kind, &self.desired, found), Claim::Ours { .. })
+            && let Some(at) = self.memory.appeared()
+        {
+            outcome = Some(Outcome::Created);
+            let input = inputs::create(kind, &self.desired, &at.to_string());
+            let step = Step::Create { operation: kind.row().operations.create.clone(), input };
+            self.emit(EventKind::Done { step });
         }
         match self.act(kind, &decision, found, now).await {
             Ok(mut end) => {
@@ -200,7 +219,7 @@ impl<'p> Pass<'p> {
         // Where the create was refused because something is there, that is this object's or as planned, or it is not changed.
         let refused = self.memory.was_there() && decision.writes();
         let expected = self.expected.filter(|_| nothing_sent || refused);
-        match expected.and_then(|planned| otherwise(kind, planned, &decision)) {
+        match expected.and_then(|planned| otherwise(kind, &self.desired.object, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;
                 Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, "make a new plan") }
@@ -219,7 +238,7 @@ impl<'p> Pass<'p> {
                 return Ok(Look::Same(Box::new(found)));
             }
             let mut found = complete_found(self.calls, kind, found.output).await?;
-            self.memory.correct_owner(&self.desired, &mut found);
+            self.memory.correct_owner(&self.desired, &mut found, self.calls.clock.now());
             return Ok(Look::Whole(Observed::Found(Box::new(found))));
         }
         if let Some(listed) = self.listed
@@ -233,7 +252,7 @@ impl<'p> Pass<'p> {
         }
         let mut observed = observe(self.calls, kind, &self.desired, self.owners).await?;
         if let Observed::Found(found) = &mut observed {
-            self.memory.correct_owner(&self.desired, found);
+            self.memory.correct_owner(&self.desired, found, self.calls.clock.now());
         }
         Ok(Look::Whole(observed))
     }
@@ -245,8 +264,7 @@ impl<'p> Pass<'p> {
         self.emit_status(Some(found));
         let after = crate::decide::progressing(kind);
         let end = End { requeue: Some(after), ..End::new(Progress::Waiting { held: self.memory.is_held() }) };
-        let before = conditions::read(&self.desired.object.status);
-        self.reconciled(Some(found), &Decision { conditions: before, ..Decision::default() }, end)
+        self.same(kind, found, end)
     }
 
     fn unseen(&self) -> End {
@@ -274,6 +292,8 @@ impl<'p> Pass<'p> {
         now: Timestamp,
     ) -> Result<End, Failed> {
         let (mut outcome, mut wrote, mut hidden) = (None, false, false);
+        // An answer that something is there already is no write.
+        let mut taken = false;
         for step in decision.steps.iter().filter(|step| !matches!(step, Step::Wait { .. })) {
             // Reads may lag behind a write: it is not repeated, but looked for.
             if let Some(sent) = self.memory.sent(step) {
@@ -307,7 +327,7 @@ impl<'p> Pass<'p> {
             let acted = match self.step(kind, step, found).await {
                 Ok(acted) => acted,
                 Err(failure) if self.moved_on(kind, step, found, &failure).await => {
-                    wrote = true;
+                    (wrote, taken) = (true, true);
                     break;
                 }
                 Err(failure) => {
@@ -323,13 +343,20 @@ impl<'p> Pass<'p> {
             wrote = true;
             let now = self.calls.clock.now();
             match acted {
-                Acted::Exists(message) => match self.memory.exists(now) {
-                    Exists::First => {}
-                    Exists::Again => hidden = true,
-                    Exists::TooLong => {
-                        return Err((Some(step.clone()), self.permanent(kind, "create", message, "use another name")));
+                Acted::Exists(message) => {
+                    // This one made nothing. One that was sent before may have.
+                    if !is_known_by_token(kind) {
+                        self.memory.refused(before);
                     }
-                },
+                    match self.memory.exists(now) {
+                        Exists::First => {}
+                        Exists::Again => hidden = true,
+                        Exists::TooLong => {
+                            let failure = self.permanent(kind, "create", message, "use another name");
+                            return Err((Some(step.clone()), failure));
+                        }
+                    }
+                }
                 Acted::Done(answer) => {
                     if matches!(step, Step::Create { .. }) {
                         self.created(kind, &answer);
@@ -338,17 +365,19 @@ impl<'p> Pass<'p> {
                             self.made = as_answered(kind, &self.desired, &answer, now);
                         }
                     }
+                    taken = true;
                     self.memory.took(step, found, now);
                     outcome = first_of(outcome, step);
                 }
                 Acted::Gone => {
+                    taken = true;
                     self.memory.took(step, found, now);
                     outcome = first_of(outcome, step);
                 }
             }
         }
         let end = |progress, requeue| End { outcome, message: String::new(), progress, requeue: Some(requeue) };
-        if wrote {
+        if taken {
             self.memory.wrote();
         }
         if hidden {
@@ -356,7 +385,7 @@ impl<'p> Pass<'p> {
         }
         if let (Some((reason, _)), Some(found)) = (decision.first_wait(), found) {
             let after = decision.requeue_after.unwrap_or(crate::decide::WAIT);
-            let held = !wrote && self.is_held(decision, found);
+            let held = quirks::holds(kind, found) || (!wrote && self.is_held(kind, decision, found));
             if self.memory.watch(&self.desired, found, held) {
                 self.emit(EventKind::Waiting { reason: reason.to_owned(), after });
             }
@@ -390,19 +419,26 @@ impl<'p> Pass<'p> {
     }
 
     /// Whether what is to be sent has to wait: AWS takes no update of what is being updated.
-    fn is_held(&self, decision: &Decision, found: &Found) -> bool {
+    fn is_held(&self, kind: &Kind, decision: &Decision, found: &Found) -> bool {
         match self.desired.intent {
             // What reads still show differently after a call that was taken is on its way.
             Intent::Present => {
                 !self.memory.has_changed() && (!decision.changes.is_empty() || found.phase == Phase::Deleting)
             }
-            Intent::Absent => !self.memory.has_written() && !matches!(found.phase, Phase::Deleting | Phase::Stopping),
+            Intent::Absent if kind.row().delete.how == DeleteHow::Stop => {
+                !self.memory.has_written() && found.phase != Phase::Stopping
+            }
+            // A stop that comes before a delete is no end.
+            Intent::Absent => found.phase != Phase::Deleting,
         }
     }
 
     /// Whether a step was refused because the resource is no longer where it was: a job ends by itself.
     async fn moved_on(&self, kind: &Kind, step: &Step, found: Option<&Found>, failure: &Failure) -> bool {
-        let refused = failure.cause().is_some_and(|c| c.stage == Stage::Service);
+        // Only an answer about the resource: what was slowed down or not allowed says nothing of it.
+        let about_it =
+            |c: &CloudError| c.stage == Stage::Service && (c.class() == Class::Rejected || is(&kind.errors().busy, c));
+        let refused = failure.cause().is_some_and(about_it);
         let (Step::Update { .. } | Step::Stop { .. } | Step::Delete { .. }, Some(found), true) = (step, found, refused)
         else {
             return false;
@@ -422,6 +458,10 @@ impl<'p> Pass<'p> {
                 let verb = if matches!(step, Step::Stop { .. }) { "stop" } else { "delete" };
                 let why = format!("AWS took the {verb} and still shows the resource{is}");
                 self.permanent(kind, verb, why, "try again later")
+            }
+            Step::Adopt { .. } => {
+                let why = format!("AWS took the owner's mark and does not show it{is}");
+                self.permanent(kind, "adopt", why, "try again later")
             }
             _ if !reason.is_empty() => {
                 let why = format!("AWS took the update and did not carry it out{reason}");
@@ -492,49 +532,6 @@ pub(crate) fn words(kind: &Kind, status: &Value) -> (String, Option<String>) {
         get(status, &Path::parse(field))?.as_str().map(str::to_owned)
     };
     (text(&kind.row().status.member).unwrap_or_default(), text(&kind.row().status.secondary))
-}
-
-/// Gives references their values. A resource that is to go needs only those that say which one is meant, and what it
-/// serves.
-pub(crate) async fn resolve(
-    kind: &Kind,
-    desired: &mut Desired,
-    resolver: &dyn ReferenceResolver,
-) -> Result<(), Failure> {
-    let (id, intent) = (desired.object.id(), desired.intent);
-    let row = kind.row();
-    let serves = row.delete.serves.as_deref().map(Path::parse).filter(|_| !desired.force);
-    for pending in desired.pending.clone() {
-        let reference = &pending.reference;
-        let first = reference.path.first().unwrap_or_default();
-        let identifies = row.identity.name.iter().chain(&row.identity.within).any(|m| m == first);
-        let says_content = serves.as_ref() == Some(&reference.path);
-        if intent == Intent::Absent && !identifies && !says_content {
-            continue;
-        }
-        let value = match resolver.resolve(&id, reference, intent).await? {
-            Resolution::Value(value) => value,
-            // What it was part of may be gone before it; a plain name is known all the same.
-            Resolution::Absent(_) if intent == Intent::Absent && names_itself(reference) => reference.name.clone(),
-            // What it leads to may belong to another object by now: then the value stays unknown.
-            Resolution::Absent(_) if intent == Intent::Absent && !identifies => continue,
-            Resolution::Absent(why) => return Err(unresolved(kind, desired, why)),
-        };
-        desired.fill(&reference.path, &value);
-    }
-    Ok(())
-}
-
-/// Whether a reference's value is the other resource's name, as the reference says it.
-fn names_itself(reference: &crate::manifest::RefUse) -> bool {
-    let target = sagewright_kinds::find(&reference.target.kind);
-    target.is_some_and(|kind| kind.name_field().as_ref() == Some(&reference.target.value))
-}
-
-/// Why a reference cannot be resolved, as a failure.
-pub(crate) fn unresolved(kind: &Kind, desired: &Desired, why: String) -> Failure {
-    let what = format!("resolve the references of the {} `{}`", kind.words(), desired.object.metadata.name);
-    Failure::Permanent(Permanent::new(what, why, "declare what it refers to, or correct the name"))
 }
 
 /// Whether a create that is sent twice makes two: AWS names the resource, and takes no idempotency token.

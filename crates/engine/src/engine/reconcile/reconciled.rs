@@ -56,7 +56,7 @@ pub struct Reconciled {
     pub changes: Vec<Change>,
     /// The resource's name in AWS, where it is known.
     pub resource: Option<String>,
-    /// The spec that AWS shows, under Kubernetes names; `None` where there is nothing.
+    /// The spec that AWS shows, under Kubernetes names; `None` where there is nothing, and after a look at the status alone.
     pub spec: Option<Value>,
     /// Why nothing is done, or a note for the user; empty otherwise.
     pub message: String,

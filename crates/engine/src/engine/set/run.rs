@@ -18,7 +18,9 @@ use crate::clock::since;
 use crate::cloud::{CloudError, Priority, Stage};
 use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
-use crate::engine::reconcile::{CloudResolver, Pass, Reconciled, ReferenceResolver, Resolution, target_id, value_of};
+use crate::engine::reconcile::{
+    CloudResolver, Pass, Reconciled, ReferenceResolver, Resolution, resolve, target_id, value_of,
+};
 use crate::error::Failure;
 use crate::event::{Event, EventKind, Observer};
 use crate::manifest::RefUse;
@@ -54,6 +56,7 @@ pub(crate) struct Run<'r> {
 
 /// The state of a run.
 struct State {
+    begun: Timestamp,
     order: Order,
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
     works: HashMap<usize, Work>,
@@ -73,6 +76,7 @@ impl Run<'_> {
         let started = clock.now();
         let (owners, finished) = (Owners::default(), FinishedObjects::default());
         let mut state = State {
+            begun: started,
             order: Order::new(self.needs.iter()),
             due: BinaryHeap::new(),
             works: HashMap::new(),
@@ -84,7 +88,7 @@ impl Run<'_> {
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < self.engine.at_once {
-                let Some((i, work)) = self.next(&mut state) else { break };
+                let Some((i, work)) = self.next(&mut state, &finished) else { break };
                 running.push(self.look(i, work, &owners, &finished));
             }
             let pause = state.due.peek().map(|Reverse((at, _))| since(*at, clock.now()).max(SHORTEST));
@@ -114,7 +118,7 @@ impl Run<'_> {
     }
 
     /// The next object to look at: one that is due, or one that is ready to begin.
-    fn next(&self, state: &mut State) -> Option<(usize, Work)> {
+    fn next(&self, state: &mut State, finished: &FinishedObjects) -> Option<(usize, Work)> {
         let now = self.engine.calls.clock.now();
         if let Some(Reverse((at, i))) = state.due.peek().copied()
             && at <= now
@@ -128,7 +132,13 @@ impl Run<'_> {
             if state.reports.get(i).is_some_and(Option::is_none) {
                 let node = self.graph.nodes.get(i)?;
                 let (desired, options) = self.plan.prepare(i, node);
-                return Some((i, Work::new(node.kind, desired, options, now)));
+                let mut work = Work::new(node.kind, desired, options, state.begun);
+                if work.left(now) == Some(Duration::ZERO) {
+                    let report = work.not_begun();
+                    self.finish(state, finished, i, report);
+                    continue;
+                }
+                return Some((i, work));
             }
         }
     }
@@ -151,8 +161,13 @@ impl Run<'_> {
             }
         };
         let expected = if is_new { self.plan.expected(&work.desired.object.id()) } else { None };
+        // Values are kept: what a reference leads to may change while AWS works, and that is no concern of what was begun.
+        let resolved = resolve(work.kind, &mut work.desired, &resolver).await;
         let pass = Pass::new(&calls, owners, &resolver, &work.desired, &mut work.memory, &emit);
-        let done = pass.expecting(expected).run().await;
+        let done = match resolved {
+            Ok(()) => pass.expecting(expected).run_resolved(work.kind).await,
+            Err(failure) => pass.blocked(failure),
+        };
         (i, work, done)
     }
 
@@ -163,7 +178,10 @@ impl Run<'_> {
             self.observer.event(&Event { object: work.desired.object.id(), resource: resource.clone(), at: now, what });
         };
         let step = done.failed_step.clone();
-        let answers = |cause: &CloudError| matches!(cause.stage, Stage::Service | Stage::Answer);
+        let answers = |cause: &CloudError| {
+            matches!(cause.stage, Stage::Service | Stage::Answer)
+                || matches!(cause.code.as_str(), "AnswerBroken" | "ConnectionBroken")
+        };
         state.reached |= done.failure.as_ref().is_none_or(|failure| failure.cause().is_some_and(answers));
         match work.take(done, now, state.reached) {
             Next::Look(after, why) => {

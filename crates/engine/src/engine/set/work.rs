@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
+use sagewright_kinds::row::DeleteHow;
 
 use crate::clock::since;
 use crate::cloud::Class;
@@ -31,6 +32,7 @@ pub(crate) struct Work {
     pub desired: Desired,
     pub memory: Memory,
     options: RunOptions,
+    /// When the run began: the time that is given is for all of it.
     begun: Timestamp,
     /// What the report will say: the first thing that was done.
     did: Option<Outcome>,
@@ -86,7 +88,11 @@ impl Work {
             self.changes.get_or_insert_with(|| done.changes.clone());
         }
         self.desired.observe(&done.status);
-        let object = shown(&self.desired, &done);
+        let mut object = shown(&self.desired, &done);
+        // What is only asked for its status is as it was seen.
+        if let (Progress::Waiting { .. }, None, Some(seen)) = (done.progress, &done.spec, &self.seen) {
+            object.spec.clone_from(&seen.spec);
+        }
         if answered {
             self.seen = Some(object.clone());
         }
@@ -94,6 +100,7 @@ impl Work {
         let within = |after: Duration| left.map_or(after, |left| after.min(left));
         match done.progress {
             Progress::Done => self.finish(object, done, None),
+            Progress::Blocked if is_unread(&done) => self.again(object, done, first_look, now),
             Progress::Ended | Progress::Blocked => {
                 let outcome = done.outcome.unwrap_or(Outcome::Failed);
                 self.finish(object, done, Some(outcome))
@@ -101,13 +108,13 @@ impl Work {
             Progress::Announced => Next::Look(Duration::ZERO, None),
             Progress::Wrote => {
                 self.looks = PollInterval::of(self.kind);
-                if !self.options.wait && self.desired.intent == Intent::Absent {
+                if !self.options.wait && self.is_end(done.outcome) {
                     let message = "AWS was asked to; it was not waited for".to_owned();
                     return self.finish(object, Reconciled { message, ..done }, None);
                 }
                 Next::Look(Duration::ZERO, None)
             }
-            Progress::Waiting { held } if !self.options.wait && (wrote.is_some() || !held) => {
+            Progress::Waiting { held: false } if !self.options.wait => {
                 self.finish(object, Reconciled { outcome: Some(Outcome::Pending), ..done }, None)
             }
             Progress::Waiting { .. } | Progress::Unseen if left == Some(Duration::ZERO) => self.timed_out(object, done),
@@ -118,21 +125,42 @@ impl Work {
                 Next::Look(within(self.looks.next()), None)
             }
             Progress::Unseen => Next::Look(within(self.unseen.next()), None),
-            Progress::Retry => {
-                let Some(Failure::Retryable(again)) = &done.failure else {
-                    return self.finish(object, done, Some(Outcome::Failed));
-                };
-                match self.pause(again, done.failed_step.as_ref(), first_look, now) {
-                    Some(after) => Next::Look(after, Some((done.failed_step, again.why.clone()))),
-                    None => self.give_up(done),
-                }
-            }
+            Progress::Retry => self.again(object, done, first_look, now),
         }
+    }
+
+    /// Whether what was done in this look is the end of a delete: AWS has been asked for all that is to be done.
+    fn is_end(&self, outcome: Option<Outcome>) -> bool {
+        let stops = self.kind.row().delete.how == DeleteHow::Stop;
+        self.desired.intent == Intent::Absent
+            && matches!((outcome, stops), (Some(Outcome::Deleted), _) | (Some(Outcome::Stopped), true))
+    }
+
+    /// A call failed: it is made again, or the object is given up.
+    fn again(&mut self, object: Object, done: Reconciled, first_look: bool, now: Timestamp) -> Next {
+        let Some(Failure::Retryable(again)) = &done.failure else {
+            return self.finish(object, done, Some(Outcome::Failed));
+        };
+        let left = self.left(now);
+        let step = done.failed_step.as_ref();
+        if let Some(after) = self.pause(again, step, first_look, now, left) {
+            return Next::Look(after, Some((done.failed_step, again.why.clone())));
+        }
+        // With more time it would be tried again: the time is what is over, and not the call what failed.
+        let is_late = left == Some(Duration::ZERO) || self.pause(again, step, first_look, now, None).is_some();
+        if is_late { self.timed_out(object, done) } else { self.give_up(done) }
     }
 
     /// The pause before what failed is tried again; `None` to give up. Before the first answer it is better to fail soon:
     /// the address may be wrong. What has begun is not given up for a short outage.
-    fn pause(&self, again: &Retryable, step: Option<&Step>, first_look: bool, now: Timestamp) -> Option<Duration> {
+    fn pause(
+        &self,
+        again: &Retryable,
+        step: Option<&Step>,
+        first_look: bool,
+        now: Timestamp,
+        left: Option<Duration>,
+    ) -> Option<Duration> {
         let failures = u32::from(self.memory.failures());
         let spent = self.memory.failing_for(now);
         let is_settling = again.cause.as_ref().is_some_and(|cause| is(&self.kind.errors().settling, cause));
@@ -145,8 +173,8 @@ impl Work {
             _ => {}
         }
         let left = match is_settling {
-            true => Some(retry::SETTLING.saturating_sub(spent).min(self.left(now).unwrap_or(retry::SETTLING))),
-            false => self.left(now),
+            true => Some(retry::SETTLING.saturating_sub(spent).min(left.unwrap_or(retry::SETTLING))),
+            false => left,
         };
         retry::next_of_command(again.class(), failures, again.after, spent, left)
     }
@@ -154,20 +182,41 @@ impl Work {
     fn give_up(&mut self, done: Reconciled) -> Next {
         let mut object = self.seen.take().unwrap_or_else(|| self.desired.object.clone());
         crate::conditions::write(&mut object.status, &done.conditions);
-        self.finish(object, done, Some(Outcome::Failed))
+        let outcome = done.outcome.filter(|outcome| *outcome == Outcome::Blocked).unwrap_or(Outcome::Failed);
+        self.finish(object, done, Some(outcome))
+    }
+
+    /// The report of an object whose turn did not come in the time given.
+    pub(crate) fn not_begun(&mut self) -> ObjectReport {
+        let after = self.options.timeout.unwrap_or_default().as_secs();
+        let what = format!("begin with {}", self.desired.object.id());
+        let why = format!("it was not begun: the {after} s that were given are over");
+        let failure = Failure::Permanent(Permanent::new(what, why, "allow more time, and run it again"));
+        ObjectReport {
+            object: self.desired.object.clone(),
+            resource: self.desired.name(self.kind),
+            outcome: Outcome::TimedOut,
+            changes: Vec::new(),
+            message: failure.to_string(),
+            failure: Some(failure),
+        }
     }
 
     fn timed_out(&mut self, object: Object, done: Reconciled) -> Next {
         let (word, _) = words(self.kind, &object.status);
         let name = done.resource.clone().unwrap_or_else(|| object.metadata.name.clone());
         let after = self.options.timeout.unwrap_or_default().as_secs();
-        let why = if done.progress == Progress::Unseen {
-            format!("AWS does not show what was done after {after} s")
-        } else {
-            format!("it is still in {word} status after {after} s")
+        let (why, advice) = match &done.failure {
+            Some(failure) => (format!("the {after} s that were given are over; at last: {failure}"), "allow more time"),
+            None if done.progress == Progress::Unseen => {
+                (format!("AWS does not show what was done after {after} s"), "wait longer, or look at its logs")
+            }
+            None => (format!("it is still in {word} status after {after} s"), "wait longer, or look at its logs"),
         };
         let what = format!("wait for the {} `{name}`", self.kind.words());
-        let failure = Failure::Permanent(Permanent::new(what, why, "wait longer, or look at its logs"));
+        let cause = done.failure.as_ref().and_then(Failure::cause).cloned().map(Box::new);
+        let failure = Failure::Permanent(Permanent { cause, ..Permanent::new(what, why, advice) });
+        let object = if done.failure.is_some() { self.seen.take().unwrap_or(object) } else { object };
         let done = Reconciled { message: failure.to_string(), failure: Some(failure), ..done };
         self.finish(object, done, Some(Outcome::TimedOut))
     }
@@ -183,4 +232,9 @@ impl Work {
             failure: done.failure,
         }))
     }
+}
+
+/// Whether a reference has no value because a call failed, and not because of what was found.
+fn is_unread(done: &Reconciled) -> bool {
+    matches!(&done.failure, Some(Failure::Retryable(again)) if again.cause.is_some())
 }

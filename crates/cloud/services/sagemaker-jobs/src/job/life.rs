@@ -1,7 +1,7 @@
 //! What jobs of all kinds live through: they wait for a slot, run, are stopped, end, and are run again by a new process.
 
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_sagemaker_base::Run;
+use sagewright_cloud_sagemaker_base::{Outcome, Run};
 use serde::{Deserialize, Serialize};
 
 use super::Effect;
@@ -20,17 +20,6 @@ pub enum Phase {
     Stopping,
     /// Its last run has ended.
     Ended(Outcome),
-}
-
-/// How a job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// It did its work.
-    Completed,
-    /// It did not.
-    Failed,
-    /// It was stopped.
-    Stopped,
 }
 
 /// The part of a job's state that is the same for all kinds.
@@ -156,7 +145,7 @@ impl Life {
                 Restart::Refused(format!(
                     "InternalServerError: the embedded cloud ended abnormally {deaths} times in a row while this job \
                      ran, so that the job is not run again. If the job did not cause that, create it anew under \
-                     another name; otherwise look at its log, its metric definitions and its data first."
+                     another name; otherwise look at its log, its program and its data first."
                 ))
             }
             Phase::Waiting | Phase::Running => {

@@ -1,13 +1,30 @@
-//! What jobs of all kinds share: their life, how they are scheduled, the record of what they tell, and the upload of
-//! what they leave.
+//! What jobs of all kinds share.
+//!
+//! Of the request: what several kinds have alike (`request`, `location`). Of the record: the life of a job (`life`), how it is scheduled (here), stopped and resumed (`stop`, `resume`), what
+//! its run tells (`recorder`); the whole machine of a kind that shows no more than status and times (`plain`).
+//! Of a run: its task (`task`), its folder and workloads (`site`, `hosts`), its containers (`containers`, `log`), what
+//! ends it (`ends`, `halt`), what it reads (`data`, `manifest`) and what it leaves (`uploader`).
 
+pub mod containers;
+pub mod data;
+pub mod ends;
+pub mod halt;
+pub mod hosts;
 pub mod life;
 pub mod location;
+pub mod log;
+mod manifest;
+pub mod plain;
 pub mod recorder;
+pub mod request;
+pub mod resume;
+pub mod site;
+pub mod stop;
+pub mod task;
 pub mod uploader;
 
 use async_trait::async_trait;
-use sagewright_cloud_core::records::Key;
+use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::Run;
 use sagewright_cloud_sagemaker_base::machine::{self, Machine, insist};
 use tokio::sync::watch;
@@ -33,6 +50,15 @@ pub trait Job: Machine<Effect = Effect> {
     /// The part of a state that is the same for all kinds.
     fn life(state: &Self::State) -> &Life;
 
+    /// The event of a caller's stop.
+    fn stop_requested() -> Self::Event;
+
+    /// The event of another process that takes over.
+    fn restarted() -> Self::Event;
+
+    /// The event of this process's orderly end.
+    fn cloud_ends() -> Self::Event;
+
     /// The event of a slot that is free for a run.
     fn admitted(run: Run) -> Self::Event;
 
@@ -44,6 +70,20 @@ pub trait Job: Machine<Effect = Effect> {
 
     /// Does the work of a run until it ends or `stop` turns true. Answers the event of its end.
     async fn work(&self, key: Key, run: Run, stop: watch::Receiver<bool>) -> Self::Event;
+}
+
+/// What tells a job of an old or damaged record from others that had or will have its name. Two may be created in the same
+/// millisecond.
+pub fn id(record: &Record) -> String {
+    format!("{} {}", record.arn, record.created)
+}
+
+/// `FailureReason` of a job of whose record no state can be made out.
+pub fn damaged(record: &Record) -> String {
+    format!(
+        "InternalServerError: the stored state of {} is damaged, so that the job cannot go on. Create it anew under another name.",
+        record.arn
+    )
 }
 
 /// Carries out an effect of any kind of job.

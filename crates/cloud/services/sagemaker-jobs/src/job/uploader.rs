@@ -42,12 +42,12 @@ impl Uploader<'_> {
         Ok(target.uri())
     }
 
-    /// Uploads each file of a tree below `NAME/`. Answers the URI of all.
-    pub fn plain(&self, tree: &Tree, place: &Location, name: &str) -> Result<String, String> {
+    /// Uploads each file of a tree below a place. Those that nobody needs any more are not copied first.
+    pub fn files(&self, tree: &Tree, place: &Location) -> Result<(), String> {
         let mut uses: HashMap<&Path, usize> = HashMap::new();
         tree.files.values().for_each(|file| *uses.entry(file).or_default() += 1);
         for (path, file) in &tree.files {
-            let target = place.join(name).join(&path.to_string_lossy());
+            let target = place.join(&path.to_string_lossy());
             // The store may take a file away, and a link shares its file with another name.
             if uses.get(file.as_path()).is_some_and(|n| *n > 1) {
                 let copy = self.scratch.join("shared");
@@ -57,7 +57,7 @@ impl Uploader<'_> {
                 self.put(&target, file)?;
             }
         }
-        Ok(place.join(name).uri() + "/")
+        Ok(())
     }
 
     /// Uploads the files of a tree that are new or changed since the last call; they stay where they are.

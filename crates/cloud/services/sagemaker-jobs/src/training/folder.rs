@@ -8,9 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::input::Channel;
 use super::request::{Group, Plan};
-
-/// The network interface that a job's hosts reach each other through. In AWS it is `eth0`, which this machine may not have.
-const INTERFACE: &str = if cfg!(target_os = "macos") { "lo0" } else { "lo" };
+use crate::job::hosts::{HostFolder, INTERFACE};
 
 /// Folder of the model, below `/opt/ml`.
 pub(super) const MODEL: &str = "model";
@@ -18,15 +16,6 @@ pub(super) const MODEL: &str = "model";
 pub(super) const OUTPUT_DATA: &str = "output/data";
 /// The file in which the program says why it failed.
 pub(super) const FAILURE: &str = "output/failure";
-
-/// One host of a job.
-#[derive(Debug)]
-pub(super) struct HostFolder {
-    /// `algo-1`, …
-    pub name: String,
-    /// Its `/opt/ml`.
-    pub base: PathBuf,
-}
 
 impl HostFolder {
     /// Folder of all channels.
@@ -80,7 +69,7 @@ pub(super) fn inputs(plan: &Plan, group: &Group) -> Value {
         // FastFile too is announced as File: programs see files either way.
         let mut config = json!({
             "TrainingInputMode": if channel.pipe.is_some() { "Pipe" } else { "File" },
-            "S3DistributionType": if channel.sharded { "ShardedByS3Key" } else { "FullyReplicated" },
+            "S3DistributionType": if channel.data.sharded { "ShardedByS3Key" } else { "FullyReplicated" },
             "RecordWrapperType": channel.record_wrapper,
         });
         if let (Some(config), Some(kind)) = (config.as_object_mut(), &channel.content_type) {

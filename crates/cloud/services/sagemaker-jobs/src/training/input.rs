@@ -8,8 +8,9 @@ use sagewright_cloud_transfer::path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::request::{Group, s3};
-use crate::job::location::Location;
+use super::request::Group;
+use crate::job::data::{Compression, Data, Distribution};
+use crate::job::request::s3;
 
 /// Members that would change what a program reads.
 const UNSUPPORTED: &[&str] =
@@ -19,10 +20,9 @@ const UNSUPPORTED: &[&str] =
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub name: String,
-    pub source: Location,
-    pub listing: Listing,
-    pub sharded: bool,
-    pub gunzip: bool,
+    pub data: Data,
+    /// The attributes of an augmented manifest's lines that are streamed.
+    pub augmented: Option<Vec<String>>,
     pub content_type: Option<String>,
     /// As the request gives it.
     pub record_wrapper: &'static str,
@@ -32,8 +32,7 @@ pub(crate) struct Channel {
 }
 
 /// What names a channel's data.
-#[derive(Debug)]
-pub(crate) enum Listing {
+enum Listing {
     /// All objects below a prefix.
     Prefix,
     /// The objects that a manifest lists.
@@ -72,12 +71,6 @@ pub(super) struct Input {
     shuffle_config: Option<Shuffle>,
 }
 
-#[derive(PartialEq, Eq, Deserialize)]
-enum Compression {
-    None,
-    Gzip,
-}
-
 #[derive(Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 enum Wrapper {
     #[default]
@@ -101,12 +94,6 @@ struct S3Source {
     attribute_names: Vec<String>,
     #[serde(default)]
     instance_group_names: Vec<String>,
-}
-
-#[derive(PartialEq, Eq, Deserialize)]
-enum Distribution {
-    FullyReplicated,
-    ShardedByS3Key,
 }
 
 #[derive(Deserialize)]
@@ -185,10 +172,16 @@ impl Input {
             )));
         }
         Ok(Channel {
-            source: s3(&source.s3_uri)?,
-            listing,
-            sharded: source.s3_data_distribution_type == Some(Distribution::ShardedByS3Key),
-            gunzip: self.compression_type == Some(Compression::Gzip),
+            data: Data {
+                source: s3(&source.s3_uri)?,
+                manifest: matches!(listing, Listing::Manifest),
+                sharded: source.s3_data_distribution_type == Some(Distribution::ShardedByS3Key),
+                gunzip: self.compression_type == Some(Compression::Gzip),
+            },
+            augmented: match listing {
+                Listing::Augmented(attributes) => Some(attributes),
+                Listing::Prefix | Listing::Manifest => None,
+            },
             content_type: self.content_type,
             record_wrapper: if record_io { "RecordIO" } else { "None" },
             pipe: streamed.then(|| Pipe { record_io, seed: self.shuffle_config.map(|shuffle| shuffle.seed) }),

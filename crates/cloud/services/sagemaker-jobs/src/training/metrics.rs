@@ -107,23 +107,6 @@ fn computed() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// Control characters as the log agent writes them: a tab is `#011`. Patterns of the built-in algorithms, and those
-/// that users copied from them, rely on it.
-pub(super) fn escape(line: &str) -> std::borrow::Cow<'_, str> {
-    if !line.bytes().any(|b| b.is_ascii_control()) {
-        return line.into();
-    }
-    let mut out = String::with_capacity(line.len() + 16);
-    for c in line.chars() {
-        if c.is_ascii_control() {
-            out.push_str(&format!("#{:03o}", u32::from(c)));
-        } else {
-            out.push(c);
-        }
-    }
-    out.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +114,7 @@ mod tests {
     fn all(definitions: &[Definition], line: &str) -> Vec<(String, f64)> {
         let mut out = Vec::new();
         let found = |name: &str, value| out.push((name.to_owned(), value));
-        Scanner::new(definitions.to_vec()).scan(&escape(line), found, |told| panic!("{told}"));
+        Scanner::new(definitions.to_vec()).scan(&crate::job::log::escape(line), found, |told| panic!("{told}"));
         out
     }
 

@@ -2,7 +2,7 @@
 //! record keeps the request with all defaults, and each run reads that in the same way.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -15,9 +15,9 @@ use super::input::{self, Channel, Input, Mode};
 use super::metrics::Definition;
 use super::resources::{self, Resources};
 use crate::job::location::Location;
+use crate::job::request::{MAX_RUNTIME_SECONDS, below_opt_ml, s3};
 
-/// Values that are AWS's defaults: one day, and the SDK's folder.
-pub(crate) const MAX_RUNTIME_SECONDS: u64 = 86_400;
+/// The SDK's folder.
 pub(crate) const CHECKPOINTS: &str = "/opt/ml/checkpoints";
 
 /// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
@@ -204,11 +204,6 @@ impl Plan {
     }
 }
 
-/// A place in S3 that a request names.
-pub(super) fn s3(uri: &str) -> Result<Location, ApiError> {
-    Location::parse(uri).map_err(ApiError::validation)
-}
-
 fn stopping(condition: &Stopping, spot: bool) -> Result<Duration, ApiError> {
     let runtime = condition.max_runtime_in_seconds.unwrap_or(MAX_RUNTIME_SECONDS);
     let refused = match condition.max_wait_time_in_seconds {
@@ -228,14 +223,12 @@ fn stopping(condition: &Stopping, spot: bool) -> Result<Duration, ApiError> {
 fn checkpoints(config: Checkpoint) -> Result<Checkpoints, ApiError> {
     const TAKEN: &[&str] = &["code", "home", "input", "model", "output", "tmp"];
     let local = config.local_path.unwrap_or_else(|| CHECKPOINTS.to_owned());
-    let below = local.strip_prefix("/opt/ml/").unwrap_or_default().trim_matches('/');
-    let first = below.split('/').next().unwrap_or_default();
-    if below.is_empty() || below.split('/').any(|part| matches!(part, "" | "." | "..")) || TAKEN.contains(&first) {
+    let folder = below_opt_ml(&local, "").filter(|folder| !TAKEN.iter().any(|taken| folder.starts_with(taken)));
+    let Some(folder) = folder else {
         return Err(refuse::instead(
             &format!("CheckpointConfig.LocalPath {local}"),
             "Use /opt/ml/checkpoints or another folder of its own below /opt/ml",
         ));
-    }
-    let folder = Path::new(below).to_path_buf();
+    };
     Ok(Checkpoints { remote: s3(&config.s3_uri)?, folder, local })
 }

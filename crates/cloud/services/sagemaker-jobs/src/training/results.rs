@@ -4,8 +4,9 @@ use std::path::Path;
 
 use sagewright_cloud_transfer::tree::Tree;
 
-use super::folder::{HostFolder, MODEL, OUTPUT_DATA};
+use super::folder::{MODEL, OUTPUT_DATA};
 use super::request::Plan;
+use crate::job::hosts::HostFolder;
 use crate::job::location::Location;
 use crate::job::uploader::{Seen, Uploader, internal};
 
@@ -47,7 +48,8 @@ impl Results<'_> {
         if self.plan.compress {
             self.uploader.packed(tree, place, name)
         } else {
-            self.uploader.plain(tree, place, name)
+            let place = place.join(name);
+            self.uploader.files(tree, &place).map(|()| place.uri() + "/")
         }
     }
 

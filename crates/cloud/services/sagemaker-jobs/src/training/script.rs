@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::folder::{HostFolder, inputs, resources};
+use super::folder::{inputs, resources};
 use super::request::{Group, Plan};
+use crate::job::hosts::HostFolder;
 
 /// Hyperparameters that are meant for the toolkit begin so.
 const PREFIX: &str = "sagemaker_";

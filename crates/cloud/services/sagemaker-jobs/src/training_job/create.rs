@@ -11,7 +11,8 @@ use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::machine;
 use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, required};
 
-use crate::training::request::{CHECKPOINTS, MAX_RUNTIME_SECONDS, Plan};
+use crate::job::request::{MAX_RUNTIME_SECONDS, fill};
+use crate::training::request::{CHECKPOINTS, Plan};
 
 /// The volume of the SDK's default.
 const VOLUME_GB: i64 = 30;
@@ -57,7 +58,7 @@ fn artifacts(plan: &Plan, name: &str) -> String {
 /// SageMaker looks at each channel's prefix when the job is created.
 async fn inputs(sm: &SageMaker, call: &Call, plan: &Plan, role: &str) -> Result<(), ApiError> {
     for channel in &plan.channels {
-        let (uri, bucket) = (channel.source.uri(), &channel.source.bucket);
+        let (uri, bucket) = (channel.data.source.uri(), &channel.data.source.bucket);
         if !sm.any_object(call, &uri).await? {
             return Err(ApiError::validation(format!(
                 "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure that the bucket exists in the selected region ({}), that objects exist under that S3 prefix, and that the role \"{role}\" has \"s3:ListBucket\" permissions on bucket \"{bucket}\".",
@@ -97,14 +98,5 @@ fn defaults(stored: &mut Map<String, Value>) {
     for channel in stored.get_mut("InputDataConfig").and_then(Value::as_array_mut).into_iter().flatten() {
         fill(channel.pointer_mut("/DataSource/S3DataSource"), &[("S3DataDistributionType", json!("FullyReplicated"))]);
         fill(Some(channel), &[("CompressionType", json!("None")), ("RecordWrapperType", json!("None"))]);
-    }
-}
-
-fn fill(target: Option<&mut Value>, defaults: &[(&str, Value)]) {
-    if let Some(Value::Object(map)) = target {
-        map.retain(|_, value| !value.is_null());
-        for (member, value) in defaults {
-            map.entry(*member).or_insert_with(|| value.clone());
-        }
     }
 }

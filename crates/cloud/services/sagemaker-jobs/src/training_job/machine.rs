@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::machine::{Machine, Next};
-use sagewright_cloud_sagemaker_base::{Kind, Run, SageMaker, TrainingEnd};
+use sagewright_cloud_sagemaker_base::{Kind, Outcome, Run, SageMaker, TrainingEnd};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::progress::{Metrics, Progress};
-use crate::job::life::{Life, Outcome, Phase, Restart};
+use crate::job::life::{Life, Phase, Restart};
 use crate::job::{self, Effect};
 
 /// AWS's name of the kind in texts.
@@ -143,11 +143,8 @@ fn ended(end: &TrainingEnd, outcome: Outcome) -> TrainingEnd {
 /// A job of which no state can be made out has failed, and is told why.
 fn damaged(record: &Record) -> State {
     let changed = record.modified;
-    let reason = format!(
-        "InternalServerError: the stored state of {} is damaged, so that the job cannot go on. Create it anew under another name.",
-        record.arn
-    );
-    let mut life = Life::new(super::old::id(record));
+    let reason = job::damaged(record);
+    let mut life = Life::new(job::id(record));
     let place = ["/ModelArtifacts/S3ModelArtifacts", "/OutputDataConfig/S3OutputPath"];
     let artifacts = place.iter().find_map(|member| record.body.pointer(member)?.as_str()).unwrap_or_default();
     let mut progress = Progress::new(artifacts.to_owned(), changed);

@@ -1,10 +1,11 @@
 //! Jobs of records that were written before jobs had a stored state.
 
 use sagewright_cloud_core::records::Record;
-use sagewright_cloud_sagemaker_base::Run;
 use sagewright_cloud_sagemaker_base::resource::HIDDEN;
+use sagewright_cloud_sagemaker_base::{Outcome, Run};
 
-use crate::job::life::{Life, Outcome, Phase};
+use crate::job::id;
+use crate::job::life::{Life, Phase};
 
 /// How far such a job is. One in progress is taken for one at work, so that it runs again.
 pub(super) fn life(record: &Record) -> Option<Life> {
@@ -21,9 +22,4 @@ pub(super) fn life(record: &Record) -> Option<Life> {
     };
     let unfinished = attempts["open"].as_u64().and_then(|open| u32::try_from(open).ok()).unwrap_or(0);
     Some(Life { run: Run { job: id(record), number: runs.max(1) }, phase, unfinished })
-}
-
-/// What tells such a job from others that had or will have its name. Two may be created in the same millisecond.
-pub(super) fn id(record: &Record) -> String {
-    format!("{} {}", record.arn, record.created)
 }

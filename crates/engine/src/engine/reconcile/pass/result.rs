@@ -3,7 +3,7 @@
 use sagewright_kinds::Kind;
 use serde_json::{Map, Value};
 
-use super::super::{Progress, Reconciled, pause_after};
+use super::super::{Progress, Reconciled, Trouble, pause_after};
 use super::{End, Failed, Pass, words};
 use crate::conditions;
 use crate::decide::{Decision, Intent};
@@ -14,12 +14,13 @@ use crate::observe::Found;
 use crate::report::Outcome;
 
 impl Pass<'_> {
-    pub(super) fn blocked(self, failure: Failure) -> Reconciled {
+    /// A reference has no value.
+    pub(crate) fn blocked(self, failure: Failure) -> Reconciled {
         let now = self.calls.clock.now();
         let conditions = conditions::of_unresolved(&conditions::read(&self.desired.object.status), &failure, now);
         let retryable = matches!(failure, Failure::Retryable(_));
         if retryable {
-            self.memory.failed(now);
+            self.memory.failed(Trouble::of(self.kind, &failure), now);
         }
         let requeue = pause_after(self.memory.failures(), &failure).unwrap_or_default().max(crate::decide::WAIT);
         let mut end = End { message: failure.to_string(), requeue: Some(requeue), ..End::new(Progress::Blocked) };
@@ -35,12 +36,12 @@ impl Pass<'_> {
         let mut end = End { message: message.clone(), ..End::new(Progress::Ended) };
         match &failure {
             Failure::Retryable(_) => {
-                self.memory.failed(now);
+                self.memory.failed(Trouble::of(self.kind, &failure), now);
                 end.progress = Progress::Retry;
             }
             Failure::Permanent(_) => {
                 end.outcome = Some(Outcome::Failed);
-                self.memory.gave_up(now);
+                self.memory.gave_up(Trouble::of(self.kind, &failure), now);
                 if let Some(step) = step.clone() {
                     self.emit(EventKind::Failed { step, why: message });
                 }
@@ -54,21 +55,27 @@ impl Pass<'_> {
         done
     }
 
+    /// The result of a pass that only read the status, which is the same. A read of the status alone has no tags, and some
+    /// fields of the status and a part of the spec come from tags.
+    pub(super) fn same(&self, kind: &Kind, found: &Found, end: End) -> Reconciled {
+        let before = self.desired.object.status.clone();
+        let conditions = conditions::read(&before);
+        let mut done = self.reconciled(Some(found), &Decision { conditions, ..Decision::default() }, end);
+        let told = kind.status_fields();
+        if let (Value::Object(before), Value::Object(now)) = (before, &mut done.status) {
+            for (field, value) in before.into_iter().filter(|(field, _)| !told.contains_key(field.as_str())) {
+                now.entry(field).or_insert(value);
+            }
+        }
+        Reconciled { spec: None, ..done }
+    }
+
     /// The result of the pass, from what was found and decided.
     pub(super) fn reconciled(&self, found: Option<&Found>, decision: &Decision, end: End) -> Reconciled {
         let kind = self.kind;
         let shown = found.zip(kind).map(|(found, kind)| lookup::object_of(kind, found));
         let gone = self.desired.intent == Intent::Absent && found.is_none() && end.progress == Progress::Done;
         let mut status = match &shown {
-            // A read of the status alone has no tags, and some fields come from tags.
-            Some(object) if matches!(end.progress, Progress::Waiting { .. }) => {
-                let mut status = self.desired.object.status.clone();
-                match (status.as_object_mut(), &object.status) {
-                    (Some(old), Value::Object(new)) => old.extend(new.clone()),
-                    _ => status = object.status.clone(),
-                }
-                status
-            }
             Some(object) => object.status.clone(),
             None if gone => Value::Object(Map::new()),
             None => self.desired.object.status.clone(),

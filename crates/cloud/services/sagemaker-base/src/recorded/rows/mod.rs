@@ -34,7 +34,6 @@ pub static REFUSED: &[(&str, &str, &str)] = &[
     ("LabelingJob", "ListLabelingJobs", JOB),
     ("ModelCardExportJob", "ListModelCardExportJobs", JOB),
     ("OptimizationJob", "ListOptimizationJobs", JOB),
-    ("ProcessingJob", "ListProcessingJobs", "Run the step as a training job with an image of your own"),
     ("TrainingPlan", "ListTrainingPlans", "Training jobs need no plan here"),
     ("TrainingSession", "ListTrainingSessions", "Create a training job"),
     ("TransformJob", "ListTransformJobs", "Send the rows to an endpoint"),

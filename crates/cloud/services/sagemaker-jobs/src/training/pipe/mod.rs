@@ -11,9 +11,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
-use super::folder::{HostFolder, receivers};
-use super::halt;
+use super::channels::DOWNLOAD;
+use super::folder::receivers;
 use super::request::Plan;
+use crate::job::data::reason;
+use crate::job::hosts::HostFolder;
 
 pub(super) mod augmented;
 mod content;
@@ -74,7 +76,7 @@ impl Streams {
                 let path = host.channels();
                 fs::create_dir_all(&kept).map_err(internal)?;
                 let fifos = Arc::new(Fifos::new(&path, &kept, &channel.name));
-                fifos.make(0).map_err(|e| halt::reason(e).unwrap_or_default())?;
+                fifos.make(0).map_err(|e| reason(DOWNLOAD, e).unwrap_or_default())?;
                 let stream = Stream {
                     fifos: fifos.clone(),
                     contents: feed.contents.clone(),
@@ -127,14 +129,14 @@ impl Stream {
             let fifo = match self.fifos.make(epoch + 1).and_then(|()| self.fifos.open(epoch)) {
                 Ok(Some(fifo)) => fifo,
                 Ok(None) => return,
-                Err(error) => return report(halt::reason(error)),
+                Err(error) => return report(reason(DOWNLOAD, error)),
             };
             let mut opened = Opened { fifo, wake: &self.wake, path: &self.path };
             match self.contents.write(&self.origin, epoch, self.share, &mut opened) {
                 Ok(()) | Err(Interrupt::Closed) => self.fifos.remove(epoch),
                 Err(Interrupt::Ended) => return,
                 Err(Interrupt::Failed(error)) => {
-                    report(halt::reason(error));
+                    report(reason(DOWNLOAD, error));
                     return opened.hold();
                 }
             }

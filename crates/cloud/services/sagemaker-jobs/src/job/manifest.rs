@@ -12,7 +12,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// What a manifest lists.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Manifest {
+pub struct Manifest {
     pub bucket: String,
     /// Begins every key.
     pub folder: String,

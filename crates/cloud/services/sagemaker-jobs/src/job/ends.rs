@@ -11,7 +11,7 @@ use super::halt::{Cause, Halt};
 use sagewright_cloud_core::clock::SharedWall;
 
 /// A caller's stop, and the time limit.
-pub(super) struct Ends {
+pub struct Ends {
     stop: watch::Receiver<bool>,
     limit: Fuse<BoxFuture<'static, ()>>,
 }
@@ -50,7 +50,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 /// Tells a thread to stop when it is dropped, as futures are whose result nobody wants any more.
 #[derive(Default)]
-pub(super) struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
     /// What the thread looks at.

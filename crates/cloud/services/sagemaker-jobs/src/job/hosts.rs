@@ -1,0 +1,25 @@
+//! The hosts of a job, as its containers see them.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+/// The network interface that a job's hosts reach each other through. In AWS it is `eth0`, which this machine may not have.
+pub const INTERFACE: &str = if cfg!(target_os = "macos") { "lo0" } else { "lo" };
+
+/// One host of a job.
+#[derive(Debug, Clone)]
+pub struct HostFolder {
+    /// `algo-1`, …
+    pub name: String,
+    /// Its `/opt/ml`.
+    pub base: PathBuf,
+}
+
+/// Hosts by name with an address each, so that each may use every port: some of the loopback network, of which Linux has
+/// all.
+pub fn names<'a>(hosts: impl Iterator<Item = &'a str>) -> Vec<(String, Ipv4Addr)> {
+    // Away from 127.0, which people use; two jobs at once hardly ever get the same.
+    let [high, low, ..] = uuid::Uuid::new_v4().into_bytes();
+    let addresses = (1..255).map(|number| Ipv4Addr::new(127, 64 | (high & 63), low, number));
+    hosts.map(str::to_owned).zip(addresses).collect()
+}

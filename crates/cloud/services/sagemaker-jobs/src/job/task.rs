@@ -1,0 +1,47 @@
+//! The task of a run, from the record of its job.
+
+use std::time::Duration;
+
+use sagewright_cloud_core::records::{Key, Record};
+use sagewright_cloud_sagemaker_base::machine::Machine;
+use sagewright_cloud_sagemaker_base::{JobTask, Kind, Run};
+use serde_json::{Map, Value};
+
+/// The task of a run that is about to begin; `None` where the job is gone. A store that fails for a while is waited for.
+pub async fn task<M: Machine>(machine: &M, key: &Key, run: &Run) -> Option<JobTask> {
+    let env = machine.sagemaker().env();
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match env.store.record(key).await {
+            Ok(record) => return record.map(|record| of(M::KIND, &record, run.number)),
+            Err(error) => {
+                let job = &key.name;
+                tracing::error!(job, %error, "the record of a job cannot be read; trying again");
+            }
+        }
+        env.wall.sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(60));
+    }
+}
+
+/// The record's members that the create operation takes are the request with its defaults.
+fn of(kind: Kind, record: &Record, epoch: u64) -> JobTask {
+    let input = sagewright_model::service("sagemaker").and_then(|s| s.input(&format!("Create{}", kind.0.noun)));
+    let request: Map<String, Value> = record
+        .body
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(member, _)| input.is_some_and(|shape| shape.members.contains_key(member.as_str())))
+        .map(|(member, value)| (member.clone(), value.clone()))
+        .collect();
+    let name = request.get(kind.name_member()).and_then(Value::as_str).unwrap_or(&record.key.name).to_owned();
+    JobTask {
+        account: record.key.account.clone(),
+        region: record.key.region.clone(),
+        arn: record.arn.clone(),
+        name,
+        request: Value::Object(request),
+        epoch,
+    }
+}
