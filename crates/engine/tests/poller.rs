@@ -243,7 +243,11 @@ fn a_poll_goes_back_as_far_as_a_listing_may_lag_behind() {
         let mut poller = Poller::new(true, NEVER);
         assert!(poller.is_empty());
         poller.begin(at(polled));
-        poller.page([Shown { name: "a".into(), print: Print::of(&json!({}), &[]), changed: Some(at(changed)) }]);
+        poller.page([ListItem {
+            name: "a".into(),
+            hash: ContentHash::of(&json!({}), &[]),
+            changed: Some(at(changed)),
+        }]);
         poller.end();
         assert!(!poller.is_empty() && !poller.is_cut());
         match poller.begin(at(now)) {
