@@ -202,6 +202,9 @@ pub(crate) struct Set {
     /// With --prune: delete in all namespaces of this installation, not only in those of the manifests
     #[arg(long, short = 'A', requires = "prune")]
     pub(crate) all_namespaces: bool,
+    /// With --prune: also delete what may still be in use, because not everything that could use it was looked at
+    #[arg(long, requires = "prune")]
+    pub(crate) force: bool,
 }
 
 /// `plan`

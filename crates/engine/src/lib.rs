@@ -89,6 +89,6 @@ pub use event::{Event, EventKind, NoObserver, Observer};
 pub use manifest::{AdoptionFields, ManifestError, RefUse, check, suggest};
 pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
-pub use observe::{Found, Observed, Ownership};
+pub use observe::{Elsewhere, Found, Observed, Ownership};
 pub use report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};
 pub use selector::Selector;

@@ -1,6 +1,6 @@
 //! `sagewright delete`
 
-use sagewright_engine::{Action, DeleteOptions, Deletion, InUse, Object, Report};
+use sagewright_engine::{Action, DeleteOptions, Deletion, InUse, Object, Planned, Report};
 
 use crate::args::{Delete, Format, Global};
 use crate::commands::apply::finish;
@@ -77,8 +77,12 @@ pub(crate) fn show(goes: &Deletion, printer: &Printer) -> anyhow::Result<()> {
 
 /// How many resources would go.
 pub(crate) fn count(goes: &Deletion) -> usize {
-    let goes_by = |action: Action| matches!(action, Action::Delete | Action::Stop | Action::Wait);
-    goes.plan.objects.iter().filter(|p| p.is_ok() && goes_by(p.action())).count()
+    goes.plan.objects.iter().filter(|planned| goes_by(planned)).count()
+}
+
+/// Whether a resource would be deleted or stopped, perhaps once it is settled.
+pub(crate) fn goes_by(planned: &Planned) -> bool {
+    planned.is_ok() && matches!(planned.action(), Action::Delete | Action::Stop | Action::Wait)
 }
 
 /// Shows what would go, and asks whether it may. Where nothing would go there is nothing to ask.

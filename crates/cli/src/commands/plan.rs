@@ -29,8 +29,7 @@ pub(crate) async fn run(args: &args::Plan, global: &Global, printer: &Printer) -
     }
     let objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
     if let Some(set) = &args.set.selector {
-        let all = args.set.all_namespaces;
-        let (plan, goes) = Box::pin(prune::plan(set, &objects, all, global, printer)).await?;
+        let (plan, goes) = Box::pin(prune::plan(&args.set, set, &objects, global, printer)).await?;
         return Ok(match (exit(args, &plan), exit(args, &goes)) {
             (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
             (Exit::Done, other) => other,

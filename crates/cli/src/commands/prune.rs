@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use sagewright_engine::{Action, DeleteOptions, Deletion, InUse, Object, Plan, Selector};
 use serde_json::json;
 
-use crate::args::{Apply, Format, Global};
+use crate::args::{Apply, Format, Global, Set};
 use crate::commands::apply::{finish, report};
-use crate::commands::delete::{carry_out, count, counted};
+use crate::commands::delete::{carry_out, count, counted, goes_by};
 use crate::commands::plan::show_plan;
 use crate::commands::set::{Namespaces, undeclared};
 use crate::context::{Context, engine_failure};
@@ -30,7 +30,8 @@ pub(crate) async fn run(
     let context = connect(set, global, printer).await?;
     context.announce(objects).await?;
     let options = DeleteOptions { timeout: args.timeout, ..DeleteOptions::default() };
-    let goes = what_goes(&context, set, objects, args.set.all_namespaces, &options).await?;
+    let in_use = in_use(args.set.force);
+    let goes = what_goes(&context, set, objects, args.set.all_namespaces, in_use, &options).await?;
     if args.dry_run {
         let plan = preview(&context, objects, &goes).await?;
         return Ok(if plan.has_problems() || goes.plan.has_problems() { Exit::Failed } else { Exit::Done });
@@ -55,25 +56,34 @@ pub(crate) async fn run(
         }
         return finish(&done, &goes.users, printer);
     }
-    let undeclared: Vec<Object> = goes.plan.objects.iter().map(|planned| planned.object.clone()).collect();
-    // All is as declared now. What uses something may have come meanwhile.
-    let goes = deletion(&context, &undeclared, &[], &options).await?;
-    done.objects.extend(carry_out(&context, &goes, &options).await?.objects);
-    finish(&done, &goes.users, printer)
+    // All is as declared now. Something may use by now what nothing used then; what was shown to stay stays.
+    let shown = goes.plan.objects.iter().filter(|planned| goes_by(planned));
+    let shown: Vec<Object> = shown.map(|planned| planned.object.clone()).collect();
+    let now = context.engine.plan_deletion(&shown, &[], in_use, &options).await.map_err(engine_failure)?;
+    done.objects.extend(carry_out(&context, &now, &options).await?.objects);
+    done.objects.extend(goes.held());
+    let users = goes.users.into_iter().chain(now.users).collect();
+    finish(&done, &users, printer)
+}
+
+/// What becomes of what is in use.
+fn in_use(force: bool) -> InUse {
+    if force { InUse::KeepUsed } else { InUse::Keep }
 }
 
 /// What `plan` shows of a set.
 pub(crate) async fn plan(
+    args: &Set,
     set: &Selector,
     objects: &[Object],
-    all_namespaces: bool,
     global: &Global,
     printer: &Printer,
 ) -> anyhow::Result<(Plan, Plan)> {
     all_are_of(set, objects)?;
     let context = connect(set, global, printer).await?;
     context.announce(objects).await?;
-    let goes = what_goes(&context, set, objects, all_namespaces, &DeleteOptions::default()).await?;
+    let goes =
+        what_goes(&context, set, objects, args.all_namespaces, in_use(args.force), &DeleteOptions::default()).await?;
     Ok((preview(&context, objects, &goes).await?, goes.plan))
 }
 
@@ -101,24 +111,15 @@ async fn what_goes(
     set: &Selector,
     declared: &[Object],
     all_namespaces: bool,
+    in_use: InUse,
     options: &DeleteOptions,
 ) -> anyhow::Result<Deletion> {
     let named: BTreeSet<String> = declared.iter().map(|object| object.id().namespace).collect();
     let within = Namespaces::of(all_namespaces, named);
     let objects = undeclared(context, set, declared, &within).await?;
-    let mut goes = deletion(context, &objects, declared, options).await?;
+    let mut goes = context.engine.plan_deletion(&objects, declared, in_use, options).await.map_err(engine_failure)?;
     goes.retain(|planned| !planned.is_ok() || planned.action() != Action::None);
     Ok(goes)
-}
-
-/// What a delete of undeclared objects would do: what something else still uses is kept.
-async fn deletion(
-    context: &Context,
-    objects: &[Object],
-    declared: &[Object],
-    options: &DeleteOptions,
-) -> anyhow::Result<Deletion> {
-    Ok(context.engine.plan_deletion(objects, declared, InUse::Keep, options).await.map_err(engine_failure)?)
 }
 
 /// Shows what would be done, and what would be deleted.

@@ -14,18 +14,18 @@ use super::intent::Adoption;
 use super::secrets::Secrets;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
 use crate::keys;
-use crate::observe::{Found, Observed, Ownership, name_in_arn};
+use crate::observe::{Elsewhere, Found, Observed, Ownership, name_in_arn};
 use crate::quirks;
 
 /// What to do about a resource that is to be there.
 pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     match observed {
-        Observed::Missing { elsewhere } => missing(kind, desired, elsewhere.as_deref(), now),
+        Observed::Missing { elsewhere } => missing(kind, desired, elsewhere.as_ref(), now),
         Observed::Found(found) => there(kind, desired, found),
     }
 }
 
-fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timestamp) -> Decision {
+fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&Elsewhere>, now: Timestamp) -> Decision {
     let what = kind.words();
     let name =
         desired.name(kind).or_else(|| desired.arn.clone()).unwrap_or_else(|| desired.object.metadata.name.clone());
@@ -43,7 +43,20 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             format!("check its name and region, or set {} to adopt-or-create", keys::ADOPTION_POLICY),
         );
     }
-    if let Some(other) = elsewhere {
+    if let Some(Elsewhere { name: other, region: Some(region) }) = elsewhere {
+        return Decision::refuse(
+            RefusalKind::NameChanged,
+            format!(
+                "{} already has the {what} `{other}` in {region}; a resource cannot move to another region, and this would be a second one",
+                desired.object.id()
+            ),
+            format!(
+                "give the new {what} an object of its own (another metadata.name), or take the annotation {} away",
+                keys::REGION
+            ),
+        );
+    }
+    if let Some(Elsewhere { name: other, .. }) = elsewhere {
         // A job's record stays, and its mark with it.
         let delete = if kind.is_job() { "" } else { ", and delete that first if it is to be replaced" };
         return Decision::refuse(

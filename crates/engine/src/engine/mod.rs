@@ -155,6 +155,7 @@ impl Engine {
     fn calls_for(&self, object: &Object) -> Calls {
         let mut calls = self.calls.clone();
         if let Some(region) = object.annotation(keys::REGION).and_then(|r| r.parse().ok()) {
+            calls.home = Some(calls.target.clone()).filter(|home| home.region != region);
             calls.target.region = region;
         }
         calls

@@ -19,8 +19,10 @@ use crate::report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned};
 pub enum InUse {
     /// It is refused: who named it is told.
     Refuse,
-    /// It is kept.
+    /// It is kept, and so is what is not known to be free.
     Keep,
+    /// It is kept where it is known to be in use.
+    KeepUsed,
     /// It is deleted all the same.
     Delete,
 }
@@ -74,7 +76,9 @@ impl Engine {
             let users = users.into_iter().filter_map(|(at, users)| Some((plan.objects.get(at)?.object.id(), users)));
             let users: Vec<_> = users.collect();
             let was = used.len();
-            used.extend(users.iter().filter(|(_, users)| !users.by.is_empty()).cloned());
+            // A person names what to delete; a prune finds it, and leaves what is not known to be free.
+            let is_used = |users: &Users| !users.by.is_empty() || (in_use == InUse::Keep && !users.unknown.is_empty());
+            used.extend(users.iter().filter(|(_, users)| is_used(users)).cloned());
             // What is held counts as a user in its turn.
             if in_use == InUse::Delete || used.len() == was {
                 used.extend(users);
@@ -195,7 +199,12 @@ impl InUse {
                 ),
                 "delete what uses it first, or in the same command; `sagewright delete --force` deletes it all the same",
             )),
-            Self::Keep => Some(Decision::note(still)),
+            Self::Keep if users.by.is_empty() => {
+                let unknown: Vec<&str> = users.unknown.iter().map(String::as_str).collect();
+                let why = format!("it may still be in use: {}", unknown.join("; "));
+                Some(Decision::note(format!("{why}\n--force deletes it in spite of that")))
+            }
+            Self::Keep | Self::KeepUsed => Some(Decision::note(still)),
             Self::Delete => None,
         }
     }
