@@ -24,6 +24,7 @@ pub use saved::SavedPlan;
 pub(crate) use saved::otherwise;
 pub use users::Users;
 
+use sagewright_model::Region;
 use set::graph::Graph;
 
 use crate::clock::Clock;
@@ -154,7 +155,7 @@ impl Engine {
     /// Calls for an object: in its own region, where its annotation names one.
     fn calls_for(&self, object: &Object) -> Calls {
         let mut calls = self.calls.clone();
-        if let Some(region) = object.annotation(keys::REGION).and_then(|r| r.parse().ok()) {
+        if let Some(region) = object.annotation(keys::REGION).and_then(|r| r.parse::<Region>().ok()) {
             calls.home = Some(calls.target.clone()).filter(|home| home.region != region);
             calls.target.region = region;
         }

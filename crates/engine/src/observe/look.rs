@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::calls::{Calls, is_invalid, is_refused};
 use super::read::{complete_found, phase_of, read_output};
-use super::{Found, Observed, Owners, arn_of, find};
+use super::{Elsewhere, Found, Observed, Owners, arn_of, find};
 use crate::decide::inputs::{Known, address};
 use crate::decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
 use crate::error::Failure;

@@ -46,9 +46,15 @@ pub struct Elsewhere {
     pub region: Option<Region>,
 }
 
-impl<N: Into<String>> From<N> for Elsewhere {
-    fn from(name: N) -> Self {
-        Self { name: name.into(), region: None }
+impl From<String> for Elsewhere {
+    fn from(name: String) -> Self {
+        Self { name, region: None }
+    }
+}
+
+impl From<&str> for Elsewhere {
+    fn from(name: &str) -> Self {
+        name.to_owned().into()
     }
 }
 
