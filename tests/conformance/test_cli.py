@@ -294,7 +294,7 @@ def test_a_set_is_deleted_in_reverse(cli, own_bucket):
     names = cli("get", PLURALS, "-o", "name").lines
     assert names == ["TrainingJob/trained"]
     again = cli("delete", "--yes", "-f", "-", stdin=many(model("served", cli.account)))
-    assert again.lines[0] == "Model served: unchanged (there is no such resource)"
+    assert again.lines == ["Model served: not there", "Done: 1 not there."]
 
 
 def test_a_running_job_is_stopped_and_its_record_stays(cli, own_bucket):

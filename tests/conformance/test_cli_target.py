@@ -45,7 +45,7 @@ def test_every_command_that_calls_a_cloud_says_which_one_first(cli):
         (["apply", "-f", "-"], served), (["plan", "-f", "-"], served), (["plan", "--delete", "-f", "-"], served), (["get", "models"], ""),
         (["get", "models", "-o", "json"], ""), (["wait", "Endpoint/e"], ""), (["logs", "Endpoint/e"], ""), (["export", "Model/m"], ""),
         (["adopt", "Model/m"], ""), (["invoke", "e", "--text", "x"], ""), (["cp", "a.txt", f"s3://{bucket}/"], ""),
-        (["delete", "--dry-run", "-f", "-"], served), (["delete", "--dry-run", "Model/m"], ""), (["delete", "--yes", "-f", "-"], served),
+        (["delete", "--dry-run", "-f", "-"], served), (["delete", "--dry-run", "Endpoint/e"], ""), (["delete", "--yes", "-f", "-"], served),
     ]:  # fmt: skip
         told = cli(*words, stdin=stdin)
         assert told.err.startswith(cli.target) and told.err.count("Target:") == 1, (words, told.err)
@@ -203,17 +203,17 @@ def test_a_dry_run_shows_what_goes_what_stays_and_what_still_uses_it(cli):
     cli("apply", "-f", "-", stdin=kept)
     items = many(model("shared", cli.account), both[0], training_job("t", bucket, cli.account), kept, group("never"))
     for command in (["delete", "--dry-run"], ["plan", "--delete"]):
-        told = cli(*command, "-f", "-", stdin=items).out
-        assert "Model shared: delete\n    still used by EndpointConfig/two\n" in told
+        told = cli(*command, "-f", "-", stdin=items, code=1).out
+        assert "Model shared: refused\n    the model `shared` is still used by EndpointConfig/two\n" in told
         assert "EndpointConfig one: delete\n" in told and "AWS keeps its record" in told
         assert "ModelPackageGroup kept: kept\n    the model package group `kept` is retained\n" in told
         assert "ModelPackageGroup never: not there\n    there is no such resource\n" in told
-        assert told.splitlines()[-1].startswith("Plan: ") and "2 to delete" in told and "2 kept" in told
-        value = {o["object"]["name"]: o for o in cli(*command, "-f", "-", "-o", "json", stdin=items).json()["objects"]}
-        assert value["shared"]["action"] == "delete" and value["shared"]["usedBy"] == ["EndpointConfig/two"]
+        assert told.splitlines()[-1].startswith("Plan: ") and "1 to delete" in told and "1 refused" in told and "2 kept" in told
+        value = {o["object"]["name"]: o for o in cli(*command, "-f", "-", "-o", "json", stdin=items, code=1).json()["objects"]}
+        assert value["shared"]["action"] == "refuse" and value["shared"]["usedBy"] == ["EndpointConfig/two"]
         assert value["kept"]["action"] == "none" and value["shared"]["usersNotKnown"] == []
-        assert sorted(cli(*command, "-f", "-", "-o", "name", stdin=items).lines) == ["EndpointConfig/one", "Model/shared"]
-    cli("plan", "--delete", "--exit-code", "-f", "-", stdin=items, code=2)
+        assert cli(*command, "-f", "-", "-o", "name", stdin=items, code=1).lines == ["EndpointConfig/one"]
+    cli("plan", "--delete", "--exit-code", "-f", "-", stdin=many(*both, model("shared", cli.account)), code=2)
     cli("plan", "--delete", "--exit-code", "-f", "-", stdin=group("never"))
     cli("delete", "--yes", "-f", "-", stdin=group("kept"))
     assert harness.everything(cli.cloud, cli.account) == before
@@ -229,7 +229,7 @@ def test_nobody_who_can_be_asked_means_nothing_is_deleted(cli):
 
 @pytest.mark.parametrize("answer,code", [("y\n", 0), ("YES\n", 0), ("n\n", 1), ("\n", 1), ("yep\n", 1)])
 def test_on_a_terminal_it_shows_the_list_and_asks(cli, answer, code):
-    cli("apply", "-f", "-", stdin=many(model("m", cli.account), config("c", "m")))
+    cli("apply", "-f", "-", stdin=model("m", cli.account))
     (cli.folder / "m.json").write_text(json.dumps(model("m", cli.account)))
     ours, theirs = pty.openpty()
     os.write(ours, answer.encode())
@@ -240,7 +240,7 @@ def test_on_a_terminal_it_shows_the_list_and_asks(cli, answer, code):
     os.close(theirs)
     os.close(ours)
     assert done.returncode == code, done.stderr
-    asked = "Model m: delete\n    still used by EndpointConfig/c\nPlan: 1 to delete.\nDelete 1 resource? [y/N]\n"
+    asked = "Model m: delete\nPlan: 1 to delete.\nDelete 1 resource? [y/N]\n"
     assert done.stderr.startswith(cli.target + asked), done.stderr
     left = cli("get", "models", "-o", "name").lines
     if code:

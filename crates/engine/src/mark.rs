@@ -113,6 +113,20 @@ impl Owner {
         [self.to_string(), format!("{}/{}", self.namespace, self.name)]
     }
 
+    /// The owner with its installation: an old mark, and whoever names none, mean the one that is here.
+    #[must_use]
+    pub fn within(&self, here: &Installation) -> Self {
+        let installation = self.installation.clone().unwrap_or_else(|| here.clone());
+        Self { installation: Some(installation), ..self.clone() }
+    }
+
+    /// The owner as text, which names the installation only where that is another one.
+    #[must_use]
+    pub fn short(&self, here: &Installation) -> String {
+        let installation = self.installation.clone().filter(|other| other != here);
+        Self { installation, ..self.clone() }.to_string()
+    }
+
     /// The owner in words, for whoever is of an installation.
     #[must_use]
     pub fn words(&self, here: &Installation) -> String {

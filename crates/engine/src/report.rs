@@ -158,7 +158,7 @@ pub struct ObjectReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// One entry per object, in the order in which they were finished.
+    /// One entry per object, in the order of the plan.
     pub objects: Vec<ObjectReport>,
     /// When it began, on the engine's clock.
     pub started: Timestamp,

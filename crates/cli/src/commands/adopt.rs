@@ -19,11 +19,12 @@ pub(crate) async fn run(args: &Adopt, global: &Global, printer: &Printer) -> any
     })?;
     let mut context = Context::connect(global, printer).await?;
     context.announce(&[]).await?;
-    let object = context.engine.adopt(kind, name, &owner).await.map_err(engine_failure)?;
+    let object = context.engine.adopt(kind, name, &owner, args.from.as_ref()).await.map_err(engine_failure)?;
     if printer.for_programs() {
         printer.document(&object.to_value())?;
     } else {
-        printer.result(&format!("{owner}: adopted\n"))?;
+        let from = args.from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+        printer.result(&format!("{owner}: adopted{from}\n"))?;
         printer.note(&format!("`sagewright export {}` writes its manifest", args.resource));
     }
     Ok(Exit::Done)

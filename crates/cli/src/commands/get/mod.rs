@@ -138,7 +138,7 @@ async fn described(context: &Context, kind: &'static Kind, objects: &[Object]) -
             let name = object.arn().filter(|_| kind.is_arn_identified()).map(str::to_owned);
             let name = name.unwrap_or_else(|| table::aws_name(kind, &object));
             match context.engine.describe(kind, &name).await {
-                Ok(found) => (found.object, found.owner),
+                Ok(found) => (found.object, found.owner.map(|owner| owner.short(&context.installation))),
                 Err(_) => (object, None),
             }
         })

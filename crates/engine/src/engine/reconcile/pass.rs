@@ -159,7 +159,11 @@ impl<'p> Pass<'p> {
             self.desired.to_mut().attempt = Some(attempt);
         }
         let decision = self.as_planned(kind, decide(kind, &self.desired, &observed, now));
-        self.emit(EventKind::Decided { changes: decision.changes.clone(), steps: decision.steps.clone() });
+        self.emit(EventKind::Decided {
+            changes: decision.changes.clone(),
+            steps: decision.steps.clone(),
+            notes: decision.notes.clone(),
+        });
         let mut outcome = None;
         if let Some(found) = found {
             // Its mark may show later than it does.

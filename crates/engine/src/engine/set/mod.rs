@@ -44,7 +44,8 @@ impl Engine {
         let needs = graph.nodes.iter().map(|node| node.needs.clone()).collect();
         let expected = expected.objects.iter().map(|planned| (planned.object.id(), &planned.decision)).collect();
         let plan = Applying { options, expected };
-        Ok(Run { engine: self, graph: &graph, needs, plan: &plan, observer }.run().await)
+        let report = Run { engine: self, graph: &graph, needs, plan: &plan, observer }.run().await;
+        Ok(in_order(report, &graph, graph.order.iter()))
     }
 
     /// Deletes (or stops) what is declared, dependents first. What is retained keeps what it needs.
@@ -78,8 +79,17 @@ impl Engine {
         let stays = shown.objects.iter().filter(|planned| !planned.goes());
         let expected = stays.map(|planned| (planned.object.id(), &planned.decision)).collect();
         let plan = Deleting { options, graph: &graph, users: &needs, retained: Mutex::default(), expected };
-        Ok(Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await)
+        let report = Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await;
+        Ok(in_order(report, &graph, graph.order.iter().rev()))
     }
+}
+
+/// The report in the order of the plan: which object was finished first is chance, and two runs are to be comparable.
+fn in_order<'o>(mut report: Report, graph: &Graph, order: impl Iterator<Item = &'o usize>) -> Report {
+    let ids = order.enumerate().filter_map(|(at, i)| Some((graph.nodes.get(*i)?.id.clone(), at)));
+    let places: HashMap<ObjectId, usize> = ids.collect();
+    report.objects.sort_by_cached_key(|object| places.get(&object.object.id()).copied());
+    report
 }
 
 struct Applying<'a> {
