@@ -48,14 +48,14 @@ def test_what_is_still_used_is_deleted_only_when_that_is_insisted_on(cli):
     for words, stdin in [(["EndpointConfig/c"], ""), (["-f", "-"], the_config)]:
         told = cli("delete", "--yes", *words, stdin=stdin, code=1)
         assert told.lines[0] == "EndpointConfig c: refused" and why in told.lines[1], told.out
-        assert "sagewright delete --force" in told.out and told.lines[-1] == "Not all done: 1 refused."
+        assert "sagewright delete --force" in told.out and told.lines[-1] == "Incomplete: 1 refused."
         dry = cli("delete", "--dry-run", *words, stdin=stdin, code=1)
         assert f"    {why}\n" in dry.out and dry.lines[-1] == "Plan: 1 refused."
         done = cli("delete", "--yes", *words, "-o", "json", stdin=stdin, code=1).json()
         assert (done["ok"], done["objects"][0]["outcome"], done["objects"][0]["usedBy"]) == (False, "refused", ["Endpoint/e"])
     # What the refused object needs stays with it; a user that is no object of the command counts too.
     told = cli("delete", "--yes", "-f", "-", stdin=many(the_model, the_config), code=1)
-    assert told.lines[-1] == "Not all done: 1 refused, 1 blocked." and left(cli) == ["Endpoint/e", "EndpointConfig/c", "Model/m"]
+    assert told.lines[-1] == "Incomplete: 1 refused, 1 blocked." and left(cli) == ["Endpoint/e", "EndpointConfig/c", "Model/m"]
     assert "still used by EndpointConfig/c" in cli("delete", "--yes", "Model/m", code=1).out
     # What goes in the same command is no user, whether it is named by files or one by one.
     told = cli("delete", "--yes", "Model/m", "EndpointConfig/c", "Endpoint/e")
@@ -127,7 +127,7 @@ def test_a_prune_stays_in_the_namespaces_of_its_files(cli):
     cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("x1"), group("x2"), namespace="team-x"))
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("y1"), namespace="team-y"))
     assert told.lines[-1] == "Done: 1 created."
-    assert "2 objects of the set in the namespace team-x stay: --all-namespaces deletes there, too\n" in told.err
+    assert "2 objects of the set are in the namespace team-x and are kept: --all-namespaces deletes there, too\n" in told.err
     told = cli("apply", "-f", "-", *SET, "-A", "--yes", stdin=labelled(group("y1"), namespace="team-y"))
     assert told.lines[-1] == "Done: 1 unchanged, 2 deleted." and left(cli) == ["ModelPackageGroup/y1"]
     # Of a namespace that the files name, the last object but those goes.
@@ -139,10 +139,10 @@ def test_a_whole_set_is_deleted_by_its_label(cli):
     cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(model("m", cli.account), config("c", "m")))
     cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("theirs"), namespace="team-x"))
     cli("apply", "-f", "-", stdin=group("plain"))
-    assert "the set app=fraud would be deleted, and nobody can be asked" in cli("delete", "-l", "app=fraud", code=64).err
+    assert "the set app=fraud would be deleted, and there is no terminal to confirm on" in cli("delete", "-l", "app=fraud", code=64).err
     dry = cli("delete", "-l", "app=fraud", "--dry-run")
     assert dry.lines == ["EndpointConfig c: delete", "Model m: delete", "Plan: 2 to delete."]
-    assert "1 object of the set in the namespace team-x stay" in dry.err
+    assert "1 object of the set is in the namespace team-x and is kept" in dry.err
     assert cli("delete", "-l", "app=fraud", "--yes").lines[-1] == "Done: 2 deleted."
     assert cli("delete", "-l", "app=fraud", "--yes", "-n", "team-x").lines[-1] == "Done: 1 deleted."
     assert cli("delete", "-l", "app=fraud", "--yes", "-A").lines[-1] == "Done: nothing to do." and left(cli) == ["ModelPackageGroup/plain"]

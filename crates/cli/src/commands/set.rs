@@ -41,11 +41,13 @@ pub(crate) async fn undeclared(
     let (meant, others): (Vec<_>, Vec<_>) = found.objects.into_iter().partition(|o| within.has(&o.id().namespace));
     let namespaces: BTreeSet<String> = others.iter().map(|object| object.id().namespace).collect();
     if !others.is_empty() {
-        let objects = if others.len() == 1 { "1 object" } else { &format!("{} objects", others.len()) };
         let names: Vec<String> = namespaces.into_iter().collect();
+        let one = others.len() == 1;
+        let (objects, are) = if one { ("object", "is") } else { ("objects", "are") };
         let word = if names.len() == 1 { "namespace" } else { "namespaces" };
         context.printer.note(&format!(
-            "{objects} of the set in the {word} {} stay: --all-namespaces deletes there, too",
+            "{} {objects} of the set {are} in the {word} {} and {are} kept: --all-namespaces deletes there, too",
+            others.len(),
             names.join(", ")
         ));
     }
