@@ -45,8 +45,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         global tries, now, most
         with lock:
             tries += 1; now += 1; most = max(most, now)
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if env("SHOW"): print("got", len(body), self.headers["Content-Type"], self.headers["Accept"], flush=True)
+        body = b""
+        if self.headers["Transfer-Encoding"] == "chunked":
+            while length := int(self.rfile.readline(), 16): body += self.rfile.read(length); self.rfile.readline()
+            self.rfile.readline()
+            if env("SHOW"): sys.stdout.write("in chunks\n")
+        else: body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        # In one piece: other threads write, too.
+        if env("SHOW"): sys.stdout.write("got %d %s %s\n" % (len(body), self.headers["Content-Type"], self.headers["Accept"])); sys.stdout.flush()
         if b"die" in body: os._exit(7)
         if b"hang" in body: signal.pause()
         if b"vanish" in body and tries < 3: self.close_connection = True; return self.connection.shutdown(2)
@@ -292,6 +298,41 @@ async fn binary_objects_are_sent_whole_or_record_by_record() {
     assert_eq!(machine.objects.get("out", "results/r.out").unwrap(), [b">", &both[..]].concat());
     start(&machine, with(records, "/BatchStrategy", json!("SingleRecord"))).completed().await;
     assert_eq!(text(&machine, "results/r.out"), ">abc>d\ne", "without the frames");
+}
+
+#[tokio::test]
+async fn an_object_of_any_length_is_sent_while_it_is_read() {
+    let (machine, image) = machine();
+    let long = "12345678\n".repeat(1_000_000);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(long.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    machine.objects.put("in", "data/1", &packed);
+    machine.objects.put("in", "data/2", &packed[..packed.len() / 2]);
+    machine.objects.put("in", "data/3", b"no gzip");
+    let mut request = one(&image, &[("MODE", "whole"), ("NAME", ">"), ("SHOW", "1")]);
+    request["MaxPayloadInMB"] = json!(0);
+    request["TransformInput"]["CompressionType"] = json!("Gzip");
+    assert_eq!(start(&machine, request.clone()).failed().await, CLIENT_ERROR);
+    assert!(text(&machine, "results/1.out") == format!(">{long}"), "in one request");
+    assert_eq!(machine.objects.keys("out"), ["results/1.out"], "what was sent in part has no output");
+    let (said, told) = logs(&machine);
+    assert!(said.contains(&"in chunks".to_owned()));
+    assert_eq!(told[0], "MaxConcurrentTransforms=1, MaxPayloadInMB=0, BatchStrategy=MULTI_RECORD");
+    for (line, object) in told[1..].iter().zip(["data/2", "data/3"]) {
+        assert!(line.starts_with(&format!("in/{object}: s3://in/{object} is not valid gzip data")), "{told:?}");
+    }
+    for key in ["data/1", "data/2", "data/3"] {
+        machine.objects.put("in", key, "flaky");
+    }
+    request["TransformInput"]["CompressionType"] = json!("None");
+    let job = start(&machine, request);
+    for pause in [100, 200].map(Duration::from_millis) {
+        soon("the pause", machine.clock.sleeping(pause)).await;
+        machine.clock.advance(pause);
+    }
+    job.completed().await;
+    assert_eq!(text(&machine, "results/3.out"), ">flaky\n");
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         with(good(), &format!("{source}/S3Uri"), json!("https://data/in")),
         with(good(), "/TransformOutput/S3OutputPath", json!("https://data/out")),
         with(good(), "/DataCaptureConfig", json!({"DestinationS3Uri": "https://data/captured"})),
-        with(good(), "/MaxPayloadInMB", json!(0)),
+        with(join(), "/MaxPayloadInMB", json!(0)),
         with(good(), "/MaxPayloadInMB", json!(101)),
         with(with(good(), "/MaxPayloadInMB", json!(26)), "/MaxConcurrentTransforms", json!(4)),
         with(good(), "/ModelClientConfig", json!({"InvocationsMaxRetries": 4})),

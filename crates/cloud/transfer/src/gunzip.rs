@@ -1,8 +1,6 @@
 //! gzip data of unknown origin: a few bytes can become very many.
 
-use std::cell::Cell;
 use std::io::{self, BufReader, Read};
-use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 use sagewright_cloud_core::limits;
@@ -25,7 +23,6 @@ impl Expands {
 /// Unpacks gzip data as long as it does not become too much.
 pub struct Gunzip<R> {
     decoder: MultiGzDecoder<BufReader<Counted<R>>>,
-    taken: Rc<Cell<u64>>,
     given: u64,
     freely: u64,
     ratio: u64,
@@ -38,9 +35,8 @@ impl<R: Read> Gunzip<R> {
     }
 
     fn within(reader: R, freely: u64, ratio: u64) -> Self {
-        let taken = Rc::new(Cell::new(0));
-        let reader = BufReader::with_capacity(128 * 1024, Counted { reader, taken: taken.clone() });
-        Self { decoder: MultiGzDecoder::new(reader), taken, given: 0, freely, ratio }
+        let reader = BufReader::with_capacity(128 * 1024, Counted { reader, taken: 0 });
+        Self { decoder: MultiGzDecoder::new(reader), given: 0, freely, ratio }
     }
 }
 
@@ -48,7 +44,8 @@ impl<R: Read> Read for Gunzip<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.decoder.read(buffer)?;
         self.given += read as u64;
-        if self.given > self.freely.saturating_add(self.taken.get().saturating_mul(self.ratio)) {
+        let taken = self.decoder.get_ref().get_ref().taken;
+        if self.given > self.freely.saturating_add(taken.saturating_mul(self.ratio)) {
             return Err(io::Error::other(Expands { ratio: self.ratio }));
         }
         Ok(read)
@@ -57,13 +54,13 @@ impl<R: Read> Read for Gunzip<R> {
 
 struct Counted<R> {
     reader: R,
-    taken: Rc<Cell<u64>>,
+    taken: u64,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        self.taken.set(self.taken.get() + read as u64);
+        self.taken += read as u64;
         Ok(read)
     }
 }

@@ -25,7 +25,7 @@ use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
-    ContainerPlan, EndpointKey, Events, Executor, Executors, Host, Invocation, Invoked, JobEnd, JobEvent, JobTask,
+    Body, ContainerPlan, EndpointKey, Events, Executor, Executors, Host, Invocation, Invoked, JobEnd, JobEvent, JobTask,
     ModelData, ModelServers, Outcome, Roles, Servers, ServersPlan, Silence, TrainingEnd, TrainingEvent, VariantPlan,
 };
 pub use resource::Kind;

@@ -1,6 +1,8 @@
 //! What the control plane needs of the rest of the embedded cloud: role checks, executors of jobs, a host for endpoints.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -275,11 +277,38 @@ pub struct ServersPlan {
     pub containers: Vec<ContainerPlan>,
 }
 
+/// Reads a body from its start, each time that it is called.
+pub type OpenBody = Arc<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync>;
+
+/// What a request carries.
+#[derive(Clone)]
+pub enum Body {
+    /// These bytes.
+    Whole(Bytes),
+    /// What is read while it is sent, in chunks: it may be longer than what fits in memory.
+    Chunks(OpenBody),
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Chunks(_) => f.write_str("chunks"),
+        }
+    }
+}
+
 /// One request to an instance.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// What the first container gets.
-    pub body: Bytes,
+    pub body: Body,
     /// Its `Content-Type`.
     pub content_type: Option<String>,
     /// `Accept` for the last container.

@@ -152,7 +152,7 @@ impl Servers for Batch {
         let servers = self.servers(0);
         let first = servers.first()?;
         let uri = Uri::from_static("/execution-parameters");
-        let request = Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() };
+        let request = Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new().into() };
         let late = self.env.wall.sleep(PARAMETERS_TIMEOUT);
         let answer = tokio::select! {
             biased;
@@ -166,7 +166,8 @@ impl Servers for Batch {
         let header = |text: &Option<String>| text.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
         let servers = self.servers(instance);
         let mut content_type = header(&invocation.content_type);
-        let mut invoked = Invoked { status: 0, body: invocation.body.clone() };
+        let mut body = invocation.body.clone();
+        let mut invoked = None;
         for (index, server) in servers.iter().enumerate() {
             let mut headers = HeaderMap::new();
             headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
@@ -174,15 +175,16 @@ impl Servers for Batch {
             let accept = header(&invocation.accept).filter(|_| index + 1 == servers.len());
             headers.extend(accept.map(|value| (ACCEPT, value)));
             let uri = Uri::from_static("/invocations");
-            let request = Outgoing { method: Method::POST, uri, headers, body: invoked.body };
+            let request = Outgoing { method: Method::POST, uri, headers, body };
             let answer = self.ask(server, &request, invocation).await?;
             content_type = answer.headers.get(CONTENT_TYPE).cloned();
-            invoked = Invoked { status: answer.status.as_u16(), body: answer.body };
+            body = answer.body.clone().into();
+            invoked = Some(Invoked { status: answer.status.as_u16(), body: answer.body });
             if !answer.status.is_success() {
                 break;
             }
         }
-        if invoked.status == 0 { Err(Silence::Broken("the container is gone".to_owned())) } else { Ok(invoked) }
+        invoked.ok_or_else(|| Silence::Broken("the container is gone".to_owned()))
     }
 
     async fn died(&self) -> String {

@@ -131,7 +131,7 @@ fn request(call: &Call, body: Bytes, content_type: Option<HeaderValue>, last: bo
             headers.insert(name, value);
         }
     }
-    Outgoing { method: Method::POST, uri: Uri::from_static("/invocations"), headers, body }
+    Outgoing { method: Method::POST, uri: Uri::from_static("/invocations"), headers, body: body.into() }
 }
 
 fn output(answer: Incoming, variant: &Variant) -> Output {

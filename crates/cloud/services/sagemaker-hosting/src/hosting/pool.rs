@@ -1,5 +1,6 @@
 //! Kept-alive connections to one model server.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
@@ -7,13 +8,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::Frame;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
+use sagewright_cloud_sagemaker_base::ports::{Body, OpenBody};
+
+/// Bytes of a body that are read at once.
+const CHUNK: usize = 256 * 1024;
 /// Connections kept for later.
 const MOST_IDLE: usize = 64;
 /// How long a connection is used again: less than the shortest that servers keep one, which is gunicorn's two seconds. A
@@ -22,12 +30,15 @@ const MOST_AGE: Duration = Duration::from_secs(1);
 /// The header that shows one of our own servers that a request comes from here.
 const SECRET: HeaderName = HeaderName::from_static("x-sagewright-server-secret");
 
+/// A body on its way.
+type Sent = Either<Full<Bytes>, StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>>;
+
 /// A connection with what drives it: no task of its own, so that an answer wakes nobody but who waits for it. Whether
 /// the server has closed it is seen when it is used again.
 struct Link {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Sent>,
     /// `None` once the connection has ended.
-    driver: Option<Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    driver: Option<Connection<TokioIo<TcpStream>, Sent>>,
     /// Since when nothing was sent on it.
     idle: Instant,
 }
@@ -58,7 +69,7 @@ pub(super) struct Outgoing {
     pub method: Method,
     pub uri: Uri,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Body,
 }
 
 /// What came back.
@@ -196,8 +207,35 @@ impl Link {
     }
 }
 
+/// What a thread reads, as it is wanted.
+fn chunks(open: OpenBody) -> BoxStream<'static, io::Result<Frame<Bytes>>> {
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::task::spawn_blocking(move || {
+        let mut chunk = vec![0; CHUNK];
+        let mut read = open().map(|reader| (reader, 0));
+        loop {
+            read = read.and_then(|(mut reader, _)| reader.read(&mut chunk).map(|length| (reader, length)));
+            let sent = match &read {
+                Ok((_, 0)) => return,
+                Ok((_, length)) => sender.blocking_send(Ok(Bytes::copy_from_slice(chunk.get(..*length).unwrap_or(&[])))),
+                Err(error) => {
+                    let _ = sender.blocking_send(Err(io::Error::new(error.kind(), error.to_string())));
+                    return;
+                }
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|chunk: io::Result<Bytes>| (chunk.map(Frame::data), receiver))
+    })
+    .boxed()
+}
+
 async fn exchange(
-    sender: &mut SendRequest<Full<Bytes>>,
+    sender: &mut SendRequest<Sent>,
     outgoing: &Outgoing,
     secret: Option<&HeaderValue>,
     address: SocketAddr,
@@ -205,7 +243,10 @@ async fn exchange(
 ) -> Result<Incoming, SendError> {
     let broken = |e: &dyn std::fmt::Display| SendError::Broken(e.to_string());
     sender.ready().await.map_err(|_| SendError::Refused)?;
-    let mut request = Request::new(Full::new(outgoing.body.clone()));
+    let mut request = Request::new(match &outgoing.body {
+        Body::Whole(bytes) => Either::Left(Full::new(bytes.clone())),
+        Body::Chunks(open) => Either::Right(StreamBody::new(chunks(open.clone()))),
+    });
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = outgoing.uri.clone();
     *request.headers_mut() = outgoing.headers.clone();
@@ -234,7 +275,6 @@ async fn exchange(
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
-    use tokio::sync::mpsc;
 
     use super::*;
 
@@ -244,7 +284,7 @@ mod tests {
 
     fn ask(method: Method) -> Outgoing {
         let uri = Uri::from_static("/ping");
-        Outgoing { method, uri, headers: HeaderMap::new(), body: Bytes::new() }
+        Outgoing { method, uri, headers: HeaderMap::new(), body: Bytes::new().into() }
     }
 
     #[tokio::test]

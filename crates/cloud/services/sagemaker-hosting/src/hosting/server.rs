@@ -237,7 +237,7 @@ impl Supervisor {
 
     /// Completes when the server answers 200 to a GET. The pauses are the machine's: they wait for a process.
     async fn answers(&self, address: SocketAddr, uri: Uri) {
-        let request = Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() };
+        let request = Outgoing { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new().into() };
         let mut pause = Duration::from_millis(2);
         loop {
             let answer = tokio::time::timeout(PING_TIMEOUT, self.server.pool.send_once(address, &request)).await;

@@ -107,6 +107,8 @@ impl Job<'_> {
             servers: Arc::clone(servers),
             plan: Arc::clone(plan),
             wall: self.site.env.wall.clone(),
+            objects: self.site.env.objects.clone(),
+            account: self.site.task.account.clone(),
             slots: (0..instances).map(|_| Arc::new(Semaphore::new(concurrent))).collect(),
         };
         let (plan, logs) = (Arc::clone(plan), logs.clone());

@@ -2,8 +2,11 @@
 //!
 //! <https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-batch-code.html>
 
+use sagewright_cloud_core::limits;
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::split::Split;
 
 /// Bytes of a payload, where nobody says another number.
 const PAYLOAD_IN_MB: u64 = 6;
@@ -45,6 +48,7 @@ pub(super) struct Asked {
 pub(super) struct Parameters {
     /// Requests to an instance at the same time.
     pub concurrent: usize,
+    /// Of any length where it is 0.
     pub payload_in_mb: u64,
     pub strategy: Strategy,
 }
@@ -66,9 +70,18 @@ impl Parameters {
         }
     }
 
-    /// Most bytes of a payload.
+    /// Most bytes of a payload that is held in memory.
     pub fn longest(self) -> usize {
-        usize::try_from(self.payload_in_mb.saturating_mul(MB)).unwrap_or(usize::MAX)
+        match self.payload_in_mb {
+            0 => limits::TRANSFORM_PAYLOAD,
+            some => usize::try_from(some.saturating_mul(MB)).unwrap_or(limits::TRANSFORM_PAYLOAD),
+        }
+    }
+
+    /// Whether an object is sent while it is read, in chunks: "for cases where the payload might be arbitrarily large"
+    /// (API reference, `MaxPayloadInMB`). Records one by one are not.
+    pub fn chunks(self, split: Split) -> bool {
+        self.payload_in_mb == 0 && (split == Split::None || self.strategy == Strategy::MultiRecord)
     }
 }
 
@@ -89,6 +102,20 @@ mod tests {
         assert_eq!(of(Asked::default(), Some(told)), (8, 5, "SINGLE_RECORD"));
         assert_eq!(of(asked, Some(told)), (2, 7, "MULTI_RECORD"));
         assert_eq!(of(Asked { payload_in_mb: Some(9), ..Asked::default() }, Some(told)), (8, 9, "SINGLE_RECORD"));
+    }
+
+    #[test]
+    fn payloads_of_any_length_are_sent_in_chunks_but_for_single_records() {
+        let asked = |payload, strategy| Asked { payload_in_mb: Some(payload), strategy: Some(strategy), concurrent: None };
+        for (payload, strategy, split, chunks) in [
+            (0, Strategy::MultiRecord, Split::Line, true),
+            (0, Strategy::SingleRecord, Split::None, true),
+            (0, Strategy::SingleRecord, Split::Line, false),
+            (1, Strategy::MultiRecord, Split::None, false),
+        ] {
+            assert_eq!(Parameters::of(asked(payload, strategy), None).chunks(split), chunks, "{payload} {strategy:?}");
+        }
+        assert_eq!(Parameters::of(asked(0, Strategy::SingleRecord), None).longest(), limits::TRANSFORM_PAYLOAD);
     }
 
     #[test]

@@ -12,7 +12,8 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::limits;
-use sagewright_cloud_sagemaker_base::{Invocation, Servers};
+use sagewright_cloud_core::objects::Objects;
+use sagewright_cloud_sagemaker_base::{Body, Invocation, Servers, Silence};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::batch::Payload;
@@ -20,7 +21,7 @@ use super::capture::output_name;
 use super::data_log::DataLogs;
 use super::output::Output;
 use super::parameters::Parameters;
-use super::reader::{Object, Part, read};
+use super::reader::{Object, Part, Wrong, chunks, read};
 use super::request::Plan;
 use super::trouble::{Fault, Trouble};
 use crate::job::data::Item;
@@ -35,6 +36,8 @@ pub(super) struct Asker {
     pub servers: Arc<dyn Servers>,
     pub plan: Arc<Plan>,
     pub wall: SharedWall,
+    pub objects: Arc<dyn Objects>,
+    pub account: String,
     /// Requests that may be sent to each instance.
     pub slots: Vec<Arc<Semaphore>>,
 }
@@ -123,15 +126,18 @@ impl Pipeline<'_> {
     fn ask(&self, part: Part) -> BoxFuture<'static, Result<Answer, Halt>> {
         match part {
             Part::End(object, end) => ready(Ok(Answer::End(object, end))).boxed(),
-            Part::Payload(object, payload) => {
-                let (asker, instance) = (Arc::clone(&self.asker), self.logs.instance(&object));
-                let mut task = Task(tokio::spawn(async move {
-                    let answer = asker.answer(instance, &object, payload).await;
-                    Answer::Bytes(object, answer)
-                }));
-                async move { Ok((&mut task.0).await?) }.boxed()
-            }
+            Part::Payload(object, payload) => self.send(object, Some(payload)),
+            Part::Chunks(object) => self.send(object, None),
         }
+    }
+
+    fn send(&self, object: Arc<Object>, payload: Option<Payload>) -> BoxFuture<'static, Result<Answer, Halt>> {
+        let (asker, instance) = (Arc::clone(&self.asker), self.logs.instance(&object));
+        let mut task = Task(tokio::spawn(async move {
+            let answer = asker.answer(instance, &object, payload).await;
+            Answer::Bytes(object, answer)
+        }));
+        async move { Ok((&mut task.0).await?) }.boxed()
     }
 
     fn output(&self, object: &Object) -> Output {
@@ -166,14 +172,15 @@ impl Drop for Task {
 }
 
 impl Asker {
-    async fn answer(&self, instance: usize, object: &Object, payload: Payload) -> Result<Bytes, Trouble> {
+    /// The answer to a payload, or to the object itself.
+    async fn answer(&self, instance: usize, object: &Object, payload: Option<Payload>) -> Result<Bytes, Trouble> {
         let slot = self.slots.get(instance).cloned().ok_or_else(Trouble::default)?;
         let _slot = slot.acquire_owned().await.map_err(|_| Trouble::default())?;
         if object.failed.load(Ordering::Relaxed) {
             return Err(Trouble::default());
         }
-        let Payload { body, raw } = payload;
-        let answer = self.ask(instance, body).await?;
+        let Some(Payload { body, raw }) = payload else { return self.ask_in_chunks(instance, object).await };
+        let answer = self.ask(instance, Body::Whole(body), &Wrong::default()).await?;
         if !self.plan.processing.as_ref().is_some_and(super::processing::Processing::changes_output) {
             return Ok(answer);
         }
@@ -186,8 +193,17 @@ impl Asker {
         tokio::task::spawn_blocking(processed).await.unwrap_or_else(|e| Err(e.to_string())).map_err(wrong)
     }
 
-    /// Sends a request, and again where the container may answer then.
-    async fn ask(&self, instance: usize, body: Bytes) -> Result<Bytes, Trouble> {
+    async fn ask_in_chunks(&self, instance: usize, object: &Object) -> Result<Bytes, Trouble> {
+        let wrong = Wrong::default();
+        let (objects, account) = (Arc::clone(&self.objects), self.account.clone());
+        let open = chunks(objects, account, &object.item, self.plan.data.gunzip, wrong.clone());
+        let answer = self.ask(instance, Body::Chunks(open), &wrong).await;
+        // A container that got only a part of it may have answered all the same.
+        wrong.told().map_or(answer, |line| Err(Trouble::new(Fault::Client, vec![line])))
+    }
+
+    /// Sends a request, and again where the container may answer then and nothing is `wrong` with the body.
+    async fn ask(&self, instance: usize, body: Body, wrong: &Wrong) -> Result<Bytes, Trouble> {
         let Plan { content_type, accept, timeout, retries, .. } = &*self.plan;
         let invocation = Invocation {
             body,
@@ -201,9 +217,9 @@ impl Asker {
             let (trouble, again) = match self.servers.invoke(instance, &invocation).await {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer.body),
                 Ok(answer) => (Trouble::answered(&answer), answer.status >= 500 || answer.status == 429),
-                Err(silence) => (Trouble::silent(&silence, *timeout), true),
+                Err(silence) => (Trouble::silent(&silence, *timeout), silence != Silence::TooLong),
             };
-            if left == 0 || !again {
+            if left == 0 || !again || wrong.told().is_some() {
                 return Err(trouble);
             }
             self.wall.sleep(pause).await;

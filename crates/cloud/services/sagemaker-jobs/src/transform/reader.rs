@@ -1,11 +1,13 @@
 //! The input objects, one after another, as payloads. Blocks; ends soon when nobody takes what it reads.
 
 use std::fs::File;
-use std::io::Read;
-use std::sync::Arc;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sagewright_cloud_core::limits;
+use sagewright_cloud_core::objects::Objects;
+use sagewright_cloud_sagemaker_base::ports::OpenBody;
 use sagewright_cloud_transfer::fetch::{FetchError, Source, unpacking};
 use sagewright_cloud_transfer::gunzip::Gunzip;
 use sagewright_cloud_transfer::heed::Heeding;
@@ -31,6 +33,8 @@ pub(super) struct Object {
 /// What was read.
 pub(super) enum Part {
     Payload(Arc<Object>, Payload),
+    /// An object that is read while it is sent.
+    Chunks(Arc<Object>),
     /// All of an object, or why not.
     End(Arc<Object>, Result<(), Trouble>),
 }
@@ -74,6 +78,9 @@ fn one(
     object: &Arc<Object>,
     to: &mpsc::Sender<Part>,
 ) -> Result<(), Stop> {
+    if parameters.chunks(plan.split) {
+        return to.blocking_send(Part::Chunks(Arc::clone(object))).map_err(|_| Stop::Nobody);
+    }
     let Item { bucket, key, .. } = &object.item;
     let client = |line: String| Stop::Trouble(Trouble::new(Fault::Client, vec![line]));
     let (_, file) =
@@ -106,6 +113,54 @@ fn one(
             }
             Err(bad) => return Err(client(bad.to_string())),
         }
+    }
+}
+
+/// An object's content for a request, from its start. What goes wrong with it is left in `wrong`.
+pub(super) fn chunks(objects: Arc<dyn Objects>, account: String, item: &Item, gunzip: bool, wrong: Wrong) -> OpenBody {
+    let (bucket, key) = (item.bucket.clone(), item.key.clone());
+    Arc::new(move || {
+        let told = |line: String| {
+            wrong.tell(line.clone());
+            io::Error::other(line)
+        };
+        let opened = objects.open(&account, &bucket, &key);
+        let (_, file) = opened.map_err(|e| told(FetchError::Object(e).to_string()))?;
+        if !gunzip {
+            return Ok(Box::new(file));
+        }
+        let unpacked = Unpacked { inner: Gunzip::new(file), bucket: bucket.clone(), key: key.clone(), wrong: wrong.clone() };
+        Ok(Box::new(unpacked))
+    })
+}
+
+/// What was wrong with what was to be sent.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Wrong(Arc<Mutex<Option<String>>>);
+
+impl Wrong {
+    fn tell(&self, line: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    }
+
+    /// For the data log.
+    pub fn told(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+struct Unpacked {
+    inner: Gunzip<File>,
+    bucket: String,
+    key: String,
+    wrong: Wrong,
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).inspect_err(|error| {
+            self.wrong.tell(unpacking(&self.bucket, &self.key, error).to_string());
+        })
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_sagemaker_base::refuse;
 use sagewright_cloud_sagemaker_base::resource::HIDDEN;
 use sagewright_cloud_sagemaker_base::{ContainerPlan, inputs::within_limit};
 use serde::{Deserialize, Serialize};
@@ -158,6 +157,11 @@ impl Plan {
         let capture = request.data_capture_config;
         let identified = capture.as_ref().is_some_and(|capture| capture.generate_inference_id);
         let processing = processing(&request.data_processing, &input, &output, identified)?;
+        if processing.is_some() && asked.payload_in_mb == Some(0) {
+            return Err(ApiError::validation(
+                "MaxPayloadInMB 0 sends an object as it is. Set it to a number from 1 to 100 with DataProcessing or GenerateInferenceId.",
+            ));
+        }
         let client = request.model_client_config;
         Ok(Self {
             data: Data {
@@ -195,12 +199,6 @@ fn manifest(kind: &str) -> Result<bool, ApiError> {
 }
 
 fn asked(concurrent: Option<u64>, payload: Option<u64>, strategy: Option<Strategy>) -> Result<Asked, ApiError> {
-    if payload == Some(0) {
-        return Err(refuse::instead(
-            "MaxPayloadInMB 0 (requests of any length in chunks)",
-            "Set it to a number from 1 to 100, and split the input",
-        ));
-    }
     if let Some(payload) = payload.filter(|payload| *payload > MOST_IN_MB) {
         return Err(ApiError::validation(format!("MaxPayloadInMB is {payload}. It must not exceed {MOST_IN_MB} MB.")));
     }

@@ -228,5 +228,5 @@ fn request(method: Method, model: &Model, uri: Uri, body: Bytes) -> Outgoing {
     if let Ok(target) = HeaderValue::from_str(&model.target) {
         headers.insert(TARGET_MODEL, target);
     }
-    Outgoing { method, uri, headers, body }
+    Outgoing { method, uri, headers, body: body.into() }
 }
