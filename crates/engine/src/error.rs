@@ -3,11 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use sagewright_objects::manifest::ManifestError;
+use sagewright_objects::object::ObjectId;
+use sagewright_port::cloud::{Class, CloudError};
 use serde::{Deserialize, Serialize};
-
-use crate::cloud::{Class, CloudError};
-use crate::manifest::ManifestError;
-use crate::object::ObjectId;
 
 /// A failure that trying again cannot help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -41,7 +40,7 @@ pub struct Retryable {
     /// Why it failed.
     pub why: String,
     /// When to try again, where the service says so.
-    #[serde(with = "crate::document::seconds_or_none", default)]
+    #[serde(with = "sagewright_port::durations::seconds_or_none", default)]
     pub after: Option<Duration>,
     /// AWS's answer, where there was one.
     #[source]

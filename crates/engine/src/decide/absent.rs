@@ -2,6 +2,7 @@
 
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, get};
+use sagewright_objects::keys;
 use serde_json::Value;
 
 use super::claim::{Claim, adopt_command, claim, whose};
@@ -9,7 +10,6 @@ use super::desired::Desired;
 use super::diff::observed_spec;
 use super::inputs::call_on;
 use super::{Decision, RefusalKind, Step, present};
-use crate::keys;
 use crate::observe::{Elsewhere, Found, Observed};
 
 /// What to do about a resource that is to go.

@@ -2,13 +2,13 @@
 
 use sagewright_kinds::Kind;
 use sagewright_model::Arn;
+use sagewright_objects::keys;
+use sagewright_objects::mark::Owner;
 use serde_json::Value;
 
 use super::claims::ClaimPolicy;
 use super::desired::Desired;
 use super::intent::Adoption;
-use crate::keys;
-use crate::mark::Owner;
 use crate::observe::{Found, Ownership};
 
 /// What an object's claim to a resource comes to.

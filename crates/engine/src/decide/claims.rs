@@ -1,6 +1,6 @@
 //! What an installation takes as its own.
 
-use crate::mark::Installation;
+use sagewright_objects::mark::Installation;
 
 /// By which signs a resource is an object's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sagewright_objects::secrets::HIDDEN;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,7 +68,7 @@ pub enum Step {
         /// Why.
         reason: String,
         /// When.
-        #[serde(with = "crate::document::seconds")]
+        #[serde(with = "sagewright_port::durations::seconds")]
         after: Duration,
     },
     /// Do nothing, and say why.
@@ -150,9 +151,6 @@ pub struct Change {
     pub hidden: Vec<String>,
 }
 
-/// Stands for a value that is not shown.
-pub(crate) const HIDDEN: &str = "(sensitive)";
-
 impl Change {
     /// The change without what must not be shown, and without what is secret by its name.
     #[must_use]
@@ -184,7 +182,7 @@ pub struct Decision {
     /// The conditions of the object.
     pub conditions: Vec<Condition>,
     /// When to look again; `None` when only a change of the declaration can matter.
-    #[serde(with = "crate::document::seconds_or_none")]
+    #[serde(with = "sagewright_port::durations::seconds_or_none")]
     pub requeue_after: Option<Duration>,
     /// Notes for the user: what was left alone, and why.
     pub notes: Vec<String>,

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Path, get, set};
+use sagewright_objects::keys;
+use sagewright_objects::manifest::convert::{Converted, convert};
+use sagewright_objects::manifest::{AdoptionFields, ManifestError, RefUse, annotations};
+use sagewright_objects::mark::Owner;
+use sagewright_objects::object::{Object, ObjectId};
+use sagewright_objects::selector::Selector;
 use serde_json::Value;
 
 use super::claims::Claims;
 use super::decision::KNOWN_AFTER_APPLY;
 use super::intent::{Adoption, Intent};
-use crate::keys;
-use crate::manifest::convert::{Converted, convert};
-use crate::manifest::{AdoptionFields, ManifestError, RefUse, annotations};
-use crate::mark::Owner;
-use crate::object::{Object, ObjectId};
-use crate::selector::Selector;
 
 /// A reference whose value is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,5 +175,44 @@ pub fn read_tags(value: &Value) -> BTreeMap<String, String> {
         }
         Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect(),
         _ => BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::inputs::{Known, address};
+
+    #[test]
+    fn a_resource_that_aws_gives_an_id_is_found_by_its_id_or_its_arn() {
+        let row = r#"
+            kind = "Domain"
+            service = "sagemaker"
+            operations = { create = "CreateDomain", read = "DescribeDomain", input = { read = { DomainId = "$arn.name" } } }
+            identity = { within = ["DomainName"], arn = "DomainArn" }
+        "#;
+        let kind = sagewright_kinds::parse("domain", row).unwrap();
+        let fields = |fields: Value| {
+            let mut object = Object::new(&kind, "mine");
+            object.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt".into());
+            object.metadata.annotations.insert(keys::ADOPTION_FIELDS.into(), fields.to_string());
+            object
+        };
+        for said in [json!({"domainID": "d-1"}), json!({"arn": "arn:aws:sagemaker:us-east-1:123456789012:domain/d-1"})]
+        {
+            let object = fields(said);
+            assert_eq!(annotations::check(&kind, &object, 0), []);
+            let desired = Desired::new(&kind, &object).unwrap();
+            let spec = desired.address();
+            let known = Known { spec: Some(&spec), arn: desired.arn.as_deref(), output: None };
+            assert_eq!(address(&kind, "read", "DescribeDomain", known), Some(json!({"DomainId": "d-1"})));
+            assert_eq!(desired.spec, json!({}), "an id is no part of the spec");
+        }
+        let wrong = annotations::check(&kind, &fields(json!({"domainName": "studio"})), 0);
+        let [error] = wrong.as_slice() else { panic!("{wrong:?}") };
+        assert!(error.message.contains("which domain"), "{error:?}");
+        assert_eq!(error.expected.as_deref(), Some("domainName, domainID, arn"));
     }
 }

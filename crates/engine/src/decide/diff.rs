@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Path, PathSegment};
 use sagewright_model::{Member, Shape, ShapeType};
+use sagewright_objects::keys;
+use sagewright_objects::manifest::convert::drop_nulls;
+use sagewright_objects::mark;
+use sagewright_objects::secrets::masked;
 use serde_json::{Map, Value};
 
-use super::decision::HIDDEN;
-use crate::keys;
-use crate::manifest::convert::drop_nulls;
-use crate::mark;
 use crate::observe::name_in_arn;
 
 /// One difference. The path is exact, under AWS names.
@@ -296,43 +296,6 @@ impl<'k> Walk<'k> {
 /// What a row's table says of a path.
 pub(crate) fn rule_at<'r, V>(rules: impl IntoIterator<Item = (&'r String, &'r V)>, path: &Path) -> Option<&'r V> {
     rules.into_iter().find(|(at, _)| Path::parse(at) == *path).map(|(_, rule)| rule)
-}
-
-/// A value of the spec without what must not be shown in it.
-pub(crate) fn masked(kind: &Kind, path: &Path, value: &Value) -> Value {
-    let mut value = value.clone();
-    if let Some(shape) = kind.spec_shape(path) {
-        mask(kind, path, shape, &mut value);
-    }
-    value
-}
-
-fn mask(kind: &Kind, path: &Path, shape: &Shape, value: &mut Value) {
-    let secret = kind.row().spec.secret.iter().any(|s| Path::parse(s).leads_to(path));
-    if shape.sensitive || secret {
-        *value = Value::from(HIDDEN);
-        return;
-    }
-    let target = |member: Option<&Member>| member.and_then(|m| kind.service().target(m));
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map.iter_mut() {
-                let member =
-                    if shape.kind == ShapeType::Map { shape.value.as_ref() } else { shape.members.get(name.as_str()) };
-                if let Some(shape) = target(member) {
-                    mask(kind, &path.join(PathSegment::Member(name.clone())), shape, value);
-                }
-            }
-        }
-        Value::Array(items) => {
-            if let Some(shape) = target(shape.member.as_ref()) {
-                for (i, item) in items.iter_mut().enumerate() {
-                    mask(kind, &path.join(PathSegment::Index(i)), shape, item);
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 /// A plain value as text: `1`, `1.0` and `"1"` are the same.

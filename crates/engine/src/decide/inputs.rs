@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sagewright_kinds::{Kind, Path, PathSegment, get, set, values};
 use sagewright_model::{Shape, ShapeType};
+use sagewright_objects::{keys, mark};
 use serde_json::{Map, Value, json};
 
 use super::desired::Desired;
@@ -11,8 +12,6 @@ use super::diff::Diff;
 pub(crate) use super::mark_location::{MarkLocation, mark_location};
 use super::tags;
 pub(crate) use crate::fingerprint::fingerprint;
-use crate::keys;
-use crate::mark;
 use crate::observe::Found;
 
 /// What is known of a resource.

@@ -11,7 +11,6 @@ mod intent;
 mod mark_location;
 mod present;
 mod scale;
-mod secrets;
 pub(crate) mod sets;
 
 mod status;

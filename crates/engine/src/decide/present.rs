@@ -3,17 +3,16 @@
 use jiff::Timestamp;
 use sagewright_kinds::row::UpdateNote;
 use sagewright_kinds::{Kind, Path, Phase};
+use sagewright_objects::keys;
+use sagewright_objects::secrets::{HIDDEN, Secrets, masked};
 use serde_json::{Value, json};
 
 use super::claim::{Claim, adopt_command, claim, whose};
-use super::decision::HIDDEN;
 use super::desired::Desired;
-use super::diff::{Diff, diff, masked, observed_spec, unseen};
+use super::diff::{Diff, diff, observed_spec, unseen};
 use super::inputs::{self, MarkLocation, mark_location};
 use super::intent::Adoption;
-use super::secrets::Secrets;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
-use crate::keys;
 use crate::observe::{Elsewhere, Found, Observed, Ownership, name_in_arn};
 use crate::quirks;
 

@@ -1,11 +1,11 @@
 //! Members that AWS's autoscaling moves: they differ only when the declaration changed since it was last applied.
 
 use sagewright_kinds::{Kind, Path, values};
+use sagewright_objects::keys;
 use serde_json::{Value, json};
 
 use super::desired::Desired;
 use super::diff::{Diff, rule_at};
-use crate::keys;
 use crate::observe::Found;
 
 /// A fingerprint of what is declared for the members that autoscaling moves; `None` where nothing is.

@@ -2,11 +2,11 @@
 
 use sagewright_kinds::Kind;
 use sagewright_kinds::row::DeleteHow;
+use sagewright_objects::selector::Selector;
 
 use super::desired::Desired;
 use super::inputs::{MarkLocation, mark_location};
 use super::intent::Adoption;
-use crate::selector::Selector;
 
 /// Why resources of a kind are never pruned.
 pub(crate) fn never(kind: &Kind) -> Option<&'static str> {

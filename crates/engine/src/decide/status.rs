@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::keys;
 
 use super::decision::{Action, Decision, RefusalKind, WAIT};
 use super::desired::Desired;
 use super::intent::Adoption;
 use crate::conditions::{self, Condition, ConditionStatus as S};
-use crate::keys;
 use crate::observe::{Found, Observed, Ownership};
 
 /// ACK's pause between looks at a settled resource.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sagewright_kinds::Kind;
 use sagewright_model::is_secret_key;
+use sagewright_objects::keys;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::desired::Desired;
 use super::mark_location::{MarkLocation, mark_location};
 use super::{Change, Effect, scale, sets};
-use crate::keys;
 use crate::observe::Found;
 
 /// Keys that services and other controllers write by themselves; no declaration of a user's.

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use sagewright_kinds::Kind;
 use sagewright_model::crd;
+use sagewright_objects::mark::Owner;
+use sagewright_objects::object::{Metadata, Object};
 use serde_json::{Value, json};
 
 use crate::decide::inputs::{Known, address};
 use crate::error::{Failure, Permanent};
-use crate::mark::Owner;
-use crate::object::{Metadata, Object};
 use crate::observe::calls::Calls;
 use crate::observe::{
     Found, Owners, Ownership, arn_of, complete_found, is_absence, list_input, marked, name_in_arn, read_output,

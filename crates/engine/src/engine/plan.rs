@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
+use sagewright_objects::object::{Object, ObjectId};
 
 use super::Engine;
 use super::lookup::object_of;
@@ -13,7 +14,6 @@ use super::set::graph::{Graph, Node};
 use super::set::order::Order;
 use crate::decide::{Decision, Desired, Intent, decide, failure_message};
 use crate::error::{EngineError, Failure};
-use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
 use crate::report::{Blocker, Plan, Planned};
 

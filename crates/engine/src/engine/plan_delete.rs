@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
+use sagewright_objects::object::{Object, ObjectId};
 
 use super::reconcile::{CloudResolver, resolve};
 use super::set::graph::{Graph, Node};
@@ -10,7 +11,6 @@ use super::{DeleteOptions, Engine, Users};
 use crate::conditions;
 use crate::decide::{Decision, Desired, Intent, RefusalKind, decide};
 use crate::error::{EngineError, Failure};
-use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
 use crate::report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned};
 

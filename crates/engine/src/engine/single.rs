@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::keys;
+use sagewright_objects::manifest::suggest;
+use sagewright_objects::mark::Owner;
+use sagewright_objects::object::{Object, ObjectId};
+use sagewright_port::clock::since;
+use sagewright_port::retry;
 
 use super::export::manifest;
 use super::lookup::{self, inside, object_of, user_tags};
 use super::polling::PollInterval;
 use super::reconcile::{Memory, Trouble, act};
 use super::{Description, Engine, Until};
-use crate::clock::since;
 use crate::decide::Step;
 use crate::error::{EngineError, Failure, Permanent, Retryable};
 use crate::event::{Event, EventKind, Observer};
-use crate::keys;
-use crate::manifest::suggest;
-use crate::mark::Owner;
-use crate::object::{Object, ObjectId};
 use crate::observe::calls::is_refused;
 use crate::observe::{Found, Owners, Ownership};
-use crate::retry;
 
 impl Engine {
     async fn find(&self, kind: &Kind, name: &str) -> Result<Found, EngineError> {
@@ -39,7 +39,7 @@ impl Engine {
     async fn hint(&self, kind: &Kind, name: &str) -> String {
         let Ok(all) = lookup::all(&self.calls, kind).await else { return String::new() };
         let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
-        match crate::manifest::suggest(name, names.iter().copied()) {
+        match suggest(name, names.iter().copied()) {
             Some(close) => format!("; did you mean `{close}`?"),
             None if names.is_empty() => format!("; there are no {} in this account and region", kind.words_of_many()),
             None => String::new(),

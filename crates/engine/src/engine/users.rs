@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, RefField, get, values};
+use sagewright_objects::object::ObjectId;
 use serde_json::Value;
 
 use super::Engine;
@@ -14,7 +15,6 @@ use super::set::graph::{Graph, Node, value_in};
 use crate::decide::Action;
 use crate::decide::inputs::Known;
 use crate::error::Failure;
-use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, arn_of, list_input, read_output};
 use crate::report::{Plan, Planned};

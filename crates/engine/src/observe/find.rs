@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::mark::Owner;
 use serde_json::Value;
 
 use super::arn::arn_of;
@@ -12,7 +13,6 @@ use super::{Found, Owners, Ownership};
 use crate::decide::inputs::{Known, MarkLocation, mark_location};
 use crate::decide::{Desired, Intent};
 use crate::error::Failure;
-use crate::mark::Owner;
 
 /// Reads at the same time while searching.
 const AT_ONCE: usize = 8;

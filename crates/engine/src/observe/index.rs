@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use sagewright_port::cloud::Class;
+use sagewright_port::retry;
 use serde_json::{Value, json};
 
 use super::calls::Calls;
-use crate::cloud::Class;
 use crate::error::{Failure, Retryable};
-use crate::retry;
 
 const SERVICE: &str = "resourcegroupstaggingapi";
 /// Times a page is asked for by who waits.

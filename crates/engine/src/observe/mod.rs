@@ -13,9 +13,8 @@ use std::collections::BTreeMap;
 
 use sagewright_kinds::Phase;
 use sagewright_model::Region;
+use sagewright_objects::mark::Owner;
 use serde_json::Value;
-
-use crate::mark::Owner;
 
 pub(crate) use arn::{arn_of, name_in_arn};
 pub(crate) use calls::is_absence;

@@ -7,6 +7,9 @@ use futures_util::lock::Mutex;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::keys;
+use sagewright_objects::mark::Owner;
+use sagewright_port::cloud::{Class, Target};
 use serde_json::{Map, Value, json};
 
 use super::arn::{arn_of, name_in_arn};
@@ -15,12 +18,9 @@ use super::index::{indexed, tags_of};
 use super::list_input::list_input;
 use super::read::{complete_found, read_output};
 use super::{Found, Ownership};
-use crate::cloud::{Class, Target};
 use crate::decide::inputs::Known;
 use crate::decide::{Claim, Desired, claim};
 use crate::error::Failure;
-use crate::keys;
-use crate::mark::Owner;
 
 /// Calls at the same time while searching.
 const AT_ONCE: usize = 8;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use sagewright_kinds::{Kind, Path, Phase, get, values};
+use sagewright_objects::keys;
+use sagewright_objects::mark;
 use serde_json::Value;
 
 use super::arn::arn_of;
@@ -10,8 +12,6 @@ use super::calls::{Calls, pick, unreadable};
 use super::{Found, Ownership};
 use crate::decide::inputs::{Known, MarkLocation, address, mark_location};
 use crate::error::Failure;
-use crate::keys;
-use crate::mark;
 
 /// What was found, with its tags. What went away before its tags were read is [`Phase::Gone`].
 pub(crate) async fn complete_found(calls: &Calls, kind: &Kind, output: Value) -> Result<Found, Failure> {

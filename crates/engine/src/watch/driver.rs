@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::{Kind, Listing};
+use sagewright_port::clock::Clock;
+use sagewright_port::cloud::{Call, Cloud, CloudError, Priority, Target};
 use serde_json::{Value, json};
 
 use super::hash::{ContentHash, ListItem};
 use super::poller::{Change, Poller, Query};
-use crate::clock::Clock;
-use crate::cloud::{Call, Cloud, CloudError, Priority, Target};
 use crate::decide::inputs::Known;
 use crate::engine::reconcile::ListObservation;
 use crate::error::Failure;

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Listing};
+use sagewright_objects::object::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::object::Object;
 use crate::observe::{Found, arn_of};
 
 /// Stands for a resource's name: what is kept of it, instead of the text.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use sagewright_kinds::{Kind, Path};
+use sagewright_objects::keys;
+use sagewright_port::cloud::CloudError;
 use serde_json::{Map, Value, json};
 
-use crate::cloud::CloudError;
 use crate::decide::Step;
 use crate::decide::inputs::{MarkLocation, mark_location, mark_update, tags_value};
 use crate::decide::scale_fingerprint;
 use crate::error::{Failure, Permanent};
-use crate::keys;
 use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
+use sagewright_port::clock::since;
 
 use super::Memory;
-use crate::clock::since;
 use crate::decide::inputs::{MarkLocation, mark_location};
 use crate::decide::{Adoption, Decision, Desired, Intent, decide, own_tags};
 use crate::error::Failure;
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::decide::Step;
-    use crate::object::Object;
+    use sagewright_objects::object::Object;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()

@@ -469,7 +469,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::object::Object;
+    use sagewright_objects::object::Object;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::new(1_999_990_000 + second, 123_456_789).unwrap()

@@ -12,6 +12,7 @@ mod trouble;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sagewright_port::cloud::{Priority, Target};
 use serde_json::Value;
 
 pub use list_observation::ListObservation;
@@ -26,7 +27,6 @@ pub(crate) use act::{Acted, act};
 pub(crate) use trouble::Trouble;
 
 use super::Engine;
-use crate::cloud::{Priority, Target};
 use crate::decide::{Claims, Desired};
 use crate::event::{Event, EventKind};
 use crate::observe::Owners;

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use sagewright_kinds::{Kind, Path, Phase, find, get};
+use sagewright_objects::manifest::RefUse;
+use sagewright_objects::mark::Owner;
+use sagewright_objects::object::{Object, ObjectId};
 use serde_json::Value;
 
 use crate::decide::{Claims, Intent, WAIT};
 use crate::engine::lookup;
 use crate::error::{Failure, Retryable};
-use crate::manifest::RefUse;
-use crate::mark::Owner;
-use crate::object::{Object, ObjectId};
 use crate::observe::calls::Calls;
 use crate::observe::{Found, Owners, Ownership};
 

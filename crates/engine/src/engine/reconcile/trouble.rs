@@ -2,9 +2,9 @@
 
 use sagewright_kinds::Kind;
 use sagewright_kinds::row::{ErrorRule, Errors};
+use sagewright_port::cloud::Class;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::Class;
 use crate::error::Failure;
 use crate::observe::calls::is;
 

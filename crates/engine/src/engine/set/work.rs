@@ -5,17 +5,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sagewright_kinds::Kind;
 use sagewright_kinds::row::DeleteHow;
+use sagewright_objects::object::Object;
+use sagewright_port::clock::since;
+use sagewright_port::cloud::Class;
+use sagewright_port::retry;
 
-use crate::clock::since;
-use crate::cloud::Class;
 use crate::decide::{Change, Desired, Intent, Step};
 use crate::engine::polling::PollInterval;
 use crate::engine::reconcile::{Memory, Progress, Reconciled, shown, words};
 use crate::error::{Failure, Permanent, Retryable};
-use crate::object::Object;
 use crate::observe::calls::{attempts, is};
 use crate::report::{ObjectReport, Outcome};
-use crate::retry;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]

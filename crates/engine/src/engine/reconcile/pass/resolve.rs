@@ -38,7 +38,7 @@ pub(crate) async fn resolve(
 }
 
 /// Whether a reference's value is the other resource's name, as the reference says it.
-fn names_itself(reference: &crate::manifest::RefUse) -> bool {
+fn names_itself(reference: &sagewright_objects::manifest::RefUse) -> bool {
     let target = sagewright_kinds::find(&reference.target.kind);
     target.is_some_and(|kind| kind.name_field().as_ref() == Some(&reference.target.value))
 }

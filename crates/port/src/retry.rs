@@ -8,9 +8,9 @@ use crate::cloud::Class;
 pub const LONGEST_AFTER: Duration = Duration::from_secs(60);
 
 /// How long a command waits for what is not consistent yet: IAM propagates its changes to all regions within seconds.
-pub(crate) const SETTLING: Duration = Duration::from_secs(30);
+pub const SETTLING: Duration = Duration::from_secs(30);
 /// How long a command tries to delete a resource that is in use.
-pub(crate) const IN_USE: Duration = Duration::from_secs(15);
+pub const IN_USE: Duration = Duration::from_secs(15);
 
 /// How calls that fail with one class of error are made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub struct AdoptionFields {
     /// Members that address the resource, under AWS names.
     pub members: Map<String, Value>,
     /// The name that the ARN says, where the kind has one: the member, and the name as the ARN spells it.
-    pub(crate) named: Option<(String, String)>,
+    pub named: Option<(String, String)>,
 }
 
 /// What is wrong, and what was expected.
@@ -25,7 +25,7 @@ type Problem = (String, String);
 
 impl AdoptionFields {
     /// Reads an object's annotation; [`check`] reports what is wrong with it.
-    pub(crate) fn read(kind: &Kind, object: &Object) -> Self {
+    pub fn read(kind: &Kind, object: &Object) -> Self {
         // Few objects have it, and the names of fields take a while to make.
         let Some(fields) = object.annotation(keys::ADOPTION_FIELDS) else { return Self::default() };
         let fields: Map<String, Value> = serde_json::from_str(fields).unwrap_or_default();
@@ -127,42 +127,4 @@ fn incomplete(kind: &Kind, object: &Object, fields: &Map<String, Value>) -> Opti
     }
     let missing: Vec<&String> = row.identity.name.iter().filter(|member| !said(member)).collect();
     (!missing.is_empty()).then(|| format!("this does not say which {what}: {} is missing", quoted(missing).join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::decide::Desired;
-    use crate::decide::inputs::{Known, address};
-
-    #[test]
-    fn a_resource_that_aws_gives_an_id_is_found_by_its_id_or_its_arn() {
-        let row = r#"
-            kind = "Domain"
-            service = "sagemaker"
-            operations = { create = "CreateDomain", read = "DescribeDomain", input = { read = { DomainId = "$arn.name" } } }
-            identity = { within = ["DomainName"], arn = "DomainArn" }
-        "#;
-        let kind = sagewright_kinds::parse("domain", row).unwrap();
-        let fields = |fields: Value| {
-            let mut object = Object::new(&kind, "mine");
-            object.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt".into());
-            object.metadata.annotations.insert(keys::ADOPTION_FIELDS.into(), fields.to_string());
-            object
-        };
-        for said in [json!({"domainID": "d-1"}), json!({"arn": "arn:aws:sagemaker:us-east-1:123456789012:domain/d-1"})]
-        {
-            let object = fields(said);
-            assert_eq!(check(&kind, &object), None);
-            let desired = Desired::new(&kind, &object).unwrap();
-            let spec = desired.address();
-            let known = Known { spec: Some(&spec), arn: desired.arn.as_deref(), output: None };
-            assert_eq!(address(&kind, "read", "DescribeDomain", known), Some(json!({"DomainId": "d-1"})));
-            assert_eq!(desired.spec, json!({}), "an id is no part of the spec");
-        }
-        let (why, expected) = check(&kind, &fields(json!({"domainName": "studio"}))).unwrap();
-        assert!(why.contains("which domain") && expected == "domainName, domainID, arn", "{why}; {expected}");
-    }
 }

@@ -1,9 +1,9 @@
 //! Checks manifests before anything is called.
 
 mod adoption;
-pub(crate) mod annotations;
+pub mod annotations;
 mod constraints;
-pub(crate) mod convert;
+pub mod convert;
 mod error;
 mod suggest;
 
@@ -34,7 +34,7 @@ pub fn check(objects: &[Object]) -> Result<(), Vec<ManifestError>> {
 }
 
 /// An object that was checked: its kind, and its spec under AWS names.
-pub(crate) fn converted(index: usize, object: &Object) -> Result<(&'static Kind, Converted), Vec<ManifestError>> {
+pub fn converted(index: usize, object: &Object) -> Result<(&'static Kind, Converted), Vec<ManifestError>> {
     let Some(kind) = object.row() else { return Err(vec![unknown_kind(index, object)]) };
     let converted = convert(kind, &object.spec);
     // What is only adopted or read says which resource it is, and no more.
@@ -94,7 +94,9 @@ fn unfit(id: &ObjectId) -> Option<(&'static str, &str, &'static str)> {
 }
 
 impl FieldError {
-    pub(crate) fn into_error(self, index: usize, object: &Object) -> ManifestError {
+    /// The error in the manifest whose spec it is.
+    #[must_use]
+    pub fn into_error(self, index: usize, object: &Object) -> ManifestError {
         ManifestError {
             index,
             object: object.id(),

@@ -45,7 +45,7 @@ pub struct CloudError {
     /// AWS's request id, where there was an answer.
     pub request_id: Option<String>,
     /// How long the service asks to wait.
-    #[serde(with = "crate::document::seconds_or_none", default)]
+    #[serde(with = "crate::durations::seconds_or_none", default)]
     pub retry_after: Option<Duration>,
 }
 

@@ -14,6 +14,6 @@ pub trait Clock: Send + Sync {
 }
 
 /// The time from `start` to `now`; none where `start` is later.
-pub(crate) fn since(now: Timestamp, start: Timestamp) -> Duration {
+pub fn since(now: Timestamp, start: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(start)).unwrap_or_default()
 }

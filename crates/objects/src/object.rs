@@ -164,13 +164,13 @@ impl Object {
 }
 
 /// Whether a text is a DNS label without a limit on its length (RFC 1123), which names in Kubernetes consist of.
-pub(crate) fn is_dns_label(text: &str) -> bool {
+pub fn is_dns_label(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.starts_with(alphanumeric) && text.ends_with(alphanumeric) && text.chars().all(|c| alphanumeric(c) || c == '-')
 }
 
 /// Whether a text is a DNS subdomain (RFC 1123), as the names of Kubernetes objects are.
-pub(crate) fn is_dns_subdomain(text: &str) -> bool {
+pub fn is_dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_dns_label)
 }
 

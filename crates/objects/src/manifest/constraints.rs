@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::convert::{Converted, FieldError, shown};
 use super::suggest::suggest;
-use crate::decide::diff::masked;
 use crate::keys;
 use crate::mark;
 use crate::object::ObjectId;
+use crate::secrets::masked;
 
 /// Values of the wrong type that are reported at once.
 const MOST_TYPE_ERRORS: usize = 20;
@@ -18,7 +18,7 @@ const MOST_TYPE_ERRORS: usize = 20;
 const MOST_VALUES: usize = 12;
 
 /// Checks a converted spec; a partial one may leave out what a create needs.
-pub(crate) fn check(kind: &Kind, id: &ObjectId, converted: &Converted, partial: bool) -> Vec<FieldError> {
+pub fn check(kind: &Kind, id: &ObjectId, converted: &Converted, partial: bool) -> Vec<FieldError> {
     let mut errors: Vec<FieldError> = identity(kind, converted).filter(|_| !partial).into_iter().collect();
     errors.extend(tags(kind, converted));
     errors.extend(reserved(kind, converted));

@@ -14,7 +14,7 @@ const SUPPORTED: &[&str] =
     &[keys::ADOPTION_FIELDS, keys::ADOPTION_POLICY, keys::DELETION_POLICY, keys::READ_ONLY, keys::REGION];
 
 /// What is wrong with an object's annotations, and with labels that are meant as annotations.
-pub(crate) fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
+pub fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
     let error = |path: Vec<&str>, (message, expected): (String, String)| ManifestError {
         index,
         object: object.id(),

@@ -26,7 +26,7 @@ pub struct RefUse {
 }
 
 /// References to kinds of other API groups. Only a Kubernetes cluster that has them knows their values.
-pub(crate) fn foreign(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
+pub fn foreign(kind: &Kind, converted: &Converted) -> Vec<FieldError> {
     let of = |reference: &RefUse| {
         let group = reference.target.group.as_ref()?;
         let member = kind.spec_path_to_crd(&reference.path);
@@ -55,26 +55,32 @@ impl RefUse {
 
 /// Something wrong with a spec. The path starts inside `spec`, under Kubernetes names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldError {
+pub struct FieldError {
+    /// The field.
     pub path: Path,
+    /// What is wrong with it.
     pub message: String,
+    /// What was expected.
     pub expected: Option<String>,
 }
 
 /// A spec under AWS names, and the references that were in it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Converted {
+pub struct Converted {
+    /// The spec, without the references.
     pub spec: Value,
+    /// The references.
     pub refs: Vec<RefUse>,
     /// Members that a reference would fill if it could be read.
     pub claimed: Vec<Path>,
     /// Fields that a mistyped name stands for, under Kubernetes names: they are not missing as well.
     pub meant: Vec<Path>,
+    /// What is wrong with it.
     pub errors: Vec<FieldError>,
 }
 
 /// Converts a spec.
-pub(crate) fn convert(kind: &Kind, spec: &Value) -> Converted {
+pub fn convert(kind: &Kind, spec: &Value) -> Converted {
     let mut spec = spec.clone();
     drop_nulls(&mut spec);
     let mut out = Converted::default();
@@ -281,7 +287,7 @@ fn parse_reference(field: &RefField, value: &Value, at: &Path, path: Path) -> Re
 }
 
 /// Takes out what is null: AWS reads it as absent.
-pub(crate) fn drop_nulls(value: &mut Value) {
+pub fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|_, v| !v.is_null());
@@ -293,7 +299,7 @@ pub(crate) fn drop_nulls(value: &mut Value) {
 }
 
 /// The value at a path, as text for a message.
-pub(crate) fn shown(value: &Value, path: &Path) -> String {
+pub fn shown(value: &Value, path: &Path) -> String {
     match get(value, path) {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
