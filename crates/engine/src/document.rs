@@ -1,11 +1,11 @@
 //! Plans, reports, events and failures as documents: JSON with a format and its version, and a digest where one is wanted.
 
+use sagewright_decide::error::Failure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::error::Failure;
 use crate::event::Event;
 use crate::report::{Plan, Report};
 

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_decide::{Change, Step};
 use sagewright_objects::object::ObjectId;
 use serde::{Deserialize, Serialize};
-
-use crate::decide::{Change, Step};
 
 /// Something that happened to an object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

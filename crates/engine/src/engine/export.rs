@@ -1,5 +1,6 @@
 //! What there is, as the manifest that would make it.
 
+use sagewright_decide::observed::{Found, Ownership};
 use sagewright_kinds::{Kind, Path, PathSegment, get, get_mut, values};
 use sagewright_objects::keys;
 use sagewright_objects::object::Object;
@@ -7,7 +8,6 @@ use sagewright_objects::selector::Selector;
 use serde_json::{Map, Value, json};
 
 use super::lookup::{object_of, tail};
-use crate::observe::{Found, Ownership};
 
 /// A manifest of a resource.
 pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {

@@ -33,9 +33,9 @@ use sagewright_port::clock::Clock;
 use sagewright_port::cloud::{Cloud, Target};
 use set::graph::Graph;
 
-use crate::decide::Claims;
 use crate::error::EngineError;
 use crate::observe::calls::Calls;
+use sagewright_decide::Claims;
 
 /// How to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]

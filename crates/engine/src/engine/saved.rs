@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
+use sagewright_decide::{Change, Decision, Desired, Effect, KNOWN_AFTER_APPLY, Step};
 use sagewright_kinds::Kind;
 use sagewright_objects::mark::Installation;
 use sagewright_objects::object::{Object, ObjectId};
@@ -10,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApplyOptions, Engine};
-use crate::decide::{Change, Decision, Desired, Effect, KNOWN_AFTER_APPLY, Step};
 use crate::document::{Document, digest};
 use crate::error::EngineError;
 use crate::event::Observer;

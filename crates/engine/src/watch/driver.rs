@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use sagewright_decide::error::Failure;
+use sagewright_decide::inputs::Known;
 use sagewright_kinds::{Kind, Listing};
 use sagewright_port::clock::Clock;
 use sagewright_port::cloud::{Call, Cloud, CloudError, Priority, Target};
@@ -13,9 +15,7 @@ use serde_json::{Value, json};
 
 use super::hash::{ContentHash, ListItem};
 use super::poller::{Change, Poller, Query};
-use crate::decide::inputs::Known;
 use crate::engine::reconcile::ListObservation;
-use crate::error::Failure;
 use crate::observe::calls::{Calls, with_all};
 use crate::observe::{Owners, is_absence, list_input, read_output};
 

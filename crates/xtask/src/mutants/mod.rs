@@ -28,10 +28,11 @@ const CRATES: &[Crate] = &[
     Crate { name: "sagewright-kinds", folder: "crates/kinds", tests: &[], held: true },
     Crate { name: "sagewright-port", folder: "crates/port", tests: ENGINE, held: true },
     Crate { name: "sagewright-objects", folder: "crates/objects", tests: ENGINE, held: true },
+    Crate { name: "sagewright-decide", folder: "crates/decide", tests: ENGINE, held: true },
     Crate { name: "sagewright-engine", folder: "crates/engine", tests: &[], held: true },
 ];
 
-/// The port and the objects are what the engine's tests drive.
+/// The port, the objects and the decisions are what the engine's tests drive.
 const ENGINE: &[&str] = &["sagewright-engine"];
 
 /// Changes of a hundred that tests have to notice.
@@ -42,7 +43,7 @@ const ENOUGH: usize = 20;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these crates: model, kinds, port, objects, engine
+    /// Only these crates: model, kinds, port, objects, decide, engine
     #[arg(long = "crate", value_name = "CRATE")]
     crates: Vec<String>,
     /// Only lines changed since `--base`

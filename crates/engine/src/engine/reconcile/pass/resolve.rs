@@ -1,10 +1,10 @@
 //! Gives an object's references their values.
 
+use sagewright_decide::error::{Failure, Permanent};
+use sagewright_decide::{Desired, Intent};
 use sagewright_kinds::{Kind, Path};
 
 use super::super::{ReferenceResolver, Resolution};
-use crate::decide::{Desired, Intent};
-use crate::error::{Failure, Permanent};
 
 /// Gives references their values. A resource that is to go needs only those that say which one is meant, and what it
 /// serves.

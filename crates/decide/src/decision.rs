@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::conditions::Condition;
 
 /// ACK's pause between looks at a resource at work.
-pub(crate) const WAIT: Duration = Duration::from_secs(30);
+pub const WAIT: Duration = Duration::from_secs(30);
 
 /// Stands in a plan for a value that is known only after an apply.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
@@ -248,16 +248,19 @@ impl Decision {
 }
 
 impl Decision {
-    pub(crate) fn refuse(kind: RefusalKind, reason: String, advice: impl Into<String>) -> Self {
+    /// Nothing is done, and a person is told why.
+    pub fn refuse(kind: RefusalKind, reason: String, advice: impl Into<String>) -> Self {
         let refusal = Refusal { kind, reason, advice: advice.into() };
         Self { steps: vec![Step::Refuse(refusal)], ..Self::default() }
     }
 
-    pub(crate) fn wait(reason: String) -> Self {
+    /// Nothing is done for now.
+    pub fn wait(reason: String) -> Self {
         Self { steps: vec![Step::Wait { reason, after: WAIT }], ..Self::default() }
     }
 
-    pub(crate) fn note(text: String) -> Self {
+    /// Nothing is done, and that is right.
+    pub fn note(text: String) -> Self {
         Self { notes: vec![text], ..Self::default() }
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::desired::Desired;
 use super::mark_location::{MarkLocation, mark_location};
 use super::{Change, Effect, scale, sets};
-use crate::observe::Found;
+use crate::observed::Found;
 
 /// Keys that services and other controllers write by themselves; no declaration of a user's.
 const OTHERS: &[&str] = &["aws:", "sagemaker:", "services.k8s.aws/"];
@@ -27,7 +27,7 @@ const SHORTENED: char = '=';
 
 /// Tags to add, and keys to remove.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct TagSync {
+pub struct TagSync {
     pub add: BTreeMap<String, String>,
     pub remove: Vec<String>,
     /// What changes of the user's tags.
@@ -41,12 +41,12 @@ pub(crate) struct TagSync {
 }
 
 impl TagSync {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.add.is_empty() && self.remove.is_empty()
     }
 
     /// Remembers the declared keys, as something else is written. Where others' tags leave no room, they are forgotten.
-    pub(crate) fn remember_keys(&mut self, found: &Found) {
+    pub fn remember_keys(&mut self, found: &Found) {
         let Some(keys) = self.keys.take() else { return };
         let after: BTreeSet<&String> = found.tags.keys().chain(self.add.keys()).collect();
         let after = after.iter().filter(|key| !key.starts_with("aws:") && !self.remove.contains(key)).count();
@@ -61,12 +61,12 @@ impl TagSync {
 
 /// Whether a key is none of the user's.
 #[must_use]
-pub(crate) fn is_foreign(key: &str) -> bool {
+pub fn is_foreign(key: &str) -> bool {
     key.starts_with(keys::PREFIX) || OTHERS.iter().any(|p| key.starts_with(p))
 }
 
 /// A change of a tag.
-pub(crate) fn change(key: &str, from: Option<&String>, to: Option<&String>) -> Change {
+pub fn change(key: &str, from: Option<&String>, to: Option<&String>) -> Change {
     Change {
         path: format!("tags.{key}"),
         from: from.map(|v| json!(v)),
@@ -83,7 +83,7 @@ fn secrets(key: &str) -> Vec<String> {
 }
 
 /// Sagewright's own tags on a resource, besides the fingerprint of an update.
-pub(crate) fn own_tags(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
+pub fn own_tags(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::from([(keys::OWNER.to_owned(), desired.owner().to_string())]);
     tags.extend(sets::set_tag(kind, desired, None).map(|set| (keys::SET.to_owned(), set)));
     tags.extend(last_declared(kind, desired));
@@ -91,14 +91,14 @@ pub(crate) fn own_tags(kind: &Kind, desired: &Desired) -> BTreeMap<String, Strin
 }
 
 /// The tags that record what was last declared.
-pub(crate) fn last_declared(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
+pub fn last_declared(kind: &Kind, desired: &Desired) -> BTreeMap<String, String> {
     let all = [(keys::TAG_KEYS, declared_keys(desired)), (keys::LAST_SCALE, scale::fingerprint(kind, &desired.spec))];
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
 /// What keeps a resource's tags from being as declared. `old`: the mark is of the old form. `scaled`: what is declared
 /// for the members that autoscaling moves was applied.
-pub(crate) fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool, scaled: bool) -> TagSync {
+pub fn sync(kind: &Kind, desired: &Desired, found: &Found, old: bool, scaled: bool) -> TagSync {
     let mut sync = TagSync::default();
     // Without an ARN tags can be neither read nor written.
     if found.arn.is_none() || !matches!(mark_location(kind, &desired.spec), MarkLocation::Tags(_)) {

@@ -10,13 +10,13 @@ use super::decision::{Action, Decision, RefusalKind, WAIT};
 use super::desired::Desired;
 use super::intent::Adoption;
 use crate::conditions::{self, Condition, ConditionStatus as S};
-use crate::observe::{Found, Observed, Ownership};
+use crate::observed::{Found, Observed, Ownership};
 
 /// ACK's pause between looks at a settled resource.
 const SETTLED: u64 = 36_000;
 
 /// The conditions of a resource, in ACK's order.
-pub(crate) fn conditions(
+pub fn conditions(
     kind: &Kind,
     desired: &Desired,
     observed: &Observed,
@@ -120,12 +120,12 @@ fn ready_and_synced(kind: &Kind, observed: &Observed, decision: &Decision) -> (C
 }
 
 /// The pause between looks at a resource of a kind that is at work.
-pub(crate) fn progressing(kind: &Kind) -> Duration {
+pub fn progressing(kind: &Kind) -> Duration {
     kind.row().resync.progressing.map_or(WAIT, |seconds| Duration::from_secs(seconds.into()))
 }
 
 /// When to look at the resource again.
-pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Duration> {
+pub fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Duration> {
     let resync = kind.row().resync;
     let settled = Duration::from_secs(resync.settled.map_or(SETTLED, u64::from));
     if let Some(refusal) = decision.refusal() {
@@ -145,7 +145,7 @@ pub(crate) fn requeue(kind: &Kind, observed: &Observed, decision: &Decision) -> 
 
 /// For a resource that has failed, or was stopped before its end: its status, why, and what to do. A stopped job that is
 /// declared read-only is no failure.
-pub(crate) fn failure_message(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
+pub fn failure_message(kind: &Kind, desired: &Desired, found: &Found) -> Option<String> {
     let stopped = found.phase == Phase::Stopped && kind.is_job() && !desired.read_only;
     let badly = found.phase == Phase::Failed || stopped;
     if !badly {

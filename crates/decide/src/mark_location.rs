@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Where the mark of a resource is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MarkLocation<'k> {
+pub enum MarkLocation<'k> {
     /// Among its tags, given in this member.
     Tags(&'k str),
     /// In this member of its spec.
@@ -15,7 +15,7 @@ pub(crate) enum MarkLocation<'k> {
 }
 
 /// Where the mark of a resource with this spec is kept.
-pub(crate) fn mark_location<'k>(kind: &'k Kind, spec: &Value) -> MarkLocation<'k> {
+pub fn mark_location<'k>(kind: &'k Kind, spec: &Value) -> MarkLocation<'k> {
     let tags = &kind.row().tags;
     let without = tags.unless.as_ref().is_some_and(|m| spec.get(m).is_some());
     match (kind.tags_member(), &tags.mark) {

@@ -5,31 +5,34 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use sagewright_kinds::{Kind, Path, PathSegment};
 use sagewright_model::{Member, Shape, ShapeType};
-use sagewright_objects::keys;
 use sagewright_objects::manifest::convert::drop_nulls;
-use sagewright_objects::mark;
 use sagewright_objects::secrets::masked;
+use sagewright_objects::{keys, mark};
 use serde_json::{Map, Value};
 
-use crate::observe::name_in_arn;
+use crate::arn::name_in_arn;
 
 /// One difference. The path is exact, under AWS names.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Diff {
+pub struct Diff {
+    /// The member.
     pub path: Path,
+    /// What is there.
     pub from: Option<Value>,
+    /// What is declared.
     pub to: Option<Value>,
+    /// The values must not be shown.
     pub sensitive: bool,
 }
 
 /// Compares a declared spec with what a read gave, both under AWS names.
-pub(crate) fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
+pub fn diff(kind: &Kind, desired: &Value, output: &Value) -> Vec<Diff> {
     let observed = observed_spec(kind, output);
     walk(kind, desired, &observed).diffs
 }
 
 /// What is declared and no read shows, where the row does not say that this is how it should be.
-pub(crate) fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
+pub fn unseen(kind: &Kind, desired: &Value) -> Vec<Path> {
     let unread = |member: &str| kind.row().spec.unread.iter().any(|u| u == member);
     let mut paths = walk(kind, desired, &Value::Null).unseen;
     paths.retain(|path| !path.first().is_some_and(unread));
@@ -62,7 +65,7 @@ fn walk<'k>(kind: &'k Kind, desired: &Value, observed: &Value) -> Walk<'k> {
 }
 
 /// The spec in a read's output, without Sagewright's own keys.
-pub(crate) fn observed_spec(kind: &Kind, output: &Value) -> Value {
+pub fn observed_spec(kind: &Kind, output: &Value) -> Value {
     let mut spec = kind.spec_of(output);
     drop_nulls(&mut spec);
     let Some(map) = spec.as_object_mut() else { return spec };
@@ -294,7 +297,7 @@ impl<'k> Walk<'k> {
 }
 
 /// What a row's table says of a path.
-pub(crate) fn rule_at<'r, V>(rules: impl IntoIterator<Item = (&'r String, &'r V)>, path: &Path) -> Option<&'r V> {
+pub fn rule_at<'r, V>(rules: impl IntoIterator<Item = (&'r String, &'r V)>, path: &Path) -> Option<&'r V> {
     rules.into_iter().find(|(at, _)| Path::parse(at) == *path).map(|(_, rule)| rule)
 }
 

@@ -4,9 +4,9 @@
 use sagewright_kinds::Kind;
 use serde_json::Value;
 
-use crate::decide::diff::Diff;
-use crate::decide::{Decision, Desired};
-use crate::observe::Found;
+use crate::diff::Diff;
+use crate::observed::Found;
+use crate::{Decision, Desired};
 
 const CONTENT: &str = "Content";
 const STATUS: &str = "ModelCardStatus";

@@ -84,7 +84,7 @@ impl Desired {
     }
 
     /// Reads an object whose spec was converted and has nothing wrong.
-    pub(crate) fn of(kind: &Kind, object: &Object, converted: Converted) -> Self {
+    pub fn of(kind: &Kind, object: &Object, converted: Converted) -> Self {
         let annotation = |key: &str| object.annotation(key).unwrap_or_default();
         let adopts = AdoptionFields::read(kind, object);
         let mut spec = converted.spec;
@@ -145,7 +145,7 @@ impl Desired {
     }
 
     /// What is known of the members that address its resource: its spec, and what the fields of its adoption say besides.
-    pub(crate) fn address(&self) -> Cow<'_, Value> {
+    pub fn address(&self) -> Cow<'_, Value> {
         let mut address = Cow::Borrowed(&self.spec);
         let named = self.adopts.named.iter().map(|(member, name)| (member, Value::String(name.clone())));
         let given = self.adopts.members.iter().map(|(member, value)| (member, value.clone()));
@@ -178,12 +178,23 @@ pub fn read_tags(value: &Value) -> BTreeMap<String, String> {
     }
 }
 
+impl Desired {
+    /// Takes over a status that a look gave: the ARN in it says which resource is the object's.
+    pub fn observe(&mut self, status: &Value) {
+        let before = self.object.arn().map(str::to_owned);
+        self.object.status.clone_from(status);
+        if self.arn.is_none() || self.arn == before {
+            self.arn = self.object.arn().map(str::to_owned).or(before);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decide::inputs::{Known, address};
+    use crate::inputs::{Known, address};
 
     #[test]
     fn a_resource_that_aws_gives_an_id_is_found_by_its_id_or_its_arn() {

@@ -9,14 +9,15 @@ use serde_json::{Map, Value, json};
 
 use super::desired::Desired;
 use super::diff::Diff;
-pub(crate) use super::mark_location::{MarkLocation, mark_location};
+
+pub use super::mark_location::{MarkLocation, mark_location};
 use super::tags;
-pub(crate) use crate::fingerprint::fingerprint;
-use crate::observe::Found;
+pub use crate::fingerprint::fingerprint;
+use crate::observed::Found;
 
 /// What is known of a resource.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Known<'a> {
+pub struct Known<'a> {
     /// Its spec under AWS names.
     pub spec: Option<&'a Value>,
     /// Its ARN.
@@ -26,7 +27,7 @@ pub(crate) struct Known<'a> {
 }
 
 /// The members of an operation's input that address the resource. `None` when one that is needed is not known.
-pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>) -> Option<Value> {
+pub fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>) -> Option<Value> {
     let shape = kind.service().input(operation)?;
     let mut input = Map::new();
     let identity = &kind.row().identity;
@@ -59,7 +60,7 @@ pub(crate) fn address(kind: &Kind, role: &str, operation: &str, known: Known<'_>
 
 /// A call on a resource that was found: operation and input. `None` where the kind has no such operation, or the resource
 /// cannot be addressed.
-pub(crate) fn call_on(
+pub fn call_on(
     kind: &Kind,
     role: &str,
     operation: Option<&String>,
@@ -116,12 +117,12 @@ fn keys(template: &str, known: Known<'_>) -> Vec<String> {
 }
 
 /// A token that is the same for the same call: a retry is not a second call.
-pub(crate) fn token(seed: &str) -> String {
+pub fn token(seed: &str) -> String {
     fingerprint(seed, 36)
 }
 
 /// The input that creates the resource, with the mark of its owner.
-pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
+pub fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
     let shape = kind.create_shape();
     let mut input = Map::new();
     for (member, value) in desired.spec.as_object().into_iter().flatten() {
@@ -152,7 +153,7 @@ pub(crate) fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
 
 /// The update that writes the mark into a member of a resource that is there, and changes nothing else. `None`
 /// where the kind has no update, or the text no room.
-pub(crate) fn mark_update(kind: &Kind, found: &Found, member: &str, owner: &str) -> Option<(String, Value)> {
+pub fn mark_update(kind: &Kind, found: &Found, member: &str, owner: &str) -> Option<(String, Value)> {
     let spec = kind.spec_of(&found.output);
     let (operation, mut input) = call_on(kind, "update", kind.row().operations.update.as_ref(), found, &spec)?;
     mark_found(kind, &mut input, found, member, owner);
@@ -163,7 +164,7 @@ pub(crate) fn mark_update(kind: &Kind, found: &Found, member: &str, owner: &str)
 
 /// Writes the mark into an update's input that does not say the member: a text keeps what it says, a map takes one
 /// more key.
-pub(crate) fn mark_found(kind: &Kind, input: &mut Value, found: &Found, member: &str, owner: &str) {
+pub fn mark_found(kind: &Kind, input: &mut Value, found: &Found, member: &str, owner: &str) {
     if let (Some(text), Some(map)) = (found.output.get(member).and_then(Value::as_str), input.as_object_mut()) {
         map.insert(member.to_owned(), json!(mark::split_suffix(text).0));
     }
@@ -171,7 +172,7 @@ pub(crate) fn mark_found(kind: &Kind, input: &mut Value, found: &Found, member: 
 }
 
 /// Writes the mark into a member: a key of a map, or the end of a text.
-pub(crate) fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &str) {
+pub fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &str) {
     let path = Path::parse(member);
     let is_map = kind.spec_shape(&path).is_some_and(|s| s.kind == ShapeType::Map);
     if is_map {
@@ -184,7 +185,7 @@ pub(crate) fn mark_member(kind: &Kind, input: &mut Value, member: &str, owner: &
 }
 
 /// Tags in the form that a shape's member takes.
-pub(crate) fn tags_value(kind: &Kind, shape: &Shape, member: &str, tags: &BTreeMap<String, String>) -> Value {
+pub fn tags_value(kind: &Kind, shape: &Shape, member: &str, tags: &BTreeMap<String, String>) -> Value {
     let map =
         shape.members.get(member).and_then(|m| kind.service().target(m)).is_some_and(|s| s.kind == ShapeType::Map);
     if map {
@@ -195,7 +196,7 @@ pub(crate) fn tags_value(kind: &Kind, shape: &Shape, member: &str, tags: &BTreeM
 }
 
 /// The input of an update that makes these differences go away.
-pub(crate) fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Option<(String, Value)> {
+pub fn update(kind: &Kind, desired: &Desired, found: &Found, diffs: &[&Diff]) -> Option<(String, Value)> {
     let row = &kind.row().update;
     let (operation, mut input) = call_on(kind, "update", kind.row().operations.update.as_ref(), found, &desired.spec)?;
     let shape = kind.service().input(&operation)?;

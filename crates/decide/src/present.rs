@@ -13,11 +13,12 @@ use super::diff::{Diff, diff, observed_spec, unseen};
 use super::inputs::{self, MarkLocation, mark_location};
 use super::intent::Adoption;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
-use crate::observe::{Elsewhere, Found, Observed, Ownership, name_in_arn};
+use crate::arn::name_in_arn;
+use crate::observed::{Elsewhere, Found, Observed, Ownership};
 use crate::quirks;
 
 /// What to do about a resource that is to be there.
-pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+pub fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     match observed {
         Observed::Missing { elsewhere } => missing(kind, desired, elsewhere.as_ref(), now),
         Observed::Found(found) => there(kind, desired, found),
@@ -240,7 +241,7 @@ fn adopt(kind: &Kind, desired: &Desired, found: &Found, mut decision: Decision) 
 }
 
 /// The step that takes a resource over.
-pub(crate) fn adoption(desired: &Desired, found: &Found) -> Step {
+pub fn adoption(desired: &Desired, found: &Found) -> Step {
     let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
     Step::Adopt { arn, owner: desired.owner().to_string() }
 }
@@ -379,12 +380,12 @@ fn at_work_step(kind: &Kind, found: &Found) -> Option<Step> {
 }
 
 /// Whether a part of the resource is still at work (a debugger rule, a monitoring execution).
-pub(crate) fn parts_at_work(kind: &Kind, found: &Found) -> bool {
+pub fn parts_at_work(kind: &Kind, found: &Found) -> bool {
     at_work(kind, found, false)
 }
 
 /// Whether a part at work keeps the resource from being changed or deleted.
-pub(crate) fn is_blocked(kind: &Kind, found: &Found) -> bool {
+pub fn is_blocked(kind: &Kind, found: &Found) -> bool {
     at_work(kind, found, true)
 }
 

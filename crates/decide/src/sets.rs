@@ -9,7 +9,7 @@ use super::inputs::{MarkLocation, mark_location};
 use super::intent::Adoption;
 
 /// Why resources of a kind are never pruned.
-pub(crate) fn never(kind: &Kind) -> Option<&'static str> {
+pub fn never(kind: &Kind) -> Option<&'static str> {
     let (operations, shape) = (&kind.row().operations, |operation: &str| kind.service().input(operation));
     let ends = operations.delete.is_some() || operations.stop.is_some();
     let asks = operations.list.as_deref().and_then(shape).is_none_or(|input| !input.required.is_empty());
@@ -34,7 +34,7 @@ fn exempt(kind: &Kind, desired: &Desired) -> Option<&'static str> {
 }
 
 /// The set tag that an object's resource is to have, where it has `there`. Without the label it gets none.
-pub(crate) fn set_tag(kind: &Kind, desired: &Desired, there: Option<&String>) -> Option<String> {
+pub fn set_tag(kind: &Kind, desired: &Desired, there: Option<&String>) -> Option<String> {
     if exempt(kind, desired).is_some() {
         return None;
     }
@@ -44,7 +44,7 @@ pub(crate) fn set_tag(kind: &Kind, desired: &Desired, there: Option<&String>) ->
 }
 
 /// A note for the user on an object of a set that is never pruned.
-pub(crate) fn note(kind: &Kind, desired: &Desired) -> Option<String> {
+pub fn note(kind: &Kind, desired: &Desired) -> Option<String> {
     desired.set.as_ref()?;
     exempt(kind, desired).map(|why| format!("a prune will not delete it: {why}"))
 }

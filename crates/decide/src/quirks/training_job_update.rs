@@ -4,9 +4,9 @@
 use sagewright_kinds::{Kind, Path, get};
 use serde_json::{Value, json};
 
-use crate::decide::diff::{Diff, diff};
-use crate::decide::{Decision, Desired, RefusalKind};
-use crate::observe::Found;
+use crate::diff::{Diff, diff};
+use crate::observed::Found;
+use crate::{Decision, Desired, RefusalKind};
 
 const KEEP_ALIVE: &str = "ResourceConfig.KeepAlivePeriodInSeconds";
 const RULES: &str = "ProfilerRuleConfigurations";

@@ -10,10 +10,10 @@ use super::desired::Desired;
 use super::diff::observed_spec;
 use super::inputs::call_on;
 use super::{Decision, RefusalKind, Step, present};
-use crate::observe::{Elsewhere, Found, Observed};
+use crate::observed::{Elsewhere, Found, Observed};
 
 /// What to do about a resource that is to go.
-pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Decision {
+pub fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Decision {
     let found = match observed {
         Observed::Missing { .. } if desired.read_only => return Decision::default(),
         Observed::Missing { elsewhere: Some(other) } => return renamed(kind, desired, other),

@@ -9,13 +9,16 @@ use serde_json::Value;
 use super::claims::ClaimPolicy;
 use super::desired::Desired;
 use super::intent::Adoption;
-use crate::observe::{Found, Ownership};
+use crate::observed::{Found, Ownership};
 
 /// What an object's claim to a resource comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Claim {
-    /// It is the object's. `old`: by a mark of before installations had names.
-    Ours { old: bool },
+pub enum Claim {
+    /// It is the object's.
+    Ours {
+        /// By a mark of before installations had names.
+        old: bool,
+    },
     /// It is nobody's, and the object asks for it.
     Adopt,
     /// ACK manages it for this object.
@@ -27,7 +30,7 @@ pub(crate) enum Claim {
 }
 
 /// What an object's claim to a resource comes to.
-pub(crate) fn claim(kind: &Kind, desired: &Desired, found: &Found) -> Claim {
+pub fn claim(kind: &Kind, desired: &Desired, found: &Found) -> Claim {
     let ours = desired.owner();
     match &found.owner {
         Ownership::ByIdentity => Claim::Ours { old: false },
@@ -62,7 +65,7 @@ fn is_acks(kind: &Kind, desired: &Desired, found: &Found) -> bool {
 }
 
 /// Whose a resource is, in words.
-pub(crate) fn whose(desired: &Desired, found: &Found, owner: Option<&Owner>) -> String {
+pub fn whose(desired: &Desired, found: &Found, owner: Option<&Owner>) -> String {
     match owner {
         Some(owner) => format!("belongs to {}", owner.words(&desired.claims.installation)),
         None => {
@@ -73,7 +76,7 @@ pub(crate) fn whose(desired: &Desired, found: &Found, owner: Option<&Owner>) -> 
 }
 
 /// The command that makes the resource this object's.
-pub(crate) fn adopt_command(kind: &Kind, desired: &Desired, found: &Found) -> String {
+pub fn adopt_command(kind: &Kind, desired: &Desired, found: &Found) -> String {
     let id = desired.object.id();
     let resource = format!("{}/{}", kind.name(), found.name);
     let quote = if resource.contains(' ') { "'" } else { "" };

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::desired::Desired;
 use super::diff::{Diff, rule_at};
-use crate::observe::Found;
+use crate::observed::Found;
 
 /// A fingerprint of what is declared for the members that autoscaling moves; `None` where nothing is.
-pub(crate) fn fingerprint(kind: &Kind, spec: &Value) -> Option<String> {
+pub fn fingerprint(kind: &Kind, spec: &Value) -> Option<String> {
     let paths = kind.row().spec.scaled.keys().map(|path| Path::parse(path));
     let declared: Vec<(String, &Value)> =
         paths.flat_map(|path| values(spec, &path)).map(|(at, value)| (at.to_string(), value)).collect();
@@ -17,13 +17,13 @@ pub(crate) fn fingerprint(kind: &Kind, spec: &Value) -> Option<String> {
 }
 
 /// What moves the member at a path: a scalable dimension, or a scheduled action.
-pub(crate) fn mover<'k>(kind: &'k Kind, path: &Path) -> Option<&'k str> {
+pub fn mover<'k>(kind: &'k Kind, path: &Path) -> Option<&'k str> {
     rule_at(&kind.row().spec.scaled, &path.general()).map(String::as_str)
 }
 
 /// Parts differences into those that count and those that are left to autoscaling. Without a fingerprint all count: nobody
 /// knows what was last declared.
-pub(crate) fn part(kind: &Kind, desired: &Desired, found: &Found, diffs: Vec<Diff>) -> (Vec<Diff>, Vec<Diff>) {
+pub fn part(kind: &Kind, desired: &Desired, found: &Found, diffs: Vec<Diff>) -> (Vec<Diff>, Vec<Diff>) {
     let applied = found.tags.get(keys::LAST_SCALE);
     if applied.is_none() || applied != fingerprint(kind, &desired.spec).as_ref() {
         return (diffs, Vec::new());
@@ -33,12 +33,12 @@ pub(crate) fn part(kind: &Kind, desired: &Desired, found: &Found, diffs: Vec<Dif
 
 /// Whether none of the differences that count is of a member that autoscaling moves. Only then what is declared for those
 /// members was applied, and is remembered so: an update may be on its way yet, or AWS may go back from it.
-pub(crate) fn is_applied(kind: &Kind, diffs: &[Diff]) -> bool {
+pub fn is_applied(kind: &Kind, diffs: &[Diff]) -> bool {
     diffs.iter().all(|diff| mover(kind, &diff.path).is_none())
 }
 
 /// What a person should know of a difference that is left alone.
-pub(crate) fn note(kind: &Kind, diff: &Diff) -> String {
+pub fn note(kind: &Kind, diff: &Diff) -> String {
     let shown = |value: Option<&Value>| value.map_or_else(|| "unset".to_owned(), Value::to_string);
     format!(
         "spec.{} is {} and declared as {}: it is left to autoscaling ({}) until the declaration changes",

@@ -1,18 +1,23 @@
 //! The decision: what to do about one resource. Pure: no I/O, no clock, no client.
 
 mod absent;
-pub(crate) mod claim;
-pub(crate) mod claims;
+pub mod arn;
+pub mod claim;
+pub mod claims;
+pub mod conditions;
 mod decision;
 mod desired;
-pub(crate) mod diff;
-pub(crate) mod inputs;
+pub mod diff;
+pub mod error;
+pub mod fingerprint;
+pub mod inputs;
 mod intent;
 mod mark_location;
+pub mod observed;
 mod present;
+pub mod quirks;
 mod scale;
-pub(crate) mod sets;
-
+pub mod sets;
 mod status;
 mod tags;
 
@@ -24,14 +29,16 @@ pub use decision::{Action, Change, Decision, Effect, KNOWN_AFTER_APPLY, Refusal,
 pub use desired::{Desired, PendingRef, read_tags};
 pub use intent::{Adoption, Intent};
 
-pub(crate) use claim::{Claim, claim};
-pub(crate) use decision::WAIT;
-pub(crate) use present::{adoption, parts_at_work};
-pub(crate) use scale::fingerprint as scale_fingerprint;
-pub(crate) use status::{failure_message, progressing};
-pub(crate) use tags::{is_foreign, own_tags};
+pub use claim::{Claim, claim};
+pub use decision::WAIT;
+pub use present::{adoption, parts_at_work};
+pub use scale::fingerprint as scale_fingerprint;
+pub use status::{failure_message, progressing};
+pub use tags::{is_foreign, own_tags};
 
-use crate::observe::Observed;
+pub use conditions::{Condition, ConditionStatus};
+pub use error::{Failure, Permanent, Retryable};
+pub use observed::{Elsewhere, Found, Observed, Ownership};
 
 /// Decides what to do about one resource.
 #[must_use]

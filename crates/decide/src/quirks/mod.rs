@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use sagewright_kinds::Kind;
 use serde_json::Value;
 
-use crate::decide::diff::Diff;
-use crate::decide::{Decision, Desired};
-use crate::observe::Found;
+use crate::diff::Diff;
+use crate::observed::Found;
+use crate::{Decision, Desired};
 
 type Tags = BTreeMap<String, String>;
 
@@ -50,7 +50,7 @@ fn of(kind: &Kind) -> impl Iterator<Item = &'static Quirk> {
 }
 
 /// Asks the kind's quirks whether an update may be sent, and with which input.
-pub(crate) fn update(
+pub fn update(
     kind: &Kind,
     desired: &Desired,
     found: &Found,
@@ -61,17 +61,17 @@ pub(crate) fn update(
 }
 
 /// What the kind's quirks make of a decision about a resource that is there.
-pub(crate) fn decided(kind: &Kind, found: &Found, decision: Decision) -> Decision {
+pub fn decided(kind: &Kind, found: &Found, decision: Decision) -> Decision {
     of(kind).filter_map(|quirk| quirk.decided).fold(decision, |decision, ask| ask(kind, found, decision))
 }
 
 /// Whether the kind's quirks still have something to send when what is at work is done, although all is as declared.
-pub(crate) fn holds(kind: &Kind, found: &Found) -> bool {
+pub fn holds(kind: &Kind, found: &Found) -> bool {
     of(kind).filter_map(|quirk| quirk.holds).any(|ask| ask(found))
 }
 
 /// A status with what the kind's quirks know of it.
-pub(crate) fn status(kind: &Kind, mut status: Value, tags: &Tags) -> Value {
+pub fn status(kind: &Kind, mut status: Value, tags: &Tags) -> Value {
     of(kind).filter_map(|quirk| quirk.status).for_each(|ask| ask(tags, &mut status));
     status
 }

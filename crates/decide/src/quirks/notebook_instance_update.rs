@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use sagewright_kinds::{Kind, Phase};
 use serde_json::{Value, json};
 
-use crate::decide::inputs::call_on;
-use crate::decide::{Decision, Step};
-use crate::observe::Found;
+use crate::inputs::call_on;
+use crate::observed::Found;
+use crate::{Decision, Step};
 
 /// Tag of an instance that was stopped for an update. Its value is ACK's word in the status.
 const STOPPED_FOR: &str = "sagewright.dev/stopped-for";
