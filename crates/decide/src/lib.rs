@@ -16,6 +16,7 @@ mod mark_location;
 pub mod observed;
 mod present;
 pub mod quirks;
+pub mod reading;
 mod scale;
 pub mod sets;
 mod status;

@@ -3,7 +3,8 @@
 use sagewright_decide::arn::arn_of;
 use sagewright_decide::error::Failure;
 use sagewright_decide::inputs::{Known, address};
-use sagewright_decide::observed::{Elsewhere, Found, Observed, phase_of};
+use sagewright_decide::observed::{Elsewhere, Found, Observed};
+use sagewright_decide::reading::phase_of;
 use sagewright_decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
 use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::Value;

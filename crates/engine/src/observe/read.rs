@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sagewright_decide::arn::arn_of;
 use sagewright_decide::error::Failure;
 use sagewright_decide::inputs::{Known, MarkLocation, address, mark_location};
-use sagewright_decide::observed::{Found, phase_of};
+use sagewright_decide::observed::Found;
+use sagewright_decide::reading::phase_of;
 use sagewright_kinds::{Kind, Phase};
 use serde_json::Value;
 

@@ -24,7 +24,7 @@ pub struct AdoptionFields {
 type Problem = (String, String);
 
 impl AdoptionFields {
-    /// Reads an object's annotation; [`check`] reports what is wrong with it.
+    /// Reads an object's annotation; what is wrong with it is reported when manifests are checked.
     pub fn read(kind: &Kind, object: &Object) -> Self {
         // Few objects have it, and the names of fields take a while to make.
         let Some(fields) = object.annotation(keys::ADOPTION_FIELDS) else { return Self::default() };
