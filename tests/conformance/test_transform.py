@@ -1,7 +1,10 @@
 """Batch transform jobs with stock boto3, the SageMaker SDK and the command line."""
 
 import json
+import os
+import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,6 +15,7 @@ from botocore.exceptions import ClientError
 import harness
 from command import Cli, manifest
 from harness import BATCH_IMAGE, log_lines, refused, role, unique, wait
+from test_quickstart_trouble import fill, mount
 
 GROUP = "/aws/sagemaker/TransformJobs"
 
@@ -178,35 +182,77 @@ def test_a_stopped_job_keeps_what_was_complete(cloud, sagemaker, s3, bucket, tur
     refused(sagemaker.stop_transform_job, "ValidationException", message, TransformJobName=name)
 
 
-@pytest.mark.parametrize("stopping", [False, True])
-def test_a_job_survives_a_kill_of_the_cloud(fresh_cloud, tmp_path, stopping):
+def reached(cloud, step):
+    """Until the job `again` has come to a step."""
+    sagemaker = cloud.client("sagemaker")
+    if step == "started":
+        wait(lambda: "TransformStartTime" in sagemaker.describe_transform_job(TransformJobName="again"), "the job starts")
+    if step in ("sent", "stopping"):
+        wait(lambda: len(started(cloud, "again")) == 2, "the second object is sent")
+    if step == "stopping":
+        sagemaker.stop_transform_job(TransformJobName="again")
+
+
+@pytest.mark.parametrize("step", ["created", "started", "sent", "stopping"])
+def test_a_job_survives_a_kill_of_the_cloud(fresh_cloud, tmp_path, step):
     cloud = fresh_cloud
     s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
     s3.create_bucket(Bucket="data")
     s3.put_object(Bucket="data", Key="in/1.csv", Body="abc\n")
     s3.put_object(Bucket="data", Key="in/2.csv", Body=f"wait {tmp_path}/go\n")
-    sagemaker.create_transform_job(**transform_job("again", make_turner(sagemaker), "data"))
-    wait(lambda: len(started(cloud, "again")) == 2, "the second object is sent")
+    model = make_turner(sagemaker)
+    sagemaker.create_transform_job(**transform_job("again", model, "data"))
+    reached(cloud, step)
     left = harness.descendants(cloud.process.pid)
-    if stopping:
-        sagemaker.stop_transform_job(TransformJobName="again")
-    # The model is gone when the job runs again.
-    (model,) = sagemaker.list_models()["Models"]
-    sagemaker.delete_model(ModelName=model["ModelName"])
+    # When the job runs again, the model is gone.
+    sagemaker.delete_model(ModelName=model)
     cloud.kill()
     cloud.start()
     harness.gone(left)
     s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
-    if stopping:
+    if step == "stopping":
         assert finished(sagemaker, "again")["TransformJobStatus"] == "Stopped"
         return
-    wait(lambda: len(started(cloud, "again")) == 4, "the job runs again")
+    seen = 4 if step == "sent" else 2
+    wait(lambda: len(started(cloud, "again")) >= seen, "the job runs again")
     assert sagemaker.describe_transform_job(TransformJobName="again")["TransformJobStatus"] == "InProgress"
     (tmp_path / "go").touch()
-    assert finished(sagemaker, "again")["TransformJobStatus"] == "Completed"
+    told = finished(sagemaker, "again")
+    assert told["TransformJobStatus"] == "Completed", told
     assert keys(s3, "data") == ["out/1.csv.out", "out/2.csv.out"]
     assert content(s3, "data", "out/1.csv.out") == "cba\n"
     assert len(sagemaker.list_transform_jobs()["TransformJobSummaries"]) == 1
+
+
+def a_full_disk(folder):
+    disk = pathlib.Path(folder) / "disk"
+    mount(disk, "-o", "size=400m")
+    cloud = harness.Cloud(disk, harness.image_map())
+    try:
+        s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
+        s3.create_bucket(Bucket="data")
+        s3.put_object(Bucket="data", Key="in/1.csv", Body="12345678\n" * 3_000_000)
+        model = make_turner(sagemaker)
+        fill(disk / "filler")
+        os.truncate(disk / "filler", (disk / "filler").stat().st_size - (10 << 20))
+        sagemaker.create_transform_job(**transform_job("full", model, "data"))
+        told = finished(sagemaker, "full")
+        assert told["TransformJobStatus"] == "Failed" and "No space left" in told["FailureReason"], told
+        assert keys(s3, "data") == [] and list((disk / "data/work/transform").iterdir()) == []
+        (disk / "filler").unlink()
+        sagemaker.create_transform_job(**transform_job("room", model, "data"))
+        assert finished(sagemaker, "room")["TransformJobStatus"] == "Completed"
+        assert content(s3, "data", "out/1.csv.out") == "87654321\n" * 3_000_000
+    finally:
+        cloud.stop()
+
+
+def test_a_full_disk_fails_the_job_and_leaves_nothing(tmp_path):
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make a mount namespace: no disk can be made small")
+    script = f"import sys; sys.path.insert(0, {str(harness.ROOT / 'tests/conformance')!r}); import test_transform as t; t.a_full_disk(sys.argv[1])"
+    done = subprocess.run(["unshare", "-rm", sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
 
 
 SDK = """
