@@ -541,6 +541,26 @@ async fn a_stopped_job_ends_its_containers_and_keeps_complete_outputs_alone() {
 }
 
 #[tokio::test]
+async fn a_job_is_stopped_while_its_containers_start() {
+    let (mut machine, _) = machine();
+    let image = machine.shell("slow", "echo starts; exec sleep 1000");
+    machine.objects.put("in", "data/1.csv", "1\n");
+    let job = start(&machine, one(&image, &[]));
+    soon("the container", async {
+        while logs(&machine).0.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    job.stop.send_replace(true);
+    assert_eq!(job.end().await.outcome, Outcome::Stopped);
+    for folder in ["work/transform", "work/hosting"] {
+        let left: Vec<_> = std::fs::read_dir(machine.path(folder)).into_iter().flatten().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[tokio::test]
 async fn captured_data_are_manifests_and_records_get_their_ids() {
     let (machine, image) = machine();
     machine.objects.make_bucket("captured");

@@ -217,7 +217,9 @@ fn chunks(open: OpenBody) -> BoxStream<'static, io::Result<Frame<Bytes>>> {
             read = read.and_then(|(mut reader, _)| reader.read(&mut chunk).map(|length| (reader, length)));
             let sent = match &read {
                 Ok((_, 0)) => return,
-                Ok((_, length)) => sender.blocking_send(Ok(Bytes::copy_from_slice(chunk.get(..*length).unwrap_or(&[])))),
+                Ok((_, length)) => {
+                    sender.blocking_send(Ok(Bytes::copy_from_slice(chunk.get(..*length).unwrap_or(&[]))))
+                }
                 Err(error) => {
                     let _ = sender.blocking_send(Err(io::Error::new(error.kind(), error.to_string())));
                     return;

@@ -64,3 +64,37 @@ impl Drop for Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assembled(lines: bool, answers: &[&str]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = Output::new(folder.path().join("0"), lines);
+        for answer in answers {
+            assert!(!output.add(answer.as_bytes()), "little is kept in memory");
+        }
+        fs::read_to_string(output.finish().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn answers_are_put_together_with_or_without_line_ends() {
+        assert_eq!(assembled(false, &["a", "b\n", "c"]), "ab\nc");
+        assert_eq!(assembled(true, &["a", "b\n", "", "c\nd"]), "a\nb\n\nc\nd\n");
+        assert_eq!(assembled(true, &[]), "");
+    }
+
+    #[test]
+    fn much_is_written_and_what_is_given_up_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0");
+        let mut output = Output::new(path.clone(), true);
+        assert!(output.add(&vec![b'x'; BUFFER]));
+        output.write().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), BUFFER as u64 + 1);
+        assert!(!output.add(b"more"));
+        drop(output);
+        assert!(!path.exists());
+    }
+}

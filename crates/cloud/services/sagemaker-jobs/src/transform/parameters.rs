@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn payloads_of_any_length_are_sent_in_chunks_but_for_single_records() {
-        let asked = |payload, strategy| Asked { payload_in_mb: Some(payload), strategy: Some(strategy), concurrent: None };
+        let asked =
+            |payload, strategy| Asked { payload_in_mb: Some(payload), strategy: Some(strategy), concurrent: None };
         for (payload, strategy, split, chunks) in [
             (0, Strategy::MultiRecord, Split::Line, true),
             (0, Strategy::SingleRecord, Split::None, true),

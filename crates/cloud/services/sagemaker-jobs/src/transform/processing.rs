@@ -199,6 +199,8 @@ fn unfiltered(why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn processing(format: Format, input: &str, join: bool, output: &str) -> Processing {
@@ -326,6 +328,37 @@ mod tests {
                 (&json!(0), &json!("2022-08-30T00:49:15Z"))
             );
             assert_eq!(object["SageMakerInferenceId"].as_str().unwrap().len(), 36);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_keeps_its_columns_and_gets_its_own_answer(
+            rows in proptest::collection::vec(proptest::collection::vec("[a-z\", ]{0,5}", 3), 0..20),
+        ) {
+            let quoted = |row: &Vec<String>| {
+                row.iter().map(|column| format!("\"{}\"", column.replace('"', "\"\""))).collect::<Vec<_>>()
+            };
+            let rows: Vec<_> = rows.iter().map(quoted).collect();
+            let lines = |pick: &dyn Fn(usize, &Vec<String>) -> String| -> String {
+                rows.iter().enumerate().map(|(n, row)| pick(n, row) + "\n").collect()
+            };
+            let records = lines(&|_, row| row.join(","));
+            let answers = lines(&|n, _| n.to_string());
+            let processing = csv("$[1:]", true, "$[0,-1]");
+            prop_assert_eq!(sent(&processing, &records), Ok(lines(&|_, row| row[1..].join(","))));
+            prop_assert_eq!(kept(&processing, &records, &answers), Ok(lines(&|n, row| format!("{},{n}", row[0]))));
+            let all = lines(&|n, row| format!("{},{n}", row.join(",")));
+            prop_assert_eq!(kept(&csv("$", true, "$"), &records, &answers), Ok(all));
+        }
+
+        #[test]
+        fn every_value_gets_its_own_answer(values in proptest::collection::vec("[a-z]{0,5}", 0..20)) {
+            let records: String = values.iter().map(|v| json!({"id": v}).to_string() + "\n").collect();
+            let answers: String = (0..values.len()).map(|n| format!("{n}\n")).collect();
+            let expected: String =
+                values.iter().enumerate().map(|(n, v)| json!({"id": v, "SageMakerOutput": n}).to_string() + "\n").collect();
+            prop_assert_eq!(kept(&json("$", true, "$"), &records, &answers), Ok(expected));
         }
     }
 

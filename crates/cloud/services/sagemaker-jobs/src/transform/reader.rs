@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sagewright_cloud_core::limits;
 use sagewright_cloud_core::objects::Objects;
@@ -49,18 +49,14 @@ pub(super) fn read(
 ) {
     for (number, item) in items.into_iter().enumerate() {
         let object = Arc::new(Object { item, number, failed: AtomicBool::new(false) });
-        let end = one(source, plan, parameters, &object, to);
-        let Err(Stop::Nobody) = end else {
-            let end = end.map_err(|stop| match stop {
-                Stop::Trouble(trouble) => trouble,
-                Stop::Nobody => Trouble::default(),
-            });
-            if to.blocking_send(Part::End(object, end)).is_ok() {
-                continue;
-            }
-            return;
+        let end = match one(source, plan, parameters, &object, to) {
+            Ok(()) => Ok(()),
+            Err(Stop::Trouble(trouble)) => Err(trouble),
+            Err(Stop::Nobody) => return,
         };
-        return;
+        if to.blocking_send(Part::End(object, end)).is_err() {
+            return;
+        }
     }
 }
 
@@ -129,7 +125,8 @@ pub(super) fn chunks(objects: Arc<dyn Objects>, account: String, item: &Item, gu
         if !gunzip {
             return Ok(Box::new(file));
         }
-        let unpacked = Unpacked { inner: Gunzip::new(file), bucket: bucket.clone(), key: key.clone(), wrong: wrong.clone() };
+        let unpacked =
+            Unpacked { inner: Gunzip::new(file), bucket: bucket.clone(), key: key.clone(), wrong: wrong.clone() };
         Ok(Box::new(unpacked))
     })
 }
