@@ -28,6 +28,7 @@ use crate::sagemaker::{Execution, Executors, ResumeError, Roles, SageMaker, Serv
 use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::training::TrainingExecutor;
+use crate::transform::TransformExecutor;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
@@ -175,6 +176,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let executors = Executors {
         training: Arc::new(TrainingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
         processing: Arc::new(ProcessingExecutor::new(env.clone(), environment)),
+        transform: Arc::new(TransformExecutor::new(env.clone(), Arc::clone(&hosting) as _)),
     };
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
     let execution =

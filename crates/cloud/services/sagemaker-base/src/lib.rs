@@ -25,8 +25,8 @@ use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
-    ContainerPlan, EndpointKey, Events, Executor, Executors, Host, JobEnd, JobEvent, JobTask, ModelData, Outcome,
-    Roles, TrainingEnd, TrainingEvent, VariantPlan,
+    ContainerPlan, EndpointKey, Events, Executor, Executors, Host, Invocation, Invoked, JobEnd, JobEvent, JobTask,
+    ModelData, ModelServers, Outcome, Roles, Servers, ServersPlan, Silence, TrainingEnd, TrainingEvent, VariantPlan,
 };
 pub use resource::Kind;
 pub use sagewright_cloud_core::api::Call;
