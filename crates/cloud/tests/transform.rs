@@ -46,7 +46,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             tries += 1; now += 1; most = max(most, now)
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if env("SHOW"): print("got", len(body), self.headers["Content-Type"], self.headers["Accept"], flush=True)
+        if env("SHOW"):
+            # One write: lines of requests at the same time must not mix.
+            said = f"got {len(body)} {self.headers['Content-Type']} {self.headers['Accept']}\n"
+            os.write(1, said.encode())
         if b"die" in body: os._exit(7)
         if b"hang" in body: signal.pause()
         if b"vanish" in body and tries < 3: self.close_connection = True; return self.connection.shutdown(2)
