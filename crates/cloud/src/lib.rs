@@ -5,6 +5,7 @@
 
 pub mod cloud;
 mod cloud_id;
+mod commands;
 pub mod config;
 pub mod folder;
 pub mod reference;

@@ -49,10 +49,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.headers["Transfer-Encoding"] == "chunked":
             while length := int(self.rfile.readline(), 16): body += self.rfile.read(length); self.rfile.readline()
             self.rfile.readline()
-            if env("SHOW"): sys.stdout.write("in chunks\n")
+            if env("SHOW"): os.write(1, b"in chunks\n")
         else: body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        # In one piece: other threads write, too.
-        if env("SHOW"): sys.stdout.write("got %d %s %s\n" % (len(body), self.headers["Content-Type"], self.headers["Accept"])); sys.stdout.flush()
+        if env("SHOW"):
+            # One write: lines of requests at the same time must not mix.
+            said = f"got {len(body)} {self.headers['Content-Type']} {self.headers['Accept']}\n"
+            os.write(1, said.encode())
         if b"die" in body: os._exit(7)
         if b"hang" in body: signal.pause()
         if b"vanish" in body and tries < 3: self.close_connection = True; return self.connection.shutdown(2)

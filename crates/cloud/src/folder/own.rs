@@ -41,7 +41,7 @@ pub(super) const OWN: &[(&str, Below)] = &[
 
 /// What may be in a folder before its first start: what the user puts there for the cloud to read, and what systems
 /// put into folders by themselves.
-pub(super) const BESIDE: &[&str] = &["images.toml", "examples", "lost+found", ".DS_Store"];
+pub(super) const BESIDE: &[&str] = &["images.toml", "functions.toml", "examples", "lost+found", ".DS_Store"];
 
 /// What a first start that was cut off before the marker leaves.
 pub(super) const BEGUN: &[&str] = &[LOCK, PARTIAL_MARKER];

@@ -283,8 +283,37 @@ impl Kind {
         ..ROW
     });
 
+    /// `pipeline`
+    pub const PIPELINE: Self = Self(&Row {
+        noun: "Pipeline",
+        arn_type: "pipeline",
+        naming: Naming::Members(&["PipelineName"]),
+        list: "ListPipelines",
+        status: Some(&Life { member: "PipelineStatus", created: "Active", ..LIFE }),
+        missing: Text("ResourceNotFound", "Pipeline '{arn}' does not exist."),
+        taken: Text(
+            "ValidationException",
+            "Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
+        ),
+        ..ROW
+    });
+    /// `pipeline-execution`; its ARNs are below that of the pipeline.
+    pub const PIPELINE_EXECUTION: Self = Self(&Row {
+        noun: "PipelineExecution",
+        arn_type: "pipeline-execution",
+        event: "SageMaker Model Building Pipeline Execution Status Change",
+        naming: Naming::Members(&["PipelineExecutionArn"]),
+        status: Some(&Life {
+            member: "PipelineExecutionStatus",
+            settles: &[("Executing", "Succeeded"), ("Stopping", "Stopped")],
+            ..LIFE
+        }),
+        missing: Text("ResourceNotFound", "Pipeline execution with ARN {arn} does not exist."),
+        ..ROW
+    });
+
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 8] = [
+    pub const REAL: [Self; 10] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
         Self::TRANSFORM_JOB,
@@ -293,6 +322,8 @@ impl Kind {
         Self::ENDPOINT,
         Self::MODEL_PACKAGE_GROUP,
         Self::MODEL_PACKAGE,
+        Self::PIPELINE,
+        Self::PIPELINE_EXECUTION,
     ];
 
     /// All kinds of which there can be resources.

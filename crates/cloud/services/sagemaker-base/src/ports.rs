@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use sagewright_cloud_core::runner::LineSink;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -145,6 +146,65 @@ pub struct Executors {
     pub processing: Arc<dyn Executor<JobEvent, JobEnd>>,
     /// Transform jobs.
     pub transform: Arc<dyn Executor<JobEvent, JobEnd>>,
+}
+
+/// What a step of a pipeline calls, which a user's command stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Called {
+    /// A Lambda function, by its ARN.
+    Function,
+    /// An SQS queue, by its URL.
+    Queue,
+}
+
+/// One call of a function, or one message to a queue.
+#[derive(Debug, Clone)]
+pub struct CommandTask {
+    /// What is called.
+    pub called: Called,
+    /// ARN of the function, or URL of the queue.
+    pub target: String,
+    /// The event or message.
+    pub input: Value,
+    /// Account of the pipeline.
+    pub account: String,
+    /// Region of the pipeline.
+    pub region: String,
+    /// ARN of the execution.
+    pub arn: String,
+    /// Role of the pipeline.
+    pub role_arn: String,
+}
+
+/// Commands of the user's that stand for functions and queues.
+#[async_trait]
+pub trait Commands: Send + Sync + 'static {
+    /// Whether there is a command.
+    ///
+    /// # Errors
+    /// There is none: what to do.
+    fn check(&self, called: Called, target: &str) -> Result<(), String>;
+
+    /// Runs a command and gives what it answers: JSON, or null where it wrote nothing. It ends when this is dropped.
+    ///
+    /// # Errors
+    /// There is no such command, or it failed.
+    async fn run(&self, task: CommandTask, lines: LineSink) -> Result<Value, String>;
+}
+
+/// No commands at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCommands;
+
+#[async_trait]
+impl Commands for NoCommands {
+    fn check(&self, _: Called, target: &str) -> Result<(), String> {
+        Err(format!("no command stands for {target}"))
+    }
+
+    async fn run(&self, task: CommandTask, _: LineSink) -> Result<Value, String> {
+        Err(format!("no command stands for {}", task.target))
+    }
 }
 
 /// What identifies an endpoint. The name is spelled as it was created.
