@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 import harness
+from command import Cli, manifest
 from harness import PYTHON_IMAGE, XGBOOST, refused, role, unique, wait
 
 SPLIT = """
@@ -547,6 +548,38 @@ def test_a_wrong_definition_is_refused_and_changes_nothing(sagemaker, text, part
     sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=good, RoleArn=role())
     refused(sagemaker.update_pipeline, "ValidationException", PipelineName=name, PipelineDefinition=text)
     assert sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"] == good
+
+
+def test_the_command_line_shows_the_graph_and_applies_pipelines(cloud, account, tmp_path):
+    sagemaker, cli = cloud.client("sagemaker", account), Cli(cloud, account, tmp_path)
+    inner = [process_step("Then", "import sys; sys.exit(3)")]
+    steps_ = [process_step("First", "pass"), condition_step("If", 1, 1, inner, [process_step("Else", "pass")], ["First"])]
+    for step in (steps_[0], inner[0]):
+        step["Arguments"]["RoleArn"] = role(account)
+    name = unique("graph")
+    objects = [
+        manifest("Pipeline", name, pipelineName=name, pipelineDefinition=definition(*steps_), roleARN=role(account)),
+        manifest("PipelineExecution", "run", pipelineRef={"from": {"name": name}}),
+    ]
+    file = tmp_path / "pipeline.yaml"
+    file.write_text("---\n".join(json.dumps(o) + "\n" for o in objects))
+    cli("apply", "-f", str(file), code=1)
+    (run,) = sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
+    assert run["PipelineExecutionStatus"] == "Failed"
+    id = run["PipelineExecutionArn"].rsplit("/", 1)[1]
+    shown = cli("get", "pipelineexecution", f"{name}/{id}", "--steps").out.splitlines()
+    assert shown[0] == f"{name}/execution/{id}: Failed"
+    words = [line.split() for line in shown[2:]]
+    assert [(w[0], w[1]) for w in words] == [("First", "Processing"), ("If", "Condition"), ("Then", "Processing"), ("Else", "Processing")]
+    assert words[1][-2:] == ["First", "True"]
+    assert "If=true" in words[2] and shown[4].endswith("ClientError: AlgorithmError: , exit code: 3")
+    assert words[3] == ["Else", "Processing", "not", "run", "-", "-", "If=false"]
+    told = json.loads(cli("get", "pipelineexecutions", "--steps", "-o", "json").out)["items"][0]["steps"]
+    assert told[2]["failureReason"] == "ClientError: AlgorithmError: , exit code: 3" and told[3] == {
+        "name": "Else", "type": "Processing", "after": ["If=false"],
+    }
+    assert told[0]["metadata"]["processingJob"]["arn"].startswith(f"arn:aws:sagemaker:us-east-1:{account}:processing-job/pipelines-{id}-first-")
+    assert "a pipeline has no steps" in cli("get", "pipelines", "--steps", code=64).err
 
 
 def test_no_more_steps_run_than_the_configuration_allows(sagemaker):

@@ -164,6 +164,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     });
     if has_jobs(&work) {
         end_leftovers(&runner).await;
+        commands.clear();
     }
     let env = Env {
         store: bound.records(),
