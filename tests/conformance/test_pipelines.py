@@ -211,11 +211,22 @@ def test_the_pipeline_of_the_samples_ends_with_a_registered_model(cloud, sagemak
     assert second["TooFew"]["FailureReason"] == "Fewer rows than 1000"
     assert second["TooFew"]["Metadata"] == {"Fail": {"ErrorMessage": "Fewer rows than 1000"}}
 
+    # One step alone, on the results of the first execution.
+    from sagemaker.workflow.selective_execution_config import SelectiveExecutionConfig
+
+    config = SelectiveExecutionConfig(["Evaluate"], source_pipeline_execution_arn=execution.arn)
+    alone = pipeline.start(selective_execution_config=config)
+    third = succeeded(sagemaker, alone.arn)
+    assert set(third) == {"Process", "Train", "Evaluate"}
+    assert third["Train"]["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": execution.arn}
+    assert third["Train"]["Metadata"] == found["Train"]["Metadata"]
+    assert "SelectiveExecutionResult" not in third["Evaluate"]
+
     listed = pipeline.list_executions()["PipelineExecutionSummaries"]
-    assert [run["PipelineExecutionArn"] for run in listed] == [again.arn, execution.arn]
-    assert listed[0]["PipelineExecutionFailureReason"] == told["FailureReason"]
+    assert [run["PipelineExecutionArn"] for run in listed] == [alone.arn, again.arn, execution.arn]
+    assert listed[1]["PipelineExecutionFailureReason"] == told["FailureReason"]
     last = sagemaker.describe_pipeline(PipelineName=pipeline.name)
-    assert last["LastRunTime"] == told["CreationTime"]
+    assert last["LastRunTime"] == alone.describe()["CreationTime"]
     pipeline.delete()
     refused(sagemaker.describe_pipeline_execution, "ResourceNotFound", PipelineExecutionArn=again.arn)
 

@@ -30,7 +30,7 @@ pub(super) struct Begin<'a> {
 
 pub(super) async fn begin(executions: &Executions, key: &Key, attempt: Attempt) -> Option<Event> {
     let read = read(executions, key, attempt).await?;
-    let definition = match definitions::of(executions, &read).await {
+    let definition = match definitions::of(&executions.0, &read.record, &read.state).await {
         Ok(definition) => definition,
         Err(error) => return Some(failed(attempt, format!("The definition cannot be read: {}", error.message))),
     };

@@ -74,7 +74,7 @@ pub(crate) fn principal(key: &Key, role_arn: &str, execution: &str) -> Principal
 
 async fn stop(executions: &Executions, key: &Key, attempt: Attempt) -> Option<Event> {
     let read = read(executions, key, attempt).await?;
-    let definition = definitions::of(executions, &read).await.ok()?;
+    let definition = definitions::of(&executions.0, &read.record, &read.state).await.ok()?;
     let step = definition.steps.get(attempt.step)?;
     match step.kind.runs {
         crate::kinds::Runs::Resource(kind) => resource::stop(executions, &read, kind, attempt).await,
