@@ -14,6 +14,7 @@ use sagewright_cloud_core::clock::SimTime;
 use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::calls::Principal;
 use sagewright_cloud_sagemaker_base::machine::{self, insist};
+use sagewright_cloud_sagemaker_base::resource::cut;
 
 use crate::execution::machine::{Executions, Facts};
 use crate::execution::state::{Attempt, End, Phase, State};
@@ -90,7 +91,7 @@ fn failed(attempt: Attempt, reason: impl Into<String>) -> Event {
         attempt,
         End::Failed {
             exception: crate::definition::retry::Exception::Other,
-            reason: Some(reason.into()),
+            reason: Some(cut(&reason.into()).to_owned()),
             done: Default::default(),
         },
     )
