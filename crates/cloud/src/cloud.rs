@@ -31,6 +31,7 @@ use crate::sagemaker::{Execution, Executors, ResumeError, Roles, SageMaker, Serv
 use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::training::TrainingExecutor;
+use crate::transform::TransformExecutor;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
@@ -186,6 +187,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let executors = Executors {
         training: Arc::new(TrainingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
         processing: Arc::new(ProcessingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
+        transform: Arc::new(TransformExecutor::new(env.clone(), Arc::clone(&hosting) as _)),
     };
     let places = Semaphore::new(PLACES);
     let commands = Arc::new(LocalCommands { process: commands, environment, places });

@@ -25,7 +25,7 @@ pub(super) const OWN: &[(&str, Below)] = &[
     ("state.sqlite-redo", FILE),
     ("s3", &["objects/<shard>/", "s3.sqlite", "s3.sqlite-wal", "s3.sqlite-shm", "s3.sqlite-journal", "lock"]),
     ("logs", &["<account>/"]),
-    ("work", &["training/<id>/", "processing/<id>/", "hosting/<id>/"]),
+    ("work", &["training/<id>/", "processing/<id>/", "transform/<id>/", "hosting/<id>/"]),
     ("server.json", FILE),
     ("server.json.partial", FILE),
     ("server.log", FILE),

@@ -16,3 +16,4 @@ mod search;
 mod support;
 mod tags;
 mod training;
+mod transform;

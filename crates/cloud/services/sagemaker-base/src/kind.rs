@@ -192,6 +192,25 @@ impl Kind {
         ),
         ..ROW
     });
+    /// `transform-job`
+    pub const TRANSFORM_JOB: Self = Self(&Row {
+        noun: "TransformJob",
+        arn_type: "transform-job",
+        event: "SageMaker Transform Job State Change",
+        naming: Naming::Members(&["TransformJobName"]),
+        list: "ListTransformJobs",
+        status: Some(&Life {
+            member: "TransformJobStatus",
+            settles: &[("InProgress", "Completed"), ("Stopping", "Stopped")],
+            ..LIFE
+        }),
+        missing: Text("ValidationException", "Could not find requested job with name: {name}"),
+        taken: Text(
+            "ResourceInUse",
+            "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+        ),
+        ..ROW
+    });
     /// `model`
     pub const MODEL: Self = Self(&Row {
         noun: "Model",
@@ -294,9 +313,10 @@ impl Kind {
     });
 
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 9] = [
+    pub const REAL: [Self; 10] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
+        Self::TRANSFORM_JOB,
         Self::MODEL,
         Self::ENDPOINT_CONFIG,
         Self::ENDPOINT,
