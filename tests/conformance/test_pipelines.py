@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 import harness
+from command import Cli, manifest
 from harness import PYTHON_IMAGE, XGBOOST, refused, role, unique, wait
 
 SPLIT = """
@@ -210,11 +211,22 @@ def test_the_pipeline_of_the_samples_ends_with_a_registered_model(cloud, sagemak
     assert second["TooFew"]["FailureReason"] == "Fewer rows than 1000"
     assert second["TooFew"]["Metadata"] == {"Fail": {"ErrorMessage": "Fewer rows than 1000"}}
 
+    # One step alone, on the results of the first execution.
+    from sagemaker.workflow.selective_execution_config import SelectiveExecutionConfig
+
+    config = SelectiveExecutionConfig(["Evaluate"], source_pipeline_execution_arn=execution.arn)
+    alone = pipeline.start(selective_execution_config=config)
+    third = succeeded(sagemaker, alone.arn)
+    assert set(third) == {"Process", "Train", "Evaluate"}
+    assert third["Train"]["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": execution.arn}
+    assert third["Train"]["Metadata"] == found["Train"]["Metadata"]
+    assert "SelectiveExecutionResult" not in third["Evaluate"]
+
     listed = pipeline.list_executions()["PipelineExecutionSummaries"]
-    assert [run["PipelineExecutionArn"] for run in listed] == [again.arn, execution.arn]
-    assert listed[0]["PipelineExecutionFailureReason"] == told["FailureReason"]
+    assert [run["PipelineExecutionArn"] for run in listed] == [alone.arn, again.arn, execution.arn]
+    assert listed[1]["PipelineExecutionFailureReason"] == told["FailureReason"]
     last = sagemaker.describe_pipeline(PipelineName=pipeline.name)
-    assert last["LastRunTime"] == told["CreationTime"]
+    assert last["LastRunTime"] == alone.describe()["CreationTime"]
     pipeline.delete()
     refused(sagemaker.describe_pipeline_execution, "ResourceNotFound", PipelineExecutionArn=again.arn)
 
@@ -304,6 +316,92 @@ def running(sagemaker, arn, step):
         return "ProcessingStartTime" in sagemaker.describe_processing_job(ProcessingJobName=job) and job
 
     return wait(look, f"step {step} runs")
+
+
+def test_a_transform_step_uses_the_model_of_a_model_step(sagemaker, s3, sdk, bucket):
+    from sagemaker.estimator import Estimator
+    from sagemaker.inputs import TrainingInput
+    from sagemaker.model import Model
+    from sagemaker.transformer import Transformer
+    from sagemaker.workflow.model_step import ModelStep
+    from sagemaker.workflow.pipeline import Pipeline
+    from sagemaker.workflow.steps import TrainingStep, TransformStep
+
+    lines = harness.digits("train", 100)
+    s3.put_object(Bucket=bucket, Key="input/rows.csv", Body="\n".join(lines) + "\n")
+    s3.put_object(Bucket=bucket, Key="predict/rows.csv", Body="\n".join(line.split(",", 1)[1] for line in lines[:3]) + "\n")
+    common = dict(role=role(), instance_count=1, instance_type="ml.m5.xlarge", sagemaker_session=sdk)
+    estimator = Estimator(image_uri=XGBOOST, output_path=f"s3://{bucket}/models", **common)
+    estimator.set_hyperparameters(objective="multi:softmax", num_class=10, num_round=1)
+    rows = TrainingInput(f"s3://{bucket}/input", content_type="text/csv")
+    train = TrainingStep("Train", step_args=estimator.fit({"train": rows}))
+    model = Model(XGBOOST, train.properties.ModelArtifacts.S3ModelArtifacts, role=role(), sagemaker_session=sdk)
+    create = ModelStep("Use", step_args=model.create(instance_type="ml.m5.xlarge"))
+    transformer = Transformer(
+        create.properties.ModelName, 1, "ml.m5.xlarge", output_path=f"s3://{bucket}/out", assemble_with="Line", accept="text/csv",
+        sagemaker_session=sdk,
+    )
+    args = transformer.transform(f"s3://{bucket}/predict", content_type="text/csv", split_type="Line")
+    pipeline = Pipeline(unique("Batch"), steps=[train, create, TransformStep("Predict", step_args=args)], sagemaker_session=sdk)
+    pipeline.upsert(role())
+    found = succeeded(sagemaker, pipeline.start().arn)
+    job = found["Predict"]["Metadata"]["TransformJob"]["Arn"].rsplit("/", 1)[1]
+    used = sagemaker.describe_transform_job(TransformJobName=job)["ModelName"]
+    # ARNs are written in lower case, names are not.
+    assert used.lower() == found["Use-CreateModel"]["Metadata"]["Model"]["Arn"].rsplit("/", 1)[1]
+    out = s3.get_object(Bucket=bucket, Key="out/rows.csv.out")["Body"].read().decode()
+    assert len(out.split()) == 3, out
+
+
+def is_real(operation):
+    """Whether the embedded cloud has an operation, as its reference says."""
+    lines = (harness.ROOT / "docs/operations.md").read_text().splitlines()
+    return any(line.startswith("Real:") and f"`{operation}`" in line for line in lines)
+
+
+@pytest.mark.skipif(not is_real("CreateHyperParameterTuningJob"), reason="tuning jobs do not run yet")
+def test_tuning_and_transform_steps_run_their_jobs(cloud, sagemaker, s3, sdk, bucket):
+    """The best model of a tuning step goes through a Model step into a Transform step."""
+    from sagemaker.estimator import Estimator
+    from sagemaker.inputs import TrainingInput
+    from sagemaker.model import Model
+    from sagemaker.transformer import Transformer
+    from sagemaker.tuner import ContinuousParameter, HyperparameterTuner
+    from sagemaker.workflow.model_step import ModelStep
+    from sagemaker.workflow.pipeline import Pipeline
+    from sagemaker.workflow.steps import TransformStep, TuningStep
+
+    lines = harness.digits("train", 100)
+    s3.put_object(Bucket=bucket, Key="input/rows.csv", Body="\n".join(lines) + "\n")
+    s3.put_object(Bucket=bucket, Key="predict/rows.csv", Body="\n".join(line.split(",", 1)[1] for line in lines[:3]) + "\n")
+    common = dict(role=role(), instance_count=1, instance_type="ml.m5.xlarge", sagemaker_session=sdk)
+    estimator = Estimator(image_uri=XGBOOST, output_path=f"s3://{bucket}/models", **common)
+    estimator.set_hyperparameters(objective="multi:softmax", num_class=10, num_round=1)
+    rows = TrainingInput(f"s3://{bucket}/input", content_type="text/csv")
+    tuner = HyperparameterTuner(
+        estimator, "validation:merror", {"eta": ContinuousParameter(0.1, 0.5)}, max_jobs=2, max_parallel_jobs=2,
+        objective_type="Minimize", strategy="Random",
+    )
+    tune = TuningStep("Tune", step_args=tuner.fit({"train": rows, "validation": rows}))
+    best = Model(XGBOOST, tune.get_top_model_s3_uri(0, bucket, "models"), role=role(), sagemaker_session=sdk)
+    create = ModelStep("Best", step_args=best.create(instance_type="ml.m5.xlarge"))
+    transformer = Transformer(
+        create.properties.ModelName, 1, "ml.m5.xlarge", output_path=f"s3://{bucket}/out", assemble_with="Line", accept="text/csv",
+        sagemaker_session=sdk,
+    )
+    args = transformer.transform(f"s3://{bucket}/predict", content_type="text/csv", split_type="Line")
+    pipeline = Pipeline(unique("Tuned"), steps=[tune, create, TransformStep("Predict", step_args=args)], sagemaker_session=sdk)
+    pipeline.upsert(role())
+    execution = pipeline.start()
+    found = succeeded(sagemaker, execution.arn)
+    name = found["Tune"]["Metadata"]["TuningJob"]["Arn"].rsplit("/", 1)[1]
+    tuned = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    model = found["Best-CreateModel"]["Metadata"]["Model"]["Arn"].rsplit("/", 1)[1]
+    data = sagemaker.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"]
+    assert data == f"s3://{bucket}/models/{tuned['BestTrainingJob']['TrainingJobName']}/output/model.tar.gz"
+    assert "Arn" in found["Predict"]["Metadata"]["TransformJob"]
+    out = s3.get_object(Bucket=bucket, Key="out/rows.csv.out")["Body"].read().decode()
+    assert len(out.split()) == 3, out
 
 
 def test_functions_and_callbacks_are_commands(cloud, sagemaker):
@@ -547,6 +645,38 @@ def test_a_wrong_definition_is_refused_and_changes_nothing(sagemaker, text, part
     sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=good, RoleArn=role())
     refused(sagemaker.update_pipeline, "ValidationException", PipelineName=name, PipelineDefinition=text)
     assert sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"] == good
+
+
+def test_the_command_line_shows_the_graph_and_applies_pipelines(cloud, account, tmp_path):
+    sagemaker, cli = cloud.client("sagemaker", account), Cli(cloud, account, tmp_path)
+    inner = [process_step("Then", "import sys; sys.exit(3)")]
+    steps_ = [process_step("First", "pass"), condition_step("If", 1, 1, inner, [process_step("Else", "pass")], ["First"])]
+    for step in (steps_[0], inner[0]):
+        step["Arguments"]["RoleArn"] = role(account)
+    name = unique("graph")
+    objects = [
+        manifest("Pipeline", name, pipelineName=name, pipelineDefinition=definition(*steps_), roleARN=role(account)),
+        manifest("PipelineExecution", "run", pipelineRef={"from": {"name": name}}),
+    ]
+    file = tmp_path / "pipeline.yaml"
+    file.write_text("---\n".join(json.dumps(o) + "\n" for o in objects))
+    cli("apply", "-f", str(file), code=1)
+    (run,) = sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
+    assert run["PipelineExecutionStatus"] == "Failed"
+    id = run["PipelineExecutionArn"].rsplit("/", 1)[1]
+    shown = cli("get", "pipelineexecution", f"{name}/{id}", "--steps").out.splitlines()
+    assert shown[0] == f"{name}/execution/{id}: Failed"
+    words = [line.split() for line in shown[2:]]
+    assert [(w[0], w[1]) for w in words] == [("First", "Processing"), ("If", "Condition"), ("Then", "Processing"), ("Else", "Processing")]
+    assert words[1][-2:] == ["First", "True"]
+    assert "If=true" in words[2] and shown[4].endswith("ClientError: AlgorithmError: , exit code: 3")
+    assert words[3] == ["Else", "Processing", "not", "run", "-", "-", "If=false"]
+    told = json.loads(cli("get", "pipelineexecutions", "--steps", "-o", "json").out)["items"][0]["steps"]
+    assert told[2]["failureReason"] == "ClientError: AlgorithmError: , exit code: 3" and told[3] == {
+        "name": "Else", "type": "Processing", "after": ["If=false"],
+    }
+    assert told[0]["metadata"]["processingJob"]["arn"].startswith(f"arn:aws:sagemaker:us-east-1:{account}:processing-job/pipelines-{id}-first-")
+    assert "a pipeline has no steps" in cli("get", "pipelines", "--steps", code=64).err
 
 
 def test_no_more_steps_run_than_the_configuration_allows(sagemaker):

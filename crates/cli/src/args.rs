@@ -241,6 +241,9 @@ pub(crate) struct Get {
     /// KIND[,KIND…] [NAME…] or KIND/NAME…; KIND is TrainingJob, trainingjobs and the like
     #[arg(required = true, value_name = "KIND|KIND/NAME")]
     pub(crate) what: Vec<String>,
+    /// Of pipeline executions: show the steps too, with what each waits for, its times and why it failed
+    #[arg(long)]
+    pub(crate) steps: bool,
 }
 
 /// `wait`

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use crate::api::ApiError;
 use crate::clock::{ClockError, Keeper, SharedWall};
 use crate::cloud_id;
-use crate::commands::LocalCommands;
+use crate::commands::{LocalCommands, PLACES};
 use crate::config::Config;
 use crate::env::Env;
 use crate::folder;
@@ -165,6 +166,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     });
     if has_jobs(&work) {
         end_leftovers(&runner).await;
+        commands.clear();
     }
     let env = Env {
         store: bound.records(),
@@ -187,7 +189,8 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         processing: Arc::new(ProcessingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
         transform: Arc::new(TransformExecutor::new(env.clone(), Arc::clone(&hosting) as _)),
     };
-    let commands = Arc::new(LocalCommands { process: commands, environment });
+    let places = Semaphore::new(PLACES);
+    let commands = Arc::new(LocalCommands { process: commands, environment, places });
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
     let execution = Execution {
         hold,

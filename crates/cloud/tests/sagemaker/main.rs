@@ -6,6 +6,7 @@ mod endpoints;
 mod hold;
 mod listing;
 mod models;
+mod pipelines;
 mod processing;
 mod recorded;
 mod registry;

@@ -1,5 +1,6 @@
 //! `sagewright get`
 
+mod steps;
 mod table;
 
 use futures_util::{StreamExt as _, stream};
@@ -17,12 +18,20 @@ use crate::output::terminal::on_line;
 use crate::paths;
 use crate::resource;
 
+/// The kind that has steps.
+const EXECUTION: &str = "PipelineExecution";
+
 /// Descriptions read at the same time.
 const AT_ONCE: usize = 8;
 
 /// Shows resources.
 pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let wanted = wanted(&args.what)?;
+    if let Some((kind, _)) = wanted.iter().find(|(kind, _)| args.steps && kind.name() != EXECUTION) {
+        return Err(Failure::new(Exit::Usage, format!("a {} has no steps", kind.words()))
+            .help("--steps is for pipeline executions: sagewright get pipelineexecution NAME --steps")
+            .into());
+    }
     let one = matches!(wanted.as_slice(), [(_, Some(_))]);
     let mut context = Context::connect(global, printer).await?;
     let mut found: Vec<(&'static Kind, Vec<Object>)> = Vec::new();
@@ -47,7 +56,11 @@ pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyho
         }
     }
     if !found.is_empty() {
-        show(&context, found, one, printer).await?;
+        if args.steps && printer.format != Format::Name {
+            show_steps(&context, found.into_iter().flat_map(|(_, all)| all).collect(), one, printer).await?;
+        } else {
+            show(&context, found, one, printer).await?;
+        }
     }
     let last = missing.pop();
     for failure in missing {
@@ -115,6 +128,40 @@ async fn show(
                 printer.table(&table)?;
             }
             Ok(())
+        }
+    }
+}
+
+/// Executions with their steps.
+async fn show_steps(context: &Context, executions: Vec<Object>, one: bool, printer: &Printer) -> anyhow::Result<()> {
+    let now = now(context).await;
+    let mut items = Vec::new();
+    let mut first = true;
+    for execution in executions {
+        let steps = steps::of(context, &execution).await?;
+        if printer.for_programs() {
+            let mut item = execution.to_value();
+            item["steps"] = steps::document(&steps);
+            items.push(item);
+            continue;
+        }
+        let status = |member: &str| execution.status.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let state = status("pipelineExecutionStatus");
+        let ended = !matches!(&*state, "Executing" | "Stopping");
+        // A listing has another name for it than a description.
+        let started = ["creationTime", "startTime"].iter().find_map(|member| status(member).parse().ok());
+        let kind = sagewright_kinds::find(EXECUTION);
+        let name = kind.map(|kind| table::aws_name(kind, &execution)).unwrap_or_default();
+        printer.result(&format!("{}{}: {state}\n", if first { "" } else { "\n" }, on_line(&name)))?;
+        first = false;
+        printer.table(&steps::table(&steps, started, ended, now))?;
+    }
+    match (printer.for_programs(), one && items.len() == 1, items.pop()) {
+        (false, ..) => Ok(()),
+        (true, true, Some(item)) => printer.document(&item),
+        (true, _, last) => {
+            items.extend(last);
+            printer.document(&json!({"apiVersion": "v1", "kind": "List", "items": items}))
         }
     }
 }

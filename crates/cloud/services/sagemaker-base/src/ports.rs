@@ -174,6 +174,8 @@ pub struct CommandTask {
     pub arn: String,
     /// Role of the pipeline.
     pub role_arn: String,
+    /// It may take so long, once it runs.
+    pub longest: Option<Duration>,
 }
 
 /// Commands of the user's that stand for functions and queues.

@@ -132,7 +132,7 @@ pub static KINDS: &[StepKind] = &[
             ..JOB
         }),
         properties: &["DescribeTransformJob"],
-        cached_by: &["DataProcessing", "Environment", "ModelName", "TransformInput", "TransformOutput"],
+        cached_by: &["DataProcessing", "Environment", "ModelName", "TransformInput"],
         retries: true,
     },
     StepKind {

@@ -1,6 +1,7 @@
 //! A SageMaker with fakes behind its ports; every call is checked against the service model on the way in and out.
 
 mod fakes;
+mod mortal;
 mod requests;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
 use sagewright_cloud::clock::SimClock;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
+use sagewright_cloud::records::SharedRecords;
 use sagewright_cloud::sagemaker::{
     Change, Execution, Executors, JobEnd, JobEvent, Kind, SageMaker, TrainingEnd, TrainingEvent,
 };
@@ -21,6 +23,8 @@ use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
 
 pub use fakes::{Bucket, Deploy, FakeHost, Job, Jobs, ManualClock};
+pub use mortal::Life;
+use mortal::Mortal;
 pub use requests::*;
 
 pub const ACCOUNT: &str = "000000000000";
@@ -49,15 +53,20 @@ impl Cloud {
 
     /// A SageMaker over state that may come from an earlier one.
     pub fn over(store: SqliteRecords, slots: usize) -> Self {
-        Self::with(store, slots, Duration::ZERO)
+        Self::with(store.clone(), Arc::new(store), slots, Duration::ZERO)
+    }
+
+    /// A SageMaker whose process dies at a commit: what it writes from then on is lost.
+    pub fn mortal(store: SqliteRecords, slots: usize, life: Arc<Life>) -> Self {
+        Self::with(store.clone(), Arc::new(Mortal { store, life }), slots, Duration::ZERO)
     }
 
     /// A SageMaker that holds descriptions.
     pub fn held(store: SqliteRecords, hold: Duration) -> Self {
-        Self::with(store, 1, hold)
+        Self::with(store.clone(), Arc::new(store), 1, hold)
     }
 
-    fn with(store: SqliteRecords, slots: usize, hold: Duration) -> Self {
+    fn with(store: SqliteRecords, records: SharedRecords, slots: usize, hold: Duration) -> Self {
         let work = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let bucket = Arc::new(Bucket::default());
@@ -73,7 +82,7 @@ impl Cloud {
         let (host, deploys) = fakes::host();
         let host = Arc::new(host);
         let env = Env {
-            store: Arc::new(store.clone()),
+            store: records,
             logs: Arc::new(Streams::new(work.path().join("logs"))),
             objects: bucket.clone(),
             runner: Arc::new(fakes::KnownImages),
@@ -84,6 +93,8 @@ impl Cloud {
         let execution =
             Execution { slots: Some(slots), hold, ..Execution::new(Arc::new(fakes::OneRole), executors, host.clone()) };
         let sagemaker = SageMaker::new(env, execution);
+        // What is resumed calls operations.
+        drop(sagewright_cloud::cloud::sagemaker_service(sagemaker.clone()));
         tokio::spawn(sagewright_cloud::sagemaker::recorded::life::timers(&sagemaker).run());
         let changes = Mutex::new(sagemaker.subscribe());
         Self {

@@ -43,6 +43,11 @@ impl Commands {
         Self { file, cloud, work }
     }
 
+    /// Removes what commands of a killed process left in the folder for work.
+    pub fn clear(&self) {
+        let _ = std::fs::remove_dir_all(self.work.join(run::FOLDER));
+    }
+
     /// Reads the file.
     ///
     /// # Errors

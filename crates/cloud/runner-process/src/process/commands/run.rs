@@ -13,6 +13,9 @@ use crate::process::group::Group;
 use crate::process::{output, spawn, strays};
 use sagewright_cloud_core::runner::LineSink;
 
+/// Folder of all commands, in that for work in progress.
+pub(super) const FOLDER: &str = "commands";
+
 /// A function's result may be so long: Lambda's own limit.
 const LONGEST: u64 = 6 * 1024 * 1024;
 
@@ -111,7 +114,7 @@ struct Folder(std::path::PathBuf);
 
 impl Folder {
     fn new(work: &Path) -> std::io::Result<Self> {
-        let folder = work.join("commands").join(uuid::Uuid::new_v4().simple().to_string());
+        let folder = work.join(FOLDER).join(uuid::Uuid::new_v4().simple().to_string());
         std::fs::create_dir_all(&folder)?;
         Ok(Self(folder))
     }

@@ -86,23 +86,28 @@ fn check(definition: &Definition, text: &str) -> Result<Option<usize>, String> {
 
 /// Refuses steps that need each other.
 fn circle(steps: &[Step]) -> Result<(), String> {
-    let mut left: Vec<usize> = (0..steps.len()).collect();
-    loop {
-        let before = left.len();
-        let waits = |at: &usize, left: &[usize]| {
-            steps.get(*at).is_some_and(|step| step.needs.iter().any(|need| left.contains(need)))
-        };
-        let next: Vec<usize> = left.iter().copied().filter(|at| waits(at, &left)).collect();
-        if next.is_empty() {
-            return Ok(());
+    let mut open: Vec<usize> = steps.iter().map(|step| step.needs.len()).collect();
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
+    for (at, step) in steps.iter().enumerate() {
+        for need in &step.needs {
+            if let Some(users) = users.get_mut(*need) {
+                users.push(at);
+            }
         }
-        if next.len() == before {
-            let names: Vec<&str> = next.iter().filter_map(|at| Some(steps.get(*at)?.name.as_str())).collect();
-            return Err(format!(
-                "Cycle detected in pipeline step graph: these steps wait for each other: {}.",
-                names.join(", ")
-            ));
-        }
-        left = next;
     }
+    let mut free: Vec<usize> = open.iter().enumerate().filter(|(_, needs)| **needs == 0).map(|(at, _)| at).collect();
+    while let Some(at) = free.pop() {
+        for user in users.get(at).into_iter().flatten() {
+            if let Some(needs) = open.get_mut(*user) {
+                *needs -= 1;
+                free.extend((*needs == 0).then_some(*user));
+            }
+        }
+    }
+    let waits = steps.iter().zip(&open).filter(|(_, needs)| **needs > 0);
+    let names: Vec<&str> = waits.map(|(step, _)| step.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(format!("Cycle detected in pipeline step graph: these steps wait for each other: {}.", names.join(", ")))
 }

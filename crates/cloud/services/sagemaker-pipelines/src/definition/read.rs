@@ -13,6 +13,9 @@ const COMMON: &[&str] = &["Name", "Type", "Arguments", "DependsOn", "DisplayName
 /// Conditions in branches of conditions: no definition that a person wrote is deeper.
 const DEEPEST: usize = 32;
 
+/// More steps than AWS lets a pipeline have, and no more than are handled in no time.
+const MOST: usize = 1000;
+
 pub(super) fn definition(text: &str) -> Result<Definition, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| format!("It is not valid JSON: {error}."))?;
     let map = value.as_object().ok_or("It is not a JSON object.")?;
@@ -52,6 +55,9 @@ fn all(list: &[Value], branch: Option<Branch>, depth: usize, steps: &mut Vec<Ste
             return Err(format!("There are two steps of the name {}. Step names have to be unique.", step.name));
         }
         let of = steps.len();
+        if of == MOST {
+            return Err(format!("It has more than {MOST} steps. Split the pipeline."));
+        }
         step.branch = branch;
         steps.push(step);
         for (inner, when) in branches {

@@ -153,6 +153,12 @@ fn deep_conditions_and_odd_bytes_do_no_harm() {
         step = condition(&format!("C{depth}"), &json!(1), &[step], &[]);
     }
     assert!(parse(&json!([step])).map(|_| ()).unwrap_err().contains("nested deeper than 32 times"));
+    let many: Vec<Value> = (0..1000)
+        .map(|n| json!({"Name": format!("S{n}"), "Type": "Model", "DependsOn": [format!("S{}", (n + 1) % 1000)]}))
+        .collect();
+    assert!(parse(&json!(many)).map(|_| ()).unwrap_err().contains("Cycle detected"));
+    let more: Vec<Value> = (0..1001).map(|n| json!({"Name": format!("S{n}"), "Type": "Fail"})).collect();
+    assert!(parse(&json!(more)).map(|_| ()).unwrap_err().contains("more than 1000 steps"));
     let told = parse(&json!([training("A", &json!({"Get": "Steps.é['"}))])).map(|_| ()).unwrap_err();
     assert!(told.contains("is no reference"), "{told}");
 }

@@ -34,7 +34,8 @@ impl Machine for Executions {
 
     fn show(state: &State, record: &mut Record, _: i64) -> Result<(), ApiError> {
         state.status.name().clone_into(&mut record.status);
-        record.modified = state.changed;
+        // A caller may have changed the record since.
+        record.modified = record.modified.max(state.changed);
         let limit = state.limit.map(|limit| json!({ "MaxParallelExecutionSteps": limit }));
         let stored = fields(record)?;
         for (member, value) in [("FailureReason", json!(state.reason)), ("ParallelismConfiguration", json!(limit))] {

@@ -8,18 +8,15 @@ use sagewright_cloud_sagemaker_base::resource::{Kind, required};
 use serde_json::{Map, Value, json};
 
 use super::stop::tell_of;
-use crate::definition::Definition;
 use crate::definition::retry::Exception;
-use crate::execution::machine::{Executions, Facts};
+use crate::execution::machine::Executions;
 use crate::execution::state::{Attempt, Done, End, Halt, Phase};
 use crate::execution::step::Event;
-use crate::pipeline::version;
-use crate::run::{names, outputs};
+use crate::run::{definitions, names, outputs};
 
 pub(crate) async fn success(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let (record, attempt, done) = find(sm, call).await?;
-    let definition = version::definition(sm, &record.key, &Facts::of(&record)).await?;
-    let definition = Definition::parse(&definition).map_err(ApiError::validation)?;
+    let definition = definitions::of(sm, &record, &machine::state::<Executions>(&record)).await?;
     let list = call.input.get("OutputParameters").and_then(Value::as_array).into_iter().flatten();
     let given: Map<String, Value> =
         list.filter_map(|output| Some((output["Name"].as_str()?.to_owned(), output["Value"].clone()))).collect();

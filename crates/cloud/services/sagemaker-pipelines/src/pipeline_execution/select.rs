@@ -22,16 +22,17 @@ pub(super) fn select(
         }
     }
     let is_chosen = |at: usize| chosen.get(at) == Some(&true);
-    let before = |at: usize| ancestors(state, at);
+    let name = |at: usize| definition.steps.get(at).map_or("", |step| step.name.as_str());
+    let below = below(state, &chosen);
     let mut needed = vec![false; chosen.len()];
     for at in (0..chosen.len()).filter(|at| is_chosen(*at)) {
-        for up in before(at).into_iter().filter(|up| !is_chosen(*up)) {
-            // A path from a selected step over one that is not to another selected one.
-            if let Some(gap) = before(up).into_iter().find(|top| is_chosen(*top)) {
-                let name = |at: usize| definition.steps.get(at).map_or("", |step| step.name.as_str());
+        for up in ancestors(state, at).into_iter().filter(|up| !is_chosen(*up)) {
+            // It is on a path from a selected step to another one.
+            if below.get(up) == Some(&true) {
+                let top = ancestors(state, up).into_iter().find(|top| is_chosen(*top)).unwrap_or(up);
                 return Err(format!(
                     "The selected steps {} and {} are not connected: select {} as well, which is between them.",
-                    name(gap),
+                    name(top),
                     name(at),
                     name(up)
                 ));
@@ -75,13 +76,33 @@ pub(super) fn select(
     Ok(())
 }
 
+/// Which steps need a chosen one, at whatever distance.
+fn below(state: &State, chosen: &[bool]) -> Vec<bool> {
+    let mut below = vec![false; chosen.len()];
+    loop {
+        let mut changed = false;
+        for (at, node) in state.nodes.iter().enumerate() {
+            let is = node.needs.iter().any(|need| chosen.get(*need) == Some(&true) || below.get(*need) == Some(&true));
+            if let Some(known) = below.get_mut(at).filter(|known| is && !**known) {
+                *known = true;
+                changed = true;
+            }
+        }
+        if !changed {
+            return below;
+        }
+    }
+}
+
 /// All steps that one needs, at whatever distance.
 fn ancestors(state: &State, at: usize) -> Vec<usize> {
+    let mut seen = vec![false; state.nodes.len()];
     let mut found = Vec::new();
     let mut todo = vec![at];
     while let Some(at) = todo.pop() {
         for need in state.nodes.get(at).into_iter().flat_map(|node| &node.needs) {
-            if !found.contains(need) {
+            if let Some(seen) = seen.get_mut(*need).filter(|seen| !**seen) {
+                *seen = true;
                 found.push(*need);
                 todo.push(*need);
             }

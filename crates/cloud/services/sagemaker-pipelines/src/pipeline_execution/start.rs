@@ -55,8 +55,9 @@ struct New {
 async fn prepare(sm: &SageMaker, call: &Call, pipeline: &Record, arn: &str) -> Result<New, ApiError> {
     let number = call.input.get("PipelineVersionId").and_then(Value::as_u64);
     let found = version::find(sm, pipeline, number).await?;
-    let text = found.body["PipelineDefinition"].as_str().unwrap_or_default();
-    let definition = Definition::parse(text).map_err(ApiError::validation)?;
+    let text = found.body["PipelineDefinition"].as_str().unwrap_or_default().to_owned();
+    let parsed = tokio::task::spawn_blocking(move || Definition::parse(&text)).await;
+    let definition = parsed.map_err(|error| ApiError::internal(error.to_string()))?.map_err(ApiError::validation)?;
     let text = |member: &str| pipeline.body[member].as_str().unwrap_or_default().to_owned();
     let facts = Facts {
         pipeline: text("PipelineName"),

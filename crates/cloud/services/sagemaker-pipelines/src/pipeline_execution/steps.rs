@@ -7,14 +7,13 @@ use sagewright_cloud_sagemaker_base::resource::seconds;
 use serde_json::{Map, Value, json};
 
 use super::find;
-use crate::definition::{Definition, Step};
-use crate::execution::machine::{Executions, Facts};
+use crate::definition::Step;
+use crate::execution::machine::Executions;
 use crate::execution::state::{Attempt, Phase, Progress, Source, State};
 use crate::expression::text;
 use crate::kinds::Runs;
 use crate::page;
-use crate::pipeline::version;
-use crate::run::names;
+use crate::run::{definitions, names};
 
 /// Steps of a page where the request says nothing.
 const PAGE: usize = 100;
@@ -23,8 +22,7 @@ const PAGE: usize = 100;
 pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let record = find(sm, call).await?;
     let state = machine::state::<Executions>(&record);
-    let definition = version::definition(sm, &record.key, &Facts::of(&record)).await?;
-    let definition = Definition::parse(&definition).map_err(ApiError::validation)?;
+    let definition = definitions::of(sm, &record, &state).await?;
     let mut steps: Vec<(i64, usize, Value)> = Vec::new();
     for (at, (step, progress)) in definition.steps.iter().zip(&state.steps).enumerate() {
         if let Some(status) = progress.phase.name() {

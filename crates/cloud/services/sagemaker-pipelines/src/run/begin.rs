@@ -1,6 +1,7 @@
 //! The begin of an attempt: what the step needs is looked up, and what runs for it is created.
 
 use sagewright_cloud_core::records::Key;
+use sagewright_cloud_sagemaker_base::resource::cut;
 use serde_json::Value;
 
 use super::values::{Values, known};
@@ -30,7 +31,7 @@ pub(super) struct Begin<'a> {
 
 pub(super) async fn begin(executions: &Executions, key: &Key, attempt: Attempt) -> Option<Event> {
     let read = read(executions, key, attempt).await?;
-    let definition = match definitions::of(executions, &read).await {
+    let definition = match definitions::of(&executions.0, &read.record, &read.state).await {
         Ok(definition) => definition,
         Err(error) => return Some(failed(attempt, format!("The definition cannot be read: {}", error.message))),
     };
@@ -75,9 +76,13 @@ pub(super) async fn begin(executions: &Executions, key: &Key, attempt: Attempt) 
     }
 }
 
+/// Letters of a Fail step's message, as the service model has it.
+const LONGEST_MESSAGE: usize = 3072;
+
 fn fail(begin: &Begin<'_>) -> Event {
     let message = begin.arguments.get("ErrorMessage").map(text).unwrap_or_default();
-    let reason = (!message.is_empty()).then(|| message.clone());
+    let reason = (!message.is_empty()).then(|| cut(&message).to_owned());
+    let message = message.chars().take(LONGEST_MESSAGE).collect();
     let done = Done { message: Some(message), ..Done::default() };
     Event::Ended(begin.attempt, End::Failed { exception: Exception::Other, reason, done })
 }

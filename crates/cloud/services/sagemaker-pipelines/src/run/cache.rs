@@ -10,7 +10,8 @@ use crate::execution::machine::Executions;
 use crate::execution::state::{Done, Phase, Source, State};
 use crate::kinds::Runs;
 
-/// How many executions are looked through, the newest first.
+/// How many executions are read at a time, and looked through at most, the newest first.
+const TOGETHER: usize = 20;
 const LOOKED_THROUGH: usize = 500;
 
 /// What an earlier execution gives for a step that is cached.
@@ -18,32 +19,34 @@ pub(super) async fn hit(begin: &Begin<'_>, values: &Values<'_>) -> Option<Done> 
     let (lifetime, fingerprint) = (begin.step.cache?, begin.fingerprint.as_deref()?);
     let (sm, key) = (&begin.executions.0, begin.key);
     let (pipeline, _) = key.name.rsplit_once('/')?;
-    let query = Query {
-        filters: vec![Filter::NameStarts(format!("{pipeline}/"))],
-        order: Order::Created,
-        descending: true,
-        limit: LOOKED_THROUGH,
-        ..Query::all(&key.account, &key.region, Kind::PIPELINE_EXECUTION.as_str())
-    };
     let oldest = lifetime.map_or(i64::MIN, |lifetime| sm.now().saturating_sub(lifetime));
-    let mut best: Option<(i64, Done)> = None;
-    for found in sm.env().store.find(query).await.ok()? {
-        let state = machine::state::<Executions>(&found.record);
-        let Some((ended, done)) = success(&state, &begin.step.name, fingerprint).filter(|(ended, _)| *ended >= oldest)
-        else {
-            continue;
+    let mut after = None;
+    for _ in 0..LOOKED_THROUGH / TOGETHER {
+        let query = Query {
+            filters: vec![Filter::NameStarts(format!("{pipeline}/"))],
+            order: Order::Created,
+            descending: true,
+            after: after.take(),
+            limit: TOGETHER,
+            ..Query::all(&key.account, &key.region, Kind::PIPELINE_EXECUTION.as_str())
         };
-        if best.as_ref().is_none_or(|(newest, _)| ended > *newest) {
-            let source = Some(Source::Cache(found.record.arn.clone()));
-            best = Some((ended, Done { source, ..done.clone() }));
+        let found = sm.env().store.find(query).await.ok()?;
+        after = found.last().map(|last| (last.position.clone(), last.tie.clone()));
+        after.as_ref()?;
+        for execution in found {
+            let state = machine::state::<Executions>(&execution.record);
+            let done = success(&state, &begin.step.name, fingerprint).filter(|(ended, _)| *ended >= oldest);
+            let Some((_, done)) = done else { continue };
+            if let (Runs::Resource(kind), Some(id)) = (begin.step.kind.runs, done.resource.as_deref())
+                && values.described(begin.step, kind, id).await.is_err()
+            {
+                // It was deleted meanwhile.
+                continue;
+            }
+            return Some(Done { source: Some(Source::Cache(execution.record.arn)), ..done.clone() });
         }
     }
-    let (_, done) = best?;
-    if let (Runs::Resource(kind), Some(id)) = (begin.step.kind.runs, done.resource.as_deref()) {
-        // It may have been deleted meanwhile.
-        values.described(begin.step, kind, id).await.ok()?;
-    }
-    Some(done)
+    None
 }
 
 /// When a step was done in an execution itself, and what it gave.

@@ -21,6 +21,9 @@ use crate::expression::{evaluate, text};
 /// A function may take so long ("Lambda step").
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// Characters of an output, as the service model has it.
+const LONGEST_OUTPUT: usize = 1024;
+
 /// Calls the function of a Lambda step.
 pub(super) async fn call(begin: &Begin<'_>) -> Option<Event> {
     let attempt = begin.attempt;
@@ -28,18 +31,10 @@ pub(super) async fn call(begin: &Begin<'_>) -> Option<Event> {
     tell(begin, Event::Began(attempt, done.clone())).await;
     let task = task(begin.read, &begin.read.who, Called::Function, &begin.target, begin.arguments.clone());
     let sm = &begin.executions.0;
-    let ran = tokio::time::timeout(LONGEST, sm.execution().commands.run(task, log(sm, begin))).await;
-    let answer = match ran {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(why)) => {
-            return Some(failed(attempt, cut(&format!("ClientError: Lambda function {} failed: {why}", begin.target))));
-        }
-        Err(_) => {
-            let seconds = LONGEST.as_secs();
-            return Some(failed(
-                attempt,
-                format!("ClientError: Lambda function {} ran longer than {seconds} s.", begin.target),
-            ));
+    let answer = match sm.execution().commands.run(task, log(sm, begin)).await {
+        Ok(answer) => answer,
+        Err(why) => {
+            return Some(failed(attempt, format!("ClientError: Lambda function {} failed: {why}", begin.target)));
         }
     };
     let given = answer.as_object().cloned().unwrap_or_default();
@@ -106,6 +101,7 @@ fn task(read: &Read, who: &Principal, called: Called, target: &str, input: Value
         region: who.region.clone(),
         arn: read.record.arn.clone(),
         role_arn: who.role_arn.clone(),
+        longest: (called == Called::Function).then_some(LONGEST),
     }
 }
 
@@ -119,6 +115,9 @@ pub(crate) fn outputs(step: &Step, given: &Map<String, Value>) -> Result<Map<Str
         let value = kind
             .take(value)
             .ok_or_else(|| format!("its output '{name}' is {value}, which is not of the declared type."))?;
+        if text(&value).chars().count() > LONGEST_OUTPUT {
+            return Err(format!("its output '{name}' has more than {LONGEST_OUTPUT} characters."));
+        }
         Ok((name.clone(), value))
     };
     step.outputs.iter().map(output).collect()

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_core::records::Record;
+use sagewright_cloud_sagemaker_base::SageMaker;
 
-use super::Read;
 use crate::definition::Definition;
-use crate::execution::machine::Executions;
+use crate::execution::machine::Facts;
+use crate::execution::state::State;
 use crate::pipeline::version;
 
 /// How many are kept.
@@ -19,15 +21,18 @@ static PARSED: Mutex<VecDeque<(String, Arc<Definition>)>> = Mutex::new(VecDeque:
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) async fn of(executions: &Executions, read: &Read) -> Result<Arc<Definition>, ApiError> {
+pub(crate) async fn of(sm: &SageMaker, execution: &Record, state: &State) -> Result<Arc<Definition>, ApiError> {
     // The seed, and not the ARN, which another cloud in this process may have as well.
-    let id = &read.state.seed;
+    let id = &state.seed;
     let kept = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, found)) = kept().iter().find(|(known, _)| known == id) {
+    if let Some((_, found)) = kept().iter().find(|(known, _)| known == id && !id.is_empty()) {
         return Ok(Arc::clone(found));
     }
-    let text = version::definition(&executions.0, &read.record.key, &read.facts).await?;
-    let definition = Arc::new(Definition::parse(&text).map_err(ApiError::validation)?);
+    let text = version::definition(sm, &execution.key, &Facts::of(execution)).await?;
+    // A large one takes a while.
+    let parsed = tokio::task::spawn_blocking(move || Definition::parse(&text)).await;
+    let parsed = parsed.map_err(|error| ApiError::internal(error.to_string()))?;
+    let definition = Arc::new(parsed.map_err(ApiError::validation)?);
     let mut kept = kept();
     kept.truncate(KEPT - 1);
     kept.push_front((id.clone(), Arc::clone(&definition)));

@@ -14,6 +14,7 @@ use sagewright_cloud_core::clock::SimTime;
 use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::calls::Principal;
 use sagewright_cloud_sagemaker_base::machine::{self, insist};
+use sagewright_cloud_sagemaker_base::resource::cut;
 
 use crate::execution::machine::{Executions, Facts};
 use crate::execution::state::{Attempt, End, Phase, State};
@@ -74,7 +75,7 @@ pub(crate) fn principal(key: &Key, role_arn: &str, execution: &str) -> Principal
 
 async fn stop(executions: &Executions, key: &Key, attempt: Attempt) -> Option<Event> {
     let read = read(executions, key, attempt).await?;
-    let definition = definitions::of(executions, &read).await.ok()?;
+    let definition = definitions::of(&executions.0, &read.record, &read.state).await.ok()?;
     let step = definition.steps.get(attempt.step)?;
     match step.kind.runs {
         crate::kinds::Runs::Resource(kind) => resource::stop(executions, &read, kind, attempt).await,
@@ -90,7 +91,7 @@ fn failed(attempt: Attempt, reason: impl Into<String>) -> Event {
         attempt,
         End::Failed {
             exception: crate::definition::retry::Exception::Other,
-            reason: Some(reason.into()),
+            reason: Some(cut(&reason.into()).to_owned()),
             done: Default::default(),
         },
     )

@@ -125,7 +125,7 @@ pub(super) async fn watch(executions: &Executions, key: &Key, attempt: Attempt) 
     // Before the first look, so that no change falls between the two.
     let mut changes = sm.subscribe();
     let read = read(executions, key, attempt).await?;
-    let definition = match definitions::of(executions, &read).await {
+    let definition = match definitions::of(&executions.0, &read.record, &read.state).await {
         Ok(definition) => definition,
         Err(error) => return Some(failed(attempt, format!("The definition cannot be read: {}", error.message))),
     };

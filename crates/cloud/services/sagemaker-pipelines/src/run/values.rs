@@ -20,6 +20,9 @@ use crate::kinds::{Resource, Runs};
 /// The largest JSON document that is read from S3.
 const LARGEST: u64 = 10 * 1024 * 1024;
 
+/// Steps, property files and documents that one step may refer to.
+const MOST_LOOKUPS: usize = 1000;
+
 /// Looks up values for one execution.
 pub(crate) struct Values<'a> {
     pub(crate) sm: &'a SageMaker,
@@ -50,7 +53,7 @@ impl Values<'_> {
         known: &mut Known,
         evaluate: impl Fn(&Known) -> Result<T, Open> + Send + Sync,
     ) -> Result<T, String> {
-        loop {
+        for _ in 0..MOST_LOOKUPS {
             match evaluate(known) {
                 Ok(value) => return Ok(value),
                 Err(Open::Fault(why)) => return Err(why),
@@ -68,6 +71,7 @@ impl Values<'_> {
                 }
             }
         }
+        Err(format!("it takes more than {MOST_LOOKUPS} steps, property files and documents"))
     }
 
     fn step(&self, name: &str) -> Result<(&Step, &Done), String> {

@@ -1,0 +1,100 @@
+//! A process that dies at a commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use sagewright_cloud::records::{
+    Batch, Change, CommitError, Event, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags, Timer,
+    Versioned,
+};
+use sagewright_cloud_store_sqlite::SqliteRecords;
+use tokio::sync::{Notify, broadcast};
+
+/// How many commits a process still does.
+#[derive(Debug)]
+pub struct Life {
+    left: AtomicI64,
+    over: Notify,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self { left: AtomicI64::new(i64::MAX), over: Notify::new() }
+    }
+}
+
+impl Life {
+    /// The process dies after so many more commits.
+    pub fn ends_after(&self, commits: i64) {
+        self.left.store(commits, Ordering::SeqCst);
+    }
+
+    /// Completes when it has died.
+    pub async fn over(&self) {
+        self.over.notified().await;
+    }
+}
+
+/// State that a process writes to until it dies.
+#[derive(Debug)]
+pub struct Mortal {
+    pub store: SqliteRecords,
+    pub life: Arc<Life>,
+}
+
+#[async_trait]
+impl Records for Mortal {
+    async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        if self.life.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            self.life.over.notify_one();
+            // Neither written nor answered.
+            std::future::pending::<()>().await;
+        }
+        self.store.commit(batch).await
+    }
+
+    async fn shared(&self, key: &Key) -> Result<Option<Arc<Versioned>>, StoreError> {
+        self.store.shared(key).await
+    }
+
+    async fn find(&self, query: Query) -> Result<Vec<Found>, StoreError> {
+        self.store.find(query).await
+    }
+
+    async fn with_status(&self, kind: &str, status: &str) -> Result<Vec<Record>, StoreError> {
+        self.store.with_status(kind, status).await
+    }
+
+    async fn tags(&self, arns: Vec<String>) -> Result<Tags, StoreError> {
+        self.store.tags(arns).await
+    }
+
+    async fn tagged(&self, page: TagPage, filters: Vec<TagFilter>) -> Result<Vec<String>, StoreError> {
+        self.store.tagged(page, filters).await
+    }
+
+    async fn tag_texts(&self, page: TagPage, key: Option<String>) -> Result<Vec<String>, StoreError> {
+        self.store.tag_texts(page, key).await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.store.changes()
+    }
+
+    async fn events(&self, after: i64, limit: usize) -> Result<Vec<(i64, Event)>, StoreError> {
+        self.store.events(after, limit).await
+    }
+
+    async fn forget_events(&self, through: i64) -> Result<(), StoreError> {
+        self.store.forget_events(through).await
+    }
+
+    async fn due(&self, now: i64, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        self.store.due(now, limit).await
+    }
+
+    async fn next_due(&self) -> Result<Option<i64>, StoreError> {
+        self.store.next_due().await
+    }
+}
