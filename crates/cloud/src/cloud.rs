@@ -268,6 +268,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
         &[
             sagewright_cloud_sagemaker::OPERATIONS,
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
+            sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
         ],
     )
@@ -280,6 +281,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 /// The state could not be read or written.
 pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_tuning::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
 }
 

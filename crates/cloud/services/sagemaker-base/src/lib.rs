@@ -6,6 +6,7 @@ pub mod inputs;
 pub mod kind;
 pub mod listing;
 pub mod machine;
+pub mod observe;
 pub mod ports;
 pub mod recorded;
 pub mod refuse;
@@ -74,6 +75,7 @@ struct Inner {
     scheduler: Scheduler,
     looks: hold::Looks,
     unrecorded: machine::Unrecorded,
+    observers: observe::Observers,
     waker: Waker,
     /// Held over tags' checks and writes.
     exclusive: tokio::sync::Mutex<()>,
@@ -93,6 +95,7 @@ impl SageMaker {
             scheduler,
             looks: hold::Looks::default(),
             unrecorded: machine::Unrecorded::default(),
+            observers: observe::Observers::default(),
             waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
             registry: tokio::sync::Mutex::default(),
@@ -110,6 +113,12 @@ impl SageMaker {
     #[must_use]
     pub fn waker(&self) -> &Waker {
         &self.inner.waker
+    }
+
+    /// Who looks at the metrics of running jobs.
+    #[must_use]
+    pub fn observers(&self) -> &observe::Observers {
+        &self.inner.observers
     }
 
     pub(crate) fn looks(&self) -> &hold::Looks {
