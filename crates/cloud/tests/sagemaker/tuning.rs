@@ -135,7 +135,8 @@ async fn a_tuning_job_runs_its_training_jobs_and_shows_the_best() {
     let three = cloud.job().await;
     fails(two, "AlgorithmError: no");
     let four = cloud.job().await;
-    (ends(three, 0.25), ends(four, 0.75));
+    ends(three, 0.25);
+    ends(four, 0.75);
     let told = cloud.ended("tune").await;
     insta::assert_json_snapshot!("a_tuning_job_that_completed", told);
     assert!(told["BestTrainingJob"]["TrainingJobName"].as_str().unwrap().starts_with("Tune-003-"));
@@ -233,12 +234,12 @@ async fn a_stop_stops_the_training_jobs_and_then_the_job() {
 async fn a_job_without_a_success_fails_with_what_to_look_at() {
     let cloud = Cloud::new();
     cloud.ok("CreateHyperParameterTuningJob", tuning_job("fails", 20, 2)).await;
+    let mut held = cloud.job().await;
     for n in 0..5 {
         fails(cloud.job().await, if n == 0 { "InternalServerError: no" } else { "AlgorithmError: no" });
     }
-    let mut last = cloud.job().await;
-    within(last.stop.wait_for(|stop| *stop)).await.unwrap();
-    last.end.send(TrainingEnd::Stopped { artifacts: None, max_runtime: false }).unwrap();
+    within(held.stop.wait_for(|stop| *stop)).await.unwrap();
+    held.end.send(TrainingEnd::Stopped { artifacts: None, max_runtime: false }).unwrap();
     let told = cloud.ended("fails").await;
     assert_eq!(told["HyperParameterTuningJobStatus"], "Failed");
     assert_eq!(
@@ -352,7 +353,8 @@ async fn hyperband_stops_all_but_the_best_third_at_each_rung_and_what_uses_too_m
     jobs.sort_by(|one, other| one.task.name.cmp(&other.task.name));
     for (job, level) in jobs.iter().zip([2.0, 3.0, 2.5, 9.0]) {
         // In this order, or the verdicts would depend on chance.
-        (logs(job, level), logs(job, level));
+        logs(job, level);
+        logs(job, level);
         cloud.settled().await;
     }
     let stopped = |jobs: &[Child]| jobs.iter().map(|job| *job.stop.borrow()).collect::<Vec<_>>();
@@ -443,7 +445,8 @@ async fn a_warm_start_knows_what_its_parents_tried() {
     let identical = |request| warm("IdenticalDataAndAlgorithm", request);
     let refused = cloud.refused("CreateHyperParameterTuningJob", identical(tuning_job("t", 1, 1))).await;
     assert!(refused.contains("parent is in status InProgress"), "{refused}");
-    (ends(first, 0.1), ends(cloud.job().await, 0.2));
+    ends(first, 0.1);
+    ends(cloud.job().await, 0.2);
     cloud.ended("parent").await;
     cloud.ok("CreateHyperParameterTuningJob", identical(tuning_job("t", 1, 1))).await;
     ends(cloud.job().await, 0.15);
@@ -606,6 +609,7 @@ async fn what_cannot_be_tuned_is_refused_and_changes_nothing() {
         (definition("AlgorithmSpecification/TrainingImage", json!("unknown")), "no image unknown on this machine"),
         (definition("RoleArn", json!("arn:aws:iam::000000000000:role/none")), "Could not assume role"),
         (definition("ResourceConfig", Value::Null), "needs a ResourceConfig"),
+        (definition("HyperParameterTuningResourceConfig", json!({"InstanceType": "ml.m5.large"})), "and not both"),
         (
             definition("InputDataConfig/0/DataSource/S3DataSource/S3Uri", json!("s3://data/none")),
             "No S3 objects found under S3 URL \"s3://data/none\"",

@@ -2,9 +2,7 @@
 //! errors; its record keeps the request with all defaults, and the next process reads that in the same way.
 
 mod ranges;
-mod resource;
-#[cfg(test)]
-mod tests;
+pub mod resource;
 
 use indexmap::IndexMap;
 use sagewright_cloud_core::api::ApiError;

@@ -4,19 +4,27 @@ use sagewright_cloud_core::api::ApiError;
 use serde_json::{Value, json};
 
 /// `ResourceConfig` of the training jobs. Of several configurations the first one is always there: each instance is a
-/// process on this machine.
-pub(super) fn config(definition: &Value) -> Result<Value, ApiError> {
+/// process on this machine. A stored definition shows both members.
+pub fn config(definition: &Value) -> Result<Value, ApiError> {
     let told = |member: &str| definition.get(member).filter(|value| !value.is_null());
     match (told("ResourceConfig"), told("HyperParameterTuningResourceConfig")) {
-        (Some(resources), None) => Ok(resources.clone()),
+        (Some(resources), _) => Ok(resources.clone()),
         (None, Some(resources)) => Ok(flexible(resources)),
-        (Some(_), Some(_)) => Err(ApiError::validation(
-            "Specify either ResourceConfig or HyperParameterTuningResourceConfig in a training job definition, and not both.",
-        )),
         (None, None) => Err(ApiError::validation(
             "A training job definition needs a ResourceConfig or a HyperParameterTuningResourceConfig.",
         )),
     }
+}
+
+/// A request says one of the two.
+pub fn once(definition: &Value) -> Result<(), ApiError> {
+    let told = |member: &str| definition.get(member).is_some_and(|value| !value.is_null());
+    if told("ResourceConfig") && told("HyperParameterTuningResourceConfig") {
+        return Err(ApiError::validation(
+            "Specify either ResourceConfig or HyperParameterTuningResourceConfig in a training job definition, and not both.",
+        ));
+    }
+    Ok(())
 }
 
 fn flexible(resources: &Value) -> Value {

@@ -12,13 +12,16 @@ use super::driver::behalf;
 use super::machine::{TuningJobs, first};
 use super::state::{Course, Phase, Rules, State};
 use super::warm_start;
-use crate::request::{Definition, OBJECTIVE, Plan};
+use crate::request::{Definition, OBJECTIVE, Plan, resource};
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "HyperParameterTuningJobName")?;
     let tags = tags(call)?;
     let mut stored = body(call, &["Tags"]);
     stored.values_mut().for_each(without_null);
+    for definition in definitions(&mut stored) {
+        resource::once(definition)?;
+    }
     let plan = Plan::read(&Value::Object(stored.clone()))?;
     defaults(sm, &mut stored, &plan);
     let parents = warm_start::parents(sm, call, &stored, &plan).await?;
@@ -95,20 +98,32 @@ fn measured(sm: &SageMaker, definition: &Definition) -> Result<(), ApiError> {
     }
 }
 
+/// The definitions of a request.
+fn definitions(request: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
+    let kinds = |(member, value)| match member {
+        "TrainingJobDefinition" => std::slice::from_mut(value).iter_mut(),
+        "TrainingJobDefinitions" => match value {
+            Value::Array(several) => several.iter_mut(),
+            _ => [].iter_mut(),
+        },
+        _ => [].iter_mut(),
+    };
+    request.iter_mut().map(|(member, value)| (&**member, value)).flat_map(kinds)
+}
+
 /// What AWS fills in.
 fn defaults(sm: &SageMaker, stored: &mut Map<String, Value>, plan: &Plan) {
     if let Some(Value::Object(config)) = stored.get_mut("HyperParameterTuningJobConfig") {
         config.entry("TrainingJobEarlyStoppingType").or_insert(json!("Off"));
         ranges(config.get_mut("ParameterRanges"));
     }
-    let (one, several) = (stored.contains_key("TrainingJobDefinition"), plan.definitions.len());
-    for (n, definition) in plan.definitions.iter().enumerate() {
-        let given = if one {
-            stored.get_mut("TrainingJobDefinition")
-        } else {
-            stored.get_mut("TrainingJobDefinitions").and_then(|all| all.get_mut(n))
-        };
-        let Some(Value::Object(given)) = given.filter(|_| n < several) else { continue };
+    for (given, definition) in definitions(stored).zip(&plan.definitions) {
+        let resources = resource::config(given);
+        let Value::Object(given) = given else { continue };
+        // The SDK looks there, whichever of the two it has sent.
+        if let Ok(resources) = resources {
+            given.entry("ResourceConfig").or_insert(resources);
+        }
         for flag in ["EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"] {
             given.entry(flag).or_insert(Value::Bool(false));
         }

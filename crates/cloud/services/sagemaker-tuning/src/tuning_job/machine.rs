@@ -92,15 +92,13 @@ impl State {
                 }
             }
             Event::Refused { number, reason } => {
-                if self.child(*number, Stage::Planned).is_some() {
-                    // It was planned last, or would have been refused before.
-                    self.children.remove(*number);
+                if self.forget(*number) {
                     self.finish(Outcome::Failed, Some(reason.clone()));
                 }
             }
             Event::Dropped { number } => {
-                if self.phase != Phase::Running && self.child(*number, Stage::Planned).is_some() {
-                    self.children.remove(*number);
+                if self.phase != Phase::Running {
+                    self.forget(*number);
                 }
             }
             Event::Looked { number, look } => self.looked(*number, look, now),
@@ -126,6 +124,15 @@ impl State {
         }
         self.settle(now);
         Ok(())
+    }
+
+    /// Takes a planned training job away. It is the last one: the next is planned when it has been created.
+    fn forget(&mut self, number: usize) -> bool {
+        let last = number + 1 == self.children.len() && self.child(number, Stage::Planned).is_some();
+        if last {
+            self.children.pop();
+        }
+        last
     }
 
     fn child(&mut self, number: usize, stage: Stage) -> Option<&mut Child> {
