@@ -287,6 +287,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
         &[
             sagewright_cloud_sagemaker::OPERATIONS,
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
+            sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ],
@@ -300,6 +301,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 /// The state could not be read or written.
 pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_tuning::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await?;
     // After what their steps wait for.
     sagewright_cloud_sagemaker_pipelines::resume(sagemaker).await

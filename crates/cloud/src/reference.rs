@@ -55,6 +55,7 @@ fn real(service: &Service, operation: &str) -> bool {
         "sagemaker" => [
             sagewright_cloud_sagemaker::OPERATIONS,
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
+            sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ]

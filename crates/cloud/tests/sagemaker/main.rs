@@ -17,3 +17,4 @@ mod support;
 mod tags;
 mod training;
 mod transform;
+mod tuning;

@@ -211,6 +211,29 @@ impl Kind {
         ),
         ..ROW
     });
+    /// `hyper-parameter-tuning-job`
+    pub const TUNING_JOB: Self = Self(&Row {
+        noun: "HyperParameterTuningJob",
+        arn_type: "hyper-parameter-tuning-job",
+        event: "SageMaker HyperParameter Tuning Job State Change",
+        naming: Naming::Members(&["HyperParameterTuningJobName"]),
+        list: "ListHyperParameterTuningJobs",
+        status: Some(&Life {
+            member: "HyperParameterTuningJobStatus",
+            settles: &[("InProgress", "Completed"), ("Stopping", "Stopped")],
+            ..LIFE
+        }),
+        aliases: &[
+            ("Strategy", "/HyperParameterTuningJobConfig/Strategy"),
+            ("ResourceLimits", "/HyperParameterTuningJobConfig/ResourceLimits"),
+        ],
+        missing: Text("ResourceNotFound", "Amazon SageMaker can't find a tuning job called {name}. Type another name."),
+        taken: Text(
+            "ResourceInUse",
+            "A hyperparameter tuning job with the name, {name}, already exists. Choose a different name.",
+        ),
+        ..ROW
+    });
     /// `model`
     pub const MODEL: Self = Self(&Row {
         noun: "Model",
@@ -313,10 +336,11 @@ impl Kind {
     });
 
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 10] = [
+    pub const REAL: [Self; 11] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
         Self::TRANSFORM_JOB,
+        Self::TUNING_JOB,
         Self::MODEL,
         Self::ENDPOINT_CONFIG,
         Self::ENDPOINT,

@@ -7,6 +7,7 @@ pub mod inputs;
 pub mod kind;
 pub mod listing;
 pub mod machine;
+pub mod observe;
 pub mod ports;
 pub mod recorded;
 pub mod refuse;
@@ -89,6 +90,7 @@ struct Inner {
     scheduler: Scheduler,
     looks: hold::Looks,
     unrecorded: machine::Unrecorded,
+    observers: observe::Observers,
     waker: Waker,
     /// Held over tags' checks and writes.
     exclusive: tokio::sync::Mutex<()>,
@@ -109,6 +111,7 @@ impl SageMaker {
             scheduler,
             looks: hold::Looks::default(),
             unrecorded: machine::Unrecorded::default(),
+            observers: observe::Observers::default(),
             waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
             registry: tokio::sync::Mutex::default(),
@@ -135,6 +138,12 @@ impl SageMaker {
 
     pub(crate) fn operations(&self) -> Result<&service::Operations, ApiError> {
         self.inner.operations.get().ok_or_else(|| ApiError::internal("SageMaker has no operations yet"))
+    }
+
+    /// Who looks at the metrics of running jobs.
+    #[must_use]
+    pub fn observers(&self) -> &observe::Observers {
+        &self.inner.observers
     }
 
     pub(crate) fn looks(&self) -> &hold::Looks {

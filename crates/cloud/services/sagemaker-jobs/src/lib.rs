@@ -1,5 +1,6 @@
 //! SageMaker's jobs: training, processing and batch transform, from the request to what they leave in S3.
 
+pub mod inside;
 mod job;
 pub mod processing;
 mod processing_job;

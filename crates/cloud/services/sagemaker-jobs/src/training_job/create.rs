@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::machine::{TrainingJobs, first};
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::machine;
@@ -18,23 +19,35 @@ use crate::training::request::{CHECKPOINTS, Plan};
 const VOLUME_GB: i64 = 30;
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let record = create_with(sm, call, Map::new()).await?;
+    Ok(json!({ "TrainingJobArn": record.arn }))
+}
+
+/// Creates a job that shows further members beside its request.
+pub(crate) async fn create_with(sm: &SageMaker, call: &Call, shown: Map<String, Value>) -> Result<Record, ApiError> {
     let name = required(call, "TrainingJobName")?;
     let tags = tags(call)?;
-    let mut stored = body(call, &["Tags", "SessionChainingConfig"]);
-    defaults(&mut stored);
-    let (plan, stored) = read(sm, stored).await?;
-
-    let role = required(call, "RoleArn")?;
-    sm.check_role(call, Some(role), &arn(call, Kind::TRAINING_JOB, name)).await?;
-    sm.check_image(&plan.image)?;
-    inputs(sm, call, &plan, role).await?;
-    outputs(sm, call, &plan, role).await?;
+    let (plan, mut stored) = checked(sm, call).await?;
+    stored.extend(shown);
 
     let job = uuid::Uuid::new_v4().to_string();
     let first = first(job, artifacts(&plan, name), call.now.as_millisecond());
     let record = SageMaker::record(call, Kind::TRAINING_JOB, name, "", stored);
-    let record = machine::create(&TrainingJobs(sm.clone()), record, &tags, first).await?;
-    Ok(json!({ "TrainingJobArn": record.arn }))
+    machine::create(&TrainingJobs(sm.clone()), record, &tags, first).await
+}
+
+/// Checks a request, and all that it names. Answers it as it was read, and with AWS's defaults.
+pub(crate) async fn checked(sm: &SageMaker, call: &Call) -> Result<(Plan, Map<String, Value>), ApiError> {
+    let mut stored = body(call, &["Tags", "SessionChainingConfig"]);
+    defaults(&mut stored);
+    let (plan, stored) = read(sm, stored).await?;
+
+    let (name, role) = (required(call, "TrainingJobName")?, required(call, "RoleArn")?);
+    sm.check_role(call, Some(role), &arn(call, Kind::TRAINING_JOB, name)).await?;
+    sm.check_image(&plan.image)?;
+    inputs(sm, call, &plan, role).await?;
+    outputs(sm, call, &plan, role).await?;
+    Ok((plan, stored))
 }
 
 /// The typed request, and the request.

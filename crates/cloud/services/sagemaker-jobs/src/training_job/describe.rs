@@ -50,12 +50,16 @@ pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiEr
     if let Some(Value::Object(algorithm)) = found.get_mut("AlgorithmSpecification") {
         let image = algorithm.get("TrainingImage").and_then(Value::as_str).unwrap_or_default();
         // SageMaker fills in what it reads from its own algorithms' logs; clients look for the names there.
-        if sm.env().runner.built_in(image) == Some("xgboost") {
-            let definitions = definitions(image);
+        if let Some(definitions) = built_in(sm, image) {
             algorithm.entry("MetricDefinitions").or_insert(definitions);
         }
     }
     Ok(found)
+}
+
+/// `MetricDefinitions` of an image that is one of SageMaker's own algorithms.
+pub(crate) fn built_in(sm: &SageMaker, image: &str) -> Option<Value> {
+    (sm.env().runner.built_in(image) == Some("xgboost")).then(|| definitions(image))
 }
 
 fn definitions(image: &str) -> Value {

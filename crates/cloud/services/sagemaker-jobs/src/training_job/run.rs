@@ -50,7 +50,7 @@ impl Job for TrainingJobs {
         let Some(task) = task(self, &key, &run).await else { return Self::stopped(run) };
         let metrics = Arc::new(Mutex::new(Metrics::new()));
         let recorder = Recorder::new(self, &key);
-        let events = self.events(&run, &recorder, &metrics);
+        let events = self.events(&key, &run, &recorder, &metrics);
         let end = self.sagemaker().execution().executors.training.run(task, stop, events).await;
         recorder.end().await;
         let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -59,14 +59,22 @@ impl Job for TrainingJobs {
 }
 
 impl TrainingJobs {
-    fn events(&self, run: &Run, recorder: &Recorder<Event>, metrics: &Arc<Mutex<Metrics>>) -> Events<TrainingEvent> {
-        let (run, clock) = (run.clone(), self.sagemaker().env().sim.clone());
+    fn events(
+        &self,
+        key: &Key,
+        run: &Run,
+        recorder: &Recorder<Event>,
+        metrics: &Arc<Mutex<Metrics>>,
+    ) -> Events<TrainingEvent> {
+        let (key, run, sm) = (key.clone(), run.clone(), self.sagemaker().clone());
         let (take, metrics) = (recorder.take(), Arc::clone(metrics));
+        let clock = sm.env().sim.clone();
         Arc::new(move |event| {
             let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
             match event {
                 // Written with the next change of status: a job may log thousands of values.
                 TrainingEvent::Metric { name, value, at } => {
+                    sm.observers().tell(&key, &name, value);
                     metrics.insert(name, (value, at));
                 }
                 TrainingEvent::Secondary { status, message } => {

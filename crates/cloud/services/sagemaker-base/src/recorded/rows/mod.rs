@@ -26,7 +26,6 @@ pub static REFUSED: &[(&str, &str, &str)] = &[
     ("DeviceFleet", "ListDeviceFleets", EDGE),
     ("EdgeDeploymentPlan", "ListEdgeDeploymentPlans", EDGE),
     ("EdgePackagingJob", "ListEdgePackagingJobs", EDGE),
-    ("HyperParameterTuningJob", "ListHyperParameterTuningJobs", "Start training jobs with the values to try"),
     ("InferenceComponent", "ListInferenceComponents", "Create an endpoint whose variant names a model"),
     ("InferenceExperiment", "ListInferenceExperiments", "Create an endpoint with weighted variants"),
     ("InferenceRecommendationsJob", "ListInferenceRecommendationsJobs", JOB),

@@ -1,0 +1,40 @@
+//! Who looks at the metrics of running jobs as they are logged. What nobody looks at costs a look into a table.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sagewright_cloud_core::records::Key;
+
+/// Is told each value of each metric of a job, in the order of its log, on the thread that reads that. It must not wait.
+pub type Observer = Arc<dyn Fn(&str, f64) + Send + Sync>;
+
+/// The observers of jobs; one at most for each job.
+#[derive(Default)]
+pub struct Observers(RwLock<HashMap<Key, Observer>>);
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observers").finish_non_exhaustive()
+    }
+}
+
+impl Observers {
+    /// Has a job observed, instead of by whom it was observed before.
+    pub fn set(&self, key: Key, observer: Observer) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, observer);
+    }
+
+    /// Has a job observed no more.
+    pub fn remove(&self, key: &Key) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Tells a value of a metric.
+    pub fn tell(&self, key: &Key, metric: &str, value: f64) {
+        let observer = self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        if let Some(observer) = observer {
+            observer(metric, value);
+        }
+    }
+}

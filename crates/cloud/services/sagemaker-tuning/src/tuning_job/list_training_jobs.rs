@@ -1,0 +1,80 @@
+//! `ListTrainingJobsForHyperParameterTuningJob`
+
+use std::cmp::Ordering;
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::machine;
+use sagewright_cloud_sagemaker_base::resource::required;
+use sagewright_cloud_sagemaker_base::{Kind, SageMaker, token};
+use serde_json::{Map, Value, json};
+
+use super::machine::TuningJobs;
+use super::show;
+use super::state::{Child, Stage, State};
+
+/// SageMaker's page size where the request names none.
+const PAGE: usize = 10;
+
+pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let record = sm.find(call, Kind::TUNING_JOB, required(call, "HyperParameterTuningJobName")?).await?;
+    let state = machine::state::<TuningJobs>(&record);
+    let order = sorted(&state, call.text("SortBy"), call.text("SortOrder"));
+    // A page ends at a training job, behind which the next one begins, whatever was added meanwhile.
+    let begin = match call.text("NextToken").filter(|token| !token.is_empty()) {
+        None => 0,
+        Some(text) => {
+            let (number, _) = token::open(call, text)?;
+            let last = order.iter().position(|found| number == json!(found));
+            last.map_or(order.len(), |last| last + 1)
+        }
+    };
+    let limit =
+        call.input.get("MaxResults").and_then(Value::as_u64).map_or(PAGE, |n| usize::try_from(n).unwrap_or(PAGE));
+    let fits = |child: &Child| call.text("StatusEquals").is_none_or(|status| child.stage.status() == status);
+    let page: Vec<usize> = order[begin..].iter().copied().take(limit).collect();
+    let mut summaries = Vec::new();
+    for child in page.iter().map(|number| &state.children[*number]).filter(|child| fits(child)) {
+        let mut summary = show::summary(&state, child, &record.arn);
+        if child.stage == Stage::Failed {
+            let found = sm.env().store.record(&show::key_of(&record.key, &child.name)).await?;
+            let own = found.filter(|found| found.body["TuningJobArn"] == *record.arn);
+            if let Some(reason) = own.and_then(|found| found.body.get("FailureReason").cloned()) {
+                summary["FailureReason"] = reason;
+            }
+        }
+        summaries.push(summary);
+    }
+    let mut out = Map::from_iter([("TrainingJobSummaries".to_owned(), Value::Array(summaries))]);
+    if let Some(last) = page.last().filter(|_| begin + page.len() < order.len()) {
+        out.insert("NextToken".to_owned(), json!(token::seal(call, &json!(last), "")));
+    }
+    Ok(Value::Object(out))
+}
+
+/// The numbers of the training jobs there are, sorted. AWS: by name, ascending, where the request says nothing; without an
+/// objective a job is not listed by it.
+fn sorted(state: &State, by: Option<&str>, order: Option<&str>) -> Vec<usize> {
+    let objective = by == Some("FinalObjectiveMetricValue");
+    let child = |number: &usize| &state.children[*number];
+    let mut numbers: Vec<usize> = (0..state.children.len())
+        .filter(|number| child(number).stage != Stage::Planned)
+        .filter(|number| !objective || child(number).objective.is_some())
+        .collect();
+    let compare = |one: &usize, other: &usize| -> Ordering {
+        let (a, b) = (child(one), child(other));
+        match by {
+            Some("FinalObjectiveMetricValue") => {
+                a.objective.unwrap_or_default().total_cmp(&b.objective.unwrap_or_default())
+            }
+            Some("Status") => a.stage.status().cmp(b.stage.status()),
+            Some("CreationTime") => a.created.cmp(&b.created),
+            _ => Ordering::Equal,
+        }
+        .then(one.cmp(other))
+    };
+    numbers.sort_by(compare);
+    if order == Some("Descending") {
+        numbers.reverse();
+    }
+    numbers
+}

@@ -1,0 +1,214 @@
+//! Events in phases, and what holds after any events.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::search::hyperband::Ladder;
+use crate::tuning_job::state::Brief;
+
+const NOW: i64 = 1_760_000_000_000;
+
+fn state(most: u64, parallel: u64) -> State {
+    let brief = Brief {
+        name: None,
+        metric: "loss".to_owned(),
+        maximize: false,
+        tuned: vec!["x".to_owned()],
+        ladder: None,
+        exhausted: false,
+    };
+    let definitions = vec![brief];
+    let rules = Rules { most, parallel, early: false, target: None, patience: None, converges: false, definitions };
+    State {
+        id: "id".to_owned(),
+        job: "t".to_owned(),
+        seed: 1,
+        principal_arn: String::new(),
+        user_id: String::new(),
+        rules,
+        children: Vec::new(),
+        prior: Vec::new(),
+        transfer: false,
+        parents_best: None,
+        phase: Phase::Running,
+        reason: None,
+        course: Course::default(),
+        begun: NOW,
+        ended: None,
+        changed: NOW,
+    }
+}
+
+fn step(state: State, event: &Event) -> State {
+    TuningJobs::step(state, event, NOW + 5).unwrap().state.unwrap()
+}
+
+fn after(state: State, events: &[Event]) -> State {
+    events.iter().fold(state, step)
+}
+
+fn proposed(number: usize) -> Event {
+    Event::Proposed { number, definition: 0, values: Some(vec![number.to_string()]) }
+}
+
+fn launched(number: usize) -> Event {
+    Event::Launched { number, created: NOW + 1 }
+}
+
+fn looked(number: usize, stage: Stage, objective: Option<f64>) -> Event {
+    let look = Look { stage, retryable: false, objective, started: Some(1.0), ended: (!stage.runs()).then_some(2.0) };
+    Event::Looked { number, look }
+}
+
+fn completed(number: usize, objective: f64) -> Event {
+    looked(number, Stage::Completed, Some(objective))
+}
+
+/// A word for each training job, and the phase.
+fn told(state: &State) -> String {
+    let children: Vec<_> = state.children.iter().map(|child| format!("{:?}", child.stage)).collect();
+    format!("{} {:?}", children.join(" "), state.phase).trim_start().to_owned()
+}
+
+#[test]
+fn every_event_has_an_outcome_where_it_belongs_and_none_elsewhere() {
+    let reached = Event::Reached { number: 0, epoch: 1, objective: 1.0, average: 1.0 };
+    let refused = Event::Refused { number: 0, reason: "no".to_owned() };
+    let none = Event::Proposed { number: 1, definition: 0, values: None };
+    #[rustfmt::skip]
+    let table: Vec<(Vec<Event>, &str)> = vec![
+        (vec![], "Running"),
+        (vec![proposed(0)], "Planned Running"),
+        (vec![proposed(0), proposed(0)], "Planned Running"),
+        (vec![proposed(1)], "Running"),
+        (vec![proposed(0), proposed(1), proposed(2)], "Planned Planned Running"),
+        (vec![launched(0)], "Running"),
+        (vec![proposed(0), launched(0), launched(0)], "InProgress Running"),
+        (vec![proposed(0), launched(0), looked(0, Stage::InProgress, None)], "InProgress Running"),
+        (vec![proposed(0), looked(0, Stage::Completed, Some(1.0))], "Planned Running"),
+        (vec![proposed(0), launched(0), completed(0, 1.0)], "Completed Running"),
+        (vec![proposed(0), launched(0), completed(0, 1.0), looked(0, Stage::Failed, None)], "Completed Running"),
+        (vec![proposed(0), launched(0), completed(0, 1.0), none], "Completed Ended(Completed)"),
+        (vec![proposed(0), refused.clone()], "Ended(Failed)"),
+        (vec![proposed(0), launched(0), refused], "InProgress Running"),
+        (vec![proposed(0), Event::Dropped { number: 0 }], "Planned Running"),
+        (vec![proposed(0), Event::StopRequested], "Planned Stopping"),
+        (vec![proposed(0), Event::StopRequested, Event::Dropped { number: 0 }], "Ended(Stopped)"),
+        (vec![proposed(0), Event::StopRequested, launched(0)], "InProgress Stopping"),
+        (vec![proposed(0), launched(0), Event::StopRequested, looked(0, Stage::Stopped, None)], "Stopped Ended(Stopped)"),
+        (vec![Event::StopRequested], "Ended(Stopped)"),
+        (vec![Event::TimeUp], "Ended(Completed)"),
+        (vec![proposed(0), launched(0), Event::TimeUp], "InProgress Finishing(Completed)"),
+        (vec![proposed(0), launched(0), Event::TimeUp, Event::StopRequested], "InProgress Stopping"),
+        (vec![proposed(0), launched(0), Event::TimeUp, proposed(1)], "InProgress Finishing(Completed)"),
+        (vec![proposed(0), launched(0), Event::Restarted], "InProgress Running"),
+        (vec![proposed(0), launched(0), reached.clone()], "InProgress Running"),
+        (vec![reached], "Running"),
+        (vec![proposed(0), launched(0), Event::Broke { reason: "no".to_owned() }], "InProgress Ended(Failed)"),
+    ];
+    for (events, expected) in table {
+        assert_eq!(told(&after(state(9, 2), &events)), expected, "{events:?}");
+    }
+    let ended = after(state(9, 2), &[Event::TimeUp]);
+    let refused = TuningJobs::step(ended.clone(), &Event::StopRequested, NOW).err().unwrap();
+    assert_eq!(
+        refused.message,
+        "The request was rejected because the hyperparameter tuning job is in status Completed."
+    );
+    for event in [Event::TimeUp, Event::Restarted, proposed(0), Event::Broke { reason: "late".to_owned() }] {
+        assert_eq!(step(ended.clone(), &event), ended, "an end is final: {event:?}");
+    }
+    let drives = |state: State| TuningJobs::step(state, &Event::Restarted, NOW).unwrap().effects;
+    assert_eq!(drives(ended), []);
+    assert_eq!(drives(state(1, 1)), [Drive("id".to_owned())]);
+}
+
+#[test]
+fn a_state_is_read_as_it_was_written() {
+    let mut state = after(state(3, 2), &[proposed(0), launched(0), completed(0, 0.5), proposed(1)]);
+    state.rules.definitions[0].ladder = Some(Ladder::new(1, 9));
+    state.parents_best = Some((0.1, serde_json::json!({"TrainingJobName": "p"})));
+    assert_eq!(serde_json::from_value::<State>(serde_json::json!(state)).unwrap(), state);
+}
+
+#[test]
+fn names_follow_from_the_seed_and_the_number() {
+    let names: Vec<String> = (0..3).map(|number| name("t", 1, number)).collect();
+    assert_eq!(names, (0..3).map(|number| name("t", 1, number)).collect::<Vec<_>>());
+    assert!(names[0].starts_with("t-001-") && names[2].starts_with("t-003-") && names[0][6..] != names[1][6..]);
+    assert_ne!(name("t", 1, 0), name("t", 2, 0));
+    assert!(name(&"x".repeat(32), 1, 749).len() <= 63);
+}
+
+#[test]
+fn what_a_parent_of_ours_was_best_at_counts_until_it_is_bettered() {
+    let mut state = state(2, 1);
+    state.course.take(Some(1.0), NOW);
+    for (score, best, stale, flat) in
+        [(Some(0.995), 0.995, 0, 1), (None, 0.995, 1, 2), (Some(0.5), 0.5, 0, 0), (Some(0.5), 0.5, 1, 1)]
+    {
+        state.course.take(score, NOW);
+        let Course { best: found, stale: s, flat: f, .. } = state.course;
+        assert_eq!((found, s, f), (Some(best), stale, flat), "{score:?}");
+    }
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let number = 0..5_usize;
+    let stages = prop_oneof![
+        Just(Stage::InProgress),
+        Just(Stage::Stopping),
+        Just(Stage::Completed),
+        Just(Stage::Failed),
+        Just(Stage::Stopped)
+    ];
+    prop_oneof![
+        4 => number.clone().prop_map(proposed),
+        4 => number.clone().prop_map(launched),
+        4 => (number.clone(), stages, prop::option::of(-1.0..1.0_f64)).prop_map(|(n, stage, o)| looked(n, stage, o)),
+        1 => number.clone().prop_map(|number| Event::Refused { number, reason: "no".to_owned() }),
+        1 => number.clone().prop_map(|number| Event::Dropped { number }),
+        1 => (number, 1..9_u64).prop_map(|(number, epoch)| Event::Reached { number, epoch, objective: 0.5, average: 0.5 }),
+        1 => Just(Event::Restarted),
+        1 => Just(Event::TimeUp),
+        1 => Just(Event::StopRequested),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn limits_hold_and_every_job_comes_to_an_end(
+        events in prop::collection::vec(events(), 0..40), most in 1..6_u64, parallel in 1..4_u64, early: bool,
+    ) {
+        let mut now = state(most, parallel);
+        now.rules.early = early;
+        for event in &events {
+            let Ok(next) = TuningJobs::step(now.clone(), event, NOW) else { continue };
+            let next = next.state.unwrap();
+            prop_assert!(!matches!(now.phase, Phase::Ended(_)) || next == now, "an end is final");
+            prop_assert!(next.children.len() as u64 <= most && next.live().count() as u64 <= parallel);
+            prop_assert!(!matches!(next.phase, Phase::Ended(_)) || next.live().next().is_none());
+            // Told again, nothing happens but what a store's hiccup does: no training job more.
+            if let Ok(again) = TuningJobs::step(next.clone(), event, NOW) {
+                prop_assert_eq!(again.state.unwrap().children.len(), next.children.len());
+            }
+            now = next;
+        }
+        // What the driver does leads to an end.
+        for _ in 0..100 {
+            if matches!(now.phase, Phase::Ended(_)) {
+                break;
+            }
+            let number = now.children.iter().rposition(|child| child.stage.is_live());
+            now = match number {
+                Some(number) if now.children[number].stage == Stage::Planned => {
+                    step(now.clone(), &if now.phase == Phase::Running { launched(number) } else { Event::Dropped { number } })
+                }
+                Some(number) => step(now.clone(), &completed(number, 0.5)),
+                None => step(now.clone(), &proposed(now.children.len())),
+            };
+        }
+        prop_assert!(matches!(now.phase, Phase::Ended(_)), "{}", told(&now));
+        prop_assert!(matches!(now.status(), "Completed" | "Failed" | "Stopped"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Tuning jobs of a process that was killed.
+
+use sagewright_cloud::cloud::resume;
+use sagewright_cloud::sagemaker::Kind;
+use sagewright_cloud_store_sqlite::SqliteRecords;
+use serde_json::{Value, json};
+
+use super::{config, ends, named, tuning_job};
+use crate::restart::{after_over, run};
+use crate::support::{Cloud, within};
+
+/// A cloud that ends after any number of steps goes on as if it had not: no training job twice, none missing, the same
+/// values.
+#[test]
+fn a_kill_at_any_step_changes_nothing() {
+    let mut known: Option<Vec<(String, Value)>> = None;
+    for steps in 0..40 {
+        let store = after_over(SqliteRecords::in_memory().unwrap(), 2, async |cloud| {
+            cloud
+                .ok("CreateHyperParameterTuningJob", config(tuning_job("t", 3, 2), "Strategy", json!("Bayesian")))
+                .await;
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+                if steps % 2 == 1 {
+                    // Threads for blocking work have their turn as well.
+                    tokio::time::sleep(std::time::Duration::from_micros(100)).await;
+                }
+            }
+        });
+        run(async {
+            let cloud = Cloud::over(store, 2);
+            resume(&cloud.sagemaker).await.unwrap();
+            let mut begun = Vec::new();
+            let mut one = vec![cloud.job().await, cloud.job().await];
+            // Both wait for a slot at the same time.
+            one.sort_by(|a, b| a.task.name.cmp(&b.task.name));
+            for job in one {
+                begun.push((job.task.name.clone(), job.task.request["HyperParameters"].clone()));
+                ends(job, 0.5);
+                cloud.until(Kind::TRAINING_JOB, &begun.last().unwrap().0.to_lowercase(), "Completed").await;
+            }
+            let last = cloud.job().await;
+            begun.push((last.task.name.clone(), json!(null)));
+            ends(last, 0.4);
+            let told = cloud.ended("t").await;
+            assert_eq!(told["TrainingJobStatusCounters"]["Completed"], 3, "{steps}");
+            let all = cloud.ok("ListTrainingJobs", json!({"MaxResults": 100})).await;
+            assert_eq!(all["TrainingJobSummaries"].as_array().unwrap().len(), 3, "{steps}");
+            let before = known.get_or_insert_with(|| begun.clone());
+            assert_eq!(*before, begun, "{steps}");
+        });
+    }
+}
+
+#[test]
+fn a_stop_that_was_asked_for_is_carried_out_by_the_next_process() {
+    let store = after_over(SqliteRecords::in_memory().unwrap(), 2, async |cloud| {
+        cloud.ok("CreateHyperParameterTuningJob", tuning_job("t", 9, 2)).await;
+        let jobs = [cloud.job().await, cloud.job().await];
+        cloud.ok("StopHyperParameterTuningJob", named("t")).await;
+        std::mem::forget(jobs);
+    });
+    run(async {
+        let cloud = Cloud::over(store, 2);
+        resume(&cloud.sagemaker).await.unwrap();
+        let told = within(async {
+            loop {
+                let told = cloud.describe_tuning("t").await;
+                if told["HyperParameterTuningJobStatus"] == "Stopped" {
+                    return told;
+                }
+                // What runs again before it is told to stop.
+                if !cloud.no_job_waits().await {
+                    tokio::task::yield_now().await;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(told["TrainingJobStatusCounters"]["InProgress"], 0);
+    });
+}
