@@ -13,6 +13,7 @@ use crate::cloud_id;
 use crate::config::Config;
 use crate::env::Env;
 use crate::folder;
+use crate::frameworks::Environments;
 use crate::hosting::{Hosting, HostingConfig};
 use crate::identity::{Identity, NewSession, Secret, ServiceAsks, assumable_by_service, pass, role};
 use crate::images::{ImageMap, ImageMapError};
@@ -45,6 +46,8 @@ pub struct Options {
     pub images: Option<PathBuf>,
     /// Makes built-in algorithms ready on first use.
     pub preparer: Arc<dyn Preparer>,
+    /// Where scripts run.
+    pub environments: Environments,
 }
 
 /// Why the embedded cloud could not be started.
@@ -125,7 +128,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
 /// # Errors
 /// What is in the way, and what to do.
 pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
-    let Options { config, program, images, preparer } = options;
+    let Options { config, program, images, preparer, environments } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let (wall, speed) = (Arc::clone(&config.wall), config.speed);
@@ -150,6 +153,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         images,
         preparer,
         cloud: id,
+        environments,
         hidden: Some(hidden),
         clock: Arc::clone(&wall),
     });

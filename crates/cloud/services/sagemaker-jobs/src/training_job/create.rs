@@ -26,7 +26,11 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
 
     let role = required(call, "RoleArn")?;
     sm.check_role(call, Some(role), &arn(call, Kind::TRAINING_JOB, name)).await?;
-    sm.check_image(&plan.image)?;
+    if plan.script {
+        sm.check_script_image(&plan.image)?;
+    } else {
+        sm.check_image(&plan.image)?;
+    }
     inputs(sm, call, &plan, role).await?;
     outputs(sm, call, &plan, role).await?;
 
