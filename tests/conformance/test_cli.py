@@ -251,7 +251,7 @@ def test_what_exists_is_adopted_and_then_unchanged(cli, own_bucket, kind):
     assert cli("plan", "-f", "-", "--exit-code", stdin=exported, code=2).lines[-1] == "Plan: 1 to adopt."
     del exported["metadata"]["annotations"]
     refused = cli("apply", "-f", "-", stdin=exported, code=1)
-    assert f"sagewright adopt {kind}/{name}" in refused.out and refused.lines[-1] == "Not all done: 1 refused."
+    assert f"sagewright adopt {kind}/{name}" in refused.out and refused.lines[-1] == "Incomplete: 1 refused."
     told = cli("adopt", f"{kind}/{name}")
     assert told.out == f"{kind} {name}: adopted\n" and f"`sagewright export {kind}/{name}` writes its manifest" in told.err
     assert cli("plan", "--exit-code", "-f", "-", stdin=exported).lines[-1] == "Plan: 1 unchanged."
@@ -294,7 +294,7 @@ def test_a_set_is_deleted_in_reverse(cli, own_bucket):
     names = cli("get", PLURALS, "-o", "name").lines
     assert names == ["TrainingJob/trained"]
     again = cli("delete", "--yes", "-f", "-", stdin=many(model("served", cli.account)))
-    assert again.lines[0] == "Model served: unchanged (there is no such resource)"
+    assert again.lines == ["Model served: not there", "Done: 1 not there."]
 
 
 def test_a_running_job_is_stopped_and_its_record_stays(cli, own_bucket):
@@ -308,8 +308,8 @@ def test_a_running_job_is_stopped_and_its_record_stays(cli, own_bucket):
 def test_what_no_manifest_owns_is_deleted_only_when_that_is_said(cli):
     cli.cloud.client("sagemaker", cli.account).create_model_package_group(ModelPackageGroupName="theirs")
     told = cli("delete", "--yes", "ModelPackageGroup/theirs", code=1)
-    assert "is managed by no manifest" in told.err and "--unmanaged" in told.err
-    assert "Not all done: 1 refused." in cli("delete", "--yes", "-f", "-", stdin=group("theirs"), code=1).out
+    assert "no manifest manages " in told.err and "--unmanaged" in told.err
+    assert "Incomplete: 1 refused." in cli("delete", "--yes", "-f", "-", stdin=group("theirs"), code=1).out
     assert cli("get", "modelpackagegroups", "-o", "name").out == "ModelPackageGroup/theirs\n"
     assert cli("delete", "-y", *["ModelPackageGroup/theirs"] * 2, "--unmanaged").lines[-1] == "Done: 1 deleted."
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
@@ -528,6 +528,6 @@ def test_an_embedded_cloud_from_up_to_reset(tmp_path, account):
     finally:
         local("down")
     assert local("status", code=1)[0].startswith("down (")
-    assert "give --yes" in local("reset", code=64)[1] and data.exists()
+    assert "pass --yes" in local("reset", code=64)[1] and data.exists()
     local("reset", "--yes")
     assert not data.exists()

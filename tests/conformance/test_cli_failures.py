@@ -44,7 +44,7 @@ def test_a_failed_job_is_told_the_same_by_plan_and_apply(cli, own_bucket):
     for _ in range(2):
         told = cli("apply", "-f", "-", stdin=job, code=1)
         assert "TrainingJob broken: failed" in told.out and "`sagewright logs TrainingJob/broken` shows what it wrote" in told.out
-        assert told.lines[-1] == "Not all done: 1 failed."
+        assert told.lines[-1] == "Incomplete: 1 failed."
         plan = cli("plan", "--exit-code", "-f", "-", stdin=job, code=1)
         assert "is in Failed status" in plan.out and plan.lines[-1] == "Plan: 1 failed."
 
@@ -62,7 +62,7 @@ def test_a_reference_to_nothing_blocks_what_needs_it(cli):
 def test_what_cannot_be_changed_is_refused_with_the_reason(cli):
     cli("apply", "-f", "-", stdin=many(model("m", cli.account), config("c", "m")))
     changed = many(model("m", cli.account), config("c", "m", initialInstanceCount=2))
-    for command, last in (("plan", "Plan: 1 unchanged, 1 refused."), ("apply", "Not all done: ")):
+    for command, last in (("plan", "Plan: 1 unchanged, 1 refused."), ("apply", "Incomplete: ")):
         told = cli(command, "-f", "-", stdin=changed, code=1)
         assert "spec.productionVariants[0].initialInstanceCount is 1 and cannot become 2" in told.out
         assert "make a new endpoint config with a new spec.endpointConfigName and a new metadata.name" in told.out
@@ -84,7 +84,7 @@ def test_an_update_that_aws_rolled_back_has_failed(cli):
     cli("apply", "-f", "-", stdin=many(model("good", cli.account), config("good", "good"), endpoint("e", "good")))
     broken = many(model("bad", cli.account, image=CRASHING), config("bad", "bad"), endpoint("e", "bad"))
     told = cli("apply", "-f", "-", stdin=broken, code=1)
-    assert "Endpoint e: failed" in told.out and told.lines[-1].startswith("Not all done: ")
+    assert "Endpoint e: failed" in told.out and told.lines[-1].startswith("Incomplete: ")
     assert cli("invoke", "e", "--text", "x").json()["said"] == "good", "the old model goes on answering"
     # It is not sent again until the declaration changes.
     again = cli("apply", "-f", "-", stdin=broken, code=1)
@@ -107,7 +107,7 @@ def test_a_wait_that_runs_out_of_time_ends_with_three(cli, own_bucket):
     waited = cli("wait", "TrainingJob/slow", "--timeout", "1s", code=3)
     assert "the training job `slow` was not ready within 1 s; it is InProgress" in waited.err
     applied = cli("apply", "--timeout", "1s", "-f", "-", stdin=job, code=3)
-    assert "TrainingJob slow: not ready in time" in applied.out and "still in InProgress status" in applied.out
+    assert "TrainingJob slow: timed out" in applied.out and "still in InProgress status" in applied.out
     cli("delete", "--yes", "TrainingJob/slow")
 
 

@@ -36,7 +36,7 @@ def test_a_plan_is_written_for_its_owner_alone_and_applied_as_it_was_shown(cli):
     served = model("m", cli.account, primaryContainer={"image": harness.SCRIPT_IMAGE, "environment": {"PASSWORD": secret}})
     told = cli("plan", "--out", "plan.json", "-f", "-", stdin=many(served, config("c", "m"), endpoint("e", "c")))
     assert told.lines[-1] == "Plan: 3 to create." and told.err.startswith(cli.target)
-    assert told.err.endswith("plan.json: written; it holds the manifests whole, secrets in them included\n  `sagewright apply plan.json` does what it says\n")
+    assert told.err.endswith("plan.json: written; it contains the full manifests, including any secrets\n  `sagewright apply plan.json` does what it says\n")
     path = cli.folder / "plan.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and secret in path.read_text()
     assert [p.name for p in cli.folder.iterdir()] == ["plan.json"], "nothing is left beside it"
@@ -86,7 +86,7 @@ def test_a_plan_that_was_changed_or_is_none_is_refused_by_name(cli):
         path.write_text(text)
         for words in (["apply", "plan.json"], ["plan", "--show", "plan.json"]):
             told = cli(*words, code=65)
-            assert f"plan.json is no plan that can be applied: {why}" in told.err and help in told.err, (words, told.err)
+            assert f"plan.json is not a valid saved plan: {why}" in told.err and help in told.err, (words, told.err)
             assert told.out == "" and "Target:" not in told.err
     assert "cannot read the plan none.json" in cli("apply", "none.json", code=65).err
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
@@ -111,7 +111,7 @@ def test_a_plan_is_applied_only_where_it_was_made(cli):
         (other, [], {}, f"was made for the account {cli.account}, and this is {other.account}"),
         (cli, ["--region", "eu-west-1"], {}, "was made for the region us-east-1, and this is eu-west-1"),
         (cli, [], {"SAGEWRIGHT_INSTALLATION": "prod"}, "was made for the installation default, and this is prod"),
-        (cli, ["--expect-account", "111111111111"], {}, "--expect-account expects the account 111111111111"),
+        (cli, ["--expect-account", "111111111111"], {}, "--expect-account requires account 111111111111"),
     ]:  # fmt: skip
         told = caller("apply", "plan.json", *words, code=1, **environment)
         assert why in told.err and "nothing was done" in told.err and told.out == "", told.err
@@ -141,9 +141,24 @@ def test_a_plan_with_problems_is_not_written(cli):
     assert "cannot become 2" in told.out and "plan.json was not written: a plan with problems cannot be applied" in told.err
     assert not (cli.folder / "plan.json").exists()
     (cli.folder / "folder").mkdir()
-    for path, why in [("folder", "it is there, and is no file"), ("none/plan.json", "No such file or directory"), ("/dev/null", "is no file")]:
+    for path, why in [("folder", "it exists and is not a regular file"), ("none/plan.json", "No such file or directory"), ("/dev/null", "is not a regular file")]:
         told = cli("plan", "--out", path, "-f", "-", stdin=group("g"), code=1)
         assert f"cannot write the plan to {path}: " in told.err and why in told.err
+
+
+def test_a_plan_overwrites_plans_alone(cli):
+    own, notes, manifests = cli.folder / "own.json", cli.folder / "notes.txt", json.dumps(group("g"))
+    for path, text in [(own, manifests), (notes, "keepme")]:
+        path.write_text(text)
+        told = cli("plan", "-f", "own.json" if own.exists() else "-", "--out", path.name, stdin=group("g"), code=1)
+        assert f"cannot write the plan to {path.name}: it exists and is not a saved plan" in told.err, told.err
+        assert "Target:" not in told.err and told.out == "" and path.read_text() == text
+    # An empty file is nobody's loss, and a plan makes way for the next one, whole or cut off.
+    for text in ["", None, "{\"format\": \"sagewright.dev/saved-plan/v0\", \"made"]:
+        if text is not None:
+            (cli.folder / "plan.json").write_text(text)
+        keep(cli, group("g"))
+    assert cli("apply", "plan.json").lines[-1] == "Done: 1 created."
 
 
 def test_two_installations_leave_each_others_resources_alone(cli):
@@ -159,11 +174,13 @@ def test_two_installations_leave_each_others_resources_alone(cli):
         assert "of the installation `blue`" in told.out, (words, told.out)
     assert cli("plan", "-f", "-", "--exit-code", stdin=group("fraud")).lines[-1] == "Plan: 1 unchanged."
     # An adoption moves it; then it is the other's.
-    cli("adopt", "ModelPackageGroup/fraud", **green)
+    told = cli("adopt", "ModelPackageGroup/fraud", code=1, **green)
+    assert "`--from blue/default/fraud`" in told.err
+    cli("adopt", "ModelPackageGroup/fraud", "--from", "blue/default/fraud", **green)
     assert cli("apply", "-f", "-", stdin=group("fraud"), **green).lines[-1] == "Done: 1 unchanged."
     assert "of the installation `green`" in cli("apply", "-f", "-", stdin=group("fraud"), code=1).out
     project.write_text('installation = "Blue"\n')
-    assert f"{project}:1: `installation`: `Blue` is no name of an installation" in cli("get", "models", code=65).err
+    assert f"{project}:1: `installation`: `Blue` is not a valid installation name" in cli("get", "models", code=65).err
     assert "SAGEWRIGHT_INSTALLATION is ''" in cli("get", "models", code=64, SAGEWRIGHT_INSTALLATION="").err
 
 
@@ -193,11 +210,11 @@ def test_what_a_set_no_longer_declares_goes_once_all_is_applied(cli):
     before = harness.everything(cli.cloud, cli.account)
     dry = cli("apply", "-f", "-", *SET, "--dry-run", stdin=deployed(cli, 2))
     assert "Plan: 2 to create, 1 to update.\n" in dry.out and dry.lines[-1] == "Plan: 2 to delete."
-    assert "EndpointConfig v1: delete\n    still used by Endpoint/live\n" in dry.out
+    assert "EndpointConfig v1: delete\n" in dry.out and "still used" not in dry.out
     value = cli("apply", "-f", "-", *SET, "--dry-run", "-o", "json", stdin=deployed(cli, 2)).json()
     assert [o["object"]["name"] for o in value["delete"]["objects"]] == ["v1", "v1"] and value["apply"]["changes"]
     told = cli("apply", "-f", "-", *SET, stdin=deployed(cli, 2), code=64)
-    assert "what the manifests no longer declare would be deleted, and nobody can be asked\n  give --yes" in told.err
+    assert "this would delete resources that the manifests no longer declare, and there is no terminal to confirm on\n  pass --yes" in told.err
     assert harness.everything(cli.cloud, cli.account) == before
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=deployed(cli, 2))
     assert "Plan: 2 to delete." in told.err and told.lines[-1] == "Done: 2 created, 1 updated, 2 deleted."
@@ -219,14 +236,34 @@ def test_a_prune_leaves_what_is_still_used_and_what_is_not_its_own(cli):
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("other")), SAGEWRIGHT_INSTALLATION="other")
     assert told.lines[-1] == "Done: 1 created." and "delete" not in told.err
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
-    assert "Model shared: not deleted, still used by EndpointConfig/theirs\n" in told.err and told.lines[-1] == "Done: 1 unchanged."
+    assert "Model shared: kept\n    still used by EndpointConfig/theirs\n" in told.out and told.lines[-1] == "Done: 1 unchanged, 1 kept."
+    report = cli("apply", "-f", "-", *SET, "--yes", "-o", "json", stdin=labelled(group("g"))).json()["objects"]
+    assert {o["object"]["name"]: (o["outcome"], o["message"]) for o in report} == {
+        "g": ("unchanged", ""), "shared": ("retained", "still used by EndpointConfig/theirs"),
+    }  # fmt: skip
     cli("delete", "--yes", "EndpointConfig/theirs")
     # What is declared has to go well first.
     taken = labelled(group("g"), group("other"))
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=taken, code=1)
-    assert "nothing was deleted: what is declared did not go well" in told.err and "Model shared: delete\n" in told.err
+    assert "nothing was deleted, because the apply failed" in told.err and "Model shared: delete\n" in told.err
     assert cli("get", "models", "-o", "name").lines == ["Model/shared"]
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
+
+
+def test_a_prune_keeps_what_is_not_known_to_be_free(cli):
+    cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(model("old", cli.account), group("g")))
+    sagemaker = cli.cloud.client("sagemaker", cli.account)
+    for i in range(101):
+        # The oldest uses it, and is not looked at.
+        variant = {"VariantName": "all", "ModelName": "old" if i == 0 else "other", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        if i == 1:
+            cli("apply", "-f", "-", stdin=model("other", cli.account))
+        sagemaker.create_endpoint_config(EndpointConfigName=f"c-{i}", ProductionVariants=[variant])
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    assert "Model old: kept\n    it may still be in use: only the newest 100 of the endpoint configs were looked at\n    --force " in told.out
+    assert told.lines[-1] == "Done: 1 unchanged, 1 kept."
+    told = cli("apply", "-f", "-", *SET, "--yes", "--force", stdin=labelled(group("g")))
     assert told.lines[-1] == "Done: 1 unchanged, 1 deleted."
 
 
@@ -244,15 +281,15 @@ def test_a_prune_asks_on_a_terminal_before_anything_is_done(cli, answer, code):
     os.close(ours)
     assert done.returncode == code, done.stderr
     asked = "ModelPackageGroup old: delete\nPlan: 1 to delete.\nApply, and then delete 1 resource? [y/N]\n"
-    assert done.stderr.startswith(cli.target + asked), done.stderr
+    assert done.stderr.startswith(cli.target + "ModelPackageGroup new: create\n") and asked in done.stderr, done.stderr
     assert cli("get", "modelpackagegroups", "-o", "name").lines == [f"ModelPackageGroup/{'old' if code else 'new'}"]
 
 
 def test_a_set_is_one_label_that_all_its_objects_bear(cli):
     some = many(labelled(group("g"))["items"][0], group("h"))
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=some, code=65)
-    assert "the label app=fraud is missing on ModelPackageGroup h; nothing was done" in told.err and told.out == ""
-    for words in (["--prune"], ["-l", "app=fraud"], ["--dry-run"], ["--yes"], [*SET, "--no-wait"], ["--prune", "-l", "app"], ["--prune", "-l", "a=b,c=d"]):
+    assert "ModelPackageGroup h does not have the label app=fraud; nothing was done" in told.err and told.out == ""
+    for words in (["--prune"], ["-l", "app=fraud"], ["--all-namespaces"], [*SET, "--no-wait"], ["--prune", "-l", "app"], ["--prune", "-l", "a=b,c=d"]):
         cli("apply", "-f", "-", *words, stdin=labelled(group("g")), code=64)
     assert "KEY=VALUE" in cli("apply", "-f", "-", "--prune", "-l", "app", stdin=some, code=64).err
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""

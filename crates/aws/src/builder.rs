@@ -17,7 +17,7 @@ use crate::call_record::Observe;
 use crate::client::{Aws, Inner};
 use crate::config::{ConfigError, Settings};
 use crate::credentials::{Ambient, Sessions, Tools};
-use crate::rate_limiter::Turns;
+use crate::rate_limiter::{Stopwatch, Turns};
 use crate::transport::{HttpClients, Transport};
 
 /// How failed attempts are repeated.
@@ -72,6 +72,7 @@ pub struct Builder {
     http_client: Option<SharedHttpClient>,
     sleep: Option<SharedAsyncSleep>,
     time: Option<SharedTimeSource>,
+    passed: Option<SharedTimeSource>,
     env: Option<Env>,
     fs: Option<Fs>,
 }
@@ -183,10 +184,17 @@ impl Builder {
         self
     }
 
-    /// Another clock, for tests.
+    /// Another clock, for tests. It measures waits too, unless [`Builder::stopwatch`] gives another measure.
     #[must_use]
     pub fn time_source(mut self, time: impl TimeSource + 'static) -> Self {
         self.time = Some(SharedTimeSource::new(time));
+        self
+    }
+
+    /// Another measure of waits and time limits, for tests; only the time between two readings of it counts.
+    #[must_use]
+    pub fn stopwatch(mut self, time: impl TimeSource + 'static) -> Self {
+        self.passed = Some(SharedTimeSource::new(time));
         self
     }
 
@@ -208,6 +216,7 @@ impl Builder {
         let fs = self.fs.unwrap_or_else(Fs::real);
         let settings =
             Settings::load(env, &fs, self.profile.clone(), self.endpoint_url, self.credentials.is_some()).await?;
+        let stopwatch = self.passed.or_else(|| self.time.clone()).map_or_else(Stopwatch::start, Stopwatch::Given);
         let time = self.time.unwrap_or_default();
         let sleep = self
             .sleep
@@ -240,7 +249,7 @@ impl Builder {
                 Ambient::chain(tools, self.profile, settings.profile().to_owned())
             }
         };
-        let turns = Arc::new(Turns::new(time.clone(), sleep.clone()));
+        let turns = Arc::new(Turns::new(stopwatch, sleep.clone()));
         let transport = Transport::new(
             clients,
             retry,
@@ -266,7 +275,6 @@ impl Builder {
             session_duration: self.session_duration,
             session_name: session_name(&app_name),
             observer: self.observer,
-            time,
             tidying: Mutex::default(),
         }))
     }

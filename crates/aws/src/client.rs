@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
-use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
@@ -23,7 +22,7 @@ use crate::config::Settings;
 use crate::credentials::{Ambient, Session, Sessions};
 use crate::endpoint::{self, Choice, Endpoint};
 use crate::failure;
-use crate::identity::{Identity, Who, account_of, are_refused};
+use crate::identity::{Identity, Who, account_of};
 use crate::protocol::{self, WireRequest, WireResponse};
 use crate::rate_limiter::{Key, Turns};
 use crate::transport::{AttemptLog, BodySigning, CallError, Outgoing, Reply, Transport, is_read, is_repeatable};
@@ -48,7 +47,6 @@ pub(crate) struct Inner {
     pub session_duration: Option<Duration>,
     pub session_name: String,
     pub observer: Option<Arc<dyn Observe>>,
-    pub time: SharedTimeSource,
     pub tidying: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -237,19 +235,22 @@ impl Aws {
         let limit = call.limit;
         let late = |error: Option<CloudError>| {
             error.unwrap_or_else(|| {
-                let message = "the credentials did not come within the call's time limit. Nothing was sent".to_owned();
+                let message =
+                    "no credentials could be obtained within the call's time limit. It was not sent".to_owned();
                 failure::credentials(place, "CredentialsTimeout", message)
             })
         };
         let (target, who) = (call.target, self.who(call.target));
         let again = call.again();
         let session = self.within(limit, self.session(target, place.0, place.1)).await.map_err(late)?;
-        match (self.send_as(call, &session).await, again) {
-            (Err(error), Some(again)) if are_refused(&error) => {
-                let fresh = self.within(limit, self.renewed(&who, target, &session, place)).await.map_err(late)?;
-                if fresh.is_same(&session) { Err(error) } else { self.send_as(again, &fresh).await }
-            }
-            (result, _) => result,
+        let error = match self.send_as(call, &session).await {
+            Err(error) => error,
+            Ok(reply) => return Ok(reply),
+        };
+        let Some(again) = again else { return Err(error) };
+        match self.within(limit, self.renewed(&error, &who, target, &session, place)).await.map_err(late)? {
+            Some(fresh) => self.send_as(again, &fresh).await,
+            None => Err(error),
         }
     }
 
@@ -289,7 +290,7 @@ impl Aws {
             status = tracing::field::Empty,
             code = tracing::field::Empty,
         );
-        let started = self.0.time.now();
+        let started = self.0.turns.now();
         let log = Arc::new(AttemptLog::default());
         let (service, operation, region) = (call.service, call.operation, call.target.region.as_str());
         let account = account.map(str::to_owned);
@@ -315,7 +316,7 @@ impl Aws {
                 status: last.status,
                 request_id: last.request_id,
                 code: result.as_ref().err().map(|e| e.code.clone()),
-                elapsed: self.0.time.now().duration_since(started).unwrap_or_default(),
+                elapsed: self.0.turns.now().saturating_sub(started),
             });
         }
         result
@@ -403,7 +404,7 @@ impl Aws {
         let request = protocol::encode(service, operation, &call.input, &token)
             .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
         let request = Request {
-            transfer: service.id == "s3",
+            transfer: takes_long(service, operation),
             priority: call.priority,
             limit,
             ..Request::new(&call.target, service, operation, request)
@@ -414,12 +415,53 @@ impl Aws {
 
     async fn call_once(&self, call: &Call, limit: Option<Limit>) -> Result<Value, CloudError> {
         let (service, operation, response) = self.modelled(call, limit).await?;
-        protocol::decode(service, operation, &response).map_err(|error| CloudError {
-            status: Some(response.status),
-            request_id: protocol::error::request_id(&response.headers),
-            ..CloudError::new(service.id, &operation.name, Stage::Answer, error.code(), error.to_string())
-        })
+        decoded(service, operation, &response)
     }
+
+    /// Makes a read, again where its answer cannot be read.
+    pub(crate) async fn until_readable<F>(
+        &self,
+        limit: Option<Limit>,
+        mut read: impl FnMut() -> F,
+    ) -> Result<Value, CloudError>
+    where
+        F: Future<Output = Result<Value, CloudError>>,
+    {
+        let left = || limit.map(|limit| limit.deadline.saturating_sub(self.0.turns.now()));
+        let mut failures = 0;
+        loop {
+            failures += 1;
+            // Boxed, or the types of the futures inside one another grow beyond what the compiler follows.
+            let error = match Box::pin(read()).await {
+                Err(error) if error.stage == Stage::Answer && error.code == "UnreadableAnswer" => error,
+                result => return result,
+            };
+            let pause = retry::next(error.class(), failures, error.retry_after, left());
+            match pause.filter(|_| failures < READABLE_AFTER && self.0.transport.max_attempts() > 1) {
+                Some(pause) => self.0.sleep.sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+}
+
+/// The output of an answer.
+pub(crate) fn decoded(
+    service: &'static Service,
+    operation: &'static Operation,
+    response: &WireResponse,
+) -> Result<Value, CloudError> {
+    protocol::decode(service, operation, response).map_err(|error| CloudError {
+        status: Some(response.status),
+        request_id: protocol::error::request_id(&response.headers),
+        ..CloudError::new(service.id, &operation.name, Stage::Answer, error.code(), error.to_string())
+    })
+}
+
+/// Whether a call may take as long as a transfer: S3 takes a body, or copies one itself, before it answers.
+fn takes_long(service: &Service, operation: &Operation) -> bool {
+    const LONG: [&str; 5] = ["CompleteMultipartUpload", "CopyObject", "PutObject", "UploadPart", "UploadPartCopy"];
+    service.id == "s3" && LONG.contains(&operation.name.as_str())
 }
 
 /// A body that was read whole.
@@ -443,7 +485,8 @@ fn timed_out(place: (&str, &str), limit: Option<Limit>, log: &AttemptLog) -> Clo
         let message = format!("the time limit of {limit} s passed before the request was sent");
         return CloudError::new(place.0, place.1, Stage::Queue, "QueueTooLong", message);
     }
-    let mut message = format!("no answer within the time limit of {limit} s, after {started} requests");
+    let requests = if started == 1 { "request" } else { "requests" };
+    let mut message = format!("no answer within the time limit of {limit} s, after {started} {requests}");
     let last = log.last();
     if let (true, Some(code)) = (ended > 0, last.code.or(last.status.map(|status| format!("HTTP {status}")))) {
         message.push_str(&format!("; the last answer was {code}"));
@@ -459,21 +502,12 @@ impl Cloud for Aws {
     async fn call(&self, call: Call) -> Result<Value, CloudError> {
         let now = self.0.turns.now();
         let limit = call.timeout.map(|timeout| Limit { timeout, deadline: now.saturating_add(timeout) });
-        let left = || limit.map(|limit| limit.deadline.saturating_sub(self.0.turns.now()));
-        let mut failures = 0;
-        loop {
-            failures += 1;
-            let error = match self.call_once(&call, limit).await {
-                Err(error) if error.code == "UnreadableAnswer" => error,
-                result => return result,
-            };
-            // What a write's answer said is for whoever looks at the resource to find out.
-            let reads = Self::look_up(&call.service, &call.operation).is_ok_and(|(_, operation)| is_read(operation));
-            let pause = retry::next(error.class(), failures, error.retry_after, left());
-            match pause.filter(|_| reads && failures < READABLE_AFTER && self.0.transport.max_attempts() > 1) {
-                Some(pause) => self.0.sleep.sleep(pause).await,
-                None => return Err(error),
+        // What a write's answer said is for whoever looks at the resource to find out.
+        match Self::look_up(&call.service, &call.operation) {
+            Ok((_, operation)) if is_read(operation) => {
+                self.until_readable(limit, || self.call_once(&call, limit)).await
             }
+            _ => self.call_once(&call, limit).await,
         }
     }
 }

@@ -67,8 +67,11 @@ impl Settings {
         if let Some(name) = wanted.filter(|name| name != "default" && sections.get_profile(name).is_none()) {
             let mut known: Vec<&str> = sections.profiles().collect();
             known.sort_unstable();
-            let known =
-                if known.is_empty() { "they hold none".to_owned() } else { format!("they hold: {}", known.join(", ")) };
+            let known = if known.is_empty() {
+                "no profiles are defined there".to_owned()
+            } else {
+                format!("they hold: {}", known.join(", "))
+            };
             return Err(ConfigError::NoProfile { name, files: shown(), known });
         }
         Ok(Self { env, sections, endpoint_override })

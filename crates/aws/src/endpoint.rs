@@ -2,7 +2,7 @@
 //!
 //! The host names follow the rule sets of botocore 1.43 for the services that the binary knows.
 
-use sagewright_model::{Region, Service};
+use sagewright_model::{Partition, Region, Service};
 
 /// A resolved endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,22 +86,14 @@ fn is_dns_label(bucket: &str) -> bool {
         && !bucket.ends_with('-')
 }
 
-fn dual_stack_suffix(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "api.amazonwebservices.com.cn",
-        "aws-eusc" => "api.amazonwebservices.eu",
-        "aws-iso" => "api.aws.ic.gov",
-        "aws-iso-b" => "api.aws.scloud",
-        "aws-iso-e" => "api.cloud-aws.adc-e.uk",
-        "aws-iso-f" => "api.aws.hci.ic.gov",
-        _ => "api.aws",
-    }
+fn suffix_of(partition: &Partition, dual_stack: bool) -> &str {
+    if dual_stack { &partition.dual_stack_dns_suffix } else { &partition.dns_suffix }
 }
 
 fn regional_host(service: &Service, region: &Region, fips: bool, dual_stack: bool) -> String {
     let partition = region.partition();
     let prefix: &str = &service.metadata.endpoint_prefix;
-    let suffix = if dual_stack { dual_stack_suffix(&partition.id) } else { &partition.dns_suffix };
+    let suffix = suffix_of(partition, dual_stack);
     let government = partition.id == "aws-us-gov";
     let prefix = match (fips, dual_stack, service.id) {
         (false, ..) => prefix.to_owned(),
@@ -133,7 +125,7 @@ fn iam_region(region: &Region) -> String {
 
 fn iam_host(region: &Region, fips: bool, dual_stack: bool) -> String {
     let partition = region.partition();
-    let suffix = if dual_stack { dual_stack_suffix(&partition.id) } else { &partition.dns_suffix };
+    let suffix = suffix_of(partition, dual_stack);
     let name = if fips { "iam-fips" } else { "iam" };
     match (partition.id.as_str(), fips, dual_stack) {
         ("aws-us-gov", ..) => format!("iam.us-gov.{suffix}"),

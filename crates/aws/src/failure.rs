@@ -21,18 +21,23 @@ pub(crate) fn credentials((service, operation): (&str, &str), code: &str, messag
     CloudError::new(service, operation, Stage::Credentials, code, message)
 }
 
+/// A call whose answer is not the service's, or does not say what it has to.
+pub(crate) fn unreadable((service, operation): (&str, &str), message: String) -> CloudError {
+    CloudError::new(service, operation, Stage::Answer, "UnreadableAnswer", message)
+}
+
 /// A call whose turn comes too late, or that has waited for it in vain.
 pub(crate) fn too_late((service, operation): (&str, &str), too_late: TooLate) -> CloudError {
     let TooLate { wait, ahead, rate } = too_late;
     let message = match wait {
         Some(wait) => format!(
-            "{service} throttles {operation} to {rate:.1} calls a second, and {ahead} calls are ahead: the turn of this \
-             one would come in {} s, after its time limit. Nothing was sent",
+            "{service} is throttling {operation}. At {rate:.1} calls per second and with {ahead} calls queued ahead, this \
+             call would start in {} s, after its time limit. It was not sent",
             wait.as_secs_f64().ceil()
         ),
         None => format!(
-            "{service} throttles {operation} to {rate:.1} calls a second: the time limit passed before the turn of this \
-             call came. Nothing was sent"
+            "{service} is throttling {operation}. At {rate:.1} calls per second, the time limit passed before the turn of \
+             this call came. It was not sent"
         ),
     };
     let error = CloudError::new(service, operation, Stage::Queue, "QueueTooLong", message);

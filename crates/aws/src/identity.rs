@@ -4,7 +4,7 @@ use sagewright_engine::cloud::{CloudError, Role, Stage, Target};
 use sagewright_model::{AccountId, Arn};
 use serde_json::{Value, json};
 
-use crate::client::{Aws, Request, whole};
+use crate::client::{Aws, Request, decoded, token, whole};
 use crate::credentials::{Held, Session, check};
 use crate::failure;
 use crate::protocol;
@@ -79,13 +79,10 @@ impl Aws {
         let mut base = Box::pin(self.session_of(before.clone(), target, place)).await?;
         let mut answer = self.sts(target, "AssumeRole", &input, &base).await;
         if let Err(error) = &answer
-            && are_refused(error)
+            && let Some(fresh) = self.renewed(error, &before, target, &base, place).await?
         {
-            let fresh = self.renewed(&before, target, &base, place).await?;
-            if !fresh.is_same(&base) {
-                base = fresh;
-                answer = self.sts(target, "AssumeRole", &input, &base).await;
-            }
+            base = fresh;
+            answer = self.sts(target, "AssumeRole", &input, &base).await;
         }
         let answer = answer.map_err(|error| not_assumed(role, error, place))?;
         let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str);
@@ -106,34 +103,42 @@ impl Aws {
         Ok(Held { expires, value: Session { credentials, account: account_of(arn), files: None } })
     }
 
-    /// The session after one that the service has refused: keys may have been changed for others meanwhile.
+    /// Another session to make a call with that has failed, where the service refused the credentials: keys may have been
+    /// changed for others meanwhile. None where the failure is another, or the credentials are the same.
     pub(crate) async fn renewed(
         &self,
+        error: &CloudError,
         who: &Who,
         target: &Target,
         refused: &Session,
         place: (&str, &str),
-    ) -> Result<Session, CloudError> {
+    ) -> Result<Option<Session>, CloudError> {
+        if !are_refused(error) {
+            return Ok(None);
+        }
         let inner = self.inner();
         if who.roles.is_empty() {
             inner.ambient.reread();
         }
         inner.sessions.forget(who, |held| held.is_same(refused)).await;
-        Box::pin(self.session_of(who.clone(), target, place)).await
+        let fresh = Box::pin(self.session_of(who.clone(), target, place)).await?;
+        Ok(Some(fresh).filter(|fresh| !fresh.is_same(refused)))
     }
 
     /// Calls STS with given credentials, in the target's region.
     async fn sts(&self, target: &Target, operation: &str, input: &Value, by: &Session) -> Result<Value, CloudError> {
         let (service, operation) = Self::look_up("sts", operation)?;
         let place = (service.id, operation.name.as_str());
-        let request = protocol::encode(service, operation, input, &crate::client::token)
+        let request = protocol::encode(service, operation, input, &token)
             .map_err(|error| failure::input(place, "InvalidInput", error.to_string()))?;
         // The account of the target is the role's, not that of the identity that assumes it.
         let target = Target { account: None, role: None, ..target.clone() };
-        let call = Request::new(&target, service, operation, request);
-        let response = whole(self.dispatch(call, by).await?);
-        protocol::decode(service, operation, &response)
-            .map_err(|error| failure::input(place, "UnreadableAnswer", error.to_string()))
+        self.until_readable(None, || async {
+            let call = Request::new(&target, service, operation, request.clone());
+            let response = whole(self.dispatch(call, by).await?);
+            decoded(service, operation, &response)
+        })
+        .await
     }
 
     /// Who the target's calls are made by. Asked once per identity.
@@ -155,7 +160,7 @@ impl Aws {
             // It is shown, and decides what may be called.
             if identity.account.parse::<AccountId>().is_err() {
                 let message = format!("the answer names no account ({} characters)", identity.account.chars().count());
-                return Err(failure::transport(("sts", "GetCallerIdentity"), "UnreadableAnswer", message));
+                return Err(failure::unreadable(("sts", "GetCallerIdentity"), message));
             }
             Ok(Held { value: (key.to_owned(), identity), expires: None })
         };
@@ -196,11 +201,11 @@ impl Aws {
             return Ok(());
         }
         let who = match &target.role {
-            Some(role) => format!("role {}", role.arn),
-            None => "the credentials in use".to_owned(),
+            Some(role) => format!("role {} is of", role.arn),
+            None => "the credentials in use are for".to_owned(),
         };
         let message = format!(
-            "{who} belong(s) to account {actual}, but the call is meant for account {wanted}: nothing was sent. \
+            "the call is for account {wanted}, but {who} account {actual}; it was not sent. \
              Use credentials or a role of account {wanted}, or correct the account of the target"
         );
         Err(failure::credentials(place, "WrongAccount", message))
@@ -208,7 +213,7 @@ impl Aws {
 }
 
 /// Whether a service knows the credentials no longer, or not yet: AWS's common errors, and those of STS and S3.
-pub(crate) fn are_refused(error: &CloudError) -> bool {
+fn are_refused(error: &CloudError) -> bool {
     const CODES: [&str; 6] = [
         "ExpiredToken",
         "ExpiredTokenException",

@@ -19,11 +19,11 @@ pub struct InvokeRequest<'a> {
     pub content_type: Option<&'a str>,
     /// MIME type wanted of the answer.
     pub accept: Option<&'a str>,
-    /// Variant that must answer.
+    /// Variant to invoke.
     pub variant: Option<&'a str>,
-    /// Model that must answer, of an endpoint with many: its archive's key below the model's `ModelDataUrl`.
+    /// Model to invoke, of an endpoint with many: its archive's key below the model's `ModelDataUrl`.
     pub model: Option<&'a str>,
-    /// Container that must answer, by its host name, of an endpoint with direct invocation.
+    /// Container to invoke, by its host name, of an endpoint with direct invocation.
     pub container: Option<&'a str>,
     /// What the model gets.
     pub body: Bytes,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use sagewright_aws::{Aws, Retry};
-use sagewright_engine::cloud::{Call, Cloud as _};
+use sagewright_engine::cloud::{Call, Cloud as _, Target};
 use serde_json::json;
 use support::{Answer, Script, Sent, ok, target};
 
@@ -52,6 +52,9 @@ async fn child() {
                  <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
                  <Expiration>2999-01-02T04:04:05Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
             ))
+        } else if sent.body.contains("Action=GetCallerIdentity") {
+            ok("<GetCallerIdentityResponse><GetCallerIdentityResult><Account>222222222222</Account><Arn>a</Arn>\
+                <UserId>u</UserId></GetCallerIdentityResult></GetCallerIdentityResponse>")
         } else {
             served(sent).unwrap_or_else(|| ok("{}"))
         }
@@ -71,7 +74,9 @@ async fn child() {
         let (file, content) = change.split_once('=').unwrap();
         std::fs::write(file, content).unwrap();
     }
-    match aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await {
+    let account = std::env::var("SAGEWRIGHT_TEST_ACCOUNT").ok().map(|account| account.parse().unwrap());
+    let target = Target { account, ..target("us-east-1") };
+    match aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await {
         Ok(_) => {
             println!("RESULT key {}", support::signer(&script.last()));
         }
@@ -138,6 +143,21 @@ fn the_environment_goes_first() {
     let variables = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s")];
     assert_eq!(run(home.path(), &variables), "key AKIDENV");
     assert_eq!(run(home.path(), &[]), "key AKIDFILE");
+}
+
+#[test]
+fn whose_keys_these_are_only_sts_says() {
+    let keys = "aws_access_key_id = AKIDFILE\naws_secret_access_key = s\n";
+    let said = home(&format!("[default]\naws_account_id = 111111111111\n{keys}"));
+    let ci = ("AWS_ACCOUNT_ID", "111111111111");
+    let environment = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ci];
+    for (home, variables) in [(said.path(), &[][..]), (home("").path(), &environment[..])] {
+        let for_account = |account| run(home, &[variables, &[("SAGEWRIGHT_TEST_ACCOUNT", account)]].concat());
+        let refused = for_account("111111111111");
+        assert!(refused.starts_with("error WrongAccount"), "{refused}");
+        let sent = for_account("222222222222");
+        assert!(sent.starts_with("key AKID"), "{sent}");
+    }
 }
 
 #[test]

@@ -209,7 +209,7 @@ async fn a_download_takes_the_place_of_files_only() {
     for path in [folder.path(), &socket] {
         let error = s3::get_to_file(&aws, &target, "b-1", "k", path).await.unwrap_err();
         assert_eq!((error.stage, error.code.as_str()), (Stage::Input, "UnwritableFile"));
-        assert!(error.message.contains("is not a file"), "{error}");
+        assert!(error.message.contains("is not a regular file"), "{error}");
     }
     assert!(std::os::unix::net::UnixStream::connect(&socket).is_ok(), "the socket is gone");
 }

@@ -29,6 +29,11 @@ const SLOW: &str = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}
 
 /// A client whose ListModels was throttled, and the names that are asked for afterwards, in order.
 async fn throttled(clock: &Clock) -> (Aws, Arc<Mutex<Vec<String>>>) {
+    throttled_by(clock, clock).await
+}
+
+/// The same, whose wall clock is another than the one that measures waits.
+async fn throttled_by(clock: &Clock, wall: &Clock) -> (Aws, Arc<Mutex<Vec<String>>>) {
     let order: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = Arc::clone(&order);
     let script = Script::by(move |sent| {
@@ -41,7 +46,8 @@ async fn throttled(clock: &Clock) -> (Aws, Arc<Mutex<Vec<String>>>) {
             None => status(400, SLOW),
         }
     });
-    let aws = builder(&script, clock).sleep(Still).retry(Retry::Off).build().await.unwrap();
+    let aws = builder(&script, wall).stopwatch(clock.clone()).sleep(Still).retry(Retry::Off);
+    let aws = aws.build().await.unwrap();
     let error = aws.call(Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert_eq!(error.class(), Class::Throttle);
     (aws, order)
@@ -90,7 +96,7 @@ async fn a_time_limit_that_cannot_be_kept_is_told_at_once_and_a_dropped_call_lea
     let error = refused.unwrap_err();
     assert_eq!((error.stage, error.code.as_str(), error.class()), (Stage::Queue, "QueueTooLong", Class::Throttle));
     assert_eq!(error.retry_after, Some(Duration::from_secs(21)));
-    assert!(error.message.contains("20 calls are ahead") && error.message.contains("21 s"), "{error}");
+    assert!(error.message.contains("20 calls queued ahead") && error.message.contains("21 s"), "{error}");
     assert!(!error.may_have_taken_effect());
     let urgent = list("urgent", Priority::Interactive).with_timeout(Duration::from_secs(5));
     let mut urgent = Calling::new(&aws, urgent);
@@ -169,6 +175,11 @@ async fn a_time_limit_holds_over_retries_and_tells_what_was_seen() {
     assert_eq!((error.stage, error.code.as_str(), error.class()), (Stage::Transport, "TimedOut", Class::Transient));
     assert!(error.message.contains("time limit of 0.3 s"), "{error}");
     assert!(error.may_have_taken_effect());
+    let aws =
+        Aws::builder().environment(&[], &[]).credentials("a", "b", None).endpoint_url(&url).build().await.unwrap();
+    let call = Call::new(&target("us-east-1"), "sagemaker", "ListModels", json!({}));
+    let error = aws.call(call.with_timeout(Duration::from_millis(300))).await.unwrap_err();
+    assert!(error.message.ends_with("after 1 request"), "{error}");
 }
 
 #[tokio::test]
@@ -192,7 +203,12 @@ async fn a_write_that_may_have_taken_effect_is_not_repeated_without_a_token() {
     let model = || create("CreateModel", json!({"ModelName": "m", "ExecutionRoleArn": role}));
     let execution = || create("StartPipelineExecution", json!({"PipelineName": "p"}));
     let delete = || create("DeleteModel", json!({"ModelName": "m"}));
-    let table: [(&str, Call, fn() -> Answer, usize); 7] = [
+    let invoke = |operation| {
+        let body = if operation == "InvokeEndpoint" { ("Body", "") } else { ("InputLocation", "s3://b-1/k") };
+        let input = json!({"EndpointName": "e", body.0: body.1});
+        Call::new(&target("us-east-1"), "sagemaker-runtime", operation, input)
+    };
+    let table: [(&str, Call, fn() -> Answer, usize); 10] = [
         ("a reset", model(), || Answer::Reset, 1),
         ("a server error", model(), || status(500, "{}"), 1),
         ("nobody there", model(), || Answer::Refused, 3),
@@ -200,6 +216,9 @@ async fn a_write_that_may_have_taken_effect_is_not_repeated_without_a_token() {
         ("a reset, with a token", execution(), || Answer::Reset, 3),
         ("a server error, with a token", execution(), || status(500, "{}"), 3),
         ("a reset of a delete", delete(), || Answer::Reset, 1),
+        ("a reset of an inference", invoke("InvokeEndpoint"), || Answer::Reset, 1),
+        ("a server error of an inference", invoke("InvokeEndpointAsync"), || status(503, "{}"), 1),
+        ("an inference, and nobody there", invoke("InvokeEndpoint"), || Answer::Refused, 3),
     ];
     for (what, call, answer, sent) in table {
         let script = Script::by(move |_| answer());
@@ -209,9 +228,31 @@ async fn a_write_that_may_have_taken_effect_is_not_repeated_without_a_token() {
         let mut tokens: Vec<Value> = script
             .sent()
             .iter()
-            .map(|s| serde_json::from_str::<Value>(&s.body).unwrap()["ClientRequestToken"].clone())
+            .map(|s| serde_json::from_str::<Value>(&s.body).unwrap_or_default()["ClientRequestToken"].clone())
             .collect();
         tokens.dedup();
         assert_eq!(tokens.len(), 1, "{what}: another token is another request");
+    }
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_set_moves_no_turn_and_no_time_limit() {
+    let hour = Duration::from_secs(3600);
+    let set: [fn(&Clock, Duration); 2] = [|wall, by| wall.advance(by), |wall, by| wall.set_back(by)];
+    for set in set {
+        let (clock, wall) = (Clock::default(), Clock::default());
+        let (aws, order) = throttled_by(&clock, &wall).await;
+        let limited = list("limited", Priority::Progress).with_timeout(Duration::from_secs(30));
+        let mut limited = Calling::new(&aws, limited);
+        assert!(limited.go().await.is_none());
+        set(&wall, hour);
+        let mut next = Calling::new(&aws, list("next", Priority::Background));
+        assert!(next.go().await.is_none() && limited.go().await.is_none());
+        assert!(order.lock().unwrap().is_empty(), "the queue went by the wall clock");
+        clock.advance(Duration::from_secs(1));
+        let mut last = Calling::new(&aws, list("last", Priority::Background));
+        assert!(last.go().await.is_none());
+        limited.go().await.expect("its turn has come").unwrap();
+        assert_eq!(*order.lock().unwrap(), ["limited"]);
     }
 }

@@ -214,7 +214,7 @@ async fn a_call_for_another_account_is_not_sent() {
     for target in [to("333333333333", None), to("333333333333", Some(role(SPOKE)))] {
         let error = aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap_err();
         assert_eq!((error.stage, error.code.as_str()), (Stage::Credentials, "WrongAccount"));
-        assert!(error.message.contains("333333333333") && error.message.contains("nothing was sent"), "{error}");
+        assert!(error.message.contains("333333333333") && error.message.contains("it was not sent"), "{error}");
     }
     assert_eq!(script.sent().len(), before);
 }
@@ -244,4 +244,30 @@ async fn a_targets_own_endpoint_takes_its_calls_and_its_sessions() {
     let wrong = Target { endpoint: Some("elsewhere".to_owned()), ..own };
     let error = aws.call(Call::new(&wrong, "sagemaker", "ListModels", json!({}))).await.unwrap_err();
     assert!(error.message.contains("'elsewhere'"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_of_sts_is_asked_for_again_and_never_kept() {
+    let identity = "<R><GetCallerIdentityResult><Account>111111111111</Account><Arn>a</Arn><UserId>u</UserId>\
+                    </GetCallerIdentityResult></R>";
+    let nobody = "<R><GetCallerIdentityResult><Arn>a</Arn></GetCallerIdentityResult></R>";
+    let call = || {
+        let target = Target { account: Some("111111111111".parse().unwrap()), ..target("us-east-1") };
+        Call::new(&target, "sagemaker", "ListModels", json!({}))
+    };
+    for page in ["<html><body>hello</body></html>", "<R/>", "hello", nobody] {
+        let script = Script::new([ok(page), ok(page), ok(page), ok(identity), ok("{}")]);
+        let aws = builder(&script, &Clock::default()).build().await.unwrap();
+        let mut refused = aws.call(call()).await.unwrap_err();
+        if page == nobody {
+            // Read without fault: asked once a call.
+            aws.call(call()).await.unwrap_err();
+            refused = aws.call(call()).await.unwrap_err();
+        }
+        assert_eq!((refused.code.as_str(), script.sent().len()), ("UnreadableAnswer", 3), "{page}");
+        aws.call(call()).await.unwrap();
+        let script = Script::new([ok("<R/>"), ok(identity), ok("{}")]);
+        let aws = builder(&script, &Clock::default()).build().await.unwrap();
+        aws.call(call()).await.unwrap();
+    }
 }

@@ -6,9 +6,10 @@ mod support;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use sagewright_aws::{Aws, s3};
+use sagewright_aws::{Aws, Retry, TimeOuts, s3};
 use support::{Answer, Clock, Script, builder, ok, request, status, target};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -143,4 +144,68 @@ async fn completed_unheard(there: u64) {
     assert_eq!((info.size, info.etag.as_deref()), (65 << 20, Some("\"whole-5\"")));
     aws.tidied().await;
     assert!(!script.sent().iter().any(|s| s.method == "DELETE"), "a finished upload was taken away");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_minutes_of_work_is_not_the_end() {
+    let clock = Clock::default();
+    let (network, count) = (clock.clone(), AtomicU64::new(0));
+    let script = Script::by(move |_| {
+        network.advance(Duration::from_secs(130));
+        // Each is all the requests that the runtime makes at once.
+        if count.fetch_add(1, Ordering::Relaxed) % 4 < 3 {
+            return Answer::Reset;
+        }
+        Answer::Http(200, vec![("etag", "\"e\"".to_owned())], "short".to_owned())
+    });
+    let aws = builder(&script, &clock).build().await.unwrap();
+    let here = target("us-east-1");
+    s3::put_bytes(&aws, &here, "b-1", "k", Bytes::from_static(b"short"), None).await.unwrap();
+    assert_eq!(s3::get_bytes(&aws, &here, "b-1", "k").await.unwrap().body, "short");
+}
+
+#[tokio::test]
+async fn only_what_carries_a_body_is_waited_for_like_a_transfer() {
+    let script = Script::by(|sent| {
+        let listing = if sent.uri.contains("list-type") { "<ListBucketResult/>" } else { "" };
+        Answer::Http(200, vec![("etag", "\"e\"".to_owned())], listing.to_owned())
+    });
+    let aws = builder(&script, &Clock::default()).build().await.unwrap();
+    let here = target("us-east-1");
+    s3::head(&aws, &here, "b-1", "k").await.unwrap();
+    s3::list(&aws, &here, "b-1", "k").await.unwrap();
+    s3::create_bucket(&aws, &here, "b-1").await.unwrap();
+    let small = script.patience();
+    assert!(!small.is_empty() && small.iter().all(|p| *p == Some(TimeOuts::default().read)), "{small:?}");
+    s3::put_bytes(&aws, &here, "b-1", "k", Bytes::new(), None).await.unwrap();
+    s3::get_bytes(&aws, &here, "b-1", "k").await.unwrap();
+    let large = script.patience().split_off(small.len());
+    assert!(!large.is_empty() && large.iter().all(|p| *p == Some(TimeOuts::default().transfer)), "{large:?}");
+}
+
+#[tokio::test]
+async fn an_object_that_is_replaced_during_its_download_is_told_as_that() {
+    let script = Script::by(|sent| match sent.header("range") {
+        None => Answer::Http(
+            200,
+            vec![("etag", "\"e\"".to_owned()), ("content-length", "10".to_owned())],
+            "short".to_owned(),
+        ),
+        Some(_) => status(412, "<Error><Code>PreconditionFailed</Code><Message>At least one</Message></Error>"),
+    });
+    let aws = builder(&script, &Clock::default()).build().await.unwrap();
+    let to = tempfile::tempdir().unwrap().path().with_extension("to");
+    let error = s3::get_to_file(&aws, &target("us-east-1"), "b-1", "k", &to).await.unwrap_err();
+    assert_eq!(error.message, "s3://b-1/k changed during the download; run it again");
+    assert!(!to.exists());
+}
+
+#[tokio::test]
+async fn an_empty_answer_and_a_page_are_not_an_empty_bucket() {
+    for body in ["", " \n", "<html><body>sign in</body></html>"] {
+        let script = Script::by(move |_| ok(body));
+        let aws = builder(&script, &Clock::default()).retry(Retry::Off).build().await.unwrap();
+        let error = s3::list(&aws, &target("us-east-1"), "b-1", "").await.unwrap_err();
+        assert_eq!(error.code, "UnreadableAnswer", "{body}");
+    }
 }

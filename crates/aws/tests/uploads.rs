@@ -4,6 +4,7 @@
 mod support;
 
 use sagewright_aws::{Aws, Retry, s3};
+use sagewright_engine::cloud::Stage;
 use support::{Answer, Clock, Script, builder, ok, status, target};
 
 /// A file that is more than one part, without taking room on the disk.
@@ -59,6 +60,25 @@ async fn an_upload_whose_part_is_refused_takes_its_parts_away_once() {
     let aws = client(&script).await;
     let error = s3::put_file(&aws, &target("us-east-1"), large(&folder), "b-1", "large", None).await.unwrap_err();
     assert_eq!(error.code, "AccessDenied");
+    assert_eq!(removed(&script), 0, "the failure waits for what a dead network would not answer");
     aws.tidied().await;
     assert_eq!(removed(&script), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_uploaded_in_parts_is_not_put_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = large(&folder);
+    let written = path.clone();
+    let script = script(move || {
+        std::fs::File::options().write(true).open(&written).unwrap().set_len(66 << 20).unwrap();
+        Answer::Http(200, vec![("etag", "\"e\"".to_owned())], String::new())
+    });
+    let aws = client(&script).await;
+    let error = s3::put_file(&aws, &target("us-east-1"), &path, "b-1", "large", None).await.unwrap_err();
+    assert_eq!((error.code.as_str(), error.stage), ("ChangedFile", Stage::Input));
+    assert!(error.message.contains("changed while it was uploaded; run it again"), "{error}");
+    aws.tidied().await;
+    assert_eq!(removed(&script), 1);
+    assert!(!script.sent().iter().any(|s| s.method == "POST" && s.uri.contains("uploadId=")), "it was put together");
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sagewright_engine::Selector;
+use sagewright_engine::{Owner, Selector};
 use sagewright_model::{AccountId, Region};
 
 pub(crate) use local::*;
@@ -169,7 +169,7 @@ pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) files: Files,
     /// Return when the calls are accepted, without waiting for jobs and endpoints
-    #[arg(long)]
+    #[arg(long, conflicts_with = "prune")]
     pub(crate) no_wait: bool,
     /// Show the logs of jobs while they run
     #[arg(long, conflicts_with = "no_wait")]
@@ -177,18 +177,34 @@ pub(crate) struct Apply {
     /// Give up waiting after this long, for example 90s, 30m, 2h
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+    #[command(flatten)]
+    pub(crate) set: Set,
+    /// Show what would be done, and write nothing, as `plan` does
+    #[arg(long, conflicts_with = "saved")]
+    pub(crate) dry_run: bool,
+    /// Do not ask before --prune deletes; nothing else asks. Where nobody can be asked, it deletes nothing without this
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// With -o json and --dry-run: show values that are secret by their names, too
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+}
+
+/// A set that is applied whole.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Set {
     /// Then delete what was applied with the same --selector before and is no longer declared. It is shown first
-    #[arg(long, requires = "selector", conflicts_with_all = ["saved", "no_wait"])]
+    #[arg(long, requires = "selector", conflicts_with = "saved")]
     pub(crate) prune: bool,
-    /// Label of the set, KEY=VALUE, that all objects of the manifests bear
+    /// Label of the set, KEY=VALUE, that every object in the manifests must have
     #[arg(long, short = 'l', value_name = "LABEL", requires = "prune")]
     pub(crate) selector: Option<Selector>,
-    /// With --prune: show what would be done and what would be deleted, and write nothing
+    /// With --prune: delete in all namespaces of this installation, not only in those of the manifests
+    #[arg(long, short = 'A', requires = "prune")]
+    pub(crate) all_namespaces: bool,
+    /// With --prune: also delete what may still be in use, because not everything that could use it was looked at
     #[arg(long, requires = "prune")]
-    pub(crate) dry_run: bool,
-    /// With --prune: do not ask. Where nobody can be asked, nothing is done without it
-    #[arg(long, short, requires = "prune")]
-    pub(crate) yes: bool,
+    pub(crate) force: bool,
 }
 
 /// `plan`
@@ -202,16 +218,21 @@ pub(crate) struct Plan {
     /// Check the manifests and plan without asking the cloud, as if nothing existed
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Show what delete would do instead: what would go, what would stay and why, and what still uses it
-    #[arg(long, conflicts_with = "offline")]
+    /// Show what delete would do instead: what would be deleted or kept, and why, and what still uses it
+    #[arg(long, conflicts_with_all = ["offline", "prune"])]
     pub(crate) delete: bool,
-    /// Write the plan to a file that `apply FILE` does exactly; it holds the manifests whole, secrets in them included.
+    #[command(flatten)]
+    pub(crate) set: Set,
+    /// Write the plan to a file that `apply FILE` does exactly; it contains the full manifests, including any secrets.
     /// A plan with problems is not written
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "delete"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "delete", "prune"])]
     pub(crate) out: Option<PathBuf>,
     /// Show a plan that --out wrote, without asking the cloud; sensitive values are left out
     #[arg(long = "show", value_name = "FILE", conflicts_with_all = ["offline", "delete", "out"])]
     pub(crate) saved: Option<PathBuf>,
+    /// Show values that are secret by their names, too: what AWS marks as sensitive is never shown
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
 }
 
 /// `get`
@@ -267,19 +288,28 @@ pub(crate) struct Logs {
 /// `delete`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Delete {
-    /// KIND/NAME; or -f with manifests
-    #[arg(required_unless_present = "files", conflicts_with = "files", value_name = "KIND/NAME")]
+    /// KIND/NAME; or -f with manifests, or -l with the label of a set
+    #[arg(required_unless_present_any = ["files", "selector"], conflicts_with = "files", value_name = "KIND/NAME")]
     pub(crate) resources: Vec<String>,
     /// Delete what these manifests declare
     #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
-    /// Show what would go, what would stay and why, and what still uses it; delete nothing
+    /// Delete what `apply --prune` applied with this label, KEY=VALUE
+    #[arg(long, short = 'l', value_name = "LABEL", conflicts_with_all = ["files", "resources", "unmanaged"])]
+    pub(crate) selector: Option<Selector>,
+    /// With --selector: in this namespace
+    #[arg(long, short, value_name = "NAMESPACE", default_value = "default", requires = "selector")]
+    pub(crate) namespace: String,
+    /// With --selector: in all namespaces of this installation
+    #[arg(long, short = 'A', requires = "selector", conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+    /// Show what would be deleted or kept, and why, and what still uses it; delete nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask. Where nobody can be asked, nothing is deleted without it
+    /// Do not ask. Without a terminal, nothing is deleted without it
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Delete what serves something else than its manifest declares, too: an endpoint with another config
+    /// Also delete what something else still uses, and an endpoint that serves a different config than its manifest declares
     #[arg(long)]
     pub(crate) force: bool,
     /// Return when the calls are accepted
@@ -299,12 +329,15 @@ pub(crate) struct Adopt {
     /// KIND/NAME; for model packages and executions KIND/ARN
     #[arg(value_name = "KIND/NAME")]
     pub(crate) resource: String,
-    /// Name of the manifest that will own it [default: the resource's own]
+    /// Object name that will own it [default: the resource's own]
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Namespace of the manifest that will own it
-    #[arg(long, value_name = "NAMESPACE", default_value = "default")]
+    /// Namespace of that object
+    #[arg(long, short, value_name = "NAMESPACE", default_value = "default")]
     pub(crate) namespace: String,
+    /// Take it from the object that owns it now, NAMESPACE/NAME, or INSTALLATION/NAMESPACE/NAME of another installation
+    #[arg(long, value_name = "OWNER")]
+    pub(crate) from: Option<Owner>,
 }
 
 /// `export`
@@ -332,13 +365,13 @@ pub(crate) struct Invoke {
     /// Content type wanted of the answer
     #[arg(long, value_name = "TYPE")]
     pub(crate) accept: Option<String>,
-    /// Variant that must answer
+    /// Variant to invoke
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
-    /// Model that must answer, of an endpoint with many models: its archive's key below the model's ModelDataUrl
+    /// Model to invoke, of an endpoint with many models: its archive's key below the model's ModelDataUrl
     #[arg(long, value_name = "KEY")]
     pub(crate) target_model: Option<String>,
-    /// Container that must answer, by its host name, where the model's inferenceExecutionConfig is Direct
+    /// Container to invoke, by its host name, where the model's inferenceExecutionConfig is Direct
     #[arg(long, value_name = "HOSTNAME")]
     pub(crate) container: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! What commands that call the cloud share.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::local;
 use crate::output::Printer;
 use crate::paths;
 use crate::show;
-use crate::target::{Answer, installation, probe};
+use crate::target::{Answer, Project, named_installation, probe};
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) engine: Engine,
     /// Account, region, role.
     pub(crate) target: Target,
+    /// What the working folder's project says.
+    pub(crate) project: Project,
     /// Whose resources are its own.
     pub(crate) installation: Installation,
     /// Prints.
@@ -116,13 +119,15 @@ impl Context {
             session_name: Some("sagewright".to_owned()),
         });
         let target = Target { role, ..Target::new(region) };
-        let installation = installation()?;
+        let named = named_installation()?;
+        let project = Project::here()?;
+        let installation = named.or_else(|| project.installation.clone()).unwrap_or_default();
         let claims = Claims { installation: installation.clone(), ..Claims::default() };
         let engine = Engine::new(Arc::new(aws.clone()), Arc::new(WallClock), target.clone()).with_claims(claims);
         let (global, printer) = (global.clone(), printer.clone());
         // The state folder of one that is up led to it.
         let embedded = global.local;
-        Ok(Self { aws, engine, target, installation, printer, global, endpoint: None, embedded, warning })
+        Ok(Self { aws, engine, target, project, installation, printer, global, endpoint: None, embedded, warning })
     }
 
     /// How often to look for news: often where a look costs nothing.
@@ -142,7 +147,14 @@ pub(crate) fn aims_at_this_machine(global: &Global) -> bool {
 
 /// Whether a URL is of this machine.
 pub(crate) fn is_local(url: &str) -> bool {
-    ["//127.0.0.1", "//localhost", "//[::1]"].iter().any(|host| url.contains(host))
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Options that name a cloud each must not beat each other silently.
@@ -151,8 +163,11 @@ fn one_cloud(global: &Global) -> Result<(), Failure> {
     let other = [("--endpoint-url", &global.endpoint_url), ("--profile", &global.profile)];
     match other.iter().find(|(_, value)| global.local && value.is_some()) {
         None => Ok(()),
-        Some((name, _)) => Err(Failure::new(Exit::Usage, format!("{local} and {name} name two clouds"))
-            .help(format!("leave one of them out: {local} is the embedded cloud that is up on this machine"))),
+        Some((name, _)) => Err(Failure::new(
+            Exit::Usage,
+            format!("{local} and {name} cannot be combined: they select different clouds"),
+        )
+        .help(format!("leave one of them out: {local} is the embedded cloud that is up on this machine"))),
     }
 }
 
@@ -162,7 +177,7 @@ fn known_region(text: &str) -> Result<(Region, Option<String>), Failure> {
     let hint = sagewright_engine::suggest(text, known()).map(|c| format!("; did you mean {c}?")).unwrap_or_default();
     let region: Region = text.parse().map_err(|e| Failure::new(Exit::Usage, format!("{e}{hint}")))?;
     let is_known = known().any(|name| name == text);
-    Ok((region, (!is_known).then(|| format!("warning: {text} is no region that this version knows{hint}"))))
+    Ok((region, (!is_known).then(|| format!("warning: this version does not know the region {text}{hint}"))))
 }
 
 /// An engine's error with its exit code and what to do.
@@ -189,4 +204,33 @@ pub(crate) fn engine_failure(error: EngineError) -> Failure {
 /// A path that may be `-`.
 pub(crate) fn is_standard_input(path: &PathBuf) -> bool {
     path == std::path::Path::new("-")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_this_machines_own_addresses_are_of_this_machine() {
+        let here = [
+            "http://127.0.0.1:4599",
+            "https://localhost/",
+            "http://[::1]:80/x",
+            "http://LOCALHOST?x",
+            "http://127.0.1.1",
+        ];
+        for url in here {
+            assert!(super::is_local(url), "{url}");
+        }
+        let elsewhere = [
+            "http://127.0.0.1.example.com",
+            "https://localhost.corp/",
+            "https://aws.corp/?from=http://127.0.0.1",
+            "https://127.0.0.1@aws.corp",
+            "http://[::2]:80",
+            "localhost",
+            "",
+        ];
+        for url in elsewhere {
+            assert!(!super::is_local(url), "{url}");
+        }
+    }
 }

@@ -87,7 +87,10 @@ async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit>
         outcome = command => outcome,
         () = signals.next() => {
             let failure = Failure::new(Exit::Interrupted, "interrupted");
-            Err(if writes {
+            // What a plan was to do is begun now: it does not hold any more.
+            Err(if matches!(&cli.command, Command::Apply(args) if args.saved.is_some()) {
+                failure.help("what was begun goes on in the cloud; make a new plan of the same manifests for the rest").into()
+            } else if writes {
                 failure.help("what was begun goes on in the cloud; the same command takes it up again").into()
             } else {
                 failure.into()

@@ -192,6 +192,10 @@ impl Observer for Progress {
                 self.status(event, to, secondary.as_deref(), reason.as_deref(), from.is_empty());
             }
             EventKind::Waiting { .. } => self.release(event),
+            // What is left alone while something is done would be missed in a plan that nobody looked at.
+            EventKind::Decided { steps, notes, .. } if !steps.is_empty() => {
+                notes.iter().for_each(|note| self.line(event, Style::Warn, note));
+            }
             EventKind::Decided { .. } | EventKind::Blocked { .. } | EventKind::Done { .. } => {}
         }
     }

@@ -16,16 +16,42 @@ const LARGEST: u64 = 128 << 20;
 /// Most values of a plan. Each takes some 100 bytes of memory, however short it is.
 const MOST_VALUES: usize = 6_000_000;
 
+/// Bytes at the start of a file that show whether it is a plan.
+const HEAD: u64 = 4 << 10;
+
+/// Refuses a path where something else than a plan would be lost: a mistyped `-f` must not cost a manifest.
+pub(crate) fn may_write(path: &Path) -> Result<(), Failure> {
+    let refused = |why: &str, help: &str| {
+        let message = format!("cannot write the plan to {}: {why}", path.display());
+        Err(Failure::new(Exit::Failed, message).help(help))
+    };
+    match fs::metadata(path) {
+        Err(_) => Ok(()),
+        Ok(there) if !there.is_file() => refused("it exists and is not a regular file", ELSEWHERE),
+        Ok(there) if there.len() == 0 || is_plan(path) => Ok(()),
+        Ok(_) => refused("it exists and is not a saved plan", "name another file, or remove that one first"),
+    }
+}
+
+/// Whether a file begins as a plan of any version does, whole or damaged.
+fn is_plan(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let mut text = String::from_utf8_lossy(&head).into_owned();
+    text.retain(|c| !c.is_whitespace());
+    read.is_ok() && text.starts_with(r#"{"format":"sagewright.dev/saved-plan/"#)
+}
+
+/// What to do about a path that cannot be written to.
+const ELSEWHERE: &str = "name a file in a folder that can be written to";
+
 /// Writes a plan, for its owner's eyes alone: it holds what the manifests hold. Whoever reads the file meanwhile finds the
 /// one before, or this one whole.
 pub(crate) fn write(plan: &SavedPlan, path: &Path) -> Result<(), Failure> {
+    may_write(path)?;
     let failed = |error: io::Error| {
-        Failure::new(Exit::Failed, format!("cannot write the plan to {}: {error}", path.display()))
-            .help("name a file in a folder that can be written to")
+        Failure::new(Exit::Failed, format!("cannot write the plan to {}: {error}", path.display())).help(ELSEWHERE)
     };
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(failed(io::Error::other("it is there, and is no file")));
-    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let whole = || -> io::Result<()> {
         let mut partial = tempfile::Builder::new()
@@ -47,10 +73,7 @@ pub(crate) fn write(plan: &SavedPlan, path: &Path) -> Result<(), Failure> {
 /// Reads a plan, which has to be as it was written.
 pub(crate) fn read(path: &Path) -> Result<SavedPlan, Failure> {
     let wrong = |why: String| {
-        Failure::new(
-            Exit::Manifest,
-            format!("{} is no plan that can be applied: {why}; nothing was done", path.display()),
-        )
+        Failure::new(Exit::Manifest, format!("{} is not a valid saved plan: {why}; nothing was done", path.display()))
     };
     let text = bounded(path).map_err(|error| {
         Failure::new(Exit::Manifest, format!("cannot read the plan {}: {error}", path.display()))

@@ -33,6 +33,9 @@ pub enum EventKind {
         changes: Vec<Change>,
         /// What will be done.
         steps: Vec<Step>,
+        /// What a person should know besides: what is left alone, and why.
+        #[serde(default)]
+        notes: Vec<String>,
     },
     /// It waits for the objects that it refers to.
     Blocked {

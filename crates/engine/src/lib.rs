@@ -81,14 +81,14 @@ pub use decide::{
 };
 pub use document::{Document, digest};
 pub use engine::{
-    ApplyOptions, DeleteOptions, Description, Engine, SavedPlan, Undeclared, Until, Users, check_set, own_name,
-    plan_offline, reconcile,
+    ApplyOptions, DeleteOptions, Deletion, Description, Engine, InUse, SavedPlan, Undeclared, Until, Users, check_set,
+    own_name, plan_offline, reconcile,
 };
 pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
 pub use event::{Event, EventKind, NoObserver, Observer};
-pub use manifest::{AdoptionFields, ManifestError, RefUse, check, suggest};
+pub use manifest::{AdoptionFields, ManifestError, RefUse, check, check_name, suggest};
 pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
-pub use observe::{Found, Observed, Ownership};
+pub use observe::{Elsewhere, Found, Observed, Ownership};
 pub use report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};
 pub use selector::Selector;

@@ -21,7 +21,7 @@ pub struct Installation(Arc<str>);
 /// A text that is no name of an installation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no name of an installation: it takes 1 to 32 lower-case letters, digits, `-` and `.`, and starts and ends with a letter or digit"
+    "`{0}` is not a valid installation name: use 1 to 32 lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit"
 )]
 pub struct NotAnInstallation(String);
 
@@ -111,6 +111,20 @@ impl Owner {
     #[must_use]
     pub fn texts(&self) -> [String; 2] {
         [self.to_string(), format!("{}/{}", self.namespace, self.name)]
+    }
+
+    /// The owner with its installation: an old mark, and whoever names none, mean the one that is here.
+    #[must_use]
+    pub fn within(&self, here: &Installation) -> Self {
+        let installation = self.installation.clone().unwrap_or_else(|| here.clone());
+        Self { installation: Some(installation), ..self.clone() }
+    }
+
+    /// The owner as text, which names the installation only where that is another one.
+    #[must_use]
+    pub fn short(&self, here: &Installation) -> String {
+        let installation = self.installation.clone().filter(|other| other != here);
+        Self { installation, ..self.clone() }.to_string()
     }
 
     /// The owner in words, for whoever is of an installation.

@@ -65,6 +65,12 @@ impl Planned {
         self.decision.action()
     }
 
+    /// Whether a delete would delete or stop its resource, perhaps once that is settled.
+    #[must_use]
+    pub fn goes(&self) -> bool {
+        self.is_ok() && matches!(self.action(), Action::Delete | Action::Stop | Action::Wait)
+    }
+
     /// Whether nothing blocks what is declared.
     #[must_use]
     pub fn is_ok(&self) -> bool {
@@ -152,7 +158,7 @@ pub struct ObjectReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// One entry per object, in the order in which they were finished.
+    /// One entry per object, in the order of the plan.
     pub objects: Vec<ObjectReport>,
     /// When it began, on the engine's clock.
     pub started: Timestamp,

@@ -31,6 +31,12 @@ impl Selector {
     pub fn selects(&self, object: &Object) -> bool {
         object.metadata.labels.get(&self.key) == Some(&self.value)
     }
+
+    /// The label, and its value.
+    #[must_use]
+    pub fn label(self) -> (String, String) {
+        (self.key, self.value)
+    }
 }
 
 impl FromStr for Selector {

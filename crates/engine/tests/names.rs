@@ -242,6 +242,27 @@ async fn marks_are_looked_for_in_the_region_of_the_object() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_given_another_region_makes_no_second_resource() {
+    let (fake, clock, engine) = Fake::new();
+    apply(&engine, &[model("pp", "pp")]).await;
+    let engine = hooked(&fake, &clock, |target, operation, _| {
+        (target.region.to_string() == "eu-west-1").then(|| match operation {
+            "DescribeModel" => Err(fail("ValidationException", "Could not find model \"pp\".")),
+            "ListModels" => Ok(json!({"Models": []})),
+            _ => Err(fail("AccessDeniedException", "not here")),
+        })
+    });
+    let mut moved = model("pp", "pp");
+    moved.metadata.annotations.insert("services.k8s.aws/region".into(), "eu-west-1".into());
+    let report = apply(&engine, from_ref(&moved)).await;
+    assert_eq!(report[0].outcome, Outcome::Refused, "{}", report[0].message);
+    assert!(report[0].message.contains("already has the model `pp` in us-east-1"), "{}", report[0].message);
+    let report = engine.delete(from_ref(&moved), &DeleteOptions::default(), &NoObserver).await.unwrap().objects;
+    assert_eq!(report[0].outcome, Outcome::Refused, "{}", report[0].message);
+    assert_eq!(fake.count("Model"), 1);
+}
+
+#[tokio::test]
 async fn marks_that_cannot_be_read_now_make_no_second_resource() {
     let (fake, clock, engine) = Fake::new();
     apply(&engine, &[model("a", "a-old")]).await;

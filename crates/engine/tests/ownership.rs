@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sagewright_engine::{
     ApplyOptions, ClaimPolicy, Claims, DeleteOptions, Desired, Engine, Intent, NoObserver, Object, ObjectId, Outcome,
-    Step, decide, keys,
+    Owner, Step, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -41,22 +41,49 @@ async fn two_installations_do_not_own_each_others_resources() {
     assert_eq!(report.objects[0].outcome, Outcome::Refused);
     let message = &report.objects[0].message;
     assert!(message.contains("default/fraud of the installation `one`"), "{message}");
-    assert!(message.contains("`sagewright adopt Model/fraud`"), "{message}");
+    assert!(message.contains("`sagewright adopt Model/fraud --from one/default/fraud`"), "{message}");
     let report = two.delete(from_ref(&fraud), &DeleteOptions::default(), &NoObserver).await.unwrap();
     assert_eq!(report.objects[0].outcome, Outcome::Refused);
     assert!(report.objects[0].message.contains("sagewright adopt Model/fraud"), "{}", report.objects[0].message);
     assert!(fake.take_log(true).is_empty());
     assert_eq!(fake.count("Model"), 1);
 
-    // Moving it is a deliberate act, and then the other one has lost it.
-    two.adopt(find("Model").unwrap(), "fraud", &fraud.id()).await.unwrap();
+    // Moving it is a deliberate act that names from whom, and then the other one has lost it. It is of no set after that.
+    let kind = find("Model").unwrap();
+    let owner = |text: &str| text.parse::<Owner>().unwrap();
+    fake.edit("model/fraud", |r| drop(r.tags.insert(keys::SET.into(), "app=x".into())));
+    for from in [None, Some("default/fraud"), Some("one/default/other"), Some("three/default/fraud")] {
+        let error = two.adopt(kind, "fraud", &fraud.id(), from.map(owner).as_ref()).await.unwrap_err().to_string();
+        assert!(error.contains("belongs to the object default/fraud of the installation `one`"), "{error}");
+        assert!(error.contains("`--from one/default/fraud`"), "{error}");
+    }
+    assert!(fake.take_log(true).is_empty());
+    two.adopt(kind, "fraud", &fraud.id(), Some(&owner("one/default/fraud"))).await.unwrap();
     assert_eq!(fake.resource("model/fraud").unwrap().tags[keys::OWNER], "two/default/fraud");
+    assert_eq!(fake.resource("model/fraud").unwrap().tags.get(keys::SET), None);
     assert!(two.apply(from_ref(&fraud), &apply, &NoObserver).await.unwrap().is_ok());
     assert_eq!(one.apply(from_ref(&fraud), &apply, &NoObserver).await.unwrap().objects[0].outcome, Outcome::Refused);
-    // Another object's resource is not moved so.
-    let other = ObjectId::new("Model", None, "other");
-    let error = one.adopt(find("Model").unwrap(), "fraud", &other).await.unwrap_err();
-    assert!(error.to_string().contains("belongs to"), "{error}");
+    // Another object of the same installation takes it over in the same way, and the resource lives on.
+    let other = ObjectId::new("Model", Some("team"), "other");
+    assert!(two.adopt(kind, "fraud", &other, None).await.unwrap_err().to_string().contains("`--from default/fraud`"));
+    two.adopt(kind, "fraud", &other, Some(&owner("default/fraud"))).await.unwrap();
+    assert_eq!(fake.resource("model/fraud").unwrap().tags[keys::OWNER], "two/team/other");
+    // An object has one resource, and a mark that cannot be read is not written over.
+    let mut another = model("second");
+    another.spec["modelName"] = json!("second");
+    assert!(two.apply(&[another], &apply, &NoObserver).await.unwrap().is_ok());
+    let second = two.adopt(kind, "second", &other, Some(&owner("default/second"))).await.unwrap_err().to_string();
+    assert!(second.contains("the object team/other already has the model `fraud`"), "{second}");
+    fake.edit("model/second", |r| drop(r.tags.insert(keys::OWNER.into(), "of a later form".into())));
+    for from in [None, Some("default/second")] {
+        let error = two.adopt(kind, "second", &other, from.map(owner).as_ref()).await.unwrap_err().to_string();
+        assert!(error.contains("it has the mark `of a later form`, which names no owner"), "{error}");
+    }
+    assert_eq!(fake.resource("model/second").unwrap().tags[keys::OWNER], "of a later form");
+    // What is nobody's is nobody's to give.
+    fake.edit("model/fraud", |r| r.tags.clear());
+    let error = two.adopt(kind, "fraud", &other, Some(&owner("default/fraud"))).await.unwrap_err().to_string();
+    assert!(error.contains("it belongs to no object"), "{error}");
 }
 
 #[tokio::test]

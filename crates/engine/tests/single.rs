@@ -150,14 +150,15 @@ async fn a_resource_made_elsewhere_is_adopted_under_a_name_and_then_applies() {
     let plan = engine.plan(&objects).await.unwrap();
     assert!(plan.has_problems());
     let id = |kind: &str, name: &str| ObjectId::new(kind, None, name);
-    engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mnist")).await.unwrap();
-    engine.adopt(find("ModelPackage").unwrap(), "mnist/1", &id("ModelPackage", "mnist-v1")).await.unwrap();
+    engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mnist"), None).await.unwrap();
+    engine.adopt(find("ModelPackage").unwrap(), "mnist/1", &id("ModelPackage", "mnist-v1"), None).await.unwrap();
     let theirs = ObjectId::new("EndpointConfig", Some("team"), "mine");
     fake.edit("endpoint-config/mnist-1", |r| r.tags.clear());
-    let adopted = engine.adopt(find("EndpointConfig").unwrap(), "mnist-1", &theirs).await.unwrap();
+    let adopted = engine.adopt(find("EndpointConfig").unwrap(), "mnist-1", &theirs, None).await.unwrap();
     assert_eq!((adopted.metadata.name.as_str(), adopted.metadata.namespace.as_deref()), ("mine", Some("team")));
     fake.edit("endpoint-config/mnist-1", |r| drop(r.tags.insert(keys::OWNER.into(), "default/default/mnist-1".into())));
-    let error = engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mine")).await.unwrap_err();
+    let error =
+        engine.adopt(find("TrainingJob").unwrap(), "mnist", &id("TrainingJob", "mine"), None).await.unwrap_err();
     assert!(error.to_string().contains("belongs to the object default/mnist"), "{error}");
     fake.edit("training-job/mnist", |r| drop(r.tags.insert("team".into(), "vision".into())));
     let plan = engine.plan(&objects).await.unwrap();
@@ -173,10 +174,10 @@ async fn an_adoption_is_tried_again_as_the_retry_policy_says() {
         |times: usize| (0..times).for_each(|_| fake.fault("AddTags", fail("AccessDeniedException", "no policy yet")));
     // A command waits 30 s for a policy: it tries again after 5 s, after 10 s more, and no more.
     deny(3);
-    let error = engine.adopt(kind, "mnist", &id).await.unwrap_err();
+    let error = engine.adopt(kind, "mnist", &id, None).await.unwrap_err();
     assert!(error.to_string().contains("no policy yet"), "{error}");
     deny(2);
-    engine.adopt(kind, "mnist", &id).await.unwrap();
+    engine.adopt(kind, "mnist", &id, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -297,7 +298,7 @@ async fn an_engine_works_from_a_task() {
 async fn a_description_tells_owner_tags_and_logs() {
     let (_, engine) = applied(&tutorial()).await;
     let told = engine.describe(find("TrainingJob").unwrap(), "mnist").await.unwrap();
-    assert_eq!(told.owner.as_deref(), Some("default/mnist"));
+    assert_eq!(told.owner.map(|owner| owner.to_string()).as_deref(), Some("default/default/mnist"));
     assert_eq!(told.tags, [("team".to_owned(), "vision".to_owned())]);
     assert_eq!(told.logs, Some(("/aws/sagemaker/TrainingJobs".to_owned(), "mnist/".to_owned())));
 }

@@ -208,7 +208,7 @@ async fn of_settled_objects_one_changes_and_one_is_looked_at() {
     let first = watch.poll().await.unwrap();
     assert_eq!((first.len(), caller.reconcile(&watch, &first).len()), (SIZE, SIZE));
     assert_eq!(fleet.taken()["ListEndpoints"], SIZE / 100);
-    assert!(!watch.is_cut(), "each has its print");
+    assert!(!watch.is_cut(), "each has its hash");
 
     fleet.pass(30);
     fleet.set("r00007", "Updating");

@@ -36,7 +36,7 @@ const SECRET_WORDS: &[&str] = &["PASS", "PGPASS", "PW", "PWD"];
 /// What a text has in it where it carries a signature: a presigned URL.
 const SIGNED: &[&str] = &["X-Amz-Signature=", "X-Amz-Security-Token=", "X-Amz-Credential=", "AWS4-HMAC-SHA256 "];
 
-/// Masks the secrets of a value, and gives the paths of those that it had.
+/// Masks the secrets of a value, and gives the places of those that it had, as JSON pointers.
 pub fn mask(service: &Service, shape: &Shape, value: &mut Value) -> Vec<String> {
     let mut masked = Vec::new();
     Masker { service, masked: &mut masked }.value(shape, value, &mut String::new());
@@ -110,7 +110,11 @@ impl Masker<'_> {
     fn within(&mut self, path: &mut String, name: &str, then: impl FnOnce(&mut Self, &mut String)) {
         let length = path.len();
         path.push('/');
-        path.push_str(name);
+        if name.contains(['~', '/']) {
+            path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        } else {
+            path.push_str(name);
+        }
         then(self, path);
         path.truncate(length);
     }
@@ -121,7 +125,9 @@ impl Masker<'_> {
     }
 }
 
-fn is_secret_key(key: &str) -> bool {
+/// Whether a key that users choose, as of an environment variable or a tag, says that its value is a secret.
+#[must_use]
+pub fn is_secret_key(key: &str) -> bool {
     let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     SECRET_KEYS.iter().any(|part| plain.contains(part))
         || words(key).iter().any(|word| word.ends_with("TOKEN") || SECRET_WORDS.contains(&word.as_str()))
@@ -194,5 +200,7 @@ mod tests {
             assert_eq!(value["Tagging"], shown);
         }
         assert_eq!(value, json!({"Bucket": "b", "SSECustomerKey": MASK, "Key": "token"}));
+        let (value, masked) = of("sagemaker", "CreateTrainingJob", false, json!({"Environment": {"a/~token": "t"}}));
+        assert_eq!(value.pointer(&masked[0]), Some(&json!(MASK)), "{masked:?}");
     }
 }

@@ -19,8 +19,18 @@ pub struct Partition {
     /// Region that global services sign with.
     pub implicit_global_region: String,
     region_regex: String,
+    #[serde(skip)]
+    compiled: OnceLock<Option<fancy_regex::Regex>>,
     /// Known regions.
     pub regions: Vec<String>,
+}
+
+impl Partition {
+    /// Whether a region's name has the form of this partition's.
+    fn has_form(&self, region: &str) -> bool {
+        let regex = self.compiled.get_or_init(|| fancy_regex::Regex::new(&self.region_regex).ok());
+        regex.as_ref().is_some_and(|regex| regex.is_match(region).unwrap_or(false))
+    }
 }
 
 /// All partitions that the models know.
@@ -58,6 +68,7 @@ impl Region {
                 dual_stack_dns_suffix: "api.aws".to_owned(),
                 implicit_global_region: "us-east-1".to_owned(),
                 region_regex: String::new(),
+                compiled: OnceLock::new(),
                 regions: Vec::new(),
             })
         })
@@ -68,11 +79,7 @@ impl Region {
 #[must_use]
 pub fn partition_of(region: &str) -> Option<&'static Partition> {
     let known = partitions().iter().find(|p| p.regions.iter().any(|r| r == region));
-    known.or_else(|| {
-        partitions()
-            .iter()
-            .find(|p| fancy_regex::Regex::new(&p.region_regex).is_ok_and(|re| re.is_match(region).unwrap_or(false)))
-    })
+    known.or_else(|| partitions().iter().find(|p| p.has_form(region)))
 }
 
 impl FromStr for Region {

@@ -37,7 +37,9 @@ class Packages(Actor):
         if self.rng.random() < 0.15:
             return self.create(register.state[0])
         arn, client = self.arn(register), self.client("sagemaker")
-        if len(live) > self.most:
+        # Whether a token that is sent again makes its version again depends on whether it was deleted meanwhile: none of that
+        # while an answer to it is out.
+        if len(live) > self.most and register.state[0] not in self.open:
             self.journal.write(register, "delete", None, client.delete_model_package, absent, ModelPackageName=arn)
             if register.possible[-1] is None:
                 self.deleted.add(int(register.name))

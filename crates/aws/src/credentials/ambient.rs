@@ -131,9 +131,13 @@ impl Ambient {
                     if *source == Source::Instance {
                         self.on_instance.store(true, Ordering::Relaxed);
                     }
-                    let account = credentials.account_id().map(|id| id.as_str().to_owned());
+                    // Whose keys these are only STS can say: an account that the environment or a file names may be the
+                    // one that is meant.
                     let files = (*source == Source::Profile).then_some(made.files);
-                    return Ok(Held { expires: credentials.expiry(), value: Session { account, credentials, files } });
+                    return Ok(Held {
+                        expires: credentials.expiry(),
+                        value: Session { account: None, credentials, files },
+                    });
                 }
                 Err(error) => {
                     let expected = *source == Source::Instance && self.is_on_instance();

@@ -36,7 +36,7 @@ pub(super) fn credentials(
         Source::Instance => "the EC2 instance's metadata service".to_owned(),
     };
     match cause {
-        _ if is_sso(&why.to_ascii_lowercase()) => {
+        _ if is_sso(&why.to_ascii_lowercase()) && !passes(cause, &why) => {
             let message = format!(
                 "the SSO session of profile '{profile}' is missing or has expired: run `aws sso login --profile {profile}` \
                  and try again ({why})"
@@ -51,7 +51,7 @@ pub(super) fn credentials(
             CloudError { message: format!("{} ({from} says: {why})", error.message), ..error }
         }
         CredentialsError::ProviderTimedOut(_) => {
-            let message = format!("the AWS credentials of {from} did not come in time: {why}");
+            let message = format!("the AWS credentials of {from} timed out: {why}");
             error(place, "CredentialsTimeout", message)
         }
         CredentialsError::InvalidConfiguration(_) => {
@@ -84,6 +84,12 @@ fn code_of_failure(why: &str) -> &str {
     if passes { "CredentialsUnavailable" } else { "CredentialsFailed" }
 }
 
+/// Whether a failure passes by itself: an outage is no session that has ended.
+fn passes(cause: &CredentialsError, why: &str) -> bool {
+    let class = error(("", ""), code_of_failure(why), String::new()).class();
+    matches!(cause, CredentialsError::ProviderTimedOut(_)) || matches!(class, Class::Transient | Class::Throttle)
+}
+
 fn is_sso(lower: &str) -> bool {
     let named = lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "sso");
     named && ["expired", "token", "unauthorized"].iter().any(|w| lower.contains(w))
@@ -111,6 +117,19 @@ mod tests {
         let sso = told(&sso, Source::Profile);
         assert_eq!(sso.code, "SsoSessionExpired");
         assert!(sso.message.contains("`aws sso login --profile dev`"), "{}", sso.message);
+        for outage in [
+            "failed to refresh the SSO token: dispatch failure: io error",
+            "failed to refresh the SSO token: request has timed out",
+            "the SSO token service answered 503",
+            "the SSO portal refused the token: TooManyRequestsException",
+        ] {
+            let outage = told(&CredentialsError::provider_error(outage), Source::Profile);
+            assert!(matches!(outage.class(), Class::Transient | Class::Throttle), "{outage}");
+            assert!(!outage.message.contains("sso login"), "{outage}");
+        }
+        let refused =
+            CredentialsError::provider_error("the SSO session is over: UnauthorizedException: token not found");
+        assert_eq!(told(&refused, Source::Profile).code, "SsoSessionExpired");
         let other = CredentialsError::provider_error("the token's issuer is not associated with this account");
         let other = told(&other, Source::WebIdentity);
         assert_eq!(other.code, "CredentialsFailed", "no word of SSO");

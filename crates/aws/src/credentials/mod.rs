@@ -16,7 +16,7 @@ use aws_credential_types::Credentials;
 pub(crate) struct Session {
     /// The credentials.
     pub credentials: Credentials,
-    /// The account, where the source said it.
+    /// The account, where STS said it with the credentials.
     pub account: Option<String>,
     /// The files that the credentials were read from, as they were then.
     pub files: Option<files::Stamp>,

@@ -228,9 +228,15 @@ mod tests {
             let request = encode(service, operation, &input, &|| "token".to_owned())
                 .unwrap_or_else(|e| panic!("{} {}: {e}", service.id, operation.name));
             assert!(request.path.starts_with('/') && !request.path.contains('{'), "{request:?}");
+            let query;
             let body: &[u8] = match service.protocol() {
                 Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => b"{}",
-                Protocol::Query | Protocol::RestXml => b"<R/>",
+                Protocol::RestXml => b"<R/>",
+                Protocol::Query => {
+                    let wrapper = operation.output.as_ref().and_then(|o| o.result_wrapper.as_deref()).unwrap_or("R");
+                    query = format!("<R><{wrapper}/></R>");
+                    query.as_bytes()
+                }
             };
             decode(service, operation, &response(200, body))
                 .unwrap_or_else(|e| panic!("{} {}: {e}", service.id, operation.name));

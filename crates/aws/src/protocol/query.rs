@@ -48,10 +48,13 @@ pub(super) fn decode(
     let root = xml::parse(&response.body)?;
     let wrapper = operation.output.as_ref().and_then(|o| o.result_wrapper.as_deref());
     let result = match wrapper {
-        Some(wrapper) if root.name != wrapper => root.child(wrapper),
-        _ => Some(&root),
+        // Taken for an answer, another document would say that there is nothing.
+        Some(wrapper) if root.name != wrapper => root.child(wrapper).ok_or_else(|| {
+            AnswerError::new("XML", &format!("it is a <{}> without <{wrapper}>", root.name), &response.body)
+        })?,
+        _ => &root,
     };
-    Ok(result.map_or_else(|| Value::Object(Map::new()), |node| xml_read::read(service, shape, node)))
+    Ok(xml_read::read(service, shape, result))
 }
 
 struct Form {

@@ -285,6 +285,11 @@ pub(super) fn decode(
     let Some(shape) = output_shape(service, operation) else { return Ok(Value::Object(out)) };
     let xml = service.protocol() == Protocol::RestXml;
     let blank = response.body.iter().all(u8::is_ascii_whitespace);
+    let in_body = || shape.members.values().any(|member| member.location.is_none());
+    if blank && xml && response.status == 200 && shape.payload.is_none() && in_body() {
+        // What stands between may answer with nothing; taken for an answer, it would say that there is nothing.
+        return Err(AnswerError::new("XML", &"it is empty", &response.body));
+    }
     if let Some(payload) = shape.payload.as_deref() {
         let target = shape.members.get(payload).and_then(|m| service.shape(&m.shape));
         if let Some(target) = target {
@@ -300,7 +305,7 @@ pub(super) fn decode(
     } else if !blank {
         let value = if !xml {
             json::decode_body(service, Some(shape), &response.body)?
-        } else if shape.members.values().any(|m| m.location.is_none()) {
+        } else if in_body() {
             let root = xml::parse(&response.body)?;
             match operation.name.as_str() {
                 // Its answer is the constraint itself, not an element around it.

@@ -93,7 +93,12 @@ pub(super) fn parse(body: &[u8]) -> Result<Node, AnswerError> {
     if !stack.is_empty() {
         return Err(fail(&"the document ends inside an element"));
     }
-    root.ok_or_else(|| fail(&"there is no element"))
+    match root {
+        // A page of something that stands between, which happens to be well-formed.
+        Some(page) if page.name.eq_ignore_ascii_case("html") => Err(fail(&"it is an HTML page")),
+        Some(root) => Ok(root),
+        None => Err(fail(&"there is no element")),
+    }
 }
 
 /// What the reader says of a mistake holds names and values of the document, which are nobody's business.
@@ -138,7 +143,16 @@ mod tests {
 
     #[test]
     fn broken_documents_are_errors() {
-        for text in ["", "plain", "<a>", "<a></b>", "\u{0}<", &"<a>".repeat(200)] {
+        for text in [
+            "",
+            "plain",
+            "<html><body/></html>",
+            "<!DOCTYPE html><HTML/>",
+            "<a>",
+            "<a></b>",
+            "\u{0}<",
+            &"<a>".repeat(200),
+        ] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -7,14 +7,14 @@
 mod rate;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::time::Duration;
 
 use rate::Rate;
 pub use rate::{FIRST_RATE, FORGET, MIN_RATE};
 use sagewright_engine::cloud::Priority;
-pub(crate) use turns::{Key, TooLate, Turns};
+pub(crate) use turns::{Key, Stopwatch, TooLate, Turns};
 
 /// After so many calls in a row that went before one of a lower priority that had come earlier, that one goes.
 pub const PASSED_OVER: u32 = 9;
@@ -61,12 +61,14 @@ struct Lane {
 #[derive(Debug)]
 pub struct RateLimiter<K> {
     lanes: HashMap<K, Lane>,
+    /// The keys whose calls wait: few of those that are remembered, and looked through with each answer.
+    waiting: HashSet<K>,
     tickets: u64,
 }
 
 impl<K> Default for RateLimiter<K> {
     fn default() -> Self {
-        Self { lanes: HashMap::new(), tickets: 0 }
+        Self { lanes: HashMap::new(), waiting: HashSet::new(), tickets: 0 }
     }
 }
 
@@ -84,9 +86,8 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
         if lane.len() == 0 && lane.rate.as_ref().is_some_and(|rate| rate.is_forgotten(now)) {
             lane.rate = None;
         }
+        let waiting = lane.len();
         let Some(rate) = &mut lane.rate else { return Turn::Now };
-        let queues = lane.queues.iter();
-        let waiting: usize = queues.map(BTreeMap::len).sum();
         if waiting == 0 && rate.take(now) {
             return Turn::Now;
         }
@@ -99,6 +100,9 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
         if let Some(deadline) = deadline {
             lane.deadlines.insert((deadline, ticket));
         }
+        if waiting == 0 {
+            self.waiting.insert(key.clone());
+        }
         Turn::Waits
     }
 
@@ -106,13 +110,18 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
     pub fn leave(&mut self, key: &K, ticket: Ticket) {
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.remove(ticket);
+            if lane.len() == 0 {
+                self.waiting.remove(key);
+            }
         }
     }
 
     /// The calls whose turn it is, and those whose deadline has passed, which leave the queue: `true` for the first.
     pub fn due(&mut self, now: Duration) -> Vec<(Ticket, bool)> {
         let mut due = Vec::new();
-        for lane in self.lanes.values_mut() {
+        let lanes = &mut self.lanes;
+        self.waiting.retain(|key| {
+            let Some(lane) = lanes.get_mut(key) else { return false };
             while let Some((_, ticket)) = lane.deadlines.first().copied().filter(|(deadline, _)| *deadline < now) {
                 lane.remove(ticket);
                 due.push((ticket, false));
@@ -121,14 +130,15 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
                 let Some(ticket) = lane.next() else { break };
                 due.push((ticket, true));
             }
-        }
+            lane.len() > 0
+        });
         due
     }
 
     /// How long until [`RateLimiter::due`] has something to give; none while nobody waits.
     #[must_use]
     pub fn until_due(&self, now: Duration) -> Option<Duration> {
-        let lanes = self.lanes.values().filter(|lane| lane.len() > 0);
+        let lanes = self.waiting.iter().filter_map(|key| self.lanes.get(key));
         let turn = |lane: &Lane| lane.rate.as_ref().map_or(Duration::ZERO, |rate| rate.until(1.0, now));
         let late = |lane: &Lane| lane.deadlines.first().map(|(deadline, _)| deadline.saturating_sub(now));
         lanes.map(|lane| late(lane).map_or(turn(lane), |late| late.min(turn(lane)))).min()
@@ -159,16 +169,21 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
         }
     }
 
-    /// A key that only answered lately is no loss; among the others, the one that was used longest ago goes.
+    /// A key that only answered lately is no loss; among the others, those that were used longest ago go: many at once, for
+    /// each new key would look through all otherwise.
     fn make_room(&mut self, now: Duration) {
         if self.lanes.len() < MOST_KEYS {
             return;
         }
         let lately = Duration::from_secs(2);
         self.lanes.retain(|_, lane| lane.len() > 0 || lane.rate.is_some() || now.saturating_sub(lane.used) < lately);
-        while self.lanes.len() >= MOST_KEYS {
-            let idle = self.lanes.iter().filter(|(_, lane)| lane.len() == 0);
-            let Some(key) = idle.min_by_key(|(_, lane)| lane.used).map(|(key, _)| key.clone()) else { return };
+        if self.lanes.len() < MOST_KEYS {
+            return;
+        }
+        let idle = self.lanes.iter().filter(|(_, lane)| lane.len() == 0);
+        let mut idle: Vec<_> = idle.map(|(key, lane)| (lane.used, key.clone())).collect();
+        idle.sort_by_key(|(used, _)| *used);
+        for (_, key) in idle.into_iter().take(MOST_KEYS / 16) {
             self.lanes.remove(&key);
         }
     }

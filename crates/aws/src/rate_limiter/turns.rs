@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
 use aws_smithy_async::time::SharedTimeSource;
@@ -42,8 +42,31 @@ pub(crate) struct TooLate {
 pub(crate) struct Turns {
     state: Mutex<State>,
     changed: Notify,
-    time: SharedTimeSource,
+    clock: Stopwatch,
     sleep: SharedAsyncSleep,
+}
+
+/// Measures the time that passes. The machine's wall clock may be set while calls wait: it measures only where a test gives
+/// the time.
+#[derive(Debug)]
+pub(crate) enum Stopwatch {
+    /// Runs since then.
+    Since(Instant),
+    /// Given.
+    Given(SharedTimeSource),
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self::Since(Instant::now())
+    }
+
+    fn now(&self) -> Duration {
+        match self {
+            Self::Since(start) => start.elapsed(),
+            Self::Given(time) => time.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -70,13 +93,13 @@ impl Drop for InQueue<'_> {
 }
 
 impl Turns {
-    pub(crate) fn new(time: SharedTimeSource, sleep: SharedAsyncSleep) -> Self {
-        Self { state: Mutex::default(), changed: Notify::new(), time, sleep }
+    pub(crate) fn new(clock: Stopwatch, sleep: SharedAsyncSleep) -> Self {
+        Self { state: Mutex::default(), changed: Notify::new(), clock, sleep }
     }
 
     /// The present moment, as the rate limiter counts.
     pub(crate) fn now(&self) -> Duration {
-        self.time.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+        self.clock.now()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -74,7 +74,7 @@ pub async fn get_to_file(
     if let Ok(there) = tokio::fs::metadata(path).await
         && !there.is_file()
     {
-        let kind = std::io::Error::other("it is there already, and is not a file");
+        let kind = std::io::Error::other("it exists and is not a regular file");
         return Err(unwritable(path, &kind));
     }
     let partial = Partial::beside(path);
@@ -99,7 +99,8 @@ pub async fn get_to_file(
                 if let (true, Some(pause)) = (fruitless > 0, retry::next(Class::Transient, fruitless, None, None)) {
                     aws.inner().sleep.sleep(pause).await;
                 }
-                body = open(aws, target, bucket, key, Some((written, etag))).await?.1;
+                let rest = open(aws, target, bucket, key, Some((written, etag))).await;
+                body = rest.map_err(|error| changed(bucket, key, error))?.1;
             }
         }
     }
@@ -154,6 +155,14 @@ fn broken(key: &str, error: &(dyn std::error::Error + 'static)) -> CloudError {
     failure::transport(("s3", "GetObject"), "AnswerBroken", message)
 }
 
+/// Says what it means that S3 no longer has the object of the entity tag.
+fn changed(bucket: &str, key: &str, error: CloudError) -> CloudError {
+    if error.status != Some(412) {
+        return error;
+    }
+    CloudError { message: format!("s3://{bucket}/{key} changed during the download; run it again"), ..error }
+}
+
 fn info(key: &str, head: &WireResponse) -> ObjectInfo {
     let header = |name: &str| head.headers.get(name).map(str::to_owned);
     ObjectInfo {
@@ -200,9 +209,7 @@ async fn open_once(
             Err(failure::transport(place, "AnswerBroken", message))
         }
         // What stands between may answer with a page of its own, which must not become the file.
-        Reply::Stream(head, _) if head.headers.get("etag").is_none() => {
-            Err(persist::unreadable("GetObject", "the answer has no entity tag, so it is not of S3"))
-        }
+        Reply::Stream(head, _) if head.headers.get("etag").is_none() => Err(persist::not_of_s3("GetObject")),
         Reply::Stream(head, body) => Ok((head, body)),
         Reply::Whole(whole) => {
             let body = whole.body.clone();

@@ -1,13 +1,14 @@
 //! Uploads in parts: some at a time, each with its own retries, given up together.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use sagewright_engine::cloud::{CloudError, Target};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::body::Part;
-use super::put::send_part;
+use super::put::{send_part, unreadable_file};
 use super::{ObjectInfo, head, persist};
 use crate::client::Aws;
 use crate::failure;
@@ -36,8 +37,8 @@ pub(super) async fn put(
     let input = json!({"Bucket": bucket, "Key": key, "ContentType": content_type});
     let created = persist::call(aws, target, "CreateMultipartUpload", input).await?;
     let Some(upload) = created.get("UploadId").and_then(Value::as_str) else {
-        let message = "S3 started an upload in parts without giving its id".to_owned();
-        return Err(failure::transport(("s3", "CreateMultipartUpload"), "UnreadableAnswer", message));
+        let message = "S3 started a multipart upload but returned no upload ID".to_owned();
+        return Err(failure::unreadable(("s3", "CreateMultipartUpload"), message));
     };
     let mut parts_left = PartsLeft {
         aws: aws.clone(),
@@ -45,31 +46,34 @@ pub(super) async fn put(
         input: json!({"Bucket": bucket, "Key": key, "UploadId": upload}),
         settled: false,
     };
-    let sent = send_all(aws, target, path, length, bucket, key, upload).await;
-    let completed = match sent {
-        Ok(parts) => {
-            let input = json!({
-                "Bucket": bucket, "Key": key, "UploadId": upload, "MultipartUpload": {"Parts": parts},
-            });
-            complete(aws, target, bucket, key, length, input).await
-        }
-        Err(error) => Err(error),
-    };
-    parts_left.settled = true;
-    match completed {
-        Ok(output) => Ok(ObjectInfo {
-            key: key.to_owned(),
-            size: length,
-            etag: output.get("ETag").and_then(Value::as_str).map(str::to_owned),
-            content_type: content_type.map(str::to_owned),
-            version_id: output.get("VersionId").and_then(Value::as_str).map(str::to_owned),
-            last_modified: None,
-        }),
-        Err(error) => {
-            remove(aws, target, parts_left.input.clone()).await;
-            Err(error)
-        }
+    let before = stamp(path).await?;
+    let parts = send_all(aws, target, path, length, bucket, key, upload).await?;
+    if stamp(path).await? != before {
+        // Each part would be whole, and the object a mixture.
+        let message = format!("{} changed while it was uploaded; run it again", path.display());
+        return Err(failure::input(("s3", "UploadPart"), "ChangedFile", message));
     }
+    let input = json!({"Bucket": bucket, "Key": key, "UploadId": upload, "MultipartUpload": {"Parts": parts}});
+    let output = complete(aws, target, bucket, key, length, input).await?;
+    parts_left.settled = true;
+    Ok(ObjectInfo {
+        key: key.to_owned(),
+        size: length,
+        etag: output.get("ETag").and_then(Value::as_str).map(str::to_owned),
+        content_type: content_type.map(str::to_owned),
+        version_id: output.get("VersionId").and_then(Value::as_str).map(str::to_owned),
+        last_modified: None,
+    })
+}
+
+/// What shows that a file is still the one that it was.
+async fn stamp(path: &Path) -> Result<(u64, SystemTime), CloudError> {
+    let stamp = async {
+        let metadata = tokio::fs::metadata(path).await?;
+        Ok::<_, std::io::Error>((metadata.len(), metadata.modified()?))
+    };
+    let failed = |error| unreadable_file("UploadPart", format!("failed to read {}: {error}", path.display()));
+    stamp.await.map_err(failed)
 }
 
 /// Puts the parts together. Where S3 no longer knows the upload, an answer was lost that said it was done.
@@ -90,7 +94,8 @@ async fn complete(
     }
 }
 
-/// Parts of an unfinished upload are stored, and charged, until someone removes them: also where the upload is cut off.
+/// Parts of an unfinished upload are stored, and charged, until someone removes them: where it failed, and where it is cut
+/// off. That goes on in the background, so that a dead network does not hold up the failure: see [`Aws::tidied`].
 struct PartsLeft {
     aws: Aws,
     target: Target,
@@ -109,7 +114,10 @@ impl Drop for PartsLeft {
 
 async fn remove(aws: &Aws, target: &Target, input: Value) {
     let upload = input.to_string();
-    if let Err(left) = persist::call(aws, target, "AbortMultipartUpload", input).await {
+    if let Err(left) = persist::call(aws, target, "AbortMultipartUpload", input).await
+        // It is gone: completed, or removed by somebody else.
+        && left.code != "NoSuchUpload"
+    {
         tracing::warn!(upload, error = %left, "parts of a failed upload were left in S3");
     }
 }

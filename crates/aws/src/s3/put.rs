@@ -30,7 +30,7 @@ pub async fn put_file(
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, CloudError> {
     let path = path.as_ref();
-    let length = size(path).await.map_err(|e| unreadable("PutObject", e))?;
+    let length = size(path).await.map_err(|e| unreadable_file("PutObject", e))?;
     if length > SINGLE_MAX {
         return multipart::put(aws, target, path, length, bucket, key, content_type).await;
     }
@@ -73,7 +73,7 @@ fn info(key: &str, size: u64, content_type: Option<&str>, response: &WireRespons
     }
 }
 
-pub(super) fn unreadable(operation: &str, message: String) -> CloudError {
+pub(super) fn unreadable_file(operation: &str, message: String) -> CloudError {
     failure::input(("s3", operation), "UnreadableFile", message)
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn send_part(
         .map_err(|message| failure::input(("s3", operation), "InvalidEndpoint", message))?;
     let tls = endpoint.is_tls();
     persist::persist(aws, || async move {
-        let body = part.body(tls).await.map_err(|e| unreadable(operation, e))?;
+        let body = part.body(tls).await.map_err(|e| unreadable_file(operation, e))?;
         send(aws, target, operation, input, Some(body), part.length).await
     })
     .await
@@ -124,7 +124,7 @@ pub(super) async fn send(
     let response = whole(aws.send(call).await?);
     // What stands between may answer in S3's place.
     if response.headers.get("etag").is_none() {
-        return Err(persist::unreadable(place.1, "the answer has no entity tag, so it is not of S3"));
+        return Err(persist::not_of_s3(place.1));
     }
     Ok(response)
 }

@@ -53,8 +53,7 @@ impl ClassifyRetry for Retries {
 
 /// Whether an operation only reads.
 pub(crate) fn is_read(operation: &Operation) -> bool {
-    const READS: [&str; 10] =
-        ["Describe", "List", "Get", "Head", "Search", "BatchGet", "BatchDescribe", "Query", "Filter", "AssumeRole"];
+    const READS: [&str; 7] = ["Describe", "List", "Get", "Head", "Search", "BatchDescribe", "Filter"];
     READS.iter().any(|verb| operation.name.starts_with(verb))
 }
 

@@ -87,6 +87,7 @@ pub struct Script {
     reply: Option<Arc<Reply>>,
     sent: Arc<Mutex<Vec<Sent>>>,
     connectors: Arc<Mutex<u32>>,
+    patience: Arc<Mutex<Vec<Option<Duration>>>>,
 }
 
 impl std::fmt::Debug for Script {
@@ -102,6 +103,7 @@ impl Script {
             reply: None,
             sent: Arc::default(),
             connectors: Arc::default(),
+            patience: Arc::default(),
         }
     }
 
@@ -122,13 +124,19 @@ impl Script {
         (self.reply.as_ref().expect("the script answers by a function"))(sent)
     }
 
+    /// How long each answer's first byte was waited for at most.
+    pub fn patience(&self) -> Vec<Option<Duration>> {
+        self.patience.lock().unwrap().clone()
+    }
+
     pub fn connectors(&self) -> u32 {
         *self.connectors.lock().unwrap()
     }
 }
 
 impl HttpClient for Script {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.patience.lock().unwrap().push(settings.read_timeout());
         *self.connectors.lock().unwrap() += 1;
         SharedHttpConnector::new(self.clone())
     }
@@ -193,6 +201,11 @@ impl Default for Clock {
 impl Clock {
     pub fn advance(&self, by: Duration) {
         *self.now.lock().unwrap() += by;
+    }
+
+    /// Somebody sets the clock back.
+    pub fn set_back(&self, by: Duration) {
+        *self.now.lock().unwrap() -= by;
     }
 
     /// RFC 3339 text of a moment from now.

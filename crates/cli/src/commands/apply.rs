@@ -1,12 +1,14 @@
 //! `sagewright apply`
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use sagewright_engine::{ApplyOptions, Object, Outcome, Plan, Report};
+use sagewright_engine::{ApplyOptions, Object, ObjectId, Outcome, Plan, Report, Users};
 use sagewright_kinds::Kind;
 
 use crate::args::{Apply, Format, Global};
+use crate::commands::plan::show_plan;
 use crate::commands::prune;
 use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
@@ -18,25 +20,32 @@ use crate::show;
 
 /// Makes the cloud match manifests.
 pub(crate) async fn run(args: &Apply, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let printer = &printer.with_secrets(args.show_secrets);
     if let Some(path) = &args.saved {
         return saved(args, path, global, printer).await;
     }
     let objects = load(args, global, printer).await?;
-    if let Some(set) = &args.selector {
+    if let Some(set) = &args.set.selector {
         return Box::pin(prune::run(args, set, &objects, global, printer)).await;
     }
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     context.announce(&objects).await?;
-    finish(&report(args, &context, &objects).await?, printer)
+    if args.dry_run {
+        let plan = context.engine.plan(&objects).await.map_err(engine_failure)?;
+        show_plan(&plan, printer)?;
+        return Ok(if plan.has_problems() { Exit::Failed } else { Exit::Done });
+    }
+    finish(&report(args, &context, &objects).await?, &BTreeMap::new(), printer)
 }
 
 /// Does what a plan says.
 async fn saved(args: &Apply, path: &Path, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let saved = saved_plan::read(path)?;
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     context.announce_plan(&saved, path).await?;
     let objects: Vec<Object> = saved.plan.objects.iter().map(|planned| planned.object.clone()).collect();
-    finish(&watched(args, &context, &objects, Some(&saved.plan)).await?, printer)
+    let report = watched(args, &context, &objects, Some(&saved.plan)).await?;
+    finish(&report, &BTreeMap::new(), printer)
 }
 
 /// The objects that are to be applied.
@@ -63,10 +72,10 @@ async fn watched(args: &Apply, context: &Context, objects: &[Object], plan: Opti
     Ok(outcome.map_err(engine_failure)?)
 }
 
-/// Prints a report and says how it went.
-pub(crate) fn finish(report: &Report, printer: &Printer) -> anyhow::Result<Exit> {
+/// Prints a report and says how it went. `users`: what still uses the resources of a delete.
+pub(crate) fn finish(report: &Report, users: &BTreeMap<ObjectId, Users>, printer: &Printer) -> anyhow::Result<Exit> {
     if printer.for_programs() {
-        printer.document(&show::report_value(report))?;
+        printer.document(&show::report_value(report, users, printer))?;
     } else if printer.format == Format::Name {
         let names: Vec<_> =
             report.objects.iter().map(|o| format!("{}/{}\n", o.object.kind, o.object.metadata.name)).collect();

@@ -1,9 +1,10 @@
 //! `sagewright delete`
 
-use sagewright_engine::{Action, DeleteOptions, Object, Plan};
+use sagewright_engine::{DeleteOptions, Deletion, InUse, Object, Plan, Report};
 
 use crate::args::{Delete, Format, Global};
 use crate::commands::apply::finish;
+use crate::commands::set::{self, Namespaces};
 use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
 use crate::manifest;
@@ -17,58 +18,103 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     let declared = if args.files.is_empty() { Vec::new() } else { manifest::load(&args.files, printer).await? };
     let names = args.resources.iter().map(|text| resource::kind_and_name(text)).collect::<Result<Vec<_>, _>>()?;
     if !args.yes && !args.dry_run {
-        ask::somebody(&format!("{} would be deleted", counted(declared.len() + names.len())))?;
+        let what = match &args.selector {
+            Some(set) => format!("the set {set}"),
+            None => counted(declared.len() + names.len()),
+        };
+        ask::somebody(&format!("{what} would be deleted"))?;
     }
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     let options =
         DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, force: args.force };
     context.announce(&declared).await?;
-    let objects = if args.files.is_empty() { named(args, &context).await? } else { declared };
+    let objects = match &args.selector {
+        Some(set) => {
+            let within = Namespaces::of(args.all_namespaces, [args.namespace.clone()]);
+            set::undeclared(&context, set, &[], &within).await?
+        }
+        None if args.files.is_empty() => named(args, &context).await?,
+        None => declared,
+    };
+    let goes = deletion(&context, &objects, &options).await?;
     if args.dry_run {
-        let plan = preview(&context, &objects, &options).await?;
-        return Ok(if plan.has_problems() { Exit::Failed } else { Exit::Done });
+        show(&goes, printer)?;
+        return Ok(if goes.plan.has_problems() { Exit::Failed } else { Exit::Done });
     }
-    if !args.yes && !confirmed(&context, &objects, &options).await? {
+    if !args.yes && !confirmed(&goes, printer).await? {
         printer.note("nothing was deleted");
         return Ok(Exit::Failed);
     }
-    let progress = Progress::new(&context, None);
-    let outcome = context.engine.delete(&objects, &options, &progress).await;
-    progress.finish().await;
-    finish(&outcome.map_err(engine_failure)?, printer)
+    // Only what was shown may go; with --yes nothing is shown, and what appears meanwhile may go, too.
+    let shown = if args.yes { &Plan::default() } else { &goes.plan };
+    let done = carry_out(&context, &goes, shown, &options).await?;
+    if args.force {
+        tell_users(&goes, printer);
+    }
+    finish(&done, &goes.users, printer)
+}
+
+/// What a delete of objects would do: what something else still uses is refused, unless it is forced.
+pub(crate) async fn deletion(
+    context: &Context,
+    objects: &[Object],
+    options: &DeleteOptions,
+) -> anyhow::Result<Deletion> {
+    let in_use = if options.force { InUse::Delete } else { InUse::Refuse };
+    Ok(context.engine.plan_deletion(objects, &[], in_use, options).await.map_err(engine_failure)?)
 }
 
 /// Shows what a delete would do.
-pub(crate) async fn preview(context: &Context, objects: &[Object], options: &DeleteOptions) -> anyhow::Result<Plan> {
-    let plan = context.engine.plan_delete(objects, options).await.map_err(engine_failure)?;
-    let printer = &context.printer;
+pub(crate) fn show(goes: &Deletion, printer: &Printer) -> anyhow::Result<()> {
     if printer.format == Format::Name {
-        let names: Vec<_> = plan.objects.iter().filter(|p| p.decision.writes()).map(|p| &p.object).collect();
+        let names: Vec<_> = goes.plan.objects.iter().filter(|p| p.decision.writes()).map(|p| &p.object).collect();
         let lines: String = names.iter().map(|object| format!("{}/{}\n", object.kind, object.metadata.name)).collect();
-        printer.result(&lines)?;
-        return Ok(plan);
+        return printer.result(&lines);
     }
-    let users = context.engine.users(&plan).await;
     if printer.for_programs() {
-        printer.document(&show::delete_plan_value(&plan, &users))?;
-    } else {
-        printer.result(&show::delete_plan(&plan, &users, &printer.for_results()))?;
+        return printer.document(&show::delete_plan_value(goes, printer));
     }
-    Ok(plan)
+    printer.result(&show::delete_plan(goes, &printer.for_results()))
 }
 
-/// Shows what would go, and asks whether it may. Where nothing would go there is nothing to ask.
-async fn confirmed(context: &Context, objects: &[Object], options: &DeleteOptions) -> anyhow::Result<bool> {
-    let plan = context.engine.plan_delete(objects, options).await.map_err(engine_failure)?;
-    let goes = |action: Action| matches!(action, Action::Delete | Action::Stop | Action::Wait);
-    let count = plan.objects.iter().filter(|p| p.is_ok() && goes(p.action())).count();
+/// How many resources would go.
+pub(crate) fn count(goes: &Deletion) -> usize {
+    goes.plan.objects.iter().filter(|planned| planned.goes()).count()
+}
+
+/// Shows what would go, and asks whether it may. Where nothing would go there is nothing to ask, and nothing goes.
+async fn confirmed(goes: &Deletion, printer: &Printer) -> anyhow::Result<bool> {
+    let count = count(goes);
     if count == 0 {
         return Ok(true);
     }
-    let users = context.engine.users(&plan).await;
-    context.printer.note(show::delete_plan(&plan, &users, &context.printer).trim_end());
-    let answer = ask::ask(&format!("Delete {}? [y/N]", counted(count)), &context.printer).await?;
-    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+    printer.note(show::delete_plan(goes, printer).trim_end());
+    ask::confirm(&format!("Delete {}?", counted(count)), printer).await
+}
+
+/// Deletes what goes, and nothing that was shown to stay. Tells of all objects in their order: those left alone, too.
+pub(crate) async fn carry_out(
+    context: &Context,
+    goes: &Deletion,
+    shown: &Plan,
+    options: &DeleteOptions,
+) -> anyhow::Result<Report> {
+    let progress = Progress::new(context, None);
+    let outcome = context.engine.delete_planned(&goes.objects(), shown, options, &progress).await;
+    progress.finish().await;
+    let mut report = outcome.map_err(engine_failure)?;
+    report.objects.extend(goes.held());
+    let place = |object: &Object| goes.plan.objects.iter().position(|planned| planned.object.id() == object.id());
+    report.objects.sort_by_cached_key(|done| place(&done.object));
+    Ok(report)
+}
+
+/// Says what was in use and had to go all the same.
+fn tell_users(goes: &Deletion, printer: &Printer) {
+    for (id, users) in goes.users.iter().filter(|(_, users)| !users.by.is_empty()) {
+        let by: Vec<&str> = users.by.iter().map(String::as_str).collect();
+        printer.note(&format!("{id}: still used by {}", by.join(", ")));
+    }
 }
 
 pub(crate) fn counted(count: usize) -> String {
@@ -82,15 +128,15 @@ async fn named(args: &Delete, context: &Context) -> anyhow::Result<Vec<Object>> 
         let (kind, name) = resource::kind_and_name(text)?;
         let found = context.engine.describe(kind, name).await.map_err(engine_failure)?;
         let mut object = context.engine.export(kind, name).await.map_err(engine_failure)?;
-        match found.owner.as_deref().and_then(|owner| owner.split_once('/')) {
-            Some((namespace, owner)) => {
-                object.metadata.namespace = Some(namespace.to_owned());
-                owner.clone_into(&mut object.metadata.name);
+        match found.owner {
+            Some(owner) => {
+                object.metadata.namespace = Some(owner.namespace);
+                object.metadata.name = owner.name;
             }
             None if args.unmanaged => {}
             None => {
-                return Err(Failure::new(Exit::Failed, format!("{text} is managed by no manifest"))
-                    .help("give --unmanaged to delete it all the same")
+                return Err(Failure::new(Exit::Failed, format!("no manifest manages {text}"))
+                    .help("pass --unmanaged to delete it anyway")
                     .into());
             }
         }

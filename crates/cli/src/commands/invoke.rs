@@ -86,7 +86,7 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
                 .into());
         }
     };
-    let context = Context::connect_to("sagemaker-runtime", global, printer).await?;
+    let mut context = Context::connect_to("sagemaker-runtime", global, printer).await?;
     context.announce(&[]).await?;
     let answer = sagewright_aws::runtime::invoke(
         &context.aws,

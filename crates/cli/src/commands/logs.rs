@@ -26,9 +26,10 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
             .help("leave one of the two out")
             .into());
     }
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     // A name that does not exist is told as such, not as an empty log.
-    context.announce_beside(&[], context.engine.describe(kind, name)).await?.map_err(crate::context::engine_failure)?;
+    let described = async |context: Context| context.engine.describe(kind, name).await;
+    context.announce_beside(&[], described).await?.map_err(crate::context::engine_failure)?;
     let tail = Tail { follow: args.follow, last: args.tail };
     let mut items: Vec<Value> = Vec::new();
     let mut show = |line: &Line| {

@@ -14,4 +14,5 @@ pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod quickstart;
 pub(crate) mod reference;
+pub(crate) mod set;
 pub(crate) mod wait;

@@ -1,16 +1,18 @@
-//! `sagewright apply --prune`
+//! `--prune`: deletes what a set no longer declares.
 
-use sagewright_engine::{Action, DeleteOptions, Object, Plan, Report, Selector};
+use std::collections::BTreeSet;
+
+use sagewright_engine::{Action, DeleteOptions, Deletion, InUse, Object, Plan, Report, Selector};
 use serde_json::json;
 
-use crate::args::{Apply, Global};
+use crate::args::{Apply, Format, Global, Set};
 use crate::commands::apply::{finish, report};
-use crate::commands::delete::counted;
+use crate::commands::delete::{carry_out, count, counted};
 use crate::commands::plan::show_plan;
+use crate::commands::set::{Namespaces, undeclared};
 use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::{Printer, ask};
-use crate::progress::Progress;
 use crate::show;
 
 /// Makes the cloud match a set's manifests, and deletes what the set no longer declares.
@@ -23,104 +25,128 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     all_are_of(set, objects)?;
     if !args.yes && !args.dry_run {
-        ask::somebody("what the manifests no longer declare would be deleted")?;
+        ask::somebody("this would delete resources that the manifests no longer declare")?;
     }
-    let mut context = Context::connect(global, printer).await?;
-    context.engine = context.engine.for_set(set.clone());
+    let mut context = connect(set, global, printer).await?;
     context.announce(objects).await?;
-    let undeclared = context.engine.undeclared(set, objects).await.map_err(engine_failure)?;
-    undeclared.unknown.iter().for_each(|why| printer.note(&format!("warning: {why}")));
     let options = DeleteOptions { timeout: args.timeout, ..DeleteOptions::default() };
-    let goes = what_goes(&context, undeclared.objects, &options).await?;
+    let in_use = in_use(args.set.force);
+    let mut goes = what_goes(&context, set, objects, args.set.all_namespaces, in_use, &options).await?;
     if args.dry_run {
-        return dry_run(&context, objects, &goes).await;
+        let plan = preview(&context, objects, &goes).await?;
+        return Ok(if plan.has_problems() || goes.plan.has_problems() { Exit::Failed } else { Exit::Done });
     }
-    if !goes.objects.is_empty() {
-        let users = context.engine.users(&goes).await;
-        printer.note(show::delete_plan(&goes, &users, printer).trim_end());
-    }
-    if !goes.objects.is_empty() && !args.yes {
-        let question = format!("Apply, and then delete {}? [y/N]", counted(goes.objects.len()));
-        let answer = ask::ask(&question, printer).await?;
-        if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
+    if count(&goes) > 0 && !args.yes {
+        let plan = context.engine.plan(objects).await.map_err(engine_failure)?;
+        printer.note(show::plan(&plan, printer).trim_end());
+        printer.note(show::delete_plan(&goes, printer).trim_end());
+        let question = format!("Apply, and then delete {}?", counted(count(&goes)));
+        if !ask::confirm(&question, printer).await? {
             printer.note("nothing was done");
             return Ok(Exit::Failed);
         }
+    } else if !goes.plan.objects.is_empty() {
+        printer.note(show::delete_plan(&goes, printer).trim_end());
     }
     let mut done = report(args, &context, objects).await?;
     if !done.is_ok() {
-        if !goes.objects.is_empty() {
-            printer.note("nothing was deleted: what is declared did not go well");
+        if count(&goes) > 0 {
+            printer.note("nothing was deleted, because the apply failed");
         }
-        return finish(&done, printer);
+        return finish(&done, &goes.users, printer);
     }
-    let deleted = delete(&context, &goes, &options).await?;
-    done.objects.extend(deleted.into_iter().flat_map(|report| report.objects));
-    finish(&done, printer)
+    done.objects.extend(delete(&context, &mut goes, in_use, &options).await?.objects);
+    finish(&done, &goes.users, printer)
 }
 
-/// As for kubectl: a label that some objects do not bear is no label of the set, and they would be pruned by nobody.
+/// Deletes what was shown to go, except for what is in use now that all is as declared.
+async fn delete(
+    context: &Context,
+    goes: &mut Deletion,
+    in_use: InUse,
+    options: &DeleteOptions,
+) -> anyhow::Result<Report> {
+    let now = context.engine.plan_deletion(&goes.objects(), &[], in_use, options).await.map_err(engine_failure)?;
+    // What was not shown to go does not go, whatever is seen now.
+    let stay = goes.plan.objects.iter().filter(|planned| !planned.goes());
+    let shown = Plan { objects: stay.cloned().collect() };
+    let mut report = carry_out(context, &now, &shown, options).await?;
+    report.objects.extend(goes.held());
+    goes.users.extend(now.users);
+    Ok(report)
+}
+
+/// What becomes of what is in use.
+fn in_use(force: bool) -> InUse {
+    if force { InUse::KeepUsed } else { InUse::Keep }
+}
+
+/// What `plan` shows of a set.
+pub(crate) async fn plan(
+    args: &Set,
+    set: &Selector,
+    objects: &[Object],
+    global: &Global,
+    printer: &Printer,
+) -> anyhow::Result<(Plan, Plan)> {
+    all_are_of(set, objects)?;
+    let mut context = connect(set, global, printer).await?;
+    context.announce(objects).await?;
+    let goes =
+        what_goes(&context, set, objects, args.all_namespaces, in_use(args.force), &DeleteOptions::default()).await?;
+    Ok((preview(&context, objects, &goes).await?, goes.plan))
+}
+
+/// An engine that marks what it applies as the set's.
+async fn connect(set: &Selector, global: &Global, printer: &Printer) -> anyhow::Result<Context> {
+    let mut context = Context::connect(global, printer).await?;
+    context.engine = context.engine.for_set(set.clone());
+    Ok(context)
+}
+
+/// As for kubectl: a label that some objects do not have is not the set's, and nothing would ever prune them.
 fn all_are_of(set: &Selector, objects: &[Object]) -> Result<(), Failure> {
     let others: Vec<String> = objects.iter().filter(|o| !set.selects(o)).map(|o| o.id().to_string()).collect();
     if others.is_empty() {
         return Ok(());
     }
-    let message = format!("the label {set} is missing on {}; nothing was done", others.join(", "));
-    Err(Failure::new(Exit::Manifest, message).help("all objects of the manifests have to bear it, in metadata.labels"))
+    let verb = if others.len() == 1 { "does" } else { "do" };
+    let message = format!("{} {verb} not have the label {set}; nothing was done", others.join(", "));
+    Err(Failure::new(Exit::Manifest, message).help("every object in the manifests must have it in metadata.labels"))
 }
 
-/// What of a set's undeclared objects a delete would do something about. AWS keeps the records of jobs that have ended.
-async fn what_goes(context: &Context, objects: Vec<Object>, options: &DeleteOptions) -> anyhow::Result<Plan> {
-    let mut plan = context.engine.plan_delete(&objects, options).await.map_err(engine_failure)?;
-    plan.objects.retain(|planned| !planned.is_ok() || planned.action() != Action::None);
-    Ok(plan)
+/// What of a set's undeclared objects a delete would do something about, once what is declared was applied. AWS keeps the
+/// records of jobs that have ended.
+async fn what_goes(
+    context: &Context,
+    set: &Selector,
+    declared: &[Object],
+    all_namespaces: bool,
+    in_use: InUse,
+    options: &DeleteOptions,
+) -> anyhow::Result<Deletion> {
+    let named: BTreeSet<String> = declared.iter().map(|object| object.id().namespace).collect();
+    let within = Namespaces::of(all_namespaces, named);
+    let objects = undeclared(context, set, declared, &within).await?;
+    let mut goes = context.engine.plan_deletion(&objects, declared, in_use, options).await.map_err(engine_failure)?;
+    goes.retain(|planned| !planned.is_ok() || planned.action() != Action::None);
+    Ok(goes)
 }
 
-async fn dry_run(context: &Context, objects: &[Object], goes: &Plan) -> anyhow::Result<Exit> {
+/// Shows what would be done, and what would be deleted.
+async fn preview(context: &Context, objects: &[Object], goes: &Deletion) -> anyhow::Result<Plan> {
     let printer = &context.printer;
     let plan = context.engine.plan(objects).await.map_err(engine_failure)?;
-    let users = context.engine.users(goes).await;
     if printer.for_programs() {
-        let deletes = show::delete_plan_value(goes, &users);
-        printer.document(&json!({"apply": show::plan_value(&plan), "delete": deletes}))?;
-    } else {
-        show_plan(&plan, printer)?;
-        if goes.objects.is_empty() {
-            printer.note("nothing would be deleted");
-        } else {
-            printer.result(&show::delete_plan(goes, &users, &printer.for_results()))?;
-        }
+        let deletes = show::delete_plan_value(goes, printer);
+        printer.document(&json!({"apply": show::plan_value(&plan, printer), "delete": deletes}))?;
+        return Ok(plan);
     }
-    Ok(if plan.has_problems() || goes.has_problems() { Exit::Failed } else { Exit::Done })
-}
-
-/// Deletes what was shown, but for what something that stays still uses now that all is as declared.
-async fn delete(context: &Context, goes: &Plan, options: &DeleteOptions) -> anyhow::Result<Option<Report>> {
-    let mut objects: Vec<Object> = goes.objects.iter().map(|planned| planned.object.clone()).collect();
-    loop {
-        if objects.is_empty() {
-            return Ok(None);
-        }
-        let plan = context.engine.plan_delete(&objects, options).await.map_err(engine_failure)?;
-        let users = context.engine.users(&plan).await;
-        let mut free = Vec::new();
-        for (i, planned) in plan.objects.iter().enumerate() {
-            match users.get(&i).filter(|users| !users.by.is_empty()) {
-                None => free.push(planned.object.clone()),
-                Some(users) => {
-                    let by: Vec<&str> = users.by.iter().map(String::as_str).collect();
-                    let id = planned.object.id();
-                    context.printer.note(&format!("{id}: not deleted, still used by {}", by.join(", ")));
-                }
-            }
-        }
-        if free.len() == objects.len() {
-            break;
-        }
-        objects = free;
+    show_plan(&plan, printer)?;
+    if !goes.plan.objects.is_empty() {
+        crate::commands::delete::show(goes, printer)?;
+    } else if printer.format != Format::Name {
+        printer.note("nothing would be deleted");
     }
-    let progress = Progress::new(context, None);
-    let outcome = context.engine.delete(&objects, options, &progress).await;
-    progress.finish().await;
-    Ok(Some(outcome.map_err(engine_failure)?))
+    Ok(plan)
 }

@@ -14,7 +14,7 @@ use crate::show;
 /// Waits for a resource.
 pub(crate) async fn run(args: &Wait, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let (kind, name) = resource::kind_and_name(&args.resource)?;
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     context.announce(&[]).await?;
     let until = match args.state {
         WaitFor::Ready => Until::Settled,

@@ -127,7 +127,8 @@ fn place(manifests: &Manifests, error: &ManifestError) -> Option<FileError> {
     let message = format!("{}: {}: {}", error.object, error.path, error.message);
     let help = error.expected.as_ref().map(|e| format!("expected {e}"));
     // A field that has no business there is shown by its name, a wrong value by the value.
-    let unknown = error.message.contains("unknown field") || error.message.contains("no field");
+    let unknown =
+        ["unknown field", "unknown annotation", "unknown label", "no field"].iter().any(|w| error.message.contains(w));
     let label =
         if error.message.contains("is missing") { "it belongs here".to_owned() } else { error.path.to_string() };
     Some(document.error(&path, unknown, &message, &label, help))

@@ -76,7 +76,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Manifests, Vec<FileError>> {
         let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
         errors.push(FileError::whole(
             format!("no manifests in {}", names.join(", ")),
-            "name a YAML or JSON file, a folder that holds some, or - for standard input",
+            "name a YAML or JSON file, a folder that holds some, or - for standard input; when all of a set is to go, `sagewright delete -l LABEL` deletes it",
         ));
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }

@@ -5,12 +5,19 @@ use std::io::{BufRead as _, IsTerminal as _};
 use super::Printer;
 use crate::exit::{Exit, Failure};
 
-/// Refuses what needs a yes where nobody can be asked; `would` says what would be done.
+/// Refuses what needs a yes where there is no terminal; `would` says what would be done.
 pub(crate) fn somebody(would: &str) -> Result<(), Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Usage, format!("{would}, and nobody can be asked")).help("give --yes"))
+    let message = format!("{would}, and there is no terminal to confirm on");
+    Err(Failure::new(Exit::Usage, message).help("pass --yes to do it without being asked"))
+}
+
+/// Asks for a yes.
+pub(crate) async fn confirm(question: &str, printer: &Printer) -> anyhow::Result<bool> {
+    let answer = ask(&format!("{question} [y/N]"), printer).await?;
+    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Asks, and gives the answer. Ctrl-C is heard meanwhile.

@@ -32,6 +32,8 @@ pub(crate) enum Style {
 pub(crate) struct Printer {
     /// How results are printed.
     pub(crate) format: Format,
+    /// Whether values that are secret by their names are shown.
+    pub(crate) secrets: bool,
     color: bool,
     color_results: bool,
     results_on_terminal: bool,
@@ -53,6 +55,7 @@ impl Printer {
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
             format: global.output,
+            secrets: false,
             color: wanted(terminal),
             color_results,
             results_on_terminal,
@@ -112,6 +115,11 @@ impl Printer {
     /// A printer whose results are steps on the way to another result.
     pub(crate) fn results_to_stderr(&self) -> Self {
         Self { redirected: true, ..self.clone() }
+    }
+
+    /// A printer that shows values that are secret by their names, or not.
+    pub(crate) fn with_secrets(&self, secrets: bool) -> Self {
+        Self { secrets, ..self.clone() }
     }
 
     /// A printer for another format.

@@ -12,9 +12,10 @@ use crate::output::{Printer, Style};
 /// A change for people: a line, or for a nested value a line for each of its ends.
 pub(crate) fn text(change: &Change, printer: &Printer) -> String {
     let suffix = if change.effect == Effect::Refused { "  (cannot be changed)" } else { "" };
+    let change = &shown(change, printer);
     let path = &on_line(&change.path);
     let nested = |v: &&Value| !change.sensitive && (v.is_object() || v.is_array());
-    let shown = |value: &Value| if change.sensitive { "(sensitive)".to_owned() } else { short(value) };
+    let shown = short;
     let whole = |sign: char, style: Style, value: &Value| {
         let ends = leaves(value);
         match ends.as_slice() {
@@ -69,14 +70,11 @@ fn between(from: &Value, to: &Value, printer: &Printer) -> String {
 }
 
 /// A change for programs, whole.
-pub(crate) fn value(change: &Change) -> Value {
-    let mut value = serde_json::to_value(change).unwrap_or(Value::Null);
-    if change.sensitive {
-        for side in ["from", "to"] {
-            if value.get(side).is_some_and(|v| !v.is_null()) {
-                value[side] = Value::String("(sensitive)".to_owned());
-            }
-        }
-    }
-    value
+pub(crate) fn value(change: &Change, printer: &Printer) -> Value {
+    serde_json::to_value(shown(change, printer)).unwrap_or(Value::Null)
+}
+
+/// A change without what must not be shown.
+fn shown(change: &Change, printer: &Printer) -> Change {
+    if printer.secrets && !change.sensitive { change.clone() } else { change.masked() }
 }

@@ -1,8 +1,6 @@
 //! What a delete would do.
 
-use std::collections::BTreeMap;
-
-use sagewright_engine::{Action, NO_RESOURCE, Plan, Planned, Users};
+use sagewright_engine::{Action, Deletion, NO_RESOURCE, Planned};
 use serde_json::{Value, json};
 
 use super::plan::{blocker, entry, plan_value, sum};
@@ -18,21 +16,23 @@ fn fate(planned: &Planned) -> (&'static str, &'static str, Style) {
         }
         Action::None => ("kept", "kept", Style::Dim),
         Action::Stop => ("stop", "to stop", Style::Warn),
-        Action::Wait => ("delete, once it is settled", "to delete", Style::Bad),
+        Action::Wait => ("delete when its current operation finishes", "to delete", Style::Bad),
         Action::Refuse => ("refused", "refused", Style::Bad),
         _ => ("delete", "to delete", Style::Bad),
     }
 }
 
 /// A plan of a delete for people.
-pub(crate) fn delete_plan(plan: &Plan, users: &BTreeMap<usize, Users>, printer: &Printer) -> String {
+pub(crate) fn delete_plan(deletion: &Deletion, printer: &Printer) -> String {
     let mut out = String::new();
     let mut sums: Vec<(usize, &str)> = Vec::new();
-    for (i, planned) in plan.objects.iter().enumerate() {
+    for planned in &deletion.plan.objects {
         let (word, counted, style) = fate(planned);
         out.push_str(&entry(planned, word, style, printer));
-        if let Some(users) = users.get(&i) {
-            if !users.by.is_empty() {
+        let id = planned.object.id();
+        if let Some(users) = deletion.users.get(&id) {
+            // What is held says so itself.
+            if !users.by.is_empty() && !deletion.held.contains(&id) {
                 let names: Vec<_> = users.by.iter().map(String::as_str).collect();
                 let line = format!("still used by {}", names.join(", "));
                 out.push_str(&format!("    {}\n", printer.paint(Style::Warn, &line)));
@@ -48,10 +48,10 @@ pub(crate) fn delete_plan(plan: &Plan, users: &BTreeMap<usize, Users>, printer: 
 }
 
 /// A plan of a delete for programs.
-pub(crate) fn delete_plan_value(plan: &Plan, users: &BTreeMap<usize, Users>) -> Value {
-    let mut value = plan_value(plan);
-    for (i, entry) in value["objects"].as_array_mut().into_iter().flatten().enumerate() {
-        let users = users.get(&i).cloned().unwrap_or_default();
+pub(crate) fn delete_plan_value(deletion: &Deletion, printer: &Printer) -> Value {
+    let mut value = plan_value(&deletion.plan, printer);
+    for (planned, entry) in deletion.plan.objects.iter().zip(value["objects"].as_array_mut().into_iter().flatten()) {
+        let users = deletion.users.get(&planned.object.id()).cloned().unwrap_or_default();
         entry["usedBy"] = json!(users.by);
         entry["usersNotKnown"] = json!(users.unknown);
     }

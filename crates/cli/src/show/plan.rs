@@ -46,7 +46,10 @@ pub(super) fn blocker(planned: &Planned) -> Option<(&'static str, String)> {
         Blocker::Failed { why } => ("failed", why.clone()),
         Blocker::Blocked { by } => {
             let names: Vec<String> = by.iter().map(ToString::to_string).collect();
-            ("blocked", format!("nothing would be done before {} is put right", names.join(", ")))
+            (
+                "blocked",
+                format!("blocked until {} {} fixed", names.join(", "), if names.len() == 1 { "is" } else { "are" }),
+            )
         }
     })
 }
@@ -108,13 +111,14 @@ fn listed(planned: &Planned, word: &str, style: Style, wanted: &dyn Fn(&str) -> 
         }
     }
     for note in &planned.decision.notes {
-        out.push_str(&format!("    {}\n", printer.paint(Style::Dim, &indent(note))));
+        let style = if planned.decision.writes() { Style::Warn } else { Style::Dim };
+        out.push_str(&format!("    {}\n", printer.paint(style, &indent(note))));
     }
     out
 }
 
 /// A plan for programs.
-pub(crate) fn plan_value(plan: &Plan) -> Value {
+pub(crate) fn plan_value(plan: &Plan, printer: &Printer) -> Value {
     let objects: Vec<Value> = plan
         .objects
         .iter()
@@ -125,7 +129,7 @@ pub(crate) fn plan_value(plan: &Plan) -> Value {
                 "annotations": heeded(p).collect::<BTreeMap<_, _>>(),
                 "action": p.action(),
                 "hindrance": p.blocker,
-                "changes": p.decision.changes.iter().map(change::value).collect::<Vec<_>>(),
+                "changes": p.decision.changes.iter().map(|c| change::value(c, printer)).collect::<Vec<_>>(),
                 "refusal": p.decision.refusal(),
                 "notes": p.decision.notes,
                 "failure": p.failure.as_ref().map(ToString::to_string),
@@ -136,7 +140,7 @@ pub(crate) fn plan_value(plan: &Plan) -> Value {
 }
 
 /// A plan that was written down, for programs: its manifests are left out, and sensitive values.
-pub(crate) fn saved_plan_value(saved: &SavedPlan) -> Value {
+pub(crate) fn saved_plan_value(saved: &SavedPlan, printer: &Printer) -> Value {
     let mut value = json!({
         "made": saved.made,
         "account": saved.account,
@@ -144,7 +148,7 @@ pub(crate) fn saved_plan_value(saved: &SavedPlan) -> Value {
         "installation": saved.installation,
         "digest": saved.digest(),
     });
-    if let (Some(value), Value::Object(plan)) = (value.as_object_mut(), plan_value(&saved.plan)) {
+    if let (Some(value), Value::Object(plan)) = (value.as_object_mut(), plan_value(&saved.plan, printer)) {
         value.extend(plan);
     }
     value

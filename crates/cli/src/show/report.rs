@@ -1,16 +1,37 @@
 //! How an apply or a delete went.
 
+use std::collections::BTreeMap;
+
 use sagewright_engine::cloud::Stage;
-use sagewright_engine::{Failure, NO_RESOURCE, Object, ObjectReport, Outcome, Report};
+use sagewright_engine::{Failure, NO_RESOURCE, Object, ObjectId, ObjectReport, Outcome, Report, Users};
 use sagewright_kinds::{Kind, Path};
 use serde_json::{Value, json};
 
 use super::change;
 use crate::output::{Printer, Style};
 
+/// The words for how it went, as the sum has them: two runs that come to the same say the same.
+const WORDS: [&str; 13] = [
+    "unchanged",
+    "not there",
+    "created",
+    "adopted",
+    "updated",
+    "deleted",
+    "stopped",
+    "kept",
+    "in progress",
+    "timed out",
+    "failed",
+    "refused",
+    "blocked",
+];
+
 /// The word for how it went with one object.
-fn outcome(outcome: Outcome) -> (&'static str, Style) {
-    match outcome {
+fn outcome(report: &ObjectReport) -> (&'static str, Style) {
+    match report.outcome {
+        // As in the plan of a delete.
+        Outcome::Unchanged if report.message == NO_RESOURCE => ("not there", Style::Dim),
         Outcome::Created => ("created", Style::Good),
         Outcome::Updated => ("updated", Style::Good),
         Outcome::Adopted => ("adopted", Style::Good),
@@ -21,7 +42,7 @@ fn outcome(outcome: Outcome) -> (&'static str, Style) {
         Outcome::Pending => ("in progress", Style::Warn),
         Outcome::Refused => ("refused", Style::Bad),
         Outcome::Failed => ("failed", Style::Bad),
-        Outcome::TimedOut => ("not ready in time", Style::Bad),
+        Outcome::TimedOut => ("timed out", Style::Bad),
         Outcome::Blocked => ("blocked", Style::Bad),
     }
 }
@@ -43,16 +64,10 @@ pub(crate) fn failure(failure: &Failure) -> (String, String) {
 /// A report for people: what went wrong in full, what went well in a word, and the sum.
 pub(crate) fn report(report: &Report, printer: &Printer) -> String {
     let mut out: String = report.objects.iter().map(|o| report_line(o, printer) + "\n").collect();
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for object in &report.objects {
-        let (word, _) = outcome(object.outcome);
-        match counts.iter_mut().find(|(w, _)| *w == word) {
-            Some((_, n)) => *n += 1,
-            None => counts.push((word, 1)),
-        }
-    }
-    let counts: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
-    let head = if report.is_ok() { "Done" } else { "Not all done" };
+    let count = |word: &str| report.objects.iter().filter(|object| outcome(object).0 == word).count();
+    let counts = WORDS.map(|word| (word, count(word)));
+    let counts: Vec<_> = counts.iter().filter(|(_, n)| *n > 0).map(|(word, n)| format!("{n} {word}")).collect();
+    let head = if report.is_ok() { "Done" } else { "Incomplete" };
     let sum = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") };
     out.push_str(&format!("{head}: {sum}.\n"));
     out
@@ -60,7 +75,7 @@ pub(crate) fn report(report: &Report, printer: &Printer) -> String {
 
 /// How it went with one object.
 pub(crate) fn report_line(report: &ObjectReport, printer: &Printer) -> String {
-    let (word, style) = outcome(report.outcome);
+    let (word, style) = outcome(report);
     let id = printer.paint(Style::Bold, &report.object.id().to_string());
     let line = format!("{id}: {}", printer.paint(style, word));
     if let Some(why) = &report.failure {
@@ -69,8 +84,8 @@ pub(crate) fn report_line(report: &ObjectReport, printer: &Printer) -> String {
         return format!("{line}\n    {}{advice}", indent(&message));
     }
     match report.outcome {
-        Outcome::Unchanged if report.message != NO_RESOURCE => line,
-        Outcome::Unchanged | Outcome::Blocked => format!("{line} ({})", report.message),
+        Outcome::Unchanged => line,
+        Outcome::Blocked => format!("{line} ({})", report.message),
         Outcome::Stopped if report.message.is_empty() => format!("{line} (AWS keeps its record)"),
         _ if report.message.is_empty() => line,
         _ => format!("{line}\n    {}", indent(&report.message)),
@@ -90,7 +105,7 @@ pub(crate) fn status_word(kind: &Kind, object: &Object) -> Option<String> {
 }
 
 /// A report for programs.
-pub(crate) fn report_value(report: &Report) -> Value {
+pub(crate) fn report_value(report: &Report, users: &BTreeMap<ObjectId, Users>, printer: &Printer) -> Value {
     let objects: Vec<Value> = report
         .objects
         .iter()
@@ -99,8 +114,9 @@ pub(crate) fn report_value(report: &Report) -> Value {
                 "object": o.object.id(),
                 "resource": o.resource,
                 "outcome": o.outcome,
-                "changes": o.changes.iter().map(change::value).collect::<Vec<_>>(),
+                "changes": o.changes.iter().map(|c| change::value(c, printer)).collect::<Vec<_>>(),
                 "message": o.message,
+                "usedBy": users.get(&o.object.id()).map(|users| &users.by).filter(|by| !by.is_empty()),
                 "requestId": o.failure.as_ref().and_then(|f| f.cause()?.request_id.clone()),
                 "status": o.object.status,
             })

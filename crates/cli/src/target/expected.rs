@@ -35,15 +35,16 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn of(global: &Global) -> Result<Self, Failure> {
-        let project = Project::here()?;
+    pub(super) fn of(global: &Global, project: &Project) -> Result<Self, Failure> {
         let texts = |values: &[_]| values.iter().map(ToString::to_string).collect::<Vec<String>>();
         let regions = global.expect_region.iter().map(ToString::to_string).collect();
         Ok(Self {
             account: option("--expect-account", texts(&global.expect_account))
                 .or(variable::<AccountId>(ACCOUNT)?)
-                .or(project.account),
-            region: option("--expect-region", regions).or(variable::<Region>(REGION)?).or(project.region),
+                .or_else(|| project.account.clone()),
+            region: option("--expect-region", regions)
+                .or(variable::<Region>(REGION)?)
+                .or_else(|| project.region.clone()),
         })
     }
 
@@ -58,7 +59,7 @@ impl Expected {
         match regions.iter().find(|region| !wanted.values.contains(&region.value)) {
             None => Ok(()),
             Some(Actual { value, said }) => {
-                Err(refusal(&format!("the calls would go to the region {value} ({said})"), "region", wanted))
+                Err(refusal(&format!("this command would use region {value} ({said})"), "region", wanted))
             }
         }
     }
@@ -69,16 +70,16 @@ impl Expected {
         match account {
             Ok(Actual { value, .. }) if wanted.values.contains(&value) => Ok(()),
             Ok(Actual { value, said }) => {
-                Err(refusal(&format!("the calls would go to the account {value} ({said})"), "account", wanted))
+                Err(refusal(&format!("this command would use account {value} ({said})"), "account", wanted))
             }
-            Err(why) => Err(refusal(&format!("the account is not known ({why})"), "account", wanted)),
+            Err(why) => Err(refusal(&format!("the account could not be determined ({why})"), "account", wanted)),
         }
     }
 }
 
 fn refusal(is: &str, what: &str, wanted: &Wanted) -> Failure {
     let Wanted { values, said } = wanted;
-    Failure::new(Exit::Failed, format!("{is}, and {said} expects the {what} {}; nothing was done", values.join(" or ")))
+    Failure::new(Exit::Failed, format!("{is}, but {said} requires {what} {}; nothing was done", values.join(" or ")))
         .help(format!("use credentials and a region that fit, or correct what is expected with --expect-{what}"))
 }
 

@@ -6,16 +6,16 @@ mod probe;
 mod project;
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
 use sagewright_aws::Identity;
 use sagewright_engine::{Installation, Object, SavedPlan, keys};
-use sagewright_model::Arn;
+use sagewright_model::{AccountId, Arn};
 
-pub(crate) use installation::installation;
+pub(crate) use installation::named_installation;
 pub(crate) use probe::{Answer, probe};
+pub(crate) use project::Project;
 
 use self::expected::{Actual, Expected};
 use crate::context::{Context, is_local};
@@ -27,30 +27,37 @@ const SHOWN: Duration = Duration::from_secs(3);
 /// How long it is waited for where nothing may be done before it is known.
 const NEEDED: Duration = Duration::from_secs(30);
 
+/// Services that commands call beside SageMaker, for an object's scaling, its tags and its role.
+const BESIDE: [&str; 3] = ["application-autoscaling", "resourcegroupstaggingapi", "iam"];
+
 impl Context {
     /// Tells which cloud this command calls. Where an account or a region is expected, another one is refused: the
-    /// command calls nothing before this.
-    pub(crate) async fn announce(&self, objects: &[Object]) -> Result<(), Failure> {
-        let expected = Expected::of(&self.global)?;
+    /// command calls nothing before this. From here on, it calls no other account than the one that was told.
+    pub(crate) async fn announce(&mut self, objects: &[Object]) -> Result<(), Failure> {
+        let expected = Expected::of(&self.global, &self.project)?;
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
-        self.tell(&expected, &regions, expected.needs_account()).await.map(drop)
+        let account = self.tell(&expected, &regions, expected.needs_account()).await?;
+        self.pin(account.ok());
+        Ok(())
     }
 
     /// As [`Context::announce`]; gives the account, which has to be known.
-    pub(crate) async fn announce_known(&self, objects: &[Object]) -> Result<String, Failure> {
-        let expected = Expected::of(&self.global)?;
+    pub(crate) async fn announce_known(&mut self, objects: &[Object]) -> Result<AccountId, Failure> {
+        let expected = Expected::of(&self.global, &self.project)?;
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
-        self.tell(&expected, &regions, true).await?.map_err(|why| {
+        let account = self.tell(&expected, &regions, true).await?.map_err(|why| {
             let message =
-                format!("the account is not known ({why}), and a plan that is kept names it; nothing was done");
+                format!("the account could not be determined ({why}), and a saved plan records it; nothing was done");
             Failure::new(Exit::Failed, message).help("STS has to answer GetCallerIdentity, which needs no permission")
-        })
+        })?;
+        self.pin(Some(account.clone()));
+        Ok(account)
     }
 
     /// As [`Context::announce`], for a plan that was made before: it is done only where it was made.
-    pub(crate) async fn announce_plan(&self, saved: &SavedPlan, path: &Path) -> Result<(), Failure> {
+    pub(crate) async fn announce_plan(&mut self, saved: &SavedPlan, path: &Path) -> Result<(), Failure> {
         let objects: Vec<Object> = saved.plan.objects.iter().map(|planned| planned.object.clone()).collect();
         let held = |what: &str, made: &str, is: &str| {
             if made == is {
@@ -63,25 +70,35 @@ impl Context {
         held("region", &saved.region, self.target.region.as_str())?;
         held("installation", &saved.installation.to_string(), &self.installation.to_string())?;
         let account = self.announce_known(&objects).await?;
-        held("account", saved.account.as_deref().unwrap_or("(none)"), &account)
+        held("account", saved.account.as_deref().unwrap_or("(none)"), account.as_str())
     }
 
     /// As [`Context::announce`], for a command that only reads: its first reading goes on meanwhile, unless an account is
     /// expected.
     pub(crate) async fn announce_beside<T>(
-        &self,
+        &mut self,
         objects: &[Object],
-        first: impl Future<Output = T>,
+        first: impl AsyncFnOnce(Self) -> T,
     ) -> Result<T, Failure> {
-        let expected = Expected::of(&self.global)?;
+        let expected = Expected::of(&self.global, &self.project)?;
         let regions = self.regions(objects);
         expected.check_regions(&regions)?;
         if expected.needs_account() {
-            self.tell(&expected, &regions, true).await?.ok();
-            return Ok(first.await);
+            let account = self.tell(&expected, &regions, true).await?;
+            self.pin(account.ok());
+            return Ok(first(self.clone()).await);
         }
-        let (told, result) = tokio::join!(self.tell(&expected, &regions, false), first);
-        told.map(|_| result)
+        let (told, result) = tokio::join!(self.tell(&expected, &regions, false), first(self.clone()));
+        self.pin(told?.ok());
+        Ok(result)
+    }
+
+    /// Holds all later calls to an account: other keys may come into use while the command goes on.
+    fn pin(&mut self, account: Option<AccountId>) {
+        if let Some(account) = account {
+            self.target.account = Some(account.clone());
+            self.engine = self.engine.clone().for_account(account);
+        }
     }
 
     /// Tells the target; gives the account, or why it is not known.
@@ -90,7 +107,7 @@ impl Context {
         expected: &Expected,
         regions: &[Actual],
         needed: bool,
-    ) -> Result<Result<String, String>, Failure> {
+    ) -> Result<Result<AccountId, String>, Failure> {
         let patience = if needed { NEEDED } else { SHOWN };
         let (is_embedded, caller) = tokio::join!(self.is_embedded(), self.caller(patience));
         let cloud = match &self.endpoint {
@@ -99,12 +116,12 @@ impl Context {
             None => "AWS",
         };
         let account = match &caller {
-            Ok(identity) => identity.account.clone(),
+            Ok((account, _)) => account.to_string(),
             Err(why) => format!("not known ({why})"),
         };
         let regions: Vec<&str> = regions.iter().map(|region| region.value.as_str()).collect();
         let role = match (&caller, &self.target.role) {
-            (Ok(identity), _) => role_name(&identity.arn),
+            (Ok((_, identity)), _) => role_name(&identity.arn),
             (Err(_), Some(role)) => Some(role.arn.clone()),
             (Err(_), None) => None,
         };
@@ -119,9 +136,24 @@ impl Context {
         if let Some(warning) = &self.warning {
             self.printer.note(warning);
         }
-        let account = caller.map(|identity| identity.account);
-        expected.check_account(account.clone().map(|value| Actual { value, said: self.credentials() }))?;
+        if let Some(warning) = self.elsewhere() {
+            self.printer.note(&warning);
+        }
+        let account = caller.map(|(account, _)| account);
+        let actual = account.clone().map(|account| Actual { value: account.to_string(), said: self.credentials() });
+        expected.check_account(actual)?;
         Ok(account)
+    }
+
+    /// What goes to AWS although SageMaker's calls do not.
+    fn elsewhere(&self) -> Option<String> {
+        self.aws.configured_endpoint("sagemaker")?;
+        let at_aws: Vec<&str> =
+            BESIDE.into_iter().filter(|name| self.aws.configured_endpoint(name).is_none()).collect();
+        let names = at_aws.join(", ");
+        let advice = "set AWS_ENDPOINT_URL to send all calls to one cloud";
+        (!at_aws.is_empty())
+            .then(|| format!("warning: calls to {names} go to AWS, unlike those to sagemaker; {advice}"))
     }
 
     /// Whether the embedded cloud answers: it says so itself.
@@ -137,7 +169,7 @@ impl Context {
     }
 
     /// Who makes the calls, as STS says; or why that is not known, in a few words.
-    async fn caller(&self, patience: Duration) -> Result<Identity, String> {
+    async fn caller(&self, patience: Duration) -> Result<(AccountId, Identity), String> {
         let here = self.endpoint.as_deref().is_some_and(is_local);
         if here && self.aws.configured_endpoint("sts").is_none() {
             // Keys of an emulator are not AWS's business.
@@ -147,8 +179,10 @@ impl Context {
         // A task of its own: the command's calls wait for the same credentials when this one gives up.
         let asked = tokio::spawn(async move { aws.identity(&target).await });
         match tokio::time::timeout(patience, asked).await {
-            Ok(Ok(Ok(identity))) if !identity.account.is_empty() => Ok(identity),
-            Ok(Ok(Ok(_))) => Err("GetCallerIdentity gave none".to_owned()),
+            Ok(Ok(Ok(identity))) => match identity.account.parse() {
+                Ok(account) => Ok((account, identity)),
+                Err(_) => Err(format!("GetCallerIdentity gave '{}'", identity.account)),
+            },
             Ok(Ok(Err(error))) => Err(format!("GetCallerIdentity: {}", error.code)),
             Ok(Err(error)) => Err(format!("GetCallerIdentity ended early: {error}")),
             Err(_) => Err(format!("GetCallerIdentity did not answer within {} s", patience.as_secs())),

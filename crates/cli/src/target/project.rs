@@ -20,14 +20,14 @@ const KEYS: [&str; 3] = ["account", "region", "installation"];
 const LARGEST: u64 = 64 << 10;
 
 /// What a project says.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Project {
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Project {
     /// Accounts that may be called.
     pub(super) account: Option<Wanted>,
     /// Regions that may be called.
     pub(super) region: Option<Wanted>,
     /// Whose resources its objects are.
-    pub(super) installation: Option<Installation>,
+    pub(crate) installation: Option<Installation>,
 }
 
 #[derive(Deserialize)]
@@ -39,11 +39,11 @@ enum OneOrMore {
 
 impl Project {
     /// The project of the working folder.
-    pub(super) fn here() -> Result<Self, Failure> {
+    pub(crate) fn here() -> Result<Self, Failure> {
         let folder = std::env::current_dir().map_err(|error| {
             Failure::new(
                 Exit::Failed,
-                format!("cannot tell the working folder, which may hold a .sagewright.toml: {error}"),
+                format!("cannot determine the current directory, which may hold a .sagewright.toml: {error}"),
             )
         })?;
         Self::of(&folder)
@@ -51,16 +51,25 @@ impl Project {
 
     /// The project of a folder: of the file in it, or in the nearest folder above it.
     pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
+        // What a file forbids that cannot be read is not known: nothing is done.
+        let failed = |message: String, help: &str| Err(Failure::new(Exit::Manifest, message).help(help));
         for path in folder.ancestors().map(|above| above.join(NAME)) {
-            match read(&path) {
-                Ok(text) => return parse(&path, &text),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                // What it forbids is not known: nothing is done.
+            // A link that leads nowhere is there too.
+            match std::fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => {
-                    return Err(Failure::new(Exit::Manifest, format!("cannot read {}: {error}", path.display()))
-                        .help("make it readable, or take it away"));
+                    let message = format!("cannot find out whether there is a {}: {error}", path.display());
+                    return failed(message, "fix the permissions of its folder, or run from another one");
                 }
+                Ok(_) => {}
             }
+            return match read(&path) {
+                Ok(text) => parse(&path, &text),
+                Err(error) => {
+                    let message = format!("cannot read {}: {error}", path.display());
+                    failed(message, "fix its permissions, or remove it")
+                }
+            };
         }
         Ok(Self::default())
     }
@@ -90,12 +99,12 @@ fn parse(path: &Path, text: &str) -> Result<Project, Failure> {
         let at = value.span().start;
         if !KEYS.contains(&name) {
             let close = suggest(name, KEYS.into_iter()).map(|c| format!(", did you mean `{c}`?")).unwrap_or_default();
-            let why = format!("there is no key `{name}`{close}; known are {}", KEYS.join(", "));
+            let why = format!("unknown key `{name}`{close}; known are {}", KEYS.join(", "));
             return Err(wrong(key.span().start, why));
         }
         if name == "installation" {
             let toml::Value::String(text) = value.into_inner() else {
-                return Err(wrong(at, format!("`{name}` has to be text in quotes")));
+                return Err(wrong(at, format!("`{name}` must be a quoted string")));
             };
             let installation = text.parse().map_err(|why| wrong(at, format!("`{name}`: {why}")))?;
             project.installation = Some(installation);
@@ -104,7 +113,7 @@ fn parse(path: &Path, text: &str) -> Result<Project, Failure> {
         let values = match value.into_inner().try_into() {
             Ok(OneOrMore::One(text)) => vec![text],
             Ok(OneOrMore::More(texts)) if !texts.is_empty() => texts,
-            _ => return Err(wrong(at, format!("`{name}` has to be text in quotes, or a list of such texts"))),
+            _ => return Err(wrong(at, format!("`{name}` must be a quoted string, or a list of them"))),
         };
         for value in &values {
             let checked = match name {
@@ -143,18 +152,31 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_leads_nowhere_is_not_the_absence_of_a_project() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("a");
+        std::fs::create_dir(&below).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join(NAME)).unwrap();
+        for at in [folder.path(), &below] {
+            let failure = Project::of(at).unwrap_err();
+            assert!(failure.message.starts_with("cannot read ") && failure.message.contains(NAME), "{failure}");
+            assert_eq!(failure.help.as_deref(), Some("fix its permissions, or remove it"));
+        }
+    }
+
+    #[test]
     fn what_nothing_reads_is_refused_by_name_and_line() {
         for (text, wanted) in [
-            (
-                "\nacount = \"123456789012\"\n",
-                "p/.sagewright.toml:2: there is no key `acount`, did you mean `account`?",
-            ),
-            ("[account]\nprod = \"1\"\n", "p/.sagewright.toml:1: `account` has to be text in quotes"),
-            ("account = 123456789012\n", "p/.sagewright.toml:1: `account` has to be text in quotes"),
-            ("region = []\n", "p/.sagewright.toml:1: `region` has to be text in quotes"),
+            ("\nacount = \"123456789012\"\n", "p/.sagewright.toml:2: unknown key `acount`, did you mean `account`?"),
+            ("[account]\nprod = \"1\"\n", "p/.sagewright.toml:1: `account` must be a quoted string"),
+            ("account = 123456789012\n", "p/.sagewright.toml:1: `account` must be a quoted string"),
+            ("region = []\n", "p/.sagewright.toml:1: `region` must be a quoted string"),
             ("account = \"12\"\n", "p/.sagewright.toml:1: `account`: "),
-            ("installation = [\"a\"]\n", "p/.sagewright.toml:1: `installation` has to be text in quotes"),
-            ("\ninstallation = \"Prod/1\"\n", "p/.sagewright.toml:2: `installation`: `Prod/1` is no name"),
+            ("installation = [\"a\"]\n", "p/.sagewright.toml:1: `installation` must be a quoted string"),
+            (
+                "\ninstallation = \"Prod/1\"\n",
+                "p/.sagewright.toml:2: `installation`: `Prod/1` is not a valid installation name",
+            ),
             ("region = \"eu-west\"\n", "p/.sagewright.toml:1: `region`: 'eu-west' is not an AWS region"),
             ("account = \"123456789012\"\nregion = \n", "p/.sagewright.toml:2: "),
             ("region = \"eu-west-1\"\nregion = \"eu-west-1\"\n", "p/.sagewright.toml:2: "),

@@ -25,6 +25,10 @@ const CASES: &[(&str, &str)] = &[
     ("a template's block", "{{- if .Values.x }}\nHEADkind: Endpoint\n{{- end }}\n"),
     ("no kind", "HEADmetadata: {name: a}\n"),
     ("no name", "HEADkind: Model\nmetadata: {}\nspec: {}\n"),
+    (
+        "annotations that look like supported ones",
+        "HEADkind: Model\nmetadata:\n  name: a\n  labels:\n    services.k8s.aws/deletion-policy: retain\n  annotations:\n    services.k8s.aws/deletionpolicy: retain\n    services.k8s.aws/read_only: 'true'\n    services.k8s.aws/owner-account-id: '111122223333'\n    sagemaker.services.k8s.aws/deletion-policy: retain\n    service.k8s.aws/deletion-policy: retain\n    sagewright.dev/adoption-polcy: adopt\n    sagemaker.services.k8s.aws/last-endpoint-config-for-update: c\n    services.k8s.aws/adopted: 'true'\n    example.com/region: eu\n    note: services.k8s.aws/deletionpolicy\nspec: {modelName: a}\n",
+    ),
     ("spec is text", "HEADkind: Model\nmetadata: {name: a}\nspec: x\n"),
     ("not a map", "- a\n- b\n"),
     (

@@ -10,7 +10,7 @@ use super::diff::observed_spec;
 use super::inputs::call_on;
 use super::{Decision, RefusalKind, Step, present};
 use crate::keys;
-use crate::observe::{Found, Observed};
+use crate::observe::{Elsewhere, Found, Observed};
 
 /// What to do about a resource that is to go.
 pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Decision {
@@ -54,8 +54,18 @@ pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Dec
 
 /// The object's resource has another name than the one that is declared: to delete it is not what the file says, and to
 /// say that all is gone would be wrong.
-fn renamed(kind: &Kind, desired: &Desired, other: &str) -> Decision {
+fn renamed(kind: &Kind, desired: &Desired, Elsewhere { name: other, region }: &Elsewhere) -> Decision {
     let what = kind.words();
+    if let Some(region) = region {
+        return Decision::refuse(
+            RefusalKind::NameChanged,
+            format!(
+                "{} has the {what} `{other}` in {region}, which its mark shows, and declares another region",
+                desired.object.id()
+            ),
+            format!("to delete `{other}`, take the annotation {} away", keys::REGION),
+        );
+    }
     Decision::refuse(
         RefusalKind::NameChanged,
         format!("{} has the {what} `{other}`, which its mark shows, and declares another name", desired.object.id()),

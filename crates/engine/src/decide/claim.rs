@@ -84,5 +84,8 @@ pub(crate) fn adopt_command(kind: &Kind, desired: &Desired, found: &Found) -> St
     if id.namespace != "default" {
         command += &format!(" --namespace {}", id.namespace);
     }
+    if let Claim::Other(Some(owner)) = claim(kind, desired, found) {
+        command += &format!(" --from {}", owner.short(&desired.claims.installation));
+    }
     command
 }

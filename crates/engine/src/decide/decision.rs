@@ -106,6 +106,8 @@ pub enum RefusalKind {
     Absent,
     /// The resource to delete serves something else than the object declares.
     ServesOther,
+    /// Something that stays uses the resource to delete.
+    InUse,
     /// The object may only be read.
     ReadOnly,
     /// What is asked for cannot be done for this kind.
@@ -142,6 +144,33 @@ pub struct Change {
     pub effect: Effect,
     /// The values must not be shown.
     pub sensitive: bool,
+    /// The places of values that are secret by their names, as JSON pointers into both sides. They are shown only to whoever
+    /// asks for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
+}
+
+/// Stands for a value that is not shown.
+pub(crate) const HIDDEN: &str = "(sensitive)";
+
+impl Change {
+    /// The change without what must not be shown, and without what is secret by its name.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let hide = |side: &Option<Value>| {
+            let mut value = side.clone()?;
+            if self.sensitive {
+                return Some(Value::from(HIDDEN));
+            }
+            for pointer in &self.hidden {
+                if let Some(secret) = value.pointer_mut(pointer) {
+                    *secret = Value::from(HIDDEN);
+                }
+            }
+            Some(value)
+        };
+        Self { from: hide(&self.from), to: hide(&self.to), ..self.clone() }
+    }
 }
 
 /// What to do about one resource.

@@ -7,6 +7,7 @@ use sagewright_kinds::{Kind, Path, PathSegment};
 use sagewright_model::{Member, Shape, ShapeType};
 use serde_json::{Map, Value};
 
+use super::decision::HIDDEN;
 use crate::keys;
 use crate::manifest::convert::drop_nulls;
 use crate::mark;
@@ -309,7 +310,7 @@ pub(crate) fn masked(kind: &Kind, path: &Path, value: &Value) -> Value {
 fn mask(kind: &Kind, path: &Path, shape: &Shape, value: &mut Value) {
     let secret = kind.row().spec.secret.iter().any(|s| Path::parse(s).leads_to(path));
     if shape.sensitive || secret {
-        *value = Value::String("(sensitive)".to_owned());
+        *value = Value::from(HIDDEN);
         return;
     }
     let target = |member: Option<&Member>| member.and_then(|m| kind.service().target(m));

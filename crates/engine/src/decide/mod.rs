@@ -11,6 +11,7 @@ mod intent;
 mod mark_location;
 mod present;
 mod scale;
+mod secrets;
 pub(crate) mod sets;
 
 mod status;

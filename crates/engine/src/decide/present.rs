@@ -6,24 +6,26 @@ use sagewright_kinds::{Kind, Path, Phase};
 use serde_json::{Value, json};
 
 use super::claim::{Claim, adopt_command, claim, whose};
+use super::decision::HIDDEN;
 use super::desired::Desired;
-use super::diff::{Diff, diff, masked, unseen};
+use super::diff::{Diff, diff, masked, observed_spec, unseen};
 use super::inputs::{self, MarkLocation, mark_location};
 use super::intent::Adoption;
+use super::secrets::Secrets;
 use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
 use crate::keys;
-use crate::observe::{Found, Observed, Ownership, name_in_arn};
+use crate::observe::{Elsewhere, Found, Observed, Ownership, name_in_arn};
 use crate::quirks;
 
 /// What to do about a resource that is to be there.
 pub(crate) fn decide(kind: &Kind, desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     match observed {
-        Observed::Missing { elsewhere } => missing(kind, desired, elsewhere.as_deref(), now),
+        Observed::Missing { elsewhere } => missing(kind, desired, elsewhere.as_ref(), now),
         Observed::Found(found) => there(kind, desired, found),
     }
 }
 
-fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timestamp) -> Decision {
+fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&Elsewhere>, now: Timestamp) -> Decision {
     let what = kind.words();
     let name =
         desired.name(kind).or_else(|| desired.arn.clone()).unwrap_or_else(|| desired.object.metadata.name.clone());
@@ -41,7 +43,20 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             format!("check its name and region, or set {} to adopt-or-create", keys::ADOPTION_POLICY),
         );
     }
-    if let Some(other) = elsewhere {
+    if let Some(Elsewhere { name: other, region: Some(region) }) = elsewhere {
+        return Decision::refuse(
+            RefusalKind::NameChanged,
+            format!(
+                "{} already has the {what} `{other}` in {region}; a resource cannot move to another region, and this would be a second one",
+                desired.object.id()
+            ),
+            format!(
+                "give the new {what} an object of its own (another metadata.name), or take the annotation {} away",
+                keys::REGION
+            ),
+        );
+    }
+    if let Some(Elsewhere { name: other, .. }) = elsewhere {
         // A job's record stays, and its mark with it.
         let delete = if kind.is_job() { "" } else { ", and delete that first if it is to be replaced" };
         return Decision::refuse(
@@ -56,6 +71,7 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             ),
         );
     }
+    let secrets = Secrets::of(kind, &desired.spec);
     let shown = desired.spec.as_object().into_iter().flatten();
     let shown = shown.map(|(member, value)| (member.clone(), masked(kind, &Path::parse(member), value)));
     let spec = kind.spec_to_crd(&Value::Object(shown.collect()));
@@ -69,6 +85,11 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&str>, now: Timesta
             to: Some(value.clone()),
             effect: Effect::Create,
             sensitive: is_sensitive(kind, field),
+            hidden: kind
+                .spec_fields()
+                .get(field)
+                .map(|info| secrets.in_manifest(kind, &Path::parse(info.member)))
+                .unwrap_or_default(),
         })
         .collect();
     let tags = desired.tags.iter();
@@ -160,7 +181,10 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
                     "use another resource name; if it is to be this installation's, `{}` takes it over",
                     adopt_command(kind, desired, found)
                 ),
-                Some(_) => "give this object another resource name, or delete the other object first".to_owned(),
+                Some(_) => format!(
+                    "give this object another resource name; if it is to leave the other object for this one, `{}` moves it",
+                    adopt_command(kind, desired, found)
+                ),
                 None => format!("correct the mark {} in AWS, or take it away and adopt the resource", keys::OWNER),
             },
         ),
@@ -246,11 +270,13 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     let (diffs, left) = scale::part(kind, desired, found, diff(kind, &desired.spec, &found.output));
     let (mutable, fixed): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().partition(|d| kind.is_mutable(&d.path));
     let mut tags = tags::sync(kind, desired, found, mark == Mark::Old, scale::is_applied(kind, &diffs));
+    let secrets = || Secrets::of(kind, &desired.spec).and(Secrets::of(kind, &observed_spec(kind, &found.output)));
+    let secrets = if diffs.is_empty() { Secrets::default() } else { secrets() };
     let mut changes: Vec<Change> =
-        diffs.iter().map(|d| change(kind, d, fixed.iter().any(|f| f.path == d.path))).collect();
+        diffs.iter().map(|d| change(kind, d, &secrets, fixed.iter().any(|f| f.path == d.path))).collect();
     changes.append(&mut tags.changes);
     if !fixed.is_empty() {
-        let mut refused = immutable(kind, &fixed, found);
+        let mut refused = immutable(kind, &fixed, &secrets, found);
         refused.changes = changes;
         return refused;
     }
@@ -374,20 +400,20 @@ fn at_work(kind: &Kind, found: &Found, blocks: bool) -> bool {
     })
 }
 
-fn change(kind: &Kind, diff: &Diff, refused: bool) -> Change {
-    let hide = |v: &Value| if diff.sensitive { json!("(sensitive)") } else { v.clone() };
+fn change(kind: &Kind, diff: &Diff, secrets: &Secrets, refused: bool) -> Change {
+    let hide = |v: &Value| if diff.sensitive { json!(HIDDEN) } else { v.clone() };
     Change {
         path: format!("spec.{}", kind.spec_path_to_crd(&diff.path)),
         from: diff.from.as_ref().map(hide),
         to: diff.to.as_ref().map(hide),
         effect: if refused { Effect::Refused } else { Effect::Update },
         sensitive: diff.sensitive,
+        hidden: secrets.at(&diff.path),
     }
 }
 
-fn immutable(kind: &Kind, fixed: &[&Diff], found: &Found) -> Decision {
-    let shown = |v: Option<&Value>, sensitive: bool| match v {
-        _ if sensitive => "(sensitive)".to_owned(),
+fn immutable(kind: &Kind, fixed: &[&Diff], secrets: &Secrets, found: &Found) -> Decision {
+    let shown = |v: Option<&Value>| match v {
         Some(Value::String(text)) => format!("`{text}`"),
         Some(other) => {
             let text = other.to_string();
@@ -398,12 +424,9 @@ fn immutable(kind: &Kind, fixed: &[&Diff], found: &Found) -> Decision {
     let fields: Vec<String> = fixed
         .iter()
         .map(|d| {
-            format!(
-                "spec.{} is {} and cannot become {}",
-                kind.spec_path_to_crd(&d.path),
-                shown(d.from.as_ref(), d.sensitive),
-                shown(d.to.as_ref(), d.sensitive)
-            )
+            let hidden = change(kind, d, secrets, true).masked();
+            let (from, to) = (shown(hidden.from.as_ref()), shown(hidden.to.as_ref()));
+            format!("{} is {from} and cannot become {to}", hidden.path)
         })
         .collect();
     let advice = match kind.name_field() {

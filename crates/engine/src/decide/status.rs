@@ -76,6 +76,7 @@ fn condition_reason(kind: RefusalKind) -> &'static str {
         RefusalKind::Failed => "Failed",
         RefusalKind::Absent => "NotFound",
         RefusalKind::ServesOther => "ServesOther",
+        RefusalKind::InUse => "InUse",
         RefusalKind::ReadOnly => "ReadOnly",
         RefusalKind::Unsupported => "Unsupported",
         RefusalKind::PlanChanged => "PlanChanged",

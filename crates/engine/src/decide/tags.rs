@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sagewright_kinds::Kind;
+use sagewright_model::is_secret_key;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -72,7 +73,13 @@ pub(crate) fn change(key: &str, from: Option<&String>, to: Option<&String>) -> C
         to: to.map(|v| json!(v)),
         effect: Effect::Tag,
         sensitive: false,
+        hidden: secrets(key),
     }
+}
+
+/// The place of a tag's value, where its key says that it is a secret.
+fn secrets(key: &str) -> Vec<String> {
+    if is_secret_key(key) { vec![String::new()] } else { Vec::new() }
 }
 
 /// Sagewright's own tags on a resource, besides the fingerprint of an update.

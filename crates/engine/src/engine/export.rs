@@ -7,6 +7,7 @@ use super::lookup::{object_of, tail};
 use crate::keys;
 use crate::object::Object;
 use crate::observe::{Found, Ownership};
+use crate::selector::Selector;
 
 /// A manifest of a resource.
 pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
@@ -35,6 +36,9 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
             }
         }
     }
+    // Without its label, applying it would take it out of its set.
+    let set = found.tags.get(keys::SET).and_then(|text| text.parse::<Selector>().ok());
+    object.metadata.labels.extend(set.map(|set| set.label()));
     if !fields.is_empty() {
         object.metadata.annotations.insert(keys::ADOPTION_FIELDS.to_owned(), Value::Object(fields).to_string());
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::decide::inputs::{Known, address};
 use crate::error::{Failure, Permanent};
 use crate::mark::Owner;
-use crate::object::{Metadata, Object, ObjectId};
+use crate::object::{Metadata, Object};
 use crate::observe::calls::Calls;
 use crate::observe::{
     Found, Owners, Ownership, arn_of, complete_found, is_absence, list_input, marked, name_in_arn, read_output,
@@ -239,14 +239,6 @@ fn tags_crd(kind: &Kind, tags: &IndexMap<String, String>) -> Value {
     let aws = crate::decide::inputs::tags_value(kind, kind.create_shape(), member, &all);
     let shape = kind.create_shape().members.get(member).and_then(|m| kind.service().target(m));
     shape.map_or(Value::Null, |shape| crd::from_aws(kind.service(), shape, &aws))
-}
-
-/// The object that owns a resource, where it is marked.
-pub(crate) fn owner_of(kind: &Kind, found: &Found) -> Option<ObjectId> {
-    match &found.owner {
-        Ownership::Marked(owner) => Some(owner.object(kind.name())),
-        _ => None,
-    }
 }
 
 /// Reads a resource that was found before, without its tags.

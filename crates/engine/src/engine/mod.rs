@@ -18,11 +18,13 @@ use std::time::Duration;
 
 pub use export::own_name;
 pub use plan::{check_set, plan_offline};
+pub use plan_delete::{Deletion, InUse};
 pub use prune::Undeclared;
 pub use saved::SavedPlan;
 pub(crate) use saved::otherwise;
 pub use users::Users;
 
+use sagewright_model::{AccountId, Region};
 use set::graph::Graph;
 
 use crate::clock::Clock;
@@ -30,6 +32,7 @@ use crate::cloud::{Cloud, Target};
 use crate::decide::Claims;
 use crate::error::EngineError;
 use crate::keys;
+use crate::mark::Owner;
 use crate::object::Object;
 use crate::observe::calls::Calls;
 use crate::selector::Selector;
@@ -90,8 +93,8 @@ pub struct Description {
     pub object: Object,
     /// Its name in AWS.
     pub resource: String,
-    /// Whose it is (`namespace/name`), where it is marked.
-    pub owner: Option<String>,
+    /// Whose it is, where it is marked.
+    pub owner: Option<Owner>,
     /// Its tags, ours not among them.
     pub tags: Vec<(String, String)>,
     /// Log group and stream prefix, for kinds that have logs.
@@ -134,6 +137,13 @@ impl Engine {
         self
     }
 
+    /// The same engine, whose calls are for one account: whatever credentials come into use, they reach no other.
+    #[must_use]
+    pub fn for_account(mut self, account: AccountId) -> Self {
+        self.calls.target.account = Some(account);
+        self
+    }
+
     /// A set of objects, checked, each with what the engine takes as its own.
     fn graph(&self, objects: &[Object]) -> Result<Graph, EngineError> {
         let mut graph = Graph::new(objects)?;
@@ -152,7 +162,8 @@ impl Engine {
     /// Calls for an object: in its own region, where its annotation names one.
     fn calls_for(&self, object: &Object) -> Calls {
         let mut calls = self.calls.clone();
-        if let Some(region) = object.annotation(keys::REGION).and_then(|r| r.parse().ok()) {
+        if let Some(region) = object.annotation(keys::REGION).and_then(|r| r.parse::<Region>().ok()) {
+            calls.home = Some(calls.target.clone()).filter(|home| home.region != region);
             calls.target.region = region;
         }
         calls

@@ -1,18 +1,42 @@
 //! What a delete would do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 
 use super::reconcile::{CloudResolver, resolve};
 use super::set::graph::{Graph, Node};
-use super::{DeleteOptions, Engine};
+use super::{DeleteOptions, Engine, Users};
 use crate::conditions;
-use crate::decide::{Desired, Intent, decide};
+use crate::decide::{Decision, Desired, Intent, RefusalKind, decide};
 use crate::error::{EngineError, Failure};
 use crate::object::{Object, ObjectId};
 use crate::observe::{Observed, Owners, observe};
-use crate::report::{Blocker, NO_RESOURCE, Plan, Planned};
+use crate::report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned};
+
+/// What becomes of a resource that something which stays still uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InUse {
+    /// It is refused: who named it is told.
+    Refuse,
+    /// It is kept, and so is what is not known to be free.
+    Keep,
+    /// It is kept where it is known to be in use.
+    KeepUsed,
+    /// It is deleted all the same.
+    Delete,
+}
+
+/// What a delete would do, with regard to what still uses what would go.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Deletion {
+    /// The plan, dependents first.
+    pub plan: Plan,
+    /// What still uses the objects' resources, and does not go with them.
+    pub users: BTreeMap<ObjectId, Users>,
+    /// Objects that are left alone because of that, and those that they need.
+    pub held: BTreeSet<ObjectId>,
+}
 
 /// A look at one object's resource.
 struct Look {
@@ -21,22 +45,88 @@ struct Look {
 }
 
 impl Engine {
-    /// What a delete would do, dependents first. Reads only.
+    /// What a delete would do, dependents first. Reads only. [`Engine::plan_deletion`] heeds what still uses them, too.
     ///
     /// # Errors
     /// Wrong manifests and circles. What cannot be read of a single object is in the plan.
     pub async fn plan_delete(&self, objects: &[Object], options: &DeleteOptions) -> Result<Plan, EngineError> {
         let graph = self.graph(objects)?;
+        let looks = self.looks(&graph, options).await;
+        Ok(self.plan_of(&graph, &looks, &BTreeMap::new(), InUse::Delete).0)
+    }
+
+    /// What a delete would do when something that stays uses what would go: another resource, or what is declared and
+    /// about to be applied. Reads only.
+    ///
+    /// # Errors
+    /// As [`Engine::plan_delete`].
+    pub async fn plan_deletion(
+        &self,
+        objects: &[Object],
+        declared: &[Object],
+        in_use: InUse,
+        options: &DeleteOptions,
+    ) -> Result<Deletion, EngineError> {
+        let (graph, declared) = (self.graph(objects)?, self.graph(declared)?);
+        let looks = self.looks(&graph, options).await;
+        let mut used: BTreeMap<ObjectId, Users> = BTreeMap::new();
+        loop {
+            let (plan, held) = self.plan_of(&graph, &looks, &used, in_use);
+            let users = self.users_beside(&plan, &declared).await;
+            let users = users.into_iter().filter_map(|(at, users)| Some((plan.objects.get(at)?.object.id(), users)));
+            let users: Vec<_> = users.collect();
+            let was = used.len();
+            // A person names what to delete; a prune finds it, and leaves what is not known to be free.
+            let is_used = |users: &Users| !users.by.is_empty() || (in_use == InUse::Keep && !users.unknown.is_empty());
+            used.extend(users.iter().filter(|(_, users)| is_used(users)).cloned());
+            // What is held counts as a user in its turn.
+            if in_use == InUse::Delete || used.len() == was {
+                used.extend(users);
+                return Ok(Deletion { plan, users: used, held });
+            }
+        }
+    }
+
+    async fn looks(&self, graph: &Graph, options: &DeleteOptions) -> Vec<(usize, Look)> {
         let owners = &Owners::default();
         let nodes = graph.order.iter().rev().filter_map(|i| graph.nodes.get(*i).map(|node| (*i, node)));
-        let looks: Vec<_> = stream::iter(nodes)
-            .map(|(i, node)| async move { (i, node, self.look(node, options, owners).await) })
+        stream::iter(nodes)
+            .map(|(i, node)| async move { (i, self.look(node, options, owners).await) })
             .buffered(self.at_once)
             .collect()
-            .await;
-        let mut set = Set { graph: &graph, users: graph.users(), retained: BTreeSet::new(), failing: BTreeSet::new() };
-        let objects = looks.into_iter().map(|(i, node, look)| self.decide_about(&mut set, i, node, look)).collect();
-        Ok(Plan { objects })
+            .await
+    }
+
+    /// The plan, and the objects that are held because they are in use or needed by one that is.
+    fn plan_of(
+        &self,
+        graph: &Graph,
+        looks: &[(usize, Look)],
+        used: &BTreeMap<ObjectId, Users>,
+        in_use: InUse,
+    ) -> (Plan, BTreeSet<ObjectId>) {
+        let mut set = Set { graph, users: graph.users(), retained: BTreeSet::new(), failing: BTreeSet::new() };
+        let (mut objects, mut held) = (Vec::new(), BTreeSet::new());
+        for (i, look) in looks {
+            let Some(node) = graph.nodes.get(*i) else { continue };
+            let mut planned = self.decide_about(&mut set, *i, node, look);
+            if let (Some(users), true) = (used.get(&node.id), planned.is_ok() && !planned.decision.steps.is_empty()) {
+                planned.decision = in_use.decide(node, &planned, users).unwrap_or(planned.decision);
+                if planned.decision.steps.is_empty() {
+                    set.retained.insert(*i);
+                } else if !planned.is_ok() {
+                    set.failing.insert(*i);
+                }
+                held.insert(*i);
+            } else if set.users.get(*i).is_some_and(|users| !users.is_disjoint(&held)) {
+                held.insert(*i);
+            }
+            objects.push(planned);
+        }
+        if in_use == InUse::Delete {
+            held.clear();
+        }
+        (Plan { objects }, held.iter().filter_map(|i| graph.nodes.get(*i)).map(|node| node.id.clone()).collect())
     }
 
     async fn look(&self, node: &Node, options: &DeleteOptions, owners: &Owners) -> Look {
@@ -58,8 +148,8 @@ impl Engine {
         Look { desired, observed }
     }
 
-    fn decide_about(&self, set: &mut Set<'_>, i: usize, node: &Node, look: Look) -> Planned {
-        let Look { mut desired, observed } = look;
+    fn decide_about(&self, set: &mut Set<'_>, i: usize, node: &Node, look: &Look) -> Planned {
+        let (mut desired, observed) = (look.desired.clone(), &look.observed);
         let users = set.users.get(i).cloned().unwrap_or_default();
         desired.retained_for = set.first(&users, &set.retained);
         let after = set.names(&users);
@@ -68,10 +158,10 @@ impl Engine {
         if by.is_empty() {
             match observed {
                 Ok(observed) => {
-                    planned.decision = decide(node.kind, &desired, &observed, self.calls.clock.now());
+                    planned.decision = decide(node.kind, &desired, observed, self.calls.clock.now());
                     if let Observed::Found(found) = observed {
                         planned.resource = Some(found.name.clone());
-                        planned.object.status = found.status;
+                        planned.object.status.clone_from(&found.status);
                         conditions::write(&mut planned.object.status, &planned.decision.conditions);
                         let chosen = desired.retain || desired.read_only || desired.retained_for.is_some();
                         if chosen && planned.decision.steps.is_empty() {
@@ -82,7 +172,7 @@ impl Engine {
                         planned.decision.notes.push(NO_RESOURCE.to_owned());
                     }
                 }
-                Err(failure) => planned.failure = Some(failure),
+                Err(failure) => planned.failure = Some(failure.clone()),
             }
         } else {
             planned.blocker = Some(Blocker::Blocked { by });
@@ -91,6 +181,69 @@ impl Engine {
             set.failing.insert(i);
         }
         planned
+    }
+}
+
+impl InUse {
+    /// What to do about a resource that is in use, in place of deleting it; nothing else where it is deleted all the same.
+    fn decide(self, node: &Node, planned: &Planned, users: &Users) -> Option<Decision> {
+        let by: Vec<&str> = users.by.iter().map(String::as_str).collect();
+        let still = format!("still used by {}", by.join(", "));
+        match self {
+            Self::Refuse => Some(Decision::refuse(
+                RefusalKind::InUse,
+                format!(
+                    "the {} `{}` is {still}",
+                    node.kind.words(),
+                    planned.resource.as_deref().unwrap_or(&node.id.name)
+                ),
+                "delete what uses it first, or in the same command; `sagewright delete --force` deletes it all the same",
+            )),
+            Self::Keep if users.by.is_empty() => {
+                let unknown: Vec<&str> = users.unknown.iter().map(String::as_str).collect();
+                let why = format!("it may still be in use: {}", unknown.join("; "));
+                Some(Decision::note(format!("{why}\n--force deletes it in spite of that")))
+            }
+            Self::Keep | Self::KeepUsed => Some(Decision::note(still)),
+            Self::Delete => None,
+        }
+    }
+}
+
+impl Deletion {
+    /// The objects whose turn a delete comes to.
+    #[must_use]
+    pub fn objects(&self) -> Vec<Object> {
+        let free = self.plan.objects.iter().filter(|planned| !self.held.contains(&planned.object.id()));
+        free.map(|planned| planned.object.clone()).collect()
+    }
+
+    /// Leaves objects out.
+    pub fn retain(&mut self, keep: impl Fn(&Planned) -> bool) {
+        let held = &self.held;
+        self.plan.objects.retain(|planned| held.contains(&planned.object.id()) || keep(planned));
+    }
+
+    /// How it went with what was left alone, once the rest went.
+    pub fn held(&self) -> impl Iterator<Item = ObjectReport> {
+        self.plan.objects.iter().filter(|planned| self.held.contains(&planned.object.id())).map(|planned| {
+            let (outcome, message) = match (planned.decision.refusal(), &planned.blocker) {
+                (Some(refusal), _) => (Outcome::Refused, format!("{}; {}", refusal.reason, refusal.advice)),
+                (None, Some(Blocker::Blocked { by })) => {
+                    let by: Vec<String> = by.iter().map(ToString::to_string).collect();
+                    (Outcome::Blocked, format!("nothing was done: {} did not go well", by.join(", ")))
+                }
+                (None, _) => (Outcome::Retained, planned.decision.notes.join("; ")),
+            };
+            ObjectReport {
+                object: planned.object.clone(),
+                resource: planned.resource.clone(),
+                outcome,
+                changes: Vec::new(),
+                message,
+                failure: planned.failure.clone(),
+            }
+        })
     }
 }
 

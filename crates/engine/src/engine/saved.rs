@@ -155,9 +155,9 @@ fn fields(open: &Open, planned: &[Change], actual: &[Change]) -> Vec<String> {
 
 /// From what to what a field would change.
 fn way(change: &Change) -> String {
+    let change = &change.masked();
     let side = |value: &Option<Value>| match value {
         None => "nothing".to_owned(),
-        Some(_) if change.sensitive => "(sensitive)".to_owned(),
         Some(value) => {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let cut = text.char_indices().nth(LONGEST).map(|(at, _)| format!("{}…", &text[..at]));

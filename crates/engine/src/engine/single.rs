@@ -1,12 +1,13 @@
 //! Single resources: get, wait, adopt, export, describe.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sagewright_kinds::{Kind, Phase};
 
 use super::export::manifest;
-use super::lookup::{self, inside, object_of, owner_of, user_tags};
+use super::lookup::{self, inside, object_of, user_tags};
 use super::polling::PollInterval;
 use super::reconcile::{Memory, Trouble, act};
 use super::{Description, Engine, Until};
@@ -18,7 +19,8 @@ use crate::keys;
 use crate::manifest::suggest;
 use crate::mark::Owner;
 use crate::object::{Object, ObjectId};
-use crate::observe::{Found, Ownership};
+use crate::observe::calls::is_refused;
+use crate::observe::{Found, Owners, Ownership};
 use crate::retry;
 
 impl Engine {
@@ -170,38 +172,69 @@ impl Engine {
         }
     }
 
-    /// Marks a resource as belonging to an object.
+    /// Marks a resource as belonging to an object. One that is another object's has to be taken `from` that one. It is of
+    /// no set after that.
     ///
     /// # Errors
     /// There is none, it belongs to another object, or a call failed.
-    pub async fn adopt(&self, kind: &Kind, name: &str, owner: &ObjectId) -> Result<Object, EngineError> {
+    pub async fn adopt(
+        &self,
+        kind: &Kind,
+        name: &str,
+        owner: &ObjectId,
+        from: Option<&Owner>,
+    ) -> Result<Object, EngineError> {
         let found = self.find(kind, name).await?;
         let wanted = Owner::new(&self.claims.installation, owner);
         let refuse = |why: String, advice: &str| {
             Failure::Permanent(Permanent::new(format!("adopt the {} `{}`", kind.words(), found.name), why, advice))
         };
-        match &found.owner {
-            Ownership::Marked(other) if *other == wanted => return Ok(object_of(kind, &found)),
-            // Who names the same object moves it here from another installation, or gives an old mark its new form.
-            Ownership::Marked(other) if wanted.same_object(other) => {}
-            Ownership::Marked(other) => {
+        let here = &self.claims.installation;
+        match (&found.owner, from) {
+            (Ownership::Marked(other), _) if *other == wanted => return Ok(object_of(kind, &found)),
+            // An old mark gets its new form.
+            (Ownership::Marked(other), None) if wanted.is(other) => {}
+            (Ownership::Marked(other), Some(from)) if other.within(here) == from.within(here) => {}
+            (Ownership::Marked(other), _) => {
                 return Err(refuse(
-                    format!("it belongs to {}", other.words(&self.claims.installation)),
-                    &format!(
-                        "take its tag or property {} away in AWS first, if that object is to lose it",
-                        keys::OWNER
-                    ),
+                    format!("it belongs to {}", other.words(here)),
+                    &format!("if it is to leave that object, say so with `--from {}`", other.short(here)),
                 )
                 .into());
             }
-            Ownership::Unmarked | Ownership::Unreadable(_) => {}
-            Ownership::ByIdentity => {
+            (Ownership::Unmarked, Some(from)) => {
+                let why = format!("it belongs to no object, so not to {}", from.words(here));
+                return Err(refuse(why, "adopt it without --from").into());
+            }
+            (Ownership::Unmarked, None) => {}
+            // Perhaps a later version of this program wrote it.
+            (Ownership::Unreadable(text), _) => {
                 return Err(refuse(
-                    format!("a {} bears no mark", kind.words()),
+                    format!("it has the mark `{text}`, which names no owner"),
+                    &format!("correct the tag {} in AWS, or remove it and adopt the resource", keys::OWNER),
+                )
+                .into());
+            }
+            (Ownership::ByIdentity, _) => {
+                return Err(refuse(
+                    format!("a {} has no mark", kind.words()),
                     "whoever declares its name owns it: just apply it",
                 )
                 .into());
             }
+        }
+        if let Some(other) = self.other_of(kind, &wanted, &found).await? {
+            return Err(refuse(
+                format!("{} already has the {} `{}`", wanted.words(here), kind.words(), other.name),
+                "one object has one resource: adopt it for another object with --as, or delete that one first",
+            )
+            .into());
+        }
+        // What it was applied with is the former owner's: no prune of theirs or ours may count it as left behind.
+        if let (Some(arn), true) = (&found.arn, found.tags.contains_key(keys::SET)) {
+            let step = Step::SyncTags { arn: arn.clone(), add: BTreeMap::new(), remove: vec![keys::SET.to_owned()] };
+            let leave = || act(&self.calls, kind, &found.name, &step, Some(&found));
+            self.with_retries(kind, None, &|_, _| {}, leave).await.map_err(GivenUp::failure)?;
         }
         let arn = found.arn.clone().unwrap_or_else(|| found.name.clone());
         let step = Step::Adopt { arn, owner: wanted.to_string() };
@@ -212,6 +245,21 @@ impl Engine {
         object.metadata.name.clone_from(&owner.name);
         object.metadata.namespace = (owner.namespace != "default").then(|| owner.namespace.clone());
         Ok(object)
+    }
+
+    /// Another resource of the owner that is about to get one. Whoever may not search can still adopt.
+    async fn other_of(&self, kind: &Kind, owner: &Owner, found: &Found) -> Result<Option<Found>, Failure> {
+        if kind.tags_member().is_none() {
+            return Ok(None);
+        }
+        let other = |there: &Found| {
+            let is_owners = matches!(&there.owner, Ownership::Marked(of) if owner.is(of));
+            is_owners && there.phase != Phase::Gone && (&there.name, &there.arn) != (&found.name, &found.arn)
+        };
+        match Owners::default().bearing(&self.calls, kind, owner, None, &other).await {
+            Err(failure) if is_refused(&failure) => Ok(None),
+            other => other,
+        }
     }
 
     /// Makes a call again for as long as the retry policy allows a command, and `left` lasts.
@@ -269,7 +317,10 @@ impl Engine {
         let object = object_of(kind, &found);
         let word = if kind.is_arn_identified() { object.metadata.name.clone() } else { found.name.clone() };
         Ok(Description {
-            owner: owner_of(kind, &found).map(|id| format!("{}/{}", id.namespace, id.name)),
+            owner: match &found.owner {
+                Ownership::Marked(owner) => Some(owner.clone()),
+                _ => None,
+            },
             tags: user_tags(&found).into_iter().collect(),
             logs: kind.logs(&word),
             resource: found.name.clone(),

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use sagewright_kinds::{Kind, Path, RefField, get, values};
+use sagewright_kinds::row::DeleteHow;
+use sagewright_kinds::{Kind, Path, Phase, RefField, get, values};
 use serde_json::Value;
 
 use super::Engine;
 use super::lookup::{inside, tail};
-use super::set::graph::value_in;
-use crate::decide::Step;
+use super::reconcile::{target_id, words};
+use super::set::graph::{Graph, Node, value_in};
+use crate::decide::Action;
 use crate::decide::inputs::Known;
 use crate::error::Failure;
+use crate::object::ObjectId;
 use crate::observe::calls::Calls;
 use crate::observe::{Found, arn_of, list_input, read_output};
 use crate::report::{Plan, Planned};
@@ -35,6 +38,8 @@ struct Going<'p> {
     at: usize,
     kind: &'static Kind,
     planned: &'p Planned,
+    /// It is a job that is stopped, or is being deleted already: what uses it is of no interest.
+    ends: bool,
 }
 
 /// A resource that refers to others.
@@ -42,25 +47,34 @@ struct Referrer {
     name: String,
     /// What it refers to: fields that may refer to something, each with its value.
     refers: Vec<(&'static RefField, String)>,
+    /// Objects that it will refer to, once what is declared was applied, and whose resources are not known yet.
+    pending: Vec<ObjectId>,
 }
 
 impl Engine {
     /// What still uses the resources that a plan of [`Engine::plan_delete`] would delete, by their place in the plan.
-    /// Reads up to 100 resources of each kind that may refer to one of them. Jobs that have ended use nothing.
+    /// Reads up to 100 resources of each kind that may refer to one of them. Jobs that have ended use nothing,
+    /// and neither does what is being deleted.
     pub async fn users(&self, plan: &Plan) -> BTreeMap<usize, Users> {
+        self.users_beside(plan, &Graph { nodes: Vec::new(), order: Vec::new() }).await
+    }
+
+    /// As [`Engine::users`], once what is declared was applied: that uses what it declares.
+    pub(super) async fn users_beside(&self, plan: &Plan, declared: &Graph) -> BTreeMap<usize, Users> {
         let mut regions: BTreeMap<String, (Calls, Vec<Going<'_>>)> = BTreeMap::new();
         for (at, planned) in plan.objects.iter().enumerate() {
-            let deletes = planned.decision.steps.iter().any(|s| matches!(s, Step::Delete { .. }));
-            let Some(kind) = planned.object.row().filter(|_| deletes) else { continue };
+            let Some(going) = going(at, planned) else { continue };
             let calls = self.calls_for(&planned.object);
             let entry = regions.entry(calls.target.region.to_string()).or_insert_with(|| (calls, Vec::new()));
-            entry.1.push(Going { at, kind, planned });
+            entry.1.push(going);
         }
         let mut users: BTreeMap<usize, Users> = BTreeMap::new();
         for (calls, going) in regions.values() {
-            users.extend(going.iter().map(|g| (g.at, Users::default())));
+            let here = |node: &&Node| self.calls_for(&node.desired.object).target.region == calls.target.region;
+            let declared: Vec<&Node> = declared.nodes.iter().filter(here).collect();
+            users.extend(going.iter().filter(|g| !g.ends).map(|g| (g.at, Users::default())));
             for kind in sagewright_kinds::all() {
-                let used: Vec<&Going<'_>> = going.iter().filter(|g| refers(kind, g.kind)).collect();
+                let used: Vec<&Going<'_>> = going.iter().filter(|g| !g.ends && refers(kind, g.kind)).collect();
                 if used.is_empty() {
                     continue;
                 }
@@ -68,6 +82,7 @@ impl Engine {
                     Ok(found) => found,
                     Err(failure) => (Vec::new(), unreadable(kind, &failure)),
                 };
+                let referrers = with_declared(kind, referrers, &declared);
                 let own: HashSet<&str> =
                     going.iter().filter(|g| g.kind.name() == kind.name()).map(Going::resource).collect();
                 let referrers: Vec<&Referrer> = referrers.iter().filter(|r| !own.contains(r.name.as_str())).collect();
@@ -81,6 +96,35 @@ impl Engine {
         }
         users
     }
+}
+
+/// What goes by a plan: it is deleted, stopped before it is deleted, or deleted as soon as it is settled.
+fn going(at: usize, planned: &Planned) -> Option<Going<'_>> {
+    let kind = planned.object.row()?;
+    if !matches!(planned.action(), Action::Delete | Action::Stop | Action::Wait) || !planned.is_ok() {
+        return None;
+    }
+    let is_deleting = kind.phase(&words(kind, &planned.object.status).0) == Phase::Deleting;
+    Some(Going { at, kind, planned, ends: kind.row().delete.how == DeleteHow::Stop || is_deleting })
+}
+
+/// The resources that refer to others, as they will be once what is declared was applied. A field that is not declared
+/// stays as it is.
+fn with_declared(kind: &'static Kind, mut there: Vec<Referrer>, declared: &[&Node]) -> Vec<Referrer> {
+    for node in declared.iter().filter(|node| node.kind.name() == kind.name() && !node.desired.read_only) {
+        let name = node.desired.name(kind).unwrap_or_else(|| node.id.name.clone());
+        let refers = references(kind, &node.desired.spec);
+        let pending = node.desired.pending.iter().map(|p| target_id(&p.reference, &node.id.namespace)).collect();
+        match there.iter_mut().find(|referrer| referrer.name == name) {
+            Some(referrer) => {
+                referrer.refers.retain(|(field, _)| !refers.iter().any(|(new, _)| new.path == field.path));
+                referrer.refers.extend(refers);
+                referrer.pending = pending;
+            }
+            None => there.push(Referrer { name, refers, pending }),
+        }
+    }
+    there
 }
 
 impl Going<'_> {
@@ -108,6 +152,9 @@ fn refers(kind: &Kind, to: &Kind) -> bool {
 }
 
 fn uses(referrer: &Referrer, going: &Going<'_>) -> bool {
+    if referrer.pending.contains(&going.planned.object.id()) {
+        return true;
+    }
     referrer.refers.iter().any(|(field, text)| {
         let targets = || field.targets.iter().filter(|t| t.group.is_none() && t.kind == going.kind.name());
         going.planned.object.arn() == Some(text)
@@ -117,13 +164,17 @@ fn uses(referrer: &Referrer, going: &Going<'_>) -> bool {
 
 fn referrer(kind: &'static Kind, output: &Value) -> Referrer {
     let spec = kind.spec_of(output);
+    let name = kind.name_of(&spec).or_else(|| arn_of(kind, output)).unwrap_or_default();
+    Referrer { name, refers: references(kind, &spec), pending: Vec::new() }
+}
+
+/// The fields of a spec that may refer to something, each with its value.
+fn references(kind: &'static Kind, spec: &Value) -> Vec<(&'static RefField, String)> {
     let texts = |field: &'static RefField| {
-        let values = values(&spec, &field.path).into_iter();
+        let values = values(spec, &field.path).into_iter();
         values.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect::<Vec<_>>()
     };
-    let refers = kind.refs().iter().flat_map(|field| texts(field).into_iter().map(move |text| (field, text)));
-    let name = kind.name_of(&spec).or_else(|| arn_of(kind, output)).unwrap_or_default();
-    Referrer { name, refers: refers.collect() }
+    kind.refs().iter().flat_map(|field| texts(field).into_iter().map(move |text| (field, text))).collect()
 }
 
 /// Resources of a kind that may refer to those that go, and what was not looked at.
@@ -154,7 +205,7 @@ async fn referrers(
     let found: Vec<Option<Referrer>> = stream::iter(items)
         .map(|item| async move {
             let listed = Found::new(kind, item, BTreeMap::new());
-            if kind.is_job() && listed.phase.is_final() {
+            if listed.phase == Phase::Deleting || (kind.is_job() && listed.phase.is_final()) {
                 return Ok(None);
             }
             let spec = kind.spec_of(&listed.output);

@@ -16,7 +16,7 @@ pub use error::ManifestError;
 use crate::keys;
 
 use crate::mark;
-use crate::object::{Object, is_dns_label, is_dns_subdomain};
+use crate::object::{Object, ObjectId, is_dns_label, is_dns_subdomain};
 use convert::{Converted, FieldError, convert};
 pub use suggest::suggest;
 
@@ -52,7 +52,29 @@ pub(crate) fn converted(index: usize, object: &Object) -> Result<(&'static Kind,
 /// in a tag's value, which says whose a resource is.
 fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
     let id = object.id();
-    let (field, value, expected) = if id.namespace.len() > 63 || !is_dns_label(&id.namespace) {
+    let (field, value, expected) = unfit(&id)?;
+    Some(ManifestError {
+        index,
+        object: id.clone(),
+        path: Path::of_members(["metadata", field]),
+        message: format!("`{value}` is no {field} that Kubernetes takes"),
+        expected: Some(expected.to_owned()),
+    })
+}
+
+/// Checks the name and the namespace of an object, as those of a manifest are checked.
+///
+/// # Errors
+/// What is wrong, and what they can be.
+pub fn check_name(id: &ObjectId) -> Result<(), String> {
+    unfit(id).map_or(Ok(()), |(field, value, expected)| {
+        Err(format!("`{value}` is no {field} that a manifest can have: expected {expected}"))
+    })
+}
+
+/// What is wrong with an object's name: the field, its value, and what it can be.
+fn unfit(id: &ObjectId) -> Option<(&'static str, &str, &'static str)> {
+    Some(if id.namespace.len() > 63 || !is_dns_label(&id.namespace) {
         ("namespace", &id.namespace, "at most 63 lower-case letters, digits and `-`")
     } else if !is_dns_subdomain(&id.name) {
         (
@@ -68,13 +90,6 @@ fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
         )
     } else {
         return None;
-    };
-    Some(ManifestError {
-        index,
-        object: id.clone(),
-        path: Path::of_members(["metadata", field]),
-        message: format!("`{value}` is no {field} that Kubernetes takes"),
-        expected: Some(expected.to_owned()),
     })
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Calls {
     pub cloud: Arc<dyn Cloud>,
     pub clock: Arc<dyn Clock>,
     pub target: Target,
+    /// The target of the run, where an object declares another region.
+    pub home: Option<Target>,
     /// Reads that fail are tried again a few times.
     pub patient: bool,
     /// How urgent reads are. Writes always go first.
@@ -43,7 +45,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Calls {
     pub(crate) fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
-        Self { cloud, clock, target, patient: true, priority: Priority::default(), deadline: None }
+        Self { cloud, clock, target, home: None, patient: true, priority: Priority::default(), deadline: None }
     }
 
     /// Calls an operation of a kind's service, once.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::calls::{Calls, is_invalid, is_refused};
 use super::read::{complete_found, phase_of, read_output};
-use super::{Found, Observed, Owners, arn_of, find};
+use super::{Elsewhere, Found, Observed, Owners, arn_of, find};
 use crate::decide::inputs::{Known, address};
 use crate::decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
 use crate::error::Failure;
@@ -115,7 +115,7 @@ async fn named(
         // To take it over would be to have two.
         Claim::Adopt if !desired.read_only => {
             if let Some(other) = owners.elsewhere(calls, kind, desired).await? {
-                return Ok(Observed::Missing { elsewhere: Some(other.name) });
+                return Ok(Observed::Missing { elsewhere: Some(other.name.into()) });
             }
         }
         _ => {}
@@ -133,14 +133,30 @@ pub(crate) async fn renamed(
     if desired.read_only {
         return Ok(Observed::MISSING);
     }
-    let Some(found) = owners.elsewhere(calls, kind, desired).await? else { return Ok(Observed::MISSING) };
+    let Some(found) = owners.elsewhere(calls, kind, desired).await? else {
+        return Ok(Observed::Missing { elsewhere: at_home(calls, kind, desired, owners).await? });
+    };
     // To delete it under another name than the declared one takes more than the mark: the object's own memory of it.
     let remembered = found.arn.is_some() && found.arn.as_deref() == desired.object.arn();
     let stays = desired.retain || desired.retained_for.is_some() || (kind.is_job() && found.phase.is_final());
     if desired.intent == Intent::Absent && (remembered || stays) {
         return Ok(Observed::Found(Box::new(found)));
     }
-    Ok(Observed::Missing { elsewhere: Some(found.name) })
+    Ok(Observed::Missing { elsewhere: Some(found.name.into()) })
+}
+
+/// The object's resource in the region of the run, where the object declares another region: it may have been moved.
+async fn at_home(calls: &Calls, kind: &Kind, desired: &Desired, owners: &Owners) -> Result<Option<Elsewhere>, Failure> {
+    let Some(home) = calls.home.clone().filter(|_| kind.tags_member().is_some()) else { return Ok(None) };
+    let region = home.region.clone();
+    let calls = Calls { target: home, home: None, ..calls.clone() };
+    let ours = |found: &Found| matches!(claim(kind, desired, found), Claim::Ours { .. }) && found.phase != Phase::Gone;
+    match owners.bearing(&calls, kind, &desired.owner(), None, &ours).await {
+        Ok(found) => Ok(found.map(|found| Elsewhere { name: found.name, region: Some(region) })),
+        // Whoever may not look there applies nothing there.
+        Err(failure) if is_refused(&failure) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// What a read gives of what an object declares, without tags and without a search.

@@ -12,6 +12,7 @@ mod read;
 use std::collections::BTreeMap;
 
 use sagewright_kinds::Phase;
+use sagewright_model::Region;
 use serde_json::Value;
 
 use crate::mark::Owner;
@@ -30,10 +31,31 @@ pub enum Observed {
     /// It is not there.
     Missing {
         /// Another resource that bears the object's mark: its name changed in the manifest.
-        elsewhere: Option<String>,
+        elsewhere: Option<Elsewhere>,
     },
     /// It is there.
     Found(Box<Found>),
+}
+
+/// A resource that bears an object's mark where the object does not declare one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Its name in AWS.
+    pub name: String,
+    /// Its region, where that is not the declared one.
+    pub region: Option<Region>,
+}
+
+impl From<String> for Elsewhere {
+    fn from(name: String) -> Self {
+        Self { name, region: None }
+    }
+}
+
+impl From<&str> for Elsewhere {
+    fn from(name: &str) -> Self {
+        name.to_owned().into()
+    }
 }
 
 impl Observed {

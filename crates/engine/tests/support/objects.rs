@@ -9,7 +9,7 @@ pub struct Lines(pub Mutex<Vec<String>>);
 impl Observer for Lines {
     fn event(&self, event: &Event) {
         let what = match &event.what {
-            EventKind::Decided { changes, steps } => {
+            EventKind::Decided { changes, steps, .. } => {
                 format!("decided: {} changes, {} steps", changes.len(), steps.len())
             }
             EventKind::Blocked { on } => {

@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Cp, global: &Global, printer: &Printer) -> anyhow
     let mut signals = Signals::new();
     let context = Context::connect_to("s3", global, printer).await?;
     let outcome = tokio::select! {
-        outcome = announced(args, &context) => outcome,
+        outcome = announced(args, context.clone()) => outcome,
         () = signals.next() => {
             Err(Failure::new(Exit::Interrupted, "interrupted").help("what was copied whole stays").into())
         }
@@ -37,9 +37,9 @@ pub(crate) async fn run(args: &Cp, global: &Global, printer: &Printer) -> anyhow
     outcome
 }
 
-async fn announced(args: &Cp, context: &Context) -> anyhow::Result<Exit> {
+async fn announced(args: &Cp, mut context: Context) -> anyhow::Result<Exit> {
     context.announce(&[]).await?;
-    copy(args, context).await
+    copy(args, &context).await
 }
 
 /// What the command line asks for, checked before anything is set up.

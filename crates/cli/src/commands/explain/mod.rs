@@ -13,7 +13,7 @@ use crate::output::{Printer, Style, Table};
 use crate::resource;
 
 /// Explains kinds and fields, from the rows and the service models alone.
-pub(crate) fn run(args: &Explain, printer: &Printer) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Explain, verbose: u8, printer: &Printer) -> anyhow::Result<Exit> {
     if args.markdown {
         printer.result(&markdown::reference())?;
         return Ok(Exit::Done);
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Explain, printer: &Printer) -> anyhow::Result<Exit> {
     if printer.for_programs() {
         printer.document(&explanation)?;
     } else {
-        printer.result(&text(kind, &explanation, &printer.for_results()))?;
+        printer.result(&text(kind, &explanation, verbose > 0, &printer.for_results()))?;
     }
     Ok(Exit::Done)
 }
@@ -66,19 +66,22 @@ fn split(path: &str) -> (&str, &str) {
     }
 }
 
-fn text(kind: &Kind, explanation: &Explanation, printer: &Printer) -> String {
+fn text(kind: &Kind, explanation: &Explanation, row: bool, printer: &Printer) -> String {
     let mut out = String::new();
     match explanation {
-        Explanation::Kind { api_version, kind, plural, row, spec, status } => {
+        Explanation::Kind { api_version, kind, plural, row: rules, spec, status } => {
             let _ = writeln!(out, "{} ({plural}, {api_version})\n", printer.paint(Style::Bold, kind));
             let _ = writeln!(out, "{}", printer.paint(Style::Bold, "SPEC"));
             fields(&mut out, spec, printer);
             let _ = writeln!(out, "\n{}", printer.paint(Style::Bold, "STATUS"));
             fields(&mut out, status, printer);
-            let row = serde_saphyr::to_string(row).unwrap_or_default();
-            let _ = writeln!(out, "\n{}", printer.paint(Style::Bold, "ROW"));
-            for line in row.lines() {
-                let _ = writeln!(out, "  {line}");
+            // The program's own table: of interest to whoever asks why.
+            if row {
+                let rules = serde_saphyr::to_string(rules).unwrap_or_default();
+                let _ = writeln!(out, "\n{}", printer.paint(Style::Bold, "ROW"));
+                for line in rules.lines() {
+                    let _ = writeln!(out, "  {line}");
+                }
             }
         }
         Explanation::Field { field, members } => {

@@ -24,13 +24,13 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let wanted = wanted(&args.what)?;
     let one = matches!(wanted.as_slice(), [(_, Some(_))]);
-    let context = Context::connect(global, printer).await?;
+    let mut context = Context::connect(global, printer).await?;
     let mut found: Vec<(&'static Kind, Vec<Object>)> = Vec::new();
     let mut missing = Vec::new();
     let mut first = true;
     for (kind, name) in wanted {
-        let reading = context.engine.get(kind, name);
-        let read = if first { context.announce_beside(&[], reading).await? } else { reading.await };
+        let reading = async |context: Context| context.engine.get(kind, name).await;
+        let read = if first { context.announce_beside(&[], reading).await? } else { reading(context.clone()).await };
         first = false;
         let objects = match read {
             Ok(objects) => objects,
@@ -138,7 +138,7 @@ async fn described(context: &Context, kind: &'static Kind, objects: &[Object]) -
             let name = object.arn().filter(|_| kind.is_arn_identified()).map(str::to_owned);
             let name = name.unwrap_or_else(|| table::aws_name(kind, &object));
             match context.engine.describe(kind, &name).await {
-                Ok(found) => (found.object, found.owner),
+                Ok(found) => (found.object, found.owner.map(|owner| owner.short(&context.installation))),
                 Err(_) => (object, None),
             }
         })

@@ -47,13 +47,16 @@ impl View<'_> {
 
 fn table(view: &View<'_>, objects: &[(&Object, Option<&str>)], wide: bool) -> Table {
     let View { kind, several, now } = *view;
-    let columns: Vec<_> = kind.columns().into_iter().filter(|(.., priority)| wide || *priority == 0).collect();
+    let columns = kind.columns().into_iter().filter(|(.., priority)| wide || *priority == 0);
+    // A reason is as long as AWS likes: behind the others it pushes none of them off the screen.
+    let (reasons, columns): (Vec<_>, Vec<_>) = columns.partition(|(head, ..)| head.to_uppercase().ends_with("REASON"));
     let mut heads = vec!["NAME".to_owned()];
     heads.extend(columns.iter().map(|(head, ..)| head.to_uppercase()));
     heads.push("AGE".to_owned());
     if wide {
         heads.push("OWNER".to_owned());
     }
+    heads.extend(reasons.iter().map(|(head, ..)| head.to_uppercase()));
     let mut table = Table::new(heads);
     for (object, owner) in objects {
         let document = object.to_value();
@@ -67,6 +70,7 @@ fn table(view: &View<'_>, objects: &[(&Object, Option<&str>)], wide: bool) -> Ta
         if wide {
             row.push(owner.unwrap_or("-").to_owned());
         }
+        row.extend(reasons.iter().map(|(_, path, _)| cell(&document, path)));
         table.row(row);
     }
     table

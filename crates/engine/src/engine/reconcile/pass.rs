@@ -159,7 +159,11 @@ impl<'p> Pass<'p> {
             self.desired.to_mut().attempt = Some(attempt);
         }
         let decision = self.as_planned(kind, decide(kind, &self.desired, &observed, now));
-        self.emit(EventKind::Decided { changes: decision.changes.clone(), steps: decision.steps.clone() });
+        self.emit(EventKind::Decided {
+            changes: decision.changes.clone(),
+            steps: decision.steps.clone(),
+            notes: decision.notes.clone(),
+        });
         let mut outcome = None;
         if let Some(found) = found {
             // Its mark may show later than it does.
@@ -218,7 +222,9 @@ impl<'p> Pass<'p> {
         match expected.and_then(|planned| otherwise(kind, &self.desired.object, planned, &decision)) {
             Some(why) => {
                 let conditions = decision.conditions;
-                Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, "make a new plan") }
+                let deletes = self.desired.intent == Intent::Absent;
+                let advice = if deletes { "run the delete again, which shows it anew" } else { "make a new plan" };
+                Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, advice) }
             }
             None => decision,
         }

@@ -95,6 +95,12 @@ pub(crate) fn declared_value(kind: &Kind, desired: &Desired, field: &str) -> Opt
     get(&spec, &path).and_then(Value::as_str).filter(|v| *v != KNOWN_AFTER_APPLY).map(str::to_owned)
 }
 
+/// The value of a field (`status.domainID`) that the object remembers: what was found in the cloud is named by it.
+fn seen(desired: &Desired, field: &str) -> Option<String> {
+    let path = Path::parse(field.strip_prefix("status.")?);
+    get(&desired.object.status, &path).and_then(Value::as_str).map(str::to_owned)
+}
+
 /// References to declared fields have their value before anything is called.
 fn fill_from_specs(nodes: &mut [Node], positions: &HashMap<ObjectId, usize>) {
     // A value may come through several objects: those that are needed are filled first.
@@ -153,7 +159,8 @@ fn by_value(nodes: &mut [Node]) {
         let name = node.kind.name();
         let of_kind = fields.range((name, "")..).take_while(|(kind, _)| *kind == name);
         for (kind, field) in of_kind {
-            if let Some(value) = declared_value(node.kind, &node.desired, field) {
+            if let Some(value) = declared_value(node.kind, &node.desired, field).or_else(|| seen(&node.desired, field))
+            {
                 owners.entry((kind, field, value)).or_default().push(i);
             }
         }

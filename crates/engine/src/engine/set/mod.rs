@@ -44,7 +44,8 @@ impl Engine {
         let needs = graph.nodes.iter().map(|node| node.needs.clone()).collect();
         let expected = expected.objects.iter().map(|planned| (planned.object.id(), &planned.decision)).collect();
         let plan = Applying { options, expected };
-        Ok(Run { engine: self, graph: &graph, needs, plan: &plan, observer }.run().await)
+        let report = Run { engine: self, graph: &graph, needs, plan: &plan, observer }.run().await;
+        Ok(in_order(report, &graph, graph.order.iter()))
     }
 
     /// Deletes (or stops) what is declared, dependents first. What is retained keeps what it needs.
@@ -57,12 +58,38 @@ impl Engine {
         options: &DeleteOptions,
         observer: &dyn Observer,
     ) -> Result<Report, EngineError> {
+        self.delete_planned(objects, &report::Plan::default(), options, observer).await
+    }
+
+    /// As [`Engine::delete`], after a plan of [`Engine::plan_delete`] was shown: an object that the plan does not say
+    /// goes (it was not there, was kept, refused, or could not be read) is refused if it would go now.
+    ///
+    /// # Errors
+    /// As [`Engine::delete`].
+    pub async fn delete_planned(
+        &self,
+        objects: &[Object],
+        shown: &report::Plan,
+        options: &DeleteOptions,
+        observer: &dyn Observer,
+    ) -> Result<Report, EngineError> {
         let graph = self.graph(objects)?;
         // What others need goes after them.
         let needs = graph.users();
-        let plan = Deleting { options, graph: &graph, users: &needs, retained: Mutex::default() };
-        Ok(Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await)
+        let stays = shown.objects.iter().filter(|planned| !planned.goes());
+        let expected = stays.map(|planned| (planned.object.id(), &planned.decision)).collect();
+        let plan = Deleting { options, graph: &graph, users: &needs, retained: Mutex::default(), expected };
+        let report = Run { engine: self, graph: &graph, needs: needs.clone(), plan: &plan, observer }.run().await;
+        Ok(in_order(report, &graph, graph.order.iter().rev()))
     }
+}
+
+/// The report in the order of the plan: which object was finished first is chance, and two runs are to be comparable.
+fn in_order<'o>(mut report: Report, graph: &Graph, order: impl Iterator<Item = &'o usize>) -> Report {
+    let ids = order.enumerate().filter_map(|(at, i)| Some((graph.nodes.get(*i)?.id.clone(), at)));
+    let places: HashMap<ObjectId, usize> = ids.collect();
+    report.objects.sort_by_cached_key(|object| places.get(&object.object.id()).copied());
+    report
 }
 
 struct Applying<'a> {
@@ -91,6 +118,8 @@ struct Deleting<'a> {
     users: &'a [BTreeSet<usize>],
     /// Objects that are retained by choice, and retain what they need.
     retained: Mutex<BTreeSet<usize>>,
+    /// What was shown of objects that do not go.
+    expected: HashMap<ObjectId, &'a Decision>,
 }
 
 impl Plan for Deleting<'_> {
@@ -104,6 +133,10 @@ impl Plan for Deleting<'_> {
         desired.retained_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());
         // Another object that needs this one has to be gone before it.
         (desired, RunOptions { wait: self.options.wait || !node.needs.is_empty(), timeout: self.options.timeout })
+    }
+
+    fn expected(&self, id: &ObjectId) -> Option<&Decision> {
+        self.expected.get(id).copied()
     }
 
     fn finished(&self, i: usize, report: &ObjectReport) {
