@@ -69,7 +69,9 @@ def sdk(cloud, folder, program, *arguments):
     """Runs a program with the SageMaker SDK; its standard output is JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / "program.py"
-    script.write_text(textwrap.dedent(program))
+    # The SDK looks again after half a minute; a test cannot wait for that.
+    hasty = "import time\nlong = time.sleep\ntime.sleep = lambda seconds: long(min(seconds, 0.2))\n"
+    script.write_text(hasty + textwrap.dedent(program))
     # The SDK would tell its makers about each call.
     config = folder / "sdk.yaml"
     config.write_text("SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n")

@@ -38,18 +38,11 @@ impl Launch {
         workload: &Workload,
         base: &Path,
         variables: BTreeMap<String, String>,
-    ) -> Result<Self, String> {
-        if let Some(entrypoint) = &workload.entrypoint {
-            return Err(format!(
-                "the built-in {} runs without a container, so that the entrypoint {entrypoint:?} has nothing to run in; \
-                 leave ContainerEntrypoint out, or add the image to the image map",
-                algorithm.name()
-            ));
-        }
+    ) -> Self {
         let first = ["algorithm".to_owned(), format!("{}:{tag}", algorithm.name())].map(OsString::from);
         let arguments = first.into_iter().chain(workload.arguments.iter().map(OsString::from)).collect();
         let [directory, base, root] = [base; 3].map(Path::to_path_buf);
-        Ok(Self { program: program.into(), arguments, variables, directory, base, root })
+        Self { program: program.into(), arguments, variables, directory, base, root }
     }
 
     /// Runs a program of the image map.

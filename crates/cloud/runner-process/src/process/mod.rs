@@ -194,7 +194,7 @@ impl Runner for ProcessRunner {
             }
             Program::BuiltIn(algorithm, tag) => {
                 let variables = self.ready(&workload.image, algorithm, lines.clone()).await?;
-                Launch::built_in(&self.program, algorithm, tag, workload, base, variables).map_err(fail)?
+                Launch::built_in(&self.program, algorithm, tag, workload, base, variables)
             }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, workload, base, images.path()).map_err(fail)?;
