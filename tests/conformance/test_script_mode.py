@@ -402,12 +402,12 @@ def test_an_image_of_the_map_runs_scripts_and_keeps_its_environment(offline, tmp
         sm, s3 = cloud.client("sagemaker"), cloud.client("s3")
         s3.create_bucket(Bucket="scripts")
         wheel(tmp_path / "packages", "boto3", "99.0", "boto3", "VERSION = 'of the job'\n")
-        wait_for = "import os, time\nwhile not os.path.exists(os.environ['DONE']): time.sleep(0.05)\n"
+        wait_for = "import os, time\nopen(os.environ['RUNS'], 'w').close()\nwhile not os.path.exists(os.environ['DONE']): time.sleep(0.05)\n"
         script = f"{wait_for}import boto3\nprint(boto3.VERSION, os.environ['GREETING'])\n"
         submit = archive(s3, "scripts", script, **{"requirements.txt": "boto3==99.0\n"})
-        done = tmp_path / "done"
-        sm.create_training_job(**script_job("layered", "scripts", "mine:1", submit, Environment={"DONE": str(done)}))
-        wait(lambda: any("Invoking script" in line for line in log_lines(cloud, "/aws/sagemaker/TrainingJobs", "layered")), "the script runs")
+        done, runs = tmp_path / "done", tmp_path / "runs"
+        sm.create_training_job(**script_job("layered", "scripts", "mine:1", submit, Environment={"DONE": str(done), "RUNS": str(runs)}))
+        wait((tmp_path / "runs").exists, "the script runs")
         # Nothing is taken away from under what runs.
         held = images("remove", "python:3")
         assert held.returncode == 1 and "runs in the environment" in held.stderr
