@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_smithy_runtime_api::shared::IntoShared as _;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::os_shim_internal::{Env, Fs};
-use sagewright_engine::cloud::Role;
+use sagewright_port::cloud::Role;
 
 use crate::call_record::Observe;
 use crate::client::{Aws, Inner};

@@ -2,7 +2,7 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
-use sagewright_engine::cloud::{CloudError, Stage};
+use sagewright_port::cloud::{CloudError, Stage};
 
 use crate::config::chain;
 use crate::endpoint::Endpoint;

@@ -1,7 +1,7 @@
 //! Whose credentials a target means: sessions of roles, and the account behind them.
 
-use sagewright_engine::cloud::{CloudError, Role, Stage, Target};
 use sagewright_model::{AccountId, Arn};
+use sagewright_port::cloud::{CloudError, Role, Stage, Target};
 use serde_json::{Value, json};
 
 use crate::client::{Aws, Request, decoded, token, whole};

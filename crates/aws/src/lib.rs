@@ -1,4 +1,4 @@
-//! AWS over HTTP: the engine's [`Cloud`](sagewright_engine::cloud::Cloud) port, with S3 transfers beside it.
+//! AWS over HTTP: the engine's [`Cloud`](sagewright_port::cloud::Cloud) port, with S3 transfers beside it.
 //!
 //! Requests are laid out from the service models; credentials, signing, retries, time-outs and clock-skew
 //! correction are the AWS SDK's own runtime. Making a client is quick: nothing is connected, and neither
@@ -26,4 +26,4 @@ pub use call_record::{CallRecord, Observe};
 pub use client::Aws;
 pub use config::ConfigError;
 pub use identity::Identity;
-pub use sagewright_engine::paging::{self, collect_items, pages};
+pub use sagewright_port::paging::{self, collect_items, pages};

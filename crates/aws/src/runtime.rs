@@ -2,7 +2,7 @@
 
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use sagewright_engine::cloud::{CloudError, Target};
+use sagewright_port::cloud::{CloudError, Target};
 use serde_json::json;
 
 use crate::client::{Aws, Request, token, whole};

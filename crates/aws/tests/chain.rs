@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use sagewright_aws::{Aws, Retry};
-use sagewright_engine::cloud::{Call, Cloud as _, Target};
+use sagewright_port::cloud::{Call, Cloud as _, Target};
 use serde_json::json;
 use support::{Answer, Script, Sent, ok, target};
 

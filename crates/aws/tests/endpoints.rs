@@ -6,7 +6,7 @@
 mod support;
 
 use sagewright_aws::Builder;
-use sagewright_engine::cloud::{Call, Cloud as _, Target};
+use sagewright_port::cloud::{Call, Cloud as _, Target};
 use serde_json::{Value, json};
 use support::{Clock, Script, builder, ok, target};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sagewright_aws::{Aws, CallRecord, Retry};
-use sagewright_engine::cloud::{Call, Cloud as _, CloudError, Stage};
+use sagewright_port::cloud::{Call, Cloud as _, CloudError, Stage};
 use serde_json::{Value, json};
 use support::{Answer, Clock, KEY, SECRET, Script, builder, client, ok, status, target};
 

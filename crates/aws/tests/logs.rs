@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use sagewright_engine::cloud::{Call, Cloud as _};
+use sagewright_port::cloud::{Call, Cloud as _};
 use serde_json::json;
 use support::{Clock, SECRET, Script, builder, ok, target};
 
@@ -46,7 +46,7 @@ async fn secrets_are_in_no_log_and_calls_leave_their_fields() {
     });
     let aws = builder(&script, &Clock::default()).build().await.unwrap();
     let role = support::role("arn:aws:iam::111111111111:role/x");
-    let target = sagewright_engine::cloud::Target { role: Some(role), ..target("us-east-1") };
+    let target = sagewright_port::cloud::Target { role: Some(role), ..target("us-east-1") };
     aws.call(Call::new(&target, "sagemaker", "ListModels", json!({}))).await.unwrap();
     drop(guard);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

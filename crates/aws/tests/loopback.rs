@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{Aws, Retry, TimeOuts, runtime, s3};
-use sagewright_engine::cloud::{Call, Cloud as _, Stage};
+use sagewright_port::cloud::{Call, Cloud as _, Stage};
 use serde_json::json;
 use support::{request, target};
 use tokio::io::AsyncWriteExt as _;

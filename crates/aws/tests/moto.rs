@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use bytes::Bytes;
 use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{Aws, collect_items, pages, paging::Pager, runtime, s3};
-use sagewright_engine::cloud::{Call, Cloud as _, Role, Stage, Target};
+use sagewright_port::cloud::{Call, Cloud as _, Role, Stage, Target};
 use serde_json::{Value, json};
 
 /// A moto server; stopped when the last test that uses it ends.

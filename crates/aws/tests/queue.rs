@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use sagewright_aws::{Aws, Retry, TimeOuts};
-use sagewright_engine::cloud::{Call, Class, Cloud as _, CloudError, Priority, Stage};
+use sagewright_port::cloud::{Call, Class, Cloud as _, CloudError, Priority, Stage};
 use serde_json::{Value, json};
 use support::{Answer, Clock, Script, builder, ok, status, target};
 use tokio::net::TcpListener;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sagewright_aws::rate_limiter::{FIRST_RATE, FORGET, MIN_RATE, MOST_KEYS, PASSED_OVER, RateLimiter, Ticket, Turn};
-use sagewright_engine::Priority;
+use sagewright_port::Priority;
 use simulation::{Simulation, Throttling};
 
 #[path = "support/simulation.rs"]

@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sagewright_engine::cloud::{Call, Cloud as _, Role, Stage, Target};
+use sagewright_port::cloud::{Call, Cloud as _, Role, Stage, Target};
 use serde_json::json;
 use support::{Answer, Clock, Script, Sent, builder, ok, role, status, target};
 

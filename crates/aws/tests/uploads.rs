@@ -4,7 +4,7 @@
 mod support;
 
 use sagewright_aws::{Aws, Retry, s3};
-use sagewright_engine::cloud::Stage;
+use sagewright_port::cloud::Stage;
 use support::{Answer, Clock, Script, builder, ok, status, target};
 
 /// A file that is more than one part, without taking room on the disk.

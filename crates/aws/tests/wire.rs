@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use sagewright_aws::runtime::InvokeRequest;
 use sagewright_aws::{runtime, s3};
-use sagewright_engine::cloud::{Call, Cloud as _, Stage};
+use sagewright_port::cloud::{Call, Cloud as _, Stage};
 use serde_json::{Value, json};
 use support::{Answer, Script, client, ok, status, target};
 

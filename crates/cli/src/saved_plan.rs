@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use sagewright_engine::SavedPlan;
-use sagewright_engine::document::has_more;
+use sagewright_engine::bounds::has_more;
 use serde_json::Value;
 
 use crate::exit::{Exit, Failure};

@@ -1,11 +1,11 @@
 //! Plans, reports, events and failures as documents: JSON with a format and its version, and a digest where one is wanted.
 
+use sagewright_decide::error::Failure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::error::Failure;
 use crate::event::Event;
 use crate::report::{Plan, Report};
 
@@ -55,13 +55,6 @@ impl Document for Failure {
     const FORMAT: &'static str = "sagewright.dev/failure/v1";
 }
 
-/// Whether a text has more values than are to be read into memory, where each takes many times its own length. What begins
-/// or separates values is counted wherever it stands, inside texts too.
-#[must_use]
-pub fn has_more(text: &[u8], marks: &[u8], most: usize) -> bool {
-    text.len() > most && text.iter().filter(|byte| marks.contains(byte)).count() > most
-}
-
 /// The digest of a value: SHA-256 over its JSON with sorted keys and without spaces, so that it does not depend
 /// on how the value was written down.
 #[must_use]
@@ -69,37 +62,6 @@ pub fn digest(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
     format!("sha256:{}", hex::encode(Sha256::digest(sorted.to_string().as_bytes())))
-}
-
-/// Durations as seconds.
-pub(crate) mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_f64(value.as_secs_f64())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(de::Error::custom)
-    }
-}
-
-/// Durations as seconds, or `null`.
-pub(crate) mod seconds_or_none {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    pub(crate) fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-        value.map(|d| d.as_secs_f64()).serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-        let seconds = Option::<f64>::deserialize(from)?;
-        seconds.map(Duration::try_from_secs_f64).transpose().map_err(de::Error::custom)
-    }
 }
 
 #[cfg(test)]

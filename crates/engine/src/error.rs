@@ -1,96 +1,11 @@
-//! Errors. Permanent and retryable failures are different types.
+//! Why the engine gave no result.
 
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::cloud::{Class, CloudError};
-use crate::manifest::ManifestError;
-use crate::object::ObjectId;
-
-/// A failure that trying again cannot help.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Permanent {
-    /// What was tried, on what: `create training job mnist`.
-    pub what: String,
-    /// Why it failed.
-    pub why: String,
-    /// What to do.
-    pub advice: String,
-    /// AWS's answer, where there was one.
-    #[source]
-    pub cause: Option<Box<CloudError>>,
-}
-
-impl Permanent {
-    /// A failure without an answer of AWS.
-    #[must_use]
-    pub fn new(what: String, why: String, advice: &str) -> Self {
-        Self { what, why, advice: advice.to_owned(), cause: None }
-    }
-}
-
-/// A failure that may pass.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Retryable {
-    /// What was tried, on what.
-    pub what: String,
-    /// Why it failed.
-    pub why: String,
-    /// When to try again, where the service says so.
-    #[serde(with = "crate::document::seconds_or_none", default)]
-    pub after: Option<Duration>,
-    /// AWS's answer, where there was one.
-    #[source]
-    pub cause: Option<Box<CloudError>>,
-}
-
-impl Retryable {
-    /// How soon it may pass. What a kind's row calls retryable passes soon, whatever its code.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        self.cause.as_deref().map(CloudError::class).filter(|class| class.is_retryable()).unwrap_or(Class::Transient)
-    }
-}
-
-impl fmt::Display for Permanent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.what, self.why)?;
-        if self.advice.is_empty() { Ok(()) } else { write!(f, "; {}", self.advice) }
-    }
-}
-
-impl fmt::Display for Retryable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} for now: {}", self.what, self.why)
-    }
-}
-
-/// A failed call or decision about one object.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "failure")]
-pub enum Failure {
-    /// Trying again cannot help.
-    #[error(transparent)]
-    Permanent(#[from] Permanent),
-    /// Trying again may help.
-    #[error(transparent)]
-    Retryable(#[from] Retryable),
-}
-
-impl Failure {
-    /// AWS's answer, where there was one.
-    #[must_use]
-    pub fn cause(&self) -> Option<&CloudError> {
-        match self {
-            Self::Permanent(p) => p.cause.as_deref(),
-            Self::Retryable(r) => r.cause.as_deref(),
-        }
-    }
-}
+use sagewright_decide::error::Failure;
+use sagewright_objects::manifest::ManifestError;
+use sagewright_objects::object::ObjectId;
 
 /// References that no order can satisfy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_decide::{Change, Step};
+use sagewright_objects::object::ObjectId;
 use serde::{Deserialize, Serialize};
-
-use crate::decide::{Change, Step};
-use crate::object::ObjectId;
 
 /// Something that happened to an object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,7 +58,7 @@ pub enum EventKind {
         /// Why it failed.
         why: String,
         /// When it is tried again.
-        #[serde(with = "crate::document::seconds")]
+        #[serde(with = "sagewright_port::durations::seconds")]
         after: Duration,
     },
     /// A step failed for good.
@@ -85,7 +84,7 @@ pub enum EventKind {
         /// Why.
         reason: String,
         /// How long.
-        #[serde(with = "crate::document::seconds")]
+        #[serde(with = "sagewright_port::durations::seconds")]
         after: Duration,
     },
     /// It is as declared.

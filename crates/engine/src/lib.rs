@@ -51,44 +51,34 @@
 //! `installation/namespace/name`. Resources of others, and those without the tag, are left alone unless they are adopted.
 //! [`Claims`] say the installation's name, whether what ACK manages is taken over, and which tags are left to others.
 
-pub mod clock;
-pub mod cloud;
-pub mod conditions;
-pub mod decide;
 pub mod document;
 pub mod engine;
 pub mod error;
 pub mod event;
-mod fingerprint;
-pub mod keys;
-pub mod manifest;
-pub mod mark;
-pub mod object;
 pub mod observe;
-pub mod paging;
-mod quirks;
 pub mod report;
-pub mod retry;
-pub mod selector;
 pub mod watch;
 
-pub use clock::Clock;
-pub use cloud::{Call, Class, Cloud, CloudError, Priority, Role, Stage, Target};
-pub use conditions::{Condition, ConditionStatus};
-pub use decide::{
-    Action, Adoption, Change, ClaimPolicy, Claims, Decision, Desired, Effect, Intent, KNOWN_AFTER_APPLY, Refusal,
-    RefusalKind, Step, decide,
+// What a user of the engine gives and gets.
+pub use sagewright_decide as decide;
+pub use sagewright_decide::{
+    Action, Adoption, Change, ClaimPolicy, Claims, Condition, ConditionStatus, Decision, Desired, Effect, Elsewhere,
+    Failure, Found, Intent, KNOWN_AFTER_APPLY, Observed, Ownership, Permanent, Refusal, RefusalKind, Retryable, Step,
+    conditions, decide,
 };
+pub use sagewright_objects::{
+    AdoptionFields, Installation, ManifestError, Metadata, NotAnObject, Object, ObjectId, Owner, RefUse, Selector,
+    check, check_name, keys, manifest, mark, object, selector, suggest,
+};
+pub use sagewright_port::{
+    Call, Class, Clock, Cloud, CloudError, Priority, Role, Stage, Target, bounds, clock, cloud, paging, retry,
+};
+
 pub use document::{Document, digest};
 pub use engine::{
     ApplyOptions, DeleteOptions, Deletion, Description, Engine, InUse, SavedPlan, Undeclared, Until, Users, check_set,
     own_name, plan_offline, reconcile,
 };
-pub use error::{EngineError, Failure, GraphError, Permanent, Retryable};
+pub use error::{EngineError, GraphError};
 pub use event::{Event, EventKind, NoObserver, Observer};
-pub use manifest::{AdoptionFields, ManifestError, RefUse, check, check_name, suggest};
-pub use mark::{Installation, Owner};
-pub use object::{Metadata, NotAnObject, Object, ObjectId};
-pub use observe::{Elsewhere, Found, Observed, Ownership};
 pub use report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned, Report};
-pub use selector::Selector;

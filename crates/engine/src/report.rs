@@ -1,11 +1,10 @@
 //! The results of plans, applies and deletes.
 
 use jiff::Timestamp;
+use sagewright_decide::error::Failure;
+use sagewright_decide::{Action, Change, Decision};
+use sagewright_objects::object::{Object, ObjectId};
 use serde::{Deserialize, Serialize};
-
-use crate::decide::{Action, Change, Decision};
-use crate::error::Failure;
-use crate::object::{Object, ObjectId};
 
 /// What a delete says of an object whose resource is not there.
 pub const NO_RESOURCE: &str = "there is no such resource";

@@ -17,7 +17,7 @@ use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::FutureExt as _;
-use sagewright_engine::cloud::CloudError;
+use sagewright_port::cloud::CloudError;
 
 use super::files::{Files, Stamp};
 use super::{Held, Session, check, explain};

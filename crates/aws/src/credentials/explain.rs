@@ -1,7 +1,7 @@
 //! Why there are no credentials, and what to do. Never shows a secret: only sources and causes.
 
 use aws_credential_types::provider::error::CredentialsError;
-use sagewright_engine::cloud::{Class, CloudError};
+use sagewright_port::cloud::{Class, CloudError};
 
 use super::ambient::Source;
 use crate::config::chain;
@@ -97,7 +97,7 @@ fn is_sso(lower: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sagewright_engine::Stage;
+    use sagewright_port::Stage;
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::SharedTimeSource;
-use sagewright_engine::cloud::CloudError;
+use sagewright_port::cloud::CloudError;
 
 /// Renewal begins this long before the end.
 const MARGIN: Duration = Duration::from_secs(300);

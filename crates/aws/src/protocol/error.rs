@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sagewright_engine::cloud::Class;
-use sagewright_engine::document::has_more;
 use sagewright_model::{Protocol, Service};
+use sagewright_port::bounds::has_more;
+use sagewright_port::cloud::Class;
 use serde_json::Value;
 
 use super::xml::{self, Node};

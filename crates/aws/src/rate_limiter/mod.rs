@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rate::Rate;
 pub use rate::{FIRST_RATE, FORGET, MIN_RATE};
-use sagewright_engine::cloud::Priority;
+use sagewright_port::cloud::Priority;
 pub(crate) use turns::{Key, Stopwatch, TooLate, Turns};
 
 /// After so many calls in a row that went before one of a lower priority that had come earlier, that one goes.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
 use aws_smithy_async::time::SharedTimeSource;
-use sagewright_engine::cloud::Priority;
+use sagewright_port::cloud::Priority;
 use tokio::sync::{Notify, oneshot};
 
 use super::{RateLimiter, Ticket, Turn};

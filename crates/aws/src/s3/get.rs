@@ -6,8 +6,8 @@ use aws_smithy_async::rt::sleep::AsyncSleep as _;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use sagewright_engine::cloud::{Class, CloudError, Target};
-use sagewright_engine::retry;
+use sagewright_port::cloud::{Class, CloudError, Target};
+use sagewright_port::retry;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 

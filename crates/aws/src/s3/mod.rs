@@ -10,7 +10,7 @@ pub use get::{get_bytes, get_to_file, head};
 pub use put::{put_bytes, put_file};
 
 use bytes::Bytes;
-use sagewright_engine::cloud::{CloudError, Target};
+use sagewright_port::cloud::{CloudError, Target};
 use serde_json::{Value, json};
 
 use crate::client::Aws;

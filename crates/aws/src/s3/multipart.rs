@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use sagewright_engine::cloud::{CloudError, Target};
+use sagewright_port::cloud::{CloudError, Target};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

@@ -1,8 +1,8 @@
 //! Transfers go on while a network or a service fails now and then: what was sent already is worth more than a wait.
 
 use aws_smithy_async::rt::sleep::AsyncSleep as _;
-use sagewright_engine::cloud::{Call, Class, Cloud as _, CloudError, Target};
-use sagewright_engine::retry;
+use sagewright_port::cloud::{Call, Class, Cloud as _, CloudError, Target};
+use sagewright_port::retry;
 use serde_json::Value;
 
 use crate::client::Aws;

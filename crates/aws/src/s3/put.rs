@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use sagewright_engine::cloud::{CloudError, Target};
+use sagewright_port::cloud::{CloudError, Target};
 use serde_json::{Map, Value, json};
 
 use super::body::{Part, size};

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use sagewright_engine::cloud::Class;
+use sagewright_port::cloud::Class;
 
 use super::{CallError, clock};
 use crate::protocol;

@@ -6,8 +6,8 @@
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use aws_smithy_types::retry::ErrorKind;
-use sagewright_engine::cloud::Class;
 use sagewright_model::{Operation, Service};
+use sagewright_port::cloud::Class;
 
 use super::{CallError, Halt};
 

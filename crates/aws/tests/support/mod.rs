@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
 use sagewright_aws::{Aws, Builder};
-use sagewright_engine::cloud::{Role, Target};
+use sagewright_port::cloud::{Role, Target};
 
 /// A request that was sent.
 #[derive(Debug, Clone)]

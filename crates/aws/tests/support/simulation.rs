@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use sagewright_aws::rate_limiter::{MIN_RATE, RateLimiter, Ticket, Turn};
-use sagewright_engine::Priority;
+use sagewright_port::Priority;
 
 /// When a service throttles.
 #[derive(Debug, Clone, Copy)]

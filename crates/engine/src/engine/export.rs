@@ -1,13 +1,13 @@
 //! What there is, as the manifest that would make it.
 
+use sagewright_decide::observed::{Found, Ownership};
 use sagewright_kinds::{Kind, Path, PathSegment, get, get_mut, values};
+use sagewright_objects::keys;
+use sagewright_objects::object::Object;
+use sagewright_objects::selector::Selector;
 use serde_json::{Map, Value, json};
 
 use super::lookup::{object_of, tail};
-use crate::keys;
-use crate::object::Object;
-use crate::observe::{Found, Ownership};
-use crate::selector::Selector;
 
 /// A manifest of a resource.
 pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {

@@ -3,18 +3,18 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
+use sagewright_decide::arn::{arn_of, name_in_arn};
+use sagewright_decide::error::{Failure, Permanent};
+use sagewright_decide::inputs::{Known, address};
+use sagewright_decide::observed::{Found, Ownership};
 use sagewright_kinds::Kind;
 use sagewright_model::crd;
+use sagewright_objects::mark::Owner;
+use sagewright_objects::object::{Metadata, Object};
 use serde_json::{Value, json};
 
-use crate::decide::inputs::{Known, address};
-use crate::error::{Failure, Permanent};
-use crate::mark::Owner;
-use crate::object::{Metadata, Object};
 use crate::observe::calls::Calls;
-use crate::observe::{
-    Found, Owners, Ownership, arn_of, complete_found, is_absence, list_input, marked, name_in_arn, read_output,
-};
+use crate::observe::{Owners, complete_found, is_absence, list_input, marked, read_output};
 
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
 /// name that has several, where no other has that part.
@@ -182,7 +182,7 @@ fn optional_list(kind: &Kind) -> bool {
 }
 
 fn object_of_item(kind: &Kind, item: &Value) -> Object {
-    let spec = kind.spec_to_crd(&crate::decide::diff::observed_spec(kind, item));
+    let spec = kind.spec_to_crd(&sagewright_decide::diff::observed_spec(kind, item));
     let mut status = kind.status_of(item);
     // What listings say and reads do not is status too.
     let known = crd::names(kind.read_shape());
@@ -226,7 +226,12 @@ pub(crate) fn object_of(kind: &Kind, found: &Found) -> Object {
 
 /// The tags of a resource that are the user's.
 pub(crate) fn user_tags(found: &Found) -> IndexMap<String, String> {
-    found.tags.iter().filter(|(key, _)| !crate::decide::is_foreign(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    found
+        .tags
+        .iter()
+        .filter(|(key, _)| !sagewright_decide::is_foreign(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 fn tags_field(kind: &Kind) -> Option<String> {
@@ -236,7 +241,7 @@ fn tags_field(kind: &Kind) -> Option<String> {
 fn tags_crd(kind: &Kind, tags: &IndexMap<String, String>) -> Value {
     let member = kind.tags_member().unwrap_or_default();
     let all = tags.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    let aws = crate::decide::inputs::tags_value(kind, kind.create_shape(), member, &all);
+    let aws = sagewright_decide::inputs::tags_value(kind, kind.create_shape(), member, &all);
     let shape = kind.create_shape().members.get(member).and_then(|m| kind.service().target(m));
     shape.map_or(Value::Null, |shape| crd::from_aws(kind.service(), shape, &aws))
 }

@@ -25,17 +25,17 @@ pub(crate) use saved::otherwise;
 pub use users::Users;
 
 use sagewright_model::{AccountId, Region};
+use sagewright_objects::keys;
+use sagewright_objects::mark::Owner;
+use sagewright_objects::object::Object;
+use sagewright_objects::selector::Selector;
+use sagewright_port::clock::Clock;
+use sagewright_port::cloud::{Cloud, Target};
 use set::graph::Graph;
 
-use crate::clock::Clock;
-use crate::cloud::{Cloud, Target};
-use crate::decide::Claims;
 use crate::error::EngineError;
-use crate::keys;
-use crate::mark::Owner;
-use crate::object::Object;
 use crate::observe::calls::Calls;
-use crate::selector::Selector;
+use sagewright_decide::Claims;
 
 /// How to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,16 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
+use sagewright_decide::error::Failure;
+use sagewright_decide::observed::Observed;
+use sagewright_decide::{Decision, Desired, Intent, decide, failure_message};
+use sagewright_objects::object::{Object, ObjectId};
 
 use super::Engine;
 use super::lookup::object_of;
 use super::reconcile::{CloudResolver, ReferenceResolver, Resolution, target_id, unresolved, value_of};
 use super::set::graph::{Graph, Node};
 use super::set::order::Order;
-use crate::decide::{Decision, Desired, Intent, decide, failure_message};
-use crate::error::{EngineError, Failure};
-use crate::object::{Object, ObjectId};
-use crate::observe::{Observed, Owners, observe};
+use crate::error::EngineError;
+use crate::observe::{Owners, observe};
 use crate::report::{Blocker, Plan, Planned};
 
 impl Engine {
@@ -91,7 +93,7 @@ impl Engine {
         if let Observed::Found(found) = &observed {
             planned.resource = Some(found.name.clone());
             planned.object.status = found.status.clone();
-            crate::conditions::write(&mut planned.object.status, &decision.conditions);
+            sagewright_decide::conditions::write(&mut planned.object.status, &decision.conditions);
             if decision.steps.is_empty() && desired.intent == Intent::Present {
                 planned.blocker = failure_message(node.kind, &desired, found).map(|why| Blocker::Failed { why });
             }

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
+use sagewright_decide::error::Failure;
+use sagewright_decide::observed::Observed;
+use sagewright_decide::{Decision, Desired, Intent, RefusalKind, conditions, decide};
+use sagewright_objects::object::{Object, ObjectId};
 
 use super::reconcile::{CloudResolver, resolve};
 use super::set::graph::{Graph, Node};
 use super::{DeleteOptions, Engine, Users};
-use crate::conditions;
-use crate::decide::{Decision, Desired, Intent, RefusalKind, decide};
-use crate::error::{EngineError, Failure};
-use crate::object::{Object, ObjectId};
-use crate::observe::{Observed, Owners, observe};
+use crate::error::EngineError;
+use crate::observe::{Owners, observe};
 use crate::report::{Blocker, NO_RESOURCE, ObjectReport, Outcome, Plan, Planned};
 
 /// What becomes of a resource that something which stays still uses.

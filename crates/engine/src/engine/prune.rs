@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sagewright_decide::error::Failure;
+use sagewright_decide::observed::{Found, Ownership};
+use sagewright_decide::sets;
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::keys;
+use sagewright_objects::object::{Object, ObjectId};
+use sagewright_objects::selector::Selector;
 
 use super::Engine;
 use super::export::manifest;
-use crate::decide::sets;
-use crate::error::{EngineError, Failure};
-use crate::keys;
-use crate::object::{Object, ObjectId};
+use crate::error::EngineError;
+use crate::observe::Owners;
 use crate::observe::calls::{Calls, is_refused};
-use crate::observe::{Found, Owners, Ownership};
-use crate::selector::Selector;
 
 /// What a set no longer declares.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -3,17 +3,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
+use sagewright_decide::{Change, Decision, Desired, Effect, KNOWN_AFTER_APPLY, Step};
 use sagewright_kinds::Kind;
+use sagewright_objects::mark::Installation;
+use sagewright_objects::object::{Object, ObjectId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApplyOptions, Engine};
-use crate::decide::{Change, Decision, Desired, Effect, KNOWN_AFTER_APPLY, Step};
 use crate::document::{Document, digest};
 use crate::error::EngineError;
 use crate::event::Observer;
-use crate::mark::Installation;
-use crate::object::{Object, ObjectId};
 use crate::report::{Plan, Planned, Report};
 
 /// Characters of a value that a message shows.

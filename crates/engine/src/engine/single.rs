@@ -4,24 +4,26 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use sagewright_decide::Step;
+use sagewright_decide::error::{Failure, Permanent, Retryable};
+use sagewright_decide::observed::{Found, Ownership};
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::keys;
+use sagewright_objects::manifest::suggest;
+use sagewright_objects::mark::Owner;
+use sagewright_objects::object::{Object, ObjectId};
+use sagewright_port::clock::since;
+use sagewright_port::retry;
 
 use super::export::manifest;
 use super::lookup::{self, inside, object_of, user_tags};
 use super::polling::PollInterval;
 use super::reconcile::{Memory, Trouble, act};
 use super::{Description, Engine, Until};
-use crate::clock::since;
-use crate::decide::Step;
-use crate::error::{EngineError, Failure, Permanent, Retryable};
+use crate::error::EngineError;
 use crate::event::{Event, EventKind, Observer};
-use crate::keys;
-use crate::manifest::suggest;
-use crate::mark::Owner;
-use crate::object::{Object, ObjectId};
+use crate::observe::Owners;
 use crate::observe::calls::is_refused;
-use crate::observe::{Found, Owners, Ownership};
-use crate::retry;
 
 impl Engine {
     async fn find(&self, kind: &Kind, name: &str) -> Result<Found, EngineError> {
@@ -39,7 +41,7 @@ impl Engine {
     async fn hint(&self, kind: &Kind, name: &str) -> String {
         let Ok(all) = lookup::all(&self.calls, kind).await else { return String::new() };
         let names: Vec<&str> = all.iter().map(|o| o.metadata.name.as_str()).collect();
-        match crate::manifest::suggest(name, names.iter().copied()) {
+        match suggest(name, names.iter().copied()) {
             Some(close) => format!("; did you mean `{close}`?"),
             None if names.is_empty() => format!("; there are no {} in this account and region", kind.words_of_many()),
             None => String::new(),
@@ -56,7 +58,7 @@ impl Engine {
         if kind.is_arn_identified() && !name.starts_with("arn:") && !name.contains('/') {
             let mut objects = Vec::new();
             for item in inside(&self.calls, kind, Some(name)).await? {
-                if let Some(arn) = crate::observe::arn_of(kind, &item)
+                if let Some(arn) = sagewright_decide::arn::arn_of(kind, &item)
                     && let Some(found) = lookup::find(&self.calls, kind, &arn).await?
                 {
                     objects.push(object_of(kind, &found));
@@ -118,7 +120,7 @@ impl Engine {
                 let from = word.replace(now.clone()).map(|(w, _)| w).unwrap_or_default();
                 emit(EventKind::Status { from, to: now.0, secondary: now.1, reason: found.reason.clone() });
             }
-            let parts = crate::decide::parts_at_work(kind, &found);
+            let parts = sagewright_decide::parts_at_work(kind, &found);
             let reached = match until {
                 Until::Settled => found.phase == Phase::Settled && !parts,
                 Until::Final => found.phase.is_final() && !parts,

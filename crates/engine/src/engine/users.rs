@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sagewright_decide::Action;
+use sagewright_decide::arn::arn_of;
+use sagewright_decide::error::Failure;
+use sagewright_decide::inputs::Known;
+use sagewright_decide::observed::Found;
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, RefField, get, values};
+use sagewright_objects::object::ObjectId;
 use serde_json::Value;
 
 use super::Engine;
 use super::lookup::{inside, tail};
 use super::reconcile::{target_id, words};
 use super::set::graph::{Graph, Node, value_in};
-use crate::decide::Action;
-use crate::decide::inputs::Known;
-use crate::error::Failure;
-use crate::object::ObjectId;
 use crate::observe::calls::Calls;
-use crate::observe::{Found, arn_of, list_input, read_output};
+use crate::observe::{list_input, read_output};
 use crate::report::{Plan, Planned};
 
 /// Resources of one kind that are looked at: the newest.

@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_decide::error::{Failure, Permanent, Retryable};
+use sagewright_decide::read_tags;
 use sagewright_kinds::row::ErrorRule;
 use sagewright_kinds::{Kind, Path, get};
 use sagewright_model::Paginator;
+use sagewright_port::clock::{Clock, since};
+use sagewright_port::cloud::{Call, Class, Cloud, CloudError, Priority, Stage, Target};
+use sagewright_port::paging::Pager;
+use sagewright_port::retry;
 use serde_json::{Map, Value, json};
-
-use crate::clock::{Clock, since};
-use crate::cloud::{Call, Class, Cloud, CloudError, Priority, Stage, Target};
-use crate::decide::read_tags;
-use crate::error::{Failure, Permanent, Retryable};
-use crate::paging::Pager;
-use crate::retry;
 
 /// Times a read is tried when the service slows the caller down, or its state is about to change.
 const READ_ATTEMPTS: u32 = 5;

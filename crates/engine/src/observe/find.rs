@@ -1,18 +1,20 @@
 //! Finds resources that AWS names by the mark.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use sagewright_decide::arn::arn_of;
+use sagewright_decide::error::Failure;
+use sagewright_decide::inputs::{Known, MarkLocation, mark_location};
+use sagewright_decide::observed::{Found, Ownership};
+use sagewright_decide::reading::{member_mark, phase_of};
+use sagewright_decide::{Desired, Intent};
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::mark::Owner;
 use serde_json::Value;
 
-use super::arn::arn_of;
+use super::Owners;
 use super::calls::{Calls, is_absence};
 use super::list_input::list_input;
-use super::read::{complete_found, member_mark, phase_of, read_output};
-use super::{Found, Owners, Ownership};
-use crate::decide::inputs::{Known, MarkLocation, mark_location};
-use crate::decide::{Desired, Intent};
-use crate::error::Failure;
-use crate::mark::Owner;
+use super::read::{complete_found, read_output};
 
 /// Reads at the same time while searching.
 const AT_ONCE: usize = 8;

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use sagewright_decide::error::{Failure, Retryable};
+use sagewright_port::cloud::Class;
+use sagewright_port::retry;
 use serde_json::{Value, json};
 
 use super::calls::Calls;
-use crate::cloud::Class;
-use crate::error::{Failure, Retryable};
-use crate::retry;
 
 const SERVICE: &str = "resourcegroupstaggingapi";
 /// Times a page is asked for by who waits.
@@ -67,7 +67,7 @@ fn resources(output: &Value) -> impl Iterator<Item = (String, BTreeMap<String, S
     let items = output.get("ResourceTagMappingList").and_then(Value::as_array);
     items.into_iter().flatten().filter_map(|item| {
         let arn = item.get("ResourceARN")?.as_str()?;
-        Some((arn.to_owned(), crate::decide::read_tags(item.get("Tags")?)))
+        Some((arn.to_owned(), sagewright_decide::read_tags(item.get("Tags")?)))
     })
 }
 

@@ -1,9 +1,8 @@
 //! Inputs of listings.
 
+use sagewright_decide::inputs::{Known, address};
 use sagewright_kinds::Kind;
 use serde_json::{Map, Value};
-
-use crate::decide::inputs::{Known, address};
 
 /// A listing's input for what is known of a resource.
 pub(crate) fn list_input(kind: &Kind, spec: Option<&Value>) -> Value {

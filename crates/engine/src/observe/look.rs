@@ -1,14 +1,17 @@
 //! Looks at what an object declares: where it says, and, where that is not it, by its mark.
 
+use sagewright_decide::arn::arn_of;
+use sagewright_decide::error::Failure;
+use sagewright_decide::inputs::{Known, address};
+use sagewright_decide::observed::{Elsewhere, Found, Observed};
+use sagewright_decide::reading::phase_of;
+use sagewright_decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
 use sagewright_kinds::{Kind, Path, Phase, get};
 use serde_json::Value;
 
 use super::calls::{Calls, is_invalid, is_refused};
-use super::read::{complete_found, phase_of, read_output};
-use super::{Elsewhere, Found, Observed, Owners, arn_of, find};
-use crate::decide::inputs::{Known, address};
-use crate::decide::{Claim, Desired, Intent, KNOWN_AFTER_APPLY, claim};
-use crate::error::Failure;
+use super::read::{complete_found, read_output};
+use super::{Owners, find};
 
 /// Observes what an object declares.
 pub(crate) async fn observe(

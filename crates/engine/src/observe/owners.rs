@@ -6,21 +6,21 @@ use std::sync::Arc;
 use futures_util::lock::Mutex;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use sagewright_decide::arn::{arn_of, name_in_arn};
+use sagewright_decide::error::Failure;
+use sagewright_decide::inputs::Known;
+use sagewright_decide::observed::{Found, Ownership};
+use sagewright_decide::{Claim, Desired, claim};
 use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::keys;
+use sagewright_objects::mark::Owner;
+use sagewright_port::cloud::{Class, Target};
 use serde_json::{Map, Value, json};
 
-use super::arn::{arn_of, name_in_arn};
 use super::calls::{Calls, is_invalid, is_refused};
 use super::index::{indexed, tags_of};
 use super::list_input::list_input;
 use super::read::{complete_found, read_output};
-use super::{Found, Ownership};
-use crate::cloud::{Class, Target};
-use crate::decide::inputs::Known;
-use crate::decide::{Claim, Desired, claim};
-use crate::error::Failure;
-use crate::keys;
-use crate::mark::Owner;
 
 /// Calls at the same time while searching.
 const AT_ONCE: usize = 8;

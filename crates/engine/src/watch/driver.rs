@@ -6,16 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use sagewright_decide::error::Failure;
+use sagewright_decide::inputs::Known;
 use sagewright_kinds::{Kind, Listing};
+use sagewright_port::clock::Clock;
+use sagewright_port::cloud::{Call, Cloud, CloudError, Priority, Target};
 use serde_json::{Value, json};
 
 use super::hash::{ContentHash, ListItem};
 use super::poller::{Change, Poller, Query};
-use crate::clock::Clock;
-use crate::cloud::{Call, Cloud, CloudError, Priority, Target};
-use crate::decide::inputs::Known;
 use crate::engine::reconcile::ListObservation;
-use crate::error::Failure;
 use crate::observe::calls::{Calls, with_all};
 use crate::observe::{Owners, is_absence, list_input, read_output};
 

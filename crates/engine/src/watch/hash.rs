@@ -1,13 +1,13 @@
 //! Hashes that stand for names, for what a listing shows and for what is declared.
 
 use jiff::Timestamp;
+use sagewright_decide::arn::arn_of;
+use sagewright_decide::observed::Found;
 use sagewright_kinds::{Kind, Listing};
+use sagewright_objects::object::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-use crate::object::Object;
-use crate::observe::{Found, arn_of};
 
 /// Stands for a resource's name: what is kept of it, instead of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

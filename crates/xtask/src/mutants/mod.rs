@@ -17,15 +17,23 @@ use survivors::Survivors;
 struct Crate {
     name: &'static str,
     folder: &'static str,
+    /// Other crates whose tests have to notice them, too.
+    tests: &'static [&'static str],
     /// Too many unnoticed changes fail the command. Otherwise they are only told.
     held: bool,
 }
 
 const CRATES: &[Crate] = &[
-    Crate { name: "sagewright-model", folder: "crates/model", held: true },
-    Crate { name: "sagewright-kinds", folder: "crates/kinds", held: true },
-    Crate { name: "sagewright-engine", folder: "crates/engine", held: true },
+    Crate { name: "sagewright-model", folder: "crates/model", tests: &[], held: true },
+    Crate { name: "sagewright-kinds", folder: "crates/kinds", tests: &[], held: true },
+    Crate { name: "sagewright-port", folder: "crates/port", tests: ENGINE, held: true },
+    Crate { name: "sagewright-objects", folder: "crates/objects", tests: ENGINE, held: true },
+    Crate { name: "sagewright-decide", folder: "crates/decide", tests: ENGINE, held: true },
+    Crate { name: "sagewright-engine", folder: "crates/engine", tests: &[], held: true },
 ];
+
+/// The port, the objects and the decisions are what the engine's tests drive.
+const ENGINE: &[&str] = &["sagewright-engine"];
 
 /// Changes of a hundred that tests have to notice.
 const NOTICED: usize = 85;
@@ -35,7 +43,7 @@ const ENOUGH: usize = 20;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these crates: model, kinds, engine
+    /// Only these crates: model, kinds, port, objects, decide, engine
     #[arg(long = "crate", value_name = "CRATE")]
     crates: Vec<String>,
     /// Only lines changed since `--base`
@@ -182,6 +190,9 @@ fn mutate(
     command.arg("mutants");
     command.args(["--package", one.name, "--profile", "mutants", "--jobs", "1", "--colors", "never"]);
     command.args(["--minimum-test-timeout", "60", "--output"]).arg(&out);
+    for tests in one.tests.iter().chain([&one.name]).filter(|_| !one.tests.is_empty()) {
+        command.args(["--test-package", tests]);
+    }
     if args.sample > 1 {
         command.args(["--sharding", "round-robin", "--shard", &format!("0/{}", args.sample)]);
     }

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use sagewright_decide::error::{Failure, Permanent};
+use sagewright_decide::inputs::{MarkLocation, mark_location, mark_update, tags_value};
+use sagewright_decide::observed::Found;
+use sagewright_decide::{Step, scale_fingerprint};
 use sagewright_kinds::{Kind, Path};
+use sagewright_objects::keys;
+use sagewright_port::cloud::CloudError;
 use serde_json::{Map, Value, json};
 
-use crate::cloud::CloudError;
-use crate::decide::Step;
-use crate::decide::inputs::{MarkLocation, mark_location, mark_update, tags_value};
-use crate::decide::scale_fingerprint;
-use crate::error::{Failure, Permanent};
-use crate::keys;
-use crate::observe::Found;
 use crate::observe::calls::{Calls, classify, is};
 
 /// The result of a step.

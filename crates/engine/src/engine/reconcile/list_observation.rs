@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_decide::arn::arn_of;
+use sagewright_decide::error::Failure;
+use sagewright_decide::inputs::{MarkLocation, mark_location};
+use sagewright_decide::observed::{Found, Observed};
+use sagewright_decide::{Adoption, Decision, Desired, Intent, decide, own_tags};
 use sagewright_kinds::Kind;
+use sagewright_port::clock::since;
 
 use super::Memory;
-use crate::clock::since;
-use crate::decide::inputs::{MarkLocation, mark_location};
-use crate::decide::{Adoption, Decision, Desired, Intent, decide, own_tags};
-use crate::error::Failure;
 use crate::observe::calls::Calls;
-use crate::observe::{Found, Observed, Owners, arn_of, renamed};
+use crate::observe::{Owners, renamed};
 
 /// How long it counts that a listing does not show a resource.
 const FRESH: Duration = Duration::from_secs(300);
@@ -102,8 +104,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decide::Step;
-    use crate::object::Object;
+    use sagewright_decide::Step;
+    use sagewright_objects::object::Object;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_decide::inputs::fingerprint;
+use sagewright_decide::observed::{Found, Ownership};
+use sagewright_decide::{Desired, Intent, Step, adoption};
 use sagewright_kinds::Phase;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Trouble;
-use crate::decide::inputs::fingerprint;
-use crate::decide::{Desired, Intent, Step, adoption};
-use crate::observe::{Found, Ownership};
 
 /// How long a write may stay unseen. AWS promises no bound; ACK gives up after 10 s and then writes again.
 pub(crate) const UNSEEN: Duration = Duration::from_secs(60);
@@ -469,7 +469,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::object::Object;
+    use sagewright_objects::object::Object;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::new(1_999_990_000 + second, 123_456_789).unwrap()

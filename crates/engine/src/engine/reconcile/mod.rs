@@ -12,7 +12,7 @@ mod trouble;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use sagewright_port::cloud::{Priority, Target};
 
 pub use list_observation::ListObservation;
 pub use memory::Memory;
@@ -26,10 +26,9 @@ pub(crate) use act::{Acted, act};
 pub(crate) use trouble::Trouble;
 
 use super::Engine;
-use crate::cloud::{Priority, Target};
-use crate::decide::{Claims, Desired};
 use crate::event::{Event, EventKind};
 use crate::observe::Owners;
+use sagewright_decide::{Claims, Desired};
 
 /// Whose resources are meant, and where.
 #[derive(Debug, Clone)]
@@ -97,16 +96,5 @@ impl Engine {
         }
         done.events = events.into_inner().unwrap_or_else(PoisonError::into_inner);
         done
-    }
-}
-
-impl Desired {
-    /// Takes over a status that a look gave: the ARN in it says which resource is the object's.
-    pub fn observe(&mut self, status: &Value) {
-        let before = self.object.arn().map(str::to_owned);
-        self.object.status.clone_from(status);
-        if self.arn.is_none() || self.arn == before {
-            self.arn = self.object.arn().map(str::to_owned).or(before);
-        }
     }
 }

@@ -7,25 +7,25 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_decide::error::{Failure, Permanent};
+use sagewright_decide::observed::{Found, Observed};
+use sagewright_decide::{
+    Claim, Decision, Desired, Intent, Refusal, RefusalKind, Step, claim, conditions, decide, failure_message, inputs,
+    quirks,
+};
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, get};
+use sagewright_objects::object::ObjectId;
+use sagewright_port::cloud::{Class, CloudError, Stage};
 use serde_json::{Map, Value};
 
 use super::list_observation::as_answered;
 use super::memory::Exists;
-use super::role;
-use super::{Acted, ListObservation, Memory, Progress, Reconciled, ReferenceResolver, act};
-use crate::cloud::{Class, CloudError, Stage};
-use crate::conditions;
-use crate::decide::inputs;
-use crate::decide::{Claim, Decision, Desired, Intent, Refusal, RefusalKind, Step, claim, decide, failure_message};
+use super::{Acted, ListObservation, Memory, Progress, Reconciled, ReferenceResolver, act, role};
 use crate::engine::{lookup, otherwise};
-use crate::error::{Failure, Permanent};
 use crate::event::{Event, EventKind};
-use crate::object::ObjectId;
 use crate::observe::calls::{Calls, is};
-use crate::observe::{Found, Observed, Owners, complete_found, glance, observe};
-use crate::quirks;
+use crate::observe::{Owners, complete_found, glance, observe};
 use crate::report::{NO_RESOURCE, Outcome};
 
 pub(crate) use resolve::{resolve, unresolved};
@@ -264,7 +264,7 @@ impl<'p> Pass<'p> {
         self.memory.answered();
         self.memory.looked(found);
         self.emit_status(Some(found));
-        let after = crate::decide::progressing(kind);
+        let after = sagewright_decide::progressing(kind);
         let end = End { requeue: Some(after), ..End::new(Progress::Waiting { held: self.memory.is_held() }) };
         self.same(kind, found, end)
     }
@@ -386,7 +386,7 @@ impl<'p> Pass<'p> {
             return Ok(End { outcome, ..self.unseen() });
         }
         if let (Some((reason, _)), Some(found)) = (decision.first_wait(), found) {
-            let after = decision.requeue_after.unwrap_or(crate::decide::WAIT);
+            let after = decision.requeue_after.unwrap_or(sagewright_decide::WAIT);
             let held = quirks::holds(kind, found) || (!wrote && self.is_held(kind, decision, found));
             if self.memory.watch(&self.desired, found, held) {
                 self.emit(EventKind::Waiting { reason: reason.to_owned(), after });
@@ -415,7 +415,7 @@ impl<'p> Pass<'p> {
         if let (Some(old), Value::Object(new)) = (desired.object.status.as_object_mut(), status) {
             old.extend(new);
         }
-        if let Some(arn) = crate::observe::arn_of(kind, answer) {
+        if let Some(arn) = sagewright_decide::arn::arn_of(kind, answer) {
             desired.arn = Some(arn);
         }
     }

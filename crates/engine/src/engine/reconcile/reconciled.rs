@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use sagewright_decide::conditions::Condition;
+use sagewright_decide::error::Failure;
+use sagewright_decide::{Change, Desired, Step};
+use sagewright_objects::object::Object;
+use sagewright_port::cloud::Class;
+use sagewright_port::retry;
 use serde_json::Value;
 
-use crate::cloud::Class;
-use crate::conditions::Condition;
-use crate::decide::{Change, Desired, Step};
-use crate::error::Failure;
 use crate::event::Event;
-use crate::object::Object;
 use crate::report::Outcome;
-use crate::retry;
 
 /// How far an object has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

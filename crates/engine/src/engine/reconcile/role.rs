@@ -1,9 +1,9 @@
 //! A role that a service could not assume: one that was just created is ready soon, one that does not exist never is.
 
+use sagewright_decide::error::{Failure, Permanent};
 use sagewright_kinds::Kind;
 use serde_json::json;
 
-use crate::error::{Failure, Permanent};
 use crate::observe::calls::{Calls, is};
 
 /// The failure of a step, or a final one where IAM says that the role which it names does not exist. Whoever may not ask IAM

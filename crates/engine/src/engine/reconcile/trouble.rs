@@ -1,11 +1,11 @@
 //! In which way a call failed.
 
+use sagewright_decide::error::Failure;
 use sagewright_kinds::Kind;
 use sagewright_kinds::row::{ErrorRule, Errors};
+use sagewright_port::cloud::Class;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::Class;
-use crate::error::Failure;
 use crate::observe::calls::is;
 
 /// In which way a call failed, as far as it may succeed later. Each has a patience of its own, which begins with its first

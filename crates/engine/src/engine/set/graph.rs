@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use sagewright_decide::{Desired, KNOWN_AFTER_APPLY};
 use sagewright_kinds::{Kind, Path, RefTarget, get, values};
+use sagewright_objects::keys;
+use sagewright_objects::manifest::{ManifestError, converted};
+use sagewright_objects::object::{Object, ObjectId};
 use serde_json::Value;
 
 use super::order::Order;
-use crate::decide::{Desired, KNOWN_AFTER_APPLY};
 use crate::engine::reconcile::target_id;
 use crate::error::{EngineError, GraphError};
-use crate::keys;
-use crate::manifest::{ManifestError, converted};
-use crate::object::{Object, ObjectId};
 
 /// One object of a set.
 pub(crate) struct Node {

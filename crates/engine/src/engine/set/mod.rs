@@ -8,11 +8,12 @@ mod work;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use sagewright_decide::{Adoption, Decision, Desired, Intent};
+use sagewright_objects::object::{Object, ObjectId};
+
 use super::{ApplyOptions, DeleteOptions, Engine};
-use crate::decide::{Adoption, Decision, Desired, Intent};
 use crate::error::EngineError;
 use crate::event::Observer;
-use crate::object::{Object, ObjectId};
 use crate::report::{self, ObjectReport, Outcome, Report};
 use graph::{Graph, Node};
 use run::{Plan, Run};

@@ -10,21 +10,21 @@ use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
+use sagewright_decide::error::Failure;
+use sagewright_decide::{Decision, Desired, Intent};
+use sagewright_objects::manifest::RefUse;
+use sagewright_objects::object::{Object, ObjectId};
+use sagewright_port::clock::since;
+use sagewright_port::cloud::{CloudError, Priority, Stage};
 
 use super::graph::{Graph, Node};
 use super::order::Order;
 use super::work::{Next, RunOptions, Work};
-use crate::clock::since;
-use crate::cloud::{CloudError, Priority, Stage};
-use crate::decide::{Decision, Desired, Intent};
 use crate::engine::Engine;
 use crate::engine::reconcile::{
     CloudResolver, Pass, Reconciled, ReferenceResolver, Resolution, resolve, target_id, value_of,
 };
-use crate::error::Failure;
 use crate::event::{Event, EventKind, Observer};
-use crate::manifest::RefUse;
-use crate::object::{Object, ObjectId};
 use crate::observe::Owners;
 use crate::observe::calls::Calls;
 use crate::report::{ObjectReport, Outcome, Report};

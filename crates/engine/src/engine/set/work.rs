@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sagewright_decide::error::{Failure, Permanent, Retryable};
+use sagewright_decide::{Change, Desired, Intent, Step};
 use sagewright_kinds::Kind;
 use sagewright_kinds::row::DeleteHow;
+use sagewright_objects::object::Object;
+use sagewright_port::clock::since;
+use sagewright_port::cloud::Class;
+use sagewright_port::retry;
 
-use crate::clock::since;
-use crate::cloud::Class;
-use crate::decide::{Change, Desired, Intent, Step};
 use crate::engine::polling::PollInterval;
 use crate::engine::reconcile::{Memory, Progress, Reconciled, shown, words};
-use crate::error::{Failure, Permanent, Retryable};
-use crate::object::Object;
 use crate::observe::calls::{attempts, is};
 use crate::report::{ObjectReport, Outcome};
-use crate::retry;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
@@ -181,7 +181,7 @@ impl Work {
 
     fn give_up(&mut self, done: Reconciled) -> Next {
         let mut object = self.seen.take().unwrap_or_else(|| self.desired.object.clone());
-        crate::conditions::write(&mut object.status, &done.conditions);
+        sagewright_decide::conditions::write(&mut object.status, &done.conditions);
         let outcome = done.outcome.filter(|outcome| *outcome == Outcome::Blocked).unwrap_or(Outcome::Failed);
         self.finish(object, done, Some(outcome))
     }

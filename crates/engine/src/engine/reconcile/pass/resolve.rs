@@ -1,10 +1,10 @@
 //! Gives an object's references their values.
 
+use sagewright_decide::error::{Failure, Permanent};
+use sagewright_decide::{Desired, Intent};
 use sagewright_kinds::{Kind, Path};
 
 use super::super::{ReferenceResolver, Resolution};
-use crate::decide::{Desired, Intent};
-use crate::error::{Failure, Permanent};
 
 /// Gives references their values. A resource that is to go needs only those that say which one is meant, and what it
 /// serves.
@@ -38,7 +38,7 @@ pub(crate) async fn resolve(
 }
 
 /// Whether a reference's value is the other resource's name, as the reference says it.
-fn names_itself(reference: &crate::manifest::RefUse) -> bool {
+fn names_itself(reference: &sagewright_objects::manifest::RefUse) -> bool {
     let target = sagewright_kinds::find(&reference.target.kind);
     target.is_some_and(|kind| kind.name_field().as_ref() == Some(&reference.target.value))
 }

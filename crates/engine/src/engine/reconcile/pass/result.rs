@@ -1,16 +1,15 @@
 //! What a pass returns: status, conditions, events, and when to look again.
 
+use sagewright_decide::error::{Failure, Permanent};
+use sagewright_decide::observed::Found;
+use sagewright_decide::{Decision, Intent, conditions};
 use sagewright_kinds::Kind;
 use serde_json::{Map, Value};
 
 use super::super::{Progress, Reconciled, Trouble, pause_after};
 use super::{End, Failed, Pass, words};
-use crate::conditions;
-use crate::decide::{Decision, Intent};
 use crate::engine::lookup;
-use crate::error::{Failure, Permanent};
 use crate::event::{Event, EventKind};
-use crate::observe::Found;
 use crate::report::Outcome;
 
 impl Pass<'_> {
@@ -22,7 +21,7 @@ impl Pass<'_> {
         if retryable {
             self.memory.failed(Trouble::of(self.kind, &failure), now);
         }
-        let requeue = pause_after(self.memory.failures(), &failure).unwrap_or_default().max(crate::decide::WAIT);
+        let requeue = pause_after(self.memory.failures(), &failure).unwrap_or_default().max(sagewright_decide::WAIT);
         let mut end = End { message: failure.to_string(), requeue: Some(requeue), ..End::new(Progress::Blocked) };
         end.outcome = Some(Outcome::Blocked);
         let mut done = self.reconciled(None, &Decision { conditions, ..Decision::default() }, end);

@@ -1,0 +1,112 @@
+//! Values that are secret by the names of their keys: whoever sees a plan in a log does not see them.
+
+use sagewright_kinds::{Kind, Path, PathSegment, get};
+use sagewright_model::{Member, Shape, ShapeType, mask};
+use serde_json::Value;
+
+/// What stands in the place of a value that is not shown.
+pub const HIDDEN: &str = "(sensitive)";
+
+/// The secrets of specs under AWS names.
+#[derive(Debug, Default)]
+pub struct Secrets(Vec<Path>);
+
+impl Secrets {
+    /// What the service models and [`mask`] hide in a spec.
+    pub fn of(kind: &Kind, spec: &Value) -> Self {
+        let mut masked = spec.clone();
+        let places = mask(kind.service(), kind.create_shape(), &mut masked);
+        Self(places.iter().map(|place| path(spec, place)).collect())
+    }
+
+    /// With those of another spec.
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The secrets in what stands at a path, as JSON pointers from there; the empty one for all of it.
+    pub fn at(&self, at: &Path) -> Vec<String> {
+        self.pointers(at, |path| path.clone())
+    }
+
+    /// As [`Secrets::at`], for a value under the names of a manifest.
+    pub fn in_manifest(&self, kind: &Kind, at: &Path) -> Vec<String> {
+        self.pointers(at, |path| kind.spec_path_to_crd(path))
+    }
+
+    fn pointers(&self, at: &Path, named: impl Fn(&Path) -> Path) -> Vec<String> {
+        let mut pointers: Vec<String> = Vec::new();
+        for secret in &self.0 {
+            let pointer = if at.0.starts_with(&secret.0) {
+                String::new()
+            } else if secret.0.starts_with(&at.0) {
+                named(secret).0.iter().skip(at.0.len()).map(token).collect()
+            } else {
+                continue;
+            };
+            if !pointers.contains(&pointer) {
+                pointers.push(pointer);
+            }
+        }
+        pointers
+    }
+}
+
+/// A value of the spec without what must not be shown in it.
+#[must_use]
+pub fn masked(kind: &Kind, path: &Path, value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(shape) = kind.spec_shape(path) {
+        hide(kind, path, shape, &mut value);
+    }
+    value
+}
+
+fn hide(kind: &Kind, path: &Path, shape: &Shape, value: &mut Value) {
+    let secret = kind.row().spec.secret.iter().any(|s| Path::parse(s).leads_to(path));
+    if shape.sensitive || secret {
+        *value = Value::from(HIDDEN);
+        return;
+    }
+    let target = |member: Option<&Member>| member.and_then(|m| kind.service().target(m));
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                let member =
+                    if shape.kind == ShapeType::Map { shape.value.as_ref() } else { shape.members.get(name.as_str()) };
+                if let Some(shape) = target(member) {
+                    hide(kind, &path.join(PathSegment::Member(name.clone())), shape, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(shape) = target(shape.member.as_ref()) {
+                for (i, item) in items.iter_mut().enumerate() {
+                    hide(kind, &path.join(PathSegment::Index(i)), shape, item);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The path of a JSON pointer into a value.
+fn path(value: &Value, pointer: &str) -> Path {
+    let mut path = Path::default();
+    for token in pointer.split('/').skip(1) {
+        let name = token.replace("~1", "/").replace("~0", "~");
+        let is_list = get(value, &path).is_some_and(Value::is_array);
+        let step = name.parse().ok().filter(|_| is_list).map(PathSegment::Index);
+        path = path.join(step.unwrap_or(PathSegment::Member(name)));
+    }
+    path
+}
+
+fn token(step: &PathSegment) -> String {
+    match step {
+        PathSegment::Member(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+        PathSegment::Index(i) => format!("/{i}"),
+        PathSegment::Each => "/*".to_owned(),
+    }
+}
