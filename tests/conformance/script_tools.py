@@ -65,7 +65,7 @@ def python_3(folder):
     return folder
 
 
-def sdk(cloud, folder, program, *arguments):
+def sdk(cloud, folder, program, *arguments, python=sys.executable):
     """Runs a program with the SageMaker SDK; its standard output is JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / "program.py"
@@ -77,7 +77,7 @@ def sdk(cloud, folder, program, *arguments):
     config.write_text("SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n")
     environment = {**cloud.environment(), "HOME": str(folder), "SAGEMAKER_USER_CONFIG_OVERRIDE": str(config)}
     done = subprocess.run(
-        [sys.executable, str(script), *map(str, arguments)],
+        [python, str(script), *map(str, arguments)],
         capture_output=True, text=True, env=environment, timeout=280, cwd=folder,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

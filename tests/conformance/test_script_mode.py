@@ -424,3 +424,59 @@ def test_an_image_of_the_map_runs_scripts_and_keeps_its_environment(offline, tmp
         cloud.stop()
     removed = images("remove", "python:3")
     assert removed.returncode == 0 and environments(offline) == []
+
+
+SDK3 = """
+import json, sys, boto3
+from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.processing import FrameworkProcessor, ScriptProcessor
+from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
+from sagemaker.train.configs import Compute, InputData, OutputDataConfig, SourceCode
+from sagemaker.train.model_trainer import ModelTrainer
+
+image, role, bucket, source = sys.argv[1:]
+session = Session(default_bucket=bucket)
+trainer = ModelTrainer(
+    training_image=image, role=role, sagemaker_session=session, base_job_name="trainer",
+    source_code=SourceCode(source_dir=source, entry_script="train.py", requirements="requirements.txt"),
+    compute=Compute(instance_type="ml.m5.large", instance_count=1),
+    output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/out"),
+    hyperparameters={"max-depth": 2, "import-module": "onlyhere"},
+)
+trainer.train(input_data_config=[InputData(channel_name="train", data_source=f"s3://{bucket}/data")], logs=False)
+job = trainer._latest_training_job
+print("JSON", json.dumps([job.training_job_status, job.model_artifacts.s3_model_artifacts]))
+
+common = dict(role=role, image_uri=image, instance_type="ml.m5.large", instance_count=1, sagemaker_session=session)
+data = ProcessingInput(
+    input_name="data",
+    s3_input=ProcessingS3Input(
+        s3_uri=f"s3://{bucket}/data", local_path="/opt/ml/processing/input/data", s3_data_type="S3Prefix", s3_input_mode="File",
+    ),
+)
+for kind in (ScriptProcessor, FrameworkProcessor):
+    prefix = f"s3://{bucket}/{kind.__name__}"
+    output = ProcessingOutput(
+        output_name="out",
+        s3_output=ProcessingS3Output(s3_uri=prefix, local_path="/opt/ml/processing/output", s3_upload_mode="EndOfJob"),
+    )
+    script = {"code": source + "/process.py"} if kind is ScriptProcessor else {"code": "process.py", "source_dir": source}
+    processor = kind(command=["python3"], **common)
+    processor.run(inputs=[data], outputs=[output], arguments=["--scale", "2"], logs=False, **script)
+    key = f"{kind.__name__}/seen.json"
+    print("JSON", boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+"""
+
+
+def test_a_trainer_and_processors_of_sdk_3(cloud, s3, bucket, source, tmp_path, sklearn):
+    python = os.environ.get("SAGEWRIGHT_SDK3_PYTHON")
+    if not python:
+        pytest.skip("SAGEWRIGHT_SDK3_PYTHON names no Python with SDK 3")
+    data(s3, bucket)
+    (source / "process.py").write_text(PROCESS)
+    image = f"{ECR}/sagemaker-scikit-learn:{sklearn}-cpu-py3"
+    told = sdk(cloud, tmp_path / "run", SDK3, image, role(), bucket, source, python=python)
+    (status, model), script, framework = told
+    assert status == "Completed" and model.endswith("/output/model.tar.gz")
+    assert (script["sum"], script["required"]) == (84.0, None)
+    assert (framework["sum"], framework["required"]) == (84.0, 42)
