@@ -114,7 +114,7 @@ def test_a_job_without_data_fails_and_an_unknown_image_is_refused(sagemaker, buc
     assert finished(sagemaker, name)["FailureReason"] == reason
     other = processing_job(unique("unknown"), bucket, AppSpecification={"ImageUri": "repo/unknown:1"})
     error = refused(sagemaker.create_processing_job, "ValidationException", **other)["Error"]["Message"]
-    assert "cannot run image 'repo/unknown:1'" in error and '[[image]] match = "repo/unknown:1"' in error
+    assert "cannot run image 'repo/unknown:1'" in error and '[[image]]\nmatch = "repo/unknown:1"' in error
 
 
 def test_a_stopped_job_keeps_its_outputs(sagemaker, s3, bucket):

@@ -317,7 +317,7 @@ def test_a_bucket_is_no_model(sagemaker, account, unchanged):
         )
 
 
-@pytest.mark.parametrize("name,value", [("SAGEMAKER_PROGRAM", "inference.py"), ("SAGEMAKER_MULTI_MODEL", "true")])
+@pytest.mark.parametrize("name,value", [("SAGEMAKER_SUBMIT_DIRECTORY", "s3://b/code"), ("SAGEMAKER_MULTI_MODEL", "true")])
 def test_what_a_built_in_image_would_run_instead_is_refused(cloud, artifacts, name, value):
     sagemaker = cloud.client("sagemaker")
     container = {"Image": XGBOOST, "ModelDataUrl": artifacts, "Environment": {name: value}}

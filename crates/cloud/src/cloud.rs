@@ -15,6 +15,7 @@ use crate::commands::{LocalCommands, PLACES};
 use crate::config::Config;
 use crate::env::Env;
 use crate::folder;
+use crate::frameworks::Environments;
 use crate::hosting::{Hosting, HostingConfig};
 use crate::identity::{Identity, NewSession, Secret, ServiceAsks, assumable_by_service, pass, role};
 use crate::images::{ImageMap, ImageMapError};
@@ -50,6 +51,8 @@ pub struct Options {
     pub images: Option<PathBuf>,
     /// Makes built-in algorithms ready on first use.
     pub preparer: Arc<dyn Preparer>,
+    /// Where scripts run.
+    pub environments: Environments,
 }
 
 /// Why the embedded cloud could not be started.
@@ -133,7 +136,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
 /// # Errors
 /// What is in the way, and what to do.
 pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
-    let Options { config, program, images, preparer } = options;
+    let Options { config, program, images, preparer, environments } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let functions = images.with_file_name("functions.toml");
@@ -161,6 +164,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         images,
         preparer,
         cloud: id,
+        environments,
         hidden: Some(hidden),
         clock: Arc::clone(&wall),
     });

@@ -14,7 +14,7 @@ pub mod server;
 
 pub use sagewright_cloud_core::{api, clock, durability, env, identity, objects, outbox, records, runner};
 pub use sagewright_cloud_logs as logs;
-pub use sagewright_cloud_runner_process::{images, process};
+pub use sagewright_cloud_runner_process::{frameworks, images, process};
 pub use sagewright_cloud_s3 as s3;
 pub use sagewright_cloud_sagemaker_base as sagemaker;
 pub use sagewright_cloud_sagemaker_hosting::hosting;

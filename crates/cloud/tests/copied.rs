@@ -12,6 +12,7 @@ use std::process::{Child, Command};
 use runner_support::{CountingPreparer, soon};
 use sagewright_cloud::cloud::{self, Options};
 use sagewright_cloud::config::Config;
+use sagewright_cloud::frameworks::{Environments, Pythons};
 
 /// Starts a cloud and ends it again.
 async fn start(data: &Path) {
@@ -21,6 +22,7 @@ async fn start(data: &Path) {
         program: "none".into(),
         images: None,
         preparer: std::sync::Arc::new(CountingPreparer::default()),
+        environments: Environments::new(data.join("environments"), Pythons::default()),
     };
     soon("the end", async { cloud::start(options).await.unwrap().shutdown().await }).await;
 }

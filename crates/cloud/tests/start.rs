@@ -15,6 +15,7 @@ use sagewright_cloud::clock::SystemWall;
 use sagewright_cloud::cloud::{self, Cloud, CloudError, Options};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::folder::Inventory;
+use sagewright_cloud::frameworks::{Environments, Pythons};
 use sagewright_cloud::images::BuiltIn;
 use sagewright_cloud::outbox::Subscriber;
 use sagewright_cloud::process::Preparer;
@@ -48,6 +49,7 @@ fn options(data: &Path, listen: SocketAddr) -> Options {
         program: "/bin/false".into(),
         images: Some(images),
         preparer: Arc::new(Unprepared),
+        environments: Environments::new(data.join("environments"), Pythons::default()),
     }
 }
 

@@ -150,6 +150,7 @@ fn conformance(args: &Args, age: &Age) -> Result<Tally> {
         build.arg("--all-targets");
     }
     process::must(&mut build, "the build failed")?;
+    timed("environments of scripts", || install(&binary))?;
     let peers = venv::xgboost_peers()?;
     let report = crate::target().join(format!("conformance-{}.xml", age.name));
     fs::remove_file(&report).ok();
@@ -175,6 +176,27 @@ fn conformance(args: &Args, age: &Age) -> Result<Tally> {
         Some(5) if args.filter.is_some() => Ok(tally),
         _ => bail!("pytest ended with {status}: see its messages above"),
     }
+}
+
+/// Frameworks of script mode that the tests use: the first of each line that this machine's Pythons can have. PyTorch and
+/// Hugging Face, which are gigabytes, belong to `cargo xtask conformance`.
+const FRAMEWORKS: [&[&str]; 2] = [&["sklearn:1.2-1", "sklearn:1.4-2"], &["xgboost:3.0-5", "xgboost:1.7-1"]];
+
+/// Installs the environments of scripts, where they are not there yet. Tests are skipped that miss theirs.
+fn install(binary: &Path) -> Result<()> {
+    for choice in FRAMEWORKS {
+        let mut wanted = choice.iter();
+        let done = wanted.any(|framework| {
+            let mut install = Command::new(binary);
+            install.args(["local", "images", "install", framework, "--yes"]);
+            process::run(&mut install).is_ok_and(|status| status.success())
+        });
+        if !done {
+            println!("none of {} can be installed: its tests are skipped", choice.join(", "));
+        }
+        process::fail_if_interrupted()?;
+    }
+    Ok(())
 }
 
 /// Counts of pytest's report.

@@ -150,6 +150,45 @@ pub fn requirements(args: &RequirementsArgs) -> Result<()> {
         process::must(&mut uv, &format!("uv could not resolve tests/{name}.in"))?;
         println!("tests/{name}.txt");
     }
+    frameworks(&tools, args.upgrade)
+}
+
+/// What an environment of script mode is resolved from.
+#[derive(serde::Deserialize)]
+struct Frameworks {
+    framework: Vec<Framework>,
+}
+
+#[derive(serde::Deserialize)]
+struct Framework {
+    name: String,
+    version: String,
+    pythons: Vec<String>,
+    requires: Vec<String>,
+}
+
+/// The lists of the environments of script mode, from their table. They have no hashes: what installs them is the user's pip,
+/// whose index may have other builds of the same versions, as PyTorch's own index has.
+fn frameworks(tools: &Venv, upgrade: bool) -> Result<()> {
+    let folder = crate::root().join("crates/cloud/runner-process/frameworks");
+    let table = fs::read_to_string(folder.join("frameworks.toml")).context("cannot read frameworks.toml")?;
+    let table: Frameworks = toml::from_str(&table).context("frameworks.toml is wrong")?;
+    for Framework { name, version, pythons, requires } in table.framework {
+        let oldest = pythons.iter().filter_map(|python| Some((parse_version(python)?, python))).min();
+        let (_, oldest) = oldest.context("a framework has no Python")?;
+        let asked = tools.0.join("asked.in");
+        fs::write(&asked, requires.join("\n"))?;
+        let list = folder.join("locks").join(format!("{name}-{version}.txt"));
+        let mut uv = Command::new(tools.program("uv"));
+        uv.args(["pip", "compile", "--quiet", "--system-certs", "--universal", "--no-annotate", "--no-header"]);
+        uv.args(["--no-emit-index-url", "--python-version", oldest]);
+        if upgrade {
+            uv.arg("--upgrade");
+        }
+        uv.arg(&asked).arg("--output-file").arg(&list);
+        process::must(&mut uv, &format!("uv could not resolve {name}:{version}"))?;
+        println!("{}", list.display());
+    }
     Ok(())
 }
 

@@ -24,6 +24,9 @@ pub(crate) enum Local {
     Logs(LocalLogs),
     /// Tell which operations of AWS's services it has
     Operations,
+    /// Show, install and remove the environments in which scripts run, as in scikit-learn's image
+    #[command(subcommand)]
+    Images(LocalImages),
     /// Throw its state away, and no file that it has not made
     Reset(Reset),
     /// Print the shell commands that point any AWS client at it: eval "$(sagewright local env)"
@@ -92,6 +95,36 @@ pub(crate) struct Up {
     /// With --record: the contents of objects of up to 1 MiB, too, which are never masked
     #[arg(long, requires = "record")]
     pub(crate) record_bodies: bool,
+}
+
+/// `local images`
+#[derive(Debug, Subcommand)]
+pub(crate) enum LocalImages {
+    /// Show which frameworks there are, and which are installed
+    List,
+    /// Install frameworks, each once for all jobs, with pip as you have configured it
+    Install(ImagesInstall),
+    /// Remove the environments of frameworks
+    Remove(ImagesRemove),
+}
+
+/// `local images install`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImagesInstall {
+    /// Framework and version, for example sklearn:1.2-1
+    #[arg(value_name = "FRAMEWORK:VERSION", required = true)]
+    pub(crate) frameworks: Vec<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// `local images remove`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImagesRemove {
+    /// Framework and version, for example sklearn:1.2-1
+    #[arg(value_name = "FRAMEWORK:VERSION", required = true)]
+    pub(crate) frameworks: Vec<String>,
 }
 
 /// `local clock`

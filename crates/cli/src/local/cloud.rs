@@ -13,6 +13,7 @@ use sagewright_cloud::clock::Speed;
 use sagewright_cloud::cloud::{self, Options};
 use sagewright_cloud::config::Config;
 use sagewright_cloud::durability::Durability;
+use sagewright_cloud::frameworks::{Environments, Pythons};
 use sagewright_cloud::images::BuiltIn;
 use sagewright_cloud::process::Preparer;
 use sagewright_cloud::runner::LineSink;
@@ -65,7 +66,13 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
         hold: if settings.hold { defaults.hold } else { Duration::ZERO },
         ..defaults
     };
-    let options = Options { config, program, images: settings.images.clone(), preparer: Arc::new(Libraries) };
+    let options = Options {
+        config,
+        program,
+        images: settings.images.clone(),
+        preparer: Arc::new(Libraries),
+        environments: environments(),
+    };
     last_resort::arm(&settings.data);
     let failed = |error: cloud::CloudError| room::failure(error.to_string(), &settings.data);
     let prepared = cloud::prepare(options).await.map_err(failed)?;
@@ -97,6 +104,11 @@ impl Drop for Cloud {
     fn drop(&mut self) {
         server_file::remove(&self.data);
     }
+}
+
+/// Where scripts run: shared by all embedded clouds of this user.
+pub(crate) fn environments() -> Environments {
+    Environments::new(default_cache_dir().join("environments"), Pythons::of_machine())
 }
 
 /// Gets XGBoost's library now instead of with the first job, so that what is in the way is told at once.

@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sagewright_cloud::clock::{SimClock, Wall};
 use sagewright_cloud::env::Env;
+use sagewright_cloud::frameworks::{Environments, Pythons};
 use sagewright_cloud::images::{BuiltIn, ImageMap};
 use sagewright_cloud::logs::Streams;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
@@ -229,6 +230,7 @@ impl Machine {
             images: ImageMap::parse(&self.images, &self.path("images.toml")).unwrap(),
             preparer: self.preparer.clone(),
             cloud: self.cloud.clone(),
+            environments: Environments::new(self.path("environments"), Pythons::default()),
             hidden: Some(Hidden {
                 folder: self.dir.path().canonicalize().unwrap(),
                 is_own: |name| name.starts_with("state.sqlite") || ["s3", "logs", "work"].contains(&name),

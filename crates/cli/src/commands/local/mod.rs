@@ -4,6 +4,7 @@ mod clock;
 mod down;
 mod env;
 mod exec;
+mod images;
 mod logs;
 mod operations;
 mod profile;
@@ -25,6 +26,7 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Clock(args) => clock::run(args, global, printer).await,
         Local::Logs(args) => logs::run(args, global, printer).await,
         Local::Operations => operations::run(printer),
+        Local::Images(command) => images::run(command, printer).await,
         Local::Reset(args) => reset::run(args, global, printer).await,
         Local::Env(args) => env::run(args, global, printer).await,
         Local::Exec(args) => exec::program(args, global, printer).await,

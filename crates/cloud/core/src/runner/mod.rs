@@ -65,6 +65,14 @@ pub trait Runner: Send + Sync + 'static {
     /// [`RunnerError::UnknownImage`].
     fn check(&self, image: &str) -> Result<(), RunnerError>;
 
+    /// The same for a script of the user's, which an image of a built-in algorithm runs, too.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownImage`].
+    fn check_script(&self, image: &str) -> Result<(), RunnerError> {
+        self.check(image)
+    }
+
     /// The name of the built-in algorithm that an image stands for (`xgboost`); `None` for every other image.
     fn built_in(&self, image: &str) -> Option<&'static str> {
         let _ = image;

@@ -34,11 +34,26 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Whether it runs a script of the user's, or a command line of theirs, where the image may also have an algorithm.
+    #[must_use]
+    pub fn runs_script(&self) -> bool {
+        self.entrypoint.is_some() || names_script(&self.environment)
+    }
+
     /// The mount that the container sees at this path.
     #[must_use]
     pub fn mount(&self, path: impl AsRef<Path>) -> Option<&Mount> {
         self.mounts.iter().find(|mount| mount.path == path.as_ref())
     }
+}
+
+/// Whether the environment of a container names a script of the user's, as AWS's toolkits read it: before the container
+/// starts, or as they hand it on.
+#[must_use]
+pub fn names_script(environment: &BTreeMap<String, String>) -> bool {
+    ["SAGEMAKER_PROGRAM", "SM_USER_ENTRY_POINT"]
+        .iter()
+        .any(|name| environment.get(*name).is_some_and(|v| !v.is_empty()))
 }
 
 /// What a workload is run for. By its labels a runner finds it again, also for the next process of the same cloud.

@@ -81,7 +81,7 @@ fn nearest(tags: &[&'static str], tag: &str) -> &'static str {
 
 /// Repository and tag of an image in a registry of ECR: of any account, region and partition, since mirrors of the
 /// built-in images are usual. By hand: each request that names an image asks for it.
-fn in_ecr(image: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn in_ecr(image: &str) -> Option<(&str, Option<&str>)> {
     let (registry, path) = image.split_once('/')?;
     let mut labels = registry.splitn(4, '.');
     let account = labels.next()?;

@@ -4,6 +4,7 @@
 //! [[image]]
 //! match = "111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:.*"   # the whole URI, or a pattern for all of it
 //! command = ["python3", "container.py"]                            # as ENTRYPOINT: `train` or `serve` is appended
+//! framework = "sklearn:1.2-1"                                      # or this: runs scripts as that image does
 //! env = { GREETING = "hello" }                                     # as ENV
 //! directory = "."                                                  # as WORKDIR; relative to this file
 //! opt_ml = true                                                    # show the job's folder as /opt/ml (Linux)
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::frameworks::{self, Framework};
 
 /// Programs by image.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +31,10 @@ pub struct ImageMap {
 pub struct Mapped {
     exact: String,
     pattern: Regex,
-    /// Program and first arguments.
+    /// Program and first arguments; empty where it is a framework's image.
     pub command: Vec<String>,
+    /// The framework whose image it is like: it runs scripts.
+    pub framework: Option<&'static Framework>,
     /// Variables of the image.
     pub env: BTreeMap<String, String>,
     /// Working directory.
@@ -40,7 +45,7 @@ pub struct Mapped {
 
 impl PartialEq for Mapped {
     fn eq(&self, other: &Self) -> bool {
-        self.exact == other.exact && self.command == other.command
+        self.exact == other.exact && self.command == other.command && self.framework == other.framework
     }
 }
 
@@ -78,7 +83,8 @@ struct Document {
 #[serde(deny_unknown_fields)]
 struct Entry {
     r#match: Spanned<String>,
-    command: Spanned<Vec<String>>,
+    command: Option<Spanned<Vec<String>>>,
+    framework: Option<Spanned<String>>,
     #[serde(default)]
     env: BTreeMap<String, String>,
     directory: Option<Spanned<PathBuf>>,
@@ -121,16 +127,30 @@ impl ImageMap {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         let mut entries = Vec::new();
         for entry in document.image {
-            let Entry { r#match: image, command, env, directory, opt_ml } = entry.into_inner();
+            let start = entry.span().start;
+            let Entry { r#match: image, command, framework, env, directory, opt_ml } = entry.into_inner();
             let exact = image.get_ref().clone();
             let pattern = Regex::new(&format!("^(?:{exact})$"))
                 .map_err(|e| wrong(image.span().start, format!("match '{exact}' is not a valid pattern: {e}")))?;
-            if command.get_ref().first().is_none_or(String::is_empty) {
-                return Err(wrong(
-                    command.span().start,
-                    "command is empty; expected a program and its arguments".into(),
-                ));
-            }
+            let (command, framework) = match (command, framework) {
+                (Some(command), None) if command.get_ref().first().is_none_or(String::is_empty) => {
+                    let why = "command is empty; expected a program and its arguments";
+                    return Err(wrong(command.span().start, why.into()));
+                }
+                (Some(command), None) => (command.into_inner(), None),
+                (None, Some(framework)) => {
+                    let found = frameworks::find(framework.get_ref());
+                    (Vec::new(), Some(found.map_err(|why| wrong(framework.span().start, why))?))
+                }
+                (None, None) => {
+                    let why = "missing field `command`, the program to run, or `framework`, whose image it is like";
+                    return Err(wrong(start, why.into()));
+                }
+                (Some(_), Some(framework)) => {
+                    let why = "command and framework exclude each other: a framework's image has a program of its own";
+                    return Err(wrong(framework.span().start, why.into()));
+                }
+            };
             let directory = match directory {
                 None => folder.clone(),
                 Some(given) => {
@@ -142,7 +162,7 @@ impl ImageMap {
                     full
                 }
             };
-            entries.push(Mapped { exact, pattern, command: command.into_inner(), env, directory, opt_ml });
+            entries.push(Mapped { exact, pattern, command, framework, env, directory, opt_ml });
         }
         Ok(Self { entries, path: Some(path.to_path_buf()) })
     }
@@ -189,6 +209,8 @@ mod tests {
             ("[[image]]\nmatch = \"(\"\ncommand = [\"a\"]\n", 2, "not a valid pattern"),
             ("[[image]]\nmatch = \"x\"\ncommand = []\n", 3, "command is empty"),
             ("[[image]]\nmatch = \"x\"\ncommand = [\"a\"]\ncolour = 1\n", 4, "unknown field `colour`"),
+            ("[[image]]\nmatch = \"x\"\nframework = \"sklearn:7\"\n", 3, "sklearn has no version '7'"),
+            ("[[image]]\nmatch = \"x\"\ncommand = [\"a\"]\nframework = \"python:3\"\n", 4, "exclude each other"),
             ("[[image]]\nmatch = \"x\"\ncommand = [\"a\"]\ndirectory = \"nowhere\"\n", 4, "is not a folder"),
             ("[[image]\n", 1, ""),
         ] {
@@ -202,15 +224,34 @@ mod tests {
     fn an_unknown_image_is_refused_with_the_entry_to_add() {
         let map = parse("").unwrap();
         let error = map.resolve("me/mine:1").unwrap_err().to_string();
-        for part in [
-            "'me/mine:1'",
-            "Docker is not supported yet",
-            "sagemaker-xgboost",
-            "match = \"me/mine:1\"",
-            "/maps/images.toml",
-        ] {
+        for part in ["'me/mine:1'", "Docker is not supported yet", "sagemaker-xgboost", "/maps/images.toml"] {
             assert!(error.contains(part), "{part} is missing in: {error}");
         }
+        // The lines that it asks for can be pasted.
+        let lines = &error[error.find("[[image]]").unwrap()..];
+        let pasted = parse(lines.split("\n\n").next().unwrap()).unwrap();
+        assert!(
+            matches!(pasted.resolve("me/mine:1"), Ok(Program::Script(script)) if script.framework.name == "python")
+        );
+    }
+
+    #[test]
+    fn framework_images_run_scripts_and_xgboost_does_when_one_is_given() {
+        let sklearn = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3";
+        let map = parse("[[image]]\nmatch = \"mine:1\"\nframework = \"sklearn:1.2-1\"\nenv = { A = \"b\" }\n").unwrap();
+        let name = |program: Program<'_>| match program {
+            Program::Script(script) => script.framework.to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(name(map.resolve(sklearn).unwrap()), "sklearn:1.2-1");
+        assert_eq!(name(map.resolve("mine:1").unwrap()), "sklearn:1.2-1");
+        let xgboost = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5";
+        assert_eq!(name(map.resolve_script(xgboost).unwrap()), "xgboost:3.0-5");
+        assert!(matches!(map.resolve(xgboost), Ok(Program::BuiltIn(..))));
+        let old = map.resolve_script(&xgboost.replace("3.0-5", "0.90-2")).unwrap_err().to_string();
+        assert!(old.contains("'0.90-2'") && old.contains("1.7-1"), "{old}");
+        let unknown = map.resolve(&sklearn.replace("1.2-1", "0.20.0")).unwrap_err().to_string();
+        assert!(unknown.contains("0.20.0") && unknown.contains("[[image]]"), "{unknown}");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The command line and environment of a container's process.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::namespace::{Means, View};
-use crate::images::{BuiltIn, Mapped};
+use crate::frameworks::{Environment, Layer, TOOLKIT, pip_variables};
+use crate::images::{BuiltIn, Mapped, Script};
 use sagewright_cloud_core::runner::Workload;
 use sagewright_cloud_core::runner::workload::OPT_ML;
 
@@ -36,18 +38,11 @@ impl Launch {
         workload: &Workload,
         base: &Path,
         variables: BTreeMap<String, String>,
-    ) -> Result<Self, String> {
-        if let Some(entrypoint) = &workload.entrypoint {
-            return Err(format!(
-                "the built-in {} runs without a container, so that the entrypoint {entrypoint:?} has nothing to run in; \
-                 leave ContainerEntrypoint out, or add the image to the image map",
-                algorithm.name()
-            ));
-        }
+    ) -> Self {
         let first = ["algorithm".to_owned(), format!("{}:{tag}", algorithm.name())].map(OsString::from);
         let arguments = first.into_iter().chain(workload.arguments.iter().map(OsString::from)).collect();
         let [directory, base, root] = [base; 3].map(Path::to_path_buf);
-        Ok(Self { program: program.into(), arguments, variables, directory, base, root })
+        Self { program: program.into(), arguments, variables, directory, base, root }
     }
 
     /// Runs a program of the image map.
@@ -72,6 +67,41 @@ impl Launch {
             base: base.to_path_buf(),
             root: base.to_path_buf(),
         })
+    }
+
+    /// Runs a script in a layer of its own over its framework's environment: by the toolkit, or by the workload's entrypoint.
+    pub fn script(
+        script: Script<'_>,
+        environment: &Environment,
+        workload: &Workload,
+        base: &Path,
+    ) -> Result<Self, String> {
+        let failed = |e: io::Error| format!("cannot make its layer over {}: {e}", environment.home.display());
+        let layer = Layer::make(environment, base).map_err(failed)?;
+        let mut variables = pip_variables(workload.isolated);
+        variables.extend(script.env.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+        let machine = variables.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH"));
+        let path = layer.path(machine).map_err(failed)?;
+        let text = |value: &OsStr| value.to_str().map(str::to_owned).ok_or("its path is not UTF-8 text");
+        variables.insert("PATH".to_owned(), text(&path)?);
+        variables.insert("VIRTUAL_ENV".to_owned(), text(layer.home().as_os_str())?);
+        // As AWS's images set it; and it keeps the environment as it was installed.
+        variables.insert("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned());
+        let (program, first) = match &workload.entrypoint {
+            None => (layer.python(), ["-m", TOOLKIT, &script.framework.name].map(OsString::from).to_vec()),
+            Some(line) => {
+                let (program, first) = line.split_first().ok_or("its entrypoint is empty")?;
+                let found = find(program, base, Some(path)).ok_or_else(|| {
+                    format!(
+                        "program '{program}' of ContainerEntrypoint is neither in the environment nor on this machine"
+                    )
+                })?;
+                (found, first.iter().map(OsString::from).collect())
+            }
+        };
+        let arguments = first.into_iter().chain(workload.arguments.iter().map(OsString::from)).collect();
+        let [directory, base, root] = [base; 3].map(Path::to_path_buf);
+        Ok(Self { program: program.into(), arguments, variables, directory, base, root })
     }
 
     /// Names the job's folder where its command line names `/opt/ml`, which it does not see: `/opt/ml/processing/x.py`,

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::group::Group;
 use super::{output, ports, spawn, strays};
+use crate::frameworks::InUse;
 use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::runner::{Container, Exit, LineSink};
 
@@ -20,10 +21,12 @@ use sagewright_cloud_core::runner::{Container, Exit, LineSink};
 /// hold the pipe open then.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Where a container is: its view of its folder, and its port where it serves.
+/// Where a container is: its view of its folder, its port where it serves, and what is kept for it.
 pub(super) struct Place {
     pub root: PathBuf,
     pub port: Option<ports::Lease>,
+    /// The environment that it runs in.
+    pub _environment: Option<InUse>,
 }
 
 /// A process group with its output.

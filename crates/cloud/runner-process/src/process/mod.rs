@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+use super::frameworks::{Environment, Environments, Framework};
 use super::images::{BuiltIn, ImageMap, LiveMap, Program};
 use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::runner::workload::OPT_ML;
@@ -56,6 +57,8 @@ pub struct ProcessConfig {
     pub preparer: Arc<dyn Preparer>,
     /// Marks the processes of this cloud, also for the next one on the same state.
     pub cloud: String,
+    /// Where scripts run.
+    pub environments: Environments,
     /// What programs do not see, where the machine allows it.
     pub hidden: Option<Hidden>,
     /// Measures grace periods.
@@ -71,6 +74,7 @@ pub struct ProcessRunner {
     images: LiveMap,
     preparer: Arc<dyn Preparer>,
     cloud: String,
+    environments: Environments,
     hidden: Option<Hidden>,
     clock: SharedWall,
     // One cell for each algorithm: concurrent callers wait for the same preparation, and a failed one is tried again.
@@ -81,12 +85,28 @@ impl ProcessRunner {
     /// A runner; starts nothing yet.
     #[must_use]
     pub fn new(config: ProcessConfig) -> Self {
-        let ProcessConfig { program, images, preparer, cloud, hidden, clock } = config;
-        Self { program, images: LiveMap::new(images), preparer, cloud, hidden, clock, prepared: Mutex::default() }
+        let ProcessConfig { program, images, preparer, cloud, environments, hidden, clock } = config;
+        let images = LiveMap::new(images);
+        Self { program, images, preparer, cloud, environments, hidden, clock, prepared: Mutex::default() }
     }
 
     fn images(&self) -> Result<Arc<ImageMap>, RunnerError> {
         self.images.now().map_err(|error| RunnerError::UnknownImage(error.to_string()))
+    }
+
+    /// The environment of a framework, which is never fetched unasked.
+    fn environment(&self, image: &str, framework: &'static Framework) -> Result<Environment, RunnerError> {
+        self.environments.find(framework).ok_or_else(|| {
+            let missing = self.environments.missing(framework);
+            RunnerError::UnknownImage(format!("cannot run image '{image}': {missing}"))
+        })
+    }
+
+    fn look(&self, image: &str, program: Program<'_>) -> Result<(), RunnerError> {
+        if let Program::Script(script) = program {
+            self.environment(image, script.framework)?;
+        }
+        Ok(())
     }
 
     async fn ready(
@@ -135,7 +155,11 @@ fn base(workload: &Workload) -> Result<&Path, String> {
 #[async_trait]
 impl Runner for ProcessRunner {
     fn check(&self, image: &str) -> Result<(), RunnerError> {
-        self.images()?.resolve(image).map(|_| ())
+        self.look(image, self.images()?.resolve(image)?)
+    }
+
+    fn check_script(&self, image: &str) -> Result<(), RunnerError> {
+        self.look(image, self.images()?.resolve_script(image)?)
     }
 
     fn built_in(&self, image: &str) -> Option<&'static str> {
@@ -156,10 +180,22 @@ impl Runner for ProcessRunner {
         let fail = |why: String| RunnerError::Start { image: workload.image.clone(), why };
         let base = base(workload).map_err(fail)?;
         let images = self.images()?;
-        let launch = match images.resolve(&workload.image)? {
+        let mut kept = None;
+        let program = if workload.runs_script() {
+            images.resolve_script(&workload.image)?
+        } else {
+            images.resolve(&workload.image)?
+        };
+        let launch = match program {
+            Program::Script(script) => {
+                let environment = self.environment(&workload.image, script.framework)?;
+                kept = Some(environment.in_use().map_err(|e| fail(e.to_string()))?);
+                let launch = Launch::script(script, &environment, workload, base).map_err(fail)?;
+                self.veiled(launch, workload, base, true).await
+            }
             Program::BuiltIn(algorithm, tag) => {
                 let variables = self.ready(&workload.image, algorithm, lines.clone()).await?;
-                Launch::built_in(&self.program, algorithm, tag, workload, base, variables).map_err(fail)?
+                Launch::built_in(&self.program, algorithm, tag, workload, base, variables)
             }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, workload, base, images.path()).map_err(fail)?;
@@ -177,7 +213,7 @@ impl Runner for ProcessRunner {
         let root = launch.root.clone();
         let command = launch.command(workload, address.map(|a| a.port())).map_err(fail)?;
         let mark = strays::mark(&self.cloud, &workload.labels);
-        let place = Place { root, port };
+        let place = Place { root, port, _environment: kept };
         let container = ProcessContainer::start(command, mark, lines, place, self.clock.clone());
         let container = container.await.map_err(|e| fail(e.to_string()))?;
         tracing::debug!(workload = %workload.labels, image = workload.image, pid = container.pid(), "container started");

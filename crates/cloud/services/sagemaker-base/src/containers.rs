@@ -10,6 +10,7 @@ use crate::{ContainerPlan, ModelData, SageMaker, refuse};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::objects::parse_s3_uri;
 use sagewright_cloud_core::records::Record;
+use sagewright_cloud_core::runner::workload::names_script;
 
 /// `Mode` of a container that serves many models.
 pub const MULTI_MODEL: &str = "MultiModel";
@@ -162,15 +163,20 @@ fn s3(uri: &str) -> Result<String, ApiError> {
         .ok_or_else(|| refuse::instead(&format!("The model data location \"{uri}\""), "Use an s3:// URI"))
 }
 
-/// Variables that tell the original of a built-in image to run something else.
+/// Variables that tell the original of a built-in image to run something else, and that nothing here heeds. With a script
+/// it serves one model, here as there.
 fn check_environment(sm: &SageMaker, container: &ContainerPlan) -> Result<(), ApiError> {
     if sm.env().runner.built_in(&container.image).is_none() {
         return Ok(());
     }
-    // One that serves many models is told so anyway.
-    let many = Some(MULTI_MODEL_VARIABLE).filter(|_| !container.many_models());
-    let says = |name: &&str| container.environment.get(*name).is_some_and(|v| !v.is_empty() && v != "false");
-    match ["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"].into_iter().chain(many).find(says) {
+    let wrong: &[&str] = match (container.many_models(), names_script(&container.environment)) {
+        // One that serves many models is told so anyway.
+        (true, _) => &["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"],
+        (false, true) => &[MULTI_MODEL_VARIABLE],
+        (false, false) => &["SAGEMAKER_SUBMIT_DIRECTORY", MULTI_MODEL_VARIABLE],
+    };
+    let says = |name: &&&str| container.environment.get(**name).is_some_and(|v| !v.is_empty() && v != "false");
+    match wrong.iter().find(says) {
         None => Ok(()),
         Some(name) => Err(refuse::instead(
             &format!("The variable {name} in the Environment of a container with a built-in image"),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::SageMaker;
+use super::{ContainerPlan, SageMaker};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::objects::{ObjectError, Objects, parse_s3_uri};
+use sagewright_cloud_core::runner::workload::names_script;
 
 /// Tags that a resource can have.
 pub const MAX_TAGS: usize = 50;
@@ -44,6 +45,26 @@ impl SageMaker {
     /// run it, so it is refused before anything is made, in the runner's words.
     pub fn check_image(&self, image: &str) -> Result<(), ApiError> {
         self.env().runner.check(image).map_err(|e| ApiError::validation(e.to_string()))
+    }
+
+    /// The same for an image that is to run a script or a command line of the user's.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn check_script_image(&self, image: &str) -> Result<(), ApiError> {
+        self.env().runner.check_script(image).map_err(|e| ApiError::validation(e.to_string()))
+    }
+
+    /// The same for the image of a container that serves a model, by what its environment names.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn check_serving_image(&self, container: &ContainerPlan) -> Result<(), ApiError> {
+        if names_script(&container.environment) {
+            self.check_script_image(&container.image)
+        } else {
+            self.check_image(&container.image)
+        }
     }
 
     /// The instances of a request are within the limit.

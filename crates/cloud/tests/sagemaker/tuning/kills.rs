@@ -42,7 +42,7 @@ fn a_kill_at_any_step_changes_nothing() {
             let last = cloud.job().await;
             begun.push((last.task.name.clone(), json!(null)));
             ends(last, 0.4);
-            let told = cloud.ended("t").await;
+            let told = cloud.tuned("t").await;
             assert_eq!(told["TrainingJobStatusCounters"]["Completed"], 3, "{steps}");
             let all = cloud.ok("ListTrainingJobs", json!({"MaxResults": 100})).await;
             assert_eq!(all["TrainingJobSummaries"].as_array().unwrap().len(), 3, "{steps}");

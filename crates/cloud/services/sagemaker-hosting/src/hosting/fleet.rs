@@ -14,6 +14,7 @@ use super::routing::{Generation, Instance, Variant};
 use super::server::{Progress, Server, Supervisor};
 use super::{HostingConfig, errors};
 use sagewright_cloud_core::env::Env;
+use sagewright_cloud_core::runner::workload::names_script;
 use sagewright_cloud_core::runner::{
     Identity, JobEnvironment, Journal, Labels, LineSink, Mount, Port, Resources, Workload,
 };
@@ -166,7 +167,10 @@ pub(super) fn check(order: &Order<'_>, plans: &[VariantPlan]) -> Result<(), Stri
             ));
         }
         for container in &plan.containers {
-            order.env.runner.check(&container.image).map_err(|e| e.to_string())?;
+            let (runner, image) = (&order.env.runner, &container.image);
+            let script = names_script(&container.environment);
+            let known = if script { runner.check_script(image) } else { runner.check(image) };
+            known.map_err(|e| e.to_string())?;
         }
     }
     Ok(())
@@ -213,11 +217,15 @@ impl Order<'_> {
             let journal = journal.clone();
             Arc::new(move |line| journal.push(line))
         };
-        self.env.runner.prepare(&container.image, lines).await.map_err(|e| e.to_string())?;
+        // The environment of a script was there before: there is nothing to fetch.
+        let script = names_script(&container.environment);
+        if !script {
+            self.env.runner.prepare(&container.image, lines).await.map_err(|e| e.to_string())?;
+        }
         let base = self.work.join(&plan.name).join(instance).join(index.to_string());
         self.place_model(container, &name, &base).await?;
         let source = self.source(container, &name, &base);
-        let secret = self.env.runner.built_in(&container.image).map(|_| secret());
+        let secret = self.env.runner.built_in(&container.image).filter(|_| !script).map(|_| secret());
         let server = Server::new(name, container.hostname.clone(), source, secret.as_deref());
         let (progress, seen) = watch::channel(Progress::Starting);
         let supervisor = Supervisor {

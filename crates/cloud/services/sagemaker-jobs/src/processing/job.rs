@@ -47,13 +47,23 @@ impl Job<'_> {
         // It was checked when the job was created, by this version or an earlier one.
         let plan = Plan::read(&self.site.task.request, u32::MAX);
         let plan = Arc::new(plan.map_err(|error| format!("ClientError: {}", error.message))?);
-        env.runner.check(&plan.image)?;
+        let script = plan.entrypoint.is_some();
+        if script {
+            env.runner.check_script(&plan.image)?;
+        } else {
+            env.runner.check(&plan.image)?;
+        }
         let (for_folders, task) = (Arc::clone(&plan), self.site.task.clone());
         let hosts = Arc::new(self.site.make(move |root| folder::make(root, &for_folders, &task)).await?);
         let journals = self.site.journals(LOG_GROUP, plan.hosts.iter().map(String::as_str));
         let work = Work { plan, hosts, seen: Arc::default() };
         let mut ends = Ends::new(stop, &env.wall, work.plan.max_runtime);
-        ends.unless(self.site.ready(&work.plan.image, &journals, self.download(&work), || {})).await?;
+        let download = self.download(&work);
+        if script {
+            ends.unless(download).await?;
+        } else {
+            ends.unless(self.site.ready(&work.plan.image, &journals, download, || {})).await?;
+        }
         (self.events)(JobEvent::Started);
         let cause = self.process(&work, &journals, &mut ends).await?;
         let exit = self.exit_message(&work, &journals).await?;

@@ -28,12 +28,16 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
 
     let role = required(call, "RoleArn")?;
     sm.check_role(call, Some(role), &arn(call, Kind::PROCESSING_JOB, name)).await?;
-    sm.check_image(&plan.image)?;
-    if sm.env().runner.built_in(&plan.image).is_some() {
+    if plan.entrypoint.is_some() {
+        sm.check_script_image(&plan.image)?;
+    } else if sm.env().runner.built_in(&plan.image).is_some() {
         return Err(refuse::instead(
             &format!("A processing job with the built-in image {}, which trains and serves,", plan.image),
-            "Give the image an entry in the image map, which counts before built-in images",
+            "Name what is to run in ContainerEntrypoint, or give the image an entry in the image map, which counts before \
+             built-in images",
         ));
+    } else {
+        sm.check_image(&plan.image)?;
     }
     plain::create::<ProcessingJob>(sm, call, name, stored, &tags).await
 }

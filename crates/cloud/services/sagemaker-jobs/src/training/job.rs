@@ -41,15 +41,24 @@ impl Job<'_> {
         self.status("Starting", "Preparing the instances for training");
         let plan = Arc::new(self.plan().await?);
         let env = &self.site.env;
-        env.runner.check(&plan.image)?;
+        if plan.script {
+            env.runner.check_script(&plan.image)?;
+        } else {
+            env.runner.check(&plan.image)?;
+        }
         let for_folders = Arc::clone(&plan);
         let hosts = Arc::new(self.site.make(move |root| folder::make(root, &for_folders)).await?);
         let journals = self.site.journals(LOG_GROUP, plan.hosts().map(|(host, _)| host));
         self.status("Downloading", "Downloading input data");
         let mut ends = Ends::new(stop, &env.wall, plan.max_runtime);
         let waits = || self.status("Downloading", "Downloading the training image");
-        let ready = self.site.ready(&plan.image, &journals, self.download(&plan, &hosts), waits);
-        let feeds = ends.unless(ready).await?;
+        let download = self.download(&plan, &hosts);
+        let feeds = if plan.script {
+            // Its environment was there before the job was created: there is nothing to fetch.
+            ends.unless(download).await?
+        } else {
+            ends.unless(self.site.ready(&plan.image, &journals, download, waits)).await?
+        };
         self.status("Training", "Training image download completed. Training in progress.");
         let seen = Arc::default();
         let streams = self.stream(&plan, &hosts, feeds).await?;
@@ -133,7 +142,7 @@ impl Job<'_> {
     /// Log stream and metrics of one host.
     fn sink(&self, plan: &Plan, journal: &Journal) -> LineSink {
         let mut definitions = plan.metrics.clone();
-        if self.site.env.runner.built_in(&plan.image) == Some("xgboost") {
+        if !plan.script && self.site.env.runner.built_in(&plan.image) == Some("xgboost") {
             definitions.extend(Definition::xgboost());
         }
         let (journal, events, clock) = (journal.clone(), self.events.clone(), self.site.env.sim.clone());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_core::runner::workload::names_script;
 use sagewright_cloud_sagemaker_base::refuse;
 use serde::Deserialize;
 use serde_json::Value;
@@ -42,6 +43,8 @@ pub(crate) struct Plan {
     pub image: String,
     pub entrypoint: Option<Vec<String>>,
     pub arguments: Vec<String>,
+    /// It runs a script or a command line of the user's, also where the image has an algorithm of its own.
+    pub script: bool,
     pub hyperparameters: IndexMap<String, String>,
     pub channels: Vec<Channel>,
     pub groups: Vec<Group>,
@@ -162,9 +165,13 @@ impl Plan {
         let grouped = resources.grouped();
         let groups = resources::groups(resources, instances)?;
         let max_runtime = stopping(&request.stopping_condition, request.enable_managed_spot_training)?;
+        let named = |name: &str| request.hyper_parameters.get(name).is_some_and(|value| !value.is_empty());
+        let script = algorithm.container_entrypoint.is_some()
+            || named("sagemaker_program")
+            || names_script(&request.environment);
         let job = input::Job {
             default_mode: algorithm.training_input_mode,
-            built_in: built_in(&image),
+            built_in: built_in(&image).filter(|_| !script),
             groups: &groups,
             grouped,
         };
@@ -179,6 +186,7 @@ impl Plan {
             image,
             entrypoint: algorithm.container_entrypoint,
             arguments,
+            script,
             hyperparameters: request.hyper_parameters,
             channels,
             groups,

@@ -44,7 +44,11 @@ pub(crate) async fn checked(sm: &SageMaker, call: &Call) -> Result<(Plan, Map<St
 
     let (name, role) = (required(call, "TrainingJobName")?, required(call, "RoleArn")?);
     sm.check_role(call, Some(role), &arn(call, Kind::TRAINING_JOB, name)).await?;
-    sm.check_image(&plan.image)?;
+    if plan.script {
+        sm.check_script_image(&plan.image)?;
+    } else {
+        sm.check_image(&plan.image)?;
+    }
     inputs(sm, call, &plan, role).await?;
     outputs(sm, call, &plan, role).await?;
     Ok((plan, stored))

@@ -47,10 +47,11 @@ const METRICS: [(&str, &str); 33] = [
 pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let record = sm.find(call, Kind::TRAINING_JOB, required(call, "TrainingJobName")?).await?;
     let mut found = Value::Object(resource::describe(Kind::TRAINING_JOB, record));
+    let script = found.pointer("/HyperParameters/sagemaker_program").is_some();
     if let Some(Value::Object(algorithm)) = found.get_mut("AlgorithmSpecification") {
         let image = algorithm.get("TrainingImage").and_then(Value::as_str).unwrap_or_default();
         // SageMaker fills in what it reads from its own algorithms' logs; clients look for the names there.
-        if let Some(definitions) = built_in(sm, image) {
+        if let Some(definitions) = built_in(sm, image).filter(|_| !script) {
             algorithm.entry("MetricDefinitions").or_insert(definitions);
         }
     }

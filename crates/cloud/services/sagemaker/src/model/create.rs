@@ -41,7 +41,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         )));
     }
     for container in &resolved {
-        sm.check_image(&container.image)?;
+        sm.check_serving_image(container)?;
     }
 
     stored.entry("EnableNetworkIsolation").or_insert(Value::Bool(false));

@@ -1,0 +1,100 @@
+"""The user's code: fetched, unpacked, and what it requires installed."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+from . import base, s3
+
+
+class ClientError(Exception):
+    """What is wrong with the user's code."""
+
+
+class _ProcessError(ClientError):
+    def __init__(self, command, code, message="", extra=None):
+        lines = [f"{type(self).__name__}:", f"ExitCode {code}", f'ErrorMessage "{message}"']
+        if extra:
+            lines.append(f'ExtraInfo "{extra}"')
+        lines.append(f'Command "{command}"')
+        super().__init__("\n".join(lines))
+        self.code = code
+
+
+class ExecuteUserScriptError(_ProcessError):
+    pass
+
+
+class InstallModuleError(_ProcessError):
+    pass
+
+
+class InstallRequirementsError(_ProcessError):
+    pass
+
+
+def fetch(source, folder):
+    """Brings code from S3, an archive, a folder or a file to a folder, unless that has some already."""
+    os.makedirs(folder, exist_ok=True)
+    if os.listdir(folder):
+        return
+    if source.startswith("s3://"):
+        with tempfile.TemporaryDirectory() as scratch:
+            archive = os.path.join(scratch, "source")
+            try:
+                s3.download(source, archive)
+            except OSError as problem:
+                raise ClientError(str(problem)) from None
+            _unpack(archive, folder, source)
+        return
+    path = base.place(source)
+    if os.path.isdir(path):
+        if os.path.realpath(path) != os.path.realpath(folder):
+            shutil.copytree(path, folder, dirs_exist_ok=True)
+    elif not os.path.exists(path):
+        raise ClientError(f"there is no code at {source}")
+    elif tarfile.is_tarfile(path):
+        _unpack(path, folder, source)
+    else:
+        shutil.copy2(path, folder)
+
+
+def _unpack(archive, folder, source):
+    try:
+        with tarfile.open(archive) as tar:
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(folder, filter="data")
+            else:
+                root = os.path.realpath(folder) + os.sep
+                for member in tar.getmembers():
+                    target = os.path.realpath(os.path.join(folder, member.name))
+                    if not (target + os.sep).startswith(root) or not (member.isreg() or member.isdir()):
+                        raise tarfile.TarError(f"{member.name} leads out of the archive")
+                tar.extractall(folder)
+    except (tarfile.TarError, OSError, EOFError) as problem:
+        raise ClientError(f"cannot unpack {source}: {problem}") from None
+
+
+def pip(arguments, folder, kind):
+    """Installs into the job's own layer."""
+    command = [sys.executable, "-m", "pip", "install", *arguments]
+    shown = " ".join([os.path.basename(sys.executable), *command[1:]])
+    base.info(f"Installing dependencies with the following command:\n{shown}")
+    code = subprocess.call(command, cwd=folder)
+    if code:
+        raise kind(shown, code)
+
+
+def install(folder, program):
+    """What the code needs before it runs: itself where it is a package, its requirements, its permission to run."""
+    requirements = ["-r", "requirements.txt"] if os.path.exists(os.path.join(folder, "requirements.txt")) else []
+    if os.path.exists(os.path.join(folder, "setup.py")):
+        pip([".", *requirements], folder, InstallModuleError)
+    elif requirements:
+        pip(requirements, folder, InstallRequirementsError)
+    path = os.path.join(folder, program)
+    if not program.endswith(".py") and os.path.isfile(path):
+        os.chmod(path, 0o777)
