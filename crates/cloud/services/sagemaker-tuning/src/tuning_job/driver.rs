@@ -343,7 +343,7 @@ fn observer(
         seen.0 += 1;
         seen.1 += objective;
         let (epoch, sum) = *seen;
-        let judged = ladder.as_ref().is_some_and(|ladder| ladder.rung(epoch).is_some() || ladder.exceeded(epoch));
+        let judged = ladder.as_ref().is_some_and(|ladder| ladder.decides(epoch));
         if judged || (early && early::place(epoch).is_some()) {
             #[allow(clippy::cast_precision_loss)] // epochs are few
             let average = sum / epoch as f64;

@@ -132,16 +132,16 @@ fn a_state_is_read_as_it_was_written() {
 }
 
 #[test]
-fn names_follow_from_the_seed_and_the_number() {
-    let names: Vec<String> = (0..3).map(|number| name("t", 1, number)).collect();
-    assert_eq!(names, (0..3).map(|number| name("t", 1, number)).collect::<Vec<_>>());
+fn names_follow_from_the_id_and_the_number() {
+    let names: Vec<String> = (0..3).map(|number| name("t", "id", number)).collect();
+    assert_eq!(names, (0..3).map(|number| name("t", "id", number)).collect::<Vec<_>>());
     assert!(names[0].starts_with("t-001-") && names[2].starts_with("t-003-") && names[0][6..] != names[1][6..]);
-    assert_ne!(name("t", 1, 0), name("t", 2, 0));
-    assert!(name(&"x".repeat(32), 1, 749).len() <= 63);
+    assert_ne!(name("t", "id", 0), name("t", "di", 0));
+    assert!(name(&"x".repeat(32), "id", 749).len() <= 63);
 }
 
 #[test]
-fn what_a_parent_of_ours_was_best_at_counts_until_it_is_bettered() {
+fn jobs_in_a_row_without_a_better_objective_are_counted() {
     let mut state = state(2, 1);
     state.course.take(Some(1.0), NOW);
     for (score, best, stale, flat) in
