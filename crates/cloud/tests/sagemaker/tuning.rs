@@ -421,6 +421,31 @@ async fn grid_tries_every_combination_once() {
     assert_eq!(tried.into_iter().collect::<Vec<_>>(), ["1x", "1y", "2x", "2y", "3x", "3y"]);
 }
 
+#[tokio::test]
+async fn a_training_job_that_is_tried_again_is_judged_from_its_start() {
+    let cloud = Cloud::new();
+    let request = config(tuning_job("t", 4, 1), "TrainingJobEarlyStoppingType", json!("Auto"));
+    let request = with(request, "/TrainingJobDefinition/RetryStrategy", json!({"MaximumRetryAttempts": 1}));
+    cloud.ok("CreateHyperParameterTuningJob", request).await;
+    for level in [1.0, 2.0, 3.0] {
+        let job = cloud.job().await;
+        logs(&job, 10.0 * level);
+        ends(job, level);
+    }
+    let job = cloud.job().await;
+    logs(&job, 19.0);
+    fails(job, "InternalServerError: the disk");
+    // At the first epoch the median is 20, at the second 11.
+    let again = cloud.job().await;
+    assert_eq!(again.task.epoch, 2);
+    logs(&again, 19.0);
+    cloud.settled().await;
+    assert!(!*again.stop.borrow(), "that was the first epoch");
+    ends(again, 5.0);
+    let told = cloud.ended("t").await;
+    assert_eq!(told["TrainingJobStatusCounters"]["Completed"], 4);
+}
+
 /// Two definitions of the same training, with ranges and objectives of their own.
 fn two_definitions(name: &str) -> Value {
     let mut request = tuning_job(name, 4, 1);
