@@ -15,4 +15,5 @@ mod search;
 mod support;
 mod tags;
 mod training;
+mod transform;
 mod tuning;
