@@ -6,8 +6,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sagewright_cloud_core::records::Key;
 
-/// Is told each value of each metric of a job, in the order of its log, on the thread that reads that. It must not wait.
-pub type Observer = Arc<dyn Fn(&str, f64) + Send + Sync>;
+/// What is seen of a running job.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Seen<'a> {
+    /// A run of it begins, from the start.
+    Begun,
+    /// A value of a metric was logged.
+    Value(&'a str, f64),
+}
+
+/// Is told what is seen of a job in the order of its log, on the thread that reads that. It must not wait.
+pub type Observer = Arc<dyn Fn(Seen<'_>) + Send + Sync>;
 
 /// The observers of jobs; one at most for each job.
 #[derive(Default)]
@@ -30,11 +39,11 @@ impl Observers {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    /// Tells a value of a metric.
-    pub fn tell(&self, key: &Key, metric: &str, value: f64) {
+    /// Tells what is seen.
+    pub fn tell(&self, key: &Key, seen: Seen<'_>) {
         let observer = self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         if let Some(observer) = observer {
-            observer(metric, value);
+            observer(seen);
         }
     }
 }

@@ -9,6 +9,7 @@ use sagewright_cloud_sagemaker_base::machine::tell;
 use sagewright_cloud_sagemaker_base::{Kind, SageMaker};
 use serde_json::{Map, Value};
 
+pub use crate::job::INTERNAL;
 use crate::job::Job;
 use crate::training_job::machine::TrainingJobs;
 use crate::training_job::{create, describe};

@@ -126,6 +126,17 @@ impl Life {
         Ok(outcome)
     }
 
+    /// A run failed and the job is run again, unless it is being stopped or the run is an earlier one.
+    pub fn retry(&mut self, run: &Run) -> Option<Effect> {
+        if !self.works(run) {
+            return None;
+        }
+        self.run.number += 1;
+        self.phase = Phase::Waiting;
+        self.unfinished = 0;
+        Some(Effect::Queue(self.run.clone()))
+    }
+
     fn rest(&mut self, outcome: Outcome) {
         self.phase = Phase::Ended(outcome);
         self.unfinished = 0;

@@ -31,6 +31,9 @@ use tokio::sync::watch;
 
 use life::Life;
 
+/// How a `FailureReason` begins that is the service's fault, and not the algorithm's or the client's.
+pub const INTERNAL: &str = "InternalServerError";
+
 /// What is done for a job outside its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {

@@ -22,7 +22,7 @@ use crate::job::request::{MAX_RUNTIME_SECONDS, below_opt_ml, s3};
 pub(crate) const CHECKPOINTS: &str = "/opt/ml/checkpoints";
 
 /// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
-/// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, retries, spot instances) is recorded.
+/// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, spot instances) is recorded.
 const UNSUPPORTED: &[&str] = &[
     "/AlgorithmSpecification/AlgorithmName",
     "/ResourceConfig/KeepAlivePeriodInSeconds",
@@ -55,6 +55,8 @@ pub(crate) struct Plan {
     pub environment: BTreeMap<String, String>,
     pub metrics: Vec<Definition>,
     pub role_arn: Option<String>,
+    /// How often the job is run again after an error of the service.
+    pub retries: u64,
     /// The container gets neither credentials nor the embedded cloud's address.
     pub isolated: bool,
 }
@@ -93,6 +95,7 @@ struct Request {
     #[serde(default)]
     environment: BTreeMap<String, String>,
     role_arn: Option<String>,
+    retry_strategy: Option<Retry>,
     #[serde(default)]
     enable_network_isolation: bool,
     #[serde(default)]
@@ -130,6 +133,12 @@ struct Output {
 struct Stopping {
     max_runtime_in_seconds: Option<u64>,
     max_wait_time_in_seconds: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Retry {
+    maximum_retry_attempts: u64,
 }
 
 #[derive(Deserialize)]
@@ -197,6 +206,7 @@ impl Plan {
             environment: request.environment,
             metrics: metrics.collect::<Result<_, _>>().map_err(ApiError::validation)?,
             role_arn: request.role_arn,
+            retries: request.retry_strategy.map_or(0, |retry| retry.maximum_retry_attempts),
             isolated: request.enable_network_isolation,
         })
     }

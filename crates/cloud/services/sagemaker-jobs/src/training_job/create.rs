@@ -31,7 +31,7 @@ pub(crate) async fn create_with(sm: &SageMaker, call: &Call, shown: Map<String, 
     stored.extend(shown);
 
     let job = uuid::Uuid::new_v4().to_string();
-    let first = first(job, artifacts(&plan, name), call.now.as_millisecond());
+    let first = first(job, artifacts(&plan, name), plan.retries, call.now.as_millisecond());
     let record = SageMaker::record(call, Kind::TRAINING_JOB, name, "", stored);
     machine::create(&TrainingJobs(sm.clone()), record, &tags, first).await
 }

@@ -24,6 +24,9 @@ pub struct TrainingJobs(pub SageMaker);
 pub struct State {
     pub(super) life: Life,
     progress: Progress,
+    /// How often the job is run again when it fails for an error of the service.
+    #[serde(default)]
+    retries: u64,
     /// Time of the last change.
     changed: i64,
 }
@@ -48,8 +51,8 @@ pub enum Event {
 }
 
 /// A new job; `job` tells it from others that had or will have its name.
-pub(super) fn first(job: String, artifacts: String, now: i64) -> Next<State, Effect> {
-    let state = State { life: Life::new(job), progress: Progress::new(artifacts, now), changed: now };
+pub(super) fn first(job: String, artifacts: String, retries: u64, now: i64) -> Next<State, Effect> {
+    let state = State { life: Life::new(job), progress: Progress::new(artifacts, now), retries, changed: now };
     let queue = Effect::Queue(state.life.run.clone());
     Next::with(state, queue)
 }
@@ -76,6 +79,13 @@ impl State {
                 }
                 None
             }
+            Event::Ended { run, end: TrainingEnd::Failed { reason }, .. }
+                if self.retries > 0 && reason.starts_with(job::INTERNAL) && self.life.works(run) =>
+            {
+                self.retries -= 1;
+                self.progress.restart(&format!("Running the job again after an error: {reason}"), now);
+                self.life.retry(run)
+            }
             Event::Ended { run, end, metrics } => {
                 let outcome = self.life.end(run, outcome(end))?;
                 self.progress.measure(metrics);
@@ -97,7 +107,7 @@ impl State {
             Event::Restarted => match self.life.restart() {
                 Restart::Rests => None,
                 Restart::Again(effect) => {
-                    self.progress.restart(now);
+                    self.progress.restart("The embedded cloud was restarted; running the job again", now);
                     Some(effect)
                 }
                 Restart::Stopped => {
@@ -150,7 +160,7 @@ fn damaged(record: &Record) -> State {
     let mut progress = Progress::new(artifacts.to_owned(), changed);
     life.phase = Phase::Ended(Outcome::Failed);
     progress.end(&TrainingEnd::Failed { reason }, changed);
-    State { life, progress, changed }
+    State { life, progress, retries: 0, changed }
 }
 
 #[async_trait]
@@ -178,7 +188,7 @@ impl Machine for TrainingJobs {
     fn adopt(record: &Record) -> State {
         let changed = record.modified;
         match (super::old::life(record), Progress::of(record)) {
-            (Some(life), Some(progress)) => State { life, progress, changed },
+            (Some(life), Some(progress)) => State { life, progress, retries: 0, changed },
             _ => damaged(record),
         }
     }

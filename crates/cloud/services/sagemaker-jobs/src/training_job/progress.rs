@@ -141,10 +141,10 @@ impl Progress {
     }
 
     /// The job begins again from the start.
-    pub fn restart(&mut self, now: i64) {
+    pub fn restart(&mut self, why: &str, now: i64) {
         self.training_start_time = None;
         self.final_metric_data_list = None;
-        self.enter("Restarting", "The embedded cloud was restarted; running the job again", now);
+        self.enter("Restarting", why, now);
         self.enter("Starting", "Starting the training job", now);
     }
 

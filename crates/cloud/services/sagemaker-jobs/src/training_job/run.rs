@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use sagewright_cloud_core::records::Key;
 use sagewright_cloud_sagemaker_base::machine::Machine as _;
+use sagewright_cloud_sagemaker_base::observe::Seen;
 use sagewright_cloud_sagemaker_base::{Events, Run, TrainingEnd, TrainingEvent};
 use tokio::sync::watch;
 
@@ -51,6 +52,7 @@ impl Job for TrainingJobs {
         let metrics = Arc::new(Mutex::new(Metrics::new()));
         let recorder = Recorder::new(self, &key);
         let events = self.events(&key, &run, &recorder, &metrics);
+        self.sagemaker().observers().tell(&key, Seen::Begun);
         let end = self.sagemaker().execution().executors.training.run(task, stop, events).await;
         recorder.end().await;
         let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -74,7 +76,7 @@ impl TrainingJobs {
             match event {
                 // Written with the next change of status: a job may log thousands of values.
                 TrainingEvent::Metric { name, value, at } => {
-                    sm.observers().tell(&key, &name, value);
+                    sm.observers().tell(&key, Seen::Value(&name, value));
                     metrics.insert(name, (value, at));
                 }
                 TrainingEvent::Secondary { status, message } => {

@@ -61,7 +61,7 @@ fn spread(space: &Space, seed: u64, number: u64) -> Vec<f64> {
 /// Where a trial that has ended was, and its score; none where it failed.
 fn observation(space: &Space, trial: &Trial) -> Option<(Vec<f64>, Option<f64>)> {
     let score = match trial.outcome {
-        Outcome::Pending => return None,
+        Outcome::Pending | Outcome::Lost => return None,
         Outcome::Failed => None,
         Outcome::Score(score) if score.is_finite() => Some(score),
         Outcome::Score(_) => None,

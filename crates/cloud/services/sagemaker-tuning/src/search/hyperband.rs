@@ -54,6 +54,12 @@ impl Ladder {
         &self.rungs
     }
 
+    /// Whether something is decided at an amount: at a rung, and at the first one that is too much.
+    #[must_use]
+    pub fn decides(&self, amount: u64) -> bool {
+        self.rung(amount).is_some() || amount == self.most + 1
+    }
+
     /// Whether a job at an amount has used all it may. One that would end there by itself is left to do so.
     #[must_use]
     pub fn exceeded(&self, amount: u64) -> bool {

@@ -34,8 +34,10 @@ pub enum Outcome {
     Pending,
     /// The objective; less is better.
     Score(f64),
-    /// Nothing.
+    /// Nothing, and the values may be why.
     Failed,
+    /// Nothing, for a reason that says nothing of the values.
+    Lost,
 }
 
 /// Values that were tried, or are being tried.

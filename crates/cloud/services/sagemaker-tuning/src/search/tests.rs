@@ -85,6 +85,7 @@ proptest! {
     fn what_is_proposed_is_in_range_was_not_tried_and_follows_from_what_was(
         domains in prop::collection::vec(domain(), 1..4), seed: u64, scores in prop::collection::vec(prop_oneof![
             8 => (-1e9..1e9_f64).prop_map(Outcome::Score), 1 => Just(Outcome::Failed), 1 => Just(Outcome::Pending),
+            1 => Just(Outcome::Lost),
             1 => Just(Outcome::Score(1.0)),
         ], 0..8),
     ) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sagewright_cloud_core::api::Caller;
 use sagewright_cloud_core::records::{Change, Key, Record};
 use sagewright_cloud_sagemaker_base::machine::{self, insist};
+use sagewright_cloud_sagemaker_base::observe::{Observer, Seen};
 use sagewright_cloud_sagemaker_base::{Kind, SageMaker};
 use sagewright_cloud_sagemaker_jobs::inside::{self, Behalf};
 use serde_json::{Map, json};
@@ -181,7 +182,7 @@ impl Driver<'_> {
         let reason = record.body["FailureReason"].as_str().unwrap_or_default();
         Look {
             stage: Stage::of(&record.status),
-            retryable: reason.starts_with("InternalServerError"),
+            retryable: reason.starts_with(inside::INTERNAL),
             objective,
             started: record.body["TrainingStartTime"].as_f64(),
             ended: record.body["TrainingEndTime"].as_f64(),
@@ -327,23 +328,23 @@ pub(super) fn behalf(key: &Key, principal_arn: &str, user_id: &str) -> Behalf {
 }
 
 /// Counts the epochs of a training job by its objective, and tells those at which it may be stopped.
-fn observer(
-    number: usize,
-    brief: &Brief,
-    early: bool,
-    reached: mpsc::UnboundedSender<Event>,
-) -> sagewright_cloud_sagemaker_base::observe::Observer {
+fn observer(number: usize, brief: &Brief, early: bool, reached: mpsc::UnboundedSender<Event>) -> Observer {
     let (metric, ladder) = (brief.metric.clone(), brief.ladder.clone());
-    let seen = Mutex::new((0_u64, 0.0_f64));
-    Arc::new(move |name, objective| {
-        if name != metric {
-            return;
-        }
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.0 += 1;
-        seen.1 += objective;
-        let (epoch, sum) = *seen;
-        let judged = ladder.as_ref().is_some_and(|ladder| ladder.rung(epoch).is_some() || ladder.exceeded(epoch));
+    let course = Mutex::new((0_u64, 0.0_f64));
+    Arc::new(move |seen| {
+        let mut course = course.lock().unwrap_or_else(PoisonError::into_inner);
+        let objective = match seen {
+            Seen::Begun => {
+                *course = (0, 0.0);
+                return;
+            }
+            Seen::Value(name, objective) if name == metric => objective,
+            Seen::Value(..) => return,
+        };
+        course.0 += 1;
+        course.1 += objective;
+        let (epoch, sum) = *course;
+        let judged = ladder.as_ref().is_some_and(|ladder| ladder.decides(epoch));
         if judged || (early && early::place(epoch).is_some()) {
             #[allow(clippy::cast_precision_loss)] // epochs are few
             let average = sum / epoch as f64;

@@ -75,9 +75,10 @@ pub fn first(state: State) -> Next<State, Drive> {
 }
 
 /// The name of the training job of a number, as SageMaker forms it. It follows from what is stored, so that none is created
-/// twice under two names.
-fn name(job: &str, seed: u64, number: usize) -> String {
-    let tag = Rng::new(!seed, number as u64).bits() >> 32;
+/// twice under two names, and not from the seed: training jobs outlive their tuning job, whose name may be used again.
+fn name(job: &str, id: &str, number: usize) -> String {
+    let seed = id.bytes().fold(0_u64, |seed, byte| Rng::new(seed, u64::from(byte)).bits());
+    let tag = Rng::new(seed, number as u64).bits() >> 32;
     format!("{job}-{:03}-{tag:08x}", number + 1)
 }
 
@@ -146,7 +147,7 @@ impl State {
         match values {
             None => self.rules.definitions[definition].exhausted = true,
             Some(values) => self.children.push(Child {
-                name: name(&self.job, self.seed, number),
+                name: name(&self.job, &self.id, number),
                 definition,
                 values: values.clone(),
                 stage: Stage::Planned,

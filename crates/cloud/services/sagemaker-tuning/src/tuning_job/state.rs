@@ -292,12 +292,13 @@ impl State {
     }
 
     /// The number of the definition that the next training job is of; `None` where none is wanted now. Definitions take
-    /// turns.
+    /// turns. The next is planned when the one before has been created.
     #[must_use]
     pub fn wants(&self) -> Option<usize> {
         let count = |n: usize| self.children.iter().filter(|child| child.definition == n).count();
         let full = self.live().count() as u64 >= self.rules.parallel || self.children.len() as u64 >= self.rules.most;
-        if self.phase != Phase::Running || full {
+        let planned = self.children.last().is_some_and(|child| child.stage == Stage::Planned);
+        if self.phase != Phase::Running || full || planned {
             return None;
         }
         let open = self.rules.definitions.iter().enumerate().filter(|(_, definition)| !definition.exhausted);
@@ -317,6 +318,7 @@ impl State {
         let outcome = |child: &Child| match self.score(child) {
             _ if child.stage.is_live() => search::Outcome::Pending,
             Some(score) => search::Outcome::Score(score),
+            None if child.retryable || child.stage == Stage::Stopped => search::Outcome::Lost,
             None => search::Outcome::Failed,
         };
         let mut trials: Vec<Trial> =

@@ -17,7 +17,7 @@ fn other() -> Run {
 }
 
 fn state(phase: Phase, unfinished: u32) -> State {
-    let Next { state, .. } = first("job".to_owned(), "s3://out/model.tar.gz".to_owned(), NOW);
+    let Next { state, .. } = first("job".to_owned(), "s3://out/model.tar.gz".to_owned(), 1, NOW);
     let mut state = state.unwrap();
     state.life = Life { run: run(2), phase, unfinished };
     state
@@ -141,6 +141,24 @@ fn every_event_has_an_outcome_in_every_phase() {
 }
 
 #[test]
+fn a_job_that_fails_for_an_error_of_the_service_runs_again_as_often_as_its_retry_strategy_says() {
+    let internal = || TrainingEnd::Failed { reason: "InternalServerError: disk".to_owned() };
+    let first = state(Phase::Running, 1);
+    assert_eq!(outcome(&first, &end(run(2), internal())), "Waiting Starting run 3 deaths 0 queue 3");
+    assert_eq!(
+        outcome(&first, &end(run(1), internal())),
+        "refused: Run 1 of the job ended late: run 2 is in status InProgress."
+    );
+    let stopping = state(Phase::Stopping, 1);
+    assert_eq!(outcome(&stopping, &end(run(2), internal())), "Ended(Stopped) Stopped run 2 deaths 0 ");
+    let again = TrainingJobs::step(first, &end(run(2), internal()), NOW).unwrap().state.unwrap();
+    let statuses: Vec<_> = json!(again.progress)["SecondaryStatusTransitions"].as_array().unwrap().clone();
+    assert_eq!(statuses[1]["StatusMessage"], "Running the job again after an error: InternalServerError: disk");
+    let again = TrainingJobs::step(again, &Event::Admitted(run(3)), NOW).unwrap().state.unwrap();
+    assert_eq!(outcome(&again, &end(run(3), internal())), "Ended(Failed) Failed run 3 deaths 0 ");
+}
+
+#[test]
 fn what_a_stopped_job_had_is_kept_and_what_a_restart_undoes_is_gone() {
     let metrics: Metrics = [("loss".to_owned(), (f64::NAN, jiff::Timestamp::from_millisecond(NOW).unwrap()))].into();
     let step = |state, event: &Event| TrainingJobs::step(state, event, NOW + 1_500).unwrap().state.unwrap();
@@ -181,7 +199,7 @@ fn events() -> impl Strategy<Value = Event> {
 proptest! {
     #[test]
     fn after_any_events_one_run_is_live_at_most_and_a_restart_leads_to_an_end(events in prop::collection::vec(events(), 0..40)) {
-        let Next { state, .. } = first("job".to_owned(), "s3://out/m".to_owned(), NOW);
+        let Next { state, .. } = first("job".to_owned(), "s3://out/m".to_owned(), 2, NOW);
         let mut state = state.unwrap();
         // The run that was begun, has told no end, and whose process lives.
         let mut live: Option<Run> = None;

@@ -81,7 +81,8 @@ fn every_event_has_an_outcome_where_it_belongs_and_none_elsewhere() {
         (vec![proposed(0)], "Planned Running"),
         (vec![proposed(0), proposed(0)], "Planned Running"),
         (vec![proposed(1)], "Running"),
-        (vec![proposed(0), proposed(1), proposed(2)], "Planned Planned Running"),
+        (vec![proposed(0), proposed(1)], "Planned Running"),
+        (vec![proposed(0), launched(0), proposed(1), launched(1), proposed(2)], "InProgress InProgress Running"),
         (vec![launched(0)], "Running"),
         (vec![proposed(0), launched(0), launched(0)], "InProgress Running"),
         (vec![proposed(0), launched(0), looked(0, Stage::InProgress, None)], "InProgress Running"),
@@ -132,16 +133,16 @@ fn a_state_is_read_as_it_was_written() {
 }
 
 #[test]
-fn names_follow_from_the_seed_and_the_number() {
-    let names: Vec<String> = (0..3).map(|number| name("t", 1, number)).collect();
-    assert_eq!(names, (0..3).map(|number| name("t", 1, number)).collect::<Vec<_>>());
+fn names_follow_from_the_id_and_the_number() {
+    let names: Vec<String> = (0..3).map(|number| name("t", "id", number)).collect();
+    assert_eq!(names, (0..3).map(|number| name("t", "id", number)).collect::<Vec<_>>());
     assert!(names[0].starts_with("t-001-") && names[2].starts_with("t-003-") && names[0][6..] != names[1][6..]);
-    assert_ne!(name("t", 1, 0), name("t", 2, 0));
-    assert!(name(&"x".repeat(32), 1, 749).len() <= 63);
+    assert_ne!(name("t", "id", 0), name("t", "di", 0));
+    assert!(name(&"x".repeat(32), "id", 749).len() <= 63);
 }
 
 #[test]
-fn what_a_parent_of_ours_was_best_at_counts_until_it_is_bettered() {
+fn jobs_in_a_row_without_a_better_objective_are_counted() {
     let mut state = state(2, 1);
     state.course.take(Some(1.0), NOW);
     for (score, best, stale, flat) in
