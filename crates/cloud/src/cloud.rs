@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::api::ApiError;
 use crate::clock::{ClockError, Keeper, SharedWall};
 use crate::cloud_id;
+use crate::commands::LocalCommands;
 use crate::config::Config;
 use crate::env::Env;
 use crate::folder;
@@ -19,6 +20,7 @@ use crate::identity::{Identity, NewSession, Secret, ServiceAsks, assumable_by_se
 use crate::images::{ImageMap, ImageMapError};
 use crate::objects::Objects;
 use crate::outbox::Outbox;
+use crate::process::commands::{self, CommandMapError};
 use crate::process::strays;
 use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::processing::ProcessingExecutor;
@@ -29,6 +31,7 @@ use crate::sagemaker::{Execution, Executors, ResumeError, Roles, SageMaker, Serv
 use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::training::TrainingExecutor;
+use crate::transform::TransformExecutor;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
@@ -42,7 +45,8 @@ pub struct Options {
     pub config: Config,
     /// The program that runs built-in algorithms, as `PROGRAM algorithm NAME train|serve`.
     pub program: PathBuf,
-    /// TOML file that maps images to commands; `images.toml` in the data folder, where there is one, without it.
+    /// TOML file that maps images to commands; `images.toml` in the data folder, where there is one, without it. Beside it,
+    /// `functions.toml` says which commands stand for Lambda functions and SQS queues.
     pub images: Option<PathBuf>,
     /// Makes built-in algorithms ready on first use.
     pub preparer: Arc<dyn Preparer>,
@@ -59,6 +63,9 @@ pub enum CloudError {
     /// The image map.
     #[error(transparent)]
     Images(#[from] ImageMapError),
+    /// The commands that stand for functions and queues.
+    #[error(transparent)]
+    Commands(#[from] CommandMapError),
     /// The file that tells this data folder from others.
     #[error("cannot use {}: {source}", path.join("cloud-id").display())]
     Id {
@@ -131,6 +138,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let Options { config, program, images, preparer, environments } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
+    let functions = images.with_file_name("functions.toml");
     let (wall, speed) = (Arc::clone(&config.wall), config.speed);
     let durability = config.durability;
     let hold = config.hold;
@@ -144,6 +152,8 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let work = bound.folder("work");
     let unusable = |source| CloudError::Id { path: data.clone(), source };
     let id = cloud_id::of(&data).map_err(unusable)?;
+    let commands = commands::Commands::new(functions, id.clone(), work.clone());
+    commands.read()?;
     let hidden = Hidden { folder: std::fs::canonicalize(&data).map_err(unusable)?, is_own: folder::is_own };
     keep_secrets();
     let now = Arc::clone(&wall);
@@ -178,11 +188,17 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
     let executors = Executors {
         training: Arc::new(TrainingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
-        processing: Arc::new(ProcessingExecutor::new(env.clone(), environment)),
+        processing: Arc::new(ProcessingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
+        transform: Arc::new(TransformExecutor::new(env.clone(), Arc::clone(&hosting) as _)),
     };
+    let commands = Arc::new(LocalCommands { process: commands, environment });
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
-    let execution =
-        Execution { hold, outbox: outbox.clone(), ..Execution::new(roles, executors, Arc::clone(&hosting) as _) };
+    let execution = Execution {
+        hold,
+        outbox: outbox.clone(),
+        commands,
+        ..Execution::new(roles, executors, Arc::clone(&hosting) as _)
+    };
     let sagemaker = SageMaker::new(env, execution);
     let (store, sim) = (bound.records(), bound.sim());
     let s3 = s3_front(&bound, objects, wall);
@@ -273,6 +289,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
             sagewright_cloud_sagemaker::OPERATIONS,
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
+            sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ],
     )
 }
@@ -284,7 +301,9 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
 /// The state could not be read or written.
 pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
-    sagewright_cloud_sagemaker_hosting::resume(sagemaker).await
+    sagewright_cloud_sagemaker_hosting::resume(sagemaker).await?;
+    // After what their steps wait for.
+    sagewright_cloud_sagemaker_pipelines::resume(sagemaker).await
 }
 
 /// Notes that this process ends in order, and not over one of the jobs in progress.

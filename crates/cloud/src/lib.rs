@@ -5,6 +5,7 @@
 
 pub mod cloud;
 mod cloud_id;
+mod commands;
 pub mod config;
 pub mod folder;
 pub mod reference;
@@ -17,4 +18,4 @@ pub use sagewright_cloud_runner_process::{frameworks, images, process};
 pub use sagewright_cloud_s3 as s3;
 pub use sagewright_cloud_sagemaker_base as sagemaker;
 pub use sagewright_cloud_sagemaker_hosting::hosting;
-pub use sagewright_cloud_sagemaker_jobs::{processing, training};
+pub use sagewright_cloud_sagemaker_jobs::{processing, training, transform};

@@ -56,6 +56,7 @@ fn real(service: &Service, operation: &str) -> bool {
             sagewright_cloud_sagemaker::OPERATIONS,
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
+            sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ]
         .iter()
         .any(|table| has(table, operation)),
@@ -97,7 +98,7 @@ mod tests {
             all.into_iter().find(|(name, _)| *name == operation).map(|(_, state)| state)
         };
         assert_eq!(of("sagemaker", "CreateTrainingJob"), Some(State::Real));
-        assert_eq!(of("sagemaker", "DescribePipeline"), Some(State::Recorded));
+        assert_eq!(of("sagemaker", "DescribeModelCard"), Some(State::Recorded));
         assert_eq!(of("sagemaker", "DescribeProcessingJob"), Some(State::Real));
         assert!(matches!(of("sagemaker", "CreateCompilationJob"), Some(State::Refused(_))));
         assert_eq!(of("sagemaker", "CreatePresignedDomainUrl"), Some(State::Unknown));

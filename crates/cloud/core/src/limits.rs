@@ -30,6 +30,8 @@ pub const MANIFEST_LINE: u64 = 4 * MIB;
 pub const FAILURE_FILE: u64 = 16 * KIB;
 /// Most of what is read of the file that becomes a job's `ExitMessage`, in bytes.
 pub const EXIT_MESSAGE: usize = 1024;
+/// Longest answer of a transform job's container, and what the records of one payload may have before a filter, in bytes.
+pub const TRANSFORM_PAYLOAD: usize = 100 * 1024 * 1024;
 /// Lines about what a job's results leave out; further ones are only counted.
 pub const LEFT_OUT: usize = 100;
 /// What a metric definition sees of a line, in bytes.
@@ -75,6 +77,7 @@ mod tests {
             format!("lines of {}", bytes(MANIFEST_LINE)),
             format!("first {} of `output/failure`", bytes(FAILURE_FILE)),
             format!("first {} of `output/message`", bytes(EXIT_MESSAGE as u64)),
+            format!("an answer of {}", bytes(TRANSFORM_PAYLOAD as u64)),
             format!("{} lines about what is left out", count(LEFT_OUT)),
             format!("first {} of a line", bytes(METRIC_LINE as u64)),
             format!("{} steps back", count(METRIC_STEPS)),

@@ -25,7 +25,7 @@ pub(super) const OWN: &[(&str, Below)] = &[
     ("state.sqlite-redo", FILE),
     ("s3", &["objects/<shard>/", "s3.sqlite", "s3.sqlite-wal", "s3.sqlite-shm", "s3.sqlite-journal", "lock"]),
     ("logs", &["<account>/"]),
-    ("work", &["training/<id>/", "processing/<id>/", "hosting/<id>/"]),
+    ("work", &["training/<id>/", "processing/<id>/", "transform/<id>/", "hosting/<id>/"]),
     ("server.json", FILE),
     ("server.json.partial", FILE),
     ("server.log", FILE),
@@ -41,7 +41,7 @@ pub(super) const OWN: &[(&str, Below)] = &[
 
 /// What may be in a folder before its first start: what the user puts there for the cloud to read, and what systems
 /// put into folders by themselves.
-pub(super) const BESIDE: &[&str] = &["images.toml", "examples", "lost+found", ".DS_Store"];
+pub(super) const BESIDE: &[&str] = &["images.toml", "functions.toml", "examples", "lost+found", ".DS_Store"];
 
 /// What a first start that was cut off before the marker leaves.
 pub(super) const BEGUN: &[&str] = &[LOCK, PARTIAL_MARKER];

@@ -15,3 +15,4 @@ mod search;
 mod support;
 mod tags;
 mod training;
+mod transform;

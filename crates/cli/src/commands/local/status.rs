@@ -15,10 +15,18 @@ use crate::output::{Printer, Table, amount};
 use crate::paths;
 
 /// Kinds of resources that are counted.
-const KINDS: [&str; 7] =
-    ["TrainingJob", "ProcessingJob", "ModelPackageGroup", "ModelPackage", "Model", "EndpointConfig", "Endpoint"];
+const KINDS: [&str; 8] = [
+    "TrainingJob",
+    "ProcessingJob",
+    "TransformJob",
+    "ModelPackageGroup",
+    "ModelPackage",
+    "Model",
+    "EndpointConfig",
+    "Endpoint",
+];
 /// What lists jobs that run.
-const JOBS: [&str; 2] = ["ListTrainingJobs", "ListProcessingJobs"];
+const JOBS: [&str; 3] = ["ListTrainingJobs", "ListProcessingJobs", "ListTransformJobs"];
 /// How often a cloud that starts is looked for.
 const PAUSE: Duration = Duration::from_millis(50);
 

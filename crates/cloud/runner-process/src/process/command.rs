@@ -14,7 +14,7 @@ use sagewright_cloud_core::runner::Workload;
 use sagewright_cloud_core::runner::workload::OPT_ML;
 
 /// Where programs are looked for when the cloud itself has no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// A program with its arguments, variables and folder.
 #[derive(Debug)]
@@ -160,7 +160,7 @@ impl Launch {
 }
 
 /// Full path of a program: as given if it is a path, else from `PATH`, which an image may set.
-fn find(program: &str, directory: &Path, path: Option<OsString>) -> Option<PathBuf> {
+pub(super) fn find(program: &str, directory: &Path, path: Option<OsString>) -> Option<PathBuf> {
     if program.contains('/') {
         let path = directory.join(program);
         return path.is_file().then_some(path);

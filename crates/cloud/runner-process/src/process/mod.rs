@@ -21,6 +21,7 @@ use sagewright_cloud_core::runner::{
 };
 
 mod command;
+pub mod commands;
 mod container;
 mod group;
 mod namespace;

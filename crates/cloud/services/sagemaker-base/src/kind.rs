@@ -192,6 +192,25 @@ impl Kind {
         ),
         ..ROW
     });
+    /// `transform-job`
+    pub const TRANSFORM_JOB: Self = Self(&Row {
+        noun: "TransformJob",
+        arn_type: "transform-job",
+        event: "SageMaker Transform Job State Change",
+        naming: Naming::Members(&["TransformJobName"]),
+        list: "ListTransformJobs",
+        status: Some(&Life {
+            member: "TransformJobStatus",
+            settles: &[("InProgress", "Completed"), ("Stopping", "Stopped")],
+            ..LIFE
+        }),
+        missing: Text("ValidationException", "Could not find requested job with name: {name}"),
+        taken: Text(
+            "ResourceInUse",
+            "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+        ),
+        ..ROW
+    });
     /// `model`
     pub const MODEL: Self = Self(&Row {
         noun: "Model",
@@ -264,15 +283,47 @@ impl Kind {
         ..ROW
     });
 
+    /// `pipeline`
+    pub const PIPELINE: Self = Self(&Row {
+        noun: "Pipeline",
+        arn_type: "pipeline",
+        naming: Naming::Members(&["PipelineName"]),
+        list: "ListPipelines",
+        status: Some(&Life { member: "PipelineStatus", created: "Active", ..LIFE }),
+        missing: Text("ResourceNotFound", "Pipeline '{arn}' does not exist."),
+        taken: Text(
+            "ValidationException",
+            "Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
+        ),
+        ..ROW
+    });
+    /// `pipeline-execution`; its ARNs are below that of the pipeline.
+    pub const PIPELINE_EXECUTION: Self = Self(&Row {
+        noun: "PipelineExecution",
+        arn_type: "pipeline-execution",
+        event: "SageMaker Model Building Pipeline Execution Status Change",
+        naming: Naming::Members(&["PipelineExecutionArn"]),
+        status: Some(&Life {
+            member: "PipelineExecutionStatus",
+            settles: &[("Executing", "Succeeded"), ("Stopping", "Stopped")],
+            ..LIFE
+        }),
+        missing: Text("ResourceNotFound", "Pipeline execution with ARN {arn} does not exist."),
+        ..ROW
+    });
+
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 7] = [
+    pub const REAL: [Self; 10] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
+        Self::TRANSFORM_JOB,
         Self::MODEL,
         Self::ENDPOINT_CONFIG,
         Self::ENDPOINT,
         Self::MODEL_PACKAGE_GROUP,
         Self::MODEL_PACKAGE,
+        Self::PIPELINE,
+        Self::PIPELINE_EXECUTION,
     ];
 
     /// All kinds of which there can be resources.

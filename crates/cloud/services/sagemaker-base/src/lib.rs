@@ -1,5 +1,6 @@
 //! What the crates of the embedded SageMaker share: kinds of resources, listings, tags, checks of what a request names.
 
+pub mod calls;
 pub mod containers;
 pub mod hold;
 pub mod inputs;
@@ -15,18 +16,20 @@ pub mod service;
 pub mod state;
 pub mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
-    ContainerPlan, EndpointKey, Events, Executor, Executors, Host, JobEnd, JobEvent, JobTask, ModelData, Outcome,
-    Roles, TrainingEnd, TrainingEvent, VariantPlan,
+    Called, CommandTask, Commands, ContainerPlan, EndpointKey, Events, Executor, Executors, Host, Invocation, Invoked,
+    JobEnd, JobEvent, JobTask, ModelData, ModelServers, NoCommands, Outcome, Roles, Servers, ServersPlan, Silence,
+    TrainingEnd, TrainingEvent, VariantPlan,
 };
 pub use resource::Kind;
 pub use sagewright_cloud_core::api::Call;
@@ -44,6 +47,8 @@ pub struct Execution {
     pub executors: Executors,
     /// Serves endpoints.
     pub host: Arc<dyn Host>,
+    /// What stands for functions and queues.
+    pub commands: Arc<dyn Commands>,
     /// Jobs that run at once; one for each core where `None`.
     pub slots: Option<usize>,
     /// Who is told of events.
@@ -58,7 +63,16 @@ impl Execution {
     /// With defaults for the limits.
     #[must_use]
     pub fn new(roles: Arc<dyn Roles>, executors: Executors, host: Arc<dyn Host>) -> Self {
-        Self { roles, executors, host, slots: None, outbox: Outbox::default(), hold: Duration::ZERO, instances: 16 }
+        Self {
+            roles,
+            executors,
+            host,
+            commands: Arc::new(NoCommands),
+            slots: None,
+            outbox: Outbox::default(),
+            hold: Duration::ZERO,
+            instances: 16,
+        }
     }
 }
 
@@ -71,6 +85,7 @@ pub struct SageMaker {
 struct Inner {
     env: Env,
     execution: Execution,
+    operations: OnceLock<service::Operations>,
     scheduler: Scheduler,
     looks: hold::Looks,
     unrecorded: machine::Unrecorded,
@@ -90,6 +105,7 @@ impl SageMaker {
         let inner = Inner {
             env,
             execution,
+            operations: OnceLock::new(),
             scheduler,
             looks: hold::Looks::default(),
             unrecorded: machine::Unrecorded::default(),
@@ -110,6 +126,15 @@ impl SageMaker {
     #[must_use]
     pub fn waker(&self) -> &Waker {
         &self.inner.waker
+    }
+
+    /// The operations of all crates, from now on. Those that were set first stay.
+    pub(crate) fn answers_with(&self, operations: service::Operations) {
+        let _ = self.inner.operations.set(operations);
+    }
+
+    pub(crate) fn operations(&self) -> Result<&service::Operations, ApiError> {
+        self.inner.operations.get().ok_or_else(|| ApiError::internal("SageMaker has no operations yet"))
     }
 
     pub(crate) fn looks(&self) -> &hold::Looks {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
+use sagewright_cloud_core::runner::LineSink;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -140,6 +142,67 @@ pub struct Executors {
     pub training: Arc<dyn Executor<TrainingEvent, TrainingEnd>>,
     /// Processing jobs.
     pub processing: Arc<dyn Executor<JobEvent, JobEnd>>,
+    /// Transform jobs.
+    pub transform: Arc<dyn Executor<JobEvent, JobEnd>>,
+}
+
+/// What a step of a pipeline calls, which a user's command stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Called {
+    /// A Lambda function, by its ARN.
+    Function,
+    /// An SQS queue, by its URL.
+    Queue,
+}
+
+/// One call of a function, or one message to a queue.
+#[derive(Debug, Clone)]
+pub struct CommandTask {
+    /// What is called.
+    pub called: Called,
+    /// ARN of the function, or URL of the queue.
+    pub target: String,
+    /// The event or message.
+    pub input: Value,
+    /// Account of the pipeline.
+    pub account: String,
+    /// Region of the pipeline.
+    pub region: String,
+    /// ARN of the execution.
+    pub arn: String,
+    /// Role of the pipeline.
+    pub role_arn: String,
+}
+
+/// Commands of the user's that stand for functions and queues.
+#[async_trait]
+pub trait Commands: Send + Sync + 'static {
+    /// Whether there is a command.
+    ///
+    /// # Errors
+    /// There is none: what to do.
+    fn check(&self, called: Called, target: &str) -> Result<(), String>;
+
+    /// Runs a command and gives what it answers: JSON, or null where it wrote nothing. It ends when this is dropped.
+    ///
+    /// # Errors
+    /// There is no such command, or it failed.
+    async fn run(&self, task: CommandTask, lines: LineSink) -> Result<Value, String>;
+}
+
+/// No commands at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCommands;
+
+#[async_trait]
+impl Commands for NoCommands {
+    fn check(&self, _: Called, target: &str) -> Result<(), String> {
+        Err(format!("no command stands for {target}"))
+    }
+
+    async fn run(&self, task: CommandTask, _: LineSink) -> Result<Value, String> {
+        Err(format!("no command stands for {}", task.target))
+    }
 }
 
 /// What identifies an endpoint. The name is spelled as it was created.
@@ -247,4 +310,96 @@ pub trait Host: Send + Sync + 'static {
     fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]);
     /// Stops serving; returns when nothing of the endpoint runs any more.
     async fn remove(&self, endpoint: &EndpointKey);
+}
+
+/// The containers of a model for one batch transform job.
+#[derive(Debug, Clone)]
+pub struct ServersPlan {
+    /// Account of the job.
+    pub account: String,
+    /// Region of the job.
+    pub region: String,
+    /// The job's ARN.
+    pub arn: String,
+    /// The job's name as it was given.
+    pub job: String,
+    /// `InstanceCount`: each instance runs all containers. This machine runs fewer where it has to.
+    pub instances: u32,
+    /// How long a container may take until it answers pings.
+    pub startup_timeout: Duration,
+    /// `ExecutionRoleArn` of the model: whom its containers act as.
+    pub role_arn: Option<String>,
+    /// The containers get neither credentials nor the embedded cloud's address.
+    pub isolated: bool,
+    /// The containers, in the order in which a request passes them.
+    pub containers: Vec<ContainerPlan>,
+}
+
+/// One request to an instance.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What the first container gets.
+    pub body: Bytes,
+    /// Its `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Accept` for the last container.
+    pub accept: Option<String>,
+    /// How long each container may take to answer.
+    pub timeout: Duration,
+    /// Most bytes of an answer.
+    pub longest: usize,
+}
+
+/// What a container answered.
+#[derive(Debug, Clone)]
+pub struct Invoked {
+    /// HTTP status; of the first container that has no success, else of the last one.
+    pub status: u16,
+    /// The answer.
+    pub body: Bytes,
+}
+
+/// Why no container answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// The time is over.
+    Late,
+    /// There is no connection, or it broke; why.
+    Broken(String),
+    /// The answer is longer than allowed.
+    TooLong,
+}
+
+/// Runs model servers for jobs, as endpoints run them.
+pub trait ModelServers: Send + Sync + 'static {
+    /// Servers that are not started yet.
+    fn servers(&self, plan: ServersPlan) -> Arc<dyn Servers>;
+}
+
+/// The model servers of one job.
+#[async_trait]
+pub trait Servers: Send + Sync + 'static {
+    /// The log streams of the instances, of which there is one at least, named as AWS names them.
+    fn streams(&self) -> &[String];
+
+    /// Starts all and waits until they answer.
+    ///
+    /// # Errors
+    /// The `FailureReason`. What was started is ended by [`Servers::stop`].
+    async fn start(&self) -> Result<(), String>;
+
+    /// What the first container answers when it is asked for its `execution-parameters`; `None` where it has none.
+    async fn execution_parameters(&self) -> Option<Bytes>;
+
+    /// Sends a request through the containers of an instance; each gets what the one before answered.
+    ///
+    /// # Errors
+    /// A container did not answer.
+    async fn invoke(&self, instance: usize, invocation: &Invocation) -> Result<Invoked, Silence>;
+
+    /// Completes when a container has ended that nobody has stopped. Tells which one.
+    async fn died(&self) -> String;
+
+    /// Stops all; returns when nothing of them runs any more.
+    async fn stop(&self);
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 pub use sagewright_cloud_core::api::Answer;
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
+use serde_json::Value;
 
 use crate::kind::Kind;
 use crate::{SageMaker, hold, recorded};
@@ -28,39 +29,53 @@ impl Look {
     }
 }
 
-/// SageMaker as the port sees it.
-pub struct Service {
-    sagemaker: SageMaker,
-    operations: HashMap<&'static str, Operation>,
+/// The operations of all crates, by name.
+pub(crate) struct Operations {
+    own: HashMap<&'static str, Operation>,
     shared: HashMap<String, (Kind, recorded::Verb)>,
 }
 
-impl Service {
-    /// A service that answers the operations of `tables`.
-    pub fn new(sagemaker: SageMaker, tables: &[&[(&'static str, Operation)]]) -> Self {
-        Self {
-            sagemaker,
-            operations: tables.iter().copied().flatten().copied().collect(),
-            shared: recorded::operations(),
+impl Operations {
+    fn find(&self, name: &str) -> Option<Look> {
+        let own = self.own.get(name).map(|operation| Look::Own(*operation));
+        own.or_else(|| self.shared.get(name).map(|(kind, verb)| Look::Shared(*kind, *verb)))
+    }
+
+    /// Answers a call at once.
+    pub(crate) async fn answer(&self, sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+        match self.find(&call.operation.name) {
+            Some(look) => look.take(sm, call).await,
+            None => recorded::refused(call).unwrap_or_else(|| Err(unsupported(call))),
         }
+    }
+}
+
+/// SageMaker as the port sees it.
+pub struct Service {
+    sagemaker: SageMaker,
+}
+
+impl Service {
+    /// A service that answers the operations of `tables`, and through which they call each other.
+    pub fn new(sagemaker: SageMaker, tables: &[&[(&'static str, Operation)]]) -> Self {
+        let own = tables.iter().copied().flatten().copied().collect();
+        sagemaker.answers_with(Operations { own, shared: recorded::operations() });
+        Self { sagemaker }
     }
 }
 
 #[async_trait]
 impl Handler for Service {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
-        let name = &*call.operation.name;
         let (sm, call) = (&self.sagemaker, &call);
-        let own = self.operations.get(name).map(|operation| Look::Own(*operation));
-        let look = own.or_else(|| self.shared.get(name).map(|(kind, verb)| Look::Shared(*kind, *verb)));
-        if let Some(look) = look {
-            let hold = sm.execution().hold;
-            return match hold::described(name).filter(|_| !hold.is_zero()) {
-                Some(kind) => hold::describe(sm, call, kind, look, hold).await,
-                None => look.take(sm, call).await,
-            }
-            .map(Output::from);
+        let operations = sm.operations()?;
+        let name = &*call.operation.name;
+        let hold = sm.execution().hold;
+        let held = operations.find(name).zip(hold::described(name).filter(|_| !hold.is_zero()));
+        match held {
+            Some((look, kind)) => hold::describe(sm, call, kind, look, hold).await,
+            None => operations.answer(sm, call).await,
         }
-        recorded::refused(call).unwrap_or_else(|| Err(unsupported(call))).map(Output::from)
+        .map(Output::from)
     }
 }

@@ -1,10 +1,12 @@
-//! SageMaker's jobs: training and processing, from the request to what they leave in S3.
+//! SageMaker's jobs: training, processing and batch transform, from the request to what they leave in S3.
 
 mod job;
 pub mod processing;
 mod processing_job;
 pub mod training;
 mod training_job;
+pub mod transform;
+mod transform_job;
 
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::operations;
@@ -13,11 +15,14 @@ use sagewright_cloud_sagemaker_base::{Operation, ResumeError, SageMaker};
 use job::resume as each;
 use processing_job::ProcessingJobs;
 use training_job::machine::TrainingJobs;
+use transform_job::TransformJobs;
 
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "CreateProcessingJob" => processing_job::create::create,
     "StopProcessingJob" => processing_job::stop::stop,
+    "CreateTransformJob" => transform_job::create::create,
+    "StopTransformJob" => transform_job::stop::stop,
     "CreateTrainingJob" => training_job::create::create,
     "DescribeTrainingJob" => training_job::describe::describe,
     "ListTrainingJobs" => training_job::list::list,
@@ -32,7 +37,8 @@ pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
 /// The state could not be read.
 pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     each::resume(&TrainingJobs(sm.clone())).await?;
-    each::resume(&ProcessingJobs::new(sm)).await
+    each::resume(&ProcessingJobs::new(sm)).await?;
+    each::resume(&TransformJobs::new(sm)).await
 }
 
 /// The cloud ends in order: jobs in progress are run again at its next start, however often that was so before.
@@ -41,6 +47,7 @@ pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
 /// The state could not be read or written.
 pub async fn suspend(sm: &SageMaker) -> Result<(), ApiError> {
     let training = each::suspend(&TrainingJobs(sm.clone())).await;
-    // What cannot be told of one kind must not count against the other.
-    each::suspend(&ProcessingJobs::new(sm)).await.and(training)
+    let processing = each::suspend(&ProcessingJobs::new(sm)).await;
+    // What cannot be told of one kind must not count against the others.
+    each::suspend(&TransformJobs::new(sm)).await.and(processing).and(training)
 }

@@ -35,6 +35,7 @@ pub struct Cloud {
     pub store: SqliteRecords,
     jobs: Mutex<Jobs<TrainingEvent, TrainingEnd>>,
     processing: Mutex<Jobs<JobEvent, JobEnd>>,
+    transform: Mutex<Jobs<JobEvent, JobEnd>>,
     deploys: Mutex<mpsc::UnboundedReceiver<Deploy>>,
     changes: Mutex<broadcast::Receiver<Change>>,
     requests: AtomicU64,
@@ -63,7 +64,12 @@ impl Cloud {
         bucket.put("data", "train/part-0.csv");
         bucket.put("data", "model.tar.gz");
         let ((training, jobs), (processor, processing)) = (fakes::executor(), fakes::executor());
-        let executors = Executors { training: Arc::new(training), processing: Arc::new(processor) };
+        let (transformer, transform) = fakes::executor();
+        let executors = Executors {
+            training: Arc::new(training),
+            processing: Arc::new(processor),
+            transform: Arc::new(transformer),
+        };
         let (host, deploys) = fakes::host();
         let host = Arc::new(host);
         let env = Env {
@@ -88,6 +94,7 @@ impl Cloud {
             store,
             jobs: Mutex::new(jobs),
             processing: Mutex::new(processing),
+            transform: Mutex::new(transform),
             deploys: Mutex::new(deploys),
             changes,
             requests: AtomicU64::new(0),
@@ -168,8 +175,15 @@ impl Cloud {
         within(async { self.processing.lock().await.recv().await.unwrap() }).await
     }
 
+    /// The next transform job that was begun.
+    pub async fn transform(&self) -> Job<JobEvent, JobEnd> {
+        within(async { self.transform.lock().await.recv().await.unwrap() }).await
+    }
+
     pub async fn no_job_waits(&self) -> bool {
-        self.jobs.lock().await.try_recv().is_err() && self.processing.lock().await.try_recv().is_err()
+        self.jobs.lock().await.try_recv().is_err()
+            && self.processing.lock().await.try_recv().is_err()
+            && self.transform.lock().await.try_recv().is_err()
     }
 
     /// The next deployment that the host was given.

@@ -40,6 +40,22 @@ pub fn processing_job(name: &str) -> Value {
     })
 }
 
+/// A job over the model `m`.
+pub fn transform_job(name: &str) -> Value {
+    json!({
+        "TransformJobName": name,
+        "ModelName": "m",
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://data/train"}},
+            "ContentType": "text/csv",
+            "SplitType": "Line",
+        },
+        "TransformOutput": {"S3OutputPath": "s3://data/out", "Accept": "text/csv", "AssembleWith": "Line"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        "Tags": [{"Key": "team", "Value": "data"}],
+    })
+}
+
 pub fn model(name: &str) -> Value {
     json!({
         "ModelName": name,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{describe, known};
 use crate::kind::{Kind, Naming};
 use crate::listing::{self, Listing};
+use crate::resource::seconds;
 use crate::{SageMaker, refuse};
 
 /// Members of list requests that all listings heed.
@@ -27,7 +28,10 @@ const COMMON: &[&str] = &[
     "ModifiedTimeBefore",
 ];
 
-/// Lists resources.
+/// Member of listings that the record itself knows.
+const MODIFIED: &str = "LastModifiedTime";
+
+/// Lists resources. Only members that the listing has are in the answer.
 ///
 /// # Errors
 /// A filter that is not heeded here, or a token of another listing.
@@ -53,7 +57,13 @@ pub async fn list(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, ApiE
     let (records, next) = listing::page(sm, call, &listing).await?;
     let items: Vec<Value> = records
         .into_iter()
-        .map(|record| describe::shown(kind, record))
+        .map(|record| {
+            let modified = record.modified;
+            let mut shown = describe::shown(kind, record);
+            // Some kinds tell it in their listing alone.
+            shown.entry(MODIFIED).or_insert_with(|| seconds(modified));
+            shown
+        })
         .filter(|shown| after.iter().all(|(field, value, part)| fits(shown, field, value, *part)))
         .map(|shown| known(call.service, item, shown))
         .collect();

@@ -37,6 +37,14 @@ pub(super) fn unhealthy(container: &str, variant: &str, why: &str) -> String {
     if why.is_empty() { text } else { format!("{text} ({why})") }
 }
 
+/// `FailureReason` of a transform job: a server never answered.
+pub(super) fn unhealthy_batch(container: &str, why: &str) -> String {
+    let text = format!(
+        "AlgorithmError: The {container} container did not pass the ping health check. See job logs for more information"
+    );
+    if why.is_empty() { text } else { format!("{text} ({why})") }
+}
+
 /// A `ValidationError` of the runtime API.
 pub(super) fn validation(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", 400, message)

@@ -22,6 +22,9 @@ use sagewright_cloud_sagemaker_base::ports::{
     ContainerPlan, EndpointKey, MULTI_MODEL_VARIABLE, ModelData, VariantPlan,
 };
 
+/// Log group of all transform jobs.
+const TRANSFORM_GROUP: &str = "/aws/sagemaker/TransformJobs";
+
 /// Most containers of an inference pipeline.
 const MOST_CONTAINERS: usize = 15;
 
@@ -37,6 +40,34 @@ pub(super) struct Order<'a> {
     pub endpoint: &'a EndpointKey,
     pub arn: &'a str,
     pub work: PathBuf,
+    pub logs: Logs,
+}
+
+/// Where containers' lines go.
+pub(super) enum Logs {
+    /// An endpoint's: its group has a stream for each server.
+    Endpoint,
+    /// A transform job's, which began at this second.
+    Transform(i64),
+}
+
+impl Logs {
+    fn group(&self, name: &str) -> String {
+        match self {
+            Self::Endpoint => format!("/aws/sagemaker/Endpoints/{name}"),
+            Self::Transform(_) => TRANSFORM_GROUP.to_owned(),
+        }
+    }
+
+    /// The stream of a container of `owner`, a variant or a job; it is named where it is not the only one.
+    pub fn stream(&self, owner: &str, instance: &str, container: Option<&str>) -> String {
+        match (self, container) {
+            (Self::Endpoint, None) => format!("{owner}/{instance}"),
+            (Self::Endpoint, Some(container)) => format!("{owner}/{instance}/{container}"),
+            (Self::Transform(epoch), None) => format!("{owner}/{instance}-{epoch}"),
+            (Self::Transform(epoch), Some(container)) => format!("{owner}/{container}-{instance}-{epoch}"),
+        }
+    }
 }
 
 /// Servers with their supervisors. Dropping it stops them.
@@ -48,10 +79,10 @@ pub(super) struct Fleet {
 }
 
 /// A server that is on its way up.
-struct Rising {
-    server: Arc<Server>,
-    supervisor: Supervisor,
-    progress: watch::Receiver<Progress>,
+pub(super) struct Rising {
+    pub server: Arc<Server>,
+    pub supervisor: Supervisor,
+    pub progress: watch::Receiver<Progress>,
     variant: String,
 }
 
@@ -71,12 +102,13 @@ impl Fleet {
         let mut numbers = 0..;
         for plan in plans {
             let copies = plan.copies.clamp(1, order.config.max_copies.max(1));
-            let instances = try_join_all((0..copies).map(|_| order.instance(plan, copies))).await?;
+            let ids: Vec<_> = (0..copies).map(|_| instance_id()).collect();
+            let instances = try_join_all(ids.iter().map(|id| order.instance(plan, copies, id))).await?;
             let mut ready = Vec::new();
             for instance in instances {
                 let mut servers = Vec::new();
                 for Rising { server, supervisor, progress, variant } in instance {
-                    self.supervisors.push(tokio::spawn(supervisor.run(self.stop.subscribe())));
+                    self.supervise(supervisor);
                     waits.push(wait(server.clone(), progress, variant));
                     servers.push(server);
                 }
@@ -90,6 +122,10 @@ impl Fleet {
         let (generation, drained) = Generation::new(variants);
         self.drained = Some(drained);
         Ok(generation)
+    }
+
+    pub fn supervise(&mut self, supervisor: Supervisor) {
+        self.supervisors.push(tokio::spawn(supervisor.run(self.stop.subscribe())));
     }
 
     /// Waits until no request is under way, and stops.
@@ -110,12 +146,18 @@ impl Fleet {
     }
 }
 
+/// An id as EC2 has them.
+pub(super) fn instance_id() -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    format!("i-{}", id.get(..17).unwrap_or(&id))
+}
+
 /// What nobody can guess.
 fn secret() -> String {
     [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(|id| id.simple().to_string()).concat()
 }
 
-fn check(order: &Order<'_>, plans: &[VariantPlan]) -> Result<(), String> {
+pub(super) fn check(order: &Order<'_>, plans: &[VariantPlan]) -> Result<(), String> {
     for plan in plans {
         if plan.containers.is_empty() || plan.containers.len() > MOST_CONTAINERS {
             let count = plan.containers.len();
@@ -145,12 +187,10 @@ async fn wait(server: Arc<Server>, mut progress: watch::Receiver<Progress>, vari
 
 impl Order<'_> {
     /// Makes one instance's servers ready to start: images and models in place.
-    async fn instance(&self, plan: &VariantPlan, copies: u32) -> Result<Vec<Rising>, String> {
-        let id = uuid::Uuid::new_v4().simple().to_string();
-        let id = format!("i-{}", id.get(..17).unwrap_or(&id));
+    pub async fn instance(&self, plan: &VariantPlan, copies: u32, id: &str) -> Result<Vec<Rising>, String> {
         let mut servers = Vec::new();
         for (index, container) in plan.containers.iter().enumerate() {
-            servers.push(self.server(plan, copies, &id, index, container).await?);
+            servers.push(self.server(plan, copies, id, index, container).await?);
         }
         Ok(servers)
     }
@@ -166,8 +206,7 @@ impl Order<'_> {
         let alone = plan.containers.len() == 1;
         let numbered = || format!("container-{}", index + 1);
         let name = if alone { "primary".to_owned() } else { container.hostname.clone().unwrap_or_else(numbered) };
-        let stream = format!("{}/{instance}", plan.name);
-        let journal = self.journal(&if alone { stream } else { format!("{stream}/{name}") });
+        let journal = self.journal(&self.logs.stream(&plan.name, instance, Some(&*name).filter(|_| !alone)));
         if index == 0 && plan.copies > copies {
             journal.push(&format!(
                 "variant {} asks for {} instances; this machine runs {copies} of them",
@@ -199,6 +238,7 @@ impl Order<'_> {
             workload: self.workload(plan, instance, index, container, base, secret).await,
             journal,
             startup_timeout: plan.startup_timeout,
+            restarts: matches!(self.logs, Logs::Endpoint),
             progress,
         };
         Ok(Rising { server, supervisor, progress: seen, variant: plan.name.clone() })
@@ -234,8 +274,7 @@ impl Order<'_> {
 
     fn journal(&self, stream: &str) -> Journal {
         let EndpointKey { account, region, name } = self.endpoint;
-        let group = format!("/aws/sagemaker/Endpoints/{name}");
-        Journal::new(self.env.logs.clone(), self.env.sim.clone(), account, region, group, stream)
+        Journal::new(self.env.logs.clone(), self.env.sim.clone(), account, region, self.logs.group(name), stream)
     }
 
     async fn workload(

@@ -20,6 +20,7 @@ use sagewright_cloud_core::work;
 use sagewright_cloud_sagemaker_base::ports::{EndpointKey, Host, VariantPlan};
 
 mod ask;
+mod batch;
 mod errors;
 mod fleet;
 mod invoke;
@@ -29,7 +30,7 @@ mod pool;
 mod routing;
 mod server;
 
-use fleet::{Fleet, Order};
+use fleet::{Fleet, Logs, Order};
 use routing::Generation;
 
 /// Limits of hosting.
@@ -162,6 +163,7 @@ impl Hosting {
             endpoint,
             arn,
             work: work::new(&self.work),
+            logs: Logs::Endpoint,
         };
         let mut fleet = Fleet::new(order.work.clone());
         let ready = tokio::select! {

@@ -88,12 +88,12 @@ impl Server {
     }
 }
 
-/// What a supervisor tells about the first start.
+/// What a supervisor tells about the first start, and about an end that is the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Progress {
     Starting,
     Ready,
-    /// It never answered; the text is for people, empty where the log says more.
+    /// It never answered, or has ended and is not started again; the text is for people, empty where the log says more.
     Failed(String),
 }
 
@@ -105,6 +105,8 @@ pub(super) struct Supervisor {
     pub workload: Workload,
     pub journal: Journal,
     pub startup_timeout: Duration,
+    /// Whether a server that answered and died is started again.
+    pub restarts: bool,
     pub progress: watch::Sender<Progress>,
 }
 
@@ -133,6 +135,10 @@ impl Supervisor {
                 }
                 Outcome::Unready(why) => {
                     tracing::warn!(server = %self.workload.labels, why, "a model server does not come back")
+                }
+                Outcome::Died if !self.restarts => {
+                    self.progress.send_replace(Progress::Failed(String::new()));
+                    return;
                 }
                 Outcome::Died => {
                     pause = BACKOFF.0;

@@ -34,7 +34,7 @@ pub struct Site {
     environment: Arc<dyn JobEnvironment>,
     folder: PathBuf,
     /// Held by threads that work in the folder.
-    busy: Arc<tokio::sync::Mutex<()>>,
+    busy: Arc<tokio::sync::RwLock<()>>,
 }
 
 /// What a container runs.
@@ -167,10 +167,27 @@ impl Site {
 
     /// Does blocking work on its own thread, which ends soon when this is dropped; one at a time.
     pub async fn work<T: Send + 'static>(&self, act: impl FnOnce(Tools<'_>) -> T + Send + 'static) -> Result<T, Halt> {
+        let busy = self.busy.clone().write_owned().await;
+        self.thread(busy, act).await
+    }
+
+    /// As [`Site::work`], but any number at the same time: their files must have different names.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(Tools<'_>) -> T + Send + 'static,
+    ) -> Result<T, Halt> {
+        let busy = self.busy.clone().read_owned().await;
+        self.thread(busy, act).await
+    }
+
+    async fn thread<T: Send + 'static>(
+        &self,
+        busy: impl Send + 'static,
+        act: impl FnOnce(Tools<'_>) -> T + Send + 'static,
+    ) -> Result<T, Halt> {
         let cancel = Cancel::default();
         let cancelled = cancel.flag();
         let (objects, account, scratch) = (self.env.objects.clone(), self.task.account.clone(), self.scratch());
-        let busy = self.busy.clone().lock_owned().await;
         let work = tokio::task::spawn_blocking(move || {
             let _busy = busy;
             let (objects, account, cancelled) = (&*objects, &*account, &*cancelled);
@@ -187,7 +204,7 @@ impl Site {
             explain_full_disk(reason, &folder);
         }
         // A download that was stopped may still write its current file.
-        let _done = busy.lock().await;
+        let _done = busy.write().await;
         let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await;
         if let Ok(Err(error)) = removed
             && error.kind() != io::ErrorKind::NotFound

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::machine::Machine;
+use sagewright_cloud_sagemaker_base::resource::HIDDEN;
 use sagewright_cloud_sagemaker_base::{JobTask, Kind, Run};
 use serde_json::{Map, Value};
 
@@ -24,7 +25,8 @@ pub async fn task<M: Machine>(machine: &M, key: &Key, run: &Run) -> Option<JobTa
     }
 }
 
-/// The record's members that the create operation takes are the request with its defaults.
+/// The record's members that the create operation takes are the request with its defaults; what it found out besides is
+/// hidden among them.
 fn of(kind: Kind, record: &Record, epoch: u64) -> JobTask {
     let input = sagewright_model::service("sagemaker").and_then(|s| s.input(&format!("Create{}", kind.0.noun)));
     let request: Map<String, Value> = record
@@ -32,7 +34,9 @@ fn of(kind: Kind, record: &Record, epoch: u64) -> JobTask {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(member, _)| input.is_some_and(|shape| shape.members.contains_key(member.as_str())))
+        .filter(|(member, _)| {
+            member.as_str() == HIDDEN || input.is_some_and(|shape| shape.members.contains_key(member.as_str()))
+        })
         .map(|(member, value)| (member.clone(), value.clone()))
         .collect();
     let name = request.get(kind.name_member()).and_then(Value::as_str).unwrap_or(&record.key.name).to_owned();

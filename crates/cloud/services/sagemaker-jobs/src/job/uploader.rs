@@ -1,7 +1,7 @@
 //! What containers of jobs leave, to S3.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -88,7 +88,15 @@ impl Uploader<'_> {
         }
     }
 
-    fn put(&self, target: &Location, file: &Path) -> Result<(), String> {
+    /// Uploads a text.
+    pub fn text(&self, target: &Location, text: &str) -> Result<(), String> {
+        let file = self.scratch.join(format!("text-{}", uuid::Uuid::new_v4().simple()));
+        fs::write(&file, text).map_err(|e| internal(&format!("cannot write {}: {e}", file.display())))?;
+        self.put(target, &file)
+    }
+
+    /// Uploads a file, which may be gone then.
+    pub fn put(&self, target: &Location, file: &Path) -> Result<(), String> {
         let Location { bucket, key } = target;
         match self.objects.put_file_unless(self.cancelled, self.account, bucket, key, file) {
             Ok(Some(_)) => Ok(()),

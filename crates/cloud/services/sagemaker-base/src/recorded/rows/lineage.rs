@@ -1,4 +1,4 @@
-//! What models are made of, and what is known of how: lineage, experiments, features, pipelines, MLflow.
+//! What models are made of, and what is known of how: lineage, experiments, features, MLflow.
 
 use crate::kind::{LIFE, Life, Naming, ROW, Row, Text};
 
@@ -139,20 +139,6 @@ pub static ROWS: &[Row] = &[
         list: "ListModelCards",
         version: "ModelCardVersion",
         taken: Text("ConflictException", "Model card {arn} already exists."),
-        ..ROW
-    },
-    Row {
-        noun: "Pipeline",
-        arn_type: "pipeline",
-        naming: Naming::Members(&["PipelineName"]),
-        list: "ListPipelines",
-        status: Some(&Life { member: "PipelineStatus", created: "Active", ..LIFE }),
-        refused: &["/PipelineDefinitionS3Location"],
-        missing: Text("ResourceNotFound", "Pipeline '{arn}' does not exist."),
-        taken: Text(
-            "ValidationException",
-            "Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
-        ),
         ..ROW
     },
     Row {

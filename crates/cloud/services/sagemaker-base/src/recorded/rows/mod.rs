@@ -36,5 +36,4 @@ pub static REFUSED: &[(&str, &str, &str)] = &[
     ("OptimizationJob", "ListOptimizationJobs", JOB),
     ("TrainingPlan", "ListTrainingPlans", "Training jobs need no plan here"),
     ("TrainingSession", "ListTrainingSessions", "Create a training job"),
-    ("TransformJob", "ListTransformJobs", "Send the rows to an endpoint"),
 ];

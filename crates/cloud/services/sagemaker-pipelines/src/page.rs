@@ -1,0 +1,79 @@
+//! Pages of records that belong to a pipeline.
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::{Filter, Order, Query, Record};
+use sagewright_cloud_sagemaker_base::listing::millis;
+use sagewright_cloud_sagemaker_base::{SageMaker, token};
+use serde_json::{Map, Value};
+
+/// SageMaker's page size where the request names none.
+const PAGE: usize = 10;
+
+/// `MaxResults`, or what counts where it is not given.
+pub(crate) fn limit(call: &Call, usual: usize) -> usize {
+    let given = call.input.get("MaxResults").and_then(Value::as_u64);
+    given.map_or(usual, |n| usize::try_from(n).unwrap_or(usual))
+}
+
+/// A page of the records of a kind whose names start with a text, and the token of the next one.
+///
+/// # Errors
+/// A filter cannot be read, or the token is not of this listing.
+pub(crate) async fn records(
+    sm: &SageMaker,
+    call: &Call,
+    kind: &str,
+    start: &str,
+    order: Order,
+) -> Result<(Vec<Record>, Option<String>), ApiError> {
+    let mut filters = vec![Filter::NameStarts(start.to_owned())];
+    for (member, filter) in
+        [("CreatedAfter", Filter::CreatedAfter as fn(f64) -> Filter), ("CreatedBefore", Filter::CreatedBefore)]
+    {
+        if let Some(time) = call.input.get(member).filter(|time| !time.is_null()) {
+            filters.push(filter(millis(member, time)?));
+        }
+    }
+    let after = match call.text("NextToken").filter(|token| !token.is_empty()) {
+        Some(token) => Some(token::open(call, token)?),
+        None => None,
+    };
+    let limit = limit(call, PAGE);
+    let query = Query {
+        filters,
+        order,
+        numbered: false,
+        descending: call.text("SortOrder") != Some("Ascending"),
+        after,
+        limit: limit + 1,
+        ..Query::all(&call.caller.account, &call.region, kind)
+    };
+    let mut hits = sm.env().store.find(query).await?;
+    let more = hits.len() > limit;
+    hits.truncate(limit);
+    let next = hits.last().filter(|_| more).map(|hit| token::seal(call, &hit.position, &hit.tie));
+    Ok((hits.into_iter().map(|hit| hit.record).collect(), next))
+}
+
+/// A page of what is in memory, by its place.
+///
+/// # Errors
+/// The token is not of this listing.
+pub(crate) fn items<T>(call: &Call, mut all: Vec<T>, usual: usize) -> Result<(Vec<T>, Option<String>), ApiError> {
+    let from = match call.text("NextToken").filter(|token| !token.is_empty()) {
+        Some(token) => token::open(call, token)?.0.as_u64().and_then(|at| usize::try_from(at).ok()).unwrap_or(0),
+        None => 0,
+    };
+    all.drain(..from.min(all.len()));
+    let limit = limit(call, usual);
+    let more = all.len() > limit;
+    all.truncate(limit);
+    Ok((all, more.then(|| token::seal(call, &Value::from(from + limit), ""))))
+}
+
+/// The output of a listing.
+pub(crate) fn output(member: &str, items: Vec<Value>, next: Option<String>) -> Value {
+    let mut out = Map::from_iter([(member.to_owned(), Value::Array(items))]);
+    out.extend(next.map(|token| ("NextToken".to_owned(), Value::String(token))));
+    Value::Object(out)
+}

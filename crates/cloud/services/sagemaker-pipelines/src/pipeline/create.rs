@@ -1,0 +1,45 @@
+//! `CreatePipeline`
+
+use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::inputs::tags;
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, required, user};
+use serde_json::{Value, json};
+
+use super::version;
+
+/// Kept elsewhere than in the pipeline's record.
+pub(super) const ELSEWHERE: &[&str] =
+    &["Tags", "ClientRequestToken", "PipelineDefinition", "PipelineDefinitionS3Location"];
+
+pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
+    let name = required(call, "PipelineName")?;
+    let tags = tags(call)?;
+    let definition = super::given(sm, call).await?.ok_or_else(|| {
+        ApiError::validation(
+            "Neither PipelineDefinition nor PipelineDefinitionS3Location is provided. Give one of them.",
+        )
+    })?;
+    let mut stored = body(call, ELSEWHERE);
+    stored.entry("PipelineDisplayName").or_insert_with(|| json!(name));
+    stored.insert("CreatedBy".to_owned(), user(call));
+    stored.insert("LastModifiedBy".to_owned(), user(call));
+    stored.insert(HIDDEN.to_owned(), json!({ "version": 1, "token": call.text("ClientRequestToken") }));
+    let record = SageMaker::record(call, Kind::PIPELINE, name, "Active", stored);
+    sm.check_role(call, call.text("RoleArn"), &record.arn).await?;
+
+    let (key, arn) = (record.key.clone(), record.arn.clone());
+    let mut more = sm.news(Kind::PIPELINE, &record, &record.status);
+    more.push(version::insert(&key, 1, &definition, record.created));
+    if sm.env().store.insert(record, tags, more).await? {
+        sm.committed(false);
+        return Ok(json!({ "PipelineArn": arn }));
+    }
+    // The same request again is answered as the first time.
+    let found = sm.env().store.record(&key).await?;
+    let token = found.as_ref().and_then(|found| found.body[HIDDEN]["token"].as_str());
+    match token.filter(|token| call.text("ClientRequestToken") == Some(token)) {
+        Some(_) => Ok(json!({ "PipelineArn": arn })),
+        None => Err(Kind::PIPELINE.taken(&arn)),
+    }
+}
