@@ -467,8 +467,9 @@ def test_a_model_serves_with_the_code_in_its_archive(cloud, sagemaker, runtime, 
         with pytest.raises(runtime.exceptions.ModelError) as error:
             runtime.invoke_endpoint(**call, Body="boom")
         assert error.value.response["OriginalStatusCode"] == 500
-        log = log_lines(cloud, f"/aws/sagemaker/Endpoints/{endpoint}", "all/")
-        assert "RuntimeError: asked to fail" in log and "loading with here" in log, log
+        told = ("RuntimeError: asked to fail", "loading with here")
+        lines = lambda: log_lines(cloud, f"/aws/sagemaker/Endpoints/{endpoint}", "all/")
+        wait(lambda: all(line in lines() for line in told), "the log tells of the failure")
         # It goes on.
         assert runtime.invoke_endpoint(**call, Body="5")["Body"].read() == b"[15.0]"
         told = runtime.invoke_endpoint(**call, Body="ask")["Body"].read().decode()
@@ -478,6 +479,26 @@ def test_a_model_serves_with_the_code_in_its_archive(cloud, sagemaker, runtime, 
             answer = requests.request("POST" if body else "GET", f"http://127.0.0.1:{port}/{path}", data=body, timeout=PATIENCE)
             assert answer.status_code == 403 and "InvokeEndpoint" in answer.text
         assert shown == "None"
+    # So does a transform job with the same model.
+    s3.put_object(Bucket=bucket, Key="rows/1", Body="1,2\n4\n")
+    job = unique("transformed")
+    sagemaker.create_transform_job(
+        TransformJobName=job, ModelName=model(SERVER, {"SAGEMAKER_PROGRAM": "inference.py"}), BatchStrategy="SingleRecord",
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/rows/"}},
+            "ContentType": "text/csv", "SplitType": "Line",
+        },
+        TransformOutput={"S3OutputPath": f"s3://{bucket}/rows-out", "Accept": "application/json", "AssembleWith": "Line"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+
+    def transformed():
+        told = sagemaker.describe_transform_job(TransformJobName=job)
+        return told if told["TransformJobStatus"] not in ("InProgress", "Stopping") else None
+
+    told = wait(transformed, "the transform job ends")
+    assert told["TransformJobStatus"] == "Completed", told
+    assert s3.get_object(Bucket=bucket, Key="rows-out/1.out")["Body"].read() == b"[3.0, 6.0]\n[12.0]\n"
     # One that cannot load its model fails, and its log says why.
     broken = model(SERVER.replace("factor.json", "nothing.json"), {})
     config, endpoint = unique("config"), unique("broken")
@@ -485,8 +506,8 @@ def test_a_model_serves_with_the_code_in_its_archive(cloud, sagemaker, runtime, 
     sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
     told = harness.settled(sagemaker, endpoint)
     assert told["EndpointStatus"] == "Failed" and "ping health check" in told["FailureReason"]
-    log = log_lines(cloud, f"/aws/sagemaker/Endpoints/{endpoint}", "all/")
-    assert any("nothing.json" in line for line in log), log
+    lines = lambda: log_lines(cloud, f"/aws/sagemaker/Endpoints/{endpoint}", "all/")
+    wait(lambda: any("nothing.json" in line for line in lines()), "the log says why")
     sagemaker.delete_endpoint(EndpointName=endpoint)
 
 

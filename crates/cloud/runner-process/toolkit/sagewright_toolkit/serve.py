@@ -23,6 +23,9 @@ def main(framework):
     if os.environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
         base.error("scripts serve one model here: the container's Mode MultiModel is not supported with this image")
         return 1
+    # Lines in one piece: several processes write to one log.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, write_through=False)
     # Nothing for the user's code, nor for what it starts.
     secret = os.environ.pop("SAGEWRIGHT_SERVER_SECRET", "")
     try:
