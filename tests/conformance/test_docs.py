@@ -15,6 +15,7 @@ import sys
 import pytest
 
 import harness
+from script_tools import installed
 
 DOCUMENTS = sorted(
     path.relative_to(harness.ROOT)
@@ -68,6 +69,8 @@ def test_a_document_tells_the_truth(document, tmp_path):
     text = (harness.ROOT / document).read_text()
     if "from sagemaker" in text and sys.version_info < (3, 10):
         pytest.skip("the SageMaker SDK has left Python 3.9 behind")
+    for framework in set(re.findall(r"images install (\S+)", text)):
+        installed(framework)
     folder, programs = tmp_path / "folder", tmp_path / "programs"
     programs.mkdir()
     (programs / "sagewright").symlink_to(harness.binary())

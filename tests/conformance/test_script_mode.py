@@ -12,6 +12,7 @@ import tarfile
 import threading
 
 import pytest
+import requests
 
 import harness
 from harness import PATIENCE, finished, log_lines, refused, role, unique, wait
@@ -83,7 +84,7 @@ estimator = SKLearn(
     sagemaker_session=session, hyperparameters={"max-depth": 2, "import-module": "onlyhere"},
     metric_definitions=[{"Name": "accuracy", "Regex": "accuracy=(.*?);"}],
 )
-estimator.fit({"train": f"s3://{bucket}/data"})
+estimator.fit({"train": f"s3://{bucket}/data"}, logs=False)
 job = estimator.latest_training_job.describe()
 output = job["ModelArtifacts"]["S3ModelArtifacts"].replace("model.tar.gz", "output.tar.gz")
 sagemaker.s3.S3Downloader.download(output, ".", sagemaker_session=session)
@@ -245,7 +246,7 @@ estimator = XGBoost(
     entry_point="boost.py", source_dir=source, framework_version=version, role=role, instance_type="ml.m5.large",
     instance_count=1, sagemaker_session=session, hyperparameters={"rounds": 5},
 )
-estimator.fit({"train": f"s3://{bucket}/data"})
+estimator.fit({"train": f"s3://{bucket}/data"}, logs=False)
 predictor = estimator.deploy(initial_instance_count=1, instance_type="ml.m5.large", serializer=CSVSerializer(), deserializer=JSONDeserializer())
 print("JSON", json.dumps(predictor.predict([[1, 2], [9, 9]])))
 predictor.delete_endpoint()
@@ -424,6 +425,98 @@ def test_an_image_of_the_map_runs_scripts_and_keeps_its_environment(offline, tmp
         cloud.stop()
     removed = images("remove", "python:3")
     assert removed.returncode == 0 and environments(offline) == []
+
+
+SERVER = """
+import json, os
+import sklearn
+
+print("loading with", os.environ["SAGEMAKER_REGION"])
+
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "factor.json")) as file:
+        return json.load(file)
+
+
+def transform_fn(model, data, content_type, accept):
+    if data == "boom":
+        raise RuntimeError("asked to fail")
+    if data == "ask":
+        return f"{os.environ['SAGEMAKER_BIND_TO_PORT']} {os.environ.get('SAGEWRIGHT_SERVER_SECRET')}", "text/plain"
+    return json.dumps([float(number) * model["factor"] for number in data.split(",")]), accept
+"""
+
+
+def test_a_model_serves_with_the_code_in_its_archive(cloud, sagemaker, runtime, s3, bucket, deploy, sklearn):
+    image = f"{ECR}/sagemaker-scikit-learn:{sklearn}-cpu-py3"
+
+    def model(script, environment, **changes):
+        files = {"code/inference.py": script, "factor.json": '{"factor": 3}'}
+        url = archive(s3, bucket, "", "empty", f"model/{unique()}.tar.gz", **files)
+        name = unique("served")
+        container = {"Image": image, "ModelDataUrl": url, "Environment": {"SAGEMAKER_REGION": "here", **environment}}
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=role(), PrimaryContainer=container | changes)
+        return name
+
+    for environment in ({}, {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}):
+        endpoint = deploy(harness.variant("all", model(SERVER, environment)))
+        call = dict(EndpointName=endpoint, ContentType="text/csv", Accept="application/json")
+        told = runtime.invoke_endpoint(**call, Body="1,2")
+        assert (told["ContentType"], json.loads(told["Body"].read())) == ("application/json", [3.0, 6.0])
+        with pytest.raises(runtime.exceptions.ModelError) as error:
+            runtime.invoke_endpoint(**call, Body="boom")
+        assert error.value.response["OriginalStatusCode"] == 500
+        told = ("RuntimeError: asked to fail", "loading with here")
+        lines = lambda: log_lines(cloud, f"/aws/sagemaker/Endpoints/{endpoint}", "all/")
+        wait(lambda: all(line in lines() for line in told), "the log tells of the failure")
+        # It goes on.
+        assert runtime.invoke_endpoint(**call, Body="5")["Body"].read() == b"[15.0]"
+        told = runtime.invoke_endpoint(**call, Body="ask")["Body"].read().decode()
+        port, shown = told.split()
+        # Its port answers its endpoint alone.
+        for path, body in (("ping", None), ("invocations", b"1")):
+            answer = requests.request("POST" if body else "GET", f"http://127.0.0.1:{port}/{path}", data=body, timeout=PATIENCE)
+            assert answer.status_code == 403 and "InvokeEndpoint" in answer.text
+        assert shown == "None"
+    # So does a transform job with the same model.
+    s3.put_object(Bucket=bucket, Key="rows/1", Body="1,2\n4\n")
+    job = unique("transformed")
+    sagemaker.create_transform_job(
+        TransformJobName=job, ModelName=model(SERVER, {"SAGEMAKER_PROGRAM": "inference.py"}), BatchStrategy="SingleRecord",
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/rows/"}},
+            "ContentType": "text/csv", "SplitType": "Line",
+        },
+        TransformOutput={"S3OutputPath": f"s3://{bucket}/rows-out", "Accept": "application/json", "AssembleWith": "Line"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+
+    def transformed():
+        told = sagemaker.describe_transform_job(TransformJobName=job)
+        return told if told["TransformJobStatus"] not in ("InProgress", "Stopping") else None
+
+    told = wait(transformed, "the transform job ends")
+    assert told["TransformJobStatus"] == "Completed", told
+    assert s3.get_object(Bucket=bucket, Key="rows-out/1.out")["Body"].read() == b"[3.0, 6.0]\n[12.0]\n"
+    # One that cannot load its model fails, and its log says why.
+    broken = model(SERVER.replace("factor.json", "nothing.json"), {})
+    config, endpoint = unique("config"), unique("broken")
+    sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[harness.variant("all", broken)])
+    sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    told = harness.settled(sagemaker, endpoint)
+    assert told["EndpointStatus"] == "Failed" and "ping health check" in told["FailureReason"]
+    lines = lambda: log_lines(cloud, f"/aws/sagemaker/Endpoints/{endpoint}", "all/")
+    wait(lambda: any("nothing.json" in line for line in lines()), "the log says why")
+    sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
+def test_many_models_with_one_script_are_refused(sagemaker, bucket):
+    container = {"Image": f"{ECR}/sagemaker-scikit-learn:1.2-1", "Mode": "MultiModel", "ModelDataUrl": f"s3://{bucket}/models/"}
+    refused(
+        sagemaker.create_model, "ValidationException", re.compile(".*Mode MultiModel.*"),
+        ModelName=unique("many"), ExecutionRoleArn=role(), PrimaryContainer=container,
+    )
 
 
 SDK3 = """

@@ -73,6 +73,12 @@ pub trait Runner: Send + Sync + 'static {
         self.check(image)
     }
 
+    /// Whether an image does nothing but run scripts of its users, one at a time.
+    fn only_scripts(&self, image: &str) -> bool {
+        let _ = image;
+        false
+    }
+
     /// The name of the built-in algorithm that an image stands for (`xgboost`); `None` for every other image.
     fn built_in(&self, image: &str) -> Option<&'static str> {
         let _ = image;

@@ -54,6 +54,10 @@ impl Layer {
         if layer.home.join("pyvenv.cfg").is_file() {
             return Ok(layer);
         }
+        // What a killed process left is made anew.
+        if layer.home.exists() {
+            fs::remove_dir_all(&layer.home)?;
+        }
         fs::create_dir_all(&bin)?;
         let interpreter = fs::canonicalize(environment.home.join("bin/python"))?;
         for name in ["python".to_owned(), "python3".to_owned(), format!("python{}", environment.minor())] {

@@ -162,6 +162,10 @@ impl Runner for ProcessRunner {
         self.look(image, self.images()?.resolve_script(image)?)
     }
 
+    fn only_scripts(&self, image: &str) -> bool {
+        self.images().is_ok_and(|images| matches!(images.resolve(image), Ok(Program::Script(_))))
+    }
+
     fn built_in(&self, image: &str) -> Option<&'static str> {
         match self.images().ok()?.resolve(image) {
             Ok(Program::BuiltIn(algorithm, _)) => Some(algorithm.name()),

@@ -37,10 +37,19 @@ class InstallRequirementsError(_ProcessError):
 
 
 def fetch(source, folder):
-    """Brings code from S3, an archive, a folder or a file to a folder, unless that has some already."""
+    """Brings code from S3, an archive, a folder or a file to a folder, unless that has some already. It has all or none: a
+    server that was killed meanwhile starts over."""
     os.makedirs(folder, exist_ok=True)
     if os.listdir(folder):
         return
+    draft = folder + ".draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    os.makedirs(draft)
+    _fetch(source, draft)
+    os.replace(draft, folder)
+
+
+def _fetch(source, folder):
     if source.startswith("s3://"):
         with tempfile.TemporaryDirectory() as scratch:
             archive = os.path.join(scratch, "source")
@@ -52,8 +61,7 @@ def fetch(source, folder):
         return
     path = base.place(source)
     if os.path.isdir(path):
-        if os.path.realpath(path) != os.path.realpath(folder):
-            shutil.copytree(path, folder, dirs_exist_ok=True)
+        shutil.copytree(path, folder, dirs_exist_ok=True)
     elif not os.path.exists(path):
         raise ClientError(f"there is no code at {source}")
     elif tarfile.is_tarfile(path):

@@ -1,5 +1,6 @@
 """`serve`: answers requests with the user's functions, in several processes that share one port."""
 
+import hmac
 import os
 import signal
 import socket
@@ -13,12 +14,20 @@ from . import base, code, defaults
 
 # How a process ends that could not load its model.
 NOT_LOADED = 3
+# What a request shows that comes from the endpoint. The port is open to every process of the machine, and to every page in a
+# browser on it.
+SECRET_HEADER = "x-sagewright-server-secret"
 
 
 def main(framework):
     if os.environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
         base.error("scripts serve one model here: the container's Mode MultiModel is not supported with this image")
         return 1
+    # Lines in one piece: several processes write to one log.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, write_through=False)
+    # Nothing for the user's code, nor for what it starts.
+    secret = os.environ.pop("SAGEWRIGHT_SERVER_SECRET", "")
     try:
         program, folder = _find(framework)
     except code.ClientError as problem:
@@ -28,7 +37,7 @@ def main(framework):
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", int(os.environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)))
     count = os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS") or os.cpu_count() or 1
-    return _supervise(int(count), lambda: _work(listener, framework, program, folder))
+    return _supervise(int(count), lambda: _work(listener, secret, framework, program, folder))
 
 
 def _find(framework):
@@ -65,6 +74,8 @@ def _supervise(count, work):
         sys.stderr.flush()
         child = os.fork()
         if child == 0:
+            # Not the parent's: one that is stopped while it loads just ends.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             try:
                 work()
             except BaseException:  # noqa: BLE001: nothing may come back from a fork
@@ -97,7 +108,7 @@ def _supervise(count, work):
         start()
 
 
-def _work(listener, framework, program, folder):
+def _work(listener, secret, framework, program, folder):
     from . import transform
 
     transformer = transform.load(framework, program, folder)
@@ -113,25 +124,41 @@ def _work(listener, framework, program, folder):
 
     signal.signal(signal.SIGTERM, stop)
     listener.listen(1024)
-    server = _Server(listener, transformer, busy)
+    server = _Server(listener, secret, transformer, busy)
     server.serve_forever()
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, listener, transformer, busy):
+    def __init__(self, listener, secret, transformer, busy):
         super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        self.transformer, self.busy = transformer, busy
+        self.secret, self.transformer, self.busy = secret, transformer, busy
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    def _admitted(self):
+        shown = self.headers.get(SECRET_HEADER, "")
+        del self.headers[SECRET_HEADER]
+        if "Origin" in self.headers:
+            why = b"This server does not answer pages in a browser: the request has an Origin header"
+        elif self.server.secret and not hmac.compare_digest(shown.encode(), self.server.secret.encode()):
+            why = b"This server answers its endpoint alone: call InvokeEndpoint instead"
+        else:
+            return True
+        # What is left of the request is not read.
+        self.close_connection = True
+        self._send(403, "text/plain", why)
+        return False
+
     def do_GET(self):
+        if not self._admitted():
+            return None
         path = self.path.split("?")[0]
         if path == "/ping":
             return self._send(200, "application/json", b"")
@@ -142,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(404, "text/plain", b"Not Found")
 
     def do_POST(self):
+        if not self._admitted():
+            return
         body = self._body()
         if self.path.split("?")[0] != "/invocations":
             return self._send(404, "text/plain", b"Not Found")

@@ -166,6 +166,15 @@ fn s3(uri: &str) -> Result<String, ApiError> {
 /// Variables that tell the original of a built-in image to run something else, and that nothing here heeds. With a script
 /// it serves one model, here as there.
 fn check_environment(sm: &SageMaker, container: &ContainerPlan) -> Result<(), ApiError> {
+    if container.many_models() && sm.env().runner.only_scripts(&container.image) {
+        return Err(refuse::instead(
+            &format!(
+                "Mode {MULTI_MODEL} of a container with the image {}, which serves with a script,",
+                container.image
+            ),
+            "Give each model a container of its own, or the image a server of yours in the image map",
+        ));
+    }
     if sm.env().runner.built_in(&container.image).is_none() {
         return Ok(());
     }

@@ -225,7 +225,10 @@ impl Order<'_> {
         let base = self.work.join(&plan.name).join(instance).join(index.to_string());
         self.place_model(container, &name, &base).await?;
         let source = self.source(container, &name, &base);
-        let secret = self.env.runner.built_in(&container.image).filter(|_| !script).map(|_| secret());
+        // Servers of our own ask for it, those of the user know nothing of it.
+        let runner = &self.env.runner;
+        let ours = runner.built_in(&container.image).is_some() || runner.only_scripts(&container.image);
+        let secret = ours.then(secret);
         let server = Server::new(name, container.hostname.clone(), source, secret.as_deref());
         let (progress, seen) = watch::channel(Progress::Starting);
         let supervisor = Supervisor {

@@ -39,7 +39,7 @@ async fn model(sm: &SageMaker, call: &Call, name: &str) -> Result<Model, ApiErro
         ));
     }
     for container in &containers {
-        sm.check_image(&container.image)?;
+        sm.check_serving_image(container)?;
     }
     Ok(Model {
         containers,
