@@ -58,6 +58,13 @@ def keys(s3, bucket, prefix):
     return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
 
 
+def listed(sagemaker, **filters):
+    """What a filter leaves of all pages: it is applied to each page, and others list here, too."""
+    pages = sagemaker.get_paginator("list_processing_jobs").paginate(**filters)
+    return [job for page in pages for job in page["ProcessingJobSummaries"]]
+
+
+
 def test_a_job_on_two_hosts_from_its_creation_to_its_log(cloud, sagemaker, s3, bucket):
     put_rows(s3, bucket, files=3)
     name = unique("Sums")
@@ -82,7 +89,7 @@ def test_a_job_on_two_hosts_from_its_creation_to_its_log(cloud, sagemaker, s3, b
     for host, rows in (("algo-1", 4), ("algo-2", 2)):
         lines = log_lines(cloud, GROUP, f"{name}/{host}-")
         assert lines == [f"{name} on {host}: {rows} rows, arguments ['--by', 'first column']"]
-    (summary,) = sagemaker.list_processing_jobs(NameContains=name)["ProcessingJobSummaries"]
+    (summary,) = listed(sagemaker, NameContains=name)
     assert summary == {key: told[key] for key in summary} and summary["ExitMessage"]
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == request["Tags"]
     refused(
@@ -103,7 +110,7 @@ def test_a_job_that_fails_tells_why(cloud, sagemaker, s3, bucket):
     assert told["ExitMessage"] == "algo-1 is done"
     assert log_lines(cloud, GROUP, name)[-1] == "no such column"
     assert keys(s3, bucket, "out/") == []
-    (summary,) = sagemaker.list_processing_jobs(NameContains=name, StatusEquals="Failed")["ProcessingJobSummaries"]
+    (summary,) = listed(sagemaker, NameContains=name, StatusEquals="Failed")
     assert summary["FailureReason"] == told["FailureReason"]
 
 

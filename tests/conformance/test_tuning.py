@@ -171,7 +171,11 @@ def test_a_tuning_job_survives_kills_of_the_cloud(fresh_cloud):
             statuses = [job["TrainingJobStatus"] for job in children(sagemaker, "t")]
             return set(statuses[:done]) <= {"Completed"} and len(statuses) > done
 
-        wait(under_way, f"{done} training jobs are completed and another one was begun")
+        try:
+            wait(under_way, f"{done} training jobs are completed and another one was begun")
+        except AssertionError as late:
+            told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="t")
+            raise AssertionError(f"{late}: {told}, {children(sagemaker, 't')}") from None
         left = harness.descendants(cloud.process.pid)
         cloud.kill()
         cloud.start()
