@@ -182,10 +182,10 @@ pub(crate) struct Apply {
     /// Show what would be done, and write nothing, as `plan` does
     #[arg(long, conflicts_with = "saved")]
     pub(crate) dry_run: bool,
-    /// Do not ask before --prune deletes; nothing else asks. Where nobody can be asked, it deletes nothing without this
+    /// Do not ask before --prune deletes; nothing else asks. Without a terminal, --prune is refused without it
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// With -o json and --dry-run: show values that are secret by their names, too
+    /// In -o json, and in the plan of --dry-run, show values that are secret by their names, too
     #[arg(long)]
     pub(crate) show_secrets: bool,
 }
@@ -216,7 +216,7 @@ pub(crate) struct Plan {
     #[arg(long)]
     pub(crate) exit_code: bool,
     /// Check the manifests and plan without asking the cloud, as if nothing existed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "prune")]
     pub(crate) offline: bool,
     /// Show what delete would do instead: what would be deleted or kept, and why, and what still uses it
     #[arg(long, conflicts_with_all = ["offline", "prune"])]

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use sagewright_engine::SavedPlan;
@@ -97,6 +97,10 @@ pub(crate) fn read(path: &Path) -> Result<SavedPlan, Failure> {
 }
 
 fn bounded(path: &Path) -> io::Result<String> {
+    // To open a pipe that nobody writes to would never end.
+    if fs::metadata(path)?.file_type().is_fifo() {
+        return Err(io::Error::other("it is a pipe"));
+    }
     let mut text = String::new();
     File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {

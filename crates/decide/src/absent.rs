@@ -32,6 +32,11 @@ pub fn decide(kind: &Kind, desired: &Desired, observed: &Observed) -> Decision {
     if let Some(refused) = foreign(kind, desired, found) {
         return refused;
     }
+    if let Some(set) = &desired.only_of
+        && found.tags.get(keys::SET).and_then(|text| text.parse().ok()).as_ref() != Some(&**set)
+    {
+        return Decision::note(format!("the {} `{}` no longer belongs to the set {set}", kind.words(), found.name));
+    }
     let is = format!("{} is in {} status", kind.name(), found.word);
     let delete = |stop: bool| serves_other(kind, desired, found).unwrap_or_else(|| step(kind, desired, found, stop));
     match (kind.row().delete.how, found.phase) {

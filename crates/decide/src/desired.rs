@@ -56,6 +56,8 @@ pub struct Desired {
     pub unowned: bool,
     /// A resource that serves something else than declared may be deleted too.
     pub force: bool,
+    /// Only while it is of this set it may be deleted: another command may have moved it meanwhile.
+    pub only_of: Option<Arc<Selector>>,
     /// Only to be read.
     pub read_only: bool,
     /// Not to be deleted with its object.
@@ -122,6 +124,7 @@ impl Desired {
             claims: Arc::default(),
             unowned: false,
             force: false,
+            only_of: None,
             read_only: object.is_read_only(),
             retain: annotation(keys::DELETION_POLICY) == "retain",
             retained_for: None,

@@ -6,8 +6,8 @@ mod support;
 use std::slice::from_ref;
 
 use sagewright_engine::{
-    Action, ApplyOptions, Blocker, DeleteOptions, Desired, Engine, Intent, NoObserver, Object, Outcome, Plan, Planned,
-    RefusalKind, decide, keys,
+    Action, ApplyOptions, Blocker, DeleteOptions, Desired, Engine, InUse, Intent, NoObserver, Object, Outcome, Plan,
+    Planned, RefusalKind, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
@@ -209,4 +209,52 @@ async fn what_still_uses_a_resource_is_told_and_what_goes_with_it_is_not() {
     fake.fault("ListEndpoints", fail("AccessDeniedException", "no"));
     let unread = users(&["EndpointConfig"]).await;
     assert!(unread[0].1.unknown.iter().any(|why| why.contains("whether endpoints use it is not known")), "{unread:?}");
+}
+
+#[tokio::test]
+async fn what_was_shown_as_not_there_stays_although_it_can_only_be_deleted_later() {
+    let (fake, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    let at = objects.iter().position(|object| object.kind == "Endpoint").unwrap();
+    let endpoint = objects.remove(at);
+    apply(&engine, &objects).await;
+    let shown = engine.plan_delete(from_ref(&endpoint), &DeleteOptions::default()).await.unwrap();
+    assert!(!shown.has_changes());
+    objects.push(endpoint.clone());
+    let begin = ApplyOptions { wait: false, ..ApplyOptions::default() };
+    engine.apply(&objects, &begin, &NoObserver).await.unwrap();
+    let report =
+        engine.delete_planned(from_ref(&endpoint), &shown, &DeleteOptions::default(), &NoObserver).await.unwrap();
+    assert_eq!(report.objects[0].outcome, Outcome::Refused, "{report:#?}");
+    assert_eq!(fake.count("Endpoint"), 1);
+}
+
+fn transform(name: &str) -> Object {
+    let spec = json!({"transformJobName": name, "modelName": "m",
+        "transformInput": {"dataSource": {"s3DataSource": {"s3DataType": "S3Prefix", "s3URI": "s3://b/in"}}},
+        "transformOutput": {"s3OutputPath": "s3://b/out"},
+        "transformResources": {"instanceCount": 1, "instanceType": "ml.m5.large"}});
+    object("TransformJob", name, spec)
+}
+
+#[tokio::test]
+async fn jobs_that_have_ended_hold_nothing_however_many_and_declared_or_not() {
+    let (_, _, engine) = Fake::new();
+    let model = object(
+        "Model",
+        "m",
+        json!({"modelName": "m", "executionRoleARN": support::ROLE, "primaryContainer": {"image": "i"}}),
+    );
+    let jobs: Vec<Object> = (0..101).map(|n| transform(&format!("t{n}"))).collect();
+    apply(&engine, from_ref(&model)).await;
+    apply(&engine, &jobs).await;
+    let options = DeleteOptions::default();
+    for in_use in [InUse::Keep, InUse::Refuse] {
+        let goes = engine.plan_deletion(from_ref(&model), &jobs[..1], in_use, &options).await.unwrap();
+        assert_eq!(of(&goes.plan, "Model").action(), Action::Delete, "{goes:#?}");
+        assert!(goes.users.values().all(|users| users.by.is_empty() && users.unknown.is_empty()), "{goes:#?}");
+    }
+    // One that is declared and not there yet will use it.
+    let goes = engine.plan_deletion(from_ref(&model), &[transform("next")], InUse::Keep, &options).await.unwrap();
+    assert_eq!(of(&goes.plan, "Model").decision.notes, ["still used by TransformJob/next"]);
 }

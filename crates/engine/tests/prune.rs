@@ -156,3 +156,26 @@ async fn what_may_not_be_read_is_told_and_what_cannot_be_read_ends_the_search() 
     }
     assert!(engine.undeclared(&set(), &[]).await.is_err());
 }
+
+#[tokio::test]
+async fn what_another_command_moved_to_another_set_meanwhile_stays() {
+    let (fake, _, engine) = Fake::new();
+    let engine = engine.for_set(set());
+    apply(&engine, &[model("moved"), model("plain"), model("old")]).await;
+    let left = engine.undeclared(&set(), &[]).await.unwrap().objects;
+    let options = DeleteOptions { only_of: Some(set()), ..DeleteOptions::default() };
+    let shown = engine.plan_delete(&left, &options).await.unwrap();
+    assert!(shown.objects.iter().all(|planned| planned.action() == Action::Delete));
+    fake.edit("model/moved", |r| drop(r.tags.insert(keys::SET.into(), "app=other".into())));
+    fake.edit("model/plain", |r| drop(r.tags.remove(keys::SET)));
+    let report = engine.delete_planned(&left, &shown, &options, &NoObserver).await.unwrap();
+    let outcome = |name: &str| {
+        report.objects.iter().find(|o| o.object.metadata.name == name || o.resource.as_deref() == Some(name)).unwrap()
+    };
+    for name in ["moved", "plain"] {
+        assert_eq!(outcome(name).outcome, Outcome::Retained);
+        assert_eq!(outcome(name).message, format!("the model `{name}` no longer belongs to the set app=mnist"));
+    }
+    assert_eq!(outcome("old").outcome, Outcome::Deleted);
+    assert_eq!(fake.count("Model"), 2);
+}

@@ -79,7 +79,7 @@ pub struct Owner {
 
 /// A mark that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no mark of an owner: it is INSTALLATION/NAMESPACE/NAME")]
+#[error("`{0}` is not an owner: use NAMESPACE/NAME or INSTALLATION/NAMESPACE/NAME")]
 pub struct NotAnOwner(String);
 
 impl Owner {

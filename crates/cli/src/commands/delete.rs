@@ -1,5 +1,7 @@
 //! `sagewright delete`
 
+use std::collections::HashMap;
+
 use sagewright_engine::{DeleteOptions, Deletion, InUse, Object, Plan, Report};
 
 use crate::args::{Delete, Format, Global};
@@ -25,8 +27,13 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
         ask::somebody(&format!("{what} would be deleted"))?;
     }
     let mut context = Context::connect(global, printer).await?;
-    let options =
-        DeleteOptions { wait: !args.no_wait, timeout: args.timeout, unowned: args.unmanaged, force: args.force };
+    let options = DeleteOptions {
+        wait: !args.no_wait,
+        timeout: args.timeout,
+        unowned: args.unmanaged,
+        force: args.force,
+        only_of: args.selector.clone(),
+    };
     context.announce(&declared).await?;
     let objects = match &args.selector {
         Some(set) => {
@@ -45,9 +52,9 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
         printer.note("nothing was deleted");
         return Ok(Exit::Failed);
     }
-    // Only what was shown may go; with --yes nothing is shown, and what appears meanwhile may go, too.
-    let shown = if args.yes { &Plan::default() } else { &goes.plan };
-    let done = carry_out(&context, &goes, shown, &options).await?;
+    tell_unknown(&goes, printer);
+    // Only what was seen to go may go: of nothing else it is known what uses it.
+    let done = carry_out(&context, &goes, &goes.plan, &options).await?;
     if args.force {
         tell_users(&goes, printer);
     }
@@ -60,7 +67,12 @@ pub(crate) async fn deletion(
     objects: &[Object],
     options: &DeleteOptions,
 ) -> anyhow::Result<Deletion> {
-    let in_use = if options.force { InUse::Delete } else { InUse::Refuse };
+    let in_use = match &options.only_of {
+        _ if options.force => InUse::Delete,
+        // Nobody named the objects of a set one by one.
+        Some(_) => InUse::Keep,
+        None => InUse::Refuse,
+    };
     Ok(context.engine.plan_deletion(objects, &[], in_use, options).await.map_err(engine_failure)?)
 }
 
@@ -104,9 +116,17 @@ pub(crate) async fn carry_out(
     progress.finish().await;
     let mut report = outcome.map_err(engine_failure)?;
     report.objects.extend(goes.held());
-    let place = |object: &Object| goes.plan.objects.iter().position(|planned| planned.object.id() == object.id());
-    report.objects.sort_by_cached_key(|done| place(&done.object));
+    let places: HashMap<_, _> = goes.plan.objects.iter().enumerate().map(|(at, p)| (p.object.id(), at)).collect();
+    report.objects.sort_by_cached_key(|done| places.get(&done.object.id()).copied());
     Ok(report)
+}
+
+/// Says what could not be looked at, of what goes.
+fn tell_unknown(goes: &Deletion, printer: &Printer) {
+    let going = goes.plan.objects.iter().filter(|planned| planned.goes()).map(|planned| planned.object.id());
+    for (id, users) in going.filter_map(|id| Some((goes.users.get(&id)?, id))).map(|(users, id)| (id, users)) {
+        users.unknown.iter().for_each(|why| printer.note(&format!("warning: {id} may still be in use: {why}")));
+    }
 }
 
 /// Says what was in use and had to go all the same.

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     }
     let mut context = connect(set, global, printer).await?;
     context.announce(objects).await?;
-    let options = DeleteOptions { timeout: args.timeout, ..DeleteOptions::default() };
+    let options = DeleteOptions { timeout: args.timeout, only_of: Some(set.clone()), ..DeleteOptions::default() };
     let in_use = in_use(args.set.force);
     let mut goes = what_goes(&context, set, objects, args.set.all_namespaces, in_use, &options).await?;
     if args.dry_run {
@@ -68,7 +68,7 @@ async fn delete(
 ) -> anyhow::Result<Report> {
     let now = context.engine.plan_deletion(&goes.objects(), &[], in_use, options).await.map_err(engine_failure)?;
     // What was not shown to go does not go, whatever is seen now.
-    let stay = goes.plan.objects.iter().filter(|planned| !planned.goes());
+    let stay = goes.plan.objects.iter().chain(&now.plan.objects).filter(|planned| !planned.goes());
     let shown = Plan { objects: stay.cloned().collect() };
     let mut report = carry_out(context, &now, &shown, options).await?;
     report.objects.extend(goes.held());

@@ -37,7 +37,9 @@ pub(crate) fn delete_plan(deletion: &Deletion, printer: &Printer) -> String {
                 let line = format!("still used by {}", names.join(", "));
                 out.push_str(&format!("    {}\n", printer.paint(Style::Warn, &line)));
             }
-            users.unknown.iter().for_each(|why| out.push_str(&format!("    {why}\n")));
+            if !deletion.held.contains(&id) {
+                users.unknown.iter().for_each(|why| out.push_str(&format!("    {why}\n")));
+            }
         }
         match sums.iter_mut().find(|(_, name)| *name == counted) {
             Some((n, _)) => *n += 1,

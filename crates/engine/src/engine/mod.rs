@@ -65,11 +65,13 @@ pub struct DeleteOptions {
     pub unowned: bool,
     /// Delete resources that serve something else than the objects declare too.
     pub force: bool,
+    /// Delete only what is still of this set when its turn comes.
+    pub only_of: Option<Selector>,
 }
 
 impl Default for DeleteOptions {
     fn default() -> Self {
-        Self { wait: true, timeout: None, unowned: false, force: false }
+        Self { wait: true, timeout: None, unowned: false, force: false, only_of: None }
     }
 }
 

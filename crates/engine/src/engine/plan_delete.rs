@@ -1,6 +1,7 @@
 //! What a delete would do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use sagewright_decide::error::Failure;
@@ -135,6 +136,7 @@ impl Engine {
         desired.intent = Intent::Absent;
         desired.unowned = options.unowned;
         desired.force = options.force;
+        desired.only_of = options.only_of.clone().map(Arc::new);
         let calls = self.calls_for(&desired.object);
         let observed = match resolve(
             node.kind,
@@ -203,7 +205,7 @@ impl InUse {
             Self::Keep if users.by.is_empty() => {
                 let unknown: Vec<&str> = users.unknown.iter().map(String::as_str).collect();
                 let why = format!("it may still be in use: {}", unknown.join("; "));
-                Some(Decision::note(format!("{why}\n--force deletes it in spite of that")))
+                Some(Decision::note(format!("{why}\n--force deletes it anyway")))
             }
             Self::Keep | Self::KeepUsed => Some(Decision::note(still)),
             Self::Delete => None,

@@ -193,6 +193,10 @@ impl Engine {
         };
         let here = &self.claims.installation;
         match (&found.owner, from) {
+            (Ownership::Marked(other), Some(from)) if *other == wanted && from.within(here) != wanted.within(here) => {
+                let why = format!("it belongs to that object already, and not to {}", from.words(here));
+                return Err(refuse(why, "adopt it without --from").into());
+            }
             (Ownership::Marked(other), _) if *other == wanted => return Ok(object_of(kind, &found)),
             // An old mark gets its new form.
             (Ownership::Marked(other), None) if wanted.is(other) => {}

@@ -23,6 +23,8 @@ use crate::report::{Plan, Planned};
 
 /// Resources of one kind that are looked at: the newest.
 const LOOKED_AT: usize = 100;
+/// Jobs that are listed, to find those that have not ended: AWS keeps the records of all.
+const JOBS_LISTED: usize = 1_000;
 /// Resources read at the same time.
 const AT_ONCE: usize = 8;
 
@@ -80,11 +82,11 @@ impl Engine {
                 if used.is_empty() {
                     continue;
                 }
-                let (referrers, unknown) = match referrers(calls, kind, &used).await {
+                let (referrers, unknown, ended) = match referrers(calls, kind, &used).await {
                     Ok(found) => found,
-                    Err(failure) => (Vec::new(), unreadable(kind, &failure)),
+                    Err(failure) => (Vec::new(), unreadable(kind, &failure), HashSet::new()),
                 };
-                let referrers = with_declared(kind, referrers, &declared);
+                let referrers = with_declared(kind, referrers, &ended, &declared);
                 let own: HashSet<&str> =
                     going.iter().filter(|g| g.kind.name() == kind.name()).map(Going::resource).collect();
                 let referrers: Vec<&Referrer> = referrers.iter().filter(|r| !own.contains(r.name.as_str())).collect();
@@ -111,10 +113,18 @@ fn going(at: usize, planned: &Planned) -> Option<Going<'_>> {
 }
 
 /// The resources that refer to others, as they will be once what is declared was applied. A field that is not declared
-/// stays as it is.
-fn with_declared(kind: &'static Kind, mut there: Vec<Referrer>, declared: &[&Node]) -> Vec<Referrer> {
+/// stays as it is, and so does a job that has ended.
+fn with_declared(
+    kind: &'static Kind,
+    mut there: Vec<Referrer>,
+    ended: &HashSet<String>,
+    declared: &[&Node],
+) -> Vec<Referrer> {
     for node in declared.iter().filter(|node| node.kind.name() == kind.name() && !node.desired.read_only) {
         let name = node.desired.name(kind).unwrap_or_else(|| node.id.name.clone());
+        if ended.contains(&name) {
+            continue;
+        }
         let refers = references(kind, &node.desired.spec);
         let pending = node.desired.pending.iter().map(|p| target_id(&p.reference, &node.id.namespace)).collect();
         match there.iter_mut().find(|referrer| referrer.name == name) {
@@ -179,13 +189,14 @@ fn references(kind: &'static Kind, spec: &Value) -> Vec<(&'static RefField, Stri
     kind.refs().iter().flat_map(|field| texts(field).into_iter().map(move |text| (field, text))).collect()
 }
 
-/// Resources of a kind that may refer to those that go, and what was not looked at.
+/// Resources of a kind that may refer to those that go, what was not looked at, and the names of jobs that have ended.
 async fn referrers(
     calls: &Calls,
     kind: &'static Kind,
     used: &[&Going<'_>],
-) -> Result<(Vec<Referrer>, Option<String>), Failure> {
-    let mut items;
+) -> Result<(Vec<Referrer>, Option<String>, HashSet<String>), Failure> {
+    let listed = if kind.is_job() { JOBS_LISTED } else { LOOKED_AT };
+    let items;
     if kind.is_arn_identified() {
         // What is inside of one that goes uses it; elsewhere are too many to look at.
         let within = kind.row().identity.within.last();
@@ -199,17 +210,25 @@ async fn referrers(
         let lists = stream::iter(outer).map(|name| inside(calls, kind, Some(name))).buffered(AT_ONCE);
         items = lists.try_concat().await?;
     } else {
-        items = calls.list(kind, list_input(kind, None), LOOKED_AT + 1).await?;
+        items = calls.list(kind, list_input(kind, None), listed + 1).await?;
     }
-    let rest = (items.len() > LOOKED_AT)
-        .then(|| format!("only the newest {LOOKED_AT} of the {} were looked at", kind.words_of_many()));
-    items.truncate(LOOKED_AT);
-    let found: Vec<Option<Referrer>> = stream::iter(items)
-        .map(|item| async move {
-            let listed = Found::new(kind, item, BTreeMap::new());
-            if listed.phase == Phase::Deleting || (kind.is_job() && listed.phase.is_final()) {
-                return Ok(None);
-            }
+    let is_cut = !kind.is_arn_identified() && items.len() > listed;
+    let (mut at_work, mut ended) = (Vec::new(), HashSet::new());
+    for item in items {
+        let listed = Found::new(kind, item, BTreeMap::new());
+        if kind.is_job() && listed.phase.is_final() {
+            ended.insert(listed.name);
+        } else if !matches!(listed.phase, Phase::Deleting | Phase::Gone) {
+            at_work.push(listed);
+        }
+    }
+    let rest = (is_cut || at_work.len() > LOOKED_AT).then(|| {
+        let looked_at = if at_work.len() > LOOKED_AT { LOOKED_AT } else { listed };
+        format!("only the newest {looked_at} of the {} were looked at", kind.words_of_many())
+    });
+    at_work.truncate(LOOKED_AT);
+    let found: Vec<Option<Referrer>> = stream::iter(at_work)
+        .map(|listed| async move {
             let spec = kind.spec_of(&listed.output);
             let known = Known { spec: Some(&spec), arn: listed.arn.as_deref(), output: None };
             let output = read_output(calls, kind, known).await?;
@@ -218,7 +237,7 @@ async fn referrers(
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    Ok((found.into_iter().flatten().collect(), rest))
+    Ok((found.into_iter().flatten().collect(), rest, ended))
 }
 
 /// What to say of a kind that cannot be looked at; nothing where the cloud does not have it.

@@ -6,7 +6,7 @@ mod run;
 mod work;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sagewright_decide::{Adoption, Decision, Desired, Intent};
 use sagewright_objects::object::{Object, ObjectId};
@@ -129,6 +129,7 @@ impl Plan for Deleting<'_> {
         desired.intent = Intent::Absent;
         desired.unowned = self.options.unowned;
         desired.force = self.options.force;
+        desired.only_of = self.options.only_of.clone().map(Arc::new);
         let retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
         let user = self.users.get(i).into_iter().flatten().find(|user| retained.contains(user));
         desired.retained_for = user.and_then(|user| self.graph.nodes.get(*user)).map(|n| n.id.clone());

@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use sagewright_decide::error::Failure;
-use sagewright_decide::{Decision, Desired, Intent};
+use sagewright_decide::{Decision, Desired, Intent, Step};
 use sagewright_objects::manifest::RefUse;
 use sagewright_objects::object::{Object, ObjectId};
 use sagewright_port::clock::since;
@@ -160,7 +160,9 @@ impl Run<'_> {
                 self.observer.event(&event);
             }
         };
-        let expected = if is_new { self.plan.expected(&work.desired.object.id()) } else { None };
+        // A plan that shows a wait shows nothing of what comes after it.
+        let waits = |planned: &Decision| planned.steps.iter().any(|step| matches!(step, Step::Wait { .. }));
+        let expected = self.plan.expected(&work.desired.object.id()).filter(|planned| is_new || !waits(planned));
         // Values are kept: what a reference leads to may change while AWS works, and that is no concern of what was begun.
         let resolved = resolve(work.kind, &mut work.desired, &resolver).await;
         let pass = Pass::new(&calls, owners, &resolver, &work.desired, &mut work.memory, &emit);
