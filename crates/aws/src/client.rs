@@ -155,15 +155,19 @@ impl Aws {
     /// Does in the background what a call that is cut off can no longer do itself.
     pub(crate) fn tidy_up(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.spawn(work));
+            let mut tidying = self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner);
+            tidying.retain(|task| !task.is_finished());
+            tidying.push(runtime.spawn(work));
         }
     }
 
     /// Waits for what calls that were cut off leave to do: an upload in parts takes its parts away again.
     pub async fn tidied(&self) {
-        let work = std::mem::take(&mut *self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in work {
+        // One task may leave another one to do.
+        loop {
+            let next = self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner).pop();
             // A task that ended abnormally has nothing more to do.
+            let Some(task) = next else { return };
             drop(task.await);
         }
     }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use sagewright_port::cloud::{CloudError, Target};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::body::Part;
@@ -34,21 +35,10 @@ pub(super) async fn put(
     key: &str,
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, CloudError> {
-    let input = json!({"Bucket": bucket, "Key": key, "ContentType": content_type});
-    let created = persist::call(aws, target, "CreateMultipartUpload", input).await?;
-    let Some(upload) = created.get("UploadId").and_then(Value::as_str) else {
-        let message = "S3 started a multipart upload but returned no upload ID".to_owned();
-        return Err(failure::unreadable(("s3", "CreateMultipartUpload"), message));
-    };
-    let mut parts_left = PartsLeft {
-        aws: aws.clone(),
-        target: target.clone(),
-        input: json!({"Bucket": bucket, "Key": key, "UploadId": upload}),
-        settled: false,
-    };
+    let (upload, mut parts_left) = begin(aws, target, bucket, key, content_type).await?;
     let before = stamp(path).await?;
-    let parts = send_all(aws, target, path, length, bucket, key, upload).await?;
-    if stamp(path).await? != before {
+    let parts = send_all(aws, target, path, length, bucket, key, &upload).await?;
+    if before.0 != length || stamp(path).await? != before {
         // Each part would be whole, and the object a mixture.
         let message = format!("{} changed while it was uploaded; run it again", path.display());
         return Err(failure::input(("s3", "UploadPart"), "ChangedFile", message));
@@ -64,6 +54,33 @@ pub(super) async fn put(
         version_id: output.get("VersionId").and_then(Value::as_str).map(str::to_owned),
         last_modified: None,
     })
+}
+
+/// Begins an upload. Where whoever asked for it is gone before its id is known, it is taken away again.
+async fn begin(
+    aws: &Aws,
+    target: &Target,
+    bucket: &str,
+    key: &str,
+    content_type: Option<&str>,
+) -> Result<(String, PartsLeft), CloudError> {
+    let create = json!({"Bucket": bucket, "Key": key, "ContentType": content_type});
+    let (mut abort, own, of) = (json!({"Bucket": bucket, "Key": key}), aws.clone(), target.clone());
+    let (tell, told) = oneshot::channel();
+    aws.tidy_up(async move {
+        let begun = persist::call(&own, &of, "CreateMultipartUpload", create).await.and_then(|created| {
+            let Some(upload) = created.get("UploadId").and_then(Value::as_str).map(str::to_owned) else {
+                let message = "S3 started a multipart upload but returned no upload ID".to_owned();
+                return Err(failure::unreadable(("s3", "CreateMultipartUpload"), message));
+            };
+            abort["UploadId"] = json!(upload);
+            Ok((upload, PartsLeft { aws: own.clone(), target: of.clone(), input: abort, settled: false }))
+        });
+        drop(tell.send(begun));
+    });
+    let ended =
+        |_| failure::input(("s3", "CreateMultipartUpload"), "Interrupted", "the upload was given up".to_owned());
+    told.await.map_err(ended)?
 }
 
 /// What shows that a file is still the one that it was.
