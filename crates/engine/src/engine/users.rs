@@ -196,8 +196,7 @@ async fn referrers(
     used: &[&Going<'_>],
 ) -> Result<(Vec<Referrer>, Option<String>, HashSet<String>), Failure> {
     let listed = if kind.is_job() { JOBS_LISTED } else { LOOKED_AT };
-    let items;
-    if kind.is_arn_identified() {
+    let items = if kind.is_arn_identified() {
         // What is inside of one that goes uses it; elsewhere are too many to look at.
         let within = kind.row().identity.within.last();
         let inner = |going: &&&Going<'_>| {
@@ -208,10 +207,10 @@ async fn referrers(
         };
         let outer: Vec<&str> = used.iter().filter(inner).map(|going| going.resource()).collect();
         let lists = stream::iter(outer).map(|name| inside(calls, kind, Some(name))).buffered(AT_ONCE);
-        items = lists.try_concat().await?;
+        lists.try_concat().await?
     } else {
-        items = calls.list(kind, list_input(kind, None), listed + 1).await?;
-    }
+        calls.list(kind, list_input(kind, None), listed + 1).await?
+    };
     let is_cut = !kind.is_arn_identified() && items.len() > listed;
     let (mut at_work, mut ended) = (Vec::new(), HashSet::new());
     for item in items {
