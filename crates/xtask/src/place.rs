@@ -132,7 +132,7 @@ mod tests {
         let sagemaker = "crates/cloud/services/sagemaker";
         assert_eq!(of("sagemaker", "CreateModel"), format!("{sagemaker}/src/model/create.rs"));
         assert_eq!(of("sagemaker", "StopTrainingJob"), format!("{sagemaker}-jobs/src/training_job/stop.rs"));
-        for recorded in ["DescribePipeline", "ListPipelines", "CreateCompilationJob"] {
+        for recorded in ["DescribeDomain", "ListDomains", "CreateCompilationJob"] {
             assert!(
                 of("sagemaker", recorded).starts_with(&format!("{sagemaker}-base/src/recorded/rows/")),
                 "{recorded}"
