@@ -3,4 +3,5 @@
 
 pub mod frameworks;
 pub mod images;
+mod map_file;
 pub mod process;

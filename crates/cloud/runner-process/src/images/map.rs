@@ -13,11 +13,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::frameworks::{self, Framework};
+use crate::map_file::{self, Match, Problem};
 
 /// Programs by image.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +29,7 @@ pub struct ImageMap {
 /// A program that stands for images.
 #[derive(Debug, Clone)]
 pub struct Mapped {
-    exact: String,
-    pattern: Regex,
+    image: Match,
     /// Program and first arguments; empty where it is a framework's image.
     pub command: Vec<String>,
     /// The framework whose image it is like: it runs scripts.
@@ -45,7 +44,7 @@ pub struct Mapped {
 
 impl PartialEq for Mapped {
     fn eq(&self, other: &Self) -> bool {
-        self.exact == other.exact && self.command == other.command && self.framework == other.framework
+        self.image == other.image && self.command == other.command && self.framework == other.framework
     }
 }
 
@@ -102,11 +101,9 @@ impl ImageMap {
     /// # Errors
     /// The file cannot be read, or says something wrong in a line.
     pub fn load(path: &Path) -> Result<Self, ImageMapError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Self { entries: Vec::new(), path: Some(path.to_path_buf()) })
-            }
+        match map_file::read(path) {
+            Ok(Some(text)) => Self::parse(&text, path),
+            Ok(None) => Ok(Self { entries: Vec::new(), path: Some(path.to_path_buf()) }),
             Err(e) => Err(ImageMapError::Read { path: path.display().to_string(), why: e.to_string() }),
         }
     }
@@ -116,39 +113,31 @@ impl ImageMap {
     /// # Errors
     /// As [`ImageMap::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ImageMapError> {
-        let wrong = |at: usize, why: String| ImageMapError::Content {
+        let wrong = |(at, why): Problem| ImageMapError::Content {
             path: path.display().to_string(),
-            line: text.get(..at).map_or(1, |before| before.matches('\n').count() + 1),
+            line: map_file::line(text, at),
             why,
         };
-        let document: Document =
-            toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let document: Document = map_file::document(text).map_err(wrong)?;
+        let folder = map_file::folder(path);
         let mut entries = Vec::new();
         for entry in document.image {
             let start = entry.span().start;
             let Entry { r#match: image, command, framework, env, directory, opt_ml } = entry.into_inner();
-            let exact = image.get_ref().clone();
-            let pattern = Regex::new(&format!("^(?:{exact})$"))
-                .map_err(|e| wrong(image.span().start, format!("match '{exact}' is not a valid pattern: {e}")))?;
+            let image = Match::read(&image).map_err(wrong)?;
             let (command, framework) = match (command, framework) {
-                (Some(command), None) if command.get_ref().first().is_none_or(String::is_empty) => {
-                    let why = "command is empty; expected a program and its arguments";
-                    return Err(wrong(command.span().start, why.into()));
-                }
-                (Some(command), None) => (command.into_inner(), None),
+                (Some(command), None) => (map_file::command(command).map_err(wrong)?, None),
                 (None, Some(framework)) => {
                     let found = frameworks::find(framework.get_ref());
-                    (Vec::new(), Some(found.map_err(|why| wrong(framework.span().start, why))?))
+                    (Vec::new(), Some(found.map_err(|why| wrong((framework.span().start, why)))?))
                 }
                 (None, None) => {
                     let why = "missing field `command`, the program to run, or `framework`, whose image it is like";
-                    return Err(wrong(start, why.into()));
+                    return Err(wrong((start, why.into())));
                 }
                 (Some(_), Some(framework)) => {
                     let why = "command and framework exclude each other: a framework's image has a program of its own";
-                    return Err(wrong(framework.span().start, why.into()));
+                    return Err(wrong((framework.span().start, why.into())));
                 }
             };
             let directory = match directory {
@@ -157,12 +146,12 @@ impl ImageMap {
                     let full = folder.join(given.get_ref());
                     if !full.is_dir() {
                         let why = format!("directory {} is not a folder", full.display());
-                        return Err(wrong(given.span().start, why));
+                        return Err(wrong((given.span().start, why)));
                     }
                     full
                 }
             };
-            entries.push(Mapped { exact, pattern, command, framework, env, directory, opt_ml });
+            entries.push(Mapped { image, command, framework, env, directory, opt_ml });
         }
         Ok(Self { entries, path: Some(path.to_path_buf()) })
     }
@@ -170,7 +159,7 @@ impl ImageMap {
     /// The first entry for an image.
     #[must_use]
     pub fn find(&self, image: &str) -> Option<&Mapped> {
-        self.entries.iter().find(|e| e.exact == image || e.pattern.is_match(image))
+        self.entries.iter().find(|entry| entry.image.fits(image))
     }
 
     /// The file that was read.

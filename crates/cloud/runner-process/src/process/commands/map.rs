@@ -15,9 +15,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::map_file::{self, Match, Problem};
 
 /// What a command stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +50,7 @@ pub struct CommandMap {
 #[derive(Debug)]
 pub(super) struct Entry {
     called: Called,
-    exact: String,
-    pattern: Regex,
+    target: Match,
     /// Program and arguments.
     pub command: Vec<String>,
     /// Variables.
@@ -107,47 +107,38 @@ impl CommandMap {
     /// # Errors
     /// It cannot be read, or says something wrong in a line.
     pub fn load(path: &Path) -> Result<Self, CommandMapError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Self { entries: Vec::new(), path: path.to_path_buf() })
-            }
+        match map_file::read(path) {
+            Ok(Some(text)) => Self::parse(&text, path),
+            Ok(None) => Ok(Self { entries: Vec::new(), path: path.to_path_buf() }),
             Err(e) => Err(CommandMapError::Read { path: path.display().to_string(), why: e.to_string() }),
         }
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, CommandMapError> {
-        let wrong = |at: usize, why: String| CommandMapError::Content {
+        let wrong = |(at, why): Problem| CommandMapError::Content {
             path: path.display().to_string(),
-            line: text.get(..at).map_or(1, |before| before.matches('\n').count() + 1),
+            line: map_file::line(text, at),
             why,
         };
-        let document: Document =
-            toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let document: Document = map_file::document(text).map_err(wrong)?;
+        let folder = map_file::folder(path);
         let all = [(Called::Function, document.lambda), (Called::Queue, document.callback)];
         let mut entries = Vec::new();
         for (called, written) in
             all.into_iter().flat_map(|(called, list)| list.into_iter().map(move |one| (called, one)))
         {
             let Written { r#match: target, command, env, directory } = written.into_inner();
-            let exact = target.get_ref().clone();
-            let pattern = Regex::new(&format!("^(?:{exact})$"))
-                .map_err(|e| wrong(target.span().start, format!("match '{exact}' is not a valid pattern: {e}")))?;
-            if command.get_ref().first().is_none_or(String::is_empty) {
-                let why = "command is empty; expected a program and its arguments".to_owned();
-                return Err(wrong(command.span().start, why));
-            }
+            let target = Match::read(&target).map_err(wrong)?;
+            let command = map_file::command(command).map_err(wrong)?;
             let directory = directory.map_or_else(|| folder.clone(), |given| folder.join(given));
-            entries.push(Entry { called, exact, pattern, command: command.into_inner(), env, directory });
+            entries.push(Entry { called, target, command, env, directory });
         }
         Ok(Self { entries, path: path.to_path_buf() })
     }
 
     /// The first entry for a function or queue.
     pub(super) fn find(&self, called: Called, target: &str) -> Result<&Entry, String> {
-        let fits = |entry: &&Entry| entry.called == called && (entry.exact == target || entry.pattern.is_match(target));
+        let fits = |entry: &&Entry| entry.called == called && entry.target.fits(target);
         self.entries.iter().find(fits).ok_or_else(|| {
             let (table, noun) = called.words();
             format!(
