@@ -123,9 +123,10 @@ pub(crate) async fn carry_out(
 
 /// Says what could not be looked at, of what goes.
 fn tell_unknown(goes: &Deletion, printer: &Printer) {
-    let going = goes.plan.objects.iter().filter(|planned| planned.goes()).map(|planned| planned.object.id());
-    for (id, users) in going.filter_map(|id| Some((goes.users.get(&id)?, id))).map(|(users, id)| (id, users)) {
-        users.unknown.iter().for_each(|why| printer.note(&format!("warning: {id} may still be in use: {why}")));
+    for id in goes.plan.objects.iter().filter(|planned| planned.goes()).map(|planned| planned.object.id()) {
+        for why in goes.users.get(&id).into_iter().flat_map(|users| &users.unknown) {
+            printer.note(&format!("warning: {id} may still be in use: {why}"));
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use sagewright_decide::Action;
 use sagewright_decide::arn::arn_of;
 use sagewright_decide::error::Failure;
 use sagewright_decide::inputs::Known;
@@ -105,7 +104,7 @@ impl Engine {
 /// What goes by a plan: it is deleted, stopped before it is deleted, or deleted as soon as it is settled.
 fn going(at: usize, planned: &Planned) -> Option<Going<'_>> {
     let kind = planned.object.row()?;
-    if !matches!(planned.action(), Action::Delete | Action::Stop | Action::Wait) || !planned.is_ok() {
+    if !planned.goes() {
         return None;
     }
     let is_deleting = kind.phase(&words(kind, &planned.object.status).0) == Phase::Deleting;
