@@ -1,6 +1,8 @@
 """The `sagewright` command as a user runs it, and manifests for it."""
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -80,6 +82,18 @@ class Cli:
             cwd=self.folder,
             env=self.environment(),
         )
+
+    def asked(self, answer, *words, **environment):
+        """The command on a terminal where somebody types the answer."""
+        ours, theirs = pty.openpty()
+        os.write(ours, answer.encode())
+        done = subprocess.run(
+            [harness.binary(), *words], stdin=theirs, capture_output=True, text=True,
+            cwd=self.folder, env=self.environment(**environment), timeout=harness.PATIENCE,
+        )  # fmt: skip
+        os.close(theirs)
+        os.close(ours)
+        return Told(done.stdout, done.stderr), done.returncode
 
     def interrupted(self, process):
         """Ctrl-C; gives what was printed and the exit code."""

@@ -1,9 +1,6 @@
 """What a delete and a prune leave alone: what something else still uses, and what is not theirs to delete."""
 
 import json
-import os
-import pty
-import subprocess
 
 import pytest
 
@@ -244,14 +241,7 @@ def test_an_apply_tells_what_its_plan_notes(cli):
 def test_a_terminal_is_shown_the_apply_that_it_is_asked_about(cli):
     cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("old")))
     (cli.folder / "new.json").write_text(json.dumps(labelled(group("new"))))
-    ours, theirs = pty.openpty()
-    os.write(ours, b"n\n")
-    done = subprocess.run(
-        [harness.binary(), "apply", "-f", "new.json", *SET], stdin=theirs, capture_output=True, text=True,
-        cwd=cli.folder, env=cli.environment(), timeout=harness.PATIENCE,
-    )  # fmt: skip
-    os.close(theirs)
-    os.close(ours)
-    shown = done.stderr.index("ModelPackageGroup new: create\n")
-    assert shown < done.stderr.index("Plan: 1 to create.\n") < done.stderr.index("ModelPackageGroup old: delete\n")
-    assert done.returncode == 1 and left(cli) == ["ModelPackageGroup/old"]
+    told, code = cli.asked("n\n", "apply", "-f", "new.json", *SET)
+    shown = told.err.index("ModelPackageGroup new: create\n")
+    assert shown < told.err.index("Plan: 1 to create.\n") < told.err.index("ModelPackageGroup old: delete\n")
+    assert code == 1 and left(cli) == ["ModelPackageGroup/old"]

@@ -2,11 +2,8 @@
 
 import hashlib
 import json
-import os
-import pty
 import random
 import stat
-import subprocess
 
 import pytest
 
@@ -271,17 +268,10 @@ def test_a_prune_keeps_what_is_not_known_to_be_free(cli):
 def test_a_prune_asks_on_a_terminal_before_anything_is_done(cli, answer, code):
     cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("old")))
     (cli.folder / "new.json").write_text(json.dumps(labelled(group("new"))))
-    ours, theirs = pty.openpty()
-    os.write(ours, answer.encode())
-    done = subprocess.run(
-        [harness.binary(), "apply", "-f", "new.json", *SET], stdin=theirs, capture_output=True, text=True,
-        cwd=cli.folder, env=cli.environment(), timeout=harness.PATIENCE,
-    )  # fmt: skip
-    os.close(theirs)
-    os.close(ours)
-    assert done.returncode == code, done.stderr
+    told, ended = cli.asked(answer, "apply", "-f", "new.json", *SET)
+    assert ended == code, told.err
     asked = "ModelPackageGroup old: delete\nPlan: 1 to delete.\nApply, and then delete 1 resource? [y/N]\n"
-    assert done.stderr.startswith(cli.target + "ModelPackageGroup new: create\n") and asked in done.stderr, done.stderr
+    assert told.err.startswith(cli.target + "ModelPackageGroup new: create\n") and asked in told.err, told.err
     assert cli("get", "modelpackagegroups", "-o", "name").lines == [f"ModelPackageGroup/{'old' if code else 'new'}"]
 
 

@@ -1,8 +1,6 @@
 """Which cloud a command calls: told first, held against what is expected, and what else concerns it."""
 
 import json
-import os
-import pty
 import re
 import subprocess
 import threading
@@ -231,22 +229,15 @@ def test_nobody_who_can_be_asked_means_nothing_is_deleted(cli):
 def test_on_a_terminal_it_shows_the_list_and_asks(cli, answer, code):
     cli("apply", "-f", "-", stdin=model("m", cli.account))
     (cli.folder / "m.json").write_text(json.dumps(model("m", cli.account)))
-    ours, theirs = pty.openpty()
-    os.write(ours, answer.encode())
-    done = subprocess.run(
-        [harness.binary(), "delete", "-f", "m.json"], stdin=theirs, capture_output=True, text=True,
-        cwd=cli.folder, env=cli.environment(), timeout=harness.PATIENCE,
-    )  # fmt: skip
-    os.close(theirs)
-    os.close(ours)
-    assert done.returncode == code, done.stderr
+    told, ended = cli.asked(answer, "delete", "-f", "m.json")
+    assert ended == code, told.err
     asked = "Model m: delete\nPlan: 1 to delete.\nDelete 1 resource? [y/N]\n"
-    assert done.stderr.startswith(cli.target + asked), done.stderr
+    assert told.err.startswith(cli.target + asked), told.err
     left = cli("get", "models", "-o", "name").lines
     if code:
-        assert left == ["Model/m"] and done.stderr.endswith("nothing was deleted\n") and done.stdout == ""
+        assert left == ["Model/m"] and told.err.endswith("nothing was deleted\n") and told.out == ""
     else:
-        assert left == [] and done.stdout == "Model m: deleted\nDone: 1 deleted.\n"
+        assert left == [] and told.out == "Model m: deleted\nDone: 1 deleted.\n"
 
 
 @pytest.mark.parametrize("unread", ["failed", "not there"])
@@ -267,16 +258,10 @@ def test_what_could_not_be_shown_is_not_deleted(cli, unread):
         return Emulator()(method, operation)
 
     (cli.folder / "m.json").write_text(json.dumps(model("m", OTHER)))
-    ours, theirs = pty.openpty()
     with scripted(answer) as url:
-        done = subprocess.run(
-            [harness.binary(), "delete", "-f", "m.json"], stdin=theirs, capture_output=True, text=True,
-            cwd=cli.folder, env=cli.environment(AWS_ENDPOINT_URL=url), timeout=harness.PATIENCE,
-        )  # fmt: skip
-    os.close(theirs)
-    os.close(ours)
-    assert "DeleteModel" not in asked and "Delete 1 resource?" not in done.stderr, (asked, done.stderr)
-    assert done.returncode == 1 and "Model m: refused" in done.stdout and "run the delete again" in done.stdout, done.stdout
+        told, code = cli.asked("", "delete", "-f", "m.json", AWS_ENDPOINT_URL=url)
+    assert "DeleteModel" not in asked and "Delete 1 resource?" not in told.err, (asked, told.err)
+    assert code == 1 and "Model m: refused" in told.out and "run the delete again" in told.out, told.out
 
 
 def test_what_a_newcomer_types_is_answered_with_what_was_meant(cli):

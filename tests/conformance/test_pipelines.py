@@ -318,66 +318,68 @@ def running(sagemaker, arn, step):
     return wait(look, f"step {step} runs")
 
 
-def test_a_transform_step_uses_the_model_of_a_model_step(sagemaker, s3, sdk, bucket):
+def digits_to_train(s3, sdk, bucket):
+    """An estimator and its rows; three of them are to be predicted."""
     from sagemaker.estimator import Estimator
     from sagemaker.inputs import TrainingInput
-    from sagemaker.model import Model
-    from sagemaker.transformer import Transformer
-    from sagemaker.workflow.model_step import ModelStep
-    from sagemaker.workflow.pipeline import Pipeline
-    from sagemaker.workflow.steps import TrainingStep, TransformStep
 
     lines = harness.digits("train", 100)
     s3.put_object(Bucket=bucket, Key="input/rows.csv", Body="\n".join(lines) + "\n")
     s3.put_object(Bucket=bucket, Key="predict/rows.csv", Body="\n".join(line.split(",", 1)[1] for line in lines[:3]) + "\n")
-    common = dict(role=role(), instance_count=1, instance_type="ml.m5.xlarge", sagemaker_session=sdk)
-    estimator = Estimator(image_uri=XGBOOST, output_path=f"s3://{bucket}/models", **common)
+    estimator = Estimator(
+        image_uri=XGBOOST, output_path=f"s3://{bucket}/models", role=role(), instance_count=1, instance_type="ml.m5.xlarge",
+        sagemaker_session=sdk,
+    )  # fmt: skip
     estimator.set_hyperparameters(objective="multi:softmax", num_class=10, num_round=1)
-    rows = TrainingInput(f"s3://{bucket}/input", content_type="text/csv")
-    train = TrainingStep("Train", step_args=estimator.fit({"train": rows}))
-    model = Model(XGBOOST, train.properties.ModelArtifacts.S3ModelArtifacts, role=role(), sagemaker_session=sdk)
-    create = ModelStep("Use", step_args=model.create(instance_type="ml.m5.xlarge"))
+    return estimator, TrainingInput(f"s3://{bucket}/input", content_type="text/csv")
+
+
+def predict(create, sdk, bucket):
+    """A Transform step over the model of a Model step."""
+    from sagemaker.transformer import Transformer
+    from sagemaker.workflow.steps import TransformStep
+
     transformer = Transformer(
         create.properties.ModelName, 1, "ml.m5.xlarge", output_path=f"s3://{bucket}/out", assemble_with="Line", accept="text/csv",
         sagemaker_session=sdk,
-    )
+    )  # fmt: skip
     args = transformer.transform(f"s3://{bucket}/predict", content_type="text/csv", split_type="Line")
-    pipeline = Pipeline(unique("Batch"), steps=[train, create, TransformStep("Predict", step_args=args)], sagemaker_session=sdk)
+    return TransformStep("Predict", step_args=args)
+
+
+def predicted(s3, bucket):
+    return s3.get_object(Bucket=bucket, Key="out/rows.csv.out")["Body"].read().decode().split()
+
+
+def test_a_transform_step_uses_the_model_of_a_model_step(sagemaker, s3, sdk, bucket):
+    from sagemaker.model import Model
+    from sagemaker.workflow.model_step import ModelStep
+    from sagemaker.workflow.pipeline import Pipeline
+    from sagemaker.workflow.steps import TrainingStep
+
+    estimator, rows = digits_to_train(s3, sdk, bucket)
+    train = TrainingStep("Train", step_args=estimator.fit({"train": rows}))
+    model = Model(XGBOOST, train.properties.ModelArtifacts.S3ModelArtifacts, role=role(), sagemaker_session=sdk)
+    create = ModelStep("Use", step_args=model.create(instance_type="ml.m5.xlarge"))
+    pipeline = Pipeline(unique("Batch"), steps=[train, create, predict(create, sdk, bucket)], sagemaker_session=sdk)
     pipeline.upsert(role())
     found = succeeded(sagemaker, pipeline.start().arn)
     job = found["Predict"]["Metadata"]["TransformJob"]["Arn"].rsplit("/", 1)[1]
     used = sagemaker.describe_transform_job(TransformJobName=job)["ModelName"]
     # ARNs are written in lower case, names are not.
     assert used.lower() == found["Use-CreateModel"]["Metadata"]["Model"]["Arn"].rsplit("/", 1)[1]
-    out = s3.get_object(Bucket=bucket, Key="out/rows.csv.out")["Body"].read().decode()
-    assert len(out.split()) == 3, out
+    assert len(predicted(s3, bucket)) == 3
 
 
-def is_real(operation):
-    """Whether the embedded cloud has an operation, as its reference says."""
-    lines = (harness.ROOT / "docs/operations.md").read_text().splitlines()
-    return any(line.startswith("Real:") and f"`{operation}`" in line for line in lines)
-
-
-@pytest.mark.skipif(not is_real("CreateHyperParameterTuningJob"), reason="tuning jobs do not run yet")
 def test_tuning_and_transform_steps_run_their_jobs(cloud, sagemaker, s3, sdk, bucket):
     """The best model of a tuning step goes through a Model step into a Transform step."""
-    from sagemaker.estimator import Estimator
-    from sagemaker.inputs import TrainingInput
     from sagemaker.model import Model
-    from sagemaker.transformer import Transformer
     from sagemaker.tuner import ContinuousParameter, HyperparameterTuner
     from sagemaker.workflow.model_step import ModelStep
     from sagemaker.workflow.pipeline import Pipeline
-    from sagemaker.workflow.steps import TransformStep, TuningStep
+    from sagemaker.workflow.steps import TuningStep
 
-    lines = harness.digits("train", 100)
-    s3.put_object(Bucket=bucket, Key="input/rows.csv", Body="\n".join(lines) + "\n")
-    s3.put_object(Bucket=bucket, Key="predict/rows.csv", Body="\n".join(line.split(",", 1)[1] for line in lines[:3]) + "\n")
-    common = dict(role=role(), instance_count=1, instance_type="ml.m5.xlarge", sagemaker_session=sdk)
-    estimator = Estimator(image_uri=XGBOOST, output_path=f"s3://{bucket}/models", **common)
-    estimator.set_hyperparameters(objective="multi:softmax", num_class=10, num_round=1)
-    rows = TrainingInput(f"s3://{bucket}/input", content_type="text/csv")
+    estimator, rows = digits_to_train(s3, sdk, bucket)
     tuner = HyperparameterTuner(
         estimator, "validation:merror", {"eta": ContinuousParameter(0.1, 0.5)}, max_jobs=2, max_parallel_jobs=2,
         objective_type="Minimize", strategy="Random",
@@ -385,12 +387,7 @@ def test_tuning_and_transform_steps_run_their_jobs(cloud, sagemaker, s3, sdk, bu
     tune = TuningStep("Tune", step_args=tuner.fit({"train": rows, "validation": rows}))
     best = Model(XGBOOST, tune.get_top_model_s3_uri(0, bucket, "models"), role=role(), sagemaker_session=sdk)
     create = ModelStep("Best", step_args=best.create(instance_type="ml.m5.xlarge"))
-    transformer = Transformer(
-        create.properties.ModelName, 1, "ml.m5.xlarge", output_path=f"s3://{bucket}/out", assemble_with="Line", accept="text/csv",
-        sagemaker_session=sdk,
-    )
-    args = transformer.transform(f"s3://{bucket}/predict", content_type="text/csv", split_type="Line")
-    pipeline = Pipeline(unique("Tuned"), steps=[tune, create, TransformStep("Predict", step_args=args)], sagemaker_session=sdk)
+    pipeline = Pipeline(unique("Tuned"), steps=[tune, create, predict(create, sdk, bucket)], sagemaker_session=sdk)
     pipeline.upsert(role())
     execution = pipeline.start()
     found = succeeded(sagemaker, execution.arn)
@@ -400,8 +397,7 @@ def test_tuning_and_transform_steps_run_their_jobs(cloud, sagemaker, s3, sdk, bu
     data = sagemaker.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"]
     assert data == f"s3://{bucket}/models/{tuned['BestTrainingJob']['TrainingJobName']}/output/model.tar.gz"
     assert "Arn" in found["Predict"]["Metadata"]["TransformJob"]
-    out = s3.get_object(Bucket=bucket, Key="out/rows.csv.out")["Body"].read().decode()
-    assert len(out.split()) == 3, out
+    assert len(predicted(s3, bucket)) == 3
 
 
 def test_functions_and_callbacks_are_commands(cloud, sagemaker):

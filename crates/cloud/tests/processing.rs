@@ -8,55 +8,17 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runner_support::{ACCOUNT, Machine, REGION, Role, mounts, soon};
+use runner_support::job::Running;
+use runner_support::{Machine, Role, mounts, soon};
 use sagewright_cloud::processing::ProcessingExecutor;
-use sagewright_cloud::sagemaker::{Executor, JobEnd, JobEvent, JobTask, Outcome};
+use sagewright_cloud::sagemaker::{JobEvent, Outcome};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
 
 const GROUP: &str = "/aws/sagemaker/ProcessingJobs";
 const ARN: &str = "arn:aws:sagemaker:us-east-1:000000000000:processing-job/job";
 
-/// A job in flight.
-struct Running {
-    stop: watch::Sender<bool>,
-    events: mpsc::UnboundedReceiver<JobEvent>,
-    end: tokio::task::JoinHandle<JobEnd>,
-}
-
-impl Running {
-    async fn end(self) -> JobEnd {
-        soon("the job", self.end).await.unwrap()
-    }
-
-    async fn completed(self) -> JobEnd {
-        let end = self.end().await;
-        assert_eq!((end.outcome, &end.reason), (Outcome::Completed, &None));
-        end
-    }
-
-    async fn failed(self) -> String {
-        let end = self.end().await;
-        assert_eq!(end.outcome, Outcome::Failed);
-        end.reason.unwrap()
-    }
-}
-
 fn start(machine: &Machine, request: Value) -> Running {
-    let executor = ProcessingExecutor::new(machine.env(), Arc::new(Role));
-    let (stop, asked) = watch::channel(false);
-    let (sender, events) = mpsc::unbounded_channel();
-    let task = JobTask {
-        account: ACCOUNT.into(),
-        region: REGION.into(),
-        arn: ARN.into(),
-        name: "job".into(),
-        request,
-        epoch: 1,
-    };
-    let end =
-        tokio::spawn(async move { executor.run(task, asked, Arc::new(move |event| _ = sender.send(event))).await });
-    Running { stop, events, end }
+    Running::start(Arc::new(ProcessingExecutor::new(machine.env(), Arc::new(Role))), ARN, request)
 }
 
 fn machine() -> Machine {

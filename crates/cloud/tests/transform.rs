@@ -8,12 +8,12 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runner_support::job::Running;
 use runner_support::{ACCOUNT, Machine, REGION, Role, soon};
 use sagewright_cloud::hosting::{Hosting, HostingConfig};
-use sagewright_cloud::sagemaker::{Executor, JobEnd, JobEvent, JobTask, Outcome};
+use sagewright_cloud::sagemaker::{JobEvent, Outcome};
 use sagewright_cloud::transform::TransformExecutor;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
 
 const GROUP: &str = "/aws/sagemaker/TransformJobs";
 const CLIENT_ERROR: &str = "ClientError: See job logs for more information";
@@ -75,46 +75,11 @@ class Server(http.server.ThreadingHTTPServer):
 Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 "#;
 
-/// A job in flight.
-struct Running {
-    stop: watch::Sender<bool>,
-    events: mpsc::UnboundedReceiver<JobEvent>,
-    end: tokio::task::JoinHandle<JobEnd>,
-}
-
-impl Running {
-    async fn end(self) -> JobEnd {
-        soon("the job", self.end).await.unwrap()
-    }
-
-    async fn completed(self) {
-        let end = self.end().await;
-        assert_eq!((end.outcome, &end.reason), (Outcome::Completed, &None));
-    }
-
-    async fn failed(self) -> String {
-        let end = self.end().await;
-        assert_eq!(end.outcome, Outcome::Failed);
-        end.reason.unwrap()
-    }
-}
+const ARN: &str = "arn:aws:sagemaker:us-east-1:000000000000:transform-job/job";
 
 fn start(machine: &Machine, request: Value) -> Running {
     let hosting = Arc::new(Hosting::new(machine.env(), Arc::new(Role), HostingConfig::default()));
-    let executor = TransformExecutor::new(machine.env(), hosting);
-    let (stop, asked) = watch::channel(false);
-    let (sender, events) = mpsc::unbounded_channel();
-    let task = JobTask {
-        account: ACCOUNT.into(),
-        region: REGION.into(),
-        arn: "arn:aws:sagemaker:us-east-1:000000000000:transform-job/job".into(),
-        name: "job".into(),
-        request,
-        epoch: 1,
-    };
-    let end =
-        tokio::spawn(async move { executor.run(task, asked, Arc::new(move |event| _ = sender.send(event))).await });
-    Running { stop, events, end }
+    Running::start(Arc::new(TransformExecutor::new(machine.env(), hosting)), ARN, request)
 }
 
 /// A machine with a model server as an image.

@@ -1,6 +1,8 @@
 //! What the tests of runner, training and hosting share: a clock that stands, objects in memory, programs as images.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+pub mod job;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
