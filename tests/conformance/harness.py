@@ -351,6 +351,12 @@ def training_job(name, bucket, account=ACCOUNT, rounds=1, train="small/train.csv
     }
 
 
+def listed(client, operation, **arguments):
+    """What a listing tells on all its pages: SageMaker filters a page after it cut it, and tests share an account."""
+    (items,) = client.get_paginator(operation).paginate(**arguments).build_full_result().values()
+    return items
+
+
 def finished(sagemaker, job, patience=PATIENCE):
     """The description of a job once it is no longer in progress."""
 

@@ -127,15 +127,15 @@ def test_training_jobs_by_status(cloud, sagemaker, digits):
         harness.finished(sagemaker, job)
 
     def listed(**arguments):
-        answer = sagemaker.list_training_jobs(NameContains=prefix, **arguments)
-        return [s["TrainingJobName"] for s in answer["TrainingJobSummaries"]]
+        found = harness.listed(sagemaker, "list_training_jobs", NameContains=prefix, **arguments)
+        return [s["TrainingJobName"] for s in found]
 
     assert listed(StatusEquals="Completed") == [f"{prefix}-good"]
     assert listed(StatusEquals="Failed") == [f"{prefix}-bad"]
     assert listed(StatusEquals="InProgress") == []
     assert listed(SortBy="Status", SortOrder="Ascending") == [f"{prefix}-good", f"{prefix}-bad"]
     assert listed(SortBy="Name", SortOrder="Ascending") == [f"{prefix}-bad", f"{prefix}-good"]
-    summary = sagemaker.list_training_jobs(NameContains=f"{prefix}-good")["TrainingJobSummaries"][0]
+    (summary,) = harness.listed(sagemaker, "list_training_jobs", NameContains=f"{prefix}-good")
     told = sagemaker.describe_training_job(TrainingJobName=f"{prefix}-good")
     for member in ("TrainingJobArn", "CreationTime", "LastModifiedTime", "TrainingEndTime", "TrainingJobStatus"):
         assert summary[member] == told[member], member
@@ -143,8 +143,7 @@ def test_training_jobs_by_status(cloud, sagemaker, digits):
 
 def test_endpoints_by_status(sagemaker, endpoint):
     def listed(**arguments):
-        answer = sagemaker.list_endpoints(NameContains=endpoint, **arguments)
-        return [e["EndpointName"] for e in answer["Endpoints"]]
+        return [e["EndpointName"] for e in harness.listed(sagemaker, "list_endpoints", NameContains=endpoint, **arguments)]
 
     assert listed() == listed(StatusEquals="InService") == [endpoint]
     assert listed(StatusEquals="Failed") == []

@@ -99,7 +99,7 @@ def test_rows_get_their_predictions_from_the_creation_to_the_log(cloud, sagemake
     assert json.loads(content(s3, bucket, captured)) == [{"prefix": f"s3://{bucket}/out/"}, "a.csv.out", "more/b.csv.out"]
     lines = log_lines(cloud, GROUP, f"{name}/i-")
     assert any("MaxConcurrentTransforms=2, MaxPayloadInMB=1, BatchStrategy=MULTI_RECORD" in line for line in lines)
-    (summary,) = sagemaker.list_transform_jobs(NameContains=name)["TransformJobSummaries"]
+    (summary,) = harness.listed(sagemaker, "list_transform_jobs", NameContains=name)
     assert summary == {**{key: told[key] for key in summary if key in told}, "LastModifiedTime": told["TransformEndTime"]}
     assert summary["TransformEndTime"] == told["TransformEndTime"]
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == request["Tags"]
@@ -140,7 +140,7 @@ def test_an_object_that_fails_is_told_and_the_others_are_there(cloud, sagemaker,
     lines = [line.partition(":[sagemaker logs]: ")[2] for line in log_lines(cloud, GROUP, data)]
     shown = ["ClientError: 400", "", "Message:", "no such column"]
     assert lines[1:] == [f"{bucket}/in/2.csv: {line}" for line in shown]
-    (summary,) = sagemaker.list_transform_jobs(NameContains=name, StatusEquals="Failed")["TransformJobSummaries"]
+    (summary,) = harness.listed(sagemaker, "list_transform_jobs", NameContains=name, StatusEquals="Failed")
     assert summary["FailureReason"] == reason
 
 

@@ -85,7 +85,7 @@ def test_a_tuning_job_from_its_creation_to_its_best_training_job(cloud, sagemake
         assert trained["HyperParameters"] == {"seconds": "0", "_tuning_objective_metric": "loss", "epochs": str(epochs)}
         assert sagemaker.list_tags(ResourceArn=trained["TrainingJobArn"])["Tags"] == tags
         assert len(log_lines(cloud, "/aws/sagemaker/TrainingJobs", f"{job['TrainingJobName']}/algo-1-")) == epochs + 3
-    (summary,) = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=name)["HyperParameterTuningJobSummaries"]
+    (summary,) = harness.listed(sagemaker, "list_hyper_parameter_tuning_jobs", NameContains=name)
     assert summary["Strategy"] == "Random" and summary["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 4
     message = f"A hyperparameter tuning job with the name, {name.lower()}, already exists. Choose a different name."
     refused(sagemaker.create_hyper_parameter_tuning_job, "ResourceInUse", message, **request)
