@@ -2,11 +2,13 @@
 // `sagewright-model` and `cargo xtask models` include this list.
 services![
     "application-autoscaling",
+    "cloudwatch",
     "iam",
     "logs",
     "resourcegroupstaggingapi",
     "s3",
     "sagemaker",
+    "sagemaker-featurestore-runtime",
     "sagemaker-runtime",
     "sts",
 ];
