@@ -63,6 +63,29 @@ async fn applied(
 }
 
 #[tokio::test]
+async fn the_last_part_of_a_name_that_aws_gave_is_enough_where_one_resource_has_it() {
+    let (_, _, engine) = applied(&[pipeline("train"), pipeline("score").drain(..1).collect()].concat()).await;
+    let kind = find("PipelineExecution").unwrap();
+    let arn = engine.get(kind, None).await.unwrap()[0].arn().unwrap().to_owned();
+    let id = arn.rsplit('/').next().unwrap();
+    assert_eq!(engine.describe(kind, id).await.unwrap().object.arn(), Some(arn.as_str()));
+    assert!(matches!(engine.describe(kind, "ution").await, Err(EngineError::NotFound { .. })));
+    let versions = ["a", "b"].map(|group| {
+        let group = format!("versions-{group}");
+        let of = json!({"modelPackageGroupName": group, "inferenceSpecification": {"containers": [{"image": "i"}],
+            "supportedContentTypes": ["text/csv"], "supportedResponseMIMETypes": ["text/csv"]}});
+        vec![
+            object("ModelPackageGroup", &group, json!({"modelPackageGroupName": group})),
+            object("ModelPackage", &group, of),
+        ]
+    });
+    let (_, _, engine) = applied(&versions.concat()).await;
+    let got = engine.describe(find("ModelPackage").unwrap(), "1").await;
+    let told = got.map(|found| found.resource).unwrap_err().to_string();
+    assert!(told.contains("`versions-a/1` and `versions-b/1`"), "{told}");
+}
+
+#[tokio::test]
 async fn an_arn_of_another_kind_or_account_is_not_the_resource_of_that_name() {
     let (_, _, engine) = applied(&tutorial()).await;
     let kind = find("Model").unwrap();

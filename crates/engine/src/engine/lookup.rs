@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use crate::observe::calls::Calls;
 use crate::observe::{Owners, complete_found, is_absence, list_input, marked, read_output};
 
+/// Names that a refusal lists.
+const SHOWN: usize = 5;
+
 /// The resource that a user means by a name: its name in AWS, its ARN, the end of its ARN (`group/3`), or one part of a
 /// name that has several, where no other has that part.
 pub(crate) async fn find(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Found>, Failure> {
@@ -54,12 +57,27 @@ pub(crate) async fn find(calls: &Calls, kind: &Kind, name: &str) -> Result<Optio
 fn by_part(kind: &Kind, parts: &[String], items: &[Value], name: &str) -> Result<Option<Value>, Failure> {
     let has = |item: &&Value| parts.iter().any(|p| item.get(p).and_then(Value::as_str) == Some(name));
     let hits: Vec<&Value> = items.iter().filter(has).collect();
-    if hits.len() < 2 {
-        return Ok(hits.first().map(|item| (*item).clone()));
+    Ok(only(kind, name, &hits, |item| kind.name_of(item))?.cloned())
+}
+
+/// The one that has a part of a name.
+fn only<'i>(
+    kind: &Kind,
+    part: &str,
+    hits: &[&'i Value],
+    whole: impl Fn(&Value) -> Option<String>,
+) -> Result<Option<&'i Value>, Failure> {
+    if let [] | [_] = hits {
+        return Ok(hits.first().copied());
     }
-    let names: Vec<String> = hits.iter().filter_map(|i| kind.name_of(i)).map(|n| format!("`{n}`")).collect();
+    let mut names: Vec<String> = hits.iter().filter_map(|item| whole(item)).map(|n| format!("`{n}`")).collect();
+    names.sort();
+    if let Some(others) = names.len().checked_sub(SHOWN).filter(|others| *others > 0) {
+        names.truncate(SHOWN);
+        names.push(format!("{others} more"));
+    }
     Err(Failure::Permanent(Permanent::new(
-        format!("find the {} `{name}`", kind.words()),
+        format!("find the {} `{part}`", kind.words()),
         format!("it is a part of the names {}", names.join(" and ")),
         "give the whole name, or the ARN",
     )))
@@ -86,15 +104,22 @@ async fn by_arn(calls: &Calls, kind: &Kind, name: &str) -> Result<Option<Value>,
             return Ok(Some(output));
         }
     }
-    let outer = name.split('/').next().unwrap_or(name);
-    let wanted = name.to_lowercase();
-    for item in inside(calls, kind, Some(outer)).await? {
-        let Some(arn) = arn_of(kind, &item) else { continue };
-        if tail(&arn).eq_ignore_ascii_case(name) || arn.to_lowercase().ends_with(&format!("/{wanted}")) {
-            return read_item(calls, kind, &item).await;
-        }
+    // The end of an ARN begins with what the resource is inside of; its last part alone may be anywhere.
+    let all = match name.split_once('/') {
+        Some((outer, _)) => inside(calls, kind, Some(outer)).await?,
+        None => items(calls, kind).await?,
+    };
+    let last = format!("/{name}").to_lowercase();
+    let whole = |item: &&Value| arn_of(kind, item).is_some_and(|arn| tail(&arn).eq_ignore_ascii_case(name));
+    let ends = |item: &&Value| arn_of(kind, item).is_some_and(|arn| arn.to_lowercase().ends_with(&last));
+    let hits: Vec<&Value> = match all.iter().find(whole) {
+        Some(item) => vec![item],
+        None => all.iter().filter(ends).collect(),
+    };
+    match only(kind, name, &hits, |item| arn_of(kind, item).map(|arn| tail(&arn).to_owned()))? {
+        Some(item) => read_item(calls, kind, item).await,
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 /// Reads what an item of a listing is about.

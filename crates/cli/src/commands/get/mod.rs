@@ -148,8 +148,7 @@ async fn show_steps(context: &Context, executions: Vec<Object>, one: bool, print
         let status = |member: &str| execution.status.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
         let state = status("pipelineExecutionStatus");
         let ended = !matches!(&*state, "Executing" | "Stopping");
-        // A listing has another name for it than a description.
-        let started = ["creationTime", "startTime"].iter().find_map(|member| status(member).parse().ok());
+        let started = status("creationTime").parse().ok();
         let kind = sagewright_kinds::find(EXECUTION);
         let name = kind.map(|kind| table::aws_name(kind, &execution)).unwrap_or_default();
         printer.result(&format!("{}{}: {state}\n", if first { "" } else { "\n" }, on_line(&name)))?;
