@@ -9,6 +9,7 @@ mod command_line;
 mod control;
 mod digits;
 mod engine;
+mod jobs;
 mod lists;
 mod nginx;
 mod peers;
@@ -41,7 +42,7 @@ pub struct Args {
     /// Part engine: measure this build of the example `fleet` in place of a release build
     #[arg(long, value_name = "FILE")]
     fleet: Option<PathBuf>,
-    /// Only these: control, lists, transfer, cli, training, serving, engine
+    /// Only these: control, lists, transfer, cli, training, serving, jobs, engine
     #[arg(value_name = "PART")]
     only: Vec<String>,
 }
@@ -73,6 +74,7 @@ const PARTS: &[(&str, Part)] = &[
     ("cli", Part::Servers(command_line::measure)),
     ("training", Part::Servers(training::measure)),
     ("serving", Part::Servers(serving::measure)),
+    ("jobs", Part::Servers(jobs::measure)),
     ("engine", Part::Alone(engine::measure)),
 ];
 
