@@ -16,6 +16,8 @@ from quickstart_tools import Quickstart
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "both_ages: also with the stock clients of a year ago")
+    config.addinivalue_line("markers", "sdk3: of version 3 of the SageMaker SDK (cargo xtask conformance sdk3)")
+    config.addinivalue_line("markers", "frameworks: of PyTorch and Hugging Face (cargo xtask conformance frameworks)")
     # Neither this machine's AWS settings nor its metadata service may reach a client.
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         del os.environ[name]

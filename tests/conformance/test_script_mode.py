@@ -561,10 +561,11 @@ for kind in (ScriptProcessor, FrameworkProcessor):
 """
 
 
+@pytest.mark.sdk3
 def test_a_trainer_and_processors_of_sdk_3(cloud, s3, bucket, source, tmp_path, sklearn):
     python = os.environ.get("SAGEWRIGHT_SDK3_PYTHON")
     if not python:
-        pytest.skip("SAGEWRIGHT_SDK3_PYTHON names no Python with SDK 3")
+        pytest.skip("needs version 3 of the SageMaker SDK: cargo xtask conformance sdk3")
     data(s3, bucket)
     (source / "process.py").write_text(PROCESS)
     image = f"{ECR}/sagemaker-scikit-learn:{sklearn}-cpu-py3"

@@ -30,10 +30,10 @@ pub struct Args {
 
 /// What came of tests.
 #[derive(Debug, Default, PartialEq)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
+pub struct Tally {
+    pub passed: u64,
+    pub failed: u64,
+    pub skipped: u64,
 }
 
 impl Tally {
@@ -152,30 +152,42 @@ fn conformance(args: &Args, age: &Age) -> Result<Tally> {
     process::must(&mut build, "the build failed")?;
     timed("environments of scripts", || install(&binary))?;
     let peers = venv::xgboost_peers()?;
-    let report = crate::target().join(format!("conformance-{}.xml", age.name));
-    fs::remove_file(&report).ok();
-    let mut pytest = Command::new(venv.python());
-    pytest.args(["-m", "pytest", "--color=no", "-q", "-p", "no:cacheprovider", "--timeout=300", "--durations=10"]);
-    pytest.arg("-n").arg(args.jobs.to_string()).arg("--dist=loadfile");
-    pytest.arg(format!("--junitxml={}", report.display()));
-    if let Some(filter) = &args.filter {
-        pytest.arg("-k").arg(filter);
-    }
-    if let Some(marker) = age.marker {
-        pytest.arg("-m").arg(marker);
-    }
-    pytest.arg("tests/conformance").current_dir(crate::root());
-    pytest.env("SAGEWRIGHT_XGBOOST_PEERS", peers);
-    pytest.env("SAGEWRIGHT_BIN", &binary).env("SAGEWRIGHT_TEST_PYTHON", venv.python());
-    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
-    let status = process::run(&mut pytest)?;
-    let tally = junit(&report)?;
+    let (code, tally) = pytest(&venv, &binary, &format!("conformance-{}", age.name), |pytest| {
+        pytest.arg("--durations=10").arg("-n").arg(args.jobs.to_string()).arg("--dist=loadfile");
+        if let Some(filter) = &args.filter {
+            pytest.arg("-k").arg(filter);
+        }
+        if let Some(marker) = age.marker {
+            pytest.arg("-m").arg(marker);
+        }
+        pytest.env("SAGEWRIGHT_XGBOOST_PEERS", peers);
+    })?;
     // 1: tests failed; 5: none fits the filter.
-    match status.code() {
+    match code {
         Some(0 | 1) => Ok(tally),
         Some(5) if args.filter.is_some() => Ok(tally),
-        _ => bail!("pytest ended with {status}: see its messages above"),
+        _ => bail!("pytest ended with {code:?}: see its messages above"),
     }
+}
+
+/// Runs conformance tests against a build of the program; pytest's exit code and its counts.
+pub fn pytest(
+    venv: &Venv,
+    binary: &Path,
+    report: &str,
+    more: impl FnOnce(&mut Command),
+) -> Result<(Option<i32>, Tally)> {
+    let report = crate::target().join(format!("{report}.xml"));
+    fs::remove_file(&report).ok();
+    let mut pytest = Command::new(venv.python());
+    pytest.args(["-m", "pytest", "--color=no", "-q", "-p", "no:cacheprovider", "--timeout=300"]);
+    pytest.arg(format!("--junitxml={}", report.display()));
+    more(&mut pytest);
+    pytest.arg("tests/conformance").current_dir(crate::root());
+    pytest.env("SAGEWRIGHT_BIN", binary).env("SAGEWRIGHT_TEST_PYTHON", venv.python());
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+    let status = process::run(&mut pytest)?;
+    Ok((status.code(), junit(&report)?))
 }
 
 /// Frameworks of script mode that the tests use: the first of each line that this machine's Pythons can have. PyTorch and

@@ -136,7 +136,7 @@ pub fn requirements(args: &RequirementsArgs) -> Result<()> {
     make(&tools.0)?;
     process::must(tools.pip().args(["install", "--quiet", UV]), "pip could not install uv")?;
     let peers = XGBOOST.map(|version| format!("requirements-xgboost-{version}"));
-    let names = ["requirements", "requirements-year-old", "requirements-bench"].into_iter();
+    let names = ["requirements", "requirements-year-old", "requirements-sdk3", "requirements-bench"].into_iter();
     for name in names.chain(peers.iter().map(String::as_str)) {
         let mut uv = Command::new(tools.program("uv"));
         uv.current_dir(crate::root().join("tests"));

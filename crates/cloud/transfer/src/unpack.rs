@@ -124,8 +124,11 @@ struct Unpacking<'a, R> {
 impl<R: Read> Unpacking<'_, R> {
     fn run(mut self) -> Result<u64, UnpackError> {
         while let Some(member) = self.members.next()? {
-            // `tar -C model .` writes `./` before each name.
+            // `tar -C model .` writes `./` before each name; `/` is what the SageMaker SDK calls the folder that it packs.
             let name = Path::new(OsStr::from_bytes(&member.name));
+            if member.kind == EntryType::Directory && name == Path::new("/") {
+                continue;
+            }
             let name: PathBuf = name.components().filter(|part| !matches!(part, Component::CurDir)).collect();
             if name.as_os_str().is_empty() {
                 continue;

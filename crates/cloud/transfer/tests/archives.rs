@@ -198,6 +198,14 @@ fn devices_are_left_out_and_a_later_file_replaces_an_earlier_one() {
 }
 
 #[test]
+fn the_folder_itself_may_be_called_the_root() {
+    let dir = tempfile::tempdir().unwrap();
+    Archive::new().add(EntryType::Directory, "/", b"").file("model.pth", b"weights").unpack(dir.path()).unwrap();
+    assert_eq!(read(&dir, "model.pth"), "weights");
+    assert!(Archive::new().add(EntryType::Directory, "/etc", b"").refused().contains("leads out"));
+}
+
+#[test]
 fn members_that_no_files_can_be_are_told_by_name() {
     for archive in [
         Archive::new().file("a", b"").file("a/b", b""),

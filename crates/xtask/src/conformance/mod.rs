@@ -1,67 +1,89 @@
-//! `cargo xtask conformance`: judges the protocol codecs by the Smithy project's protocol tests.
-//!
-//! The tests are a public Maven package, which is fetched at a pinned version and not kept in the repository. Needs Java 17 and
-//! Maven, and is no part of `cargo xtask test`.
+//! `cargo xtask conformance`: judges that need more than `cargo xtask test` should ask of a machine.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+mod protocols;
 
-use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail, ensure};
 
 use crate::process::{self, cargo};
+use crate::test::pytest;
+use crate::venv::Venv;
 
-/// Of all packages of the Smithy project.
-const SMITHY: &str = "1.54.0";
-const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+/// Frameworks of script mode that are gigabytes: the newest that the year-old Pythons of most machines can have.
+const FRAMEWORKS: [&str; 2] = ["pytorch:2.1.0", "huggingface:2.1.0-transformers4.37.0"];
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Make the JSON AST of the tests again
+    /// Make the JSON AST of the protocol tests again
     #[arg(long)]
     fresh: bool,
+    /// Only these: protocols (Java 17, Maven), sdk3 (1 GB), frameworks (10 GB)
+    #[arg(value_name = "PART")]
+    only: Vec<String>,
 }
+
+/// A group of tests.
+type Part = fn(&Args) -> Result<()>;
+
+const PARTS: [(&str, Part); 3] =
+    [("protocols", |args| protocols::judge(args.fresh)), ("sdk3", |_| sdk3()), ("frameworks", |_| frameworks())];
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let folder = crate::target().join("smithy").join(SMITHY);
-    let ast = folder.join("ast.json");
-    if args.fresh || !ast.exists() {
-        fetch(&folder)?;
-        dump(&folder, &ast)?;
+    if let Some(unknown) = args.only.iter().find(|n| !PARTS.iter().any(|(name, _)| name == n)) {
+        bail!("there is no part {unknown}; the parts are {}", PARTS.map(|(name, _)| name).join(", "));
     }
-    let wire = crate::root().join("crates/cloud/wire");
-    let mut judge = cargo([
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "sagewright-cloud-wire",
-        "--example",
-        "protocol_tests",
-        "--",
-    ]);
-    judge.arg(&ast).arg(wire.join("examples/protocol_tests/excluded.toml"));
-    process::must(&mut judge, "the codecs do not agree with the protocol tests: see above")
+    let mut failed = Vec::new();
+    for (name, judge) in PARTS.iter().filter(|(name, _)| args.only.is_empty() || args.only.iter().any(|n| n == name)) {
+        println!("== {name}");
+        if let Err(e) = judge(args) {
+            process::fail_if_interrupted()?;
+            println!("{name}: {e:#}");
+            failed.push(*name);
+        }
+    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
 }
 
-/// Gets the packages and what they need.
-fn fetch(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let pom = include_str!("pom.xml").replace("VERSION", SMITHY);
-    fs::write(folder.join("pom.xml"), pom).with_context(|| format!("cannot write to {}", folder.display()))?;
-    let mut maven = Command::new("mvn");
-    maven.args(["--quiet", "--batch-mode", COPY, "-DoutputDirectory=jars"]).current_dir(folder);
-    process::must(&mut maven, "Maven could not fetch the protocol tests: it has to be installed, with Java 17 or newer")
+/// Version 3 of the SageMaker SDK.
+fn sdk3() -> Result<()> {
+    let python = Venv::ready("requirements-sdk3")?.python();
+    selected("sdk3", &binary()?, |pytest| {
+        pytest.args(["-m", "sdk3"]).env("SAGEWRIGHT_SDK3_PYTHON", &python);
+    })
 }
 
-/// Writes all models of the packages as one JSON AST.
-fn dump(folder: &Path, ast: &Path) -> Result<()> {
-    fs::write(folder.join("Dump.java"), include_str!("Dump.java"))?;
-    let partial = folder.join("ast.json.partial");
-    let output = fs::File::create(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
-    let mut java = Command::new("java");
-    java.args(["-cp", "jars/*", "Dump.java"]).current_dir(folder).stdout(Stdio::from(output));
-    process::must(&mut java, "Java could not read the protocol tests")?;
-    fs::rename(&partial, ast).with_context(|| format!("cannot write {}", ast.display()))
+/// Scripts for PyTorch and Hugging Face in the environments of their images.
+fn frameworks() -> Result<()> {
+    let binary = binary()?;
+    for framework in FRAMEWORKS {
+        let mut install = Command::new(&binary);
+        install.args(["local", "images", "install", framework, "--yes"]);
+        process::must(&mut install, &format!("{framework} could not be installed: see above"))?;
+    }
+    selected("frameworks", &binary, |pytest| {
+        pytest.args(["-m", "frameworks"]).env("SAGEWRIGHT_FRAMEWORKS", FRAMEWORKS.join(","));
+    })
+}
+
+fn binary() -> Result<PathBuf> {
+    process::must(&mut cargo(["build", "--locked", "--package", "sagewright"]), "the build failed")?;
+    Ok(crate::target().join("debug/sagewright"))
+}
+
+/// Runs the marked tests, none of which may be skipped.
+fn selected(what: &str, binary: &Path, more: impl FnOnce(&mut Command)) -> Result<()> {
+    let venv = Venv::ready("requirements")?;
+    let (_, tally) = pytest(&venv, binary, &format!("conformance-{what}"), more)?;
+    ensure!(
+        tally.failed == 0 && tally.skipped == 0 && tally.passed > 0,
+        "{} passed, {} failed, {} skipped",
+        tally.passed,
+        tally.failed,
+        tally.skipped
+    );
+    Ok(())
 }
