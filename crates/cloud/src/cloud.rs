@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use crate::api::ApiError;
-use crate::clock::{ClockError, Keeper, SharedWall};
+use crate::clock::{ClockError, Keeper, SharedWall, SystemWall};
 use crate::cloud_id;
 use crate::commands::{LocalCommands, PLACES};
 use crate::config::Config;
@@ -27,12 +27,14 @@ use crate::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use crate::processing::ProcessingExecutor;
 use crate::records::SharedRecords;
 use crate::runner::{Identity as Worker, JobEnvironment, Runner};
+use crate::runners::Runners;
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, Executors, ResumeError, Roles, SageMaker, Service};
 use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::training::TrainingExecutor;
 use crate::transform::TransformExecutor;
+use sagewright_cloud_runner_docker::DockerRunner;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
@@ -53,6 +55,8 @@ pub struct Options {
     pub preparer: Arc<dyn Preparer>,
     /// Where scripts run.
     pub environments: Environments,
+    /// Where the container engine answers: `unix:///PATH` or `tcp://HOST:PORT`.
+    pub engine: String,
 }
 
 /// Why the embedded cloud could not be started.
@@ -92,6 +96,7 @@ pub struct Cloud {
     hosting: Arc<Hosting>,
     sagemaker: SageMaker,
     keeper: Keeper,
+    runner: Arc<Runners>,
     /// They hold the state, and end with the cloud.
     tasks: Tasks,
 }
@@ -118,6 +123,7 @@ pub struct Prepared {
     hosting: Arc<Hosting>,
     sagemaker: SageMaker,
     keeper: Keeper,
+    runner: Arc<Runners>,
     tasks: Tasks,
     pass: Secret,
 }
@@ -136,7 +142,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
 /// # Errors
 /// What is in the way, and what to do.
 pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
-    let Options { config, program, images, preparer, environments } = options;
+    let Options { config, program, images, preparer, environments, engine } = options;
     let data = config.data.clone();
     let images = images.unwrap_or_else(|| data.join("images.toml"));
     let functions = images.with_file_name("functions.toml");
@@ -159,7 +165,8 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     keep_secrets();
     let now = Arc::clone(&wall);
     let objects = s3::Store::with_durability(bound.folder("s3"), Arc::new(move || now.now()), durability)?;
-    let runner = ProcessRunner::new(ProcessConfig {
+    let docker = DockerRunner::new(&engine, id.clone(), Arc::clone(&wall));
+    let process = ProcessRunner::new(ProcessConfig {
         program,
         images,
         preparer,
@@ -168,15 +175,16 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         hidden: Some(hidden),
         clock: Arc::clone(&wall),
     });
+    let runner = Arc::new(Runners { process, docker });
     if has_jobs(&work) {
-        end_leftovers(&runner).await;
+        end_leftovers(&*runner).await;
         commands.clear();
     }
     let env = Env {
         store: bound.records(),
         logs: Arc::new(bound.logs()),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
-        runner: Arc::new(runner),
+        runner: Arc::clone(&runner) as _,
         wall: Arc::clone(&wall),
         sim: bound.sim(),
         work,
@@ -220,7 +228,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };
-    Ok(Prepared { server, hosting, sagemaker, keeper, tasks, pass })
+    Ok(Prepared { server, hosting, sagemaker, keeper, runner, tasks, pass })
 }
 
 impl Prepared {
@@ -241,8 +249,8 @@ impl Prepared {
     /// # Errors
     /// Another process has begun to listen on the port in the meantime.
     pub fn serve(self) -> Result<Cloud, CloudError> {
-        let Self { server, hosting, sagemaker, keeper, tasks, .. } = self;
-        Ok(Cloud { running: server.start()?, hosting, sagemaker, keeper, tasks })
+        let Self { server, hosting, sagemaker, keeper, runner, tasks, .. } = self;
+        Ok(Cloud { running: server.start()?, hosting, sagemaker, keeper, runner, tasks })
     }
 }
 
@@ -250,6 +258,13 @@ impl Prepared {
 pub fn end_processes(data: &Path) {
     if let Ok(Some(id)) = cloud_id::known(data) {
         strays::end_all(&id);
+    }
+}
+
+/// The same for what runs in the container engine at `engine`, as in [`Options::engine`].
+pub async fn end_containers(data: &Path, engine: &str) {
+    if let Ok(Some(id)) = cloud_id::known(data) {
+        DockerRunner::new(engine, id, Arc::new(SystemWall)).end_all().await;
     }
 }
 
@@ -329,7 +344,7 @@ impl Cloud {
     /// Stops answering, then stops all model servers. Jobs end with this process and run again at the next
     /// start. What has not stopped after 45 seconds is left to the end of the process.
     pub async fn shutdown(self) {
-        let Self { running, hosting, sagemaker, keeper, tasks } = self;
+        let Self { running, hosting, sagemaker, keeper, runner, tasks } = self;
         drop(tasks);
         let lock = running.lock();
         if let Err(error) = suspend(&sagemaker).await {
@@ -349,6 +364,8 @@ impl Cloud {
         if let Err(error) = keeper.close().await {
             tracing::warn!(%error, "the time that the clock has come to is known to some seconds only");
         }
+        // Containers do not end with this process.
+        runner.docker.end_all().await;
         drop(lock);
     }
 }

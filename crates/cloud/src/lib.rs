@@ -10,10 +10,12 @@ pub mod config;
 pub mod folder;
 pub mod reference;
 mod reserve;
+mod runners;
 pub mod server;
 
 pub use sagewright_cloud_core::{api, clock, durability, env, identity, objects, outbox, records, runner};
 pub use sagewright_cloud_logs as logs;
+pub use sagewright_cloud_runner_docker as docker;
 pub use sagewright_cloud_runner_process::{frameworks, images, process};
 pub use sagewright_cloud_s3 as s3;
 pub use sagewright_cloud_sagemaker_base as sagemaker;

@@ -23,6 +23,7 @@ async fn start(data: &Path) {
         images: None,
         preparer: std::sync::Arc::new(CountingPreparer::default()),
         environments: Environments::new(data.join("environments"), Pythons::default()),
+        engine: format!("unix://{}", data.join("no-engine").display()),
     };
     soon("the end", async { cloud::start(options).await.unwrap().shutdown().await }).await;
 }

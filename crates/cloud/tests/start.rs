@@ -50,6 +50,7 @@ fn options(data: &Path, listen: SocketAddr) -> Options {
         images: Some(images),
         preparer: Arc::new(Unprepared),
         environments: Environments::new(data.join("environments"), Pythons::default()),
+        engine: format!("unix://{}", data.join("no-engine").display()),
     }
 }
 

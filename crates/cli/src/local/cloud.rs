@@ -12,6 +12,7 @@ use sagewright_algorithms::{LIBRARY_VARIABLE, default_cache_dir, ensure_library}
 use sagewright_cloud::clock::Speed;
 use sagewright_cloud::cloud::{self, Options};
 use sagewright_cloud::config::Config;
+use sagewright_cloud::docker;
 use sagewright_cloud::durability::Durability;
 use sagewright_cloud::frameworks::{Environments, Pythons};
 use sagewright_cloud::images::BuiltIn;
@@ -53,6 +54,11 @@ pub(crate) struct Cloud {
     data: PathBuf,
 }
 
+/// Where the container engine answers, as Docker's own clients find it.
+pub(crate) fn engine() -> String {
+    std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()).unwrap_or_else(|| docker::SOCKET.to_owned())
+}
+
 /// Takes port and data folder, and starts all services.
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
@@ -72,6 +78,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Cloud> {
         images: settings.images.clone(),
         preparer: Arc::new(Libraries),
         environments: environments(),
+        engine: engine(),
     };
     last_resort::arm(&settings.data);
     let failed = |error: cloud::CloudError| room::failure(error.to_string(), &settings.data);

@@ -11,7 +11,7 @@ mod room;
 pub(crate) mod server_file;
 
 pub(crate) use child::prepare;
-pub(crate) use cloud::{Cloud, Settings, environments, prepare_xgboost, start};
+pub(crate) use cloud::{Cloud, Settings, engine, environments, prepare_xgboost, start};
 pub(crate) use credentials::{Access, access, up};
 pub(crate) use room::{advice as room_advice, failure as start_failure};
 pub(crate) use server_file::{ServerFile, answers, holds, running};

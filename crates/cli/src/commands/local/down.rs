@@ -42,6 +42,7 @@ pub(crate) async fn run(args: &Down, global: &Global, printer: &Printer) -> anyh
     // Nobody is left who would end them before the next start.
     let folder = data.clone();
     let _ = tokio::task::spawn_blocking(move || cloud::end_processes(&folder)).await;
+    cloud::end_containers(&data, &local::engine()).await;
     let line = format!(
         "the embedded cloud did not stop within {} s and was killed; what was acknowledged is kept",
         args.timeout.as_secs()

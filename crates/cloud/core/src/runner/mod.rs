@@ -1,4 +1,4 @@
-//! The port behind which jobs and model servers run: processes now, Docker and Kubernetes by the same face later. Who
+//! The port behind which jobs and model servers run: as processes, or in a container engine. Who
 //! runs something describes it as a [`Workload`] and knows nothing of how it is run.
 
 use std::net::SocketAddr;
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 pub mod identity;
 pub mod journal;
+pub mod lines;
 pub mod workload;
 
 pub use identity::{Identity, JobEnvironment, NoEnvironment};
@@ -103,8 +104,9 @@ pub trait Runner: Send + Sync + 'static {
         Capabilities::default()
     }
 
-    /// Where programs find a mount in any case, for variables that hold paths.
-    fn visible_at<'a>(&self, mount: &'a Mount) -> &'a Path {
+    /// Where programs of an image find a mount in any case, for variables that hold paths.
+    fn visible_at<'a>(&self, image: &str, mount: &'a Mount) -> &'a Path {
+        let _ = image;
         &mount.path
     }
 

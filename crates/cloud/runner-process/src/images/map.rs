@@ -5,6 +5,7 @@
 //! match = "111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:.*"   # the whole URI, or a pattern for all of it
 //! command = ["python3", "container.py"]                            # as ENTRYPOINT: `train` or `serve` is appended
 //! framework = "sklearn:1.2-1"                                      # or this: runs scripts as that image does
+//! docker = "mine:1"                                                # or this: an image of the container engine
 //! env = { GREETING = "hello" }                                     # as ENV
 //! directory = "."                                                  # as WORKDIR; relative to this file
 //! opt_ml = true                                                    # show the job's folder as /opt/ml (Linux)
@@ -34,6 +35,8 @@ pub struct Mapped {
     pub command: Vec<String>,
     /// The framework whose image it is like: it runs scripts.
     pub framework: Option<&'static Framework>,
+    /// The image that the container engine runs.
+    pub docker: Option<String>,
     /// Variables of the image.
     pub env: BTreeMap<String, String>,
     /// Working directory.
@@ -44,7 +47,10 @@ pub struct Mapped {
 
 impl PartialEq for Mapped {
     fn eq(&self, other: &Self) -> bool {
-        self.image == other.image && self.command == other.command && self.framework == other.framework
+        self.image == other.image
+            && self.command == other.command
+            && self.framework == other.framework
+            && self.docker == other.docker
     }
 }
 
@@ -84,6 +90,7 @@ struct Entry {
     r#match: Spanned<String>,
     command: Option<Spanned<Vec<String>>>,
     framework: Option<Spanned<String>>,
+    docker: Option<Spanned<String>>,
     #[serde(default)]
     env: BTreeMap<String, String>,
     directory: Option<Spanned<PathBuf>>,
@@ -123,8 +130,18 @@ impl ImageMap {
         let mut entries = Vec::new();
         for entry in document.image {
             let start = entry.span().start;
-            let Entry { r#match: image, command, framework, env, directory, opt_ml } = entry.into_inner();
+            let Entry { r#match: image, command, framework, docker, env, directory, opt_ml } = entry.into_inner();
             let image = Match::read(&image).map_err(wrong)?;
+            if let Some(docker) = docker {
+                if command.is_some() || framework.is_some() || directory.is_some() {
+                    let why = "an image of Docker's has a program and a folder of its own: leave out command, framework and directory";
+                    return Err(wrong((docker.span().start, why.into())));
+                }
+                let docker = Some(docker.into_inner());
+                let directory = folder.clone();
+                entries.push(Mapped { image, command: Vec::new(), framework: None, docker, env, directory, opt_ml });
+                continue;
+            }
             let (command, framework) = match (command, framework) {
                 (Some(command), None) => (map_file::command(command).map_err(wrong)?, None),
                 (None, Some(framework)) => {
@@ -132,7 +149,7 @@ impl ImageMap {
                     (Vec::new(), Some(found.map_err(|why| wrong((framework.span().start, why)))?))
                 }
                 (None, None) => {
-                    let why = "missing field `command`, the program to run, or `framework`, whose image it is like";
+                    let why = "missing field `command`, the program to run, `framework`, whose image it is like, or `docker`, its image";
                     return Err(wrong((start, why.into())));
                 }
                 (Some(_), Some(framework)) => {
@@ -151,7 +168,7 @@ impl ImageMap {
                     full
                 }
             };
-            entries.push(Mapped { image, command, framework, env, directory, opt_ml });
+            entries.push(Mapped { image, command, framework, docker: None, env, directory, opt_ml });
         }
         Ok(Self { entries, path: Some(path.to_path_buf()) })
     }
@@ -201,6 +218,7 @@ mod tests {
             ("[[image]]\nmatch = \"x\"\nframework = \"sklearn:7\"\n", 3, "sklearn has no version '7'"),
             ("[[image]]\nmatch = \"x\"\ncommand = [\"a\"]\nframework = \"python:3\"\n", 4, "exclude each other"),
             ("[[image]]\nmatch = \"x\"\ncommand = [\"a\"]\ndirectory = \"nowhere\"\n", 4, "is not a folder"),
+            ("[[image]]\nmatch = \"x\"\ndocker = \"a\"\ncommand = [\"a\"]\n", 3, "leave out command"),
             ("[[image]\n", 1, ""),
         ] {
             let error = parse(text).unwrap_err().to_string();
@@ -213,7 +231,9 @@ mod tests {
     fn an_unknown_image_is_refused_with_the_entry_to_add() {
         let map = parse("").unwrap();
         let error = map.resolve("me/mine:1").unwrap_err().to_string();
-        for part in ["'me/mine:1'", "Docker is not supported yet", "sagemaker-xgboost", "/maps/images.toml"] {
+        for part in
+            ["'me/mine:1'", "no program stands for it here", "docker = ", "sagemaker-xgboost", "/maps/images.toml"]
+        {
             assert!(error.contains(part), "{part} is missing in: {error}");
         }
         // The lines that it asks for can be pasted.

@@ -19,6 +19,8 @@ use crate::frameworks::{self, Framework};
 pub enum Program<'a> {
     /// A program of the user's image map.
     Mapped(&'a Mapped),
+    /// An image of the container engine, with variables to add: the process runner has nothing for it.
+    Engine(&'a str, &'a BTreeMap<String, String>),
     /// A built-in algorithm, as the image of a tag has it.
     BuiltIn(BuiltIn, &'static str),
     /// A framework's image, which runs the user's script.
@@ -41,6 +43,9 @@ impl ImageMap {
     /// [`RunnerError::UnknownImage`] with what can be done.
     pub fn resolve(&self, image: &str) -> Result<Program<'_>, RunnerError> {
         if let Some(entry) = self.find(image) {
+            if let Some(own) = &entry.docker {
+                return Ok(Program::Engine(own, &entry.env));
+            }
             let script = entry.framework.map(|framework| Script { framework, env: Some(&entry.env) });
             return Ok(script.map_or(Program::Mapped(entry), Program::Script));
         }
@@ -51,7 +56,7 @@ impl ImageMap {
         let framework = builtin::in_ecr(image).map(|(name, tag)| frameworks::of_repository(name, tag)).transpose();
         match framework.map_err(|why| refused(&why))?.flatten() {
             Some(framework) => Ok(Program::Script(Script { framework, env: None })),
-            None => Err(refused("Docker is not supported yet by this runner, which runs jobs as processes")),
+            None => Err(refused("no program stands for it here")),
         }
     }
 
@@ -76,7 +81,8 @@ impl ImageMap {
         let place = self.path().map_or_else(|| "the image map (images.toml)".to_owned(), |p| p.display().to_string());
         format!(
             "cannot run image '{image}': {why}. To run it, add these lines to {place} and send the request again; in place \
-             of the framework a program can be named, as command = [\"python3\", \"/path/to/program.py\"]:\n\n\
+             of the framework a program can be named, as command = [\"python3\", \"/path/to/program.py\"], or an image of Docker's, \
+             as docker = \"mine:1\":\n\n\
              [[image]]\nmatch = \"{image}\"\nframework = \"python:3\"\n\n\
              Known without lines are {} and the frameworks that `sagewright local images list` shows",
             builtin::repositories()

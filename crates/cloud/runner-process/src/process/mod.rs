@@ -68,6 +68,9 @@ pub struct ProcessConfig {
 /// Variables of an algorithm, once it is ready.
 type Prepared = Arc<OnceCell<BTreeMap<String, String>>>;
 
+/// An image of the container engine, with the variables that the image map adds.
+pub type InEngine = (String, BTreeMap<String, String>);
+
 /// Starts containers as processes.
 pub struct ProcessRunner {
     program: PathBuf,
@@ -92,6 +95,17 @@ impl ProcessRunner {
 
     fn images(&self) -> Result<Arc<ImageMap>, RunnerError> {
         self.images.now().map_err(|error| RunnerError::UnknownImage(error.to_string()))
+    }
+
+    /// The image that the container engine has to run for this one, with variables to add; `None` where a process does.
+    ///
+    /// # Errors
+    /// As [`Runner::check`].
+    pub fn in_engine(&self, image: &str) -> Result<Option<InEngine>, RunnerError> {
+        Ok(match self.images()?.resolve(image)? {
+            Program::Engine(own, env) => Some((own.to_owned(), env.clone())),
+            _ => None,
+        })
     }
 
     /// The environment of a framework, which is never fetched unasked.
@@ -201,6 +215,9 @@ impl Runner for ProcessRunner {
                 let variables = self.ready(&workload.image, algorithm, lines.clone()).await?;
                 Launch::built_in(&self.program, algorithm, tag, workload, base, variables)
             }
+            Program::Engine(own, _) => {
+                return Err(fail(format!("Docker's image {own} does not run as a process")));
+            }
             Program::Mapped(entry) => {
                 let launch = Launch::mapped(entry, workload, base, images.path()).map_err(fail)?;
                 self.veiled(launch, workload, base, entry.opt_ml).await
@@ -233,7 +250,7 @@ impl Runner for ProcessRunner {
         }
     }
 
-    fn visible_at<'a>(&self, mount: &'a Mount) -> &'a Path {
+    fn visible_at<'a>(&self, _: &str, mount: &'a Mount) -> &'a Path {
         &mount.source
     }
 

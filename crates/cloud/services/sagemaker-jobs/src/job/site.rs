@@ -129,9 +129,9 @@ impl Site {
         }
     }
 
-    /// Where a host's programs find its `/opt/ml` in any case.
-    pub fn visible(&self, host: &HostFolder) -> HostFolder {
-        let base = self.env.runner.visible_at(&Mount::opt_ml(&host.base)).to_path_buf();
+    /// Where programs of an image find the `/opt/ml` of their host in any case.
+    pub fn visible(&self, image: &str, host: &HostFolder) -> HostFolder {
+        let base = self.env.runner.visible_at(image, &Mount::opt_ml(&host.base)).to_path_buf();
         HostFolder { name: host.name.clone(), base }
     }
 

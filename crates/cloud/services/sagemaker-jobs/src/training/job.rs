@@ -123,7 +123,7 @@ impl Job<'_> {
         names: &[(String, std::net::Ipv4Addr)],
     ) -> Workload {
         let JobTask { arn, name, .. } = &self.site.task;
-        let mut environment = script::variables(plan, name, &self.site.visible(host), group);
+        let mut environment = script::variables(plan, name, &self.site.visible(&plan.image, host), group);
         environment.extend(plan.environment.clone());
         environment.insert("TRAINING_JOB_NAME".to_owned(), name.clone());
         environment.insert("TRAINING_JOB_ARN".to_owned(), arn.clone());
