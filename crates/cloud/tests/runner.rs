@@ -412,7 +412,7 @@ async fn a_process_has_one_mount_and_what_else_is_asked_for_is_refused() {
     let image = machine.shell("any", "");
     let runner = machine.runner();
     let one = workload(&machine, &image);
-    assert_eq!(runner.visible_at(&one.mounts[0]), machine.path("base"));
+    assert_eq!(runner.visible_at("test/one", &one.mounts[0]), machine.path("base"));
     let read_only = Mount { read_only: true, ..one.mounts[0].clone() };
     let data = Mount { path: "/data".into(), ..one.mounts[0].clone() };
     for (mounts, told) in
