@@ -144,3 +144,64 @@ impl Shared {
         written
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SimTime;
+    use crate::metrics::Stats;
+
+    /// Keeps what it is given, when its disk has room.
+    #[derive(Debug, Default)]
+    struct Disk {
+        full: Mutex<bool>,
+        kept: Mutex<Vec<Datum>>,
+    }
+
+    impl MetricStore for Disk {
+        fn put(&self, data: &[Datum]) -> Result<(), StoreError> {
+            if *self.full.lock().unwrap() {
+                return Err(StoreError::Closed);
+            }
+            self.kept.lock().unwrap().extend_from_slice(data);
+            Ok(())
+        }
+
+        fn read(&self, _: &Metric, _: Span) -> Result<Vec<Bucket>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        fn search(&self, _: &Search) -> Result<Vec<Metric>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        fn forget(&self, _: i64) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_counted_on_though_nobody_counts_any_more() {
+        let disk = Arc::new(Disk::default());
+        let metrics = Metrics::new(Arc::clone(&disk) as _);
+        let series = metrics.series(Metric::new("1", "r", "n", "m"), "Count");
+        let at = SimTime::from_millisecond;
+        series.add(at(60_000), 1.0);
+        *disk.full.lock().unwrap() = true;
+        metrics.flush().await.unwrap_err();
+        series.add(at(119_999), 2.0);
+        series.add(at(120_000), 4.0);
+        drop(series);
+        metrics.flush().await.unwrap_err();
+        assert_eq!(disk.kept.lock().unwrap().len(), 0);
+        *disk.full.lock().unwrap() = false;
+        metrics.flush().await.unwrap();
+        metrics.flush().await.unwrap();
+        let mut kept: Vec<_> = disk.kept.lock().unwrap().iter().map(|d| (d.at, d.stats.clone())).collect();
+        kept.sort_by_key(|(at, _)| *at);
+        let mut first = Stats::of(1.0);
+        first.add(2.0, 1.0);
+        assert_eq!(kept, [(60_000, first), (120_000, Stats::of(4.0))]);
+        assert!(metrics.0.series.lock().unwrap().is_empty());
+    }
+}
