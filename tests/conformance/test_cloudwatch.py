@@ -306,10 +306,12 @@ LOSS = [{"Name": "loss", "Regex": "loss=([0-9.]+);"}, {"Name": "epoch", "Regex":
 
 def train(sagemaker, bucket, **hyperparameters):
     job = unique("curve")
-    sagemaker.create_training_job(**harness.training_job(
-        job, bucket, InputDataConfig=[], HyperParameters=hyperparameters,
+    request = harness.training_job(
+        job, bucket, HyperParameters=hyperparameters,
         AlgorithmSpecification={"TrainingImage": harness.SCRIPT_IMAGE, "TrainingInputMode": "File", "MetricDefinitions": LOSS},
-    ))
+    )
+    del request["InputDataConfig"]
+    sagemaker.create_training_job(**request)
     return job
 
 
