@@ -13,7 +13,7 @@ mod reserve;
 mod runners;
 pub mod server;
 
-pub use sagewright_cloud_core::{api, clock, durability, env, identity, objects, outbox, records, runner};
+pub use sagewright_cloud_core::{api, clock, durability, env, identity, metrics, objects, outbox, records, runner};
 pub use sagewright_cloud_logs as logs;
 pub use sagewright_cloud_runner_docker as docker;
 pub use sagewright_cloud_runner_process::{frameworks, images, process};

@@ -24,6 +24,7 @@ mod batch;
 mod errors;
 mod fleet;
 mod invoke;
+mod measure;
 mod model;
 mod models;
 mod pool;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::measure::Meter;
 use super::server::Server;
 
 /// The variants that an endpoint serves between two deployments. A request holds it while it is under way.
@@ -22,6 +23,8 @@ pub(super) struct Variant {
     pub direct: bool,
     pub instances: Vec<Instance>,
     pub next: AtomicUsize,
+    /// Of an endpoint's variant.
+    pub meter: Option<Meter>,
 }
 
 /// One copy of a variant: the servers that a request passes in order.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::outputs::{Outputs, Which};
 use super::request::{Input, Plan};
 use super::{folder, message};
-use crate::job::containers::{Containers, every};
+use crate::job::containers::{Containers, both, every};
 use crate::job::ends::Ends;
 use crate::job::halt::{Cause, Halt, algorithm_error};
 use crate::job::hosts::{HostFolder, names};
@@ -115,7 +115,9 @@ impl Job<'_> {
             let upload = || async { drop(self.upload(work, &[], Which::Continuous).await) };
             every(&self.site.env.wall, UPLOAD_INTERVAL, upload).await
         };
-        let cause = containers.watch(ends.next(), rounds).await;
+        let hosts = work.hosts.iter().map(|host| host.name.as_str());
+        let gauges = self.site.gauges(LOG_GROUP, hosts, &containers);
+        let cause = containers.watch(ends.next(), both(rounds, gauges.run())).await;
         containers.stop().await;
         let told = matches!(cause, Cause::TimedOut).then(|| {
             let limit = work.plan.max_runtime.as_secs();
