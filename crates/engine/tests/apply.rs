@@ -1,7 +1,5 @@
 //! Whole runs over a cloud: what is called, in which order, and what is told.
 
-mod support;
-
 use std::slice::from_ref;
 
 use sagewright_engine::{
@@ -9,7 +7,7 @@ use sagewright_engine::{
     plan_offline,
 };
 use serde_json::json;
-use support::{Fake, Lines, ROLE, config_like, fail, object, training_job, tutorial};
+use crate::support::{Fake, Lines, ROLE, config_like, fail, object, training_job, tutorial};
 
 fn writes(fake: &Fake) -> Vec<String> {
     fake.take_log(true)
@@ -308,7 +306,7 @@ async fn what_exists_is_left_alone_unless_it_is_adopted() {
     let model = object(
         "Model",
         "m",
-        json!({"modelName": "m", "executionRoleARN": support::ROLE,
+        json!({"modelName": "m", "executionRoleARN": crate::support::ROLE,
         "primaryContainer": {"image": "i", "modelDataURL": "s3://b/m"}}),
     );
     engine.apply(from_ref(&model), &ApplyOptions::default(), &NoObserver).await.unwrap();
@@ -449,7 +447,7 @@ async fn what_is_in_use_by_others_is_not_tried_for_long() {
     let group = object("ModelPackageGroup", "g", json!({"modelPackageGroupName": "g"}));
     engine.apply(from_ref(&group), &ApplyOptions::default(), &NoObserver).await.unwrap();
     let message = "Model Package Group cannot be deleted as it still contains Model Packages.";
-    let engine = support::hooked(&fake, &clock, move |_, operation, _| {
+    let engine = crate::support::hooked(&fake, &clock, move |_, operation, _| {
         (operation == "DeleteModelPackageGroup").then(|| Err(fail("ConflictException", message)))
     });
     let start = clock.millis();
@@ -519,7 +517,7 @@ async fn pipelines_and_scaling_are_driven_too() {
     objects.push(object(
         "Pipeline",
         "p",
-        json!({"pipelineName": "p", "roleARN": support::ROLE,
+        json!({"pipelineName": "p", "roleARN": crate::support::ROLE,
         "pipelineDefinition": "{\"Version\": \"2020-12-01\", \"Steps\": []}"}),
     ));
     objects.push(object(

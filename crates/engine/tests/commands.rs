@@ -1,8 +1,6 @@
 //! What commands wait for, and for how long.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +13,7 @@ use sagewright_engine::{
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Phase, find};
 use serde_json::json;
-use support::*;
+use crate::support::*;
 
 fn no_wait() -> ApplyOptions {
     ApplyOptions { wait: false, ..ApplyOptions::default() }

@@ -1,12 +1,10 @@
 //! Decisions, state by state. Nothing is called here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use sagewright_engine::{Adoption, Desired, Intent, Observed, RefusalKind, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, brief, desired, found, members, object, there};
+use crate::support::decisions::{NOW, brief, desired, found, members, object, there};
 
 /// (what, declared, there, differences)
 type Case = (&'static str, &'static str, Value, Value, &'static [&'static str]);

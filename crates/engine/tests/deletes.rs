@@ -1,8 +1,6 @@
 //! What a delete would do, what it refuses, and what still uses what would go.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 
 use sagewright_engine::{
@@ -11,8 +9,8 @@ use sagewright_engine::{
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, brief, desired, found, members, there};
-use support::{Fake, fail, object, tutorial};
+use crate::support::decisions::{NOW, brief, desired, found, members, there};
+use crate::support::{Fake, fail, object, tutorial};
 
 async fn apply(engine: &Engine, objects: &[Object]) {
     assert!(engine.apply(objects, &ApplyOptions::default(), &NoObserver).await.unwrap().is_ok());
@@ -243,7 +241,7 @@ async fn jobs_that_have_ended_hold_nothing_however_many_and_declared_or_not() {
     let model = object(
         "Model",
         "m",
-        json!({"modelName": "m", "executionRoleARN": support::ROLE, "primaryContainer": {"image": "i"}}),
+        json!({"modelName": "m", "executionRoleARN": crate::support::ROLE, "primaryContainer": {"image": "i"}}),
     );
     let jobs: Vec<Object> = (0..101).map(|n| transform(&format!("t{n}"))).collect();
     apply(&engine, from_ref(&model)).await;

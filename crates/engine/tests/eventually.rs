@@ -4,8 +4,6 @@
 //! Cases are the same in each run. `PROPTEST_CASES` gives another number for each kind.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 use std::sync::Arc;
@@ -21,7 +19,7 @@ use sagewright_engine::{
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, all, find};
 use serde_json::{Map, Value, json};
-use support::{At, Fault, Faulty, Foreign, Modelled, REGION, TestClock, changes, declared, spec};
+use crate::support::{At, Fault, Faulty, Foreign, Modelled, REGION, TestClock, changes, declared, spec};
 
 /// Cases for each kind in an ordinary run.
 const CASES: u32 = 3;

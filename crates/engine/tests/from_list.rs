@@ -1,8 +1,6 @@
 //! One object at a time, with what a poll of the listing says in place of looks.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use sagewright_engine::{
     Target,
 };
 use serde_json::json;
-use support::*;
+use crate::support::*;
 
 struct Nothing;
 

@@ -1,8 +1,6 @@
 //! What is remembered between two looks: how long it counts, and for what.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +13,7 @@ use sagewright_engine::{
     Outcome, Priority, RefUse, Target, keys,
 };
 use serde_json::{Value, json};
-use support::*;
+use crate::support::*;
 
 struct Nobody;
 

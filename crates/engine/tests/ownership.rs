@@ -1,8 +1,6 @@
 //! Whose a resource is: installations, what ACK manages, adoption, and marks that people wrote into descriptions.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 
@@ -12,8 +10,8 @@ use sagewright_engine::{
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, brief, desired, found, members, object as declared, there};
-use support::{Fake, ROLE, object, training_job};
+use crate::support::decisions::{NOW, brief, desired, found, members, object as declared, there};
+use crate::support::{Fake, ROLE, object, training_job};
 
 fn claims(installation: &str, policy: ClaimPolicy) -> Claims {
     Claims { installation: installation.parse().unwrap(), policy, ..Claims::default() }

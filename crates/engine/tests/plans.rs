@@ -1,15 +1,13 @@
 //! Plans, reports and events as values: written down, read again, applied exactly.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 
 use sagewright_engine::{
     ApplyOptions, Document, EngineError, Event, Installation, NoObserver, Observer, Outcome, Plan, Report, SavedPlan,
 };
 use serde_json::{Value, json};
-use support::*;
+use crate::support::*;
 
 async fn saved(engine: &sagewright_engine::Engine, objects: &[sagewright_engine::Object]) -> Value {
     let plan = engine.plan(objects).await.unwrap();

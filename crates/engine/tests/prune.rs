@@ -1,8 +1,6 @@
 //! Sets that are applied whole: what they no longer declare is found by its keys, and nothing else is.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 
 use sagewright_engine::{
@@ -10,7 +8,7 @@ use sagewright_engine::{
     keys,
 };
 use serde_json::json;
-use support::{Fake, ROLE, fail, object, slow_down, tutorial};
+use crate::support::{Fake, ROLE, fail, object, slow_down, tutorial};
 
 fn set() -> Selector {
     "app=mnist".parse().unwrap()

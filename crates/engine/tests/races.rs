@@ -1,8 +1,6 @@
 //! What happens between a look and a call, and after it: stale reads, others at work, calls that fail, time that runs out.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -15,7 +13,7 @@ use sagewright_engine::{
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::{Fake, ROLE, TestClock, fail, hooked, object, slow_down, training_job, tutorial};
+use crate::support::{Fake, ROLE, TestClock, fail, hooked, object, slow_down, training_job, tutorial};
 
 fn pipeline(definition: &str) -> Object {
     object("Pipeline", "p", json!({"pipelineName": "p", "roleARN": ROLE, "pipelineDefinition": definition}))

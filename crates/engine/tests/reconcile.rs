@@ -1,8 +1,6 @@
 //! One object at a time: the step that every driver stands on.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,7 +11,7 @@ use sagewright_engine::{
     ObjectId, Outcome, Priority, Target,
 };
 use serde_json::{Value, json};
-use support::*;
+use crate::support::*;
 
 /// No reference is known but the role.
 struct Roles;

@@ -1,8 +1,6 @@
 //! Tags: those that an object declared are kept as declared; those of others stay.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 
@@ -11,8 +9,8 @@ use sagewright_engine::{
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, found, members, object, there};
-use support::{Fake, training_job};
+use crate::support::decisions::{NOW, found, members, object, there};
+use crate::support::{Fake, training_job};
 
 const OURS: &str = "default/default/thing";
 
