@@ -6,9 +6,9 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::{Fake, ROLE, fail, hooked, object};
 use sagewright_engine::{ApplyOptions, DeleteOptions, NoObserver, Object, Outcome};
 use serde_json::{Value, json};
-use crate::support::{Fake, ROLE, fail, hooked, object};
 
 fn model(name: &str) -> Object {
     object(

@@ -2,12 +2,12 @@
 
 use std::slice::from_ref;
 
+use crate::support::{Fake, Lines, ROLE, config_like, fail, object, training_job, tutorial};
 use sagewright_engine::{
     Action, ApplyOptions, Blocker, DeleteOptions, Event, EventKind, NoObserver, Observer, Outcome, Step, keys,
     plan_offline,
 };
 use serde_json::json;
-use crate::support::{Fake, Lines, ROLE, config_like, fail, object, training_job, tutorial};
 
 fn writes(fake: &Fake) -> Vec<String> {
     fake.take_log(true)

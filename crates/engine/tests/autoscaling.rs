@@ -3,11 +3,11 @@
 
 use std::slice::from_ref;
 
+use crate::support::decisions::{NOW, desired, found, members, object as declared, there};
+use crate::support::{Fake, object};
 use sagewright_engine::{ApplyOptions, Desired, Found, NoObserver, Object, Outcome, RefusalKind, Step, decide, keys};
 use sagewright_kinds::{all, find};
 use serde_json::{Value, json};
-use crate::support::decisions::{NOW, desired, found, members, object as declared, there};
-use crate::support::{Fake, object};
 
 const OURS: &str = "default/default/thing";
 

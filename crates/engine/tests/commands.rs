@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::*;
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::{
     Action, ApplyOptions, Clock as _, DeleteOptions, EngineError, NoObserver, Object, Outcome, Until,
@@ -13,7 +14,6 @@ use sagewright_engine::{
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Phase, find};
 use serde_json::json;
-use crate::support::*;
 
 fn no_wait() -> ApplyOptions {
     ApplyOptions { wait: false, ..ApplyOptions::default() }

@@ -1,10 +1,10 @@
 //! Decisions, state by state. Nothing is called here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use crate::support::decisions::{NOW, brief, desired, found, members, object, there};
 use sagewright_engine::{Adoption, Desired, Intent, Observed, RefusalKind, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use crate::support::decisions::{NOW, brief, desired, found, members, object, there};
 
 /// (what, declared, there, differences)
 type Case = (&'static str, &'static str, Value, Value, &'static [&'static str]);

@@ -9,6 +9,7 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{At, Fault, Faulty, Foreign, Modelled, REGION, TestClock, changes, declared, spec};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
@@ -19,7 +20,6 @@ use sagewright_engine::{
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, all, find};
 use serde_json::{Map, Value, json};
-use crate::support::{At, Fault, Faulty, Foreign, Modelled, REGION, TestClock, changes, declared, spec};
 
 /// Cases for each kind in an ordinary run.
 const CASES: u32 = 3;

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Fake, fail, hooked, slow_down, tutorial};
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::{ApplyOptions, NoObserver, Object};
 use serde_json::Value;
-use crate::support::{Fake, fail, hooked, slow_down, tutorial};
 
 const APPLIES: usize = 40;
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::*;
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::watch::{Change, Watch};
 use sagewright_engine::{
@@ -11,7 +12,6 @@ use sagewright_engine::{
     Target,
 };
 use serde_json::json;
-use crate::support::*;
 
 struct Nothing;
 

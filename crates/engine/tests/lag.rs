@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::*;
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::{
@@ -13,7 +14,6 @@ use sagewright_engine::{
     Outcome, Priority, RefUse, Target, keys,
 };
 use serde_json::{Value, json};
-use crate::support::*;
 
 struct Nobody;
 

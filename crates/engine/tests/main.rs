@@ -37,9 +37,9 @@ fn every_file_of_tests_is_in_the_program() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let main = std::fs::read_to_string(here.join("main.rs")).unwrap();
     let files = std::fs::read_dir(here).unwrap().map(|entry| entry.unwrap().path());
-    let names = files.filter(|path| path.extension().is_some_and(|end| end == "rs")).map(|path| {
-        path.file_stem().unwrap().to_str().unwrap().to_owned()
-    });
+    let names = files
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
     let left_out: Vec<String> = names
         .filter(|name| !["main", "watch_memory"].contains(&name.as_str()) && !main.contains(&format!("\nmod {name};")))
         .collect();

@@ -3,10 +3,10 @@
 
 use std::slice::from_ref;
 
+use crate::support::{Fake, ROLE, fail, hooked, object, slow_down, training_job, tutorial};
 use sagewright_engine::{ApplyOptions, DeleteOptions, EngineError, NoObserver, Object, ObjectReport, Outcome};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use crate::support::{Fake, ROLE, fail, hooked, object, slow_down, training_job, tutorial};
 
 fn model(object_name: &str, name: &str) -> Object {
     object(

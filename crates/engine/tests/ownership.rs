@@ -4,14 +4,14 @@
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use crate::support::decisions::{NOW, brief, desired, found, members, object as declared, there};
+use crate::support::{Fake, ROLE, object, training_job};
 use sagewright_engine::{
     ApplyOptions, ClaimPolicy, Claims, DeleteOptions, Desired, Engine, Intent, NoObserver, Object, ObjectId, Outcome,
     Owner, Step, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use crate::support::decisions::{NOW, brief, desired, found, members, object as declared, there};
-use crate::support::{Fake, ROLE, object, training_job};
 
 fn claims(installation: &str, policy: ClaimPolicy) -> Claims {
     Claims { installation: installation.parse().unwrap(), policy, ..Claims::default() }

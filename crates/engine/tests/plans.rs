@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::support::*;
 use sagewright_engine::{
     ApplyOptions, Document, EngineError, Event, Installation, NoObserver, Observer, Outcome, Plan, Report, SavedPlan,
 };
 use serde_json::{Value, json};
-use crate::support::*;
 
 async fn saved(engine: &sagewright_engine::Engine, objects: &[sagewright_engine::Object]) -> Value {
     let plan = engine.plan(objects).await.unwrap();

@@ -3,12 +3,12 @@
 
 use std::slice::from_ref;
 
+use crate::support::{Fake, ROLE, fail, object, slow_down, tutorial};
 use sagewright_engine::{
     Action, ApplyOptions, Claims, Clock as _, DeleteOptions, Engine, NoObserver, Object, Outcome, Report, Selector,
     keys,
 };
 use serde_json::json;
-use crate::support::{Fake, ROLE, fail, object, slow_down, tutorial};
 
 fn set() -> Selector {
     "app=mnist".parse().unwrap()

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::decisions::{NOW, desired, there};
 use sagewright_engine::{Decision, Desired, Found, Observed, Step, decide, keys, mark};
 use sagewright_kinds::{Kind, find};
 use serde_json::{Map, Value, json};
-use crate::support::decisions::{NOW, desired, there};
 
 const STOPPED_FOR: &str = "sagewright.dev/stopped-for";
 

@@ -5,12 +5,12 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Fake, Modelled, ROLE, TestClock, declared, fail, hooked, object, spec};
 use sagewright_engine::{
     ApplyOptions, Clock as _, CloudError, DeleteOptions, Engine, NoObserver, Object, ObjectReport, Outcome, Stage,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use crate::support::{Fake, Modelled, ROLE, TestClock, declared, fail, hooked, object, spec};
 
 const HERE: &str = "arn:aws:sagemaker:us-east-1:123456789012";
 

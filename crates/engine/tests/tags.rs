@@ -4,13 +4,13 @@
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use crate::support::decisions::{NOW, found, members, object, there};
+use crate::support::{Fake, training_job};
 use sagewright_engine::{
     ApplyOptions, Claims, Decision, Desired, Effect, Found, NoObserver, Object, Outcome, Step, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use crate::support::decisions::{NOW, found, members, object, there};
-use crate::support::{Fake, training_job};
 
 const OURS: &str = "default/default/thing";
 

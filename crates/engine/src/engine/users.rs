@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sagewright_decide::KNOWN_AFTER_APPLY;
 use sagewright_decide::arn::arn_of;
 use sagewright_decide::error::Failure;
 use sagewright_decide::inputs::Known;
-use sagewright_decide::KNOWN_AFTER_APPLY;
 use sagewright_decide::observed::Found;
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, RefField, RefTarget, get, values};
