@@ -425,6 +425,9 @@ fn immutable(kind: &Kind, fixed: &[&Diff], secrets: &Secrets, found: &Found) -> 
         .iter()
         .map(|d| {
             let hidden = change(kind, d, secrets, true).masked();
+            if hidden.from == hidden.to {
+                return format!("{} has another value, and cannot be changed", hidden.path);
+            }
             let (from, to) = (shown(hidden.from.as_ref()), shown(hidden.to.as_ref()));
             format!("{} is {from} and cannot become {to}", hidden.path)
         })
