@@ -129,7 +129,7 @@ async fn a_chain_longer_than_the_stack_is_deep_is_blocked_to_its_end() {
     let outcomes: Vec<_> = report.objects.iter().map(|o| o.outcome).collect();
     assert_eq!((outcomes.len(), outcomes[0]), (1_500, Outcome::Failed));
     assert!(outcomes[1..].iter().all(|o| *o == Outcome::Blocked));
-    assert!(report.objects[1_499].message.contains("t1498 did not go well"), "{}", report.objects[1_499].message);
+    assert!(report.objects[1_499].message.contains("t1498 did not succeed"), "{}", report.objects[1_499].message);
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ async fn an_endpoint_that_serves_something_else_is_not_deleted_with_the_files_of
             assert_eq!(
                 of("Endpoint").unwrap().message,
                 "the endpoint `mnist` serves `mnist-1`, and this object declares `mnist-2` in spec.endpointConfigName; \
-                 leave it out, or declare what it serves; `sagewright delete --force` deletes it all the same"
+                 leave it out, or declare what it serves; `sagewright delete --force` deletes it anyway"
             );
             assert!(of("EndpointConfig").is_none_or(|config| config.outcome == Outcome::Blocked));
             assert!(fake.take_log(true).is_empty(), "nothing was written");

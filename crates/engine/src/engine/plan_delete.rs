@@ -25,7 +25,7 @@ pub enum InUse {
     Keep,
     /// It is kept where it is known to be in use.
     KeepUsed,
-    /// It is deleted all the same.
+    /// It is deleted anyway.
     Delete,
 }
 
@@ -228,7 +228,7 @@ impl Stays {
 }
 
 impl InUse {
-    /// What to do about a resource that is in use, in place of deleting it; nothing else where it is deleted all the same.
+    /// What to do about a resource that is in use, in place of deleting it; nothing else where it is deleted anyway.
     fn decide(self, node: &Node, planned: &Planned, users: &Users) -> Option<Decision> {
         let by: Vec<&str> = users.by.iter().map(String::as_str).collect();
         let still = format!("still used by {}", by.join(", "));
@@ -240,7 +240,7 @@ impl InUse {
                     node.kind.words(),
                     planned.resource.as_deref().unwrap_or(&node.id.name)
                 ),
-                "delete what uses it first, or in the same command; `sagewright delete --force` deletes it all the same",
+                "delete what uses it first, or in the same command; `sagewright delete --force` deletes it anyway",
             )),
             Self::Keep if users.by.is_empty() => {
                 let unknown: Vec<&str> = users.unknown.iter().map(String::as_str).collect();
@@ -274,7 +274,8 @@ impl Deletion {
                 (Some(refusal), _) => (Outcome::Refused, format!("{}; {}", refusal.reason, refusal.advice)),
                 (None, Some(Blocker::Blocked { by })) => {
                     let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-                    (Outcome::Blocked, format!("nothing was done: {} did not go well", by.join(", ")))
+                    let were = if by.len() == 1 { "was" } else { "were" };
+                    (Outcome::Blocked, format!("not deleted, because {} {were} not", by.join(", ")))
                 }
                 (None, _) => (Outcome::Retained, planned.decision.notes.join("; ")),
             };
