@@ -59,7 +59,7 @@ def test_what_is_still_used_is_deleted_only_when_that_is_insisted_on(cli):
     assert told.lines == ["Endpoint e: deleted", "EndpointConfig c: deleted", "Model m: deleted", "Done: 3 deleted."]
     served(cli)
     told = cli("delete", "--yes", "--force", "EndpointConfig/c")
-    assert told.lines[-1] == "Done: 1 deleted." and "EndpointConfig c: still used by Endpoint/e\n" in told.err
+    assert told.lines[-1] == "Done: 1 deleted." and "warning: EndpointConfig c was deleted, and Endpoint/e still uses it\n" in told.err
     assert left(cli) == ["Endpoint/e", "Model/m"]
 
 
@@ -136,7 +136,7 @@ def test_a_whole_set_is_deleted_by_its_label(cli):
     cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(model("m", cli.account), config("c", "m")))
     cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("theirs"), namespace="team-x"))
     cli("apply", "-f", "-", stdin=group("plain"))
-    assert "the set app=fraud would be deleted, and there is no terminal to confirm on" in cli("delete", "-l", "app=fraud", code=64).err
+    assert "this may delete resources of the set app=fraud, and there is no terminal to confirm on" in cli("delete", "-l", "app=fraud", code=64).err
     dry = cli("delete", "-l", "app=fraud", "--dry-run")
     assert dry.lines == ["EndpointConfig c: delete", "Model m: delete", "Plan: 2 to delete."]
     assert "1 object of the set is in the namespace team-x and is kept" in dry.err
@@ -207,7 +207,8 @@ def test_values_that_are_secret_by_their_names_are_shown_only_to_who_asks(cli):
     hidden(cli("apply", "m.plan", "-o", "json"), "hunter2")
     # What cannot be changed is told without its values, and so is a plan that does not hold any more.
     hidden(cli("plan", "-f", "-", stdin=declared("hunter3"), code=1), "hunter2", "hunter3")
-    hidden(cli("apply", "-f", "-", stdin=declared("hunter3"), code=1), "hunter2", "hunter3")
+    told = cli("apply", "-f", "-", stdin=declared("hunter3"), code=1)
+    assert "environment.DB_PASSWORD has another value, and cannot be changed" in told.out and "hunter" not in told.out + told.err
     tagged = group("g", tags={"api_token": "first-secret"})
     cli("apply", "-f", "-", stdin=tagged)
     changed = group("g", tags={"api_token": "second-secret"})
@@ -245,3 +246,41 @@ def test_a_terminal_is_shown_the_apply_that_it_is_asked_about(cli):
     shown = told.err.index("ModelPackageGroup new: create\n")
     assert shown < told.err.index("Plan: 1 to create.\n") < told.err.index("ModelPackageGroup old: delete\n")
     assert code == 1 and left(cli) == ["ModelPackageGroup/old"]
+
+
+def test_logins_in_urls_are_hidden_and_tokens_of_text_are_shown(cli):
+    shown = {"pad_token": "<pad>", "token_count": "7", "DB_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:1:secret:x"}
+    secret = {"DATABASE_URL": "postgres://user:hunter2@db.example/main", "SENTRY_DSN": "https://hunter2@sentry.example/1", "AUTH_HEADER": "Basic hunter2"}
+    item = model("m", cli.account, primaryContainer={"image": harness.SCRIPT_IMAGE, "environment": {**shown, **secret}})
+    for form in ([], ["-o", "json"]):
+        told = cli("plan", *form, "-f", "-", stdin=item)
+        assert "hunter2" not in told.out + told.err and all(value in told.out for value in shown.values()), told.out
+        assert "postgres://***@db.example/main" in told.out and "https://***@sentry.example/1" in told.out
+    assert "postgres://user:hunter2@db.example/main" in cli("plan", "--show-secrets", "-f", "-", stdin=item).out
+
+
+def test_two_resources_of_one_owner_are_not_taken_for_one(cli):
+    cli("apply", "-f", "-", stdin=many(group("a"), group("b")))
+    sagemaker = cli.cloud.client("sagemaker", cli.account)
+    arn = sagemaker.describe_model_package_group(ModelPackageGroupName="b")["ModelPackageGroupArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "sagewright.dev/owner", "Value": "default/default/a"}])
+    told = cli("delete", "--yes", "ModelPackageGroup/a", "ModelPackageGroup/b", code=1)
+    assert "ModelPackageGroup/a and ModelPackageGroup/b both have the owner ModelPackageGroup a; nothing was deleted" in told.err
+    assert len(left(cli)) == 2
+    # Named twice is meant once.
+    told = cli("delete", "--yes", "ModelPackageGroup/a", "ModelPackageGroup/a")
+    assert told.lines[-1] == "Done: 1 deleted." and left(cli) == ["ModelPackageGroup/b"]
+
+
+def test_a_model_whose_endpoint_lost_its_config_may_be_in_use(cli):
+    served(cli)
+    cli("delete", "--yes", "--force", "EndpointConfig/c")
+    why = "the endpoint `e` may use it: its endpoint config `c` is not there any more"
+    assert f"    {why}\n" in cli("delete", "--dry-run", "Model/m").out
+    told = cli("delete", "--yes", "Model/m")
+    assert f"warning: Model m may still be in use: {why}\n" in told.err
+
+
+def test_what_has_no_status_and_is_not_deleted_in_time_is_said_to_be_there(cli):
+    cli("apply", "-f", "-", stdin=model("m", cli.account))
+    assert "was not deleted within 1 s; it is still there" in cli("wait", "Model/m", "--for", "deleted", "--timeout", "1s", code=3).err

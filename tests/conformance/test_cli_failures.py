@@ -55,7 +55,7 @@ def test_a_reference_to_nothing_blocks_what_needs_it(cli):
     assert "Endpoint e: cannot be read" in plan and "nowhere" in plan and "declare what it refers to" in plan
     told = cli("apply", "-f", "-", stdin=many(config("c", "nobody"), endpoint("f", "c")), code=1).out
     assert "EndpointConfig c: blocked" in told and "declare what it refers to, or correct the name" in told
-    assert "Endpoint f: blocked (nothing was done: EndpointConfig c did not go well)" in told
+    assert "Endpoint f: blocked (nothing was done, because EndpointConfig c did not succeed)" in told
     assert cli("get", "endpointconfigs,endpoints", "-o", "name").out == ""
 
 

@@ -138,7 +138,7 @@ def test_a_plan_with_problems_is_not_written(cli):
     assert "cannot become 2" in told.out and "plan.json was not written: a plan with problems cannot be applied" in told.err
     assert not (cli.folder / "plan.json").exists()
     (cli.folder / "folder").mkdir()
-    for path, why in [("folder", "it exists and is not a regular file"), ("none/plan.json", "No such file or directory"), ("/dev/null", "is not a regular file")]:
+    for path, why in [("folder", "it exists and is not a regular file"), ("none/plan.json", "there is no folder none"), ("/dev/null", "is not a regular file"), ("-", "is not written to standard output")]:
         told = cli("plan", "--out", path, "-f", "-", stdin=group("g"), code=1)
         assert f"cannot write the plan to {path}: " in told.err and why in told.err
 
@@ -211,7 +211,7 @@ def test_what_a_set_no_longer_declares_goes_once_all_is_applied(cli):
     value = cli("apply", "-f", "-", *SET, "--dry-run", "-o", "json", stdin=deployed(cli, 2)).json()
     assert [o["object"]["name"] for o in value["delete"]["objects"]] == ["v1", "v1"] and value["apply"]["changes"]
     told = cli("apply", "-f", "-", *SET, stdin=deployed(cli, 2), code=64)
-    assert "this would delete resources that the manifests no longer declare, and there is no terminal to confirm on\n  pass --yes" in told.err
+    assert "--prune may delete resources that the manifests no longer declare, and there is no terminal to confirm on\n  pass --yes" in told.err
     assert harness.everything(cli.cloud, cli.account) == before
     told = cli("apply", "-f", "-", *SET, "--yes", stdin=deployed(cli, 2))
     assert "Plan: 2 to delete." in told.err and told.lines[-1] == "Done: 2 created, 1 updated, 2 deleted."
@@ -283,3 +283,24 @@ def test_a_set_is_one_label_that_all_its_objects_bear(cli):
         cli("apply", "-f", "-", *words, stdin=labelled(group("g")), code=64)
     assert "KEY=VALUE" in cli("apply", "-f", "-", "--prune", "-l", "app", stdin=some, code=64).err
     assert cli("get", "modelpackagegroups", "-o", "name").out == ""
+
+
+def test_a_prune_of_a_renamed_object_deletes_nothing_and_says_so(cli):
+    cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("r1"), group("old")))
+    renamed = labelled(group("r1"))
+    renamed["items"][0]["metadata"]["name"] = "r1new"
+    for told in (cli("plan", "-f", "-", *SET, stdin=renamed, code=1), cli("apply", "-f", "-", *SET, "--dry-run", stdin=renamed, code=1)):
+        assert "ModelPackageGroup r1: kept\n    ModelPackageGroup r1new declares it now\n" in told.out
+        assert "ModelPackageGroup old: delete\n" in told.out and "nothing would be deleted, because the apply would fail\n" in told.err
+    told = cli("apply", "-f", "-", *SET, "--yes", stdin=renamed, code=1)
+    assert "nothing was deleted, because the apply failed" in told.err
+    assert sorted(cli("get", "modelpackagegroups", "-o", "name").lines) == ["ModelPackageGroup/old", "ModelPackageGroup/r1"]
+
+
+def test_what_leaves_its_set_is_told(cli):
+    cli("apply", "-f", "-", *SET, "--yes", stdin=labelled(group("g")))
+    other = labelled(group("g"))
+    other["items"][0]["metadata"]["labels"] = {"tier": "t"}
+    assert "    it leaves the set app=fraud: no prune deletes it any more\n" in cli("plan", "-f", "-", stdin=other).out
+    told = cli("plan", "-f", "-", "--prune", "-l", "tier=t", stdin=other)
+    assert "    it leaves the set app=fraud for tier=t: a prune of app=fraud no longer deletes it\n" in told.out

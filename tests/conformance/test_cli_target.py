@@ -78,7 +78,7 @@ def test_what_else_goes_to_aws_is_told(cli):
 def test_an_owner_that_no_manifest_can_name_adopts_nothing(cli, flags):
     before = harness.everything(cli.cloud, cli.account)
     told = cli("adopt", "Model/m", *flags, code=64)
-    assert f"`{flags[1]}` is no " in told.err and "nothing was done" in told.err and "Target:" not in told.err
+    assert f"`{flags[1]}` is not a valid " in told.err and "nothing was done" in told.err and "Target:" not in told.err
     assert harness.everything(cli.cloud, cli.account) == before
 
 
@@ -221,7 +221,7 @@ def test_nobody_who_can_be_asked_means_nothing_is_deleted(cli):
     cli("apply", "-f", "-", stdin=group("g"))
     for words in (["delete", "ModelPackageGroup/g"], ["delete", "-f", "-"]):
         told = cli(*words, stdin=group("g"), code=64)
-        assert told.err == "error: 1 resource would be deleted, and there is no terminal to confirm on\n  pass --yes to do it without being asked\n", told.err
+        assert told.err == "error: 1 resource would be deleted, and there is no terminal to confirm on\n  pass --yes to do it without being asked; --dry-run shows what would be done\n", told.err
     assert cli("get", "modelpackagegroups", "-o", "name").lines == ["ModelPackageGroup/g"]
 
 

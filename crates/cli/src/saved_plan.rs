@@ -25,6 +25,13 @@ pub(crate) fn may_write(path: &Path) -> Result<(), Failure> {
         let message = format!("cannot write the plan to {}: {why}", path.display());
         Err(Failure::new(Exit::Failed, message).help(help))
     };
+    if path == Path::new("-") {
+        return refused("a plan is not written to standard output", "name a file; `apply FILE` reads it");
+    }
+    let folder = folder(path);
+    if !folder.is_dir() {
+        return refused(&format!("there is no folder {}", folder.display()), ELSEWHERE);
+    }
     match fs::metadata(path) {
         Err(_) => Ok(()),
         Ok(there) if !there.is_file() => refused("it exists and is not a regular file", ELSEWHERE),
@@ -42,6 +49,11 @@ fn is_plan(path: &Path) -> bool {
     read.is_ok() && text.starts_with(r#"{"format":"sagewright.dev/saved-plan/"#)
 }
 
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// What to do about a path that cannot be written to.
 const ELSEWHERE: &str = "name a file in a folder that can be written to";
 
@@ -52,12 +64,11 @@ pub(crate) fn write(plan: &SavedPlan, path: &Path) -> Result<(), Failure> {
     let failed = |error: io::Error| {
         Failure::new(Exit::Failed, format!("cannot write the plan to {}: {error}", path.display())).help(ELSEWHERE)
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let whole = || -> io::Result<()> {
         let mut partial = tempfile::Builder::new()
             .prefix(".sagewright-plan-")
             .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(folder)?;
+            .tempfile_in(folder(path))?;
         serde_json::to_writer(io::BufWriter::new(&mut partial), &plan.seal())?;
         partial.write_all(b"\n")?;
         if partial.as_file().metadata()?.len() > LARGEST {
@@ -86,7 +97,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedPlan, Failure> {
     let document: Value =
         serde_json::from_str(&text).map_err(|error| wrong(format!("it is not JSON ({error})")).help(manifests))?;
     let help = match document.get("format").and_then(Value::as_str) {
-        Some(_) => "make a new plan with this version: `sagewright plan -f FILE --out PLAN`",
+        Some(_) => "make a new plan: `sagewright plan -f FILE --out PLAN`",
         None => manifests,
     };
     let saved = SavedPlan::open(document).map_err(|why| wrong(why).help(help))?;

@@ -65,7 +65,7 @@ fn renamed(kind: &Kind, desired: &Desired, Elsewhere { name: other, region }: &E
         return Decision::refuse(
             RefusalKind::NameChanged,
             format!(
-                "{} has the {what} `{other}` in {region}, which its mark shows, and declares another region",
+                "{} declares another region, but its {what} `{other}`, by the owner tag, is in {region}",
                 desired.object.id()
             ),
             format!("to delete `{other}`, take the annotation {} away", keys::REGION),
@@ -73,7 +73,7 @@ fn renamed(kind: &Kind, desired: &Desired, Elsewhere { name: other, region }: &E
     }
     Decision::refuse(
         RefusalKind::NameChanged,
-        format!("{} has the {what} `{other}`, which its mark shows, and declares another name", desired.object.id()),
+        format!("{} declares another name, but its {what}, by the owner tag, is `{other}`", desired.object.id()),
         format!(
             "to delete `{other}`, set {} back to it; to keep it, set {} to retain",
             present::name_fields(kind),
@@ -109,10 +109,7 @@ fn foreign(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decision> {
             format!("{what} {}", whose(desired, found, owner.as_ref())),
             match owner {
                 Some(owner) if desired.owner().same_object(&owner) => {
-                    format!(
-                        "delete it from that installation; if it is to be this one's, adopt it first (`{}`)",
-                        adopt()
-                    )
+                    format!("delete it from that installation, or take it over first (`{}`)", adopt())
                 }
                 Some(_) => "delete that object instead".to_owned(),
                 None => format!("correct the mark {} in AWS, or take it away and adopt the resource", keys::OWNER),
@@ -141,7 +138,7 @@ fn serves_other(kind: &Kind, desired: &Desired, found: &Found) -> Option<Decisio
         }
         None => format!("{what} serves {serves}, and this object declares `{}` in spec.{field}", text(declared)),
     };
-    let advice = "leave it out, or declare what it serves; `sagewright delete --force` deletes it all the same";
+    let advice = "leave it out, or declare what it serves; `sagewright delete --force` deletes it anyway";
     Some(Decision::refuse(RefusalKind::ServesOther, reason, advice))
 }
 

@@ -70,7 +70,7 @@ pub fn whose(desired: &Desired, found: &Found, owner: Option<&Owner>) -> String 
         Some(owner) => format!("belongs to {}", owner.words(&desired.claims.installation)),
         None => {
             let text = if let Ownership::Unreadable(text) = &found.owner { text.as_str() } else { "" };
-            format!("bears the mark `{text}`, which names no owner")
+            format!("has the owner tag `{text}`, which is not valid")
         }
     }
 }

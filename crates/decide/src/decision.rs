@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sagewright_objects::secrets::HIDDEN;
+use sagewright_kinds::Kind;
+use sagewright_objects::secrets::{HIDDEN, hide_at, hide_in_input};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::conditions::Condition;
+use crate::tags;
 
 /// ACK's pause between looks at a resource at work.
 pub const WAIT: Duration = Duration::from_secs(30);
@@ -160,14 +162,33 @@ impl Change {
             if self.sensitive {
                 return Some(Value::from(HIDDEN));
             }
-            for pointer in &self.hidden {
-                if let Some(secret) = value.pointer_mut(pointer) {
-                    *secret = Value::from(HIDDEN);
-                }
-            }
+            hide_at(&mut value, &self.hidden);
             Some(value)
         };
         Self { from: hide(&self.from), to: hide(&self.to), ..self.clone() }
+    }
+}
+
+impl Step {
+    /// The step without what must not be shown: values that are secret by their names or forms.
+    #[must_use]
+    pub fn masked(&self, kind: &Kind) -> Self {
+        let mut step = self.clone();
+        match &mut step {
+            Self::Create { operation, input }
+            | Self::Update { operation, input }
+            | Self::Stop { operation, input }
+            | Self::Delete { operation, input } => hide_in_input(kind, operation, input),
+            Self::SyncTags { add, .. } => {
+                for (key, value) in add {
+                    if let Some(Value::String(shown)) = tags::change(key, None, Some(value)).masked().to {
+                        *value = shown;
+                    }
+                }
+            }
+            Self::Adopt { .. } | Self::Wait { .. } | Self::Refuse(_) => {}
+        }
+        step
     }
 }
 

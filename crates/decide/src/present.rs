@@ -178,11 +178,11 @@ fn there(kind: &Kind, desired: &Desired, found: &Found) -> Decision {
             format!("{what} {}", whose(desired, found, owner.as_ref())),
             match owner {
                 Some(owner) if desired.owner().same_object(&owner) => format!(
-                    "use another resource name; if it is to be this installation's, `{}` takes it over",
+                    "use another resource name; to take it over for this installation, run `{}`",
                     adopt_command(kind, desired, found)
                 ),
                 Some(_) => format!(
-                    "give this object another resource name; if it is to leave the other object for this one, `{}` moves it",
+                    "give this object another resource name; to move it here, run `{}`",
                     adopt_command(kind, desired, found)
                 ),
                 None => format!("correct the mark {} in AWS, or take it away and adopt the resource", keys::OWNER),
@@ -282,6 +282,7 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     }
     let mut decision = Decision { changes, ..Decision::default() };
     decision.notes.extend(sets::note(kind, desired));
+    decision.notes.extend(sets::leaves(kind, desired, found.tags.get(keys::SET)));
     decision.notes.extend(left.iter().map(|diff| scale::note(kind, diff)));
     decision.notes.append(&mut tags.notes);
     let mut update = None;
@@ -425,6 +426,9 @@ fn immutable(kind: &Kind, fixed: &[&Diff], secrets: &Secrets, found: &Found) -> 
         .iter()
         .map(|d| {
             let hidden = change(kind, d, secrets, true).masked();
+            if hidden.from == hidden.to {
+                return format!("{} has another value, and cannot be changed", hidden.path);
+            }
             let (from, to) = (shown(hidden.from.as_ref()), shown(hidden.to.as_ref()));
             format!("{} is {from} and cannot become {to}", hidden.path)
         })

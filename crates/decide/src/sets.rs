@@ -43,6 +43,16 @@ pub fn set_tag(kind: &Kind, desired: &Desired, there: Option<&String>) -> Option
     set.map(ToString::to_string)
 }
 
+/// A note for the user on an object whose resource leaves the set that it is of.
+pub fn leaves(kind: &Kind, desired: &Desired, there: Option<&String>) -> Option<String> {
+    let there = there?;
+    match set_tag(kind, desired, Some(there)) {
+        Some(set) if set == *there => None,
+        Some(set) => Some(format!("it leaves the set {there} for {set}: a prune of {there} no longer deletes it")),
+        None => Some(format!("it leaves the set {there}: no prune deletes it any more")),
+    }
+}
+
 /// A note for the user on an object of a set that is never pruned.
 pub fn note(kind: &Kind, desired: &Desired) -> Option<String> {
     desired.set.as_ref()?;

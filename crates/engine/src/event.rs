@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sagewright_decide::{Change, Step};
 use sagewright_objects::object::ObjectId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Something that happened to an object.
+/// Something that happened to an object. It is written down without what must not be shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct Event {
     /// The object.
     pub object: ObjectId,
@@ -96,6 +96,47 @@ pub enum EventKind {
         /// Status and reason.
         why: String,
     },
+}
+
+impl Event {
+    /// The event without what must not be shown.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let mut event = self.clone();
+        let kind = sagewright_kinds::find(&self.object.kind);
+        let hide = |step: &mut Step| {
+            if let Some(kind) = kind {
+                *step = step.masked(kind);
+            }
+        };
+        match &mut event.what {
+            EventKind::Decided { changes, steps, .. } => {
+                changes.iter_mut().for_each(|change| *change = change.masked());
+                steps.iter_mut().for_each(hide);
+            }
+            EventKind::Started { step } | EventKind::Done { step } | EventKind::Failed { step, .. } => hide(step),
+            EventKind::Retrying { step, .. } => step.iter_mut().for_each(hide),
+            EventKind::Blocked { .. }
+            | EventKind::Status { .. }
+            | EventKind::Waiting { .. }
+            | EventKind::Settled
+            | EventKind::Gone
+            | EventKind::Ended { .. } => {}
+        }
+        event
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(&self.masked(), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
 }
 
 /// Receives events. Calls come from one task at a time and must not block.

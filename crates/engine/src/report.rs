@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use sagewright_decide::error::Failure;
 use sagewright_decide::{Action, Change, Decision};
+use sagewright_objects::keys;
 use sagewright_objects::object::{Object, ObjectId};
-use serde::{Deserialize, Serialize};
+use sagewright_objects::secrets::hide_in_manifest;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a delete says of an object whose resource is not there.
 pub const NO_RESOURCE: &str = "there is no such resource";
@@ -135,9 +137,9 @@ impl Outcome {
     }
 }
 
-/// The result for one object.
+/// The result for one object. It is written down without what must not be shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct ObjectReport {
     /// The object with the status it has now, conditions among it.
     pub object: Object,
@@ -151,6 +153,33 @@ pub struct ObjectReport {
     pub message: String,
     /// The failed call, where one failed.
     pub failure: Option<Failure>,
+}
+
+impl ObjectReport {
+    /// The report without what must not be shown.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let mut report = self.clone();
+        report.changes.iter_mut().for_each(|change| *change = change.masked());
+        if let Some(kind) = report.object.row() {
+            hide_in_manifest(kind, &mut report.object.spec);
+        }
+        // It has the manifest again.
+        report.object.metadata.annotations.shift_remove(keys::LAST_APPLIED);
+        report
+    }
+}
+
+impl Serialize for ObjectReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(&self.masked(), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectReport {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
 }
 
 /// The result of an apply or a delete.

@@ -2,15 +2,13 @@
 //! what they do not show.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::{Fake, ROLE, fail, hooked, object};
 use sagewright_engine::{ApplyOptions, DeleteOptions, NoObserver, Object, Outcome};
 use serde_json::{Value, json};
-use support::{Fake, ROLE, fail, hooked, object};
 
 fn model(name: &str) -> Object {
     object(

@@ -1,15 +1,13 @@
 //! Whole runs over a cloud: what is called, in which order, and what is told.
 
-mod support;
-
 use std::slice::from_ref;
 
+use crate::support::{Fake, Lines, ROLE, config_like, fail, object, training_job, tutorial};
 use sagewright_engine::{
     Action, ApplyOptions, Blocker, DeleteOptions, Event, EventKind, NoObserver, Observer, Outcome, Step, keys,
     plan_offline,
 };
 use serde_json::json;
-use support::{Fake, Lines, ROLE, config_like, fail, object, training_job, tutorial};
 
 fn writes(fake: &Fake) -> Vec<String> {
     fake.take_log(true)
@@ -131,7 +129,7 @@ async fn a_chain_longer_than_the_stack_is_deep_is_blocked_to_its_end() {
     let outcomes: Vec<_> = report.objects.iter().map(|o| o.outcome).collect();
     assert_eq!((outcomes.len(), outcomes[0]), (1_500, Outcome::Failed));
     assert!(outcomes[1..].iter().all(|o| *o == Outcome::Blocked));
-    assert!(report.objects[1_499].message.contains("t1498 did not go well"), "{}", report.objects[1_499].message);
+    assert!(report.objects[1_499].message.contains("t1498 did not succeed"), "{}", report.objects[1_499].message);
 }
 
 #[tokio::test]
@@ -308,7 +306,7 @@ async fn what_exists_is_left_alone_unless_it_is_adopted() {
     let model = object(
         "Model",
         "m",
-        json!({"modelName": "m", "executionRoleARN": support::ROLE,
+        json!({"modelName": "m", "executionRoleARN": crate::support::ROLE,
         "primaryContainer": {"image": "i", "modelDataURL": "s3://b/m"}}),
     );
     engine.apply(from_ref(&model), &ApplyOptions::default(), &NoObserver).await.unwrap();
@@ -449,7 +447,7 @@ async fn what_is_in_use_by_others_is_not_tried_for_long() {
     let group = object("ModelPackageGroup", "g", json!({"modelPackageGroupName": "g"}));
     engine.apply(from_ref(&group), &ApplyOptions::default(), &NoObserver).await.unwrap();
     let message = "Model Package Group cannot be deleted as it still contains Model Packages.";
-    let engine = support::hooked(&fake, &clock, move |_, operation, _| {
+    let engine = crate::support::hooked(&fake, &clock, move |_, operation, _| {
         (operation == "DeleteModelPackageGroup").then(|| Err(fail("ConflictException", message)))
     });
     let start = clock.millis();
@@ -519,7 +517,7 @@ async fn pipelines_and_scaling_are_driven_too() {
     objects.push(object(
         "Pipeline",
         "p",
-        json!({"pipelineName": "p", "roleARN": support::ROLE,
+        json!({"pipelineName": "p", "roleARN": crate::support::ROLE,
         "pipelineDefinition": "{\"Version\": \"2020-12-01\", \"Steps\": []}"}),
     ));
     objects.push(object(

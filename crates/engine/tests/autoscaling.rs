@@ -1,15 +1,13 @@
 //! What AWS's autoscaling moves is left alone, and what an update keeps is said.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 
+use crate::support::decisions::{NOW, desired, found, members, object as declared, there};
+use crate::support::{Fake, object};
 use sagewright_engine::{ApplyOptions, Desired, Found, NoObserver, Object, Outcome, RefusalKind, Step, decide, keys};
 use sagewright_kinds::{all, find};
 use serde_json::{Value, json};
-use support::decisions::{NOW, desired, found, members, object as declared, there};
-use support::{Fake, object};
 
 const OURS: &str = "default/default/thing";
 
@@ -134,7 +132,7 @@ fn copies_count_when_nobody_knows_what_was_declared_last_or_that_was_something_e
             // An update counts as applied when it is seen: it may be on its way, or come to nothing.
             assert_eq!(found.tags.get(keys::LAST_SCALE).cloned(), remembered.map(print), "{what}");
             let more = json!({"RuntimeConfig": {"DesiredCopyCount": sent}});
-            let shown = support::decisions::found(kind, &members(kind), "Updating", OURS, more);
+            let shown = crate::support::decisions::found(kind, &members(kind), "Updating", OURS, more);
             found = Found { tags: found.tags, ..shown };
             let decision = decide(kind, &desired(kind, &spec(copies)), &there(found.clone()), NOW);
             carry_out(&mut found, &decision.steps);
@@ -222,7 +220,7 @@ async fn an_update_of_copies_that_reads_do_not_show_yet_is_waited_for_and_not_se
     let log = std::sync::Arc::new(log);
     let calls = std::sync::Arc::clone(&log);
     // For some seconds after an update reads show what was there before it.
-    let stale = support::hooked(&fake, &clock, move |_, operation, input| {
+    let stale = crate::support::hooked(&fake, &clock, move |_, operation, input| {
         let mut at = at.lock().unwrap();
         if operation == "UpdateInferenceComponent" {
             calls.lock().unwrap().push(input.to_string());

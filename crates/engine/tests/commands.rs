@@ -1,13 +1,12 @@
 //! What commands wait for, and for how long.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::*;
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::{
     Action, ApplyOptions, Clock as _, DeleteOptions, EngineError, NoObserver, Object, Outcome, Until,
@@ -15,7 +14,6 @@ use sagewright_engine::{
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Phase, find};
 use serde_json::json;
-use support::*;
 
 fn no_wait() -> ApplyOptions {
     ApplyOptions { wait: false, ..ApplyOptions::default() }

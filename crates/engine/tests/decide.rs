@@ -1,12 +1,10 @@
 //! Decisions, state by state. Nothing is called here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use crate::support::decisions::{NOW, brief, desired, found, members, object, there};
 use sagewright_engine::{Adoption, Desired, Intent, Observed, RefusalKind, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, brief, desired, found, members, object, there};
 
 /// (what, declared, there, differences)
 type Case = (&'static str, &'static str, Value, Value, &'static [&'static str]);
@@ -337,7 +335,7 @@ fn annotations_say_what_may_be_done() {
     // Whose it is decides what helps: another object of this installation, the same one of another, or nobody known.
     for (owner, to_go, to_be) in [
         ("default/default/other", "delete that object instead", "give this object another resource name"),
-        ("prod/default/thing", "delete it from that installation", "use another resource name; if it is to be this"),
+        ("prod/default/thing", "delete it from that installation", "use another resource name; to take it over"),
         ("no owner's mark", "correct the mark", "correct the mark"),
     ] {
         for (desired, advice) in [(&absent, to_go), (&desired(kind, &spec), to_be)] {

@@ -1,18 +1,16 @@
 //! What a delete would do, what it refuses, and what still uses what would go.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 
+use crate::support::decisions::{NOW, brief, desired, found, members, there};
+use crate::support::{Fake, Modelled, fail, object, tutorial};
 use sagewright_engine::{
     Action, ApplyOptions, Blocker, DeleteOptions, Desired, Engine, InUse, Intent, NoObserver, Object, Outcome, Plan,
     Planned, RefusalKind, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, brief, desired, found, members, there};
-use support::{Fake, fail, object, tutorial};
 
 async fn apply(engine: &Engine, objects: &[Object]) {
     assert!(engine.apply(objects, &ApplyOptions::default(), &NoObserver).await.unwrap().is_ok());
@@ -106,7 +104,7 @@ async fn an_endpoint_that_serves_something_else_is_not_deleted_with_the_files_of
             assert_eq!(
                 of("Endpoint").unwrap().message,
                 "the endpoint `mnist` serves `mnist-1`, and this object declares `mnist-2` in spec.endpointConfigName; \
-                 leave it out, or declare what it serves; `sagewright delete --force` deletes it all the same"
+                 leave it out, or declare what it serves; `sagewright delete --force` deletes it anyway"
             );
             assert!(of("EndpointConfig").is_none_or(|config| config.outcome == Outcome::Blocked));
             assert!(fake.take_log(true).is_empty(), "nothing was written");
@@ -243,7 +241,7 @@ async fn jobs_that_have_ended_hold_nothing_however_many_and_declared_or_not() {
     let model = object(
         "Model",
         "m",
-        json!({"modelName": "m", "executionRoleARN": support::ROLE, "primaryContainer": {"image": "i"}}),
+        json!({"modelName": "m", "executionRoleARN": crate::support::ROLE, "primaryContainer": {"image": "i"}}),
     );
     let jobs: Vec<Object> = (0..101).map(|n| transform(&format!("t{n}"))).collect();
     apply(&engine, from_ref(&model)).await;
@@ -257,4 +255,104 @@ async fn jobs_that_have_ended_hold_nothing_however_many_and_declared_or_not() {
     // One that is declared and not there yet will use it.
     let goes = engine.plan_deletion(from_ref(&model), &[transform("next")], InUse::Keep, &options).await.unwrap();
     assert_eq!(of(&goes.plan, "Model").decision.notes, ["still used by TransformJob/next"]);
+}
+
+/// As tidying by hand leaves it: the endpoint goes on serving the model, and its config is not there to say so.
+#[tokio::test]
+async fn a_model_may_be_in_use_by_an_endpoint_whose_config_is_gone() {
+    let (_, _, engine) = Fake::new();
+    let objects = tutorial();
+    apply(&engine, &objects).await;
+    let force = DeleteOptions { force: true, ..DeleteOptions::default() };
+    assert!(engine.delete(&[config("mnist-1")], &force, &NoObserver).await.unwrap().is_ok());
+    let model = objects.iter().find(|o| o.kind == "Model").unwrap();
+    let why = "the endpoint `mnist` may use it: its endpoint config `mnist-1` is not there any more";
+    let goes = async |in_use, declared: &[Object], set: &[Object]| {
+        let goes = engine.plan_deletion(set, declared, in_use, &DeleteOptions::default()).await.unwrap();
+        (of(&goes.plan, "Model").clone(), goes.users.get(&model.id()).cloned().unwrap_or_default())
+    };
+    // Who named it is told, and a prune keeps it.
+    let (planned, users) = goes(InUse::Refuse, &[], from_ref(model)).await;
+    assert_eq!((planned.action(), users.unknown.first().map(String::as_str)), (Action::Delete, Some(why)));
+    let (planned, _) = goes(InUse::Keep, &[], from_ref(model)).await;
+    assert_eq!(planned.decision.notes, [format!("it may still be in use: {why}\n--force deletes it anyway")]);
+    // The config is about to be created again, or the endpoint goes as well.
+    let mut other = config("mnist-1");
+    other.spec["productionVariants"][0]["modelName"] = json!("another");
+    let (planned, users) = goes(InUse::Keep, &[other], from_ref(model)).await;
+    assert_eq!((planned.action(), users.unknown.len()), (Action::Delete, 0));
+    let endpoint = objects.iter().find(|o| o.kind == "Endpoint").unwrap();
+    let (planned, users) = goes(InUse::Keep, &[], &[model.clone(), endpoint.clone()]).await;
+    assert_eq!((planned.action(), users.unknown.len()), (Action::Delete, 0));
+}
+
+#[tokio::test]
+async fn what_uses_the_resources_is_read_once_however_much_is_held() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    apply(&engine, &objects).await;
+    apply(&engine, &[config("shadow")]).await;
+    // The endpoint stays and holds its config, which holds the model, which holds its package.
+    let set: Vec<Object> =
+        objects.iter().filter(|o| !["Endpoint", "TrainingJob"].contains(&o.kind.as_str())).cloned().collect();
+    fake.take_log(false);
+    let goes = engine.plan_deletion(&set, &[], InUse::Keep, &DeleteOptions::default()).await.unwrap();
+    assert!(goes.held.len() > 2, "{goes:#?}");
+    let log = fake.take_log(false);
+    let count = |call: &str| log.iter().filter(|line| line.starts_with(call)).count();
+    assert_eq!((count("ListEndpoints "), count("ListEndpointConfigs "), count("DescribeEndpoint ")), (1, 1, 1));
+    // A look at the config that would go, and one at what refers to the model.
+    let read = |name: &str| log.iter().filter(|l| l.starts_with("DescribeEndpointConfig ") && l.contains(name)).count();
+    assert_eq!((read("mnist-1"), read("shadow")), (2, 1));
+}
+
+/// A user profile is named within its domain.
+#[tokio::test]
+async fn parts_with_one_name_in_two_domains_are_two() {
+    let (cloud, _) = Modelled::new();
+    let engine = cloud.engine();
+    let named = |kind: &str, domain: &str, more: Value| {
+        let mut object = object(kind, &format!("{kind}-{domain}").to_lowercase(), json!({"domainID": domain}));
+        object.spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object
+    };
+    let profile = |domain: &str| named("UserProfile", domain, json!({"userProfileName": "ann"}));
+    let app = |domain: &str| {
+        named("App", domain, json!({"userProfileName": "ann", "appType": "JupyterServer", "appName": "default"}))
+    };
+    let objects = [profile("d-1"), profile("d-2"), app("d-2")];
+    apply(&engine, &objects).await;
+    let goes = async |domain: &str, declared: &[Object]| {
+        let set = [profile(domain)];
+        let goes = engine.plan_deletion(&set, declared, InUse::Refuse, &DeleteOptions::default()).await.unwrap();
+        goes.users.into_values().flat_map(|users| users.by).collect::<Vec<_>>()
+    };
+    assert_eq!(goes("d-1", &[]).await, <[String; 0]>::default());
+    assert_eq!(goes("d-1", &[app("d-2")]).await, <[String; 0]>::default());
+    assert_eq!(goes("d-2", &[]).await, ["App/d-2 JupyterServer default ann"]);
+    // In one set the app needs the profile of its own domain: the other does not wait for it.
+    let plan = engine.plan_delete(&objects, &DeleteOptions::default()).await.unwrap();
+    let after = |domain: &str| {
+        let planned = plan.objects.iter().find(|p| p.object.id() == profile(domain).id()).unwrap();
+        planned.after.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!((after("d-1"), after("d-2")), (Vec::new(), vec!["App app-d-2".to_owned()]));
+}
+
+#[tokio::test]
+async fn what_is_declared_under_another_name_of_the_object_does_not_go() {
+    let (_, _, engine) = Fake::new();
+    let group = |name: &str| object("ModelPackageGroup", name, json!({"modelPackageGroupName": "r1"}));
+    apply(&engine, &[group("old")]).await;
+    let options = DeleteOptions::default();
+    let goes = engine.plan_deletion(&[group("old")], &[group("new")], InUse::Keep, &options).await.unwrap();
+    let planned = of(&goes.plan, "ModelPackageGroup");
+    assert_eq!(planned.action(), Action::None);
+    assert_eq!(planned.decision.notes, ["ModelPackageGroup new declares it now"]);
+    assert!(goes.held.contains(&planned.object.id()));
+    // Another region's resource of the same name is another.
+    let mut there = group("new");
+    there.metadata.annotations.insert(keys::REGION.into(), "eu-west-1".into());
+    let goes = engine.plan_deletion(&[group("old")], &[there], InUse::Keep, &options).await.unwrap();
+    assert_eq!(of(&goes.plan, "ModelPackageGroup").action(), Action::Delete);
 }

@@ -4,13 +4,12 @@
 //! Cases are the same in each run. `PROPTEST_CASES` gives another number for each kind.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{At, Fault, Faulty, Foreign, Modelled, REGION, TestClock, changes, declared, spec};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
@@ -21,7 +20,6 @@ use sagewright_engine::{
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, all, find};
 use serde_json::{Map, Value, json};
-use support::{At, Fault, Faulty, Foreign, Modelled, REGION, TestClock, changes, declared, spec};
 
 /// Cases for each kind in an ordinary run.
 const CASES: u32 = 3;

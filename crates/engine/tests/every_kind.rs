@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::time::Duration;
 
+use crate::support::{Modelled, changes, declared, spec};
 use sagewright_engine::{Action, ApplyOptions, DeleteOptions, NoObserver, Object, Outcome};
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, all, find};
 use serde_json::{Value, json};
-use support::{Modelled, changes, declared, spec};
 
 /// An hour of the test's clock: what does not settle by then never does.
 const LIMIT: Option<Duration> = Some(Duration::from_secs(3600));

@@ -2,15 +2,13 @@
 //! cloud is `tests/conformance/test_faults.py`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Fake, fail, hooked, slow_down, tutorial};
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::{ApplyOptions, NoObserver, Object};
 use serde_json::Value;
-use support::{Fake, fail, hooked, slow_down, tutorial};
 
 const APPLIES: usize = 40;
 

@@ -1,11 +1,10 @@
 //! One object at a time, with what a poll of the listing says in place of looks.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::*;
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::watch::{Change, Watch};
 use sagewright_engine::{
@@ -13,7 +12,6 @@ use sagewright_engine::{
     Target,
 };
 use serde_json::json;
-use support::*;
 
 struct Nothing;
 

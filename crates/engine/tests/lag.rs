@@ -1,13 +1,12 @@
 //! What is remembered between two looks: how long it counts, and for what.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::*;
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::{
@@ -15,7 +14,6 @@ use sagewright_engine::{
     Outcome, Priority, RefUse, Target, keys,
 };
 use serde_json::{Value, json};
-use support::*;
 
 struct Nobody;
 

@@ -1,11 +1,9 @@
 //! Wrong manifests: file, line and field are the caller's; here is what it gets to show.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Fake, ROLE, object, training_job, tutorial};
 use sagewright_engine::{EngineError, GraphError, KNOWN_AFTER_APPLY, Object, Step, check, plan_offline};
 use serde_json::{Value, json};
-use support::{Fake, ROLE, object, training_job, tutorial};
 
 fn errors(objects: &[Object]) -> Vec<String> {
     let errors = check(objects).err().unwrap_or_default();

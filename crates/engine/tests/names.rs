@@ -1,14 +1,12 @@
 //! What a name means: the resource that is asked for or referred to, and never another.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 
+use crate::support::{Fake, ROLE, fail, hooked, object, slow_down, training_job, tutorial};
 use sagewright_engine::{ApplyOptions, DeleteOptions, EngineError, NoObserver, Object, ObjectReport, Outcome};
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::{Fake, ROLE, fail, hooked, object, slow_down, training_job, tutorial};
 
 fn model(object_name: &str, name: &str) -> Object {
     object(
@@ -53,7 +51,7 @@ async fn apply(engine: &sagewright_engine::Engine, objects: &[Object]) -> Vec<Ob
 
 async fn applied(
     objects: &[Object],
-) -> (std::sync::Arc<Fake>, std::sync::Arc<support::TestClock>, sagewright_engine::Engine) {
+) -> (std::sync::Arc<Fake>, std::sync::Arc<crate::support::TestClock>, sagewright_engine::Engine) {
     let (fake, clock, engine) = Fake::new();
     for report in apply(&engine, objects).await {
         assert!(report.outcome.is_ok(), "{}", report.message);

@@ -1,19 +1,17 @@
 //! Whose a resource is: installations, what ACK manages, adoption, and marks that people wrote into descriptions.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use crate::support::decisions::{NOW, brief, desired, found, members, object as declared, there};
+use crate::support::{Fake, ROLE, object, training_job};
 use sagewright_engine::{
     ApplyOptions, ClaimPolicy, Claims, DeleteOptions, Desired, Engine, Intent, NoObserver, Object, ObjectId, Outcome,
     Owner, Step, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, brief, desired, found, members, object as declared, there};
-use support::{Fake, ROLE, object, training_job};
 
 fn claims(installation: &str, policy: ClaimPolicy) -> Claims {
     Claims { installation: installation.parse().unwrap(), policy, ..Claims::default() }
@@ -77,13 +75,13 @@ async fn two_installations_do_not_own_each_others_resources() {
     fake.edit("model/second", |r| drop(r.tags.insert(keys::OWNER.into(), "of a later form".into())));
     for from in [None, Some("default/second")] {
         let error = two.adopt(kind, "second", &other, from.map(owner).as_ref()).await.unwrap_err().to_string();
-        assert!(error.contains("it has the mark `of a later form`, which names no owner"), "{error}");
+        assert!(error.contains("its owner tag `of a later form` is not valid"), "{error}");
     }
     assert_eq!(fake.resource("model/second").unwrap().tags[keys::OWNER], "of a later form");
     // What is nobody's is nobody's to give.
     fake.edit("model/fraud", |r| r.tags.clear());
     let error = two.adopt(kind, "fraud", &other, Some(&owner("default/fraud"))).await.unwrap_err().to_string();
-    assert!(error.contains("it belongs to no object"), "{error}");
+    assert!(error.contains("no object owns it"), "{error}");
 }
 
 #[tokio::test]

@@ -1,15 +1,13 @@
 //! Plans, reports and events as values: written down, read again, applied exactly.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 
+use crate::support::*;
 use sagewright_engine::{
     ApplyOptions, Document, EngineError, Event, Installation, NoObserver, Observer, Outcome, Plan, Report, SavedPlan,
 };
 use serde_json::{Value, json};
-use support::*;
 
 async fn saved(engine: &sagewright_engine::Engine, objects: &[sagewright_engine::Object]) -> Value {
     let plan = engine.plan(objects).await.unwrap();
@@ -189,4 +187,60 @@ async fn what_happened_can_be_written_down_and_read_again() {
         assert_eq!(Event::from_document(through_text(event.to_document())).unwrap(), event);
     }
     assert!(Plan::from_document(report.to_document()).unwrap_err().contains("sagewright.dev/report/v1"));
+}
+
+#[tokio::test]
+async fn what_is_written_down_of_an_apply_holds_no_secret() {
+    let (_, _, engine) = Fake::new();
+    let model = |token: &str| {
+        let environment =
+            json!({"HF_TOKEN": token, "DATABASE_URL": format!("postgres://u:{token}@h/d"), "EPOCHS": "3"});
+        let tags =
+            json!([{"key": "db_password", "value": token}, {"key": "link", "value": format!("https://{token}@h")}]);
+        let container = json!({"image": "i", "environment": environment});
+        let spec = json!({"modelName": "m", "executionRoleARN": ROLE, "primaryContainer": container, "tags": tags});
+        let mut model = object("Model", "m", spec);
+        let applied = serde_json::to_string(&model.spec).unwrap();
+        model.metadata.annotations.insert("kubectl.kubernetes.io/last-applied-configuration".into(), applied);
+        model
+    };
+    let keep = Keep::default();
+    let options = ApplyOptions::default();
+    let created = engine.apply(&[model("hunter2")], &options, &keep).await.unwrap();
+    let mut again = model("hunter3");
+    again.spec["primaryContainer"] = model("hunter2").spec["primaryContainer"].clone();
+    let updated = engine.apply(&[again], &options, &keep).await.unwrap();
+    let refused = engine.apply(&[model("hunter4")], &options, &keep).await.unwrap();
+    let outcomes = [&created, &updated, &refused].map(|report| report.objects[0].outcome);
+    assert_eq!(outcomes, [Outcome::Created, Outcome::Updated, Outcome::Refused]);
+    let events = keep.0.into_inner().unwrap();
+    let steps = |wanted: &str| events.iter().filter(|e| e.to_document()["event"] == wanted).count();
+    assert!(steps("decided") > 2 && steps("started") == 2 && steps("done") == 2);
+    let written: Vec<String> = events
+        .iter()
+        .map(|event| event.to_document().to_string())
+        .chain([
+            created.to_document().to_string(),
+            updated.to_document().to_string(),
+            refused.to_document().to_string(),
+        ])
+        .collect();
+    for text in &written {
+        assert!(!text.contains("hunter"), "{text}");
+    }
+    assert!(written.iter().any(|text| text.contains("postgres://***@h/d") && text.contains(r#""EPOCHS":"3""#)));
+    // What is only in memory is whole: a person may ask to see it.
+    assert!(
+        created.objects[0].changes.iter().any(|change| change.to.as_ref().unwrap().to_string().contains("hunter2"))
+    );
+    // A plan that is kept is applied later, and holds it all.
+    let plan = engine.plan(&[model("hunter2")]).await.unwrap();
+    assert!(plan.to_document().to_string().contains("hunter2"));
+    // A refusal does not say what it hides.
+    let message = &refused.objects[0].message;
+    assert!(
+        message.contains("spec.primaryContainer.environment.HF_TOKEN has another value, and cannot be changed"),
+        "{message}"
+    );
+    assert!(message.contains("postgres://***@h/d") || message.contains("DATABASE_URL has another value"), "{message}");
 }

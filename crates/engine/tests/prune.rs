@@ -1,16 +1,14 @@
 //! Sets that are applied whole: what they no longer declare is found by its keys, and nothing else is.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 
+use crate::support::{Fake, ROLE, fail, object, slow_down, tutorial};
 use sagewright_engine::{
     Action, ApplyOptions, Claims, Clock as _, DeleteOptions, Engine, NoObserver, Object, Outcome, Report, Selector,
     keys,
 };
 use serde_json::json;
-use support::{Fake, ROLE, fail, object, slow_down, tutorial};
 
 fn set() -> Selector {
     "app=mnist".parse().unwrap()

@@ -1,14 +1,12 @@
 //! Behaviour that no row can say, state by state. Nothing is called here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::decisions::{NOW, desired, there};
 use sagewright_engine::{Decision, Desired, Found, Observed, Step, decide, keys, mark};
 use sagewright_kinds::{Kind, find};
 use serde_json::{Map, Value, json};
-use support::decisions::{NOW, desired, there};
 
 const STOPPED_FOR: &str = "sagewright.dev/stopped-for";
 

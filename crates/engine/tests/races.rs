@@ -1,13 +1,12 @@
 //! What happens between a look and a call, and after it: stale reads, others at work, calls that fail, time that runs out.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{Fake, ROLE, TestClock, fail, hooked, object, slow_down, training_job, tutorial};
 use sagewright_engine::cloud::{CloudError, Stage};
 use sagewright_engine::{
     ApplyOptions, Clock as _, ConditionStatus, DeleteOptions, EngineError, Event, EventKind, NoObserver, Object,
@@ -15,7 +14,6 @@ use sagewright_engine::{
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::{Fake, ROLE, TestClock, fail, hooked, object, slow_down, training_job, tutorial};
 
 fn pipeline(definition: &str) -> Object {
     object("Pipeline", "p", json!({"pipelineName": "p", "roleARN": ROLE, "pipelineDefinition": definition}))

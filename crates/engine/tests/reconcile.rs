@@ -1,19 +1,17 @@
 //! One object at a time: the step that every driver stands on.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::*;
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
 use sagewright_engine::{
     ApplyOptions, Call, Clock, Cloud, CloudError, Desired, Engine, EventKind, Failure, Intent, NoObserver, Object,
     ObjectId, Outcome, Priority, Target,
 };
 use serde_json::{Value, json};
-use support::*;
 
 /// No reference is known but the role.
 struct Roles;

@@ -1,18 +1,16 @@
 //! What is an object's own is found by its mark, wherever it is and whatever the object remembers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Fake, Modelled, ROLE, TestClock, declared, fail, hooked, object, spec};
 use sagewright_engine::{
     ApplyOptions, Clock as _, CloudError, DeleteOptions, Engine, NoObserver, Object, ObjectReport, Outcome, Stage,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::{Fake, Modelled, ROLE, TestClock, declared, fail, hooked, object, spec};
 
 const HERE: &str = "arn:aws:sagemaker:us-east-1:123456789012";
 
@@ -319,8 +317,8 @@ async fn deleting_a_renamed_object_does_not_pass_for_done() {
 
 #[tokio::test]
 async fn deleting_a_renamed_object_whose_job_has_ended_says_so() {
-    let (_, _, engine) = set_up(&[support::training_job("t")]).await;
-    let mut renamed = support::training_job("t");
+    let (_, _, engine) = set_up(&[crate::support::training_job("t")]).await;
+    let mut renamed = crate::support::training_job("t");
     renamed.spec["trainingJobName"] = json!("t-2");
     let report = delete(&engine, &renamed).await;
     assert!(report.outcome == Outcome::Retained && report.message.contains("`t`"), "{report:?}");

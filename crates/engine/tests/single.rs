@@ -1,12 +1,11 @@
 //! Single resources: get, wait, adopt, export, describe; and properties that hold for any input.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 use std::time::Duration;
 
+use crate::support::{Fake, Lines, ROLE, fail, object, training_job, tutorial};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use sagewright_engine::{
@@ -15,7 +14,6 @@ use sagewright_engine::{
 };
 use sagewright_kinds::{all, find};
 use serde_json::{Map, Value, json};
-use support::{Fake, Lines, ROLE, fail, object, training_job, tutorial};
 
 async fn applied(objects: &[Object]) -> (std::sync::Arc<Fake>, sagewright_engine::Engine) {
     let (fake, _, engine) = Fake::new();

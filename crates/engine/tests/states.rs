@@ -2,10 +2,9 @@
 //! phase of its life; which word means which phase, and which operation does what, the rows say.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::decisions::{NOW, desired, found, members, object, there, words};
 use sagewright_engine::{
     ClaimPolicy, Claims, Decision, Desired, Intent, Object, ObjectId, Observed, Step, conditions, decide, keys,
 };
@@ -13,7 +12,6 @@ use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, all, find, set};
 use sagewright_model::{Shape, ShapeType};
 use serde_json::{Map, Value, json};
-use support::decisions::{NOW, desired, found, members, object, there, words};
 
 const OURS: &str = "default/default/thing";
 const OTHERS: [&str; 3] = ["default/other/thing", "default/default/other", "elsewhere/default/thing"];

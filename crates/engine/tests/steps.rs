@@ -1,13 +1,11 @@
 //! What a decision sends, refuses and says. Nothing is called here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use crate::support::decisions::{NOW, brief, desired, found, members, object, there};
 use jiff::Timestamp;
 use sagewright_engine::{Desired, Effect, Intent, Observed, RefusalKind, Step, conditions, decide, keys};
 use sagewright_kinds::find;
 use serde_json::{Map, Value, json};
-use support::decisions::{NOW, brief, desired, found, members, object, there};
 
 #[test]
 fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
@@ -32,7 +30,7 @@ fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
     let mut other = members(job);
     other.insert("RoleArn".into(), json!("new"));
     let old = json!({"RoleArn": "old"});
-    let there = support::decisions::there(found(job, &members(job), "Completed", "default/default/thing", old));
+    let there = crate::support::decisions::there(found(job, &members(job), "Completed", "default/default/thing", old));
     let advice = decide(job, &desired(job, &other), &there, NOW).refusal().unwrap().advice.clone();
     assert!(advice.starts_with("a job that has begun cannot be changed: start a new one"), "{advice}");
     // Long values are shown by their beginning, short ones whole.
@@ -40,7 +38,8 @@ fn a_fixed_field_is_refused_by_name_with_both_values_and_what_to_do() {
     let subnets = |subnets: Value| json!({"VpcConfig": {"Subnets": subnets, "SecurityGroupIds": ["g"]}});
     let mut spec = members(kind);
     spec.extend(subnets(json!(many)).as_object().unwrap().clone());
-    let there = support::decisions::there(found(kind, &spec, "", "default/default/thing", subnets(json!(["s-1"]))));
+    let there =
+        crate::support::decisions::there(found(kind, &spec, "", "default/default/thing", subnets(json!(["s-1"]))));
     let reason = decide(kind, &desired(kind, &spec), &there, NOW).refusal().unwrap().reason.clone();
     let (short, long) = reason.split_once(" and cannot become ").unwrap();
     assert_eq!(short, "spec.vpcConfig.subnets is [\"s-1\"]");

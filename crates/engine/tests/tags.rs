@@ -1,18 +1,16 @@
 //! Tags: those that an object declared are kept as declared; those of others stay.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use crate::support::decisions::{NOW, found, members, object, there};
+use crate::support::{Fake, training_job};
 use sagewright_engine::{
     ApplyOptions, Claims, Decision, Desired, Effect, Found, NoObserver, Object, Outcome, Step, decide, keys,
 };
 use sagewright_kinds::find;
 use serde_json::{Value, json};
-use support::decisions::{NOW, found, members, object, there};
-use support::{Fake, training_job};
 
 const OURS: &str = "default/default/thing";
 

@@ -29,3 +29,5 @@ pub const REGION: &str = "services.k8s.aws/region";
 pub const ADOPTED: &str = "services.k8s.aws/adopted";
 /// Tag that ACK gives to what it creates: the namespace of the object.
 pub const ACK_NAMESPACE: &str = "services.k8s.aws/namespace";
+/// The annotation in which `kubectl apply` keeps the whole manifest.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

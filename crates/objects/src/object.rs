@@ -116,6 +116,18 @@ impl Object {
                 return Err(error(field, format!("`{field}` has to be a map of fields")));
             }
         }
+        for part in ["labels", "annotations"] {
+            let entries = value.pointer(&format!("/metadata/{part}")).and_then(Value::as_object);
+            if let Some((key, wrong)) = entries.into_iter().flatten().find(|(_, v)| v.is_boolean() || v.is_number()) {
+                let word = part.trim_end_matches('s');
+                let field = format!("metadata.{part}.{key}");
+                // YAML reads `y`, `no` and `on` as truth values.
+                return Err(error(
+                    &field,
+                    format!("the {word} `{key}` is {wrong}, and has to be text: write it in quotes"),
+                ));
+            }
+        }
         let mut object: Self =
             serde_json::from_value(value).map_err(|e| error("metadata", format!("metadata cannot be read: {e}")))?;
         for part in [&mut object.spec, &mut object.status] {

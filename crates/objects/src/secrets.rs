@@ -1,8 +1,10 @@
 //! Values that are secret by the names of their keys: whoever sees a plan in a log does not see them.
 
-use sagewright_kinds::{Kind, Path, PathSegment, get};
-use sagewright_model::{Member, Shape, ShapeType, mask};
+use sagewright_kinds::{Kind, Path, PathSegment, get, values};
+use sagewright_model::{MASK, Member, Shape, ShapeType, is_secret_text, mask, without_logins};
 use serde_json::Value;
+
+use crate::manifest::convert::convert;
 
 /// What stands in the place of a value that is not shown.
 pub const HIDDEN: &str = "(sensitive)";
@@ -16,7 +18,9 @@ impl Secrets {
     pub fn of(kind: &Kind, spec: &Value) -> Self {
         let mut masked = spec.clone();
         let places = mask(kind.service(), kind.create_shape(), &mut masked);
-        Self(places.iter().map(|place| path(spec, place)).collect())
+        // Of a text that has a login in it only that is hidden, wherever it is shown.
+        let whole = places.iter().filter(|place| masked.pointer(place).is_some_and(|value| value == MASK));
+        Self(whole.map(|place| path(spec, place)).collect())
     }
 
     /// With those of another spec.
@@ -50,6 +54,57 @@ impl Secrets {
             }
         }
         pointers
+    }
+}
+
+/// Whether what stands at a path of a spec under AWS names must not be shown.
+#[must_use]
+pub fn is_secret(kind: &Kind, spec: &Value, path: &Path) -> bool {
+    let value = get(spec, path).unwrap_or(&Value::Null);
+    masked(kind, path, value) != *value || !Secrets::of(kind, spec).at(path).is_empty()
+}
+
+/// Hides what must not be shown in the spec of a manifest.
+pub fn hide_in_manifest(kind: &Kind, spec: &mut Value) {
+    let aws = convert(kind, spec).spec;
+    let marked = kind.row().spec.secret.iter().flat_map(|secret| values(&aws, &Path::parse(secret)));
+    let secrets = Secrets(marked.map(|(path, _)| path).collect()).and(Secrets::of(kind, &aws));
+    hide_at(spec, &secrets.in_manifest(kind, &Path::default()));
+}
+
+/// Hides what must not be shown in the input of an operation.
+pub fn hide_in_input(kind: &Kind, operation: &str, input: &mut Value) {
+    let mut masked = input.clone();
+    let shape = kind.service().input(operation);
+    let mut places = shape.map(|shape| mask(kind.service(), shape, &mut masked)).unwrap_or_default();
+    places.retain(|place| masked.pointer(place).is_some_and(|value| value == MASK));
+    let marked = kind.row().spec.secret.iter().flat_map(|secret| values(input, &Path::parse(secret)));
+    let marked: Vec<String> = marked.map(|(path, _)| path.0.iter().map(token).collect()).collect();
+    places.extend(marked);
+    hide_at(input, &places);
+}
+
+/// Hides what stands at places, given as JSON pointers; and elsewhere what is a secret by its form.
+pub fn hide_at(value: &mut Value, pointers: &[String]) {
+    for pointer in pointers {
+        if let Some(secret) = value.pointer_mut(pointer) {
+            *secret = Value::from(HIDDEN);
+        }
+    }
+    hide_by_form(value);
+}
+
+fn hide_by_form(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(hide_by_form),
+        Value::Array(items) => items.iter_mut().for_each(hide_by_form),
+        Value::String(text) if is_secret_text(text) => *value = Value::from(HIDDEN),
+        Value::String(text) => {
+            if let Some(shown) = without_logins(text) {
+                *text = shown;
+            }
+        }
+        _ => {}
     }
 }
 

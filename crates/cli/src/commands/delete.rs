@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sagewright_engine::{DeleteOptions, Deletion, InUse, Object, Plan, Report};
+use sagewright_engine::{DeleteOptions, Deletion, InUse, Object, Outcome, Plan, Report};
 
 use crate::args::{Delete, Format, Global};
 use crate::commands::apply::finish;
@@ -20,11 +20,11 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     let declared = if args.files.is_empty() { Vec::new() } else { manifest::load(&args.files, printer).await? };
     let names = args.resources.iter().map(|text| resource::kind_and_name(text)).collect::<Result<Vec<_>, _>>()?;
     if !args.yes && !args.dry_run {
-        let what = match &args.selector {
-            Some(set) => format!("the set {set}"),
-            None => counted(declared.len() + names.len()),
+        let would = match &args.selector {
+            Some(set) => format!("this may delete resources of the set {set}"),
+            None => format!("{} would be deleted", counted(declared.len() + names.len())),
         };
-        ask::somebody(&format!("{what} would be deleted"))?;
+        ask::somebody(&would)?;
     }
     let mut context = Context::connect(global, printer).await?;
     let options = DeleteOptions {
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
     // Only what was seen to go may go: of nothing else it is known what uses it.
     let done = carry_out(&context, &goes, &goes.plan, &options).await?;
     if args.force {
-        tell_users(&goes, printer);
+        tell_users(&goes, &done, printer);
     }
     finish(&done, &goes.users, printer)
 }
@@ -130,11 +130,19 @@ fn tell_unknown(goes: &Deletion, printer: &Printer) {
     }
 }
 
-/// Says what was in use and had to go all the same.
-fn tell_users(goes: &Deletion, printer: &Printer) {
-    for (id, users) in goes.users.iter().filter(|(_, users)| !users.by.is_empty()) {
+/// Says what was in use and was deleted anyway.
+fn tell_users(goes: &Deletion, done: &Report, printer: &Printer) {
+    let deleted = done.objects.iter().filter(|object| object.outcome == Outcome::Deleted);
+    for (id, users) in deleted.filter_map(|object| goes.users.get_key_value(&object.object.id())) {
+        if users.by.is_empty() {
+            continue;
+        }
         let by: Vec<&str> = users.by.iter().map(String::as_str).collect();
-        printer.note(&format!("{id}: still used by {}", by.join(", ")));
+        printer.note(&format!(
+            "warning: {id} was deleted, and {} still {} it",
+            by.join(", "),
+            if by.len() == 1 { "uses" } else { "use" }
+        ));
     }
 }
 
@@ -144,7 +152,7 @@ pub(crate) fn counted(count: usize) -> String {
 
 /// Named resources are deleted in the name of the object that owns them; one that nobody owns only when that is said.
 async fn named(args: &Delete, context: &Context) -> anyhow::Result<Vec<Object>> {
-    let mut objects = Vec::new();
+    let mut named: Vec<(&str, String, Object)> = Vec::new();
     for text in &args.resources {
         let (kind, name) = resource::kind_and_name(text)?;
         let found = context.engine.describe(kind, name).await.map_err(engine_failure)?;
@@ -162,10 +170,20 @@ async fn named(args: &Delete, context: &Context) -> anyhow::Result<Vec<Object>> 
             }
         }
         object.status = found.object.status;
-        // Named twice is meant once.
-        if !objects.iter().any(|other: &Object| other.id() == object.id()) {
-            objects.push(object);
+        match named.iter().find(|(_, _, other)| other.id() == object.id()) {
+            // Named twice is meant once.
+            Some((_, other, _)) if *other == found.resource => {}
+            Some((other, _, _)) => {
+                let id = object.id();
+                return Err(Failure::new(
+                    Exit::Failed,
+                    format!("{other} and {text} both have the owner {id}; nothing was deleted"),
+                )
+                .help("delete them in two commands")
+                .into());
+            }
+            None => named.push((text, found.resource, object)),
         }
     }
-    Ok(objects)
+    Ok(named.into_iter().map(|(_, _, object)| object).collect())
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     all_are_of(set, objects)?;
     if !args.yes && !args.dry_run {
-        ask::somebody("this would delete resources that the manifests no longer declare")?;
+        ask::somebody("--prune may delete resources that the manifests no longer declare")?;
     }
     let mut context = connect(set, global, printer).await?;
     context.announce(objects).await?;
@@ -40,6 +40,7 @@ pub(crate) async fn run(
         let plan = context.engine.plan(objects).await.map_err(engine_failure)?;
         printer.note(show::plan(&plan, printer).trim_end());
         printer.note(show::delete_plan(&goes, printer).trim_end());
+        tell_failing(&plan, &goes, printer);
         let question = format!("Apply, and then delete {}?", counted(count(&goes)));
         if !ask::confirm(&question, printer).await? {
             printer.note("nothing was done");
@@ -133,18 +134,27 @@ async fn what_goes(
     Ok(goes)
 }
 
+/// Says that nothing would be deleted, where the plan shows deletes that an apply would not come to.
+fn tell_failing(plan: &Plan, goes: &Deletion, printer: &Printer) {
+    if plan.has_problems() && count(goes) > 0 {
+        printer.note("nothing would be deleted, because the apply would fail");
+    }
+}
+
 /// Shows what would be done, and what would be deleted.
 async fn preview(context: &Context, objects: &[Object], goes: &Deletion) -> anyhow::Result<Plan> {
     let printer = &context.printer;
     let plan = context.engine.plan(objects).await.map_err(engine_failure)?;
     if printer.for_programs() {
         let deletes = show::delete_plan_value(goes, printer);
+        tell_failing(&plan, goes, printer);
         printer.document(&json!({"apply": show::plan_value(&plan, printer), "delete": deletes}))?;
         return Ok(plan);
     }
     show_plan(&plan, printer)?;
     if !goes.plan.objects.is_empty() {
         crate::commands::delete::show(goes, printer)?;
+        tell_failing(&plan, goes, printer);
     } else if printer.format != Format::Name {
         printer.note("nothing would be deleted");
     }

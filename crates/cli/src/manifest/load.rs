@@ -43,6 +43,10 @@ async fn load_with(files: &[PathBuf], built_ins: Option<&BuiltIns>, printer: &Pr
     let mut objects = Vec::new();
     let mut errors = Vec::new();
     for document in &manifests.documents {
+        if let Some(error) = saved_plan(document) {
+            errors.push(error);
+            continue;
+        }
         errors.extend(unknown_fields(document));
         match Object::from_value(document.value()) {
             Ok(object) => objects.push(object),
@@ -88,6 +92,16 @@ const METADATA: [&str; 15] = [
     "managedFields",
     "selfLink",
 ];
+
+/// What is wrong with a document that is a saved plan and no manifest.
+fn saved_plan(document: &Document) -> Option<FileError> {
+    let value = document.value();
+    let is_plan = value.get("format")?.as_str()?.starts_with("sagewright.dev/saved-plan/");
+    let help = "`sagewright apply PLAN` does what it says, `sagewright plan --show PLAN` shows it: both without -f";
+    let path = ["format".to_owned()];
+    is_plan
+        .then(|| document.error(&path, false, "this is a saved plan, and no manifest", "format", Some(help.to_owned())))
+}
 
 /// A field that nothing reads is a mistake, and what was meant by it would not happen.
 fn unknown_fields(document: &Document) -> Vec<FileError> {

@@ -1,7 +1,12 @@
 //! What is wrong in a file, with its place, and the lines around it.
 
+use std::borrow::Cow;
+
 use miette::{Diagnostic, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+use sagewright_model::{is_secret_key, without_logins};
 use serde_saphyr::Location;
+
+use crate::output::terminal::plain;
 
 /// Characters of a line that are shown: a minified file has lines of megabytes.
 const WIDEST: usize = 160;
@@ -41,6 +46,7 @@ impl Diagnostic for FileError {
 impl FileError {
     /// An error about a whole file.
     pub(crate) fn whole(message: String, help: &str) -> Self {
+        let message = plain(&message).into_owned();
         Self { message, help: Some(help.to_owned()), label: String::new(), snippet: None }
     }
 
@@ -60,9 +66,9 @@ impl FileError {
         help: Option<String>,
     ) -> Self {
         Self {
-            message: format!("{}:{line}:{column}: {message}", source.name),
-            help,
-            label: if label.is_empty() { "here".to_owned() } else { label.to_owned() },
+            message: plain(&format!("{}:{line}:{column}: {message}", source.name)).into_owned(),
+            help: help.map(|help| plain(&help).into_owned()),
+            label: if label.is_empty() { "here".to_owned() } else { plain(label).into_owned() },
             snippet: Some(Snippet::new(source, line, column)),
         }
     }
@@ -83,6 +89,7 @@ impl Snippet {
         let mut span: SourceSpan = (0, 0).into();
         for (i, content) in source.text.lines().enumerate().take(line + 1) {
             let number = i + 1;
+            let content = &without_secret(content);
             if number == line {
                 let skipped = if column > WIDEST { column - WIDEST / 2 } else { 0 };
                 let cut = cut(content, skipped);
@@ -102,6 +109,17 @@ impl Snippet {
         }
         Self { name: source.name.clone(), text, span, column: column - 1 }
     }
+}
+
+/// A line without the value of a key that says that it is secret, and without logins in URLs.
+fn without_secret(line: &str) -> Cow<'_, str> {
+    if let Some((key, value)) = line.split_once(": ")
+        && !value.trim().is_empty()
+        && is_secret_key(key.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '-' | '{' | ',')))
+    {
+        return Cow::Owned(format!("{key}: (sensitive)"));
+    }
+    without_logins(line).map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
 /// Length of the key or value that a text begins with, as far as its line shows.

@@ -14,6 +14,9 @@ use super::yaml::{Node, Tree, locate};
 /// Largest file that is taken: Kubernetes takes objects of at most 1.5 MiB, and a file may hold several.
 const LARGEST: u64 = 16 << 20;
 
+/// What to do where there are no manifests.
+const NO_MANIFESTS: &str = "name a YAML or JSON file, a folder that holds some, or - for standard input; to delete a whole set, use `sagewright delete -l LABEL`";
+
 /// One document of one file.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
@@ -73,11 +76,12 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Manifests, Vec<FileError>> {
         }
     }
     if errors.is_empty() && out.documents.is_empty() {
-        let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
-        errors.push(FileError::whole(
-            format!("no manifests in {}", names.join(", ")),
-            "name a YAML or JSON file, a folder that holds some, or - for standard input; when all of a set is to go, `sagewright delete -l LABEL` deletes it",
-        ));
+        let name = |path: &PathBuf| match path.to_str() {
+            Some("-") => "standard input".to_owned(),
+            _ => path.display().to_string(),
+        };
+        let names: Vec<_> = paths.iter().map(name).collect();
+        errors.push(FileError::whole(format!("no manifests in {}", names.join(", ")), NO_MANIFESTS));
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }

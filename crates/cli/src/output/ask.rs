@@ -11,7 +11,8 @@ pub(crate) fn somebody(would: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!("{would}, and there is no terminal to confirm on");
-    Err(Failure::new(Exit::Usage, message).help("pass --yes to do it without being asked"))
+    Err(Failure::new(Exit::Usage, message)
+        .help("pass --yes to do it without being asked; --dry-run shows what would be done"))
 }
 
 /// Asks for a yes.

@@ -52,6 +52,11 @@ pub(super) fn written(text: &str, color: bool) -> Cow<'_, str> {
     })
 }
 
+/// Foreign text of several lines: what steers a terminal is shown by its number, and there are no styles.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    written(text, false)
+}
+
 /// Foreign text that has to stay on the line where it is put, and cannot end that or begin another.
 pub(crate) fn on_line(text: &str) -> Cow<'_, str> {
     escaped(text, &|c| match c {

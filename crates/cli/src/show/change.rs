@@ -12,6 +12,7 @@ use crate::output::{Printer, Style};
 /// A change for people: a line, or for a nested value a line for each of its ends.
 pub(crate) fn text(change: &Change, printer: &Printer) -> String {
     let suffix = if change.effect == Effect::Refused { "  (cannot be changed)" } else { "" };
+    let raw = change;
     let change = &shown(change, printer);
     let path = &on_line(&change.path);
     let nested = |v: &&Value| !change.sensitive && (v.is_object() || v.is_array());
@@ -35,7 +36,12 @@ pub(crate) fn text(change: &Change, printer: &Printer) -> String {
         (Some(from), None) if nested(&from) => whole('-', Style::Bad, from),
         (Some(from), Some(to)) if nested(&from) && nested(&to) => {
             let head = printer.paint(Style::Warn, &format!("  ~ {path}:"));
-            format!("{head}{suffix}{}", between(from, to, printer))
+            let mut ends = between(from, to, printer);
+            // What differs is not shown.
+            if ends.is_empty() && raw.from != raw.to {
+                ends = format!("\n{}", printer.paint(Style::Warn, "    ~ (sensitive) → (sensitive)"));
+            }
+            format!("{head}{suffix}{ends}")
         }
         (None, Some(to)) => printer.paint(Style::Good, &format!("  + {path}: {}", shown(to))) + suffix,
         (Some(from), None) => printer.paint(Style::Bad, &format!("  - {path}: {}", shown(from))) + suffix,

@@ -116,7 +116,7 @@ pub(crate) fn report_value(report: &Report, users: &BTreeMap<ObjectId, Users>, p
                 "outcome": o.outcome,
                 "changes": o.changes.iter().map(|c| change::value(c, printer)).collect::<Vec<_>>(),
                 "message": o.message,
-                "usedBy": users.get(&o.object.id()).map(|users| &users.by).filter(|by| !by.is_empty()),
+                "usedBy": users.get(&o.object.id()).map(|users| users.by.clone()).unwrap_or_default(),
                 "requestId": o.failure.as_ref().and_then(|f| f.cause()?.request_id.clone()),
                 "status": o.object.status,
             })

@@ -29,6 +29,28 @@ const CASES: &[(&str, &str)] = &[
         "annotations that look like supported ones",
         "HEADkind: Model\nmetadata:\n  name: a\n  labels:\n    services.k8s.aws/deletion-policy: retain\n  annotations:\n    services.k8s.aws/deletionpolicy: retain\n    services.k8s.aws/read_only: 'true'\n    services.k8s.aws/owner-account-id: '111122223333'\n    sagemaker.services.k8s.aws/deletion-policy: retain\n    service.k8s.aws/deletion-policy: retain\n    sagewright.dev/adoption-polcy: adopt\n    sagemaker.services.k8s.aws/last-endpoint-config-for-update: c\n    services.k8s.aws/adopted: 'true'\n    example.com/region: eu\n    note: services.k8s.aws/deletionpolicy\nspec: {modelName: a}\n",
     ),
+    (
+        "an annotation without its prefix",
+        "HEADkind: Model\nmetadata:\n  name: a\n  annotations: {deletion-policy: retain, region: us-east-1, team: a}\nspec: {modelName: a}\n",
+    ),
+    (
+        "labels of our own and of a typing error",
+        "HEADkind: Model\nmetadata:\n  name: a\n  labels: {sagewright.dev/set: x, services.k8s.aws/deletionpolicy: retain}\nspec: {modelName: a}\n",
+    ),
+    (
+        "a label that YAML reads as a truth value",
+        "HEADkind: Model\nmetadata:\n  name: a\n  labels:\n    app: y\nspec: {modelName: a}\n",
+    ),
+    (
+        "a saved plan",
+        "{\"format\": \"sagewright.dev/saved-plan/v1\", \"made\": \"2026-01-01T00:00:00Z\", \"plan\": {\"objects\": []}}\n",
+    ),
+    ("nothing", "# no document\n"),
+    ("a name that steers a terminal", "HEADkind: Model\nmetadata: {name: \"e\\e[31mvil\"}\nspec: {modelName: a}\n"),
+    (
+        "secrets",
+        "HEADkind: Model\nmetadata: {name: a}\nspec:\n  modelName: a\n  executionRoleARN: arn:aws:iam::123456789012:role/r\n  primaryContainer:\n    image: i\n    environment:\n      HF_TOKEN: 20261126\n      DB: [postgres://user:hunter2@host/db]\n      PASSWORD: 12345\n",
+    ),
     ("spec is text", "HEADkind: Model\nmetadata: {name: a}\nspec: x\n"),
     ("not a map", "- a\n- b\n"),
     (

@@ -1,6 +1,6 @@
 //! What a delete would do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
@@ -25,7 +25,7 @@ pub enum InUse {
     Keep,
     /// It is kept where it is known to be in use.
     KeepUsed,
-    /// It is deleted all the same.
+    /// It is deleted anyway.
     Delete,
 }
 
@@ -54,7 +54,7 @@ impl Engine {
     pub async fn plan_delete(&self, objects: &[Object], options: &DeleteOptions) -> Result<Plan, EngineError> {
         let graph = self.graph(objects)?;
         let looks = self.looks(&graph, options).await;
-        Ok(self.plan_of(&graph, &looks, &BTreeMap::new(), InUse::Delete).0)
+        Ok(self.plan_of(&graph, &looks, &Stays::default(), InUse::Delete).0)
     }
 
     /// What a delete would do when something that stays uses what would go: another resource, or what is declared and
@@ -71,22 +71,42 @@ impl Engine {
     ) -> Result<Deletion, EngineError> {
         let (graph, declared) = (self.graph(objects)?, self.graph(declared)?);
         let looks = self.looks(&graph, options).await;
-        let mut used: BTreeMap<ObjectId, Users> = BTreeMap::new();
+        let (first, _) = self.plan_of(&graph, &looks, &Stays::default(), in_use);
+        let there = self.referring(&first).await;
+        let mut stays = Stays { used: BTreeMap::new(), declared: self.declared_again(&first, &declared) };
         loop {
-            let (plan, held) = self.plan_of(&graph, &looks, &used, in_use);
-            let users = self.users_beside(&plan, &declared).await;
+            let (plan, held) = self.plan_of(&graph, &looks, &stays, in_use);
+            let users = self.users_among(&there, &plan, &declared);
             let users = users.into_iter().filter_map(|(at, users)| Some((plan.objects.get(at)?.object.id(), users)));
             let users: Vec<_> = users.collect();
-            let was = used.len();
+            let was = stays.used.len();
             // A person names what to delete; a prune finds it, and leaves what is not known to be free.
             let is_used = |users: &Users| !users.by.is_empty() || (in_use == InUse::Keep && !users.unknown.is_empty());
-            used.extend(users.iter().filter(|(_, users)| is_used(users)).cloned());
+            stays.used.extend(users.iter().filter(|(_, users)| is_used(users)).cloned());
             // What is held counts as a user in its turn.
-            if in_use == InUse::Delete || used.len() == was {
-                used.extend(users);
-                return Ok(Deletion { plan, users: used, held });
+            if in_use == InUse::Delete || stays.used.len() == was {
+                stays.used.extend(users);
+                return Ok(Deletion { plan, users: stays.used, held });
             }
         }
+    }
+
+    /// Objects whose resources are declared under another name of the object, with that object: it was renamed.
+    fn declared_again(&self, plan: &Plan, declared: &Graph) -> BTreeMap<ObjectId, ObjectId> {
+        let region = |object: &Object| self.calls_for(object).target.region.to_string();
+        let names: HashMap<(&str, String, String), &ObjectId> = declared
+            .nodes
+            .iter()
+            .filter_map(|node| {
+                Some(((node.kind.name(), region(&node.desired.object), node.desired.name(node.kind)?), &node.id))
+            })
+            .collect();
+        let again = |planned: &Planned| {
+            let object = &planned.object;
+            let by = names.get(&(object.row()?.name(), region(object), planned.resource.clone()?))?;
+            Some((object.id(), (*by).clone()))
+        };
+        plan.objects.iter().filter_map(again).collect()
     }
 
     async fn looks(&self, graph: &Graph, options: &DeleteOptions) -> Vec<(usize, Look)> {
@@ -104,7 +124,7 @@ impl Engine {
         &self,
         graph: &Graph,
         looks: &[(usize, Look)],
-        used: &BTreeMap<ObjectId, Users>,
+        stays: &Stays,
         in_use: InUse,
     ) -> (Plan, BTreeSet<ObjectId>) {
         let mut set = Set { graph, users: graph.users(), retained: BTreeSet::new(), failing: BTreeSet::new() };
@@ -112,8 +132,9 @@ impl Engine {
         for (i, look) in looks {
             let Some(node) = graph.nodes.get(*i) else { continue };
             let mut planned = self.decide_about(&mut set, *i, node, look);
-            if let (Some(users), true) = (used.get(&node.id), planned.is_ok() && !planned.decision.steps.is_empty()) {
-                planned.decision = in_use.decide(node, &planned, users).unwrap_or(planned.decision);
+            let goes = planned.is_ok() && !planned.decision.steps.is_empty();
+            if let Some(decision) = stays.decide(node, &planned, in_use).filter(|_| goes) {
+                planned.decision = decision;
                 if planned.decision.steps.is_empty() {
                     set.retained.insert(*i);
                 } else if !planned.is_ok() {
@@ -187,8 +208,27 @@ impl Engine {
     }
 }
 
+/// Why resources stay that would otherwise go.
+#[derive(Default)]
+struct Stays {
+    /// What uses them, or may.
+    used: BTreeMap<ObjectId, Users>,
+    /// The objects that declare them now.
+    declared: BTreeMap<ObjectId, ObjectId>,
+}
+
+impl Stays {
+    /// What to do about a resource in place of deleting it; nothing else where it goes.
+    fn decide(&self, node: &Node, planned: &Planned, in_use: InUse) -> Option<Decision> {
+        if let Some(by) = self.declared.get(&node.id) {
+            return Some(Decision::note(format!("{by} declares it now")));
+        }
+        in_use.decide(node, planned, self.used.get(&node.id)?)
+    }
+}
+
 impl InUse {
-    /// What to do about a resource that is in use, in place of deleting it; nothing else where it is deleted all the same.
+    /// What to do about a resource that is in use, in place of deleting it; nothing else where it is deleted anyway.
     fn decide(self, node: &Node, planned: &Planned, users: &Users) -> Option<Decision> {
         let by: Vec<&str> = users.by.iter().map(String::as_str).collect();
         let still = format!("still used by {}", by.join(", "));
@@ -200,7 +240,7 @@ impl InUse {
                     node.kind.words(),
                     planned.resource.as_deref().unwrap_or(&node.id.name)
                 ),
-                "delete what uses it first, or in the same command; `sagewright delete --force` deletes it all the same",
+                "delete what uses it first, or in the same command; `sagewright delete --force` deletes it anyway",
             )),
             Self::Keep if users.by.is_empty() => {
                 let unknown: Vec<&str> = users.unknown.iter().map(String::as_str).collect();
@@ -234,7 +274,8 @@ impl Deletion {
                 (Some(refusal), _) => (Outcome::Refused, format!("{}; {}", refusal.reason, refusal.advice)),
                 (None, Some(Blocker::Blocked { by })) => {
                     let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-                    (Outcome::Blocked, format!("nothing was done: {} did not go well", by.join(", ")))
+                    let were = if by.len() == 1 { "was" } else { "were" };
+                    (Outcome::Blocked, format!("not deleted, because {} {were} not", by.join(", ")))
                 }
                 (None, _) => (Outcome::Retained, planned.decision.notes.join("; ")),
             };

@@ -78,7 +78,10 @@ impl Engine {
                     continue;
                 }
                 if objects.insert(id.clone(), object).is_some() {
-                    unknown.push(format!("several {} bear the mark of {id}: one is looked at", kind.words_of_many()));
+                    unknown.push(format!(
+                        "several {} are tagged as those of {id}: only one is considered",
+                        kind.words_of_many()
+                    ));
                 }
             }
         }

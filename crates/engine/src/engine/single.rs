@@ -145,7 +145,12 @@ impl Engine {
             }
             let left = timeout.map(|limit| limit.saturating_sub(since(self.calls.clock.now(), start)));
             if let (Some(limit), Some(Duration::ZERO)) = (timeout, left) {
-                return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after: limit });
+                return Err(EngineError::Timeout {
+                    what,
+                    until: until_words(until),
+                    is: is_now(found.word),
+                    after: limit,
+                });
             }
             let after = interval.next();
             let after = left.map_or(after, |left| after.min(left));
@@ -162,7 +167,12 @@ impl Engine {
                 Ok(Some(next)) => found = next,
                 Err(GivenUp::Late(_)) => {
                     let after = timeout.unwrap_or_default();
-                    return Err(EngineError::Timeout { what, until: until_words(until), is: found.word, after });
+                    return Err(EngineError::Timeout {
+                        what,
+                        until: until_words(until),
+                        is: is_now(found.word),
+                        after,
+                    });
                 }
                 Err(GivenUp::Failed(failure)) => return Err(failure.into()),
                 Ok(None) if *until == Until::Deleted => return Ok(object),
@@ -195,7 +205,7 @@ impl Engine {
         match (&found.owner, from) {
             (Ownership::Marked(other), Some(from)) if *other == wanted && from.within(here) != wanted.within(here) => {
                 let why = format!("it belongs to that object already, and not to {}", from.words(here));
-                return Err(refuse(why, "adopt it without --from").into());
+                return Err(refuse(why, "leave --from out").into());
             }
             (Ownership::Marked(other), _) if *other == wanted => return Ok(object_of(kind, &found)),
             // An old mark gets its new form.
@@ -204,19 +214,19 @@ impl Engine {
             (Ownership::Marked(other), _) => {
                 return Err(refuse(
                     format!("it belongs to {}", other.words(here)),
-                    &format!("if it is to leave that object, say so with `--from {}`", other.short(here)),
+                    &format!("to take it from that object, pass `--from {}`", other.short(here)),
                 )
                 .into());
             }
             (Ownership::Unmarked, Some(from)) => {
-                let why = format!("it belongs to no object, so not to {}", from.words(here));
-                return Err(refuse(why, "adopt it without --from").into());
+                let why = format!("no object owns it, so it cannot be taken from {}", from.words(here));
+                return Err(refuse(why, "leave --from out").into());
             }
             (Ownership::Unmarked, None) => {}
             // Perhaps a later version of this program wrote it.
             (Ownership::Unreadable(text), _) => {
                 return Err(refuse(
-                    format!("it has the mark `{text}`, which names no owner"),
+                    format!("its owner tag `{text}` is not valid"),
                     &format!("correct the tag {} in AWS, or remove it and adopt the resource", keys::OWNER),
                 )
                 .into());
@@ -367,6 +377,11 @@ fn known_status(kind: &Kind, word: &str) -> Result<(), EngineError> {
     let why = format!("it has no such status{}", hint.unwrap_or_default());
     let advice = if words.is_empty() { String::new() } else { format!("one of {}", words.join(", ")) };
     Err(Failure::Permanent(Permanent::new(what, why, &advice)).into())
+}
+
+/// What a resource is by the time that nobody waits any longer; not every kind has a status.
+fn is_now(word: String) -> String {
+    if word.is_empty() { "still there".to_owned() } else { word }
 }
 
 fn until_words(until: &Until) -> String {

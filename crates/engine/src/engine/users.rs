@@ -1,21 +1,22 @@
 //! What still uses the resources that a delete would take away.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sagewright_decide::KNOWN_AFTER_APPLY;
 use sagewright_decide::arn::arn_of;
 use sagewright_decide::error::Failure;
 use sagewright_decide::inputs::Known;
 use sagewright_decide::observed::Found;
 use sagewright_kinds::row::DeleteHow;
-use sagewright_kinds::{Kind, Path, Phase, RefField, get, values};
+use sagewright_kinds::{Kind, Path, Phase, RefField, RefTarget, get, values};
 use sagewright_objects::object::ObjectId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Engine;
 use super::lookup::{inside, tail};
 use super::reconcile::{target_id, words};
-use super::set::graph::{Graph, Node, value_in};
+use super::set::graph::{Graph, Node, parts_beside, value_in};
 use crate::observe::calls::Calls;
 use crate::observe::{list_input, read_output};
 use crate::report::{Plan, Planned};
@@ -46,24 +47,104 @@ struct Going<'p> {
 }
 
 /// A resource that refers to others.
+#[derive(Clone)]
 struct Referrer {
     name: String,
     /// What it refers to: fields that may refer to something, each with its value.
     refers: Vec<(&'static RefField, String)>,
+    /// The members of its spec that say which resource it is: a name in them may be of a part that others have, too.
+    identity: HashMap<String, String>,
     /// Objects that it will refer to, once what is declared was applied, and whose resources are not known yet.
     pending: Vec<ObjectId>,
 }
+
+/// The resources of one kind that refer to others.
+#[derive(Default)]
+struct Reading {
+    referrers: Vec<Referrer>,
+    /// What was not looked at, and why.
+    unknown: Option<String>,
+    /// The names of jobs that have ended.
+    ended: HashSet<String>,
+    /// What serves a resource of this kind that is not there any more: what that referred to is not known.
+    lost: Vec<Lost>,
+}
+
+/// A resource that serves what is not there any more.
+struct Lost {
+    kind: &'static Kind,
+    name: String,
+    /// The name of what it serves.
+    serves: String,
+}
+
+/// What refers to the resources that would go, by region and kind. Read once: what goes only becomes less.
+pub(super) struct Referring(BTreeMap<String, BTreeMap<&'static str, Reading>>);
 
 impl Engine {
     /// What still uses the resources that a plan of [`Engine::plan_delete`] would delete, by their place in the plan.
     /// Reads up to 100 resources of each kind that may refer to one of them. Jobs that have ended use nothing,
     /// and neither does what is being deleted.
     pub async fn users(&self, plan: &Plan) -> BTreeMap<usize, Users> {
-        self.users_beside(plan, &Graph { nodes: Vec::new(), order: Vec::new() }).await
+        let nothing = Graph { nodes: Vec::new(), order: Vec::new() };
+        self.users_among(&self.referring(plan).await, plan, &nothing)
+    }
+
+    /// Reads what refers to the resources that would go.
+    pub(super) async fn referring(&self, plan: &Plan) -> Referring {
+        let mut regions = BTreeMap::new();
+        for (region, (calls, going)) in self.regions(plan) {
+            let mut readings = BTreeMap::new();
+            for kind in sagewright_kinds::all() {
+                let used: Vec<&Going<'_>> = going.iter().filter(|g| !g.ends && refers(kind, g.kind)).collect();
+                if !used.is_empty() {
+                    readings.insert(kind.name(), read(&calls, kind, &used).await);
+                }
+            }
+            for kind in sagewright_kinds::all().iter().filter(|kind| kind.row().delete.serves.is_some()) {
+                find_lost(&calls, kind, &mut readings).await;
+            }
+            regions.insert(region, readings);
+        }
+        Referring(regions)
     }
 
     /// As [`Engine::users`], once what is declared was applied: that uses what it declares.
-    pub(super) async fn users_beside(&self, plan: &Plan, declared: &Graph) -> BTreeMap<usize, Users> {
+    pub(super) fn users_among(&self, there: &Referring, plan: &Plan, declared: &Graph) -> BTreeMap<usize, Users> {
+        let mut users: BTreeMap<usize, Users> = BTreeMap::new();
+        for (region, (calls, going)) in self.regions(plan) {
+            let here = |node: &&Node| self.calls_for(&node.desired.object).target.region == calls.target.region;
+            let declared: Vec<&Node> = declared.nodes.iter().filter(here).collect();
+            users.extend(going.iter().filter(|g| !g.ends).map(|g| (g.at, Users::default())));
+            let resources = |kind: &Kind| -> HashSet<&str> {
+                going.iter().filter(|g| g.kind.name() == kind.name()).map(Going::resource).collect()
+            };
+            for (name, reading) in there.0.get(&region).into_iter().flatten() {
+                let Some(kind) = sagewright_kinds::find(name) else { continue };
+                let used: Vec<&Going<'_>> = going.iter().filter(|g| !g.ends && refers(kind, g.kind)).collect();
+                if used.is_empty() {
+                    continue;
+                }
+                let referrers = with_declared(kind, reading, &declared);
+                let own = resources(kind);
+                let is_declared = |name: &str| referrers.iter().any(|referrer| referrer.name == name);
+                let lost = reading.lost.iter().filter(|lost| !resources(lost.kind).contains(lost.name.as_str()));
+                let lost = lost.filter(|lost| !is_declared(&lost.serves)).map(|lost| lost.words(kind));
+                let unknown: BTreeSet<String> = reading.unknown.iter().cloned().chain(lost).collect();
+                let referrers: Vec<&Referrer> = referrers.iter().filter(|r| !own.contains(r.name.as_str())).collect();
+                for g in used {
+                    let entry = users.entry(g.at).or_default();
+                    entry.unknown.extend(unknown.iter().cloned());
+                    let by = referrers.iter().filter(|r| uses(r, g));
+                    entry.by.extend(by.map(|r| format!("{}/{}", kind.name(), tail(&r.name))));
+                }
+            }
+        }
+        users
+    }
+
+    /// What would go, by region.
+    fn regions<'p>(&self, plan: &'p Plan) -> BTreeMap<String, (Calls, Vec<Going<'p>>)> {
         let mut regions: BTreeMap<String, (Calls, Vec<Going<'_>>)> = BTreeMap::new();
         for (at, planned) in plan.objects.iter().enumerate() {
             let Some(going) = going(at, planned) else { continue };
@@ -71,33 +152,14 @@ impl Engine {
             let entry = regions.entry(calls.target.region.to_string()).or_insert_with(|| (calls, Vec::new()));
             entry.1.push(going);
         }
-        let mut users: BTreeMap<usize, Users> = BTreeMap::new();
-        for (calls, going) in regions.values() {
-            let here = |node: &&Node| self.calls_for(&node.desired.object).target.region == calls.target.region;
-            let declared: Vec<&Node> = declared.nodes.iter().filter(here).collect();
-            users.extend(going.iter().filter(|g| !g.ends).map(|g| (g.at, Users::default())));
-            for kind in sagewright_kinds::all() {
-                let used: Vec<&Going<'_>> = going.iter().filter(|g| !g.ends && refers(kind, g.kind)).collect();
-                if used.is_empty() {
-                    continue;
-                }
-                let (referrers, unknown, ended) = match referrers(calls, kind, &used).await {
-                    Ok(found) => found,
-                    Err(failure) => (Vec::new(), unreadable(kind, &failure), HashSet::new()),
-                };
-                let referrers = with_declared(kind, referrers, &ended, &declared);
-                let own: HashSet<&str> =
-                    going.iter().filter(|g| g.kind.name() == kind.name()).map(Going::resource).collect();
-                let referrers: Vec<&Referrer> = referrers.iter().filter(|r| !own.contains(r.name.as_str())).collect();
-                for g in used {
-                    let entry = users.entry(g.at).or_default();
-                    entry.unknown.extend(unknown.clone());
-                    let by = referrers.iter().filter(|r| uses(r, g));
-                    entry.by.extend(by.map(|r| format!("{}/{}", kind.name(), tail(&r.name))));
-                }
-            }
-        }
-        users
+        regions
+    }
+}
+
+impl Lost {
+    fn words(&self, of: &Kind) -> String {
+        let (kind, of) = (self.kind.words(), of.words());
+        format!("the {kind} `{}` may use it: its {of} `{}` is not there any more", self.name, self.serves)
     }
 }
 
@@ -113,26 +175,27 @@ fn going(at: usize, planned: &Planned) -> Option<Going<'_>> {
 
 /// The resources that refer to others, as they will be once what is declared was applied. A field that is not declared
 /// stays as it is, and so does a job that has ended.
-fn with_declared(
-    kind: &'static Kind,
-    mut there: Vec<Referrer>,
-    ended: &HashSet<String>,
-    declared: &[&Node],
-) -> Vec<Referrer> {
+fn with_declared(kind: &'static Kind, reading: &Reading, declared: &[&Node]) -> Vec<Referrer> {
+    let mut there = reading.referrers.clone();
+    let mut places: HashMap<String, usize> = there.iter().enumerate().map(|(at, r)| (r.name.clone(), at)).collect();
     for node in declared.iter().filter(|node| node.kind.name() == kind.name() && !node.desired.read_only) {
         let name = node.desired.name(kind).unwrap_or_else(|| node.id.name.clone());
-        if ended.contains(&name) {
+        if reading.ended.contains(&name) {
             continue;
         }
         let refers = references(kind, &node.desired.spec);
+        let identity = identity(kind, &node.desired.spec);
         let pending = node.desired.pending.iter().map(|p| target_id(&p.reference, &node.id.namespace)).collect();
-        match there.iter_mut().find(|referrer| referrer.name == name) {
+        match places.get(&name).and_then(|at| there.get_mut(*at)) {
             Some(referrer) => {
                 referrer.refers.retain(|(field, _)| !refers.iter().any(|(new, _)| new.path == field.path));
                 referrer.refers.extend(refers);
                 referrer.pending = pending;
             }
-            None => there.push(Referrer { name, refers, pending }),
+            None => {
+                places.insert(name.clone(), there.len());
+                there.push(Referrer { name, refers, identity, pending });
+            }
         }
     }
     there
@@ -141,6 +204,17 @@ fn with_declared(
 impl Going<'_> {
     fn resource(&self) -> &str {
         self.planned.resource.as_deref().unwrap_or_default()
+    }
+
+    /// Whether a name that is only a part of what it is known by leads to it: the other parts are the same, where what refers
+    /// to it has them.
+    fn is_whole(&self, field: &str, referrer: &HashMap<String, String>) -> bool {
+        let parts = self.kind.row().identity.name.iter().map(String::as_str).zip(self.resource().split(' '));
+        let parts: HashMap<&str, &str> = parts.collect();
+        parts_beside(self.kind, field).all(|member| match (parts.get(member), referrer.get(member)) {
+            (Some(own), Some(other)) => own == other,
+            _ => true,
+        })
     }
 
     /// What a reference to it holds.
@@ -168,15 +242,18 @@ fn uses(referrer: &Referrer, going: &Going<'_>) -> bool {
     }
     referrer.refers.iter().any(|(field, text)| {
         let targets = || field.targets.iter().filter(|t| t.group.is_none() && t.kind == going.kind.name());
-        going.planned.object.arn() == Some(text)
-            || targets().any(|t| value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v)))
+        let by_name = |t: &RefTarget| {
+            value_in(t, text).is_some_and(|v| going.value(&t.value) == Some(v))
+                && going.is_whole(&t.value, &referrer.identity)
+        };
+        going.planned.object.arn() == Some(text) || targets().any(by_name)
     })
 }
 
 fn referrer(kind: &'static Kind, output: &Value) -> Referrer {
     let spec = kind.spec_of(output);
     let name = kind.name_of(&spec).or_else(|| arn_of(kind, output)).unwrap_or_default();
-    Referrer { name, refers: references(kind, &spec), pending: Vec::new() }
+    Referrer { name, refers: references(kind, &spec), identity: identity(kind, &spec), pending: Vec::new() }
 }
 
 /// The fields of a spec that may refer to something, each with its value.
@@ -188,12 +265,13 @@ fn references(kind: &'static Kind, spec: &Value) -> Vec<(&'static RefField, Stri
     kind.refs().iter().flat_map(|field| texts(field).into_iter().map(move |text| (field, text))).collect()
 }
 
-/// Resources of a kind that may refer to those that go, what was not looked at, and the names of jobs that have ended.
-async fn referrers(
-    calls: &Calls,
-    kind: &'static Kind,
-    used: &[&Going<'_>],
-) -> Result<(Vec<Referrer>, Option<String>, HashSet<String>), Failure> {
+/// Reads the resources of a kind that may refer to those that go.
+async fn read(calls: &Calls, kind: &'static Kind, used: &[&Going<'_>]) -> Reading {
+    let failed = |failure: Failure| Reading { unknown: unreadable(kind, &failure), ..Reading::default() };
+    referrers(calls, kind, used).await.unwrap_or_else(failed)
+}
+
+async fn referrers(calls: &Calls, kind: &'static Kind, used: &[&Going<'_>]) -> Result<Reading, Failure> {
     let listed = if kind.is_job() { JOBS_LISTED } else { LOOKED_AT };
     let items = if kind.is_arn_identified() {
         // What is inside of one that goes uses it; elsewhere are too many to look at.
@@ -220,7 +298,7 @@ async fn referrers(
             at_work.push(listed);
         }
     }
-    let rest = (is_cut || at_work.len() > LOOKED_AT).then(|| {
+    let unknown = (is_cut || at_work.len() > LOOKED_AT).then(|| {
         let looked_at = if at_work.len() > LOOKED_AT { LOOKED_AT } else { listed };
         format!("only the newest {looked_at} of the {} were looked at", kind.words_of_many())
     });
@@ -235,7 +313,44 @@ async fn referrers(
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    Ok((found.into_iter().flatten().collect(), rest, ended))
+    Ok(Reading { referrers: found.into_iter().flatten().collect(), unknown, ended, lost: Vec::new() })
+}
+
+/// Finds the resources of a kind that serve what is not there any more, such as endpoints whose config was deleted: they go
+/// on, and what they use cannot be read.
+async fn find_lost(calls: &Calls, kind: &'static Kind, readings: &mut BTreeMap<&'static str, Reading>) {
+    let path = kind.row().delete.serves.as_deref().map(Path::parse);
+    let Some(field) = kind.refs().iter().find(|field| Some(&field.path) == path.as_ref()) else { return };
+    let served = field.targets.iter().filter_map(|target| sagewright_kinds::find(&target.kind));
+    for served in served {
+        let Some(there) = readings.get(served.name()) else { continue };
+        let names: HashSet<String> = there.referrers.iter().map(|referrer| referrer.name.clone()).collect();
+        // Where it may not be looked at, that is said of what it serves.
+        let serving = match readings.get(kind.name()) {
+            Some(reading) => reading.referrers.clone(),
+            None => read(calls, kind, &[]).await.referrers,
+        };
+        let serves = serving.into_iter().filter_map(|serving| {
+            let (_, name) = serving.refers.iter().find(|(of, name)| of.path == field.path && !names.contains(name))?;
+            Some((serving.name.clone(), name.clone()))
+        });
+        let looks = stream::iter(serves).map(|(name, serves)| async move {
+            let member = served.row().identity.name.first()?;
+            let spec = json!({member.as_str(): serves.as_str()});
+            let output = read_output(calls, served, Known { spec: Some(&spec), ..Known::default() }).await;
+            matches!(output, Ok(None)).then_some(Lost { kind, name, serves })
+        });
+        let lost: Vec<Lost> = looks.buffered(AT_ONCE).filter_map(|lost| async { lost }).collect().await;
+        if let Some(reading) = readings.get_mut(served.name()) {
+            reading.lost.extend(lost);
+        }
+    }
+}
+
+/// The members of a spec that say which resource it is of.
+fn identity(kind: &Kind, spec: &Value) -> HashMap<String, String> {
+    let value = |member: &String| spec.get(member)?.as_str().filter(|value| *value != KNOWN_AFTER_APPLY);
+    kind.identity_members().filter_map(|member| Some((member.clone(), value(member)?.to_owned()))).collect()
 }
 
 /// What to say of a kind that cannot be looked at; nothing where the cloud does not have it.

@@ -50,7 +50,11 @@ fn unknown(key: &str) -> Option<Problem> {
     if SUPPORTED.contains(&key) || key == keys::ADOPTED {
         return None;
     }
-    let (prefix, name) = key.split_once('/')?;
+    let Some((prefix, name)) = key.split_once('/') else {
+        // Without its prefix it would do nothing.
+        let meant = SUPPORTED.iter().find(|supported| supported.strip_prefix(ACK) == Some(key))?;
+        return Some((format!("unknown annotation; did you mean `{meant}`?"), expected()));
+    };
     let named =
         || suggest(name, SUPPORTED.iter().filter_map(|key| key.strip_prefix(ACK))).map(|name| format!("{ACK}{name}"));
     let close = if key.starts_with(ACK) || key.starts_with(keys::PREFIX) {
@@ -67,8 +71,19 @@ fn unknown(key: &str) -> Option<Problem> {
 
 /// An annotation that stands among the labels does nothing.
 fn no_label(key: &str) -> Option<Problem> {
-    let is = SUPPORTED.contains(&key) || unknown(key).is_some();
-    is.then(|| ("unknown label: this is meant for metadata.annotations".to_owned(), expected()))
+    if SUPPORTED.contains(&key) {
+        return Some((
+            "unknown label: this is an annotation, and belongs in metadata.annotations".to_owned(),
+            expected(),
+        ));
+    }
+    if key.starts_with(keys::PREFIX) {
+        let why = format!("unknown label: labels below {} are reserved", keys::PREFIX);
+        return Some((why, "a label of your own".to_owned()));
+    }
+    let (message, expected) = unknown(key)?;
+    let message = message.replacen("unknown annotation", "unknown label", 1);
+    Some((message.replacen("did you mean", "did you mean the annotation", 1), expected))
 }
 
 fn expected() -> String {
@@ -88,5 +103,5 @@ fn read_only(object: &Object) -> Option<Problem> {
 
 fn region(object: &Object) -> Option<Problem> {
     let value = object.annotation(keys::REGION).filter(|v| v.parse::<Region>().is_err())?;
-    Some((format!("`{value}` is no region"), "a region, as in us-east-1".to_owned()))
+    Some((format!("`{value}` is not a region"), "a region, as in us-east-1".to_owned()))
 }

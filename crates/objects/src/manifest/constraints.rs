@@ -2,6 +2,7 @@
 
 use sagewright_kinds::{Kind, Path, PathSegment, get, get_mut, values};
 use sagewright_model::name::to_crd;
+use sagewright_model::without_logins;
 use sagewright_model::{Invalid, Segment, Shape, ShapeType, Violation, validate};
 use serde_json::{Map, Value};
 
@@ -10,7 +11,7 @@ use super::suggest::suggest;
 use crate::keys;
 use crate::mark;
 use crate::object::ObjectId;
-use crate::secrets::masked;
+use crate::secrets::is_secret;
 
 /// Values of the wrong type that are reported at once.
 const MOST_TYPE_ERRORS: usize = 20;
@@ -170,7 +171,8 @@ fn all(
             Err(Invalid::Type { path, .. }) => {
                 let path = from_segments(&path);
                 let full = Path(base.0.iter().chain(&path.0).cloned().collect());
-                errors.push(type_error(kind, &full, get(&value, &path).unwrap_or(&Value::Null)));
+                let found = get(&value, &path).unwrap_or(&Value::Null);
+                errors.push(type_error(kind, &full, found, &converted.spec));
                 // Without the value the rest can be read.
                 match get_mut(&mut value, &path) {
                     Some(place) if !path.0.is_empty() => *place = Value::Null,
@@ -216,19 +218,19 @@ fn from_segments(path: &[Segment]) -> Path {
     )
 }
 
-fn type_error(kind: &Kind, path: &Path, value: &Value) -> FieldError {
+fn type_error(kind: &Kind, path: &Path, value: &Value, spec: &Value) -> FieldError {
     let crd = kind.spec_path_to_crd(path);
     let name = crd.last().map_or_else(|| crd.to_string(), str::to_owned);
     let expected = kind.spec_shape(path).map_or("another type", |s| type_words(s.kind));
     let found = match value {
         Value::Null => "nothing".to_owned(),
         // A secret is not repeated.
-        Value::Bool(_) | Value::Number(_) | Value::String(_) if masked(kind, path, value) != *value => {
+        Value::Bool(_) | Value::Number(_) | Value::String(_) if is_secret(kind, spec, path) => {
             format!("not {expected}")
         }
         Value::Bool(b) => format!("the truth value {b}"),
         Value::Number(n) => format!("the number {n}"),
-        Value::String(s) => format!("the text \"{s}\""),
+        Value::String(s) => format!("the text \"{}\"", without_logins(s).as_deref().unwrap_or(s)),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a map".to_owned(),
     };
@@ -263,9 +265,9 @@ fn violated(kind: &Kind, path: &Path, violation: &Violation, converted: &Convert
         let expected = shape.map(|s| format!("{}{}", type_words(s.kind), limits(s)));
         return FieldError { path: crd, message: format!("`{name}` is missing{hint}"), expected };
     };
-    let plain = get(&converted.spec, path).unwrap_or(&Value::Null);
-    let is_secret = masked(kind, path, plain) != *plain;
+    let is_secret = is_secret(kind, &converted.spec, path);
     let value = shown(&converted.spec, path);
+    let value = without_logins(&value).unwrap_or(value);
     if let Some(shape) = shape.filter(|s| !s.enumeration.is_empty() && violation.constraint.contains("enum value set"))
     {
         let close = suggest(&value, shape.enumeration.iter().map(AsRef::as_ref));

@@ -57,7 +57,7 @@ fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
         index,
         object: id.clone(),
         path: Path::of_members(["metadata", field]),
-        message: format!("`{value}` is no {field} that Kubernetes takes"),
+        message: format!("`{value}` is not a valid {field}"),
         expected: Some(expected.to_owned()),
     })
 }
@@ -68,7 +68,7 @@ fn misnamed(index: usize, object: &Object) -> Option<ManifestError> {
 /// What is wrong, and what they can be.
 pub fn check_name(id: &ObjectId) -> Result<(), String> {
     unfit(id).map_or(Ok(()), |(field, value, expected)| {
-        Err(format!("`{value}` is no {field} that a manifest can have: expected {expected}"))
+        Err(format!("`{value}` is not a valid {field}: expected {expected}"))
     })
 }
 

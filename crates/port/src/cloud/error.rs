@@ -108,7 +108,7 @@ impl CloudError {
                 | "InvalidSignatureException"
                 | "SignatureDoesNotMatch",
             ) => "check the access key and the secret key",
-            (Stage::Service | Stage::Input, "ValidationException") => "correct the field that it names",
+            (Stage::Service | Stage::Input, "ValidationException") => "correct the value that it names",
             (_, "NoSuchBucket") => {
                 "check the bucket's name; an upload with `sagewright cp --make-bucket` makes one that is missing"
             }

@@ -223,7 +223,7 @@ impl<'p> Pass<'p> {
             Some(why) => {
                 let conditions = decision.conditions;
                 let deletes = self.desired.intent == Intent::Absent;
-                let advice = if deletes { "run the delete again, which shows it anew" } else { "make a new plan" };
+                let advice = if deletes { "run the delete again to see the current plan" } else { "make a new plan" };
                 Decision { conditions, ..Decision::refuse(RefusalKind::PlanChanged, why, advice) }
             }
             None => decision,

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sagewright_decide::{Desired, KNOWN_AFTER_APPLY};
 use sagewright_kinds::{Kind, Path, RefTarget, get, values};
+use sagewright_model::name::to_crd;
 use sagewright_objects::keys;
 use sagewright_objects::manifest::{ManifestError, converted};
 use sagewright_objects::object::{Object, ObjectId};
@@ -177,7 +178,8 @@ fn by_value(nodes: &mut [Node]) {
                     let by_arn = owners.get(&(target.kind.as_str(), ARN, text.to_owned()));
                     let by_field = value_in(target, text)
                         .and_then(|value| owners.get(&(target.kind.as_str(), target.value.as_str(), value.to_owned())));
-                    let others = by_arn.into_iter().chain(by_field).flatten();
+                    let whole = |j: &&usize| nodes.get(**j).is_some_and(|other| same_whole(node, other, &target.value));
+                    let others = by_arn.into_iter().flatten().chain(by_field.into_iter().flatten().filter(whole));
                     found.extend(others.filter(|j| **j != i).map(|j| (i, *j)));
                 }
             }
@@ -188,6 +190,31 @@ fn by_value(nodes: &mut [Node]) {
             node.needs.insert(j);
         }
     }
+}
+
+/// Whether a name that is only a part of what another is known by leads to it: the other parts, where both have them, are the
+/// same. A user profile of one domain is not the one that has its name in another.
+fn same_whole(node: &Node, other: &Node, field: &str) -> bool {
+    let pending = |node: &Node, member: &str| {
+        let pending = node.desired.pending.iter().find(|p| p.reference.path == Path::parse(member))?;
+        Some(target_id(&pending.reference, &node.id.namespace))
+    };
+    let known = |node: &Node, member: &str| {
+        let value = get(&node.desired.spec, &Path::parse(member)).and_then(Value::as_str);
+        value.filter(|value| *value != KNOWN_AFTER_APPLY).map(str::to_owned)
+    };
+    let same = |a: Option<String>, b: Option<String>| a.zip(b).is_none_or(|(a, b)| a == b);
+    parts_beside(other.kind, field).all(|member| {
+        same(known(node, member), known(other, member))
+            && pending(node, member).zip(pending(other, member)).is_none_or(|(a, b)| a == b)
+    })
+}
+
+/// The members of a kind's name besides a field.
+pub(crate) fn parts_beside<'k>(kind: &'k Kind, field: &'k str) -> impl Iterator<Item = &'k str> {
+    let own = field.strip_prefix("spec.").unwrap_or_default();
+    let names = kind.row().identity.name.iter().map(String::as_str);
+    names.filter(move |member| !own.is_empty() && to_crd(member) != own)
 }
 
 /// Stands for "the ARN" among the fields of a kind.

@@ -259,7 +259,10 @@ fn blocked(node: &Node, graph: &Graph, by: usize) -> ObjectReport {
         resource: node.desired.name(node.kind),
         outcome: Outcome::Blocked,
         changes: Vec::new(),
-        message: format!("nothing was done: {name} did not go well"),
+        message: match node.desired.intent {
+            Intent::Present => format!("nothing was done, because {name} did not succeed"),
+            Intent::Absent => format!("not deleted, because {name} was not"),
+        },
         failure: None,
     }
 }

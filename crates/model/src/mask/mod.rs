@@ -1,7 +1,12 @@
 //! Values that must not be shown, nor written to files: what the service models mark, and what is secret by its name.
 
+mod key;
+mod text;
+
 use serde_json::{Map, Value};
 
+pub use self::key::is_secret_key;
+pub use self::text::{is_secret_text, without_logins};
 use crate::shape::{Service, Shape, ShapeType};
 
 /// Member that holds tags as the query of a URL does.
@@ -26,15 +31,6 @@ const SECRET_MEMBERS: &[&str] = &[
     "ClientSecret",
     "AuthorizedUrl",
 ];
-
-/// What a key that users choose, as of an environment variable, has in it where its value is a secret.
-const SECRET_KEYS: &[&str] =
-    &["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "ACCESSKEY", "PRIVATEKEY"];
-/// Words that such a key consists of. `max_tokens` is none.
-const SECRET_WORDS: &[&str] = &["PASS", "PGPASS", "PW", "PWD"];
-
-/// What a text has in it where it carries a signature: a presigned URL.
-const SIGNED: &[&str] = &["X-Amz-Signature=", "X-Amz-Security-Token=", "X-Amz-Credential=", "AWS4-HMAC-SHA256 "];
 
 /// Masks the secrets of a value, and gives the places of those that it had, as JSON pointers.
 pub fn mask(service: &Service, shape: &Shape, value: &mut Value) -> Vec<String> {
@@ -76,8 +72,12 @@ impl Masker<'_> {
                 }
             }
             (_, value) => {
-                if value.as_str().is_some_and(|text| SIGNED.iter().any(|mark| text.contains(mark))) {
+                let Some(text) = value.as_str() else { return };
+                if is_secret_text(text) {
                     self.hide(value, path);
+                } else if let Some(shown) = without_logins(text) {
+                    *value = Value::from(shown);
+                    self.masked.push(path.clone());
                 }
             }
         }
@@ -125,46 +125,11 @@ impl Masker<'_> {
     }
 }
 
-/// Whether a key that users choose, as of an environment variable or a tag, says that its value is a secret.
-#[must_use]
-pub fn is_secret_key(key: &str) -> bool {
-    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
-    SECRET_KEYS.iter().any(|part| plain.contains(part))
-        || words(key).iter().any(|word| word.ends_with("TOKEN") || SECRET_WORDS.contains(&word.as_str()))
-}
-
-/// The words of a key in capitals: they end at signs, and where capitals begin.
-fn words(key: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut small = false;
-    for c in key.chars() {
-        if !c.is_ascii_alphanumeric() || (small && c.is_ascii_uppercase()) {
-            words.push(String::new());
-        }
-        small = c.is_ascii_lowercase();
-        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
-            word.push(c.to_ascii_uppercase());
-        }
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn keys_are_secret_by_their_words() {
-        for key in ["HF_TOKEN", "accessToken", "GITHUBTOKEN", "DB_PASS", "PGPASS", "MYSQL_PWD", "dbPassword", "api-key"]
-        {
-            assert!(is_secret_key(key), "{key}");
-        }
-        for key in ["max_tokens", "tokenizer_name", "compass", "PASSES", "BYPASS", "keys", "EPOCHS", ""] {
-            assert!(!is_secret_key(key), "{key}");
-        }
-    }
 
     #[test]
     fn secrets_are_masked_by_model_name_key_and_form() {
@@ -189,10 +154,18 @@ mod tests {
             false,
             json!({
                 "TrainingJobName": "t", "Environment": {"HF_TOKEN": "h", "api-key": "a", "EPOCHS": "3"},
-                "HyperParameters": {"url": "https://b/k?X-Amz-Signature=abc"}, "Tags": [{"Key": "db_password", "Value": "p"}],
+                "HyperParameters": {"url": "https://b/k?X-Amz-Signature=abc", "db": "postgres://u:p@h/d"}, "Tags": [{"Key": "db_password", "Value": "p"}],
             }),
         );
-        assert_eq!(masked, ["/Environment/HF_TOKEN", "/Environment/api-key", "/HyperParameters/url", "/Tags/0/Value"]);
+        let expected = [
+            "/Environment/HF_TOKEN",
+            "/Environment/api-key",
+            "/HyperParameters/url",
+            "/HyperParameters/db",
+            "/Tags/0/Value",
+        ];
+        assert_eq!(masked, expected);
+        assert_eq!(value["HyperParameters"], json!({"url": MASK, "db": "postgres://***@h/d"}));
         assert_eq!(value["Environment"], json!({"HF_TOKEN": MASK, "api-key": MASK, "EPOCHS": "3"}));
         let (value, _) = of("s3", "PutObject", false, json!({"Bucket": "b", "SSECustomerKey": "k", "Key": "token"}));
         for (tags, shown) in [("team=a&password=p", MASK), ("team=a&stage=b", "team=a&stage=b")] {
