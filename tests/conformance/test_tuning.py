@@ -161,25 +161,30 @@ def test_a_tuning_job_survives_kills_of_the_cloud(fresh_cloud):
     cloud = fresh_cloud
     cloud.client("s3").create_bucket(Bucket="data")
     cloud.client("s3").put_object(Bucket="data", Key="small/train.csv", Body="0,1\n")
-    request = tuning_job("t", "data", most=6, statics={"seconds": "0.3"})
+    request = tuning_job("t", "data", most=6, statics={"seconds": "1"})
     cloud.client("sagemaker").create_hyper_parameter_tuning_job(**request)
-    # A training job that dies with the cloud twice is not tried again: each kill meets others.
-    for done in (0, 2, 4):
-        sagemaker = cloud.client("sagemaker")
 
-        def under_way():
-            statuses = [job["TrainingJobStatus"] for job in children(sagemaker, "t")]
-            return set(statuses[:done]) <= {"Completed"} and len(statuses) > done
+    def in_progress():
+        return {job["TrainingJobName"] for job in children(cloud.client("sagemaker"), "t", StatusEquals="InProgress")}
 
-        try:
-            wait(under_way, f"{done} training jobs are completed and another one was begun")
-        except AssertionError as late:
-            told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="t")
-            raise AssertionError(f"{late}: {told}, {children(sagemaker, 't')}") from None
+    # A training job that dies with the cloud twice is not tried again: each kill meets others, however late this test looks.
+    met = set()
+    for _ in range(3):
+        def others_run():
+            names = in_progress()
+            return names and not names & met
+
+        def over():
+            told = cloud.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="t")
+            return told["HyperParameterTuningJobStatus"] != "InProgress"
+
+        wait(lambda: others_run() or over(), "those that a kill met are completed, and others run")
         left = harness.descendants(cloud.process.pid)
         cloud.kill()
         cloud.start()
+        met |= in_progress()
         harness.gone(left)
+    assert met, "no kill met a training job"
     sagemaker = cloud.client("sagemaker")
     told = finished(sagemaker, "t")
     assert (told["HyperParameterTuningJobStatus"], told["TrainingJobStatusCounters"]["Completed"]) == ("Completed", 6)
@@ -254,8 +259,9 @@ def test_the_tuner_of_the_sagemaker_sdk(cloud, s3, bucket, tmp_path):
     assert [(t["status"], t["jobs"]) for t in told] == [("Completed", 3), ("Completed", 2), ("Completed", 2)]
     assert all(t["value"] == t["same"] for t in told), told
     assert {"eta", "max_depth", "tree_method", "FinalObjectiveValue"} <= set(told[0]["columns"])
-    best = min((told[0], told[2]), key=lambda t: t["value"])
-    assert overall["overall"] in (best["best"], told[0]["best"])
+    # Two may be equally good.
+    least = min(told[0]["value"], told[2]["value"])
+    assert overall["overall"] in [t["best"] for t in (told[0], told[2]) if t["value"] == least], (told, overall)
 
 
 def test_the_command_line_applies_waits_and_finds_no_change(cloud, account, tmp_path):

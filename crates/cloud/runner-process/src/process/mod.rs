@@ -141,6 +141,21 @@ impl ProcessRunner {
     }
 }
 
+/// A program that is not there or cannot be run is whoever mapped it's to mend; whatever else is in the way is the machine's.
+fn not_started(image: &str, error: &std::io::Error) -> RunnerError {
+    use std::io::ErrorKind::{ArgumentListTooLong, InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    let (image, why) = (image.to_owned(), error.to_string());
+    // What has no format that the system can run has no kind of its own.
+    let no_program = error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error());
+    match error.kind() {
+        NotFound | PermissionDenied | NotADirectory | InvalidInput | ArgumentListTooLong => {
+            RunnerError::Start { image, why }
+        }
+        _ if no_program => RunnerError::Start { image, why },
+        _ => RunnerError::Fault { image, why },
+    }
+}
+
 /// The folder behind `/opt/ml`, which is all that a process can be given.
 fn base(workload: &Workload) -> Result<&Path, String> {
     match &*workload.mounts {
@@ -219,7 +234,7 @@ impl Runner for ProcessRunner {
         let mark = strays::mark(&self.cloud, &workload.labels);
         let place = Place { root, port, _environment: kept };
         let container = ProcessContainer::start(command, mark, lines, place, self.clock.clone());
-        let container = container.await.map_err(|e| fail(e.to_string()))?;
+        let container = container.await.map_err(|error| not_started(&workload.image, &error))?;
         tracing::debug!(workload = %workload.labels, image = workload.image, pid = container.pid(), "container started");
         Ok(Box::new(container))
     }
