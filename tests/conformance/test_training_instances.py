@@ -1,42 +1,21 @@
 """What training jobs do with their instances: spot, warm pools, instance groups; with boto3, the SageMaker SDK and the command line."""
 
-import json
 import re
 import subprocess
 
-import pytest
+from botocore.exceptions import ClientError
 
 import harness
-from harness import PYTHON_IMAGE, log_lines, refused, role, unique, wait
+from harness import INSTANCES_IMAGE, log_lines, refused, role, unique, wait
 from script_tools import sdk
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
-# It ends well where a checkpoint `go` is there when it starts, and else waits until it is told to end. It keeps a checkpoint
-# of each run, unless it is deaf.
-RESUMES = """
-import os, pathlib, signal, sys, time
-base = pathlib.Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-kept = base / "checkpoints"
-names = sorted(path.name for path in kept.iterdir())
-def told(*_):
-    if "DEAF" not in os.environ:
-        (kept / f"run-{len(names)}").write_text("kept")
-        sys.exit(1)
-signal.signal(signal.SIGTERM, told)
-print("found", *names, flush=True)
-while "go" not in names and len(names) < int(os.environ.get("RUNS", "99")):
-    time.sleep(0.05)
-(base / "model" / "names").write_text(" ".join(names))
-"""
 
-
-def job(name, bucket, program, **changes):
+def job(name, bucket, **changes):
     return {
         "TrainingJobName": name,
-        "AlgorithmSpecification": {
-            "TrainingImage": PYTHON_IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["python3", "-c", program],
-        },
+        "AlgorithmSpecification": {"TrainingImage": INSTANCES_IMAGE, "TrainingInputMode": "File"},
         "RoleArn": role(),
         "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
@@ -47,7 +26,7 @@ def job(name, bucket, program, **changes):
 
 def spot(name, bucket, run=600, longest=1200, **environment):
     return job(
-        name, bucket, RESUMES, EnableManagedSpotTraining=True, Environment=environment,
+        name, bucket, EnableManagedSpotTraining=True, Environment={"RUNS": "99", **environment},
         StoppingCondition={"MaxRuntimeInSeconds": run, "MaxWaitTimeInSeconds": longest},
         CheckpointConfig={"S3Uri": f"s3://{bucket}/ckpt"},
     )
@@ -66,7 +45,9 @@ def runs(cloud, name, count):
     def begun():
         try:
             lines = log_lines(cloud, GROUP, f"{name}/")
-        except cloud.client("logs").exceptions.ResourceNotFoundException:
+        except ClientError as error:
+            # The first line makes the group.
+            assert error.response["Error"]["Code"] == "ResourceNotFoundException"
             return None
         return lines if len(lines) >= count else None
 
@@ -141,15 +122,14 @@ def test_a_spot_job_that_takes_longer_than_its_wait_is_stopped_also_across_a_kil
 
 def test_what_cannot_be_interrupted_is_refused_with_what_to_do(cloud, sagemaker, bucket):
     name = unique("ordinary")
-    program = "import time; time.sleep(600)"
-    sagemaker.create_training_job(**job(name, bucket, program))
+    sagemaker.create_training_job(**job(name, bucket, Environment={"RUNS": "99"}, CheckpointConfig={"S3Uri": f"s3://{bucket}/c"}))
     told = interrupt(cloud, name, code=1)
     assert f"cannot interrupt {name}: " in told and "use_spot_instances and max_wait" in told
     assert "There is no training job none in account 000000000000" in interrupt(cloud, "none", code=1)
     assert "There is no training job" in interrupt(cloud, name, "--account", "111111111111", code=1)
     sagemaker.stop_training_job(TrainingJobName=name)
     harness.finished(sagemaker, name)
-    request = job(unique("spot"), bucket, program, EnableManagedSpotTraining=True)
+    request = job(unique("spot"), bucket, EnableManagedSpotTraining=True)
     message = "MaxWaitTimeInSeconds must be set in StoppingCondition when EnableManagedSpotTraining is true."
     refused(sagemaker.create_training_job, "ValidationException", message, **request)
     message = "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
@@ -166,7 +146,7 @@ def test_a_warm_pool_moves_from_job_to_job_until_its_time_is_over(fresh_cloud):
     cloud.client("s3").create_bucket(Bucket="data")
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5, "KeepAlivePeriodInSeconds": 3600}
     for name in ("first", "second"):
-        sagemaker.create_training_job(**job(name, "data", "pass", ResourceConfig=resources))
+        sagemaker.create_training_job(**job(name, "data", ResourceConfig=resources))
         harness.completed(sagemaker, name)
     told = pooled(sagemaker, "first")
     assert (told["Status"], told["ReusedByJob"]) == ("Reused", "second")
@@ -188,7 +168,7 @@ def test_a_warm_pool_moves_from_job_to_job_until_its_time_is_over(fresh_cloud):
     assert pooled(sagemaker, "second") == {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 7200}
     listed = sagemaker.list_training_jobs(WarmPoolStatusEquals="Terminated")["TrainingJobSummaries"]
     assert [(summary["TrainingJobName"], summary["WarmPoolStatus"]["Status"]) for summary in listed] == [("second", "Terminated")]
-    sagemaker.create_training_job(**job("third", "data", "pass"))
+    sagemaker.create_training_job(**job("third", "data"))
     assert "WarmPoolStatus" not in harness.completed(sagemaker, "third")
 
 
@@ -202,23 +182,13 @@ from sagemaker.instance_group import InstanceGroup
 
 image, role, bucket = sys.argv[1:]
 session = sagemaker.Session(default_bucket=bucket)
-program = '''
-import os, pathlib, subprocess
-base = pathlib.Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-found = sorted(str(p.relative_to(base / "input/data")) for p in (base / "input/data").glob("*/*"))
-print("host", os.environ["SM_CURRENT_HOST"], os.environ["SM_CURRENT_INSTANCE_GROUP"], *found, flush=True)
-(base / "model" / os.environ["SM_CURRENT_HOST"]).write_text(" ".join(found))
-for folder in ("checkpoints", "output/tensorboard", "output/tensors"):
-    if (base / folder).is_dir():
-        (base / folder / "made").write_text(folder)
-'''
 
 
 def estimator(**more):
     instances = {} if "instance_groups" in more else {"instance_count": 1, "instance_type": "ml.m5.large"}
     return Estimator(
         image_uri=image, role=role, sagemaker_session=session, output_path=f"s3://{bucket}/models", base_job_name="sdk",
-        container_entry_point=["python3", "-c", program], **instances, **more,
+        **instances, **more,
     )
 
 
@@ -257,7 +227,7 @@ print("JSON", json.dumps({
 def test_estimators_of_the_sdk_with_spot_instances_warm_pools_groups_and_rules(cloud, s3, bucket, tmp_path):
     for key in ("a", "b"):
         s3.put_object(Bucket=bucket, Key=f"data/{key}", Body=key)
-    told = sdk(cloud, tmp_path / "run", SDK, PYTHON_IMAGE, role(), bucket)
+    told = sdk(cloud, tmp_path / "run", SDK, INSTANCES_IMAGE, role(), bucket)
     on_spot, first, second, pools, groups, watched, rules = told
     assert on_spot["EnableManagedSpotTraining"] and on_spot["TrainingJobStatus"] == "Completed"
     assert on_spot["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 1200}

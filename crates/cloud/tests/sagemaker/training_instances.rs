@@ -10,7 +10,7 @@ use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::restart::{after_over, run};
-use crate::support::{ACCOUNT, Cloud, Life, REGION, training_job, with, within};
+use crate::support::{ACCOUNT, Cloud, Job, Life, REGION, training_job, with, within};
 
 fn completed() -> TrainingEnd {
     TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }
@@ -31,6 +31,17 @@ async fn statuses(cloud: &Cloud, job: &str) -> Vec<String> {
     transitions.iter().map(|t| t["Status"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Tells that a job trains, and waits until its record says so.
+async fn train(cloud: &Cloud, name: &str, job: &Job<TrainingEvent, TrainingEnd>) {
+    (job.events)(TrainingEvent::Secondary { status: "Training".to_owned(), message: "m".to_owned() });
+    within(async {
+        while cloud.describe_job(name).await["SecondaryStatus"] != "Training" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 async fn pool(cloud: &Cloud, job: &str) -> Value {
     cloud.describe_job(job).await["WarmPoolStatus"].clone()
 }
@@ -48,7 +59,7 @@ async fn a_spot_job_is_interrupted_and_goes_on_with_what_is_left_of_its_time() {
     let cloud = Cloud::new();
     cloud.ok("CreateTrainingJob", spot_job("j")).await;
     let job = cloud.job().await;
-    (job.events)(TrainingEvent::Secondary { status: "Training".to_owned(), message: "m".to_owned() });
+    train(&cloud, "j", &job).await;
     let mut taken = job.task.interrupted.clone().unwrap();
     interrupt(&cloud.sagemaker, ACCOUNT, REGION, "J").await.unwrap();
     within(taken.wait_for(|taken| *taken)).await.unwrap();
@@ -112,17 +123,16 @@ async fn a_spot_job_that_waits_and_runs_too_long_is_stopped() {
 #[test]
 fn a_spot_job_survives_the_death_of_the_cloud_at_each_commit() {
     for commits in 0..8 {
-        let store = after_over(SqliteRecords::in_memory().unwrap(), 1, async |cloud| {
-            cloud.ok("CreateTrainingJob", spot_job("j")).await;
-        });
+        let store = SqliteRecords::in_memory().unwrap();
         run(async {
             let life = Arc::new(Life::default());
             let cloud = Cloud::mortal(store.clone(), 1, Arc::clone(&life));
-            life.ends_after(commits);
+            // The first one creates the job.
+            life.ends_after(1 + commits);
+            cloud.ok("CreateTrainingJob", spot_job("j")).await;
             let way = async {
-                resume(&cloud.sagemaker).await.unwrap();
                 let job = cloud.job().await;
-                (job.events)(TrainingEvent::Secondary { status: "Training".to_owned(), message: "m".to_owned() });
+                train(&cloud, "j", &job).await;
                 interrupt(&cloud.sagemaker, ACCOUNT, REGION, "j").await.unwrap();
                 job.end.send(TrainingEnd::Interrupted).unwrap();
                 cloud.job().await.end.send(completed()).unwrap();
