@@ -264,3 +264,26 @@ impl Runner for ProcessRunner {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_cannot_be_run_is_told_from_a_machine_that_has_nothing_left() {
+        let fault = |errno: Errno| {
+            let error = Error::from_raw_os_error(errno.raw_os_error());
+            matches!(not_started("image", &error), RunnerError::Fault { .. })
+        };
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOTDIR, Errno::NOEXEC, Errno::TOOBIG] {
+            assert!(!fault(errno), "{errno:?}");
+        }
+        for errno in [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO] {
+            assert!(fault(errno), "{errno:?}");
+        }
+    }
+}

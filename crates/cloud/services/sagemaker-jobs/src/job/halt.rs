@@ -72,3 +72,24 @@ pub fn algorithm_error(told: &str, exit: Exit) -> String {
     let text: String = text.trim_end().chars().take(room).collect();
     format!("AlgorithmError: {text}{end}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_cannot_do_now_is_the_services_fault() {
+        let (image, why) = (|| "i".to_owned(), || "w".to_owned());
+        for (error, told) in [
+            (
+                RunnerError::Fault { image: image(), why: why() },
+                "InternalServerError: cannot start the container of i now: w",
+            ),
+            (RunnerError::Start { image: image(), why: why() }, "ClientError: cannot start the container of i: w"),
+            (RunnerError::UnknownImage("no i".to_owned()), "ClientError: no i"),
+        ] {
+            let Halt::Failed(reason) = Halt::from(error) else { panic!("no failure: {told}") };
+            assert_eq!(reason, told);
+        }
+    }
+}

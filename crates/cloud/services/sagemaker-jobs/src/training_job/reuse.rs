@@ -62,7 +62,12 @@ impl TrainingJobs {
     }
 
     async fn withdraw(&self, offer: &Record) -> Result<(), ApiError> {
-        match self.0.env().store.commit(vec![Write::Delete { key: offer.key.clone(), version: None }]).await {
+        let store = &self.0.env().store;
+        // A later job of the same name may offer another one by now.
+        let Some(found) = store.get(&offer.key).await?.filter(|found| found.record.body == offer.body) else {
+            return Ok(());
+        };
+        match store.commit(vec![Write::Delete { key: offer.key.clone(), version: Some(found.version) }]).await {
             Ok(()) | Err(CommitError::Conflict(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
