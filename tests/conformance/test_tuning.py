@@ -1,16 +1,13 @@
 """Hyperparameter tuning jobs with stock boto3, the SageMaker SDK's HyperparameterTuner and the command line."""
 
-import json
 import re
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
 import harness
 from command import Cli, manifest
 from harness import SCRIPT_IMAGE, XGBOOST, log_lines, refused, role, unique, wait
+from script_tools import sdk
 
 
 def tuning_job(name, bucket, most=4, parallel=2, statics=None, **config):
@@ -225,7 +222,7 @@ def run(name, **arguments):
     tuner.wait()
     frame = tuner.analytics().dataframe()
     best = frame.sort_values("FinalObjectiveValue").iloc[0]
-    print(json.dumps({
+    print("JSON", json.dumps({
         "status": tuner.describe()["HyperParameterTuningJobStatus"], "jobs": len(frame),
         "columns": sorted(frame.columns), "best": tuner.best_training_job(), "first": best["TrainingJobName"],
         "value": best["FinalObjectiveValue"],
@@ -241,21 +238,14 @@ assert attached.best_training_job() == first.best_training_job()
 assert attached.best_estimator().model_data.endswith("/output/model.tar.gz")
 warm = WarmStartConfig(WarmStartTypes.IDENTICAL_DATA_AND_ALGORITHM, parents={first.latest_tuning_job.name})
 again = run("again", strategy="Random", max_jobs=2, warm_start_config=warm)
-print(json.dumps({"overall": again.describe()["OverallBestTrainingJob"]["TrainingJobName"]}))
+print("JSON", json.dumps({"overall": again.describe()["OverallBestTrainingJob"]["TrainingJobName"]}))
 """
 
 
 def test_the_tuner_of_the_sagemaker_sdk(cloud, s3, bucket, tmp_path):
     for part, rows in (("train", 200), ("validation", 100)):
         s3.put_object(Bucket=bucket, Key=f"{part}.csv", Body="\n".join(harness.digits(part, rows)) + "\n")
-    script = tmp_path / "run.py"
-    script.write_text(textwrap.dedent(SDK))
-    environment = {**cloud.environment(), "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, str(script), XGBOOST, role(), bucket], capture_output=True, text=True, env=environment, timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    *told, overall = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    *told, overall = sdk(cloud, tmp_path / "run", SDK, XGBOOST, role(), bucket)
     assert [(t["status"], t["jobs"]) for t in told] == [("Completed", 3), ("Completed", 2), ("Completed", 2)]
     assert all(t["value"] == t["same"] for t in told), told
     assert {"eta", "max_depth", "tree_method", "FinalObjectiveValue"} <= set(told[0]["columns"])
