@@ -33,6 +33,7 @@ SILENT_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/silent:1"
 CRASHING_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/crash:1"
 PIPE_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/pipe:1"
 PROCESS_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/process:1"
+INSTANCES_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/instances:1"
 BATCH_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/batch:1"
 # Plain Python, for scripts that a job brings along.
 PYTHON_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/python:3"
@@ -101,7 +102,7 @@ def image_map():
     programs = ROOT / "tests" / "conformance" / "programs"
     entries = {
         SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py", PIPE_IMAGE: "pipe.py", PROCESS_IMAGE: "process.py",
-        BATCH_IMAGE: "batch.py",
+        BATCH_IMAGE: "batch.py", INSTANCES_IMAGE: "instances.py",
     }
     silent = f'[[image]]\nmatch = "{SILENT_IMAGE}"\ncommand = ["{shutil.which("true")}"]\n'
     path = os.pathsep.join([os.path.dirname(python) or "/usr/bin", "/usr/bin", "/bin"])

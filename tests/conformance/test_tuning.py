@@ -1,16 +1,13 @@
 """Hyperparameter tuning jobs with stock boto3, the SageMaker SDK's HyperparameterTuner and the command line."""
 
-import json
 import re
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
 import harness
 from command import Cli, manifest
 from harness import SCRIPT_IMAGE, XGBOOST, log_lines, refused, role, unique, wait
+from script_tools import sdk
 
 
 def tuning_job(name, bucket, most=4, parallel=2, statics=None, **config):
@@ -161,25 +158,30 @@ def test_a_tuning_job_survives_kills_of_the_cloud(fresh_cloud):
     cloud = fresh_cloud
     cloud.client("s3").create_bucket(Bucket="data")
     cloud.client("s3").put_object(Bucket="data", Key="small/train.csv", Body="0,1\n")
-    request = tuning_job("t", "data", most=6, statics={"seconds": "0.3"})
+    request = tuning_job("t", "data", most=6, statics={"seconds": "1"})
     cloud.client("sagemaker").create_hyper_parameter_tuning_job(**request)
-    # A training job that dies with the cloud twice is not tried again: each kill meets others.
-    for done in (0, 2, 4):
-        sagemaker = cloud.client("sagemaker")
 
-        def under_way():
-            statuses = [job["TrainingJobStatus"] for job in children(sagemaker, "t")]
-            return set(statuses[:done]) <= {"Completed"} and len(statuses) > done
+    def in_progress():
+        return {job["TrainingJobName"] for job in children(cloud.client("sagemaker"), "t", StatusEquals="InProgress")}
 
-        try:
-            wait(under_way, f"{done} training jobs are completed and another one was begun")
-        except AssertionError as late:
-            told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="t")
-            raise AssertionError(f"{late}: {told}, {children(sagemaker, 't')}") from None
+    # A training job that dies with the cloud twice is not tried again: each kill meets others, however late this test looks.
+    met = set()
+    for _ in range(3):
+        def others_run():
+            names = in_progress()
+            return names and not names & met
+
+        def over():
+            told = cloud.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="t")
+            return told["HyperParameterTuningJobStatus"] != "InProgress"
+
+        wait(lambda: others_run() or over(), "those that a kill met are completed, and others run")
         left = harness.descendants(cloud.process.pid)
         cloud.kill()
         cloud.start()
+        met |= in_progress()
         harness.gone(left)
+    assert met, "no kill met a training job"
     sagemaker = cloud.client("sagemaker")
     told = finished(sagemaker, "t")
     assert (told["HyperParameterTuningJobStatus"], told["TrainingJobStatusCounters"]["Completed"]) == ("Completed", 6)
@@ -220,7 +222,7 @@ def run(name, **arguments):
     tuner.wait()
     frame = tuner.analytics().dataframe()
     best = frame.sort_values("FinalObjectiveValue").iloc[0]
-    print(json.dumps({
+    print("JSON", json.dumps({
         "status": tuner.describe()["HyperParameterTuningJobStatus"], "jobs": len(frame),
         "columns": sorted(frame.columns), "best": tuner.best_training_job(), "first": best["TrainingJobName"],
         "value": best["FinalObjectiveValue"],
@@ -236,26 +238,20 @@ assert attached.best_training_job() == first.best_training_job()
 assert attached.best_estimator().model_data.endswith("/output/model.tar.gz")
 warm = WarmStartConfig(WarmStartTypes.IDENTICAL_DATA_AND_ALGORITHM, parents={first.latest_tuning_job.name})
 again = run("again", strategy="Random", max_jobs=2, warm_start_config=warm)
-print(json.dumps({"overall": again.describe()["OverallBestTrainingJob"]["TrainingJobName"]}))
+print("JSON", json.dumps({"overall": again.describe()["OverallBestTrainingJob"]["TrainingJobName"]}))
 """
 
 
 def test_the_tuner_of_the_sagemaker_sdk(cloud, s3, bucket, tmp_path):
     for part, rows in (("train", 200), ("validation", 100)):
         s3.put_object(Bucket=bucket, Key=f"{part}.csv", Body="\n".join(harness.digits(part, rows)) + "\n")
-    script = tmp_path / "run.py"
-    script.write_text(textwrap.dedent(SDK))
-    environment = {**cloud.environment(), "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, str(script), XGBOOST, role(), bucket], capture_output=True, text=True, env=environment, timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    *told, overall = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    *told, overall = sdk(cloud, tmp_path / "run", SDK, XGBOOST, role(), bucket)
     assert [(t["status"], t["jobs"]) for t in told] == [("Completed", 3), ("Completed", 2), ("Completed", 2)]
     assert all(t["value"] == t["same"] for t in told), told
     assert {"eta", "max_depth", "tree_method", "FinalObjectiveValue"} <= set(told[0]["columns"])
-    best = min((told[0], told[2]), key=lambda t: t["value"])
-    assert overall["overall"] in (best["best"], told[0]["best"])
+    # Two may be equally good.
+    least = min(told[0]["value"], told[2]["value"])
+    assert overall["overall"] in [t["best"] for t in (told[0], told[2]) if t["value"] == least], (told, overall)
 
 
 def test_the_command_line_applies_waits_and_finds_no_change(cloud, account, tmp_path):

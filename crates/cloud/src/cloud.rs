@@ -30,11 +30,13 @@ use crate::runner::{Identity as Worker, JobEnvironment, Runner};
 use crate::runners::Runners;
 use crate::s3::{self, S3Config, S3Service};
 use crate::sagemaker::{Execution, Executors, ResumeError, Roles, SageMaker, Service};
-use crate::server::control::Control;
+use crate::server::control::{Control, Interrupt, SpotJob};
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
+
 use crate::training::TrainingExecutor;
 use crate::transform::TransformExecutor;
 use sagewright_cloud_runner_docker::DockerRunner;
+use sagewright_cloud_core::timers::Timers;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
@@ -219,13 +221,13 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let waker = sagemaker.waker().clone();
     let server = bound
         .server()
-        .control(Control { pass: pass.clone(), keeper: keeper.clone(), waker, own })
+        .control(Control { pass: pass.clone(), keeper: keeper.clone(), waker, own, spot: spot(&sagemaker) })
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .raw(s3);
     resume(&sagemaker).await?;
     let tasks = Tasks {
-        _timers: AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run())),
+        _timers: AbortOnDrop(tokio::spawn(timers(&sagemaker).run())),
         _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };
@@ -297,6 +299,13 @@ fn keep_secrets() {
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
         tracing::warn!(%error, "programs of jobs may read this process's environment");
     }
+}
+
+/// Runs the timers of all of SageMaker's crates.
+#[must_use]
+pub fn timers(sagemaker: &SageMaker) -> Timers {
+    let timers = crate::sagemaker::recorded::life::timers(sagemaker);
+    sagewright_cloud_sagemaker_jobs::timers(sagemaker, timers)
 }
 
 /// SageMaker's control plane with the operations of all its crates.
@@ -419,6 +428,17 @@ impl Roles for TrustedRoles {
         let asks = ServiceAsks { service, account, source_arn, now: self.wall.now() };
         assumable_by_service(&self.store, role_arn, &asks).await
     }
+}
+
+/// Spot jobs, for the control endpoint.
+fn spot(sagemaker: &SageMaker) -> Interrupt {
+    let sagemaker = sagemaker.clone();
+    Arc::new(move |SpotJob { account, region, name }| {
+        let sagemaker = sagemaker.clone();
+        Box::pin(async move {
+            sagewright_cloud_sagemaker_jobs::inside::interrupt(&sagemaker, &account, &region, &name).await
+        })
+    })
 }
 
 /// What containers get so that their code can call the embedded cloud as the job's role.

@@ -250,6 +250,8 @@ async fn a_job_stopped_before_it_trains_starts_nothing() {
         name: "job".into(),
         request: request(&image),
         epoch: 1,
+        spent: Duration::ZERO,
+        interrupted: None,
     };
     let end = soon("the job", executor.run(task, asked, Arc::new(|_| {}))).await;
     assert_eq!(end, TrainingEnd::Stopped { artifacts: None, max_runtime: false });

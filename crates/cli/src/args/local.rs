@@ -20,6 +20,8 @@ pub(crate) enum Local {
     Status(LocalStatus),
     /// Show its simulated time, or change it
     Clock(LocalClock),
+    /// Take the spot instances of a training job away, as AWS may at any time
+    Interrupt(LocalInterrupt),
     /// Show its own log, which it writes when it was started with --detach
     Logs(LocalLogs),
     /// Tell which operations of AWS's services it has
@@ -136,6 +138,21 @@ pub(crate) struct LocalClock {
     /// Simulated seconds in a second from now on, from 1 to 10000, until the embedded cloud stops
     #[arg(long, value_name = "N", value_parser = speed, allow_negative_numbers = true)]
     pub(crate) speed: Option<Speed>,
+}
+
+/// `local interrupt`
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "The program gets SIGTERM, and SIGKILL 120 seconds later. Its checkpoints go to the S3Uri of CheckpointConfig and \
+are there when the job runs again, at once. The job must have been created with EnableManagedSpotTraining."
+)]
+pub(crate) struct LocalInterrupt {
+    /// Name of the training job
+    #[arg(value_name = "JOB")]
+    pub(crate) job: String,
+    /// Account that the job is in
+    #[arg(long, value_name = "ID", default_value = crate::local::DEFAULT_ACCOUNT)]
+    pub(crate) account: String,
 }
 
 /// What acknowledged writes outlive.

@@ -47,14 +47,7 @@ impl Clocks {
 /// Asks a cloud for its clocks; changes the simulated one first, where a change is given.
 pub(crate) async fn ask(server: &ServerFile, change: Option<&Value>) -> Result<Clocks, Failure> {
     let failed = |message: String| Failure::new(Exit::Failed, message);
-    let address =
-        server.address().ok_or_else(|| failed(format!("'{}' in server.json is no address", server.endpoint)))?;
-    let pass = &server.control_pass.0;
-    if pass.reveal().is_empty() {
-        let message =
-            format!("the embedded cloud that is up is Sagewright {}, which has no simulated clock", server.version);
-        return Err(failed(message).help("stop it with `sagewright local down`, and start this version's"));
-    }
+    let (address, pass) = server.control()?;
     let told = control::ask(address, pass, change).await.map_err(|error| failed(error.to_string()))?;
     serde_json::from_value(told).map_err(|error| failed(format!("the embedded cloud told the time wrongly: {error}")))
 }

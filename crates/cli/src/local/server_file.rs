@@ -12,6 +12,8 @@ use sagewright_cloud::durability::Durability;
 use sagewright_cloud::identity::Secret;
 use serde::{Deserialize, Serialize};
 
+use crate::exit::{Exit, Failure};
+
 /// What a running embedded cloud says of itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +65,25 @@ impl ServerFile {
     /// Where its port is.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.endpoint.rsplit('/').next().and_then(|text| text.parse().ok())
+    }
+}
+
+impl ServerFile {
+    /// Where its control endpoint is, and what that wants to be shown.
+    ///
+    /// # Errors
+    /// The cloud that is up has none, or its note is damaged.
+    pub(crate) fn control(&self) -> Result<(SocketAddr, &Secret), Failure> {
+        let failed = |message: String| Failure::new(Exit::Failed, message);
+        let address =
+            self.address().ok_or_else(|| failed(format!("'{}' in server.json is no address", self.endpoint)))?;
+        let pass = &self.control_pass.0;
+        if pass.reveal().is_empty() {
+            let message =
+                format!("the embedded cloud that is up is Sagewright {}, which cannot be controlled", self.version);
+            return Err(failed(message).help("stop it with `sagewright local down`, and start this version's"));
+        }
+        Ok((address, pass))
     }
 }
 

@@ -43,6 +43,8 @@ impl Running {
             name: "job".into(),
             request,
             epoch: 1,
+            spent: std::time::Duration::ZERO,
+            interrupted: None,
         };
         let run = async move { executor.run(task, asked, Arc::new(move |event| _ = sender.send(event))).await };
         Self { stop, events, end: tokio::spawn(run) }

@@ -16,5 +16,6 @@ mod search;
 mod support;
 mod tags;
 mod training;
+mod training_instances;
 mod transform;
 mod tuning;

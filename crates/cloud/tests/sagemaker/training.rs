@@ -212,9 +212,9 @@ async fn an_update_records_the_profiler_of_a_running_job() {
     let update = json!({"TrainingJobName": "j", "ProfilerConfig": {"DisableProfiler": true}});
     cloud.ok("UpdateTrainingJob", update).await;
     assert_eq!(cloud.describe_job("j").await["ProfilerConfig"], json!({"DisableProfiler": true}));
-    let warm = json!({"TrainingJobName": "j", "ResourceConfig": {"KeepAlivePeriodInSeconds": 60}});
-    let refused = cloud.refused("UpdateTrainingJob", warm).await;
-    assert!(refused.contains("ResourceConfig.KeepAlivePeriodInSeconds is not supported"), "{refused}");
+    let debug = json!({"TrainingJobName": "j", "RemoteDebugConfig": {"EnableRemoteDebug": true}});
+    let refused = cloud.refused("UpdateTrainingJob", debug).await;
+    assert!(refused.contains("RemoteDebugConfig.EnableRemoteDebug is not supported"), "{refused}");
 }
 
 #[tokio::test]
@@ -235,7 +235,9 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
     let twice = json!([good()["InputDataConfig"][0], good()["InputDataConfig"][0]]);
     let group = json!({"InstanceGroupName": "g", "InstanceType": "ml.m5.large", "InstanceCount": 10});
     let other = json!({"InstanceGroupName": "g", "InstanceType": "ml.m5.xlarge", "InstanceCount": 1});
-    let rule = json!([{"RuleConfigurationName": "r", "RuleEvaluatorImage": "x"}]);
+    let grouped = with(good(), "/ResourceConfig", json!({"InstanceGroups": [group.clone()]}));
+    let spot = with(good(), "/StoppingCondition/MaxWaitTimeInSeconds", json!(3600));
+    let preference = json!([{"InstanceType": "ml.m5.large"}]);
     let cases = [
         with(good(), "/TrainingJobName", json!("Taken")),
         with(good(), "/TrainingJobName", json!("bad name")),
@@ -254,7 +256,14 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         with(good(), "/ResourceConfig/InstanceCount", json!(0)),
         with(good(), "/ResourceConfig/InstanceCount", json!(500)),
         with(good(), "/ResourceConfig/InstanceType", json!("ml.pdp11.large")),
-        with(good(), "/ResourceConfig/KeepAlivePeriodInSeconds", json!(60)),
+        with(grouped, "/ResourceConfig/KeepAlivePeriodInSeconds", json!(60)),
+        with(
+            with(spot, "/EnableManagedSpotTraining", json!(true)),
+            "/ResourceConfig/KeepAlivePeriodInSeconds",
+            json!(60),
+        ),
+        with(good(), "/ResourceConfig/KeepAlivePeriodInSeconds", json!(21_601)),
+        with(good(), "/ResourceConfig/InstancePreferences", preference),
         with(good(), "/OutputDataConfig/S3OutputPath", json!("s3://nowhere/out")),
         with(good(), "/OutputDataConfig/S3OutputPath", json!("https://data/out")),
         with(good(), "/InputDataConfig", twice),
@@ -285,9 +294,13 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/input"})),
         with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/../x"})),
         with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/tmp/x"})),
-        with(good(), "/DebugRuleConfigurations", rule.clone()),
-        with(good(), "/ProfilerRuleConfigurations", rule),
-        with(good(), "/TensorBoardOutputConfig", json!({"S3OutputPath": "s3://data/t"})),
+        with(good(), "/TensorBoardOutputConfig", json!({"S3OutputPath": "s3://data/t", "LocalPath": "/opt/ml/output"})),
+        with(good(), "/DebugHookConfig", json!({"S3OutputPath": "s3://data/t", "LocalPath": "/tmp/tensors"})),
+        with(
+            with(good(), "/CheckpointConfig", json!({"S3Uri": "s3://data/c", "LocalPath": "/opt/ml/output/tensors/a"})),
+            "/DebugHookConfig",
+            json!({"S3OutputPath": "s3://data/t"}),
+        ),
         with(good(), "/RemoteDebugConfig", json!({"EnableRemoteDebug": true})),
         with(good(), "/Tags", json!([{"Key": "aws:x", "Value": "y"}])),
         with(good(), "/Tags", json!([{"Key": "x", "Value": "y"}, {"Key": "x", "Value": "z"}])),

@@ -63,18 +63,30 @@ pub fn start(machine: &Machine, request: Value) -> Running {
     start_in(machine.env(), request)
 }
 
+/// A job of a task that is changed before it starts.
+pub fn start_with(machine: &Machine, request: Value, change: impl FnOnce(&mut JobTask)) -> Running {
+    started(machine.env(), request, change)
+}
+
 pub fn start_in(env: Env, request: Value) -> Running {
+    started(env, request, |_| ())
+}
+
+fn started(env: Env, request: Value, change: impl FnOnce(&mut JobTask)) -> Running {
     let executor = TrainingExecutor::new(env, Arc::new(Role));
     let (stop, asked) = watch::channel(false);
     let (sender, events) = mpsc::unbounded_channel();
-    let task = JobTask {
+    let mut task = JobTask {
         account: ACCOUNT.into(),
         region: REGION.into(),
         arn: format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/job"),
         name: "job".into(),
         request,
         epoch: 1,
+        spent: Duration::ZERO,
+        interrupted: None,
     };
+    change(&mut task);
     let end =
         tokio::spawn(async move { executor.run(task, asked, Arc::new(move |event| drop(sender.send(event)))).await });
     Running { stop, events, seen: Vec::new(), end }

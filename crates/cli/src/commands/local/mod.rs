@@ -5,6 +5,7 @@ mod down;
 mod env;
 mod exec;
 mod images;
+mod interrupt;
 mod logs;
 mod operations;
 mod profile;
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: &Local, global: &Global, printer: &Printer) -> 
         Local::Down(args) => down::run(args, global, printer).await,
         Local::Status(args) => status::run(args, global, printer).await,
         Local::Clock(args) => clock::run(args, global, printer).await,
+        Local::Interrupt(args) => interrupt::run(args, global, printer).await,
         Local::Logs(args) => logs::run(args, global, printer).await,
         Local::Operations => operations::run(printer),
         Local::Images(command) => images::run(command, printer).await,

@@ -51,6 +51,14 @@ pub enum RunnerError {
         /// Cause and what to do.
         why: String,
     },
+    /// The machine could not start it now, and may be able to later: it has no memory, processes or descriptors left.
+    #[error("cannot start the container of {image} now: {why}")]
+    Fault {
+        /// Image URI.
+        image: String,
+        /// Cause.
+        why: String,
+    },
 }
 
 /// Takes each line that a container writes, standard output and error alike. It may write to the disk and take its time:

@@ -156,6 +156,21 @@ impl ProcessRunner {
     }
 }
 
+/// A program that is not there or cannot be run is whoever mapped it's to mend; whatever else is in the way is the machine's.
+fn not_started(image: &str, error: &std::io::Error) -> RunnerError {
+    use std::io::ErrorKind::{ArgumentListTooLong, InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    let (image, why) = (image.to_owned(), error.to_string());
+    // What has no format that the system can run has no kind of its own.
+    let no_program = error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error());
+    match error.kind() {
+        NotFound | PermissionDenied | NotADirectory | InvalidInput | ArgumentListTooLong => {
+            RunnerError::Start { image, why }
+        }
+        _ if no_program => RunnerError::Start { image, why },
+        _ => RunnerError::Fault { image, why },
+    }
+}
+
 /// The folder behind `/opt/ml`, which is all that a process can be given.
 fn base(workload: &Workload) -> Result<&Path, String> {
     match &*workload.mounts {
@@ -237,7 +252,7 @@ impl Runner for ProcessRunner {
         let mark = strays::mark(&self.cloud, &workload.labels);
         let place = Place { root, port, _environment: kept };
         let container = ProcessContainer::start(command, mark, lines, place, self.clock.clone());
-        let container = container.await.map_err(|e| fail(e.to_string()))?;
+        let container = container.await.map_err(|error| not_started(&workload.image, &error))?;
         tracing::debug!(workload = %workload.labels, image = workload.image, pid = container.pid(), "container started");
         Ok(Box::new(container))
     }
@@ -265,5 +280,28 @@ impl Runner for ProcessRunner {
         let (cloud, labels) = (self.cloud.clone(), labels.clone());
         let _ = tokio::task::spawn_blocking(move || strays::end_labelled(&cloud, &labels)).await;
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_cannot_be_run_is_told_from_a_machine_that_has_nothing_left() {
+        let fault = |errno: Errno| {
+            let error = Error::from_raw_os_error(errno.raw_os_error());
+            matches!(not_started("image", &error), RunnerError::Fault { .. })
+        };
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOTDIR, Errno::NOEXEC, Errno::TOOBIG] {
+            assert!(!fault(errno), "{errno:?}");
+        }
+        for errno in [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO] {
+            assert!(fault(errno), "{errno:?}");
+        }
     }
 }

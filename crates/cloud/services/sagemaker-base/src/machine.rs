@@ -71,6 +71,11 @@ pub trait Machine: Clone + Send + Sync + 'static {
     /// The record is damaged.
     fn show(state: &Self::State, record: &mut Record, now: i64) -> Result<(), ApiError>;
 
+    /// What is committed together with a state, such as its timers. Pure.
+    fn beside(_state: &Self::State, _record: &Record) -> Batch {
+        Batch::new()
+    }
+
     /// Does what a step asked for, and tells the machine what came of it.
     async fn act(&self, key: Key, effect: Self::Effect);
 
@@ -155,6 +160,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
                 begin::<M>(state, &mut record, now)?;
                 batch.push(Write::Replace(Versioned { record: record.clone(), version }));
                 batch.extend(sm.news_since(M::KIND, &before, &record));
+                batch.extend(M::beside(state, &record));
             }
             // At once, without a last write of the record.
             None => {
@@ -163,12 +169,13 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
                 DELETED.clone_into(&mut record.status);
             }
         }
+        let timed = batch.iter().any(|write| matches!(write, Write::SetTimer(_)));
         let (machine, key) = (machine.clone(), key.clone());
         let written = to_its_end(async move {
             let sm = machine.sagemaker();
             let _guard = if gone { Some(sm.exclusive().await) } else { None };
             sm.env().store.commit(batch).await?;
-            sm.committed(false);
+            sm.committed(timed);
             for effect in effects {
                 start(&machine, &key, effect);
             }

@@ -39,6 +39,10 @@ pub struct JobTask {
     pub request: Value,
     /// Which run of the job this is, from 1.
     pub epoch: u64,
+    /// How long earlier runs took, by the machine's clock: they count against the job's time limit.
+    pub spent: Duration,
+    /// Turns true when the job's instances are taken away, as spot instances are; `None` where that cannot be.
+    pub interrupted: Option<tokio::sync::watch::Receiver<bool>>,
 }
 
 /// What a running job tells.
@@ -77,6 +81,8 @@ pub enum TrainingEnd {
         /// It ran into `MaxRuntimeInSeconds`.
         max_runtime: bool,
     },
+    /// Its instances were taken away: it is to be run again, and goes on from its checkpoints where it keeps any.
+    Interrupted,
     /// It failed.
     Failed {
         /// Text for `FailureReason`; cut to AWS's 1,024 characters here.

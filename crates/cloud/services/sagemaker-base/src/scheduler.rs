@@ -26,6 +26,7 @@ pub struct Scheduler {
 #[derive(Debug)]
 struct Place {
     stop: watch::Sender<bool>,
+    interrupt: watch::Sender<bool>,
     slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -55,7 +56,7 @@ impl Scheduler {
         match self.places().entry(run.clone()) {
             Entry::Occupied(_) => return false,
             Entry::Vacant(place) => {
-                place.insert(Place { stop, slot: None });
+                place.insert(Place { stop, interrupt: watch::channel(false).0, slot: None });
             }
         }
         let slot = tokio::select! {
@@ -85,6 +86,18 @@ impl Scheduler {
         if let Some(place) = self.places().get(run) {
             place.stop.send_replace(true);
         }
+    }
+
+    /// Tells a run that has begun that its instances are taken away.
+    pub fn interrupt(&self, run: &Run) {
+        if let Some(place) = self.places().get(run) {
+            place.interrupt.send_replace(true);
+        }
+    }
+
+    /// Turns true when the instances of a run are taken away. `None` where the run has no place.
+    pub fn interruption(&self, run: &Run) -> Option<watch::Receiver<bool>> {
+        self.places().get(run).map(|place| place.interrupt.subscribe())
     }
 
     /// Gives up the place of a run, with the slot that it has not begun to use.

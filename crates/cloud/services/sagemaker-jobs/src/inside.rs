@@ -1,4 +1,4 @@
-//! Training jobs that another part of SageMaker starts: what a tuning job has of them.
+//! Training jobs that another part of the embedded cloud starts or ends: what a tuning job has of them.
 //!
 //! A request goes the way that a caller's goes: it is valid by the service model, and all that it names is looked for.
 
@@ -76,6 +76,18 @@ pub async fn create(
 pub async fn stop(sm: &SageMaker, key: &Key) -> Result<(), ApiError> {
     let told = tell(&TrainingJobs(sm.clone()), key, &TrainingJobs::stop_requested()).await?;
     told.map(drop).ok_or_else(|| Kind::TRAINING_JOB.missing(&key.name))
+}
+
+/// Takes the spot instances of a job away, as AWS does when it has no more to spare.
+///
+/// # Errors
+/// There is no such job, or it is none that can be interrupted.
+pub async fn interrupt(sm: &SageMaker, account: &str, region: &str, job: &str) -> Result<(), ApiError> {
+    let key = Key::new(account, region, Kind::TRAINING_JOB.as_str(), &job.to_ascii_lowercase());
+    let told = tell(&TrainingJobs(sm.clone()), &key, &TrainingJobs::interrupt_requested()).await?;
+    told.map(drop).ok_or_else(|| {
+        ApiError::validation(format!("There is no training job {job} in account {account} and region {region}."))
+    })
 }
 
 /// `MetricDefinitions` of an image that is one of SageMaker's own algorithms.

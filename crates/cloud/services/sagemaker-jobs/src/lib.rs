@@ -42,6 +42,8 @@ pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
     each::resume(&TransformJobs::new(sm)).await
 }
 
+pub use training_job::reuse::timers;
+
 /// The cloud ends in order: jobs in progress are run again at its next start, however often that was so before.
 ///
 /// # Errors

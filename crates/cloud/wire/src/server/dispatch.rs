@@ -53,7 +53,7 @@ pub struct Dispatcher {
     pub proxy: Proxy,
     /// The request log, where one is kept.
     pub recorder: Option<Recorder>,
-    /// For the commands of this machine that change the clock.
+    /// For the commands of this machine.
     pub control: Option<Control>,
 }
 
@@ -67,7 +67,7 @@ impl Dispatcher {
             refuse(None, wire, &ApiError::new(code, 403, why), &request_id)
         } else if parts.uri.path() == "/_sagewright/health" {
             self.health(&parts.method)
-        } else if let Some(control) = self.control.as_ref().filter(|_| parts.uri.path() == control::CLOCK) {
+        } else if let Some(control) = self.control.as_ref().filter(|_| control::answers(parts.uri.path())) {
             control.answer(&parts, &mut body, &self.collector).await
         } else {
             match route {

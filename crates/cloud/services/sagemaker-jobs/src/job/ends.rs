@@ -10,16 +10,22 @@ use tokio::sync::watch;
 use super::halt::{Cause, Halt};
 use sagewright_cloud_core::clock::SharedWall;
 
-/// A caller's stop, and the time limit.
+/// A caller's stop, the time limit, and the loss of the instances.
 pub struct Ends {
     stop: watch::Receiver<bool>,
+    interrupted: Option<watch::Receiver<bool>>,
     limit: Fuse<BoxFuture<'static, ()>>,
 }
 
 impl Ends {
     /// The time limit runs from now on.
     pub fn new(stop: watch::Receiver<bool>, clock: &SharedWall, limit: Duration) -> Self {
-        Self { stop, limit: clock.sleep(limit).fuse() }
+        Self { stop, interrupted: None, limit: clock.sleep(limit).fuse() }
+    }
+
+    /// The job also ends when its instances are taken away.
+    pub fn with_interruption(self, interrupted: Option<watch::Receiver<bool>>) -> Self {
+        Self { interrupted, ..self }
     }
 
     /// Completes when the job is to end.
@@ -28,6 +34,7 @@ impl Ends {
             biased;
             () = stopped(&mut self.stop) => Cause::Stopped,
             () = &mut self.limit => Cause::TimedOut,
+            () = taken(self.interrupted.as_mut()) => Cause::Interrupted,
         }
     }
 
@@ -35,16 +42,27 @@ impl Ends {
     pub async fn unless<T>(&mut self, step: impl Future<Output = Result<T, Halt>>) -> Result<T, Halt> {
         tokio::select! {
             biased;
-            cause = self.next() => Err(Halt::Stopped { max_runtime: matches!(cause, Cause::TimedOut) }),
+            cause = self.next() => Err(match cause {
+                Cause::Interrupted => Halt::Interrupted,
+                cause => Halt::Stopped { max_runtime: matches!(cause, Cause::TimedOut) },
+            }),
             done = step => done,
         }
     }
 }
 
-/// Completes when a stop is asked for; never if nobody can ask any more.
+/// Completes when something is asked for; never if nobody can ask any more.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|asked| *asked).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Completes when instances are taken away, which some never are.
+async fn taken(interrupted: Option<&mut watch::Receiver<bool>>) {
+    match interrupted {
+        Some(interrupted) => stopped(interrupted).await,
+        None => std::future::pending().await,
     }
 }
 

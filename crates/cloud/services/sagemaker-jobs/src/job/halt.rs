@@ -4,6 +4,8 @@ use sagewright_cloud_core::runner::{Exit, RunnerError};
 use sagewright_cloud_sagemaker_base::resource::MAX_REASON;
 use tokio::task::JoinError;
 
+use super::INTERNAL;
+
 /// Why a run does not go on.
 #[derive(Debug)]
 pub enum Halt {
@@ -14,6 +16,8 @@ pub enum Halt {
         /// By its time limit, and not by a caller.
         max_runtime: bool,
     },
+    /// Its instances were taken away.
+    Interrupted,
 }
 
 impl From<String> for Halt {
@@ -31,7 +35,8 @@ impl From<Option<String>> for Halt {
 
 impl From<RunnerError> for Halt {
     fn from(error: RunnerError) -> Self {
-        Self::Failed(format!("ClientError: {error}"))
+        let whose = if matches!(error, RunnerError::Fault { .. }) { INTERNAL } else { "ClientError" };
+        Self::Failed(format!("{whose}: {error}"))
     }
 }
 
@@ -52,6 +57,8 @@ pub enum Cause {
     Stopped,
     /// The job's time is over.
     TimedOut,
+    /// The job's instances are taken away.
+    Interrupted,
     /// Data could not be streamed, for this `FailureReason`.
     Starved(String),
 }
@@ -64,4 +71,25 @@ pub fn algorithm_error(told: &str, exit: Exit) -> String {
     let text: String = told.chars().take(MAX_REASON).collect();
     let text: String = text.trim_end().chars().take(room).collect();
     format!("AlgorithmError: {text}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_cannot_do_now_is_the_services_fault() {
+        let (image, why) = (|| "i".to_owned(), || "w".to_owned());
+        for (error, told) in [
+            (
+                RunnerError::Fault { image: image(), why: why() },
+                "InternalServerError: cannot start the container of i now: w",
+            ),
+            (RunnerError::Start { image: image(), why: why() }, "ClientError: cannot start the container of i: w"),
+            (RunnerError::UnknownImage("no i".to_owned()), "ClientError: no i"),
+        ] {
+            let Halt::Failed(reason) = Halt::from(error) else { panic!("no failure: {told}") };
+            assert_eq!(reason, told);
+        }
+    }
 }

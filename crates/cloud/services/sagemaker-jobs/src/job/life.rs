@@ -68,6 +68,11 @@ impl Life {
         self.phase == Phase::Running && self.run == *run
     }
 
+    /// Whether it is the life of this job, and has not ended.
+    pub fn is_open(&self, job: &str) -> bool {
+        self.run.job == job && !matches!(self.phase, Phase::Ended(_))
+    }
+
     /// Refuses what is only for jobs in progress, `noun` being AWS's name of the kind.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub mod stop;
 pub mod task;
 pub mod uploader;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::Run;
@@ -44,6 +46,10 @@ pub enum Effect {
     Run(Run),
     /// Tells a run at work to stop.
     Stop(Run),
+    /// Takes the instances of a run at work away.
+    Interrupt(Run),
+    /// Waits until a time of the machine's clock, in milliseconds since 1970, and tells the job of this id that it is over.
+    Alarm(String, i64),
     /// Takes a run that waits out of the line.
     Leave(Run),
 }
@@ -72,6 +78,16 @@ pub trait Job: Machine<Effect = Effect> {
     /// The event of a run that broke off, for this `FailureReason`.
     fn broke(run: Run, reason: String) -> Self::Event;
 
+    /// The event of an alarm of the job with an id; none for a kind that sets none.
+    fn overdue(_job: &str) -> Option<Self::Event> {
+        None
+    }
+
+    /// How long earlier runs of the job took, by the machine's clock.
+    fn spent(_state: &Self::State) -> Duration {
+        Duration::ZERO
+    }
+
     /// Does the work of a run until it ends or `stop` turns true. Answers the event of its end.
     async fn work(&self, key: Key, run: Run, stop: watch::Receiver<bool>) -> Self::Event;
 }
@@ -97,10 +113,35 @@ pub async fn act<J: Job>(jobs: &J, key: Key, effect: Effect) {
         Effect::Queue(run) => queue(jobs, &key, run).await,
         Effect::Run(run) => work(jobs, key, run).await,
         Effect::Stop(run) => scheduler.stop(&run),
+        Effect::Interrupt(run) => scheduler.interrupt(&run),
+        Effect::Alarm(job, at) => alarm(jobs, &key, &job, at).await,
         Effect::Leave(run) => {
             scheduler.leave(&run);
             insist(jobs, &key, &J::stopped(run)).await;
         }
+    }
+}
+
+/// How long an alarm sleeps before it looks whether its job has ended.
+const LOOK: Duration = Duration::from_secs(600);
+
+async fn alarm<J: Job>(jobs: &J, key: &Key, job: &str, at: i64) {
+    let env = jobs.sagemaker().env();
+    loop {
+        let left = u64::try_from(at - env.wall.now().as_millisecond()).unwrap_or(0);
+        if left == 0 {
+            break;
+        }
+        env.wall.sleep(Duration::from_millis(left).min(LOOK)).await;
+        // One that cannot be read now may be read later.
+        if let Ok(found) = env.store.record(key).await
+            && !found.is_some_and(|record| J::life(&machine::state::<J>(&record)).is_open(job))
+        {
+            return;
+        }
+    }
+    if let Some(event) = J::overdue(job) {
+        insist(jobs, key, &event).await;
     }
 }
 

@@ -3,18 +3,25 @@
 use std::time::Duration;
 
 use sagewright_cloud_core::records::{Key, Record};
-use sagewright_cloud_sagemaker_base::machine::Machine;
+use sagewright_cloud_sagemaker_base::machine;
 use sagewright_cloud_sagemaker_base::resource::HIDDEN;
 use sagewright_cloud_sagemaker_base::{JobTask, Kind, Run};
 use serde_json::{Map, Value};
 
+use super::Job;
+
 /// The task of a run that is about to begin; `None` where the job is gone. A store that fails for a while is waited for.
-pub async fn task<M: Machine>(machine: &M, key: &Key, run: &Run) -> Option<JobTask> {
-    let env = machine.sagemaker().env();
+pub async fn task<J: Job>(jobs: &J, key: &Key, run: &Run) -> Option<JobTask> {
+    let env = jobs.sagemaker().env();
     let mut pause = Duration::from_secs(1);
     loop {
         match env.store.record(key).await {
-            Ok(record) => return record.map(|record| of(M::KIND, &record, run.number)),
+            Ok(record) => {
+                return record.map(|record| {
+                    let spent = J::spent(&machine::state::<J>(&record));
+                    JobTask { spent, ..of(J::KIND, &record, run.number) }
+                });
+            }
             Err(error) => {
                 let job = &key.name;
                 tracing::error!(job, %error, "the record of a job cannot be read; trying again");
@@ -47,5 +54,7 @@ fn of(kind: Kind, record: &Record, epoch: u64) -> JobTask {
         name,
         request: Value::Object(request),
         epoch,
+        spent: Duration::ZERO,
+        interrupted: None,
     }
 }

@@ -74,7 +74,7 @@ impl Job<'_> {
                 Err(Halt::Failed(algorithm_error("", code)))
             }
             // Of a job that was ended it is kept what it has until then.
-            Cause::Stopped | Cause::TimedOut => {
+            Cause::Stopped | Cause::TimedOut | Cause::Interrupted => {
                 let uploaded = self.upload(&work, &journals, Which::All).await;
                 if let Err(Halt::Failed(reason)) = &uploaded {
                     // Of a job that a caller stopped nothing else tells it.

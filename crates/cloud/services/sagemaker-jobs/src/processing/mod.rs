@@ -42,7 +42,7 @@ impl Executor<JobEvent, JobEnd> for ProcessingExecutor {
         let end = Job { site: &site, events, message: &message }.run(stop).await;
         let mut end = match site.close(end).await {
             Ok(()) => JobEnd::new(Outcome::Completed),
-            Err(Halt::Stopped { .. }) => JobEnd::new(Outcome::Stopped),
+            Err(Halt::Stopped { .. } | Halt::Interrupted) => JobEnd::new(Outcome::Stopped),
             Err(Halt::Failed(reason)) => JobEnd::failed(reason),
         };
         // Whatever the end: the message may tell why.

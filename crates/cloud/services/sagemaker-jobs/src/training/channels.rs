@@ -79,7 +79,7 @@ fn lines(source: &Source<'_>, channel: &Channel, attributes: &[String]) -> Resul
 /// # Errors
 /// As [`download`].
 pub(super) fn restore(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) -> Result<(), Option<String>> {
-    let Some(checkpoints) = &plan.checkpoints else { return Ok(()) };
+    let Some(checkpoints) = plan.checkpoints() else { return Ok(()) };
     let Location { bucket, key } = &checkpoints.remote;
     // A prefix for a folder: `ckpt` must not take in `ckpt-old/`.
     let prefix = if key.is_empty() || key.ends_with('/') { key.clone() } else { format!("{key}/") };

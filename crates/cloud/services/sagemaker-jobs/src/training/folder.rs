@@ -42,10 +42,11 @@ pub(super) fn make(root: &Path, plan: &Plan) -> io::Result<Vec<HostFolder>> {
         for folder in ["input/config", "input/data", MODEL, OUTPUT_DATA, "output/intermediate", "code"] {
             fs::create_dir_all(base.join(folder))?;
         }
-        if let Some(checkpoints) = &plan.checkpoints {
-            fs::create_dir_all(base.join(&checkpoints.folder))?;
-            let config = json!({"S3Uri": checkpoints.remote.uri(), "LocalPath": checkpoints.local});
-            write(&base, "checkpointconfig.json", &config)?;
+        for kept in &plan.kept {
+            fs::create_dir_all(base.join(&kept.folder))?;
+            if let Some((name, config)) = &kept.config {
+                write(&base, name, config)?;
+            }
         }
         write(&base, "hyperparameters.json", &json!(plan.hyperparameters))?;
         write(&base, "inputdataconfig.json", &inputs(plan, group))?;

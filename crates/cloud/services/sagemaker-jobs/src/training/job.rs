@@ -1,5 +1,6 @@
 //! One training job from start to end.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,8 +23,11 @@ use crate::job::uploader::Seen;
 use sagewright_cloud_core::runner::{Journal, LineSink, Workload};
 use sagewright_cloud_sagemaker_base::{Events, JobTask, TrainingEnd, TrainingEvent};
 
-/// How often checkpoints are looked for while the job runs.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+/// How often new files in the folders that S3 has as well are looked for, while the job runs.
+const KEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What S3 has of each folder that is kept there.
+type Kept = BTreeMap<usize, Seen>;
 
 /// A running job.
 pub(super) struct Job<'a> {
@@ -49,7 +53,8 @@ impl Job<'_> {
         let hosts = Arc::new(self.site.make(move |root| folder::make(root, &for_folders)).await?);
         let journals = self.site.journals(NAMESPACE, plan.hosts().map(|(host, _)| host));
         self.status("Downloading", "Downloading input data");
-        let mut ends = Ends::new(stop, &env.wall, plan.max_runtime);
+        let limit = plan.max_runtime.saturating_sub(self.site.task.spent);
+        let mut ends = Ends::new(stop, &env.wall, limit).with_interruption(self.site.task.interrupted.clone());
         let waits = || self.status("Downloading", "Downloading the training image");
         let download = self.download(&plan, &hosts);
         let feeds = if plan.script {
@@ -70,12 +75,19 @@ impl Job<'_> {
             let _ = ends.unless(self.upload(&plan, &hosts, &seen, false)).await;
             return Err(Halt::Failed(reason));
         }
+        if matches!(cause, Cause::Interrupted) {
+            // The next run goes on from these. What cannot be kept now is lost, as it is with a real instance.
+            if let Err(Halt::Failed(reason)) = self.upload(&plan, &hosts, &seen, false).await {
+                log::tell(&journals, vec![reason]).await?;
+            }
+            return Err(Halt::Interrupted);
+        }
         self.status("Uploading", "Uploading generated training model");
         let upload = self.upload(&plan, &hosts, &seen, true);
         let uploaded = match cause {
             // Of a job that was ended it is kept what it has until then.
             Cause::Stopped | Cause::TimedOut => upload.await?,
-            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => ends.unless(upload).await?,
+            _ => ends.unless(upload).await?,
         };
         log::tell(&journals, uploaded.skipped).await?;
         Ok(match cause {
@@ -83,9 +95,7 @@ impl Job<'_> {
                 artifacts: uploaded.any.then_some(uploaded.model),
                 max_runtime: matches!(cause, Cause::TimedOut),
             },
-            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {
-                TrainingEnd::Completed { artifacts: uploaded.model }
-            }
+            _ => TrainingEnd::Completed { artifacts: uploaded.model },
         })
     }
 
@@ -166,7 +176,7 @@ impl Job<'_> {
         journals: &[Journal],
         mut streams: Streams,
         ends: &mut Ends,
-        seen: &Arc<Mutex<Seen>>,
+        seen: &Arc<Mutex<Kept>>,
     ) -> Result<Cause, Halt> {
         let mut starts = Vec::new();
         let curve = Arc::new(Curve::new(&self.site.env, &self.site.task));
@@ -183,19 +193,20 @@ impl Job<'_> {
             }
         };
         let checkpoints = async {
-            if plan.checkpoints.is_none() {
+            if plan.kept.is_empty() {
                 std::future::pending::<()>().await;
             }
             // What fails is tried again at the next round, and counts at the end.
             let upload = || async { drop(self.upload(plan, hosts, seen, false).await) };
-            every(&self.site.env.wall, CHECKPOINT_INTERVAL, upload).await
+            every(&self.site.env.wall, KEEP_INTERVAL, upload).await
         };
         let gauges = self.site.gauges(NAMESPACE, plan.hosts().map(|(host, _)| host), &containers);
         let cause = containers.watch(ended, both(checkpoints, gauges.run())).await;
         match cause {
             Cause::Stopped => self.status("Stopping", "Stopping the training job"),
             Cause::TimedOut => self.status("Stopping", "Training job runtime exceeded MaxRuntimeInSeconds provided"),
-            Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {}
+            // The record shows it already.
+            Cause::Interrupted | Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {}
         }
         containers.stop().await;
         // Not before: a program that is stopped may still finish what it reads.
@@ -208,12 +219,12 @@ impl Job<'_> {
         &self,
         plan: &Arc<Plan>,
         hosts: &Arc<Vec<HostFolder>>,
-        seen: &Arc<Mutex<Seen>>,
+        seen: &Arc<Mutex<Kept>>,
         results: bool,
     ) -> Result<Uploaded, Halt> {
         let (job, seen) = (self.site.task.name.clone(), seen.clone());
         let work = self.with_results(plan, hosts, move |left, _| {
-            left.checkpoints(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))?;
+            left.keep(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))?;
             if results { left.upload(&job) } else { Ok(Uploaded::default()) }
         });
         Ok(work.await??)

@@ -19,6 +19,7 @@ mod failure;
 mod folder;
 mod input;
 mod job;
+pub(crate) mod kept;
 mod metrics;
 mod pipe;
 pub(crate) mod request;
@@ -50,6 +51,7 @@ impl Executor<TrainingEvent, TrainingEnd> for TrainingExecutor {
         match site.close(end).await {
             Ok(end) => end,
             Err(Halt::Stopped { max_runtime }) => TrainingEnd::Stopped { artifacts: None, max_runtime },
+            Err(Halt::Interrupted) => TrainingEnd::Interrupted,
             Err(Halt::Failed(reason)) => TrainingEnd::Failed { reason: cut(&reason).to_owned() },
         }
     }

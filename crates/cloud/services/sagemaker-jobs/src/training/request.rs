@@ -2,7 +2,6 @@
 //! record keeps the request with all defaults, and each run reads that in the same way.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -13,24 +12,19 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::input::{self, Channel, Input, Mode};
+use super::kept::{self, Kept};
 use super::metrics::Definition;
 use super::resources::{self, Resources};
 use crate::job::location::Location;
-use crate::job::request::{MAX_RUNTIME_SECONDS, below_opt_ml, s3};
+use crate::job::request::{MAX_RUNTIME_SECONDS, s3};
 
-/// The SDK's folder.
-pub(crate) const CHECKPOINTS: &str = "/opt/ml/checkpoints";
-
-/// Members that would change what runs. What only watches or guards a job (`VpcConfig`, `DebugHookConfig`,
-/// `ProfilerConfig`, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption, isolation, spot instances) is recorded.
+/// Members that would change what runs. What only watches or guards a job (`VpcConfig`, rules of the debugger and the
+/// profiler, `ExperimentConfig`, `MaxPendingTimeInSeconds`, encryption) is recorded.
 const UNSUPPORTED: &[&str] = &[
     "/AlgorithmSpecification/AlgorithmName",
-    "/ResourceConfig/KeepAlivePeriodInSeconds",
     "/ResourceConfig/TrainingPlanArn",
     "/ResourceConfig/InstancePlacementConfig",
-    "/DebugRuleConfigurations",
-    "/ProfilerRuleConfigurations",
-    "/TensorBoardOutputConfig",
+    "/ResourceConfig/InstancePreferences",
     "/RemoteDebugConfig/EnableRemoteDebug",
     "/ServerlessJobConfig",
     "/MlflowConfig",
@@ -51,12 +45,19 @@ pub(crate) struct Plan {
     pub output: Location,
     pub compress: bool,
     pub max_runtime: Duration,
-    pub checkpoints: Option<Checkpoints>,
+    /// Folders that S3 has as well.
+    pub kept: Vec<Kept>,
     pub environment: BTreeMap<String, String>,
     pub metrics: Vec<Definition>,
     pub role_arn: Option<String>,
     /// How often the job is run again after an error of the service.
     pub retries: u64,
+    /// How long a job on spot instances may take, from its creation. `None` for every other job.
+    pub max_wait: Option<Duration>,
+    /// How long the instances are kept for the next job, once this one has ended.
+    pub keep_alive: Duration,
+    /// Whether a warm pool of earlier instances can serve: of one type, and not on spot instances.
+    pub warm: bool,
     /// The container gets neither credentials nor the embedded cloud's address.
     pub isolated: bool,
 }
@@ -67,16 +68,6 @@ pub(crate) struct Group {
     pub name: String,
     pub instance_type: String,
     pub hosts: Vec<String>,
-}
-
-/// Where checkpoints are kept.
-#[derive(Debug, Clone)]
-pub(crate) struct Checkpoints {
-    pub remote: Location,
-    /// As the request gives it.
-    pub local: String,
-    /// Below the job's folder.
-    pub folder: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -90,8 +81,12 @@ struct Request {
     output_data_config: Output,
     resource_config: Option<Resources>,
     #[serde(default)]
+    training_job_name: String,
+    #[serde(default)]
     stopping_condition: Stopping,
-    checkpoint_config: Option<Checkpoint>,
+    checkpoint_config: Option<kept::Checkpoint>,
+    tensor_board_output_config: Option<kept::Watched>,
+    debug_hook_config: Option<kept::Watched>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
     role_arn: Option<String>,
@@ -141,13 +136,6 @@ struct Retry {
     maximum_retry_attempts: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Checkpoint {
-    s3_uri: String,
-    local_path: Option<String>,
-}
-
 impl Plan {
     /// Reads a request for a cloud that runs at most so many instances for it.
     ///
@@ -171,7 +159,14 @@ impl Plan {
             )
         })?;
         let resources = request.resource_config.ok_or_else(|| ApiError::validation("ResourceConfig must be set."))?;
-        let grouped = resources.grouped();
+        let (grouped, keep_alive) = (resources.grouped(), resources.keep_alive());
+        let warm = !grouped && !request.enable_managed_spot_training;
+        if !keep_alive.is_zero() && !warm {
+            return Err(ApiError::validation(format!(
+                "KeepAlivePeriodInSeconds cannot be set in ResourceConfig together with {}: warm pools cannot be used with it.",
+                if grouped { "InstanceGroups" } else { "EnableManagedSpotTraining" }
+            )));
+        }
         let groups = resources::groups(resources, instances)?;
         let max_runtime = stopping(&request.stopping_condition, request.enable_managed_spot_training)?;
         let named = |name: &str| request.hyper_parameters.get(name).is_some_and(|value| !value.is_empty());
@@ -185,6 +180,12 @@ impl Plan {
             grouped,
         };
         let channels = input::channels(request.input_data_config, inputs, &job)?;
+        let kept = kept::all(
+            &request.training_job_name,
+            request.checkpoint_config,
+            request.tensor_board_output_config,
+            request.debug_hook_config,
+        )?;
         let metrics = algorithm.metric_definitions.iter().map(|m| Definition::new(&m.name, &m.regex));
         let arguments = match (&algorithm.container_entrypoint, algorithm.container_arguments) {
             (_, Some(arguments)) => arguments,
@@ -202,13 +203,21 @@ impl Plan {
             output: s3(&request.output_data_config.s3_output_path)?,
             compress: request.output_data_config.compression_type.as_deref() != Some("NONE"),
             max_runtime,
-            checkpoints: request.checkpoint_config.map(checkpoints).transpose()?,
+            kept,
             environment: request.environment,
             metrics: metrics.collect::<Result<_, _>>().map_err(ApiError::validation)?,
             role_arn: request.role_arn,
             retries: request.retry_strategy.map_or(0, |retry| retry.maximum_retry_attempts),
             isolated: request.enable_network_isolation,
+            max_wait: request.stopping_condition.max_wait_time_in_seconds.map(Duration::from_secs),
+            keep_alive,
+            warm,
         })
+    }
+
+    /// Where checkpoints are kept.
+    pub fn checkpoints(&self) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.restored)
     }
 
     /// The channels that the hosts of a group get.
@@ -235,18 +244,4 @@ fn stopping(condition: &Stopping, spot: bool) -> Result<Duration, ApiError> {
         _ => return Ok(Duration::from_secs(runtime)),
     };
     Err(ApiError::validation(refused))
-}
-
-/// A job's processes see a folder of this machine as `/opt/ml` and nothing beside it; what else is below it has its use.
-fn checkpoints(config: Checkpoint) -> Result<Checkpoints, ApiError> {
-    const TAKEN: &[&str] = &["code", "home", "input", "model", "output", "tmp"];
-    let local = config.local_path.unwrap_or_else(|| CHECKPOINTS.to_owned());
-    let folder = below_opt_ml(&local, "").filter(|folder| !TAKEN.iter().any(|taken| folder.starts_with(taken)));
-    let Some(folder) = folder else {
-        return Err(refuse::instead(
-            &format!("CheckpointConfig.LocalPath {local}"),
-            "Use /opt/ml/checkpoints or another folder of its own below /opt/ml",
-        ));
-    };
-    Ok(Checkpoints { remote: s3(&config.s3_uri)?, folder, local })
 }

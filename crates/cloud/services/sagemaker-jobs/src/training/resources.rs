@@ -1,5 +1,7 @@
 //! The instances of a job.
 
+use std::time::Duration;
+
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_sagemaker_base::inputs::within_limit;
 use serde::Deserialize;
@@ -13,6 +15,8 @@ pub(super) struct Resources {
     instance_count: Option<u64>,
     #[serde(default)]
     instance_groups: Vec<InstanceGroup>,
+    #[serde(default)]
+    keep_alive_period_in_seconds: u64,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +32,11 @@ impl Resources {
     pub fn grouped(&self) -> bool {
         !self.instance_groups.is_empty()
     }
+
+    /// How long the instances are kept for the next job.
+    pub fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_period_in_seconds)
+    }
 }
 
 /// Hosts are `algo-1`, `algo-2`, … through all groups. A job without groups has one of this name.
@@ -35,7 +44,7 @@ impl Resources {
 /// # Errors
 /// The instances are not said, said twice, or too many.
 pub(super) fn groups(resources: Resources, most: u32) -> Result<Vec<Group>, ApiError> {
-    let Resources { instance_type, instance_count, instance_groups } = resources;
+    let Resources { instance_type, instance_count, instance_groups, .. } = resources;
     let given = match (instance_type, instance_count, instance_groups) {
         (None, None, groups) if !groups.is_empty() => groups,
         (Some(instance_type), Some(instance_count), groups) if groups.is_empty() => {

@@ -1,5 +1,6 @@
 //! What a training job leaves: model, output and checkpoints.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sagewright_cloud_transfer::tree::Tree;
@@ -63,15 +64,18 @@ impl Results<'_> {
         Ok(tree)
     }
 
-    /// Uploads checkpoints that are new or changed since the last call.
-    pub fn checkpoints(&self, seen: &mut Seen) -> Result<(), String> {
-        let Some(checkpoints) = &self.plan.checkpoints else { return Ok(()) };
-        self.uploader.changed(&self.tree(&checkpoints.folder)?, &checkpoints.remote, seen)
+    /// Uploads what is new or changed since the last call in the folders that S3 has as well, such as checkpoints.
+    pub fn keep(&self, seen: &mut BTreeMap<usize, Seen>) -> Result<(), String> {
+        for (number, kept) in self.plan.kept.iter().enumerate() {
+            let seen = seen.entry(number).or_default();
+            self.uploader.changed(&self.tree(&kept.folder)?, &kept.remote, seen)?;
+        }
+        Ok(())
     }
 
     /// Whether the buckets of the results are there.
     pub fn reachable(&self) -> Result<(), String> {
-        let checkpoints = self.plan.checkpoints.as_ref().map(|checkpoints| &checkpoints.remote);
+        let checkpoints = self.plan.checkpoints().map(|checkpoints| &checkpoints.remote);
         [&self.plan.output].into_iter().chain(checkpoints).try_for_each(|place| self.uploader.reachable(place))
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::machine::{TrainingJobs, first};
+use super::machine::{Setting, TrainingJobs, first};
+use super::pool::Pool;
+use super::progress::rules;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::Record;
 use sagewright_cloud_sagemaker_base::SageMaker;
@@ -13,7 +15,8 @@ use sagewright_cloud_sagemaker_base::machine;
 use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, required};
 
 use crate::job::request::{MAX_RUNTIME_SECONDS, fill};
-use crate::training::request::{CHECKPOINTS, Plan};
+use crate::training::kept::CHECKPOINTS;
+use crate::training::request::Plan;
 
 /// The volume of the SDK's default.
 const VOLUME_GB: i64 = 30;
@@ -30,8 +33,18 @@ pub(crate) async fn create_with(sm: &SageMaker, call: &Call, shown: Map<String, 
     let (plan, mut stored) = checked(sm, call).await?;
     stored.extend(shown);
 
-    let job = uuid::Uuid::new_v4().to_string();
-    let first = first(job, artifacts(&plan, name), plan.retries, call.now.as_millisecond());
+    let rules_of = |member: &str| stored.get(member).map(rules).unwrap_or_default();
+    let wait = plan.max_wait.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+    let setting = Setting {
+        job: uuid::Uuid::new_v4().to_string(),
+        artifacts: artifacts(&plan, name),
+        retries: plan.retries,
+        deadline: wait.map(|wait| call.wall.as_millisecond().saturating_add(wait)),
+        pool: plan.warm.then(|| Pool::new(&stored, plan.keep_alive)),
+        debugger_rules: rules_of("DebugRuleConfigurations"),
+        profiler_rules: rules_of("ProfilerRuleConfigurations"),
+    };
+    let first = first(setting, call.now.as_millisecond());
     let record = SageMaker::record(call, Kind::TRAINING_JOB, name, "", stored);
     machine::create(&TrainingJobs(sm.clone()), record, &tags, first).await
 }
@@ -88,7 +101,7 @@ async fn inputs(sm: &SageMaker, call: &Call, plan: &Plan, role: &str) -> Result<
 
 /// Where the job writes: its output, and its checkpoints where it keeps any.
 async fn outputs(sm: &SageMaker, call: &Call, plan: &Plan, role: &str) -> Result<(), ApiError> {
-    let checkpoints = plan.checkpoints.as_ref().map(|c| ("CheckpointConfig.S3Uri", &c.remote));
+    let checkpoints = plan.checkpoints().map(|c| ("CheckpointConfig.S3Uri", &c.remote));
     for (member, place) in [("OutputDataConfig.S3OutputPath", &plan.output)].into_iter().chain(checkpoints) {
         let (uri, bucket) = (place.uri(), &place.bucket);
         if !sm.bucket(call, &uri).await? {

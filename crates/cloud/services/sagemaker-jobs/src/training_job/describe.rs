@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::machine::TrainingJobs;
+
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::resource::{self, Kind, required};
+use sagewright_cloud_sagemaker_base::{SageMaker, machine};
 
 /// The metrics of the XGBoost image that take no parameter, as its container registers them, with the first version of the
 /// image that has each.
@@ -46,6 +48,7 @@ const METRICS: [(&str, &str); 33] = [
 
 pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let record = sm.find(call, Kind::TRAINING_JOB, required(call, "TrainingJobName")?).await?;
+    let pool = machine::state::<TrainingJobs>(&record).pool;
     let mut found = Value::Object(resource::describe(Kind::TRAINING_JOB, record));
     let script = found.pointer("/HyperParameters/sagemaker_program").is_some();
     if let Some(Value::Object(algorithm)) = found.get_mut("AlgorithmSpecification") {
@@ -54,6 +57,9 @@ pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiEr
         if let Some(definitions) = built_in(sm, image).filter(|_| !script) {
             algorithm.entry("MetricDefinitions").or_insert(definitions);
         }
+    }
+    if let Some(pool) = pool {
+        pool.bill(&mut found, call.now.as_millisecond());
     }
     Ok(found)
 }

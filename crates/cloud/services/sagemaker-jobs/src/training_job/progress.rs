@@ -10,6 +10,9 @@ use sagewright_cloud_sagemaker_base::resource::{cut, epoch_seconds as seconds, f
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// What a spot job that waited and ran too long is told.
+pub(super) const OVERDUE: &str = "Training job runtime exceeded MaxWaitTimeInSeconds provided";
+
 /// The last value of each metric with the time it was seen.
 pub(super) type Metrics = BTreeMap<String, (f64, Timestamp)>;
 
@@ -31,7 +34,56 @@ pub(super) struct Progress {
     /// One that an update gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     profiler_config: Option<Value>,
+    /// Rules that an update gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profiler_rule_configurations: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug_rule_evaluation_statuses: Option<Vec<RuleStatus>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profiler_rule_evaluation_statuses: Option<Vec<RuleStatus>>,
 }
+
+/// How far a rule of the debugger or the profiler is. None runs here: a rule never finds that all is well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RuleStatus {
+    rule_configuration_name: String,
+    rule_evaluation_status: String,
+    status_details: String,
+    last_modified_time: f64,
+}
+
+/// The rules of a request, as its record shows them.
+pub(super) fn rules(configurations: &Value) -> Vec<String> {
+    let names = configurations.as_array().into_iter().flatten();
+    names.filter_map(|rule| rule["RuleConfigurationName"].as_str()).map(str::to_owned).collect()
+}
+
+fn unevaluated(names: &[String], now: i64) -> Option<Vec<RuleStatus>> {
+    let status = |name: &String| RuleStatus {
+        rule_configuration_name: name.clone(),
+        rule_evaluation_status: "Stopped".to_owned(),
+        status_details:
+            "The rule was not evaluated: the embedded cloud runs no rules of the debugger and the profiler.".to_owned(),
+        last_modified_time: seconds(now),
+    };
+    (!names.is_empty()).then(|| names.iter().map(status).collect())
+}
+
+/// What counts for the end of a job beside its last run's end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Terms {
+    /// It ran into `MaxWaitTimeInSeconds`.
+    pub overdue: bool,
+    /// It ran on spot instances.
+    pub spot: bool,
+}
+
+/// The share of a spot job's time that is billed. In AWS it follows the market; instances cost about a third there.
+const SPOT_SHARE: f64 = 0.3;
+
+/// Secondary statuses in which a job has its instances.
+const AT_WORK: &[&str] = &["Downloading", "Training", "Uploading", "Stopping"];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Artifacts {
@@ -92,9 +144,19 @@ impl Progress {
             training_time_in_seconds: None,
             billable_time_in_seconds: None,
             profiler_config: None,
+            profiler_rule_configurations: None,
+            debug_rule_evaluation_statuses: None,
+            profiler_rule_evaluation_statuses: None,
         };
         progress.enter("Starting", "Starting the training job", now);
         progress
+    }
+
+    /// The rules of the debugger and the profiler that the job was created with.
+    pub fn ruled(mut self, debugger: &[String], profiler: &[String], now: i64) -> Self {
+        self.debug_rule_evaluation_statuses = unevaluated(debugger, now);
+        self.profiler_rule_evaluation_statuses = unevaluated(profiler, now);
+        self
     }
 
     /// What a record says.
@@ -161,19 +223,42 @@ impl Progress {
         self.final_metric_data_list = Some(metrics.iter().map(datum).collect());
     }
 
-    /// The profiler's configuration, which an update replaces.
-    pub fn profile(&mut self, config: Value) {
-        self.profiler_config = Some(config);
+    /// The instances were taken away, and the job waits for others.
+    pub fn interrupted(&mut self, now: i64) {
+        self.enter("Starting", "Starting the training job", now);
+    }
+
+    /// The profiler's configuration and rules, which an update replaces.
+    pub fn profile(&mut self, config: Option<Value>, rules_given: Option<Value>, now: i64) {
+        if config.is_some() {
+            self.profiler_config = config;
+        }
+        if let Some(configurations) = rules_given {
+            self.profiler_rule_evaluation_statuses = unevaluated(&rules(&configurations), now);
+            self.profiler_rule_configurations = Some(configurations);
+        }
+    }
+
+    /// Seconds for which the job has had instances, since it started.
+    fn trained(&self, start: f64) -> f64 {
+        let since = self.secondary_status_transitions.iter().filter(|t| t.start_time >= start);
+        let worked = since.filter(|t| AT_WORK.contains(&&*t.status));
+        let seconds: f64 = worked.map(|t| t.end_time.unwrap_or(t.start_time) - t.start_time).sum();
+        // Times are in milliseconds; a sum of differences is not quite.
+        (seconds * 1000.0).round() / 1000.0
     }
 
     /// The job has ended.
-    pub fn end(&mut self, end: &TrainingEnd, now: i64) {
+    pub fn end(&mut self, end: &TrainingEnd, terms: Terms, now: i64) {
         let (status, message) = match end {
             TrainingEnd::Completed { .. } => ("Completed", "Training job completed"),
+            TrainingEnd::Stopped { .. } if terms.overdue => ("MaxWaitTimeExceeded", OVERDUE),
             TrainingEnd::Stopped { max_runtime: true, .. } => {
                 ("MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided")
             }
-            TrainingEnd::Stopped { max_runtime: false, .. } => ("Stopped", "Training job stopped"),
+            TrainingEnd::Stopped { max_runtime: false, .. } | TrainingEnd::Interrupted => {
+                ("Stopped", "Training job stopped")
+            }
             TrainingEnd::Failed { .. } => ("Failed", "Training job failed"),
         };
         self.enter(status, message, now);
@@ -181,7 +266,7 @@ impl Progress {
             TrainingEnd::Completed { artifacts } | TrainingEnd::Stopped { artifacts: Some(artifacts), .. } => {
                 artifacts.clone_into(&mut self.model_artifacts.uri);
             }
-            TrainingEnd::Stopped { artifacts: None, .. } => {}
+            TrainingEnd::Stopped { artifacts: None, .. } | TrainingEnd::Interrupted => {}
             TrainingEnd::Failed { reason } => self.failure_reason = Some(cut(reason).to_owned()),
         }
         if let Some(last) = self.secondary_status_transitions.last_mut() {
@@ -191,9 +276,10 @@ impl Progress {
         if let Some(start) = self.training_start_time {
             // Not less than one by the model.
             #[allow(clippy::cast_possible_truncation)] // seconds of a job fit well
-            let time = (seconds(now) - start).max(1.0).ceil() as i64;
-            self.training_time_in_seconds = Some(time);
-            self.billable_time_in_seconds = Some(time);
+            let whole = |seconds: f64| seconds.max(1.0).ceil() as i64;
+            let time = self.trained(start);
+            self.training_time_in_seconds = Some(whole(time));
+            self.billable_time_in_seconds = Some(whole(if terms.spot { time * SPOT_SHARE } else { time }));
         }
     }
 }

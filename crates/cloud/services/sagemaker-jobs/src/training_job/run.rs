@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sagewright_cloud_core::records::Key;
 use sagewright_cloud_sagemaker_base::machine::Machine as _;
@@ -40,15 +42,27 @@ impl Job for TrainingJobs {
 
     fn stopped(run: Run) -> Event {
         let end = TrainingEnd::Stopped { artifacts: None, max_runtime: false };
-        Event::Ended { run, end, metrics: Metrics::new() }
+        Event::Ended { run, end, metrics: Metrics::new(), took: Duration::ZERO }
     }
 
     fn broke(run: Run, reason: String) -> Event {
-        Event::Ended { run, end: TrainingEnd::Failed { reason }, metrics: Metrics::new() }
+        Event::Ended { run, end: TrainingEnd::Failed { reason }, metrics: Metrics::new(), took: Duration::ZERO }
+    }
+
+    fn overdue(job: &str) -> Option<Event> {
+        Some(Event::Overdue(job.to_owned()))
+    }
+
+    fn spent(state: &State) -> Duration {
+        state.spent()
     }
 
     async fn work(&self, key: Key, run: Run, stop: watch::Receiver<bool>) -> Event {
-        let Some(task) = task(self, &key, &run).await else { return Self::stopped(run) };
+        self.look_for_instances(&key, &run).await;
+        let Some(mut task) = task(self, &key, &run).await else { return Self::stopped(run) };
+        task.interrupted = self.sagemaker().scheduler().interruption(&run);
+        let wall = Arc::clone(&self.sagemaker().env().wall);
+        let begun = wall.now();
         let metrics = Arc::new(Mutex::new(Metrics::new()));
         let recorder = Recorder::new(self, &key);
         let events = self.events(&key, &run, &recorder, &metrics);
@@ -56,11 +70,17 @@ impl Job for TrainingJobs {
         let end = self.sagemaker().execution().executors.training.run(task, stop, events).await;
         recorder.end().await;
         let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Event::Ended { run, end, metrics }
+        let took = Duration::try_from(wall.now().duration_since(begun)).unwrap_or_default();
+        Event::Ended { run, end, metrics, took }
     }
 }
 
 impl TrainingJobs {
+    /// The event of spot instances that are taken away.
+    pub(crate) fn interrupt_requested() -> Event {
+        Event::InterruptRequested
+    }
+
     fn events(
         &self,
         key: &Key,

@@ -9,22 +9,18 @@ use sagewright_cloud_sagemaker_base::machine::tell;
 use sagewright_cloud_sagemaker_base::refuse;
 use sagewright_cloud_sagemaker_base::resource::{Kind, arn, key, required};
 
-/// AWS changes warm pools, debugging and profiling by this. Only the profiler's configuration exists here, as a record.
+/// Changes how long a warm pool is kept, or what the record of a running job says of the profiler.
 pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    refuse::members(
-        "",
-        &call.input,
-        &[
-            "/ResourceConfig/KeepAlivePeriodInSeconds",
-            "/ProfilerRuleConfigurations",
-            "/RemoteDebugConfig/EnableRemoteDebug",
-        ],
-    )?;
+    refuse::members("", &call.input, &["/RemoteDebugConfig/EnableRemoteDebug"])?;
     let name = required(call, "TrainingJobName")?;
     let arn = arn(call, Kind::TRAINING_JOB, name);
-    let profiler = call.input.get("ProfilerConfig").filter(|config| !config.is_null()).cloned();
-    let key = key(call, Kind::TRAINING_JOB, name);
-    let updated = tell(&TrainingJobs(sm.clone()), &key, &Event::Updated { profiler }).await?;
+    let given = |member: &str| call.input.get(member).filter(|value| !value.is_null()).cloned();
+    let event = Event::Updated {
+        profiler: given("ProfilerConfig"),
+        rules: given("ProfilerRuleConfigurations"),
+        keep_alive: call.input.pointer("/ResourceConfig/KeepAlivePeriodInSeconds").and_then(Value::as_u64),
+    };
+    let updated = tell(&TrainingJobs(sm.clone()), &key(call, Kind::TRAINING_JOB, name), &event).await?;
     updated.ok_or_else(|| Kind::TRAINING_JOB.missing(&arn))?;
     Ok(json!({ "TrainingJobArn": arn }))
 }

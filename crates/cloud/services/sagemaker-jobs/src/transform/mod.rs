@@ -53,7 +53,7 @@ impl Executor<JobEvent, JobEnd> for TransformExecutor {
         let end = Job { site: &site, servers: &*self.servers, events }.run(stop).await;
         match site.close(end).await {
             Ok(()) => JobEnd::new(Outcome::Completed),
-            Err(Halt::Stopped { .. }) => JobEnd::new(Outcome::Stopped),
+            Err(Halt::Stopped { .. } | Halt::Interrupted) => JobEnd::new(Outcome::Stopped),
             Err(Halt::Failed(reason)) => JobEnd::failed(reason),
         }
     }

@@ -14,12 +14,12 @@ use sagewright_cloud_core::identity::Secret;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::CLOCK;
+use super::{CLOCK, INTERRUPT};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why the clock did not answer.
+/// Why a cloud did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// No connection.
@@ -39,18 +39,30 @@ pub enum AskError {
 /// # Errors
 /// It cannot be reached, or refuses.
 pub async fn ask(cloud: SocketAddr, pass: &Secret, change: Option<&Value>) -> Result<Value, AskError> {
-    let late = |_| AskError::Broken(cloud, format!("not within {} s", PATIENCE.as_secs()));
-    tokio::time::timeout(PATIENCE, exchange(cloud, pass, change)).await.map_err(late)?
+    ask_at(CLOCK, cloud, pass, change).await
 }
 
-async fn exchange(cloud: SocketAddr, pass: &Secret, change: Option<&Value>) -> Result<Value, AskError> {
+/// Takes the spot instances of a training job away: `account`, `region` and `trainingJob` name it.
+///
+/// # Errors
+/// The cloud cannot be reached, or refuses.
+pub async fn interrupt(cloud: SocketAddr, pass: &Secret, job: &Value) -> Result<Value, AskError> {
+    ask_at(INTERRUPT, cloud, pass, Some(job)).await
+}
+
+async fn ask_at(path: &str, cloud: SocketAddr, pass: &Secret, change: Option<&Value>) -> Result<Value, AskError> {
+    let late = |_| AskError::Broken(cloud, format!("not within {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, exchange(path, cloud, pass, change)).await.map_err(late)?
+}
+
+async fn exchange(path: &str, cloud: SocketAddr, pass: &Secret, change: Option<&Value>) -> Result<Value, AskError> {
     let broken = |error: &dyn std::fmt::Display| AskError::Broken(cloud, error.to_string());
     let stream = TcpStream::connect(cloud).await.map_err(|error| AskError::Unreachable(cloud, error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     let driver = tokio::spawn(connection);
     let request = Request::builder()
         .method(if change.is_some() { Method::POST } else { Method::GET })
-        .uri(CLOCK)
+        .uri(path)
         .header(HOST, cloud.to_string())
         .header(AUTHORIZATION, format!("Bearer {}", pass.reveal()))
         .header(CONTENT_TYPE, "application/json")

@@ -1,35 +1,59 @@
-//! The control endpoint: how commands of this machine read and change the simulated clock.
+//! The control endpoint: how commands of this machine read and change the simulated clock, and interrupt spot jobs.
 //!
-//! `GET` tells the times, `POST` changes the clock with a JSON object. Only programs of this machine that show the pass are
+//! Of the clock, `GET` tells the times, and `POST` changes it with a JSON object. Only programs of this machine that show the pass are
 //! let in: it is new with each start, and in a file that only the cloud's own user can read.
 
 mod ask;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq as _;
 
-pub use ask::{AskError, ask};
+pub use ask::{AskError, ask, interrupt};
 
 use super::body::RequestBody;
 use super::collect::{Collector, MAX_UNSIGNED};
 use crate::protocol::Wire;
+use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::clock::{Change, ClockError, Keeper, Reading};
 use sagewright_cloud_core::identity::Secret;
 use sagewright_cloud_core::timers::Waker;
 
 /// Where it is.
 pub const CLOCK: &str = "/_sagewright/clock";
+/// Where spot instances are taken away.
+pub const INTERRUPT: &str = "/_sagewright/interrupt";
 /// How long an answer waits until what became due is done.
 const DONE: Duration = Duration::from_secs(5);
 
-/// Who may change the clock, and how.
+/// Takes the spot instances of a training job away, or says why not.
+pub type Interrupt = Arc<dyn Fn(SpotJob) -> BoxFuture<'static, Result<(), ApiError>> + Send + Sync>;
+
+/// A training job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpotJob {
+    /// Account id.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Whether a path is one of the control endpoint's.
+pub(super) fn answers(path: &str) -> bool {
+    [CLOCK, INTERRUPT].contains(&path)
+}
+
+/// Who may control the cloud, and how.
 pub struct Control {
     /// What programs have to show.
     pub pass: Secret,
@@ -39,6 +63,8 @@ pub struct Control {
     pub waker: Waker,
     /// The address that the cloud listens on: programs of this machine may come from there.
     pub own: IpAddr,
+    /// Spot jobs.
+    pub spot: Interrupt,
 }
 
 struct Refusal(StatusCode, String);
@@ -46,48 +72,66 @@ struct Refusal(StatusCode, String);
 impl Control {
     pub(super) async fn answer(&self, parts: &Parts, body: &mut RequestBody, collector: &Collector) -> Response<Bytes> {
         let (status, value) = match self.done(parts, body, collector).await {
-            Ok(reading) => (StatusCode::OK, told(&reading)),
+            Ok(told) => (StatusCode::OK, told),
             Err(Refusal(status, message)) => (status, json!({"message": message})),
         };
         let mut response = Response::new(Bytes::from(value.to_string()));
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+            let allowed = if parts.uri.path() == CLOCK { "GET, POST" } else { "POST" };
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         }
         response
     }
 
-    async fn done(&self, parts: &Parts, body: &mut RequestBody, collector: &Collector) -> Result<Reading, Refusal> {
+    async fn done(&self, parts: &Parts, body: &mut RequestBody, collector: &Collector) -> Result<Value, Refusal> {
         self.let_in(parts)?;
+        let path = parts.uri.path();
         match parts.method {
-            Method::GET => Ok(self.keeper.clock().read()),
+            Method::GET if path == CLOCK => Ok(told(&self.keeper.clock().read())),
             Method::POST => {
                 let read = collector.collect_at_most(MAX_UNSIGNED, Wire::Json, body).await;
                 let (body, _room) = read.map_err(|error| {
                     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
                     Refusal(status, error.message)
                 })?;
+                if path == INTERRUPT {
+                    return self.interrupt(&body).await;
+                }
                 let change = change(&body).map_err(|message| Refusal(StatusCode::BAD_REQUEST, message))?;
-                self.change(change).await
+                self.change(change).await.map(|reading| told(&reading))
             }
-            _ => Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, format!("{CLOCK} takes GET and POST"))),
+            _ if path == CLOCK => Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, format!("{CLOCK} takes GET and POST"))),
+            _ => Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, format!("{INTERRUPT} takes POST"))),
         }
     }
 
     fn let_in(&self, parts: &Parts) -> Result<(), Refusal> {
         let peer = parts.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
         if !peer.is_some_and(|peer| peer.is_loopback() || peer == self.own.to_canonical()) {
-            let message = "the clock of the embedded cloud is changed from the machine that it runs on";
+            let message = "the embedded cloud is controlled from the machine that it runs on";
             return Err(Refusal(StatusCode::FORBIDDEN, message.to_owned()));
         }
         let shown = parts.headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         if !shown.is_some_and(|shown| bool::from(shown.ct_eq(self.pass.reveal().as_bytes()))) {
             let message = "the control endpoint takes `Authorization: Bearer PASS` with the `controlPass` of server.json in the \
-                           data folder; `sagewright local clock` does that";
+                           data folder; `sagewright local clock` and `sagewright local interrupt` do that";
             return Err(Refusal(StatusCode::UNAUTHORIZED, message.to_owned()));
         }
         Ok(())
+    }
+
+    async fn interrupt(&self, body: &[u8]) -> Result<Value, Refusal> {
+        let job = spot_job(body).ok_or_else(|| {
+            let wrong = "the body has to be a JSON object with account, region and trainingJob, texts all three";
+            Refusal(StatusCode::BAD_REQUEST, wrong.to_owned())
+        })?;
+        (self.spot)(job).await.map_err(|error| {
+            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+            Refusal(status, error.message)
+        })?;
+        Ok(json!({}))
     }
 
     /// Changes the clock, and waits a while until what became due by that is done.
@@ -111,6 +155,14 @@ impl Control {
         let _ = tokio::time::timeout(DONE, self.waker.done(reading.sim)).await;
         Ok(self.keeper.clock().read())
     }
+}
+
+/// The job that a body names.
+fn spot_job(body: &[u8]) -> Option<SpotJob> {
+    let asked: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let text = |name: &str| asked.get(name)?.as_str().map(str::to_owned);
+    let job = SpotJob { account: text("account")?, region: text("region")?, name: text("trainingJob")? };
+    (asked.len() == 3).then_some(job)
 }
 
 const ADVANCE: &str = "advanceSeconds";
@@ -154,6 +206,17 @@ fn milliseconds(time: jiff::Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spot_job_is_named_whole() {
+        let job = spot_job(br#"{"account": "1", "region": "r", "trainingJob": "j"}"#);
+        assert_eq!(job, Some(SpotJob { account: "1".into(), region: "r".into(), name: "j".into() }));
+        for body in
+            ["", "[]", r#"{"account": "1", "region": "r"}"#, r#"{"account": 1, "region": "r", "trainingJob": "j"}"#]
+        {
+            assert_eq!(spot_job(body.as_bytes()), None, "{body}");
+        }
+    }
 
     #[test]
     fn bodies_that_say_nothing_or_too_much_are_refused() {

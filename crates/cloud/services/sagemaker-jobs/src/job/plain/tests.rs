@@ -61,6 +61,7 @@ fn effect(effect: &Effect) -> String {
         Effect::Run(run) => ("run", run),
         Effect::Stop(run) => ("stop", run),
         Effect::Leave(run) => ("leave", run),
+        Effect::Interrupt(_) | Effect::Alarm(..) => return "nothing that such a job asks for".to_owned(),
     };
     format!("{name} {}", run.number)
 }
