@@ -8,6 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::capture::Sampler;
 use super::model::Placement;
 use super::models::Source;
 use super::routing::{Generation, Instance, Variant};
@@ -115,7 +116,8 @@ impl Fleet {
                 ready.push(Instance { number: numbers.next().unwrap_or_default(), servers });
             }
             let (name, direct, next) = (plan.name.clone(), plan.direct, AtomicUsize::new(0));
-            let variant = Variant { name, direct, instances: ready, next };
+            let capture = plan.capture.clone().map(Sampler::new);
+            let variant = Variant { name, direct, capture, instances: ready, next };
             variants.push((variant, plan.weight));
         }
         try_join_all(waits).await?;

@@ -55,7 +55,12 @@ impl Hosting {
                 _ => {}
             }
             match self.pass(&endpoint, &servers, &call).await {
-                Ok(answer) => return Ok(output(answer, variant)),
+                Ok(answer) => {
+                    if let Some(sampler) = variant.capture.as_ref().filter(|sampler| sampler.takes()) {
+                        self.capture.take(sampler.captured(&endpoint, &variant.name, &call, &answer));
+                    }
+                    return Ok(output(answer, variant));
+                }
                 Err(Failure::Error(error)) => return Err(error),
                 // It died a moment ago: another one takes the request.
                 Err(Failure::Refused) => tried.push(instance.number),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::capture::Sampler;
 use super::server::Server;
 
 /// The variants that an endpoint serves between two deployments. A request holds it while it is under way.
@@ -20,6 +21,7 @@ pub(super) struct Variant {
     pub name: String,
     /// A request goes to the one container that it names.
     pub direct: bool,
+    pub capture: Option<Sampler>,
     pub instances: Vec<Instance>,
     pub next: AtomicUsize,
 }

@@ -14,7 +14,6 @@ const UNSUPPORTED: &[&str] = &[
     "/AsyncInferenceConfig",
     "/ExplainerConfig",
     "/ShadowProductionVariants",
-    "/DataCaptureConfig/EnableCapture",
     "/CrossRegionTrafficConfig",
 ];
 
@@ -26,10 +25,6 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let name = required(call, "EndpointConfigName")?;
     let tags = tags(call)?;
     refuse::members("", &call.input, UNSUPPORTED)?;
-    // `EnableCapture` is on unless it is said to be off.
-    if call.input.get("DataCaptureConfig").is_some_and(|c| !c.is_null() && c["EnableCapture"] != json!(false)) {
-        return Err(refuse::unsupported("DataCaptureConfig"));
-    }
     let mut stored = body(call, &["Tags"]);
     if let Some(Value::Array(variants)) = stored.get_mut("ProductionVariants") {
         unique(variants)?;
