@@ -215,8 +215,10 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .raw(s3);
     resume(&sagemaker).await?;
+    let timers = crate::sagemaker::recorded::life::timers(&sagemaker);
+    let timers = sagewright_cloud_sagemaker_monitoring::timers(&sagemaker, timers);
     let tasks = Tasks {
-        _timers: AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run())),
+        _timers: AbortOnDrop(tokio::spawn(timers.run())),
         _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };
@@ -293,6 +295,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
             sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
+            sagewright_cloud_sagemaker_monitoring::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ],
     )
@@ -307,6 +310,7 @@ pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_tuning::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_monitoring::resume(sagemaker).await?;
     // After what their steps wait for.
     sagewright_cloud_sagemaker_pipelines::resume(sagemaker).await
 }

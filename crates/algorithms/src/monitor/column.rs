@@ -86,8 +86,7 @@ impl Column {
     #[allow(clippy::cast_precision_loss)] // counts are far below 2^52
     fn measure(&mut self, value: f64) {
         let count = self.integral + self.fractional;
-        (self.min, self.max) =
-            if count == 1 { (value, value) } else { (self.min.min(value), self.max.max(value)) };
+        (self.min, self.max) = if count == 1 { (value, value) } else { (self.min.min(value), self.max.max(value)) };
         self.sum += value;
         // Welford: no large numbers are subtracted from each other.
         let before = value - self.mean;
@@ -198,7 +197,10 @@ mod tests {
             assert_eq!(Kind::of(kind.name()), Some(kind));
         }
         let mixed = of(&["1", "2", "2.5", "x"]);
-        assert_eq!((mixed.share(Kind::Integral), mixed.share(Kind::Fractional), mixed.share(Kind::String)), (0.5, 0.75, 1.0));
+        assert_eq!(
+            (mixed.share(Kind::Integral), mixed.share(Kind::Fractional), mixed.share(Kind::String)),
+            (0.5, 0.75, 1.0)
+        );
     }
 
     #[test]

@@ -117,7 +117,8 @@ impl Constraints {
     /// # Errors
     /// What is wrong with it, or not done here.
     pub fn read(text: &str) -> Result<Self, String> {
-        let read: Self = serde_json::from_str(text).map_err(|error| format!("constraints.json is not valid: {error}"))?;
+        let read: Self =
+            serde_json::from_str(text).map_err(|error| format!("constraints.json is not valid: {error}"))?;
         let all = read.features.iter().map(|feature| &feature.monitoring_config_overrides);
         for config in all.chain([&read.monitoring_config]) {
             if let Some(method) = config.distribution_constraints.categorical_drift_method.as_deref()

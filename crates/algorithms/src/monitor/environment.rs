@@ -17,7 +17,11 @@ pub(super) struct Environment(pub BTreeMap<String, String>);
 impl Environment {
     /// Those of this process.
     pub fn of_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     /// A variable that says something.
@@ -57,7 +61,10 @@ impl Environment {
     /// # Errors
     /// One is named.
     pub fn refuse_scripts(&self) -> Result<(), String> {
-        match ["record_preprocessor_script", "post_analytics_processor_script"].iter().find(|name| self.text(name).is_some()) {
+        match ["record_preprocessor_script", "post_analytics_processor_script"]
+            .iter()
+            .find(|name| self.text(name).is_some())
+        {
             None => Ok(()),
             Some(name) => Err(format!(
                 "{name} is not supported by the embedded cloud's analyser. Leave it out, or map the image to a container of \

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::data::{event, files, lines};
+use super::data::{Span, event, files, lines};
 use super::environment::Environment;
 use crate::contract::Container;
 
@@ -21,10 +21,11 @@ pub(super) fn run(container: &Container, environment: &Environment) -> Result<St
     let folder = |name: &str| environment.required(name).map(|path| container.resolve(path));
     let truths = truths(&folder("ground_truth_source")?)?;
     let (source, output) = (folder("dataset_source")?, folder("output_path")?);
+    let span = Span::of(environment);
     let (mut merged, mut captured) = (0u64, 0u64);
     for path in files(&source)? {
         let relative = path.strip_prefix(&source).unwrap_or(&path);
-        let (of_file, all) = merge(&path, &output.join(relative), &truths)
+        let (of_file, all) = merge(&path, &output.join(relative), &truths, &span)
             .map_err(|why| format!("{}: {why}", relative.display()))?;
         merged += of_file;
         captured += all;
@@ -50,8 +51,10 @@ fn truths(folder: &Path) -> Result<HashMap<String, Value>, String> {
             if bytes > MOST {
                 return Err(format!("there are more than {MOST} bytes of ground truth for one run"));
             }
-            let value: Value = serde_json::from_str(line).map_err(|error| format!("a line is not valid JSON: {error}"))?;
-            let id = value["eventMetadata"]["eventId"].as_str().ok_or("a line has no eventMetadata.eventId")?.to_owned();
+            let value: Value =
+                serde_json::from_str(line).map_err(|error| format!("a line is not valid JSON: {error}"))?;
+            let id =
+                value["eventMetadata"]["eventId"].as_str().ok_or("a line has no eventMetadata.eventId")?.to_owned();
             if value["groundTruthData"]["data"].is_null() {
                 return Err(format!("the ground truth of the event {id} has no groundTruthData.data"));
             }
@@ -64,13 +67,16 @@ fn truths(folder: &Path) -> Result<HashMap<String, Value>, String> {
 }
 
 /// Merges a file; gives the records that it has merged and read. A file of which nothing is merged is not written.
-fn merge(path: &Path, to: &Path, truths: &HashMap<String, Value>) -> Result<(u64, u64), String> {
+fn merge(path: &Path, to: &Path, truths: &HashMap<String, Value>, span: &Span) -> Result<(u64, u64), String> {
     let input = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
     let (mut merged, mut all) = (0, 0);
     let mut output: Option<BufWriter<File>> = None;
     lines(input, |line| {
-        all += 1;
         let value: Value = serde_json::from_str(line).map_err(|error| format!("a line is not valid JSON: {error}"))?;
+        if !span.has(&value) {
+            return Ok(());
+        }
+        all += 1;
         let Some(truth) = truths.get(&event(&value)?.id) else { return Ok(()) };
         merged += 1;
         let line = json!({

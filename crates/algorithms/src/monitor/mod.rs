@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::contract::{Container, write_atomically};
 use constraints::Constraints;
-use data::Format;
+use data::{Format, Span};
 use environment::Environment;
 use metrics::Metrics;
 use statistics::Table;
@@ -64,7 +64,7 @@ fn data_quality(container: &Container, environment: &Environment) -> Result<Stri
     let format = Format::read(environment.required("dataset_format")?)?;
     let mut table = Table::default();
     let source = container.resolve(environment.required("dataset_source")?);
-    data::rows(&source, &format, |row, _| table.push(row))?;
+    data::rows(&source, &format, &Span::of(environment), |row, _| table.push(row))?;
     crate::log::info(&format!("read {} rows with {} columns", table.rows, table.columns.len()));
     if table.rows == 0 {
         return Err(NO_DATA.to_owned());
@@ -90,7 +90,9 @@ fn data_quality(container: &Container, environment: &Environment) -> Result<Stri
 
 fn baseline_statistics(container: &Container, environment: &Environment) -> Result<Option<Value>, String> {
     let Some(text) = environment.document(container, "baseline_statistics")? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|error| format!("statistics.json of the baseline is not valid JSON: {error}"))
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| format!("statistics.json of the baseline is not valid JSON: {error}"))
 }
 
 /// Where reports go.

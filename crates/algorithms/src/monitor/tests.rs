@@ -70,12 +70,10 @@ fn a_baseline_has_the_statistics_and_suggests_constraints() {
     assert_eq!((&price["name"], &price["inferred_type"]), (&json!("price"), &json!("Integral")));
     let numbers = &price["numerical_statistics"];
     assert_eq!(numbers["common"], json!({ "num_present": 20, "num_missing": 0 }));
-    assert_eq!((&numbers["mean"], &numbers["sum"], &numbers["min"], &numbers["max"]), (
-        &json!(109.5),
-        &json!(2190.0),
-        &json!(100.0),
-        &json!(119.0)
-    ));
+    assert_eq!(
+        (&numbers["mean"], &numbers["sum"], &numbers["min"], &numbers["max"]),
+        (&json!(109.5), &json!(2190.0), &json!(100.0), &json!(119.0))
+    );
     assert!((numbers["std_dev"].as_f64().unwrap() - 33.25f64.sqrt()).abs() < 1e-12);
     let buckets = numbers["distribution"]["kll"]["buckets"].as_array().unwrap();
     assert_eq!(buckets.len(), 10);
@@ -128,10 +126,7 @@ fn violations(lines: &[String], change: impl Fn(&mut Value)) -> Vec<(String, Str
     };
     assert_eq!(message, expected);
     let text = |violation: &Value, member: &str| violation[member].as_str().unwrap().to_owned();
-    found
-        .iter()
-        .map(|v| (text(v, "constraint_check_type"), text(v, "feature_name"), text(v, "description")))
-        .collect()
+    found.iter().map(|v| (text(v, "constraint_check_type"), text(v, "feature_name"), text(v, "description"))).collect()
 }
 
 fn checks(found: &[(String, String, String)]) -> Vec<(&str, &str)> {
@@ -140,7 +135,9 @@ fn checks(found: &[(String, String, String)]) -> Vec<(&str, &str)> {
 
 /// The houses as requests: the price is what the model answers.
 fn same() -> Vec<String> {
-    (0..20).map(|n| captured(&format!("{},0.{},{}", n % 5, n % 10, ["oslo", "bergen"][n % 2]), &format!("{}\n", 100 + n))).collect()
+    (0..20)
+        .map(|n| captured(&format!("{},0.{},{}", n % 5, n % 10, ["oslo", "bergen"][n % 2]), &format!("{}\n", 100 + n)))
+        .collect()
 }
 
 #[test]
@@ -150,7 +147,9 @@ fn the_same_data_violates_nothing() {
 
 #[test]
 fn each_check_tells_what_it_finds() {
-    let rows = |of: &dyn Fn(usize) -> String| -> Vec<String> { (0..20).map(|n| captured(&of(n), &format!("{}", 100 + n))).collect() };
+    let rows = |of: &dyn Fn(usize) -> String| -> Vec<String> {
+        (0..20).map(|n| captured(&of(n), &format!("{}", 100 + n))).collect()
+    };
     let town = |n: usize| ["oslo", "bergen"][n % 2];
     let cases: [(&str, Vec<String>, &[(&str, &str)], &str); 6] = [
         (
@@ -203,12 +202,16 @@ fn each_check_tells_what_it_finds() {
 
 #[test]
 fn rules_of_the_constraints_file_are_heeded() {
-    let drifted: Vec<_> =
-        (0..20).map(|n| captured(&format!("{},0.{},{}", n % 5 + 1000, n % 10, ["oslo", "bergen"][n % 2]), "100")).collect();
+    let drifted: Vec<_> = (0..20)
+        .map(|n| captured(&format!("{},0.{},{}", n % 5 + 1000, n % 10, ["oslo", "bergen"][n % 2]), "100"))
+        .collect();
     let all = |constraints: &mut Value, member: &str, value: Value| {
         constraints["monitoring_config"]["distribution_constraints"][member] = value;
     };
-    assert_eq!(checks(&violations(&drifted, |_| {})), [("baseline_drift_check", "price"), ("baseline_drift_check", "rooms")]);
+    assert_eq!(
+        checks(&violations(&drifted, |_| {})),
+        [("baseline_drift_check", "price"), ("baseline_drift_check", "rooms")]
+    );
     assert_eq!(violations(&drifted, |c| all(c, "perform_comparison", json!("Disabled"))), []);
     assert_eq!(violations(&drifted, |c| all(c, "comparison_threshold", json!(0.5))), []);
     let simple = violations(&drifted, |c| all(c, "comparison_method", json!("Simple")));
@@ -233,15 +236,16 @@ fn metrics_are_written_where_they_are_asked_for() {
     let text = fs::read_to_string(job.path("output/metrics/cloudwatch/cloudwatch_metrics.jsonl")).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let dimensions = json!([{ "Name": "Endpoint", "Value": "e" }, { "Name": "MonitoringSchedule", "Value": "s" }]);
-    let line = |name: &str, member: &str, value: Value| {
-        json!({ "MetricName": name, "Timestamp": "2026-01-01T00:00:00Z", "Dimensions": dimensions, member: value })
-    };
+    let line = |name: &str, member: &str, value: Value| json!({ "MetricName": name, "Timestamp": "2026-01-01T00:00:00Z", "Dimensions": dimensions, member: value });
     let statistics = json!({ "SampleCount": 2.0, "Sum": 4.0, "Minimum": 1.0, "Maximum": 3.0 });
-    assert_eq!(lines, [
-        line("feature_data_n", "StatisticValues", statistics),
-        line("feature_non_null_n", "Value", json!(1.0)),
-        line("feature_non_null_t", "Value", json!(0.5)),
-    ]);
+    assert_eq!(
+        lines,
+        [
+            line("feature_data_n", "StatisticValues", statistics),
+            line("feature_non_null_n", "Value", json!(1.0)),
+            line("feature_non_null_t", "Value", json!(0.5)),
+        ]
+    );
 }
 
 #[test]
@@ -252,7 +256,10 @@ fn what_cannot_be_analysed_is_told() {
         (Job::new(&[CSV, script]).put("processing/in/a.csv", "a\n1\n"), "record_preprocessor_script is not supported"),
         (Job::new(&[CSV]), "cannot read"),
         (Job::new(&[CAPTURE]).put("processing/in/a.jsonl", "{}\n"), "a.jsonl: a line has no eventMetadata.eventId"),
-        (Job::new(&[CSV, CONSTRAINTS]).put("processing/in/a.csv", "a\n1\n"), "which the variable baseline_constraints names"),
+        (
+            Job::new(&[CSV, CONSTRAINTS]).put("processing/in/a.csv", "a\n1\n"),
+            "which the variable baseline_constraints names",
+        ),
         (Job::new(&[]).put("processing/in/a.csv", "a\n1\n"), "dataset_format is missing"),
     ] {
         let error = job.run().unwrap_err();

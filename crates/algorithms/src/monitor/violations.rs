@@ -22,8 +22,7 @@ pub(super) struct Comparison {
 
 impl Comparison {
     fn add(&mut self, feature: &str, check: &str, description: String) {
-        let violation =
-            json!({ "feature_name": feature, "constraint_check_type": check, "description": description });
+        let violation = json!({ "feature_name": feature, "constraint_check_type": check, "description": description });
         self.violations.push(violation);
     }
 }

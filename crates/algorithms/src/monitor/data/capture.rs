@@ -49,8 +49,10 @@ pub(in crate::monitor) fn event(line: &Value) -> Result<Event, String> {
     let id = metadata["inferenceId"].as_str().or_else(|| metadata["eventId"].as_str());
     let id = id.ok_or("a line has no eventMetadata.eventId, so that it is no captured data")?.to_owned();
     let data = &line["captureData"];
-    let part = |index: Index| part(&data[index.name()]).map_err(|why| format!("{} of the event {id} {why}", index.name()));
-    let truth = self::part(&line["groundTruthData"]).map_err(|why| format!("groundTruthData of the event {id} {why}"))?;
+    let part =
+        |index: Index| part(&data[index.name()]).map_err(|why| format!("{} of the event {id} {why}", index.name()));
+    let truth =
+        self::part(&line["groundTruthData"]).map_err(|why| format!("groundTruthData of the event {id} {why}"))?;
     Ok(Event { input: part(Index::Input)?, output: part(Index::Output)?, truth, id })
 }
 
@@ -138,7 +140,8 @@ impl Event {
             ));
         }
         let mut rows: Vec<Row> = Vec::new();
-        let count = parts.iter().map(|(_, part)| part.records().map(|rows| rows.len())).collect::<Result<Vec<_>, _>>()?;
+        let count =
+            parts.iter().map(|(_, part)| part.records().map(|rows| rows.len())).collect::<Result<Vec<_>, _>>()?;
         let most = count.into_iter().max().unwrap_or(0);
         for (at, (index, part)) in parts.iter().enumerate() {
             let mut records = part.records()?;
@@ -216,7 +219,11 @@ mod tests {
     fn parts_that_do_not_fit_are_told() {
         let both = [Index::Output, Index::Input];
         for (input, output, part) in [
-            (("1", "CSV"), ("{}", "JSON"), "Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput"),
+            (
+                ("1", "CSV"),
+                ("{}", "JSON"),
+                "Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput",
+            ),
             (("1\n2\n3", "CSV"), ("1\n2", "CSV"), "3 records"),
             (("1", "CSV"), ("1", "XML"), "encoding"),
         ] {

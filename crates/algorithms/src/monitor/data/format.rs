@@ -85,10 +85,7 @@ mod tests {
             (r#"{"Csv": {"Header": "false"}}"#, Format::Csv { header: false }),
             (r#"{"json": {"lines": true}}"#, Format::Json { lines: true }),
             (r#"{"sagemakerCaptureJson": {}}"#, both(&[Index::Output, Index::Input])),
-            (
-                r#"{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}"#,
-                both(&[Index::Input]),
-            ),
+            (r#"{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}"#, both(&[Index::Input])),
             (
                 r#"{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"], "output_columns_position": "END"}}"#,
                 both(&[Index::Input, Index::Output]),

@@ -50,7 +50,8 @@ mod tests {
     fn members_of_members_are_columns() {
         let told = cells(&json!({ "a": 1, "b": { "c": "x", "d": [2.5, null] }, "e": [true], "f": "" }));
         let told: Vec<_> = told.iter().map(|(name, cell)| (&**name, cell.as_deref())).collect();
-        let expected = [("a", Some("1")), ("b.c", Some("x")), ("b.d_0", Some("2.5")), ("b.d_1", None), ("e", Some("true"))];
+        let expected =
+            [("a", Some("1")), ("b.c", Some("x")), ("b.d_0", Some("2.5")), ("b.d_1", None), ("e", Some("true"))];
         assert_eq!(told[..5], expected);
         assert_eq!(told[5], ("f", None));
         assert_eq!(cells(&json!([3]))[0], ("_c0".to_owned(), Some("3".to_owned())));

@@ -5,6 +5,7 @@ mod csv;
 mod files;
 mod format;
 mod json;
+mod span;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -12,9 +13,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-pub(super) use capture::{Event, event};
+pub(super) use capture::event;
 pub(super) use files::files;
-pub(super) use format::{Format, Index};
+pub(super) use format::Format;
+pub(super) use span::Span;
 
 /// One row: each cell with its column's name.
 pub(super) type Row = Vec<(String, Option<String>)>;
@@ -38,10 +40,11 @@ pub(super) fn unnamed(at: usize) -> String {
 pub(super) fn rows(
     folder: &Path,
     format: &Format,
+    span: &Span,
     mut take: impl FnMut(Row, &Extra) -> Result<(), String>,
 ) -> Result<(), String> {
     for path in files(folder)? {
-        read(&path, format, &mut take).map_err(|why| format!("{}: {why}", name(folder, &path)))?;
+        read(&path, format, span, &mut take).map_err(|why| format!("{}: {why}", name(folder, &path)))?;
     }
     Ok(())
 }
@@ -54,21 +57,24 @@ fn name(folder: &Path, path: &Path) -> String {
 fn read(
     path: &Path,
     format: &Format,
+    span: &Span,
     take: &mut impl FnMut(Row, &Extra) -> Result<(), String>,
 ) -> Result<(), String> {
     let input = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
     match format {
         Format::Csv { header } => csv_rows(input, *header, take),
-        Format::Json { lines: true } => {
-            lines(input, |line| take(json::cells(&parse(line)?), &Extra::default()))
-        }
+        Format::Json { lines: true } => lines(input, |line| take(json::cells(&parse(line)?), &Extra::default())),
         Format::Json { lines: false } => {
             let value: Value = serde_json::from_reader(input).map_err(|error| format!("is not valid JSON: {error}"))?;
             let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
             all.iter().try_for_each(|record| take(json::cells(record), &Extra::default()))
         }
         Format::Capture { indexes, merged } => lines(input, |line| {
-            let event = event(&parse(line)?)?;
+            let line = parse(line)?;
+            if !span.has(&line) {
+                return Ok(());
+            }
+            let event = event(&line)?;
             if *merged && event.truth.is_none() {
                 return Err(format!("the event {} has no groundTruthData", event.id));
             }

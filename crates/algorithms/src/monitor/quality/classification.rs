@@ -20,7 +20,9 @@ impl Matrix {
         if self.0.len() <= MOST_PAIRS {
             return Ok(());
         }
-        Err(format!("there are more than {MOST_PAIRS} pairs of true and predicted classes, so that this is no classification"))
+        Err(format!(
+            "there are more than {MOST_PAIRS} pairs of true and predicted classes, so that this is no classification"
+        ))
     }
 
     fn push(&mut self, record: &Record) {
@@ -28,7 +30,11 @@ impl Matrix {
     }
 
     fn sum(&self, fits: impl Fn(&str, &str) -> bool) -> f64 {
-        self.0.iter().filter(|((truth, predicted), _)| fits(truth, predicted)).map(|(_, count)| count).fold(0.0, |sum, count| sum + count)
+        self.0
+            .iter()
+            .filter(|((truth, predicted), _)| fits(truth, predicted))
+            .map(|(_, count)| count)
+            .fold(0.0, |sum, count| sum + count)
     }
 
     fn labels(&self) -> Vec<&str> {
@@ -153,10 +159,12 @@ impl Measure for Binary {
 
     fn scores(&self) -> Scores {
         let positive = self.positive();
-        let mut scores = with_constant(Self::rates(&self.matrix, &positive), Self::rates(&self.matrix.constant(), &positive));
+        let mut scores =
+            with_constant(Self::rates(&self.matrix, &positive), Self::rates(&self.matrix.constant(), &positive));
         let recall = self.matrix.recall(&positive);
         let negatives = self.matrix.sum(|truth, _| truth != positive);
-        let false_positive = ratio(self.matrix.sum(|truth, predicted| truth != positive && predicted == positive), negatives);
+        let false_positive =
+            ratio(self.matrix.sum(|truth, predicted| truth != positive && predicted == positive), negatives);
         let specific = if negatives == 0.0 { 0.0 } else { 1.0 - false_positive };
         scores.extend(
             [
@@ -186,10 +194,7 @@ impl Measure for Binary {
                 "receiver_operating_characteristic_curve".to_owned(),
                 json!({ "false_positive_rates": curve(&|point| ratio(point.1, fp)), "true_positive_rates": recalls }),
             ),
-            (
-                "precision_recall_curve".to_owned(),
-                json!({ "precisions": curve(&precision), "recalls": recalls }),
-            ),
+            ("precision_recall_curve".to_owned(), json!({ "precisions": curve(&precision), "recalls": recalls })),
         ])
     }
 }

@@ -9,7 +9,7 @@ mod sample;
 
 use serde_json::{Map, Value, json};
 
-use super::data::{self, Extra, Format, Row};
+use super::data::{self, Extra, Format, Row, Span};
 use super::environment::Environment;
 use super::metrics::Metrics;
 use super::{NO_DATA, Output};
@@ -51,10 +51,11 @@ pub(super) fn run(container: &Container, environment: &Environment) -> Result<St
     let reader = Reader::of(environment, problem)?;
     let format = Format::read(environment.required("dataset_format")?)?;
     let source = container.resolve(environment.required("dataset_source")?);
+    let span = Span::of(environment);
     let (scores, deviations, more, count) = match problem {
-        Problem::Regression => measure::<Regression>(&reader, &source, &format),
-        Problem::Binary => measure::<Binary>(&reader, &source, &format),
-        Problem::Multiclass => measure::<Multiclass>(&reader, &source, &format),
+        Problem::Regression => measure::<Regression>(&reader, &source, &format, &span),
+        Problem::Binary => measure::<Binary>(&reader, &source, &format, &span),
+        Problem::Multiclass => measure::<Multiclass>(&reader, &source, &format, &span),
     }?;
     crate::log::info(&format!("read {count} predictions with what was true"));
     if count == 0 {
@@ -74,9 +75,14 @@ pub(super) fn run(container: &Container, environment: &Environment) -> Result<St
 
 type Measured = (Scores, Scores, Map<String, Value>, u64);
 
-fn measure<M: Measure>(reader: &Reader, source: &std::path::Path, format: &Format) -> Result<Measured, String> {
+fn measure<M: Measure>(
+    reader: &Reader,
+    source: &std::path::Path,
+    format: &Format,
+    span: &Span,
+) -> Result<Measured, String> {
     let mut samples = Samples::<M>::default();
-    data::rows(source, format, |row, extra| {
+    data::rows(source, format, span, |row, extra| {
         samples.push(&reader.record(&row, extra)?);
         samples.all.check()
     })?;
@@ -129,7 +135,9 @@ impl Reader {
             probability: text("probability_attribute"),
             threshold: match environment.text("probability_threshold_attribute") {
                 None => 0.5,
-                Some(text) => text.parse().map_err(|_| format!("probability_threshold_attribute '{text}' is no number"))?,
+                Some(text) => {
+                    text.parse().map_err(|_| format!("probability_threshold_attribute '{text}' is no number"))?
+                }
             },
         };
         match (&reader.inference, &reader.probability) {
@@ -146,7 +154,9 @@ impl Reader {
         let truth = match (&extra.truth, &self.truth) {
             (Some(truth), _) => truth.clone(),
             (None, Some(name)) => cell(row, name)?,
-            (None, None) => return Err("the variable ground_truth_attribute is missing in the Environment of the job".to_owned()),
+            (None, None) => {
+                return Err("the variable ground_truth_attribute is missing in the Environment of the job".to_owned());
+            }
         };
         let probability = match &self.probability {
             None => None,

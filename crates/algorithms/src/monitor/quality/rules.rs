@@ -23,7 +23,9 @@ impl Problem {
     pub fn read(name: &str) -> Result<Self, String> {
         let all = [Self::Regression, Self::Binary, Self::Multiclass];
         all.into_iter().find(|problem| problem.name() == name).ok_or_else(|| {
-            format!("problem_type '{name}' is not known; use Regression, BinaryClassification or MulticlassClassification")
+            format!(
+                "problem_type '{name}' is not known; use Regression, BinaryClassification or MulticlassClassification"
+            )
         })
     }
 
@@ -76,17 +78,21 @@ impl Problem {
     /// # Errors
     /// The constraints are not valid, or of another problem.
     pub fn violations(self, text: &str, scores: &Scores, deviations: &Scores) -> Result<Vec<Value>, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("constraints.json is not valid JSON: {error}"))?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| format!("constraints.json is not valid JSON: {error}"))?;
         let member = self.constraints();
         let constraints = value[&member].as_object().ok_or_else(|| {
-            format!("constraints.json has no {member}, so that it is of no baseline of the problem type {}", self.name())
+            format!(
+                "constraints.json has no {member}, so that it is of no baseline of the problem type {}",
+                self.name()
+            )
         })?;
         let mut out = Vec::new();
         for (name, constraint) in constraints {
             let Some((_, value)) = scores.iter().find(|(metric, _)| metric == name) else { continue };
-            let threshold = constraint["threshold"]
-                .as_f64()
-                .ok_or_else(|| format!("the constraint of {name} in constraints.json has no threshold that is a number"))?;
+            let threshold = constraint["threshold"].as_f64().ok_or_else(|| {
+                format!("the constraint of {name} in constraints.json has no threshold that is a number")
+            })?;
             let operator = constraint["comparison_operator"].as_str().unwrap_or_default();
             let violated = match operator {
                 LESS => *value < threshold,

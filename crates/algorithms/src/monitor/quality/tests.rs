@@ -7,7 +7,8 @@ use super::*;
 fn scores<M: Measure>(records: &[(&str, &str, Option<f64>)]) -> (M, Vec<(String, f64)>) {
     let mut measure = M::default();
     for (truth, predicted, probability) in records {
-        let record = Record { truth: (*truth).to_owned(), predicted: (*predicted).to_owned(), probability: *probability };
+        let record =
+            Record { truth: (*truth).to_owned(), predicted: (*predicted).to_owned(), probability: *probability };
         measure.push(&record);
     }
     let scores = measure.scores();
@@ -87,7 +88,8 @@ fn classes_count_by_how_often_they_are_true() {
 
 #[test]
 fn constraints_are_suggested_and_held() {
-    let scores = vec![("recall".to_owned(), 0.5), ("false_positive_rate".to_owned(), 0.2), ("auc".to_owned(), f64::NAN)];
+    let scores =
+        vec![("recall".to_owned(), 0.5), ("false_positive_rate".to_owned(), 0.2), ("auc".to_owned(), f64::NAN)];
     let suggested = Problem::Binary.suggest(&scores);
     assert_eq!(
         suggested["binary_classification_constraints"],
@@ -112,7 +114,8 @@ fn constraints_are_suggested_and_held() {
     assert_eq!(found[1]["description"], "Metric false_positive_rate with 0.4 +/- NaN was GreaterThanThreshold '0.2'");
     assert!(Problem::Regression.violations(&text, &worse, &deviations).unwrap_err().contains("regression_constraints"));
     let wrong = json!({ "regression_constraints": { "mae": { "threshold": 1, "comparison_operator": "Equals" } } });
-    let error = Problem::Regression.violations(&wrong.to_string(), &vec![("mae".to_owned(), 1.0)], &vec![]).unwrap_err();
+    let error =
+        Problem::Regression.violations(&wrong.to_string(), &vec![("mae".to_owned(), 1.0)], &vec![]).unwrap_err();
     assert!(error.contains("'Equals'"), "{error}");
 }
 
@@ -132,7 +135,11 @@ fn a_deviation_needs_enough_records() {
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     let mut environment = Environment::default();
-    let all = [("dataset_source", "/opt/ml/processing/in"), ("output_path", "/opt/ml/processing/out"), ("analysis_type", "MODEL_QUALITY")];
+    let all = [
+        ("dataset_source", "/opt/ml/processing/in"),
+        ("output_path", "/opt/ml/processing/out"),
+        ("analysis_type", "MODEL_QUALITY"),
+    ];
     environment.0.extend(all.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     environment
 }
@@ -147,7 +154,8 @@ fn a_baseline_and_merged_data_are_read_by_their_attributes() {
         std::fs::write(path, text).unwrap();
     };
     let read = |name: &str| -> Value {
-        serde_json::from_str(&std::fs::read_to_string(folder.path().join("processing/out").join(name)).unwrap()).unwrap()
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("processing/out").join(name)).unwrap())
+            .unwrap()
     };
     write("processing/in/a.csv", "probability,prediction,label\n0.9,1,1\n0.2,0,0\n0.4,0,1.0\n");
     let baseline = environment(&[
@@ -164,7 +172,8 @@ fn a_baseline_and_merged_data_are_read_by_their_attributes() {
     assert_eq!(metrics["recall"], json!({ "value": 0.5, "standard_deviation": "NaN" }));
     assert_eq!(metrics["precision"]["value"], 1.0);
 
-    std::fs::rename(folder.path().join("processing/out/constraints.json"), folder.path().join("constraints.json")).unwrap();
+    std::fs::rename(folder.path().join("processing/out/constraints.json"), folder.path().join("constraints.json"))
+        .unwrap();
     std::fs::remove_file(folder.path().join("processing/in/a.csv")).unwrap();
     let line = |probability: &str, truth: &str| {
         let merged = json!({
@@ -186,9 +195,14 @@ fn a_baseline_and_merged_data_are_read_by_their_attributes() {
     let message = run(&container, &monitoring).unwrap();
     assert!(message.starts_with("CompletedWithViolations: Job completed successfully with "), "{message}");
     let violations = read("constraint_violations.json");
-    let names: Vec<_> = violations["violations"].as_array().unwrap().iter().map(|v| v["metric_name"].as_str().unwrap()).collect();
-    assert!(names.contains(&"recall") && names.contains(&"accuracy") && names.contains(&"false_positive_rate"), "{names:?}");
-    let metrics = std::fs::read_to_string(folder.path().join("output/metrics/cloudwatch/cloudwatch_metrics.jsonl")).unwrap();
+    let names: Vec<_> =
+        violations["violations"].as_array().unwrap().iter().map(|v| v["metric_name"].as_str().unwrap()).collect();
+    assert!(
+        names.contains(&"recall") && names.contains(&"accuracy") && names.contains(&"false_positive_rate"),
+        "{names:?}"
+    );
+    let metrics =
+        std::fs::read_to_string(folder.path().join("output/metrics/cloudwatch/cloudwatch_metrics.jsonl")).unwrap();
     assert!(metrics.lines().any(|line| line.contains(r#""MetricName":"accuracy""#)), "{metrics}");
 }
 

@@ -10,12 +10,8 @@ use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, key, required};
 use sagewright_cloud_sagemaker_base::{ContainerPlan, SageMaker};
 
 /// Members that would change what is served.
-const UNSUPPORTED: &[&str] = &[
-    "/AsyncInferenceConfig",
-    "/ExplainerConfig",
-    "/ShadowProductionVariants",
-    "/CrossRegionTrafficConfig",
-];
+const UNSUPPORTED: &[&str] =
+    &["/AsyncInferenceConfig", "/ExplainerConfig", "/ShadowProductionVariants", "/CrossRegionTrafficConfig"];
 
 /// The same of a variant.
 const UNSUPPORTED_OF_VARIANT: &[&str] =

@@ -132,7 +132,11 @@ mod tests {
                 json: vec!["application/json".to_owned()],
             }),
             place: Place {
-                endpoint: EndpointKey { account: "0".to_owned(), region: "r".to_owned(), name: "my-endpoint".to_owned() },
+                endpoint: EndpointKey {
+                    account: "0".to_owned(),
+                    region: "r".to_owned(),
+                    name: "my-endpoint".to_owned(),
+                },
                 variant: "AllTraffic".to_owned(),
             },
             at: "2021-09-12T08:03:35.007Z".parse().unwrap(),
