@@ -220,6 +220,13 @@ def test_an_update_counts_from_the_next_run_on(cloud, sagemaker, bucket):
     assert harness.listed(sagemaker, "list_monitoring_executions", MonitoringScheduleName=name) == []
     second = next_hour(cloud)
     assert [e["ScheduledTime"] for e in executions(sagemaker, name)] == [second]
+    # One that was stopped stays so.
+    sagemaker.stop_monitoring_schedule(MonitoringScheduleName=name)
+    config["ScheduleConfig"]["ScheduleExpression"] = HOURLY
+    sagemaker.update_monitoring_schedule(MonitoringScheduleName=name, MonitoringScheduleConfig=config)
+    next_hour(cloud)
+    assert sagemaker.describe_monitoring_schedule(MonitoringScheduleName=name)["MonitoringScheduleStatus"] == "Stopped"
+    assert len(executions(sagemaker, name)) == 1
     sagemaker.delete_monitoring_schedule(MonitoringScheduleName=name)
     sagemaker.delete_endpoint(EndpointName=endpoint)
 

@@ -26,8 +26,11 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
             }
             configure(record, call, &plan)?;
             record.modified = now;
-            "Pending".clone_into(&mut record.status);
-            batch.extend(set_due(record, Some(now + PENDING))?);
+            // One that was stopped stays so.
+            if record.status != "Stopped" {
+                "Pending".clone_into(&mut record.status);
+                batch.extend(set_due(record, Some(now + PENDING))?);
+            }
             Ok(())
         })
         .await?;
