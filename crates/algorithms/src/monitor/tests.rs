@@ -151,7 +151,9 @@ fn each_check_tells_what_it_finds() {
         (0..20).map(|n| captured(&of(n), &format!("{}", 100 + n))).collect()
     };
     let town = |n: usize| ["oslo", "bergen"][n % 2];
-    let cases: [(&str, Vec<String>, &[(&str, &str)], &str); 6] = [
+    // What differs, the requests, the violations, and what the first one says.
+    type Case<'c> = (&'c str, Vec<String>, &'c [(&'c str, &'c str)], &'c str);
+    let cases: [Case<'_>; 6] = [
         (
             "types",
             rows(&|n| format!("{},0.{},{}", if n < 5 { "x".to_owned() } else { (n % 5).to_string() }, n % 10, town(n))),

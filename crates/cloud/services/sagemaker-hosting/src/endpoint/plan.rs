@@ -23,7 +23,7 @@ pub(super) struct Deployment {
     pub variants: Vec<Variant>,
     /// `DataCaptureConfig` of the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub capture: Option<Value>,
+    pub capture: Option<Box<Value>>,
     /// `DeploymentConfig` of the request.
     pub policy: Option<Value>,
     /// When the request came, milliseconds since 1970.
@@ -59,13 +59,13 @@ impl Deployment {
         for v in list {
             variants.push(variant(sm, call, v).await?);
         }
-        let capture = Some(record.body["DataCaptureConfig"].clone()).filter(|config| !config.is_null());
+        let capture = Some(record.body["DataCaptureConfig"].clone()).filter(|config| !config.is_null()).map(Box::new);
         Ok(Self { config: name, variants, capture, policy: None, started: call.now.as_millisecond() })
     }
 
     /// What the host has to serve.
     pub(super) fn plans(&self) -> Vec<VariantPlan> {
-        let captured = self.capture.as_ref().and_then(capture::plan);
+        let captured = self.capture.as_deref().and_then(capture::plan);
         let plan = |v: &Variant| VariantPlan {
             name: v.name.clone(),
             weight: v.weight,
