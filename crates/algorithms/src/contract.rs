@@ -35,6 +35,11 @@ impl Container {
         self.base.join("input/config").join(name)
     }
 
+    /// `output/<name>`.
+    pub(crate) fn output(&self, name: &str) -> PathBuf {
+        self.base.join("output").join(name)
+    }
+
     /// A path that the configuration names below `/opt/ml`, seen from this base directory.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
         match path.strip_prefix("/opt/ml/") {

@@ -9,10 +9,11 @@
 mod contract;
 mod library;
 mod log;
+mod monitor;
 mod python;
 pub mod xgboost;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xgboost::Image;
 
@@ -27,34 +28,48 @@ pub const BASE_VARIABLE: &str = "SAGEMAKER_BASE_DIR";
 /// Runs one container program of a built-in algorithm and returns its exit code.
 ///
 /// `algorithm` is `xgboost`, with the tag of the image that is played behind a colon (`xgboost:1.7-1`; the newest without);
-/// `program` is `train` or `serve`. The base directory comes from `SAGEMAKER_BASE_DIR` (default `/opt/ml`) and the library
+/// `program` is `train` or `serve`. `model-monitor:analyzer` and `model-monitor:merger` are Model Monitor's images, whose
+/// program is `process`. The base directory comes from `SAGEMAKER_BASE_DIR` (default `/opt/ml`) and the library
 /// from `SAGEWRIGHT_XGBOOST_LIBRARY`; without the latter the library is taken from the default cache and installed when
 /// absent. Output goes to stdout and stderr, as from any container.
 #[must_use]
 pub fn run(algorithm: &str, program: &str) -> i32 {
     let (name, tag) = algorithm.split_once(':').map_or((algorithm, None), |(name, tag)| (name, Some(tag)));
-    if name != "xgboost" {
-        log::error(&format!("algorithm '{algorithm}' is not built in; the built-in algorithms are: xgboost"));
-        return 2;
+    let base = std::env::var_os(BASE_VARIABLE).map_or_else(|| PathBuf::from("/opt/ml"), PathBuf::from);
+    match name {
+        "xgboost" => xgboost(algorithm, tag, program, &base),
+        "model-monitor" if program == "process" => monitor::run(&base, tag.unwrap_or("analyzer")),
+        "model-monitor" => {
+            log::error(&format!("model-monitor has no program '{program}'; use process"));
+            2
+        }
+        _ => {
+            log::error(&format!(
+                "algorithm '{algorithm}' is not built in; the built-in algorithms are: xgboost, model-monitor"
+            ));
+            2
+        }
     }
+}
+
+fn xgboost(algorithm: &str, tag: Option<&str>, program: &str, base: &Path) -> i32 {
     let Some(image) = tag.map_or_else(|| Some(Image::newest()), Image::of_tag) else {
         log::error(&format!("there is no image with the tag of '{algorithm}'; the tags are: {}", Image::tags()));
         return 2;
     };
-    let base = std::env::var_os(BASE_VARIABLE).map_or_else(|| PathBuf::from("/opt/ml"), PathBuf::from);
     let library = match default_library() {
         Ok(path) => path,
         Err(error) => {
             log::error(&error.to_string());
             if program == "train" {
-                contract::Container::new(&base).write_failure(&error.to_string());
+                contract::Container::new(base).write_failure(&error.to_string());
             }
             return 1;
         }
     };
     match program {
-        "train" => xgboost::train(&base, library.as_ref(), image),
-        "serve" => xgboost::serve(&base, library.as_ref(), image),
+        "train" => xgboost::train(base, library.as_ref(), image),
+        "serve" => xgboost::serve(base, library.as_ref(), image),
         other => {
             log::error(&format!("xgboost has no program '{other}'; use train or serve"));
             2

@@ -428,7 +428,7 @@ pub(crate) struct Man {
 pub(crate) struct Algorithm {
     /// Algorithm
     pub(crate) algorithm: String,
-    /// `train` or `serve`
+    /// `train`, `serve` or `process`
     pub(crate) program: String,
 }
 

@@ -305,7 +305,8 @@ fn keep_secrets() {
 #[must_use]
 pub fn timers(sagemaker: &SageMaker) -> Timers {
     let timers = crate::sagemaker::recorded::life::timers(sagemaker);
-    sagewright_cloud_sagemaker_jobs::timers(sagemaker, timers)
+    let timers = sagewright_cloud_sagemaker_jobs::timers(sagemaker, timers);
+    sagewright_cloud_sagemaker_monitoring::timers(sagemaker, timers)
 }
 
 /// SageMaker's control plane with the operations of all its crates.
@@ -318,6 +319,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
             sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
+            sagewright_cloud_sagemaker_monitoring::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ],
     )
@@ -332,6 +334,7 @@ pub async fn resume(sagemaker: &SageMaker) -> Result<(), ResumeError> {
     sagewright_cloud_sagemaker_jobs::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_tuning::resume(sagemaker).await?;
     sagewright_cloud_sagemaker_hosting::resume(sagemaker).await?;
+    sagewright_cloud_sagemaker_monitoring::resume(sagemaker).await?;
     // After what their steps wait for.
     sagewright_cloud_sagemaker_pipelines::resume(sagemaker).await
 }

@@ -149,6 +149,7 @@ impl Preparer for Libraries {
                 let path = library(lines).await?;
                 Ok(BTreeMap::from([(LIBRARY_VARIABLE.to_owned(), path.display().to_string())]))
             }
+            BuiltIn::ModelMonitor => Ok(BTreeMap::new()),
         }
     }
 }

@@ -91,6 +91,7 @@ pub fn variant(name: &str, weight: f64, containers: Vec<ContainerPlan>) -> Varia
         role_arn: None,
         isolated: false,
         direct: false,
+        capture: None,
         containers,
     }
 }

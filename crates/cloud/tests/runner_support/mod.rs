@@ -20,6 +20,7 @@ use sagewright_cloud::env::Env;
 use sagewright_cloud::frameworks::{Environments, Pythons};
 use sagewright_cloud::images::{BuiltIn, ImageMap};
 use sagewright_cloud::logs::Streams;
+use sagewright_cloud::metrics::Metrics;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use sagewright_cloud::runner::{Identity, JobEnvironment, LineSink, Runner};

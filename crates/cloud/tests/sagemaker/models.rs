@@ -201,7 +201,6 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
     let serverless = |config: Value| {
         with(good(), "/ProductionVariants/0", json!({"VariantName": "v", "ModelName": "m", "ServerlessConfig": config}))
     };
-    let capture = json!({"InitialSamplingPercentage": 10, "DestinationS3Uri": "s3://data/c", "CaptureOptions": [{"CaptureMode": "Input"}]});
     let cases = [
         config("c1", "m"),
         config("c", "missing"),
@@ -224,7 +223,6 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
         ),
         variant("/ManagedInstanceScaling", json!({"Status": "ENABLED"})),
         variant("/AcceleratorType", json!("ml.eia1.medium")),
-        with(good(), "/DataCaptureConfig", capture),
         with(good(), "/AsyncInferenceConfig", json!({"OutputConfig": {"S3OutputPath": "s3://data/a"}})),
         with(good(), "/ShadowProductionVariants", json!([one()])),
         with(good(), "/ExecutionRoleArn", json!("arn:aws:iam::000000000000:role/missing")),

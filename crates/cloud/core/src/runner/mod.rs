@@ -17,6 +17,9 @@ pub use identity::{Identity, JobEnvironment, NoEnvironment};
 pub use journal::Journal;
 pub use workload::{Capabilities, Labels, Mount, Port, Resources, Workload};
 
+/// The built-in images that nothing but processing jobs can run, as [`Runner::built_in`] names them.
+pub const MODEL_MONITOR: &str = "model-monitor";
+
 /// How a container ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {

@@ -1,10 +1,14 @@
-//! The images that need no Docker: SageMaker's own XGBoost.
+//! The images that need no Docker: SageMaker's own XGBoost, and Model Monitor's.
+
+use sagewright_cloud_core::runner::MODEL_MONITOR;
 
 /// A built-in algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BuiltIn {
     /// `sagemaker-xgboost`, and the older `xgboost`.
     XgBoost,
+    /// Model Monitor's analyser and its merger of ground truth.
+    ModelMonitor,
 }
 
 impl BuiltIn {
@@ -13,7 +17,14 @@ impl BuiltIn {
     pub fn name(self) -> &'static str {
         match self {
             Self::XgBoost => "xgboost",
+            Self::ModelMonitor => MODEL_MONITOR,
         }
+    }
+
+    /// The program that it runs whatever its arguments are.
+    #[must_use]
+    pub fn program(self) -> Option<&'static str> {
+        (self == Self::ModelMonitor).then_some("process")
     }
 }
 
@@ -28,13 +39,18 @@ const REPOSITORIES: [(&str, &[&str], BuiltIn); 2] = [
     ("xgboost", &["1", "latest", "0.72"], BuiltIn::XgBoost),
 ];
 
+/// Model Monitor's repositories, of which each has one image under any tag or none, and what is played.
+const MONITOR: [(&str, &str); 2] =
+    [("sagemaker-model-monitor-analyzer", "analyzer"), ("sagemaker-model-monitor-groundtruth-merger", "merger")];
+
 /// The built-in repositories with their tags, for messages.
 #[must_use]
 pub fn repositories() -> String {
     let each = |(name, tags, _): &(&str, &[&str], BuiltIn)| {
         format!("ACCOUNT.dkr.ecr.REGION.amazonaws.com/{name} (tags {})", tags.join(", "))
     };
-    REPOSITORIES.iter().map(each).collect::<Vec<_>>().join(" and ")
+    let monitor = MONITOR.iter().map(|(name, _)| (*name).to_owned());
+    REPOSITORIES.iter().map(each).chain(monitor).collect::<Vec<_>>().join(", ")
 }
 
 /// The algorithm that an image stands for, and the tag that says which generation of it is played.
@@ -43,6 +59,9 @@ pub fn repositories() -> String {
 /// It is a built-in repository with a tag that is not known: a sentence that says so, with the nearest that is.
 pub fn find(image: &str) -> Result<Option<(BuiltIn, &'static str)>, String> {
     let Some((repository, tag)) = in_ecr(image) else { return Ok(None) };
+    if let Some((_, played)) = MONITOR.iter().find(|(name, _)| *name == repository) {
+        return Ok(Some((BuiltIn::ModelMonitor, played)));
+    }
     let Some((name, tags, built_in)) = REPOSITORIES.iter().find(|(name, ..)| *name == repository) else {
         return Ok(None);
     };
@@ -118,6 +137,17 @@ mod tests {
         ] {
             let tag = image.rsplit(':').next().unwrap().trim_end_matches("-cpu-py3");
             assert_eq!(find(image), Ok(Some((BuiltIn::XgBoost, tag))), "{image}");
+        }
+    }
+
+    #[test]
+    fn model_monitors_images_are_known_with_and_without_a_tag() {
+        for (image, played) in [
+            ("156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer", "analyzer"),
+            ("156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer:latest", "analyzer"),
+            ("777275614652.dkr.ecr.us-east-2.amazonaws.com/sagemaker-model-monitor-groundtruth-merger", "merger"),
+        ] {
+            assert_eq!(find(image), Ok(Some((BuiltIn::ModelMonitor, played))), "{image}");
         }
     }
 

@@ -40,7 +40,8 @@ impl Launch {
         variables: BTreeMap<String, String>,
     ) -> Self {
         let first = ["algorithm".to_owned(), format!("{}:{tag}", algorithm.name())].map(OsString::from);
-        let arguments = first.into_iter().chain(workload.arguments.iter().map(OsString::from)).collect();
+        let fixed = algorithm.program().map(OsString::from);
+        let arguments = first.into_iter().chain(fixed).chain(workload.arguments.iter().map(OsString::from)).collect();
         let [directory, base, root] = [base; 3].map(Path::to_path_buf);
         Self { program: program.into(), arguments, variables, directory, base, root }
     }

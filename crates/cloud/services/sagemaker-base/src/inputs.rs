@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{ContainerPlan, SageMaker};
+use super::{ContainerPlan, SageMaker, refuse};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::objects::{ObjectError, Objects, parse_s3_uri};
+use sagewright_cloud_core::runner::MODEL_MONITOR;
 use sagewright_cloud_core::runner::workload::names_script;
 
 /// Tags that a resource can have.
@@ -44,6 +45,20 @@ impl SageMaker {
     /// The image can be run here. AWS would accept any URI and let the job or endpoint fail; here nothing could ever
     /// run it, so it is refused before anything is made, in the runner's words.
     pub fn check_image(&self, image: &str) -> Result<(), ApiError> {
+        if self.env().runner.built_in(image) == Some(MODEL_MONITOR) {
+            return Err(refuse::instead(
+                &format!("The image {image} of Model Monitor, which neither trains nor serves,"),
+                "Run it in a processing job",
+            ));
+        }
+        self.check_processing_image(image)
+    }
+
+    /// The same for the image of a processing job.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn check_processing_image(&self, image: &str) -> Result<(), ApiError> {
         self.env().runner.check(image).map_err(|e| ApiError::validation(e.to_string()))
     }
 

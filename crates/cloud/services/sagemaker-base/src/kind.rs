@@ -335,8 +335,29 @@ impl Kind {
         ..ROW
     });
 
+    /// `monitoring-schedule`
+    pub const MONITORING_SCHEDULE: Self = Self(&Row {
+        noun: "MonitoringSchedule",
+        arn_type: "monitoring-schedule",
+        event: "SageMaker Monitoring Schedule State Change",
+        naming: Naming::Members(&["MonitoringScheduleName"]),
+        list: "ListMonitoringSchedules",
+        status: Some(&Life {
+            member: "MonitoringScheduleStatus",
+            created: "Pending",
+            settles: &[("Pending", "Scheduled")],
+            ..LIFE
+        }),
+        aliases: &[
+            ("MonitoringType", "/MonitoringScheduleConfig/MonitoringType"),
+            ("MonitoringJobDefinitionName", "/MonitoringScheduleConfig/MonitoringJobDefinitionName"),
+        ],
+        missing: Text("ResourceNotFound", "Could not find requested monitoring schedule with name: {name}"),
+        ..ROW
+    });
+
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 11] = [
+    pub const REAL: [Self; 12] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
         Self::TRANSFORM_JOB,
@@ -348,6 +369,7 @@ impl Kind {
         Self::MODEL_PACKAGE,
         Self::PIPELINE,
         Self::PIPELINE_EXECUTION,
+        Self::MONITORING_SCHEDULE,
     ];
 
     /// All kinds of which there can be resources.

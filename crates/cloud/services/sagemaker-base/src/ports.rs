@@ -243,6 +243,8 @@ pub struct VariantPlan {
     pub isolated: bool,
     /// A request asks for one container by its host name, instead of passing all in series.
     pub direct: bool,
+    /// What is captured of its requests.
+    pub capture: Option<CapturePlan>,
     /// The containers, in the order in which a request passes them.
     pub containers: Vec<ContainerPlan>,
 }
@@ -258,6 +260,25 @@ pub struct ContainerPlan {
     pub model_data: Option<ModelData>,
     /// `Environment` of the container definition.
     pub environment: BTreeMap<String, String>,
+}
+
+/// What is captured of an endpoint's requests and answers: its `DataCaptureConfig`, where that is enabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturePlan {
+    /// Requests of 100 that are captured.
+    pub percentage: u32,
+    /// Bucket of the destination.
+    pub bucket: String,
+    /// Start of the keys, without a slash at its end.
+    pub prefix: String,
+    /// What callers send.
+    pub input: bool,
+    /// What they are answered.
+    pub output: bool,
+    /// Media types that are kept as text, as `CSV`. All that is neither this nor JSON is kept as `BASE64`.
+    pub csv: Vec<String>,
+    /// Media types that are kept as text, as `JSON`.
+    pub json: Vec<String>,
 }
 
 /// Tells a container that it serves many models.
@@ -318,6 +339,8 @@ pub trait Host: Send + Sync + 'static {
     async fn shift(&self, endpoint: &EndpointKey) -> Result<(), String>;
     /// Changes the traffic weights of variants that are serving.
     fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]);
+    /// Returns when all that was captured of the endpoint until now is in S3, or was given up.
+    async fn flush(&self, _endpoint: &EndpointKey) {}
     /// Stops serving; returns when nothing of the endpoint runs any more.
     async fn remove(&self, endpoint: &EndpointKey);
 }

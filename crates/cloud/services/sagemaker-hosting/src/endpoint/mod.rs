@@ -1,5 +1,6 @@
 //! Endpoints: requests, and the state machine that brings the host to what they ask for.
 
+mod capture;
 mod change;
 pub(crate) mod create;
 pub(crate) mod delete;

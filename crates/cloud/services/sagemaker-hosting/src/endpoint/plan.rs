@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::capture;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::containers;
 use sagewright_cloud_sagemaker_base::containers::direct;
@@ -20,6 +21,9 @@ pub(super) struct Deployment {
     /// Name of the endpoint configuration.
     pub config: String,
     pub variants: Vec<Variant>,
+    /// `DataCaptureConfig` of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Box<Value>>,
     /// `DeploymentConfig` of the request.
     pub policy: Option<Value>,
     /// When the request came, milliseconds since 1970.
@@ -55,11 +59,13 @@ impl Deployment {
         for v in list {
             variants.push(variant(sm, call, v).await?);
         }
-        Ok(Self { config: name, variants, policy: None, started: call.now.as_millisecond() })
+        let capture = Some(record.body["DataCaptureConfig"].clone()).filter(|config| !config.is_null()).map(Box::new);
+        Ok(Self { config: name, variants, capture, policy: None, started: call.now.as_millisecond() })
     }
 
     /// What the host has to serve.
     pub(super) fn plans(&self) -> Vec<VariantPlan> {
+        let captured = self.capture.as_deref().and_then(capture::plan);
         let plan = |v: &Variant| VariantPlan {
             name: v.name.clone(),
             weight: v.weight,
@@ -69,6 +75,7 @@ impl Deployment {
             role_arn: v.role_arn.clone(),
             isolated: v.isolated,
             direct: v.direct,
+            capture: captured.clone(),
             containers: v.containers.clone(),
         };
         self.variants.iter().map(plan).collect()
@@ -94,7 +101,7 @@ impl Deployment {
     pub(super) fn same_servers(&self, next: &Self) -> bool {
         let unweighted =
             |d: &Self| -> Vec<Variant> { d.variants.iter().map(|v| Variant { weight: 0.0, ..v.clone() }).collect() };
-        self.config == next.config && unweighted(self) == unweighted(next)
+        self.config == next.config && self.capture == next.capture && unweighted(self) == unweighted(next)
     }
 
     pub(super) fn variant(&mut self, name: &str) -> Option<&mut Variant> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::capture;
 use super::plan::Deployment;
 use sagewright_cloud_core::api::ApiError;
 
@@ -127,6 +128,7 @@ impl State {
         };
         show("ProductionVariants", served.map(|s| s.deployment.summaries(s.since)));
         show("LastDeploymentConfig", served.and_then(|s| s.deployment.policy.clone()));
+        show("DataCaptureConfig", served.and_then(|s| capture::summary(s.deployment.capture.as_deref()?)));
         // For a new endpoint configuration, not for new weights.
         let pending = target.filter(|(_, request)| *request == Request::Update);
         show("PendingDeploymentSummary", pending.map(|(target, _)| target.pending()));

@@ -73,6 +73,7 @@ impl ModelServers for Hosting {
                 role_arn: plan.role_arn,
                 isolated: plan.isolated,
                 direct: false,
+                capture: None,
                 containers: plan.containers,
             },
             work,

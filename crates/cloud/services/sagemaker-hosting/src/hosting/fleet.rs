@@ -8,6 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::capture::Sampler;
 use super::measure::Meter;
 use super::model::Placement;
 use super::models::Source;
@@ -117,7 +118,8 @@ impl Fleet {
             }
             let (name, direct, next) = (plan.name.clone(), plan.direct, AtomicUsize::new(0));
             let meter = order.meter(&plan.name, plan.copies);
-            let variant = Variant { name, direct, instances: ready, next, meter };
+            let capture = plan.capture.clone().map(Sampler::new);
+            let variant = Variant { name, direct, capture, instances: ready, next, meter };
             variants.push((variant, plan.weight));
         }
         try_join_all(waits).await?;

@@ -73,6 +73,9 @@ impl Hosting {
             match answer {
                 Ok(answer) => {
                     count(None);
+                    if let Some(sampler) = variant.capture.as_ref().filter(|sampler| sampler.takes()) {
+                        self.capture.take(sampler.captured(&endpoint, &variant.name, &call, &answer));
+                    }
                     return Ok(output(answer, variant));
                 }
                 Err(Failure::Error(error)) => {

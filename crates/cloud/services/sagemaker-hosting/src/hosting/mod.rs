@@ -21,6 +21,7 @@ use sagewright_cloud_sagemaker_base::ports::{EndpointKey, Host, VariantPlan};
 
 mod ask;
 mod batch;
+mod capture;
 mod errors;
 mod fleet;
 mod invoke;
@@ -31,6 +32,7 @@ mod pool;
 mod routing;
 mod server;
 
+use capture::Capture;
 use fleet::{Fleet, Logs, Order};
 use routing::Generation;
 
@@ -65,6 +67,7 @@ pub struct Hosting {
     environment: Arc<dyn JobEnvironment>,
     work: PathBuf,
     endpoints: RwLock<HashMap<EndpointKey, Arc<Slot>>>,
+    capture: Arc<Capture>,
     closing: AtomicBool,
 }
 
@@ -124,7 +127,8 @@ impl Hosting {
     pub fn new(env: Env, environment: Arc<dyn JobEnvironment>, config: HostingConfig) -> Self {
         let work = std::path::absolute(&env.work).unwrap_or_else(|_| env.work.clone()).join("hosting");
         work::clear(&work);
-        Self { env, config, environment, work, endpoints: RwLock::default(), closing: AtomicBool::new(false) }
+        let capture = Capture::new(&env, work.clone());
+        Self { env, config, environment, work, endpoints: RwLock::default(), capture, closing: AtomicBool::new(false) }
     }
 
     /// Stops all endpoints; complete when their servers have ended. A deployment under way never comes to an end
@@ -229,6 +233,10 @@ impl Host for Hosting {
         }
     }
 
+    async fn flush(&self, _endpoint: &EndpointKey) {
+        self.capture.flush().await;
+    }
+
     async fn remove(&self, endpoint: &EndpointKey) {
         let slot = self.endpoints.write().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
         let Some(slot) = slot else { return };
@@ -242,5 +250,6 @@ impl Host for Hosting {
         }
         let retiring = std::mem::take(&mut *slot.retiring.lock().unwrap_or_else(PoisonError::into_inner));
         futures_util::future::join_all(retiring).await;
+        self.capture.flush().await;
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::capture::Sampler;
 use super::measure::Meter;
 use super::server::Server;
 
@@ -21,6 +22,7 @@ pub(super) struct Variant {
     pub name: String,
     /// A request goes to the one container that it names.
     pub direct: bool,
+    pub capture: Option<Sampler>,
     pub instances: Vec<Instance>,
     pub next: AtomicUsize,
     /// Of an endpoint's variant.

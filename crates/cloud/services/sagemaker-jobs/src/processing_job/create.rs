@@ -7,6 +7,7 @@ use crate::job::plain;
 use crate::job::request::fill;
 use crate::processing::request::{MAX_RUNTIME_SECONDS, Plan};
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::runner::MODEL_MONITOR;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, required};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
@@ -30,14 +31,14 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     sm.check_role(call, Some(role), &arn(call, Kind::PROCESSING_JOB, name)).await?;
     if plan.entrypoint.is_some() {
         sm.check_script_image(&plan.image)?;
-    } else if sm.env().runner.built_in(&plan.image).is_some() {
+    } else if sm.env().runner.built_in(&plan.image).is_some_and(|name| name != MODEL_MONITOR) {
         return Err(refuse::instead(
             &format!("A processing job with the built-in image {}, which trains and serves,", plan.image),
             "Name what is to run in ContainerEntrypoint, or give the image an entry in the image map, which counts before \
              built-in images",
         ));
     } else {
-        sm.check_image(&plan.image)?;
+        sm.check_processing_image(&plan.image)?;
     }
     plain::create::<ProcessingJob>(sm, call, name, stored, &tags).await
 }

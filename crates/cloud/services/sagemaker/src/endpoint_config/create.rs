@@ -10,13 +10,8 @@ use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, key, required};
 use sagewright_cloud_sagemaker_base::{ContainerPlan, SageMaker};
 
 /// Members that would change what is served.
-const UNSUPPORTED: &[&str] = &[
-    "/AsyncInferenceConfig",
-    "/ExplainerConfig",
-    "/ShadowProductionVariants",
-    "/DataCaptureConfig/EnableCapture",
-    "/CrossRegionTrafficConfig",
-];
+const UNSUPPORTED: &[&str] =
+    &["/AsyncInferenceConfig", "/ExplainerConfig", "/ShadowProductionVariants", "/CrossRegionTrafficConfig"];
 
 /// The same of a variant.
 const UNSUPPORTED_OF_VARIANT: &[&str] =
@@ -26,10 +21,6 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let name = required(call, "EndpointConfigName")?;
     let tags = tags(call)?;
     refuse::members("", &call.input, UNSUPPORTED)?;
-    // `EnableCapture` is on unless it is said to be off.
-    if call.input.get("DataCaptureConfig").is_some_and(|c| !c.is_null() && c["EnableCapture"] != json!(false)) {
-        return Err(refuse::unsupported("DataCaptureConfig"));
-    }
     let mut stored = body(call, &["Tags"]);
     if let Some(Value::Array(variants)) = stored.get_mut("ProductionVariants") {
         unique(variants)?;

@@ -1,6 +1,6 @@
-//! Monitoring of endpoints.
+//! What monitoring schedules run.
 
-use crate::kind::{LIFE, Life, Naming, ROW, Row, Text};
+use crate::kind::{Naming, ROW, Row, Text};
 
 const JOB_DEFINITION: Row = Row {
     naming: Naming::Members(&["JobDefinitionName"]),
@@ -53,31 +53,5 @@ pub static ROWS: &[Row] = &[
             ("EndpointName", "/ModelQualityJobInput/EndpointInput/EndpointName"),
         ],
         ..JOB_DEFINITION
-    },
-    Row {
-        noun: "MonitoringSchedule",
-        arn_type: "monitoring-schedule",
-        event: "SageMaker Monitoring Schedule State Change",
-        naming: Naming::Members(&["MonitoringScheduleName"]),
-        list: "ListMonitoringSchedules",
-        status: Some(&Life {
-            member: "MonitoringScheduleStatus",
-            created: "Pending",
-            updated: "Pending",
-            started: "Scheduled",
-            stopped: "Stopped",
-            settles: &[("Pending", "Scheduled")],
-            ..LIFE
-        }),
-        aliases: &[
-            ("MonitoringType", "/MonitoringScheduleConfig/MonitoringType"),
-            ("MonitoringJobDefinitionName", "/MonitoringScheduleConfig/MonitoringJobDefinitionName"),
-            (
-                "EndpointName",
-                "/MonitoringScheduleConfig/MonitoringJobDefinition/MonitoringInputs/0/EndpointInput/EndpointName",
-            ),
-        ],
-        missing: Text("ResourceNotFound", "Could not find requested monitoring schedule with name: {name}"),
-        ..ROW
     },
 ];

@@ -30,7 +30,13 @@ fn deployment(config: &str) -> Deployment {
         containers: Vec::new(),
     };
     // The policy goes with the configuration, so that a member of the wrong deployment is seen.
-    Deployment { config: config.to_owned(), variants: vec![variant], policy: Some(json!({ "of": config })), started: 1 }
+    Deployment {
+        config: config.to_owned(),
+        variants: vec![variant],
+        capture: None,
+        policy: Some(json!({ "of": config })),
+        started: 1,
+    }
 }
 
 fn update(config: &str) -> Event {

@@ -1,0 +1,165 @@
+//! Executions: one for each run of a schedule, by the time that it was scheduled for.
+
+mod driver;
+pub(crate) mod list;
+mod request;
+mod window;
+
+use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_core::records::{Filter, Key, Order, Query, Record, StoreError};
+use sagewright_cloud_sagemaker_base::kind::{Kind, LIFE, Life, Naming, ROW, Row};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, cut, describe, fields, hidden, pick, seconds};
+use sagewright_cloud_sagemaker_base::{ResumeError, SageMaker};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::plan::Plan;
+use crate::schedule::expression::stamp;
+
+/// Executions have no ARN and no operations but their list: only their records have a kind.
+pub(crate) const KIND: Kind = Kind(&Row {
+    noun: "MonitoringExecution",
+    arn_type: "monitoring-execution",
+    naming: Naming::Members(&["MonitoringScheduleName"]),
+    status: Some(&Life { member: "MonitoringExecutionStatus", ..LIFE }),
+    ..ROW
+});
+
+/// Statuses of executions that go on.
+const ALIVE: [&str; 3] = ["Pending", "InProgress", "Stopping"];
+
+/// Members of a summary.
+const SUMMARY: &[&str] = &[
+    "MonitoringScheduleName",
+    "ScheduledTime",
+    "CreationTime",
+    "LastModifiedTime",
+    "MonitoringExecutionStatus",
+    "ProcessingJobArn",
+    "EndpointName",
+    "FailureReason",
+    "MonitoringJobDefinitionName",
+    "MonitoringType",
+];
+
+/// What drives an execution; kept in its record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct State {
+    pub plan: Plan,
+    /// Spelled as it was created.
+    pub schedule: String,
+    /// When it was scheduled, milliseconds since 1970.
+    pub scheduled: i64,
+    /// The data that is analysed, from and until.
+    pub window: (i64, i64),
+    /// What the names of its jobs end with.
+    pub suffix: String,
+    /// Jobs that have completed.
+    pub done: usize,
+    /// Whether the next one was created.
+    pub created: bool,
+}
+
+/// Whether a status is an end.
+pub(crate) fn ended(status: &str) -> bool {
+    !ALIVE.contains(&status)
+}
+
+/// The key of an execution: a schedule has one at a time.
+fn key(schedule: &Key, scheduled: i64) -> Key {
+    let name = format!("{}/{scheduled:015}", schedule.name);
+    Key::new(&schedule.account, &schedule.region, KIND.as_str(), &name)
+}
+
+/// A new execution of a schedule. One whose plan cannot be made has failed.
+pub(crate) fn begin(schedule: &Record, scheduled: i64, now: i64, plan: Result<Plan, String>) -> Record {
+    let config = &schedule.body["MonitoringScheduleConfig"];
+    let name = schedule.body["MonitoringScheduleName"].as_str().unwrap_or_default();
+    let mut body = Map::new();
+    body.insert("MonitoringScheduleName".to_owned(), json!(name));
+    body.insert("ScheduledTime".to_owned(), seconds(scheduled));
+    body.insert("MonitoringType".to_owned(), config["MonitoringType"].clone());
+    body.insert("MonitoringJobDefinitionName".to_owned(), config["MonitoringJobDefinitionName"].clone());
+    body.insert("EndpointName".to_owned(), schedule.body["EndpointName"].clone());
+    body.retain(|_, value| !value.is_null());
+    let mut status = "Pending";
+    match plan.and_then(|plan| Ok((window::of(config, &plan, scheduled)?, plan))) {
+        Ok((window, plan)) => {
+            body.entry("MonitoringType").or_insert_with(|| json!(plan.monitoring.name()));
+            let id = schedule.body[HIDDEN]["id"].as_str().unwrap_or_default();
+            let suffix = request::suffix(&schedule.arn, id, scheduled);
+            let schedule = name.to_owned();
+            let state = State { plan, schedule, scheduled, window, suffix, done: 0, created: false };
+            body.insert(HIDDEN.to_owned(), json!({ "state": state }));
+        }
+        Err(reason) => {
+            status = "Failed";
+            body.insert("FailureReason".to_owned(), json!(cut(&reason)));
+        }
+    }
+    let key = key(&schedule.key, scheduled);
+    Record {
+        arn: format!("{}/execution/{scheduled}", schedule.arn),
+        key,
+        status: status.to_owned(),
+        created: now,
+        modified: now,
+        body: Value::Object(body),
+    }
+}
+
+fn state(record: &Record) -> Option<State> {
+    State::deserialize(&record.body[HIDDEN]["state"]).ok()
+}
+
+fn set_state(record: &mut Record, state: &State) -> Result<(), ApiError> {
+    hidden(fields(record)?).insert("state".to_owned(), json!(state));
+    Ok(())
+}
+
+/// The executions of a schedule, the last one first.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn of_schedule(sm: &SageMaker, schedule: &Key, limit: usize) -> Result<Vec<Record>, StoreError> {
+    let query = Query {
+        filters: vec![Filter::NameStarts(format!("{}/", schedule.name))],
+        order: Order::Name,
+        descending: true,
+        limit,
+        ..Query::all(&schedule.account, &schedule.region, KIND.as_str())
+    };
+    Ok(sm.env().store.find(query).await?.into_iter().map(|found| found.record).collect())
+}
+
+/// `MonitoringExecutionSummary`
+pub(crate) fn summary(record: Record) -> Value {
+    let times = [("CreationTime", record.created), ("LastModifiedTime", record.modified)];
+    let mut shown = describe(KIND, record);
+    shown.extend(times.map(|(member, time)| (member.to_owned(), seconds(time))));
+    pick(shown, SUMMARY)
+}
+
+/// When an execution was scheduled, for messages.
+pub(crate) fn scheduled(record: &Record) -> String {
+    state(record).map_or_else(String::new, |state| stamp(state.scheduled))
+}
+
+/// Drives an execution to its end, in a task of its own.
+pub(crate) fn drive(sm: &SageMaker, key: Key) {
+    let sm = sm.clone();
+    tokio::spawn(async move { driver::drive(&sm, &key).await });
+}
+
+/// Takes up the executions of the last process.
+///
+/// # Errors
+/// The records could not be read.
+pub(crate) async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+    for status in ALIVE {
+        for record in sm.env().store.with_status(KIND.as_str(), status).await? {
+            drive(sm, record.key);
+        }
+    }
+    Ok(())
+}
