@@ -35,8 +35,8 @@ use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 
 use crate::training::TrainingExecutor;
 use crate::transform::TransformExecutor;
-use sagewright_cloud_runner_docker::DockerRunner;
 use sagewright_cloud_core::timers::Timers;
+use sagewright_cloud_runner_docker::DockerRunner;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);

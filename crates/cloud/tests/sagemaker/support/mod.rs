@@ -13,6 +13,7 @@ use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
 use sagewright_cloud::clock::SimClock;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
+use sagewright_cloud::metrics::Metrics;
 use sagewright_cloud::records::SharedRecords;
 use sagewright_cloud::sagemaker::{
     Change, Execution, Executors, JobEnd, JobEvent, Kind, SageMaker, TrainingEnd, TrainingEvent,
