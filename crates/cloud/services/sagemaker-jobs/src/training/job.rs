@@ -140,7 +140,7 @@ impl Job<'_> {
     }
 
     /// Log stream and metrics of one host.
-    fn sink(&self, plan: &Plan, journal: &Journal) -> LineSink {
+    fn sink(&self, plan: &Plan, journal: &Journal, is_first: bool) -> LineSink {
         let mut definitions = plan.metrics.clone();
         if !plan.script && self.site.env.runner.built_in(&plan.image) == Some("xgboost") {
             definitions.extend(Definition::xgboost());
@@ -151,7 +151,11 @@ impl Job<'_> {
             let line = log::escape(line);
             journal.push(&line);
             let found = |name: &str, value| {
-                events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now().timestamp() });
+                let (name, at) = (name.to_owned(), clock.now().timestamp());
+                events(match is_first {
+                    true => TrainingEvent::Metric { name, value, at },
+                    false => TrainingEvent::MetricOfOtherHost { name, value, at },
+                });
             };
             scanner.lock().unwrap_or_else(PoisonError::into_inner).scan(&line, found, |told| journal.push(told));
         })
@@ -169,7 +173,8 @@ impl Job<'_> {
         let mut starts = Vec::new();
         let names = names(plan.hosts().map(|(host, _)| host));
         for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
-            starts.push((self.workload(plan, host, group, &names).await, self.sink(plan, journal)));
+            let sink = self.sink(plan, journal, starts.is_empty());
+            starts.push((self.workload(plan, host, group, &names).await, sink));
         }
         let mut containers = Containers::start(&*self.site.env.runner, starts).await?;
         let ended = async {
