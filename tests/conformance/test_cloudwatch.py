@@ -369,6 +369,8 @@ def test_what_a_jobs_host_takes_is_measured(cloud, sagemaker, bucket):
         assert 0 <= found[0]["Maximum"] <= 100 * (1 if name != "CPUUtilization" else 1000)
     assert points(cloudwatch, "/aws/sagemaker/TrainingJobs", "MemoryUtilization", host, "Maximum")[0]["Maximum"] > 0
     sagemaker.stop_training_job(TrainingJobName=job)
+    # Its output is written to the bucket until then.
+    harness.finished(sagemaker, job)
 
 
 def test_an_endpoints_invocations_are_measured(cloud, sagemaker, runtime, deploy):

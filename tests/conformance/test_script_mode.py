@@ -427,6 +427,36 @@ def test_an_image_of_the_map_runs_scripts_and_keeps_its_environment(offline, tmp
     assert removed.returncode == 0 and environments(offline) == []
 
 
+def test_pip_in_a_job_knows_its_users_indexes_and_the_script_does_not(offline, tmp_path, monkeypatch):
+    assert images("install", "python:3", "--yes").returncode == 0
+    # A password, as addresses of indexes and proxies hold it.
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "http://me:hidden@127.0.0.1:9/simple")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hidden@127.0.0.1:9")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "more"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (tmp_path / "more").mkdir()
+    wheel(tmp_path / "more", "onlyhere", "1.0", "onlyhere", "VALUE = 42\n")
+    cloud = harness.Cloud(tmp_path, '[[image]]\nmatch = "mine:1"\nframework = "python:3"\n')
+    try:
+        sm, s3 = cloud.client("sagemaker"), cloud.client("s3")
+        s3.create_bucket(Bucket="scripts")
+        script = (
+            "import os, stat, sys\nimport onlyhere\n"
+            "told = [name for name, value in os.environ.items() if 'hidden' in value]\n"
+            "mode = stat.S_IMODE(os.stat(sys.prefix + '/pip.conf').st_mode)\n"
+            "print('found', onlyhere.VALUE, told, oct(mode))\n"
+        )
+        submit = archive(s3, "scripts", script, **{"requirements.txt": "onlyhere==1.0\n"})
+        sm.create_training_job(**script_job("secrets", "scripts", "mine:1", submit))
+        told = finished(sm, "secrets")
+        log = log_lines(cloud, "/aws/sagemaker/TrainingJobs", "secrets")
+        assert told["TrainingJobStatus"] == "Completed", (told, log)
+        assert "found 42 [] 0o600" in log and not any("hidden" in line for line in log), log
+    finally:
+        cloud.stop()
+
+
 SERVER = """
 import json, os
 import sklearn

@@ -168,7 +168,7 @@ def started(cloud, name):
         return []
 
 
-def test_a_stopped_job_keeps_what_was_complete(cloud, sagemaker, s3, bucket, turner):
+def test_a_stopped_job_stores_nothing(cloud, sagemaker, s3, bucket, turner):
     s3.put_object(Bucket=bucket, Key="in/1.csv", Body="abc\n")
     s3.put_object(Bucket=bucket, Key="in/2.csv", Body="wait /nowhere\n")
     name = unique("stop")
@@ -177,7 +177,7 @@ def test_a_stopped_job_keeps_what_was_complete(cloud, sagemaker, s3, bucket, tur
     sagemaker.stop_transform_job(TransformJobName=name)
     told = finished(sagemaker, name)
     assert told["TransformJobStatus"] == "Stopped" and "FailureReason" not in told
-    assert keys(s3, bucket) == ["out/1.csv.out"]
+    assert keys(s3, bucket) == []
     message = "The request was rejected because the transform job is in status Stopped."
     refused(sagemaker.stop_transform_job, "ValidationException", message, TransformJobName=name)
 
@@ -212,6 +212,7 @@ def test_a_job_survives_a_kill_of_the_cloud(fresh_cloud, tmp_path, step):
     s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
     if step == "stopping":
         assert finished(sagemaker, "again")["TransformJobStatus"] == "Stopped"
+        assert keys(s3, "data") == []
         return
     seen = 4 if step == "sent" else 2
     wait(lambda: len(started(cloud, "again")) >= seen, "the job runs again")

@@ -325,6 +325,23 @@ async fn one_failing_host_ends_the_others() {
 }
 
 #[tokio::test]
+async fn the_metrics_of_the_first_host_are_told_from_those_of_the_others() {
+    let mut machine = machine();
+    let image = machine.shell("pair", "echo loss=${SM_CURRENT_HOST#algo-}");
+    let resources = json!({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2}});
+    let definitions = json!({"AlgorithmSpecification": {
+        "TrainingImage": image, "TrainingInputMode": "File", "MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*)"}],
+    }});
+    let (end, events) = start(&machine, merge(merge(request(&image), resources), definitions)).end().await;
+    assert!(matches!(end, TrainingEnd::Completed { .. }), "{end:?}");
+    let of = |pick: fn(&TrainingEvent) -> Option<f64>| events.iter().filter_map(pick).collect::<Vec<_>>();
+    let first = of(|event| if let TrainingEvent::Metric { value, .. } = event { Some(*value) } else { None });
+    let other =
+        of(|event| if let TrainingEvent::MetricOfOtherHost { value, .. } = event { Some(*value) } else { None });
+    assert_eq!((first, other), (vec![1.0], vec![2.0]));
+}
+
+#[tokio::test]
 async fn manifests_and_gzip_are_resolved() {
     let mut machine = machine();
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -508,7 +525,7 @@ async fn the_built_in_xgboost_runs_our_program_and_its_metrics_need_no_definitio
         .into_iter()
         .filter_map(|e| match e {
             TrainingEvent::Metric { name, value, .. } => Some((name, value)),
-            TrainingEvent::Secondary { .. } => None,
+            TrainingEvent::Secondary { .. } | TrainingEvent::MetricOfOtherHost { .. } => None,
         })
         .collect();
     assert_eq!(metrics, [("train:merror".to_owned(), 0.5), ("validation:merror".to_owned(), 0.25)]);

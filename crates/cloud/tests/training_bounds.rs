@@ -32,7 +32,7 @@ async fn a_metric_definition_that_runs_away_costs_only_itself() {
         .iter()
         .filter_map(|e| match e {
             TrainingEvent::Metric { name, value, .. } => Some((name.as_str(), *value)),
-            TrainingEvent::Secondary { .. } => None,
+            TrainingEvent::Secondary { .. } | TrainingEvent::MetricOfOtherHost { .. } => None,
         })
         .collect();
     assert_eq!(metrics, [("ready", 1.0), ("late", 2.0)]);

@@ -61,12 +61,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if b"bad" in body: status, answer = 400, b"no such column\nat all"
         elif b"broken" in body: status, answer = 500, b"it broke"
         elif b"flaky" in body and tries < 3: status, answer = 503, b"busy"
+        elif b"long" in body: status, answer = 200, b"x" * 12_000_000
         elif env("MODE") == "whole": status, answer = 200, env("NAME", "").encode() + body
         elif env("MODE") == "env":
             status, answer = 200, "\n".join(k + "=" + env(k, "-") for k in body.decode().split()).encode()
         elif env("MODE") == "most":
             threading.Event().wait(0.01); status, answer = 200, b"%d" % most
-        else: status, answer = 200, b"\n".join(env("NAME", "").encode() + line.rstrip(b"\r") for line in body.rstrip(b"\n").split(b"\n"))
+        else: status, answer = 200, b"\n".join(env("NAME", "").encode() + line.rstrip(b"\r").replace(b"blank", b"") for line in body.rstrip(b"\n").split(b"\n"))
         with lock: now -= 1
         self.reply(status, answer)
 class Server(http.server.ThreadingHTTPServer):
@@ -74,6 +75,9 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 "#;
+
+/// Bytes of the answer to `long`.
+const LONG: usize = 12_000_000;
 
 const ARN: &str = "arn:aws:sagemaker:us-east-1:000000000000:transform-job/job";
 
@@ -471,6 +475,76 @@ async fn compressed_objects_and_manifests_are_read() {
 }
 
 #[tokio::test]
+async fn no_output_takes_another_ones_place() {
+    let (machine, image) = machine();
+    for (prefix, keys, name) in [
+        ("empty/", ["empty/a//x.csv", "empty/a/x.csv"], "a/x.csv.out"),
+        ("beside/train", ["beside/train-1.csv", "beside/train/train-1.csv"], "train-1.csv.out"),
+    ] {
+        keys.iter().for_each(|key| machine.objects.put("in", key, "1\n"));
+        let uri = json!(format!("s3://in/{prefix}"));
+        let request = with(one(&image, &[("SHOW", "1")]), "/TransformInput/DataSource/S3DataSource/S3Uri", uri);
+        let [one, other] = keys;
+        assert_eq!(
+            start(&machine, request).failed().await,
+            format!(
+                "ClientError: s3://in/{one} and s3://in/{other} would both become the output {name}. Rename one of the \
+                 two, or transform them in jobs of their own."
+            )
+        );
+    }
+    assert!(machine.objects.keys("out").is_empty() && logs(&machine).0.is_empty(), "nothing was sent");
+    // One object may be listed twice.
+    machine.objects.put("in", "list.json", r#"[{"prefix": "s3://in/empty/"}, "a/x.csv", "a/x.csv"]"#);
+    let source = json!({"S3DataType": "ManifestFile", "S3Uri": "s3://in/list.json"});
+    start(&machine, with(one(&image, &[]), "/TransformInput/DataSource/S3DataSource", source)).completed().await;
+    assert_eq!(machine.objects.keys("out"), ["results/a/x.csv.out"]);
+}
+
+#[tokio::test]
+async fn answers_at_the_same_time_share_the_memory() {
+    let (machine, image) = machine();
+    machine.objects.put("in", "data/1.csv", "long\n");
+    let mut request = one(&image, &[]);
+    request["MaxPayloadInMB"] = json!(1);
+    start(&machine, request.clone()).completed().await;
+    assert_eq!(text(&machine, "results/1.csv.out").len(), LONG + 1);
+    request["MaxConcurrentTransforms"] = json!(100);
+    request["ModelClientConfig"] = json!({"InvocationsMaxRetries": 0});
+    assert_eq!(start(&machine, request.clone()).failed().await, ALGORITHM_ERROR);
+    let why = format!(
+        "in/data/1.csv: The answer has more than {} bytes; with a lower MaxConcurrentTransforms, each answer may be longer",
+        1024 * 1024 * 1024 / 100
+    );
+    assert!(data_log(&machine).contains(&why), "{:?}", data_log(&machine));
+    // The same goes for the records that an answer is joined with.
+    machine.objects.put("in", "data/1.csv", format!("1,{}\n", "x".repeat(LONG)));
+    request["DataProcessing"] = json!({"InputFilter": "$[0]", "JoinSource": "Input", "OutputFilter": "$[-1]"});
+    assert_eq!(start(&machine, request.clone()).failed().await, CLIENT_ERROR);
+    let why = format!(
+        "in/data/1.csv: Too much data for max payload size. Before its filter a record may have {} bytes, and more with a \
+         lower MaxConcurrentTransforms",
+        1024 * 1024 * 1024 / 100
+    );
+    assert!(data_log(&machine).contains(&why), "{:?}", data_log(&machine));
+    request["MaxConcurrentTransforms"] = json!(1);
+    start(&machine, request).completed().await;
+    assert_eq!(text(&machine, "results/1.csv.out"), "1\n");
+}
+
+#[tokio::test]
+async fn blank_answers_keep_their_places() {
+    let (machine, image) = machine();
+    machine.objects.put("in", "data/1.csv", "1\n2\nblank\n3\n");
+    let request = with(one(&image, &[]), "/DataProcessing", json!({"OutputFilter": "$[0]"}));
+    start(&machine, request).completed().await;
+    assert_eq!(text(&machine, "results/1.csv.out"), "1\n2\n\n3\n");
+    let request = with(one(&image, &[]), "/DataProcessing", json!({"JoinSource": "Input"}));
+    start(&machine, request).completed().await;
+    assert_eq!(text(&machine, "results/1.csv.out"), "1,1\n2,2\nblank,\n3,3\n");
+}
+
+#[tokio::test]
 async fn a_request_passes_all_containers_of_a_pipeline() {
     let (machine, image) = machine();
     machine.objects.put("in", "data/1.csv", "1\n2\n");
@@ -488,21 +562,21 @@ async fn a_request_passes_all_containers_of_a_pipeline() {
 }
 
 #[tokio::test]
-async fn a_stopped_job_ends_its_containers_and_keeps_complete_outputs_alone() {
+async fn a_stopped_job_ends_its_containers_and_stores_nothing() {
     let (machine, image) = machine();
     machine.objects.put("in", "data/1.csv", "1\n");
-    machine.objects.put("in", "data/2.csv", format!("{}hang\n", "2\n".repeat(500)));
-    let job = start(&machine, with(one(&image, &[]), "/BatchStrategy", json!("SingleRecord")));
-    soon("the first output", async {
-        while machine.objects.keys("out").is_empty() {
+    machine.objects.put("in", "data/2.csv", "hang\n");
+    let job = start(&machine, one(&image, &[("SHOW", "1")]));
+    soon("the second object is sent", async {
+        while logs(&machine).0.len() < 2 {
             tokio::task::yield_now().await;
         }
     })
     .await;
     job.stop.send_replace(true);
     assert_eq!(job.end().await.outcome, Outcome::Stopped);
-    assert_eq!(machine.objects.keys("out"), ["results/1.csv.out"]);
-    assert_eq!(logs(&machine).0, ["bye"]);
+    assert!(machine.objects.keys("out").is_empty(), "{:?}", machine.objects.keys("out"));
+    assert_eq!(logs(&machine).0.last().unwrap(), "bye");
     let left: Vec<_> = std::fs::read_dir(machine.path("work/transform")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -14,6 +14,9 @@ const PROBE: &str = "import sys, importlib.util as u; print(sys.version_info[0],
 
 /// Runs pip, and ends with its standard input: a pipe that only this process holds, so that pip does not outlive it,
 /// however it ends.
+///
+/// The same program is in `cloud/runner-process/src/frameworks/pip.rs`. The two crates must not import each other, and a third one for a few
+/// lines of Python would cost more than it saves.
 const PIP: &str = "import os, runpy, sys, threading
 def watch():
     try:

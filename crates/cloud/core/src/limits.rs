@@ -32,6 +32,8 @@ pub const FAILURE_FILE: u64 = 16 * KIB;
 pub const EXIT_MESSAGE: usize = 1024;
 /// Longest answer of a transform job's container, and what the records of one payload may have before a filter, in bytes.
 pub const TRANSFORM_PAYLOAD: usize = 100 * 1024 * 1024;
+/// Most bytes of all answers that a transform job waits for at the same time, and of the records whose answers these are.
+pub const TRANSFORM_MEMORY: usize = 1024 * 1024 * 1024;
 /// Lines about what a job's results leave out; further ones are only counted.
 pub const LEFT_OUT: usize = 100;
 /// What a metric definition sees of a line, in bytes.
@@ -80,6 +82,7 @@ mod tests {
             format!("first {} of `output/failure`", bytes(FAILURE_FILE)),
             format!("first {} of `output/message`", bytes(EXIT_MESSAGE as u64)),
             format!("an answer of {}", bytes(TRANSFORM_PAYLOAD as u64)),
+            format!("{} for all answers at the same time", bytes(TRANSFORM_MEMORY as u64)),
             format!("{} lines about what is left out", count(LEFT_OUT)),
             format!("first {} of a line", bytes(METRIC_LINE as u64)),
             format!("{} steps back", count(METRIC_STEPS)),

@@ -168,6 +168,13 @@ async fn a_tuning_job_runs_its_training_jobs_and_shows_the_best() {
         let numbers: Vec<_> = names(&listed).iter().map(|name| name[5..8].to_owned()).collect();
         assert_eq!(numbers, expected, "{input}");
     }
+    let failed = cloud.children("Tune", json!({"StatusEquals": "Failed", "MaxResults": 1})).await;
+    assert_eq!(names(&failed).len(), 1, "a page is of those that are asked for");
+    let completed = |token: Value| json!({"HyperParameterTuningJobName": "Tune", "StatusEquals": "Completed", "MaxResults": 2, "NextToken": token});
+    let first = cloud.ok("ListTrainingJobsForHyperParameterTuningJob", completed(Value::Null)).await;
+    let rest = cloud.ok("ListTrainingJobsForHyperParameterTuningJob", completed(first["NextToken"].clone())).await;
+    let both = [&first, &rest].map(|page| page["TrainingJobSummaries"].as_array().unwrap().len());
+    assert_eq!((both, rest.get("NextToken")), ([2, 1], None));
     let page = |token: Value| json!({"HyperParameterTuningJobName": "Tune", "MaxResults": 3, "NextToken": token});
     let first = cloud.ok("ListTrainingJobsForHyperParameterTuningJob", page(Value::Null)).await;
     let rest = cloud.ok("ListTrainingJobsForHyperParameterTuningJob", page(first["NextToken"].clone())).await;
@@ -312,6 +319,11 @@ async fn completion_criteria_end_the_tuning() {
             criteria("BestObjectiveNotImproving", json!({"MaxNumberOfTrainingJobsNotImproving": 3})),
             vec![0.5, 0.4, 0.4, 0.6, 0.41],
         ),
+        // Less than 1 % is no improvement.
+        (
+            criteria("BestObjectiveNotImproving", json!({"MaxNumberOfTrainingJobsNotImproving": 3})),
+            vec![1.0, 0.999, 0.998, 0.997],
+        ),
         (
             criteria("ConvergenceDetected", json!({"CompleteOnConvergence": "Enabled"})),
             [vec![0.5], (1..16).map(|n| 0.5 - 0.0001 * f64::from(n)).collect()].concat(),
@@ -327,6 +339,12 @@ async fn completion_criteria_end_the_tuning() {
         assert_eq!(told["TrainingJobStatusCounters"]["Completed"], scores.len(), "{request:#}");
         let details = &told["TuningJobCompletionDetails"];
         assert_eq!(details.get("ConvergenceDetectedTime").is_some(), scores.len() == 16);
+        let flat = match scores.len() {
+            3 => 0,
+            16 => 15,
+            _ => 3,
+        };
+        assert_eq!(details["NumberOfTrainingJobsObjectiveNotImproving"], flat);
     }
 }
 
@@ -337,7 +355,9 @@ async fn a_tuning_over_its_time_limit_stops_what_runs_and_is_completed() {
     cloud.ok("CreateHyperParameterTuningJob", config(tuning_job("t", 1, 1), "ResourceLimits", limits)).await;
     ends(cloud.job().await, 0.5);
     let mut second = cloud.job().await;
-    cloud.clock.advance(120_000);
+    cloud.clock.advance(60_000);
+    assert_eq!(cloud.describe_tuning("t").await["ConsumedResources"]["RuntimeInSeconds"], 60, "while nothing changes");
+    cloud.clock.advance(60_000);
     within(second.stop.wait_for(|stop| *stop)).await.unwrap();
     second.end.send(TrainingEnd::Stopped { artifacts: None, max_runtime: false }).unwrap();
     let told = cloud.tuned("t").await;
@@ -359,6 +379,8 @@ async fn a_job_that_is_worse_than_the_median_of_the_earlier_ones_is_stopped_earl
     // The running averages at the second epoch are 1.5, 2.5 and 3.5.
     let job = cloud.job().await;
     logs(&job, 2.9);
+    // All hosts log each epoch.
+    (job.events)(TrainingEvent::MetricOfOtherHost { name: "loss".into(), value: 2.9, at: Timestamp::UNIX_EPOCH });
     cloud.settled().await;
     assert!(!*job.stop.borrow(), "the median at the first epoch is 3");
     logs(&job, 2.6);

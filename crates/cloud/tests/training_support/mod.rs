@@ -121,7 +121,7 @@ pub fn merge(mut request: Value, more: Value) -> Value {
 pub fn statuses(events: &[TrainingEvent]) -> Vec<(String, String)> {
     let pair = |event: &TrainingEvent| match event {
         TrainingEvent::Secondary { status, message } => Some((status.clone(), message.clone())),
-        TrainingEvent::Metric { .. } => None,
+        TrainingEvent::Metric { .. } | TrainingEvent::MetricOfOtherHost { .. } => None,
     };
     events.iter().filter_map(pair).collect()
 }

@@ -3,11 +3,12 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use super::environment::{self, Environment};
+use super::pip::Pip;
 
 /// Where it is, below the folder of a job.
 const FOLDER: &str = "home/.environment";
@@ -48,7 +49,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     /// Makes it in the folder of a job, or finds the one that an earlier start of the same server made.
-    pub fn make(environment: &Environment, base: &Path) -> io::Result<Self> {
+    pub fn make(environment: &Environment, base: &Path, pip: &Pip) -> io::Result<Self> {
         let layer = Self { home: std::path::absolute(base)?.join(FOLDER), shared: environment.home.clone() };
         let bin = layer.home.join("bin");
         if layer.home.join("pyvenv.cfg").is_file() {
@@ -77,6 +78,10 @@ impl Layer {
             fs::create_dir_all(path.parent().unwrap_or(&packages))?;
             fs::write(path, text)?;
         }
+        // pip looks for it there, whoever runs it. No other user may.
+        let mut options = fs::File::options();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(layer.home.join("pip.conf"))?;
+        file.write_all(pip.configuration.as_bytes())?;
         // It says where Python itself is, and makes the folder a layer: written last.
         fs::copy(environment.home.join("pyvenv.cfg"), layer.home.join("pyvenv.cfg"))?;
         Ok(layer)

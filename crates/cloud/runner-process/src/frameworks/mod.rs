@@ -15,7 +15,7 @@ pub(crate) use environment::InUse;
 pub use install::InstallError;
 pub(crate) use layer::{Layer, TOOLKIT};
 pub use marker::Marker;
-pub(crate) use pip::variables as pip_variables;
+pub(crate) use pip::Pip;
 pub use python::{Python, PythonError, Pythons};
 pub use store::{Environments, RemoveError};
 pub use table::{Framework, all, find, of_repository};

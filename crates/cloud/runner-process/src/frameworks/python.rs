@@ -1,14 +1,27 @@
 //! The versions of Python that this machine has.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::table::Framework;
 
 /// Names the only Python that is to be used.
 const VARIABLE: &str = "SAGEWRIGHT_PYTHON";
+
+/// How long an interpreter may take to tell what it is. A shim may wait for a lock, or for somebody at the screen.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How often is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(5);
+/// Bytes that it may tell.
+const TOLD: u64 = 4096;
 
 /// Prints its version, its own path and whether environments can be made with it.
 const PROBE: &str = "import sys, importlib.util as u; print('%d.%d' % sys.version_info[:2], '%d.%d.%d' % sys.version_info[:3], \
@@ -60,15 +73,18 @@ impl Pythons {
     pub fn for_framework(&self, framework: &Framework) -> Result<Python, PythonError> {
         let mut seen = Vec::new();
         let mut bare = Vec::new();
+        // `python3` is a candidate for each version.
+        let mut probed: HashMap<PathBuf, Option<(Python, bool)>> = HashMap::new();
         for version in &framework.pythons {
             for candidate in self.candidates(version) {
-                match probe(&candidate) {
-                    Some((python, true)) if python.version == *version => return Ok(python),
+                let found = probed.entry(candidate).or_insert_with_key(|path| probe(path, LONGEST));
+                match found {
+                    Some((python, true)) if python.version == *version => return Ok(python.clone()),
                     Some((python, whole)) => {
-                        if !whole && framework.pythons.contains(&python.version) {
+                        if !*whole && framework.pythons.contains(&python.version) {
                             bare.push(python.path.display().to_string());
                         }
-                        seen.push(python.version);
+                        seen.push(python.version.clone());
                     }
                     None => {}
                 }
@@ -130,16 +146,42 @@ impl Pythons {
 }
 
 /// A Python, and whether environments can be made with it; `None` for what does not run, as a shim of a version that is not
-/// there.
-fn probe(path: &Path) -> Option<(Python, bool)> {
-    let output =
-        Command::new(path).args(["-I", "-c", PROBE]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+/// there, or tells nothing in so much time.
+fn probe(path: &Path, longest: Duration) -> Option<(Python, bool)> {
+    let mut command = Command::new(path);
+    command.args(["-I", "-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // What a shim starts ends with it.
+    let mut child = command.process_group(0).spawn().ok()?;
+    let status = ended(&mut child, longest);
+    if status.is_none() {
+        tracing::warn!(path = %path.display(), "a Python does not say its version in time; it is left out");
+    }
+    status.filter(ExitStatus::success)?;
+    let mut text = String::new();
+    BufReader::new(child.stdout.take()?.take(TOLD)).read_line(&mut text).ok()?;
     let mut words = text.trim_end().splitn(4, ' ');
     let (version, full) = (words.next()?.to_owned(), words.next()?.to_owned());
     let whole = words.next()? == "1";
     let path = words.next().map(PathBuf::from).filter(|path| path.is_absolute())?;
     Some((Python { path, version, full }, whole))
+}
+
+/// How a process ended; `None` where it had to be killed.
+fn ended(child: &mut Child, longest: Duration) -> Option<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().ok()? {
+            return Some(status);
+        }
+        if begun.elapsed() > longest {
+            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            let _ = child.wait();
+            return None;
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 impl fmt::Display for Python {
@@ -161,6 +203,18 @@ mod tests {
         let text = format!("#!/bin/sh\necho {version} {version}.1 {} {}\n", u8::from(whole), path.display());
         std::fs::write(path, text).unwrap();
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_python_that_says_nothing_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let shim = dir.path().join("python3");
+        // The one that it starts holds its output as well.
+        std::fs::write(&shim, "#!/bin/sh\nsleep 1000 &\nwait\n").unwrap();
+        std::fs::set_permissions(&shim, PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(probe(&shim, Duration::from_millis(50)), None);
+        play(&shim, "3.11", true);
+        assert_eq!(probe(&shim, LONGEST).unwrap().0.version, "3.11");
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Environments {
                 let image = framework.python.as_deref().filter(|image| *image != python.version);
                 let image = image.map_or_else(String::new, |image| format!("; the image has Python {image}"));
                 format!(
-                    "its environment {framework} is not installed, and nothing is installed unasked. It would be {} for \
+                    "its environment {framework} is not installed, and it is installed only when you ask for it. It would be {} for \
                      {python}{image}, about {} on the disk, in {}, through pip. Install it with \
                      `sagewright local images install {framework}` (--yes for no question)",
                     framework.packages(&python.version).join(", "),

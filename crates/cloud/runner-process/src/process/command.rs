@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::namespace::{Means, View};
-use crate::frameworks::{Environment, Layer, TOOLKIT, pip_variables};
+use crate::frameworks::{Environment, Layer, Pip, TOOLKIT};
 use crate::images::{BuiltIn, Mapped, Script};
 use sagewright_cloud_core::runner::Workload;
 use sagewright_cloud_core::runner::workload::OPT_ML;
@@ -78,8 +78,9 @@ impl Launch {
         base: &Path,
     ) -> Result<Self, String> {
         let failed = |e: io::Error| format!("cannot make its layer over {}: {e}", environment.home.display());
-        let layer = Layer::make(environment, base).map_err(failed)?;
-        let mut variables = pip_variables(workload.isolated);
+        let pip = Pip::of_job(workload.isolated);
+        let layer = Layer::make(environment, base, &pip).map_err(failed)?;
+        let mut variables = pip.variables;
         variables.extend(script.env.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
         let machine = variables.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH"));
         let path = layer.path(machine).map_err(failed)?;

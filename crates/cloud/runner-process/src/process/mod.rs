@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
 
 use super::frameworks::{Environment, Environments, Framework};
@@ -109,10 +110,10 @@ impl ProcessRunner {
         })
     }
 
-    /// The environment of a framework, which is never fetched unasked.
+    /// The environment of a framework, which is installed only when its user asks for it.
     fn environment(&self, image: &str, framework: &'static Framework) -> Result<Environment, RunnerError> {
         self.environments.find(framework).ok_or_else(|| {
-            let missing = self.environments.missing(framework);
+            let missing = blocking(|| self.environments.missing(framework));
             RunnerError::UnknownImage(format!("cannot run image '{image}': {missing}"))
         })
     }
@@ -171,6 +172,12 @@ fn not_started(image: &str, error: &std::io::Error) -> RunnerError {
     }
 }
 
+/// Does what takes long on this thread, which hands its other tasks to another one first.
+fn blocking<T>(act: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) { tokio::task::block_in_place(act) } else { act() }
+}
+
 /// The folder behind `/opt/ml`, which is all that a process can be given.
 fn base(workload: &Workload) -> Result<&Path, String> {
     match &*workload.mounts {
@@ -224,7 +231,7 @@ impl Runner for ProcessRunner {
             Program::Script(script) => {
                 let environment = self.environment(&workload.image, script.framework)?;
                 kept = Some(environment.in_use().map_err(|e| fail(e.to_string()))?);
-                let launch = Launch::script(script, &environment, workload, base).map_err(fail)?;
+                let launch = blocking(|| Launch::script(script, &environment, workload, base)).map_err(fail)?;
                 self.veiled(launch, workload, base, true).await
             }
             Program::BuiltIn(algorithm, tag) => {

@@ -76,14 +76,29 @@ def _unpack(archive, folder, source):
             if hasattr(tarfile, "data_filter"):
                 tar.extractall(folder, filter="data")
             else:
-                root = os.path.realpath(folder) + os.sep
-                for member in tar.getmembers():
-                    target = os.path.realpath(os.path.join(folder, member.name))
-                    if not (target + os.sep).startswith(root) or not (member.isreg() or member.isdir()):
-                        raise tarfile.TarError(f"{member.name} leads out of the archive")
-                tar.extractall(folder)
+                _extract(tar, folder)
     except (tarfile.TarError, OSError, EOFError) as problem:
         raise ClientError(f"cannot unpack {source}: {problem}") from None
+
+
+def _extract(tar, folder):
+    """What the filter `data` does, for versions of Python without it. Each member is looked at when those before it are there:
+    a link may lead to a link."""
+    root = os.path.realpath(folder) + os.sep
+    for member in tar:
+        path = os.path.join(folder, member.name)
+        places = [path]
+        if member.issym():
+            places.append(os.path.join(os.path.dirname(path), member.linkname))
+        elif member.islnk():
+            places.append(os.path.join(folder, member.linkname))
+        elif not (member.isreg() or member.isdir()):
+            raise tarfile.TarError(f"{member.name} is neither a file, a folder nor a link")
+        if not all((os.path.realpath(place) + os.sep).startswith(root) for place in places):
+            raise tarfile.TarError(f"{member.name} leads out of the archive")
+        # What is below a folder comes after it.
+        member.mode |= 0o700 if member.isdir() else 0o600
+        tar.extract(member, folder)
 
 
 def pip(arguments, folder, kind):
@@ -103,6 +118,7 @@ def install(folder, program):
         pip([".", *requirements], folder, InstallModuleError)
     elif requirements:
         pip(requirements, folder, InstallRequirementsError)
-    path = os.path.join(folder, program)
-    if not program.endswith(".py") and os.path.isfile(path):
-        os.chmod(path, 0o777)
+    path = os.path.realpath(os.path.join(folder, program))
+    inside = path.startswith(os.path.realpath(folder) + os.sep)
+    if not program.endswith(".py") and inside and os.path.isfile(path):
+        os.chmod(path, 0o755)

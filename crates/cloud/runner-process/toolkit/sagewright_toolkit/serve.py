@@ -85,11 +85,21 @@ def _supervise(count, work):
                 os._exit(NOT_LOADED)
         children.add(child)
 
+    def tell(child, number):
+        # One that has ended a moment ago may have been waited for already.
+        try:
+            os.kill(child, number)
+        except ProcessLookupError:
+            pass
+
     def stop(*_):
         for child in children:
-            os.kill(child, signal.SIGTERM)
+            tell(child, signal.SIGTERM)
         for child in children:
-            os.waitpid(child, 0)
+            try:
+                os.waitpid(child, 0)
+            except ChildProcessError:
+                pass
         os._exit(0)
 
     for _ in range(max(count, 1)):
@@ -100,7 +110,7 @@ def _supervise(count, work):
         children.discard(child)
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == NOT_LOADED:
             for other in children:
-                os.kill(other, signal.SIGKILL)
+                tell(other, signal.SIGKILL)
             return 1
         base.error(f"Worker (pid:{child}) ended with status {status}; another is started")
         # One that dies at once must not be started as fast as it dies.

@@ -17,6 +17,8 @@ TOOLKIT = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
 ERRORS = tuple(name for name in dir(builtins) if name.endswith("Error")) + ("Invalid requirement",)
 # Bytes of the log after an error that are kept: FailureReason has 1,024 characters.
 KEPT = 16 * 1024
+# Bytes of a script's output that are read at once.
+CHUNK = 64 * 1024
 
 
 def main(framework):
@@ -54,7 +56,8 @@ def _run(framework):
             f"the image of {framework} runs a script of its user, and the job names none: set the hyperparameter "
             "sagemaker_program, as estimators of the SageMaker SDK with an entry_point do"
         )
-    source = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or everything.get("sagemaker_submit_directory") or base.CODE
+    # In this order in sagemaker-training, whose SM_MODULE_DIR says the same.
+    source = everything.get("sagemaker_submit_directory") or os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or base.CODE
     base.info("Invoking user training script.")
     code.fetch(str(source), base.CODE)
     program = str(program)
@@ -101,7 +104,7 @@ def _command(program, arguments):
         return [sys.executable, "-m", program[:-3] if program.endswith(".py") else program, *arguments]
     if program.endswith(".py"):
         return [sys.executable, program, *arguments]
-    return ["/bin/sh", "-c", " ".join([f"./{program}", *map(shlex.quote, arguments)])]
+    return ["/bin/sh", "-c", " ".join(map(shlex.quote, [f"./{program}", *arguments]))]
 
 
 def _execute(program, arguments):
@@ -121,13 +124,28 @@ def _execute(program, arguments):
 
 
 def _pass_on(stream):
-    """Writes all lines on, and keeps those from the first that tells an error."""
-    kept, size = {}, 0
-    for line in stream:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+    """Writes everything on as it comes, and keeps the lines from the first that tells an error, or what such a line begins
+    with."""
+    kept, size, line = {}, 0, b""
+
+    def look():
+        nonlocal size
         text = line.decode("utf-8", "replace").strip(" :\n\r")
         if text and size < KEPT and (kept or any(name in text for name in ERRORS)) and text not in kept:
             kept[text] = None
             size += len(text)
+
+    while True:
+        chunk = os.read(stream.fileno(), CHUNK)
+        if not chunk:
+            break
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        *whole, rest = chunk.split(b"\n")
+        for piece in whole:
+            line = (line + piece)[:KEPT]
+            look()
+            line = b""
+        line = (line + rest)[:KEPT]
+    look()
     return "\n ".join(kept)

@@ -12,7 +12,14 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Filter, Order, Query, Record};
 
 /// SageMaker's page size where the request names none.
-const PAGE: usize = 10;
+pub const PAGE: usize = 10;
+
+/// `MaxResults`, or what counts where the request names none.
+#[must_use]
+pub fn limit(call: &Call, usual: usize) -> usize {
+    let given = call.input.get("MaxResults").and_then(Value::as_u64);
+    given.map_or(usual, |n| usize::try_from(n).unwrap_or(usual))
+}
 
 /// What a kind's listing adds to what all listings do.
 pub struct Listing {
@@ -60,7 +67,7 @@ pub async fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec
     // (the service model's text on `MaxResults` of ListTrainingJobs).
     let part = call.text("NameContains").map(str::to_ascii_lowercase);
     let status = call.text("StatusEquals");
-    let limit = input("MaxResults").and_then(Value::as_u64).map_or(PAGE, |n| usize::try_from(n).unwrap_or(PAGE));
+    let limit = limit(call, PAGE);
 
     let mut filters = listing.filters.clone();
     for (member, filter) in [

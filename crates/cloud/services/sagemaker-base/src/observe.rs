@@ -15,7 +15,7 @@ pub enum Seen<'a> {
     Value(&'a str, f64),
 }
 
-/// Is told what is seen of a job in the order of its log, on the thread that reads that. It must not wait.
+/// Takes what is seen of a job in the order of its log, on the thread that reads that. It must not wait.
 pub type Observer = Arc<dyn Fn(Seen<'_>) + Send + Sync>;
 
 /// The observers of jobs; one at most for each job.
@@ -29,17 +29,17 @@ impl fmt::Debug for Observers {
 }
 
 impl Observers {
-    /// Has a job observed, instead of by whom it was observed before.
+    /// Sets the observer of a job. It replaces the one before.
     pub fn set(&self, key: Key, observer: Observer) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, observer);
     }
 
-    /// Has a job observed no more.
+    /// Removes the observer of a job.
     pub fn remove(&self, key: &Key) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    /// Tells what is seen.
+    /// Gives what is seen to the job's observer, if it has one.
     pub fn tell(&self, key: &Key, seen: Seen<'_>) {
         let observer = self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         if let Some(observer) = observer {

@@ -55,8 +55,17 @@ pub enum TrainingEvent {
         /// Text for `StatusMessage`.
         message: String,
     },
-    /// A metric's value was seen in the log.
+    /// A metric's value was seen in the log of the first host.
     Metric {
+        /// Name, from `MetricDefinitions`.
+        name: String,
+        /// Value.
+        value: f64,
+        /// When it was logged.
+        at: Timestamp,
+    },
+    /// The same in the log of another host than the first: it counts as the metric's last value, but is no further epoch.
+    MetricOfOtherHost {
         /// Name, from `MetricDefinitions`.
         name: String,
         /// Value.

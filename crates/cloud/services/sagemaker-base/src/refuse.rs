@@ -21,6 +21,11 @@ fn at<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
     })
 }
 
+/// The refusal of what a resource's status does not allow, `noun` being AWS's name of the kind.
+pub fn status(noun: &str, status: &str) -> ApiError {
+    ApiError::validation(format!("The request was rejected because the {noun} is in status {status}."))
+}
+
 /// The refusal of a member, or of a member's value (`TrainingInputMode Pipe`).
 pub fn unsupported(what: &str) -> ApiError {
     instead(what, "Leave it out")

@@ -2,18 +2,10 @@
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Filter, Order, Query, Record};
-use sagewright_cloud_sagemaker_base::listing::millis;
+pub(crate) use sagewright_cloud_sagemaker_base::listing::limit;
+use sagewright_cloud_sagemaker_base::listing::{PAGE, millis};
 use sagewright_cloud_sagemaker_base::{SageMaker, token};
 use serde_json::{Map, Value};
-
-/// SageMaker's page size where the request names none.
-const PAGE: usize = 10;
-
-/// `MaxResults`, or what counts where it is not given.
-pub(crate) fn limit(call: &Call, usual: usize) -> usize {
-    let given = call.input.get("MaxResults").and_then(Value::as_u64);
-    given.map_or(usual, |n| usize::try_from(n).unwrap_or(usual))
-}
 
 /// A page of the records of a kind whose names start with a text, and the token of the next one.
 ///

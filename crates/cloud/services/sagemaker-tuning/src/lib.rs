@@ -12,6 +12,7 @@ use tuning_job::machine::{Event, TuningJobs};
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "CreateHyperParameterTuningJob" => tuning_job::create::create,
+    "DescribeHyperParameterTuningJob" => tuning_job::describe::describe,
     "ListTrainingJobsForHyperParameterTuningJob" => tuning_job::list_training_jobs::list,
     "StopHyperParameterTuningJob" => tuning_job::stop::stop,
     "DeleteHyperParameterTuningJob" => tuning_job::delete::delete,

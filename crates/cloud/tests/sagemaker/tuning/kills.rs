@@ -1,13 +1,14 @@
 //! Tuning jobs of a process that was killed.
 
 use sagewright_cloud::cloud::resume;
-use sagewright_cloud::sagemaker::Kind;
+use sagewright_cloud::records::Key;
+use sagewright_cloud::sagemaker::{Kind, TrainingEnd};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use super::{config, ends, named, tuning_job};
 use crate::restart::{after_over, run};
-use crate::support::{Cloud, within};
+use crate::support::{ACCOUNT, Cloud, REGION, within};
 
 /// A cloud that ends after any number of steps goes on as if it had not: no training job twice, none missing, the same
 /// values.
@@ -81,5 +82,56 @@ fn a_stop_that_was_asked_for_is_carried_out_by_the_next_process() {
         })
         .await;
         assert_eq!(told["TrainingJobStatusCounters"]["InProgress"], 0);
+    });
+}
+
+/// A request that a later version refuses: nothing more is tried, and what runs is stopped and told.
+#[test]
+fn a_job_whose_request_cannot_be_read_any_more_stops_its_training_jobs_and_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.sqlite");
+    let store = after_over(SqliteRecords::open(&path).unwrap(), 2, async |cloud| {
+        cloud.ok("CreateHyperParameterTuningJob", tuning_job("t", 9, 2)).await;
+        let jobs = [cloud.job().await, cloud.job().await];
+        cloud.settled().await;
+        std::mem::forget(jobs);
+    });
+    drop(store);
+    let damage = "UPDATE record SET body = json_remove(body, '$.HyperParameterTuningJobConfig.ResourceLimits') \
+                  WHERE kind = 'hyper-parameter-tuning-job'";
+    assert_eq!(rusqlite::Connection::open(&path).unwrap().execute(damage, []).unwrap(), 1);
+    run(async {
+        let cloud = Cloud::over(SqliteRecords::open(&path).unwrap(), 2);
+        resume(&cloud.sagemaker).await.unwrap();
+        let mut jobs = [cloud.job().await, cloud.job().await];
+        for job in &mut jobs {
+            within(job.stop.wait_for(|stop| *stop)).await.unwrap();
+        }
+        // Its answer does not fit the service model without them.
+        let key = Key::new(ACCOUNT, REGION, Kind::TUNING_JOB.as_str(), "t");
+        assert_eq!(
+            cloud.sagemaker.env().store.record(&key).await.unwrap().unwrap().status,
+            "InProgress",
+            "it waits for them"
+        );
+        let [one, two] = jobs;
+        for job in [one, two] {
+            job.end.send(TrainingEnd::Stopped { artifacts: None, max_runtime: false }).unwrap();
+        }
+        let record = within(async {
+            loop {
+                let record = cloud.sagemaker.env().store.record(&key).await.unwrap().unwrap();
+                if record.status != "InProgress" {
+                    return record;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let reason = record.body["FailureReason"].as_str().unwrap();
+        assert!(record.status == "Failed" && reason.contains("stored request of the job is damaged"), "{reason}");
+        assert_eq!(record.body["TrainingJobStatusCounters"]["InProgress"], 0);
+        assert_eq!(record.body["TrainingJobStatusCounters"]["Stopped"], 2);
+        assert!(cloud.no_job_waits().await, "nothing more is tried");
     });
 }

@@ -43,6 +43,8 @@ async fn what_cannot_be_tuned_is_refused_and_changes_nothing() {
         (continuous("NaN", "1", "Auto"), "'NaN' is not a number"),
         (continuous("0", "1", "Logarithmic"), "works only for ranges that have only values greater than 0"),
         (continuous("0", "1", "ReverseLogarithmic"), "works only for ranges within 0 <= x < 1"),
+        (continuous("-1e308", "1e308", "Auto"), "a continuous range whose MaxValue - MinValue is not a finite number"),
+        (integer("-9223372036854775808", "3", "Auto"), "Use integers below 2^53"),
         (integer("1.5", "3", "Auto"), "'1.5' is not an integer"),
         (integer("-1", "3", "Logarithmic"), "greater than 0"),
         (

@@ -1,7 +1,7 @@
 //! What jobs of all kinds live through: they wait for a slot, run, are stopped, end, and are run again by a new process.
 
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_sagemaker_base::{Outcome, Run};
+use sagewright_cloud_sagemaker_base::{Outcome, Run, refuse};
 use serde::{Deserialize, Serialize};
 
 use super::Effect;
@@ -80,10 +80,7 @@ impl Life {
     pub fn in_progress(&self, noun: &str) -> Result<(), ApiError> {
         match self.phase {
             Phase::Waiting | Phase::Running => Ok(()),
-            Phase::Stopping | Phase::Ended(_) => Err(ApiError::validation(format!(
-                "The request was rejected because the {noun} is in status {}.",
-                self.status()
-            ))),
+            Phase::Stopping | Phase::Ended(_) => Err(refuse::status(noun, self.status())),
         }
     }
 

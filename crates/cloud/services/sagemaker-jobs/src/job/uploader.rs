@@ -24,7 +24,7 @@ pub struct Uploader<'a> {
     pub account: &'a str,
     /// A folder for files on their way, ours alone.
     pub scratch: &'a Path,
-    /// Turns true when the work is to stop; whoever sets it does not wait for its result.
+    /// Turns true when the work is to stop. Nobody waits for its result then.
     pub cancelled: &'a AtomicBool,
 }
 

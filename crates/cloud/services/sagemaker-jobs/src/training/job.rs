@@ -149,7 +149,7 @@ impl Job<'_> {
     }
 
     /// Log stream and metrics of one host.
-    fn sink(&self, plan: &Plan, journal: &Journal, curve: &Arc<Curve>) -> LineSink {
+    fn sink(&self, plan: &Plan, journal: &Journal, curve: &Arc<Curve>, is_first: bool) -> LineSink {
         let mut definitions = plan.metrics.clone();
         if !plan.script && self.site.env.runner.built_in(&plan.image) == Some("xgboost") {
             definitions.extend(Definition::xgboost());
@@ -163,7 +163,11 @@ impl Job<'_> {
             let found = |name: &str, value| {
                 let now = clock.now();
                 curve.add(name, value, now);
-                events(TrainingEvent::Metric { name: name.to_owned(), value, at: now.timestamp() });
+                let (name, at) = (name.to_owned(), now.timestamp());
+                events(match is_first {
+                    true => TrainingEvent::Metric { name, value, at },
+                    false => TrainingEvent::MetricOfOtherHost { name, value, at },
+                });
             };
             scanner.lock().unwrap_or_else(PoisonError::into_inner).scan(&line, found, |told| journal.push(told));
         })
@@ -182,7 +186,8 @@ impl Job<'_> {
         let curve = Arc::new(Curve::new(&self.site.env, &self.site.task));
         let names = names(plan.hosts().map(|(host, _)| host));
         for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
-            starts.push((self.workload(plan, host, group, &names).await, self.sink(plan, journal, &curve)));
+            let sink = self.sink(plan, journal, &curve, starts.is_empty());
+            starts.push((self.workload(plan, host, group, &names).await, sink));
         }
         let mut containers = Containers::start(&*self.site.env.runner, starts).await?;
         let ended = async {

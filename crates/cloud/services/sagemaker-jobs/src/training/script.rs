@@ -77,7 +77,18 @@ pub(super) fn variables(plan: &Plan, job: &str, folder: &HostFolder, group: &Gro
         .map(|(name, value)| (format!("SM_{}", name.to_uppercase()), text(&value)))
         // No process can be given a variable with these, and none on Linux one that is longer.
         .filter(|(name, value)| !name.contains(['=', '\0']) && !value.contains('\0'))
-        .filter(|(name, value)| name.len() + value.len() < LONGEST)
+        .filter(|(name, value)| {
+            let fits = name.len() + value.len() < LONGEST;
+            if !fits {
+                tracing::warn!(
+                    job,
+                    variable = name,
+                    bytes = value.len(),
+                    "a variable is too long for a program; it is left out"
+                );
+            }
+            fits
+        })
         .collect()
 }
 
@@ -176,7 +187,7 @@ fn argument(value: &Value) -> String {
 /// A value as Python prints it.
 fn python(value: &Value) -> String {
     let shown = |value: &Value| match value {
-        Value::String(text) => format!("'{text}'"),
+        Value::String(text) => quoted(text),
         other => python(other),
     };
     match value {
@@ -190,10 +201,33 @@ fn python(value: &Value) -> String {
         },
         Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
-            let items = map.iter().map(|(k, v)| format!("'{k}': {}", shown(v)));
+            let items = map.iter().map(|(k, v)| format!("{}: {}", quoted(k), shown(v)));
             format!("{{{}}}", items.collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// `repr()` of a text.
+fn quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::from(quote);
+    for char in text.chars() {
+        match char {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\\' => out.push_str("\\\\"),
+            char if char == quote => out.extend(['\\', quote]),
+            // Python prints no spaces but the one.
+            char if char.is_control() || (char.is_whitespace() && char != ' ') => {
+                let code = u32::from(char);
+                out.push_str(&if code < 0x100 { format!("\\x{code:02x}") } else { format!("\\u{code:04x}") });
+            }
+            char => out.push(char),
+        }
+    }
+    out.push(quote);
+    out
 }
 
 /// Python switches to an exponent, of two digits at least, below 1e-4 and from 1e16 on.
@@ -216,6 +250,7 @@ mod tests {
         let hyperparameters = json!({
             "lr": 0.00001, "epochs": 3, "b": 1.0, "big": 1e16, "use": true, "none": null, "name": "a b",
             "layers": [1, "x", 2.5], "map": {"b": 2, "a": false},
+            "texts": ["it's", "a\\b\n", "'\"", "\u{a0}\u{2003}", {"k'": "v"}],
         });
         let Value::Object(hyperparameters) = hyperparameters else { panic!("a map") };
         assert_eq!(
@@ -237,6 +272,8 @@ mod tests {
                 "a b",
                 "--none",
                 "",
+                "--texts",
+                r#"["it's", 'a\\b\n', '\'"', '\xa0\u2003', {"k'": 'v'}]"#,
                 "--use",
                 "True",
             ]

@@ -99,6 +99,7 @@ impl TrainingJobs {
                     sm.observers().tell(&key, Seen::Value(&name, value));
                     metrics.insert(name, (value, at));
                 }
+                TrainingEvent::MetricOfOtherHost { name, value, at } => drop(metrics.insert(name, (value, at))),
                 TrainingEvent::Secondary { status, message } => {
                     let at = clock.now().as_millisecond();
                     take(Event::Secondary { run: run.clone(), status, message, at, metrics: metrics.clone() });

@@ -3,7 +3,6 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use sagewright_cloud_core::limits;
 
 use super::processing::Processing;
 use super::split::{BadRecord, Records};
@@ -23,6 +22,8 @@ pub(super) struct Payloads<'p, R> {
     pub single: bool,
     /// Most bytes of one.
     pub longest: usize,
+    /// Most bytes of its records before a filter.
+    pub room: usize,
     pub processing: Option<&'p Processing>,
     /// A record that was too much for the last one.
     pub held: Option<Pair>,
@@ -48,7 +49,7 @@ impl<R: Read> Payloads<'_, R> {
             if pair.body.len() - body > self.longest {
                 return Err(BadRecord::TooLong);
             }
-            if any && (pair.body.len() > self.longest || pair.raw.len() > limits::TRANSFORM_PAYLOAD) {
+            if any && (pair.body.len() > self.longest || pair.raw.len() > self.room) {
                 self.held = Some(Pair { body: pair.body.split_off(body), raw: pair.raw.split_off(raw) });
                 break;
             }
@@ -92,7 +93,7 @@ mod tests {
 
     fn all(content: &[u8], single: bool, longest: usize) -> Result<Vec<Bytes>, String> {
         let records = Records::new(content, Split::Line, !single, longest);
-        let mut payloads = Payloads { records, single, longest, processing: None, held: None };
+        let mut payloads = Payloads { records, single, longest, room: longest, processing: None, held: None };
         let mut out = Vec::new();
         while let Some(payload) = payloads.next().map_err(|e| e.to_string())? {
             out.push(payload.body);

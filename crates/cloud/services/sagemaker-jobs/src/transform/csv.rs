@@ -6,10 +6,24 @@ use super::path::Path;
 
 /// The rows that have something in them. A row is a line: line ends inside quotes are not supported, as in AWS.
 pub(super) fn rows(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let line = |line: &'_ [u8]| -> usize { line.strip_suffix(b"\r").unwrap_or(line).len() };
-    text.split(|byte| *byte == b'\n')
-        .map(move |text| text.get(..line(text)).unwrap_or(text))
-        .filter(|row| !row.trim_ascii().is_empty())
+    lines(text).filter(|row| !is_blank(row))
+}
+
+/// The rows of an answer to so many records. A blank one answers its record; what a container ends its answer with does not.
+pub(super) fn answers(text: &[u8], records: usize) -> Vec<&[u8]> {
+    let mut rows: Vec<&[u8]> = lines(text).collect();
+    // Behind the last line end there is no row.
+    rows.pop_if(|row| row.is_empty());
+    while rows.len() > records && rows.pop_if(|row| is_blank(row)).is_some() {}
+    rows
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+fn is_blank(row: &[u8]) -> bool {
+    row.trim_ascii().is_empty()
 }
 
 /// Appends the columns of a row that a path selects.
@@ -75,6 +89,20 @@ mod tests {
     #[test]
     fn rows_are_lines_with_content() {
         assert_eq!(rows(b"a,b\r\n\n \r\nc").collect::<Vec<_>>(), [&b"a,b"[..], b"c"]);
+    }
+
+    #[test]
+    fn blank_lines_are_answers_where_there_are_records_for_them() {
+        for (text, records, expected) in [
+            ("1\n\n3\n", 3, vec!["1", "", "3"]),
+            ("1\r\n\r\n", 2, vec!["1", ""]),
+            ("1\n\n\n", 1, vec!["1"]),
+            ("1\n2", 1, vec!["1", "2"]),
+            ("", 1, vec![]),
+        ] {
+            let expected: Vec<_> = expected.into_iter().map(str::as_bytes).collect();
+            assert_eq!(answers(text.as_bytes(), records), expected, "{text:?}");
+        }
     }
 
     proptest! {

@@ -1,16 +1,18 @@
 //! One transform job from start to end.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sagewright_cloud_core::runner::Journal;
 use sagewright_cloud_sagemaker_base::{Events, JobEvent, JobTask, ModelServers, Servers, ServersPlan};
 use tokio::sync::{Semaphore, watch};
 
-use super::capture::manifests;
+use super::capture::{Manifest, manifests, output_name};
 use super::data_log::DataLogs;
 use super::parameters::Parameters;
-use super::pipeline::{Asker, Pipeline};
+use super::pipeline::{Asker, Finished, Pipeline};
 use super::request::{Model, Plan};
 use super::trouble::Fault;
 use crate::job::data::Item;
@@ -38,6 +40,7 @@ struct Work {
     model: Model,
     servers: Arc<dyn Servers>,
     logs: DataLogs,
+    finished: Finished,
 }
 
 impl Job<'_> {
@@ -53,22 +56,45 @@ impl Job<'_> {
         }
         let servers = self.servers.servers(self.servers_plan(&plan, &model));
         let logs = DataLogs { journals: self.journals(servers.streams()), clock: env.sim.clone() };
-        let work = Work { plan: Arc::new(plan), model, servers, logs };
+        let work = Work { plan: Arc::new(plan), model, servers, logs, finished: Finished::default() };
         let mut ends = Ends::new(stop, &env.wall, MAX_RUNTIME);
         let end = ends.unless(self.work(&work)).await;
         work.servers.stop().await;
-        let logs = work.logs;
+        let Work { logs, finished, .. } = work;
         tokio::task::spawn_blocking(move || logs.flush()).await?;
         match end {
-            Err(Halt::Stopped { max_runtime: true }) => Err(Halt::Failed(format!(
-                "ClientError: The transform job is stopped: it ran longer than {} seconds.",
-                MAX_RUNTIME.as_secs()
-            ))),
-            end => end,
+            Ok(manifests) => self.store(finished, manifests).await,
+            Err(Halt::Failed(reason)) => self.failed(finished, reason).await,
+            Err(Halt::Stopped { max_runtime: true }) => {
+                let limit = MAX_RUNTIME.as_secs();
+                let reason = format!("ClientError: The transform job is stopped: it ran longer than {limit} seconds.");
+                self.failed(finished, reason).await
+            }
+            // "When you stop a batch transform job before it is completed, Amazon SageMaker doesn't store the job's output
+            // in Amazon S3" (API reference, `StopTransformJob`).
+            stopped => stopped.map(drop),
         }
     }
 
-    async fn work(&self, work: &Work) -> Result<(), Halt> {
+    /// Stores the outputs, and then the manifests of captured data.
+    async fn store(&self, finished: Finished, manifests: Option<[Manifest; 2]>) -> Result<(), Halt> {
+        let outputs = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let store = move |Tools { uploader, .. }: Tools<'_>| {
+            outputs.iter().try_for_each(|(place, file)| uploader.put(place, file))?;
+            manifests.into_iter().flatten().try_for_each(|manifest| uploader.text(&manifest.place, &manifest.content))
+        };
+        Ok(self.site.beside(store).await??)
+    }
+
+    /// Of a job that fails, the outputs are stored that are complete.
+    async fn failed(&self, finished: Finished, reason: String) -> Result<(), Halt> {
+        // Best effort: the failure is what counts.
+        let _ = self.store(finished, None).await;
+        Err(Halt::Failed(reason))
+    }
+
+    /// Makes the outputs. Answers the manifests of captured data.
+    async fn work(&self, work: &Work) -> Result<Option<[Manifest; 2]>, Halt> {
         self.site.make(|_| Ok(())).await?;
         let plan = Arc::clone(&work.plan);
         let items = self.site.beside(move |tools| look(&plan, &tools)).await??;
@@ -85,8 +111,8 @@ impl Job<'_> {
         }
     }
 
-    async fn transform(&self, work: &Work, items: Vec<Item>) -> Result<(), Halt> {
-        let Work { plan, model, servers, logs } = work;
+    async fn transform(&self, work: &Work, items: Vec<Item>) -> Result<Option<[Manifest; 2]>, Halt> {
+        let Work { plan, model, servers, logs, finished } = work;
         let told = servers.execution_parameters().await;
         let parameters = Parameters::of(plan.asked, told.as_deref());
         let Parameters { concurrent, payload_in_mb, strategy } = parameters;
@@ -110,13 +136,11 @@ impl Job<'_> {
             objects: self.site.env.objects.clone(),
             account: self.site.task.account.clone(),
             slots: (0..instances).map(|_| Arc::new(Semaphore::new(concurrent))).collect(),
+            room: parameters.room(instances),
         };
         let (plan, logs) = (Arc::clone(plan), logs.clone());
-        Pipeline { site: self.site, plan, parameters, asker: Arc::new(asker), logs }.run(items).await?;
-        let capture = move |Tools { uploader, .. }: Tools<'_>| {
-            manifests.into_iter().flatten().try_for_each(|manifest| uploader.text(&manifest.place, &manifest.content))
-        };
-        Ok(self.site.beside(capture).await??)
+        Pipeline { site: self.site, plan, parameters, asker: Arc::new(asker), logs, finished }.run(items).await?;
+        Ok(manifests)
     }
 
     async fn tell(&self, logs: &DataLogs, line: String) -> Result<(), Halt> {
@@ -176,5 +200,31 @@ fn look(plan: &Plan, tools: &Tools<'_>) -> Result<Vec<Item>, Option<String>> {
         tools.uploader.reachable(place).map_err(Some)?;
     }
     let nothing = || format!("No S3 objects found under {}.", plan.data.source.uri());
-    plan.data.items(&tools.source).map_err(|e| e.reason("Failed to download data. ", &plan.data.source, nothing))
+    let items = plan
+        .data
+        .items(&tools.source)
+        .map_err(|e| e.reason("Failed to download data. ", &plan.data.source, nothing))?;
+    distinct(&items)?;
+    Ok(items)
+}
+
+/// No output takes another one's place: keys behind and beside a prefix, and keys with empty parts, may have one name.
+fn distinct(items: &[Item]) -> Result<(), String> {
+    let mut names: HashMap<&Path, &Item> = HashMap::new();
+    for item in items {
+        if let Some(other) = names.insert(&item.path, item)
+            && (&other.bucket, &other.key) != (&item.bucket, &item.key)
+        {
+            return Err(format!(
+                "ClientError: s3://{}/{} and s3://{}/{} would both become the output {}. Rename one of the two, or \
+                 transform them in jobs of their own.",
+                other.bucket,
+                other.key,
+                item.bucket,
+                item.key,
+                output_name(item)
+            ));
+        }
+    }
+    Ok(())
 }

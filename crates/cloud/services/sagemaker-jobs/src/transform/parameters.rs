@@ -54,11 +54,11 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// `told` is what the container answered, if it did. What makes no sense of it is not heeded.
-    pub fn of(asked: Asked, told: Option<&[u8]>) -> Self {
-        let told: Value = told.and_then(|told| serde_json::from_slice(told).ok()).unwrap_or_default();
-        let number = |name: &str, most| told[name].as_u64().filter(|number| (1..=most).contains(number));
-        let strategy = || Strategy::deserialize(&told["BatchStrategy"]).ok();
+    /// `answered` is the container's answer, if it gave one. Values in it that make no sense are ignored.
+    pub fn of(asked: Asked, answered: Option<&[u8]>) -> Self {
+        let answered: Value = answered.and_then(|answered| serde_json::from_slice(answered).ok()).unwrap_or_default();
+        let number = |name: &str, most| answered[name].as_u64().filter(|number| (1..=most).contains(number));
+        let strategy = || Strategy::deserialize(&answered["BatchStrategy"]).ok();
         let payload = asked.payload_in_mb.or_else(|| number("MaxPayloadInMB", MOST_IN_MB)).unwrap_or(PAYLOAD_IN_MB);
         let concurrent = asked.concurrent.or_else(|| number("MaxConcurrentTransforms", u64::MAX)).unwrap_or(1);
         // A container of a machine with many cores asks for more than there may be at once.
@@ -70,12 +70,19 @@ impl Parameters {
         }
     }
 
-    /// Most bytes of a payload that is held in memory.
-    pub fn longest(self) -> usize {
+    /// Most bytes of a payload that is held in memory, where there is so much room for each.
+    pub fn longest(self, room: usize) -> usize {
         match self.payload_in_mb {
-            0 => limits::TRANSFORM_PAYLOAD,
-            some => usize::try_from(some.saturating_mul(MB)).unwrap_or(limits::TRANSFORM_PAYLOAD),
+            0 => room,
+            some => usize::try_from(some.saturating_mul(MB)).unwrap_or(room),
         }
+    }
+
+    /// Most bytes of an answer, and of the records of a payload before a filter: those of all requests at the same time
+    /// have [`limits::TRANSFORM_MEMORY`] together, but each may be as long as a payload.
+    pub fn room(self, instances: usize) -> usize {
+        let share = limits::TRANSFORM_MEMORY / self.concurrent.saturating_mul(instances).max(1);
+        share.max(self.longest(0)).min(limits::TRANSFORM_PAYLOAD)
     }
 
     /// Whether an object is sent while it is read, in chunks: "for cases where the payload might be arbitrarily large"
@@ -116,7 +123,12 @@ mod tests {
         ] {
             assert_eq!(Parameters::of(asked(payload, strategy), None).chunks(split), chunks, "{payload} {strategy:?}");
         }
-        assert_eq!(Parameters::of(asked(0, Strategy::SingleRecord), None).longest(), limits::TRANSFORM_PAYLOAD);
+        let any = Parameters::of(asked(0, Strategy::SingleRecord), None);
+        assert_eq!((any.room(1), any.longest(any.room(1))), (limits::TRANSFORM_PAYLOAD, limits::TRANSFORM_PAYLOAD));
+        let many = Parameters { concurrent: 100, ..any };
+        assert_eq!((many.room(2), many.longest(many.room(2))), (limits::TRANSFORM_MEMORY / 200, many.room(2)));
+        let large = Parameters { payload_in_mb: 100, ..many };
+        assert_eq!(large.room(2), limits::TRANSFORM_PAYLOAD, "no less than a payload");
     }
 
     #[test]

@@ -3,15 +3,14 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use sagewright_cloud_core::clock::SharedWall;
-use sagewright_cloud_core::limits;
 use sagewright_cloud_core::objects::Objects;
 use sagewright_cloud_sagemaker_base::{Body, Invocation, Servers, Silence};
 use tokio::sync::{Semaphore, mpsc};
@@ -26,6 +25,7 @@ use super::request::Plan;
 use super::trouble::{Fault, Trouble};
 use crate::job::data::Item;
 use crate::job::halt::Halt;
+use crate::job::location::Location;
 use crate::job::site::{Site, Tools};
 
 /// Pause before a request that failed is made again; the next one is twice as long.
@@ -40,7 +40,12 @@ pub(super) struct Asker {
     pub account: String,
     /// Requests that may be sent to each instance.
     pub slots: Vec<Arc<Semaphore>>,
+    /// Most bytes of an answer.
+    pub room: usize,
 }
+
+/// Complete outputs, in the order of their objects: where each is to be stored, and its file.
+pub(super) type Finished = Mutex<Vec<(Location, PathBuf)>>;
 
 /// One job's way from objects to objects.
 pub(super) struct Pipeline<'a> {
@@ -49,6 +54,7 @@ pub(super) struct Pipeline<'a> {
     pub parameters: Parameters,
     pub asker: Arc<Asker>,
     pub logs: DataLogs,
+    pub finished: &'a Finished,
 }
 
 /// What the writer gets, in the order of the objects.
@@ -68,10 +74,11 @@ struct Writer {
 impl Pipeline<'_> {
     /// Makes all outputs that can be made.
     pub async fn run(&self, items: Vec<Item>) -> Result<(), Halt> {
-        // What is read waits for the container, and not the other way round.
+        // Nothing is read ahead of what the containers take.
         let (sender, parts) = mpsc::channel(1);
-        let (plan, parameters) = (Arc::clone(&self.plan), self.parameters);
-        let reading = self.site.beside(move |Tools { source, .. }| read(&source, &plan, parameters, items, &sender));
+        let (plan, parameters, room) = (Arc::clone(&self.plan), self.parameters, self.asker.room);
+        let reading =
+            self.site.beside(move |Tools { source, .. }| read(&source, &plan, parameters, room, items, &sender));
         let (_, written) = futures_util::future::try_join(reading, self.write(parts)).await?;
         match written {
             None => Ok(()),
@@ -111,7 +118,7 @@ impl Pipeline<'_> {
             }
             Answer::End(object, Ok(())) => {
                 let open = writer.output.take().unwrap_or_else(|| self.output(&object));
-                return self.upload(&object, open).await;
+                return self.finish(&object, open).await;
             }
             Answer::Bytes(object, Err(trouble)) | Answer::End(object, Err(trouble)) => (object, trouble),
         };
@@ -144,16 +151,12 @@ impl Pipeline<'_> {
         Output::new(self.site.scratch().join(object.number.to_string()), self.plan.assemble_lines)
     }
 
-    async fn upload(&self, object: &Object, output: Output) -> Result<(), Halt> {
+    /// Keeps a complete output until the job's end.
+    async fn finish(&self, object: &Object, output: Output) -> Result<(), Halt> {
         let place = self.plan.place.join(&output_name(&object.item));
-        let file: PathBuf = blocking(move || output.finish()).await?;
-        let put = move |Tools { uploader, .. }: Tools<'_>| {
-            let put = uploader.put(&place, &file);
-            // The store may have copied it.
-            let _ = std::fs::remove_file(&file);
-            put
-        };
-        Ok(self.site.beside(put).await??)
+        let file = blocking(move || output.finish()).await?;
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).push((place, file));
+        Ok(())
     }
 }
 
@@ -210,14 +213,14 @@ impl Asker {
             content_type: content_type.clone(),
             accept: accept.clone(),
             timeout: *timeout,
-            longest: limits::TRANSFORM_PAYLOAD,
+            longest: self.room,
         };
         let mut pause = PAUSE;
         for left in (0..=*retries).rev() {
             let (trouble, again) = match self.servers.invoke(instance, &invocation).await {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer.body),
                 Ok(answer) => (Trouble::answered(&answer), answer.status >= 500 || answer.status == 429),
-                Err(silence) => (Trouble::silent(&silence, *timeout), silence != Silence::TooLong),
+                Err(silence) => (Trouble::silent(&silence, *timeout, self.room), silence != Silence::TooLong),
             };
             if left == 0 || !again || wrong.told().is_some() {
                 return Err(trouble);

@@ -106,7 +106,7 @@ impl Processing {
         let mut out = Vec::with_capacity(answer.len() + if self.join { records.len() } else { 0 });
         let mut joined = Vec::new();
         let mut inputs = csv::rows(records);
-        for row in csv::rows(answer) {
+        for row in csv::answers(answer, csv::rows(records).count()) {
             let row = if self.join {
                 joined.clear();
                 joined.extend_from_slice(inputs.next().ok_or_else(mismatch)?);

@@ -44,12 +44,13 @@ pub(super) fn read(
     source: &Source<'_>,
     plan: &Plan,
     parameters: Parameters,
+    room: usize,
     items: Vec<Item>,
     to: &mpsc::Sender<Part>,
 ) {
     for (number, item) in items.into_iter().enumerate() {
         let object = Arc::new(Object { item, number, failed: AtomicBool::new(false) });
-        let end = match one(source, plan, parameters, &object, to) {
+        let end = match one(source, plan, parameters, room, &object, to) {
             Ok(()) => Ok(()),
             Err(Stop::Trouble(trouble)) => Err(trouble),
             Err(Stop::Nobody) => return,
@@ -71,6 +72,7 @@ fn one(
     source: &Source<'_>,
     plan: &Plan,
     parameters: Parameters,
+    room: usize,
     object: &Arc<Object>,
     to: &mpsc::Sender<Part>,
 ) -> Result<(), Stop> {
@@ -83,14 +85,14 @@ fn one(
         source.objects.open(source.account, bucket, key).map_err(|e| client(FetchError::Object(e).to_string()))?;
     let single = parameters.strategy == Strategy::SingleRecord;
     let filtered = plan.processing.as_ref().is_some_and(super::processing::Processing::filters_input);
-    let longest = parameters.longest();
+    let longest = parameters.longest(room);
     let records = Records::new(
         content(file, plan.data.gunzip, source.cancelled),
         plan.split,
         !single,
-        if filtered { limits::TRANSFORM_PAYLOAD } else { longest },
+        if filtered { room } else { longest },
     );
-    let mut payloads = Payloads { records, single, longest, processing: plan.processing.as_ref(), held: None };
+    let mut payloads = Payloads { records, single, longest, room, processing: plan.processing.as_ref(), held: None };
     loop {
         if object.failed.load(Ordering::Relaxed) {
             return Ok(());
@@ -106,6 +108,11 @@ fn one(
             }
             Err(BadRecord::Read(error)) => {
                 return Err(Stop::Trouble(Trouble::new(Fault::Internal, vec![format!("It cannot be read: {error}")])));
+            }
+            Err(bad @ BadRecord::TooLong) if filtered && room < limits::TRANSFORM_PAYLOAD => {
+                return Err(client(format!(
+                    "{bad}. Before its filter a record may have {room} bytes, and more with a lower MaxConcurrentTransforms"
+                )));
             }
             Err(bad) => return Err(client(bad.to_string())),
         }

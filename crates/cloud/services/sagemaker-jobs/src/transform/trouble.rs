@@ -58,11 +58,14 @@ impl Trouble {
     }
 
     /// No answer.
-    pub fn silent(silence: &Silence, timeout: std::time::Duration) -> Self {
+    pub fn silent(silence: &Silence, timeout: std::time::Duration, room: usize) -> Self {
         let why = match silence {
             Silence::Late => format!("Model server did not respond within {} seconds", timeout.as_secs()),
             Silence::Broken(why) => why.clone(),
-            Silence::TooLong => format!("The answer has more than {} bytes", limits::TRANSFORM_PAYLOAD),
+            Silence::TooLong if room < limits::TRANSFORM_PAYLOAD => format!(
+                "The answer has more than {room} bytes; with a lower MaxConcurrentTransforms, each answer may be longer"
+            ),
+            Silence::TooLong => format!("The answer has more than {room} bytes"),
         };
         Self { fault: Fault::Algorithm, lines: vec!["Unable to get response from algorithm".to_owned(), why] }
     }
@@ -85,7 +88,7 @@ mod tests {
         );
         let long = Invoked { status: 503, body: "x\n".repeat(100_000).into() };
         assert_eq!(Trouble::answered(&long).lines.len(), 3 + MOST_LINES);
-        let silent = Trouble::silent(&Silence::Late, Duration::from_secs(600));
+        let silent = Trouble::silent(&Silence::Late, Duration::from_secs(600), 1);
         assert_eq!(silent.fault.reason(), "AlgorithmError: See job logs for more information");
         assert_eq!(silent.lines[0], "Unable to get response from algorithm");
     }

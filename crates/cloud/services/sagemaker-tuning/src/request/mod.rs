@@ -57,7 +57,7 @@ pub struct Plan {
     pub early: bool,
     /// The objective that ends the tuning.
     pub target: Option<f64>,
-    /// Jobs in a row without a better objective that end it.
+    /// Jobs in a row without an improvement that end it.
     pub patience: Option<u64>,
     /// Whether it ends when it has converged.
     pub converges: bool,

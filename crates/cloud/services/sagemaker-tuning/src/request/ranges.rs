@@ -10,7 +10,7 @@ const MOST: usize = 30;
 /// `Auto` takes a logarithmic scale from this ratio of the ends on.
 const WIDE: f64 = 100.0;
 /// Integers beyond are not exact in calculations.
-const LARGEST: i64 = 1 << 53;
+const LARGEST: u64 = 1 << 53;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -91,7 +91,7 @@ fn refused(name: &str, why: &str) -> ApiError {
 
 fn integer(range: &Numeric) -> Result<Domain, ApiError> {
     let read = |value: &str| {
-        let integer = value.trim().parse::<i64>().ok().filter(|integer| integer.abs() <= LARGEST);
+        let integer = value.trim().parse::<i64>().ok().filter(|integer| integer.unsigned_abs() <= LARGEST);
         integer.ok_or_else(|| {
             refused(
                 &range.name,
@@ -129,6 +129,12 @@ fn continuous(range: &Numeric) -> Result<Domain, ApiError> {
     };
     let (low, high) = (read(&range.min_value)?, read(&range.max_value)?);
     ordered(range, low < high)?;
+    if !(high - low).is_finite() {
+        return Err(refused(
+            &range.name,
+            "has a continuous range whose MaxValue - MinValue is not a finite number. Narrow the range",
+        ));
+    }
     let below_one = low >= 0.0 && high < 1.0;
     let scale = match range.scaling_type {
         Scaling::Auto if low > 0.0 && high / low >= WIDE => Scale::Log,

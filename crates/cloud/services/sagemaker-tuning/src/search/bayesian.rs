@@ -103,7 +103,7 @@ pub(super) fn normal(scores: &[f64]) -> Vec<f64> {
         let deviation = if variance > 1e-300 { variance.sqrt() } else { 1.0 };
         (values.iter().map(|v| (v - mean) / deviation).collect::<Vec<_>>(), variance)
     };
-    let (values, _) = standard(scores);
+    let (values, _) = standard(&tamed(scores));
     let bent = |power: f64| values.iter().map(|v| bend(*v, power)).collect::<Vec<_>>();
     let likelihood = |power: f64| {
         let jacobian: f64 = values.iter().map(|v| v.signum() * (v.abs() + 1.0).ln()).sum();
@@ -112,6 +112,20 @@ pub(super) fn normal(scores: &[f64]) -> Vec<f64> {
     let powers = (-8..=8).map(|step| f64::from(step) * 0.25);
     let power = powers.max_by(|one, other| likelihood(*one).total_cmp(&likelihood(*other))).unwrap_or(1.0);
     standard(&bent(power)).0
+}
+
+/// Scores of which those that are far worse than the median count by their logarithm: beside one of a million, no power tells
+/// 1.0 from 1.3.
+fn tamed(scores: &[f64]) -> Vec<f64> {
+    const FAR: f64 = 10.0;
+    let mut sorted = scores.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (Some(least), Some(median)) = (sorted.first(), sorted.get(sorted.len() / 2)) else { return sorted };
+    let spread = median - least;
+    let far = median + FAR * spread;
+    let tame = |score: f64| if score > far { far + spread * ((score - far) / spread).ln_1p() } else { score };
+    // Where half of them are the best, there is no scale to go by.
+    if spread > 0.0 { scores.iter().copied().map(tame).collect() } else { scores.to_vec() }
 }
 
 fn bend(value: f64, power: f64) -> f64 {

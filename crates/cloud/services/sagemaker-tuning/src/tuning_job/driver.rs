@@ -16,7 +16,7 @@ use sagewright_cloud_sagemaker_jobs::inside::{self, Behalf};
 use serde_json::{Map, json};
 use tokio::sync::{broadcast, mpsc};
 
-use super::machine::{Event, Look, TuningJobs};
+use super::machine::{Event, Look, Reached, TuningJobs};
 use super::show::key_of;
 use super::state::{Brief, Child, Phase, Stage, State};
 use crate::request::Plan;
@@ -27,9 +27,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Drives the job of an id until it has ended.
 pub(super) async fn drive(jobs: &TuningJobs, key: &Key, id: &str) {
-    let (reached, told) = mpsc::unbounded_channel();
+    let (epochs, reached) = mpsc::unbounded_channel();
     let mut changes = jobs.0.subscribe();
-    let mut driver = Driver { jobs, key, id, plan: None, arn: String::new(), watched: HashSet::new(), reached, told };
+    let mut driver = Driver { jobs, key, id, plan: None, arn: String::new(), watched: HashSet::new(), epochs, reached };
     while let Some(state) = driver.state().await {
         match driver.round(&state).await {
             Round::Changed => {}
@@ -59,12 +59,14 @@ struct Driver<'a> {
     jobs: &'a TuningJobs,
     key: &'a Key,
     id: &'a str,
+    /// `None` where the stored request cannot be read any more.
     plan: Option<Arc<Plan>>,
     arn: String,
     /// Names of the training jobs whose metrics are looked at.
     watched: HashSet<String>,
-    reached: mpsc::UnboundedSender<Event>,
-    told: mpsc::UnboundedReceiver<Event>,
+    /// Where observers of training jobs tell their epochs.
+    epochs: mpsc::UnboundedSender<Reached>,
+    reached: mpsc::UnboundedReceiver<Reached>,
 }
 
 impl Driver<'_> {
@@ -108,15 +110,18 @@ impl Driver<'_> {
 
     /// One round: the first thing there is to do.
     async fn round(&mut self, state: &State) -> Round {
-        let Some(plan) = self.plan.clone() else {
+        let plan = self.plan.clone();
+        if state.phase == Phase::Running && plan.is_none() {
             let reason = "InternalServerError: the stored request of the job is damaged. Create the job anew under another name.";
             return self.tell(Event::Broke { reason: reason.to_owned() }).await;
-        };
-        self.watch(state);
-        if let Ok(event) = self.told.try_recv() {
-            return self.tell(event).await;
         }
-        if state.phase == Phase::Running && self.left(&plan, state).is_some_and(|left| left.is_zero()) {
+        self.watch(state);
+        // All that wait, in one commit.
+        let reached: Vec<_> = std::iter::from_fn(|| self.reached.try_recv().ok()).collect();
+        if !reached.is_empty() {
+            return self.tell(Event::Reached(reached)).await;
+        }
+        if self.left(state).is_some_and(|left| left.is_zero()) {
             return self.tell(Event::TimeUp).await;
         }
         for (number, child) in state.children.iter().enumerate() {
@@ -129,33 +134,34 @@ impl Driver<'_> {
         }
         for (number, child) in state.children.iter().enumerate() {
             if child.stage == Stage::Planned {
-                return self.launch(&plan, state, number, child).await;
+                return self.launch(state, number, child).await;
             }
             let unwanted = child.halted || state.phase != Phase::Running;
             if child.stage == Stage::InProgress && unwanted {
                 return self.stop(child).await;
             }
         }
-        match state.wants() {
-            Some(definition) => self.propose(plan, state, definition).await,
+        match state.wants().zip(plan) {
+            Some((definition, plan)) => self.propose(plan, state, definition).await,
             None => Round::Idle,
         }
     }
 
-    /// How long the job may still take by the machine's clock.
-    fn left(&self, plan: &Plan, state: &State) -> Option<Duration> {
+    /// How long further training jobs may be created, by the machine's clock.
+    fn left(&self, state: &State) -> Option<Duration> {
+        let plan = self.plan.as_ref().filter(|_| state.phase == Phase::Running)?;
         let runtime = i64::try_from(plan.runtime?).unwrap_or(i64::MAX).saturating_mul(1000);
         let spent = self.sm().env().wall.now().as_millisecond() - state.begun;
         Some(Duration::from_millis(u64::try_from(runtime - spent).unwrap_or(0)))
     }
 
-    /// Has the objectives of training jobs told that may be stopped for them.
+    /// Observes the objectives of training jobs that may be stopped for them.
     fn watch(&mut self, state: &State) {
         for (number, child) in state.children.iter().enumerate() {
             let Some(brief) = state.rules.definitions.get(child.definition) else { continue };
             let matters = state.rules.early || brief.ladder.is_some();
             if matters && child.stage.is_live() && self.watched.insert(child.name.clone()) {
-                let observer = observer(number, brief, state.rules.early, self.reached.clone());
+                let observer = observer(number, brief, state.rules.early, self.epochs.clone());
                 self.sm().observers().set(key_of(self.key, &child.name), observer);
             } else if !child.stage.is_live() && self.watched.remove(&child.name) {
                 self.sm().observers().remove(&key_of(self.key, &child.name));
@@ -195,7 +201,7 @@ impl Driver<'_> {
     }
 
     /// Creates a planned training job, or finds that an earlier process did.
-    async fn launch(&self, plan: &Plan, state: &State, number: usize, child: &Child) -> Round {
+    async fn launch(&self, state: &State, number: usize, child: &Child) -> Round {
         let key = key_of(self.key, &child.name);
         if let Some(record) = self.record(&key).await.filter(|record| self.is_own(record)) {
             return self.tell(Event::Launched { number, created: record.created }).await;
@@ -203,7 +209,8 @@ impl Driver<'_> {
         if state.phase != Phase::Running {
             return self.tell(Event::Dropped { number }).await;
         }
-        let Some(definition) = plan.definitions.get(child.definition) else { return Round::Over };
+        let definition = self.plan.as_ref().and_then(|plan| plan.definitions.get(child.definition));
+        let Some(definition) = definition else { return Round::Over };
         let behalf = behalf(self.key, &state.principal_arn, &state.user_id);
         let created = async {
             let tags = self.sm().env().store.tags_of(&self.arn).await?;
@@ -264,8 +271,7 @@ impl Driver<'_> {
 
     /// Waits until something may have changed.
     async fn wait(&mut self, changes: &mut broadcast::Receiver<Change>, state: &State) {
-        let Some(plan) = self.plan.clone() else { return };
-        let left = self.left(&plan, state).filter(|_| state.phase == Phase::Running);
+        let left = self.left(state);
         let names: HashSet<String> = state.live().map(|child| child.name.to_ascii_lowercase()).collect();
         let arn = self.arn.clone();
         let wall = Arc::clone(&self.sm().env().wall);
@@ -293,11 +299,10 @@ impl Driver<'_> {
         let reached = tokio::select! {
             () = changed => None,
             () = over => None,
-            event = self.told.recv() => event,
+            reached = self.reached.recv() => reached,
         };
-        if let Some(event) = reached {
-            // The driver holds a sender itself.
-            let _ = self.tell(event).await;
+        if let Some(reached) = reached {
+            let _ = self.tell(Event::Reached(vec![reached])).await;
         }
     }
 }
@@ -327,8 +332,8 @@ pub(super) fn behalf(key: &Key, principal_arn: &str, user_id: &str) -> Behalf {
     }
 }
 
-/// Counts the epochs of a training job by its objective, and tells those at which it may be stopped.
-fn observer(number: usize, brief: &Brief, early: bool, reached: mpsc::UnboundedSender<Event>) -> Observer {
+/// Counts the epochs of a training job by its objective, and sends those at which it may be stopped.
+fn observer(number: usize, brief: &Brief, early: bool, epochs: mpsc::UnboundedSender<Reached>) -> Observer {
     let (metric, ladder) = (brief.metric.clone(), brief.ladder.clone());
     let course = Mutex::new((0_u64, 0.0_f64));
     Arc::new(move |seen| {
@@ -348,7 +353,7 @@ fn observer(number: usize, brief: &Brief, early: bool, reached: mpsc::UnboundedS
         if judged || (early && early::place(epoch).is_some()) {
             #[allow(clippy::cast_precision_loss)] // epochs are few
             let average = sum / epoch as f64;
-            let _ = reached.send(Event::Reached { number, epoch, objective, average });
+            let _ = epochs.send(Reached { number, epoch, objective, average });
         }
     })
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_sagemaker_base::listing::{PAGE, limit};
 use sagewright_cloud_sagemaker_base::machine;
 use sagewright_cloud_sagemaker_base::resource::required;
 use sagewright_cloud_sagemaker_base::{Kind, SageMaker, token};
@@ -10,15 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::machine::TuningJobs;
 use super::show;
-use super::state::{Child, Stage, State};
-
-/// SageMaker's page size where the request names none.
-const PAGE: usize = 10;
+use super::state::{Stage, State};
 
 pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let record = sm.find(call, Kind::TUNING_JOB, required(call, "HyperParameterTuningJobName")?).await?;
     let state = machine::state::<TuningJobs>(&record);
-    let order = sorted(&state, call.text("SortBy"), call.text("SortOrder"));
+    let mut order = sorted(&state, call.text("SortBy"), call.text("SortOrder"));
     // A page ends at a training job, behind which the next one begins, whatever was added meanwhile.
     let begin = match call.text("NextToken").filter(|token| !token.is_empty()) {
         None => 0,
@@ -28,12 +26,16 @@ pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError>
             last.map_or(order.len(), |last| last + 1)
         }
     };
-    let limit =
-        call.input.get("MaxResults").and_then(Value::as_u64).map_or(PAGE, |n| usize::try_from(n).unwrap_or(PAGE));
-    let fits = |child: &Child| call.text("StatusEquals").is_none_or(|status| child.stage.status() == status);
-    let page: Vec<usize> = order[begin..].iter().copied().take(limit).collect();
+    // The job at which the page before ended may have another status by now: it is looked for first.
+    order.drain(..begin);
+    if let Some(status) = call.text("StatusEquals") {
+        order.retain(|number| state.children[*number].stage.status() == status);
+    }
+    let limit = limit(call, PAGE);
+    let more = order.len() > limit;
+    order.truncate(limit);
     let mut summaries = Vec::new();
-    for child in page.iter().map(|number| &state.children[*number]).filter(|child| fits(child)) {
+    for child in order.iter().map(|number| &state.children[*number]) {
         let mut summary = show::summary(&state, child, &record.arn);
         if child.stage == Stage::Failed {
             let found = sm.env().store.record(&show::key_of(&record.key, &child.name)).await?;
@@ -45,7 +47,7 @@ pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError>
         summaries.push(summary);
     }
     let mut out = Map::from_iter([("TrainingJobSummaries".to_owned(), Value::Array(summaries))]);
-    if let Some(last) = page.last().filter(|_| begin + page.len() < order.len()) {
+    if let Some(last) = order.last().filter(|_| more) {
         out.insert("NextToken".to_owned(), json!(token::seal(call, &json!(last), "")));
     }
     Ok(Value::Object(out))

@@ -5,7 +5,7 @@ use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::{Key, Record};
 use sagewright_cloud_sagemaker_base::machine::{Machine, Next, insist};
 use sagewright_cloud_sagemaker_base::resource::cut;
-use sagewright_cloud_sagemaker_base::{Kind, Outcome, SageMaker};
+use sagewright_cloud_sagemaker_base::{Kind, Outcome, SageMaker, refuse};
 
 use super::state::{Child, Course, Phase, Rules, Stage, State};
 use super::{driver, show};
@@ -14,7 +14,7 @@ use crate::search::rng::Rng;
 use crate::search::space::Values;
 
 /// AWS's name of the kind in texts.
-const NOUN: &str = "hyperparameter tuning job";
+pub(super) const NOUN: &str = "hyperparameter tuning job";
 /// Training jobs without a success, after which the tuning job fails.
 const ATTEMPTS: usize = 5;
 
@@ -51,16 +51,31 @@ pub enum Event {
     Dropped { number: usize },
     /// A training job was looked at.
     Looked { number: usize, look: Look },
-    /// A training job has told its objective at an epoch, with the average up to it.
-    Reached { number: usize, epoch: u64, objective: f64, average: f64 },
+    /// Training jobs have logged their objectives at epochs.
+    Reached(Vec<Reached>),
     /// `MaxRuntimeInSeconds` is over.
     TimeUp,
     /// A caller stops the job.
     StopRequested,
     /// Another process has taken over.
     Restarted,
-    /// What drives the job broke.
+    /// What drives the job broke, or cannot go on: there will be no further training jobs.
     Broke { reason: String },
+    /// It broke again: not even the training jobs can be waited for.
+    Lost { reason: String },
+}
+
+/// A training job has logged its objective at an epoch, with the average up to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reached {
+    /// Which training job.
+    pub number: usize,
+    /// From 1.
+    pub epoch: u64,
+    /// The objective at the epoch.
+    pub objective: f64,
+    /// Its mean over the epochs until then.
+    pub average: f64,
 }
 
 /// What is done for a job outside its state: the one with an id is driven until it has ended.
@@ -103,22 +118,20 @@ impl State {
                 }
             }
             Event::Looked { number, look } => self.looked(*number, look, now),
-            Event::Reached { number, epoch, objective, average } => self.reached(*number, *epoch, *objective, *average),
+            Event::Reached(all) => all.iter().for_each(|reached| self.reached(*reached)),
             Event::TimeUp => self.finish(Outcome::Completed, None),
             Event::StopRequested => {
                 if self.phase != Phase::Running && !matches!(self.phase, Phase::Finishing(_)) {
-                    return Err(ApiError::validation(format!(
-                        "The request was rejected because the {NOUN} is in status {}.",
-                        self.status()
-                    )));
+                    return Err(refuse::status(NOUN, self.status()));
                 }
                 self.phase = Phase::Stopping;
                 self.reason = None;
             }
             Event::Restarted => {}
-            Event::Broke { reason } => {
+            Event::Broke { reason } => self.finish(Outcome::Failed, Some(reason.clone())),
+            Event::Lost { reason } => {
                 if !matches!(self.phase, Phase::Ended(_)) {
-                    self.reason = Some(reason.clone());
+                    self.reason.get_or_insert_with(|| cut(reason).to_owned());
                     self.end(Outcome::Failed, now);
                 }
             }
@@ -172,11 +185,15 @@ impl State {
         }
         (child.ended, child.retryable) = (look.ended, look.retryable);
         child.objective = look.objective.filter(|value| value.is_finite() && look.stage != Stage::Failed);
+        // Later ones are compared with those that completed.
+        if look.stage != Stage::Completed {
+            child.averages.clear();
+        }
         let score = self.score(&self.children[number]);
         self.course.take(score, now);
     }
 
-    fn reached(&mut self, number: usize, epoch: u64, objective: f64, average: f64) {
+    fn reached(&mut self, Reached { number, epoch, objective, average }: Reached) {
         let Some(child) = self.children.get(number).filter(|child| child.stage.runs()) else { return };
         let Some(definition) = self.rules.definitions.get(child.definition) else { return };
         let alike =
@@ -266,7 +283,7 @@ impl State {
             self.course.best.is_some_and(|best| best <= target)
         };
         target.is_some_and(reached)
-            || patience.is_some_and(|patience| self.course.best.is_some() && self.course.stale >= patience)
+            || patience.is_some_and(|patience| self.course.best.is_some() && self.course.flat >= patience)
             || (converges && self.course.converged.is_some())
     }
 
@@ -350,14 +367,14 @@ impl Machine for TuningJobs {
     }
 
     async fn act(&self, key: Key, Drive(id): Drive) {
-        let (jobs, place) = (self.clone(), key.clone());
-        // In a task of its own, so that a panic ends the job and does not leave it in progress.
-        let driven = tokio::spawn(async move { driver::drive(&jobs, &place, &id).await }).await;
-        if let Err(error) = driven
-            && !error.is_cancelled()
-        {
+        // In a task of its own, so that a panic ends the job and does not leave it in progress: it is driven once more, to stop
+        // its training jobs.
+        for event in [|reason| Event::Broke { reason }, |reason| Event::Lost { reason }] {
+            let (jobs, place, id) = (self.clone(), key.clone(), id.clone());
+            let driven = tokio::spawn(async move { driver::drive(&jobs, &place, &id).await }).await;
+            let Some(error) = driven.err().filter(|error| !error.is_cancelled()) else { return };
             let reason = format!("InternalServerError: We encountered an internal error. Please try again. ({error})");
-            insist(self, &key, &Event::Broke { reason }).await;
+            insist(self, &key, &event(reason)).await;
         }
     }
 }

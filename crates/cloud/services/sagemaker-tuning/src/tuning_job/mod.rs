@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod describe;
 mod driver;
 pub(crate) mod list_training_jobs;
 pub(crate) mod machine;

@@ -43,14 +43,21 @@ pub(super) fn show(state: &State, record: &mut Record) -> Result<(), ApiError> {
     set("OverallBestTrainingJob", overall);
     set("HyperParameterTuningEndTime", state.ended.map(|ended| json!(epoch_seconds(ended))));
     set("FailureReason", state.reason.as_ref().map(|reason| json!(reason)));
-    let mut details = json!({ "NumberOfTrainingJobsObjectiveNotImproving": state.course.stale });
+    let mut details = json!({ "NumberOfTrainingJobsObjectiveNotImproving": state.course.flat });
     if let Some(converged) = state.course.converged {
         details["ConvergenceDetectedTime"] = json!(epoch_seconds(converged));
     }
     set("TuningJobCompletionDetails", Some(details));
-    let seconds = (state.ended.unwrap_or(state.changed) - created).max(0) / 1000;
-    set("ConsumedResources", Some(json!({ "RuntimeInSeconds": seconds })));
+    let until = state.ended.unwrap_or(state.changed);
+    set("ConsumedResources", Some(consumed(epoch_seconds(until) - epoch_seconds(created))));
     Ok(())
+}
+
+/// `ConsumedResources` of a job that runs, or ran, for so many seconds.
+pub(super) fn consumed(seconds: f64) -> Value {
+    #[allow(clippy::cast_possible_truncation)] // seconds of a job fit well
+    let seconds = seconds.max(0.0) as i64;
+    json!({ "RuntimeInSeconds": seconds })
 }
 
 /// `ObjectiveStatus`; none of a job that is only planned.

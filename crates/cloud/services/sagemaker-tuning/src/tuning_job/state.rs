@@ -57,7 +57,7 @@ pub struct Rules {
     pub early: bool,
     /// The objective that ends the tuning.
     pub target: Option<f64>,
-    /// Jobs in a row without a better objective that end it.
+    /// Jobs in a row without an improvement that end it.
     pub patience: Option<u64>,
     /// Whether it ends when it has converged.
     pub converges: bool,
@@ -203,11 +203,10 @@ pub struct Prior {
 pub struct Course {
     /// The best score so far.
     pub best: Option<f64>,
-    /// Jobs in a row that had no better one.
-    pub stale: u64,
     /// The last score that was better by more than 1 %.
     pub leap: Option<f64>,
-    /// Jobs in a row since.
+    /// Jobs in a row since: they have not improved the objective, as AWS counts ("not improving (1% or less)", API
+    /// reference, `TuningJobCompletionDetails`).
     pub flat: u64,
     /// When it had converged.
     pub converged: Option<i64>,
@@ -225,9 +224,7 @@ impl Course {
             score.is_some_and(|score| than.is_none_or(|than| score < than - by * than.abs()))
         };
         if better(self.best, 0.0) {
-            (self.best, self.stale) = (score, 0);
-        } else {
-            self.stale += 1;
+            self.best = score;
         }
         if better(self.leap, SIGNIFICANT) {
             (self.leap, self.flat) = (score, 0);

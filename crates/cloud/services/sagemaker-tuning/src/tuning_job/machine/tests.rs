@@ -60,6 +60,18 @@ fn looked(number: usize, stage: Stage, objective: Option<f64>) -> Event {
     Event::Looked { number, look }
 }
 
+fn reached(number: usize, epoch: u64) -> Event {
+    Event::Reached(vec![Reached { number, epoch, objective: 0.5, average: 0.5 }])
+}
+
+fn broke() -> Event {
+    Event::Broke { reason: "no".to_owned() }
+}
+
+fn lost() -> Event {
+    Event::Lost { reason: "late".to_owned() }
+}
+
 fn completed(number: usize, objective: f64) -> Event {
     looked(number, Stage::Completed, Some(objective))
 }
@@ -72,7 +84,7 @@ fn told(state: &State) -> String {
 
 #[test]
 fn every_event_has_an_outcome_where_it_belongs_and_none_elsewhere() {
-    let reached = Event::Reached { number: 0, epoch: 1, objective: 1.0, average: 1.0 };
+    let reached = reached(0, 1);
     let refused = Event::Refused { number: 0, reason: "no".to_owned() };
     let none = Event::Proposed { number: 1, definition: 0, values: None };
     #[rustfmt::skip]
@@ -105,7 +117,14 @@ fn every_event_has_an_outcome_where_it_belongs_and_none_elsewhere() {
         (vec![proposed(0), launched(0), Event::Restarted], "InProgress Running"),
         (vec![proposed(0), launched(0), reached.clone()], "InProgress Running"),
         (vec![reached], "Running"),
-        (vec![proposed(0), launched(0), Event::Broke { reason: "no".to_owned() }], "InProgress Ended(Failed)"),
+        (vec![proposed(0), launched(0), broke()], "InProgress Finishing(Failed)"),
+        (vec![proposed(0), launched(0), broke(), broke()], "InProgress Finishing(Failed)"),
+        (vec![proposed(0), launched(0), proposed(1), broke(), proposed(2)], "InProgress Planned Finishing(Failed)"),
+        (vec![proposed(0), broke(), Event::Dropped { number: 0 }], "Ended(Failed)"),
+        (vec![proposed(0), launched(0), broke(), completed(0, 0.5)], "Completed Ended(Failed)"),
+        (vec![proposed(0), launched(0), broke(), Event::StopRequested], "InProgress Stopping"),
+        (vec![proposed(0), launched(0), Event::StopRequested, broke()], "InProgress Stopping"),
+        (vec![proposed(0), launched(0), broke(), lost()], "InProgress Ended(Failed)"),
     ];
     for (events, expected) in table {
         assert_eq!(told(&after(state(9, 2), &events)), expected, "{events:?}");
@@ -116,7 +135,7 @@ fn every_event_has_an_outcome_where_it_belongs_and_none_elsewhere() {
         refused.message,
         "The request was rejected because the hyperparameter tuning job is in status Completed."
     );
-    for event in [Event::TimeUp, Event::Restarted, proposed(0), Event::Broke { reason: "late".to_owned() }] {
+    for event in [Event::TimeUp, Event::Restarted, proposed(0), broke(), lost()] {
         assert_eq!(step(ended.clone(), &event), ended, "an end is final: {event:?}");
     }
     let drives = |state: State| TuningJobs::step(state, &Event::Restarted, NOW).unwrap().effects;
@@ -142,15 +161,15 @@ fn names_follow_from_the_id_and_the_number() {
 }
 
 #[test]
-fn jobs_in_a_row_without_a_better_objective_are_counted() {
+fn jobs_in_a_row_without_an_improvement_of_more_than_one_percent_are_counted() {
     let mut state = state(2, 1);
     state.course.take(Some(1.0), NOW);
-    for (score, best, stale, flat) in
-        [(Some(0.995), 0.995, 0, 1), (None, 0.995, 1, 2), (Some(0.5), 0.5, 0, 0), (Some(0.5), 0.5, 1, 1)]
+    for (score, best, flat) in
+        [(Some(0.995), 0.995, 1), (None, 0.995, 2), (Some(0.985), 0.985, 0), (Some(0.5), 0.5, 0), (Some(0.5), 0.5, 1)]
     {
         state.course.take(score, NOW);
-        let Course { best: found, stale: s, flat: f, .. } = state.course;
-        assert_eq!((found, s, f), (Some(best), stale, flat), "{score:?}");
+        let Course { best: found, flat: f, .. } = state.course;
+        assert_eq!((found, f), (Some(best), flat), "{score:?}");
     }
 }
 
@@ -169,7 +188,8 @@ fn events() -> impl Strategy<Value = Event> {
         4 => (number.clone(), stages, prop::option::of(-1.0..1.0_f64)).prop_map(|(n, stage, o)| looked(n, stage, o)),
         1 => number.clone().prop_map(|number| Event::Refused { number, reason: "no".to_owned() }),
         1 => number.clone().prop_map(|number| Event::Dropped { number }),
-        1 => (number, 1..9_u64).prop_map(|(number, epoch)| Event::Reached { number, epoch, objective: 0.5, average: 0.5 }),
+        1 => (number, 1..9_u64).prop_map(|(number, epoch)| reached(number, epoch)),
+        1 => Just(broke()),
         1 => Just(Event::Restarted),
         1 => Just(Event::TimeUp),
         1 => Just(Event::StopRequested),
