@@ -113,6 +113,34 @@ class Pytorch(Plain):
         raise codecs.UnsupportedFormatError(accept)
 
 
+# Ends of the names of architectures, and what a pipeline of them does (sagemaker-huggingface-inference-toolkit). The first
+# that fits counts.
+TASKS = {
+    "TapasForQuestionAnswering": "table-question-answering",
+    "ForQuestionAnswering": "question-answering",
+    "ForTokenClassification": "token-classification",
+    "ForSequenceClassification": "text-classification",
+    "ForMultipleChoice": "multiple-choice",
+    "ForMaskedLM": "fill-mask",
+    "ForCausalLM": "text-generation",
+    "ForConditionalGeneration": "text2text-generation",
+    "MTModel": "text2text-generation",
+    "EncoderDecoderModel": "text2text-generation",
+    "GPT2LMHeadModel": "text-generation",
+    "T5WithLMHeadModel": "text2text-generation",
+}
+
+
+def task_of(model_dir):
+    """What a model is for, by its architecture."""
+    with open(os.path.join(model_dir, "config.json")) as file:
+        architectures = json.load(file).get("architectures") or [""]
+    for ending, task in TASKS.items():
+        if architectures[0].endswith(ending):
+            return task
+    raise ValueError(f"Task couldn't be inferred from {architectures[0] or 'config.json'}: set HF_TASK")
+
+
 class Huggingface(Plain):
     flask = False
     alone = True
@@ -120,7 +148,7 @@ class Huggingface(Plain):
     def model_fn(self, model_dir):
         from transformers import pipeline
 
-        return pipeline(task=os.environ.get("HF_TASK"), model=model_dir)
+        return pipeline(task=os.environ.get("HF_TASK") or task_of(model_dir), model=model_dir)
 
     def input_fn(self, data, content_type):
         if content_type.split(";")[0].strip() != codecs.JSON:
