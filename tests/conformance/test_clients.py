@@ -62,6 +62,10 @@ def test_each_protocol_is_understood(cloud, bucket):
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     assert [g["logGroupName"] for g in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]] == [name]
+    cloudwatch = cloud.client("cloudwatch")
+    cloudwatch.put_metric_data(Namespace=name, MetricData=[{"MetricName": "m", "Value": 1}])
+    assert [m["MetricName"] for m in cloudwatch.list_metrics(Namespace=name)["Metrics"]] == ["m"]
+    harness.refused(cloudwatch.put_metric_data, "InvalidParameterValue", Namespace="AWS/X", MetricData=[{"MetricName": "m", "Value": 1}])
     runtime = cloud.client("sagemaker-runtime")
     harness.refused(runtime.invoke_endpoint, "ValidationError", EndpointName=name, Body=b"1", ContentType="text/csv")
 

@@ -290,9 +290,16 @@ def test_a_kill_loses_nothing_that_was_acknowledged(fresh_cloud):
     start = this_minute()
     for n in range(20):
         cloudwatch.put_metric_data(Namespace="K", MetricData=[{"MetricName": "m", "Value": n, "Timestamp": start}])
+    bucket = unique("bucket")
+    fresh_cloud.client("s3").create_bucket(Bucket=bucket)
+    sagemaker = fresh_cloud.client("sagemaker")
+    job = train(sagemaker, bucket, epochs="3")
+    harness.completed(sagemaker, job)
     fresh_cloud.kill()
     fresh_cloud.start()
     cloudwatch = fresh_cloud.client("cloudwatch")
+    found = points(cloudwatch, "/aws/sagemaker/TrainingJobs", "loss", {"TrainingJobName": job}, "SampleCount")
+    assert sum(p["SampleCount"] for p in found) == 3, "what a job measured is there once it has ended"
     (point,) = cloudwatch.get_metric_statistics(
         Namespace="K", MetricName="m", StartTime=start, EndTime=start + MINUTE, Period=60, Statistics=["SampleCount", "Sum"]
     )["Datapoints"]
@@ -369,8 +376,25 @@ def test_what_a_jobs_host_takes_is_measured(cloud, sagemaker, bucket):
         assert 0 <= found[0]["Maximum"] <= 100 * (1 if name != "CPUUtilization" else 1000)
     assert points(cloudwatch, "/aws/sagemaker/TrainingJobs", "MemoryUtilization", host, "Maximum")[0]["Maximum"] > 0
     sagemaker.stop_training_job(TrainingJobName=job)
-    # Its output is written to the bucket until then.
     harness.finished(sagemaker, job)
+
+
+def test_what_a_processing_jobs_host_takes_is_measured(cloud, sagemaker):
+    job = unique("processing")
+    spin = ["python3", "-c", "while True: pass"]
+    sagemaker.create_processing_job(
+        ProcessingJobName=job, RoleArn=harness.role(),
+        AppSpecification={"ImageUri": harness.PYTHON_IMAGE, "ContainerEntrypoint": spin},
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+    )
+    cloudwatch = cloud.client("cloudwatch")
+
+    def busy():
+        found = points(cloudwatch, "/aws/sagemaker/ProcessingJobs", "CPUUtilization", {"Host": f"{job}/algo-1"}, "Maximum", unit="Percent")
+        return any(point["Maximum"] > 0 for point in found)
+
+    harness.wait(busy, "the job's computing is measured")
+    sagemaker.stop_processing_job(ProcessingJobName=job)
 
 
 def test_an_endpoints_invocations_are_measured(cloud, sagemaker, runtime, deploy):

@@ -192,7 +192,7 @@ mod tests {
         let mut spread = of([1.0]);
         spread.merge(&Spread::unknown());
         assert!(!spread.is_whole());
-        for bytes in [&b""[..], b"\0", b"\0\0123", b"\0\x01", &[0; 10]] {
+        for bytes in [&b""[..], b"\0", b"\0\x00123", b"\0\x01", &[0; 10]] {
             assert!(!Spread::decode(bytes).is_whole(), "{bytes:?}");
         }
     }
