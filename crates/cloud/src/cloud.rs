@@ -33,6 +33,7 @@ use crate::server::control::Control;
 use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 use crate::training::TrainingExecutor;
 use crate::transform::TransformExecutor;
+use sagewright_cloud_core::timers::Timers;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
 const CONTAINER_SESSION: Duration = Duration::from_secs(28 * 24 * 3600);
@@ -216,7 +217,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         .raw(s3);
     resume(&sagemaker).await?;
     let tasks = Tasks {
-        _timers: AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run())),
+        _timers: AbortOnDrop(tokio::spawn(timers(&sagemaker).run())),
         _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };
@@ -293,9 +294,17 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
             sagewright_cloud_sagemaker_jobs::OPERATIONS,
             sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
+            sagewright_cloud_sagemaker_lineage::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ],
     )
+}
+
+/// What does SageMaker's timers.
+#[must_use]
+pub fn timers(sagemaker: &SageMaker) -> Timers {
+    let lineage = sagewright_cloud_sagemaker_lineage::due(sagemaker);
+    crate::sagemaker::recorded::life::timers(sagemaker).owner(sagewright_cloud_sagemaker_lineage::OWNER, lineage)
 }
 
 /// Takes up what the last process left: jobs in progress run again from the start, stopping ones end stopped,

@@ -127,7 +127,7 @@ async fn wrong_searches_are_refused() {
     let cloud = Cloud::new();
     let mut told = Vec::new();
     for input in [
-        json!({"Resource": "Experiment"}),
+        json!({"Resource": "Image"}),
         json!({"Resource": "TrainingJob", "SortBy": "Colour"}),
         json!({"Resource": "TrainingJob", "SearchExpression": {}}),
         json!({"Resource": "TrainingJob", "SearchExpression": {"Filters": [filter("Colour", "Exists", Value::Null)]}}),
