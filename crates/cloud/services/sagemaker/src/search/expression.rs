@@ -127,11 +127,15 @@ fn values<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
             if member { items.iter().filter_map(|tag| tag.get(path)).collect() } else { by_key }
         }
         Value::Array(items) => items.iter().flat_map(|item| values(item, path)).collect(),
-        Value::Object(map) => match (map.get(path), path.split_once('.')) {
-            (Some(Value::Array(items)), _) => items.iter().collect(),
-            (Some(found), _) => vec![parameter(found)],
-            (None, Some((head, rest))) => map.get(head).map(|v| values(v, rest)).unwrap_or_default(),
-            (None, None) => Vec::new(),
+        Value::Object(map) => match map.get(path) {
+            Some(Value::Array(items)) => items.iter().collect(),
+            Some(found) => vec![parameter(found)],
+            // A key may have dots of its own.
+            None => {
+                let ways =
+                    path.match_indices('.').filter_map(|(dot, _)| Some((map.get(&path[..dot])?, &path[dot + 1..])));
+                ways.map(|(found, rest)| values(found, rest)).find(|found| !found.is_empty()).unwrap_or_default()
+            }
         },
         _ => Vec::new(),
     }
