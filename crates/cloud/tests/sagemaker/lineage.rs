@@ -4,32 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sagewright_cloud::records::Records as _;
 use sagewright_cloud::sagemaker::{JobEnd, Kind, Outcome, TrainingEnd, TrainingEvent};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::restart::run;
-use crate::support::{Cloud, IMAGE, Life, config, package, processing_job, training_job, transform_job, with, within};
+use crate::support::{Cloud, IMAGE, Life, config, package, processing_job, training_job, transform_job, with};
 
 const MODEL: &str = "s3://data/out/j/model.tar.gz";
 
 impl Cloud {
-    /// What was to be recorded by now is recorded.
-    pub async fn recorded(&self) {
-        within(async {
-            while self.waits_for_lineage().await {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-    }
-
-    async fn waits_for_lineage(&self) -> bool {
-        let timers = self.store.due(i64::MAX, 100).await.unwrap();
-        timers.iter().any(|timer| timer.id.starts_with("lineage:"))
-    }
-
     /// Runs a training job to its end.
     async fn trained(&self, request: Value, end: TrainingEnd) {
         let name = request["TrainingJobName"].as_str().unwrap().to_owned();
@@ -381,7 +365,7 @@ async fn what_is_associated_is_not_deleted() {
     let context = json!({"ContextName": "c", "Source": {"SourceUri": "s"}, "ContextType": "t"});
     let context = cloud.ok("CreateContext", context).await["ContextArn"].as_str().unwrap().to_owned();
     cloud.associate(&one, &context).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     for (operation, input) in
         [("DeleteArtifact", json!({"ArtifactArn": one})), ("DeleteContext", json!({"ContextName": "c"}))]
     {
@@ -389,7 +373,7 @@ async fn what_is_associated_is_not_deleted() {
         assert!(refused.starts_with("400 ValidationException: "), "{refused}");
         assert!(refused.contains("cannot be deleted while associations lead from or to it"), "{refused}");
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     let both = json!({"SourceArn": one, "DestinationArn": context});
     cloud.ok("DeleteAssociation", both.clone()).await;
     assert_eq!(
@@ -408,7 +392,7 @@ async fn associations_and_queries_name_what_is_there() {
     cloud.ok("CreateTrialComponent", json!({"TrialComponentName": "t"})).await;
     let (experiment, component) = ("experiment/e", "experiment-trial-component/t");
     let arn = |resource: &str| format!("arn:aws:sagemaker:us-east-1:000000000000:{resource}");
-    let before = cloud.state();
+    let before = cloud.state().await;
     for (from, to, refusal) in [
         (one.clone(), arn("artifact/none"), "ResourceNotFound: Artifact"),
         (arn("action/none"), one.clone(), "ResourceNotFound: Action"),
@@ -430,7 +414,7 @@ async fn associations_and_queries_name_what_is_there() {
         let refused = cloud.refused("QueryLineage", input).await;
         assert!(refused.contains(refusal), "{refused}");
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     cloud.associate(&one, &arn(component)).await;
     cloud.associate(&one, &arn(experiment)).await;
     let (vertices, edges) = cloud.query(json!({"StartArns": [one], "MaxResults": 1})).await;

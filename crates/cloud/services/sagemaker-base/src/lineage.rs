@@ -27,7 +27,8 @@ pub const TRIAL_PART: &str = "experiment-trial-part";
 pub fn timer(kind: Kind, record: &Record, status: &str, now: i64) -> Option<Write> {
     // A job's code looks for its trial component as soon as it runs; that of a job outside experiments appears at its end.
     let begins = kind.0.traced.contains(&"Stopped") && status == "InProgress";
-    if !kind.0.traced.contains(&status) && !(begins && record.body.get("ExperimentConfig").is_some()) {
+    let known = begins && record.body.get("ExperimentConfig").is_some();
+    if !(known || kind.0.traced.contains(&status)) {
         return None;
     }
     let Key { account, region, name, .. } = &record.key;
