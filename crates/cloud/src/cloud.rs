@@ -306,7 +306,8 @@ fn keep_secrets() {
 pub fn timers(sagemaker: &SageMaker) -> Timers {
     let timers = crate::sagemaker::recorded::life::timers(sagemaker);
     let timers = sagewright_cloud_sagemaker_jobs::timers(sagemaker, timers);
-    sagewright_cloud_sagemaker_monitoring::timers(sagemaker, timers)
+    let timers = sagewright_cloud_sagemaker_monitoring::timers(sagemaker, timers);
+    timers.owner(sagewright_cloud_sagemaker_lineage::OWNER, sagewright_cloud_sagemaker_lineage::due(sagemaker))
 }
 
 /// SageMaker's control plane with the operations of all its crates.
@@ -320,6 +321,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
             sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
             sagewright_cloud_sagemaker_monitoring::OPERATIONS,
+            sagewright_cloud_sagemaker_lineage::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ],
     )

@@ -58,6 +58,7 @@ fn real(service: &Service, operation: &str) -> bool {
             sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
             sagewright_cloud_sagemaker_monitoring::OPERATIONS,
+            sagewright_cloud_sagemaker_lineage::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
         ]
         .iter()

@@ -28,12 +28,12 @@ async fn an_endpoint_is_created_served_and_deleted() {
     assert_eq!(variant.startup_timeout, Duration::from_secs(240));
     assert_eq!(variant.containers[0].image, IMAGE);
     insta::assert_json_snapshot!("an_endpoint_in_creation", cloud.describe_endpoint().await);
-    let before = cloud.state();
+    let before = cloud.state().await;
     insta::assert_snapshot!(
         cloud.refused("DeleteEndpoint", json!({"EndpointName": "e"})).await,
         @r#"400 ValidationException: Cannot update in-progress endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e"."#
     );
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     cloud.clock.advance(5_000);
     deploy.reply.send(Ok(())).unwrap();
     cloud.until(Kind::ENDPOINT, "e", "InService").await;
@@ -60,12 +60,12 @@ async fn a_creation_that_fails_says_why_and_leaves_only_deletion() {
     let endpoint = cloud.describe_endpoint().await;
     assert_eq!(endpoint["FailureReason"], reason);
     assert!(endpoint.get("ProductionVariants").is_none());
-    let before = cloud.state();
+    let before = cloud.state().await;
     insta::assert_snapshot!(
         cloud.refused("UpdateEndpoint", update("c2")).await,
         @r#"400 ValidationException: Cannot update endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e" in status Failed. DeleteEndpoint is the only operation that can be performed on a failed endpoint."#
     );
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     cloud.ok("DeleteEndpoint", json!({"EndpointName": "e"})).await;
     cloud.until(Kind::ENDPOINT, "e", "Deleted").await;
 }
@@ -93,7 +93,7 @@ async fn an_update_serves_the_old_configuration_until_the_new_one_is_up() {
     cloud.ok("UpdateEndpoint", with(update("c2"), "/DeploymentConfig", policy.clone())).await;
     let deploy = cloud.deploy().await;
     insta::assert_json_snapshot!("an_endpoint_in_update", cloud.describe_endpoint().await);
-    let before = cloud.state();
+    let before = cloud.state().await;
     for (operation, input) in [
         ("UpdateEndpoint", update("c1")),
         ("UpdateEndpointWeightsAndCapacities", weights(json!([{"VariantName": "AllTraffic", "DesiredWeight": 2}]))),
@@ -104,7 +104,7 @@ async fn an_update_serves_the_old_configuration_until_the_new_one_is_up() {
             "400 ValidationException: Cannot update in-progress endpoint \"arn:aws:sagemaker:us-east-1:000000000000:endpoint/e\"."
         );
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     deploy.reply.send(Ok(())).unwrap();
     cloud.until(Kind::ENDPOINT, "e", "InService").await;
     let endpoint = cloud.describe_endpoint().await;
@@ -162,7 +162,7 @@ async fn weights_change_without_new_servers_and_counts_with_them() {
     cloud.deploy().await.reply.send(Ok(())).unwrap();
     cloud.until(Kind::ENDPOINT, "e", "InService").await;
 
-    let before = cloud.state();
+    let before = cloud.state().await;
     let mut told = Vec::new();
     for list in [
         json!([{"VariantName": "C", "DesiredWeight": 1}]),
@@ -175,7 +175,7 @@ async fn weights_change_without_new_servers_and_counts_with_them() {
         told.push(cloud.refused("UpdateEndpointWeightsAndCapacities", weights(list)).await);
     }
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
 
     cloud.ok("UpdateEndpointWeightsAndCapacities", weights(json!([{"VariantName": "B", "DesiredWeight": 9}]))).await;
     cloud.until(Kind::ENDPOINT, "e", "Updating").await;
@@ -214,12 +214,12 @@ async fn a_configuration_in_use_can_be_deleted_but_then_not_replaced() {
     cloud.endpoint().await;
     cloud.ok("DeleteEndpointConfig", json!({"EndpointConfigName": "c1"})).await;
     assert_eq!(cloud.describe_endpoint().await["EndpointStatus"], "InService");
-    let before = cloud.state();
+    let before = cloud.state().await;
     insta::assert_snapshot!(
         cloud.refused("UpdateEndpoint", update("c2")).await,
         @r#"400 ValidationException: Could not find endpoint configuration "arn:aws:sagemaker:us-east-1:000000000000:endpoint-config/c1"."#
     );
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn wrong_endpoints_are_refused_and_change_nothing() {
     let many = with(config("many", "m"), "/ProductionVariants/0/InitialInstanceCount", json!(99));
     cloud.ok("CreateEndpointConfig", many).await;
     cloud.ok("DeleteModel", json!({"ModelName": "gone"})).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let good = || json!({"EndpointName": "f", "EndpointConfigName": "c1"});
     let routing = |kind: &str| json!({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 60}}});
     let size = json!({"Type": "CAPACITY_PERCENT", "Value": 50});
@@ -261,6 +261,6 @@ async fn wrong_endpoints_are_refused_and_change_nothing() {
     told.push(cloud.refused("UpdateEndpoint", with(update("c2"), "/EndpointName", json!("f"))).await);
     told.push(cloud.refused("UpdateEndpoint", with(update("c2"), "/DeploymentConfig", routing("LINEAR"))).await);
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     assert!(cloud.no_deploy_waits().await);
 }

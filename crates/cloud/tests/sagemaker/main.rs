@@ -4,6 +4,7 @@
 
 mod endpoints;
 mod hold;
+mod lineage;
 mod listing;
 mod models;
 mod pipelines;

@@ -94,7 +94,7 @@ async fn wrong_models_are_refused_and_change_nothing() {
     cloud.ok("CreateModel", model("taken")).await;
     cloud.ok("CreateModelPackageGroup", json!({"ModelPackageGroupName": "g"})).await;
     cloud.ok("CreateModelPackage", package("g")).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let good = || model("m");
     let source = |kind: &str, compression: &str, uri: &str| {
         json!({"Image": IMAGE, "ModelDataSource":
@@ -148,7 +148,7 @@ async fn wrong_models_are_refused_and_change_nothing() {
         told.push(cloud.refused("CreateModel", case).await);
     }
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
     let cloud = Cloud::new();
     cloud.two_configs().await;
     cloud.ok("CreateModel", with(model("many"), "/PrimaryContainer", many_models())).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let good = || config("c", "m");
     let variant = |pointer: &str, value: Value| with(good(), &format!("/ProductionVariants/0{pointer}"), value);
     let one = || good()["ProductionVariants"][0].clone();
@@ -236,7 +236,7 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
         });
     }
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ async fn only_ended_jobs_are_deleted_and_their_names_are_free_again() {
     }
     cloud.ok("CreateProcessingJob", processing_job("j")).await;
     let job = cloud.processing().await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     insta::assert_snapshot!(
         cloud.refused("CreateProcessingJob", processing_job("J")).await,
         @"400 ResourceInUse: Job name must be unique within an AWS account and region, and a job with this name already exists (arn:aws:sagemaker:us-east-1:000000000000:processing-job/j)"
@@ -140,7 +140,7 @@ async fn only_ended_jobs_are_deleted_and_their_names_are_free_again() {
         cloud.refused("DeleteProcessingJob", named("j")).await,
         @"400 ResourceInUse: ProcessingJob arn:aws:sagemaker:us-east-1:000000000000:processing-job/j cannot be deleted in status InProgress."
     );
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     job.end.send(completed()).unwrap();
     cloud.until(Kind::PROCESSING_JOB, "j", "Completed").await;
     cloud.ok("DeleteProcessingJob", named("j")).await;
@@ -152,7 +152,7 @@ async fn only_ended_jobs_are_deleted_and_their_names_are_free_again() {
 #[tokio::test]
 async fn wrong_requests_are_refused_by_name_and_change_nothing() {
     let cloud = Cloud::new();
-    let before = cloud.state();
+    let before = cloud.state().await;
     let good = || processing_job("j");
     let input = |pointer: &str, value: Value| with(good(), &format!("/ProcessingInputs/0{pointer}"), value);
     let output =
@@ -219,7 +219,7 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
             assert!(refused.contains("must be a folder below /opt/ml/processing/"), "{path:?}: {refused}");
         }
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     assert!(cloud.no_job_waits().await);
 }
 

@@ -332,8 +332,15 @@ async fn lists_of_recorded_kinds_are_filtered_by_what_their_requests_have() {
     assert_eq!(names(json!({"ActionType": "first"})).await, ["first"]);
     assert_eq!(names(json!({"SourceUri": "s3://data/b"})).await, ["second"]);
     assert_eq!(
-        cloud.refused("ListTrials", json!({"TrialComponentName": "c"})).await.split(" is not").next(),
-        Some("400 ValidationException: TrialComponentName")
+        cloud
+            .refused(
+                "ListClusters",
+                json!({"TrainingPlanArn": "arn:aws:sagemaker:us-east-1:000000000000:training-plan/p"})
+            )
+            .await
+            .split(" is not")
+            .next(),
+        Some("400 ValidationException: TrainingPlanArn")
     );
     assert_eq!(names(json!({"CreatedAfter": 1_760_000_000.5})).await, ["second"]);
 }

@@ -123,12 +123,12 @@ async fn a_group_lives_until_its_last_version_is_gone() {
         @"400 ValidationException: Model Package Group already exists: arn:aws:sagemaker:us-east-1:000000000000:model-package-group/g"
     );
     let arn = version(&cloud, "g").await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     insta::assert_snapshot!(
         cloud.refused("DeleteModelPackageGroup", json!({"ModelPackageGroupName": "g"})).await,
         @"400 ConflictException: Model Package Group cannot be deleted as it still contains Model Packages"
     );
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     cloud.ok("DeleteModelPackageGroup", json!({"ModelPackageGroupName": "g-2"})).await;
     cloud.ok("DeleteModelPackage", json!({"ModelPackageName": arn})).await;
     cloud.ok("DeleteModelPackageGroup", json!({"ModelPackageGroupName": "g"})).await;
@@ -196,10 +196,10 @@ async fn an_update_approves_and_annotates() {
         assert_eq!(updated[member], expected, "{member}");
     }
     assert!(updated.get("LastModifiedTime").is_some() && updated.get("LastModifiedBy").is_some());
-    let before = cloud.state();
+    let before = cloud.state().await;
     let refused = cloud.refused("UpdateModelPackage", update).await;
     assert!(refused.contains("The inference specification name \"batch\" is used more than once"), "{refused}");
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn wrong_packages_are_refused_and_change_nothing() {
     let mut alone = with(package("g"), "/ModelPackageGroupName", Value::Null);
     alone["ModelPackageName"] = json!("alone");
     cloud.ok("CreateModelPackage", alone.clone()).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let good = || package("g");
     let cases = [
         package("missing"),
@@ -280,5 +280,5 @@ async fn wrong_packages_are_refused_and_change_nothing() {
         told.push(cloud.refused("CreateModelPackage", case).await);
     }
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
 }

@@ -326,14 +326,14 @@ fn the_end_of_an_earlier_run_of_a_job_changes_nothing() {
         let second = Cloud::over(first.store.clone(), 1);
         resume(&second.sagemaker).await.unwrap();
         let job = second.job().await;
-        let before = second.state();
+        let before = second.state().await;
         (late.events)(TrainingEvent::Secondary { status: "Uploading".to_owned(), message: "late".to_owned() });
         late.end.send(TrainingEnd::Failed { reason: "late".to_owned() }).unwrap();
         // It gets the slot that the late one has left.
         first.ok("CreateTrainingJob", training_job("next")).await;
         drop(first.job().await);
         written(&first).await;
-        let after = second.state();
+        let after = second.state().await;
         assert!(before.iter().all(|record| after.contains(record)), "{before:#?}\n{after:#?}");
         job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
         second.until(Kind::TRAINING_JOB, "j", "Completed").await;
@@ -351,10 +351,10 @@ fn the_end_of_an_earlier_deployment_changes_nothing() {
         resume(&second.sagemaker).await.unwrap();
         second.deploy().await.reply.send(Ok(())).unwrap();
         let update = second.deploy().await;
-        let before = second.state();
+        let before = second.state().await;
         late.reply.send(Err("late".to_owned())).unwrap();
         written(&first).await;
-        let after = second.state();
+        let after = second.state().await;
         assert!(before.iter().all(|record| after.contains(record)), "{before:#?}\n{after:#?}");
         update.reply.send(Ok(())).unwrap();
         second.until(Kind::ENDPOINT, "e", "InService").await;

@@ -127,7 +127,7 @@ async fn wrong_searches_are_refused() {
     let cloud = Cloud::new();
     let mut told = Vec::new();
     for input in [
-        json!({"Resource": "Experiment"}),
+        json!({"Resource": "Image"}),
         json!({"Resource": "TrainingJob", "SortBy": "Colour"}),
         json!({"Resource": "TrainingJob", "SearchExpression": {}}),
         json!({"Resource": "TrainingJob", "SearchExpression": {"Filters": [filter("Colour", "Exists", Value::Null)]}}),
@@ -137,4 +137,55 @@ async fn wrong_searches_are_refused() {
         told.push(cloud.refused("Search", input).await);
     }
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[tokio::test]
+async fn trial_components_are_found_by_parameters_metrics_and_their_trials() {
+    let cloud = Cloud::new();
+    let experiment = json!({"ExperimentName": "E", "TrialName": "T"});
+    for (name, metric) in [("a", 0.25), ("b", 0.75)] {
+        let job = with(training_job(name), "/HyperParameters", json!({"depth": if name == "a" { "3" } else { "5" }}));
+        cloud.ok("CreateTrainingJob", with(job, "/ExperimentConfig", experiment.clone())).await;
+        let job = cloud.job().await;
+        let at = cloud.clock.time();
+        (job.events)(TrainingEvent::Metric { name: "test:loss".to_owned(), value: metric, at });
+        job.end.send(TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }).unwrap();
+        cloud.until(Kind::TRAINING_JOB, name, "Completed").await;
+        cloud.recorded().await;
+    }
+    let search = async |filters: Value, sort: &str| -> Vec<String> {
+        let input = json!({
+            "Resource": "ExperimentTrialComponent", "SortBy": sort, "SearchExpression": {"Filters": filters},
+        });
+        let out = cloud.ok("Search", input).await;
+        let name = |r: &Value| r["TrialComponent"]["TrialComponentName"].as_str().unwrap()[..1].to_owned();
+        out["Results"].as_array().unwrap().iter().map(name).collect()
+    };
+    let of_experiment = filter("Parents.ExperimentName", "Equals", json!("E"));
+    assert_eq!(search(json!([of_experiment]), "metrics.test:loss.last").await, ["b", "a"]);
+    for (name, operator, value, expected) in [
+        ("Parameters.depth", "GreaterThan", "4", "b"),
+        ("Parameters.depth.NumberValue", "LessThan", "4", "a"),
+        ("Metrics.test:loss.Last", "LessThanOrEqualTo", "0.25", "a"),
+        ("SourceDetail.TrainingJob.TrainingJobName", "Equals", "b", "b"),
+        ("OutputArtifacts.SageMaker.ModelArtifact.Value", "Contains", "data/out", "ba"),
+        ("Status.PrimaryStatus", "Equals", "Failed", ""),
+    ] {
+        let found = search(json!([filter(name, operator, json!(value))]), "TrialComponentName").await;
+        assert_eq!(found.concat(), expected, "{name}");
+    }
+    let suggest = async |hint: &str| {
+        let query = json!({"PropertyNameQuery": {"PropertyNameHint": hint}});
+        let out = cloud
+            .ok("GetSearchSuggestions", json!({"Resource": "ExperimentTrialComponent", "SuggestionQuery": query}))
+            .await;
+        let names = out["PropertyNameSuggestions"].as_array().unwrap().iter();
+        names.map(|name| name["PropertyName"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(suggest("DEPTH").await, ["Parameters.depth"]);
+    assert_eq!(suggest("loss.l").await, ["Metrics.test:loss.Last"]);
+    assert!(suggest("Parents").await.contains(&"Parents.TrialName".to_owned()));
+    assert!(suggest("").await.len() <= 100);
+    let unknown = json!({"Resource": "ExperimentTrialComponent", "SortBy": "Parents.Colour"});
+    assert!(cloud.refused("Search", unknown).await.ends_with("Unknown property name: Parents.Colour"));
 }

@@ -65,7 +65,7 @@ async fn wrong_tags_are_refused_and_change_nothing() {
         (from..from + count).map(|n| json!({"Key": format!("k{n:02}"), "Value": ""})).collect()
     };
     cloud.ok("AddTags", json!({"ResourceArn": arn, "Tags": many(0, 49)})).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let missing = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/missing";
     let app = "arn:aws:sagemaker:us-east-1:000000000000:app/a";
     let other = "arn:aws:sagemaker:us-east-1:111111111111:model/m";
@@ -82,7 +82,7 @@ async fn wrong_tags_are_refused_and_change_nothing() {
         told.push(cloud.refused("AddTags", json!({"ResourceArn": arn, "Tags": tags})).await);
     }
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     // One that is there counts once.
     cloud.ok("AddTags", json!({"ResourceArn": arn, "Tags": many(48, 2)})).await;
 }

@@ -187,12 +187,12 @@ async fn only_ended_jobs_are_deleted_and_their_names_are_free_again() {
     let cloud = Cloud::new();
     cloud.ok("CreateTrainingJob", training_job("j")).await;
     let job = cloud.job().await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     insta::assert_snapshot!(
         cloud.refused("DeleteTrainingJob", json!({"TrainingJobName": "j"})).await,
         @"400 ResourceInUse: Training job arn:aws:sagemaker:us-east-1:000000000000:training-job/j is in status InProgress. Only training jobs that are Completed, Failed or Stopped can be deleted."
     );
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     job.end.send(completed()).unwrap();
     cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
     cloud.ok("DeleteTrainingJob", json!({"TrainingJobName": "j"})).await;
@@ -222,7 +222,7 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
     let cloud = Cloud::new();
     cloud.ok("CreateTrainingJob", training_job("taken")).await;
     let _job = cloud.job().await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let good = || training_job("j");
     let channel = |pointer: &str, value: Value| with(good(), &format!("/InputDataConfig/0{pointer}"), value);
     let built_in = || with(good(), "/AlgorithmSpecification/TrainingImage", json!("registry/built-in:1"));
@@ -315,14 +315,14 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         });
     }
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     assert!(cloud.no_job_waits().await);
 }
 
 #[tokio::test]
 async fn what_no_run_could_do_is_refused_at_creation() {
     let cloud = Cloud::new();
-    let before = cloud.state();
+    let before = cloud.state().await;
     for (pointer, value, told) in [
         (
             "/InputDataConfig/0/ChannelName",
@@ -344,7 +344,7 @@ async fn what_no_run_could_do_is_refused_at_creation() {
         let refused = cloud.refused("CreateTrainingJob", with(training_job("j"), pointer, value)).await;
         assert!(refused.starts_with("400 ") && refused.contains(told), "{refused}");
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
 }
 
 #[tokio::test]

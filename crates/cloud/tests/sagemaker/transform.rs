@@ -94,7 +94,7 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
     direct.as_object_mut().unwrap().shift_remove("PrimaryContainer");
     direct["InferenceExecutionConfig"] = json!({"Mode": "Direct"});
     cloud.ok("CreateModel", direct).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let good = || transform_job("j");
     let source = "/TransformInput/DataSource/S3DataSource";
     let processing = |value: Value| with(good(), "/DataProcessing", value);
@@ -131,7 +131,7 @@ async fn wrong_requests_are_refused_by_name_and_change_nothing() {
         told.push(cloud.refused("CreateTransformJob", case).await);
     }
     insta::assert_snapshot!(told.join("\n"));
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     assert!(cloud.no_job_waits().await);
     cloud.ok("CreateTransformJob", good()).await;
     insta::assert_snapshot!(

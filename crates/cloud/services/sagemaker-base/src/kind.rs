@@ -30,6 +30,10 @@ pub struct Row {
     pub version: &'static str,
     /// Members that get a generated id when a resource is created, and its prefix.
     pub generated: &'static [(&'static str, &'static str)],
+    /// Maps of an update that are added to a map of the resource, key by key.
+    pub merged: &'static [&'static str],
+    /// Lists of keys in an update, and the map of the resource that they are taken from.
+    pub removed: &'static [(&'static str, &'static str)],
     /// Lists of an update that are added to a list of the resource.
     pub appended: &'static [(&'static str, &'static str)],
     /// Switches of the update, and the member that each takes away.
@@ -45,6 +49,8 @@ pub struct Row {
     pub event: &'static str,
     /// Member of the body that counts as a status as well; empty for most kinds.
     pub second_status: &'static str,
+    /// Statuses, second ones included, at which its lineage is recorded; see `lineage.rs`.
+    pub traced: &'static [&'static str],
     /// Whether lists begin with the oldest where the request says nothing.
     pub listed_ascending: bool,
     /// Answer for a resource that is not there.
@@ -126,6 +132,8 @@ pub const ROW: Row = Row {
     status: None,
     version: "",
     generated: &[],
+    merged: &[],
+    removed: &[],
     appended: &[],
     cleared: &[],
     refused: &[],
@@ -133,10 +141,17 @@ pub const ROW: Row = Row {
     wrapper: "",
     event: "",
     second_status: "",
+    traced: &[],
     listed_ascending: false,
     missing: Text("ResourceNotFound", "{noun} {arn} does not exist."),
     taken: Text("ResourceInUse", "{noun} {arn} already exists."),
 };
+
+/// Statuses of a job that has ended.
+const ENDED: &[&str] = &["Completed", "Failed", "Stopped"];
+
+/// What updates of lineage entities take away.
+const PROPERTIES: &[(&str, &str)] = &[("PropertiesToRemove", "Properties")];
 
 impl PartialEq for Kind {
     fn eq(&self, other: &Self) -> bool {
@@ -157,6 +172,7 @@ impl Kind {
     pub const TRAINING_JOB: Self = Self(&Row {
         noun: "TrainingJob",
         arn_type: "training-job",
+        traced: ENDED,
         event: "SageMaker Training Job State Change",
         naming: Naming::Members(&["TrainingJobName"]),
         list: "ListTrainingJobs",
@@ -176,6 +192,7 @@ impl Kind {
     pub const PROCESSING_JOB: Self = Self(&Row {
         noun: "ProcessingJob",
         arn_type: "processing-job",
+        traced: ENDED,
         event: "SageMaker Processing Job State Change",
         naming: Naming::Members(&["ProcessingJobName"]),
         list: "ListProcessingJobs",
@@ -196,6 +213,7 @@ impl Kind {
     pub const TRANSFORM_JOB: Self = Self(&Row {
         noun: "TransformJob",
         arn_type: "transform-job",
+        traced: ENDED,
         event: "SageMaker Transform Job State Change",
         naming: Naming::Members(&["TransformJobName"]),
         list: "ListTransformJobs",
@@ -260,6 +278,7 @@ impl Kind {
     pub const ENDPOINT: Self = Self(&Row {
         noun: "Endpoint",
         arn_type: "endpoint",
+        traced: &["InService"],
         event: "SageMaker Endpoint State Change",
         naming: Naming::Members(&["EndpointName"]),
         list: "ListEndpoints",
@@ -282,6 +301,7 @@ impl Kind {
     pub const MODEL_PACKAGE_GROUP: Self = Self(&Row {
         noun: "ModelPackageGroup",
         arn_type: "model-package-group",
+        traced: &["Completed"],
         naming: Naming::Members(&["ModelPackageGroupName"]),
         list: "ListModelPackageGroups",
         status: Some(&Life { member: "ModelPackageGroupStatus", ..LIFE }),
@@ -297,6 +317,7 @@ impl Kind {
         event: "SageMaker Model Package State Change",
         // What promotion waits for, though the package's own status stays Completed.
         second_status: "ModelApprovalStatus",
+        traced: &["Completed", "Approved", "Rejected", "PendingManualApproval"],
         naming: Naming::Members(&["ModelPackageName"]),
         list: "ListModelPackages",
         status: Some(&Life { member: "ModelPackageStatus", ..LIFE }),
@@ -355,9 +376,76 @@ impl Kind {
         missing: Text("ResourceNotFound", "Could not find requested monitoring schedule with name: {name}"),
         ..ROW
     });
+    /// `artifact`
+    pub const ARTIFACT: Self = Self(&Row {
+        noun: "Artifact",
+        arn_type: "artifact",
+        naming: Naming::Id { member: "ArtifactArn", prefix: "" },
+        list: "ListArtifacts",
+        removed: PROPERTIES,
+        ..ROW
+    });
+    /// `action`
+    pub const ACTION: Self = Self(&Row {
+        noun: "Action",
+        arn_type: "action",
+        naming: Naming::Members(&["ActionName"]),
+        list: "ListActions",
+        aliases: &[("Status", "=Unknown")],
+        removed: PROPERTIES,
+        ..ROW
+    });
+    /// `context`
+    pub const CONTEXT: Self = Self(&Row {
+        noun: "Context",
+        arn_type: "context",
+        naming: Naming::Members(&["ContextName"]),
+        list: "ListContexts",
+        removed: PROPERTIES,
+        ..ROW
+    });
+    /// `experiment`
+    pub const EXPERIMENT: Self = Self(&Row {
+        noun: "Experiment",
+        arn_type: "experiment",
+        naming: Naming::Members(&["ExperimentName"]),
+        list: "ListExperiments",
+        aliases: &[("ExperimentSource", "/Source")],
+        missing: Text("ResourceNotFound", "Experiment '{name}' does not exist."),
+        taken: Text("ValidationException", "Experiment '{name}' already exists."),
+        ..ROW
+    });
+    /// `experiment-trial`
+    pub const TRIAL: Self = Self(&Row {
+        noun: "Trial",
+        arn_type: "experiment-trial",
+        naming: Naming::Members(&["TrialName"]),
+        list: "ListTrials",
+        aliases: &[("TrialSource", "/Source")],
+        missing: Text("ResourceNotFound", "Trial '{name}' does not exist."),
+        taken: Text("ValidationException", "Trial '{name}' already exists."),
+        ..ROW
+    });
+    /// `experiment-trial-component`
+    pub const TRIAL_COMPONENT: Self = Self(&Row {
+        noun: "TrialComponent",
+        arn_type: "experiment-trial-component",
+        naming: Naming::Members(&["TrialComponentName"]),
+        list: "ListTrialComponents",
+        aliases: &[("TrialComponentSource", "/Source")],
+        merged: &["Parameters", "InputArtifacts", "OutputArtifacts"],
+        removed: &[
+            ("ParametersToRemove", "Parameters"),
+            ("InputArtifactsToRemove", "InputArtifacts"),
+            ("OutputArtifactsToRemove", "OutputArtifacts"),
+        ],
+        missing: Text("ResourceNotFound", "TrialComponent '{name}' does not exist."),
+        taken: Text("ValidationException", "TrialComponent '{name}' already exists."),
+        ..ROW
+    });
 
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 12] = [
+    pub const REAL: [Self; 18] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
         Self::TRANSFORM_JOB,
@@ -370,6 +458,12 @@ impl Kind {
         Self::PIPELINE,
         Self::PIPELINE_EXECUTION,
         Self::MONITORING_SCHEDULE,
+        Self::ARTIFACT,
+        Self::ACTION,
+        Self::CONTEXT,
+        Self::EXPERIMENT,
+        Self::TRIAL,
+        Self::TRIAL_COMPONENT,
     ];
 
     /// All kinds of which there can be resources.

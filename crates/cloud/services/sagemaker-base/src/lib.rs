@@ -5,6 +5,7 @@ pub mod containers;
 pub mod hold;
 pub mod inputs;
 pub mod kind;
+pub mod lineage;
 pub mod listing;
 pub mod machine;
 pub mod observe;

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::SageMaker;
 use crate::kind::Kind;
-use crate::resource::{HIDDEN, fields, hidden, statuses};
+use crate::resource::{HIDDEN, fields, hidden, sets_timer, statuses};
 use crate::state::{DELETED, ResumeError};
 
 /// Member of a record's hidden members where its machine's state is.
@@ -169,8 +169,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
                 DELETED.clone_into(&mut record.status);
             }
         }
-        let timed = batch.iter().any(|write| matches!(write, Write::SetTimer(_)));
-        let (machine, key) = (machine.clone(), key.clone());
+        let (machine, key, timed) = (machine.clone(), key.clone(), sets_timer(&batch));
         let written = to_its_end(async move {
             let sm = machine.sagemaker();
             let _guard = if gone { Some(sm.exclusive().await) } else { None };

@@ -201,9 +201,8 @@ impl SageMaker {
     /// The name is taken.
     pub async fn insert_record(&self, kind: Kind, record: Record, tags: Vec<(String, String)>) -> Result<(), ApiError> {
         let mut more = self.news(kind, &record, &record.status);
-        let timer = life::timer(kind, &record, record.created);
-        let timed = timer.is_some();
-        more.extend(timer);
+        more.extend(life::timer(kind, &record, record.created));
+        let timed = sets_timer(&more);
         let arn = record.arn.clone();
         if !self.env().store.insert(record, tags, more).await? {
             return Err(kind.taken(&arn));
@@ -247,8 +246,8 @@ impl SageMaker {
                 if record.status != before.0 {
                     batch.extend(life::timer(kind, record, now));
                 }
-                timed = batch.iter().any(|write| matches!(write, Write::SetTimer(_)));
                 batch.extend(self.news_since(kind, &before, record));
+                timed = sets_timer(batch);
                 Ok::<T, ApiError>(out)
             })
             .await?;
@@ -301,6 +300,11 @@ impl SageMaker {
     pub async fn remove(&self, kind: Kind, key: &Key, arn: &str) -> Result<(), ApiError> {
         self.remove_if(kind, key, arn, |_| Ok(())).await.map(drop)
     }
+}
+
+/// Whether a commit sets a timer, which may be due at once.
+pub(crate) fn sets_timer(batch: &Batch) -> bool {
+    batch.iter().any(|write| matches!(write, Write::SetTimer(_)))
 }
 
 /// Status and second status of a record.

@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 
 use crate::SageMaker;
 use crate::kind::Kind;
-use crate::resource;
+use crate::{lineage, resource};
 
 /// The status of what is gone.
 pub const DELETED: &str = "Deleted";
 
 impl SageMaker {
-    /// What goes into the commit in which a resource enters a status: word to those who watch, and for the outbox the
-    /// event that EventBridge has for it, with all that was known of the resource then.
+    /// What goes into the commit in which a resource enters a status: word to those who watch, the timer by which its
+    /// lineage is recorded, and for the outbox the event that EventBridge has for it, with all that was known of the
+    /// resource then.
     #[must_use]
     pub fn news(&self, kind: Kind, record: &Record, status: &str) -> Batch {
         let mut news = Batch::new();
@@ -22,6 +23,7 @@ impl SageMaker {
             let change = Change { kind: kind.as_str().to_owned(), arn: record.arn.clone(), status: status.to_owned() };
             news.push(Write::Tell(change));
         }
+        news.extend(lineage::timer(kind, record, status, self.now()));
         if !kind.0.event.is_empty() {
             news.extend(self.execution().outbox.keep(|| Event {
                 account: record.key.account.clone(),

@@ -38,4 +38,5 @@ pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "ListTags" => tags::list::list,
     "DeleteTags" => tags::delete::delete,
     "Search" => search::search,
+    "GetSearchSuggestions" => search::suggestions::suggest,
 };

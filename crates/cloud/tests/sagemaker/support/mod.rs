@@ -14,7 +14,7 @@ use sagewright_cloud::clock::SimClock;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
 use sagewright_cloud::metrics::Metrics;
-use sagewright_cloud::records::SharedRecords;
+use sagewright_cloud::records::{Records as _, SharedRecords};
 use sagewright_cloud::sagemaker::{
     Change, Execution, Executors, JobEnd, JobEvent, Kind, SageMaker, TrainingEnd, TrainingEvent,
 };
@@ -223,8 +223,19 @@ impl Cloud {
         .await;
     }
 
+    /// The lineage of all that was done is recorded.
+    pub async fn recorded(&self) {
+        within(async {
+            while self.store.due(i64::MAX, 100).await.unwrap().iter().any(|timer| timer.id.starts_with("lineage:")) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// Everything that is stored, to show that a refusal changed nothing.
-    pub fn state(&self) -> Vec<String> {
+    pub async fn state(&self) -> Vec<String> {
+        self.recorded().await;
         self.store.rows().unwrap()
     }
 }

@@ -8,7 +8,7 @@ use crate::support::{Cloud, with};
 #[tokio::test]
 async fn what_cannot_be_tuned_is_refused_and_changes_nothing() {
     let cloud = Cloud::new();
-    let before = cloud.state();
+    let before = cloud.state().await;
     let ranges = |ranges: Value| config(tuning_job("t", 2, 1), "ParameterRanges", ranges);
     let continuous = |low: &str, high: &str, scaling: &str| {
         ranges(
@@ -156,7 +156,7 @@ async fn what_cannot_be_tuned_is_refused_and_changes_nothing() {
         let refused = cloud.refused("CreateHyperParameterTuningJob", request).await;
         assert!(refused.contains(told), "{told}: {refused}");
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     let warm = json!({"ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "none"}], "WarmStartType": "TransferLearning"});
     let refused =
         cloud.refused("CreateHyperParameterTuningJob", with(tuning_job("t", 2, 1), "/WarmStartConfig", warm)).await;

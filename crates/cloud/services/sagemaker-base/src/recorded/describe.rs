@@ -20,7 +20,8 @@ pub async fn describe(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, 
 }
 
 /// All members that answers may show of a record.
-pub(super) fn shown(kind: Kind, record: Record) -> Map<String, Value> {
+#[must_use]
+pub fn shown(kind: Kind, record: Record) -> Map<String, Value> {
     let name = record.key.name.clone();
     let mut out = resource::describe(kind, record);
     for (member, source) in kind.0.aliases {

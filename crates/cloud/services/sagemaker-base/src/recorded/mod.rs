@@ -128,7 +128,8 @@ fn answer(call: &Call, kind: Kind, shown: Map<String, Value>) -> Value {
 }
 
 /// The members of a structure that its shape has, in its order. What a request gave may have others, below its top, too.
-fn known(service: &Service, shape: &Shape, mut value: Map<String, Value>) -> Value {
+#[must_use]
+pub fn known(service: &Service, shape: &Shape, mut value: Map<String, Value>) -> Value {
     let members = shape.members.iter().filter_map(|(name, member)| {
         let (name, mut value) = value.swap_remove_entry(*name)?;
         within(service, Some(member), &mut value);

@@ -49,6 +49,19 @@ pub async fn update(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
                     }
                     continue;
                 }
+                if let Some((_, map)) = kind.0.removed.iter().find(|(keys, _)| *keys == member) {
+                    if let Some(Value::Object(map)) = stored.get_mut(*map) {
+                        let keys = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+                        keys.for_each(|key| drop(map.remove(key)));
+                    }
+                    continue;
+                }
+                if kind.0.merged.contains(&&*member)
+                    && let (Some(Value::Object(map)), Value::Object(more)) = (stored.get_mut(&member), &value)
+                {
+                    map.extend(more.clone());
+                    continue;
+                }
                 let list = kind.0.appended.iter().find(|(from, _)| *from == member);
                 match (list.and_then(|(_, to)| stored.get_mut(*to)), value) {
                     (Some(Value::Array(list)), Value::Array(more)) => list.extend(more),

@@ -4,14 +4,13 @@ use std::cmp::Ordering;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use sagewright_model::Shape;
 use serde_json::Value;
 
 use super::compare;
 use sagewright_cloud_core::api::ApiError;
 
 /// Refuses properties that the resource does not have and filters that lack what they compare with.
-pub(super) fn check(expression: &Value, shape: &Shape) -> Result<(), ApiError> {
+pub(super) fn check(expression: &Value, known: &dyn Fn(&str) -> Result<(), ApiError>) -> Result<(), ApiError> {
     let (filters, nested, deeper) = parts(expression);
     if filters.is_empty() && nested.is_empty() && deeper.is_empty() {
         return Err(ApiError::validation(
@@ -20,22 +19,14 @@ pub(super) fn check(expression: &Value, shape: &Shape) -> Result<(), ApiError> {
     }
     for filter in filters.iter().chain(nested.iter().flat_map(|n| list(n, "Filters"))) {
         let name = text(filter, "Name");
-        known(name, shape)?;
+        known(name)?;
         let operator = operator(filter);
         if filter["Value"].is_null() && !matches!(operator, "Exists" | "NotExists") {
             return Err(ApiError::validation(format!("The filter on {name} with operator {operator} needs a Value.")));
         }
     }
-    deeper.iter().try_for_each(|e| check(e, shape))
-}
-
-/// Refuses a property that a resource of this shape does not have.
-pub(super) fn known(name: &str, shape: &Shape) -> Result<(), ApiError> {
-    let first = name.split('.').next().unwrap_or_default();
-    if first == "Metrics" || shape.members.contains_key(first) {
-        return Ok(());
-    }
-    Err(ApiError::validation(format!("Unknown property name: {name}")))
+    nested.iter().try_for_each(|nested| known(text(nested, "NestedPropertyName")))?;
+    deeper.iter().try_for_each(|e| check(e, known))
 }
 
 /// Whether a resource satisfies an expression.
@@ -123,21 +114,52 @@ fn seconds(text: &str) -> Option<f64> {
 
 /// The values of a property. A path goes through all elements of lists; map keys may have dots of their own.
 fn values<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
-    if let Some(metric) = path.strip_prefix("Metrics.") {
-        let metrics = list(value, "FinalMetricDataList");
-        return metrics.iter().filter(|m| m["MetricName"] == metric).map(|m| &m["Value"]).collect();
+    if let Some((of, metric)) = path.split_once('.')
+        && of.eq_ignore_ascii_case("Metrics")
+    {
+        return metrics(value, metric);
     }
     match value {
+        // Tags: by key, and `Tags.Key` itself.
         Value::Array(items) if items.iter().any(|i| i["Key"].is_string()) => {
-            items.iter().filter(|tag| tag["Key"] == path).map(|tag| &tag["Value"]).collect()
+            let by_key: Vec<_> = items.iter().filter(|tag| tag["Key"] == path).map(|tag| &tag["Value"]).collect();
+            let member = ["Key", "Value"].contains(&path) && by_key.is_empty();
+            if member { items.iter().filter_map(|tag| tag.get(path)).collect() } else { by_key }
         }
         Value::Array(items) => items.iter().flat_map(|item| values(item, path)).collect(),
-        Value::Object(map) => match (map.get(path), path.split_once('.')) {
-            (Some(Value::Array(items)), _) => items.iter().collect(),
-            (Some(found), _) => vec![found],
-            (None, Some((head, rest))) => map.get(head).map(|v| values(v, rest)).unwrap_or_default(),
-            (None, None) => Vec::new(),
+        Value::Object(map) => match map.get(path) {
+            Some(Value::Array(items)) => items.iter().collect(),
+            Some(found) => vec![parameter(found)],
+            // A key may have dots of its own.
+            None => {
+                let ways =
+                    path.match_indices('.').filter_map(|(dot, _)| Some((map.get(&path[..dot])?, &path[dot + 1..])));
+                ways.map(|(found, rest)| values(found, rest)).find(|found| !found.is_empty()).unwrap_or_default()
+            }
         },
         _ => Vec::new(),
     }
+}
+
+/// What a trial component's parameter is: `Parameters.a` as well as `Parameters.a.NumberValue`.
+fn parameter(value: &Value) -> &Value {
+    ["NumberValue", "StringValue"].iter().find_map(|of| value.get(*of)).unwrap_or(value)
+}
+
+/// A job's metrics have values, those of a trial component statistics: `Metrics.accuracy.Max`.
+fn metrics<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
+    let named = |list: &'a [Value], name: &str| -> Vec<&'a Value> {
+        let name = name.to_owned();
+        list.iter().filter(move |metric| metric["MetricName"] == *name).collect()
+    };
+    let finals = list(value, "FinalMetricDataList");
+    if !finals.is_empty() {
+        return named(finals, path).into_iter().map(|metric| &metric["Value"]).collect();
+    }
+    let Some((name, of)) = path.rsplit_once('.') else { return Vec::new() };
+    let statistic = |metric: &'a Value| {
+        let members = metric.as_object()?;
+        members.iter().find(|(member, _)| member.eq_ignore_ascii_case(of)).map(|(_, value)| value)
+    };
+    named(list(value, "Metrics"), name).into_iter().filter_map(statistic).collect()
 }

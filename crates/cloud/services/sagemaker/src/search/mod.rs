@@ -1,43 +1,40 @@
-//! `Search`: expressions over the properties of training jobs, model packages, their groups, and endpoints.
+//! `Search`: expressions over the properties of resources.
 
 mod expression;
+mod property;
+mod resources;
+pub(super) mod suggestions;
 
 use std::cmp::Ordering;
 
-use sagewright_model::Shape;
 use serde_json::{Map, Value, json};
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{Record, Tags};
-use sagewright_cloud_sagemaker_base::resource::{self, Kind};
-use sagewright_cloud_sagemaker_base::{SageMaker, refuse, token};
+use sagewright_cloud_sagemaker_base::{SageMaker, recorded, resource, token};
+
+use resources::{Found, find};
 
 /// SageMaker's page size where the request names none.
 const PAGE: usize = 10;
 
 pub(super) async fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let resource = resource::required(call, "Resource")?;
-    let kind = match resource {
-        "TrainingJob" => Kind::TRAINING_JOB,
-        "ModelPackage" => Kind::MODEL_PACKAGE,
-        "ModelPackageGroup" => Kind::MODEL_PACKAGE_GROUP,
-        "Endpoint" => Kind::ENDPOINT,
-        other => {
-            let choice = "Search for TrainingJob, ModelPackage, ModelPackageGroup or Endpoint";
-            return Err(refuse::instead(&format!("Search for {other}"), choice));
-        }
-    };
-    refuse::members("", &call.input, &["/VisibilityConditions"])?;
-    let shape = call.service.shape(resource).ok_or_else(|| ApiError::internal(format!("no shape {resource}")))?;
+    let (row, shape) = find(call, resource::required(call, "Resource")?)?;
+    let known = |name: &str| property::known(call.service, name, shape);
     let expression = call.input.get("SearchExpression").filter(|e| !e.is_null()).cloned();
     if let Some(expression) = &expression {
-        expression::check(expression, shape)?;
+        expression::check(expression, &known)?;
     }
+    let visible = visibility(call)?;
     let sort = call.text("SortBy").unwrap_or("LastModifiedTime");
     let descending = call.text("SortOrder") != Some("Ascending");
-    // A kind without the default's property is sorted by its creation.
-    let sort = if sort == "LastModifiedTime" && !shape.members.contains_key(sort) { "CreationTime" } else { sort };
-    expression::known(sort, shape)?;
+    // A resource without the default's property is sorted by its creation, or as its records are.
+    let sort = match call.text("SortBy") {
+        None if shape.members.contains_key(sort) => sort,
+        None if shape.members.contains_key("CreationTime") => "CreationTime",
+        None => "Model.CreationTime",
+        Some(given) => given,
+    };
+    known(sort)?;
 
     let limit =
         call.input.get("MaxResults").and_then(Value::as_u64).map_or(PAGE, |n| usize::try_from(n).unwrap_or(PAGE));
@@ -45,32 +42,47 @@ pub(super) async fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         Some(token) => Some(token::open(call, token)?),
         None => None,
     };
-    let wanted = Wanted { kind, shape, expression, sort: sort.to_owned(), descending, after, limit };
+    let wanted = Wanted { expression, visible, sort: sort.to_owned(), descending, after, limit };
+    let mut found = Found::read(sm, call, row, shape).await?;
     // Nothing is shared between the embedded cloud's accounts yet.
-    let records = match call.text("CrossAccountFilterOption") {
-        Some("CrossAccount") => Vec::new(),
-        _ => sm.env().store.list(&call.caller.account, &call.region, kind.as_str()).await?,
-    };
-    let tags = sm.env().store.tags(records.iter().map(|r| r.arn.clone()).collect()).await?;
+    if call.text("CrossAccountFilterOption") == Some("CrossAccount") {
+        found.records.clear();
+    }
     // Every record is looked at, however many there are.
-    let page = tokio::task::spawn_blocking(move || wanted.page(records, tags)).await;
+    let page = tokio::task::spawn_blocking(move || wanted.page(found)).await;
     let Page { results, total, next } = page.map_err(|e| ApiError::internal(e.to_string()))?;
 
     let mut out = Map::new();
     if let Some((position, tie)) = next {
         out.insert("NextToken".to_owned(), json!(token::seal(call, &position, &tie)));
     }
-    let results: Vec<Value> = results.into_iter().map(|found| json!({ resource: found })).collect();
+    let clean = |found: Value| match found {
+        Value::Object(found) => recorded::known(call.service, shape, found),
+        other => other,
+    };
+    let results: Vec<Value> = results.into_iter().map(|found| json!({ row.member: clean(found) })).collect();
     out.insert("Results".to_owned(), Value::Array(results));
     out.insert("TotalHits".to_owned(), json!({ "Value": total, "Relation": "EqualTo" }));
     Ok(Value::Object(out))
 }
 
+/// Tags that resources must not have with another value: the keys and values of `VisibilityConditions`.
+fn visibility(call: &Call) -> Result<Vec<(String, Value)>, ApiError> {
+    let conditions = call.input["VisibilityConditions"].as_array().into_iter().flatten();
+    let read = |condition: &Value| {
+        let key = condition["Key"].as_str().unwrap_or_default();
+        let tag = key.strip_prefix("Tags.").filter(|tag| !tag.is_empty()).ok_or_else(|| {
+            ApiError::validation(format!("The key {key} of a visibility condition must have the form Tags.<key>."))
+        })?;
+        Ok((tag.to_owned(), condition.get("Value").filter(|v| !v.is_null()).cloned().unwrap_or_else(|| json!(""))))
+    };
+    conditions.map(read).collect()
+}
+
 /// What a search is for.
 struct Wanted {
-    kind: Kind,
-    shape: &'static Shape,
     expression: Option<Value>,
+    visible: Vec<(String, Value)>,
     sort: String,
     descending: bool,
     after: Option<(Value, String)>,
@@ -85,13 +97,17 @@ struct Page {
 }
 
 impl Wanted {
-    fn page(self, records: Vec<Record>, mut tags: Tags) -> Page {
+    /// A resource without a key is visible; one with it must have the value.
+    fn sees(&self, found: &Value) -> bool {
+        let tags = found.pointer("/Tags").or_else(|| found.pointer("/Model/Tags"));
+        let tags = tags.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        self.visible.iter().all(|(key, value)| tags.iter().all(|tag| tag["Key"] != **key || tag["Value"] == *value))
+    }
+
+    fn page(self, found: Found) -> Page {
         let mut hits: Vec<(Sorted, Value)> = Vec::new();
-        for record in records {
-            let tags = tags.remove(&record.arn).unwrap_or_default();
-            let name = record.key.name.clone();
-            let found = show(self.kind, record, tags, self.shape);
-            if self.expression.as_ref().is_none_or(|e| expression::holds(e, &found)) {
+        for (name, found) in found.resources() {
+            if self.sees(&found) && self.expression.as_ref().is_none_or(|e| expression::holds(e, &found)) {
                 let key = (expression::first(&found, &self.sort), name);
                 hits.push((Sorted(key, self.descending), found));
             }
@@ -109,21 +125,13 @@ impl Wanted {
     }
 }
 
-fn show(kind: Kind, record: Record, tags: Vec<(String, String)>, shape: &Shape) -> Value {
-    let mut found = resource::describe(kind, record);
-    found.retain(|member, _| shape.members.contains_key(member.as_str()));
-    let tags: Vec<_> = tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-    found.insert("Tags".to_owned(), Value::Array(tags));
-    Value::Object(found)
-}
-
 /// A sort key that carries its direction.
 struct Sorted((Value, String), bool);
 
 impl Ord for Sorted {
     fn cmp(&self, other: &Self) -> Ordering {
-        let ordering = compare(&self.0.0, &other.0.0).then_with(|| self.0.1.cmp(&other.0.1));
-        if self.1 { ordering.reverse() } else { ordering }
+        let ordered = compare(&self.0.0, &other.0.0).then_with(|| self.0.1.cmp(&other.0.1));
+        if self.1 { ordered.reverse() } else { ordered }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What models are made of, and what is known of how: lineage, experiments, features, MLflow.
+//! What models are made of, and what is known of how: algorithms, features, hubs, cards, MLflow.
 
 use crate::kind::{LIFE, Life, Naming, ROW, Row, Text};
 
@@ -21,14 +21,6 @@ const MLFLOW: Life = Life {
 
 pub static ROWS: &[Row] = &[
     Row {
-        noun: "Action",
-        arn_type: "action",
-        naming: Naming::Members(&["ActionName"]),
-        list: "ListActions",
-        aliases: &[("Status", "=Unknown"), ("SourceUri", "/Source/SourceUri")],
-        ..ROW
-    },
-    Row {
         noun: "Algorithm",
         arn_type: "algorithm",
         event: "SageMaker Algorithm State Change",
@@ -38,31 +30,6 @@ pub static ROWS: &[Row] = &[
         aliases: &[("AlgorithmStatusDetails", "={\"ValidationStatuses\":[],\"ImageScanStatuses\":[]}")],
         missing: Text("ValidationException", "Algorithm {arn} does not exist."),
         taken: Text("ValidationException", "Algorithm already exists: {arn}"),
-        ..ROW
-    },
-    Row {
-        noun: "Artifact",
-        arn_type: "artifact",
-        naming: Naming::Id { member: "ArtifactArn", prefix: "" },
-        list: "ListArtifacts",
-        aliases: &[("SourceUri", "/Source/SourceUri")],
-        ..ROW
-    },
-    Row {
-        noun: "Context",
-        arn_type: "context",
-        naming: Naming::Members(&["ContextName"]),
-        list: "ListContexts",
-        aliases: &[("SourceUri", "/Source/SourceUri")],
-        ..ROW
-    },
-    Row {
-        noun: "Experiment",
-        arn_type: "experiment",
-        naming: Naming::Members(&["ExperimentName"]),
-        list: "ListExperiments",
-        missing: Text("ResourceNotFound", "Experiment '{name}' does not exist."),
-        taken: Text("ValidationException", "Experiment '{name}' already exists."),
         ..ROW
     },
     Row {
@@ -139,24 +106,6 @@ pub static ROWS: &[Row] = &[
         list: "ListModelCards",
         version: "ModelCardVersion",
         taken: Text("ConflictException", "Model card {arn} already exists."),
-        ..ROW
-    },
-    Row {
-        noun: "Trial",
-        arn_type: "experiment-trial",
-        naming: Naming::Members(&["TrialName"]),
-        list: "ListTrials",
-        missing: Text("ResourceNotFound", "Trial '{name}' does not exist."),
-        taken: Text("ValidationException", "Trial '{name}' already exists."),
-        ..ROW
-    },
-    Row {
-        noun: "TrialComponent",
-        arn_type: "experiment-trial-component",
-        naming: Naming::Members(&["TrialComponentName"]),
-        list: "ListTrialComponents",
-        missing: Text("ResourceNotFound", "TrialComponent '{name}' does not exist."),
-        taken: Text("ValidationException", "TrialComponent '{name}' already exists."),
         ..ROW
     },
 ];

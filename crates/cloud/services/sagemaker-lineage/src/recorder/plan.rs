@@ -1,0 +1,99 @@
+//! What is to be written of a resource. Pure.
+
+use sagewright_cloud_core::records::{Key, Record};
+use sagewright_cloud_sagemaker_base::Kind;
+use serde_json::{Map, Value, json};
+
+use crate::entity::artifact_id;
+
+/// Entities, and associations between them by their places.
+#[derive(Debug, Default, PartialEq)]
+pub struct Plan {
+    pub entities: Vec<Entity>,
+    pub edges: Vec<(usize, usize, &'static str)>,
+    /// The trial, and the component in it.
+    pub part: Option<(usize, usize)>,
+}
+
+/// An entity that is to be there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entity {
+    pub kind: Kind,
+    pub key: Key,
+    pub arn: String,
+    pub body: Map<String, Value>,
+    /// Whether one that is there takes over what is new.
+    pub renews: bool,
+}
+
+impl Entity {
+    /// A record that was there as it is from now on; `None` where it stays as it is. Maps keep what others put into them.
+    pub fn renewed(&self, record: &Record, now: i64) -> Option<Record> {
+        let mut body = record.body.as_object().filter(|_| self.renews)?.clone();
+        for (member, value) in &self.body {
+            match (body.get_mut(member), value) {
+                (Some(Value::Object(there)), Value::Object(new)) if !["Status", "Source"].contains(&&**member) => {
+                    there.extend(new.clone());
+                }
+                _ => drop(body.insert(member.clone(), value.clone())),
+            }
+        }
+        Some(Record { body: Value::Object(body), modified: now.max(record.modified), ..record.clone() })
+    }
+}
+
+/// Puts a plan together for the account and region of a resource.
+pub struct Planner<'a> {
+    of: &'a Record,
+    pub plan: Plan,
+}
+
+impl<'a> Planner<'a> {
+    pub fn of(record: &'a Record) -> Self {
+        Self { of: record, plan: Plan::default() }
+    }
+
+    /// An entity, which is not planned twice.
+    pub fn entity(&mut self, kind: Kind, name: &str, body: Value) -> usize {
+        let name = name.to_ascii_lowercase();
+        let Key { account, region, .. } = &self.of.key;
+        let key = Key::new(account, region, kind.as_str(), &name);
+        if let Some(at) = self.plan.entities.iter().position(|entity| entity.key == key) {
+            return at;
+        }
+        // arn:partition:service:region:account:resource
+        let scope = self.of.arn.splitn(6, ':').take(5).collect::<Vec<_>>().join(":");
+        let arn = format!("{scope}:{}/{name}", kind.as_str());
+        let body = match body {
+            Value::Object(body) => body,
+            _ => Map::new(),
+        };
+        self.plan.entities.push(Entity { kind, key, arn, body, renews: false });
+        self.plan.entities.len() - 1
+    }
+
+    /// The artifact of a URI, if there is a URI.
+    pub fn artifact(&mut self, uri: &Value, of: &str) -> Option<usize> {
+        let uri = uri.as_str().filter(|uri| !uri.is_empty())?;
+        let source = json!({ "SourceUri": uri });
+        Some(self.entity(Kind::ARTIFACT, &artifact_id(&source), json!({ "Source": source, "ArtifactType": of })))
+    }
+
+    /// An association, where both ends are.
+    pub fn edge(&mut self, from: Option<usize>, to: Option<usize>, kind: &'static str) {
+        if let (Some(from), Some(to)) = (from, to)
+            && from != to
+            && !self.plan.edges.iter().any(|(f, t, _)| (*f, *t) == (from, to))
+        {
+            self.plan.edges.push((from, to, kind));
+        }
+    }
+
+    /// Artifacts of the image and the model of a container, each of which contributed to something.
+    pub fn container(&mut self, image: &Value, model: &Value, to: usize) {
+        let image = self.artifact(image, "Image");
+        let model = self.artifact(model, "Model");
+        self.edge(image, Some(to), "ContributedTo");
+        self.edge(model, Some(to), "ContributedTo");
+    }
+}
