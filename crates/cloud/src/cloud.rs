@@ -175,6 +175,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let env = Env {
         store: bound.records(),
         logs: Arc::new(bound.logs()),
+        metrics: bound.metrics(),
         objects: Arc::new(objects.clone()) as Arc<dyn Objects>,
         runner: Arc::new(runner),
         wall: Arc::clone(&wall),

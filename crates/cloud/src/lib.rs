@@ -12,7 +12,7 @@ pub mod reference;
 mod reserve;
 pub mod server;
 
-pub use sagewright_cloud_core::{api, clock, durability, env, identity, objects, outbox, records, runner};
+pub use sagewright_cloud_core::{api, clock, durability, env, identity, metrics, objects, outbox, records, runner};
 pub use sagewright_cloud_logs as logs;
 pub use sagewright_cloud_runner_process::{frameworks, images, process};
 pub use sagewright_cloud_s3 as s3;

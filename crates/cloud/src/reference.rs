@@ -20,7 +20,7 @@ pub enum State {
 
 /// The services that the embedded cloud has, by botocore's names.
 pub const SERVICES: &[&str] =
-    &["sagemaker", "sagemaker-runtime", "s3", "iam", "sts", "logs", "resourcegroupstaggingapi"];
+    &["sagemaker", "sagemaker-runtime", "s3", "iam", "sts", "logs", "cloudwatch", "resourcegroupstaggingapi"];
 
 /// All operations of a service's model in alphabetical order; nothing for a service that is not here.
 #[must_use]
@@ -65,6 +65,7 @@ fn real(service: &Service, operation: &str) -> bool {
         "sagemaker-runtime" => operation == "InvokeEndpoint",
         "iam" => has(sagewright_cloud_iam::OPERATIONS, operation),
         "sts" => has(sagewright_cloud_sts::OPERATIONS, operation),
+        "cloudwatch" => has(sagewright_cloud_cloudwatch::OPERATIONS, operation),
         "resourcegroupstaggingapi" => has(sagewright_cloud_resourcegroupstaggingapi::OPERATIONS, operation),
         "logs" => has(crate::logs::OPERATIONS, operation),
         "s3" => {
@@ -110,6 +111,7 @@ mod tests {
             ("iam", "CreateRole"),
             ("sts", "AssumeRole"),
             ("logs", "GetLogEvents"),
+            ("cloudwatch", "PutMetricData"),
             ("resourcegroupstaggingapi", "GetResources"),
             ("sagemaker-runtime", "InvokeEndpoint"),
         ] {

@@ -111,7 +111,7 @@ async fn one_connection_serves_calls_of_all_services_and_accounts() {
         let health = client.receive().unwrap().json();
         assert_eq!(
             health["services"],
-            json!(["iam", "logs", "resourcegroupstaggingapi", "sagemaker", "sagemaker-runtime", "sts"])
+            json!(["cloudwatch", "iam", "logs", "resourcegroupstaggingapi", "sagemaker", "sagemaker-runtime", "sts"])
         );
     })
     .await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::{SharedWall, SimClock};
 use crate::logs::LogSink;
+use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::records::SharedRecords;
 use crate::runner::Runner;
@@ -16,6 +17,8 @@ pub struct Env {
     pub store: SharedRecords,
     /// Log streams.
     pub logs: Arc<dyn LogSink>,
+    /// CloudWatch's metrics.
+    pub metrics: Metrics,
     /// Objects of the embedded S3.
     pub objects: Arc<dyn Objects>,
     /// Where jobs and model servers run.

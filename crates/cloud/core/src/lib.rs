@@ -8,6 +8,7 @@ pub mod env;
 pub mod identity;
 pub mod limits;
 pub mod logs;
+pub mod metrics;
 pub mod objects;
 pub mod outbox;
 mod record;

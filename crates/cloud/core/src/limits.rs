@@ -40,6 +40,8 @@ pub const METRIC_LINE: usize = 8 * 1024;
 pub const METRIC_STEPS: usize = 10_000;
 /// Largest program of a metric definition's pattern, in bytes.
 pub const METRIC_PROGRAM: usize = 256 * 1024;
+/// Metrics of CloudWatch that are kept, of all accounts together.
+pub const METRICS: usize = 100_000;
 /// Bytes of log files that one `FilterLogEvents` searches before it answers with a token.
 pub const LOG_SEARCH: u64 = 16 * MIB;
 /// Longest line of a log file, in bytes: the longest event of 1 MiB, each byte of it escaped.
@@ -82,6 +84,7 @@ mod tests {
             format!("first {} of a line", bytes(METRIC_LINE as u64)),
             format!("{} steps back", count(METRIC_STEPS)),
             format!("pattern's program of {}", bytes(METRIC_PROGRAM as u64)),
+            format!("{} metrics", count(METRICS)),
             format!("searches {} of log files", bytes(LOG_SEARCH)),
             format!("a line of a log file has {}", bytes(LOG_LINE as u64)),
         ];

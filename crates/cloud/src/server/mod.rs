@@ -38,7 +38,9 @@ use crate::config::Config;
 use crate::folder::Lock;
 use crate::identity::{AccessKey, Identity};
 use crate::logs::{LogsService, Streams};
+use crate::metrics::Metrics;
 use crate::records::SharedRecords;
+use sagewright_cloud_cloudwatch::CloudWatch;
 use sagewright_cloud_iam::Iam;
 use sagewright_cloud_resourcegroupstaggingapi::Tagging;
 use sagewright_cloud_store_sqlite::SqliteRecords;
@@ -56,6 +58,7 @@ pub struct Bound {
     records: SqliteRecords,
     identity: Identity,
     logs: Streams,
+    metrics: Metrics,
     recorder: Option<Recorder>,
     lock: Lock,
     sim: SimClock,
@@ -92,6 +95,12 @@ impl Bound {
         self.logs.clone()
     }
 
+    /// CloudWatch's metrics.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
     /// Simulated time; the wall clock's until an earlier process's is taken up.
     #[must_use]
     pub fn sim(&self) -> SimClock {
@@ -104,7 +113,7 @@ impl Bound {
         self.config.data.join(name)
     }
 
-    /// A server with STS, IAM and CloudWatch Logs, to which the other services are added. Resource Groups Tagging is there
+    /// A server with STS, IAM, CloudWatch and CloudWatch Logs, to which the other services are added. Resource Groups Tagging is there
     /// as well: it sets tags through the services that own them.
     #[must_use]
     pub fn server(self) -> ServerBuilder {
@@ -112,6 +121,7 @@ impl Bound {
         handlers.insert("sts", Arc::new(Sts::new(self.records(), self.identity())));
         handlers.insert("iam", Arc::new(Iam::new(self.records(), self.identity())));
         handlers.insert("logs", Arc::new(LogsService::new(self.records(), self.logs())));
+        handlers.insert("cloudwatch", Arc::new(CloudWatch::new(self.metrics())));
         ServerBuilder { bound: self, handlers, raw: None, control: None }
     }
 }
@@ -159,7 +169,8 @@ impl ServerBuilder {
     pub fn start(mut self) -> Result<Running, StartError> {
         let tagging = Tagging::new(self.bound.records(), self.handlers.clone());
         self.handlers.insert("resourcegroupstaggingapi", Arc::new(tagging));
-        let Bound { config, socket, address, identity, lock, records, sim, recorder, logs } = self.bound;
+        let Bound { config, socket, address, identity, lock, records, sim, recorder, logs, metrics } = self.bound;
+        let sim_of_metrics = sim.clone();
         let listener = start::listen(socket, address)?;
         let dispatcher = Dispatcher {
             handlers: self.handlers,
@@ -184,7 +195,19 @@ impl ServerBuilder {
                 tracing::warn!(%error, "cannot remove what is left of removed log groups; the next start tries again");
             }
         });
-        Ok(Running { address, config, identity, records, recorder, stop, serving, background, lock: Arc::new(lock) })
+        background.spawn(metrics.clone().run(sim_of_metrics));
+        Ok(Running {
+            address,
+            config,
+            identity,
+            records,
+            metrics,
+            recorder,
+            stop,
+            serving,
+            background,
+            lock: Arc::new(lock),
+        })
     }
 }
 
@@ -195,6 +218,7 @@ pub struct Running {
     config: Config,
     identity: Identity,
     records: SqliteRecords,
+    metrics: Metrics,
     recorder: Option<Recorder>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -244,6 +268,9 @@ impl Running {
         self.background.shutdown().await;
         if let Some(recorder) = self.recorder.take() {
             let _ = tokio::task::spawn_blocking(move || recorder.flush()).await;
+        }
+        if let Err(error) = self.metrics.flush().await {
+            tracing::warn!(%error, "what was measured in the last seconds is lost");
         }
         self.records.fold().await;
     }

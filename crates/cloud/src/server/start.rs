@@ -16,13 +16,15 @@ use crate::config::Config;
 use crate::folder;
 use crate::identity::Identity;
 use crate::logs::{LogsService, Streams};
+use crate::metrics::Metrics;
 use crate::records::StoreError;
 use crate::reserve;
-use sagewright_cloud_store_sqlite::SqliteRecords;
+use sagewright_cloud_store_sqlite::{SqliteMetrics, SqliteRecords};
 use sagewright_cloud_wire::server::raise_open_files;
 use sagewright_cloud_wire::server::record::Recorder;
 
 const DATABASE: &str = "state.sqlite";
+const METRICS: &str = "metrics.sqlite";
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -63,6 +65,9 @@ fn take(config: Config) -> Result<Bound, StartError> {
     let (socket, address) = take_port(config.listen)?;
     let (records, identity) = open(&config.data, &config.region, Arc::clone(&config.wall), SqliteRecords::open)?;
     records.set_durability(config.durability).map_err(|e| StartError::store(&config.data.join(DATABASE), e))?;
+    let path = config.data.join(METRICS);
+    let metrics = SqliteMetrics::open(&path, config.durability).map_err(|e| StartError::store(&path, e))?;
+    let metrics = Metrics::new(Arc::new(metrics));
     let logs = Streams::new(config.data.join("logs"));
     let recorder = config.record.as_ref().map(|settings| {
         Recorder::open(settings).map_err(|error| {
@@ -71,7 +76,7 @@ fn take(config: Config) -> Result<Bound, StartError> {
     });
     let recorder = recorder.transpose()?;
     let sim = SimClock::new(Arc::clone(&config.wall));
-    Ok(Bound { config, socket, address, records, identity, logs, recorder, lock, sim })
+    Ok(Bound { config, socket, address, records, identity, logs, metrics, recorder, lock, sim })
 }
 
 /// The identities of a data folder on which a cloud runs in another process: for printing credentials.

@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod kept;
+mod metrics;
 mod read;
 mod redo;
 mod schema;
@@ -30,6 +31,8 @@ use sagewright_cloud_core::records::{
     Timer, Versioned,
 };
 use tokio::sync::broadcast;
+
+pub use metrics::SqliteMetrics;
 
 use checkpoint::{Checkpoints, Limits};
 use kept::Kept;

@@ -23,7 +23,7 @@ use sagewright_cloud::logs::Streams;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::process::{Hidden, Preparer, ProcessConfig, ProcessRunner};
 use sagewright_cloud::runner::{Identity, JobEnvironment, LineSink, Runner};
-use sagewright_cloud_store_sqlite::SqliteRecords;
+use sagewright_cloud_store_sqlite::{SqliteMetrics, SqliteRecords};
 use tokio::sync::{oneshot, watch};
 
 pub const ACCOUNT: &str = "000000000000";
@@ -245,6 +245,7 @@ impl Machine {
         Env {
             store: Arc::new(SqliteRecords::in_memory().unwrap()),
             logs: Arc::new(self.logs.clone()),
+            metrics: Metrics::new(Arc::new(SqliteMetrics::in_memory().unwrap())),
             objects: self.objects.clone(),
             runner: self.runner(),
             wall: self.clock.clone(),

@@ -59,6 +59,20 @@ pub enum RunnerError {
 /// who calls it must not be an async worker.
 pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// What the programs of a container take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Computing time since the container's start, of all cores together.
+    pub cpu: Duration,
+    /// Memory that they have now, in bytes.
+    pub memory: u64,
+    /// Memory of the machine, in bytes.
+    pub machine: u64,
+}
+
+/// Measures a container for as long as it runs; it may take some milliseconds, and block.
+pub type Meter = Arc<dyn Fn() -> Option<Usage> + Send + Sync>;
+
 /// Starts containers.
 #[async_trait]
 pub trait Runner: Send + Sync + 'static {
@@ -137,6 +151,10 @@ pub trait Container: Send {
     fn address(&self) -> Option<SocketAddr>;
     /// Where its programs find what is mounted at `/opt/ml`: there, or in its source.
     fn root(&self) -> &Path;
+    /// What measures it, where the runner can.
+    fn meter(&self) -> Option<Meter> {
+        None
+    }
     /// Waits for its end. All lines have reached the sink when this returns.
     async fn wait(&mut self) -> Exit;
     /// SIGTERM, `grace`, SIGKILL; for all processes that it started.

@@ -12,10 +12,10 @@ use tokio::process::Child;
 use tokio::task::JoinHandle;
 
 use super::group::Group;
-use super::{output, ports, spawn, strays};
+use super::{output, ports, spawn, strays, usage};
 use crate::frameworks::InUse;
 use sagewright_cloud_core::clock::SharedWall;
-use sagewright_cloud_core::runner::{Container, Exit, LineSink};
+use sagewright_cloud_core::runner::{Container, Exit, LineSink, Meter};
 
 /// How long output is awaited after the end of all processes of the group. Only a process that left the group can
 /// hold the pipe open then.
@@ -72,6 +72,10 @@ impl Container for ProcessContainer {
 
     fn root(&self) -> &Path {
         &self.place.root
+    }
+
+    fn meter(&self) -> Option<Meter> {
+        usage::meter(self.pid())
     }
 
     async fn wait(&mut self) -> Exit {

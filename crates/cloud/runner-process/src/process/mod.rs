@@ -29,6 +29,7 @@ mod output;
 mod ports;
 mod spawn;
 pub mod strays;
+mod usage;
 mod veil;
 
 use command::Launch;

@@ -17,7 +17,7 @@ use sagewright_cloud::records::SharedRecords;
 use sagewright_cloud::sagemaker::{
     Change, Execution, Executors, JobEnd, JobEvent, Kind, SageMaker, TrainingEnd, TrainingEvent,
 };
-use sagewright_cloud_store_sqlite::SqliteRecords;
+use sagewright_cloud_store_sqlite::{SqliteMetrics, SqliteRecords};
 use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
@@ -84,6 +84,7 @@ impl Cloud {
         let env = Env {
             store: records,
             logs: Arc::new(Streams::new(work.path().join("logs"))),
+            metrics: Metrics::new(Arc::new(SqliteMetrics::in_memory().unwrap())),
             objects: bucket.clone(),
             runner: Arc::new(fakes::KnownImages),
             wall: clock.clone(),

@@ -157,6 +157,10 @@ fn validation_code(service: &Service, operation: &Operation) -> &'static str {
     if matches!(service.id, "logs" | "resourcegroupstaggingapi") {
         return "InvalidParameterException";
     }
+    // It keeps the codes of the query protocol that it spoke once.
+    if service.metadata.aws_query_compatible.is_some() {
+        return "ValidationError";
+    }
     // The last is Route 53's.
     ["ValidationException", "ValidationError", "InvalidInput"]
         .into_iter()

@@ -38,6 +38,11 @@ impl Collector {
         Self { limits, longest, room }
     }
 
+    /// The longest body, in bytes, of services that have no limit of their own.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// The body of a request to a service, and the room that it takes until it is believed.
     pub(super) async fn collect(
         &self,

@@ -20,6 +20,7 @@ use super::body::RequestBody;
 use super::collect::{Collector, MAX_UNSIGNED};
 use super::control::{self, Control};
 use super::guard::Guard;
+use super::inflate::inflate;
 use super::proxy::Proxy;
 use super::record::Recorder;
 use super::request_id;
@@ -180,6 +181,10 @@ impl Dispatcher {
             return failed(&auth_error(&error, wire), note);
         }
         drop(unverified);
+        let body = match inflate(parts, wire, body, self.collector.longest()) {
+            Ok(body) => body,
+            Err(error) => return failed(&error, note),
+        };
         let caller = Caller {
             account: principal.account.clone(),
             principal_arn: principal.arn.clone(),

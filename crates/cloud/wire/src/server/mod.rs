@@ -10,6 +10,7 @@ pub mod control;
 mod dispatch;
 mod expect;
 mod guard;
+mod inflate;
 mod limits;
 pub mod proxy;
 pub mod record;

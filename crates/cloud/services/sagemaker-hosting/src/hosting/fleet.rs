@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::capture::Sampler;
+use super::measure::Meter;
 use super::model::Placement;
 use super::models::Source;
 use super::routing::{Generation, Instance, Variant};
@@ -117,7 +118,8 @@ impl Fleet {
             }
             let (name, direct, next) = (plan.name.clone(), plan.direct, AtomicUsize::new(0));
             let capture = plan.capture.clone().map(Sampler::new);
-            let variant = Variant { name, direct, capture, instances: ready, next };
+            let meter = order.meter(&plan.name, plan.copies);
+            let variant = Variant { name, direct, capture, instances: ready, next, meter };
             variants.push((variant, plan.weight));
         }
         try_join_all(waits).await?;
@@ -257,6 +259,11 @@ impl Order<'_> {
             placement.place(data.as_ref())
         });
         placed.await.map_err(|e| format!("InternalServerError: loading the model broke off: {e}"))?
+    }
+
+    /// Measures the invocations of an endpoint's variant.
+    fn meter(&self, variant: &str, instances: u32) -> Option<Meter> {
+        matches!(self.logs, Logs::Endpoint).then(|| Meter::new(self.env, self.endpoint, variant, instances))
     }
 
     /// Where a multi-model server's models are.

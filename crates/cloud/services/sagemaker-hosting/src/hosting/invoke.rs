@@ -1,5 +1,7 @@
 //! `InvokeEndpoint`: from the runtime API to a model server and back.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -45,23 +47,41 @@ impl Hosting {
         if call.payload.len() > self.config.max_payload {
             return Err(errors::too_large(self.config.max_payload));
         }
+        let begun = Instant::now();
         let mut tried: Vec<usize> = Vec::new();
         loop {
-            let (variant, instance) = choose(&generation, &call, &endpoint, &tried)?;
+            let (variant, instance) = match choose(&generation, &call, &endpoint, &tried) {
+                Ok(chosen) => chosen,
+                Err(error) => {
+                    unanswered(&generation, &call, &error);
+                    return Err(error);
+                }
+            };
             let servers = chain(variant, instance, &call)?;
             match (call.text("TargetModel"), servers.iter().any(|server| server.models.is_some())) {
                 (Some(_), false) => return Err(errors::one_model(&endpoint)),
                 (None, true) => return Err(errors::no_target(&call.request_id)),
                 _ => {}
             }
-            match self.pass(&endpoint, &servers, &call).await {
+            let sent = Instant::now();
+            let answer = self.pass(&endpoint, &servers, &call).await;
+            let count = |error| {
+                if let Some(meter) = &variant.meter {
+                    meter.count(error, Some((sent.elapsed(), begun.elapsed())));
+                }
+            };
+            match answer {
                 Ok(answer) => {
+                    count(None);
                     if let Some(sampler) = variant.capture.as_ref().filter(|sampler| sampler.takes()) {
                         self.capture.take(sampler.captured(&endpoint, &variant.name, &call, &answer));
                     }
                     return Ok(output(answer, variant));
                 }
-                Err(Failure::Error(error)) => return Err(error),
+                Err(Failure::Error(error)) => {
+                    count(Some(&error));
+                    return Err(error);
+                }
                 // It died a moment ago: another one takes the request.
                 Err(Failure::Refused) => tried.push(instance.number),
             }
@@ -101,6 +121,15 @@ fn choose<'g>(
     let target = call.text("TargetModel");
     let instance = variant.pick(tried, target).ok_or_else(|| errors::unavailable(endpoint))?;
     Ok((variant, instance))
+}
+
+/// Counts a request that no server could take: of the variant that it asks for, or else of the first.
+fn unanswered(generation: &Generation, call: &Call, error: &ApiError) {
+    let wanted = call.text("TargetVariant");
+    let found = generation.variants.iter().find(|variant| wanted.is_none_or(|wanted| variant.name == wanted));
+    if let Some(meter) = found.and_then(|variant| variant.meter.as_ref()) {
+        meter.count(Some(error), None);
+    }
 }
 
 /// All servers of an instance, or the one that the request asks for where it has to.

@@ -25,6 +25,7 @@ mod capture;
 mod errors;
 mod fleet;
 mod invoke;
+mod measure;
 mod model;
 mod models;
 mod pool;

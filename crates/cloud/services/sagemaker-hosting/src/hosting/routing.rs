@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::capture::Sampler;
+use super::measure::Meter;
 use super::server::Server;
 
 /// The variants that an endpoint serves between two deployments. A request holds it while it is under way.
@@ -24,6 +25,8 @@ pub(super) struct Variant {
     pub capture: Option<Sampler>,
     pub instances: Vec<Instance>,
     pub next: AtomicUsize,
+    /// Of an endpoint's variant.
+    pub meter: Option<Meter>,
 }
 
 /// One copy of a variant: the servers that a request passes in order.

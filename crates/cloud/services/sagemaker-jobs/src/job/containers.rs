@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use sagewright_cloud_core::clock::SharedWall;
-use sagewright_cloud_core::runner::{Container, Exit, LineSink, Runner, Workload};
+use sagewright_cloud_core::runner::{Container, Exit, LineSink, Meter, Runner, Workload};
 
 use super::halt::{Cause, Halt};
 
@@ -51,9 +51,22 @@ impl Containers {
         }
     }
 
+    /// What measures them, in the order of their hosts.
+    pub fn meters(&self) -> Vec<Option<Meter>> {
+        self.0.iter().map(|container| container.meter()).collect()
+    }
+
     /// Ends those that still run.
     pub async fn stop(mut self) {
         join_all(self.0.iter_mut().map(|container| container.stop(GRACE))).await;
+    }
+}
+
+/// Does two things that have no end.
+pub async fn both(one: impl Future<Output = Infallible>, other: impl Future<Output = Infallible>) -> Infallible {
+    tokio::select! {
+        never = one => never,
+        never = other => never,
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod containers;
 pub mod data;
 pub mod ends;
+pub mod gauges;
 pub mod halt;
 pub mod hosts;
 pub mod life;

@@ -14,7 +14,9 @@ use sagewright_cloud_sagemaker_base::JobTask;
 use sagewright_cloud_sagemaker_base::resource::MAX_REASON;
 use sagewright_cloud_transfer::fetch::Source;
 
+use super::containers::Containers;
 use super::ends::Cancel;
+use super::gauges::Gauges;
 use super::halt::Halt;
 use super::hosts::HostFolder;
 use super::log;
@@ -73,6 +75,12 @@ impl Workshop {
 }
 
 impl Site {
+    /// What measures how much of this machine hosts take.
+    pub fn gauges<'h>(&self, namespace: &str, hosts: impl Iterator<Item = &'h str>, containers: &Containers) -> Gauges {
+        let hosts = hosts.zip(containers.meters());
+        Gauges::new(&self.env, &self.task, namespace, self.folder.clone(), hosts)
+    }
+
     /// Makes what is to be in the run's folder.
     pub async fn make<T: Send + 'static>(
         &self,
@@ -199,7 +207,7 @@ impl Site {
 
     /// Takes the place away; answers the run's end.
     pub async fn close<T>(self, mut end: Result<T, Halt>) -> Result<T, Halt> {
-        let Self { folder, busy, task, .. } = self;
+        let Self { env, folder, busy, task, .. } = self;
         if let Err(Halt::Failed(reason)) = &mut end {
             explain_full_disk(reason, &folder);
         }
@@ -210,6 +218,10 @@ impl Site {
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(job = task.name, %error, "cannot remove the job's folder");
+        }
+        // What was measured is there once the job has ended.
+        if let Err(error) = env.metrics.flush().await {
+            tracing::warn!(job = task.name, %error, "the job's metrics cannot be written now");
         }
         end
     }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::curve::Curve;
 use super::folder;
 use super::metrics::{Definition, Scanner};
 use super::pipe::{Feed, Origin, Streams};
 use super::request::{Group, Plan};
 use super::results::{Results, Uploaded};
-use super::{channels, failure, script};
-use crate::job::containers::{Containers, every};
+use super::{NAMESPACE, channels, failure, script};
+use crate::job::containers::{Containers, both, every};
 use crate::job::ends::Ends;
 use crate::job::halt::{Cause, Halt};
 use crate::job::hosts::{HostFolder, names};
@@ -23,8 +24,6 @@ use sagewright_cloud_sagemaker_base::{Events, JobTask, TrainingEnd, TrainingEven
 
 /// How often checkpoints are looked for while the job runs.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
-/// Log group of all training jobs.
-const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
 
 /// A running job.
 pub(super) struct Job<'a> {
@@ -48,7 +47,7 @@ impl Job<'_> {
         }
         let for_folders = Arc::clone(&plan);
         let hosts = Arc::new(self.site.make(move |root| folder::make(root, &for_folders)).await?);
-        let journals = self.site.journals(LOG_GROUP, plan.hosts().map(|(host, _)| host));
+        let journals = self.site.journals(NAMESPACE, plan.hosts().map(|(host, _)| host));
         self.status("Downloading", "Downloading input data");
         let mut ends = Ends::new(stop, &env.wall, plan.max_runtime);
         let waits = || self.status("Downloading", "Downloading the training image");
@@ -140,18 +139,21 @@ impl Job<'_> {
     }
 
     /// Log stream and metrics of one host.
-    fn sink(&self, plan: &Plan, journal: &Journal) -> LineSink {
+    fn sink(&self, plan: &Plan, journal: &Journal, curve: &Arc<Curve>) -> LineSink {
         let mut definitions = plan.metrics.clone();
         if !plan.script && self.site.env.runner.built_in(&plan.image) == Some("xgboost") {
             definitions.extend(Definition::xgboost());
         }
         let (journal, events, clock) = (journal.clone(), self.events.clone(), self.site.env.sim.clone());
+        let curve = curve.clone();
         let scanner = Mutex::new(Scanner::new(definitions));
         Arc::new(move |line| {
             let line = log::escape(line);
             journal.push(&line);
             let found = |name: &str, value| {
-                events(TrainingEvent::Metric { name: name.to_owned(), value, at: clock.now().timestamp() });
+                let now = clock.now();
+                curve.add(name, value, now);
+                events(TrainingEvent::Metric { name: name.to_owned(), value, at: now.timestamp() });
             };
             scanner.lock().unwrap_or_else(PoisonError::into_inner).scan(&line, found, |told| journal.push(told));
         })
@@ -167,9 +169,10 @@ impl Job<'_> {
         seen: &Arc<Mutex<Seen>>,
     ) -> Result<Cause, Halt> {
         let mut starts = Vec::new();
+        let curve = Arc::new(Curve::new(&self.site.env, &self.site.task));
         let names = names(plan.hosts().map(|(host, _)| host));
         for (((_, group), host), journal) in plan.hosts().zip(hosts.iter()).zip(journals) {
-            starts.push((self.workload(plan, host, group, &names).await, self.sink(plan, journal)));
+            starts.push((self.workload(plan, host, group, &names).await, self.sink(plan, journal, &curve)));
         }
         let mut containers = Containers::start(&*self.site.env.runner, starts).await?;
         let ended = async {
@@ -187,7 +190,8 @@ impl Job<'_> {
             let upload = || async { drop(self.upload(plan, hosts, seen, false).await) };
             every(&self.site.env.wall, CHECKPOINT_INTERVAL, upload).await
         };
-        let cause = containers.watch(ended, checkpoints).await;
+        let gauges = self.site.gauges(NAMESPACE, plan.hosts().map(|(host, _)| host), &containers);
+        let cause = containers.watch(ended, both(checkpoints, gauges.run())).await;
         match cause {
             Cause::Stopped => self.status("Stopping", "Stopping the training job"),
             Cause::TimedOut => self.status("Stopping", "Training job runtime exceeded MaxRuntimeInSeconds provided"),

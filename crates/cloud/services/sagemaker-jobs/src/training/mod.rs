@@ -14,6 +14,7 @@ use crate::job::halt::Halt;
 use crate::job::site::Workshop;
 
 mod channels;
+mod curve;
 mod failure;
 mod folder;
 mod input;
@@ -26,6 +27,9 @@ mod results;
 mod script;
 
 use job::Job;
+
+/// Namespace of all training jobs in CloudWatch, and their log group.
+const NAMESPACE: &str = "/aws/sagemaker/TrainingJobs";
 
 /// Runs training jobs through the environment's runner.
 pub struct TrainingExecutor(Workshop);

@@ -1,0 +1,3 @@
+//! Statistics of one metric.
+
+pub(crate) mod get;

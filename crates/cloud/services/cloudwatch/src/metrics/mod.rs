@@ -1,0 +1,3 @@
+//! Metrics that there are.
+
+pub(crate) mod list;
