@@ -380,6 +380,18 @@ def baselined(sagemaker, monitor):
     assert told["ProcessingJobStatus"] == "Completed", told
 
 
+def metric(cloud, namespace, endpoint, name, metric_name, start):
+    """The one point of a metric of monitoring in an hour."""
+    told = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=f"aws/sagemaker/Endpoints/{namespace}", MetricName=metric_name,
+        Dimensions=[{"Name": "Endpoint", "Value": endpoint}, {"Name": "MonitoringSchedule", "Value": name}],
+        StartTime=start, EndTime=start + datetime.timedelta(hours=1), Period=3600,
+        Statistics=["SampleCount", "Sum", "Minimum", "Maximum"],
+    )
+    [point] = told["Datapoints"]
+    return point
+
+
 def test_the_sdks_default_monitor_finds_drift(cloud, sagemaker, s3, bucket, sdk, tmp_path):
     from sagemaker.model_monitor import CronExpressionGenerator, DefaultModelMonitor
     from sagemaker.model_monitor.dataset_format import DatasetFormat
@@ -417,6 +429,12 @@ def test_the_sdks_default_monitor_finds_drift(cloud, sagemaker, s3, bucket, sdk,
     assert {(v["feature_name"], v["constraint_check_type"]) for v in violations} == {
         ("sum", "baseline_drift_check"), ("a", "baseline_drift_check"),
     }
+    # Its metrics are in CloudWatch, at the beginning of the hour that was analysed.
+    start = hour - datetime.timedelta(hours=1)
+    point = metric(cloud, "data-metrics", endpoint, name, "feature_data_a", start)
+    assert (point["SampleCount"], point["Minimum"], point["Maximum"]) == (40.0, 100.0, 104.0)
+    assert metric(cloud, "data-metrics", endpoint, name, "feature_non_null_town", start)["Sum"] == 1.0
+    assert metric(cloud, "data-metrics", endpoint, name, "feature_baseline_drift_a", start)["Sum"] > 0.1
     # An attached monitor finds the same.
     attached = DefaultModelMonitor.attach(name, sagemaker_session=sdk)
     assert attached.latest_monitoring_statistics().body_dict == execution.statistics().body_dict
@@ -494,6 +512,8 @@ def test_the_sdks_model_quality_monitor_merges_ground_truth(cloud, sagemaker, s3
     recall = next(v for v in violations if v["metric_name"] == "recall")
     assert recall["constraint_check_type"] == "LessThanThreshold"
     assert recall["description"] == "Metric recall with 0.5 +/- NaN was LessThanThreshold '1.0'"
+
+    assert metric(cloud, "model-metrics", endpoint, name, "recall", end - datetime.timedelta(hours=1))["Sum"] == 0.5
 
     # Requests without ground truth are no data.
     runtime.invoke_endpoint(EndpointName=endpoint, ContentType="text/csv", Body="p")

@@ -117,8 +117,8 @@ impl Fleet {
                 ready.push(Instance { number: numbers.next().unwrap_or_default(), servers });
             }
             let (name, direct, next) = (plan.name.clone(), plan.direct, AtomicUsize::new(0));
-            let meter = order.meter(&plan.name, plan.copies);
             let capture = plan.capture.clone().map(Sampler::new);
+            let meter = order.meter(&plan.name, plan.copies);
             let variant = Variant { name, direct, capture, instances: ready, next, meter };
             variants.push((variant, plan.weight));
         }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::outputs::{Outputs, Which};
 use super::request::{Input, Plan};
-use super::{folder, message};
+use super::{folder, message, metrics};
 use crate::job::containers::{Containers, both, every};
 use crate::job::ends::Ends;
 use crate::job::halt::{Cause, Halt, algorithm_error};
@@ -86,6 +86,9 @@ impl Job<'_> {
             Cause::Starved(reason) => Err(Halt::Failed(reason)),
             Cause::Exited => {
                 ends.unless(self.upload(&work, &journals, Which::All)).await?;
+                if exit.is_ok() {
+                    self.publish(&work, &journals).await?;
+                }
                 exit.map_err(Halt::Failed)
             }
         }
@@ -155,6 +158,24 @@ impl Job<'_> {
                 Ok(Err(format!("ClientError: {told}")))
             }
         }
+    }
+
+    /// Puts the metrics that a monitoring job leaves. What is wrong with them fails no job.
+    async fn publish(&self, work: &Work, journals: &[Journal]) -> Result<(), Halt> {
+        let Some(namespace) = metrics::namespace(&work.plan.environment) else { return Ok(()) };
+        let (hosts, task) = (work.hosts.clone(), self.site.task.clone());
+        let (data, wrong) = tokio::task::spawn_blocking(move || metrics::read(&hosts, &task, namespace)).await?;
+        let mut told = Vec::new();
+        if wrong > 0 {
+            told.push(format!(
+                "{wrong} lines below /opt/ml/output/metrics/cloudwatch are no metrics, and were left out."
+            ));
+        }
+        if let Err(error) = self.site.env.metrics.put(data).await {
+            told.push(format!("The metrics of the job could not be put: {error}"));
+        }
+        log::tell(journals, told).await?;
+        Ok(())
     }
 
     async fn upload(&self, work: &Work, journals: &[Journal], which: Which) -> Result<(), Halt> {

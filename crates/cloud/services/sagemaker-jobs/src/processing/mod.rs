@@ -18,6 +18,7 @@ use crate::job::site::Workshop;
 mod folder;
 mod job;
 mod message;
+mod metrics;
 mod outputs;
 pub(crate) mod request;
 
