@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sagewright_kinds::Kind;
-use sagewright_objects::secrets::{HIDDEN, hide_at, hide_in_input};
+use sagewright_objects::secrets::{HIDDEN, hide_at, hide_in_input, hide_in_tags};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::conditions::Condition;
-use crate::tags;
 
 /// ACK's pause between looks at a resource at work.
 pub const WAIT: Duration = Duration::from_secs(30);
@@ -179,13 +178,7 @@ impl Step {
             | Self::Update { operation, input }
             | Self::Stop { operation, input }
             | Self::Delete { operation, input } => hide_in_input(kind, operation, input),
-            Self::SyncTags { add, .. } => {
-                for (key, value) in add {
-                    if let Some(Value::String(shown)) = tags::change(key, None, Some(value)).masked().to {
-                        *value = shown;
-                    }
-                }
-            }
+            Self::SyncTags { add, .. } => hide_in_tags(add),
             Self::Adopt { .. } | Self::Wait { .. } | Self::Refuse(_) => {}
         }
         step

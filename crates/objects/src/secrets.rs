@@ -1,7 +1,9 @@
 //! Values that are secret by the names of their keys: whoever sees a plan in a log does not see them.
 
+use std::collections::BTreeMap;
+
 use sagewright_kinds::{Kind, Path, PathSegment, get, values};
-use sagewright_model::{MASK, Member, Shape, ShapeType, is_secret_text, mask, without_logins};
+use sagewright_model::{MASK, Member, Shape, ShapeType, is_secret_key, is_secret_text, mask, without_logins};
 use serde_json::Value;
 
 use crate::manifest::convert::convert;
@@ -82,6 +84,17 @@ pub fn hide_in_input(kind: &Kind, operation: &str, input: &mut Value) {
     let marked: Vec<String> = marked.map(|(path, _)| path.0.iter().map(token).collect()).collect();
     places.extend(marked);
     hide_at(input, &places);
+}
+
+/// Hides what must not be shown in tags.
+pub fn hide_in_tags(tags: &mut BTreeMap<String, String>) {
+    for (key, value) in tags {
+        if is_secret_key(key) || is_secret_text(value) {
+            HIDDEN.clone_into(value);
+        } else if let Some(shown) = without_logins(value) {
+            *value = shown;
+        }
+    }
 }
 
 /// Hides what stands at places, given as JSON pointers; and elsewhere what is a secret by its form.

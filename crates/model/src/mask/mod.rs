@@ -6,14 +6,11 @@ mod text;
 use serde_json::{Map, Value};
 
 pub use self::key::is_secret_key;
-pub use self::text::{is_secret_text, without_logins};
+pub use self::text::{MASK, is_secret_text, without_logins};
 use crate::shape::{Service, Shape, ShapeType};
 
 /// Member that holds tags as the query of a URL does.
 const TAGGING: &str = "Tagging";
-
-/// What stands in place of a secret.
-pub const MASK: &str = "***";
 
 /// Members that hold secrets and are not marked in every model.
 const SECRET_MEMBERS: &[&str] = &[

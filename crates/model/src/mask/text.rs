@@ -1,6 +1,7 @@
 //! Texts that are secrets, or have some in them, by their form.
 
-use super::MASK;
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
 
 /// What a text has in it where it carries a signature: a presigned URL.
 const SIGNED: &[&str] = &["X-Amz-Signature=", "X-Amz-Security-Token=", "X-Amz-Credential=", "AWS4-HMAC-SHA256 "];

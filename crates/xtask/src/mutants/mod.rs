@@ -2,6 +2,7 @@
 
 mod survivors;
 mod tool;
+mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::process;
 use survivors::Survivors;
+use tree::Tree;
 
 /// A crate whose tests have to notice changes of its code.
 struct Crate {
@@ -40,6 +42,9 @@ const NOTICED: usize = 85;
 
 /// Changes that have to be tried before a share of them says something, where the time was over before all were.
 const ENOUGH: usize = 20;
+
+/// Changes of changed lines that are tried where the time is limited. Each takes about ten seconds on two cores.
+const MOST: usize = 30;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -81,9 +86,22 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let Some(tool) = tool::find(args.changed, deadline)? else { return Ok(()) };
     let listed = Survivors::load()?;
+    let tree = Tree::sync(&work)?;
+    let mut run = Run {
+        tool: &tool,
+        tree: &tree.folder,
+        diff: diff.as_ref().map(|(path, _)| path.as_path()),
+        deadline,
+        work: &work,
+        sample: args.sample,
+    };
+    if args.changed {
+        run.sample = run.sample.max(run.sample_for(&crates)?);
+    }
+    let mut changed = Tally::default();
     let mut failed = Vec::new();
     for one in crates {
-        let tally = match mutate(one, args, &tool, diff.as_ref().map(|(path, _)| path.as_path()), deadline, &work) {
+        let tally = match run.mutate(one) {
             Ok(tally) => tally,
             Err(error) if args.changed => {
                 process::fail_if_interrupted()?;
@@ -92,12 +110,22 @@ pub fn run(args: &Args) -> Result<()> {
             }
             Err(error) => return Err(error),
         };
-        let verdict = tally.judge(&listed, args.changed || args.sample > 1 || tally.stopped);
         println!("mutants {}: {}", one.name, tally.summary());
+        if args.changed {
+            changed.add(tally);
+            continue;
+        }
+        let verdict = tally.judge(&listed, run.sample > 1 || tally.stopped);
         verdict.iter().for_each(|line| println!("  {line}"));
         if !verdict.is_empty() && one.held {
             failed.push(one.name);
         }
+    }
+    // Of few lines in each of several crates, only all together say something.
+    let verdict = changed.judge(&listed, true);
+    verdict.iter().for_each(|line| println!("  {line}"));
+    if !verdict.is_empty() {
+        failed.push("the changed crates");
     }
     ensure!(
         failed.is_empty(),
@@ -162,57 +190,83 @@ fn git(args: &[&str]) -> Command {
 }
 
 fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().context("cannot start git, which tells what has changed")?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("cannot start {program}, which tells what has changed"))?;
     let shown: Vec<_> = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
     ensure!(
         output.status.success(),
-        "git {} failed: {}",
+        "{program} {} failed: {}",
         shown.join(" "),
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Tries the changes of one crate, in a copy of the sources.
-fn mutate(
-    one: &Crate,
-    args: &Args,
-    tool: &Path,
-    diff: Option<&Path>,
+/// What all crates of a run share.
+struct Run<'r> {
+    tool: &'r Path,
+    tree: &'r Path,
+    diff: Option<&'r Path>,
     deadline: Option<Instant>,
-    work: &Path,
-) -> Result<Tally> {
-    let out = work.join(one.name);
-    fs::remove_dir_all(&out).ok();
-    fs::create_dir_all(&out)?;
-    let mut command = process::program(tool);
-    // The name by which cargo calls it.
-    command.arg("mutants");
-    command.args(["--package", one.name, "--profile", "mutants", "--jobs", "1", "--colors", "never"]);
-    command.args(["--minimum-test-timeout", "60", "--output"]).arg(&out);
-    for tests in one.tests.iter().chain([&one.name]).filter(|_| !one.tests.is_empty()) {
-        command.args(["--test-package", tests]);
+    work: &'r Path,
+    sample: u32,
+}
+
+impl Run<'_> {
+    /// One of how many changes is tried, so that as many are as fit into the time.
+    fn sample_for(&self, crates: &[&Crate]) -> Result<u32> {
+        let mut count = 0;
+        for one in crates {
+            let mut list = self.command(one);
+            list.arg("--list");
+            count += output(&mut list)?.lines().count();
+        }
+        let one_of = if self.deadline.is_some() { count.div_ceil(MOST) } else { 1 };
+        println!("mutants: {count} changes of the changed lines, of which one in {} is tried", one_of.max(1));
+        Ok(u32::try_from(one_of).unwrap_or(u32::MAX).max(1))
     }
-    if args.sample > 1 {
-        command.args(["--sharding", "round-robin", "--shard", &format!("0/{}", args.sample)]);
+
+    fn command(&self, one: &Crate) -> Command {
+        let mut command = process::program(self.tool);
+        // The name by which cargo calls it.
+        command.arg("mutants").arg("--dir").arg(self.tree).args(["--package", one.name, "--colors", "never"]);
+        if let Some(diff) = self.diff {
+            command.arg("--in-diff").arg(diff);
+        }
+        command
     }
-    if let Some(diff) = diff {
-        command.arg("--in-diff").arg(diff);
+
+    /// Tries the changes of one crate, in the copy of the sources.
+    fn mutate(&self, one: &Crate) -> Result<Tally> {
+        let out = self.work.join(one.name);
+        fs::remove_dir_all(&out).ok();
+        fs::create_dir_all(&out)?;
+        let mut command = self.command(one);
+        command.args(["--in-place", "--profile", "mutants", "--jobs", "1", "--minimum-test-timeout", "60", "--output"]);
+        command.arg(&out);
+        for tests in one.tests.iter().chain([&one.name]).filter(|_| !one.tests.is_empty()) {
+            command.args(["--test-package", tests]);
+        }
+        if self.sample > 1 {
+            command.args(["--sharding", "round-robin", "--shard", &format!("0/{}", self.sample)]);
+        }
+        if self.deadline.is_some() {
+            // Those of one file only would be tried in the time.
+            command.arg("--shuffle");
+        }
+        command.env("CARGO_TARGET_DIR", self.work.join("build")).env("CARGO_INCREMENTAL", "1");
+        command.env("INSTA_UPDATE", "no").env("CARGO_TERM_PROGRESS_WHEN", "never");
+        // The programs of examples in comments are linked one by one, and show less than the tests do.
+        command.args(["--", "--lib", "--tests"]);
+        let status = process::run_until(&mut command, self.deadline)?;
+        // 0: all were noticed; 2: some were not; 3: some ran out of time.
+        if let Some(status) = status
+            && !matches!(status.code(), Some(0 | 2 | 3))
+        {
+            bail!("cargo-mutants ended with {status} for {}: see its messages above", one.name);
+        }
+        Tally::read(&out.join("mutants.out"), status.is_none())
     }
-    if deadline.is_some() {
-        // Those of one file only would be tried in the time.
-        command.arg("--shuffle");
-    }
-    // The copy has a target folder of its own, which goes with it.
-    command.env_remove("CARGO_TARGET_DIR").env("INSTA_UPDATE", "no").env("CARGO_TERM_PROGRESS_WHEN", "never");
-    let status = process::run_until(&mut command, deadline)?;
-    // 0: all were noticed; 2: some were not; 3: some ran out of time.
-    if let Some(status) = status
-        && !matches!(status.code(), Some(0 | 2 | 3))
-    {
-        bail!("cargo-mutants ended with {status} for {}: see its messages above", one.name);
-    }
-    Tally::read(&out.join("mutants.out"), status.is_none())
 }
 
 /// What came of the changes of a crate.
@@ -239,6 +293,12 @@ impl Tally {
         // A change that makes a test run for ever is noticed too.
         let noticed = lines("caught.txt")?.len() + lines("timeout.txt")?.len();
         Ok(Self { noticed, missed: lines("missed.txt")?, stopped })
+    }
+
+    fn add(&mut self, other: Self) {
+        self.noticed += other.noticed;
+        self.missed.extend(other.missed);
+        self.stopped |= other.stopped;
     }
 
     fn tried(&self) -> usize {
