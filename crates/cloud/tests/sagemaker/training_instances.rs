@@ -83,7 +83,7 @@ async fn what_cannot_be_interrupted_is_refused_and_goes_on() {
     cloud.ok("CreateTrainingJob", training_job("ordinary")).await;
     let job = cloud.job().await;
     cloud.ok("CreateTrainingJob", spot_job("waits")).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     for (name, account, why) in [
         ("ordinary", ACCOUNT, "is no managed spot training job"),
         ("waits", ACCOUNT, "there is nothing to interrupt"),
@@ -93,7 +93,7 @@ async fn what_cannot_be_interrupted_is_refused_and_goes_on() {
         let refused = interrupt(&cloud.sagemaker, account, REGION, name).await.unwrap_err();
         assert!(refused.message.contains(why), "{}", refused.message);
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     drop(job);
 }
 
