@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sagewright_cloud_core::timers::Timers;
+use sagewright_cloud_sagemaker_featurestore as featurestore;
 use tokio::sync::Semaphore;
 
 use crate::api::ApiError;
@@ -213,10 +215,11 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         .control(Control { pass: pass.clone(), keeper: keeper.clone(), waker, own })
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
+        .handler("sagemaker-featurestore-runtime", Arc::new(featurestore::Runtime(sagemaker.clone())))
         .raw(s3);
     resume(&sagemaker).await?;
     let tasks = Tasks {
-        _timers: AbortOnDrop(tokio::spawn(crate::sagemaker::recorded::life::timers(&sagemaker).run())),
+        _timers: AbortOnDrop(tokio::spawn(timers(&sagemaker).run())),
         _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };
@@ -283,6 +286,14 @@ fn keep_secrets() {
     }
 }
 
+/// What happens to SageMaker's resources by itself.
+#[must_use]
+pub fn timers(sagemaker: &SageMaker) -> Timers {
+    crate::sagemaker::recorded::life::timers(sagemaker)
+        .owner(featurestore::OWNER, featurestore::due(sagemaker))
+        .owner(sagewright_cloud_sagemaker::MODEL_CARDS, sagewright_cloud_sagemaker::model_cards_due(sagemaker))
+}
+
 /// SageMaker's control plane with the operations of all its crates.
 #[must_use]
 pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
@@ -294,6 +305,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
             sagewright_cloud_sagemaker_tuning::OPERATIONS,
             sagewright_cloud_sagemaker_hosting::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
+            sagewright_cloud_sagemaker_featurestore::OPERATIONS,
         ],
     )
 }
@@ -346,6 +358,7 @@ impl Cloud {
         if let Err(error) = suspend(&sagemaker).await {
             tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
         }
+        featurestore::flush_all(&sagemaker).await;
         if let Err(error) = keeper.close().await {
             tracing::warn!(%error, "the time that the clock has come to is known to some seconds only");
         }

@@ -30,8 +30,6 @@ pub struct Row {
     pub version: &'static str,
     /// Members that get a generated id when a resource is created, and its prefix.
     pub generated: &'static [(&'static str, &'static str)],
-    /// Lists of an update that are added to a list of the resource.
-    pub appended: &'static [(&'static str, &'static str)],
     /// Switches of the update, and the member that each takes away.
     pub cleared: &'static [(&'static str, &'static str)],
     /// Members that would change what is kept, and are refused.
@@ -126,7 +124,6 @@ pub const ROW: Row = Row {
     status: None,
     version: "",
     generated: &[],
-    appended: &[],
     cleared: &[],
     refused: &[],
     aliases: &[],
@@ -335,8 +332,52 @@ impl Kind {
         ..ROW
     });
 
+    /// `feature-group`
+    pub const FEATURE_GROUP: Self = Self(&Row {
+        noun: "FeatureGroup",
+        arn_type: "feature-group",
+        event: "SageMaker Feature Group State Change",
+        naming: Naming::Members(&["FeatureGroupName"]),
+        list: "ListFeatureGroups",
+        status: Some(&Life {
+            member: "FeatureGroupStatus",
+            created: "Creating",
+            deleted: "Deleting",
+            settles: &[("Creating", "Created"), ("Deleting", "")],
+            ..LIFE
+        }),
+        missing: Text(
+            "ResourceNotFound",
+            "Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name {name}",
+        ),
+        taken: Text(
+            "ResourceInUse",
+            "Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
+        ),
+        ..ROW
+    });
+    /// `model-card`
+    pub const MODEL_CARD: Self = Self(&Row {
+        noun: "ModelCard",
+        arn_type: "model-card",
+        event: "SageMaker Model Card State Change",
+        naming: Naming::Members(&["ModelCardName"]),
+        list: "ListModelCards",
+        taken: Text("ConflictException", "Model card {arn} already exists."),
+        ..ROW
+    });
+    /// `model-card-export-job`; its ARNs are below that of the card.
+    pub const MODEL_CARD_EXPORT_JOB: Self = Self(&Row {
+        noun: "ModelCardExportJob",
+        arn_type: "model-card-export-job",
+        naming: Naming::Members(&["ModelCardName", "ModelCardExportJobName"]),
+        status: Some(&Life { created: "InProgress", settles: &[("InProgress", "Completed")], ..LIFE }),
+        taken: Text("ConflictException", "Model card export job {arn} already exists."),
+        ..ROW
+    });
+
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 11] = [
+    pub const REAL: [Self; 14] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
         Self::TRANSFORM_JOB,
@@ -348,6 +389,9 @@ impl Kind {
         Self::MODEL_PACKAGE,
         Self::PIPELINE,
         Self::PIPELINE_EXECUTION,
+        Self::FEATURE_GROUP,
+        Self::MODEL_CARD,
+        Self::MODEL_CARD_EXPORT_JOB,
     ];
 
     /// All kinds of which there can be resources.

@@ -95,7 +95,7 @@ impl Cloud {
         let sagemaker = SageMaker::new(env, execution);
         // What is resumed calls operations.
         drop(sagewright_cloud::cloud::sagemaker_service(sagemaker.clone()));
-        tokio::spawn(sagewright_cloud::sagemaker::recorded::life::timers(&sagemaker).run());
+        tokio::spawn(sagewright_cloud::cloud::timers(&sagemaker).run());
         let changes = Mutex::new(sagemaker.subscribe());
         Self {
             sagemaker,
