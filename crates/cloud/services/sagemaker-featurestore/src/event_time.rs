@@ -55,10 +55,11 @@ pub fn utc(millis: i64) -> DateTime {
     EPOCH.checked_add(SignedDuration::from_millis(millis)).unwrap_or(DateTime::MAX)
 }
 
-/// A time as `ExpiresAt` shows it.
+/// A time as `ExpiresAt` shows it, in a form of event times.
 #[must_use]
 pub fn iso(millis: i64) -> String {
-    format!("{}Z", utc(millis))
+    let form = if millis.rem_euclid(1000) == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S.%3fZ" };
+    utc(millis).strftime(form).to_string()
 }
 
 #[cfg(test)]
