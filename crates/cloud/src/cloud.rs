@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sagewright_cloud_core::timers::Timers;
+use sagewright_cloud_sagemaker_featurestore as featurestore;
 use tokio::sync::Semaphore;
 
 use crate::api::ApiError;
@@ -35,7 +37,6 @@ use crate::server::{Bound, Running, ServerBuilder, StartError, bind, reachable};
 
 use crate::training::TrainingExecutor;
 use crate::transform::TransformExecutor;
-use sagewright_cloud_core::timers::Timers;
 use sagewright_cloud_runner_docker::DockerRunner;
 
 /// A container's own credentials are good for this long: the longest that SageMaker lets a job run.
@@ -224,6 +225,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         .control(Control { pass: pass.clone(), keeper: keeper.clone(), waker, own, spot: spot(&sagemaker) })
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
+        .handler("sagemaker-featurestore-runtime", Arc::new(featurestore::Runtime(sagemaker.clone())))
         .raw(s3);
     resume(&sagemaker).await?;
     let tasks = Tasks {
@@ -307,7 +309,10 @@ pub fn timers(sagemaker: &SageMaker) -> Timers {
     let timers = crate::sagemaker::recorded::life::timers(sagemaker);
     let timers = sagewright_cloud_sagemaker_jobs::timers(sagemaker, timers);
     let timers = sagewright_cloud_sagemaker_monitoring::timers(sagemaker, timers);
-    timers.owner(sagewright_cloud_sagemaker_lineage::OWNER, sagewright_cloud_sagemaker_lineage::due(sagemaker))
+    timers
+        .owner(sagewright_cloud_sagemaker_lineage::OWNER, sagewright_cloud_sagemaker_lineage::due(sagemaker))
+        .owner(featurestore::OWNER, featurestore::due(sagemaker))
+        .owner(sagewright_cloud_sagemaker::MODEL_CARDS, sagewright_cloud_sagemaker::model_cards_due(sagemaker))
 }
 
 /// SageMaker's control plane with the operations of all its crates.
@@ -323,6 +328,7 @@ pub fn sagemaker_service(sagemaker: SageMaker) -> Service {
             sagewright_cloud_sagemaker_monitoring::OPERATIONS,
             sagewright_cloud_sagemaker_lineage::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
+            sagewright_cloud_sagemaker_featurestore::OPERATIONS,
         ],
     )
 }
@@ -376,6 +382,7 @@ impl Cloud {
         if let Err(error) = suspend(&sagemaker).await {
             tracing::warn!(error = error.message, "jobs in progress are taken for ones that the cloud died over");
         }
+        featurestore::flush_all(&sagemaker).await;
         if let Err(error) = keeper.close().await {
             tracing::warn!(%error, "the time that the clock has come to is known to some seconds only");
         }

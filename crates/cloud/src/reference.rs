@@ -19,8 +19,17 @@ pub enum State {
 }
 
 /// The services that the embedded cloud has, by botocore's names.
-pub const SERVICES: &[&str] =
-    &["sagemaker", "sagemaker-runtime", "s3", "iam", "sts", "logs", "cloudwatch", "resourcegroupstaggingapi"];
+pub const SERVICES: &[&str] = &[
+    "sagemaker",
+    "sagemaker-runtime",
+    "sagemaker-featurestore-runtime",
+    "s3",
+    "iam",
+    "sts",
+    "logs",
+    "cloudwatch",
+    "resourcegroupstaggingapi",
+];
 
 /// All operations of a service's model in alphabetical order; nothing for a service that is not here.
 #[must_use]
@@ -60,10 +69,12 @@ fn real(service: &Service, operation: &str) -> bool {
             sagewright_cloud_sagemaker_monitoring::OPERATIONS,
             sagewright_cloud_sagemaker_lineage::OPERATIONS,
             sagewright_cloud_sagemaker_pipelines::OPERATIONS,
+            sagewright_cloud_sagemaker_featurestore::OPERATIONS,
         ]
         .iter()
         .any(|table| has(table, operation)),
         "sagemaker-runtime" => operation == "InvokeEndpoint",
+        "sagemaker-featurestore-runtime" => has(sagewright_cloud_sagemaker_featurestore::RUNTIME_OPERATIONS, operation),
         "iam" => has(sagewright_cloud_iam::OPERATIONS, operation),
         "sts" => has(sagewright_cloud_sts::OPERATIONS, operation),
         "cloudwatch" => has(sagewright_cloud_cloudwatch::OPERATIONS, operation),
@@ -102,7 +113,8 @@ mod tests {
             all.into_iter().find(|(name, _)| *name == operation).map(|(_, state)| state)
         };
         assert_eq!(of("sagemaker", "CreateTrainingJob"), Some(State::Real));
-        assert_eq!(of("sagemaker", "DescribeModelCard"), Some(State::Recorded));
+        assert_eq!(of("sagemaker", "DescribeHub"), Some(State::Recorded));
+        assert_eq!(of("sagemaker", "ListModelCards"), Some(State::Real));
         assert_eq!(of("sagemaker", "DescribeProcessingJob"), Some(State::Real));
         assert!(matches!(of("sagemaker", "CreateCompilationJob"), Some(State::Refused(_))));
         assert_eq!(of("sagemaker", "CreatePresignedDomainUrl"), Some(State::Unknown));
@@ -115,6 +127,7 @@ mod tests {
             ("cloudwatch", "PutMetricData"),
             ("resourcegroupstaggingapi", "GetResources"),
             ("sagemaker-runtime", "InvokeEndpoint"),
+            ("sagemaker-featurestore-runtime", "BatchGetRecord"),
         ] {
             assert_eq!(of(service, operation), Some(State::Real), "{service} {operation}");
         }

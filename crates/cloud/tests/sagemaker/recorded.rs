@@ -289,23 +289,8 @@ async fn a_notebook_instance_goes_through_its_statuses_and_refuses_what_they_do_
 }
 
 #[tokio::test]
-async fn updates_replace_members_add_to_lists_and_count_versions() {
+async fn updates_replace_members_and_count_versions() {
     let cloud = Cloud::new();
-    let features = |name: &str| json!([{"FeatureName": name, "FeatureType": "String"}]);
-    cloud
-        .ok(
-            "CreateFeatureGroup",
-            json!({"FeatureGroupName": "f", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "t",
-                   "FeatureDefinitions": features("id")}),
-        )
-        .await;
-    let kind = recorded().map(Kind).find(|kind| kind.0.noun == "FeatureGroup").unwrap();
-    let name = json!({"FeatureGroupName": "f"});
-    settled(&cloud, kind, "DescribeFeatureGroup", &name).await.unwrap();
-    cloud.ok("UpdateFeatureGroup", json!({"FeatureGroupName": "f", "FeatureAdditions": features("more")})).await;
-    let shown = cloud.ok("DescribeFeatureGroup", name).await;
-    assert_eq!(shown["FeatureDefinitions"].as_array().unwrap().len(), 2, "{shown:#}");
-
     let card = |content: &str| json!({"ModelCardName": "c", "Content": content, "ModelCardStatus": "Draft"});
     cloud.ok("CreateModelCard", card("{}")).await;
     cloud.ok("UpdateModelCard", card("{\"model_overview\": {}}")).await;

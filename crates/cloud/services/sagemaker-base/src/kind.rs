@@ -34,8 +34,6 @@ pub struct Row {
     pub merged: &'static [&'static str],
     /// Lists of keys in an update, and the map of the resource that they are taken from.
     pub removed: &'static [(&'static str, &'static str)],
-    /// Lists of an update that are added to a list of the resource.
-    pub appended: &'static [(&'static str, &'static str)],
     /// Switches of the update, and the member that each takes away.
     pub cleared: &'static [(&'static str, &'static str)],
     /// Members that would change what is kept, and are refused.
@@ -134,7 +132,6 @@ pub const ROW: Row = Row {
     generated: &[],
     merged: &[],
     removed: &[],
-    appended: &[],
     cleared: &[],
     refused: &[],
     aliases: &[],
@@ -443,9 +440,52 @@ impl Kind {
         taken: Text("ValidationException", "TrialComponent '{name}' already exists."),
         ..ROW
     });
+    /// `feature-group`
+    pub const FEATURE_GROUP: Self = Self(&Row {
+        noun: "FeatureGroup",
+        arn_type: "feature-group",
+        event: "SageMaker Feature Group State Change",
+        naming: Naming::Members(&["FeatureGroupName"]),
+        list: "ListFeatureGroups",
+        status: Some(&Life {
+            member: "FeatureGroupStatus",
+            created: "Creating",
+            deleted: "Deleting",
+            settles: &[("Creating", "Created"), ("Deleting", "")],
+            ..LIFE
+        }),
+        missing: Text(
+            "ResourceNotFound",
+            "Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name {name}",
+        ),
+        taken: Text(
+            "ResourceInUse",
+            "Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
+        ),
+        ..ROW
+    });
+    /// `model-card`
+    pub const MODEL_CARD: Self = Self(&Row {
+        noun: "ModelCard",
+        arn_type: "model-card",
+        event: "SageMaker Model Card State Change",
+        naming: Naming::Members(&["ModelCardName"]),
+        list: "ListModelCards",
+        taken: Text("ConflictException", "Model card {arn} already exists."),
+        ..ROW
+    });
+    /// `model-card-export-job`; its ARNs are below that of the card.
+    pub const MODEL_CARD_EXPORT_JOB: Self = Self(&Row {
+        noun: "ModelCardExportJob",
+        arn_type: "model-card-export-job",
+        naming: Naming::Members(&["ModelCardName", "ModelCardExportJobName"]),
+        status: Some(&Life { created: "InProgress", settles: &[("InProgress", "Completed")], ..LIFE }),
+        taken: Text("ConflictException", "Model card export job {arn} already exists."),
+        ..ROW
+    });
 
     /// The kinds that have more behind them than records.
-    pub const REAL: [Self; 18] = [
+    pub const REAL: [Self; 21] = [
         Self::TRAINING_JOB,
         Self::PROCESSING_JOB,
         Self::TRANSFORM_JOB,
@@ -464,6 +504,9 @@ impl Kind {
         Self::EXPERIMENT,
         Self::TRIAL,
         Self::TRIAL_COMPONENT,
+        Self::FEATURE_GROUP,
+        Self::MODEL_CARD,
+        Self::MODEL_CARD_EXPORT_JOB,
     ];
 
     /// All kinds of which there can be resources.

@@ -17,6 +17,7 @@ pub mod scheduler;
 pub mod service;
 pub mod state;
 pub mod token;
+mod turns;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -92,6 +93,7 @@ struct Inner {
     looks: hold::Looks,
     unrecorded: machine::Unrecorded,
     observers: observe::Observers,
+    turns: turns::Turns,
     waker: Waker,
     /// Held over tags' checks and writes.
     exclusive: tokio::sync::Mutex<()>,
@@ -113,6 +115,7 @@ impl SageMaker {
             looks: hold::Looks::default(),
             unrecorded: machine::Unrecorded::default(),
             observers: observe::Observers::default(),
+            turns: turns::Turns::default(),
             waker: Waker::default(),
             exclusive: tokio::sync::Mutex::default(),
             registry: tokio::sync::Mutex::default(),
@@ -145,6 +148,10 @@ impl SageMaker {
     #[must_use]
     pub fn observers(&self) -> &observe::Observers {
         &self.inner.observers
+    }
+
+    pub(crate) fn turns(&self) -> &turns::Turns {
+        &self.inner.turns
     }
 
     pub(crate) fn looks(&self) -> &hold::Looks {

@@ -5,6 +5,7 @@
 mod endpoint_config;
 mod image_version;
 mod model;
+mod model_card;
 mod model_package;
 mod model_package_group;
 mod search;
@@ -12,6 +13,9 @@ mod tags;
 
 use sagewright_cloud_core::operations;
 use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
+
+pub use model_card::OWNER as MODEL_CARDS;
+pub use model_card::due::due as model_cards_due;
 
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
@@ -34,6 +38,14 @@ pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "BatchDescribeModelPackage" => model_package::batch_describe::describe,
     "ListModelPackages" => model_package::list::list,
     "UpdateModelPackage" => model_package::update::update,
+    "CreateModelCard" => model_card::create::create,
+    "DescribeModelCard" => model_card::describe::describe,
+    "UpdateModelCard" => model_card::update::update,
+    "DeleteModelCard" => model_card::delete::delete,
+    "ListModelCardVersions" => model_card::versions::list,
+    "CreateModelCardExportJob" => model_card::export::create::create,
+    "DescribeModelCardExportJob" => model_card::export::describe::describe,
+    "ListModelCardExportJobs" => model_card::export::list::list,
     "AddTags" => tags::add::add,
     "ListTags" => tags::list::list,
     "DeleteTags" => tags::delete::delete,

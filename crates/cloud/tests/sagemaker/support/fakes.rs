@@ -1,6 +1,6 @@
 //! The ports, under a test's control.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Mutex;
@@ -45,13 +45,18 @@ impl Wall for ManualClock {
     }
 }
 
-/// Objects by name only.
+/// Objects by name only, but for those that the cloud itself has put.
 #[derive(Default)]
-pub struct Bucket(Mutex<BTreeSet<(String, String)>>);
+pub struct Bucket(Mutex<BTreeSet<(String, String)>>, Mutex<BTreeMap<String, Vec<u8>>>);
 
 impl Bucket {
     pub fn put(&self, bucket: &str, key: &str) {
         self.0.lock().unwrap().insert((bucket.to_owned(), key.to_owned()));
+    }
+
+    /// What the cloud has put, by key.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.1.lock().unwrap().clone()
     }
 
     pub fn delete(&self, bucket: &str, key: &str) {
@@ -81,8 +86,11 @@ impl Objects for Bucket {
         Ok(all.iter().filter(|(b, k)| b == bucket && k.starts_with(prefix)).map(|(_, k)| info(k)).collect())
     }
 
-    fn put_file(&self, _: &str, bucket: &str, _: &str, _: &Path) -> Result<ObjectInfo, ObjectError> {
-        Err(ObjectError::AccessDenied(bucket.to_owned()))
+    fn put_file(&self, account: &str, bucket: &str, key: &str, path: &Path) -> Result<ObjectInfo, ObjectError> {
+        self.list(account, bucket, key)?;
+        self.1.lock().unwrap().insert(key.to_owned(), std::fs::read(path).unwrap());
+        self.put(bucket, key);
+        self.head(account, bucket, key)
     }
 }
 

@@ -33,6 +33,9 @@ const SERVICES: &[Row] = &[
     ("application-autoscaling", "application-autoscaling", &[Wire::Json]),
 ];
 
+/// How paths of the feature store's runtime API begin.
+const FEATURE_STORE: [&str; 3] = ["/FeatureGroup/", "/BatchGetRecord", "/BatchWriteRecord"];
+
 pub(super) fn route(parts: &Parts) -> Route {
     match sigv4::scope_service(parts) {
         Some(scope) => by_scope(SERVICES, &scope, parts),
@@ -43,9 +46,12 @@ pub(super) fn route(parts: &Parts) -> Route {
 fn by_scope(services: &[Row], scope: &str, parts: &Parts) -> Route {
     match scope {
         "s3" => Route::Raw,
-        // Two services sign as `sagemaker`; only the control plane names a target.
+        // Three services sign as `sagemaker`; only the control plane names a target, and paths tell the others apart.
         "sagemaker" if parts.headers.contains_key("x-amz-target") => Route::Service("sagemaker", Wire::Json),
         "sagemaker" if parts.uri.path() == "/" => Route::Service("sagemaker", Wire::Json),
+        "sagemaker" if FEATURE_STORE.iter().any(|start| parts.uri.path().starts_with(start)) => {
+            Route::Service("sagemaker-featurestore-runtime", Wire::RestJson)
+        }
         "sagemaker" => Route::Service("sagemaker-runtime", Wire::RestJson),
         other => match services.iter().find(|(name, ..)| *name == other) {
             Some((_, id, wires)) => Route::Service(id, spoken(wires, parts)),
@@ -141,6 +147,18 @@ mod tests {
                 &[("authorization", &sagemaker)],
                 Route::Service("sagemaker-runtime", Wire::RestJson),
             ),
+            (
+                "PUT",
+                "/FeatureGroup/g",
+                &[("authorization", &sagemaker)],
+                Route::Service("sagemaker-featurestore-runtime", Wire::RestJson),
+            ),
+            (
+                "POST",
+                "/BatchGetRecord",
+                &[("authorization", &sagemaker)],
+                Route::Service("sagemaker-featurestore-runtime", Wire::RestJson),
+            ),
             ("PUT", "/bucket/key", &[("authorization", &s3)], Route::Raw),
             ("POST", "/", &[("authorization", &sqs), target], Route::Unknown("sqs".into())),
             (
@@ -204,8 +222,11 @@ mod tests {
     #[test]
     fn the_table_agrees_with_the_models() {
         let wires = SERVICES.iter().map(|(scope, id, wires)| (*scope, *id, wires[0]));
-        let wires =
-            wires.chain([("sagemaker", "sagemaker", Wire::Json), ("sagemaker", "sagemaker-runtime", Wire::RestJson)]);
+        let wires = wires.chain([
+            ("sagemaker", "sagemaker", Wire::Json),
+            ("sagemaker", "sagemaker-runtime", Wire::RestJson),
+            ("sagemaker", "sagemaker-featurestore-runtime", Wire::RestJson),
+        ]);
         for (scope, id, wire) in wires {
             let service = sagewright_model::service(id).unwrap();
             assert_eq!(service.metadata.signing_name(), scope, "{id}");

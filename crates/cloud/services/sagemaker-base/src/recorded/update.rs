@@ -62,11 +62,7 @@ pub async fn update(sm: &SageMaker, call: &Call, kind: Kind) -> Result<Value, Ap
                     map.extend(more.clone());
                     continue;
                 }
-                let list = kind.0.appended.iter().find(|(from, _)| *from == member);
-                match (list.and_then(|(_, to)| stored.get_mut(*to)), value) {
-                    (Some(Value::Array(list)), Value::Array(more)) => list.extend(more),
-                    (_, value) => drop(stored.insert(member, value)),
-                }
+                stored.insert(member, value);
             }
             if let Some(version) = stored.get(kind.0.version).and_then(Value::as_i64) {
                 stored.insert(kind.0.version.to_owned(), (version + 1).into());

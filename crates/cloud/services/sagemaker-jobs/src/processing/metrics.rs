@@ -104,6 +104,8 @@ mod tests {
             name: "j".to_owned(),
             request: Value::Null,
             epoch: 1,
+            spent: std::time::Duration::ZERO,
+            interrupted: None,
         };
         let (data, wrong) = read(&[host], &task, "n");
         assert_eq!(wrong, 3);

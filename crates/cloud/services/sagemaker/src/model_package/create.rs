@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::check_additional;
 use super::token::Token;
+use super::{check_additional, check_card};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::Write;
 use sagewright_cloud_sagemaker_base::inputs::tags;
@@ -22,6 +22,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let tags = tags(call)?;
     refuse::members("", &call.input, UNSUPPORTED)?;
     check_additional(call.input.get("AdditionalInferenceSpecifications"))?;
+    check_card(&call.input["ModelCard"])?;
     let mut stored = body(call, &["Tags", "ClientToken", "ModelPackageGroupName"]);
     stored.insert("CreatedBy".to_owned(), user(call));
     stored.insert("ModelPackageStatusDetails".to_owned(), json!({ "ValidationStatuses": [], "ImageScanStatuses": [] }));

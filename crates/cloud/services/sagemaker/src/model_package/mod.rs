@@ -26,3 +26,11 @@ fn check_additional(list: Option<&Value>) -> Result<(), ApiError> {
     }
     Ok(())
 }
+
+/// The content of a package's own model card is one.
+fn check_card(card: &Value) -> Result<(), ApiError> {
+    match card["ModelCardContent"].as_str() {
+        Some(content) => crate::model_card::content::check("ModelCardContent", content).map(drop),
+        None => Ok(()),
+    }
+}

@@ -16,7 +16,6 @@ const REPLACED: &[&str] = &[
     "ApprovalDescription",
     "InferenceSpecification",
     "SourceUri",
-    "ModelCard",
     "ModelLifeCycle",
 ];
 
@@ -39,6 +38,18 @@ fn apply(call: &Call, record: &mut Record) -> Result<(), ApiError> {
     let given = |member: &str| call.input.get(member).filter(|v| !v.is_null());
     if given("ModelApprovalStatus").is_some() && !stored.contains_key("ModelPackageVersion") {
         return Err(ApiError::validation("ModelApprovalStatus applies only to versioned model packages."));
+    }
+    if let Some(card) = given("ModelCard") {
+        super::check_card(card)?;
+        let before = stored.get("ModelCard").cloned().unwrap_or_default();
+        if before["ModelCardStatus"] == "Archived" && !card["ModelCardContent"].is_null() {
+            return Err(ApiError::validation("Model Card is in Archived state."));
+        }
+        // What an update does not name stays: a status is no new content.
+        let mut merged = before.as_object().cloned().unwrap_or_default();
+        let given = card.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        merged.extend(given.map(|(member, value)| (member.clone(), value.clone())));
+        stored.insert("ModelCard".to_owned(), Value::Object(merged));
     }
     for member in REPLACED {
         if let Some(value) = given(member) {

@@ -33,31 +33,6 @@ pub static ROWS: &[Row] = &[
         ..ROW
     },
     Row {
-        noun: "FeatureGroup",
-        arn_type: "feature-group",
-        event: "SageMaker Feature Group State Change",
-        naming: Naming::Members(&["FeatureGroupName"]),
-        list: "ListFeatureGroups",
-        status: Some(&Life {
-            member: "FeatureGroupStatus",
-            created: "Creating",
-            deleted: "Deleting",
-            settles: &[("Creating", "Created"), ("Deleting", "")],
-            ..LIFE
-        }),
-        aliases: &[("NextToken", "=")],
-        appended: &[("FeatureAdditions", "FeatureDefinitions")],
-        missing: Text(
-            "ResourceNotFound",
-            "Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name {name}",
-        ),
-        taken: Text(
-            "ResourceInUse",
-            "Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
-        ),
-        ..ROW
-    },
-    Row {
         noun: "Hub",
         arn_type: "hub",
         naming: Naming::Members(&["HubName"]),
@@ -96,16 +71,6 @@ pub static ROWS: &[Row] = &[
         list: "ListMlflowTrackingServers",
         status: Some(&MLFLOW),
         aliases: &[("IsActive", "=Inactive")],
-        ..ROW
-    },
-    Row {
-        noun: "ModelCard",
-        arn_type: "model-card",
-        event: "SageMaker Model Card State Change",
-        naming: Naming::Members(&["ModelCardName"]),
-        list: "ListModelCards",
-        version: "ModelCardVersion",
-        taken: Text("ConflictException", "Model card {arn} already exists."),
         ..ROW
     },
 ];

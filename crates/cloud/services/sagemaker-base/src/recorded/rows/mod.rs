@@ -31,7 +31,6 @@ pub static REFUSED: &[(&str, &str, &str)] = &[
     ("InferenceRecommendationsJob", "ListInferenceRecommendationsJobs", JOB),
     ("Job", "ListJobs", "Create a training job"),
     ("LabelingJob", "ListLabelingJobs", JOB),
-    ("ModelCardExportJob", "ListModelCardExportJobs", JOB),
     ("OptimizationJob", "ListOptimizationJobs", JOB),
     ("TrainingPlan", "ListTrainingPlans", "Training jobs need no plan here"),
     ("TrainingSession", "ListTrainingSessions", "Create a training job"),

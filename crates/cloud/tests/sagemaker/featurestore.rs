@@ -1,0 +1,170 @@
+//! Feature groups: what holds when the process dies at any commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
+use sagewright_cloud::sagemaker::kind::Kind;
+use sagewright_cloud_sagemaker_featurestore::{Runtime, flush_all};
+use sagewright_cloud_store_sqlite::SqliteRecords;
+use serde_json::{Value, json};
+
+use crate::support::{ACCOUNT, Cloud, Life, REGION, within};
+
+const ROLE: &str = "arn:aws:iam::000000000000:role/exec";
+
+/// A call of the runtime API.
+async fn runtime(cloud: &Cloud, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let service = sagewright_model::service("sagemaker-featurestore-runtime").unwrap();
+    let operation = service.operation(operation).unwrap();
+    let call = Call {
+        caller: Caller {
+            account: ACCOUNT.to_owned(),
+            principal_arn: format!("arn:aws:iam::{ACCOUNT}:user/local"),
+            user_id: "AIDALOCAL".to_owned(),
+            access_key: "AKIALOCAL".to_owned(),
+            source_ip: None,
+        },
+        region: REGION.to_owned(),
+        service,
+        operation,
+        input,
+        now: cloud.sagemaker.env().sim.now(),
+        wall: cloud.clock.time(),
+        request_id: "request".to_owned(),
+        payload: Bytes::new(),
+    };
+    Ok(Runtime(cloud.sagemaker.clone()).call(call).await?.value)
+}
+
+async fn put(cloud: &Cloud, id: &str, at: &str) -> Result<Value, ApiError> {
+    let record = json!([{"FeatureName": "id", "ValueAsString": id}, {"FeatureName": "at", "ValueAsString": at}]);
+    runtime(cloud, "PutRecord", json!({"FeatureGroupName": "g", "Record": record})).await
+}
+
+async fn get(cloud: &Cloud, id: &str) -> bool {
+    let input = json!({"FeatureGroupName": "g", "RecordIdentifierValueAsString": id});
+    !runtime(cloud, "GetRecord", input).await.unwrap()["Record"].is_null()
+}
+
+async fn group(cloud: &Cloud) {
+    let feature = |name: &str| json!({"FeatureName": name, "FeatureType": "String"});
+    let input = json!({
+        "FeatureGroupName": "g", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "at",
+        "FeatureDefinitions": [feature("id"), feature("at")], "RoleArn": ROLE,
+        "OnlineStoreConfig": {"EnableOnlineStore": true},
+        "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://data/features"}},
+    });
+    cloud.ok("CreateFeatureGroup", input).await;
+    cloud.clock.advance(1000);
+    cloud.until(Kind::FEATURE_GROUP, "g", "Created").await;
+}
+
+/// Waits until no record of a kind is left.
+async fn none_left(cloud: &Cloud, kind: &str) {
+    within(async {
+        while !cloud.sagemaker.env().store.list(ACCOUNT, REGION, kind).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// In how many files an identifier is.
+fn files_with(files: &BTreeMap<String, Vec<u8>>, id: &str) -> usize {
+    files.values().filter(|content| content.windows(id.len()).any(|window| window == id.as_bytes())).count()
+}
+
+#[tokio::test]
+async fn a_put_is_there_whole_once_it_is_acknowledged_and_not_at_all_before() {
+    for commits in 0..2 {
+        let (store, life) = (SqliteRecords::in_memory().unwrap(), Arc::new(Life::default()));
+        let cloud = Cloud::mortal(store.clone(), 1, life.clone());
+        group(&cloud).await;
+        life.ends_after(commits);
+        let acknowledged = tokio::select! {
+            put = put(&cloud, "first-record", "2026-01-01T00:00:00Z") => put.is_ok(),
+            () = life.over() => false,
+        };
+        assert_eq!(acknowledged, commits > 0);
+        let next = Cloud::over(store, 1);
+        assert_eq!(get(&next, "first-record").await, acknowledged);
+        let shown = next.ok("DescribeFeatureGroup", json!({"FeatureGroupName": "g"})).await;
+        assert_eq!(shown["OnlineStoreTotalSizeBytes"].as_i64().unwrap() > 0, acknowledged);
+        flush_all(&next.sagemaker).await;
+        assert_eq!(files_with(&next.bucket.files(), "first-record"), usize::from(acknowledged));
+    }
+}
+
+#[tokio::test]
+async fn rows_reach_s3_once_wherever_the_process_dies() {
+    // What is written is noted, written, and taken away; then the timer is done with.
+    for commits in 0..4 {
+        let (store, life) = (SqliteRecords::in_memory().unwrap(), Arc::new(Life::default()));
+        let cloud = Cloud::mortal(store.clone(), 1, life.clone());
+        group(&cloud).await;
+        for (id, at) in [("first-row", "2026-01-01T00:10:00Z"), ("second-row", "2026-01-01T01:00:00Z")] {
+            put(&cloud, id, at).await.unwrap();
+        }
+        life.ends_after(commits);
+        cloud.clock.advance(60_000);
+        cloud.sagemaker.waker().wake();
+        tokio::select! {
+            () = life.over() => {}
+            () = none_left(&cloud, "feature-row") => {}
+        }
+        let next = Cloud::over(store, 1);
+        put(&next, "third-row", "2026-01-01T00:20:00Z").await.unwrap();
+        next.clock.advance(600_000);
+        next.sagemaker.waker().wake();
+        none_left(&next, "feature-row").await;
+        // The second process writes what the first one had begun to the same keys.
+        let mut files = cloud.bucket.files();
+        files.extend(next.bucket.files());
+        for id in ["first-row", "second-row", "third-row"] {
+            assert_eq!(files_with(&files, id), 1, "{id} after {commits} commits: {:?}", files.keys());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_comes_to_its_end_wherever_the_process_dies() {
+    for commits in 0..7 {
+        let (store, life) = (SqliteRecords::in_memory().unwrap(), Arc::new(Life::default()));
+        let cloud = Cloud::mortal(store.clone(), 1, life.clone());
+        group(&cloud).await;
+        put(&cloud, "first-row", "2026-01-01T00:10:00Z").await.unwrap();
+        cloud.ok("DeleteFeatureGroup", json!({"FeatureGroupName": "g"})).await;
+        life.ends_after(commits);
+        cloud.clock.advance(1000);
+        cloud.sagemaker.waker().wake();
+        tokio::select! {
+            () = life.over() => {}
+            () = none_left(&cloud, "feature-group") => {}
+        }
+        let next = Cloud::over(store, 1);
+        next.clock.advance(60_000);
+        next.sagemaker.waker().wake();
+        for kind in ["feature-group", "feature-store", "feature-record", "feature-row"] {
+            none_left(&next, kind).await;
+        }
+        let mut files = cloud.bucket.files();
+        files.extend(next.bucket.files());
+        assert_eq!(files_with(&files, "first-row"), 1, "{:?}", files.keys());
+    }
+}
+
+#[tokio::test]
+async fn more_rows_than_one_part_takes_reach_s3_at_once() {
+    let cloud = Cloud::new();
+    group(&cloud).await;
+    for number in 0..2000 {
+        put(&cloud, &format!("row-{number:05}-"), "2026-01-01T00:10:00Z").await.unwrap();
+    }
+    none_left(&cloud, "feature-row").await;
+    let files = cloud.bucket.files();
+    for id in ["row-00000-", "row-01999-"] {
+        assert_eq!(files_with(&files, id), 1);
+    }
+}
