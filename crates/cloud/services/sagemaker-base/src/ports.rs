@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use sagewright_cloud_core::runner::LineSink;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Answers whether SageMaker may take on a role.
 #[async_trait]
@@ -174,7 +175,7 @@ pub struct CommandTask {
     pub arn: String,
     /// Role of the pipeline.
     pub role_arn: String,
-    /// It may take so long, once it runs.
+    /// It may run so long.
     pub longest: Option<Duration>,
 }
 
@@ -186,6 +187,9 @@ pub trait Commands: Send + Sync + 'static {
     /// # Errors
     /// There is none: what to do.
     fn check(&self, called: Called, target: &str) -> Result<(), String>;
+
+    /// Waits until one more function may run; it keeps its place until what this gives is dropped. `None`: any number may.
+    async fn place(&self) -> Option<OwnedSemaphorePermit>;
 
     /// Runs a command and gives what it answers: JSON, or null where it wrote nothing. It ends when this is dropped.
     ///
@@ -202,6 +206,10 @@ pub struct NoCommands;
 impl Commands for NoCommands {
     fn check(&self, _: Called, target: &str) -> Result<(), String> {
         Err(format!("no command stands for {target}"))
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        None
     }
 
     async fn run(&self, task: CommandTask, _: LineSink) -> Result<Value, String> {

@@ -9,7 +9,7 @@ pub struct StepKind {
     pub runs: Runs,
     /// Operations whose outputs have the properties that later steps may refer to.
     pub properties: &'static [&'static str],
-    /// Arguments by which an earlier step counts as the same one ("Default cache key attributes by pipeline step type");
+    /// Arguments, as paths, by which an earlier step counts as the same one ("Default cache key attributes by pipeline step type");
     /// empty for a kind that is not cached.
     pub cached_by: &'static [&'static str],
     /// Whether steps take retry policies.
@@ -149,7 +149,15 @@ pub static KINDS: &[StepKind] = &[
             ..JOB
         }),
         properties: &["DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"],
-        cached_by: &["HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"],
+        cached_by: &[
+            "HyperParameterTuningJobConfig",
+            "TrainingJobDefinition/AlgorithmSpecification",
+            "TrainingJobDefinition/HyperParameterRanges",
+            "TrainingJobDefinition/InputDataConfig",
+            "TrainingJobDefinition/StaticHyperParameters",
+            "TrainingJobDefinition/TuningObjective",
+            "TrainingJobDefinitions",
+        ],
         retries: true,
     },
     StepKind {

@@ -15,7 +15,7 @@ pub(crate) fn limit(call: &Call, usual: usize) -> usize {
     given.map_or(usual, |n| usize::try_from(n).unwrap_or(usual))
 }
 
-/// A page of the records of a kind whose names start with a text, and the token of the next one.
+/// A page of the records of a kind that pass filters, and the token of the next one.
 ///
 /// # Errors
 /// A filter cannot be read, or the token is not of this listing.
@@ -23,10 +23,9 @@ pub(crate) async fn records(
     sm: &SageMaker,
     call: &Call,
     kind: &str,
-    start: &str,
+    mut filters: Vec<Filter>,
     order: Order,
 ) -> Result<(Vec<Record>, Option<String>), ApiError> {
-    let mut filters = vec![Filter::NameStarts(start.to_owned())];
     for (member, filter) in
         [("CreatedAfter", Filter::CreatedAfter as fn(f64) -> Filter), ("CreatedBefore", Filter::CreatedBefore)]
     {

@@ -141,7 +141,7 @@ fn get(text: &str, known: &Known) -> Result<Value, Open> {
             path::follow(properties, &path).cloned().ok_or_else(missing)
         }
         Some(Reference::File(..)) => fault(format!("{text} is a property file: only Std:JsonGet reads from it")),
-        None => fault(format!("{text} is no reference")),
+        None => fault(format!("{text} is not a valid reference")),
     }
 }
 
@@ -155,12 +155,12 @@ fn join(inner: &Value, known: &Known) -> Result<Value, Open> {
 fn json_get(inner: &Value, known: &Known) -> Result<Value, Open> {
     let given = inner.get("Path").map(|path| evaluate(path, known)).transpose()?;
     let given = given.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let Some(path) = path::parse_json(given) else { return fault(format!("'{given}' is no JSON path")) };
+    let Some(path) = path::parse_json(given) else { return fault(format!("'{given}' is not a JSON path")) };
     let (document, place) = match (inner.get("PropertyFile"), inner.get("S3Uri")) {
         (Some(file), None) => {
             let text = file.get("Get").or(Some(file)).and_then(Value::as_str).unwrap_or_default();
             let Some(Reference::File(step, name)) = Reference::parse(text) else {
-                return fault(format!("'{text}' is no property file of a step"));
+                return fault(format!("'{text}' is not a property file of a step"));
             };
             let at = (step, name);
             let document = known.files.get(&at).ok_or_else(|| Open::File(at.0.clone(), at.1.clone()))?;
@@ -242,7 +242,7 @@ mod tests {
         for (expression, why) in [
             (json!({"Get": "Parameters.X"}), "Parameters.X has no value"),
             (json!({"Get": "Steps.Train.X.Y"}), "Steps.Train.X.Y has no value"),
-            (json!({"Get": "Nothing"}), "Nothing is no reference"),
+            (json!({"Get": "Nothing"}), "Nothing is not a valid reference"),
             (json!({"Get": 1}), "Get takes a text"),
             (json!({"Std:Join": {"On": "a"}}), "Std:Join takes Values"),
             (json!({"Std:JsonGet": {"Path": "a"}}), "Std:JsonGet takes either PropertyFile or S3Uri"),

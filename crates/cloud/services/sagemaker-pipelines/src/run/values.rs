@@ -1,7 +1,7 @@
 //! What expressions refer to, looked up when a step begins: properties of steps that succeeded, files in S3.
 
-use std::io::Read as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sagewright_cloud_core::clock::SimTime;
 use sagewright_cloud_core::objects::parse_s3_uri;
@@ -10,7 +10,9 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::calls::Principal;
 use serde_json::{Map, Value, json};
 
+use super::invoke;
 use crate::definition::{Definition, Step};
+use crate::document;
 use crate::execution::machine::Facts;
 use crate::execution::state::{Done, State};
 use crate::expression::path::{self, Segment};
@@ -23,12 +25,17 @@ const LARGEST: u64 = 10 * 1024 * 1024;
 /// Steps, property files and documents that one step may refer to.
 const MOST_LOOKUPS: usize = 1000;
 
+/// Bytes of all documents that one step may refer to.
+const LARGEST_TOGETHER: u64 = 32 * 1024 * 1024;
+
 /// Looks up values for one execution.
 pub(crate) struct Values<'a> {
-    pub(crate) sm: &'a SageMaker,
-    pub(crate) who: &'a Principal,
-    pub(crate) definition: &'a Definition,
-    pub(crate) state: &'a State,
+    sm: &'a SageMaker,
+    who: &'a Principal,
+    definition: &'a Definition,
+    state: &'a State,
+    /// Bytes that documents may still have.
+    left: AtomicU64,
 }
 
 /// What is known of an execution from its start.
@@ -46,7 +53,11 @@ pub(crate) fn known(record: &Record, facts: &Facts, now: SimTime) -> Known {
     Known { parameters: facts.parameters.clone(), variables, ..Known::default() }
 }
 
-impl Values<'_> {
+impl<'a> Values<'a> {
+    pub(crate) const fn new(sm: &'a SageMaker, who: &'a Principal, definition: &'a Definition, state: &'a State) -> Self {
+        Self { sm, who, definition, state, left: AtomicU64::new(LARGEST_TOGETHER) }
+    }
+
     /// Evaluates, and looks up what that takes.
     pub(crate) async fn evaluate<T: Send>(
         &self,
@@ -101,15 +112,13 @@ impl Values<'_> {
                 true => json!({ resource.described_by: id }),
                 // The best first, as `TrainingJobSummaries[0]` is meant.
                 false => {
-                    let goal = "/HyperParameterTuningJobConfig/HyperParameterTuningJobObjective/Type";
-                    let least = Value::Object(all.clone()).pointer(goal) == Some(&json!("Minimize"));
-                    let order = if least { "Ascending" } else { "Descending" };
+                    let order = if minimizes(&all) { "Ascending" } else { "Descending" };
                     json!({
                         resource.described_by: id, "SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 50,
                     })
                 }
             };
-            let told = self.sm.invoke(self.who, operation, input).await;
+            let told = invoke(self.sm, self.who, operation, input).await;
             let told = told.map_err(|error| format!("sagemaker:{operation} of {id} fails: {}", error.message))?;
             if let Value::Object(members) = told {
                 all.extend(members);
@@ -140,18 +149,37 @@ impl Values<'_> {
 
     /// A JSON document in S3.
     async fn object(&self, uri: &str) -> Result<Value, String> {
-        let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| format!("'{uri}' is no S3 URI"))?;
-        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| format!("'{uri}' is not an S3 URI"))?;
         let (objects, account) = (Arc::clone(&self.sm.env().objects), self.who.account.clone());
-        let read = move || {
-            let (info, file) = objects.open(&account, &bucket, &key).map_err(|error| error.to_string())?;
-            if info.size > LARGEST {
-                return Err(format!("s3://{bucket}/{key} has {} bytes; at most {LARGEST} are read", info.size));
-            }
-            let mut content = Vec::new();
-            file.take(LARGEST).read_to_end(&mut content).map_err(|error| error.to_string())?;
-            serde_json::from_slice(&content).map_err(|error| format!("s3://{bucket}/{key} is not valid JSON: {error}"))
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?
+        let content = document::read(objects, account, bucket.to_owned(), key.to_owned(), LARGEST).await?;
+        let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size));
+        taken.map_err(|_| format!("the documents that the step reads have more than {LARGEST_TOGETHER} bytes together"))?;
+        let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&content)).await;
+        let parsed = parsed.map_err(|error| error.to_string())?;
+        parsed.map_err(|error| format!("{uri} is not valid JSON: {error}"))
+    }
+}
+
+/// Whether the best training job of a tuning job is the one with the least metric. With several definitions each has the
+/// objective, and all have the same.
+fn minimizes(described: &Map<String, Value>) -> bool {
+    let goal = |at: Option<&Value>, path: &str| at.and_then(|at| at.pointer(path)) == Some(&json!("Minimize"));
+    goal(described.get("HyperParameterTuningJobConfig"), "/HyperParameterTuningJobObjective/Type")
+        || goal(described.get("TrainingJobDefinitions"), "/0/TuningObjective/Type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_goal_of_a_tuning_job_is_in_its_configuration_or_in_its_definitions() {
+        let told = |value: Value| minimizes(value.as_object().unwrap());
+        let config = |goal: &str| json!({"HyperParameterTuningJobConfig": {"HyperParameterTuningJobObjective": {"Type": goal}}});
+        let several = |goal: &str| json!({"HyperParameterTuningJobConfig": {}, "TrainingJobDefinitions": [{"TuningObjective": {"Type": goal}}]});
+        for of in [config, several] as [fn(&str) -> Value; 2] {
+            assert_eq!((told(of("Minimize")), told(of("Maximize"))), (true, false));
+        }
     }
 }
