@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sagewright_cloud_runner_process::process::commands::{Called as Kind, Commands as Process, Task};
+use sagewright_cloud_runner_process::process::commands::{Commands as Process, Task};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -20,17 +20,10 @@ pub(crate) struct LocalCommands {
 /// Functions that run at the same time: each is a process on this machine.
 pub(crate) const PLACES: usize = 16;
 
-const fn kind(called: Called) -> Kind {
-    match called {
-        Called::Function => Kind::Function,
-        Called::Queue => Kind::Queue,
-    }
-}
-
 #[async_trait]
 impl Commands for LocalCommands {
     fn check(&self, called: Called, target: &str) -> Result<(), String> {
-        self.process.check(kind(called), target)
+        self.process.check(called, target)
     }
 
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
@@ -42,7 +35,7 @@ impl Commands for LocalCommands {
         let worker = Identity { account: account.clone(), region, arn: arn.clone(), role_arn: Some(role_arn) };
         let variables = self.environment.variables(&worker).await;
         let labels = Labels { account, arn, host: "command".to_owned(), epoch: 0 };
-        let task = Task { called: kind(called), target, input: input.to_string(), variables, labels };
+        let task = Task { called, target, input: input.to_string(), variables, labels };
         let run = self.process.run(&task, lines);
         let written = match longest {
             None => run.await?,

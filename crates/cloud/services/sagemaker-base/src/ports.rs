@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+pub use sagewright_cloud_core::runner::Called;
 use sagewright_cloud_core::runner::LineSink;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -147,15 +148,6 @@ pub struct Executors {
     pub processing: Arc<dyn Executor<JobEvent, JobEnd>>,
     /// Transform jobs.
     pub transform: Arc<dyn Executor<JobEvent, JobEnd>>,
-}
-
-/// What a step of a pipeline calls, which a user's command stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Called {
-    /// A Lambda function, by its ARN.
-    Function,
-    /// An SQS queue, by its URL.
-    Queue,
 }
 
 /// One call of a function, or one message to a queue.

@@ -130,7 +130,9 @@ pub fn values(parameters: &[Parameter], given: &[(String, String)]) -> Result<Ma
                 format!("The value '{text}' of pipeline parameter [{name}] is not of type {}.", parameter.kind.name())
             })?,
             None => parameter.default.clone().ok_or_else(|| {
-                format!("Pipeline parameter [{name}] has no default value. Give it a value when you start an execution.")
+                format!(
+                    "Pipeline parameter [{name}] has no default value. Give it a value when you start an execution."
+                )
             })?,
         };
         parameter.chosen(&value)?;

@@ -110,7 +110,8 @@ async fn an_answer_is_taken_once_and_its_repetition_is_answered_alike() {
         let refused = cloud.refused(operation, success(other)).await;
         assert!(refused.starts_with("400 ResourceNotFound: No callback step waits"), "{refused}");
     }
-    let elsewhere = cloud.call_as("111111111111", "us-east-1", "SendPipelineExecutionStepSuccess", success(TOKEN)).await;
+    let elsewhere =
+        cloud.call_as("111111111111", "us-east-1", "SendPipelineExecutionStepSuccess", success(TOKEN)).await;
     assert_eq!(elsewhere.unwrap_err().code, "ResourceNotFound");
     let delete = json!({"PipelineName": "p", "ClientRequestToken": TOKEN});
     cloud.ok("DeletePipeline", delete).await;
@@ -131,6 +132,47 @@ async fn a_stop_reaches_functions_that_wait_for_their_turn() {
     let count = |status: &str| all.iter().filter(|step| step["StepStatus"] == status).count();
     assert_eq!((count("Succeeded"), count("Stopped")), (2, 3));
     assert!(cloud.nothing_is_called().await);
+}
+
+#[tokio::test]
+async fn a_result_of_another_execution_shows_no_token_that_nobody_got() {
+    let cloud = Cloud::new();
+    let mut cached = callback();
+    cached["CacheConfig"] = json!({"Enabled": true});
+    let first = cloud.begun(&json!([cached])).await;
+    let call = cloud.message("Executing").await;
+    let token = call.task.input["token"].clone();
+    answer(call, json!({}));
+    cloud.ended(&first).await;
+    let shown = async |arn: &str| cloud.steps(arn).await[0]["Metadata"]["Callback"].clone();
+    assert_eq!(shown(&first).await["CallbackToken"], token);
+    let again = cloud.start_pipeline("p", "fedcba9876543210fedcba9876543210").await;
+    cloud.ended(&again).await;
+    let hit = shown(&again).await;
+    assert_eq!((&hit["SqsQueueUrl"], hit.get("CallbackToken")), (&json!("https://queue"), None));
+}
+
+#[tokio::test]
+async fn a_selective_execution_goes_on_from_one_that_succeeded_or_failed() {
+    let cloud = Cloud::new();
+    let arn = cloud.begun(&json!([callback(), super::step("A", &["Ask"])])).await;
+    answer(cloud.message("Executing").await, Value::Null);
+    let selected = |token: &str| {
+        json!({
+            "PipelineName": "p", "ClientRequestToken": token,
+            "SelectiveExecutionConfig": {"SelectedSteps": [{"StepName": "A"}], "SourcePipelineExecutionArn": arn},
+        })
+    };
+    let other = "fedcba9876543210fedcba9876543210";
+    cloud.stop_pipeline(&arn).await;
+    for status in ["Stopping", "Stopped"] {
+        let refused = cloud.refused("StartPipelineExecution", selected(other)).await;
+        assert!(refused.contains(&format!("{arn} is in status {status}.")), "{refused}");
+        if status == "Stopping" {
+            answer(cloud.message("Stopping").await, json!({}));
+            cloud.ended(&arn).await;
+        }
+    }
 }
 
 /// A store that fails and has written all the same, at any commit: each effect is done, and done once.

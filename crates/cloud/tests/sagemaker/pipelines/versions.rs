@@ -49,7 +49,8 @@ async fn an_alias_leads_to_its_version() {
     second["PipelineVersionAliases"] = json!(["staging"]);
     assert_eq!(cloud.ok("UpdatePipeline", second.clone()).await["PipelineVersionId"], 2);
     let describe = async |member: &str, value: Value| {
-        cloud.ok("DescribePipeline", json!({"PipelineName": "p", member: value})).await["PipelineVersionAliases"].clone()
+        cloud.ok("DescribePipeline", json!({"PipelineName": "p", member: value})).await["PipelineVersionAliases"]
+            .clone()
     };
     assert_eq!(describe("PipelineVersionAlias", json!("prod")).await, json!(["prod", "v1.0"]));
     assert_eq!(describe("PipelineVersionId", json!(2)).await, json!(["staging"]));
@@ -76,7 +77,8 @@ async fn an_alias_leads_to_its_version() {
     let (third, version, _) = start(3, "prod").await;
     assert_eq!(version, 2);
     let runs = async |alias: &str| {
-        let input = json!({"PipelineName": "p", "PipelineVersionAlias": alias, "SortOrder": "Ascending", "MaxResults": 1});
+        let input =
+            json!({"PipelineName": "p", "PipelineVersionAlias": alias, "SortOrder": "Ascending", "MaxResults": 1});
         let mut all = Vec::new();
         let mut next = Value::Null;
         loop {
@@ -144,7 +146,8 @@ async fn what_an_alias_cannot_be_is_refused_and_changes_nothing() {
         assert!(refused.contains(why), "{operation}: {refused}");
     }
     assert_eq!(cloud.state(), before);
-    let managed = async |by: &str| cloud.ok("ListPipelines", json!({"ManagedBy": by})).await["PipelineSummaries"].clone();
+    let managed =
+        async |by: &str| cloud.ok("ListPipelines", json!({"ManagedBy": by})).await["PipelineSummaries"].clone();
     assert_eq!(managed("AWS").await, json!([]));
     assert_eq!(managed("CUSTOMER").await.as_array().unwrap().len(), 1);
 }

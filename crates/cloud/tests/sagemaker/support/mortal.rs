@@ -1,12 +1,12 @@
 //! A process that dies at a commit.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use sagewright_cloud::records::{
-    Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags, Timer,
-    Versioned,
+    Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags,
+    Timer, Versioned,
 };
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use tokio::sync::{Notify, broadcast};

@@ -177,9 +177,9 @@ impl Drop for Folder {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::{Called, Commands};
+    use super::super::Commands;
     use super::*;
-    use sagewright_cloud_core::runner::Labels;
+    use sagewright_cloud_core::runner::{Called, Labels};
 
     async fn run(script: &str, input: &str) -> (Result<String, String>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
@@ -226,7 +226,8 @@ mod tests {
         let ran = tokio::time::timeout(Duration::from_secs(60), run("sleep 600 & echo '{}'", "")).await;
         let (ran, _) = ran.expect("what it left running is not waited for");
         assert_eq!(ran.unwrap(), "{}\n");
-        let ran = tokio::time::timeout(Duration::from_secs(60), run("sleep 600 & exit 3", &"x".repeat(1_000_000))).await;
+        let ran =
+            tokio::time::timeout(Duration::from_secs(60), run("sleep 600 & exit 3", &"x".repeat(1_000_000))).await;
         assert_eq!(ran.expect("nor with input that nobody reads").0.unwrap_err(), "exit status: 3");
     }
 }

@@ -54,7 +54,10 @@ fn needs(definition: &Definition, at: usize) -> Result<Vec<usize>, String> {
     needs.dedup();
     for need in needs.iter().filter_map(|need| definition.steps.get(*need)) {
         if matches!(need.kind.runs, Runs::Fail) {
-            return Err(format!("{} cannot depend on {}, which is a Fail step: no step comes after it.", step.name, need.name));
+            return Err(format!(
+                "{} cannot depend on {}, which is a Fail step: no step comes after it.",
+                step.name, need.name
+            ));
         }
     }
     Ok(needs)

@@ -75,7 +75,10 @@ fn what_is_wrong_is_told() {
         ),
         (json!([{"Name": "A", "Type": "Fail", "Arguments": {"Message": "x"}}]), "Unknown Argument member 'Message'."),
         (json!([{"Name": "A", "Type": "Fail", "DependsOn": ["B"]}]), "It depends on step B, which does not exist."),
-        (json!([fail, {"Name": "A", "Type": "Model", "DependsOn": ["F"]}]), "A cannot depend on F, which is a Fail step: no step comes after it."),
+        (
+            json!([fail, {"Name": "A", "Type": "Model", "DependsOn": ["F"]}]),
+            "A cannot depend on F, which is a Fail step: no step comes after it.",
+        ),
         (
             json!([training("A", &json!({"Get": "Parameters.X"}))]),
             "'Parameters.X' names a parameter that does not exist.",

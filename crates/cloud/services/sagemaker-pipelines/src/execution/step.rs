@@ -129,9 +129,10 @@ impl State {
 
     fn ended(&mut self, attempt: Attempt, end: &End, now: i64, effects: &mut Vec<Effect>) -> Taken {
         let goes_on = self.status == Status::Executing && !self.failed();
-        let (policies, asks) = self.nodes.get(attempt.step).map_or((Vec::new(), false), |node| {
-            (node.retries.clone(), node.stopping == Stopping::Asks)
-        });
+        let (policies, asks) = self
+            .nodes
+            .get(attempt.step)
+            .map_or((Vec::new(), false), |node| (node.retries.clone(), node.stopping == Stopping::Asks));
         let stopping = self.status == Status::Stopping;
         let Some(step) = self.current(attempt) else { return Taken::Now };
         if !matches!(step.phase, Phase::Starting | Phase::Executing | Phase::Stopping) {

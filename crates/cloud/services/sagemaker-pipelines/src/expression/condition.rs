@@ -25,7 +25,9 @@ pub fn check(condition: &Value) -> Result<(), String> {
         "Not" => condition.get("Condition").map_or_else(|| takes(&["Condition"]), check),
         "Or" => match condition.get("Conditions").and_then(Value::as_array) {
             Some(all) => all.iter().try_for_each(check),
-            None => takes(&["Conditions"]).and(Err("The Conditions of a condition of type Or must be a list.".to_owned())),
+            None => {
+                takes(&["Conditions"]).and(Err("The Conditions of a condition of type Or must be a list.".to_owned()))
+            }
         },
         "" => Err("A condition has no Type.".to_owned()),
         other => {
@@ -178,10 +180,8 @@ mod tests {
 
     #[test]
     fn in_takes_a_list() {
-        let known = Known {
-            parameters: json!({"One": "abc", "All": "b"}).as_object().cloned().unwrap(),
-            ..Known::default()
-        };
+        let known =
+            Known { parameters: json!({"One": "abc", "All": "b"}).as_object().cloned().unwrap(), ..Known::default() };
         let within = json!({"Type": "In", "QueryValue": "b", "Values": {"Get": "Parameters.One"}});
         let why = "the Values of In must be a list, and are abc".to_owned();
         assert_eq!(all_hold(&[within], &known), Err(Open::Fault(why)));

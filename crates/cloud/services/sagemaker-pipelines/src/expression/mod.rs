@@ -110,6 +110,18 @@ pub fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
+/// All that has to be known before a value can be evaluated, as far as that can be said already.
+pub fn open(value: &Value, known: &Known, found: &mut Vec<Open>) {
+    match expression(value) {
+        Some(("Get" | "Std:JsonGet", _)) => found.extend(evaluate(value, known).err()),
+        _ => match value {
+            Value::Array(items) => items.iter().for_each(|item| open(item, known, found)),
+            Value::Object(map) => map.values().for_each(|item| open(item, known, found)),
+            _ => {}
+        },
+    }
+}
+
 /// The value of an expression, or of a value that may have some inside.
 ///
 /// # Errors
@@ -225,6 +237,20 @@ mod tests {
         ] {
             assert_eq!(evaluate(&expression, &known()), Ok(value), "{expression}");
         }
+    }
+
+    #[test]
+    fn all_that_is_not_known_yet_is_asked_for_at_once() {
+        let mut found = Vec::new();
+        let joined = json!({"Std:Join": {"On": "/", "Values": [{"Get": "Steps.A.X"}, {"Get": "Parameters.Name"}]}});
+        let read =
+            json!({"Std:JsonGet": {"S3Uri": {"Std:Join": {"Values": ["s3://b/", {"Get": "Steps.B.X"}]}}, "Path": "a"}});
+        open(
+            &json!([joined, {"x": read, "y": {"Std:JsonGet": {"S3Uri": "s3://b/q", "Path": "a"}}}]),
+            &known(),
+            &mut found,
+        );
+        assert_eq!(found, [Open::Step("A".into()), Open::Step("B".into()), Open::Object("s3://b/q".into())]);
     }
 
     #[test]

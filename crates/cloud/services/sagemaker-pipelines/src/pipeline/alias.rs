@@ -70,7 +70,9 @@ pub(super) fn change(pipeline: &mut Record, number: u64, add: &[&str], remove: &
     }
     for alias in add {
         if alias.bytes().all(|b| b.is_ascii_digit()) {
-            return refuse(format!("The alias {alias} consists of numbers only. Use at least one letter, '.', '-' or '_'."));
+            return refuse(format!(
+                "The alias {alias} consists of numbers only. Use at least one letter, '.', '-' or '_'."
+            ));
         }
         match all.get(*alias).and_then(Value::as_u64) {
             Some(other) if other != number => {

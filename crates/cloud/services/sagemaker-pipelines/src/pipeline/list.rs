@@ -27,7 +27,8 @@ pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError>
     }
     let prefix = call.text("PipelineNamePrefix").unwrap_or_default().to_ascii_lowercase();
     let order = if call.text("SortBy") == Some("Name") { Order::Name } else { Order::Created };
-    let (records, next) = page::records(sm, call, Kind::PIPELINE.as_str(), vec![Filter::NameStarts(prefix)], order).await?;
+    let (records, next) =
+        page::records(sm, call, Kind::PIPELINE.as_str(), vec![Filter::NameStarts(prefix)], order).await?;
     let summaries = records.into_iter().map(|record| {
         let ran = last_run(&record);
         let mut shown = resource::describe(Kind::PIPELINE, record);

@@ -122,7 +122,8 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         alias::change(&mut found.record, number, &add, &remove)?;
         let stored = fields(&mut version.record)?;
         let given = SET.into_iter().filter_map(|member| Some((member, call.input.get(member)?)));
-        stored.extend(given.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value.clone())));
+        stored
+            .extend(given.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value.clone())));
         let arn = found.record.arn.clone();
         match store.commit(vec![Write::Replace(found), Write::Replace(version)]).await {
             Ok(()) => return Ok(json!({ "PipelineArn": arn, "PipelineVersionId": number })),

@@ -48,8 +48,8 @@ pub(super) async fn begin(executions: &Executions, key: &Key, attempt: Attempt) 
     let mut name = String::new();
     let mut created = None;
     if let Runs::Resource(kind) = step.kind.runs {
-        let prefix = match step.arguments.get(kind.name) {
-            Some(prefix) => values.evaluate(&mut known, |known| evaluate(prefix, known)).await.ok(),
+        let prefix = match step.arguments.get(kind.named_by) {
+            Some(prefix) => values.evaluate(&mut known, prefix, |known| evaluate(prefix, known)).await.ok(),
             None => None,
         };
         name = resource::name(&read, kind, step, attempt, prefix.as_ref().and_then(Value::as_str));
@@ -62,14 +62,20 @@ pub(super) async fn begin(executions: &Executions, key: &Key, attempt: Attempt) 
     // What an earlier process created for the attempt is the step's, whatever else there is by now.
     if let (Some(arn), Runs::Resource(kind)) = (created, step.kind.runs) {
         let fingerprint = resolved.ok().and_then(|(arguments, target)| fingerprint(step, &arguments, &target));
-        return Some(resource::begun(attempt, kind, Done { resource: Some(name), arn: Some(arn), fingerprint, ..Done::default() }));
+        return Some(resource::begun(
+            attempt,
+            kind,
+            Done { resource: Some(name), arn: Some(arn), fingerprint, ..Done::default() },
+        ));
     }
     if read.state.status == Status::Stopping && phase(&read.state, attempt) == Some(Phase::Starting) {
         return Some(Event::Ended(attempt, End::Stopped));
     }
     let (arguments, target) = match resolved {
         Ok(resolved) => resolved,
-        Err(why) => return Some(failed(attempt, format!("ClientError: The arguments of the step have no value: {why}."))),
+        Err(why) => {
+            return Some(failed(attempt, format!("ClientError: The arguments of the step have no value: {why}.")));
+        }
     };
     let fingerprint = fingerprint(step, &arguments, &target);
     let begin = Begin { executions, key, attempt, read: &read, step, name, arguments, target, fingerprint };
@@ -99,7 +105,9 @@ pub(super) async fn ask_to_stop(
     let mut known = known(&read.record, &read.facts, sm.env().sim.now());
     let (arguments, target) = match resolve(step, &values, &mut known).await {
         Ok(resolved) => resolved,
-        Err(why) => return Some(failed(attempt, format!("ClientError: The arguments of the step have no value: {why}."))),
+        Err(why) => {
+            return Some(failed(attempt, format!("ClientError: The arguments of the step have no value: {why}.")));
+        }
     };
     let fingerprint = fingerprint(step, &arguments, &target);
     let begin = Begin { executions, key, attempt, read, step, name: String::new(), arguments, target, fingerprint };
@@ -108,7 +116,7 @@ pub(super) async fn ask_to_stop(
 
 async fn decide(attempt: Attempt, step: &Step, values: &Values<'_>, known: &mut Known) -> Event {
     let conditions = step.arguments.get("Conditions").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
-    match values.evaluate(known, |known| condition::all_hold(conditions, known)).await {
+    match values.evaluate(known, &step.arguments, |known| condition::all_hold(conditions, known)).await {
         Ok(outcome) => Event::Ended(attempt, End::Succeeded(Done { outcome: Some(outcome), ..Done::default() })),
         Err(why) => failed(attempt, format!("ClientError: The conditions cannot be evaluated: {why}.")),
     }
@@ -117,7 +125,9 @@ async fn decide(attempt: Attempt, step: &Step, values: &Values<'_>, known: &mut 
 /// The arguments and the target of a step, without expressions.
 async fn resolve(step: &Step, values: &Values<'_>, known: &mut Known) -> Result<(Value, String), String> {
     let target = step.target.clone().unwrap_or_default();
-    values.evaluate(known, |known| Ok((evaluate(&step.arguments, known)?, text(&evaluate(&target, known)?)))).await
+    let target = values.evaluate(known, &target, |known| evaluate(&target, known)).await?;
+    let arguments = values.evaluate(known, &step.arguments, |known| evaluate(&step.arguments, known)).await?;
+    Ok((arguments, text(&target)))
 }
 
 fn phase(state: &State, attempt: Attempt) -> Option<Phase> {
@@ -164,7 +174,38 @@ fn sorted(value: Option<&Value>) -> Value {
 /// Tells that an attempt has begun; whether it goes on.
 pub(super) async fn began(begin: &Begin<'_>, done: Done) -> bool {
     let told = machine::insist(begin.executions, begin.key, &Event::Began(begin.attempt, done)).await;
-    told.is_some_and(|record| {
-        phase(&machine::state::<Executions>(&record), begin.attempt) == Some(Phase::Executing)
-    })
+    told.is_some_and(|record| phase(&machine::state::<Executions>(&record), begin.attempt) == Some(Phase::Executing))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// "Default cache key attributes by pipeline step type", developer guide.
+    #[test]
+    fn a_tuning_step_counts_as_the_same_by_some_members_of_its_training_job() {
+        let step = json!({"Name": "T", "Type": "Tuning", "Arguments": {}});
+        let definition = Definition::parse(&json!({"Version": "2020-12-01", "Steps": [step]}).to_string()).unwrap();
+        let of = |member: &str, value: Value| {
+            let mut training =
+                json!({"AlgorithmSpecification": {"TrainingImage": "i"}, "RoleArn": "r", "ResourceConfig": {}});
+            training[member] = value;
+            fingerprint(&definition.steps[0], &json!({"TrainingJobDefinition": training}), "")
+        };
+        let usual = of("RoleArn", json!("r"));
+        for (member, value) in [("RoleArn", json!("other")), ("ResourceConfig", json!({"InstanceCount": 2}))] {
+            assert_eq!(of(member, value), usual, "{member}");
+        }
+        for member in [
+            "AlgorithmSpecification",
+            "HyperParameterRanges",
+            "InputDataConfig",
+            "StaticHyperParameters",
+            "TuningObjective",
+        ] {
+            assert_ne!(of(member, json!({"x": 1})), usual, "{member}");
+        }
+    }
 }

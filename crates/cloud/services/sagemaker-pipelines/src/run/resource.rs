@@ -19,7 +19,7 @@ use crate::kinds::{COMPLETED, FAILED, Resource, Runs, STOPPED};
 
 /// The name of what an attempt creates; empty where the service gives it.
 pub(super) fn name(read: &Read, kind: &Resource, step: &Step, attempt: Attempt, given: Option<&str>) -> String {
-    if kind.name.is_empty() {
+    if kind.named_by.is_empty() {
         return String::new();
     }
     let id = read.record.arn.rsplit('/').next().unwrap_or_default();
@@ -32,12 +32,12 @@ pub(super) async fn create(begin: &Begin<'_>, kind: &'static Resource) -> Event 
     let operation = format!("Create{}", kind.noun);
     let mut input = if let Value::Object(map) = &begin.arguments { map.clone() } else { Map::new() };
     let id = begin.name.clone();
-    if kind.name.is_empty() {
+    if kind.named_by.is_empty() {
         let token = names::client_token(&read.state.seed, begin.attempt);
         input.insert("ClientToken".to_owned(), json!(token));
         group(begin, &input).await;
     } else {
-        input.insert(kind.name.to_owned(), json!(id));
+        input.insert(kind.named_by.to_owned(), json!(id));
     }
     experiment(begin, &operation, &mut input);
     let arn = match sm.invoke(&read.who, &operation, Value::Object(input)).await {
@@ -56,11 +56,7 @@ pub(super) async fn create(begin: &Begin<'_>, kind: &'static Resource) -> Event 
 /// The event of an attempt whose resource is there.
 pub(super) fn begun(attempt: Attempt, kind: &Resource, done: Done) -> Event {
     // What is there at once has no end to wait for.
-    if kind.status.is_empty() {
-        Event::Ended(attempt, End::Succeeded(done))
-    } else {
-        Event::Began(attempt, done)
-    }
+    if kind.status.is_empty() { Event::Ended(attempt, End::Succeeded(done)) } else { Event::Began(attempt, done) }
 }
 
 /// The ARN of the resource that an earlier process created for the same attempt.
@@ -69,7 +65,7 @@ pub(super) async fn existing(sm: &SageMaker, who: &Principal, kind: &Resource, i
         return None;
     }
     let operation = format!("Describe{}", kind.noun);
-    let described = invoke(sm, who, &operation, json!({ kind.name: id })).await;
+    let described = invoke(sm, who, &operation, json!({ kind.named_by: id })).await;
     described.ok()?.get(kind.arn)?.as_str().map(str::to_owned)
 }
 
@@ -171,7 +167,8 @@ fn ended(described: &Value, kind: &Resource, done: &Done) -> Option<End> {
     match text(kind.status)? {
         COMPLETED => Some(End::Succeeded(done.clone())),
         STOPPED if text("SecondaryStatus") == Some(MAX_RUNTIME_EXCEEDED) => {
-            let reason = format!("ClientError: {MAX_RUNTIME_EXCEEDED}: the job ran longer than its MaxRuntimeInSeconds.");
+            let reason =
+                format!("ClientError: {MAX_RUNTIME_EXCEEDED}: the job ran longer than its MaxRuntimeInSeconds.");
             Some(End::Failed { exception: Exception::Other, reason: Some(reason), done: done.clone() })
         }
         STOPPED => Some(End::Stopped),
@@ -197,7 +194,7 @@ fn ended(described: &Value, kind: &Resource, done: &Done) -> Option<End> {
 pub(super) async fn stop(executions: &Executions, read: &Read, kind: &Resource, attempt: Attempt) {
     let resource = read.state.steps.get(attempt.step).and_then(|step| step.result.resource.as_deref());
     let Some(id) = resource.filter(|_| !kind.stop.is_empty()) else { return };
-    if let Err(error) = invoke(&executions.0, &read.who, kind.stop, json!({ kind.name: id })).await {
+    if let Err(error) = invoke(&executions.0, &read.who, kind.stop, json!({ kind.named_by: id })).await {
         tracing::debug!(id, error = error.message, "a step's resource could not be stopped");
     }
 }

@@ -16,7 +16,7 @@ use crate::document;
 use crate::execution::machine::Facts;
 use crate::execution::state::{Done, State};
 use crate::expression::path::{self, Segment};
-use crate::expression::{Known, Open, text};
+use crate::expression::{Known, Open, open, text};
 use crate::kinds::{Resource, Runs};
 
 /// The largest JSON document that is read from S3.
@@ -54,35 +54,62 @@ pub(crate) fn known(record: &Record, facts: &Facts, now: SimTime) -> Known {
 }
 
 impl<'a> Values<'a> {
-    pub(crate) const fn new(sm: &'a SageMaker, who: &'a Principal, definition: &'a Definition, state: &'a State) -> Self {
+    pub(crate) const fn new(
+        sm: &'a SageMaker,
+        who: &'a Principal,
+        definition: &'a Definition,
+        state: &'a State,
+    ) -> Self {
         Self { sm, who, definition, state, left: AtomicU64::new(LARGEST_TOGETHER) }
     }
 
-    /// Evaluates, and looks up what that takes.
+    /// Evaluates expressions in `of`, and looks up what that takes: all at once that is known to be needed.
     pub(crate) async fn evaluate<T: Send>(
         &self,
         known: &mut Known,
+        of: &Value,
         evaluate: impl Fn(&Known) -> Result<T, Open> + Send + Sync,
     ) -> Result<T, String> {
-        for _ in 0..MOST_LOOKUPS {
-            match evaluate(known) {
+        let mut lookups = 0;
+        loop {
+            let first = match evaluate(known) {
                 Ok(value) => return Ok(value),
                 Err(Open::Fault(why)) => return Err(why),
-                Err(Open::Step(name)) => {
-                    let properties = self.properties(&name).await?;
-                    known.steps.insert(name, properties);
+                Err(first) => first,
+            };
+            let mut wanted = vec![first];
+            open(of, known, &mut wanted);
+            for one in wanted {
+                lookups += 1;
+                if lookups > MOST_LOOKUPS {
+                    return Err(format!("it takes more than {MOST_LOOKUPS} steps, property files and documents"));
                 }
-                Err(Open::File(step, name)) => {
-                    let content = self.file(&step, &name).await?;
-                    known.files.insert((step, name), content);
-                }
-                Err(Open::Object(uri)) => {
-                    let content = self.object(&uri).await?;
-                    known.objects.insert(uri, content);
-                }
+                self.look_up(known, one).await?;
             }
         }
-        Err(format!("it takes more than {MOST_LOOKUPS} steps, property files and documents"))
+    }
+
+    async fn look_up(&self, known: &mut Known, wanted: Open) -> Result<(), String> {
+        match wanted {
+            Open::Fault(why) => return Err(why),
+            Open::Step(name) if !known.steps.contains_key(&name) => {
+                let properties = self.properties(&name).await?;
+                known.steps.insert(name, properties);
+            }
+            Open::File(step, name) => {
+                let at = (step, name);
+                if !known.files.contains_key(&at) {
+                    let content = self.file(&at.0, &at.1).await?;
+                    known.files.insert(at, content);
+                }
+            }
+            Open::Object(uri) if !known.objects.contains_key(&uri) => {
+                let content = self.object(&uri).await?;
+                known.objects.insert(uri, content);
+            }
+            Open::Step(_) | Open::Object(_) => {}
+        }
+        Ok(())
     }
 
     fn step(&self, name: &str) -> Result<(&Step, &Done), String> {
@@ -154,7 +181,9 @@ impl<'a> Values<'a> {
         let content = document::read(objects, account, bucket.to_owned(), key.to_owned(), LARGEST).await?;
         let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
         let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size));
-        taken.map_err(|_| format!("the documents that the step reads have more than {LARGEST_TOGETHER} bytes together"))?;
+        taken.map_err(|_| {
+            format!("the documents that the step reads have more than {LARGEST_TOGETHER} bytes together")
+        })?;
         let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&content)).await;
         let parsed = parsed.map_err(|error| error.to_string())?;
         parsed.map_err(|error| format!("{uri} is not valid JSON: {error}"))
@@ -176,7 +205,8 @@ mod tests {
     #[test]
     fn the_goal_of_a_tuning_job_is_in_its_configuration_or_in_its_definitions() {
         let told = |value: Value| minimizes(value.as_object().unwrap());
-        let config = |goal: &str| json!({"HyperParameterTuningJobConfig": {"HyperParameterTuningJobObjective": {"Type": goal}}});
+        let config =
+            |goal: &str| json!({"HyperParameterTuningJobConfig": {"HyperParameterTuningJobObjective": {"Type": goal}}});
         let several = |goal: &str| json!({"HyperParameterTuningJobConfig": {}, "TrainingJobDefinitions": [{"TuningObjective": {"Type": goal}}]});
         for of in [config, several] as [fn(&str) -> Value; 2] {
             assert_eq!((told(of("Minimize")), told(of("Maximize"))), (true, false));
