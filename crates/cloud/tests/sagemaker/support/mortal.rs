@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use sagewright_cloud::records::{
     Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags,
-    Timer, Versioned,
+    Timer, Versioned, Write,
 };
+use sagewright_cloud::sagemaker::Kind;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use tokio::sync::{Notify, broadcast};
 
@@ -16,7 +17,7 @@ use tokio::sync::{Notify, broadcast};
 pub struct Life {
     left: AtomicI64,
     over: Notify,
-    errors: Mutex<Vec<(i64, bool)>>,
+    errors: Mutex<Vec<(Kind, i64, bool)>>,
     unreadable: AtomicI64,
 }
 
@@ -37,17 +38,24 @@ impl Life {
         self.left.store(commits, Ordering::SeqCst);
     }
 
-    /// The commit after so many more is answered with an error, although it may be written.
-    pub fn errs_after(&self, commits: i64, written: bool) {
-        self.errors.lock().unwrap().push((commits, written));
+    /// The commit of a record of a kind after so many more is answered with an error, although it may be written.
+    pub fn errs_after(&self, kind: Kind, commits: i64, written: bool) {
+        self.errors.lock().unwrap().push((kind, commits, written));
     }
 
     /// Whether an error is answered now, and then whether the batch is written all the same.
-    fn error(&self) -> Option<bool> {
+    fn error(&self, batch: &Batch) -> Option<bool> {
+        let is_of = |kind: Kind| {
+            batch.iter().any(|write| match write {
+                Write::Insert(record) => record.key.kind == kind.as_str(),
+                Write::Replace(versioned) => versioned.record.key.kind == kind.as_str(),
+                _ => false,
+            })
+        };
         let mut errors = self.errors.lock().unwrap();
-        errors.iter_mut().for_each(|(left, _)| *left -= 1);
-        let at = errors.iter().position(|(left, _)| *left < 0)?;
-        Some(errors.remove(at).1)
+        errors.iter_mut().filter(|(kind, ..)| is_of(*kind)).for_each(|(_, left, _)| *left -= 1);
+        let at = errors.iter().position(|(_, left, _)| *left < 0)?;
+        Some(errors.remove(at).2)
     }
 
     /// Whether all errors were answered.
@@ -85,7 +93,7 @@ impl Records for Mortal {
             // Neither written nor answered.
             std::future::pending::<()>().await;
         }
-        match self.life.error() {
+        match self.life.error(&batch) {
             None => return self.store.commit(batch).await,
             Some(true) => self.store.commit(batch).await?,
             Some(false) => {}
