@@ -30,9 +30,8 @@ pub(super) async fn keep(sm: &SageMaker, execution: &Key, attempt: Attempt, toke
     let mut patience = Patience::new();
     loop {
         match sm.env().store.commit(vec![Write::Insert(record.clone())]).await {
-            Ok(()) => return,
-            // An earlier process kept it.
-            Err(CommitError::Conflict(_)) => return,
+            // Or an earlier process kept it.
+            Ok(()) | Err(CommitError::Conflict(_)) => return,
             Err(CommitError::Store(error)) => {
                 if !patience.again(sm, &execution.name, &error.into()).await {
                     return;
