@@ -412,7 +412,7 @@ proptest! {
             let choice = choices.next().unwrap_or(3);
             // A store that fails once and has written all the same; what was asked for the first time is lost.
             let twice = choice & 0x800 != 0;
-            let mut tell = |life: &mut Life, shell: &mut Shell, event: &Event| {
+            let tell = |life: &mut Life, shell: &mut Shell, event: &Event| {
                 let effects = life.tell(event);
                 shell.ask(if twice { life.tell(event) } else { effects });
             };
