@@ -44,7 +44,7 @@ pub(crate) fn named(call: &Call, pipeline: &Record) -> Result<Option<u64>, ApiEr
 }
 
 /// The aliases in a list of a request.
-pub(super) fn given<'v>(list: Option<&'v Value>) -> Vec<&'v str> {
+pub(super) fn given(list: Option<&Value>) -> Vec<&str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 

@@ -96,18 +96,15 @@ impl<'a> Values<'a> {
                 let properties = self.properties(&name).await?;
                 known.steps.insert(name, properties);
             }
-            Open::File(step, name) => {
-                let at = (step, name);
-                if !known.files.contains_key(&at) {
-                    let content = self.file(&at.0, &at.1).await?;
-                    known.files.insert(at, content);
-                }
+            Open::File(step, name) if !known.files.contains_key(&(step.clone(), name.clone())) => {
+                let content = self.file(&step, &name).await?;
+                known.files.insert((step, name), content);
             }
             Open::Object(uri) if !known.objects.contains_key(&uri) => {
                 let content = self.object(&uri).await?;
                 known.objects.insert(uri, content);
             }
-            Open::Step(_) | Open::Object(_) => {}
+            Open::Step(_) | Open::File(..) | Open::Object(_) => {}
         }
         Ok(())
     }
