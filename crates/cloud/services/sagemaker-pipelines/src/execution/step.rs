@@ -183,14 +183,25 @@ impl State {
         now: i64,
         effects: &mut Vec<Effect>,
     ) -> Result<Taken, ApiError> {
+        if !self.takes_answer(attempt, token) {
+            return Err(ApiError::not_found(NOT_WAITING));
+        }
         match self.current(attempt) {
-            Some(step) if step.answered.as_deref() == Some(token) => Ok(Taken::Before),
-            Some(step) if matches!(step.phase, Phase::Executing | Phase::Stopping) => {
+            Some(step) if step.answered.is_none() => {
                 step.answered = Some(token.to_owned());
                 Ok(self.ended(attempt, end, now, effects))
             }
-            _ => Err(ApiError::not_found(NOT_WAITING)),
+            _ => Ok(Taken::Before),
         }
+    }
+
+    /// Whether an attempt waits for an answer, or was answered by the request with a token.
+    pub(crate) fn takes_answer(&self, attempt: Attempt, token: &str) -> bool {
+        let step = self.steps.get(attempt.step).filter(|step| step.attempt == attempt.number);
+        step.is_some_and(|step| match &step.answered {
+            Some(answered) => answered == token,
+            None => matches!(step.phase, Phase::Executing | Phase::Stopping),
+        })
     }
 
     fn due(&mut self, attempt: Attempt, now: i64, effects: &mut Vec<Effect>) -> Taken {

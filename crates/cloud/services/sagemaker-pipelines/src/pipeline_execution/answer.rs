@@ -39,10 +39,13 @@ pub(crate) async fn failure(sm: &SageMaker, call: &Call) -> Result<Value, ApiErr
 
 /// The machine decides whether the step still waits for an answer: another one may have come first.
 async fn end(sm: &SageMaker, call: &Call, record: &Record, attempt: Attempt, end: End) -> Result<Value, ApiError> {
-    // A request without a token is none that is repeated.
-    let token = call.text("ClientRequestToken").map_or_else(|| call.request_id.clone(), str::to_owned);
-    tell_of(sm, record, Event::Answered(attempt, end, token)).await?;
+    tell_of(sm, record, Event::Answered(attempt, end, repetition(call))).await?;
     Ok(json!({ "PipelineExecutionArn": record.arn }))
+}
+
+/// What a repetition of the request is known by. One without a token is not repeated.
+fn repetition(call: &Call) -> String {
+    call.text("ClientRequestToken").map_or_else(|| call.request_id.clone(), str::to_owned)
 }
 
 /// What an attempt had when it began.
@@ -56,5 +59,8 @@ async fn find(sm: &SageMaker, call: &Call) -> Result<(Record, Attempt), ApiError
     let token = required(call, "CallbackToken")?;
     let found = callback::find(sm, &call.caller.account, &call.region, token).await?;
     let (key, attempt) = found.ok_or_else(missing)?;
-    Ok((sm.env().store.record(&key).await?.ok_or_else(missing)?, attempt))
+    let record = sm.env().store.record(&key).await?.ok_or_else(missing)?;
+    // What is wrong with an answer is said only where one is wanted.
+    let takes = machine::state::<Executions>(&record).takes_answer(attempt, &repetition(call));
+    takes.then_some((record, attempt)).ok_or_else(missing)
 }
