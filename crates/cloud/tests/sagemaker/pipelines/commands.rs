@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{TOKEN, pipeline};
 use crate::restart::{after, run};
-use crate::support::{Cloud, CommandCall, Life, within};
+use crate::support::{Cloud, CommandCall, Life, with, within};
 
 fn lambda(name: &str) -> Value {
     json!({"Name": name, "Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f"})
@@ -111,6 +111,9 @@ async fn an_answer_is_taken_once_and_its_repetition_is_answered_alike() {
         let refused = cloud.refused(operation, success(other)).await;
         assert!(refused.starts_with("400 ResourceNotFound: No callback step waits"), "{refused}");
     }
+    let wrong = with(success(other), "/OutputParameters", json!([{"Name": "unknown", "Value": "1"}]));
+    let refused = cloud.refused("SendPipelineExecutionStepSuccess", wrong).await;
+    assert!(refused.starts_with("400 ResourceNotFound"), "no answer is wanted, whatever it is: {refused}");
     let elsewhere =
         cloud.call_as("111111111111", "us-east-1", "SendPipelineExecutionStepSuccess", success(TOKEN)).await;
     assert_eq!(elsewhere.unwrap_err().code, "ResourceNotFound");
