@@ -205,7 +205,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         processing: Arc::new(ProcessingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
         transform: Arc::new(TransformExecutor::new(env.clone(), Arc::clone(&hosting) as _)),
     };
-    let places = Semaphore::new(PLACES);
+    let places = Arc::new(Semaphore::new(PLACES));
     let commands = Arc::new(LocalCommands { process: commands, environment, places });
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
     let execution = Execution {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sagewright_cloud_runner_process::process::commands::{Called as Kind, Commands as Process, Task};
+use sagewright_cloud_runner_process::process::commands::{Commands as Process, Task};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::runner::{Identity, JobEnvironment, Labels, LineSink};
 use crate::sagemaker::{Called, CommandTask, Commands};
@@ -14,36 +14,28 @@ use crate::sagemaker::{Called, CommandTask, Commands};
 pub(crate) struct LocalCommands {
     pub(crate) process: Process,
     pub(crate) environment: Arc<dyn JobEnvironment>,
-    pub(crate) places: Semaphore,
+    pub(crate) places: Arc<Semaphore>,
 }
 
 /// Functions that run at the same time: each is a process on this machine.
 pub(crate) const PLACES: usize = 16;
 
-const fn kind(called: Called) -> Kind {
-    match called {
-        Called::Function => Kind::Function,
-        Called::Queue => Kind::Queue,
-    }
-}
-
 #[async_trait]
 impl Commands for LocalCommands {
     fn check(&self, called: Called, target: &str) -> Result<(), String> {
-        self.process.check(kind(called), target)
+        self.process.check(called, target)
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 
     async fn run(&self, task: CommandTask, lines: LineSink) -> Result<Value, String> {
         let CommandTask { called, target, input, account, region, arn, role_arn, longest } = task;
-        // A queue's command may wait for a person; it takes no place.
-        let _place = match called {
-            Called::Function => self.places.acquire().await.ok(),
-            Called::Queue => None,
-        };
         let worker = Identity { account: account.clone(), region, arn: arn.clone(), role_arn: Some(role_arn) };
         let variables = self.environment.variables(&worker).await;
         let labels = Labels { account, arn, host: "command".to_owned(), epoch: 0 };
-        let task = Task { called: kind(called), target, input: input.to_string(), variables, labels };
+        let task = Task { called, target, input: input.to_string(), variables, labels };
         let run = self.process.run(&task, lines);
         let written = match longest {
             None => run.await?,

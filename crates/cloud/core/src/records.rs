@@ -149,7 +149,7 @@ pub enum Filter {
     NameHasParts(bool),
     /// The status is this one.
     Status(String),
-    /// A member of the body, as a path like `_.token`, has a text.
+    /// A member of the body, as a path like `_.token`, has a text, or is a number that is written so.
     Member(String, String),
 }
 

@@ -92,7 +92,7 @@ fn condition(filter: &Filter) -> (&'static str, Vec<Sql>) {
         Filter::NameHasParts(false) => ("instr(name, '/') = 0", Vec::new()),
         Filter::Status(status) => ("status = ?", text(status)),
         Filter::Member(path, value) => {
-            ("json_extract(body, ?) = ?", vec![Sql::Text(format!("$.{path}")), Sql::Text(value.clone())])
+            ("CAST(json_extract(body, ?) AS TEXT) = ?", vec![Sql::Text(format!("$.{path}")), Sql::Text(value.clone())])
         }
     }
 }

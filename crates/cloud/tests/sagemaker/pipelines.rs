@@ -1,15 +1,18 @@
 //! Pipelines and their executions, with jobs and the clock under control.
 
+mod commands;
+mod versions;
+
 use std::sync::Arc;
 
 use sagewright_cloud::cloud::resume;
 use sagewright_cloud::records::{Key, Records as _, Versioned, Write};
-use sagewright_cloud::sagemaker::{JobEnd, JobEvent, Kind, Outcome};
+use sagewright_cloud::sagemaker::{JobEnd, JobEvent, Kind, Outcome, TrainingEnd};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::restart::run;
-use crate::support::{ACCOUNT, Cloud, Job, Life, REGION, model, processing_job, with, within};
+use crate::support::{ACCOUNT, Cloud, Job, Life, REGION, model, processing_job, training_job, with, within};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const ROLE: &str = "arn:aws:iam::000000000000:role/exec";
@@ -296,10 +299,148 @@ fn an_execution_whose_stored_state_is_damaged_has_failed_and_says_so() {
         assert!(reason.contains("is damaged") && reason.contains("Start another one."), "{reason}");
         let arn = execution["PipelineExecutionArn"].as_str().unwrap();
         assert_eq!(cloud.steps(arn).await, Vec::<Value>::new());
+        let refused = cloud.refused("RetryPipelineExecution", retry(arn, TOKEN)).await;
+        assert!(refused.contains("is damaged") && refused.contains("Start another one."), "{refused}");
         let deleted = json!({"PipelineName": "p", "ClientRequestToken": TOKEN});
         cloud.ok("DeletePipeline", deleted).await;
         assert!(cloud.store.with_status("pipeline-execution", "Failed").await.unwrap().is_empty());
     });
+}
+
+fn retry(arn: &str, token: &str) -> Value {
+    json!({"PipelineExecutionArn": arn, "ClientRequestToken": token})
+}
+
+#[tokio::test]
+async fn a_retry_that_is_repeated_runs_the_steps_once() {
+    let cloud = Cloud::new();
+    cloud.ok("CreatePipeline", pipeline("p", &json!([step("A", &[])]))).await;
+    let arn = cloud.start_pipeline("p", TOKEN).await;
+    let fail = async || {
+        cloud.processing().await.end.send(JobEnd::new(Outcome::Failed)).unwrap();
+        assert_eq!(cloud.ended(&arn).await["PipelineExecutionStatus"], "Failed");
+    };
+    fail().await;
+    cloud.ok("RetryPipelineExecution", retry(&arn, TOKEN)).await;
+    cloud.ok("RetryPipelineExecution", retry(&arn, TOKEN)).await;
+    fail().await;
+    cloud.ok("RetryPipelineExecution", retry(&arn, TOKEN)).await;
+    assert_eq!(cloud.execution(&arn).await["PipelineExecutionStatus"], "Failed");
+    assert_eq!(cloud.steps(&arn).await[0]["AttemptCount"], 2);
+    cloud.ok("RetryPipelineExecution", retry(&arn, "fedcba9876543210fedcba9876543210")).await;
+    let job = cloud.processing().await;
+    let stop = async || cloud.ok("StopPipelineExecution", retry(&arn, TOKEN)).await;
+    stop().await;
+    job.end.send(JobEnd::new(Outcome::Stopped)).unwrap();
+    assert_eq!(cloud.ended(&arn).await["PipelineExecutionStatus"], "Stopped");
+    stop().await;
+}
+
+/// The store fails for a moment when the end of a job is looked at, and when a job is to be stopped.
+#[tokio::test]
+async fn a_store_that_fails_for_a_moment_leaves_no_step_in_progress() {
+    let life = Arc::new(Life::default());
+    let cloud = Cloud::mortal(SqliteRecords::in_memory().unwrap(), 4, Arc::clone(&life));
+    cloud.ok("CreatePipeline", pipeline("p", &json!([step("A", &[]), step("B", &["A"])]))).await;
+    for reads in 1..12 {
+        let arn = cloud.start_pipeline("p", &format!("{reads:032}")).await;
+        life.cannot_read(reads);
+        complete(cloud.processing().await);
+        let job = cloud.processing().await;
+        within(async {
+            while cloud.steps(&arn).await.get(1).is_none_or(|step| step["StepStatus"] != "Executing") {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        // That of the stop.
+        life.errs_after(Kind::PROCESSING_JOB, 0, false);
+        cloud.ok("StopPipelineExecution", retry(&arn, TOKEN)).await;
+        let mut stop = job.stop.clone();
+        within(stop.wait_for(|stop| *stop)).await.unwrap();
+        job.end.send(JobEnd::new(Outcome::Stopped)).unwrap();
+        assert_eq!(cloud.ended(&arn).await["PipelineExecutionStatus"], "Stopped");
+    }
+}
+
+/// A job that an earlier process created is the step's, although another execution has its result by now.
+#[test]
+fn a_job_that_was_created_before_a_death_is_taken_up_and_not_replaced_by_a_cached_result() {
+    let cached = with(step("A", &[]), "/CacheConfig", json!({"Enabled": true}));
+    let mut seen = 0;
+    for commits in 1..12 {
+        let store = SqliteRecords::in_memory().unwrap();
+        let other = "fedcba9876543210fedcba9876543210";
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let died = runtime.block_on(async {
+            let life = Arc::new(Life::default());
+            let cloud = Cloud::mortal(store.clone(), 4, Arc::clone(&life));
+            cloud.ok("CreatePipeline", pipeline("p", &json!([cached]))).await;
+            let first = cloud.start_pipeline("p", TOKEN).await;
+            let job = cloud.processing().await;
+            life.ends_after(commits);
+            let work = async {
+                cloud.start_pipeline("p", other).await;
+                cloud.processing().await;
+            };
+            let died = tokio::select! {
+                () = work => false,
+                () = life.over() => true,
+            };
+            life.ends_after(i64::MAX);
+            complete(job);
+            cloud.ended(&first).await;
+            std::mem::forget(cloud);
+            died
+        });
+        runtime.shutdown_background();
+        run(async {
+            let cloud = Cloud::over(store, 4);
+            resume(&cloud.sagemaker).await.unwrap();
+            let second = cloud.start_pipeline("p", other).await;
+            within(async {
+                let ended = cloud.ended(&second);
+                tokio::pin!(ended);
+                loop {
+                    tokio::select! {
+                        told = &mut ended => return told,
+                        job = cloud.processing() => complete(job),
+                    }
+                }
+            })
+            .await;
+            let jobs = cloud.ok("ListProcessingJobs", json!({})).await["ProcessingJobSummaries"].clone();
+            let steps = cloud.steps(&second).await;
+            let own = steps[0]["Metadata"]["ProcessingJob"]["Arn"].clone();
+            let hit = steps[0].get("CacheHitResult").is_some();
+            assert_eq!(jobs.as_array().unwrap().len(), if hit { 1 } else { 2 }, "{commits}: no job is left alone");
+            assert!(jobs.as_array().unwrap().iter().any(|job| job["ProcessingJobArn"] == own));
+            seen += usize::from(!hit);
+        });
+        if !died {
+            break;
+        }
+    }
+    assert!(seen > 1, "a death fell between the creation of the job and the begin of the step");
+}
+
+#[tokio::test]
+async fn a_job_that_ran_too_long_says_so() {
+    let cloud = Cloud::new();
+    let mut arguments = training_job("x");
+    arguments.as_object_mut().unwrap().remove("TrainingJobName");
+    let prefix = json!({"Get": "Parameters.Prefix"});
+    let train = json!({"Name": "Train", "Type": "Training", "Arguments": with(arguments, "/TrainingJobName", prefix)});
+    let parameters = json!([{"Name": "Prefix", "Type": "String", "DefaultValue": "mine"}]);
+    let text = json!({"Version": "2020-12-01", "Parameters": parameters, "Steps": [train]}).to_string();
+    cloud.ok("CreatePipeline", with(pipeline("p", &json!([])), "/PipelineDefinition", json!(text))).await;
+    let arn = cloud.start_pipeline("p", TOKEN).await;
+    let job = cloud.job().await;
+    assert!(job.task.name.starts_with("mine-"), "the prefix is a parameter: {}", job.task.name);
+    job.end.send(TrainingEnd::Stopped { artifacts: None, max_runtime: true }).map_err(|_| ()).unwrap();
+    assert_eq!(cloud.ended(&arn).await["PipelineExecutionStatus"], "Failed");
+    let reason = cloud.steps(&arn).await[0]["FailureReason"].clone();
+    assert_eq!(reason, "ClientError: MaxRuntimeExceeded: the job ran longer than its MaxRuntimeInSeconds.");
 }
 
 #[tokio::test]

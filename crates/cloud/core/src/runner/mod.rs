@@ -64,6 +64,15 @@ pub enum RunnerError {
     },
 }
 
+/// What a step of a pipeline calls, which a user's command stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Called {
+    /// A Lambda function, by its ARN.
+    Function,
+    /// An SQS queue, by its URL.
+    Queue,
+}
+
 /// Takes each line that a container writes, standard output and error alike. It may write to the disk and take its time:
 /// who calls it must not be an async worker.
 pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;

@@ -9,9 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+pub use sagewright_cloud_core::runner::Called;
 use sagewright_cloud_core::runner::LineSink;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Answers whether SageMaker may take on a role.
 #[async_trait]
@@ -163,15 +165,6 @@ pub struct Executors {
     pub transform: Arc<dyn Executor<JobEvent, JobEnd>>,
 }
 
-/// What a step of a pipeline calls, which a user's command stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Called {
-    /// A Lambda function, by its ARN.
-    Function,
-    /// An SQS queue, by its URL.
-    Queue,
-}
-
 /// One call of a function, or one message to a queue.
 #[derive(Debug, Clone)]
 pub struct CommandTask {
@@ -189,7 +182,7 @@ pub struct CommandTask {
     pub arn: String,
     /// Role of the pipeline.
     pub role_arn: String,
-    /// It may take so long, once it runs.
+    /// It may run so long.
     pub longest: Option<Duration>,
 }
 
@@ -201,6 +194,9 @@ pub trait Commands: Send + Sync + 'static {
     /// # Errors
     /// There is none: what to do.
     fn check(&self, called: Called, target: &str) -> Result<(), String>;
+
+    /// Waits until one more function may run; it keeps its place until what this gives is dropped. `None`: any number may.
+    async fn place(&self) -> Option<OwnedSemaphorePermit>;
 
     /// Runs a command and gives what it answers: JSON, or null where it wrote nothing. It ends when this is dropped.
     ///
@@ -217,6 +213,10 @@ pub struct NoCommands;
 impl Commands for NoCommands {
     fn check(&self, _: Called, target: &str) -> Result<(), String> {
         Err(format!("no command stands for {target}"))
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        None
     }
 
     async fn run(&self, task: CommandTask, _: LineSink) -> Result<Value, String> {

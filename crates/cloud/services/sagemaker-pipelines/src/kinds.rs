@@ -9,7 +9,7 @@ pub struct StepKind {
     pub runs: Runs,
     /// Operations whose outputs have the properties that later steps may refer to.
     pub properties: &'static [&'static str],
-    /// Arguments by which an earlier step counts as the same one ("Default cache key attributes by pipeline step type");
+    /// Arguments, as paths, by which an earlier step counts as the same one ("Default cache key attributes by pipeline step type");
     /// empty for a kind that is not cached.
     pub cached_by: &'static [&'static str],
     /// Whether steps take retry policies.
@@ -37,7 +37,7 @@ pub struct Resource {
     /// As in the operations' names: `CreateNOUN`, `DescribeNOUN`.
     pub noun: &'static str,
     /// Member of requests that names it; empty where the service gives the name.
-    pub name: &'static str,
+    pub named_by: &'static str,
     /// Longest name.
     pub longest: usize,
     /// Member of `Describe…` that names it.
@@ -63,7 +63,7 @@ pub const STOPPED: &str = "Stopped";
 
 const JOB: Resource = Resource {
     noun: "",
-    name: "",
+    named_by: "",
     longest: 63,
     described_by: "",
     arn: "",
@@ -81,7 +81,7 @@ pub static KINDS: &[StepKind] = &[
         name: "Training",
         runs: Runs::Resource(&Resource {
             noun: "TrainingJob",
-            name: "TrainingJobName",
+            named_by: "TrainingJobName",
             described_by: "TrainingJobName",
             arn: "TrainingJobArn",
             metadata: "TrainingJob",
@@ -106,7 +106,7 @@ pub static KINDS: &[StepKind] = &[
         name: "Processing",
         runs: Runs::Resource(&Resource {
             noun: "ProcessingJob",
-            name: "ProcessingJobName",
+            named_by: "ProcessingJobName",
             described_by: "ProcessingJobName",
             arn: "ProcessingJobArn",
             metadata: "ProcessingJob",
@@ -123,7 +123,7 @@ pub static KINDS: &[StepKind] = &[
         name: "Transform",
         runs: Runs::Resource(&Resource {
             noun: "TransformJob",
-            name: "TransformJobName",
+            named_by: "TransformJobName",
             described_by: "TransformJobName",
             arn: "TransformJobArn",
             metadata: "TransformJob",
@@ -139,7 +139,7 @@ pub static KINDS: &[StepKind] = &[
         name: "Tuning",
         runs: Runs::Resource(&Resource {
             noun: "HyperParameterTuningJob",
-            name: "HyperParameterTuningJobName",
+            named_by: "HyperParameterTuningJobName",
             longest: 32,
             described_by: "HyperParameterTuningJobName",
             arn: "HyperParameterTuningJobArn",
@@ -149,14 +149,22 @@ pub static KINDS: &[StepKind] = &[
             ..JOB
         }),
         properties: &["DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"],
-        cached_by: &["HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"],
+        cached_by: &[
+            "HyperParameterTuningJobConfig",
+            "TrainingJobDefinition/AlgorithmSpecification",
+            "TrainingJobDefinition/HyperParameterRanges",
+            "TrainingJobDefinition/InputDataConfig",
+            "TrainingJobDefinition/StaticHyperParameters",
+            "TrainingJobDefinition/TuningObjective",
+            "TrainingJobDefinitions",
+        ],
         retries: true,
     },
     StepKind {
         name: "Model",
         runs: Runs::Resource(&Resource {
             noun: "Model",
-            name: "ModelName",
+            named_by: "ModelName",
             described_by: "ModelName",
             arn: "ModelArn",
             metadata: "Model",

@@ -5,6 +5,7 @@
 //! the operations (`pipeline`, `pipeline_execution`).
 
 pub mod definition;
+mod document;
 pub mod execution;
 pub mod expression;
 pub mod kinds;

@@ -7,7 +7,7 @@ use sagewright_cloud_sagemaker_base::listing::{PAGE, millis};
 use sagewright_cloud_sagemaker_base::{SageMaker, token};
 use serde_json::{Map, Value};
 
-/// A page of the records of a kind whose names start with a text, and the token of the next one.
+/// A page of the records of a kind that pass filters, and the token of the next one.
 ///
 /// # Errors
 /// A filter cannot be read, or the token is not of this listing.
@@ -15,10 +15,9 @@ pub(crate) async fn records(
     sm: &SageMaker,
     call: &Call,
     kind: &str,
-    start: &str,
+    mut filters: Vec<Filter>,
     order: Order,
 ) -> Result<(Vec<Record>, Option<String>), ApiError> {
-    let mut filters = vec![Filter::NameStarts(start.to_owned())];
     for (member, filter) in
         [("CreatedAfter", Filter::CreatedAfter as fn(f64) -> Filter), ("CreatedBefore", Filter::CreatedBefore)]
     {

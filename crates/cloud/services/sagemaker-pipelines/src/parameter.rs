@@ -85,7 +85,7 @@ impl Parameter {
         let name = text("Name").filter(|name| !name.is_empty()).ok_or("A parameter has no Name.")?.to_owned();
         let given = text("Type").unwrap_or_default();
         let kind = Type::parse(given).ok_or_else(|| {
-            format!("The type '{given}' of parameter {name} is none of String, Integer, Float and Boolean.")
+            format!("The type '{given}' of parameter {name} must be one of String, Integer, Float and Boolean.")
         })?;
         let of_type = |value: &Value| {
             kind.take(value)
@@ -104,7 +104,7 @@ impl Parameter {
             return Ok(());
         }
         let choices = Value::Array(self.choices.clone());
-        Err(format!("The value {value} of parameter {} is none of its EnumValues {choices}.", self.name))
+        Err(format!("The value {value} of parameter {} must be one of its EnumValues {choices}.", self.name))
     }
 }
 
@@ -130,7 +130,9 @@ pub fn values(parameters: &[Parameter], given: &[(String, String)]) -> Result<Ma
                 format!("The value '{text}' of pipeline parameter [{name}] is not of type {}.", parameter.kind.name())
             })?,
             None => parameter.default.clone().ok_or_else(|| {
-                format!("Pipeline parameter [{name}] has no default value, so that an execution has to give one.")
+                format!(
+                    "Pipeline parameter [{name}] has no default value. Give it a value when you start an execution."
+                )
             })?,
         };
         parameter.chosen(&value)?;
@@ -166,7 +168,7 @@ mod tests {
             ("Count", "1.5", "The value '1.5' of pipeline parameter [Count] is not of type Integer."),
             ("Rate", "NaN", "The value 'NaN' of pipeline parameter [Rate] is not of type Float."),
             ("On", "1", "The value '1' of pipeline parameter [On] is not of type Boolean."),
-            ("Text", "c", "The value \"c\" of parameter Text is none of its EnumValues [\"a\",\"b\"]."),
+            ("Text", "c", "The value \"c\" of parameter Text must be one of its EnumValues [\"a\",\"b\"]."),
             ("Other", "c", "Unknown pipeline parameter [Other]. The pipeline has [Text, Count, Rate, On]."),
         ] {
             assert_eq!(values(&parameters, &[given(name, value)]), Err(why.to_owned()));

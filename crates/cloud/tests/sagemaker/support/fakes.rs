@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,8 +13,11 @@ use jiff::Timestamp;
 use sagewright_cloud::clock::Wall;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::runner::{Container, LineSink, Runner, RunnerError, Workload};
-use sagewright_cloud::sagemaker::{EndpointKey, Events, Executor, Host, JobTask, Roles, VariantPlan};
-use tokio::sync::{mpsc, oneshot, watch};
+use sagewright_cloud::sagemaker::{
+    Called, CommandTask, Commands, EndpointKey, Events, Executor, Host, JobTask, Roles, VariantPlan,
+};
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 /// A clock that a test moves.
 pub struct ManualClock(AtomicI64);
@@ -155,6 +158,46 @@ impl<Event: 'static, End: Send + 'static> Executor<Event, End> for FakeExecutor<
         self.0.send(Job { task, stop, events, end }).map_err(|_| ()).unwrap();
         // A dropped handle is an executor that breaks.
         ended.await.expect("the executor broke")
+    }
+}
+
+/// A command in a user's hands.
+pub struct Call {
+    pub task: CommandTask,
+    /// Closed where nobody waits for the answer any more.
+    pub answer: oneshot::Sender<Result<Value, String>>,
+}
+
+/// Commands for all functions and queues.
+pub struct FakeCommands {
+    calls: mpsc::UnboundedSender<Call>,
+    places: Arc<Semaphore>,
+}
+
+/// Commands of which `places` functions run at a time.
+pub fn commands(places: usize) -> (FakeCommands, mpsc::UnboundedReceiver<Call>) {
+    let (calls, receiver) = mpsc::unbounded_channel();
+    (FakeCommands { calls, places: Arc::new(Semaphore::new(places)) }, receiver)
+}
+
+#[async_trait]
+impl Commands for FakeCommands {
+    fn check(&self, _: Called, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
+    async fn run(&self, task: CommandTask, _: LineSink) -> Result<Value, String> {
+        let (answer, answered) = oneshot::channel();
+        self.calls.send(Call { task, answer }).map_err(|_| ()).unwrap();
+        // A dropped handle is a command that never answers.
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
 
-pub use fakes::{Bucket, Deploy, FakeHost, Job, Jobs, ManualClock};
+pub use fakes::{Bucket, Call as CommandCall, Deploy, FakeHost, Job, Jobs, ManualClock};
 pub use mortal::Life;
 use mortal::Mortal;
 pub use requests::*;
@@ -42,6 +42,7 @@ pub struct Cloud {
     processing: Mutex<Jobs<JobEvent, JobEnd>>,
     transform: Mutex<Jobs<JobEvent, JobEnd>>,
     deploys: Mutex<mpsc::UnboundedReceiver<Deploy>>,
+    calls: Mutex<mpsc::UnboundedReceiver<CommandCall>>,
     changes: Mutex<broadcast::Receiver<Change>>,
     requests: AtomicU64,
     _work: tempfile::TempDir,
@@ -81,6 +82,7 @@ impl Cloud {
             transform: Arc::new(transformer),
         };
         let (host, deploys) = fakes::host();
+        let (commands, calls) = fakes::commands(2);
         let host = Arc::new(host);
         let env = Env {
             store: records,
@@ -92,8 +94,12 @@ impl Cloud {
             sim: SimClock::new(clock.clone()),
             work: work.path().to_owned(),
         };
-        let execution =
-            Execution { slots: Some(slots), hold, ..Execution::new(Arc::new(fakes::OneRole), executors, host.clone()) };
+        let execution = Execution {
+            slots: Some(slots),
+            hold,
+            commands: Arc::new(commands),
+            ..Execution::new(Arc::new(fakes::OneRole), executors, host.clone())
+        };
         let sagemaker = SageMaker::new(env, execution);
         // What is resumed calls operations.
         drop(sagewright_cloud::cloud::sagemaker_service(sagemaker.clone()));
@@ -109,6 +115,7 @@ impl Cloud {
             processing: Mutex::new(processing),
             transform: Mutex::new(transform),
             deploys: Mutex::new(deploys),
+            calls: Mutex::new(calls),
             changes,
             requests: AtomicU64::new(0),
             _work: work,
@@ -191,6 +198,15 @@ impl Cloud {
     /// The next transform job that was begun.
     pub async fn transform(&self) -> Job<JobEvent, JobEnd> {
         within(async { self.transform.lock().await.recv().await.unwrap() }).await
+    }
+
+    /// The next function that is called, or message that is sent.
+    pub async fn called(&self) -> CommandCall {
+        within(async { self.calls.lock().await.recv().await.unwrap() }).await
+    }
+
+    pub async fn nothing_is_called(&self) -> bool {
+        self.calls.lock().await.try_recv().is_err()
     }
 
     pub async fn no_job_waits(&self) -> bool {

@@ -1,13 +1,14 @@
 //! A process that dies at a commit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use sagewright_cloud::records::{
-    Batch, Change, CommitError, Event, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags, Timer,
-    Versioned,
+    Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags,
+    Timer, Versioned, Write,
 };
+use sagewright_cloud::sagemaker::Kind;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use tokio::sync::{Notify, broadcast};
 
@@ -16,11 +17,18 @@ use tokio::sync::{Notify, broadcast};
 pub struct Life {
     left: AtomicI64,
     over: Notify,
+    errors: Mutex<Vec<(Kind, i64, bool)>>,
+    unreadable: AtomicI64,
 }
 
 impl Default for Life {
     fn default() -> Self {
-        Self { left: AtomicI64::new(i64::MAX), over: Notify::new() }
+        Self {
+            left: AtomicI64::new(i64::MAX),
+            over: Notify::new(),
+            errors: Mutex::default(),
+            unreadable: AtomicI64::new(0),
+        }
     }
 }
 
@@ -28,6 +36,36 @@ impl Life {
     /// The process dies after so many more commits.
     pub fn ends_after(&self, commits: i64) {
         self.left.store(commits, Ordering::SeqCst);
+    }
+
+    /// The commit of a record of a kind after so many more is answered with an error, although it may be written.
+    pub fn errs_after(&self, kind: Kind, commits: i64, written: bool) {
+        self.errors.lock().unwrap().push((kind, commits, written));
+    }
+
+    /// Whether an error is answered now, and then whether the batch is written all the same.
+    fn error(&self, batch: &Batch) -> Option<bool> {
+        let is_of = |kind: Kind| {
+            batch.iter().any(|write| match write {
+                Write::Insert(record) => record.key.kind == kind.as_str(),
+                Write::Replace(versioned) => versioned.record.key.kind == kind.as_str(),
+                _ => false,
+            })
+        };
+        let mut errors = self.errors.lock().unwrap();
+        errors.iter_mut().filter(|(kind, ..)| is_of(*kind)).for_each(|(_, left, _)| *left -= 1);
+        let at = errors.iter().position(|(_, left, _)| *left < 0)?;
+        Some(errors.remove(at).2)
+    }
+
+    /// Whether all errors were answered.
+    pub fn erred(&self) -> bool {
+        self.errors.lock().unwrap().is_empty()
+    }
+
+    /// So many reads of single records fail.
+    pub fn cannot_read(&self, times: i64) {
+        self.unreadable.store(times, Ordering::SeqCst);
     }
 
     /// Completes when it has died.
@@ -43,6 +81,10 @@ pub struct Mortal {
     pub life: Arc<Life>,
 }
 
+fn away(verb: &'static str) -> StoreError {
+    StoreError::Database { verb, fault: Fault::Other, source: "the disk is away for a moment".into() }
+}
+
 #[async_trait]
 impl Records for Mortal {
     async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
@@ -51,10 +93,18 @@ impl Records for Mortal {
             // Neither written nor answered.
             std::future::pending::<()>().await;
         }
-        self.store.commit(batch).await
+        match self.life.error(&batch) {
+            None => return self.store.commit(batch).await,
+            Some(true) => self.store.commit(batch).await?,
+            Some(false) => {}
+        }
+        Err(CommitError::Store(away("written")))
     }
 
     async fn shared(&self, key: &Key) -> Result<Option<Arc<Versioned>>, StoreError> {
+        if self.life.unreadable.fetch_sub(1, Ordering::SeqCst) > 0 {
+            return Err(away("read"));
+        }
         self.store.shared(key).await
     }
 

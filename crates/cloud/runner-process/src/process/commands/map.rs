@@ -15,27 +15,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sagewright_cloud_core::runner::Called;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::map_file::{self, Match, Problem};
 
-/// What a command stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Called {
-    /// A Lambda function, by its ARN.
-    Function,
-    /// An SQS queue, by its URL.
-    Queue,
-}
-
-impl Called {
-    /// The table of its entries, and what it is called in messages.
-    const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Function => ("lambda", "function"),
-            Self::Queue => ("callback", "queue"),
-        }
+/// The table of the entries, and what is called, as messages have it.
+const fn words(called: Called) -> (&'static str, &'static str) {
+    match called {
+        Called::Function => ("lambda", "function"),
+        Called::Queue => ("callback", "queue"),
     }
 }
 
@@ -140,7 +130,7 @@ impl CommandMap {
     pub(super) fn find(&self, called: Called, target: &str) -> Result<&Entry, String> {
         let fits = |entry: &&Entry| entry.called == called && entry.target.fits(target);
         self.entries.iter().find(fits).ok_or_else(|| {
-            let (table, noun) = called.words();
+            let (table, noun) = words(called);
             format!(
                 "no command stands for the {noun} '{target}'. Add one to {}: [[{table}]] match = \"{target}\" command = [\"PROGRAM\", \"ARGUMENT\"]",
                 self.path.display()

@@ -6,10 +6,10 @@ mod run;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sagewright_cloud_core::runner::{Labels, LineSink};
+use sagewright_cloud_core::runner::{Called, Labels, LineSink};
 
 use map::CommandMap;
-pub use map::{Called, CommandMapError};
+pub use map::CommandMapError;
 
 /// The commands of a file, which is read again for each call.
 #[derive(Debug, Clone)]

@@ -1,10 +1,12 @@
 //! One run of a command: a process group of its own, which ends with the call.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Child;
 
 use super::Task;
 use super::map::Entry;
@@ -22,6 +24,9 @@ const LONGEST: u64 = 6 * 1024 * 1024;
 /// Letters of the last lines that a failure tells.
 const TOLD: usize = 400;
 
+/// What is in the pipes when the command has ended is read for so long: what it started may keep them open.
+const REST: Duration = Duration::from_secs(2);
+
 pub(super) async fn run(
     entry: &Entry,
     task: &Task,
@@ -37,37 +42,61 @@ pub(super) async fn run(
     let (errors, writer) = std::io::pipe().map_err(|error| error.to_string())?;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(writer);
     let program = entry.command.first().map_or("", String::as_str);
-    let (mut child, group) =
-        spawn::spawn(command).await.map_err(|error| format!("cannot start '{program}': {error}"))?;
-    let _running = Running { group, mark };
+    let (child, group) = spawn::spawn(command).await.map_err(|error| format!("cannot start '{program}': {error}"))?;
+    let running = Running { group, left: Some((mark, folder)) };
     let last = Arc::new(Mutex::new(String::new()));
     let reader = tokio::spawn(output::read(errors.into(), keep(lines, &last)));
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let write = async {
-        if let Some(mut stdin) = stdin {
-            // A command that does not read its input is none that fails.
-            let _ = stdin.write_all(task.input.as_bytes()).await;
-        }
-    };
-    let read = async {
-        let mut written = Vec::new();
-        if let Some(stdout) = stdout {
-            stdout.take(LONGEST + 1).read_to_end(&mut written).await.map_err(|error| error.to_string())?;
-        }
-        Ok::<_, String>(written)
-    };
-    let ((), written) = tokio::join!(write, read);
-    let written = written?;
-    if u64::try_from(written.len()).unwrap_or(u64::MAX) > LONGEST {
-        return Err(format!("it wrote more than {LONGEST} bytes to its standard output"));
-    }
-    let status = child.wait().await.map_err(|error| error.to_string())?;
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), reader).await;
+    let ran = talk(child, &task.input).await;
+    let _ = tokio::time::timeout(REST, reader).await;
+    running.end().await;
+    let (status, written) = ran?;
     if status.success() {
         return Ok(written);
     }
     let last = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Err(if last.is_empty() { status.to_string() } else { format!("{status}: {last}") })
+}
+
+/// Gives a command its input, and reads its output until it has ended.
+async fn talk(mut child: Child, input: &str) -> Result<(ExitStatus, Vec<u8>), String> {
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let mut written = Vec::new();
+    let write = async {
+        if let Some(mut stdin) = stdin {
+            // A command may ignore its input.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        Ok(())
+    };
+    let read = async {
+        if let Some(stdout) = stdout {
+            stdout.take(LONGEST + 1).read_to_end(&mut written).await.map_err(|error| error.to_string())?;
+        }
+        let length = u64::try_from(written.len()).unwrap_or(u64::MAX);
+        if length > LONGEST {
+            return Err(format!("it wrote more than {LONGEST} bytes to its standard output"));
+        }
+        Ok(())
+    };
+    let status = {
+        let talk = async { tokio::try_join!(write, read) };
+        tokio::pin!(talk);
+        let ended = tokio::select! {
+            biased;
+            talked = &mut talk => {
+                talked?;
+                child.wait().await
+            }
+            ended = child.wait() => {
+                if let Ok(talked) = tokio::time::timeout(REST, &mut talk).await {
+                    talked?;
+                }
+                ended
+            }
+        };
+        ended.map_err(|error| error.to_string())?
+    };
+    Ok((status, written))
 }
 
 fn command(entry: &Entry, task: &Task, folder: &Path) -> Result<Command, String> {
@@ -99,14 +128,32 @@ fn keep(lines: LineSink, last: &Arc<Mutex<String>>) -> LineSink {
 /// Ends all that was started, when the call ends or is given up.
 struct Running {
     group: Group,
-    mark: String,
+    left: Option<(String, Folder)>,
+}
+
+impl Running {
+    async fn end(mut self) {
+        self.group.end();
+        if let Some(left) = self.left.take() {
+            let _ = tokio::task::spawn_blocking(move || sweep(left)).await;
+        }
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.group.end();
-        strays::end(&self.mark);
+        if let Some(left) = self.left.take() {
+            // A thread of its own: the runtime may be ending as well.
+            let _ = std::thread::Builder::new().spawn(move || sweep(left));
+        }
     }
+}
+
+/// Looks for processes that left the group, which reads many files. The folder goes when they are gone.
+fn sweep((mark, folder): (String, Folder)) {
+    strays::end(&mark);
+    drop(folder);
 }
 
 /// A folder that goes with the call.
@@ -130,9 +177,9 @@ impl Drop for Folder {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::{Called, Commands};
+    use super::super::Commands;
     use super::*;
-    use sagewright_cloud_core::runner::Labels;
+    use sagewright_cloud_core::runner::{Called, Labels};
 
     async fn run(script: &str, input: &str) -> (Result<String, String>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
@@ -172,5 +219,15 @@ mod tests {
         assert_eq!(ran.unwrap_err(), "exit status: 3: no such row");
         let (ran, _) = run("head -c 7000000 /dev/zero", "").await;
         assert!(ran.unwrap_err().contains("more than 6291456 bytes"));
+    }
+
+    #[tokio::test]
+    async fn a_command_has_answered_when_it_ends_whatever_it_leaves_running() {
+        let ran = tokio::time::timeout(Duration::from_secs(60), run("sleep 600 & echo '{}'", "")).await;
+        let (ran, _) = ran.expect("what it left running is not waited for");
+        assert_eq!(ran.unwrap(), "{}\n");
+        let ran =
+            tokio::time::timeout(Duration::from_secs(60), run("sleep 600 & exit 3", &"x".repeat(1_000_000))).await;
+        assert_eq!(ran.expect("nor with input that nobody reads").0.unwrap_err(), "exit status: 3");
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn connect(definition: &mut Definition) -> Result<(), String> {
     for (step, needs) in definition.steps.iter_mut().zip(all) {
         step.needs = needs;
     }
-    circle(&definition.steps)
+    refuse_cycles(&definition.steps)
 }
 
 fn needs(definition: &Definition, at: usize) -> Result<Vec<usize>, String> {
@@ -54,7 +54,10 @@ fn needs(definition: &Definition, at: usize) -> Result<Vec<usize>, String> {
     needs.dedup();
     for need in needs.iter().filter_map(|need| definition.steps.get(*need)) {
         if matches!(need.kind.runs, Runs::Fail) {
-            return Err(format!("{} can not depends on {}", step.name, need.name));
+            return Err(format!(
+                "{} cannot depend on {}, which is a Fail step: no step comes after it.",
+                step.name, need.name
+            ));
         }
     }
     Ok(needs)
@@ -63,7 +66,7 @@ fn needs(definition: &Definition, at: usize) -> Result<Vec<usize>, String> {
 /// The step that a reference needs, where it needs one.
 fn check(definition: &Definition, text: &str) -> Result<Option<usize>, String> {
     let reference = Reference::parse(text).ok_or_else(|| {
-        format!("'{text}' is no reference: it begins with Parameters., Steps. or Execution. and names what is there.")
+        format!("'{text}' is not a valid reference: it begins with Parameters., Steps. or Execution. and names what is there.")
     })?;
     match &reference {
         Reference::Parameter(name) if !definition.parameters.iter().any(|parameter| parameter.name == *name) => {
@@ -85,7 +88,7 @@ fn check(definition: &Definition, text: &str) -> Result<Option<usize>, String> {
 }
 
 /// Refuses steps that need each other.
-fn circle(steps: &[Step]) -> Result<(), String> {
+fn refuse_cycles(steps: &[Step]) -> Result<(), String> {
     let mut open: Vec<usize> = steps.iter().map(|step| step.needs.len()).collect();
     let mut users: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     for (at, step) in steps.iter().enumerate() {

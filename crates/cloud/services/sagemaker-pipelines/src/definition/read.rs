@@ -27,12 +27,12 @@ pub(super) fn definition(text: &str) -> Result<Definition, String> {
     let list = |member: &str| match map.get(member) {
         None | Some(Value::Null) => Ok(&[] as &[Value]),
         Some(Value::Array(items)) => Ok(items.as_slice()),
-        Some(_) => Err(format!("{member} is no list.")),
+        Some(_) => Err(format!("{member} must be a list.")),
     };
     let parameters = list("Parameters")?.iter().map(Parameter::parse).collect::<Result<Vec<_>, _>>()?;
     for (at, parameter) in parameters.iter().enumerate() {
         if parameters.iter().take(at).any(|earlier| earlier.name == parameter.name) {
-            return Err(format!("There are two parameters of the name {}.", parameter.name));
+            return Err(format!("There are two parameters with the name {}.", parameter.name));
         }
     }
     if !map.contains_key("Steps") {
@@ -52,7 +52,7 @@ fn all(list: &[Value], branch: Option<Branch>, depth: usize, steps: &mut Vec<Ste
         let map = value.as_object().ok_or("A step is not a JSON object.")?;
         let (mut step, branches) = step(map, branch)?;
         if steps.iter().any(|earlier| earlier.name == step.name) {
-            return Err(format!("There are two steps of the name {}. Step names have to be unique.", step.name));
+            return Err(format!("There are two steps with the name {}. Step names must be unique.", step.name));
         }
         let of = steps.len();
         if of == MOST {
@@ -73,7 +73,7 @@ fn step(map: &Map<String, Value>, branch: Option<Branch>) -> Result<(Step, Vec<(
     let text = |member: &str| map.get(member).and_then(Value::as_str);
     let name = text("Name").filter(|name| is_name(name)).ok_or_else(|| {
         let given = map.get("Name").unwrap_or(&Value::Null);
-        format!("The step name {given} is none: it has 1 to 64 letters, digits, '-' and '_'.")
+        format!("The step name {given} is not valid: use 1 to 64 letters, digits, '-' or '_'.")
     })?;
     let told = |why: String| format!("Step {name}: {why}");
     let given = text("Type").unwrap_or_default();
@@ -147,7 +147,7 @@ fn split(arguments: &mut Map<String, Value>) -> Result<Vec<(Vec<Value>, bool)>, 
         match arguments.shift_remove(member) {
             None | Some(Value::Null) => {}
             Some(Value::Array(steps)) => branches.push((steps, when)),
-            Some(_) => return Err(format!("{member} is no list.")),
+            Some(_) => return Err(format!("{member} must be a list.")),
         }
     }
     Ok(branches)
@@ -189,7 +189,7 @@ fn cached(value: Option<&Value>) -> Result<Option<Option<i64>>, String> {
         Some(after) => match after.as_str().and_then(cache::duration) {
             Some(milliseconds) => Ok(Some(Some(milliseconds))),
             None => Err(format!(
-                "ExpireAfter {after} of its CacheConfig is no ISO 8601 duration, such as \"P30D\" or \"PT1H\"."
+                "ExpireAfter {after} of its CacheConfig is not an ISO 8601 duration, such as \"P30D\" or \"PT1H\"."
             )),
         },
     }
@@ -197,11 +197,11 @@ fn cached(value: Option<&Value>) -> Result<Option<Option<i64>>, String> {
 
 fn names(value: Option<&Value>) -> Result<Vec<String>, String> {
     let name = |name: &Value| {
-        name.as_str().map(str::to_owned).ok_or_else(|| format!("DependsOn has {name}, which is no name."))
+        name.as_str().map(str::to_owned).ok_or_else(|| format!("DependsOn has {name}; it must be the name of a step."))
     };
     match value {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(names)) => names.iter().map(name).collect(),
-        Some(_) => Err("DependsOn is no list.".to_owned()),
+        Some(_) => Err("DependsOn must be a list of names.".to_owned()),
     }
 }

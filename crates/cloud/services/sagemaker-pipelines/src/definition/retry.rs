@@ -98,7 +98,7 @@ const LONGEST: f64 = 43_200_000.0;
 /// # Errors
 /// What is wrong with one.
 pub fn parse(policies: &Value) -> Result<Vec<Retry>, String> {
-    let list = policies.as_array().ok_or("RetryPolicies is no list.")?;
+    let list = policies.as_array().ok_or("RetryPolicies must be a list.")?;
     list.iter().map(policy).collect()
 }
 
@@ -109,14 +109,14 @@ fn policy(policy: &Value) -> Result<Retry, String> {
         let known = EXCEPTIONS.iter().find(|(known, _)| name.as_str() == Some(known));
         known.map(|(_, exception)| *exception).ok_or_else(|| {
             let known: Vec<&str> = EXCEPTIONS.iter().map(|(name, _)| *name).collect();
-            format!("The ExceptionType {name} of a retry policy is none of {}.", known.join(", "))
+            format!("The ExceptionType {name} of a retry policy must be one of {}.", known.join(", "))
         })
     });
     let number = |member: &str, most: f64| match policy.get(member).filter(|value| !value.is_null()) {
         None => Ok(None),
         Some(value) => match value.as_f64().filter(|n| (0.0..=most).contains(n)) {
             Some(n) => Ok(Some(n)),
-            None => Err(format!("{member} of a retry policy is {value}, and has to be a number from 0 to {most}.")),
+            None => Err(format!("{member} of a retry policy is {value}; it must be a number from 0 to {most}.")),
         },
     };
     let (most, expires) = (number("MaxAttempts", CAP)?, number("ExpireAfterMin", LONGEST_EXPIRY)?);
@@ -164,7 +164,7 @@ mod tests {
     fn policies_of_another_form_are_refused() {
         for (policy, why) in [
             (json!({}), "has no ExceptionType"),
-            (json!({"ExceptionType": ["Other"]}), "none of Step.SERVICE_FAULT"),
+            (json!({"ExceptionType": ["Other"]}), "must be one of Step.SERVICE_FAULT"),
             (json!({"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 21}), "from 0 to 20"),
             (json!({"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": -1}), "from 0 to 43200"),
             (json!({"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 1, "ExpireAfterMin": 1}), "one of them"),

@@ -52,8 +52,8 @@ fn what_is_wrong_is_told() {
     let a = training("A", &json!("image"));
     let fail = json!({"Name": "F", "Type": "Fail"});
     for (steps, why) in [
-        (json!([a, a]), "There are two steps of the name A."),
-        (json!([{"Name": "a b", "Type": "Fail"}]), "The step name \"a b\" is none"),
+        (json!([a, a]), "There are two steps with the name A."),
+        (json!([{"Name": "a b", "Type": "Fail"}]), "The step name \"a b\" is not valid: use 1 to 64 letters"),
         (json!([{"Name": "A", "Type": "Dance"}]), "Step A: Unknown step type 'Dance'."),
         (
             json!([{"Name": "A", "Type": "Fail", "CacheConfig": {}}]),
@@ -75,7 +75,10 @@ fn what_is_wrong_is_told() {
         ),
         (json!([{"Name": "A", "Type": "Fail", "Arguments": {"Message": "x"}}]), "Unknown Argument member 'Message'."),
         (json!([{"Name": "A", "Type": "Fail", "DependsOn": ["B"]}]), "It depends on step B, which does not exist."),
-        (json!([fail, {"Name": "A", "Type": "Model", "DependsOn": ["F"]}]), "A can not depends on F"),
+        (
+            json!([fail, {"Name": "A", "Type": "Model", "DependsOn": ["F"]}]),
+            "A cannot depend on F, which is a Fail step: no step comes after it.",
+        ),
         (
             json!([training("A", &json!({"Get": "Parameters.X"}))]),
             "'Parameters.X' names a parameter that does not exist.",
@@ -91,7 +94,7 @@ fn what_is_wrong_is_told() {
             json!([a, training("B", &json!({"Get": "Steps.A.PropertyFiles.f"}))]),
             "a property file that step A does not have",
         ),
-        (json!([training("A", &json!({"Get": "Step.A"}))]), "'Step.A' is no reference"),
+        (json!([training("A", &json!({"Get": "Step.A"}))]), "'Step.A' is not a valid reference"),
         (
             json!([
                 training("A", &json!({"Get": "Steps.B.TrainingJobName"})),
@@ -113,14 +116,14 @@ fn what_is_wrong_is_told() {
         (json!([{"Name": "L", "Type": "Callback", "Arguments": {}}]), "It has no SqsQueueUrl."),
         (
             json!([{"Name": "P", "Type": "Processing", "CacheConfig": {"Enabled": true, "ExpireAfter": "soon"}}]),
-            "ExpireAfter \"soon\" of its CacheConfig is no ISO 8601 duration",
+            "ExpireAfter \"soon\" of its CacheConfig is not an ISO 8601 duration",
         ),
         (
             json!([{"Name": "P", "Type": "Processing", "RetryPolicies": [{}]}]),
             "Step P: A retry policy has no ExceptionType.",
         ),
         (json!([1]), "A step is not a JSON object."),
-        (json!(1), "Steps is no list."),
+        (json!(1), "Steps must be a list."),
     ] {
         let told = parse(&steps).map(|_| ()).unwrap_err();
         assert!(told.contains(why), "{told}\nis not\n{why}");
@@ -131,7 +134,7 @@ fn what_is_wrong_is_told() {
         ("{}", "It has no Version."),
         (r#"{"Version": "1", "Steps": []}"#, "Unknown version '1'."),
         (r#"{"Version": "2020-12-01"}"#, "It has no Steps."),
-        (r#"{"Version": "2020-12-01", "Steps": [], "Parameters": [{"Name": "a"}]}"#, "of parameter a is none of"),
+        (r#"{"Version": "2020-12-01", "Steps": [], "Parameters": [{"Name": "a"}]}"#, "of parameter a must be one of"),
     ] {
         let told = Definition::parse(text).map(|_| ()).unwrap_err();
         assert!(told.contains(why), "{told}");
@@ -160,7 +163,7 @@ fn deep_conditions_and_odd_bytes_do_no_harm() {
     let more: Vec<Value> = (0..1001).map(|n| json!({"Name": format!("S{n}"), "Type": "Fail"})).collect();
     assert!(parse(&json!(more)).map(|_| ()).unwrap_err().contains("more than 1000 steps"));
     let told = parse(&json!([training("A", &json!({"Get": "Steps.é['"}))])).map(|_| ()).unwrap_err();
-    assert!(told.contains("is no reference"), "{told}");
+    assert!(told.contains("is not a valid reference"), "{told}");
 }
 
 proptest::proptest! {

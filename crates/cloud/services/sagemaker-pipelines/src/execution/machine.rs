@@ -58,6 +58,8 @@ impl Machine for Executions {
             limit: None,
             seed: String::new(),
             changed: record.modified,
+            stopped: None,
+            retried: None,
             nodes: Vec::new(),
             steps: Vec::new(),
         }
@@ -81,8 +83,6 @@ pub struct Facts {
     pub role_arn: String,
     /// Values of all parameters.
     pub parameters: Map<String, Value>,
-    /// The request's token.
-    pub token: String,
 }
 
 impl Facts {
@@ -97,7 +97,6 @@ impl Facts {
             version: hidden["version"].as_u64().unwrap_or_default(),
             role_arn: text("roleArn"),
             parameters: hidden["parameters"].as_object().cloned().unwrap_or_default(),
-            token: text("token"),
         }
     }
 
@@ -106,7 +105,7 @@ impl Facts {
     pub fn kept(&self) -> Value {
         json!({
             "pipeline": self.pipeline, "pipelineArn": self.pipeline_arn, "version": self.version,
-            "roleArn": self.role_arn, "parameters": self.parameters, "token": self.token,
+            "roleArn": self.role_arn, "parameters": self.parameters,
         })
     }
 }

@@ -90,14 +90,17 @@ impl Phase {
     }
 }
 
-/// How a step is stopped.
+/// How a step that runs is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Halt {
+pub enum Stopping {
     /// What runs for it is told to stop.
-    Told,
+    #[serde(rename = "Told")]
+    Resource,
     /// It ends by itself: nothing stops a function.
+    #[serde(rename = "Waits")]
     Waits,
     /// Who has to answer is told that the execution stops.
+    #[serde(rename = "Asks")]
     Asks,
 }
 
@@ -113,7 +116,8 @@ pub struct Node {
     /// Retry policies.
     pub retries: Vec<Retry>,
     /// How it is stopped.
-    pub halt: Halt,
+    #[serde(rename = "halt")]
+    pub stopping: Stopping,
 }
 
 /// Where a step's result comes from, if not from this execution.
@@ -142,6 +146,9 @@ pub struct Progress {
     pub retried: Vec<u32>,
     /// What it gave.
     pub result: Done,
+    /// Token of the request that answered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
 }
 
 /// What a step gives: its resource, its outputs, and by what it is found again.
@@ -174,7 +181,17 @@ impl Progress {
             reason: None,
             retried: vec![0; policies],
             result: Done::default(),
+            answered: None,
         }
+    }
+
+    /// The next attempt begins.
+    pub(super) fn begin(&mut self) {
+        self.phase = Phase::Starting;
+        self.attempt += 1;
+        self.reason = None;
+        self.result = Done::default();
+        self.answered = None;
     }
 }
 
@@ -191,6 +208,12 @@ pub struct State {
     pub seed: String,
     /// Time of the last change.
     pub changed: i64,
+    /// Token of the last request that stopped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Token of the last request that retried it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<String>,
     /// The graph.
     pub nodes: Vec<Node>,
     /// The steps, in the graph's order.
@@ -213,15 +236,16 @@ impl State {
                     Runs::Resource(_) => step.retries.iter().cloned().chain([Retry::usual()]).collect(),
                     _ => Vec::new(),
                 },
-                halt: match step.kind.runs {
-                    Runs::Resource(_) => Halt::Told,
-                    Runs::Callback => Halt::Asks,
-                    Runs::Lambda | Runs::Condition | Runs::Fail => Halt::Waits,
+                stopping: match step.kind.runs {
+                    Runs::Resource(_) => Stopping::Resource,
+                    Runs::Callback => Stopping::Asks,
+                    Runs::Lambda | Runs::Condition | Runs::Fail => Stopping::Waits,
                 },
             })
             .collect();
         let steps = nodes.iter().map(|node| Progress::new(node.retries.len())).collect();
-        Self { status: Status::Executing, reason: None, limit, seed, changed: now, nodes, steps }
+        let (stopped, retried) = (None, None);
+        Self { status: Status::Executing, reason: None, limit, seed, changed: now, stopped, retried, nodes, steps }
     }
 }
 

@@ -2,26 +2,36 @@
 
 use sagewright_cloud_core::api::ApiError;
 
-use super::state::{Attempt, Done, End, Halt, Phase, State, Status};
+use super::state::{Attempt, Done, End, Phase, Progress, State, Status, Stopping};
 
 /// AWS's `FailureReason` of an execution.
-const FAILED: &str = "Step failure: One or multiple steps failed.";
+const STEPS_FAILED: &str = "Step failure: One or multiple steps failed.";
 
-/// What happens to an execution. Each may be told twice.
+/// Why an answer to a callback is refused.
+pub(crate) const NOT_WAITING: &str = "No callback step waits for an answer with this CallbackToken.";
+
+/// What happens to an execution.
+///
+/// Each may be told twice: a store may fail and have written all the same, and then no effect of the first telling began.
+/// So an event that has been taken before asks for all effects that are outstanding, and effects may be asked for twice.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// It is there.
     Created,
+    /// What happened last may have been written although its writer was told otherwise.
+    Repeated,
     /// Something runs for an attempt from now on.
     Began(Attempt, Done),
     /// An attempt has ended.
     Ended(Attempt, End),
+    /// A caller's request with a token ends an attempt that waits for an answer.
+    Answered(Attempt, End, String),
     /// It is time to try a step again.
     Due(Attempt),
-    /// A caller stops it.
-    Stop,
-    /// A caller runs again what failed or was stopped, perhaps with another number of parallel steps.
-    Again(Option<u32>),
+    /// A caller's request with a token stops it.
+    Stop(String),
+    /// A caller's request with a token runs again what failed or was stopped, perhaps with another number of parallel steps.
+    Retry(String, Option<u32>),
     /// A caller changes the number of parallel steps.
     Limit(u32),
     /// Another process has taken over.
@@ -29,7 +39,7 @@ pub enum Event {
 }
 
 /// What is done outside the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Begins an attempt: looks up what it needs, creates what runs for it.
     Begin(Attempt),
@@ -37,8 +47,17 @@ pub enum Effect {
     Watch(Attempt),
     /// Stops what runs for an attempt.
     Stop(Attempt),
+    /// Ends what this process does to begin or stop an attempt: nobody waits for it any more.
+    Withdraw(Attempt),
     /// Tells when a step is to be tried again.
     Sleep(Attempt, i64),
+}
+
+/// Whether an event is new, or was taken before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Now,
+    Before,
 }
 
 impl State {
@@ -48,52 +67,76 @@ impl State {
     /// The state does not take it.
     pub fn take(&mut self, event: &Event, now: i64) -> Result<Vec<Effect>, ApiError> {
         let mut effects = Vec::new();
-        match event {
-            Event::Created => {}
-            Event::Began(attempt, done) => self.began(*attempt, done, &mut effects),
+        let taken = match event {
+            Event::Created => Taken::Now,
+            Event::Repeated => Taken::Before,
+            Event::Began(attempt, done) => self.began(*attempt, done, now, &mut effects),
             Event::Ended(attempt, end) => self.ended(*attempt, end, now, &mut effects),
+            Event::Answered(attempt, end, token) => self.answered(*attempt, end, token, now, &mut effects)?,
             Event::Due(attempt) => self.due(*attempt, now, &mut effects),
-            Event::Stop => self.stop(now, &mut effects)?,
-            Event::Again(limit) => self.again(*limit)?,
+            Event::Stop(token) => self.stop(token, now, &mut effects)?,
+            Event::Retry(token, limit) => self.retry(token, *limit)?,
             Event::Limit(limit) => {
                 self.limit = Some(*limit);
                 self.changed = now;
+                Taken::Now
             }
-            Event::Restarted => effects.extend(self.again_after_restart()),
+            Event::Restarted => {
+                effects.extend(self.outstanding(true));
+                Taken::Now
+            }
+        };
+        if taken == Taken::Before {
+            effects.extend(self.outstanding(false));
         }
         self.go_on(now, &mut effects);
         Ok(effects)
     }
 
     /// The step of an attempt that is the current one.
-    fn current(&mut self, attempt: Attempt) -> Option<&mut super::state::Progress> {
+    fn current(&mut self, attempt: Attempt) -> Option<&mut Progress> {
         self.steps.get_mut(attempt.step).filter(|step| step.attempt == attempt.number)
     }
 
-    fn began(&mut self, attempt: Attempt, done: &Done, effects: &mut Vec<Effect>) {
-        let (stopping, halt) = (self.status == Status::Stopping, self.nodes.get(attempt.step).map(|node| node.halt));
-        let Some(step) = self.current(attempt).filter(|step| matches!(step.phase, Phase::Starting | Phase::Stopping))
-        else {
-            return;
-        };
+    fn began(&mut self, attempt: Attempt, done: &Done, now: i64, effects: &mut Vec<Effect>) -> Taken {
+        let stops = self.status == Status::Stopping;
+        let is_resource = self.nodes.get(attempt.step).is_some_and(|node| node.stopping == Stopping::Resource);
+        let Some(step) = self.current(attempt) else { return Taken::Now };
+        match step.phase {
+            Phase::Starting => {}
+            Phase::Executing | Phase::Stopping => return Taken::Before,
+            _ => return Taken::Now,
+        }
         step.result = done.clone();
-        let stops = (stopping || step.phase == Phase::Stopping) && halt != Some(Halt::Waits);
-        step.phase = if stops { Phase::Stopping } else { Phase::Executing };
-        if stops {
-            effects.push(Effect::Stop(attempt));
+        match (is_resource, stops) {
+            (true, true) => {
+                step.phase = Phase::Stopping;
+                effects.extend([Effect::Stop(attempt), Effect::Watch(attempt)]);
+            }
+            (true, false) => {
+                step.phase = Phase::Executing;
+                effects.push(Effect::Watch(attempt));
+            }
+            // Nothing has been called and nobody was asked: nothing is, once the execution stops.
+            (false, true) => {
+                step.phase = Phase::Stopped;
+                step.ended = Some(now);
+            }
+            (false, false) => step.phase = Phase::Executing,
         }
-        if halt == Some(Halt::Told) {
-            effects.push(Effect::Watch(attempt));
-        }
+        Taken::Now
     }
 
-    fn ended(&mut self, attempt: Attempt, end: &End, now: i64, effects: &mut Vec<Effect>) {
+    fn ended(&mut self, attempt: Attempt, end: &End, now: i64, effects: &mut Vec<Effect>) -> Taken {
         let goes_on = self.status == Status::Executing && !self.failed();
-        let policies = self.nodes.get(attempt.step).map(|node| node.retries.clone()).unwrap_or_default();
+        let (policies, asks) = self
+            .nodes
+            .get(attempt.step)
+            .map_or((Vec::new(), false), |node| (node.retries.clone(), node.stopping == Stopping::Asks));
         let stopping = self.status == Status::Stopping;
-        let Some(step) = self.current(attempt) else { return };
+        let Some(step) = self.current(attempt) else { return Taken::Now };
         if !matches!(step.phase, Phase::Starting | Phase::Executing | Phase::Stopping) {
-            return;
+            return Taken::Before;
         }
         match end {
             End::Succeeded(done) => {
@@ -105,6 +148,12 @@ impl State {
                 step.phase = Phase::Failed;
                 let what = step.result.arn.as_deref().unwrap_or("what ran for the step");
                 step.reason = Some(format!("ClientError: {what} was stopped, and not by the pipeline execution."));
+            }
+            // Either answer lets the execution stop.
+            End::Failed { reason, done, .. } if stopping && asks => {
+                step.phase = Phase::Stopped;
+                step.result = done.clone();
+                step.reason.clone_from(reason);
             }
             End::Failed { exception, reason, done } => {
                 let policy = policies.iter().position(|policy| policy.exceptions.contains(exception));
@@ -122,35 +171,80 @@ impl State {
         }
         step.ended = (!step.phase.busy()).then_some(now);
         self.changed = now;
+        effects.extend(asks.then_some(Effect::Withdraw(attempt)));
+        Taken::Now
     }
 
-    fn due(&mut self, attempt: Attempt, now: i64, effects: &mut Vec<Effect>) {
-        let Some(step) =
-            self.current(attempt).filter(|step| matches!(step.phase, Phase::Waiting { due } if due <= now))
-        else {
-            return;
-        };
-        step.phase = Phase::Starting;
-        step.attempt += 1;
-        step.reason = None;
-        step.result = Done::default();
+    fn answered(
+        &mut self,
+        attempt: Attempt,
+        end: &End,
+        token: &str,
+        now: i64,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Taken, ApiError> {
+        if !self.takes_answer(attempt, token) {
+            return Err(ApiError::not_found(NOT_WAITING));
+        }
+        match self.current(attempt) {
+            Some(step) if step.answered.is_none() => {
+                step.answered = Some(token.to_owned());
+                Ok(self.ended(attempt, end, now, effects))
+            }
+            _ => Ok(Taken::Before),
+        }
+    }
+
+    /// Whether an attempt waits for an answer, or was answered by the request with a token.
+    pub(crate) fn takes_answer(&self, attempt: Attempt, token: &str) -> bool {
+        let step = self.steps.get(attempt.step).filter(|step| step.attempt == attempt.number);
+        step.is_some_and(|step| match &step.answered {
+            Some(answered) => answered == token,
+            None => matches!(step.phase, Phase::Executing | Phase::Stopping),
+        })
+    }
+
+    fn due(&mut self, attempt: Attempt, now: i64, effects: &mut Vec<Effect>) -> Taken {
+        let Some(step) = self.steps.get_mut(attempt.step) else { return Taken::Now };
+        match step.phase {
+            Phase::Waiting { due } if due <= now && step.attempt == attempt.number => {}
+            Phase::Starting if step.attempt == attempt.number + 1 => return Taken::Before,
+            _ => return Taken::Now,
+        }
+        step.begin();
         effects.push(Effect::Begin(Attempt { step: attempt.step, number: step.attempt }));
+        Taken::Now
     }
 
-    fn stop(&mut self, now: i64, effects: &mut Vec<Effect>) -> Result<(), ApiError> {
-        if self.status != Status::Executing {
-            return Err(ApiError::validation(format!(
-                "Pipeline execution is in status {} and cannot be stopped. Only pipeline executions with Executing status can be stopped.",
-                self.status.name()
-            )));
+    fn stop(&mut self, token: &str, now: i64, effects: &mut Vec<Effect>) -> Result<Taken, ApiError> {
+        if self.stopped.as_deref() == Some(token) {
+            return Ok(Taken::Before);
+        }
+        match self.status {
+            Status::Executing => {}
+            Status::Stopping => return Ok(Taken::Now),
+            status => {
+                return Err(ApiError::validation(format!(
+                    "Pipeline execution is in status {} and cannot be stopped. Only pipeline executions with Executing status can be stopped.",
+                    status.name()
+                )));
+            }
         }
         self.status = Status::Stopping;
+        (self.stopped, self.retried) = (Some(token.to_owned()), None);
         self.changed = now;
         for (at, (node, step)) in self.nodes.iter().zip(&mut self.steps).enumerate() {
-            match (step.phase, node.halt) {
-                (Phase::Executing, Halt::Told | Halt::Asks) => {
+            let attempt = Attempt { step: at, number: step.attempt };
+            match (step.phase, node.stopping) {
+                (Phase::Executing, Stopping::Resource | Stopping::Asks) => {
                     step.phase = Phase::Stopping;
-                    effects.push(Effect::Stop(Attempt { step: at, number: step.attempt }));
+                    effects.push(Effect::Stop(attempt));
+                }
+                // Nothing was called yet.
+                (Phase::Starting, Stopping::Waits | Stopping::Asks) => {
+                    step.phase = Phase::Stopped;
+                    step.ended = Some(now);
+                    effects.push(Effect::Withdraw(attempt));
                 }
                 (Phase::Waiting { .. }, _) => {
                     step.phase = Phase::Stopped;
@@ -159,17 +253,25 @@ impl State {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(Taken::Now)
     }
 
-    fn again(&mut self, limit: Option<u32>) -> Result<(), ApiError> {
+    fn retry(&mut self, token: &str, limit: Option<u32>) -> Result<Taken, ApiError> {
+        if self.retried.as_deref() == Some(token) {
+            return Ok(Taken::Before);
+        }
         if !matches!(self.status, Status::Failed | Status::Stopped) {
             return Err(ApiError::validation(format!(
                 "Pipeline execution is in status {} and cannot be retried. Only pipeline executions with Failed or Stopped status can be retried.",
                 self.status.name()
             )));
         }
+        // One without steps has succeeded, as long as its state can be read.
+        if self.steps.is_empty() {
+            return Err(ApiError::validation(self.reason.clone().unwrap_or_default()));
+        }
         self.status = Status::Executing;
+        (self.retried, self.stopped) = (Some(token.to_owned()), None);
         self.reason = None;
         self.limit = limit.or(self.limit);
         for step in &mut self.steps {
@@ -178,22 +280,22 @@ impl State {
                 step.retried.fill(0);
             }
         }
-        Ok(())
+        Ok(Taken::Now)
     }
 
-    /// What the last process was at: a resource is found by its name; a function is called and a message sent again.
-    fn again_after_restart(&self) -> Vec<Effect> {
+    /// What has to be done for the steps as they are. After a restart that is all that the last process was at: a resource is
+    /// found by its name; a function is called and a message sent again.
+    fn outstanding(&self, restarted: bool) -> Vec<Effect> {
         let mut effects = Vec::new();
         for (at, (node, step)) in self.nodes.iter().zip(&self.steps).enumerate() {
             let attempt = Attempt { step: at, number: step.attempt };
-            match (step.phase, node.halt) {
-                (Phase::Starting, _) | (Phase::Executing, Halt::Waits | Halt::Asks) => {
-                    effects.push(Effect::Begin(attempt))
-                }
-                (Phase::Executing, Halt::Told) => effects.push(Effect::Watch(attempt)),
-                (Phase::Stopping, halt) => {
+            match (step.phase, node.stopping) {
+                (Phase::Executing, Stopping::Resource) => effects.push(Effect::Watch(attempt)),
+                (Phase::Executing, Stopping::Waits | Stopping::Asks) if !restarted => {}
+                (Phase::Starting | Phase::Executing, _) => effects.push(Effect::Begin(attempt)),
+                (Phase::Stopping, stopping) => {
                     effects.push(Effect::Stop(attempt));
-                    effects.extend((halt == Halt::Told).then_some(Effect::Watch(attempt)));
+                    effects.extend((stopping == Stopping::Resource).then_some(Effect::Watch(attempt)));
                 }
                 (Phase::Waiting { due }, _) => effects.push(Effect::Sleep(attempt, due)),
                 _ => {}
@@ -227,7 +329,7 @@ impl State {
             _ if any(Phase::Stopped) => Status::Stopped,
             _ => Status::Succeeded,
         };
-        self.reason = (self.status == Status::Failed).then(|| FAILED.to_owned());
+        self.reason = (self.status == Status::Failed).then(|| STEPS_FAILED.to_owned());
         self.changed = now;
     }
 
@@ -261,12 +363,9 @@ impl State {
                     }
                     Next::Start if busy < limit => {
                         busy += 1;
-                        step.phase = Phase::Starting;
-                        step.attempt += 1;
+                        step.begin();
                         step.started = Some(now);
                         step.ended = None;
-                        step.reason = None;
-                        step.result = Done::default();
                         effects.push(Effect::Begin(Attempt { step: at, number: step.attempt }));
                         self.changed = now;
                     }

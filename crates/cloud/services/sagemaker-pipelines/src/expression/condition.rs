@@ -25,7 +25,9 @@ pub fn check(condition: &Value) -> Result<(), String> {
         "Not" => condition.get("Condition").map_or_else(|| takes(&["Condition"]), check),
         "Or" => match condition.get("Conditions").and_then(Value::as_array) {
             Some(all) => all.iter().try_for_each(check),
-            None => takes(&["Conditions"]).and(Err("The Conditions of a condition of type Or are no list.".to_owned())),
+            None => {
+                takes(&["Conditions"]).and(Err("The Conditions of a condition of type Or must be a list.".to_owned()))
+            }
         },
         "" => Err("A condition has no Type.".to_owned()),
         other => {
@@ -56,8 +58,11 @@ fn holds(condition: &Value, known: &Known) -> Result<bool, Open> {
         "In" => {
             let query = value("QueryValue")?;
             let values = value("Values")?;
+            let Some(candidates) = values.as_array() else {
+                return fault(format!("the Values of In must be a list, and are {}", text(&values)));
+            };
             let mut found = false;
-            for candidate in values.as_array().into_iter().flatten() {
+            for candidate in candidates {
                 found |= compare(&query, candidate)? == Ordering::Equal;
             }
             Ok(found)
@@ -76,7 +81,7 @@ fn holds(condition: &Value, known: &Known) -> Result<bool, Open> {
                 _ => order != Ordering::Greater,
             })
         }
-        other => fault(format!("'{other}' is no type of condition")),
+        other => fault(format!("unknown condition type '{other}'")),
     }
 }
 
@@ -171,6 +176,17 @@ mod tests {
             assert!(conditions.iter().all(|condition| check(condition).is_ok()));
             assert_eq!(all_hold(&conditions, &Known::default()), Ok(holds), "{conditions:?}");
         }
+    }
+
+    #[test]
+    fn in_takes_a_list() {
+        let known =
+            Known { parameters: json!({"One": "abc", "All": "b"}).as_object().cloned().unwrap(), ..Known::default() };
+        let within = json!({"Type": "In", "QueryValue": "b", "Values": {"Get": "Parameters.One"}});
+        let why = "the Values of In must be a list, and are abc".to_owned();
+        assert_eq!(all_hold(&[within], &known), Err(Open::Fault(why)));
+        let within = json!({"Type": "In", "QueryValue": "b", "Values": ["a", {"Get": "Parameters.All"}]});
+        assert_eq!(all_hold(&[within], &known), Ok(true));
     }
 
     #[test]

@@ -110,6 +110,18 @@ pub fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
+/// All that has to be known before a value can be evaluated, as far as that can be said already.
+pub fn open(value: &Value, known: &Known, found: &mut Vec<Open>) {
+    match expression(value) {
+        Some(("Get" | "Std:JsonGet", _)) => found.extend(evaluate(value, known).err()),
+        _ => match value {
+            Value::Array(items) => items.iter().for_each(|item| open(item, known, found)),
+            Value::Object(map) => map.values().for_each(|item| open(item, known, found)),
+            _ => {}
+        },
+    }
+}
+
 /// The value of an expression, or of a value that may have some inside.
 ///
 /// # Errors
@@ -141,7 +153,7 @@ fn get(text: &str, known: &Known) -> Result<Value, Open> {
             path::follow(properties, &path).cloned().ok_or_else(missing)
         }
         Some(Reference::File(..)) => fault(format!("{text} is a property file: only Std:JsonGet reads from it")),
-        None => fault(format!("{text} is no reference")),
+        None => fault(format!("{text} is not a valid reference")),
     }
 }
 
@@ -155,12 +167,12 @@ fn join(inner: &Value, known: &Known) -> Result<Value, Open> {
 fn json_get(inner: &Value, known: &Known) -> Result<Value, Open> {
     let given = inner.get("Path").map(|path| evaluate(path, known)).transpose()?;
     let given = given.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let Some(path) = path::parse_json(given) else { return fault(format!("'{given}' is no JSON path")) };
+    let Some(path) = path::parse_json(given) else { return fault(format!("'{given}' is not a JSON path")) };
     let (document, place) = match (inner.get("PropertyFile"), inner.get("S3Uri")) {
         (Some(file), None) => {
             let text = file.get("Get").or(Some(file)).and_then(Value::as_str).unwrap_or_default();
             let Some(Reference::File(step, name)) = Reference::parse(text) else {
-                return fault(format!("'{text}' is no property file of a step"));
+                return fault(format!("'{text}' is not a property file of a step"));
             };
             let at = (step, name);
             let document = known.files.get(&at).ok_or_else(|| Open::File(at.0.clone(), at.1.clone()))?;
@@ -228,6 +240,20 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_not_known_yet_is_asked_for_at_once() {
+        let mut found = Vec::new();
+        let joined = json!({"Std:Join": {"On": "/", "Values": [{"Get": "Steps.A.X"}, {"Get": "Parameters.Name"}]}});
+        let read =
+            json!({"Std:JsonGet": {"S3Uri": {"Std:Join": {"Values": ["s3://b/", {"Get": "Steps.B.X"}]}}, "Path": "a"}});
+        open(
+            &json!([joined, {"x": read, "y": {"Std:JsonGet": {"S3Uri": "s3://b/q", "Path": "a"}}}]),
+            &known(),
+            &mut found,
+        );
+        assert_eq!(found, [Open::Step("A".into()), Open::Step("B".into()), Open::Object("s3://b/q".into())]);
+    }
+
+    #[test]
     fn what_is_not_known_yet_is_asked_for() {
         for (expression, open) in [
             (json!({"Get": "Steps.Other.ModelName"}), Open::Step("Other".into())),
@@ -242,7 +268,7 @@ mod tests {
         for (expression, why) in [
             (json!({"Get": "Parameters.X"}), "Parameters.X has no value"),
             (json!({"Get": "Steps.Train.X.Y"}), "Steps.Train.X.Y has no value"),
-            (json!({"Get": "Nothing"}), "Nothing is no reference"),
+            (json!({"Get": "Nothing"}), "Nothing is not a valid reference"),
             (json!({"Get": 1}), "Get takes a text"),
             (json!({"Std:Join": {"On": "a"}}), "Std:Join takes Values"),
             (json!({"Std:JsonGet": {"Path": "a"}}), "Std:JsonGet takes either PropertyFile or S3Uri"),

@@ -6,11 +6,11 @@ use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, required, user};
 use serde_json::{Value, json};
 
-use super::version;
+use super::{alias, version};
 
 /// Kept elsewhere than in the pipeline's record.
 pub(super) const ELSEWHERE: &[&str] =
-    &["Tags", "ClientRequestToken", "PipelineDefinition", "PipelineDefinitionS3Location"];
+    &["Tags", "ClientRequestToken", "PipelineDefinition", "PipelineDefinitionS3Location", "PipelineVersionAliases"];
 
 pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let name = required(call, "PipelineName")?;
@@ -25,7 +25,8 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     stored.insert("CreatedBy".to_owned(), user(call));
     stored.insert("LastModifiedBy".to_owned(), user(call));
     stored.insert(HIDDEN.to_owned(), json!({ "version": 1, "token": call.text("ClientRequestToken") }));
-    let record = SageMaker::record(call, Kind::PIPELINE, name, "Active", stored);
+    let mut record = SageMaker::record(call, Kind::PIPELINE, name, "Active", stored);
+    alias::change(&mut record, 1, &alias::given(call.input.get("PipelineVersionAliases")), &[])?;
     sm.check_role(call, call.text("RoleArn"), &record.arn).await?;
 
     let (key, arn) = (record.key.clone(), record.arn.clone());

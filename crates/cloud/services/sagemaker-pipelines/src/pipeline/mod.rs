@@ -1,5 +1,6 @@
 //! Pipelines: definitions with versions.
 
+pub(crate) mod alias;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;
@@ -7,7 +8,6 @@ pub(crate) mod list;
 pub(crate) mod update;
 pub(crate) mod version;
 
-use std::io::Read as _;
 use std::sync::Arc;
 
 use sagewright_cloud_core::api::{ApiError, Call};
@@ -15,6 +15,7 @@ use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 use serde_json::Value;
 
 use crate::definition::Definition;
+use crate::document;
 
 /// The largest definition, as the service model has it.
 const LARGEST: u64 = 1_048_576;
@@ -43,16 +44,8 @@ async fn fetch(sm: &SageMaker, call: &Call, location: &Value) -> Result<String, 
     let text = |member: &str| location.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (bucket, key) = (text("Bucket"), text("ObjectKey"));
     let (objects, account) = (Arc::clone(&sm.env().objects), call.caller.account.clone());
-    let read = move || {
-        let place = format!("s3://{bucket}/{key}");
-        let (info, file) = objects.open(&account, &bucket, &key).map_err(|error| error.to_string())?;
-        if info.size > LARGEST {
-            return Err(format!("{place} has {} bytes; a definition has {LARGEST} at most", info.size));
-        }
-        let mut text = String::new();
-        file.take(LARGEST).read_to_string(&mut text).map_err(|error| format!("{place} cannot be read: {error}"))?;
-        Ok(text)
-    };
-    let read = tokio::task::spawn_blocking(read).await.map_err(|error| ApiError::internal(error.to_string()))?;
-    read.map_err(|why| ApiError::validation(format!("Unable to fetch the pipeline definition: {why}.")))
+    let why = |why: String| ApiError::validation(format!("Unable to fetch the pipeline definition: {why}."));
+    let place = format!("s3://{bucket}/{key}");
+    let content = document::read(objects, account, bucket, key, LARGEST).await.map_err(why)?;
+    String::from_utf8(content).map_err(|error| why(format!("{place} is not UTF-8: {error}")))
 }

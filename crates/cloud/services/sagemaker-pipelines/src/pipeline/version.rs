@@ -1,11 +1,12 @@
 //! Versions of a pipeline: a record each, whose definition never changes.
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{Key, Order, Record, Write};
+use sagewright_cloud_core::records::{CommitError, Filter, Key, Order, Record, Write};
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, arn, fields, key, locate, required, seconds};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 use serde_json::{Map, Value, json};
 
+use super::alias;
 use crate::execution::machine::Facts;
 use crate::page;
 
@@ -20,7 +21,8 @@ fn name(pipeline: &str, number: u64) -> String {
     format!("{pipeline}/{number:012}")
 }
 
-fn number(record: &Record) -> u64 {
+/// The number of a version.
+pub(crate) fn number(record: &Record) -> u64 {
     record.key.name.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
@@ -53,11 +55,15 @@ pub(crate) async fn find(sm: &SageMaker, pipeline: &Record, given: Option<u64>) 
     found.ok_or_else(|| ApiError::not_found(format!("Pipeline '{}' has no version {number}.", pipeline.arn)))
 }
 
+/// The key of the pipeline of an execution.
+pub(crate) fn pipeline(execution: &Key) -> Key {
+    let name = execution.name.rsplit_once('/').map_or("", |(pipeline, _)| pipeline);
+    Key::new(&execution.account, &execution.region, Kind::PIPELINE.as_str(), name)
+}
+
 /// The definition of an execution.
 pub(crate) async fn definition(sm: &SageMaker, execution: &Key, facts: &Facts) -> Result<String, ApiError> {
-    let pipeline = execution.name.rsplit_once('/').map_or("", |(pipeline, _)| pipeline);
-    let key = Key::new(&execution.account, &execution.region, KIND, &name(pipeline, facts.version));
-    let version = sm.env().store.shared(&key).await?;
+    let version = sm.env().store.shared(&key_of(&pipeline(execution), facts.version)).await?;
     let text = version.as_ref().and_then(|version| version.record.body["PipelineDefinition"].as_str());
     text.map(str::to_owned).ok_or_else(|| {
         ApiError::not_found(format!("Version {} of pipeline '{}' does not exist.", facts.version, facts.pipeline_arn))
@@ -68,7 +74,8 @@ pub(crate) async fn definition(sm: &SageMaker, execution: &Key, facts: &Facts) -
 pub(crate) async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let (key, arn) = locate(call, Kind::PIPELINE, required(call, "PipelineName")?)?;
     let pipeline = sm.env().store.record(&key).await?.ok_or_else(|| Kind::PIPELINE.missing(&arn))?;
-    let (versions, next) = page::records(sm, call, KIND, &format!("{}/", key.name), Order::Name).await?;
+    let own = vec![Filter::NameStarts(format!("{}/", key.name))];
+    let (versions, next) = page::records(sm, call, KIND, own, Order::Name).await?;
     let summaries = versions.iter().map(|version| summary(&pipeline, version)).collect();
     Ok(page::output("PipelineVersionSummaries", summaries, next))
 }
@@ -85,6 +92,7 @@ fn summary(pipeline: &Record, version: &Record) -> Value {
         .chain([("LastExecutionPipelineExecutionArn", last)]);
     if let Value::Object(map) = &mut out {
         map.extend(more.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value.clone())));
+        map.extend(alias::shown(pipeline, number));
     }
     out
 }
@@ -102,23 +110,27 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         return Err(refuse::instead(&format!("The PipelineArn '{given}'"), "Give the ARN of the pipeline"));
     }
     let (pipeline, arn) = locate(call, Kind::PIPELINE, given)?;
-    let record = sm.env().store.record(&pipeline).await?.ok_or_else(|| Kind::PIPELINE.missing(&arn))?;
     let number = call.input.get("PipelineVersionId").and_then(Value::as_u64).unwrap_or_default();
-    let changed = sm
-        .env()
-        .store
-        .update(&key_of(&pipeline, number), |version, _| {
-            let stored = fields(version)?;
-            for member in SET {
-                if let Some(value) = call.input.get(member).filter(|value| !value.is_null()) {
-                    stored.insert(member.to_owned(), value.clone());
-                }
-            }
-            Ok::<(), ApiError>(())
-        })
-        .await?;
-    changed.ok_or_else(|| ApiError::not_found(format!("Pipeline '{arn}' has no version {number}.")))??;
-    Ok(json!({ "PipelineArn": record.arn, "PipelineVersionId": number }))
+    let operations = call.input.get("PipelineVersionAliasOperations");
+    let list = |member: &str| alias::given(operations.and_then(|operations| operations.get(member)));
+    let (add, remove) = (list("Add"), list("Remove"));
+    loop {
+        let store = &sm.env().store;
+        let mut found = store.get(&pipeline).await?.ok_or_else(|| Kind::PIPELINE.missing(&arn))?;
+        let missing = || ApiError::not_found(format!("Pipeline '{arn}' has no version {number}."));
+        let mut version = store.get(&key_of(&pipeline, number)).await?.ok_or_else(missing)?;
+        alias::change(&mut found.record, number, &add, &remove)?;
+        let stored = fields(&mut version.record)?;
+        let given = SET.into_iter().filter_map(|member| Some((member, call.input.get(member)?)));
+        stored
+            .extend(given.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value.clone())));
+        let arn = found.record.arn.clone();
+        match store.commit(vec![Write::Replace(found), Write::Replace(version)]).await {
+            Ok(()) => return Ok(json!({ "PipelineArn": arn, "PipelineVersionId": number })),
+            Err(CommitError::Conflict(_)) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+    }
 }
 
 /// Key and ARN of a pipeline that a request names by its name alone.

@@ -9,13 +9,18 @@ use super::find;
 use crate::execution::machine::Facts;
 use crate::expression::text;
 use crate::page;
-use crate::pipeline::version;
+use crate::pipeline::{alias, version};
 
 /// Parameters of a page where the request says nothing.
 const PAGE: usize = 100;
 
 pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    Ok(Value::Object(resource::describe(Kind::PIPELINE_EXECUTION, find(sm, call).await?)))
+    let record = find(sm, call).await?;
+    let pipeline = sm.env().store.shared(&version::pipeline(&record.key)).await?;
+    let aliases = pipeline.and_then(|pipeline| alias::shown(&pipeline.record, Facts::of(&record).version));
+    let mut out = resource::describe(Kind::PIPELINE_EXECUTION, record);
+    out.extend(aliases);
+    Ok(Value::Object(out))
 }
 
 pub(crate) async fn definition(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {

@@ -42,27 +42,31 @@ pub(super) fn select(
             }
         }
     }
-    for at in 0..chosen.len() {
-        let needed = needed.get(at) == Some(&true);
-        let name = definition.steps.get(at).map_or("", |step| step.name.as_str());
+    if source.is_none() && needed.contains(&true) {
+        let names = |all: &[bool]| -> String {
+            let names = all.iter().enumerate().filter(|(_, is)| **is).map(|(at, _)| name(at));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        // AWS's own text.
+        return Err(format!(
+            "Invalid SourcePipelineExecutionArn: null. The selected steps [{}] have dependencies on [{}]",
+            names(&chosen),
+            names(&needed)
+        ));
+    }
+    for at in (0..chosen.len()).filter(|at| !is_chosen(*at)) {
         let Some(step) = state.steps.get_mut(at) else { continue };
-        if chosen.get(at) == Some(&true) {
-            continue;
-        }
-        if !needed {
+        let Some((arn, other)) = source.filter(|_| needed.get(at) == Some(&true)) else {
             step.phase = Phase::Skipped;
             continue;
-        }
-        let Some((arn, other)) = source else {
-            return Err(format!(
-                "The selected steps need step {name}, which is not selected: give a SourcePipelineExecutionArn."
-            ));
         };
+        let name = name(at);
         let found = other.nodes.iter().position(|node| node.name == name).and_then(|at| other.steps.get(at));
         let Some(found) = found.filter(|found| found.phase == Phase::Succeeded) else {
             return Err(format!("The selected steps need step {name}, which has not succeeded in {arn}."));
         };
         step.clone_from(found);
+        step.answered = None;
         step.retried = vec![0; state.nodes.get(at).map_or(0, |node| node.retries.len())];
         step.result.source = Some(Source::Selected(arn.to_owned()));
     }

@@ -8,22 +8,28 @@ use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, fields, hidd
 use sagewright_cloud_sagemaker_base::{Called, SageMaker, refuse};
 use serde_json::{Map, Value, json};
 
-use super::{key, located, select};
+use super::{key, located, select, stop};
 use crate::definition::{Definition, Step};
 use crate::execution::machine::{Executions, Facts};
-use crate::execution::state::{Phase, State};
+use crate::execution::state::{Phase, State, Status};
 use crate::execution::step::{Effect, Event};
 use crate::expression::{Known, evaluate};
 use crate::kinds::Runs;
 use crate::parameter;
-use crate::pipeline::version;
+use crate::pipeline::{alias, version};
 use crate::run::names;
 
 /// Kept elsewhere than under these names.
-const ELSEWHERE: &[&str] = &["PipelineName", "PipelineParameters", "ClientRequestToken", "ParallelismConfiguration"];
+const ELSEWHERE: &[&str] =
+    &["PipelineName", "PipelineParameters", "ClientRequestToken", "ParallelismConfiguration", "PipelineVersionAlias"];
 
 pub(crate) async fn start(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     refuse::members("", &call.input, &["/MlflowExperimentName"])?;
+    if call.text("RoleArn").is_some() {
+        return Err(ApiError::validation(
+            "RoleArn can be given only for a pipeline that AWS manages. An execution of your own pipeline uses the pipeline's role: change it with UpdatePipeline.",
+        ));
+    }
     let (pipeline, arn) = locate(call, Kind::PIPELINE, required(call, "PipelineName")?)?;
     let token = required(call, "ClientRequestToken")?;
     loop {
@@ -36,11 +42,15 @@ pub(crate) async fn start(sm: &SageMaker, call: &Call) -> Result<Value, ApiError
         }
         let execution_arn = format!("{}/execution/{id}", found.record.arn);
         let new = prepare(sm, call, &found.record, &execution_arn).await?;
+        let execution = key.clone();
         match insert(sm, call, found, key, execution_arn, new).await {
             Ok(arn) => return Ok(json!({ "PipelineExecutionArn": arn })),
             // Another start or an update came before.
             Err(CommitError::Conflict(_)) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
+            Err(CommitError::Store(error)) => {
+                stop::repeat(Executions(sm.clone()), execution);
+                return Err(error.into());
+            }
         }
     }
 }
@@ -53,7 +63,7 @@ struct New {
 }
 
 async fn prepare(sm: &SageMaker, call: &Call, pipeline: &Record, arn: &str) -> Result<New, ApiError> {
-    let number = call.input.get("PipelineVersionId").and_then(Value::as_u64);
+    let number = alias::named(call, pipeline)?;
     let found = version::find(sm, pipeline, number).await?;
     let text = found.body["PipelineDefinition"].as_str().unwrap_or_default().to_owned();
     let parsed = tokio::task::spawn_blocking(move || Definition::parse(&text)).await;
@@ -62,10 +72,9 @@ async fn prepare(sm: &SageMaker, call: &Call, pipeline: &Record, arn: &str) -> R
     let facts = Facts {
         pipeline: text("PipelineName"),
         pipeline_arn: pipeline.arn.clone(),
-        version: number.unwrap_or_else(|| version::latest(pipeline)),
+        version: version::number(&found),
         role_arn: text("RoleArn"),
         parameters: parameter::values(&definition.parameters, &given(call)).map_err(ApiError::validation)?,
-        token: required(call, "ClientRequestToken")?.to_owned(),
     };
     sm.check_role(call, Some(&facts.role_arn), arn).await?;
     let most = |value: &Value| value.pointer("/ParallelismConfiguration/MaxParallelExecutionSteps")?.as_u64();
@@ -81,9 +90,7 @@ async fn prepare(sm: &SageMaker, call: &Call, pipeline: &Record, arn: &str) -> R
         enrol(sm, call, &facts, arn, &config).await;
         body.insert("PipelineExperimentConfig".to_owned(), config);
     }
-    if number.is_some() || facts.version > 0 {
-        body.insert("PipelineVersionId".to_owned(), json!(facts.version));
-    }
+    body.insert("PipelineVersionId".to_owned(), json!(facts.version));
     body.insert("PipelineArn".to_owned(), json!(pipeline.arn));
     body.insert("CreatedBy".to_owned(), user(call));
     body.insert("LastModifiedBy".to_owned(), user(call));
@@ -118,9 +125,9 @@ async fn selected(
                 return Err(ApiError::validation(format!("{arn} is not an execution of pipeline {}.", pipeline.arn)));
             }
             let state = machine::state::<Executions>(&record);
-            if !state.status.ended() {
+            if !matches!(state.status, Status::Failed | Status::Succeeded) {
                 return Err(ApiError::validation(format!(
-                    "{arn} is in status {}. A selective execution goes on from one that has ended.",
+                    "{arn} is in status {}. The source of a selective execution is in status Failed or Succeeded.",
                     record.status
                 )));
             }

@@ -84,13 +84,18 @@ fn metadata(step: &Step, progress: &Progress, state: &State, at: usize) -> Value
             None => json!({}),
         },
         Runs::Callback => {
-            let token = names::callback(&state.seed, Attempt { step: at, number: progress.attempt });
-            let queue = step.target.as_ref().and_then(Value::as_str);
-            let mut shown = json!({ "CallbackToken": token, "SqsQueueUrl": queue, "OutputParameters": outputs() });
-            if let (None, Value::Object(map)) = (queue, &mut shown) {
-                map.shift_remove("SqsQueueUrl");
+            if progress.phase == Phase::Starting {
+                return json!({});
             }
-            if progress.phase == Phase::Starting { json!({}) } else { json!({ "Callback": shown }) }
+            let mut shown = Map::from_iter([("OutputParameters".to_owned(), json!(outputs()))]);
+            // Nobody was asked for a result of another execution.
+            if done.source.is_none() {
+                let token = names::callback(&state.seed, Attempt { step: at, number: progress.attempt });
+                shown.insert("CallbackToken".to_owned(), json!(token));
+            }
+            let queue = step.target.as_ref().filter(|target| target.is_string());
+            shown.extend(queue.map(|queue| ("SqsQueueUrl".to_owned(), queue.clone())));
+            json!({ "Callback": shown })
         }
     }
 }

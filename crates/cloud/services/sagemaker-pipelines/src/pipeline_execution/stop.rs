@@ -1,9 +1,10 @@
 //! `StopPipelineExecution` and `RetryPipelineExecution`
 
 use sagewright_cloud_core::api::{ApiError, Call};
+use sagewright_cloud_core::records::Key;
 use sagewright_cloud_sagemaker_base::SageMaker;
-use sagewright_cloud_sagemaker_base::machine::tell;
-use sagewright_cloud_sagemaker_base::resource::Kind;
+use sagewright_cloud_sagemaker_base::machine::{insist, tell};
+use sagewright_cloud_sagemaker_base::resource::{Kind, required};
 use serde_json::{Value, json};
 
 use super::find;
@@ -12,16 +13,14 @@ use crate::execution::step::Event;
 
 pub(crate) async fn stop(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let record = find(sm, call).await?;
-    // The same request again changes nothing.
-    if record.status != "Stopping" {
-        tell_of(sm, &record, Event::Stop).await?;
-    }
+    tell_of(sm, &record, Event::Stop(required(call, "ClientRequestToken")?.to_owned())).await?;
     Ok(json!({ "PipelineExecutionArn": record.arn }))
 }
 
 pub(crate) async fn retry(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let record = find(sm, call).await?;
-    tell_of(sm, &record, Event::Again(limit(call))).await?;
+    let token = required(call, "ClientRequestToken")?.to_owned();
+    tell_of(sm, &record, Event::Retry(token, limit(call))).await?;
     Ok(json!({ "PipelineExecutionArn": record.arn }))
 }
 
@@ -36,6 +35,15 @@ pub(super) async fn tell_of(
     record: &sagewright_cloud_core::records::Record,
     event: Event,
 ) -> Result<(), ApiError> {
-    let told = tell(&Executions(sm.clone()), &record.key, &event).await?;
-    told.map(drop).ok_or_else(|| Kind::PIPELINE_EXECUTION.missing(&record.arn))
+    let executions = Executions(sm.clone());
+    let told = tell(&executions, &record.key, &event).await;
+    if told.as_ref().is_err_and(|error| error.status >= 500) {
+        repeat(executions, record.key.clone());
+    }
+    told?.map(drop).ok_or_else(|| Kind::PIPELINE_EXECUTION.missing(&record.arn))
+}
+
+/// A write that failed may have been done all the same. Its effects are asked for, whether or not the caller tries again.
+pub(super) fn repeat(executions: Executions, key: Key) {
+    tokio::spawn(async move { insist(&executions, &key, &Event::Repeated).await });
 }

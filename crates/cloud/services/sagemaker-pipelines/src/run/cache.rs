@@ -1,4 +1,5 @@
-//! Steps that an earlier execution of the same pipeline has done: the newest success that is not too old counts.
+//! Steps that an earlier execution of the same pipeline has done: the newest success that is not too old counts, among the
+//! newest executions.
 
 use sagewright_cloud_core::records::{Filter, Order, Query};
 use sagewright_cloud_sagemaker_base::Kind;

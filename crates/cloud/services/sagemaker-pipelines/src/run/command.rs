@@ -5,18 +5,15 @@ use std::time::Duration;
 
 use sagewright_cloud_core::logs::Event as LogEvent;
 use sagewright_cloud_core::runner::LineSink;
-use sagewright_cloud_sagemaker_base::calls::Principal;
-use sagewright_cloud_sagemaker_base::resource::cut;
 use sagewright_cloud_sagemaker_base::{Called, CommandTask, SageMaker};
 use serde_json::{Map, Value, json};
 
-use super::begin::{Begin, tell};
-use super::{Read, failed, names, values};
-use crate::definition::{Definition, Step};
-use crate::execution::machine::Executions;
-use crate::execution::state::{Attempt, Done, End};
+use super::begin::{Begin, began};
+use super::{Read, callback, failed, names};
+use crate::definition::Step;
+use crate::execution::state::{Done, End};
 use crate::execution::step::Event;
-use crate::expression::{evaluate, text};
+use crate::expression::text;
 
 /// A function may take so long ("Lambda step").
 const LONGEST: Duration = Duration::from_secs(600);
@@ -26,73 +23,58 @@ const LONGEST_OUTPUT: usize = 1024;
 
 /// Calls the function of a Lambda step.
 pub(super) async fn call(begin: &Begin<'_>) -> Option<Event> {
-    let attempt = begin.attempt;
+    let _place = begin.executions.0.execution().commands.place().await;
     let done = Done { arn: Some(begin.target.clone()), fingerprint: begin.fingerprint.clone(), ..Done::default() };
-    tell(begin, Event::Began(attempt, done.clone())).await;
-    let task = task(begin.read, &begin.read.who, Called::Function, &begin.target, begin.arguments.clone());
-    let sm = &begin.executions.0;
-    let answer = match sm.execution().commands.run(task, log(sm, begin)).await {
-        Ok(answer) => answer,
-        Err(why) => {
-            return Some(failed(attempt, format!("ClientError: Lambda function {} failed: {why}", begin.target)));
-        }
-    };
-    let given = answer.as_object().cloned().unwrap_or_default();
-    Some(match outputs(begin.step, &given) {
-        Ok(outputs) => Event::Ended(attempt, End::Succeeded(Done { outputs, ..done })),
-        Err(why) => failed(attempt, format!("ClientError: Lambda function {}: {why}", begin.target)),
-    })
-}
-
-/// Sends the message of a Callback step. A command that answers at once ends it; otherwise somebody who has the token does.
-pub(super) async fn send(begin: &Begin<'_>) -> Option<Event> {
-    let (attempt, read) = (begin.attempt, begin.read);
-    let done = Done { fingerprint: begin.fingerprint.clone(), ..Done::default() };
-    tell(begin, Event::Began(attempt, done.clone())).await;
-    let message = message(read, attempt, "Executing", &begin.arguments);
-    let task = task(read, &read.who, Called::Queue, &begin.target, message);
-    let sm = &begin.executions.0;
-    let answer = match sm.execution().commands.run(task, log(sm, begin)).await {
-        Ok(Value::Null) => return None,
-        Ok(answer) => answer,
-        Err(why) => {
-            return Some(failed(attempt, cut(&format!("ClientError: The command for {} failed: {why}", begin.target))));
-        }
-    };
-    let given = answer.as_object().cloned().unwrap_or_default();
-    Some(match outputs(begin.step, &given) {
-        Ok(outputs) => Event::Ended(attempt, End::Succeeded(Done { outputs, ..done })),
-        Err(why) => failed(attempt, format!("ClientError: The answer of the command for {}: {why}", begin.target)),
-    })
-}
-
-/// Tells who has to answer that the execution stops: it goes on stopping until there is an answer.
-pub(super) async fn ask_to_stop(executions: &Executions, read: &Read, definition: &Definition, attempt: Attempt) {
-    let Some(step) = definition.steps.get(attempt.step) else { return };
-    let sm = &executions.0;
-    let lookup = values::Values { sm, who: &read.who, definition, state: &read.state };
-    let mut known = values::known(&read.record, &read.facts, sm.env().sim.now());
-    let target = step.target.clone().unwrap_or_default();
-    let evaluated =
-        lookup.evaluate(&mut known, |known| Ok((evaluate(&step.arguments, known)?, text(&evaluate(&target, known)?))));
-    let Ok((arguments, target)) = evaluated.await else { return };
-    let message = message(read, attempt, "Stopping", &arguments);
-    let task = task(read, &read.who, Called::Queue, &target, message);
-    if let Err(error) = sm.execution().commands.run(task, Arc::new(|_| ())).await {
-        tracing::warn!(execution = read.record.arn, error, "a callback cannot be told that its execution stops");
+    if !began(begin, done.clone()).await {
+        return None;
     }
+    let what = format!("Lambda function {}", begin.target);
+    run(begin, Called::Function, begin.arguments.clone(), &what, done).await
 }
 
-fn message(read: &Read, attempt: Attempt, status: &str, arguments: &Value) -> Value {
-    json!({
-        "token": names::callback(&read.state.seed, attempt),
-        "pipelineExecutionArn": read.record.arn,
+/// Sends the message of a Callback step.
+pub(super) async fn send(begin: &Begin<'_>) -> Option<Event> {
+    let done = Done { fingerprint: begin.fingerprint.clone(), ..Done::default() };
+    if !began(begin, done).await {
+        return None;
+    }
+    ask(begin, "Executing").await
+}
+
+/// Asks for an answer to a callback. A command that answers at once ends the step; otherwise somebody who has the token does.
+pub(super) async fn ask(begin: &Begin<'_>, status: &str) -> Option<Event> {
+    let sm = &begin.executions.0;
+    let token = names::callback(&begin.read.state.seed, begin.attempt);
+    callback::keep(sm, begin.key, begin.attempt, &token).await;
+    let message = json!({
+        "token": token,
+        "pipelineExecutionArn": begin.read.record.arn,
         "status": status,
-        "arguments": arguments,
+        "arguments": begin.arguments,
+    });
+    let what = format!("The command for {}", begin.target);
+    let done = Done { fingerprint: begin.fingerprint.clone(), ..Done::default() };
+    run(begin, Called::Queue, message, &what, done).await
+}
+
+/// Runs the command and ends the step with its answer. `None` where a queue's command gives none.
+async fn run(begin: &Begin<'_>, called: Called, input: Value, what: &str, done: Done) -> Option<Event> {
+    let (sm, attempt) = (&begin.executions.0, begin.attempt);
+    let task = task(begin.read, called, &begin.target, input);
+    let answer = match sm.execution().commands.run(task, log(sm, begin)).await {
+        Ok(Value::Null) if called == Called::Queue => return None,
+        Ok(answer) => answer,
+        Err(why) => return Some(failed(attempt, format!("ClientError: {what} failed: {why}"))),
+    };
+    let given = answer.as_object().cloned().unwrap_or_default();
+    Some(match outputs(begin.step, &given) {
+        Ok(outputs) => Event::Ended(attempt, End::Succeeded(Done { outputs, ..done })),
+        Err(why) => failed(attempt, format!("ClientError: {what}: {why}")),
     })
 }
 
-fn task(read: &Read, who: &Principal, called: Called, target: &str, input: Value) -> CommandTask {
+fn task(read: &Read, called: Called, target: &str, input: Value) -> CommandTask {
+    let who = &read.who;
     CommandTask {
         called,
         target: target.to_owned(),

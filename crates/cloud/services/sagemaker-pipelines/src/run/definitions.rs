@@ -25,8 +25,15 @@ pub(crate) async fn of(sm: &SageMaker, execution: &Record, state: &State) -> Res
     // The seed, and not the ARN, which another cloud in this process may have as well.
     let id = &state.seed;
     let kept = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, found)) = kept().iter().find(|(known, _)| known == id && !id.is_empty()) {
-        return Ok(Arc::clone(found));
+    {
+        let mut kept = kept();
+        let at = kept.iter().position(|(known, _)| known == id && !id.is_empty());
+        // The one that was used last comes first, and goes last.
+        if let Some(found) = at.and_then(|at| kept.remove(at)) {
+            let definition = Arc::clone(&found.1);
+            kept.push_front(found);
+            return Ok(definition);
+        }
     }
     let text = version::definition(sm, &execution.key, &Facts::of(execution)).await?;
     // A large one takes a while.

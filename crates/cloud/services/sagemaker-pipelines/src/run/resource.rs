@@ -2,12 +2,14 @@
 
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::Key;
+use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::calls::Principal;
 use sagewright_cloud_sagemaker_base::resource::cut;
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::begin::Begin;
-use super::{Read, definitions, failed, names, read};
+use super::{Read, definition, failed, invoke, names, read};
 use crate::definition::Step;
 use crate::definition::retry::Exception;
 use crate::execution::machine::Executions;
@@ -15,10 +17,12 @@ use crate::execution::state::{Attempt, Done, End};
 use crate::execution::step::Event;
 use crate::kinds::{COMPLETED, FAILED, Resource, Runs, STOPPED};
 
-/// The name of what an attempt creates.
-pub(super) fn name(read: &Read, kind: &Resource, step: &Step, attempt: Attempt) -> String {
+/// The name of what an attempt creates; empty where the service gives it.
+pub(super) fn name(read: &Read, kind: &Resource, step: &Step, attempt: Attempt, given: Option<&str>) -> String {
+    if kind.named_by.is_empty() {
+        return String::new();
+    }
     let id = read.record.arn.rsplit('/').next().unwrap_or_default();
-    let given = step.arguments.get(kind.name).and_then(Value::as_str);
     names::resource(kind, id, &step.name, given, &read.state.seed, attempt)
 }
 
@@ -27,19 +31,18 @@ pub(super) async fn create(begin: &Begin<'_>, kind: &'static Resource) -> Event 
     let (sm, read) = (&begin.executions.0, begin.read);
     let operation = format!("Create{}", kind.noun);
     let mut input = if let Value::Object(map) = &begin.arguments { map.clone() } else { Map::new() };
-    let mut id = String::new();
-    if kind.name.is_empty() {
+    let id = begin.name.clone();
+    if kind.named_by.is_empty() {
         let token = names::client_token(&read.state.seed, begin.attempt);
         input.insert("ClientToken".to_owned(), json!(token));
         group(begin, &input).await;
     } else {
-        id = name(read, kind, begin.step, begin.attempt);
-        input.insert(kind.name.to_owned(), json!(id));
+        input.insert(kind.named_by.to_owned(), json!(id));
     }
     experiment(begin, &operation, &mut input);
     let arn = match sm.invoke(&read.who, &operation, Value::Object(input)).await {
         Ok(created) => created.get(kind.arn).and_then(Value::as_str).unwrap_or_default().to_owned(),
-        Err(error) => match existing(begin, kind, &id).await {
+        Err(error) => match existing(sm, &read.who, kind, &id).await {
             Some(arn) => arn,
             None => return refused(begin, &operation, &error),
         },
@@ -47,21 +50,22 @@ pub(super) async fn create(begin: &Begin<'_>, kind: &'static Resource) -> Event 
     let resource = if id.is_empty() { arn.clone() } else { id };
     let done =
         Done { resource: Some(resource), arn: Some(arn), fingerprint: begin.fingerprint.clone(), ..Done::default() };
+    begun(begin.attempt, kind, done)
+}
+
+/// The event of an attempt whose resource is there.
+pub(super) fn begun(attempt: Attempt, kind: &Resource, done: Done) -> Event {
     // What is there at once has no end to wait for.
-    if kind.status.is_empty() {
-        Event::Ended(begin.attempt, End::Succeeded(done))
-    } else {
-        Event::Began(begin.attempt, done)
-    }
+    if kind.status.is_empty() { Event::Ended(attempt, End::Succeeded(done)) } else { Event::Began(attempt, done) }
 }
 
 /// The ARN of the resource that an earlier process created for the same attempt.
-async fn existing(begin: &Begin<'_>, kind: &Resource, id: &str) -> Option<String> {
+pub(super) async fn existing(sm: &SageMaker, who: &Principal, kind: &Resource, id: &str) -> Option<String> {
     if id.is_empty() {
         return None;
     }
     let operation = format!("Describe{}", kind.noun);
-    let described = begin.executions.0.invoke(&begin.read.who, &operation, json!({ kind.name: id })).await;
+    let described = invoke(sm, who, &operation, json!({ kind.named_by: id })).await;
     described.ok()?.get(kind.arn)?.as_str().map(str::to_owned)
 }
 
@@ -125,9 +129,9 @@ pub(super) async fn watch(executions: &Executions, key: &Key, attempt: Attempt) 
     // Before the first look, so that no change falls between the two.
     let mut changes = sm.subscribe();
     let read = read(executions, key, attempt).await?;
-    let definition = match definitions::of(&executions.0, &read.record, &read.state).await {
+    let definition = match definition(executions, &read, attempt).await {
         Ok(definition) => definition,
-        Err(error) => return Some(failed(attempt, format!("The definition cannot be read: {}", error.message))),
+        Err(event) => return Some(event),
     };
     let step = definition.steps.get(attempt.step)?;
     let Runs::Resource(kind) = step.kind.runs else { return None };
@@ -135,13 +139,8 @@ pub(super) async fn watch(executions: &Executions, key: &Key, attempt: Attempt) 
     let (id, arn) = (done.resource.clone()?, done.arn.clone()?);
     let operation = format!("Describe{}", kind.noun);
     loop {
-        let described = match sm.invoke(&read.who, &operation, json!({ kind.described_by: id })).await {
+        let described = match invoke(sm, &read.who, &operation, json!({ kind.described_by: id })).await {
             Ok(described) => described,
-            Err(error) if error.status >= 500 && !error.lasting => {
-                tracing::warn!(arn, error = error.message, "a step's resource cannot be described; trying again");
-                sm.env().wall.sleep(std::time::Duration::from_secs(1)).await;
-                continue;
-            }
             Err(error) => return Some(failed(attempt, format!("ClientError: {arn} is gone: {}", error.message))),
         };
         if let Some(end) = ended(&described, kind, &done) {
@@ -159,11 +158,19 @@ pub(super) async fn watch(executions: &Executions, key: &Key, attempt: Attempt) 
     }
 }
 
+/// How a training job ended that was stopped because of its limit.
+const MAX_RUNTIME_EXCEEDED: &str = "MaxRuntimeExceeded";
+
 /// How a described resource ended; `None` where it goes on.
 fn ended(described: &Value, kind: &Resource, done: &Done) -> Option<End> {
     let text = |member: &str| described.get(member).and_then(Value::as_str);
     match text(kind.status)? {
         COMPLETED => Some(End::Succeeded(done.clone())),
+        STOPPED if text("SecondaryStatus") == Some(MAX_RUNTIME_EXCEEDED) => {
+            let reason =
+                format!("ClientError: {MAX_RUNTIME_EXCEEDED}: the job ran longer than its MaxRuntimeInSeconds.");
+            Some(End::Failed { exception: Exception::Other, reason: Some(reason), done: done.clone() })
+        }
         STOPPED => Some(End::Stopped),
         FAILED => {
             let reason = text("FailureReason").unwrap_or("The job failed.");
@@ -187,7 +194,7 @@ fn ended(described: &Value, kind: &Resource, done: &Done) -> Option<End> {
 pub(super) async fn stop(executions: &Executions, read: &Read, kind: &Resource, attempt: Attempt) {
     let resource = read.state.steps.get(attempt.step).and_then(|step| step.result.resource.as_deref());
     let Some(id) = resource.filter(|_| !kind.stop.is_empty()) else { return };
-    if let Err(error) = executions.0.invoke(&read.who, kind.stop, json!({ kind.name: id })).await {
-        tracing::debug!(id, error = error.message, "a step's resource is not stopped");
+    if let Err(error) = invoke(&executions.0, &read.who, kind.stop, json!({ kind.named_by: id })).await {
+        tracing::debug!(id, error = error.message, "a step's resource could not be stopped");
     }
 }

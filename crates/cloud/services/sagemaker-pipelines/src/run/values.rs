@@ -1,7 +1,7 @@
 //! What expressions refer to, looked up when a step begins: properties of steps that succeeded, files in S3.
 
-use std::io::Read as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sagewright_cloud_core::clock::SimTime;
 use sagewright_cloud_core::objects::parse_s3_uri;
@@ -10,11 +10,13 @@ use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::calls::Principal;
 use serde_json::{Map, Value, json};
 
+use super::invoke;
 use crate::definition::{Definition, Step};
+use crate::document;
 use crate::execution::machine::Facts;
 use crate::execution::state::{Done, State};
 use crate::expression::path::{self, Segment};
-use crate::expression::{Known, Open, text};
+use crate::expression::{Known, Open, open, text};
 use crate::kinds::{Resource, Runs};
 
 /// The largest JSON document that is read from S3.
@@ -23,12 +25,17 @@ const LARGEST: u64 = 10 * 1024 * 1024;
 /// Steps, property files and documents that one step may refer to.
 const MOST_LOOKUPS: usize = 1000;
 
+/// Bytes of all documents that one step may refer to.
+const LARGEST_TOGETHER: u64 = 32 * 1024 * 1024;
+
 /// Looks up values for one execution.
 pub(crate) struct Values<'a> {
-    pub(crate) sm: &'a SageMaker,
-    pub(crate) who: &'a Principal,
-    pub(crate) definition: &'a Definition,
-    pub(crate) state: &'a State,
+    sm: &'a SageMaker,
+    who: &'a Principal,
+    definition: &'a Definition,
+    state: &'a State,
+    /// Bytes that documents may still have.
+    left: AtomicU64,
 }
 
 /// What is known of an execution from its start.
@@ -46,32 +53,60 @@ pub(crate) fn known(record: &Record, facts: &Facts, now: SimTime) -> Known {
     Known { parameters: facts.parameters.clone(), variables, ..Known::default() }
 }
 
-impl Values<'_> {
-    /// Evaluates, and looks up what that takes.
+impl<'a> Values<'a> {
+    pub(crate) const fn new(
+        sm: &'a SageMaker,
+        who: &'a Principal,
+        definition: &'a Definition,
+        state: &'a State,
+    ) -> Self {
+        Self { sm, who, definition, state, left: AtomicU64::new(LARGEST_TOGETHER) }
+    }
+
+    /// Evaluates expressions in `of`, and looks up what that takes: all at once that is known to be needed.
     pub(crate) async fn evaluate<T: Send>(
         &self,
         known: &mut Known,
+        of: &Value,
         evaluate: impl Fn(&Known) -> Result<T, Open> + Send + Sync,
     ) -> Result<T, String> {
-        for _ in 0..MOST_LOOKUPS {
-            match evaluate(known) {
+        let mut lookups = 0;
+        loop {
+            let first = match evaluate(known) {
                 Ok(value) => return Ok(value),
                 Err(Open::Fault(why)) => return Err(why),
-                Err(Open::Step(name)) => {
-                    let properties = self.properties(&name).await?;
-                    known.steps.insert(name, properties);
+                Err(first) => first,
+            };
+            let mut wanted = vec![first];
+            open(of, known, &mut wanted);
+            for one in wanted {
+                lookups += 1;
+                if lookups > MOST_LOOKUPS {
+                    return Err(format!("it takes more than {MOST_LOOKUPS} steps, property files and documents"));
                 }
-                Err(Open::File(step, name)) => {
-                    let content = self.file(&step, &name).await?;
-                    known.files.insert((step, name), content);
-                }
-                Err(Open::Object(uri)) => {
-                    let content = self.object(&uri).await?;
-                    known.objects.insert(uri, content);
-                }
+                self.look_up(known, one).await?;
             }
         }
-        Err(format!("it takes more than {MOST_LOOKUPS} steps, property files and documents"))
+    }
+
+    async fn look_up(&self, known: &mut Known, wanted: Open) -> Result<(), String> {
+        match wanted {
+            Open::Fault(why) => return Err(why),
+            Open::Step(name) if !known.steps.contains_key(&name) => {
+                let properties = self.properties(&name).await?;
+                known.steps.insert(name, properties);
+            }
+            Open::File(step, name) if !known.files.contains_key(&(step.clone(), name.clone())) => {
+                let content = self.file(&step, &name).await?;
+                known.files.insert((step, name), content);
+            }
+            Open::Object(uri) if !known.objects.contains_key(&uri) => {
+                let content = self.object(&uri).await?;
+                known.objects.insert(uri, content);
+            }
+            Open::Step(_) | Open::File(..) | Open::Object(_) => {}
+        }
+        Ok(())
     }
 
     fn step(&self, name: &str) -> Result<(&Step, &Done), String> {
@@ -101,15 +136,13 @@ impl Values<'_> {
                 true => json!({ resource.described_by: id }),
                 // The best first, as `TrainingJobSummaries[0]` is meant.
                 false => {
-                    let goal = "/HyperParameterTuningJobConfig/HyperParameterTuningJobObjective/Type";
-                    let least = Value::Object(all.clone()).pointer(goal) == Some(&json!("Minimize"));
-                    let order = if least { "Ascending" } else { "Descending" };
+                    let order = if minimizes(&all) { "Ascending" } else { "Descending" };
                     json!({
                         resource.described_by: id, "SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 50,
                     })
                 }
             };
-            let told = self.sm.invoke(self.who, operation, input).await;
+            let told = invoke(self.sm, self.who, operation, input).await;
             let told = told.map_err(|error| format!("sagemaker:{operation} of {id} fails: {}", error.message))?;
             if let Value::Object(members) = told {
                 all.extend(members);
@@ -140,18 +173,40 @@ impl Values<'_> {
 
     /// A JSON document in S3.
     async fn object(&self, uri: &str) -> Result<Value, String> {
-        let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| format!("'{uri}' is no S3 URI"))?;
-        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let (bucket, key) = parse_s3_uri(uri).ok_or_else(|| format!("'{uri}' is not an S3 URI"))?;
         let (objects, account) = (Arc::clone(&self.sm.env().objects), self.who.account.clone());
-        let read = move || {
-            let (info, file) = objects.open(&account, &bucket, &key).map_err(|error| error.to_string())?;
-            if info.size > LARGEST {
-                return Err(format!("s3://{bucket}/{key} has {} bytes; at most {LARGEST} are read", info.size));
-            }
-            let mut content = Vec::new();
-            file.take(LARGEST).read_to_end(&mut content).map_err(|error| error.to_string())?;
-            serde_json::from_slice(&content).map_err(|error| format!("s3://{bucket}/{key} is not valid JSON: {error}"))
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?
+        let content = document::read(objects, account, bucket.to_owned(), key.to_owned(), LARGEST).await?;
+        let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size));
+        taken.map_err(|_| {
+            format!("the documents that the step reads have more than {LARGEST_TOGETHER} bytes together")
+        })?;
+        let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&content)).await;
+        let parsed = parsed.map_err(|error| error.to_string())?;
+        parsed.map_err(|error| format!("{uri} is not valid JSON: {error}"))
+    }
+}
+
+/// Whether the best training job of a tuning job is the one with the least metric. With several definitions each has the
+/// objective, and all have the same.
+fn minimizes(described: &Map<String, Value>) -> bool {
+    let goal = |at: Option<&Value>, path: &str| at.and_then(|at| at.pointer(path)) == Some(&json!("Minimize"));
+    goal(described.get("HyperParameterTuningJobConfig"), "/HyperParameterTuningJobObjective/Type")
+        || goal(described.get("TrainingJobDefinitions"), "/0/TuningObjective/Type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_goal_of_a_tuning_job_is_in_its_configuration_or_in_its_definitions() {
+        let told = |value: Value| minimizes(value.as_object().unwrap());
+        let config =
+            |goal: &str| json!({"HyperParameterTuningJobConfig": {"HyperParameterTuningJobObjective": {"Type": goal}}});
+        let several = |goal: &str| json!({"HyperParameterTuningJobConfig": {}, "TrainingJobDefinitions": [{"TuningObjective": {"Type": goal}}]});
+        for of in [config, several] as [fn(&str) -> Value; 2] {
+            assert_eq!((told(of("Minimize")), told(of("Maximize"))), (true, false));
+        }
     }
 }
