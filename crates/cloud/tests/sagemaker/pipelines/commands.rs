@@ -99,7 +99,7 @@ async fn a_command_ends_with_its_step() {
 #[tokio::test]
 async fn an_answer_is_taken_once_and_its_repetition_is_answered_alike() {
     let cloud = Cloud::new();
-    let empty = cloud.state();
+    let empty = cloud.state().await;
     let arn = cloud.begun(&json!([callback()])).await;
     let call = cloud.message("Executing").await;
     let success = |token: &str| json!({"CallbackToken": call.task.input["token"], "ClientRequestToken": token});
@@ -119,7 +119,7 @@ async fn an_answer_is_taken_once_and_its_repetition_is_answered_alike() {
     assert_eq!(elsewhere.unwrap_err().code, "ResourceNotFound");
     let delete = json!({"PipelineName": "p", "ClientRequestToken": TOKEN});
     cloud.ok("DeletePipeline", delete).await;
-    assert_eq!(cloud.state(), empty, "its token is forgotten");
+    assert_eq!(cloud.state().await, empty, "its token is forgotten");
 }
 
 #[tokio::test]

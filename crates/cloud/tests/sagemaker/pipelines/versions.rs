@@ -121,7 +121,7 @@ async fn what_an_alias_cannot_be_is_refused_and_changes_nothing() {
     let numbers = cloud.refused("CreatePipeline", create(json!(["12"]))).await;
     assert!(numbers.contains("The alias 12 consists of numbers only."), "{numbers}");
     cloud.ok("CreatePipeline", create(json!(["a"]))).await;
-    let before = cloud.state();
+    let before = cloud.state().await;
     let many: Vec<String> = (0..10).map(|n| format!("x{n}")).collect();
     let start = |member: &str, value: Value| json!({"PipelineName": "p", "ClientRequestToken": TOKEN, member: value});
     let mut both = start("PipelineVersionAlias", json!("a"));
@@ -146,7 +146,7 @@ async fn what_an_alias_cannot_be_is_refused_and_changes_nothing() {
         let refused = cloud.refused(operation, input).await;
         assert!(refused.contains(why), "{operation}: {refused}");
     }
-    assert_eq!(cloud.state(), before);
+    assert_eq!(cloud.state().await, before);
     let managed =
         async |by: &str| cloud.ok("ListPipelines", json!({"ManagedBy": by})).await["PipelineSummaries"].clone();
     assert_eq!(managed("AWS").await, json!([]));
@@ -157,7 +157,7 @@ async fn what_an_alias_cannot_be_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn a_pipeline_goes_with_all_its_versions_and_executions() {
     let cloud = Cloud::new();
-    let empty = cloud.state();
+    let empty = cloud.state().await;
     cloud.ok("CreatePipeline", pipeline("p", &json!([]))).await;
     for n in 0..45_u32 {
         cloud.ok("UpdatePipeline", update(&format!("S{n}"))).await;
@@ -174,5 +174,5 @@ async fn a_pipeline_goes_with_all_its_versions_and_executions() {
     cloud.ended(&arn).await;
     cloud.ok("DeletePipeline", delete).await;
     cloud.ok("DeleteProcessingJob", json!({"ProcessingJobName": job_name})).await;
-    assert_eq!(cloud.state(), empty);
+    assert_eq!(cloud.state().await, empty);
 }
