@@ -5,6 +5,7 @@
 mod endpoints;
 mod hold;
 mod lineage;
+mod lineage_query;
 mod listing;
 mod models;
 mod pipelines;
