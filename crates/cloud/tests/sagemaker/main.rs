@@ -6,6 +6,7 @@ mod endpoints;
 mod featurestore;
 mod hold;
 mod lineage;
+mod lineage_query;
 mod listing;
 mod models;
 mod pipelines;
