@@ -13,6 +13,9 @@ const BASELINE: &str = "/opt/ml/processing/baseline";
 const MERGED: &str = "/opt/ml/processing/input_data";
 const TRUTH: &str = "/opt/ml/processing/groundtruth";
 
+/// Repository of the program that merges ground truth.
+const MERGER: &str = "sagemaker-model-monitor-groundtruth-merger";
+
 /// Inputs of a processing job.
 const INPUTS: usize = 10;
 
@@ -82,9 +85,7 @@ impl State {
         let plan = &self.plan;
         let (image, output, environment, inputs) = match job {
             Job::Merge => {
-                let image = plan
-                    .image
-                    .replace("sagemaker-model-monitor-analyzer", "sagemaker-model-monitor-groundtruth-merger");
+                let image = merger(&plan.image);
                 let local = "/opt/ml/processing/output";
                 let output = output("result", local, &self.merged_uri(), "EndOfJob");
                 let environment = [
@@ -238,6 +239,14 @@ impl State {
                 input(&name, &below(&local, &folder), &below(from, &folder), &self.plan.endpoint)
             })
             .collect()
+    }
+}
+
+/// The image that merges ground truth, whatever analyses it: that beside Model Monitor's analyser, or AWS's own.
+fn merger(image: &str) -> String {
+    match image.split_once("/sagemaker-model-monitor-analyzer") {
+        Some((registry, _)) => format!("{registry}/{MERGER}"),
+        None => format!("156813124566.dkr.ecr.us-east-1.amazonaws.com/{MERGER}"),
     }
 }
 

@@ -155,6 +155,17 @@ fn model_quality_merges_ground_truth_first() {
 }
 
 #[test]
+fn ground_truth_is_merged_by_the_same_program_whatever_analyses_it() {
+    let of = |image: &str| {
+        let mut state = state(Type::ModelQuality, Some("d"));
+        image.clone_into(&mut state.plan.image);
+        state.request(Job::Merge, &data())["AppSpecification"]["ImageUri"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(of("me/sagemaker-model-monitor-analyzer:1"), "me/sagemaker-model-monitor-groundtruth-merger");
+    assert!(of("me/mine:1").ends_with(".amazonaws.com/sagemaker-model-monitor-groundtruth-merger"));
+}
+
+#[test]
 fn a_job_has_no_more_inputs_than_it_may() {
     let state = state(Type::DataQuality, Some("d"));
     let found = (0..24).map(|hour| ("v".to_owned(), format!("2021/05/06/{hour:02}"))).collect();
