@@ -43,7 +43,7 @@ const NOTICED: usize = 85;
 /// Changes that have to be tried before a share of them says something, where the time was over before all were.
 const ENOUGH: usize = 20;
 
-/// Changes of changed lines that are tried where the time is limited. Each takes about ten seconds on two cores.
+/// Changes of changed lines that are tried at most where the time is limited.
 const MOST: usize = 30;
 
 #[derive(clap::Args)]
