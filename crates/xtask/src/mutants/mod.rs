@@ -43,7 +43,7 @@ const NOTICED: usize = 85;
 /// Changes that have to be tried before a share of them says something, where the time was over before all were.
 const ENOUGH: usize = 20;
 
-/// Changes of changed lines that are tried where the time is limited. Each takes about ten seconds on two cores.
+/// Changes of changed lines that are tried at most where the time is limited.
 const MOST: usize = 30;
 
 #[derive(clap::Args)]
@@ -86,20 +86,24 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let Some(tool) = tool::find(args.changed, deadline)? else { return Ok(()) };
     let listed = Survivors::load()?;
-    let tree = Tree::sync(&work)?;
-    let mut run = Run {
-        tool: &tool,
-        tree: &tree.folder,
-        diff: diff.as_ref().map(|(path, _)| path.as_path()),
-        deadline,
-        work: &work,
-        sample: args.sample,
+    let tree = match Tree::sync(&work) {
+        Ok(tree) => tree,
+        Err(error) if args.changed => {
+            println!("mutants: SKIPPED: {error:#}");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
     };
+    let diff = diff.as_ref().map(|(path, _)| path.as_path());
+    let mut run = Run { tool: &tool, tree: &tree.folder, diff, deadline, work: &work, sample: args.sample };
+    let mut crates = crates;
     if args.changed {
-        run.sample = run.sample.max(run.sample_for(&crates)?);
+        let count = run.leave_out_others(&mut crates)?;
+        let one_of = if deadline.is_some() { count.div_ceil(MOST).max(1) } else { 1 };
+        println!("mutants: {count} changes of the changed lines, of which one in {one_of} is tried");
+        run.sample = run.sample.max(u32::try_from(one_of)?);
     }
-    let mut changed = Tally::default();
-    let mut failed = Vec::new();
+    let (mut failed, mut changed) = (Vec::new(), Tally::default());
     for one in crates {
         let tally = match run.mutate(one) {
             Ok(tally) => tally,
@@ -213,17 +217,19 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// One of how many changes is tried, so that as many are as fit into the time.
-    fn sample_for(&self, crates: &[&Crate]) -> Result<u32> {
+    /// Leaves out the crates of whose lines nothing can be changed. Gives the number of changes of the others.
+    fn leave_out_others(&self, crates: &mut Vec<&'static Crate>) -> Result<usize> {
         let mut count = 0;
-        for one in crates {
+        let mut left = Vec::new();
+        for one in crates.drain(..) {
             let mut list = self.command(one);
             list.arg("--list");
-            count += output(&mut list)?.lines().count();
+            let changes = output(&mut list)?.lines().count();
+            count += changes;
+            left.extend((changes > 0).then_some(one));
         }
-        let one_of = if self.deadline.is_some() { count.div_ceil(MOST) } else { 1 };
-        println!("mutants: {count} changes of the changed lines, of which one in {} is tried", one_of.max(1));
-        Ok(u32::try_from(one_of).unwrap_or(u32::MAX).max(1))
+        *crates = left;
+        Ok(count)
     }
 
     fn command(&self, one: &Crate) -> Command {
@@ -242,7 +248,7 @@ impl Run<'_> {
         fs::remove_dir_all(&out).ok();
         fs::create_dir_all(&out)?;
         let mut command = self.command(one);
-        command.args(["--in-place", "--profile", "mutants", "--jobs", "1", "--minimum-test-timeout", "60", "--output"]);
+        command.args(["--in-place", "--profile", "mutants", "--minimum-test-timeout", "120", "--output"]);
         command.arg(&out);
         for tests in one.tests.iter().chain([&one.name]).filter(|_| !one.tests.is_empty()) {
             command.args(["--test-package", tests]);
@@ -255,7 +261,7 @@ impl Run<'_> {
             command.arg("--shuffle");
         }
         command.env("CARGO_TARGET_DIR", self.work.join("build")).env("CARGO_INCREMENTAL", "1");
-        command.env("INSTA_UPDATE", "no").env("CARGO_TERM_PROGRESS_WHEN", "never");
+        command.env("INSTA_UPDATE", "no").env("CARGO_TERM_PROGRESS_WHEN", "never").env("RUST_BACKTRACE", "0");
         // The programs of examples in comments are linked one by one, and show less than the tests do.
         command.args(["--", "--lib", "--tests"]);
         let status = process::run_until(&mut command, self.deadline)?;
@@ -358,6 +364,18 @@ mod tests {
         assert!(stopped(ENOUGH - 3).judge(&none, true).is_empty(), "3 of 20 are no more than 15%");
         let many = Tally { noticed: ENOUGH - 3, missed: vec!["a.rs:1:2: a".to_owned(); 4], stopped: true };
         assert_eq!(many.judge(&none, true).len(), 5);
+    }
+
+    #[test]
+    fn crates_are_judged_together_where_few_of_their_lines_have_changed() {
+        let mut all = Tally::default();
+        all.add(tally(1, &["a.rs:1:2: replace a"]));
+        assert_eq!(all.judge(&Survivors::parse(""), true).len(), 2);
+        all.add(tally(5, &[]));
+        assert_eq!((all.summary().as_str(), all.stopped), ("6 of 7 changes noticed (85%)", false));
+        assert!(all.judge(&Survivors::parse(""), true).is_empty());
+        all.add(Tally { stopped: true, ..tally(0, &[]) });
+        assert!(all.stopped);
     }
 
     #[test]
