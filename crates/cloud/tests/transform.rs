@@ -1,4 +1,5 @@
 //! Transform jobs: objects in, a model's containers in between, objects out.
+//! Long because its cases share one server program and the requests around it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
