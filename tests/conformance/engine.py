@@ -86,6 +86,8 @@ class Engine:
 
     def __init__(self, folder, images):
         self.images, self.containers, self.created = images, {}, []
+        # What is wrong with it: `logs` do not end, `wait` is not answered.
+        self.hangs, self.closed = set(), threading.Event()
         self.host = f"unix://{folder}/engine.sock"
         engine = self
 
@@ -114,6 +116,7 @@ class Engine:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.closed.set()
         self.server.shutdown()
         self.server.server_close()
         for container in list(self.containers.values()):
@@ -161,6 +164,8 @@ class Engine:
 
     def post_wait(self, http, container, _):
         container.process.wait()
+        if "wait" in self.hangs:
+            self.closed.wait()
         self.send(http, 200, {"StatusCode": container.state()["ExitCode"]})
 
     def get_json(self, http, container, _):
@@ -174,6 +179,8 @@ class Engine:
         http.end_headers()
         for frame in container.frames():
             http.wfile.write(b"%x\r\n%s\r\n" % (len(frame), frame))
+        if "logs" in self.hangs:
+            self.closed.wait()
         http.wfile.write(b"0\r\n\r\n")
 
     def delete_itself(self, http, container, _):

@@ -93,6 +93,20 @@ def test_a_stop_gives_the_container_its_grace_and_removes_it(docker, engine):
     assert engine.created[0].process.poll() == -15
 
 
+def test_an_engine_that_does_not_tell_of_an_end_holds_no_job(docker, engine):
+    sagemaker = docker.client("sagemaker")
+    engine.hangs.add("logs")
+    sagemaker.create_training_job(**job("ended"))
+    harness.completed(sagemaker, "ended")
+    assert "epoch=0; loss=1.000;" in log_lines(docker, "/aws/sagemaker/TrainingJobs", "ended/")
+    engine.hangs.add("wait")
+    sagemaker.create_training_job(**job("held"))
+    wait(lambda: len(engine.created) == 2 and engine.created[1].process, "the program runs")
+    sagemaker.stop_training_job(TrainingJobName="held")
+    assert harness.finished(sagemaker, "held")["TrainingJobStatus"] == "Stopped"
+    wait(lambda: not engine.containers, "the container is removed")
+
+
 def test_an_image_that_the_engine_lacks_is_told_with_what_to_do(docker, engine):
     sagemaker = docker.client("sagemaker")
     engine.images.clear()

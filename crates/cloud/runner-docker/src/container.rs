@@ -24,6 +24,12 @@ use tokio::task::JoinHandle;
 const QUESTIONS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a container's last lines are awaited after its end.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long the engine may take to tell of the end of a container that it says it has stopped.
+const TELLING: Duration = Duration::from_secs(10);
+
 /// A container of the engine.
 #[derive(Clone)]
 pub struct Run {
@@ -149,8 +155,17 @@ impl DockerContainer {
     pub fn watch(run: Run, address: Option<SocketAddr>, owner: Option<ContainerCreateBody>, lines: LineSink) -> Self {
         let watched = run.clone();
         let watcher = tokio::spawn(async move {
-            watched.pass(lines).await;
+            let lines = tokio::spawn({
+                let read = watched.clone();
+                async move { read.pass(lines).await }
+            });
+            let stop = lines.abort_handle();
             let exit = watched.ended().await;
+            // An engine that does not end the stream must not hold the job.
+            tokio::select! {
+                _ = lines => {}
+                () = watched.clock.sleep(DRAIN) => stop.abort(),
+            }
             if let Some(body) = owner {
                 watched.give_back(body).await;
             }
@@ -192,6 +207,15 @@ impl Container for DockerContainer {
                     self.run.remove().await;
                 }
             }
+            let clock = self.run.clock.clone();
+            tokio::select! {
+                exit = self.wait() => return exit,
+                () = clock.sleep(TELLING) => {}
+            }
+            tracing::warn!(container = self.run.id, "the container engine does not tell of a container's end");
+            self.watcher.abort();
+            self.run.remove().await;
+            self.exit = Some(Exit::Signal(9));
         }
         self.wait().await
     }

@@ -158,7 +158,7 @@ fn validation_code(service: &Service, operation: &Operation) -> &'static str {
         return "InvalidParameterException";
     }
     // It keeps the codes of the query protocol that it spoke once.
-    if service.metadata.aws_query_compatible.is_some() {
+    if service.id == "cloudwatch" {
         return "ValidationError";
     }
     // The last is Route 53's.

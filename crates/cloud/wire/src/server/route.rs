@@ -28,7 +28,7 @@ const SERVICES: &[Row] = &[
     ("sts", "sts", &[Wire::Query]),
     ("iam", "iam", &[Wire::Query]),
     ("logs", "logs", &[Wire::Json]),
-    ("monitoring", "cloudwatch", &[Wire::RpcV2Cbor, Wire::Json, Wire::Query]),
+    ("monitoring", "cloudwatch", &[Wire::Json, Wire::RpcV2Cbor, Wire::Query]),
     ("tagging", "resourcegroupstaggingapi", &[Wire::Json, Wire::RpcV2Cbor]),
     ("application-autoscaling", "application-autoscaling", &[Wire::Json]),
 ];
