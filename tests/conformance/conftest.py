@@ -22,7 +22,9 @@ def pytest_configure(config):
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
-        AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true"
+        AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true",
+        # The SageMaker SDK would tell its makers about each call.
+        SAGEMAKER_USER_CONFIG_OVERRIDE=str(pathlib.Path(__file__).parent / "programs" / "sdk-config.yaml"),
     )
 
 

@@ -293,7 +293,7 @@ class Cloud:
 
 def clean_environment():
     """The environment without the machine's own AWS settings."""
-    chosen = ("AWS_", "SAGEWRIGHT_DATA", "SAGEWRIGHT_LOCAL", "SAGEWRIGHT_EXPECT_")
+    chosen = ("AWS_", "SAGEMAKER_", "SAGEWRIGHT_DATA", "SAGEWRIGHT_LOCAL", "SAGEWRIGHT_EXPECT_")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(chosen)}
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return {**kept, **nowhere, "AWS_EC2_METADATA_DISABLED": "true", "NO_COLOR": "1"}

@@ -364,9 +364,11 @@ def sdk(cloud, bucket, monkeypatch):
     """A session of SDK 2 at the embedded cloud."""
     for name, value in cloud.environment().items():
         monkeypatch.setenv(name, value)
+    import boto3
     import sagemaker
 
-    return sagemaker.Session(default_bucket=bucket)
+    # boto3's own session is the process's, with the credentials of whoever made it.
+    return sagemaker.Session(boto_session=boto3.Session(), default_bucket=bucket)
 
 
 def baselined(sagemaker, monitor):

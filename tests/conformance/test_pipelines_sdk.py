@@ -36,9 +36,11 @@ def sdk(cloud, bucket, monkeypatch):
     for name, value in cloud.environment().items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
+    import boto3
     from sagemaker.workflow.pipeline_context import PipelineSession
 
-    return PipelineSession(default_bucket=bucket)
+    # boto3's own session is the process's, with the credentials of whoever made it.
+    return PipelineSession(boto_session=boto3.Session(), default_bucket=bucket)
 
 
 def abalone(sdk, folder, group, **changes):

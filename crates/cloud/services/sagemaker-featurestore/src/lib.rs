@@ -1,7 +1,7 @@
 //! SageMaker Feature Store: feature groups, their records in the online store, and what reaches the offline store in S3.
 //!
 //! A write of a record is one commit: the record itself, the row that is to reach the offline store, and the state of the group's
-//! stores ([`state`]). Rows are written to S3 as Parquet at intervals, and when the process ends in order; until then they are records,
+//! stores (`state.rs`). Rows are written to S3 as Parquet at intervals, and when the process ends in order; until then they are records,
 //! so that no acknowledged row is lost with the process.
 
 mod definition;
