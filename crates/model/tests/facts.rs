@@ -11,6 +11,20 @@ use sagewright_model::{
 };
 
 #[test]
+fn json_is_spoken_where_a_service_speaks_it_beside_cbor() {
+    let of = |protocols: &str| {
+        let text = format!(
+            r#"{{"metadata": {{"apiVersion": "1", "endpointPrefix": "x", "serviceId": "X", "protocol": "smithy-rpc-v2-cbor",
+                "protocols": {protocols}}}, "operations": {{}}, "shapes": {{}}}}"#
+        );
+        serde_json::from_str::<Service>(text.leak()).unwrap().protocol()
+    };
+    assert_eq!(of(r#"["smithy-rpc-v2-cbor", "json", "query"]"#), Protocol::Json);
+    assert_eq!(of(r#"["smithy-rpc-v2-cbor", "query"]"#), Protocol::RpcV2Cbor);
+    assert_eq!(of("[]"), Protocol::RpcV2Cbor);
+}
+
+#[test]
 fn account_ids_are_twelve_digits() {
     let id: AccountId = "123456789012".parse().unwrap();
     assert_eq!((id.as_str(), id.to_string().as_str()), ("123456789012", "123456789012"));
