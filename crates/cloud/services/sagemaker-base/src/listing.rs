@@ -67,7 +67,6 @@ pub async fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec
     // (the service model's text on `MaxResults` of ListTrainingJobs).
     let part = call.text("NameContains").map(str::to_ascii_lowercase);
     let status = call.text("StatusEquals");
-    let limit = limit(call, PAGE);
 
     let mut filters = listing.filters.clone();
     for (member, filter) in [
@@ -84,30 +83,36 @@ pub async fn page(sm: &SageMaker, call: &Call, listing: &Listing) -> Result<(Vec
             filters.push(filter(millis(member, time)?));
         }
     }
-    let after = match call.text("NextToken").filter(|t| !t.is_empty()) {
-        Some(token) => Some(token::open(call, token)?),
-        None => None,
-    };
     let query = Query {
-        account: call.caller.account.clone(),
-        region: call.region.clone(),
-        kind: listing.kind.as_str().to_owned(),
         filters,
         order,
         numbered: listing.kind == Kind::MODEL_PACKAGE || matches!(listing.kind.0.naming, Naming::Members([_, _, ..])),
         descending,
-        after,
-        limit: limit + 1,
+        ..Query::all(&call.caller.account, &call.region, listing.kind.as_str())
     };
-    let mut hits = sm.env().store.find(query).await?;
-    let more = hits.len() > limit;
-    hits.truncate(limit);
-    let next = hits.last().filter(|_| more).map(|hit| token::seal(call, &hit.position, &hit.tie));
-    let records = hits.into_iter().map(|hit| hit.record).filter(|record| {
+    let (found, next) = page_of(sm, call, query).await?;
+    let records = found.into_iter().filter(|record| {
         part.as_deref().is_none_or(|part| name(listing.kind, record).contains(part))
             && status.is_none_or(|s| record.status == s)
     });
     Ok((records.collect(), next))
+}
+
+/// The page of a query that a request asks for with `MaxResults` and `NextToken`, and the token of the next one.
+///
+/// # Errors
+/// The token is not of this listing, or the store failed.
+pub async fn page_of(sm: &SageMaker, call: &Call, query: Query) -> Result<(Vec<Record>, Option<String>), ApiError> {
+    let after = match call.text("NextToken").filter(|token| !token.is_empty()) {
+        Some(token) => Some(token::open(call, token)?),
+        None => None,
+    };
+    let limit = limit(call, PAGE);
+    let mut hits = sm.env().store.find(Query { after, limit: limit + 1, ..query }).await?;
+    let more = hits.len() > limit;
+    hits.truncate(limit);
+    let next = hits.last().filter(|_| more).map(|hit| token::seal(call, &hit.position, &hit.tie));
+    Ok((hits.into_iter().map(|hit| hit.record).collect(), next))
 }
 
 /// What a filter by name looks at, in lower case: a resource with an id has its name elsewhere, and the last of several

@@ -1,6 +1,6 @@
 //! News of statuses: they go into the commit in which a resource enters a status.
 
-use sagewright_cloud_core::records::{Batch, Change, Event, Record, Write};
+use sagewright_cloud_core::records::{Batch, Change, CommitError, Event, Record, StoreError, Write};
 use serde_json::{Value, json};
 
 use crate::SageMaker;
@@ -57,6 +57,20 @@ impl SageMaker {
             self.waker().wake();
         }
         self.execution().outbox.wake();
+    }
+
+    /// To be called with what came of the commit of what a timer does. After a conflict it is done again at once: the timer
+    /// is still due.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn timer_done(&self, outcome: Result<(), CommitError>) -> Result<(), StoreError> {
+        match outcome {
+            Ok(()) => self.committed(true),
+            Err(CommitError::Conflict(_)) => self.waker().wake(),
+            Err(CommitError::Store(error)) => return Err(error),
+        }
+        Ok(())
     }
 }
 

@@ -53,13 +53,7 @@ async fn run(sm: &SageMaker, timer: &Timer) -> Result<(), StoreError> {
         "deleted" => deleted(sm, &about, cancel).await,
         _ => sm.env().store.commit(vec![cancel]).await,
     };
-    match outcome {
-        Ok(()) => sm.committed(true),
-        // Looked at again at once: the timer is still due.
-        Err(CommitError::Conflict(_)) => sm.waker().wake(),
-        Err(CommitError::Store(error)) => return Err(error),
-    }
-    Ok(())
+    sm.timer_done(outcome)
 }
 
 async fn created(sm: &SageMaker, about: &About, cancel: Write) -> Result<(), CommitError> {

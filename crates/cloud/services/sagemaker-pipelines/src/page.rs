@@ -3,7 +3,7 @@
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Filter, Order, Query, Record};
 pub(crate) use sagewright_cloud_sagemaker_base::listing::limit;
-use sagewright_cloud_sagemaker_base::listing::{PAGE, millis};
+use sagewright_cloud_sagemaker_base::listing::{millis, page_of};
 use sagewright_cloud_sagemaker_base::{SageMaker, token};
 use serde_json::{Map, Value};
 
@@ -25,25 +25,13 @@ pub(crate) async fn records(
             filters.push(filter(millis(member, time)?));
         }
     }
-    let after = match call.text("NextToken").filter(|token| !token.is_empty()) {
-        Some(token) => Some(token::open(call, token)?),
-        None => None,
-    };
-    let limit = limit(call, PAGE);
     let query = Query {
         filters,
         order,
-        numbered: false,
         descending: call.text("SortOrder") != Some("Ascending"),
-        after,
-        limit: limit + 1,
         ..Query::all(&call.caller.account, &call.region, kind)
     };
-    let mut hits = sm.env().store.find(query).await?;
-    let more = hits.len() > limit;
-    hits.truncate(limit);
-    let next = hits.last().filter(|_| more).map(|hit| token::seal(call, &hit.position, &hit.tie));
-    Ok((hits.into_iter().map(|hit| hit.record).collect(), next))
+    page_of(sm, call, query).await
 }
 
 /// A page of what is in memory, by its place.

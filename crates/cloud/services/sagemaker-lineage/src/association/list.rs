@@ -2,15 +2,13 @@
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Filter, Order, Query};
+use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::lineage::{ASSOCIATION, ASSOCIATION_IN};
-use sagewright_cloud_sagemaker_base::listing::millis;
+use sagewright_cloud_sagemaker_base::listing::{millis, page_of};
 use sagewright_cloud_sagemaker_base::resource::seconds;
-use sagewright_cloud_sagemaker_base::{SageMaker, token};
 use serde_json::{Map, Value, json};
 
 use crate::entity::{find, name_of};
-
-const PAGE: usize = 10;
 
 /// Names of kinds of entities, which stand for all types of theirs where a request asks for a type: the SDK's traversals ask
 /// so.
@@ -50,26 +48,16 @@ pub async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
             filters.push(filter(millis(member, time)?));
         }
     }
-    let after = match call.text("NextToken").filter(|token| !token.is_empty()) {
-        Some(text) => Some(token::open(call, text)?),
-        None => None,
-    };
-    let limit = input("MaxResults").and_then(Value::as_u64).map_or(PAGE, |n| usize::try_from(n).unwrap_or(PAGE));
     let query = Query {
         filters,
         order,
         descending: call.text("SortOrder") != Some("Ascending"),
-        after,
-        limit: limit + 1,
         ..Query::all(&call.caller.account, &call.region, kind)
     };
-    let mut hits = sm.env().store.find(query).await?;
-    let more = hits.len() > limit;
-    hits.truncate(limit);
-    let next = hits.last().filter(|_| more).map(|hit| token::seal(call, &hit.position, &hit.tie));
-    let mut items = Vec::with_capacity(hits.len());
-    for hit in hits {
-        items.push(summary(sm, call, &hit.record.body, hit.record.created).await?);
+    let (found, next) = page_of(sm, call, query).await?;
+    let mut items = Vec::with_capacity(found.len());
+    for record in found {
+        items.push(summary(sm, call, &record.body, record.created).await?);
     }
     let mut out = Map::from_iter([("AssociationSummaries".to_owned(), Value::Array(items))]);
     out.extend(next.map(|token| ("NextToken".to_owned(), Value::String(token))));

@@ -35,13 +35,7 @@ async fn run(sm: &SageMaker, timer: &Timer) -> Result<(), StoreError> {
         "purge" => purge(sm, &key(VERSION, ""), cancel).await,
         _ => sm.env().store.commit(vec![cancel]).await,
     };
-    match outcome {
-        Ok(()) => sm.committed(true),
-        // Looked at again at once: the timer is still due.
-        Err(CommitError::Conflict(_)) => sm.waker().wake(),
-        Err(CommitError::Store(error)) => return Err(error),
-    }
-    Ok(())
+    sm.timer_done(outcome)
 }
 
 /// Removes some of what a card had; the timer is still due until nothing is left.
