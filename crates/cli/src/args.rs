@@ -123,6 +123,9 @@ pub(crate) enum Command {
     /// Upload a public data set to S3
     #[command(subcommand)]
     Dataset(Dataset),
+    /// Turn objects of earlier controllers into today's
+    #[command(subcommand)]
+    Migrate(Migrate),
     /// The embedded cloud
     #[command(subcommand)]
     Local(Local),
@@ -430,6 +433,22 @@ pub(crate) struct MnistDataset {
     /// Make the bucket where it is missing
     #[arg(long)]
     pub(crate) make_bucket: bool,
+}
+
+/// `migrate`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Migrate {
+    /// Objects of Amazon SageMaker Operators for Kubernetes (sagemaker.aws.amazon.com/v1): manifests, or what
+    /// `kubectl get -o yaml` shows; live ones become objects that take over the same resources
+    Legacy(MigrateLegacy),
+}
+
+/// `migrate legacy`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MigrateLegacy {
+    /// Manifest file, folder of manifests, or - for standard input; may be repeated
+    #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-", required = true)]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `completions`

@@ -11,6 +11,7 @@ pub(crate) mod get;
 pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod logs;
+pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod quickstart;
