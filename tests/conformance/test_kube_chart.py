@@ -108,7 +108,6 @@ def test_values_of_acks_charts_work_unchanged(render, service):
         f"reconcile-resources={','.join(ACK[service])}",
         "enable-carm=true",
         "enable-cross-namespace=true",
-        "enable-field-export-reconciler=true",
         "feature-gates=IAMRoleSelector=false,ReadOnlyResources=true,ResourceAdoption=true,ServiceLevelCARM=false,TeamLevelCARM=false",
     ]
     ours = {"ClusterRole", "ClusterRoleBinding", "Deployment", "Role", "RoleBinding", "ServiceAccount"}
@@ -140,7 +139,6 @@ def nested(path, value):
     ("leaderElection.enabled", True, "enable-leader-election"),
     ("enableCARM", False, "enable-carm=false"),
     ("enableCrossNamespace", False, "enable-cross-namespace=false"),
-    ("enableFieldExport", False, "enable-field-export-reconciler=false"),
     ("featureGates.IAMRoleSelector", True, re.compile("feature-gates=IAMRoleSelector=true,.*")),
 ])
 def test_a_value_becomes_acks_flag(render, path, value, flag):
@@ -283,12 +281,14 @@ def test_versions_are_those_of_the_program():
 
 @pytest.fixture
 def installed(kube, namespace):
-    """Installs the chart with values; its objects are named like the namespace, and so is its service account."""
+    """Installs the chart with values; its objects are named like the namespace. Gives the user that the controller is."""
 
     def install(values=None):
         kube.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
         given = json.dumps({"fullnameOverride": namespace, **(values or {})})
         kube.helm("install", "operator", CHART, "-n", namespace, "-f", "-", input=given)
+
+        return f"system:serviceaccount:{namespace}:{namespace}"
 
     yield install
     kube.helm("uninstall", "operator", "-n", namespace)
@@ -305,12 +305,12 @@ def test_pods_are_accepted_where_pod_security_is_restricted(kube, namespace, ins
 
 
 def may(kube, who, verb, resource, where):
-    """Whether a service account may do it in a namespace, or in all; a resource is `plural.group/subresource`."""
+    """Whether somebody may do it in a namespace, or in all; a resource is `plural.group/subresource`."""
     resource, _, subresource = resource.partition("/")
     plural, _, group = resource.partition(".")
     attributes = {"verb": verb, "group": group, "resource": plural, "subresource": subresource, "namespace": where or ""}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
-    review["spec"] = {"user": f"system:serviceaccount:{who}:{who}", "resourceAttributes": attributes}
+    review["spec"] = {"user": who, "resourceAttributes": attributes}
     status, told = kube.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
     assert status == 201, told
     return told["status"]["allowed"]
@@ -322,32 +322,45 @@ LEASES = "leases.coordination.k8s.io"
 
 
 def test_the_controller_of_a_cluster_may_do_its_work_and_no_more(kube, namespace, installed):
-    installed()
+    controller = installed()
     for verb, resource, allowed in [
         ("watch", MODELS, True), ("patch", MODELS, True), ("patch", f"{MODELS}/status", True), ("list", TARGETS, True),
-        ("create", "events", True), ("watch", "namespaces", True), ("get", "secrets", True), ("patch", "configmaps", True),
+        ("create", "events", True), ("watch", "namespaces", True),
         ("create", MODELS, False), ("delete", MODELS, False), ("update", f"{MODELS}/status", False),
-        ("list", "secrets", False), ("watch", "configmaps", False), ("delete", "secrets", False),
+        ("get", "secrets", False), ("list", "secrets", False), ("get", "configmaps", False), ("get", "events", False),
         ("create", "pods", False), ("patch", "namespaces", False), ("create", LEASES, False),
     ]:
-        assert may(kube, namespace, verb, resource, None) == allowed, (verb, resource)
+        assert may(kube, controller, verb, resource, None) == allowed, (verb, resource)
 
 
 def test_the_controller_of_a_namespace_sees_no_other(kube, namespace, installed):
-    installed({"installScope": "namespace", "enableFieldExport": False, "leaderElection": {"enabled": True}})
+    controller = installed({"installScope": "namespace", "leaderElection": {"enabled": True}})
     for resource in (MODELS, TARGETS):
-        assert may(kube, namespace, "list", resource, namespace)
-        assert not may(kube, namespace, "list", resource, "default")
-    assert may(kube, namespace, "create", LEASES, namespace)
-    assert not may(kube, namespace, "patch", "secrets", namespace)
-    assert not may(kube, namespace, "list", "namespaces", None)
+        assert may(kube, controller, "list", resource, namespace)
+        assert not may(kube, controller, "list", resource, "default")
+    assert may(kube, controller, "create", LEASES, namespace)
+    assert not may(kube, controller, "list", "namespaces", None)
 
 
 def test_rules_name_all_kinds_and_what_they_refer_to(render):
     rules = render()["ClusterRole", "sagewright"]["rules"]
     rows = [path.read_text() for path in sorted((harness.ROOT / "kinds").glob("*.toml"))]
-    watched = [name for rule in rules if "watch" in rule["verbs"] for name in rule["resources"] if name != "fieldexports"]
+    watched = [name for rule in rules if "watch" in rule["verbs"] for name in rule["resources"]]
     assert len(watched) == len(rows)
     foreign = {pair for row in rows for pair in re.findall(r'kind = "(\w+)"\ngroup = "([\w.]+)"', row)}
     granted = {(name, group) for rule in rules for group in rule["apiGroups"] for name in rule["resources"] if rule["verbs"] == ["get"]}
     assert foreign and {(kind.lower() + "s", group) for kind, group in foreign} <= granted
+
+
+@pytest.mark.parametrize("scope", ["cluster", "namespace"])
+def test_an_install_file_can_be_applied_as_it_is(kube, scope):
+    path, name = harness.ROOT / "charts" / f"install-{scope}.yaml", "sagewright-system"
+    try:
+        kube.kubectl("apply", "-f", path)
+        deployment = kube.get("Deployment", "sagewright", name)
+        assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "sagewright"
+        account = f"system:serviceaccount:{name}:sagewright"
+        assert may(kube, account, "watch", MODELS, name) and may(kube, account, "watch", MODELS, None) == (scope == "cluster")
+    finally:
+        kube.kubectl("delete", "-f", path, "--wait=false")
+        kube.remove_namespace(name, force=True)

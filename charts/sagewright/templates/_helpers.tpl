@@ -96,20 +96,4 @@ labels:
 - apiGroups: [ec2.services.k8s.aws]
   resources: [securitygroups]
   verbs: [get]
-# Secrets that specs refer to.
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get]
-{{- if .Values.enableFieldExport }}
-- apiGroups: [services.k8s.aws]
-  resources: [fieldexports]
-  verbs: [get, list, watch, patch]
-- apiGroups: [services.k8s.aws]
-  resources: [fieldexports/status]
-  verbs: [patch]
-# What fields are exported to.
-- apiGroups: [""]
-  resources: [configmaps, secrets]
-  verbs: [get, patch]
-{{- end }}
 {{- end -}}
