@@ -21,6 +21,7 @@ pub(crate) async fn command(command: &Command, global: &Global, printer: &Printe
         Command::Explain(args) => c::explain::run(args, global.verbose, printer),
         Command::Cp(args) => c::cp::run(args, global, printer).await,
         Command::Local(local) => c::local::run(local, global, printer).await,
+        Command::Controller(args) => c::controller::run(args, global, printer).await,
         Command::Completions(args) => c::reference::completions(args, printer),
         Command::Man(args) => c::reference::man(args, printer),
         Command::Algorithm(args) => {
