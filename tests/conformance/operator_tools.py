@@ -132,3 +132,33 @@ def events(kube, namespace, name):
     """Reasons and messages of an object's events."""
     found = [e for e in kube.list("events", namespace) if e["involvedObject"]["name"] == name]
     return [(event["reason"], event["message"]) for event in found]
+
+
+KINDS = {
+    "Model": "models", "EndpointConfig": "endpointconfigs", "Endpoint": "endpoints", "TrainingJob": "trainingjobs",
+    "ModelPackageGroup": "modelpackagegroups", "ModelPackage": "modelpackages",
+}
+
+
+def scratch_crd(kind, plural):
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP, "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "versions": [{
+                "name": "v1alpha1", "served": True, "storage": True, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {"spec": anything, "status": anything},
+                }},
+            }],
+        },
+    }
+
+
+def install_crds(kube):
+    kube.apply([scratch_crd(kind, plural) for kind, plural in KINDS.items()])
+    for plural in KINDS.values():
+        kube.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{GROUP}", "--timeout=60s")

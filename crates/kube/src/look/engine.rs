@@ -62,7 +62,9 @@ pub(super) async fn reconcile(
     let shown = task.listing.as_ref().filter(|(target, _)| *target == placed.target).map(|(_, shown)| shown);
     // Taken before the look: what changes during it leads to another one.
     let hash = shown.zip(name.as_deref()).and_then(|(shown, name)| shown.hash(name));
-    let listed = shown.zip(name.as_deref()).and_then(|(shown, name)| shown.observation(name));
+    // Where the status says that something was made, a listing that does not show it yet must not lead to a create.
+    let may_be_new = deleting || document.object.arn().is_none();
+    let listed = shown.zip(name.as_deref()).filter(|_| may_be_new).and_then(|(shown, name)| shown.observation(name));
     let priority = if task.settled { Priority::Background } else { Priority::default() };
     let scope = Scope { target: placed.target.clone(), claims: Arc::clone(&context.claims), priority };
     let references = References::new(&context.api, options.cross_namespace);
