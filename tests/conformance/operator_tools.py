@@ -18,7 +18,7 @@ GROUP = "sagemaker.services.k8s.aws"
 class Operator:
     """One `sagewright controller`, which watches the namespaces of its test."""
 
-    def __init__(self, kube, cloud, folder, namespaces, arguments=(), account=None, poll=1):
+    def __init__(self, kube, cloud, folder, namespaces, arguments=(), account=None, poll=1, environment=()):
         self.kube, self.cloud, self.account = kube, cloud, account
         self.log_path = pathlib.Path(folder) / f"controller-{harness.unique('log')}.log"
         self.log_path.touch()
@@ -28,7 +28,7 @@ class Operator:
             *watched, *arguments,
         ]
         self.process = None
-        self.environment = {}
+        self.environment = dict(environment)
         self.start()
 
     def start(self, wait=True):
@@ -136,7 +136,7 @@ def events(kube, namespace, name):
 
 KINDS = {
     "Model": "models", "EndpointConfig": "endpointconfigs", "Endpoint": "endpoints", "TrainingJob": "trainingjobs",
-    "ModelPackageGroup": "modelpackagegroups", "ModelPackage": "modelpackages",
+    "NotebookInstance": "notebookinstances", "ModelPackageGroup": "modelpackagegroups", "ModelPackage": "modelpackages",
 }
 
 

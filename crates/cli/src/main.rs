@@ -160,7 +160,8 @@ fn trace_controller(args: &args::Controller) {
     use tracing_subscriber::util::SubscriberInitExt as _;
     let level = &args.process.log_level;
     // Errors of single calls are told with their objects.
-    let filter = format!("warn,sagewright={level},sagewright_kube={level},aws_config=off,kube_client=off,kube_runtime=off");
+    let filter =
+        format!("warn,sagewright={level},sagewright_kube={level},aws_config=off,kube_client=off,kube_runtime=off");
     let filter = EnvFilter::try_from_env("SAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
     let output = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
     let output = output.with_writer(local::log::Output::default).with_ansi(false);

@@ -196,7 +196,10 @@ mod tests {
     fn a_change_of_hands_is_counted() {
         let now: Timestamp = "2026-01-01T00:00:00.5Z".parse().unwrap();
         let first = spec(None, "me", now, false);
-        assert_eq!((&first["leaseTransitions"], &first["renewTime"]), (&json!(0), &json!("2026-01-01T00:00:00.500000Z")));
+        assert_eq!(
+            (&first["leaseTransitions"], &first["renewTime"]),
+            (&json!(0), &json!("2026-01-01T00:00:00.500000Z"))
+        );
         let lease = json!({"spec": first});
         assert_eq!(spec(Some(&lease), "you", now, false)["leaseTransitions"], json!(1));
         assert_eq!(spec(Some(&lease), "me", now, true)["leaseTransitions"], json!(0));
@@ -204,6 +207,9 @@ mod tests {
 
     #[test]
     fn leases_have_the_names_of_acks_controllers() {
-        assert_eq!(names(["sagemaker.services.k8s.aws", "sagemaker.services.k8s.aws"]), ["ack-sagemaker.services.k8s.aws"]);
+        assert_eq!(
+            names(["sagemaker.services.k8s.aws", "sagemaker.services.k8s.aws"]),
+            ["ack-sagemaker.services.k8s.aws"]
+        );
     }
 }

@@ -77,7 +77,12 @@ pub(crate) struct ControllerReconcile {
     /// Tags that resources get when they are created, key=value, with commas. These stand for what they name:
     /// %CONTROLLER_SERVICE%, %CONTROLLER_VERSION%, %K8S_NAMESPACE%, %K8S_RESOURCE_NAME%, %K8S_RESOURCE_KIND%, %MANAGED_BY%,
     /// %KRO_VERSION%
-    #[arg(long, value_name = "TAGS", value_delimiter = ',', default_value = "services.k8s.aws/controller-version=%CONTROLLER_SERVICE%-%CONTROLLER_VERSION%,services.k8s.aws/namespace=%K8S_NAMESPACE%")]
+    #[arg(
+        long,
+        value_name = "TAGS",
+        value_delimiter = ',',
+        default_value = "services.k8s.aws/controller-version=%CONTROLLER_SERVICE%-%CONTROLLER_VERSION%,services.k8s.aws/namespace=%K8S_NAMESPACE%"
+    )]
     pub(crate) resource_tags: Vec<String>,
     /// Seconds between looks at settled objects; 0 looks again only where AWS's listing does not show every change
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]

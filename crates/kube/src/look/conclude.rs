@@ -86,6 +86,9 @@ pub(super) async fn reconciled(
     let now = context.clock.now();
     let before = document.object.status.clone();
     let mut status = done.status.clone();
+    if done.outcome == Some(Outcome::Refused) {
+        not_its_own(&before, &mut status);
+    }
     if let Some(name) = &placed.selected {
         let message = format!("the IAMRoleSelector {name} chose the role");
         conditions::add(&mut status, &before, ROLE_SELECTED, &message, now);
@@ -129,6 +132,17 @@ pub(super) async fn reconciled(
         waits,
         result: result(&done),
     })))
+}
+
+/// A resource that an object is refused is not its own: an ARN in the status beside the finalizer would say, as with ACK, that
+/// it is.
+fn not_its_own(before: &Value, status: &mut Value) {
+    const FIELD: &str = "ackResourceMetadata";
+    if before.get(FIELD).is_none()
+        && let Some(map) = status.as_object_mut()
+    {
+        map.shift_remove(FIELD);
+    }
 }
 
 /// Whether two statuses differ in nothing but what is remembered.

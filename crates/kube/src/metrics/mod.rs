@@ -50,6 +50,9 @@ pub(crate) struct Gauges {
     pub(crate) at_once: u64,
 }
 
+/// A gauge: its name, the label that names the kind, what it means, and its value.
+type Gauge = (&'static str, &'static str, &'static str, fn(&Gauges) -> u64);
+
 /// ACK's word for what an operation does.
 fn op_type(operation: &str) -> &'static str {
     let is = |verbs: &[&str]| verbs.iter().any(|verb| operation.starts_with(verb));
@@ -153,7 +156,7 @@ impl Metrics {
                 times.sum,
             );
         }
-        let gauges: [(&str, &str, &str, fn(&Gauges) -> u64); 5] = [
+        let gauges: [Gauge; 5] = [
             ("sagewright_objects", "kind", "Objects that are known.", |g| g.objects),
             (
                 "sagewright_objects_settled",
