@@ -2,6 +2,7 @@
 //! what watches a job without running here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sagewright_cloud::cloud::resume;
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
@@ -336,4 +337,35 @@ async fn a_warm_pool_ends_although_the_store_fails_when_its_time_is_over() {
         assert_eq!(pool(&cloud, "j").await["Status"], "Terminated", "{written}");
         cloud.ok("DeleteTrainingJob", json!({"TrainingJobName": "j"})).await;
     }
+}
+
+/// A read that fails for a moment does not cost a job its pool.
+#[tokio::test]
+async fn a_job_has_its_pool_whichever_read_fails() {
+    for reads in 0..10 {
+        let life = Arc::new(Life::default());
+        let cloud = Cloud::mortal(SqliteRecords::in_memory().unwrap(), 1, Arc::clone(&life));
+        life.cannot_read_after(reads, 1);
+        while cloud.call("CreateTrainingJob", warm_job("j", 60)).await.is_err() {}
+        complete(&cloud, "j").await;
+        let pools = cloud.sagemaker.env().store.list(ACCOUNT, REGION, "warm-pool").await.unwrap();
+        assert_eq!(pools.len(), 1, "{reads}");
+    }
+}
+
+#[tokio::test]
+async fn attempts_of_a_job_have_pauses_between_them_that_grow() {
+    let cloud = Cloud::new();
+    let request = with(training_job("j"), "/RetryStrategy", json!({"MaximumRetryAttempts": 4}));
+    cloud.ok("CreateTrainingJob", request).await;
+    let fails = || TrainingEnd::Failed { reason: "InternalServerError: the disk is full".to_owned() };
+    for _ in 0..5 {
+        cloud.job().await.end.send(fails()).unwrap();
+    }
+    cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
+    let slept = cloud.clock.1.lock().unwrap().clone();
+    for seconds in [1, 2, 4, 8] {
+        assert!(slept.contains(&Duration::from_secs(seconds)), "{seconds} of {slept:?}");
+    }
+    assert!(!slept.contains(&Duration::from_secs(16)), "nobody waits behind the last attempt: {slept:?}");
 }
