@@ -3,6 +3,7 @@
 pub(crate) mod adopt;
 pub(crate) mod apply;
 pub(crate) mod cp;
+pub(crate) mod dataset;
 pub(crate) mod delete;
 pub(crate) mod explain;
 pub(crate) mod export;
@@ -10,6 +11,7 @@ pub(crate) mod get;
 pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod logs;
+pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod quickstart;
