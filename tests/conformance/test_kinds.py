@@ -31,8 +31,8 @@ PLAIN = [
         {
             "jobDefinitionName": "a",
             "dataQualityAppSpecification": {"imageURI": "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"},
-            "dataQualityJobInput": {"endpointInput": {"endpointName": "e", "localPath": "/opt/ml/in"}},
-            "dataQualityJobOutputConfig": {"monitoringOutputs": [{"s3Output": {"s3URI": "s3://b/o", "localPath": "/opt/ml/out"}}]},
+            "dataQualityJobInput": {"endpointInput": {"endpointName": "e", "localPath": "/opt/ml/processing/in"}},
+            "dataQualityJobOutputConfig": {"monitoringOutputs": [{"s3Output": {"s3URI": "s3://b/o", "localPath": "/opt/ml/processing/out"}}]},
             "jobResources": {"clusterConfig": {"instanceCount": 1, "instanceType": "ml.m5.large", "volumeSizeInGB": 20}},
         },
         None,

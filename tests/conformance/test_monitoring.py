@@ -166,7 +166,7 @@ def test_each_hour_is_held_against_the_baseline_once(cloud, sagemaker, s3, bucke
     assert listed(ScheduledTimeAfter=first, ScheduledTimeBefore=third) == [second]
     assert listed(MonitoringTypeEquals="ModelQuality") == []
 
-    # Stopped it does not run, started it does; with it its executions go.
+    # Stopped it does not run, started it does; the history of its executions outlives it.
     sagemaker.stop_monitoring_schedule(MonitoringScheduleName=name)
     next_hour(cloud)
     assert len(executions(sagemaker, name)) == 3
@@ -177,7 +177,7 @@ def test_each_hour_is_held_against_the_baseline_once(cloud, sagemaker, s3, bucke
     assert executions(sagemaker, name)[0]["ScheduledTime"] == fifth
     sagemaker.delete_monitoring_schedule(MonitoringScheduleName=name)
     refused(sagemaker.describe_monitoring_schedule, "ResourceNotFound", MonitoringScheduleName=name)
-    assert harness.listed(sagemaker, "list_monitoring_executions", MonitoringScheduleName=name) == []
+    assert len(harness.listed(sagemaker, "list_monitoring_executions", MonitoringScheduleName=name)) == 4
     sagemaker.delete_endpoint(EndpointName=endpoint)
 
 
@@ -231,14 +231,13 @@ def test_an_update_counts_from_the_next_run_on(cloud, sagemaker, bucket):
     sagemaker.delete_endpoint(EndpointName=endpoint)
 
 
-def test_an_endpoint_without_capture_and_a_wrong_baseline_fail_the_execution(cloud, sagemaker, s3, bucket):
+def test_a_wrong_baseline_fails_the_execution(cloud, sagemaker, s3, bucket):
     endpoint = scoring_endpoint(cloud, capture(bucket))
     s3.put_object(Bucket=bucket, Key="bad/constraints.json", Body="{")
     s3.put_object(Bucket=bucket, Key="bad/statistics.json", Body="{}")
     send(cloud, endpoint, ["1,2"])
     reasons = {}
     for what, definition in {
-        "gone": inline(bucket, "no-such-endpoint"),
         "bad": inline(bucket, endpoint, f"s3://{bucket}/bad"),
         "missing": inline(bucket, endpoint, f"s3://{bucket}/nowhere"),
     }.items():
@@ -249,7 +248,13 @@ def test_an_endpoint_without_capture_and_a_wrong_baseline_fail_the_execution(clo
         assert told["MonitoringExecutionStatus"] == "Failed"
         reasons[what] = told["FailureReason"]
         sagemaker.delete_monitoring_schedule(MonitoringScheduleName=name)
-    assert "no-such-endpoint" in reasons["gone"]
+    missing = refused(
+        sagemaker.create_monitoring_schedule, "ValidationException", MonitoringScheduleName=unique("gone"),
+        MonitoringScheduleConfig={
+            "ScheduleConfig": {"ScheduleExpression": HOURLY}, "MonitoringJobDefinition": inline(bucket, "no-such-endpoint"),
+        },
+    )
+    assert "Could not find endpoint" in missing["Error"]["Message"]
     assert reasons["bad"].startswith("constraints.json is not valid")
     assert "No S3 objects found" in reasons["missing"]
     sagemaker.delete_endpoint(EndpointName=endpoint)

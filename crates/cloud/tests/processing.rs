@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runner_support::job::Running;
-use runner_support::{Machine, Role, mounts, soon};
+use runner_support::{ACCOUNT, Machine, REGION, Role, mounts, soon};
+use sagewright_cloud::metrics::{Metric, Resolution, Span};
 use sagewright_cloud::processing::ProcessingExecutor;
 use sagewright_cloud::sagemaker::{JobEvent, Outcome};
 use serde_json::{Value, json};
@@ -516,4 +517,29 @@ async fn thousands_of_files_and_outputs_that_overlap_are_all_uploaded() {
     for place in ["all/part", "part", "again"] {
         assert_eq!(text(&machine, &format!("{place}/2999")), "2999");
     }
+}
+
+/// A cloud that dies before it records the end of a job runs the job again: its metrics count once all the same.
+#[tokio::test]
+async fn the_metrics_of_a_job_that_runs_twice_are_put_once() {
+    let mut machine = machine();
+    let image = machine.python(
+        "measures",
+        "import json, os\n\
+         folder = os.environ['SAGEMAKER_BASE_DIR'] + '/output/metrics/cloudwatch'\n\
+         os.makedirs(folder)\n\
+         line = {'MetricName': 'm', 'Timestamp': '2026-01-01T00:00:00Z', 'Value': 3}\n\
+         open(folder + '/m.jsonl', 'w').write(json.dumps(line) + '\\n')\n",
+    );
+    let environment = json!({"sagemaker_monitoring_schedule_name": "s", "publish_cloudwatch_metrics": "Enabled"});
+    let request = with(request(&image), "/Environment", environment);
+    let env = machine.env();
+    for _ in 0..2 {
+        let executor = ProcessingExecutor::new(env.clone(), Arc::new(Role));
+        Running::start(Arc::new(executor), ARN, request.clone()).completed().await;
+    }
+    let metric = Metric::new(ACCOUNT, REGION, "aws/sagemaker/Endpoints/data-metrics", "m");
+    let span = Span { resolution: Resolution::Minute, from: 0, to: i64::MAX, spread: false };
+    let found = env.metrics.read(metric, span, |buckets| buckets).await.unwrap();
+    assert_eq!(found.iter().map(|bucket| (bucket.stats.count, bucket.stats.sum)).collect::<Vec<_>>(), [(1.0, 3.0)]);
 }

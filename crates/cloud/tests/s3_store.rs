@@ -147,6 +147,24 @@ fn one_key_is_enough_to_tell_that_a_prefix_has_any() {
 }
 
 #[test]
+fn folders_are_found_by_their_names_however_much_is_below_them() {
+    let (dir, store) = store();
+    let file = dir.path().join("file");
+    let keys = (0..1200).map(|n| format!("c/e/v{n:04}/x")).chain((0..5).map(|n| format!("c/e/all/{n}")));
+    for key in keys.chain(["c/e/file".to_owned(), "c/else/v/x".to_owned()]) {
+        std::fs::write(&file, "x").unwrap();
+        store.put_file(ACCOUNT, "data", &key, &file).unwrap();
+    }
+    let objects: &dyn Objects = &store;
+    let found = objects.folders(ACCOUNT, "data", "c/e/").unwrap();
+    let expected: Vec<String> =
+        std::iter::once("all".to_owned()).chain((0..1200).map(|n| format!("v{n:04}"))).collect();
+    assert_eq!(found, expected);
+    assert_eq!(objects.folders(ACCOUNT, "data", "none/").unwrap(), Vec::<String>::new());
+    assert!(matches!(objects.folders(ACCOUNT, "none", "c/"), Err(ObjectError::NoSuchBucket(_))));
+}
+
+#[test]
 fn a_listing_goes_through_all_pages_in_byte_order() {
     let (_root, store) = store();
     let mut keys: Vec<String> = (0..1005).map(|index| format!("p/{index:04}")).collect();

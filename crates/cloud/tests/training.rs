@@ -248,6 +248,7 @@ async fn a_job_stopped_before_it_trains_starts_nothing() {
         region: REGION.into(),
         arn: "arn".into(),
         name: "job".into(),
+        id: "one".into(),
         request: request(&image),
         epoch: 1,
         spent: Duration::ZERO,

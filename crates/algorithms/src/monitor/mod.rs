@@ -7,6 +7,7 @@ mod column;
 mod constraints;
 mod data;
 mod environment;
+mod hosts;
 mod merge;
 mod metrics;
 mod quality;
@@ -33,11 +34,24 @@ const NO_DATA: &str = "Job inputs had no data";
 pub(crate) fn run(base: &Path, image: &str) -> i32 {
     let container = Container::new(base);
     let environment = Environment::of_process();
+    match hosts::works(&container) {
+        Ok(true) => {}
+        Ok(false) => {
+            crate::log::info("the first instance has all data and does the work; this one has nothing to do");
+            return 0;
+        }
+        Err(why) => return end(&container, Err(why)),
+    }
     let done = match image {
         "analyzer" => analyse(&container, &environment),
         "merger" => merge::run(&container, &environment),
         other => Err(format!("there is no image '{other}'; the images are analyzer and merger")),
     };
+    end(&container, done)
+}
+
+/// Leaves the exit message; gives the exit code.
+fn end(container: &Container, done: Result<String, String>) -> i32 {
     let (message, code) = match done {
         Ok(message) => (message, 0),
         Err(why) => {
@@ -64,7 +78,7 @@ fn data_quality(container: &Container, environment: &Environment) -> Result<Stri
     let format = Format::read(environment.required("dataset_format")?)?;
     let mut table = Table::default();
     let source = container.resolve(environment.required("dataset_source")?);
-    data::rows(&source, &format, &Span::of(environment), |row, _| table.push(row))?;
+    data::rows(container, &source, &format, &Span::of(environment), |row, _| table.push(row))?;
     crate::log::info(&format!("read {} rows with {} columns", table.rows, table.columns.len()));
     if table.rows == 0 {
         return Err(NO_DATA.to_owned());

@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-interpreting-statistics.html>
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use super::column::{Column, Kind};
@@ -20,6 +22,8 @@ pub(super) struct Table {
     pub rows: u64,
     /// In the order in which they were first seen.
     pub columns: Vec<(String, Column)>,
+    /// The place of each column.
+    places: HashMap<String, usize>,
 }
 
 impl Table {
@@ -33,12 +37,13 @@ impl Table {
             // Rows mostly have the same columns in the same order.
             let at = if self.columns.get(at).is_some_and(|(known, _)| *known == name) {
                 at
-            } else if let Some(at) = self.columns.iter().position(|(known, _)| *known == name) {
-                at
+            } else if let Some(at) = self.places.get(&name) {
+                *at
             } else {
                 if self.columns.len() == MOST_COLUMNS {
                     return Err(format!("the data set has more than {MOST_COLUMNS} columns, of which {name} is one"));
                 }
+                self.places.insert(name.clone(), self.columns.len());
                 self.columns.push((name, Column::default()));
                 self.columns.len() - 1
             };

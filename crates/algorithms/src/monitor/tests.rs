@@ -268,3 +268,79 @@ fn what_cannot_be_analysed_is_told() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+fn run_program(job: &Job, image: &str) -> (Result<String, String>, Container) {
+    let container = Container::new(job.folder.path());
+    let done = match image {
+        "merger" => merge::run(&container, &job.environment),
+        _ => analyse(&container, &job.environment),
+    };
+    (done, container)
+}
+
+/// What is told is read by users: the folders of this machine are none of theirs.
+#[test]
+fn places_are_told_as_the_container_sees_them() {
+    let job = Job::new(&[CSV]);
+    let host = job.folder.path().display().to_string();
+    let told = job.run().unwrap_err();
+    assert!(told.contains("cannot read /opt/ml/processing/in: ") && !told.contains(&host), "{told}");
+    let truth = ("ground_truth_source", "/opt/ml/processing/truth");
+    let job = Job::new(&[truth]);
+    let (told, _) = run_program(&job, "merger");
+    assert!(told.unwrap_err().contains("cannot read /opt/ml/processing/truth: "));
+    let job = Job::new(&[truth]).put("processing/truth/2026/t.jsonl", "{\n");
+    let (told, _) = run_program(&job, "merger");
+    assert!(told.unwrap_err().starts_with("ground truth /opt/ml/processing/truth/2026/t.jsonl: "));
+}
+
+#[test]
+fn ground_truth_is_merged_by_the_id_of_its_event() {
+    let truth = json!({
+        "groundTruthData": { "data": "1", "encoding": "CSV", "more": "x".repeat(100) },
+        "eventMetadata": { "eventId": "e" }, "eventVersion": "0",
+    });
+    let captured = |id: &str| {
+        json!({
+            "captureData": { "endpointOutput": { "data": "0.5", "encoding": "CSV", "mode": "OUTPUT" } },
+            "eventMetadata": { "eventId": id }, "eventVersion": "0",
+        })
+    };
+    let job = Job::new(&[("ground_truth_source", "/opt/ml/processing/truth")])
+        .put("processing/truth/t.jsonl", &format!("{truth}\n"))
+        .put("processing/in/e/v/a.jsonl", &format!("{}\n{}\n", captured("e"), captured("f")));
+    let (done, _) = run_program(&job, "merger");
+    assert_eq!(done.unwrap(), "Completed: Job completed successfully. 1 records were merged.");
+    let merged = fs::read_to_string(job.path("processing/out/e/v/a.jsonl")).unwrap();
+    let merged: Value = serde_json::from_str(&merged).unwrap();
+    let expected = json!({
+        "eventVersion": "0",
+        "groundTruthData": { "data": "1", "encoding": "CSV" },
+        "captureData": captured("e")["captureData"],
+        "eventMetadata": { "eventId": "e" },
+    });
+    assert_eq!(merged, expected);
+}
+
+/// Each of two instances would analyse all data, put all metrics, and write its reports over those of the other one.
+#[test]
+fn one_of_several_instances_does_the_work() {
+    let of = |host: &str, distribution: &str| {
+        let resources = json!({ "current_host": host, "hosts": ["algo-1", "algo-2"] });
+        let input = json!({ "InputName": "data", "S3Input": { "S3DataDistributionType": distribution } });
+        Job::new(&[CSV])
+            .put("processing/in/a.csv", &houses())
+            .put("config/resourceconfig.json", &resources.to_string())
+            .put("config/processingjobconfig.json", &json!({ "ProcessingInputs": [input] }).to_string())
+    };
+    let works = |job: &Job| hosts::works(&Container::new(job.folder.path()));
+    assert_eq!(works(&of("algo-1", "FullyReplicated")), Ok(true));
+    assert_eq!(works(&of("algo-2", "FullyReplicated")), Ok(false));
+    let told = works(&of("algo-1", "ShardedByS3Key")).unwrap_err();
+    assert!(told.contains("the input data is ShardedByS3Key") && told.contains("FullyReplicated"), "{told}");
+    assert_eq!(works(&Job::new(&[])), Ok(true));
+    // Variables of this process say nothing, so that the work would fail and leave a message.
+    let idle = of("algo-2", "FullyReplicated");
+    assert_eq!(run(idle.folder.path(), "analyzer"), 0);
+    assert!(!idle.path("output/message").exists());
+}

@@ -68,6 +68,17 @@ pub trait Objects: Send + Sync + 'static {
     fn any(&self, account: &str, bucket: &str, prefix: &str) -> Result<bool, ObjectError> {
         self.list(account, bucket, prefix).map(|found| !found.is_empty())
     }
+    /// The folders below `prefix`, which ends with a slash: their names, in their order.
+    ///
+    /// # Errors
+    /// As [`Objects::list`].
+    fn folders(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        let found = self.list(account, bucket, prefix)?;
+        let folder = |object: &ObjectInfo| Some(object.key.strip_prefix(prefix)?.split_once('/')?.0.to_owned());
+        let mut folders: Vec<String> = found.iter().filter_map(folder).collect();
+        folders.dedup();
+        Ok(folders)
+    }
     /// Stores a file's content; the source file may be moved.
     ///
     /// # Errors

@@ -55,6 +55,13 @@ pub enum Write {
     Tell(Change),
     /// Sets a timer, in place of one with the same id.
     SetTimer(Timer),
+    /// Sets a timer in place of one with the same id, where there is one that is due at `from`: one that was set meanwhile stays.
+    MoveTimer {
+        /// When the timer was due until now.
+        from: i64,
+        /// As it is from now on.
+        to: Timer,
+    },
     /// Removes a timer, where there is one that is due then.
     CancelTimer {
         /// Which one.
@@ -99,6 +106,28 @@ pub struct Timer {
     pub due: i64,
     /// What is to happen.
     pub body: Value,
+}
+
+/// Member of a postponed timer's body: when it was due first.
+const SCHEDULED: &str = "_scheduled";
+
+impl Timer {
+    /// When it was due first. A record that says when its timer is due is compared with this: a timer that could not be done
+    /// in time is the same one still.
+    #[must_use]
+    pub fn scheduled(&self) -> i64 {
+        self.body[SCHEDULED].as_i64().unwrap_or(self.due)
+    }
+
+    /// The same timer, due later.
+    #[must_use]
+    pub fn postponed(mut self, due: i64) -> Self {
+        let scheduled = self.scheduled();
+        if let Some(body) = self.body.as_object_mut() {
+            body.insert(SCHEDULED.to_owned(), scheduled.into());
+        }
+        Self { due, ..self }
+    }
 }
 
 /// Writes that are done together.

@@ -100,7 +100,8 @@ impl Timers {
                     tracing::error!(timer = id, error, "what is due cannot be done; trying again later");
                     // Those that can be done go first from now on.
                     let due = now + i64::try_from(self.clock.during(LATER).as_millis()).unwrap_or(0);
-                    Write::SetTimer(Timer { due, ..timer })
+                    // Not where it was set anew after all: a commit may fail and have been written.
+                    Write::MoveTimer { from: timer.due, to: timer.postponed(due) }
                 };
                 match self.store.commit(vec![next]).await {
                     Err(CommitError::Store(error)) => return Err(error),

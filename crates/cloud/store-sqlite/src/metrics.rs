@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS bucket (
 PRAGMA user_version = 1;
 ";
 
+// What was put under a key. Made on its first use, so that a database of an earlier version needs no change at its start.
+const DONE: &str = "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, latest INTEGER NOT NULL) WITHOUT ROWID";
+
 /// Metrics that are looked at in one transaction for what is too old.
 const TOGETHER: usize = 100;
 
@@ -93,15 +96,17 @@ impl MetricStore for SqliteMetrics {
     fn put(&self, data: &[Datum]) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction().map_err(db("written"))?;
-        let mut room = None;
-        for datum in data {
-            let metric = metric(&transaction, datum, &mut room)?;
-            for resolution in Resolution::ALL {
-                if resolution != Resolution::Second || datum.fine {
-                    add(&transaction, metric, resolution, datum).map_err(db("written"))?;
-                }
-            }
+        add_all(&transaction, data)?;
+        transaction.commit().map_err(db("written"))
+    }
+
+    fn put_once(&self, key: &str, data: &[Datum]) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction().map_err(db("written"))?;
+        if !first(&transaction, key, data).map_err(db("written"))? {
+            return Ok(());
         }
+        add_all(&transaction, data)?;
         transaction.commit().map_err(db("written"))
     }
 
@@ -157,6 +162,7 @@ impl MetricStore for SqliteMetrics {
     }
 
     fn forget(&self, now: i64) -> Result<(), StoreError> {
+        forget_keys(&self.lock(), now).map_err(db("written"))?;
         let mut last = 0;
         loop {
             // Between two of them others come to their turn.
@@ -170,6 +176,34 @@ impl MetricStore for SqliteMetrics {
             }
         }
     }
+}
+
+fn add_all(transaction: &Transaction<'_>, data: &[Datum]) -> Result<(), StoreError> {
+    let mut room = None;
+    for datum in data {
+        let metric = metric(transaction, datum, &mut room)?;
+        for resolution in Resolution::ALL {
+            if resolution != Resolution::Second || datum.fine {
+                add(transaction, metric, resolution, datum).map_err(db("written"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Notes a key; whether it is a new one.
+fn first(transaction: &Transaction<'_>, key: &str, data: &[Datum]) -> rusqlite::Result<bool> {
+    transaction.execute_batch(DONE)?;
+    let latest = data.iter().map(|datum| datum.at).max().unwrap_or_default();
+    let mut statement = transaction.prepare_cached("INSERT OR IGNORE INTO done VALUES (?, ?)")?;
+    Ok(statement.execute(params![key, latest])? > 0)
+}
+
+/// Removes the keys of data that are too old.
+fn forget_keys(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    connection.execute_batch(DONE)?;
+    let oldest = now - Resolution::Hour.kept() * 1000;
+    connection.execute("DELETE FROM done WHERE latest < ?", [oldest]).map(drop)
 }
 
 /// Removes what is too old of the metrics behind a number; gives the number of the last one, where there are more.
@@ -315,6 +349,26 @@ mod tests {
         let [hour] = &store.read(&metric("m"), span).unwrap()[..] else { panic!("one hour") };
         assert_eq!((hour.stats.sum, hour.stats.percentile(50.0), hour.unit.as_str()), (16.0, Some(3.0), "Count"));
         assert_eq!(store.read(&metric("other"), span).unwrap(), []);
+    }
+
+    #[test]
+    fn what_was_put_under_a_key_is_not_put_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.sqlite");
+        let many = [datum("m", 60, 1.0), datum("m", 60, 2.0)];
+        SqliteMetrics::open(&path, Durability::default()).unwrap().put_once("job", &many).unwrap();
+        // The next process does not know that the first one was done.
+        let store = SqliteMetrics::open(&path, Durability::default()).unwrap();
+        store.put_once("job", &many).unwrap();
+        assert_eq!(counts(&store, "m", Resolution::Minute), [(60, 2.0)]);
+        store.put_once("other", &many[..1]).unwrap();
+        assert_eq!(counts(&store, "m", Resolution::Minute), [(60, 3.0)]);
+        // A key goes with what was put under it.
+        let count = || store.lock().query_row("SELECT count(*) FROM done", [], |row| row.get::<_, i64>(0)).unwrap();
+        store.forget(400 * DAY * 1000).unwrap();
+        assert_eq!(count(), 2);
+        store.forget(460 * DAY * 1000).unwrap();
+        assert_eq!(count(), 0);
     }
 
     #[test]

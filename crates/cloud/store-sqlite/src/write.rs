@@ -315,6 +315,11 @@ fn one(connection: &Connection, write: &Write, log: &mut Vec<u8>, arns: &mut Vec
             let body = text(&timer.body);
             run(Statement::SetTimer, &[(&timer.id).into(), timer.due.into(), (&body).into()])?;
         }
+        Write::MoveTimer { from, to } => {
+            if run(Statement::CancelTimer, &[(&to.id).into(), (*from).into()])? > 0 {
+                return one(connection, &Write::SetTimer(to.clone()), log, arns);
+            }
+        }
         Write::CancelTimer { id, due } => {
             run(Statement::CancelTimer, &[id.into(), (*due).into()])?;
         }

@@ -41,6 +41,7 @@ impl Running {
             region: REGION.into(),
             arn: arn.into(),
             name: "job".into(),
+            id: "one".into(),
             request,
             epoch: 1,
             spent: std::time::Duration::ZERO,

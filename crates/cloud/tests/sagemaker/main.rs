@@ -9,6 +9,7 @@ mod lineage;
 mod lineage_query;
 mod listing;
 mod models;
+mod monitoring;
 mod pipelines;
 mod processing;
 mod recorded;

@@ -42,7 +42,10 @@ pub fn smallest(service: &'static Service, shape: &'static Shape) -> Value {
         ShapeType::Structure => {
             let mut out = Map::new();
             for (name, member) in &shape.members {
-                if shape.is_required(name) || *name == "EndpointInput" || (shape.union && out.is_empty()) {
+                if *name == "LocalPath" {
+                    // The model takes any text, and a job none but these.
+                    out.insert((*name).to_owned(), json!("/opt/ml/processing/input"));
+                } else if shape.is_required(name) || *name == "EndpointInput" || (shape.union && out.is_empty()) {
                     out.insert((*name).to_owned(), smallest(service, service.target(member).unwrap()));
                 }
             }

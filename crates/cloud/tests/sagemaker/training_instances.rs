@@ -2,6 +2,7 @@
 //! what watches a job without running here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sagewright_cloud::cloud::resume;
 use sagewright_cloud::sagemaker::{Kind, TrainingEnd, TrainingEvent};
@@ -10,7 +11,7 @@ use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::restart::{after_over, run};
-use crate::support::{ACCOUNT, Cloud, Job, Life, REGION, training_job, with, within};
+use crate::support::{ACCOUNT, Cloud, Death, Job, Life, REGION, at_each_commit, training_job, with, within};
 
 fn completed() -> TrainingEnd {
     TrainingEnd::Completed { artifacts: "s3://data/out/m".to_owned() }
@@ -122,38 +123,26 @@ async fn a_spot_job_that_waits_and_runs_too_long_is_stopped() {
 /// The cloud dies at each commit of a job's way; the next one brings the job to its end.
 #[test]
 fn a_spot_job_survives_the_death_of_the_cloud_at_each_commit() {
-    for commits in 0..8 {
-        let store = SqliteRecords::in_memory().unwrap();
-        run(async {
-            let life = Arc::new(Life::default());
-            let cloud = Cloud::mortal(store.clone(), 1, Arc::clone(&life));
-            // The first one creates the job.
-            life.ends_after(1 + commits);
-            cloud.ok("CreateTrainingJob", spot_job("j")).await;
-            let way = async {
-                let job = cloud.job().await;
-                train(&cloud, "j", &job).await;
-                interrupt(&cloud.sagemaker, ACCOUNT, REGION, "j").await.unwrap();
-                job.end.send(TrainingEnd::Interrupted).unwrap();
-                cloud.job().await.end.send(completed()).unwrap();
-                cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
-            };
-            tokio::select! {
-                () = way => {}
-                () = life.over() => {}
-            }
-            std::mem::forget(cloud);
-        });
-        run(async {
-            let cloud = Cloud::over(store, 1);
-            resume(&cloud.sagemaker).await.unwrap();
-            if cloud.describe_job("j").await["TrainingJobStatus"] != "Completed" {
-                cloud.job().await.end.send(completed()).unwrap();
-                cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
-            }
-            assert!(cloud.no_job_waits().await, "run twice after {commits} commits");
-        });
-    }
+    let way = async |cloud: &Cloud, death: &Death| {
+        cloud.ok("CreateTrainingJob", spot_job("j")).await;
+        death.counts();
+        let job = cloud.job().await;
+        train(cloud, "j", &job).await;
+        interrupt(&cloud.sagemaker, ACCOUNT, REGION, "j").await.unwrap();
+        job.end.send(TrainingEnd::Interrupted).unwrap();
+        cloud.job().await.end.send(completed()).unwrap();
+        cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
+    };
+    let after = async |cloud: &Cloud, commits: i64| {
+        resume(&cloud.sagemaker).await.unwrap();
+        if cloud.describe_job("j").await["TrainingJobStatus"] != "Completed" {
+            cloud.job().await.end.send(completed()).unwrap();
+            cloud.until(Kind::TRAINING_JOB, "j", "Completed").await;
+        }
+        assert!(cloud.no_job_waits().await, "run twice after {commits} commits");
+    };
+    let commits = at_each_commit(1, way, after);
+    assert!(commits >= 4, "{commits} commits lead to the end of an interrupted job");
 }
 
 #[tokio::test]
@@ -330,4 +319,53 @@ async fn rules_are_shown_as_not_evaluated() {
     let told = cloud.describe_job("j").await;
     assert_eq!(statuses(&told["ProfilerRuleEvaluationStatuses"]), ["CPUBottleneck Stopped"]);
     assert_eq!(told["ProfilerRuleConfigurations"], rules(&["CPUBottleneck"]));
+}
+
+/// A timer that cannot be done in time is the same one still: the pool must not stay available for ever.
+#[tokio::test]
+async fn a_warm_pool_ends_although_the_store_fails_when_its_time_is_over() {
+    for written in [false, true] {
+        let life = Arc::new(Life::default());
+        let cloud = Cloud::mortal(SqliteRecords::in_memory().unwrap(), 1, Arc::clone(&life));
+        cloud.ok("CreateTrainingJob", warm_job("j", 60)).await;
+        complete(&cloud, "j").await;
+        cloud.recorded().await;
+        life.errs_after(Kind::TRAINING_JOB, 0, written);
+        cloud.passes(60_000).await;
+        assert!(life.erred());
+        cloud.passes(60_000).await;
+        assert_eq!(pool(&cloud, "j").await["Status"], "Terminated", "{written}");
+        cloud.ok("DeleteTrainingJob", json!({"TrainingJobName": "j"})).await;
+    }
+}
+
+/// A read that fails for a moment does not cost a job its pool.
+#[tokio::test]
+async fn a_job_has_its_pool_whichever_read_fails() {
+    for reads in 0..10 {
+        let life = Arc::new(Life::default());
+        let cloud = Cloud::mortal(SqliteRecords::in_memory().unwrap(), 1, Arc::clone(&life));
+        life.cannot_read_after(reads, 1);
+        while cloud.call("CreateTrainingJob", warm_job("j", 60)).await.is_err() {}
+        complete(&cloud, "j").await;
+        let pools = cloud.sagemaker.env().store.list(ACCOUNT, REGION, "warm-pool").await.unwrap();
+        assert_eq!(pools.len(), 1, "{reads}");
+    }
+}
+
+#[tokio::test]
+async fn attempts_of_a_job_have_pauses_between_them_that_grow() {
+    let cloud = Cloud::new();
+    let request = with(training_job("j"), "/RetryStrategy", json!({"MaximumRetryAttempts": 4}));
+    cloud.ok("CreateTrainingJob", request).await;
+    let fails = || TrainingEnd::Failed { reason: "InternalServerError: the disk is full".to_owned() };
+    for _ in 0..5 {
+        cloud.job().await.end.send(fails()).unwrap();
+    }
+    cloud.until(Kind::TRAINING_JOB, "j", "Failed").await;
+    let slept = cloud.clock.1.lock().unwrap().clone();
+    for seconds in [1, 2, 4, 8] {
+        assert!(slept.contains(&Duration::from_secs(seconds)), "{seconds} of {slept:?}");
+    }
+    assert!(!slept.contains(&Duration::from_secs(16)), "nobody waits behind the last attempt: {slept:?}");
 }

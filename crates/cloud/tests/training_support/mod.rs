@@ -81,6 +81,7 @@ fn started(env: Env, request: Value, change: impl FnOnce(&mut JobTask)) -> Runni
         region: REGION.into(),
         arn: format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/job"),
         name: "job".into(),
+        id: "one".into(),
         request,
         epoch: 1,
         spent: Duration::ZERO,

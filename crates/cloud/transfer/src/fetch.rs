@@ -71,10 +71,10 @@ pub enum FetchError {
         longest: u64,
     },
     /// The disk failed.
-    #[error("cannot write {}: {why}", .path.display())]
+    #[error("cannot write {what} to disk: {why}")]
     Disk {
-        /// File or folder.
-        path: PathBuf,
+        /// An object or a pipe, and no path: a user reads this, and the machine's folders are not those of the container.
+        what: String,
         /// Cause.
         why: io::Error,
     },
@@ -140,7 +140,7 @@ impl Source<'_> {
                 let why = "another object takes its place as a file or folder".to_owned();
                 FetchError::Name { bucket: bucket.to_owned(), key: key.to_owned(), why }
             }
-            _ => FetchError::Disk { path: target.to_path_buf(), why },
+            _ => FetchError::Disk { what: format!("s3://{bucket}/{key}"), why },
         };
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).map_err(disk)?;

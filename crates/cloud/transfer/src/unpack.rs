@@ -39,10 +39,10 @@ pub enum UnpackError {
         why: io::Error,
     },
     /// The disk failed.
-    #[error("cannot write {}: {why}", .path.display())]
+    #[error("cannot write its member '{name}' to disk: {why}")]
     Disk {
-        /// File or folder.
-        path: PathBuf,
+        /// Name.
+        name: String,
         /// Cause.
         why: io::Error,
     },
@@ -57,7 +57,7 @@ impl UnpackError {
         }
     }
 
-    fn write(name: &Path, target: &Path, why: io::Error) -> Self {
+    fn write(name: &Path, why: io::Error) -> Self {
         match why.kind() {
             // Two members that cannot both be, a name that is too long or has a zero.
             ErrorKind::AlreadyExists
@@ -65,7 +65,7 @@ impl UnpackError {
             | ErrorKind::IsADirectory
             | ErrorKind::InvalidFilename
             | ErrorKind::InvalidInput => Self::Name { name: name.display().to_string(), why },
-            _ => Self::Disk { path: target.to_path_buf(), why },
+            _ => Self::Disk { name: name.display().to_string(), why },
         }
     }
 }
@@ -165,7 +165,7 @@ impl<R: Read> Unpacking<'_, R> {
             match fs::create_dir(&made) {
                 Ok(()) => self.count()?,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && made.is_dir() => {}
-                Err(error) => return Err(UnpackError::write(name, &made, error)),
+                Err(error) => return Err(UnpackError::write(name, error)),
             }
         }
         Ok(())
@@ -186,7 +186,7 @@ impl<R: Read> Unpacking<'_, R> {
             self.make_folders(parent)?;
         }
         let target = self.folder.join(name);
-        let write = |why| UnpackError::write(name, &target, why);
+        let write = |why| UnpackError::write(name, why);
         // As `tar` does, a later member replaces an earlier one.
         if fs::symlink_metadata(&target).is_ok_and(|m| m.is_file()) {
             fs::remove_file(&target).map_err(write)?;

@@ -56,6 +56,19 @@ impl Objects for One {
     }
 }
 
+/// Reasons of failed jobs hold this: the machine's folders are none of those that a user knows.
+#[test]
+fn what_cannot_be_written_is_told_by_its_object() {
+    let dir = tempfile::tempdir().unwrap();
+    // A name that no file can have.
+    let target = dir.path().join("x".repeat(300));
+    let (object, never) = (One::of(b"x"), AtomicBool::new(false));
+    let source = Source { objects: &object, account: "1", cancelled: &never };
+    let error = source.file("b", "k", &target, false).unwrap_err();
+    let told = error.to_string();
+    assert!(told.starts_with("cannot write s3://b/k to disk: ") && !told.contains("xxx"), "{told}");
+}
+
 #[test]
 fn content_is_taken_up_to_its_bound() {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());

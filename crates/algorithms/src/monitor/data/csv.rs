@@ -1,70 +1,88 @@
 //! CSV, record by record: fields in quotes may hold commas, quotes and line ends.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
-/// Longest record that is read, in bytes.
-const LONGEST: usize = 64 << 20;
+use super::line::{LONGEST, Lines};
 
 /// Reads records of a stream.
 pub(super) struct Records<R> {
-    input: R,
-    line: String,
+    lines: Lines<R>,
 }
 
 impl<R: BufRead> Records<R> {
     pub fn new(input: R) -> Self {
-        Self { input, line: String::new() }
+        Self { lines: Lines::new(input) }
     }
 
     /// The next record; `None` at the end. Blank lines are no records.
     ///
     /// # Errors
-    /// The stream cannot be read, is no UTF-8, or a record has no end.
-    pub fn next(&mut self) -> io::Result<Option<Vec<Option<String>>>> {
-        self.line.clear();
-        loop {
-            let read = self.input.read_line(&mut self.line)?;
-            let open = quotes(&self.line) % 2 == 1;
-            if read > 0 && open {
-                if self.line.len() > LONGEST {
-                    return Err(io::Error::other("a field in quotes has no end"));
-                }
+    /// The stream cannot be read, is no UTF-8, or a field in quotes has no end.
+    pub fn next(&mut self) -> Result<Option<Vec<Option<String>>>, String> {
+        let mut record = Record::default();
+        let mut length = 0;
+        while let Some((number, line)) = self.lines.next()? {
+            if !record.quoted && line.trim().is_empty() {
                 continue;
             }
-            let text = self.line.trim_end_matches(['\n', '\r']);
-            if text.trim().is_empty() {
-                if read == 0 {
-                    return Ok(None);
-                }
-                self.line.clear();
-                continue;
+            length += line.len();
+            if length > LONGEST {
+                return Err(format!("line {}: a record is longer than {LONGEST} bytes", record.opened));
             }
-            return Ok(Some(fields(text)));
+            record.take(line, number);
+            if !record.quoted {
+                return Ok(Some(record.fields));
+            }
         }
+        if record.quoted {
+            return Err(format!("line {}: a field in quotes has no end", record.opened));
+        }
+        Ok(None)
     }
 }
 
-fn quotes(text: &str) -> usize {
-    text.bytes().filter(|byte| *byte == b'"').count()
+/// A record that is read line by line.
+#[derive(Debug, Default)]
+struct Record {
+    fields: Vec<Option<String>>,
+    field: String,
+    /// Within quotes, which go on over the end of a line.
+    quoted: bool,
+    /// The line at which they began.
+    opened: u64,
 }
 
-/// The fields of one record; empty ones are missing.
-pub(super) fn fields(record: &str) -> Vec<Option<String>> {
-    let (mut out, mut field, mut quoted) = (Vec::new(), String::new(), false);
-    let mut characters = record.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                field.push('"');
+impl Record {
+    /// Takes a line with its end. A quote begins a field in quotes only where the field begins: within a field it is a character
+    /// as any other.
+    fn take(&mut self, line: &str, number: u64) {
+        let text = line.trim_end_matches(['\n', '\r']);
+        let mut characters = text.chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                '"' if self.quoted && characters.peek() == Some(&'"') => {
+                    characters.next();
+                    self.field.push('"');
+                }
+                '"' if self.quoted => self.quoted = false,
+                '"' if self.field.trim().is_empty() => {
+                    self.field.clear();
+                    (self.quoted, self.opened) = (true, number);
+                }
+                ',' if !self.quoted => self.end(),
+                other => self.field.push(other),
             }
-            '"' => quoted = !quoted,
-            ',' if !quoted => out.push(cell(&std::mem::take(&mut field))),
-            other => field.push(other),
+        }
+        if self.quoted {
+            self.field.push_str(&line[text.len()..]);
+        } else {
+            self.end();
         }
     }
-    out.push(cell(&field));
-    out
+
+    fn end(&mut self) {
+        self.fields.push(cell(&std::mem::take(&mut self.field)));
+    }
 }
 
 fn cell(field: &str) -> Option<String> {
@@ -76,13 +94,31 @@ fn cell(field: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
     #[test]
     fn records_are_split_outside_of_quotes() {
         let mut records = Records::new("a,\"b,\"\"c\"\"\n d\",\r\n\n 1 ,,2\n".as_bytes());
-        let some = |text: &str| Some(text.to_owned());
         assert_eq!(records.next().unwrap().unwrap(), [some("a"), some("b,\"c\"\n d"), None]);
         assert_eq!(records.next().unwrap().unwrap(), [some("1"), None, some("2")]);
         assert_eq!(records.next().unwrap(), None);
-        assert_eq!(Records::new("a,\"b".as_bytes()).next().unwrap().unwrap(), [some("a"), some("b")]);
+    }
+
+    #[test]
+    fn a_quote_within_a_field_is_a_character() {
+        let mut records = Records::new("1,5\" pipe,2\n2,x\"y\"z, \"q\" \n".as_bytes());
+        assert_eq!(records.next().unwrap().unwrap(), [some("1"), some("5\" pipe"), some("2")]);
+        assert_eq!(records.next().unwrap().unwrap(), [some("2"), some("x\"y\"z"), some("q")]);
+        assert_eq!(records.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_field_without_an_end_is_told_with_its_line_however_long_the_file_is() {
+        let text = format!("a,b\n1,\"x\n{}", "2,y\n".repeat(500_000));
+        let mut records = Records::new(text.as_bytes());
+        records.next().unwrap();
+        assert_eq!(records.next().unwrap_err(), "line 2: a field in quotes has no end");
     }
 }

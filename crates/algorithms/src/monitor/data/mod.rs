@@ -5,6 +5,7 @@ mod csv;
 mod files;
 mod format;
 mod json;
+mod line;
 mod span;
 
 use std::fs::File;
@@ -12,6 +13,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::Value;
+
+use crate::contract::Container;
 
 pub(super) use capture::event;
 pub(super) use files::files;
@@ -38,12 +41,13 @@ pub(super) fn unnamed(at: usize) -> String {
 /// # Errors
 /// A sentence that names the file, or the error of `take`.
 pub(super) fn rows(
+    container: &Container,
     folder: &Path,
     format: &Format,
     span: &Span,
     mut take: impl FnMut(Row, &Extra) -> Result<(), String>,
 ) -> Result<(), String> {
-    for path in files(folder)? {
+    for path in files(container, folder)? {
         read(&path, format, span, &mut take).map_err(|why| format!("{}: {why}", name(folder, &path)))?;
     }
     Ok(())
@@ -91,17 +95,14 @@ fn parse(line: &str) -> Result<Value, String> {
 ///
 /// # Errors
 /// The file cannot be read, or the error of `take`.
-pub(super) fn lines(mut input: impl BufRead, mut take: impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if input.read_line(&mut line).map_err(|error| error.to_string())? == 0 {
-            return Ok(());
-        }
+pub(super) fn lines(input: impl BufRead, mut take: impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
+    let mut lines = line::Lines::new(input);
+    while let Some((_, line)) = lines.next()? {
         if !line.trim().is_empty() {
             take(line.trim())?;
         }
     }
+    Ok(())
 }
 
 fn csv_rows(
@@ -110,13 +111,12 @@ fn csv_rows(
     take: &mut impl FnMut(Row, &Extra) -> Result<(), String>,
 ) -> Result<(), String> {
     let mut records = csv::Records::new(input);
-    let mut next = || records.next().map_err(|error| error.to_string());
     let named = |(at, name): (usize, Option<String>)| name.unwrap_or_else(|| unnamed(at));
-    let names: Vec<String> = match if header { next()? } else { None } {
+    let names: Vec<String> = match if header { records.next()? } else { None } {
         Some(names) => names.into_iter().enumerate().map(named).collect(),
         None => Vec::new(),
     };
-    while let Some(record) = next()? {
+    while let Some(record) = records.next()? {
         let name = |at: usize| names.get(at).cloned().unwrap_or_else(|| unnamed(at));
         take(record.into_iter().enumerate().map(|(at, cell)| (name(at), cell)).collect(), &Extra::default())?;
     }

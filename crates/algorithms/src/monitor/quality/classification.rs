@@ -8,70 +8,92 @@ use super::{Measure, Record, Scores};
 
 /// Steps of probability that curves are made of.
 const STEPS: usize = 1000;
-/// Most pairs of classes.
-const MOST_PAIRS: usize = 10_000;
+/// Most classes: a confusion matrix has all pairs of them.
+const MOST_CLASSES: usize = 300;
 
 /// How often a class was predicted where another one was true.
 #[derive(Debug, Default, Clone)]
-struct Matrix(BTreeMap<(String, String), f64>);
+struct Matrix {
+    counts: BTreeMap<(String, String), f64>,
+    /// Records by class, where it was true and where it was predicted.
+    classes: BTreeMap<String, Counts>,
+    all: f64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    /// Where it was true.
+    truth: f64,
+    /// Where it was predicted.
+    predicted: f64,
+    /// Both.
+    both: f64,
+}
 
 impl Matrix {
-    fn check(&self) -> Result<(), String> {
-        if self.0.len() <= MOST_PAIRS {
+    fn check(&self, most: usize, what: &str) -> Result<(), String> {
+        if self.classes.len() <= most {
             return Ok(());
         }
-        Err(format!(
-            "there are more than {MOST_PAIRS} pairs of true and predicted classes, so that this is no classification"
-        ))
+        let names: Vec<&str> = self.classes.keys().take(5).map(String::as_str).collect();
+        Err(format!("there are more than {most} classes, among them {}, so that this is no {what}", names.join(", ")))
     }
 
     fn push(&mut self, record: &Record) {
-        *self.0.entry((record.truth.clone(), record.predicted.clone())).or_default() += 1.0;
+        self.add(&record.truth, &record.predicted, 1.0);
     }
 
-    fn sum(&self, fits: impl Fn(&str, &str) -> bool) -> f64 {
-        self.0
-            .iter()
-            .filter(|((truth, predicted), _)| fits(truth, predicted))
-            .map(|(_, count)| count)
-            .fold(0.0, |sum, count| sum + count)
+    fn add(&mut self, truth: &str, predicted: &str, count: f64) {
+        *self.counts.entry((truth.to_owned(), predicted.to_owned())).or_default() += count;
+        self.all += count;
+        self.class(truth).truth += count;
+        self.class(predicted).predicted += count;
+        if truth == predicted {
+            self.class(truth).both += count;
+        }
     }
 
-    fn labels(&self) -> Vec<&str> {
-        let mut labels: Vec<&str> = self.0.keys().flat_map(|(truth, predicted)| [&**truth, &**predicted]).collect();
-        labels.sort_unstable();
-        labels.dedup();
-        labels
+    fn class(&mut self, name: &str) -> &mut Counts {
+        self.classes.entry(name.to_owned()).or_default()
+    }
+
+    fn of(&self, class: &str) -> Counts {
+        self.classes.get(class).copied().unwrap_or_default()
     }
 
     fn accuracy(&self) -> f64 {
-        ratio(self.sum(|truth, predicted| truth == predicted), self.sum(|_, _| true))
-    }
-
-    fn recall(&self, of: &str) -> f64 {
-        ratio(self.sum(|truth, predicted| truth == of && predicted == of), self.sum(|truth, _| truth == of))
-    }
-
-    fn precision(&self, of: &str) -> f64 {
-        ratio(self.sum(|truth, predicted| truth == of && predicted == of), self.sum(|_, predicted| predicted == of))
+        ratio(self.classes.values().map(|counts| counts.both).fold(0.0, |sum, both| sum + both), self.all)
     }
 
     /// The matrix of a classifier that always says what is true most often.
     fn constant(&self) -> Self {
-        let labels = self.labels();
-        let often = |label: &str| self.sum(|truth, _| truth == label);
-        let best = labels.iter().copied().max_by(|a, b| often(a).total_cmp(&often(b))).unwrap_or_default().to_owned();
-        let truths = labels.iter().map(|label| (((*label).to_owned(), best.clone()), often(label)));
-        Self(truths.filter(|(_, count)| *count > 0.0).collect())
+        let best = self.classes.iter().max_by(|(_, a), (_, b)| a.truth.total_cmp(&b.truth));
+        let Some((best, _)) = best else { return Self::default() };
+        let mut constant = Self::default();
+        for (class, counts) in self.classes.iter().filter(|(_, counts)| counts.truth > 0.0) {
+            constant.add(class, best, counts.truth);
+        }
+        constant
     }
 
     fn json(&self) -> Value {
-        let labels = self.labels();
-        let row = |of: &str| -> Map<String, Value> {
-            let count = |label: &str| self.sum(|truth, predicted| truth == of && predicted == label);
-            labels.iter().map(|label| ((*label).to_owned(), json!(count(label)))).collect()
-        };
-        labels.iter().map(|label| ((*label).to_owned(), Value::Object(row(label)))).collect::<Map<_, _>>().into()
+        let zeros: Map<String, Value> = self.classes.keys().map(|class| (class.clone(), json!(0.0))).collect();
+        let mut rows: Map<String, Value> =
+            self.classes.keys().map(|class| (class.clone(), Value::Object(zeros.clone()))).collect();
+        for ((truth, predicted), count) in &self.counts {
+            rows[truth][predicted] = json!(count);
+        }
+        Value::Object(rows)
+    }
+}
+
+impl Counts {
+    fn recall(self) -> f64 {
+        ratio(self.both, self.truth)
+    }
+
+    fn precision(self) -> f64 {
+        ratio(self.both, self.predicted)
     }
 }
 
@@ -103,12 +125,12 @@ pub(super) struct Binary {
 impl Binary {
     fn positive(&self) -> String {
         // A lone `0` is the negative class.
-        let labels = self.matrix.labels();
-        labels.last().filter(|label| **label != "0").map_or_else(|| "1".to_owned(), |label| (*label).to_owned())
+        let last = self.matrix.classes.keys().next_back();
+        last.filter(|class| *class != "0").map_or_else(|| "1".to_owned(), String::clone)
     }
 
     fn rates(matrix: &Matrix, positive: &str) -> Scores {
-        let (recall, precision) = (matrix.recall(positive), matrix.precision(positive));
+        let (recall, precision) = (matrix.of(positive).recall(), matrix.of(positive).precision());
         let mut scores = vec![
             ("recall".to_owned(), recall),
             ("precision".to_owned(), precision),
@@ -161,10 +183,9 @@ impl Measure for Binary {
         let positive = self.positive();
         let mut scores =
             with_constant(Self::rates(&self.matrix, &positive), Self::rates(&self.matrix.constant(), &positive));
-        let recall = self.matrix.recall(&positive);
-        let negatives = self.matrix.sum(|truth, _| truth != positive);
-        let false_positive =
-            ratio(self.matrix.sum(|truth, predicted| truth != positive && predicted == positive), negatives);
+        let of = self.matrix.of(&positive);
+        let (recall, negatives) = (of.recall(), self.matrix.all - of.truth);
+        let false_positive = ratio(of.predicted - of.both, negatives);
         let specific = if negatives == 0.0 { 0.0 } else { 1.0 - false_positive };
         scores.extend(
             [
@@ -180,7 +201,7 @@ impl Measure for Binary {
     }
 
     fn check(&self) -> Result<(), String> {
-        self.matrix.check()
+        self.matrix.check(2, "binary classification; use MulticlassClassification")
     }
 
     fn more(&self) -> Map<String, Value> {
@@ -205,18 +226,17 @@ pub(super) struct Multiclass(Matrix);
 
 impl Multiclass {
     fn rates(matrix: &Matrix) -> Scores {
-        let all = matrix.sum(|_, _| true);
-        let weighted = |score: &dyn Fn(&str) -> f64| {
-            let of = |label: &&str| ratio(matrix.sum(|truth, _| truth == *label), all) * score(label);
-            matrix.labels().iter().map(of).sum::<f64>()
+        let weighted = |score: &dyn Fn(Counts) -> f64| {
+            let of = |counts: &Counts| ratio(counts.truth, matrix.all) * score(*counts);
+            matrix.classes.values().map(of).sum::<f64>()
         };
         let mut scores = vec![
             ("accuracy".to_owned(), matrix.accuracy()),
-            ("weighted_recall".to_owned(), weighted(&|label| matrix.recall(label))),
-            ("weighted_precision".to_owned(), weighted(&|label| matrix.precision(label))),
+            ("weighted_recall".to_owned(), weighted(&Counts::recall)),
+            ("weighted_precision".to_owned(), weighted(&Counts::precision)),
         ];
         for (name, beta) in BETAS {
-            let score = weighted(&|label| f_score(beta, matrix.precision(label), matrix.recall(label)));
+            let score = weighted(&|counts| f_score(beta, counts.precision(), counts.recall()));
             scores.push((format!("weighted_{name}"), score));
         }
         scores
@@ -233,7 +253,7 @@ impl Measure for Multiclass {
     }
 
     fn check(&self) -> Result<(), String> {
-        self.0.check()
+        self.0.check(MOST_CLASSES, "classification")
     }
 
     fn more(&self) -> Map<String, Value> {

@@ -52,11 +52,12 @@ pub(super) fn run(container: &Container, environment: &Environment) -> Result<St
     let format = Format::read(environment.required("dataset_format")?)?;
     let source = container.resolve(environment.required("dataset_source")?);
     let span = Span::of(environment);
-    let (scores, deviations, more, count) = match problem {
-        Problem::Regression => measure::<Regression>(&reader, &source, &format, &span),
-        Problem::Binary => measure::<Binary>(&reader, &source, &format, &span),
-        Problem::Multiclass => measure::<Multiclass>(&reader, &source, &format, &span),
-    }?;
+    let measure = match problem {
+        Problem::Regression => measure::<Regression>,
+        Problem::Binary => measure::<Binary>,
+        Problem::Multiclass => measure::<Multiclass>,
+    };
+    let (scores, deviations, more, count) = measure(container, &reader, &source, &format, &span)?;
     crate::log::info(&format!("read {count} predictions with what was true"));
     if count == 0 {
         return Err(NO_DATA.to_owned());
@@ -76,13 +77,14 @@ pub(super) fn run(container: &Container, environment: &Environment) -> Result<St
 type Measured = (Scores, Scores, Map<String, Value>, u64);
 
 fn measure<M: Measure>(
+    container: &Container,
     reader: &Reader,
     source: &std::path::Path,
     format: &Format,
     span: &Span,
 ) -> Result<Measured, String> {
     let mut samples = Samples::<M>::default();
-    data::rows(source, format, span, |row, extra| {
+    data::rows(container, source, format, span, |row, extra| {
         samples.push(&reader.record(&row, extra)?);
         samples.all.check()
     })?;
@@ -180,7 +182,7 @@ impl Record {
     fn numeric(self) -> Result<Self, String> {
         for text in [&self.truth, &self.predicted] {
             if !text.parse::<f64>().is_ok_and(f64::is_finite) {
-                return Err(format!("'{text}' is no number, as values of a regression are"));
+                return Err(format!("'{text}' is not a number; the values of a regression have to be numbers"));
             }
         }
         Ok(self)

@@ -83,7 +83,7 @@ impl Problem {
         let member = self.constraints();
         let constraints = value[&member].as_object().ok_or_else(|| {
             format!(
-                "constraints.json has no {member}, so that it is of no baseline of the problem type {}",
+                "constraints.json has no {member}: it is not the baseline of a monitor with the problem type {}",
                 self.name()
             )
         })?;

@@ -218,10 +218,39 @@ fn what_is_missing_is_told() {
         (&[csv, truth, ("problem_type", "Ranking")], "'Ranking' is not known"),
         (&[csv, truth, ("problem_type", "Regression")], "inference_attribute"),
         (&[csv, truth, ("problem_type", "Regression"), ("inference_attribute", "q")], "there is no column q"),
-        (&[csv, truth, ("problem_type", "Regression"), ("inference_attribute", "p")], "'x' is no number"),
+        (&[csv, truth, ("problem_type", "Regression"), ("inference_attribute", "p")], "'x' is not a number"),
         (&[csv, ("problem_type", "Regression"), ("inference_attribute", "p")], "ground_truth_attribute is missing"),
     ] {
         let error = run(&Container::new(folder.path()), &environment(variables)).unwrap_err();
         assert!(error.contains(part), "{error}");
     }
+}
+
+/// A label taken from the wrong column has a class for each row: it is refused before a matrix of all pairs is made.
+#[test]
+fn what_has_too_many_classes_is_no_classification() {
+    let table = |classes: usize| -> String {
+        std::iter::once("p,l\n".to_owned())
+            .chain((0..classes).map(|n| format!("c{n},c{}\n", (n + 1) % classes)))
+            .collect()
+    };
+    let run_over = |problem: &'static str, classes: usize| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("processing/in")).unwrap();
+        std::fs::write(folder.path().join("processing/in/a.csv"), table(classes)).unwrap();
+        run(
+            &Container::new(folder.path()),
+            &environment(&[
+                ("dataset_format", r#"{"csv": {"header": true}}"#),
+                ("ground_truth_attribute", "l"),
+                ("inference_attribute", "p"),
+                ("problem_type", problem),
+            ]),
+        )
+    };
+    assert!(run_over("MulticlassClassification", 300).is_ok());
+    let told = run_over("MulticlassClassification", 301).unwrap_err();
+    assert!(told.contains("more than 300 classes, among them c0, c1, "), "{told}");
+    let told = run_over("BinaryClassification", 3).unwrap_err();
+    assert!(told.contains("more than 2 classes") && told.contains("MulticlassClassification"), "{told}");
 }

@@ -48,6 +48,15 @@ impl Metrics {
         self.blocking(move |shared| if data.is_empty() { Ok(()) } else { shared.store.put(&data) }).await
     }
 
+    /// As [`Metrics::put`], but for a put with the same key that was done: it adds nothing. For who may die between a put and the
+    /// record of it.
+    ///
+    /// # Errors
+    /// As [`Metrics::put`].
+    pub async fn put_once(&self, key: String, data: Vec<Datum>) -> Result<(), StoreError> {
+        self.blocking(move |shared| if data.is_empty() { Ok(()) } else { shared.store.put_once(&key, &data) }).await
+    }
+
     /// What is kept of a metric in a span of time, in its order; `make` gets it where it is read, to keep less of it.
     ///
     /// # Errors
@@ -165,6 +174,10 @@ mod tests {
             }
             self.kept.lock().unwrap().extend_from_slice(data);
             Ok(())
+        }
+
+        fn put_once(&self, _: &str, data: &[Datum]) -> Result<(), StoreError> {
+            self.put(data)
         }
 
         fn read(&self, _: &Metric, _: Span) -> Result<Vec<Bucket>, StoreError> {

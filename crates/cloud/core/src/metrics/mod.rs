@@ -134,6 +134,13 @@ pub trait MetricStore: fmt::Debug + Send + Sync + 'static {
     /// The store failed, or has as many metrics as it takes.
     fn put(&self, data: &[Datum]) -> Result<(), StoreError>;
 
+    /// As [`MetricStore::put`], but for a put with the same key that was done: it adds nothing. A key is kept as long as the
+    /// oldest of data.
+    ///
+    /// # Errors
+    /// As [`MetricStore::put`].
+    fn put_once(&self, key: &str, data: &[Datum]) -> Result<(), StoreError>;
+
     /// What is kept of a metric in a span of time, in its order. It is bounded by what is kept ([`Resolution::kept`]).
     ///
     /// # Errors

@@ -8,7 +8,10 @@ mod metrics;
 mod statistic;
 mod windows;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Operation, Output, answer};
 use sagewright_cloud_core::metrics::Metrics;
@@ -23,17 +26,22 @@ pub const OPERATIONS: &[(&str, Operation<CloudWatch>)] = operations! { CloudWatc
     "PutMetricData" => metric_data::put::put,
 };
 
+/// Requests that compute expressions at the same time: each may hold millions of data points.
+const COMPUTING: usize = 2;
+
 /// The CloudWatch of the embedded cloud; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct CloudWatch {
     metrics: Metrics,
+    /// Requests that may compute expressions at the same time.
+    computing: Arc<Semaphore>,
 }
 
 impl CloudWatch {
     /// CloudWatch over the metrics of the cloud.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { metrics }
+        Self { metrics, computing: Arc::new(Semaphore::new(COMPUTING)) }
     }
 }
 

@@ -27,6 +27,10 @@ impl Objects for Store {
         Store::any(self, account, bucket, prefix).map_err(|error| failed(error, bucket, prefix))
     }
 
+    fn folders(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        Store::folders(self, account, bucket, prefix).map_err(|error| failed(error, bucket, prefix))
+    }
+
     fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
         let stored = Store::put_file(self, account, bucket, key, source);
         stored.map(info).map_err(|error| failed(error, bucket, key))

@@ -1,5 +1,6 @@
 //! What requests of several kinds name and must exist: roles, images, objects in S3, tags.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -28,6 +29,14 @@ pub fn within_limit(limit: u32, kind: &str, usage: &str, count: u64) -> Result<(
             "The account-level service limit '{kind} for {usage}' is {limit} Instances, with current utilization of 0 Instances and a request delta of {count} Instances. The embedded cloud runs each instance as a process on this machine."
         ),
     ))
+}
+
+/// Where a path of a container is below `/opt/ml`; `None` where it is not below `/opt/ml/PARENT`, or not plain.
+pub fn below_opt_ml(path: &str, parent: &str) -> Option<PathBuf> {
+    let below = path.strip_prefix("/opt/ml/")?.trim_matches('/');
+    let rest = below.strip_prefix(parent)?;
+    let plain = below.split('/').all(|part| !matches!(part, "" | "." | "..")) && !below.contains('\0');
+    (plain && !rest.is_empty()).then(|| PathBuf::from(below))
 }
 
 impl SageMaker {

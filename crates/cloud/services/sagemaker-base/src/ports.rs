@@ -37,6 +37,8 @@ pub struct JobTask {
     pub arn: String,
     /// The job's name as it was given.
     pub name: String,
+    /// Tells the job from others that had its name.
+    pub id: String,
     /// The input of the create operation with defaults applied.
     pub request: Value,
     /// Which run of the job this is, from 1.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::{Key, StoreError};
 use sagewright_cloud_sagemaker_base::kind::Kind;
 use sagewright_cloud_sagemaker_base::{SageMaker, resource};
@@ -44,9 +45,14 @@ impl Type {
     }
 
     /// The kind of its job definitions.
-    pub fn kind(self) -> Option<Kind> {
+    ///
+    /// # Errors
+    /// No row has it.
+    pub fn kind(self) -> Result<Kind, ApiError> {
         let noun = format!("{}JobDefinition", self.name());
-        Kind::all().find(|kind| kind.0.noun == noun)
+        Kind::all()
+            .find(|kind| kind.0.noun == noun)
+            .ok_or_else(|| ApiError::internal(format!("no kind is called {noun}")))
     }
 }
 
@@ -189,7 +195,7 @@ pub(crate) async fn of_schedule(
     }
     let name = config["MonitoringJobDefinitionName"].as_str().unwrap_or_default();
     let missing = || format!("Could not find requested job definition with name: {name}");
-    let Some(kind) = monitoring.kind() else { return Ok(Err(missing())) };
+    let Ok(kind) = monitoring.kind() else { return Ok(Err(missing())) };
     let key = Key::new(&schedule.account, &schedule.region, kind.as_str(), &name.to_ascii_lowercase());
     let Some(record) = sm.env().store.record(&key).await? else { return Ok(Err(missing())) };
     let baseline = record.body[format!("{}BaselineConfig", monitoring.name())].clone();

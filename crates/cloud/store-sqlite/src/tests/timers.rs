@@ -74,3 +74,38 @@ async fn what_is_due_is_told_as_done_when_all_of_it_is_done() {
     assert_eq!(count.load(Ordering::Relaxed), COUNT);
     running.abort();
 }
+
+/// Owners tell their timers from old ones by the time that a record has: to be late must not make a timer an old one. Where what
+/// failed was written after all, the timer that it set stays.
+#[tokio::test]
+async fn a_timer_that_is_put_off_is_the_same_one_and_takes_the_place_of_no_new_one() {
+    use sagewright_cloud_core::clock::{SimClock, SystemWall};
+    use sagewright_cloud_core::records::StoreError;
+    use sagewright_cloud_core::timers::{Timers, Waker};
+
+    let store = memory();
+    let timer = |id: &str, due: i64| Timer { id: id.into(), due, body: json!({"name": "n"}) };
+    store.commit(vec![Write::SetTimer(timer("late:1", 5)), Write::SetTimer(timer("late:2", 6))]).await.unwrap();
+    let (own, waker, clock) = (Arc::clone(&store), Waker::default(), SimClock::new(Arc::new(SystemWall)));
+    let by = clock.now();
+    let timers = Timers::new(Arc::clone(&store), clock, waker.clone()).owner(
+        "late",
+        Arc::new(move |timer| {
+            let own = Arc::clone(&own);
+            Box::pin(async move {
+                if timer.id == "late:2" {
+                    own.commit(vec![Write::SetTimer(Timer { due: i64::MAX, ..timer })]).await.unwrap();
+                }
+                Err(StoreError::Closed)
+            })
+        }),
+    );
+    let running = tokio::spawn(timers.run());
+    tokio::time::timeout(std::time::Duration::from_secs(60), waker.done(by)).await.expect("it is never told");
+    running.abort();
+    let [late, set] = &store.due(i64::MAX, 10).await.unwrap()[..] else { panic!("two timers") };
+    assert!(late.due > by.as_millisecond());
+    assert_eq!((late.scheduled(), &late.body["name"]), (5, &json!("n")));
+    assert_eq!(late.clone().postponed(i64::MAX).scheduled(), 5, "however often");
+    assert_eq!(*set, timer("late:2", i64::MAX));
+}

@@ -19,12 +19,12 @@ use sagewright_cloud::sagemaker::{
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-/// A clock that a test moves.
-pub struct ManualClock(AtomicI64);
+/// A clock that a test moves. Nobody sleeps; it knows for how long somebody would have.
+pub struct ManualClock(AtomicI64, pub Mutex<BTreeSet<Duration>>);
 
 impl Default for ManualClock {
     fn default() -> Self {
-        Self(AtomicI64::new(1_760_000_000_000))
+        Self(AtomicI64::new(1_760_000_000_000), Mutex::default())
     }
 }
 
@@ -43,7 +43,8 @@ impl Wall for ManualClock {
         self.time()
     }
 
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.1.lock().unwrap().insert(duration);
         Box::pin(tokio::task::yield_now())
     }
 }

@@ -1,5 +1,6 @@
 //! A SageMaker with fakes behind its ports; every call is checked against the service model on the way in and out.
 
+mod death;
 mod fakes;
 mod mortal;
 mod requests;
@@ -23,6 +24,7 @@ use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
 
+pub use death::{Death, at_each_commit};
 pub use fakes::{Bucket, Call as CommandCall, Deploy, FakeHost, Job, Jobs, ManualClock};
 pub use mortal::Life;
 use mortal::Mortal;
@@ -237,6 +239,12 @@ impl Cloud {
             }
         })
         .await;
+    }
+
+    /// Time passes, and all that becomes due by that is done.
+    pub async fn passes(&self, millis: i64) {
+        self.clock.advance(millis);
+        within(self.sagemaker.waker().done(self.sagemaker.env().sim.now())).await;
     }
 
     /// The lineage of all that was done is recorded.

@@ -18,7 +18,9 @@ pub struct Life {
     left: AtomicI64,
     over: Notify,
     errors: Mutex<Vec<(Kind, i64, bool)>>,
+    /// Reads of single records until they can be read again, of which the last so many fail.
     unreadable: AtomicI64,
+    fail: AtomicI64,
 }
 
 impl Default for Life {
@@ -28,6 +30,7 @@ impl Default for Life {
             over: Notify::new(),
             errors: Mutex::default(),
             unreadable: AtomicI64::new(0),
+            fail: AtomicI64::new(0),
         }
     }
 }
@@ -65,7 +68,18 @@ impl Life {
 
     /// So many reads of single records fail.
     pub fn cannot_read(&self, times: i64) {
-        self.unreadable.store(times, Ordering::SeqCst);
+        self.cannot_read_after(0, times);
+    }
+
+    /// So many reads of single records fail, after so many that do not.
+    pub fn cannot_read_after(&self, reads: i64, times: i64) {
+        self.fail.store(times, Ordering::SeqCst);
+        self.unreadable.store(reads + times, Ordering::SeqCst);
+    }
+
+    fn fails_to_read(&self) -> bool {
+        let left = self.unreadable.fetch_sub(1, Ordering::SeqCst);
+        left > 0 && left <= self.fail.load(Ordering::SeqCst)
     }
 
     /// Completes when it has died.
@@ -102,7 +116,7 @@ impl Records for Mortal {
     }
 
     async fn shared(&self, key: &Key) -> Result<Option<Arc<Versioned>>, StoreError> {
-        if self.life.unreadable.fetch_sub(1, Ordering::SeqCst) > 0 {
+        if self.life.fails_to_read() {
             return Err(away("read"));
         }
         self.store.shared(key).await

@@ -50,6 +50,11 @@ impl Data {
         }
     }
 
+    /// The type without its article: `SUM takes no array of time series`.
+    pub fn noun(&self) -> &'static str {
+        self.kind().trim_start_matches("an ").trim_start_matches("a ")
+    }
+
     /// All time series in it.
     pub fn series(self) -> Vec<Series> {
         match self {

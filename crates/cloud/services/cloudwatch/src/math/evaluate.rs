@@ -8,7 +8,7 @@ use super::parse::Expression;
 use super::{MathError, functions, operators, wrong};
 
 /// Data points that the expressions of a request may go over.
-pub(super) const MOST: usize = 20_000_000;
+pub(super) const MOST: usize = 4_000_000;
 
 /// What an expression can name.
 pub(crate) struct Scope<'q> {

@@ -29,19 +29,23 @@ pub(super) fn call(name: &str, arguments: &[Expression], scope: &Scope<'_>) -> R
             // A word stands for no query here.
             let with = match with {
                 Expression::Name(word) if matches!(word.as_str(), "REPEAT" | "LINEAR") => Data::Text(word.clone()),
-                other => evaluate(other, scope)?,
+                other => match evaluate(other, scope)? {
+                    Data::Text(_) => return wrong("FILL takes a number, a time series, REPEAT or LINEAR, and no text"),
+                    data => data,
+                },
             };
             fill(evaluate(of, scope)?, &with, scope)
         }
+        ("IF", [condition, then]) => choose(evaluate(condition, scope)?, &evaluate(then, scope)?, None),
         ("IF", [condition, then, or]) => {
             let [condition, then, or] = [condition, then, or].map(|argument| evaluate(argument, scope));
-            choose(condition?, then?, or?)
+            choose(condition?, &then?, Some(&or?))
         }
         (_, [argument]) if NOT_HERE.iter().all(|other| *other != name) => {
             unary(name, evaluate(argument, scope)?, scope)
         }
         _ if NOT_HERE.contains(&name) => Err(MathError::NotHere(name.to_owned())),
-        _ => wrong(format!("{name} is no function that takes {} arguments", arguments.len())),
+        _ => wrong(format!("there is no function {name} with {} arguments", arguments.len())),
     }
 }
 
@@ -65,7 +69,7 @@ fn unary(name: &str, argument: Data, scope: &Scope<'_>) -> Result<Data, MathErro
         ("METRIC_COUNT", Data::Array(items)) => Ok(Data::Number(items.len() as f64)),
         ("FIRST" | "LAST" | "REMOVE_EMPTY", Data::Array(items)) => Ok(picked(name, items)),
         ("PERIOD" | "METRIC_COUNT" | "FIRST" | "LAST" | "REMOVE_EMPTY", other) => {
-            wrong(format!("{name} takes no {}", other.kind().trim_start_matches("a ").trim_start_matches("an ")))
+            wrong(format!("{name} takes no {}", other.noun()))
         }
         _ => wrong(format!("there is no function {name}")),
     }
@@ -115,12 +119,16 @@ fn reduced(name: &str, argument: Data, reduce: Reduce, scope: &Scope<'_>) -> Res
             if all.is_empty() && !numbers.is_empty() {
                 return Ok(Data::Number(reduce(&numbers)));
             }
-            let mut times: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
-            for (at, value) in all.iter().flat_map(|series| &series.points) {
-                times.entry(*at).or_insert_with(|| numbers.clone()).push(*value);
-            }
-            scope.charge(times.len())?;
-            let points = times.into_iter().map(|(at, values)| (at, reduce(&values)));
+            let mut sorted: Vec<(i64, f64)> = all.iter().flat_map(|series| series.points.iter().copied()).collect();
+            scope.charge(sorted.len())?;
+            sorted.sort_by_key(|(at, _)| *at);
+            let mut values = Vec::new();
+            let of = |points: &[(i64, f64)]| {
+                values.clone_from(&numbers);
+                values.extend(points.iter().map(|(_, value)| *value));
+                Some((points.first()?.0, reduce(&values)))
+            };
+            let points = sorted.chunk_by(|(a, _), (b, _)| a == b).filter_map(of);
             let points = points.filter(|(_, value)| value.is_finite()).collect();
             let period = all.iter().map(|series| series.period).max().unwrap_or(60);
             Ok(Data::Series(Series { label: String::new(), period, points }))
@@ -210,26 +218,31 @@ fn between(known: &BTreeMap<i64, f64>, at: i64, linear: bool) -> Option<f64> {
     Some(old + (new - old) * count(at - from) / count(to - from))
 }
 
-/// `IF`: at each time one of two, by a condition.
-fn choose(condition: Data, then: Data, or: Data) -> Result<Data, MathError> {
-    let shown = |data: &Data| match data {
-        Data::Array(_) | Data::Text(_) => Some(data.kind()),
-        Data::Number(_) | Data::Series(_) => None,
-    };
-    if let Some(kind) = [&condition, &then, &or].into_iter().find_map(shown) {
-        return wrong(format!("IF takes no {}", kind.trim_start_matches("an ").trim_start_matches("a ")));
+/// `IF`: at each time one of two, by a condition; with one, that one where the condition holds, and nothing elsewhere.
+fn choose(condition: Data, then: &Data, or: Option<&Data>) -> Result<Data, MathError> {
+    let other = |data: &&Data| matches!(data, Data::Array(_) | Data::Text(_));
+    if let Some(data) = [Some(&condition), Some(then), or].into_iter().flatten().find(other) {
+        return wrong(format!("IF takes no {}", data.noun()));
     }
     let at = |data: &Data, time: i64| match data {
         Data::Number(number) => Some(*number),
         Data::Series(series) => series.at(time),
         Data::Array(_) | Data::Text(_) => None,
     };
-    let series = match (condition, &then, &or) {
-        (Data::Number(condition), _, _) => return Ok(if condition == 0.0 { or } else { then }),
-        (Data::Series(series), _, _) => series,
+    let series = match condition {
+        Data::Number(condition) if condition != 0.0 => return Ok(then.clone()),
+        Data::Number(_) => {
+            // No point of what it would be.
+            let nothing = || match then {
+                Data::Series(series) => Data::Series(Series { points: Vec::new(), ..series.clone() }),
+                _ => Data::Array(Vec::new()),
+            };
+            return Ok(or.cloned().unwrap_or_else(nothing));
+        }
+        Data::Series(series) => series,
         _ => return wrong("IF takes a condition"),
     };
-    let chosen = |(time, value): &(i64, f64)| Some((*time, at(if *value == 0.0 { &or } else { &then }, *time)?));
+    let chosen = |(time, value): &(i64, f64)| Some((*time, at(if *value == 0.0 { or? } else { then }, *time)?));
     Ok(Data::Series(Series { points: series.points.iter().filter_map(chosen).collect(), ..series }))
 }
 

@@ -48,7 +48,7 @@ pub(super) fn apply(operator: &'static str, left: Data, right: Data) -> Result<D
             Ok(Data::Array(each.collect::<Result<_, _>>()?))
         }
         (left, right) => {
-            wrong(format!("{operator} takes no {}", if matches!(left, Data::Text(_)) { left } else { right }.kind()))
+            wrong(format!("{operator} takes no {}", if matches!(left, Data::Text(_)) { left } else { right }.noun()))
         }
     }
 }

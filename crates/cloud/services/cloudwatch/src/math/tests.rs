@@ -52,7 +52,11 @@ fn expressions_have_the_values_that_cloudwatch_documents() {
         ("FILL(b, LINEAR)", series(&[(0, 10.0), (60, 20.0), (120, 30.0), (180, 0.0)])),
         ("FILL(empty, 5)", series(&[(0, 5.0), (60, 5.0), (120, 5.0), (180, 5.0)])),
         ("IF(a > 1, a, 0 - 1)", series(&[(0, -1.0), (60, 2.0), (180, 4.0)])),
-        ("IF(b, a)", Data::Number(0.0)),
+        // An example of the user guide: values of one time of the day only.
+        ("IF((MINUTE(a)<2 AND (HOUR(a)>=0 AND HOUR(a)<17)), a)", series(&[(0, 1.0), (60, 2.0)])),
+        ("IF(b, a)", series(&[(0, 1.0)])),
+        ("IF(0, a)", series(&[])),
+        ("IF(1, a)", series(&[(0, 1.0), (60, 2.0), (180, 4.0)])),
         ("IF(b, a, b)", series(&[(0, 1.0), (180, 0.0)])),
         ("RATE(a)", series(&[(60, 1.0 / 60.0), (180, 2.0 / 120.0)])),
         ("DIFF(b)", series(&[(120, 20.0), (180, -30.0)])),
@@ -69,10 +73,6 @@ fn expressions_have_the_values_that_cloudwatch_documents() {
         ("FIRST(REMOVE_EMPTY([empty, b]))", series(&[(0, 10.0), (120, 30.0), (180, 0.0)])),
     ];
     for (text, expected) in cases {
-        if *text == "IF(b, a)" {
-            assert!(matches!(value(text), Err(MathError::Wrong(_))));
-            continue;
-        }
         assert_eq!(value(text).as_ref(), Ok(expected), "{text}");
     }
 }
@@ -97,10 +97,12 @@ fn what_is_not_here_is_refused_by_name_and_what_is_wrong_is_told() {
         ("1.2.3", "'1.2.3' is no number"),
         ("c + 1", "there is no query with the id 'c'"),
         ("NOPE(a)", "there is no function NOPE"),
-        ("SUM(a, b)", "SUM is no function that takes 2 arguments"),
+        ("SUM(a, b)", "there is no function SUM with 2 arguments"),
+        ("PERIOD(METRICS())", "PERIOD takes no array of time series"),
+        ("FILL(a, 'anything')", "FILL takes a number, a time series, REPEAT or LINEAR, and no text"),
         ("RATE(1)", "RATE takes a time series, and not a scalar"),
         ("IF(METRICS(), 1, 2)", "IF takes no array of time series"),
-        ("a + 'x'", "+ takes no a text"),
+        ("a + 'x'", "+ takes no text"),
         ("METRICS() + [a]", "the arrays at + differ in length"),
     ] {
         assert_eq!(value(text), Err(MathError::Wrong(why.to_owned())), "{text}");
@@ -119,7 +121,7 @@ fn expressions_cannot_take_for_ever() {
         end: i64::MAX / 2,
         work: Cell::new(0),
     };
-    for text in ["FILL(m, 0)".to_owned(), vec!["m"; 680].join("+")] {
+    for text in ["FILL(m, 0)".to_owned(), vec!["m"; 100].join("+"), format!("AVG([{}])", vec!["m"; 30].join(","))] {
         let told = evaluate(&parse(&text).unwrap(), &scope).unwrap_err();
         assert!(matches!(&told, MathError::Wrong(why) if why.contains("too many data points")), "{told:?}");
     }

@@ -39,6 +39,7 @@ pub(crate) async fn get(cloudwatch: &CloudWatch, call: &Call) -> Result<Value, A
     let queries = queries(call, start, end)?;
     let known = read(cloudwatch, &queries).await?;
     let end = end.min(call.now.as_millisecond() + 1000).div_euclid(1000);
+    let _turn = cloudwatch.computing.acquire().await;
     let computed = tokio::task::spawn_blocking(move || answers(queries, known, end)).await;
     let all = computed.map_err(|error| ApiError::internal(format!("the expressions were not computed: {error}")))??;
     let newest_first = call.text("ScanBy") != Some("TimestampAscending");

@@ -33,16 +33,17 @@ pub(crate) fn page(
             continue;
         }
         let seen = after.filter(|place| place.result == result).map(|place| place.at);
-        let behind = |at: i64| seen.is_none_or(|seen| if newest_first { at < seen } else { at > seen });
-        let mut points: Vec<(i64, f64)> = series.points.iter().copied().filter(|(at, _)| behind(*at)).collect();
-        if newest_first {
-            points.reverse();
-        }
-        if left == 0 && !points.is_empty() {
+        let rest = rest(&series.points, newest_first, seen);
+        if left == 0 && !rest.is_empty() {
             break;
         }
-        let whole = points.len() <= left;
-        points.truncate(left);
+        let whole = rest.len() <= left;
+        let taken = left.min(rest.len());
+        let points: Vec<(i64, f64)> = if newest_first {
+            rest[rest.len() - taken..].iter().rev().copied().collect()
+        } else {
+            rest[..taken].to_vec()
+        };
         left -= points.len();
         if let Some((at, _)) = points.last() {
             end = Some(Place { result, at: *at });
@@ -60,6 +61,15 @@ pub(crate) fn page(
     }
     let told = after.map_or(0, |place| place.result) + results.len();
     (results, end.filter(|_| told < all.len()))
+}
+
+/// The points that were not told yet.
+fn rest(points: &[(i64, f64)], newest_first: bool, seen: Option<i64>) -> &[(i64, f64)] {
+    match seen {
+        None => points,
+        Some(seen) if newest_first => &points[..points.partition_point(|(at, _)| *at < seen)],
+        Some(seen) => &points[points.partition_point(|(at, _)| *at <= seen)..],
+    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Check<'_> {
             return Vec::new();
         }
         let data = items.iter().enumerate().map(|(n, item)| self.datum(namespace, item, n + 1));
-        // Values that came no time at all are none.
+        // A datum whose counts are all 0 has no values.
         data.filter(|datum| !datum.stats.is_empty()).collect()
     }
 

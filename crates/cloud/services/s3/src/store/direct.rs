@@ -178,6 +178,28 @@ impl Store {
         Ok(!page.entries.is_empty())
     }
 
+    /// The names of the folders below `prefix`, in their order.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchBucket`], [`StoreError::AccessDenied`].
+    pub fn folders(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let row = self.bucket(&Subject::account(account), bucket, "s3:ListBucket")?;
+        let mut folders = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.list_page(&row, &ListQuery { prefix, delimiter: Some("/"), after, limit: 1000 })?;
+            for entry in page.entries {
+                if let Listed::Prefix(folder) = entry {
+                    folders.extend(folder.strip_prefix(prefix).map(|name| name.trim_end_matches('/').to_owned()));
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(folders),
+            }
+        }
+    }
+
     /// All objects whose key begins with `prefix`, by key.
     ///
     /// # Errors

@@ -1,8 +1,7 @@
 //! What the requests of several kinds of jobs share.
 
-use std::path::PathBuf;
-
 use sagewright_cloud_core::api::ApiError;
+pub use sagewright_cloud_sagemaker_base::inputs::below_opt_ml;
 use serde_json::Value;
 
 use super::location::Location;
@@ -26,12 +25,4 @@ pub fn fill(target: Option<&mut Value>, defaults: &[(&str, Value)]) {
 /// It is none.
 pub fn s3(uri: &str) -> Result<Location, ApiError> {
     Location::parse(uri).map_err(ApiError::validation)
-}
-
-/// Where a path of a container is below `/opt/ml`; `None` where it is not below `/opt/ml/PARENT`, or not plain.
-pub fn below_opt_ml(path: &str, parent: &str) -> Option<PathBuf> {
-    let below = path.strip_prefix("/opt/ml/")?.trim_matches('/');
-    let rest = below.strip_prefix(parent)?;
-    let plain = below.split('/').all(|part| !matches!(part, "" | "." | "..")) && !below.contains('\0');
-    (plain && !rest.is_empty()).then(|| PathBuf::from(below))
 }

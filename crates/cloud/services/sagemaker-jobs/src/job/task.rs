@@ -19,7 +19,7 @@ pub async fn task<J: Job>(jobs: &J, key: &Key, run: &Run) -> Option<JobTask> {
             Ok(record) => {
                 return record.map(|record| {
                     let spent = J::spent(&machine::state::<J>(&record));
-                    JobTask { spent, ..of(J::KIND, &record, run.number) }
+                    JobTask { spent, ..of(J::KIND, &record, run) }
                 });
             }
             Err(error) => {
@@ -34,7 +34,7 @@ pub async fn task<J: Job>(jobs: &J, key: &Key, run: &Run) -> Option<JobTask> {
 
 /// The record's members that the create operation takes are the request with its defaults; what it found out besides is
 /// hidden among them.
-fn of(kind: Kind, record: &Record, epoch: u64) -> JobTask {
+fn of(kind: Kind, record: &Record, run: &Run) -> JobTask {
     let input = sagewright_model::service("sagemaker").and_then(|s| s.input(&format!("Create{}", kind.0.noun)));
     let request: Map<String, Value> = record
         .body
@@ -53,7 +53,8 @@ fn of(kind: Kind, record: &Record, epoch: u64) -> JobTask {
         arn: record.arn.clone(),
         name,
         request: Value::Object(request),
-        epoch,
+        id: run.job.clone(),
+        epoch: run.number,
         spent: Duration::ZERO,
         interrupted: None,
     }

@@ -35,9 +35,10 @@ pub struct Seen(HashMap<PathBuf, (u64, SystemTime)>);
 impl Uploader<'_> {
     /// Uploads all files of a tree as one archive `NAME.tar.gz`. Answers its URI.
     pub fn packed(&self, tree: &Tree, place: &Location, name: &str) -> Result<String, String> {
-        let file = self.scratch.join(format!("{name}.tar.gz"));
-        pack(tree, &file, self.cancelled).map_err(|e| internal(&format!("cannot write {}: {e}", file.display())))?;
-        let target = place.join(&format!("{name}.tar.gz"));
+        let archive = format!("{name}.tar.gz");
+        let file = self.scratch.join(&archive);
+        pack(tree, &file, self.cancelled).map_err(|e| internal(&format!("cannot write {archive}: {e}")))?;
+        let target = place.join(&archive);
         self.put(&target, &file)?;
         Ok(target.uri())
     }
@@ -51,7 +52,7 @@ impl Uploader<'_> {
             // The store may take a file away, and a link shares its file with another name.
             if uses.get(file.as_path()).is_some_and(|n| *n > 1) {
                 let copy = self.scratch.join("shared");
-                self.copy(file, &copy).map_err(|e| internal(&format!("cannot copy {}: {e}", file.display())))?;
+                self.copy(file, &copy).map_err(|e| internal(&format!("cannot copy {}: {e}", path.display())))?;
                 self.put(&target, &copy)?;
             } else {
                 self.put(&target, file)?;
@@ -91,7 +92,7 @@ impl Uploader<'_> {
     /// Uploads a text.
     pub fn text(&self, target: &Location, text: &str) -> Result<(), String> {
         let file = self.scratch.join(format!("text-{}", uuid::Uuid::new_v4().simple()));
-        fs::write(&file, text).map_err(|e| internal(&format!("cannot write {}: {e}", file.display())))?;
+        fs::write(&file, text).map_err(|e| internal(&format!("cannot write {}: {e}", target.uri())))?;
         self.put(target, &file)
     }
 

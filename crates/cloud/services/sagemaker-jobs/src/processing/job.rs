@@ -164,14 +164,11 @@ impl Job<'_> {
     async fn publish(&self, work: &Work, journals: &[Journal]) -> Result<(), Halt> {
         let Some(namespace) = metrics::namespace(&work.plan.environment) else { return Ok(()) };
         let (hosts, task) = (work.hosts.clone(), self.site.task.clone());
-        let (data, wrong) = tokio::task::spawn_blocking(move || metrics::read(&hosts, &task, namespace)).await?;
-        let mut told = Vec::new();
-        if wrong > 0 {
-            told.push(format!(
-                "{wrong} lines below /opt/ml/output/metrics/cloudwatch are no metrics, and were left out."
-            ));
-        }
-        if let Err(error) = self.site.env.metrics.put(data).await {
+        let key = format!("{}/{}", task.arn, task.id);
+        let read = tokio::task::spawn_blocking(move || metrics::read(&hosts, &task, namespace)).await;
+        let (data, mut told) = read?;
+        // Once for a job, although it runs again when the cloud dies before its end is recorded.
+        if let Err(error) = self.site.env.metrics.put_once(key, data).await {
             told.push(format!("The metrics of the job could not be put: {error}"));
         }
         log::tell(journals, told).await?;

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read};
+use std::path::Path;
 
 use jiff::Timestamp;
 use sagewright_cloud_core::metrics::{Datum, Metric, Stats};
@@ -34,18 +35,23 @@ pub(super) fn namespace(environment: &BTreeMap<String, String>) -> Option<&'stat
     })
 }
 
-/// What the containers left, and how many lines are no metrics.
-pub(super) fn read(hosts: &[HostFolder], task: &JobTask, namespace: &str) -> (Vec<Datum>, usize) {
-    let (mut data, mut wrong) = (Vec::new(), 0);
+/// What the containers left, and lines for the log on what was left out.
+pub(super) fn read(hosts: &[HostFolder], task: &JobTask, namespace: &str) -> (Vec<Datum>, Vec<String>) {
+    let (mut data, mut told, mut wrong) = (Vec::new(), Vec::new(), 0u64);
     for host in hosts {
         let files = fs::canonicalize(&host.base).and_then(|base| fs::read_dir(base.join(FOLDER)));
         for entry in files.into_iter().flatten().flatten() {
             // A link or a pipe in the file's place could tell of other files, or never end.
             let Ok(file) = plain::open(&entry.path()) else { continue };
-            let mut text = String::new();
-            if file.take(MOST_BYTES).read_to_string(&mut text).is_err() {
-                wrong += 1;
-                continue;
+            let (text, whole) = match begin(file) {
+                Ok(read) => read,
+                Err(error) => {
+                    told.push(format!("{} cannot be read, and was left out: {error}", shown(host, &entry)));
+                    continue;
+                }
+            };
+            if !whole {
+                told.push(format!("{} is longer than {MOST_BYTES} bytes; the rest was left out.", shown(host, &entry)));
             }
             for line in text.lines().filter(|line| !line.trim().is_empty()) {
                 match serde_json::from_str(line).ok().and_then(|line| datum(&line, task, namespace)) {
@@ -55,7 +61,28 @@ pub(super) fn read(hosts: &[HostFolder], task: &JobTask, namespace: &str) -> (Ve
             }
         }
     }
-    (data, wrong)
+    if wrong > 0 {
+        told.push(format!(
+            "{wrong} lines below /opt/ml/{FOLDER} are no metrics, or more than {MOST}, and were left out."
+        ));
+    }
+    (data, told)
+}
+
+fn shown(host: &HostFolder, file: &fs::DirEntry) -> String {
+    host.shown(&Path::new(FOLDER).join(file.file_name()))
+}
+
+/// The lines of a file within the bound, and whether these are all.
+fn begin(file: impl Read) -> io::Result<(String, bool)> {
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    let whole = u64::try_from(bytes.len()).is_ok_and(|length| length <= MOST_BYTES);
+    if !whole {
+        // The last line may not be whole.
+        bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or_default());
+    }
+    String::from_utf8(bytes).map(|text| (text, whole)).map_err(io::Error::other)
 }
 
 fn datum(line: &Value, task: &JobTask, namespace: &str) -> Option<Datum> {
@@ -69,7 +96,12 @@ fn datum(line: &Value, task: &JobTask, namespace: &str) -> Option<Datum> {
     let number = |member: &str| set[member].as_f64().filter(|number| number.is_finite());
     let stats = match line["Value"].as_f64() {
         Some(value) => Stats::of(value),
-        None => Stats::set(number("SampleCount")?, number("Sum")?, number("Minimum")?, number("Maximum")?),
+        None => {
+            let [count, sum, minimum, maximum] = ["SampleCount", "Sum", "Minimum", "Maximum"].map(number);
+            let (count, minimum, maximum) = (count.filter(|count| *count > 0.0)?, minimum?, maximum?);
+            // As PutMetricData takes it.
+            Some(Stats::set(count, sum?, minimum, maximum)).filter(|_| minimum <= maximum)?
+        }
     };
     let unit = line["Unit"].as_str().unwrap_or("None").to_owned();
     Some(Datum { metric, unit, at: at.as_millisecond(), fine: false, stats })
@@ -94,6 +126,10 @@ mod tests {
             }),
             json!({ "MetricName": "c", "Timestamp": "never", "Value": 1 }),
             json!({ "MetricName": "d", "Timestamp": "2026-01-01T00:00:00Z" }),
+            json!({
+                "MetricName": "e", "Timestamp": "2026-01-01T00:00:00Z",
+                "StatisticValues": { "SampleCount": 0.0, "Sum": 0.0, "Minimum": 0.0, "Maximum": 0.0 },
+            }),
         ];
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         fs::write(folder.path().join(FOLDER).join("m.jsonl"), text + "{\n").unwrap();
@@ -102,13 +138,26 @@ mod tests {
             region: "r".to_owned(),
             arn: String::new(),
             name: "j".to_owned(),
+            id: String::new(),
             request: Value::Null,
             epoch: 1,
             spent: std::time::Duration::ZERO,
             interrupted: None,
         };
-        let (data, wrong) = read(&[host], &task, "n");
-        assert_eq!(wrong, 3);
+        // A line that the bound cuts is left out, and what is before it is not.
+        let long = format!("{}\n{}", lines[0], "{".repeat(17 << 20));
+        fs::write(folder.path().join(FOLDER).join("n.jsonl"), long).unwrap();
+        let (mut data, mut told) = read(&[host], &task, "n");
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                "/opt/ml/output/metrics/cloudwatch/n.jsonl of algo-1 is longer than 16777216 bytes; the rest was left out.",
+                "4 lines below /opt/ml/output/metrics/cloudwatch are no metrics, or more than 30000, and were left out.",
+            ]
+        );
+        data.sort_by(|a, b| a.metric.cmp(&b.metric));
+        assert_eq!(data.remove(0), data[0]);
         let metric = Metric::new("1", "r", "n", "a").with("Endpoint", "e").with("MonitoringSchedule", "s");
         assert_eq!(data[0], Datum { fine: false, ..Datum::new(metric, "None", 1_767_225_600_000, 2.5) });
         assert_eq!(data[1].stats, Stats::set(2.0, 4.0, 1.0, 3.0));

@@ -51,7 +51,7 @@ impl Outputs<'_> {
     fn tree(&self, output: &Output) -> Result<Tree, String> {
         let mut tree = Tree::without_links();
         for host in self.hosts {
-            let wrong = |e| internal(&format!("cannot read {}: {e}", host.base.join(&output.folder).display()));
+            let wrong = |e| internal(&format!("cannot read {}: {e}", host.shown(&output.folder)));
             tree.add(&host.base, &output.folder).map_err(wrong)?;
         }
         Ok(tree)

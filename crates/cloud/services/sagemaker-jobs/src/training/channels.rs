@@ -1,6 +1,5 @@
 //! Input channels: from S3 to the hosts' folders, or to what is streamed.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -86,7 +85,6 @@ pub(super) fn restore(source: &Source<'_>, plan: &Plan, hosts: &[HostFolder]) ->
     for (key, path) in source.list(bucket, &prefix).map_err(|e| reason(DOWNLOAD, e))? {
         for host in hosts {
             let target = host.base.join(&checkpoints.folder).join(&path);
-            fs::create_dir_all(target.parent().unwrap_or(&host.base)).map_err(|e| Some(e.to_string()))?;
             source.file(bucket, &key, &target, false).map_err(|e| reason(DOWNLOAD, e))?;
         }
     }

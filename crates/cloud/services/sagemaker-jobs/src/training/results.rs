@@ -56,10 +56,9 @@ impl Results<'_> {
 
     /// The files that all hosts have in a folder below `/opt/ml`.
     fn tree(&self, folder: impl AsRef<Path>) -> Result<Tree, String> {
-        let mut tree = Tree::default();
+        let (mut tree, folder) = (Tree::default(), folder.as_ref());
         for host in self.hosts {
-            let wrong = |e| internal(&format!("cannot read {}: {e}", host.base.join(&folder).display()));
-            tree.add(&host.base, folder.as_ref()).map_err(wrong)?;
+            tree.add(&host.base, folder).map_err(|e| internal(&format!("cannot read {}: {e}", host.shown(folder))))?;
         }
         Ok(tree)
     }

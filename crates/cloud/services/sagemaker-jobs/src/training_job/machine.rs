@@ -219,7 +219,7 @@ impl State {
                 self.progress.interrupted(now);
                 self.life.retry(run)
             }
-            Some(TrainingEnd::Failed { reason }) if self.retries > 0 && reason.starts_with(job::INTERNAL) => {
+            Some(end @ TrainingEnd::Failed { reason }) if self.tries_again(run, end) => {
                 self.retries -= 1;
                 self.progress.restart(&format!("Running the job again after an error: {reason}"), now);
                 self.life.retry(run)
@@ -236,6 +236,12 @@ impl State {
             spot.interrupted = false;
         }
         Ok(effect)
+    }
+
+    /// Whether the job is run again after this end of a run.
+    pub(super) fn tries_again(&self, run: &Run, end: &TrainingEnd) -> bool {
+        let internal = matches!(end, TrainingEnd::Failed { reason } if reason.starts_with(job::INTERNAL));
+        internal && self.retries > 0 && self.life.works(run)
     }
 
     fn finish(&mut self, end: &TrainingEnd, now: i64) {

@@ -1,6 +1,7 @@
 //! How a job comes by the warm pool of an earlier one, and how pools end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::{CommitError, Filter, Key, Order, Query, Record, StoreError, Timer, Write};
@@ -12,14 +13,26 @@ use super::machine::{Event, State, TrainingJobs};
 use super::pool::{KIND, OWNER};
 use crate::job::Job as _;
 
+/// How long is waited for a store that cannot be read.
+const AGAIN: Duration = Duration::from_secs(1);
+
 impl TrainingJobs {
     /// Before a run begins: takes over the warm pool of an earlier job that is like this one, where there is one. A process that
     /// dies in between leaves a job that starts with instances of its own.
     pub(super) async fn look_for_instances(&self, key: &Key, run: &Run) {
-        let record = match self.0.env().store.record(key).await {
-            Ok(Some(record)) => record,
-            Ok(None) => return,
-            Err(error) => return tracing::warn!(job = key.name, %error, "the job starts without a warm pool"),
+        let record = loop {
+            match self.0.env().store.record(key).await {
+                Ok(Some(record)) => break record,
+                Ok(None) => return,
+                Err(error) if error.is_lasting() => {
+                    return tracing::error!(job = key.name, %error, "the job starts without a warm pool");
+                }
+                // Without this the job would leave no pool either.
+                Err(error) => {
+                    tracing::warn!(job = key.name, %error, "the job waits for its state to be read");
+                    self.0.env().wall.sleep(AGAIN).await;
+                }
+            }
         };
         let state = machine::state::<Self>(&record);
         let Some(pool) = state.pool.as_ref().filter(|pool| pool.looks() && Self::life(&state).works(run)) else {
@@ -89,9 +102,12 @@ pub fn timers(sm: &SageMaker, timers: Timers) -> Timers {
 async fn expire(sm: &SageMaker, timer: Timer) -> Result<(), StoreError> {
     let text = |member: &str| timer.body[member].as_str().unwrap_or_default().to_owned();
     let key = Key::new(&text("account"), &text("region"), Kind::TRAINING_JOB.as_str(), &text("name"));
-    let event = Event::PoolExpired { job: text("job"), due: timer.due };
-    if let Err(error) = tell(&TrainingJobs(sm.clone()), &key, &event).await {
-        return Err(StoreError::Refused(error.message));
+    let event = Event::PoolExpired { job: text("job"), due: timer.scheduled() };
+    match tell(&TrainingJobs(sm.clone()), &key, &event).await {
+        Err(error) if !error.lasting => return Err(StoreError::Refused(error.message)),
+        // To try it again would change nothing.
+        Err(error) => tracing::error!(job = key.name, error = error.message, "a warm pool cannot be ended"),
+        Ok(_) => {}
     }
     // One that ended otherwise has cancelled it already.
     match sm.env().store.commit(vec![Write::CancelTimer { id: timer.id, due: timer.due }]).await {

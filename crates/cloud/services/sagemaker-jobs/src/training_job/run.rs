@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sagewright_cloud_core::records::Key;
-use sagewright_cloud_sagemaker_base::machine::Machine as _;
+use sagewright_cloud_sagemaker_base::machine::{self, Machine as _};
 use sagewright_cloud_sagemaker_base::observe::Seen;
 use sagewright_cloud_sagemaker_base::{Events, Run, TrainingEnd, TrainingEvent};
 use tokio::sync::watch;
@@ -67,15 +67,37 @@ impl Job for TrainingJobs {
         let recorder = Recorder::new(self, &key);
         let events = self.events(&key, &run, &recorder, &metrics);
         self.sagemaker().observers().tell(&key, Seen::Begun);
-        let end = self.sagemaker().execution().executors.training.run(task, stop, events).await;
+        let end = self.sagemaker().execution().executors.training.run(task, stop.clone(), events).await;
         recorder.end().await;
         let metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let took = Duration::try_from(wall.now().duration_since(begun)).unwrap_or_default();
+        self.pause(&key, &run, &end, stop).await;
         Event::Ended { run, end, metrics, took }
     }
 }
 
+/// The longest pause before a run that is tried again, by the machine's clock.
+const LONGEST_PAUSE: u64 = 60;
+
 impl TrainingJobs {
+    /// Waits before a run that failed for an error of the service is tried again: what passes, as a full disk, passes in time,
+    /// and all attempts would be gone in a moment.
+    async fn pause(&self, key: &Key, run: &Run, end: &TrainingEnd, mut stop: watch::Receiver<bool>) {
+        let store = &self.sagemaker().env().store;
+        let tried = match store.record(key).await {
+            Ok(Some(record)) => machine::state::<Self>(&record).tries_again(run, end),
+            _ => false,
+        };
+        if tried {
+            let exponent = u32::try_from(run.number.saturating_sub(1)).unwrap_or(u32::MAX);
+            let pause = 2u64.checked_pow(exponent).map_or(LONGEST_PAUSE, |seconds| seconds.min(LONGEST_PAUSE));
+            tokio::select! {
+                () = self.sagemaker().env().wall.sleep(Duration::from_secs(pause)) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }
+    }
+
     /// The event of spot instances that are taken away.
     pub(crate) fn interrupt_requested() -> Event {
         Event::InterruptRequested

@@ -3,22 +3,20 @@
 //! Nothing of it has to be kept. The names of the jobs follow from the execution, so that the next process finds a job that this
 //! one has created, and none is run twice for a window.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::objects::{ObjectError, parse_s3_uri};
 use sagewright_cloud_core::records::{Change, Key, Record};
+use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::calls::Principal;
 use sagewright_cloud_sagemaker_base::kind::Kind;
-use sagewright_cloud_sagemaker_base::resource::{cut, fields};
-use sagewright_cloud_sagemaker_base::{EndpointKey, SageMaker};
+use sagewright_cloud_sagemaker_base::resource::{cut, fields, hidden};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::request::{Data, Job};
-use super::{KIND, State, ended, set_state, state, window};
+use super::request::Job;
+use super::{KIND, State, data, ended, set_state, state};
 
 /// How long is waited after what failed for a reason that may pass.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -35,11 +33,9 @@ pub(super) async fn drive(sm: &SageMaker, key: &Key) {
         match round(sm, key, &mut changes).await {
             Ok(true) => return,
             Ok(false) => {}
+            Err(error) if error.lasting => return give_up(sm, key, &error).await,
             Err(error) => {
                 tracing::error!(execution = key.name, error = error.message, "an execution cannot go on; trying again");
-                if error.lasting {
-                    return;
-                }
                 sm.env().wall.sleep(AGAIN).await;
             }
         }
@@ -66,55 +62,101 @@ async fn round(sm: &SageMaker, key: &Key, changes: &mut Receiver<Change>) -> Res
     }
     let Some(state) = state(&record) else {
         let reason = "InternalServerError: the stored state of the execution is damaged, so that it cannot go on.";
-        return end(sm, key, End::failed(reason)).await;
+        end(sm, key, None, End::failed(reason)).await?;
+        return Ok(false);
     };
-    let Some(job) = state.job() else { return end(sm, key, End { status: "Completed", reason: None }).await };
-    if state.created {
-        return look(sm, key, &state, job, changes).await;
+    let how = match state.job() {
+        None => Some(End { status: "Completed", reason: None }),
+        Some(job) if state.created => look(sm, key, &state, job, changes).await?,
+        Some(job) => match create(sm, key, &state, job).await? {
+            Ok(arn) => {
+                record_job(sm, key, &state, job, &arn).await?;
+                None
+            }
+            Err(why) => Some(why),
+        },
+    };
+    if let Some(how) = how {
+        end(sm, key, Some(&state), how).await?;
     }
-    match create(sm, key, &state, job).await? {
-        Ok(arn) => {
-            record_job(sm, key, job, &arn).await?;
-            Ok(false)
-        }
-        Err(why) => end(sm, key, why).await,
-    }
+    Ok(false)
 }
 
-async fn end(sm: &SageMaker, key: &Key, end: End) -> Result<bool, ApiError> {
+/// Changes an execution that is as it was looked at, and has not ended: what another driver has done stays.
+async fn advance(
+    sm: &SageMaker,
+    key: &Key,
+    seen: Option<&State>,
+    mut change: impl FnMut(&mut Record) -> Result<(), ApiError> + Send,
+) -> Result<(), ApiError> {
     let now = sm.now();
     let change = |record: &mut Record| {
-        end.status.clone_into(&mut record.status);
+        if ended(&record.status) || state(record).as_ref() != seen {
+            return Ok(());
+        }
         record.modified = now;
+        change(record)
+    };
+    sm.change(KIND, key, change).await.map(drop)
+}
+
+async fn end(sm: &SageMaker, key: &Key, seen: Option<&State>, end: End) -> Result<(), ApiError> {
+    let change = |record: &mut Record| {
+        end.status.clone_into(&mut record.status);
         if let Some(reason) = &end.reason {
             fields(record)?.insert("FailureReason".to_owned(), json!(cut(reason)));
         }
+        // The record stays as history, and what drove it is most of it.
+        hidden(fields(record)?).swap_remove("state");
         Ok(())
     };
-    sm.change(KIND, key, change).await?;
-    Ok(true)
+    advance(sm, key, seen, change).await
+}
+
+/// What an execution needs is damaged: to try it again would change nothing.
+async fn give_up(sm: &SageMaker, key: &Key, error: &ApiError) {
+    tracing::error!(execution = key.name, error = error.message, "an execution cannot go on, and has failed");
+    loop {
+        let failed = || End::failed(format!("InternalServerError: {}", error.message));
+        let done = match sm.env().store.record(key).await {
+            Ok(Some(record)) => end(sm, key, state(&record).as_ref(), failed()).await,
+            Ok(None) => return,
+            Err(error) => Err(error.into()),
+        };
+        match done {
+            Ok(()) => return,
+            Err(error) if error.lasting => {
+                return tracing::error!(
+                    execution = key.name,
+                    error = error.message,
+                    "that it has failed cannot be recorded"
+                );
+            }
+            Err(_) => sm.env().wall.sleep(AGAIN).await,
+        }
+    }
 }
 
 /// A job was created: of the analysis, users see it.
-async fn record_job(sm: &SageMaker, key: &Key, job: Job, arn: &str) -> Result<(), ApiError> {
-    let now = sm.now();
+async fn record_job(sm: &SageMaker, key: &Key, seen: &State, job: Job, arn: &str) -> Result<(), ApiError> {
     let change = |record: &mut Record| {
-        let Some(mut state) = state(record) else { return Ok(()) };
-        state.created = true;
-        set_state(record, &state)?;
+        set_state(record, &State { created: true, ..seen.clone() })?;
         "InProgress".clone_into(&mut record.status);
-        record.modified = now;
         if job == Job::Analyse {
             fields(record)?.insert("ProcessingJobArn".to_owned(), json!(arn));
         }
         Ok(())
     };
-    sm.change(KIND, key, change).await.map(drop)
+    advance(sm, key, Some(seen), change).await
 }
 
 /// Creates a job, or finds that it was created. The inner error is the execution's end.
 async fn create(sm: &SageMaker, key: &Key, state: &State, job: Job) -> Result<Result<String, End>, ApiError> {
-    let data = match data(sm, key, state).await? {
+    // A process that died may have created it.
+    if let Some(record) = sm.env().store.record(&job_key(key, state, job)).await? {
+        return Ok(Ok(record.arn));
+    }
+    let data = match data::find(sm, key, state, job).await? {
         Ok(data) => data,
         Err(reason) => return Ok(Err(End::failed(reason))),
     };
@@ -145,77 +187,23 @@ fn job_key(of: &Key, state: &State, job: Job) -> Key {
     Key::new(&of.account, &of.region, Kind::PROCESSING_JOB.as_str(), &state.name(job))
 }
 
-/// Where the data of the window is. The inner error is a `FailureReason`.
-async fn data(sm: &SageMaker, key: &Key, state: &State) -> Result<Result<Data, String>, ApiError> {
-    let name = state.plan.endpoint_name().unwrap_or_default();
-    let endpoint = Key::new(&key.account, &key.region, Kind::ENDPOINT.as_str(), &name.to_ascii_lowercase());
-    let Some(record) = sm.env().store.record(&endpoint).await? else {
-        return Ok(Err(format!("Could not find endpoint \"{name}\".")));
-    };
-    let Some(uri) = record.body["DataCaptureConfig"]["DestinationS3Uri"].as_str() else {
-        return Ok(Err(format!(
-            "The endpoint \"{name}\" captures no data. Update it to an endpoint configuration with a DataCaptureConfig."
-        )));
-    };
-    let name = record.body["EndpointName"].as_str().unwrap_or(name).to_owned();
-    let variants: Vec<String> = record.body["ProductionVariants"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|variant| Some(variant["VariantName"].as_str()?.to_owned()))
-        .collect();
-    let captured = format!("{}/{name}", uri.trim_end_matches('/'));
-    // What was captured until now is about to be looked at.
-    let flushed = EndpointKey { account: key.account.clone(), region: key.region.clone(), name };
-    sm.execution().host.flush(&flushed).await;
-    let hours = window::hours(state.window);
-    let (objects, account, truth) = (Arc::clone(&sm.env().objects), key.account.clone(), state.plan.truth.clone());
-    let any = move |folder: &str| {
-        let Some((bucket, prefix)) = parse_s3_uri(folder) else { return Ok(false) };
-        match objects.any(&account, bucket, prefix) {
-            Err(error @ ObjectError::Storage { .. }) => Err(ApiError::internal(error.to_string())),
-            found => Ok(found.unwrap_or(false)),
-        }
-    };
-    let look = move || {
-        let mut data = Data { captured, ..Data::default() };
-        for hour in &hours {
-            for variant in &variants {
-                if any(&format!("{}/{variant}/{hour}/", data.captured))? {
-                    data.found.push((variant.clone(), hour.clone()));
-                }
-            }
-            if let Some(truth) = &truth
-                && any(&format!("{}/{hour}/", truth.trim_end_matches('/')))?
-            {
-                data.truths.push(hour.clone());
-            }
-        }
-        // Folders of one variant follow each other.
-        data.found.sort();
-        Ok(data)
-    };
-    let found = tokio::task::spawn_blocking(look).await.map_err(|error| ApiError::internal(error.to_string()))?;
-    found.map(Ok)
-}
-
-/// Looks at a job that was created, and waits for its end.
+/// Looks at a job that was created, and waits for its end; what the end of the execution is then.
 async fn look(
     sm: &SageMaker,
     key: &Key,
     state: &State,
     job: Job,
     changes: &mut Receiver<Change>,
-) -> Result<bool, ApiError> {
+) -> Result<Option<End>, ApiError> {
     let job_key = job_key(key, state, job);
     let Some(record) = sm.env().store.record(&job_key).await? else {
-        return end(sm, key, End::failed(format!("The processing job {} is gone.", job_key.name))).await;
+        return Ok(Some(End::failed(format!("The processing job {} is gone.", job_key.name))));
     };
     let message = record.body["ExitMessage"].as_str().filter(|text| !text.is_empty());
-    let how = match record.status.as_str() {
+    Ok(Some(match record.status.as_str() {
         "Completed" if job == Job::Merge => {
-            next(sm, key).await?;
-            return Ok(false);
+            next(sm, key, state).await?;
+            return Ok(None);
         }
         "Completed" if message.is_some_and(|text| text.starts_with("CompletedWithViolations")) => {
             End { status: "CompletedWithViolations", reason: None }
@@ -229,10 +217,9 @@ async fn look(
         "Stopped" => End { status: "Stopped", reason: None },
         _ => {
             wait(sm, &record, changes).await;
-            return Ok(false);
+            return Ok(None);
         }
-    };
-    end(sm, key, how).await
+    }))
 }
 
 async fn wait(sm: &SageMaker, job: &Record, changes: &mut Receiver<Change>) {
@@ -253,16 +240,7 @@ async fn wait(sm: &SageMaker, job: &Record, changes: &mut Receiver<Change>) {
 }
 
 /// The job has completed, and the next one comes.
-async fn next(sm: &SageMaker, key: &Key) -> Result<(), ApiError> {
-    let now = sm.now();
-    let change = |record: &mut Record| {
-        if let Some(mut state) = state(record) {
-            state.done += 1;
-            state.created = false;
-            set_state(record, &state)?;
-            record.modified = now;
-        }
-        Ok(())
-    };
-    sm.change(KIND, key, change).await.map(drop)
+async fn next(sm: &SageMaker, key: &Key, seen: &State) -> Result<(), ApiError> {
+    let next = State { done: seen.done + 1, created: false, ..seen.clone() };
+    advance(sm, key, Some(seen), |record| set_state(record, &next)).await
 }

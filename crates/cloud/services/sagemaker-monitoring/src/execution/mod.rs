@@ -1,9 +1,12 @@
 //! Executions: one for each run of a schedule, by the time that it was scheduled for.
 
+mod data;
 mod driver;
 pub(crate) mod list;
 mod request;
 mod window;
+
+pub(crate) use window::of as window;
 
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::{Filter, Key, Order, Query, Record, StoreError};
@@ -65,10 +68,20 @@ pub(crate) fn ended(status: &str) -> bool {
     !ALIVE.contains(&status)
 }
 
+/// Tells a schedule from others that had its name.
+fn id(schedule: &Record) -> &str {
+    schedule.body[HIDDEN]["id"].as_str().unwrap_or_default()
+}
+
+/// How the names of a schedule's executions begin.
+fn prefix(schedule: &Record) -> String {
+    format!("{}/{}/", schedule.key.name, id(schedule))
+}
+
 /// The key of an execution: a schedule has one at a time.
-fn key(schedule: &Key, scheduled: i64) -> Key {
-    let name = format!("{}/{scheduled:015}", schedule.name);
-    Key::new(&schedule.account, &schedule.region, KIND.as_str(), &name)
+fn key(schedule: &Record, scheduled: i64) -> Key {
+    let Key { account, region, .. } = &schedule.key;
+    Key::new(account, region, KIND.as_str(), &format!("{}{scheduled:015}", prefix(schedule)))
 }
 
 /// A new execution of a schedule. One whose plan cannot be made has failed.
@@ -86,8 +99,7 @@ pub(crate) fn begin(schedule: &Record, scheduled: i64, now: i64, plan: Result<Pl
     match plan.and_then(|plan| Ok((window::of(config, &plan, scheduled)?, plan))) {
         Ok((window, plan)) => {
             body.entry("MonitoringType").or_insert_with(|| json!(plan.monitoring.name()));
-            let id = schedule.body[HIDDEN]["id"].as_str().unwrap_or_default();
-            let suffix = request::suffix(&schedule.arn, id, scheduled);
+            let suffix = request::suffix(&schedule.arn, id(schedule), scheduled);
             let schedule = name.to_owned();
             let state = State { plan, schedule, scheduled, window, suffix, done: 0, created: false };
             body.insert(HIDDEN.to_owned(), json!({ "state": state }));
@@ -97,9 +109,9 @@ pub(crate) fn begin(schedule: &Record, scheduled: i64, now: i64, plan: Result<Pl
             body.insert("FailureReason".to_owned(), json!(cut(&reason)));
         }
     }
-    let key = key(&schedule.key, scheduled);
+    let key = key(schedule, scheduled);
     Record {
-        arn: format!("{}/execution/{scheduled}", schedule.arn),
+        arn: format!("{}/execution/{}/{scheduled}", schedule.arn, id(schedule)),
         key,
         status: status.to_owned(),
         created: now,
@@ -117,19 +129,40 @@ fn set_state(record: &mut Record, state: &State) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The executions of a schedule, the last one first.
+/// The last execution of a schedule, among those that fit.
+async fn of_schedule(sm: &SageMaker, schedule: &Record, fits: Option<Filter>) -> Result<Option<Record>, StoreError> {
+    let mut filters = vec![Filter::NameStarts(prefix(schedule))];
+    filters.extend(fits);
+    let query = Query {
+        filters,
+        order: Order::Name,
+        descending: true,
+        limit: 1,
+        ..Query::all(&schedule.key.account, &schedule.key.region, KIND.as_str())
+    };
+    Ok(sm.env().store.find(query).await?.pop().map(|found| found.record))
+}
+
+/// The last execution of a schedule.
 ///
 /// # Errors
 /// The store failed.
-pub(crate) async fn of_schedule(sm: &SageMaker, schedule: &Key, limit: usize) -> Result<Vec<Record>, StoreError> {
-    let query = Query {
-        filters: vec![Filter::NameStarts(format!("{}/", schedule.name))],
-        order: Order::Name,
-        descending: true,
-        limit,
-        ..Query::all(&schedule.account, &schedule.region, KIND.as_str())
-    };
-    Ok(sm.env().store.find(query).await?.into_iter().map(|found| found.record).collect())
+pub(crate) async fn last(sm: &SageMaker, schedule: &Record) -> Result<Option<Record>, StoreError> {
+    of_schedule(sm, schedule, None).await
+}
+
+/// An execution of a schedule that goes on.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn running(sm: &SageMaker, schedule: &Record) -> Result<Option<Record>, StoreError> {
+    for status in ALIVE {
+        let found = of_schedule(sm, schedule, Some(Filter::Status(status.to_owned()))).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// `MonitoringExecutionSummary`
@@ -145,6 +178,12 @@ pub(crate) fn scheduled(record: &Record) -> String {
     state(record).map_or_else(String::new, |state| stamp(state.scheduled))
 }
 
+/// The name of the processing job that runs, for messages.
+pub(crate) fn job(record: &Record) -> Option<String> {
+    let state = state(record).filter(|state| state.created)?;
+    state.job().map(|job| state.name(job))
+}
+
 /// Drives an execution to its end, in a task of its own.
 pub(crate) fn drive(sm: &SageMaker, key: Key) {
     let sm = sm.clone();
@@ -156,10 +195,11 @@ pub(crate) fn drive(sm: &SageMaker, key: Key) {
 /// # Errors
 /// The records could not be read.
 pub(crate) async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
+    // All are found before the first is driven: one that moves on at once must not be found again.
+    let mut found = Vec::new();
     for status in ALIVE {
-        for record in sm.env().store.with_status(KIND.as_str(), status).await? {
-            drive(sm, record.key);
-        }
+        found.extend(sm.env().store.with_status(KIND.as_str(), status).await?);
     }
+    found.into_iter().for_each(|record| drive(sm, record.key));
     Ok(())
 }

@@ -28,8 +28,8 @@ pub(super) fn suffix(arn: &str, id: &str, scheduled: i64) -> String {
 /// What is known of where the data is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Data {
-    /// `s3://…/endpoint`, of what was captured.
-    pub captured: String,
+    /// `s3://…/endpoint`, of what was captured or merged.
+    pub source: String,
     /// Variants and hours of it that have objects.
     pub found: Vec<(String, String)>,
     /// Hours of the ground truth that have objects.
@@ -73,6 +73,18 @@ impl State {
 
     fn output_uri(&self) -> &str {
         self.plan.output["S3Uri"].as_str().unwrap_or_default().trim_end_matches('/')
+    }
+
+    /// Where merged data of the endpoint is.
+    pub(super) fn merged(&self) -> String {
+        format!("{}/{}", self.merged_uri(), self.endpoint())
+    }
+
+    /// When ground truth of the window was collected, which may be later than the predictions that it is for: until the run.
+    ///
+    /// <https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-merge.html>
+    pub(super) fn truths(&self) -> (i64, i64) {
+        (self.window.0, self.window.1.max(self.scheduled))
     }
 
     /// Where merged data goes.
@@ -202,10 +214,8 @@ impl State {
                 Some(input(name, &format!("{BASELINE}/{folder}"), uri.as_deref()?, &Value::Null))
             })
             .collect();
-        let from =
-            if self.merges() { format!("{}/{}", self.merged_uri(), self.endpoint()) } else { data.captured.clone() };
         let most = INPUTS - inputs.len();
-        inputs.extend(self.captured(self.source(), &from, data, most));
+        inputs.extend(self.captured(self.source(), data, most));
         inputs
     }
 
@@ -224,19 +234,19 @@ impl State {
                 )
             })
             .collect();
-        inputs.extend(self.captured(MERGED, &data.captured, data, INPUTS - inputs.len()));
+        inputs.extend(self.captured(MERGED, data, INPUTS - inputs.len()));
         inputs
     }
 
-    /// Inputs of what was captured, below `folder` in the container and `from` in S3.
-    fn captured(&self, folder: &str, from: &str, data: &Data, most: usize) -> Vec<Value> {
+    /// Inputs of what was captured, below `folder` in the container.
+    fn captured(&self, folder: &str, data: &Data, most: usize) -> Vec<Value> {
         let local = below(folder, self.endpoint());
         let folders = window::folders(&data.found, most);
         (1..)
             .zip(folders)
             .map(|(number, folder)| {
                 let name = format!("endpoint_input_{number}");
-                input(&name, &below(&local, &folder), &below(from, &folder), &self.plan.endpoint)
+                input(&name, &below(&local, &folder), &below(&data.source, &folder), &self.plan.endpoint)
             })
             .collect()
     }

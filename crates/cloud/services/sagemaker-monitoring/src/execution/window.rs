@@ -6,14 +6,14 @@ use crate::plan::Plan;
 use crate::schedule::expression::{Expression, hour, offset};
 
 const HOUR: i64 = 3_600_000;
-/// Hours of a window, about a year.
+/// Most hours of a window, about a year.
 const MOST: i64 = 9_000;
 
 /// From and until when data is analysed, in milliseconds since 1970: since the run before, unless offsets say otherwise.
 ///
 /// # Errors
 /// The configuration is not valid.
-pub(super) fn of(config: &Value, plan: &Plan, scheduled: i64) -> Result<(i64, i64), String> {
+pub(crate) fn of(config: &Value, plan: &Plan, scheduled: i64) -> Result<(i64, i64), String> {
     let when = &config["ScheduleConfig"];
     let expression = Expression::read(when["ScheduleExpression"].as_str())?;
     // What the input says comes before what the schedule says.
@@ -28,6 +28,11 @@ pub(super) fn of(config: &Value, plan: &Plan, scheduled: i64) -> Result<(i64, i6
     if start >= end {
         return Err("The window of the data to analyse is empty: its start is not before its end.".to_owned());
     }
+    if end - start > MOST * HOUR {
+        return Err(format!(
+            "The window of the data to analyse is longer than {MOST} hours; give offsets that are closer to each other."
+        ));
+    }
     Ok((start, end))
 }
 
@@ -35,7 +40,7 @@ pub(super) fn of(config: &Value, plan: &Plan, scheduled: i64) -> Result<(i64, i6
 pub(super) fn hours((start, end): (i64, i64)) -> Vec<String> {
     let first = start.div_euclid(HOUR);
     let last = (end + HOUR - 1).div_euclid(HOUR);
-    (first..last.min(first + MOST)).map(|at| hour(at * HOUR)).collect()
+    (first..last).map(|at| hour(at * HOUR)).collect()
 }
 
 /// The folders that hold these hours of these variants, at most so many: where hours are too many, their days, their months, and

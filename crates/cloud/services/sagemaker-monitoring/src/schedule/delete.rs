@@ -1,4 +1,4 @@
-//! `DeleteMonitoringSchedule`: with it go the records of its executions. Their jobs and reports stay.
+//! `DeleteMonitoringSchedule`. The history of its executions stays, and so do their jobs and reports.
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{CommitError, Write};
@@ -16,17 +16,18 @@ pub(crate) async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let _guard = sm.exclusive().await;
     loop {
         let Some(found) = sm.env().store.get(&key).await? else { return Err(KIND.missing(&arn)) };
-        let executions = execution::of_schedule(sm, &key, usize::MAX).await?;
-        if let Some(running) = executions.iter().find(|execution| !execution::ended(&execution.status)) {
+        if let Some(running) = execution::running(sm, &found.record).await? {
             return Err(ApiError::validation(format!(
-                "The monitoring schedule {arn} cannot be deleted: its execution that was scheduled at {} is in status {}. Stop \
-                 its processing job, or wait until it has ended.",
-                execution::scheduled(running),
-                running.status
+                "The monitoring schedule {arn} cannot be deleted: its execution that was scheduled at {} is in status {}. {}",
+                execution::scheduled(&running),
+                running.status,
+                match execution::job(&running) {
+                    Some(job) => format!("Stop its processing job {job}, or wait until it has ended."),
+                    None => "Wait until it has ended.".to_owned(),
+                }
             )));
         }
         let mut batch = vec![Write::Delete { key: key.clone(), version: Some(found.version) }];
-        batch.extend(executions.into_iter().map(|execution| Write::Delete { key: execution.key, version: None }));
         batch.extend(sm.news(KIND, &found.record, DELETED));
         match sm.env().store.commit(batch).await {
             Ok(()) => {

@@ -11,7 +11,9 @@ use crate::execution;
 pub(crate) async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let mut shown = recorded::describe::describe(sm, call, KIND).await?;
     let (key, _) = locate(call, KIND, required(call, "MonitoringScheduleName")?)?;
-    if let Some(last) = execution::of_schedule(sm, &key, 1).await?.into_iter().next() {
+    if let Some(schedule) = sm.env().store.record(&key).await?
+        && let Some(last) = execution::last(sm, &schedule).await?
+    {
         shown["LastMonitoringExecutionSummary"] = execution::summary(last);
     }
     Ok(shown)

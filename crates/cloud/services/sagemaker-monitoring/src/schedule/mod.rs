@@ -12,18 +12,33 @@ pub(crate) mod update;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Key, Record, Timer, Write};
 use sagewright_cloud_sagemaker_base::kind::Kind;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, arn, fields, hidden};
+use sagewright_cloud_sagemaker_base::resource::{HIDDEN, arn, fields, hidden, locate};
 use sagewright_cloud_sagemaker_base::{SageMaker, refuse};
 use serde_json::{Value, json};
 
 use crate::definition::create::{check, check_input};
+use crate::execution;
 use crate::plan::{self, Plan, Type};
 use expression::{Expression, offset};
 
-const KIND: Kind = Kind::MONITORING_SCHEDULE;
+pub(crate) const KIND: Kind = Kind::MONITORING_SCHEDULE;
 
 /// Whose timers begin executions.
 pub(crate) const OWNER: &str = "monitoring";
+
+/// Where a schedule's record has the job definition that it names, as [`definition`] writes it.
+pub(crate) const DEFINITION: &str = "_.definition";
+
+/// A job definition, however a request spells its name.
+///
+/// # Errors
+/// There are none of the type.
+pub(crate) fn definition(monitoring: Type, name: &str) -> Result<String, ApiError> {
+    Ok(format!("{}/{}", monitoring.kind()?.as_str(), name.to_ascii_lowercase()))
+}
+
+/// The longest window that a schedule may name.
+const WINDOW: i64 = 24 * 3_600_000;
 
 /// How long a schedule is `Pending`, in the embedded cloud's time.
 const PENDING: i64 = 1000;
@@ -50,7 +65,7 @@ fn expression_of(config: &Value) -> Result<Expression, String> {
     Expression::read(config["ScheduleConfig"]["ScheduleExpression"].as_str())
 }
 
-/// Checks the configuration of a request; gives the endpoint that it monitors.
+/// Checks the configuration of a request; gives what an execution of it would run.
 async fn checked(sm: &SageMaker, call: &Call, name: &str) -> Result<Plan, ApiError> {
     let config = &call.input["MonitoringScheduleConfig"];
     let when = &config["ScheduleConfig"];
@@ -67,11 +82,30 @@ async fn checked(sm: &SageMaker, call: &Call, name: &str) -> Result<Plan, ApiErr
             None => {}
         }
     }
-    if let [start, end] = offsets[..]
-        && start >= end
-    {
-        return Err(ApiError::validation("DataAnalysisStartTime must be before DataAnalysisEndTime."));
+    match offsets[..] {
+        [start, end] if start >= end => {
+            return Err(ApiError::validation("DataAnalysisStartTime must be before DataAnalysisEndTime."));
+        }
+        [start, end] if end - start > WINDOW => {
+            return Err(ApiError::validation(
+                "DataAnalysisStartTime must not precede DataAnalysisEndTime by more than 24 hours.",
+            ));
+        }
+        _ => {}
     }
+    let plan = planned(sm, call, name).await?;
+    // What each execution would find out (aws/sagemaker-python-sdk#4873).
+    execution::window(config, &plan, call.now.as_millisecond()).map_err(ApiError::validation)?;
+    let endpoint = locate(call, Kind::ENDPOINT, plan.endpoint_name().unwrap_or_default())?;
+    match sm.env().store.record(&endpoint.0).await? {
+        Some(_) => Ok(plan),
+        None => Err(Kind::ENDPOINT.missing(&endpoint.1)),
+    }
+}
+
+/// What the configuration of a request runs.
+async fn planned(sm: &SageMaker, call: &Call, name: &str) -> Result<Plan, ApiError> {
+    let config = &call.input["MonitoringScheduleConfig"];
     let monitoring = match config["MonitoringType"].as_str() {
         Some(text) => Type::of(text),
         None => Some(Type::DataQuality),
@@ -111,9 +145,11 @@ async fn checked(sm: &SageMaker, call: &Call, name: &str) -> Result<Plan, ApiErr
 fn configure(record: &mut Record, call: &Call, plan: &Plan) -> Result<(), ApiError> {
     let stored = fields(record)?;
     stored.insert("MonitoringScheduleConfig".to_owned(), call.input["MonitoringScheduleConfig"].clone());
+    let runs = plan.definition.as_deref().map(|name| definition(plan.monitoring, name)).transpose()?;
     match plan.endpoint_name() {
         Some(name) => stored.insert("EndpointName".to_owned(), json!(name)),
         None => stored.swap_remove("EndpointName"),
     };
+    hidden(stored).insert("definition".to_owned(), json!(runs));
     Ok(())
 }

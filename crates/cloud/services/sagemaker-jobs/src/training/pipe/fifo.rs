@@ -51,7 +51,7 @@ impl Fifos {
     pub fn make(&self, epoch: u64) -> Result<(), FetchError> {
         let [kept, shown] = self.names(epoch);
         let made = make_fifo(&kept).and_then(|()| fs::hard_link(&kept, &shown));
-        made.map_err(|why| FetchError::Disk { path: shown, why })
+        made.map_err(|why| FetchError::Disk { what: pipe(&shown), why })
     }
 
     /// Waits until the program opens the pipe of an epoch; `None` if the job ends before.
@@ -70,7 +70,7 @@ impl Fifos {
             let flags = rustix::fs::fcntl_getfl(&fifo)?;
             rustix::fs::fcntl_setfl(&fifo, flags | OFlags::NONBLOCK).map(|()| fifo)
         });
-        let fifo = opened.map_err(|e| FetchError::Disk { path: shown, why: e.into() })?;
+        let fifo = opened.map_err(|e| FetchError::Disk { what: pipe(&shown), why: e.into() })?;
         Ok(if self.gate().ended { None } else { Some(fifo) })
     }
 
@@ -101,6 +101,11 @@ impl Fifos {
     }
 }
 
+/// A pipe, for messages.
+fn pipe(path: &Path) -> String {
+    format!("the pipe {}", path.file_name().unwrap_or_default().display())
+}
+
 /// An open pipe, and the pipe whose content ends all waiting.
 pub(super) struct Opened<'a> {
     pub fifo: OwnedFd,
@@ -110,7 +115,7 @@ pub(super) struct Opened<'a> {
 
 impl Opened<'_> {
     fn disk(&self, error: Errno) -> Interrupt {
-        FetchError::Disk { path: self.path.to_path_buf(), why: error.into() }.into()
+        FetchError::Disk { what: pipe(self.path), why: error.into() }.into()
     }
 
     /// Keeps the pipe open until the job has ended: a program that saw its end would take what it read for all.

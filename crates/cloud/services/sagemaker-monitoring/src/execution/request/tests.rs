@@ -45,7 +45,7 @@ fn state(monitoring: Type, definition: Option<&str>) -> State {
 
 fn data() -> Data {
     Data {
-        captured: "s3://b/capture/e".to_owned(),
+        source: "s3://b/capture/e".to_owned(),
         found: vec![("AllTraffic".to_owned(), "2021/05/06/22".to_owned())],
         truths: vec!["2021/05/06/22".to_owned()],
     }
@@ -130,7 +130,7 @@ fn model_quality_merges_ground_truth_first() {
     assert_eq!(merge["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"], "s3://b/reports/merge");
     state.done = 1;
     assert_eq!(state.job(), Some(Job::Analyse));
-    let request = state.request(Job::Analyse, &data());
+    let request = state.request(Job::Analyse, &Data { source: state.merged(), ..data() });
     assert_eq!(request["ProcessingJobName"], "model-quality-monitoring-202105062300-de32d8acceeef6a1626b8fa6");
     assert_eq!(
         places(&request),
