@@ -122,6 +122,12 @@ pub(crate) enum Command {
     Crds,
     /// Copy files to and from S3
     Cp(Cp),
+    /// Upload a public data set to S3
+    #[command(subcommand)]
+    Dataset(Dataset),
+    /// Turn objects of earlier controllers into today's
+    #[command(subcommand)]
+    Migrate(Migrate),
     /// The embedded cloud
     #[command(subcommand)]
     Local(Local),
@@ -405,6 +411,46 @@ pub(crate) struct Cp {
     /// Decompress a .gz file on the way
     #[arg(long)]
     pub(crate) decompress: bool,
+}
+
+/// `dataset`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Dataset {
+    /// Handwritten digits as comma-separated values: PREFIX/train/examples, PREFIX/validation/examples, PREFIX/test/examples
+    Mnist(MnistDataset),
+}
+
+/// `dataset mnist`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MnistDataset {
+    /// Bucket to upload to
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) s3_bucket: String,
+    /// Prefix of the keys
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub(crate) s3_prefix: String,
+    /// Folder with the four IDX files of MNIST, packed with gzip or not [default: a sample of 6,000 digits]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// Make the bucket where it is missing
+    #[arg(long)]
+    pub(crate) make_bucket: bool,
+}
+
+/// `migrate`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Migrate {
+    /// Objects of Amazon SageMaker Operators for Kubernetes (sagemaker.aws.amazon.com/v1): manifests, or what
+    /// `kubectl get -o yaml` shows; live ones become objects that take over the same resources
+    Legacy(MigrateLegacy),
+}
+
+/// `migrate legacy`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MigrateLegacy {
+    /// Manifest file, folder of manifests, or - for standard input; may be repeated
+    #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-", required = true)]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `completions`

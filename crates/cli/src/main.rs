@@ -78,7 +78,7 @@ fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// Runs the command; those that do not hear Ctrl-C and SIGTERM themselves are ended here by them.
 async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     let command = run::command(&cli.command, &cli.global, printer);
-    if matches!(cli.command, Command::Quickstart(_) | Command::Local(_) | Command::Cp(_)) {
+    if matches!(cli.command, Command::Quickstart(_) | Command::Local(_) | Command::Cp(_) | Command::Dataset(_)) {
         return command.await;
     }
     let writes = matches!(cli.command, Command::Apply(_) | Command::Delete(_));

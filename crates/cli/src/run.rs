@@ -21,6 +21,8 @@ pub(crate) async fn command(command: &Command, global: &Global, printer: &Printe
         Command::Explain(args) => c::explain::run(args, global.verbose, printer),
         Command::Crds => c::crds::run(printer),
         Command::Cp(args) => c::cp::run(args, global, printer).await,
+        Command::Dataset(dataset) => c::dataset::run(dataset, global, printer).await,
+        Command::Migrate(migrate) => c::migrate::run(migrate, printer).await,
         Command::Local(local) => c::local::run(local, global, printer).await,
         Command::Completions(args) => c::reference::completions(args, printer),
         Command::Man(args) => c::reference::man(args, printer),

@@ -34,7 +34,6 @@ pub struct Planned {
     /// It could not be read or resolved: why.
     pub failure: Option<Failure>,
     /// What keeps an apply from success, where nothing is refused.
-    #[serde(rename = "hindrance")]
     pub blocker: Option<Blocker>,
 }
 

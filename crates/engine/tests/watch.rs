@@ -351,8 +351,14 @@ async fn kinds_that_cannot_be_listed_are_read_one_by_one() {
     assert!(matches!(&changes[..], [Change::Shown(ListItem { name, .. })] if *name == arn(1)), "{changes:?}");
     assert_eq!(watch.hash(&arn(9)), None);
     // With a pipeline they are listed.
-    let inside = Watch::inside(cloud, clock, target, kind, &json!({"PipelineName": "p"}));
-    assert!(!inside.reads_each());
+    let inside = |pipeline: &str| {
+        let spec = json!({"PipelineName": pipeline});
+        Watch::inside(Arc::clone(&cloud), Arc::clone(&clock), target.clone(), kind, &spec)
+    };
+    assert!(!inside("p").reads_each());
+    // A pipeline that is not there has none; one that may not be read is a failure.
+    assert_eq!(inside("gone").poll().await.unwrap(), []);
+    assert!(inside("secret").poll().await.unwrap_err().to_string().contains("not authorized"));
 }
 
 #[derive(Default)]
@@ -361,6 +367,12 @@ struct Executions(Mutex<BTreeMap<String, &'static str>>);
 #[async_trait::async_trait]
 impl Cloud for Executions {
     async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        if call.operation == "ListPipelineExecutions" {
+            return Err(match call.input["PipelineName"].as_str().unwrap() {
+                "gone" => error("ResourceNotFound", "Pipeline 'gone' does not exist."),
+                _ => error("AccessDeniedException", "not authorized"),
+            });
+        }
         assert_eq!(call.operation, "DescribePipelineExecution");
         let arn = call.input["PipelineExecutionArn"].as_str().unwrap();
         let word = self.0.lock().unwrap().get(arn).copied().unwrap_or("Executing");

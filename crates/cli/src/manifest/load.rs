@@ -33,13 +33,25 @@ pub(crate) async fn load_for(
     load_with(files, Some(built_ins), printer).await
 }
 
-async fn load_with(files: &[PathBuf], built_ins: Option<&BuiltIns>, printer: &Printer) -> Result<Vec<Object>, Failure> {
+/// Reads documents of whatever kinds.
+///
+/// # Errors
+/// Every file that cannot be read has been printed.
+pub(crate) async fn documents(files: &[PathBuf], printer: &Printer) -> Result<Vec<Value>, Failure> {
+    Ok(manifests(files, printer).await?.documents.iter().map(Document::value).collect())
+}
+
+async fn manifests(files: &[PathBuf], printer: &Printer) -> Result<Manifests, Failure> {
     let files = files.to_vec();
     // A pipe or a terminal may keep the reader waiting, and Ctrl-C has to be heard meanwhile.
-    let manifests = match tokio::task::spawn_blocking(move || read(&files)).await {
-        Ok(manifests) => manifests.map_err(|errors| report(&errors, printer))?,
-        Err(error) => return Err(Failure::new(Exit::Failed, format!("reading the manifests ended early: {error}"))),
-    };
+    match tokio::task::spawn_blocking(move || read(&files)).await {
+        Ok(manifests) => manifests.map_err(|errors| report(&errors, printer)),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("reading the manifests ended early: {error}"))),
+    }
+}
+
+async fn load_with(files: &[PathBuf], built_ins: Option<&BuiltIns>, printer: &Printer) -> Result<Vec<Object>, Failure> {
+    let manifests = manifests(files, printer).await?;
     let mut objects = Vec::new();
     let mut errors = Vec::new();
     for document in &manifests.documents {

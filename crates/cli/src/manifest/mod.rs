@@ -7,4 +7,4 @@ mod read;
 mod yaml;
 
 pub(crate) use builtin::BuiltIns;
-pub(crate) use load::{load, load_for};
+pub(crate) use load::{documents, load, load_for};

@@ -128,7 +128,7 @@ pub(crate) fn plan_value(plan: &Plan, printer: &Printer) -> Value {
                 "resource": p.resource,
                 "annotations": heeded(p).collect::<BTreeMap<_, _>>(),
                 "action": p.action(),
-                "hindrance": p.blocker,
+                "blocker": p.blocker,
                 "changes": p.decision.changes.iter().map(|c| change::value(c, printer)).collect::<Vec<_>>(),
                 "refusal": p.decision.refusal(),
                 "notes": p.decision.notes,

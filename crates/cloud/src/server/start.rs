@@ -146,7 +146,7 @@ fn take_port(address: SocketAddr) -> Result<(Socket, SocketAddr), StartError> {
 
 /// Listens on a port that was reserved. Another process that reserved it at the same moment may have been faster.
 pub(super) fn listen(socket: Socket, address: SocketAddr) -> Result<TcpListener, StartError> {
-    // Its connections are to be no hindrance to the next start.
+    // Its connections must not hold up the next start.
     let listening = socket.set_reuse_address(true).and_then(|()| socket.listen(1024));
     listening
         .and_then(|()| socket.set_nonblocking(true))

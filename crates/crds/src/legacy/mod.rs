@@ -1,22 +1,25 @@
-//! The kinds of Amazon SageMaker Operators for Kubernetes, as that operator defined them: `kinds.txt` has their fields.
+//! The kinds of Amazon SageMaker Operators for Kubernetes, as that operator defined them: `fields.txt` has their fields.
 
 use std::collections::BTreeMap;
 
+use sagewright_legacy::kinds::KINDS;
+use sagewright_legacy::{GROUP, LegacyKind, VERSION};
 use serde_json::{Map, Value, json};
 
 use crate::crd::{Names, document, root};
 use crate::schema::{conditions, memory};
 use crate::{Crd, columns, size, words};
 
-const KINDS: &str = include_str!("kinds.txt");
+const FIELDS: &str = include_str!("fields.txt");
 
 /// The definitions of all legacy kinds.
 pub(crate) fn all() -> Vec<Crd> {
-    let blocks = Block::read(KINDS);
-    let types: BTreeMap<&str, &Block> =
-        blocks.iter().filter_map(|block| Some((block.text.strip_prefix("type ")?, block))).collect();
-    let kinds = blocks.iter().filter_map(|block| Some((block.text.strip_prefix("kind ")?, block)));
-    kinds.map(|(names, block)| definition(names, block, &types)).collect()
+    let blocks = Block::read(FIELDS);
+    let named = |word: &str| -> BTreeMap<&str, &Block> {
+        blocks.iter().filter_map(|block| Some((block.text.strip_prefix(word)?, block))).collect()
+    };
+    let (types, fields) = (named("type "), named("kind "));
+    KINDS.iter().filter_map(|kind| Some(definition(kind, fields.get(kind.kind)?, &types))).collect()
 }
 
 /// A line and the lines that are indented below it.
@@ -47,44 +50,34 @@ impl<'t> Block<'t> {
     }
 }
 
-fn definition(names: &str, block: &Block, types: &BTreeMap<&str, &Block>) -> Crd {
-    let mut words = names.split(' ');
-    let kind = words.next().unwrap_or_default();
-    let regular = kind.to_lowercase() + "s";
-    let plural = words.next().unwrap_or(&regular);
-    let short: Vec<&str> = words.collect();
+fn definition(kind: &LegacyKind, block: &Block, types: &BTreeMap<&str, &Block>) -> Crd {
     let part = |name: &str| block.below.iter().find(|part| part.text.split(' ').next() == Some(name));
     let schema = |name: &str| part(name).map_or(Value::Null, |part| field(part, types).1);
-    let said = words::sentence(kind).to_lowercase();
+    let words = words::sentence(kind.kind);
     let mut spec = schema("spec");
-    spec["description"] = json!(format!("What the {said} is to be."));
+    spec["description"] = json!(format!("What the {} is to be.", words.to_lowercase()));
     let mut status = schema("status");
-    status["description"] = json!(format!("What was last seen of the {said} in AWS."));
+    status["description"] = json!(format!("What was last seen of the {} in AWS.", words.to_lowercase()));
     status["properties"]["conditions"] = conditions();
     status["properties"]["sagewright"] = memory();
-    let description = format!("{}, as Amazon SageMaker Operators for Kubernetes declared it.", words::sentence(kind));
+    let description = format!("{words}, as Amazon SageMaker Operators for Kubernetes declared it.");
     let mut root = root(&description, spec, status);
     if part("spec").is_some_and(|part| part.text.ends_with('!')) {
         root["required"] = json!(["spec"]);
     }
+    let short: Vec<&str> = kind.short.into_iter().collect();
     let names = Names {
-        group: "sagemaker.aws.amazon.com",
-        version: "v1",
-        kind,
-        plural,
+        group: GROUP,
+        version: VERSION,
+        kind: kind.kind,
+        plural: kind.plural,
         scope: "Namespaced",
         short: &short,
         categories: &["sagewright"],
     };
-    let shown = block.below.iter().filter_map(|line| line.text.strip_prefix("column ")).map(column);
+    let shown = kind.columns.iter().map(|c| json!({"name": c.name, "type": c.of, "jsonPath": c.path}));
     let columns: Vec<Value> = shown.chain([columns::ready(), columns::age()]).collect();
     size::fit(document(&names, &columns, root))
-}
-
-fn column(line: &str) -> Value {
-    let mut words = line.split(' ');
-    let (name, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    json!({"name": name, "type": words.next().unwrap_or("string"), "jsonPath": path})
 }
 
 /// A field's name, its schema, and whether it has to be given.

@@ -7,6 +7,7 @@ mod plan_delete;
 mod polling;
 mod prune;
 pub mod reconcile;
+mod referrers;
 mod saved;
 mod set;
 mod single;

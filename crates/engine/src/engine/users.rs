@@ -2,31 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use sagewright_decide::KNOWN_AFTER_APPLY;
-use sagewright_decide::arn::arn_of;
-use sagewright_decide::error::Failure;
-use sagewright_decide::inputs::Known;
-use sagewright_decide::observed::Found;
 use sagewright_kinds::row::DeleteHow;
-use sagewright_kinds::{Kind, Path, Phase, RefField, RefTarget, get, values};
-use sagewright_objects::object::ObjectId;
-use serde_json::{Value, json};
+use sagewright_kinds::{Kind, Path, Phase, RefTarget, get};
+use serde_json::Value;
 
 use super::Engine;
-use super::lookup::{inside, tail};
+use super::lookup::tail;
 use super::reconcile::{target_id, words};
+use super::referrers::{Reading, Referrer, Used, find_lost, identity, read, references};
 use super::set::graph::{Graph, Node, parts_beside, value_in};
 use crate::observe::calls::Calls;
-use crate::observe::{list_input, read_output};
 use crate::report::{Plan, Planned};
-
-/// Resources of one kind that are looked at: the newest.
-const LOOKED_AT: usize = 100;
-/// Jobs that are listed, to find those that have not ended: AWS keeps the records of all.
-const JOBS_LISTED: usize = 1_000;
-/// Resources read at the same time.
-const AT_ONCE: usize = 8;
 
 /// What uses one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,38 +30,6 @@ struct Going<'p> {
     planned: &'p Planned,
     /// It is a job that is stopped, or is being deleted already: what uses it is of no interest.
     ends: bool,
-}
-
-/// A resource that refers to others.
-#[derive(Clone)]
-struct Referrer {
-    name: String,
-    /// What it refers to: fields that may refer to something, each with its value.
-    refers: Vec<(&'static RefField, String)>,
-    /// The members of its spec that say which resource it is: a name in them may be of a part that others have, too.
-    identity: HashMap<String, String>,
-    /// Objects that it will refer to, once what is declared was applied, and whose resources are not known yet.
-    pending: Vec<ObjectId>,
-}
-
-/// The resources of one kind that refer to others.
-#[derive(Default)]
-struct Reading {
-    referrers: Vec<Referrer>,
-    /// What was not looked at, and why.
-    unknown: Option<String>,
-    /// The names of jobs that have ended.
-    ended: HashSet<String>,
-    /// What serves a resource of this kind that is not there any more: what that referred to is not known.
-    lost: Vec<Lost>,
-}
-
-/// A resource that serves what is not there any more.
-struct Lost {
-    kind: &'static Kind,
-    name: String,
-    /// The name of what it serves.
-    serves: String,
 }
 
 /// What refers to the resources that would go, by region and kind. Read once: what goes only becomes less.
@@ -96,7 +50,8 @@ impl Engine {
         for (region, (calls, going)) in self.regions(plan) {
             let mut readings = BTreeMap::new();
             for kind in sagewright_kinds::all() {
-                let used: Vec<&Going<'_>> = going.iter().filter(|g| !g.ends && refers(kind, g.kind)).collect();
+                let used = going.iter().filter(|g| !g.ends && refers(kind, g.kind));
+                let used: Vec<Used<'_>> = used.map(|g| (g.kind, g.resource())).collect();
                 if !used.is_empty() {
                     readings.insert(kind.name(), read(&calls, kind, &used).await);
                 }
@@ -153,13 +108,6 @@ impl Engine {
             entry.1.push(going);
         }
         regions
-    }
-}
-
-impl Lost {
-    fn words(&self, of: &Kind) -> String {
-        let (kind, of) = (self.kind.words(), of.words());
-        format!("the {kind} `{}` may use it: its {of} `{}` is not there any more", self.name, self.serves)
     }
 }
 
@@ -248,113 +196,4 @@ fn uses(referrer: &Referrer, going: &Going<'_>) -> bool {
         };
         going.planned.object.arn() == Some(text) || targets().any(by_name)
     })
-}
-
-fn referrer(kind: &'static Kind, output: &Value) -> Referrer {
-    let spec = kind.spec_of(output);
-    let name = kind.name_of(&spec).or_else(|| arn_of(kind, output)).unwrap_or_default();
-    Referrer { name, refers: references(kind, &spec), identity: identity(kind, &spec), pending: Vec::new() }
-}
-
-/// The fields of a spec that may refer to something, each with its value.
-fn references(kind: &'static Kind, spec: &Value) -> Vec<(&'static RefField, String)> {
-    let texts = |field: &'static RefField| {
-        let values = values(spec, &field.path).into_iter();
-        values.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect::<Vec<_>>()
-    };
-    kind.refs().iter().flat_map(|field| texts(field).into_iter().map(move |text| (field, text))).collect()
-}
-
-/// Reads the resources of a kind that may refer to those that go.
-async fn read(calls: &Calls, kind: &'static Kind, used: &[&Going<'_>]) -> Reading {
-    let failed = |failure: Failure| Reading { unknown: unreadable(kind, &failure), ..Reading::default() };
-    referrers(calls, kind, used).await.unwrap_or_else(failed)
-}
-
-async fn referrers(calls: &Calls, kind: &'static Kind, used: &[&Going<'_>]) -> Result<Reading, Failure> {
-    let listed = if kind.is_job() { JOBS_LISTED } else { LOOKED_AT };
-    let items = if kind.is_arn_identified() {
-        // What is inside of one that goes uses it; elsewhere are too many to look at.
-        let within = kind.row().identity.within.last();
-        let inner = |going: &&&Going<'_>| {
-            kind.refs().iter().any(|field| {
-                field.path.first() == within.map(String::as_str)
-                    && field.targets.iter().any(|target| target.kind == going.kind.name())
-            })
-        };
-        let outer: Vec<&str> = used.iter().filter(inner).map(|going| going.resource()).collect();
-        let lists = stream::iter(outer).map(|name| inside(calls, kind, Some(name))).buffered(AT_ONCE);
-        lists.try_concat().await?
-    } else {
-        calls.list(kind, list_input(kind, None), listed + 1).await?
-    };
-    let is_cut = !kind.is_arn_identified() && items.len() > listed;
-    let (mut at_work, mut ended) = (Vec::new(), HashSet::new());
-    for item in items {
-        let listed = Found::new(kind, item, BTreeMap::new());
-        if kind.is_job() && listed.phase.is_final() {
-            ended.insert(listed.name);
-        } else if !matches!(listed.phase, Phase::Deleting | Phase::Gone) {
-            at_work.push(listed);
-        }
-    }
-    let unknown = (is_cut || at_work.len() > LOOKED_AT).then(|| {
-        let looked_at = if at_work.len() > LOOKED_AT { LOOKED_AT } else { listed };
-        format!("only the newest {looked_at} of the {} were looked at", kind.words_of_many())
-    });
-    at_work.truncate(LOOKED_AT);
-    let found: Vec<Option<Referrer>> = stream::iter(at_work)
-        .map(|listed| async move {
-            let spec = kind.spec_of(&listed.output);
-            let known = Known { spec: Some(&spec), arn: listed.arn.as_deref(), output: None };
-            let output = read_output(calls, kind, known).await?;
-            Ok::<_, Failure>(output.map(|output| referrer(kind, &output)))
-        })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    Ok(Reading { referrers: found.into_iter().flatten().collect(), unknown, ended, lost: Vec::new() })
-}
-
-/// Finds the resources of a kind that serve what is not there any more, such as endpoints whose config was deleted: they go
-/// on, and what they use cannot be read.
-async fn find_lost(calls: &Calls, kind: &'static Kind, readings: &mut BTreeMap<&'static str, Reading>) {
-    let path = kind.row().delete.serves.as_deref().map(Path::parse);
-    let Some(field) = kind.refs().iter().find(|field| Some(&field.path) == path.as_ref()) else { return };
-    let served = field.targets.iter().filter_map(|target| sagewright_kinds::find(&target.kind));
-    for served in served {
-        let Some(there) = readings.get(served.name()) else { continue };
-        let names: HashSet<String> = there.referrers.iter().map(|referrer| referrer.name.clone()).collect();
-        // Where it may not be looked at, that is said of what it serves.
-        let serving = match readings.get(kind.name()) {
-            Some(reading) => reading.referrers.clone(),
-            None => read(calls, kind, &[]).await.referrers,
-        };
-        let serves = serving.into_iter().filter_map(|serving| {
-            let (_, name) = serving.refers.iter().find(|(of, name)| of.path == field.path && !names.contains(name))?;
-            Some((serving.name.clone(), name.clone()))
-        });
-        let looks = stream::iter(serves).map(|(name, serves)| async move {
-            let member = served.row().identity.name.first()?;
-            let spec = json!({member.as_str(): serves.as_str()});
-            let output = read_output(calls, served, Known { spec: Some(&spec), ..Known::default() }).await;
-            matches!(output, Ok(None)).then_some(Lost { kind, name, serves })
-        });
-        let lost: Vec<Lost> = looks.buffered(AT_ONCE).filter_map(|lost| async { lost }).collect().await;
-        if let Some(reading) = readings.get_mut(served.name()) {
-            reading.lost.extend(lost);
-        }
-    }
-}
-
-/// The members of a spec that say which resource it is of.
-fn identity(kind: &Kind, spec: &Value) -> HashMap<String, String> {
-    let value = |member: &String| spec.get(member)?.as_str().filter(|value| *value != KNOWN_AFTER_APPLY);
-    kind.identity_members().filter_map(|member| Some((member.clone(), value(member)?.to_owned()))).collect()
-}
-
-/// What to say of a kind that cannot be looked at; nothing where the cloud does not have it.
-fn unreadable(kind: &Kind, failure: &Failure) -> Option<String> {
-    let missing = failure.cause().is_some_and(|cause| cause.code == "NotImplemented");
-    (!missing).then(|| format!("whether {} use it is not known: {failure}", kind.words_of_many()))
 }

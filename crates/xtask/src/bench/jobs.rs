@@ -20,7 +20,7 @@ const FRAMEWORK: &str = "sklearn:1.2-1";
 const SCRIPT_IMAGE: &str = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3";
 
 /// What a user's script does first.
-const SCRIPT: &str = "import sklearn.linear_model\n";
+const SCRIPT: &str = "import sklearn.linear_model";
 
 /// Steps of the pipeline, one after the other.
 const STEPS: usize = 50;

@@ -104,7 +104,12 @@ pub fn run(args: &Args) -> Result<()> {
         run.sample = run.sample.max(u32::try_from(one_of)?);
     }
     let (mut failed, mut changed) = (Vec::new(), Tally::default());
-    for one in crates {
+    let count = crates.len();
+    for (at, one) in crates.into_iter().enumerate() {
+        // Each crate has its share of the time; what it does not need is the others'.
+        let share =
+            |end: Instant| Instant::now() + end.saturating_duration_since(Instant::now()) / share_of(count - at);
+        run.deadline = deadline.map(share);
         let tally = match run.mutate(one) {
             Ok(tally) => tally,
             Err(error) if args.changed => {
@@ -138,6 +143,11 @@ pub fn run(args: &Args) -> Result<()> {
         survivors::PAGE
     );
     Ok(())
+}
+
+/// A number of crates, to divide by.
+fn share_of(crates: usize) -> u32 {
+    u32::try_from(crates).unwrap_or(u32::MAX).max(1)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Crate>> {

@@ -3,6 +3,7 @@
 mod download;
 mod upload;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -21,10 +22,53 @@ const TIDYING: Duration = Duration::from_secs(10);
 /// Copies one file, a folder, or what stands below a prefix.
 pub(crate) async fn run(args: &Cp, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     check(args)?;
+    let work = async |mut context: Context| {
+        context.announce(&[]).await?;
+        copy(args, &context).await
+    };
+    interruptible(global, printer, work).await
+}
+
+/// A file to upload.
+pub(crate) struct Upload {
+    /// The name that is shown for it.
+    pub(crate) shown: String,
+    pub(crate) file: PathBuf,
+    pub(crate) key: String,
+}
+
+/// Uploads files that were made for it.
+pub(crate) async fn upload_all(
+    bucket: &str,
+    make_bucket: bool,
+    files: &[Upload],
+    global: &Global,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let work = async |mut context: Context| {
+        context.announce(&[]).await?;
+        if make_bucket {
+            create(&context, bucket).await?;
+        }
+        let mut copies = Copies { context: &context, files: Vec::new() };
+        for Upload { shown, file, key } in files {
+            upload::put_as(&mut copies, shown, file, bucket, key).await?;
+        }
+        copies.end()
+    };
+    interruptible(global, printer, work).await
+}
+
+/// Does something with S3 until Ctrl-C.
+async fn interruptible(
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(Context) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     let mut signals = Signals::new();
     let context = Context::connect_to("s3", global, printer).await?;
     let outcome = tokio::select! {
-        outcome = announced(args, context.clone()) => outcome,
+        outcome = work(context.clone()) => outcome,
         () = signals.next() => {
             Err(Failure::new(Exit::Interrupted, "interrupted").help("what was copied whole stays").into())
         }
@@ -37,9 +81,9 @@ pub(crate) async fn run(args: &Cp, global: &Global, printer: &Printer) -> anyhow
     outcome
 }
 
-async fn announced(args: &Cp, mut context: Context) -> anyhow::Result<Exit> {
-    context.announce(&[]).await?;
-    copy(args, &context).await
+async fn create(context: &Context, bucket: &str) -> anyhow::Result<()> {
+    let made = s3::create_bucket(&context.aws, &context.target, bucket).await;
+    made.with_context(|| format!("cannot make the bucket {bucket}"))
 }
 
 /// What the command line asks for, checked before anything is set up.
@@ -73,9 +117,7 @@ pub(crate) async fn copy(args: &Cp, context: &Context) -> anyhow::Result<Exit> {
     match (s3_uri(&args.source)?, s3_uri(&args.destination)?) {
         (None, Some((bucket, key))) => {
             if args.make_bucket {
-                s3::create_bucket(&context.aws, &context.target, bucket)
-                    .await
-                    .with_context(|| format!("cannot make the bucket {bucket}"))?;
+                create(context, bucket).await?;
             }
             upload::run(args, &mut copies, bucket, key).await?;
         }
@@ -83,10 +125,7 @@ pub(crate) async fn copy(args: &Cp, context: &Context) -> anyhow::Result<Exit> {
         _ => check(args)?,
     }
     // Standard output holds the object then.
-    if context.printer.for_programs() && args.destination != "-" {
-        context.printer.document(&json!({"files": copies.files}))?;
-    }
-    Ok(Exit::Done)
+    if args.destination == "-" { Ok(Exit::Done) } else { copies.end() }
 }
 
 /// What was copied: lines as it goes for people, one document at the end for programs.
@@ -96,6 +135,13 @@ struct Copies<'a> {
 }
 
 impl Copies<'_> {
+    fn end(self) -> anyhow::Result<Exit> {
+        if self.context.printer.for_programs() {
+            self.context.printer.document(&json!({"files": self.files}))?;
+        }
+        Ok(Exit::Done)
+    }
+
     fn tell(&mut self, source: &str, destination: &str, bytes: u64, copied: bool) -> anyhow::Result<()> {
         let printer = &self.context.printer;
         if printer.for_programs() {

@@ -56,21 +56,32 @@ async fn from_standard_input(copies: &mut Copies<'_>, bucket: &str, key: &str) -
 }
 
 async fn put(args: &Cp, copies: &mut Copies<'_>, path: &Path, bucket: &str, key: &str) -> anyhow::Result<()> {
-    let context = copies.context;
-    let (shown, uri) = (path.display().to_string(), format!("s3://{bucket}/{key}"));
-    let bar = context.printer.spinner(&format!("{shown} → {uri}"));
     let is_gzip = path.extension().is_some_and(|e| e == "gz");
     let unpacked = if args.decompress && is_gzip { Some(decompress(path).await?) } else { None };
     let content = unpacked.as_ref().map_or(path, tempfile::NamedTempFile::path);
+    put_as(copies, &path.display().to_string(), content, bucket, key).await
+}
+
+/// Uploads a file under the name that is shown for it, unless it is there.
+pub(super) async fn put_as(
+    copies: &mut Copies<'_>,
+    shown: &str,
+    content: &Path,
+    bucket: &str,
+    key: &str,
+) -> anyhow::Result<()> {
+    let context = copies.context;
+    let uri = format!("s3://{bucket}/{key}");
+    let bar = context.printer.spinner(&format!("{shown} → {uri}"));
     let bytes = fs::metadata(content).with_context(|| format!("cannot read {shown}"))?.len();
     if is_there(context, content, bytes, bucket, key).await? {
         bar.finish_and_clear();
-        return copies.tell(&shown, &uri, bytes, false);
+        return copies.tell(shown, &uri, bytes, false);
     }
     let outcome = s3::put_file(&context.aws, &context.target, content, bucket, key, None).await;
     bar.finish_and_clear();
     outcome.with_context(|| format!("cannot copy {shown} to {uri}"))?;
-    copies.tell(&shown, &uri, bytes, true)
+    copies.tell(shown, &uri, bytes, true)
 }
 
 /// Whether the object has this content, as its entity tag tells (an MD5 digest for objects written in one part).

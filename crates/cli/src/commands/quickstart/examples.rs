@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::{Exit, Failure};
 
-macro_rules! carried {
+macro_rules! files {
     ($($name:literal),* $(,)?) => {
         const FILES: &[(&str, &[u8])] = &[$(($name, include_bytes!(concat!("../../../../../examples/mnist/", $name)))),*];
     };
 }
 
-carried![
+files![
     "01-training-job.yaml",
     "02-model-package.yaml",
     "03-endpoint.yaml",
@@ -47,6 +47,11 @@ pub(super) fn find(chosen: Option<&Path>, data: &Path, data_chosen: bool) -> Res
             .help("choose another folder with --data, or point --examples at a copy of examples/mnist")
     })?;
     Ok(dir)
+}
+
+/// A file of the tutorial, as this program carries it.
+pub(crate) fn carried(name: &str) -> Option<&'static [u8]> {
+    FILES.iter().find(|(other, _)| *other == name).map(|(_, content)| *content)
 }
 
 fn complete(dir: &Path) -> Result<(), Failure> {

@@ -22,6 +22,7 @@ use crate::local::{self, Cloud, Settings};
 use crate::output::{Printer, Style, shell};
 use crate::paths::{self, data_option};
 use crate::signals::Signals;
+pub(crate) use examples::carried;
 use manifests::Manifests;
 use tutorial::Tutorial;
 

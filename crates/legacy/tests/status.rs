@@ -1,0 +1,114 @@
+//! What a legacy object's status shows.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use sagewright_legacy::{Seen, find, status};
+use sagewright_objects::Object;
+use serde_json::{Value, json};
+
+const NOW: &str = "2026-11-26T12:00:00Z";
+
+fn object(kind: &str, name: &str, spec: Value, status: Value) -> Object {
+    let mut object = Object::new(sagewright_kinds::find(kind).unwrap(), name);
+    (object.spec, object.status) = (spec, status);
+    object
+}
+
+fn of(kind: &str, objects: &[Object]) -> Value {
+    let seen: Vec<Seen<'_>> = objects.iter().map(|object| Seen { object, trouble: "", is_settled: true }).collect();
+    status(find(kind).unwrap(), "us-west-2", &seen, &Value::Null, NOW, false)
+}
+
+#[test]
+fn a_training_job_shows_where_its_model_and_logs_are() {
+    let job = object(
+        "TrainingJob",
+        "mnist",
+        json!({"trainingJobName": "mnist-1"}),
+        json!({"trainingJobStatus": "Failed", "secondaryStatus": "Failed", "failureReason": "AlgorithmError: no data",
+            "modelArtifacts": {"s3ModelArtifacts": "s3://b/mnist-1/output/model.tar.gz"},
+            "debugRuleEvaluationStatuses": [{"ruleConfigurationName": "r", "ruleEvaluationJobARN": "arn", "ruleEvaluationStatus": "Error"}]}),
+    );
+    insta::assert_json_snapshot!(of("TrainingJob", &[job]));
+}
+
+#[test]
+fn a_tuning_job_counts_errors_and_has_text_for_its_metric() {
+    let job = object(
+        "HyperParameterTuningJob",
+        "tune",
+        json!({"hyperParameterTuningJobName": "tune-1"}),
+        json!({"hyperParameterTuningJobStatus": "Completed",
+            "trainingJobStatusCounters": {"completed": 3, "inProgress": 0, "nonRetryableError": 2, "retryableError": 1, "stopped": 0},
+            "bestTrainingJob": {"trainingJobName": "tune-1-001", "trainingJobARN": "arn", "tunedHyperParameters": {"eta": "0.3"},
+                "finalHyperParameterTuningJobObjectiveMetric": {"metricName": "validation:error", "value": 0.125}}}),
+    );
+    insta::assert_json_snapshot!(of("HyperparameterTuningJob", &[job]));
+}
+
+#[test]
+fn a_deployment_shows_its_parts() {
+    let objects = [
+        object("Model", "xgboost-mnist-boost", json!({"modelName": "boost-1"}), json!({})),
+        object("EndpointConfig", "xgboost-mnist", json!({"endpointConfigName": "c-1"}), json!({})),
+        object(
+            "Endpoint",
+            "xgboost-mnist",
+            json!({"endpointName": "e-1"}),
+            json!({"endpointStatus": "InService", "ackResourceMetadata": {"arn": "arn:aws:sagemaker:us-west-2:1:endpoint/e-1"},
+                "creationTime": "2026-11-26T11:00:00Z",
+                "productionVariants": [{"variantName": "main", "currentWeight": 1.0, "desiredWeight": 0.6, "currentInstanceCount": 2,
+                    "deployedImages": [{"specifiedImage": "x"}]}]}),
+        ),
+    ];
+    insta::assert_json_snapshot!(of("HostingDeployment", &objects));
+}
+
+#[test]
+fn a_policy_is_created_when_all_of_it_is() {
+    let objects = [
+        object("ScalableTarget", "p", json!({"resourceID": "endpoint/e/variant/a"}), json!({})),
+        object("ScalingPolicy", "p", json!({"policyName": "mine"}), json!({})),
+    ];
+    let row = find("HostingAutoscalingPolicy").unwrap();
+    let word = |trouble: &str, is_settled: bool| {
+        let seen = [
+            Seen { object: &objects[0], trouble: "", is_settled: true },
+            Seen { object: &objects[1], trouble, is_settled },
+        ];
+        status(row, "us-west-2", &seen, &Value::Null, NOW, false)["hostingAutoscalingPolicyStatus"].clone()
+    };
+    assert_eq!(
+        (word("", true), word("", false), word("refused", false)),
+        (json!("Created"), json!("Reconciling"), json!("Error"))
+    );
+    let shown = of("HostingAutoscalingPolicy", &objects);
+    assert_eq!((&shown["policyName"], &shown["resourceIDList"]), (&json!("mine"), &json!(["endpoint/e/variant/a"])));
+}
+
+#[test]
+fn a_look_that_finds_nothing_new_changes_nothing() {
+    let model = object("Model", "m", json!({"modelName": "m-1"}), json!({}));
+    let look = |trouble: &str, is_settled: bool, before: &Value, now: &str| {
+        let seen = [Seen { object: &model, trouble, is_settled }];
+        status(find("Model").unwrap(), "us-west-2", &seen, before, now, false)
+    };
+    let first = look("", false, &Value::Null, NOW);
+    assert_eq!(first["status"], "SynchronizingK8sJobWithSageMaker");
+    let second = look("", true, &first, "2026-11-26T12:01:00Z");
+    assert_eq!(
+        second,
+        json!({"status": "Created", "sageMakerModelName": "m-1", "lastUpdateTime": "2026-11-26T12:01:00Z"})
+    );
+    assert_eq!(look("", true, &second, "2026-11-26T12:02:00Z"), second);
+    let failed = look("AccessDenied", false, &second, NOW);
+    assert_eq!((&failed["status"], &failed["additional"]), (&json!("Error"), &json!("AccessDenied")));
+}
+
+#[test]
+fn in_china_addresses_end_otherwise() {
+    let row = find("TrainingJob").unwrap();
+    let job = object("TrainingJob", "j", json!({"trainingJobName": "j"}), json!({}));
+    let seen = [Seen { object: &job, trouble: "", is_settled: false }];
+    let url = status(row, "cn-north-1", &seen, &Value::Null, NOW, false)["cloudWatchLogUrl"].clone();
+    assert!(url.as_str().unwrap().starts_with("https://cn-north-1.console.amazonaws.cn/cloudwatch/"), "{url}");
+}
