@@ -6,6 +6,7 @@ mod chaos;
 mod check;
 mod conformance;
 mod crds;
+mod kube;
 mod models;
 mod mutants;
 mod place;
@@ -36,6 +37,8 @@ enum Command {
     Conformance(conformance::Args),
     /// Make the CustomResourceDefinitions of the chart from rows and models
     Crds(crds::Args),
+    /// A Kubernetes control plane, for tests and for trying the operator
+    Kube(kube::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
     /// Change the code of the pure crates, and look whether their tests notice
@@ -66,6 +69,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Crds(args) => crds::run(&args),
+        Command::Kube(args) => kube::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Where(args) => place::run(&args),
