@@ -239,6 +239,7 @@ REFUSED = {
     "a name of the object's own that AWS does not take": (
         thing("Model", {"executionRoleARN": ROLE}, name="mnist.v1"), ["AWS takes no such name as metadata.name", "write modelName"],
     ),
+    "two tags of one key": (changed(MODEL, tags=[{"key": "a", "value": v} for v in "bc"]), ["two tags have the same key: keep one"]),
     "tags of a version": (
         thing("ModelPackage", {"modelPackageGroupName": "g", "tags": [{"key": "a", "value": "b"}]}),
         ["AWS takes no tags here beside modelPackageGroupName"],

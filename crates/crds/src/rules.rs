@@ -59,6 +59,15 @@ fn escape(field: &str) -> String {
 /// Rules of the spec alone.
 pub(crate) fn of_spec(kind: &Kind, spec: &mut Value) {
     let Some(schema) = spec.as_object_mut() else { return };
+    if let Some(tags) =
+        kind.tags_member().and_then(|member| schema.get_mut("properties")?.get_mut(words::field(member)))
+    {
+        // Application Auto Scaling's are a map, whose keys are different anyway.
+        if let Some(list) = tags.as_object_mut().filter(|tags| tags.contains_key("items")) {
+            let rule = "self.all(tag, self.exists_one(other, other.key == tag.key))";
+            push(list, json!({"rule": rule, "message": "two tags have the same key: keep one of them"}));
+        }
+    }
     if let (Some(unless), Some(tags)) = (kind.row().tags.unless.as_deref(), kind.tags_member()) {
         let path = Path::of_members([unless]);
         let reference = kind.refs().iter().find(|r| r.path == path).map(|r| has("self", &r.field));

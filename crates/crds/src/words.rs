@@ -27,7 +27,7 @@ pub(crate) fn capital(text: &str) -> String {
 
 /// The words of a name in camel case. `ARNs` is one.
 fn split(name: &str) -> Vec<String> {
-    let chars: Vec<char> = name.chars().collect();
+    let chars: Vec<char> = name.replace("FSx", "Fsx").chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or(' ');
     let mut words = vec![String::new()];
     for (i, c) in chars.iter().enumerate() {
@@ -42,10 +42,16 @@ fn split(name: &str) -> Vec<String> {
     words.into_iter().map(|word| word.replace('_', "")).filter(|word| !word.is_empty()).collect()
 }
 
+/// Words that the naming rule does not know.
+const SPELLED: &[(&str, &str)] = &[("Fsx", "FSx"), ("FSx", "FSx"), ("Usd", "USD"), ("Ml", "ML"), ("Ui", "UI")];
+
 /// A word as it is written inside a sentence: initialisms in capitals.
 fn spelled(word: &str) -> String {
-    let after = field(&format!("X{word}"));
-    let known = after.strip_prefix('x').unwrap_or(word);
+    if let Some((_, spelled)) = SPELLED.iter().find(|(known, _)| *known == word) {
+        return (*spelled).to_owned();
+    }
+    let after = field(&format!("Part{word}"));
+    let known = after.strip_prefix("part").unwrap_or(word);
     let capitals = known.chars().filter(char::is_ascii_uppercase).count();
     if capitals > 1 || known.chars().any(|c| c.is_ascii_digit()) { known.to_owned() } else { word.to_lowercase() }
 }
@@ -63,6 +69,8 @@ mod tests {
             ("ModelPackageArns", "Model package ARNs"),
             ("VolumeSizeInGB", "Volume size in GB"),
             ("modelDataUrl", "Model data URL"),
+            ("FSxLustreConfig", "FSx lustre config"),
+            ("AutoMLJobName", "Auto ML job name"),
             ("HostingDeployment", "Hosting deployment"),
         ];
         for (name, words) in table {

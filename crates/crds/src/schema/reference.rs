@@ -53,9 +53,14 @@ fn describe(kind: &Kind, field: &RefField) -> String {
             None => target.kind.clone(),
         })
         .collect();
-    let (what, article) =
-        if field.list { ("Objects that give", "") } else { ("An object that gives", " the value of") };
-    format!("{what}{article} {plain}, in its place: {}.", targets.join(" or "))
+    let targets = match targets.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => targets.join(""),
+    };
+    if field.list {
+        return format!("Instead of {plain}: the {targets} objects that give its elements.");
+    }
+    format!("Instead of {plain}: the {targets} that gives its value.")
 }
 
 /// Which of a field and its reference may be given.
