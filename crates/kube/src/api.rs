@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use kube::Client;
-use kube::api::{GetParams, Patch, PatchParams, PostParams, Request};
+use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Request};
 use serde_json::Value;
 
 /// How long one request may take. Watches have limits of their own.
@@ -130,6 +130,38 @@ impl Api {
         patch: &Value,
     ) -> Result<Option<Value>, ApiError> {
         found(self.send(place.request().patch_subresource("status", name, &by_us(), &Patch::Merge(patch))).await)
+    }
+
+    /// The objects that have a label.
+    pub(crate) async fn list(&self, place: &Place, labels: &str) -> Result<Vec<Value>, ApiError> {
+        let Some(list) = found(self.send(place.request().list(&ListParams::default().labels(labels))).await)? else {
+            return Ok(Vec::new());
+        };
+        // The elements of a list do not say their kind.
+        let text = |field: &str| list.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (version, kind) = (text("apiVersion").to_owned(), text("kind").trim_end_matches("List").to_owned());
+        let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        Ok(items
+            .into_iter()
+            .map(|mut item| {
+                if let Some(fields) = item.as_object_mut() {
+                    fields.entry("apiVersion").or_insert_with(|| version.clone().into());
+                    fields.entry("kind").or_insert_with(|| kind.clone().into());
+                }
+                item
+            })
+            .collect())
+    }
+
+    /// Makes an object as it is declared, fields of others left as they are.
+    pub(crate) async fn apply(&self, place: &Place, name: &str, object: &Value) -> Result<Value, ApiError> {
+        let params = PatchParams::apply(MANAGER).force();
+        self.send(place.request().patch(name, &params, &Patch::Apply(object))).await
+    }
+
+    /// Has an object deleted, if it is there.
+    pub(crate) async fn delete(&self, place: &Place, name: &str) -> Result<(), ApiError> {
+        found(self.send(place.request().delete(name, &DeleteParams::background())).await).map(drop)
     }
 
     /// Creates an object.

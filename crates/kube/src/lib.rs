@@ -22,6 +22,7 @@ mod finalizer;
 mod http;
 mod kept;
 mod lease;
+mod legacy;
 mod look;
 mod message;
 mod metrics;

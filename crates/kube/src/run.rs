@@ -23,6 +23,7 @@ use crate::error::OperatorError;
 use crate::events::Recorder;
 use crate::http;
 use crate::lease::{self, Leadership};
+use crate::legacy;
 use crate::look::Context;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -80,6 +81,7 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     let (recorder, writer) = Recorder::start(api.clone(), Arc::clone(&metrics), &instance);
     let (out, inbox) = mpsc::channel(WAITING);
     watch_scopes(&options, &client, &out);
+    tokio::spawn(legacy::run(api.clone(), client.clone(), options.clone(), Arc::clone(&ports.clock)));
     tokio::spawn(discovery::go_on(api.clone(), kinds.clone(), out.clone()));
     let claims =
         Claims { installation: options.installation.clone(), policy: ClaimPolicy::MarkOrAck, ..Claims::default() };

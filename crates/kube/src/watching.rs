@@ -5,17 +5,20 @@ use std::fmt::Debug;
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace as KubeNamespace};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Api, Client, Resource};
 use sagewright_kinds::Kind;
+use sagewright_legacy::LegacyKind;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 
 use crate::api::with_causes;
 use crate::declared::{Declared, Key};
+use crate::legacy::{OWNER, OWNER_NAME, Owner};
 use crate::message::{Message, SourceId, Watched};
 use crate::queue::KindIndex;
 use crate::scope::{Namespace, RoleSelector};
@@ -150,6 +153,58 @@ pub(crate) async fn companions(
         _ => None,
     })
     .await;
+}
+
+/// Watches the objects of a legacy kind.
+pub(crate) async fn legacy(
+    client: Client,
+    kind: &'static LegacyKind,
+    namespace: Option<String>,
+    labels: Option<String>,
+    out: Sender<Owner>,
+) {
+    let resource = ApiResource {
+        group: sagewright_legacy::GROUP.to_owned(),
+        version: sagewright_legacy::VERSION.to_owned(),
+        api_version: format!("{}/{}", sagewright_legacy::GROUP, sagewright_legacy::VERSION),
+        kind: kind.kind.to_owned(),
+        plural: kind.plural.to_owned(),
+    };
+    let config = Config { label_selector: labels, ..Config::default() };
+    follow(seen_in(client, &resource, namespace.as_deref()), config, kind.plural, false, &out, |what| {
+        let meta = changed(what)?;
+        Some(Owner { kind: kind.kind, namespace: meta.namespace?, name: meta.name? })
+    })
+    .await;
+}
+
+/// Watches the objects of a kind that legacy objects stand for.
+pub(crate) async fn children(client: Client, kind: &'static Kind, namespace: Option<String>, out: Sender<Owner>) {
+    let config = Config::default().labels(OWNER);
+    let api = seen_in(client, &resource_of(kind), namespace.as_deref());
+    follow(api, config, kind.plural(), false, &out, |what| {
+        let mut meta = changed(what)?;
+        let owner = meta.annotations.as_mut()?.remove(OWNER_NAME)?;
+        let (kind, name) = owner.split_once('/')?;
+        let row = sagewright_legacy::find(kind)?;
+        Some(Owner { kind: row.kind, namespace: meta.namespace?, name: name.to_owned() })
+    })
+    .await;
+}
+
+fn seen_in(client: Client, resource: &ApiResource, namespace: Option<&str>) -> Api<Seen> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, resource),
+        None => Api::all_with(client, resource),
+    }
+}
+
+/// The metadata of what is there, has changed or went.
+fn changed(what: Watched<Seen, Seen>) -> Option<ObjectMeta> {
+    match what {
+        Watched::Shown(seen) | Watched::Gone(seen) => Some(seen.metadata),
+        Watched::Reset | Watched::Complete => None,
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

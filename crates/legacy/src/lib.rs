@@ -10,12 +10,14 @@ mod hosting;
 pub mod kinds;
 mod legacy;
 mod names;
+mod rename;
 mod scaling;
 mod status;
 
 pub use declare::{Declared, NotDeclared, declare};
 pub use document::{from_aws, to_aws};
 pub use kinds::{LegacyKind, find};
+pub use rename::{content_name, rename};
 pub use status::{Seen, status};
 
 /// The API group.

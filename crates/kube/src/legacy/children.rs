@@ -1,0 +1,151 @@
+//! The objects of today's kinds that a legacy object stands for, as they are in the cluster.
+
+use std::collections::BTreeMap;
+
+use sagewright_kinds::Kind;
+use sagewright_legacy::kinds::Becomes;
+use sagewright_legacy::{GROUP, LegacyKind, VERSION, content_name};
+use sagewright_objects::{Object, keys};
+use serde_json::{Value, json};
+
+use super::Owner;
+use crate::api::{Api, ApiError, Place};
+
+/// Label of children: the legacy object's uid. A name may be longer than a label's value.
+pub(crate) const OWNER: &str = "sagewright.dev/legacy-uid";
+/// Annotation of children: the legacy object, `KIND/NAME`.
+pub(crate) const OWNER_NAME: &str = "sagewright.dev/legacy-object";
+/// Annotation of children that are never updated: the name that follows from their content.
+const CONTENT: &str = "sagewright.dev/legacy-content";
+
+/// Today's kinds that children are of, in the order in which they are deleted: what uses others goes first.
+pub(crate) fn kinds(of: &[&'static LegacyKind]) -> Vec<&'static Kind> {
+    let mut names: Vec<&str> = Vec::new();
+    for legacy in of {
+        names.extend(names_of(legacy));
+    }
+    let mut found: Vec<&'static Kind> = Vec::new();
+    for kind in names.into_iter().filter_map(sagewright_kinds::find) {
+        if !found.iter().any(|other| std::ptr::eq(*other, kind)) {
+            found.push(kind);
+        }
+    }
+    found
+}
+
+fn names_of(legacy: &LegacyKind) -> Vec<&'static str> {
+    match legacy.becomes {
+        Becomes::One { kind, .. } => vec![kind],
+        Becomes::Hosting => vec!["Endpoint", "EndpointConfig", "Model"],
+        Becomes::Scaling => vec!["ScalingPolicy", "ScalableTarget"],
+    }
+}
+
+/// A child in the cluster.
+pub(super) struct Child {
+    pub(super) kind: &'static Kind,
+    pub(super) object: Object,
+}
+
+impl Child {
+    fn read(kind: &'static Kind, value: Value) -> Result<Self, ApiError> {
+        let object = Object::from_value(value).map_err(|error| ApiError::new(0, error.message))?;
+        Ok(Self { kind, object })
+    }
+
+    pub(super) fn is_deleting(&self) -> bool {
+        self.object.metadata.other.get("deletionTimestamp").is_some_and(|at| !at.is_null())
+    }
+
+    /// The status and message of a condition.
+    pub(super) fn condition(&self, name: &str) -> Option<(&str, &str)> {
+        let all = self.object.status.get("conditions")?.as_array()?;
+        let one = all.iter().find(|one| one.get("type").and_then(Value::as_str) == Some(name))?;
+        let text = |field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default();
+        Some((text("status"), text("message")))
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.condition("Ready").is_some_and(|(status, _)| status == "True")
+    }
+
+    /// Why it is not as it should be; empty where it is, or is becoming so.
+    pub(super) fn trouble(&self) -> &str {
+        let trouble = |name| self.condition(name).filter(|(status, _)| *status == "True").map(|(_, message)| message);
+        trouble("ACK.Terminal").or_else(|| trouble("ACK.Recoverable")).unwrap_or_default()
+    }
+}
+
+/// The children of a legacy object that are there, in the order of [`kinds`].
+pub(super) async fn all(
+    api: &Api,
+    legacy: &'static LegacyKind,
+    owner: &Owner,
+    uid: &str,
+) -> Result<Vec<Child>, ApiError> {
+    let mut found = Vec::new();
+    for kind in kinds(&[legacy]) {
+        let place = Place::of(kind, &owner.namespace);
+        for value in api.list(&place, &format!("{OWNER}={uid}")).await? {
+            found.push(Child::read(kind, value)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Names of resources that are there, by the names that follow from their content.
+pub(super) fn known_names(children: &[Child]) -> BTreeMap<String, String> {
+    let name =
+        |child: &Child| Some((child.object.annotation(CONTENT)?.to_owned(), content_name(&child.object)?.to_owned()));
+    children.iter().filter_map(name).collect()
+}
+
+/// What is written of a child: it belongs to the legacy object, and says what it was made from.
+pub(super) fn declared(
+    mut object: Object,
+    (owner, document): (&Owner, &Object),
+    content: Option<String>,
+    takes_over: bool,
+) -> Value {
+    let metadata = &mut object.metadata;
+    let uid = document.metadata.other.get("uid").cloned().unwrap_or_default();
+    metadata.labels.insert(OWNER.to_owned(), uid.as_str().unwrap_or_default().to_owned());
+    metadata.annotations.insert(OWNER_NAME.to_owned(), format!("{}/{}", owner.kind, owner.name));
+    // What the user says of the legacy object is meant of its resources.
+    let said = document.metadata.annotations.iter().filter(|(key, _)| key.contains("services.k8s.aws/"));
+    metadata.annotations.extend(said.map(|(key, value)| (key.clone(), value.clone())));
+    if takes_over {
+        metadata.annotations.insert(keys::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned());
+    }
+    if let Some(content) = content {
+        object.metadata.name = in_cluster(content_name(&object).unwrap_or_default());
+        object.metadata.annotations.insert(CONTENT.to_owned(), content);
+    }
+    object.metadata.other.insert(
+        "ownerReferences".to_owned(),
+        json!([{"apiVersion": format!("{GROUP}/{VERSION}"), "kind": owner.kind, "name": owner.name, "uid": uid,
+            "controller": true, "blockOwnerDeletion": true}]),
+    );
+    object.to_value()
+}
+
+/// A name of a resource as Kubernetes takes it for an object: small letters.
+fn in_cluster(resource: &str) -> String {
+    resource.to_ascii_lowercase()
+}
+
+/// Writes a child, and gives it as it then is.
+pub(super) async fn apply(api: &Api, kind: &'static Kind, namespace: &str, value: &Value) -> Result<Child, ApiError> {
+    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    Child::read(kind, api.apply(&Place::of(kind, namespace), name, value).await?)
+}
+
+/// Has a child deleted; its own finalizer keeps it until its resource is gone.
+pub(super) async fn delete(api: &Api, child: &Child) -> Result<(), ApiError> {
+    if child.is_deleting() {
+        return Ok(());
+    }
+    let metadata = &child.object.metadata;
+    let place = Place::of(child.kind, metadata.namespace.as_deref().unwrap_or("default"));
+    api.delete(&place, &metadata.name).await
+}

@@ -1,0 +1,185 @@
+//! One look at a legacy object: its children are as it declares, and its status as they are.
+
+use std::collections::BTreeMap;
+
+use sagewright_legacy::kinds::Becomes;
+use sagewright_legacy::{FINALIZER, GROUP, LegacyKind, Seen, VERSION, content_name, declare, find, rename, status};
+use sagewright_objects::{Object, keys};
+use serde_json::{Value, json};
+
+use super::children::{self, Child};
+use super::{Context, Owner};
+use crate::api::{ApiError, Place};
+use crate::finalizer::all as finalizers;
+use crate::status::merge_patch;
+
+/// A legacy object as it is in the cluster.
+struct Document<'c> {
+    context: &'c Context,
+    owner: &'c Owner,
+    row: &'static LegacyKind,
+    place: Place,
+    value: Value,
+    object: Object,
+}
+
+/// Takes a legacy object one step further.
+pub(super) async fn look(context: &Context, owner: &Owner) -> Result<(), ApiError> {
+    let Some(row) = find(owner.kind) else { return Ok(()) };
+    let place = Place::new(GROUP, VERSION, Some(&owner.namespace), row.plural);
+    let Some(value) = context.api.get(&place, &owner.name).await? else { return Ok(()) };
+    let object = Object::from_value(value.clone()).map_err(|error| ApiError::new(0, error.message))?;
+    let document = Document { context, owner, row, place, value, object };
+    let there = children::all(&context.api, row, owner, &document.uid()).await?;
+    if document.is_deleting() {
+        return document.leave(there).await;
+    }
+    document.hold().await?;
+    document.keep(there).await
+}
+
+impl Document<'_> {
+    fn uid(&self) -> String {
+        let uid = self.object.metadata.other.get("uid").and_then(Value::as_str);
+        uid.unwrap_or_default().to_owned()
+    }
+
+    fn is_deleting(&self) -> bool {
+        self.object.metadata.other.get("deletionTimestamp").is_some_and(|at| !at.is_null())
+    }
+
+    /// Adds the legacy operator's finalizer, so that children go before it.
+    async fn hold(&self) -> Result<(), ApiError> {
+        let mut all = finalizers(&self.object);
+        if all.iter().any(|one| one == FINALIZER) {
+            return Ok(());
+        }
+        all.push(FINALIZER.to_owned());
+        self.write_finalizers(&all).await
+    }
+
+    async fn write_finalizers(&self, all: &[String]) -> Result<(), ApiError> {
+        let version = self.object.metadata.other.get("resourceVersion");
+        let patch = json!({"metadata": {"uid": self.uid(), "resourceVersion": version, "finalizers": all}});
+        self.context.api.patch(&self.place, &self.owner.name, &patch).await.map(drop)
+    }
+
+    /// It is to go: first those of its children that use others, and itself when none is left.
+    async fn leave(&self, there: Vec<Child>) -> Result<(), ApiError> {
+        let Some(first) = there.first().map(|child| child.kind) else {
+            let mut all = finalizers(&self.object);
+            all.retain(|one| one != FINALIZER);
+            return self.write_finalizers(&all).await;
+        };
+        for child in there.iter().filter(|child| std::ptr::eq(child.kind, first)) {
+            children::delete(&self.context.api, child).await?;
+        }
+        self.write_status(&there, &[], true).await
+    }
+
+    /// Its children are to be as it declares.
+    async fn keep(&self, there: Vec<Child>) -> Result<(), ApiError> {
+        // Names are chosen here: the status may be of an earlier declaration.
+        let mut fresh = self.value.clone();
+        let is_composed = self.row.becomes == Becomes::Hosting;
+        if is_composed && let Some(status) = fresh.get_mut("status").and_then(Value::as_object_mut) {
+            status.retain(|field, _| field == "endpointName");
+        }
+        let declared = match declare(&fresh) {
+            Ok(declared) => declared.objects,
+            Err(refused) => return self.write_status(&there, &[refused.why], false).await,
+        };
+        let takes_over =
+            there.is_empty() && self.value.get("status").is_some_and(|s| s.as_object().is_some_and(|s| !s.is_empty()));
+        let names = if takes_over && is_composed { self.earlier(&declared) } else { children::known_names(&there) };
+        let contents: Vec<Option<String>> = declared.iter().map(|o| content_name(o).map(str::to_owned)).collect();
+        let mut objects = declared;
+        rename(&mut objects, &names);
+        let mut kept = Vec::new();
+        for (object, content) in objects.into_iter().zip(contents) {
+            let Some(kind) = object.row() else { continue };
+            let content = content.filter(|_| is_composed);
+            // What was taken over goes on to be.
+            let took_over = |child: &Child| {
+                std::ptr::eq(child.kind, kind) && child.object.annotation(keys::ADOPTION_POLICY).is_some()
+            };
+            let adopts = takes_over || there.iter().any(took_over);
+            let value = children::declared(object, (self.owner, &self.object), content, adopts);
+            kept.push(children::apply(&self.context.api, kind, &self.owner.namespace, &value).await?);
+        }
+        self.tidy(&there, &kept).await?;
+        self.write_status(&kept, &[], false).await
+    }
+
+    /// The names of what the legacy operator made, by those that follow from content.
+    fn earlier(&self, declared: &[Object]) -> BTreeMap<String, String> {
+        let status = self.value.get("status").unwrap_or(&Value::Null);
+        let prefix = format!("{}-", self.owner.name);
+        let mut names = BTreeMap::new();
+        for object in declared {
+            let Some(content) = content_name(object) else { continue };
+            let known = match object.kind.as_str() {
+                "EndpointConfig" => status.get("endpointConfigName").and_then(Value::as_str),
+                _ => {
+                    let model = object.metadata.name.strip_prefix(&prefix).unwrap_or(&object.metadata.name);
+                    let pairs = status.get("modelNames").and_then(Value::as_array).into_iter().flatten();
+                    let mut pairs = pairs.filter(|pair| pair.get("name").and_then(Value::as_str) == Some(model));
+                    pairs.next().and_then(|pair| pair.get("value")).and_then(Value::as_str)
+                }
+            };
+            if let Some(known) = known.filter(|name| !name.is_empty()) {
+                names.insert(content.to_owned(), known.to_owned());
+            }
+        }
+        names
+    }
+
+    /// Children that are not declared any more go, when what used them is settled without them.
+    async fn tidy(&self, there: &[Child], kept: &[Child]) -> Result<(), ApiError> {
+        let is_settled = kept.iter().all(Child::is_ready);
+        let is_kept = |child: &Child| {
+            kept.iter().any(|other| {
+                std::ptr::eq(other.kind, child.kind) && other.object.metadata.name == child.object.metadata.name
+            })
+        };
+        for child in there.iter().filter(|child| is_settled && !is_kept(child)) {
+            children::delete(&self.context.api, child).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_status(&self, seen: &[Child], refused: &[String], deleting: bool) -> Result<(), ApiError> {
+        let region = self.value.pointer("/spec/region").and_then(Value::as_str).unwrap_or_default();
+        let before = self.value.get("status").unwrap_or(&Value::Null);
+        let shown: Vec<Seen<'_>> = seen
+            .iter()
+            .map(|child| Seen { object: &child.object, trouble: child.trouble(), is_settled: child.is_ready() })
+            .collect();
+        let now = self.context.clock.now();
+        let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+        let mut after = status(self.row, region, &shown, before, &now, deleting);
+        if let (false, Some(fields)) = (refused.is_empty(), after.as_object_mut()) {
+            fields.insert("additional".to_owned(), json!(refused.join("; ")));
+        }
+        if let (true, Some(at)) = (same_but_time(before, &after), before.get("lastCheckTime"))
+            && let Some(fields) = after.as_object_mut()
+        {
+            fields.insert("lastCheckTime".to_owned(), at.clone());
+        }
+        let Some(patch) = merge_patch(before, &after) else { return Ok(()) };
+        let patch = json!({"metadata": {"uid": self.uid()}, "status": patch});
+        self.context.api.patch_status(&self.place, &self.owner.name, &patch).await.map(drop)
+    }
+}
+
+/// Whether two statuses differ in nothing but when the object was looked at.
+fn same_but_time(before: &Value, after: &Value) -> bool {
+    let without = |status: &Value| {
+        let mut status = status.clone();
+        if let Some(fields) = status.as_object_mut() {
+            fields.shift_remove("lastCheckTime");
+        }
+        status
+    };
+    merge_patch(&without(before), &without(after)).is_none()
+}

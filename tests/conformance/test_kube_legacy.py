@@ -1,0 +1,156 @@
+"""Objects of the legacy operator's kinds in a cluster that runs the operator."""
+
+import pytest
+
+import harness
+import kube_tools
+from operator_tools import Operator
+
+LEGACY = "sagemaker.aws.amazon.com"
+OURS = "sagemaker.services.k8s.aws"
+
+
+@pytest.fixture(scope="module")
+def kube(tmp_path_factory):
+    """A control plane with all definitions."""
+    kube = kube_tools.Kube(kube_tools.programs(), tmp_path_factory.mktemp("kube"))
+    kube.kubectl("apply", "-f", harness.ROOT / "charts" / "sagewright-crds" / "crds")
+    kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
+    yield kube
+    kube.stop()
+
+
+@pytest.fixture
+def operator(kube, cloud, account, namespace, tmp_path):
+    operator = Operator(kube, cloud, tmp_path, [namespace], account=account)
+    yield operator
+    if operator.process.poll() is None:
+        assert operator.stop() == 0, operator.log()
+
+
+@pytest.fixture
+def sagemaker(cloud, account):
+    return cloud.client("sagemaker", account)
+
+
+@pytest.fixture
+def artifact(cloud, account):
+    s3, bucket = cloud.client("s3", account), harness.unique("legacy")
+    s3.create_bucket(Bucket=bucket)
+    for name in ("one", "two"):
+        s3.put_object(Bucket=bucket, Key=f"{name}.tar.gz", Body=b"")
+    return f"s3://{bucket}/{{}}.tar.gz".format
+
+
+def legacy(kind, name, spec):
+    return {
+        "apiVersion": f"{LEGACY}/v1", "kind": kind, "metadata": {"name": name}, "spec": {"region": harness.REGION, **spec},
+    }
+
+
+def seen(kube, plural, name, namespace):
+    return kube.get(f"{plural}.{LEGACY}", name, namespace)
+
+
+def settled(kube, plural, name, namespace, word, value):
+    """The status of a legacy object once a field of it has a value."""
+
+    def look():
+        status = seen(kube, plural, name, namespace).get("status", {})
+        return status if status.get(word) == value else None
+
+    return harness.wait(look, f"{plural}/{name} has {word} {value}")
+
+
+def test_a_model_is_made_and_goes_with_its_object(kube, operator, namespace, account, sagemaker, artifact):
+    container = {
+        "image": harness.SCRIPT_IMAGE, "modelDataUrl": artifact("one"), "environment": [{"name": "A", "value": "1"}],
+    }
+    spec = {"executionRoleArn": harness.role(account), "primaryContainer": container}
+    kube.apply(legacy("Model", "boost", spec), namespace)
+    status = settled(kube, "models", "boost", namespace, "status", "Created")
+    name = status["sageMakerModelName"]
+    assert name.startswith("boost-") and status["modelArn"].endswith(f"model/{name}")
+    described = sagemaker.describe_model(ModelName=name)
+    assert described["PrimaryContainer"]["Environment"] == {"A": "1"}
+    whole = seen(kube, "models", "boost", namespace)
+    assert whole["metadata"]["finalizers"] == ["sagemaker-operator-finalizer"]
+    columns = kube.kubectl("get", f"models.{LEGACY}", "boost", "-n", namespace).splitlines()
+    assert columns[0].split()[:3] == ["NAME", "STATUS", "SAGE-MAKER-MODEL-NAME"]
+    assert columns[1].split()[:3] == ["boost", "Created", name]
+    kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
+    assert kube.get(f"models.{OURS}", "boost", namespace) is None
+    assert harness.listed(sagemaker, "list_models") == []
+
+
+def test_what_the_legacy_operator_made_is_taken_over(kube, operator, namespace, account, sagemaker, artifact):
+    role = harness.role(account)
+    sagemaker.create_model(
+        ModelName="made-before", ExecutionRoleArn=role,
+        PrimaryContainer={"Image": harness.SCRIPT_IMAGE, "ModelDataUrl": artifact("one")},
+    )
+    created = sagemaker.describe_model(ModelName="made-before")["CreationTime"]
+    operator.stop()
+    container = {"image": harness.SCRIPT_IMAGE, "modelDataUrl": artifact("one")}
+    kube.apply(legacy("Model", "live", {"executionRoleArn": role, "primaryContainer": container}), namespace)
+    kube.kubectl(
+        "patch", f"models.{LEGACY}", "live", "-n", namespace, "--subresource=status", "--type=merge",
+        "-p", '{"status": {"status": "Created", "sageMakerModelName": "made-before"}}',
+    )
+    operator.start()
+    harness.wait(lambda: kube.get(f"models.{OURS}", "live", namespace), "its child is there")
+    kube.wait_condition(f"models.{OURS}", "live", "Ready", namespace=namespace)
+    assert [m["ModelName"] for m in harness.listed(sagemaker, "list_models")] == ["made-before"]
+    assert sagemaker.describe_model(ModelName="made-before")["CreationTime"] == created
+
+
+def deployment(account, artifact, name):
+    return legacy("HostingDeployment", "digits", {
+        "productionVariants": [
+            {"variantName": "main", "modelName": "boost", "initialInstanceCount": 1, "instanceType": "ml.c5.large"}
+        ],
+        "models": [{
+            "name": "boost", "executionRoleArn": harness.role(account),
+            "containers": [{"image": harness.SCRIPT_IMAGE, "modelDataUrl": artifact(name)}],
+        }],
+    })
+
+
+def test_a_deployment_is_made_updated_and_taken_away(kube, operator, namespace, account, sagemaker, artifact):
+    kube.apply(deployment(account, artifact, "one"), namespace)
+
+    def served(artifact):
+        """The status once the endpoint's config serves a model of this artifact."""
+
+        def look():
+            status = seen(kube, "hostingdeployments", "digits", namespace).get("status", {})
+            for pair in status.get("modelNames", []):
+                models = [m["ModelName"] for m in harness.listed(sagemaker, "list_models")]
+                if pair["name"] == "boost" and pair["value"] in models and status.get("endpointName"):
+                    described = sagemaker.describe_model(ModelName=pair["value"])
+                    url = described["PrimaryContainer"]["ModelDataUrl"]
+                    return status if url == artifact else None
+            return None
+
+        return harness.wait(look, f"a model of {artifact} is made")
+
+    first = served(artifact("one"))
+    assert first["endpointUrl"].endswith(f"/endpoints/{first['endpointName']}/invocations")
+    assert sagemaker.describe_endpoint(EndpointName=first["endpointName"])["EndpointConfigName"] == first["endpointConfigName"]
+    kube.kubectl("delete", f"hostingdeployments.{LEGACY}", "digits", "-n", namespace, "--timeout=240s")
+    assert harness.listed(sagemaker, "list_endpoints") == []
+    assert harness.listed(sagemaker, "list_endpoint_configs") == []
+    assert harness.listed(sagemaker, "list_models") == []
+
+
+def test_what_cannot_be_meant_is_said(kube, operator, namespace, account, artifact):
+    wrong = deployment(account, artifact, "one")
+    wrong["spec"]["productionVariants"][0]["modelName"] = "other"
+    kube.apply(wrong, namespace)
+
+    def look():
+        return seen(kube, "hostingdeployments", "digits", namespace).get("status", {}).get("additional")
+
+    said = harness.wait(look, "it says what is wrong")
+    assert said == "spec.productionVariants: there is no model `other` in spec.models; there are: boost"
+    kube.kubectl("delete", f"hostingdeployments.{LEGACY}", "digits", "-n", namespace, "--timeout=120s")
