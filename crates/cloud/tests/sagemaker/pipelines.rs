@@ -12,7 +12,9 @@ use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::restart::run;
-use crate::support::{ACCOUNT, Cloud, Death, Job, Life, REGION, at_each_commit, model, processing_job, training_job, with, within};
+use crate::support::{
+    ACCOUNT, Cloud, Death, Job, Life, REGION, at_each_commit, model, processing_job, training_job, with, within,
+};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const ROLE: &str = "arn:aws:iam::000000000000:role/exec";
