@@ -377,3 +377,22 @@ fn what_is_damaged_fails_the_execution_and_not_the_schedule() {
         });
     }
 }
+
+/// An execution that two drivers have in hand, as after a restart at an unlucky moment, goes its way once.
+#[tokio::test]
+async fn two_drivers_of_an_execution_leave_no_job_out() {
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 2);
+    scheduled(&cloud).await;
+    cloud.passes(NEXT_HOUR).await;
+    let merge = cloud.processing().await;
+    until(&cloud, "InProgress").await;
+    sagewright_cloud_sagemaker_monitoring::resume(&cloud.sagemaker).await.unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    complete(merge);
+    run(&cloud, "model-quality-monitoring-").await;
+    until(&cloud, "Completed").await;
+    assert!(executions(&cloud).await[0]["ProcessingJobArn"].as_str().unwrap().contains("/model-quality-monitoring-"));
+    assert!(cloud.no_job_waits().await);
+}

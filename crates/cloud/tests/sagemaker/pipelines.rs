@@ -12,7 +12,9 @@ use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::restart::run;
-use crate::support::{ACCOUNT, Cloud, Job, Life, REGION, model, processing_job, training_job, with, within};
+use crate::support::{
+    ACCOUNT, Cloud, Death, Job, Life, REGION, at_each_commit, model, processing_job, training_job, with, within,
+};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const ROLE: &str = "arn:aws:iam::000000000000:role/exec";
@@ -118,67 +120,47 @@ fn an_execution_survives_a_death_at_any_commit() {
         create,
         condition("If", &["Register", "Create", "B"], &[step("C", &[])])
     ]);
-    let mut commits = 0;
-    loop {
-        let store = SqliteRecords::in_memory().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let died = runtime.block_on(async {
-            let life = Arc::new(Life::default());
-            let cloud = Cloud::mortal(store.clone(), 4, Arc::clone(&life));
-            cloud.ok("CreatePipeline", pipeline("p", &steps)).await;
-            life.ends_after(commits);
-            let work = async {
-                let arn = cloud.start_pipeline("p", TOKEN).await;
-                for _ in 0..3 {
-                    cloud.complete().await;
-                }
-                cloud.ended(&arn).await;
-            };
-            let died = tokio::select! {
-                () = work => false,
-                () = life.over() => true,
-            };
-            std::mem::forget(cloud);
-            died
-        });
-        runtime.shutdown_background();
-        run(async {
-            let cloud = Cloud::over(store, 4);
-            resume(&cloud.sagemaker).await.unwrap();
-            // The client that got no answer asks again.
-            let arn = cloud.start_pipeline("p", TOKEN).await;
-            let told = within(async {
-                let ended = cloud.ended(&arn);
-                tokio::pin!(ended);
-                loop {
-                    tokio::select! {
-                        told = &mut ended => return told,
-                        job = cloud.processing() => complete(job),
-                    }
-                }
-            })
-            .await;
-            assert_eq!(told["PipelineExecutionStatus"], "Succeeded", "{commits}: {:#?}", cloud.steps(&arn).await);
-            let all = cloud.steps(&arn).await;
-            let mut names: Vec<&str> = all.iter().map(|step| step["StepName"].as_str().unwrap()).collect();
-            names.sort_unstable();
-            assert_eq!(names, ["A", "B", "C", "Create", "If", "Register"], "{commits}");
-            assert!(all.iter().all(|step| step["AttemptCount"] == 1), "{commits}: {all:#?}");
-            for (operation, input, member, count) in [
-                ("ListPipelineExecutions", json!({"PipelineName": "p"}), "PipelineExecutionSummaries", 1),
-                ("ListProcessingJobs", json!({}), "ProcessingJobSummaries", 3),
-                ("ListModels", json!({}), "Models", 1),
-                ("ListModelPackages", json!({"ModelPackageGroupName": "group"}), "ModelPackageSummaryList", 1),
-            ] {
-                let listed = cloud.ok(operation, input).await;
-                assert_eq!(listed[member].as_array().unwrap().len(), count, "{operation} after {commits} commits");
-            }
-        });
-        if !died {
-            break;
+    let way = async |cloud: &Cloud, death: &Death| {
+        cloud.ok("CreatePipeline", pipeline("p", &steps)).await;
+        death.counts();
+        let arn = cloud.start_pipeline("p", TOKEN).await;
+        for _ in 0..3 {
+            cloud.complete().await;
         }
-        commits += 1;
-    }
+        cloud.ended(&arn).await;
+    };
+    let after = async |cloud: &Cloud, commits: i64| {
+        resume(&cloud.sagemaker).await.unwrap();
+        // The client that got no answer asks again.
+        let arn = cloud.start_pipeline("p", TOKEN).await;
+        let told = within(async {
+            let ended = cloud.ended(&arn);
+            tokio::pin!(ended);
+            loop {
+                tokio::select! {
+                    told = &mut ended => return told,
+                    job = cloud.processing() => complete(job),
+                }
+            }
+        })
+        .await;
+        assert_eq!(told["PipelineExecutionStatus"], "Succeeded", "{commits}: {:#?}", cloud.steps(&arn).await);
+        let all = cloud.steps(&arn).await;
+        let mut names: Vec<&str> = all.iter().map(|step| step["StepName"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["A", "B", "C", "Create", "If", "Register"], "{commits}");
+        assert!(all.iter().all(|step| step["AttemptCount"] == 1), "{commits}: {all:#?}");
+        for (operation, input, member, count) in [
+            ("ListPipelineExecutions", json!({"PipelineName": "p"}), "PipelineExecutionSummaries", 1),
+            ("ListProcessingJobs", json!({}), "ProcessingJobSummaries", 3),
+            ("ListModels", json!({}), "Models", 1),
+            ("ListModelPackages", json!({"ModelPackageGroupName": "group"}), "ModelPackageSummaryList", 1),
+        ] {
+            let listed = cloud.ok(operation, input).await;
+            assert_eq!(listed[member].as_array().unwrap().len(), count, "{operation} after {commits} commits");
+        }
+    };
+    let commits = at_each_commit(4, way, after);
     assert!(commits > 15, "only {commits} commits were interrupted");
 }
 

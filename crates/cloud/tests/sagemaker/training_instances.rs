@@ -10,7 +10,6 @@ use sagewright_cloud_sagemaker_jobs::inside::interrupt;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
-use crate::restart::{after_over, run};
 use crate::support::{ACCOUNT, Cloud, Death, Job, Life, REGION, at_each_commit, training_job, with, within};
 
 fn completed() -> TrainingEnd {
@@ -221,8 +220,7 @@ async fn a_warm_pool_ends_when_its_time_is_over_or_a_caller_says_so() {
     }
     cloud.ok("UpdateTrainingJob", keep("a", 120)).await;
     assert_eq!(cloud.describe_job("a").await["ResourceConfig"]["KeepAlivePeriodInSeconds"], 120);
-    cloud.clock.advance(60_000);
-    within(cloud.sagemaker.waker().done(cloud.sagemaker.env().sim.now())).await;
+    cloud.passes(60_000).await;
     let ended = json!({"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 60});
     assert_eq!(pool(&cloud, "b").await, ended);
     assert_eq!(pool(&cloud, "a").await["Status"], "Available");
@@ -239,43 +237,30 @@ async fn a_warm_pool_ends_when_its_time_is_over_or_a_caller_says_so() {
 /// The cloud dies at each commit while one job takes over the other's pool, or the pool's time ends.
 #[test]
 fn a_warm_pool_survives_the_death_of_the_cloud_at_each_commit() {
-    for commits in 0..6 {
-        let store = after_over(SqliteRecords::in_memory().unwrap(), 1, async |cloud| {
-            cloud.ok("CreateTrainingJob", warm_job("first", 600)).await;
-            complete(cloud, "first").await;
-        });
-        run(async {
-            let life = Arc::new(Life::default());
-            let cloud = Cloud::mortal(store.clone(), 1, Arc::clone(&life));
-            life.ends_after(commits);
-            let way = async {
-                resume(&cloud.sagemaker).await.unwrap();
-                cloud.ok("CreateTrainingJob", warm_job("next", 600)).await;
-                complete(&cloud, "next").await;
-            };
-            tokio::select! {
-                () = way => {}
-                () = life.over() => {}
-            }
-            std::mem::forget(cloud);
-        });
-        run(async {
-            let cloud = Cloud::over(store, 1);
-            resume(&cloud.sagemaker).await.unwrap();
-            if cloud.call("DescribeTrainingJob", json!({"TrainingJobName": "next"})).await.is_err() {
-                cloud.ok("CreateTrainingJob", warm_job("next", 600)).await;
-            }
-            if cloud.describe_job("next").await["TrainingJobStatus"] != "Completed" {
-                complete(&cloud, "next").await;
-            }
-            let first = pool(&cloud, "first").await;
-            assert_eq!((&first["Status"], &first["ReusedByJob"]), (&json!("Reused"), &json!("next")), "{commits}");
-            assert_eq!(pool(&cloud, "next").await["Status"], "Available", "{commits}");
-            cloud.clock.advance(601_000);
-            within(cloud.sagemaker.waker().done(cloud.sagemaker.env().sim.now())).await;
-            assert_eq!(pool(&cloud, "next").await["Status"], "Terminated", "{commits}");
-        });
-    }
+    let way = async |cloud: &Cloud, death: &Death| {
+        cloud.ok("CreateTrainingJob", warm_job("first", 600)).await;
+        complete(cloud, "first").await;
+        cloud.recorded().await;
+        death.counts();
+        cloud.ok("CreateTrainingJob", warm_job("next", 600)).await;
+        complete(cloud, "next").await;
+    };
+    let after = async |cloud: &Cloud, commits: i64| {
+        resume(&cloud.sagemaker).await.unwrap();
+        if cloud.call("DescribeTrainingJob", json!({"TrainingJobName": "next"})).await.is_err() {
+            cloud.ok("CreateTrainingJob", warm_job("next", 600)).await;
+        }
+        if cloud.describe_job("next").await["TrainingJobStatus"] != "Completed" {
+            complete(cloud, "next").await;
+        }
+        let first = pool(cloud, "first").await;
+        assert_eq!((&first["Status"], &first["ReusedByJob"]), (&json!("Reused"), &json!("next")), "{commits}");
+        assert_eq!(pool(cloud, "next").await["Status"], "Available", "{commits}");
+        cloud.passes(601_000).await;
+        assert_eq!(pool(cloud, "next").await["Status"], "Terminated", "{commits}");
+    };
+    let commits = at_each_commit(1, way, after);
+    assert!(commits >= 5, "{commits} commits lead from one job to the end of the next");
 }
 
 #[tokio::test]
