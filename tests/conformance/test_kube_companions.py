@@ -5,18 +5,12 @@ import base64
 import pytest
 
 import harness
-from operator_tools import Operator, condition, install_crds, model, scratch_crd
+from operator_tools import Operator, condition, full, install_crds, model
 
 
 @pytest.fixture(scope="session")
 def crds(kube):
     install_crds(kube)
-    for kind, plural in (("FieldExport", "fieldexports"), ("AdoptedResource", "adoptedresources")):
-        crd = scratch_crd(kind, plural)
-        crd["spec"]["group"] = "services.k8s.aws"
-        crd["metadata"]["name"] = f"{plural}.services.k8s.aws"
-        kube.apply(crd)
-        kube.kubectl("wait", "--for=condition=Established", f"crd/{plural}.services.k8s.aws", "--timeout=60s")
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def test_fields_are_copied_into_config_maps_and_secrets(kube, operator, namespac
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}},
         model(name),
     ], namespace)
-    kube.wait_condition("models", name, "Ready", namespace=namespace)
+    kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
     for one in ("arn", "image"):
         kube.wait_condition("fieldexports", one, "Ready", namespace=namespace)
     data = kube.get("configmaps", "target", namespace)["data"]
@@ -78,10 +72,10 @@ def test_an_adopted_resource_makes_the_object_that_takes_it_over(kube, operator,
         "kubernetes": {"group": "sagemaker.services.k8s.aws", "kind": "Model", "metadata": {"name": "taken"}},
     }), namespace)
     kube.wait_condition("adoptedresources", "adopt-model-sample", "ACK.Adopted", namespace=namespace)
-    seen = kube.wait_condition("models", "taken", "Ready", namespace=namespace)
+    seen = kube.wait_condition(full("models"), "taken", "Ready", namespace=namespace)
     assert seen["spec"]["primaryContainer"]["environment"] == {"A": "1"}
     kube.kubectl("delete", "adoptedresource", "adopt-model-sample", "-n", namespace)
-    assert kube.get("models", "taken", namespace)
+    assert kube.get(full("models"), "taken", namespace)
 
 
 def test_one_that_names_nothing_is_refused(kube, operator, namespace):

@@ -28,7 +28,7 @@ struct Spec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Aws {
-    #[serde(alias = "nameOrId")]
+    #[serde(rename = "nameOrID", alias = "nameOrId")]
     name_or_id: Option<String>,
     arn: Option<String>,
     additional_keys: Map<String, Value>,

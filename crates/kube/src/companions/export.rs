@@ -105,7 +105,8 @@ impl Companion for FieldExports {
 /// A path of jq's that names one field: `.status.endpointStatus`, `.spec.productionVariants[0].modelName`, `.a["b"]`.
 fn field_path(text: &str) -> Result<Path, String> {
     let wrong = || format!("`{text}` names no single field: write it as .status.endpointStatus or .spec.items[0].name");
-    let plain = text.strip_prefix('.').ok_or_else(wrong)?.replace("[\"", ".").replace("\"]", "");
+    let rest = text.strip_prefix('.').filter(|rest| !rest.starts_with('.')).ok_or_else(wrong)?;
+    let plain = rest.replace("[\"", ".").replace("\"]", "");
     let plain = plain.strip_prefix('.').unwrap_or(&plain);
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '[' | ']');
     if plain.is_empty() || plain.contains("..") || plain.contains("[]") || !plain.chars().all(fits) {
