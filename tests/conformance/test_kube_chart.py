@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import harness
+import operator_tools
 
 CHART = harness.ROOT / "charts" / "sagewright"
 THEIRS = "public.ecr.aws/aws-controllers-k8s"
@@ -235,17 +236,10 @@ def test_what_acks_charts_do_not_have_is_off_until_asked_for(render, kind):
         assert {"port": 443} in item["spec"]["egress"][1]["ports"]
 
 
-# What the controller counts, under the names of ACK's runtime and of controller-runtime, and its own.
 METRICS = re.compile(r"\b(?:ack|controller_runtime|sagewright|workqueue|leader_election)_\w+")
-PROMISED = {
-    "ack_outbound_api_requests_total", "ack_outbound_api_requests_error_total", "controller_runtime_reconcile_total",
-    "controller_runtime_reconcile_errors_total", "controller_runtime_reconcile_time_seconds_bucket", "workqueue_depth",
-    "leader_election_master_status", "sagewright_objects", "sagewright_objects_settled", "sagewright_apiserver_writes_total",
-    "sagewright_events_dropped_total",
-}
 
 
-def test_dashboard_and_alerts_ask_for_metrics_of_this_release(render):
+def test_dashboard_and_alerts_ask_for_metrics_of_this_release(render, running):
     objects = render({"metrics": {"dashboard": {"create": True}, "prometheusRule": {"create": True}}})
     dashboard = json.loads(objects["ConfigMap", "sagewright-dashboard"]["data"]["sagewright.json"])
     assert objects["ConfigMap", "sagewright-dashboard"]["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -255,8 +249,9 @@ def test_dashboard_and_alerts_ask_for_metrics_of_this_release(render):
     for rule in group["rules"]:
         assert 'job="sagewright-metrics"' in rule["expr"] and rule["annotations"]["summary"]
         asked.add(rule["expr"])
-    named = {name for expression in asked for name in METRICS.findall(expression)}
-    assert named <= PROMISED, named - PROMISED
+    named = {name.removesuffix("_bucket") for expression in asked for name in METRICS.findall(expression)}
+    served = set(re.findall(r"^# TYPE (\w+)", running({"leaderElection": {"enabled": True}}).page("metrics", "/metrics")[1], re.MULTILINE))
+    assert len(named) == 11 and named <= served, named - served
 
 
 def test_a_value_that_is_none_of_those_allowed_is_refused(kube):
@@ -292,6 +287,64 @@ def installed(kube, namespace):
 
     yield install
     kube.helm("uninstall", "operator", "-n", namespace)
+
+
+@pytest.fixture
+def running(kube, cloud, namespace, definitions, installed, tmp_path):
+    """Installs the chart, and runs the controller as its Deployment says, with its arguments and as its service account."""
+    started = []
+
+    def start(values=None):
+        installed(values)
+        first, *given = kube.get("Deployment", namespace, namespace)["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert first == "controller"
+        # Ports and logs are the test's own.
+        arguments = [a for a in given if not a.startswith(("--metrics-addr", "--log-level"))]
+        environment = {"KUBECONFIG": str(kube.service_account(namespace, namespace)), "ACK_SYSTEM_NAMESPACE": namespace}
+        started.append(operator_tools.Operator(kube, cloud, tmp_path, [], arguments, environment=environment))
+        return started[-1]
+
+    yield start
+    for operator in started:
+        assert operator.stop() == 0, operator.log()
+
+
+def refusals(kube):
+    """How many requests the apiserver has refused for want of rights."""
+    text = kube.request("GET", "/metrics", accept="text/plain")[1]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith("apiserver_request_total{") and 'code="403"' in line)
+
+
+SCOPES = {
+    "cluster": {"featureGates": {"IAMRoleSelector": True}},
+    "cluster, accounts by ConfigMaps": {"featureGates": {"TeamLevelCARM": True}},
+    "one namespace, elected": {"installScope": "namespace", "leaderElection": {"enabled": True}},
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_controller_does_its_work_with_the_rights_that_the_chart_grants(kube, namespace, running, scope):
+    before = refusals(kube)
+    operator = running(SCOPES[scope])
+    if "elected" in scope:
+        harness.wait(lambda: kube.list("leases", namespace), "a lease is held")
+    group = harness.unique("group")
+    kube.apply([
+        operator_tools.thing("ModelPackageGroup", group, {"modelPackageGroupName": group}),
+        operator_tools.thing("ModelPackage", group, {
+            "modelPackageGroupRef": {"from": {"name": group}},
+            "inferenceSpecification": {
+                "containers": [{"image": harness.SCRIPT_IMAGE}], "supportedContentTypes": ["text/csv"],
+                "supportedResponseMIMETypes": ["text/csv"],
+            },
+        }),
+    ], namespace)
+    for kind in ("ModelPackageGroup", "ModelPackage"):
+        kube.wait_condition(kind, group, "Ready", namespace=namespace)
+    assert ("Created", f"created the model package group `{group}`") in operator_tools.events(kube, namespace, group)
+    kube.kubectl("delete", "modelpackage.sagemaker.services.k8s.aws", group, "-n", namespace)
+    kube.kubectl("delete", "modelpackagegroup.sagemaker.services.k8s.aws", group, "-n", namespace)
+    assert refusals(kube) == before, operator.log()
 
 
 def test_pods_are_accepted_where_pod_security_is_restricted(kube, namespace, installed):
