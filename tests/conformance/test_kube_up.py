@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 import harness
 import kube_tools
+from test_docs import BLOCK, CLUSTER, commands, fits
 
 GROUP = """
 apiVersion: sagemaker.services.k8s.aws/v1alpha1
@@ -28,11 +30,11 @@ def up():
     """Starts `tests/kube/up.py`, which the command runs, with a temporary folder of its own."""
     started = []
 
-    def start(*command, sagewright=None):
+    def start(*command, sagewright=None, **popen):
         program = [sys.executable, str(harness.ROOT / "tests" / "kube" / "up.py")]
         program += ["--programs", str(kube_tools.programs()), "--sagewright", str(sagewright or harness.binary()), "--", *command]
         process = subprocess.Popen(
-            program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **popen,
             env={**harness.clean_environment(), "TMPDIR": folder, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         started.append(process)
@@ -93,3 +95,18 @@ def test_a_program_that_ends_is_told_with_its_last_words(up, tmp_path):
     told, errors = process.communicate(timeout=harness.PATIENCE)
     assert (process.returncode, told) == (1, "")
     assert "error: the embedded cloud ended with 9:\nno space left" in errors
+
+
+def test_the_guide_tells_the_truth(up, tmp_path):
+    shutil.copytree(harness.ROOT / "examples", tmp_path / "examples")
+    blocks = BLOCK.findall(CLUSTER.read_text())
+    listed = [command for language, content in blocks if language == "console" for command in commands(content)]
+    script = "".join(f"{{ {command}\n}} >out.{i} 2>err.{i}; echo $? >code.{i}\n" for i, (command, _, _) in enumerate(listed))
+    process = up("sh", "-c", script, cwd=tmp_path)
+    _, errors = process.communicate(timeout=280)
+    assert process.returncode == 0, errors
+    for i, (command, printed, code) in enumerate(listed):
+        out, error, ended = ((tmp_path / f"{what}.{i}").read_text() for what in ("out", "err", "code"))
+        told = f"$ {command}\n{out}{error}\nended with {ended}"
+        assert ended.strip() == str(code), told
+        assert not printed or fits(printed, out) or fits(printed, error), told

@@ -55,6 +55,7 @@ def interrupt(*_):
 class Cluster:
     def __init__(self, programs, sagewright, folder):
         self.programs, self.sagewright, self.folder = programs, sagewright, folder
+        self.own = [str(pathlib.Path(folder).resolve()) for folder in (programs, pathlib.Path(sagewright).parent)]
         self.plane = self.cloud = self.controller = self.command = None
 
     def start(self):
@@ -103,8 +104,8 @@ class Cluster:
             )
 
     def environment(self):
-        """For the controller and for commands: the cluster's kubectl comes first."""
-        path = os.pathsep.join([str(self.plane.programs), os.environ.get("PATH", "")])
+        """For the controller and for commands: the cluster's kubectl and this sagewright come first."""
+        path = os.pathsep.join([*self.own, os.environ.get("PATH", "")])
         return {**self.plane.environment(), **self.aws, "PATH": path}
 
     def tell(self):
@@ -113,7 +114,7 @@ class Cluster:
         wanted = {"KUBECONFIG": str(self.plane.kubeconfig), **self.aws}
         for name, value in wanted.items():
             print(f"export {name}={shlex.quote(value)}")
-        print(f'export PATH={shlex.quote(str(self.plane.programs))}:"$PATH"', flush=True)
+        print(f'export PATH={shlex.quote(os.pathsep.join(self.own))}:"$PATH"', flush=True)
         say(f"the controller's log is {self.folder / 'controller.log'}")
 
     def run(self, command):
