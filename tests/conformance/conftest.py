@@ -54,6 +54,12 @@ def kube(tmp_path_factory):
     kube.stop()
 
 
+@pytest.fixture(scope="session")
+def definitions(kube):
+    """The custom resource definitions, installed by their chart."""
+    kube.helm("install", "sagewright-crds", harness.ROOT / "charts" / "sagewright-crds")
+
+
 @pytest.fixture
 def namespace(kube):
     """A namespace of the test's own; all in it is taken away afterwards."""

@@ -17,12 +17,14 @@ import pytest
 import harness
 from script_tools import installed
 
+CLUSTER = harness.ROOT / "docs" / "guides" / "kubernetes.md"
+"""Is run by test_kube_up.py."""
 DOCUMENTS = sorted(
     path.relative_to(harness.ROOT)
     for path in [harness.ROOT / "README.md", *harness.ROOT.glob("docs/**/*.md"), *harness.ROOT.glob("examples/**/*.md")]
-    if re.search(r"^\$ (sagewright|eval)", path.read_text(), re.MULTILINE)
+    if path != CLUSTER and re.search(r"^\$ (sagewright|eval)", path.read_text(), re.MULTILINE)
 )
-PROGRAMS = re.compile(r"(\w+=\S+ )*(sagewright|eval|aws|python3|gzip) ")
+PROGRAMS = re.compile(r"(\w+=\S+ )*(sagewright|eval|aws|python3|gzip|kubectl) ")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import harness
+import operator_tools
 
 CHART = harness.ROOT / "charts" / "sagewright"
 THEIRS = "public.ecr.aws/aws-controllers-k8s"
@@ -108,6 +109,7 @@ def test_values_of_acks_charts_work_unchanged(render, service):
         f"reconcile-resources={','.join(ACK[service])}",
         "enable-carm=true",
         "enable-cross-namespace=true",
+        "enable-field-export-reconciler=true",
         "feature-gates=IAMRoleSelector=false,ReadOnlyResources=true,ResourceAdoption=true,ServiceLevelCARM=false,TeamLevelCARM=false",
     ]
     ours = {"ClusterRole", "ClusterRoleBinding", "Deployment", "Role", "RoleBinding", "ServiceAccount"}
@@ -139,6 +141,7 @@ def nested(path, value):
     ("leaderElection.enabled", True, "enable-leader-election"),
     ("enableCARM", False, "enable-carm=false"),
     ("enableCrossNamespace", False, "enable-cross-namespace=false"),
+    ("enableFieldExport", False, "enable-field-export-reconciler=false"),
     ("featureGates.IAMRoleSelector", True, re.compile("feature-gates=IAMRoleSelector=true,.*")),
 ])
 def test_a_value_becomes_acks_flag(render, path, value, flag):
@@ -235,17 +238,10 @@ def test_what_acks_charts_do_not_have_is_off_until_asked_for(render, kind):
         assert {"port": 443} in item["spec"]["egress"][1]["ports"]
 
 
-# What the controller counts, under the names of ACK's runtime and of controller-runtime, and its own.
 METRICS = re.compile(r"\b(?:ack|controller_runtime|sagewright|workqueue|leader_election)_\w+")
-PROMISED = {
-    "ack_outbound_api_requests_total", "ack_outbound_api_requests_error_total", "controller_runtime_reconcile_total",
-    "controller_runtime_reconcile_errors_total", "controller_runtime_reconcile_time_seconds_bucket", "workqueue_depth",
-    "leader_election_master_status", "sagewright_objects", "sagewright_objects_settled", "sagewright_apiserver_writes_total",
-    "sagewright_events_dropped_total",
-}
 
 
-def test_dashboard_and_alerts_ask_for_metrics_of_this_release(render):
+def test_dashboard_and_alerts_ask_for_metrics_of_this_release(render, running):
     objects = render({"metrics": {"dashboard": {"create": True}, "prometheusRule": {"create": True}}})
     dashboard = json.loads(objects["ConfigMap", "sagewright-dashboard"]["data"]["sagewright.json"])
     assert objects["ConfigMap", "sagewright-dashboard"]["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -255,8 +251,9 @@ def test_dashboard_and_alerts_ask_for_metrics_of_this_release(render):
     for rule in group["rules"]:
         assert 'job="sagewright-metrics"' in rule["expr"] and rule["annotations"]["summary"]
         asked.add(rule["expr"])
-    named = {name for expression in asked for name in METRICS.findall(expression)}
-    assert named <= PROMISED, named - PROMISED
+    named = {name.removesuffix("_bucket") for expression in asked for name in METRICS.findall(expression)}
+    served = set(re.findall(r"^# TYPE (\w+)", running({"leaderElection": {"enabled": True}}).page("metrics", "/metrics")[1], re.MULTILINE))
+    assert len(named) == 11 and named <= served, named - served
 
 
 def test_a_value_that_is_none_of_those_allowed_is_refused(kube):
@@ -294,6 +291,80 @@ def installed(kube, namespace):
     kube.helm("uninstall", "operator", "-n", namespace)
 
 
+@pytest.fixture
+def running(kube, cloud, namespace, definitions, installed, tmp_path):
+    """Installs the chart, and runs the controller as its Deployment says, with its arguments and as its service account."""
+    started = []
+
+    def start(values=None):
+        installed(values)
+        first, *given = kube.get("Deployment", namespace, namespace)["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert first == "controller"
+        # Ports and logs are the test's own.
+        arguments = [a for a in given if not a.startswith(("--metrics-addr", "--log-level"))]
+        environment = {"KUBECONFIG": str(kube.service_account(namespace, namespace)), "ACK_SYSTEM_NAMESPACE": namespace}
+        started.append(operator_tools.Operator(kube, cloud, tmp_path, [], arguments, environment=environment))
+        return started[-1]
+
+    yield start
+    for operator in started:
+        assert operator.stop() == 0, operator.log()
+
+
+def refusals(kube):
+    """How many requests the apiserver has refused for want of rights."""
+    text = kube.request("GET", "/metrics", accept="text/plain")[1]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith("apiserver_request_total{") and 'code="403"' in line)
+
+
+def companion(kind, name, spec):
+    return {"apiVersion": "services.k8s.aws/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+SCOPES = {
+    "cluster": {"featureGates": {"IAMRoleSelector": True}},
+    "cluster, accounts by ConfigMaps": {"featureGates": {"TeamLevelCARM": True}},
+    "one namespace, elected": {"installScope": "namespace", "leaderElection": {"enabled": True}},
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_controller_does_its_work_with_the_rights_that_the_chart_grants(kube, namespace, running, scope):
+    before = refusals(kube)
+    operator = running(SCOPES[scope])
+    if "elected" in scope:
+        harness.wait(lambda: kube.list("leases", namespace), "a lease is held")
+    group = harness.unique("group")
+    kube.apply([
+        operator_tools.thing("ModelPackageGroup", group, {"modelPackageGroupName": group}),
+        operator_tools.thing("ModelPackage", group, {
+            "modelPackageGroupRef": {"from": {"name": group}},
+            "inferenceSpecification": {
+                "containers": [{"image": harness.SCRIPT_IMAGE}], "supportedContentTypes": ["text/csv"],
+                "supportedResponseMIMETypes": ["text/csv"],
+            },
+        }),
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "target"}},
+        companion("FieldExport", "arn", {
+            "from": {"path": ".status.ackResourceMetadata.arn", "resource": {"group": operator_tools.GROUP, "kind": "ModelPackageGroup", "name": group}},
+            "to": {"kind": "secret", "name": "target", "key": "arn"},
+        }),
+    ], namespace)
+    for kind in ("ModelPackageGroup", "ModelPackage"):
+        kube.wait_condition(kind, group, "Ready", namespace=namespace)
+    kube.wait("Secret", "target", lambda secret: "arn" in secret.get("data", {}), namespace, "has the ARN")
+    kube.apply(companion("AdoptedResource", "adopt", {
+        "aws": {"arn": harness.arn("model-package-group", "made-elsewhere")},
+        "kubernetes": {"group": operator_tools.GROUP, "kind": "ModelPackageGroup", "metadata": {"name": "adopted"}},
+    }), namespace)
+    # There is no such group: it is tried, and told.
+    kube.wait("ModelPackageGroup", "adopted", lambda seen: (seen or {}).get("status", {}).get("conditions"), namespace)
+    assert ("Created", f"created the model package group `{group}`") in operator_tools.events(kube, namespace, group)
+    kube.kubectl("delete", "modelpackage.sagemaker.services.k8s.aws", group, "-n", namespace)
+    kube.kubectl("delete", "modelpackagegroup.sagemaker.services.k8s.aws", group, "-n", namespace)
+    assert refusals(kube) == before, operator.log()
+
+
 def test_pods_are_accepted_where_pod_security_is_restricted(kube, namespace, installed):
     installed()
     template = kube.get("Deployment", namespace, namespace)["spec"]["template"]
@@ -321,24 +392,40 @@ TARGETS = "scalabletargets.applicationautoscaling.services.k8s.aws"
 LEASES = "leases.coordination.k8s.io"
 
 
+EXPORTS = "fieldexports.services.k8s.aws"
+ADOPTIONS = "adoptedresources.services.k8s.aws"
+
+
 def test_the_controller_of_a_cluster_may_do_its_work_and_no_more(kube, namespace, installed):
     controller = installed()
     for verb, resource, allowed in [
-        ("watch", MODELS, True), ("patch", MODELS, True), ("patch", f"{MODELS}/status", True), ("list", TARGETS, True),
-        ("create", "events", True), ("watch", "namespaces", True),
-        ("create", MODELS, False), ("delete", MODELS, False), ("update", f"{MODELS}/status", False),
-        ("get", "secrets", False), ("list", "secrets", False), ("get", "configmaps", False), ("get", "events", False),
-        ("create", "pods", False), ("patch", "namespaces", False), ("create", LEASES, False),
+        ("watch", MODELS, True), ("patch", MODELS, True), ("create", MODELS, True), ("patch", f"{MODELS}/status", True),
+        ("list", TARGETS, True), ("create", "events", True), ("watch", "namespaces", True), ("watch", EXPORTS, True),
+        ("watch", ADOPTIONS, True), ("get", "secrets", True), ("patch", "configmaps", True),
+        ("delete", MODELS, False), ("update", f"{MODELS}/status", False), ("list", "secrets", False),
+        ("watch", "configmaps", False), ("create", "secrets", False), ("get", "events", False), ("create", "pods", False),
+        ("patch", "namespaces", False), ("create", LEASES, False), ("create", ADOPTIONS, False),
     ]:
         assert may(kube, controller, verb, resource, None) == allowed, (verb, resource)
 
 
+def test_what_is_turned_off_takes_its_rights_away(kube, namespace, installed):
+    controller = installed({"enableFieldExport": False, "featureGates": {"ResourceAdoption": False}})
+    assert may(kube, controller, "watch", MODELS, None)
+    for verb, resource in [
+        ("create", MODELS), ("watch", EXPORTS), ("watch", ADOPTIONS), ("get", "secrets"), ("patch", "secrets"),
+        ("get", "configmaps"), ("patch", "configmaps"),
+    ]:
+        assert not may(kube, controller, verb, resource, None), (verb, resource)
+
+
 def test_the_controller_of_a_namespace_sees_no_other(kube, namespace, installed):
     controller = installed({"installScope": "namespace", "leaderElection": {"enabled": True}})
-    for resource in (MODELS, TARGETS):
+    for resource in (MODELS, TARGETS, EXPORTS):
         assert may(kube, controller, "list", resource, namespace)
         assert not may(kube, controller, "list", resource, "default")
-    assert may(kube, controller, "create", LEASES, namespace)
+    assert may(kube, controller, "create", LEASES, namespace) and may(kube, controller, "get", "secrets", namespace)
+    assert not may(kube, controller, "get", "secrets", "default")
     assert not may(kube, controller, "list", "namespaces", None)
 
 
@@ -346,7 +433,7 @@ def test_rules_name_all_kinds_and_what_they_refer_to(render):
     rules = render()["ClusterRole", "sagewright"]["rules"]
     rows = [path.read_text() for path in sorted((harness.ROOT / "kinds").glob("*.toml"))]
     watched = [name for rule in rules if "watch" in rule["verbs"] for name in rule["resources"]]
-    assert len(watched) == len(rows)
+    assert len(watched) == len(rows) + len(["adoptedresources", "fieldexports"])
     foreign = {pair for row in rows for pair in re.findall(r'kind = "(\w+)"\ngroup = "([\w.]+)"', row)}
     granted = {(name, group) for rule in rules for group in rule["apiGroups"] for name in rule["resources"] if rule["verbs"] == ["get"]}
     assert foreign and {(kind.lower() + "s", group) for kind, group in foreign} <= granted

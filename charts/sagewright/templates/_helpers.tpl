@@ -78,13 +78,33 @@ labels:
 
 {{/* What the controller does in the namespaces that it watches. */}}
 {{- define "sagewright.rules" -}}
+{{- $verbs := list "get" "list" "watch" "patch" -}}
+{{- /* An AdoptedResource has an object made, which takes the resource over. */}}
+{{- if .Values.featureGates.ResourceAdoption }}{{ $verbs = prepend $verbs "create" }}{{ end }}
+{{- $companions := list }}
+{{- if .Values.featureGates.ResourceAdoption }}{{ $companions = append $companions "adoptedresources" }}{{ end }}
+{{- if .Values.enableFieldExport }}{{ $companions = append $companions "fieldexports" }}{{ end }}
 {{- range $group, $resources := .Files.Get "files/resources.yaml" | fromYaml }}
 - apiGroups: [{{ $group }}]
   resources: [{{ join ", " $resources }}]
-  verbs: [get, list, watch, patch]
+  verbs: [{{ join ", " $verbs }}]
 - apiGroups: [{{ $group }}]
-  resources: [{{ range $i, $resource := $resources }}{{ if $i }}, {{ end }}{{ $resource }}/status{{ end }}]
+  resources: [{{ join "/status, " $resources }}/status]
   verbs: [patch]
+{{- end }}
+{{- with $companions }}
+- apiGroups: [services.k8s.aws]
+  resources: [{{ join ", " . }}]
+  verbs: [get, list, watch, patch]
+- apiGroups: [services.k8s.aws]
+  resources: [{{ join "/status, " . }}/status]
+  verbs: [patch]
+{{- end }}
+{{- if .Values.enableFieldExport }}
+# What fields are copied to.
+- apiGroups: [""]
+  resources: [configmaps, secrets]
+  verbs: [get, patch]
 {{- end }}
 - apiGroups: [""]
   resources: [events]

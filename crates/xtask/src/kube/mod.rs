@@ -2,6 +2,7 @@
 
 mod manifests;
 pub mod programs;
+mod up;
 
 use anyhow::Result;
 
@@ -17,6 +18,8 @@ enum Command {
     Build,
     /// Render `charts/install-*.yaml` from the chart
     Manifests(manifests::Args),
+    /// Start a control plane, the embedded cloud and the operator, until Ctrl-C
+    Up(up::Args),
 }
 
 /// Runs the command.
@@ -24,6 +27,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Build => println!("{}", programs::ready()?.display()),
         Command::Manifests(args) => manifests::run(args)?,
+        Command::Up(args) => up::run(args)?,
     }
     Ok(())
 }
