@@ -12,11 +12,11 @@ use super::Owner;
 use crate::api::{Api, ApiError, Place};
 
 /// Label of children: the legacy object's uid. A name may be longer than a label's value.
-pub(crate) const OWNER: &str = "sagewright.dev/legacy-uid";
+pub(crate) const OWNER: &str = "legacy.sagewright.dev/uid";
 /// Annotation of children: the legacy object, `KIND/NAME`.
-pub(crate) const OWNER_NAME: &str = "sagewright.dev/legacy-object";
+pub(crate) const OWNER_NAME: &str = "legacy.sagewright.dev/object";
 /// Annotation of children that are never updated: the name that follows from their content.
-const CONTENT: &str = "sagewright.dev/legacy-content";
+const CONTENT: &str = "legacy.sagewright.dev/content";
 
 /// Today's kinds that children are of, in the order in which they are deleted: what uses others goes first.
 pub(crate) fn kinds(of: &[&'static LegacyKind]) -> Vec<&'static Kind> {
