@@ -144,6 +144,13 @@ def sorted_as_printed(text):
         yield FOLDER / f"{group}_{plural}.yaml"
 
 
+def test_helm_keeps_the_chart_in_a_release(definitions, namespace):
+    # A release is a Secret with the whole chart, which may have 1 MiB.
+    definitions.helm("install", "crds", FOLDER.parent, "-n", namespace)
+    release = json.loads(definitions.kubectl("get", "secret", "sh.helm.release.v1.crds.v1", "-n", namespace, "-o", "json"))
+    assert len(release["data"]["release"]) < 900_000
+
+
 def test_kubectl_explains_kinds_and_fields(definitions):
     def explained(path, *more):
         return " ".join(definitions.kubectl("explain", path, *more).split())
@@ -334,3 +341,33 @@ def test_the_adoption_of_the_tutorial_is_taken(definitions, namespace):
     definitions.apply(adopted, namespace)
     adopted["spec"]["aws"] = {}
     assert "write nameOrID or arn" in definitions.apply(adopted, namespace, fails=True)
+
+
+def test_an_object_that_a_new_check_would_refuse_can_still_be_changed_elsewhere(definitions, namespace):
+    file = FOLDER / "sagemaker.services.k8s.aws_notebookinstances.yaml"
+    lax = yaml.safe_load(file.read_text())
+    spec = lax["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    del spec["properties"]["rootAccess"]["enum"]
+    odd = thing("NotebookInstance", {
+        "notebookInstanceName": "odd", "instanceType": "ml.t3.medium", "roleARN": ROLE, "rootAccess": "Sometimes",
+    })
+    try:
+        definitions.apply(lax)
+        harness.wait(lambda: try_apply(definitions, namespace, odd), "the lax definition is heeded")
+        definitions.apply(odd, namespace)
+    finally:
+        definitions.kubectl("apply", "-f", file)
+    other = copy.deepcopy(odd)
+    other["metadata"]["name"] = "other"
+    harness.wait(lambda: not try_apply(definitions, namespace, other), "the strict definition is heeded")
+    definitions.apply(changed(odd, volumeSizeInGB=10), namespace)
+    assert "rootAccess" in definitions.apply(changed(odd, rootAccess="Never"), namespace, fails=True)
+
+
+def try_apply(kube, namespace, item):
+    """Whether the apiserver would take an object."""
+    try:
+        kube.kubectl("apply", "--dry-run=server", "-n", namespace, "-f", "-", input=json.dumps(item))
+    except AssertionError:
+        return False
+    return True

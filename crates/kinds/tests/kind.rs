@@ -60,6 +60,30 @@ fn a_kind_knows_what_it_is_known_by() {
 }
 
 #[test]
+fn the_own_name_of_a_resource_is_told_from_the_names_around_it() {
+    let own = |kind: &str| find(kind).unwrap().own_name();
+    let table = [
+        ("TrainingJob", Some("TrainingJobName")),
+        ("DataQualityJobDefinition", Some("JobDefinitionName")),
+        ("AutoMLJobV2", Some("AutoMLJobName")),
+        ("ScalingPolicy", Some("PolicyName")),
+        ("Space", Some("SpaceName")),
+        ("Domain", Some("DomainName")),
+        ("ComputeQuota", Some("Name")),
+        ("ModelCardExportJob", Some("ModelCardExportJobName")),
+        // Named after what it is a target of, after what it is in, by either of two members, by AWS.
+        ("ScalableTarget", None),
+        ("PipelineExecution", None),
+        ("ImageVersion", None),
+        ("ModelPackage", None),
+        ("Artifact", None),
+    ];
+    for (kind, name) in table {
+        assert_eq!(own(kind), name, "{kind}");
+    }
+}
+
+#[test]
 fn a_kind_knows_its_operations_and_shapes() {
     let policy = row("scaling-policy");
     assert!(policy.create_shape().members.contains_key("PolicyName"));
