@@ -131,11 +131,13 @@ impl Capture {
         let captured = Captured { at: self.env.sim.now().timestamp(), ..captured };
         let bytes = captured.bytes();
         let pieces = u32::try_from(bytes.min(MOST) / PIECE).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(pieces);
-        let permit = tokio::select! {
-            biased;
-            permit = room => permit.ok(),
-            () = self.wall.sleep(PATIENCE) => None,
+        let permit = match Arc::clone(&self.room).try_acquire_many_owned(pieces) {
+            Ok(permit) => Some(permit),
+            Err(_) => tokio::select! {
+                biased;
+                permit = Arc::clone(&self.room).acquire_many_owned(pieces) => permit.ok(),
+                () = self.wall.sleep(PATIENCE) => None,
+            },
         };
         let mut waiting = self.waiting();
         let before = waiting.bytes;
