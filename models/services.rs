@@ -9,6 +9,7 @@ services![
     "s3",
     "sagemaker",
     "sagemaker-featurestore-runtime",
+    "sagemaker-metrics",
     "sagemaker-runtime",
     "sts",
 ];

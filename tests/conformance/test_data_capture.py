@@ -1,6 +1,8 @@
 """Data capture of endpoints with stock boto3: what is written to S3, when, and what DescribeEndpoint tells of it."""
 
 import base64
+import concurrent.futures
+import datetime
 import json
 import re
 import uuid
@@ -103,9 +105,44 @@ def test_what_was_captured_is_there_after_the_cloud_was_stopped(fresh_cloud):
     captured(s3, "captures", count=21)
 
 
-def test_a_bucket_that_is_gone_fails_no_request(cloud, sagemaker):
+def test_nothing_is_lost_when_requests_come_faster_than_they_can_be_written(cloud, sagemaker, s3, bucket):
+    # 128 MB of 2 MB each, side by side, twice what is held in memory.
+    endpoint = scoring_endpoint(cloud, capture(bucket, CaptureOptions=[{"CaptureMode": "Input"}]))
+    numbers = range(64)
+
+    def ask(number):
+        return invoke(cloud, endpoint, f"{number}," + "0" * 2_000_000, ContentType="text/plain")
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(ask, numbers)) == [f"{number}.0\n" for number in numbers]
+    _, lines = captured(s3, bucket, count=len(numbers))
+    bodies = [base64.b64decode(line["captureData"]["endpointInput"]["data"]) for line in lines]
+    assert sorted(int(body[:2].strip(b",")) for body in bodies) == list(numbers)
+    assert all(len(body) > 2_000_000 for body in bodies)
+    sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
+def test_a_bucket_that_is_gone_fails_no_request_and_the_loss_is_told(cloud, sagemaker):
     endpoint = scoring_endpoint(cloud, capture(unique("nowhere")))
     assert invoke(cloud, endpoint, "1,2") == "3.0\n"
     harness.wait(lambda: "captured data was lost" in cloud.log() and endpoint in cloud.log(), "it is logged")
     assert json.loads(invoke(cloud, endpoint, "4")) == 4.0
+    # Whoever looks at the endpoint sees it, too.
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    told = harness.wait(
+        lambda: [line for line in harness.log_lines(cloud, group, "AllTraffic/data-capture") if "not in S3" in line],
+        "the endpoint's log tells the loss",
+    )
+    assert "Data capture: 1 requests are not in S3" in told[0], told
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def lost():
+        points = cloud.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker", MetricName="DataCaptureLostRequests", Period=60, Statistics=["Sum"],
+            Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "AllTraffic"}],
+            StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=1),
+        )["Datapoints"]
+        return sum(point["Sum"] for point in points) == 2
+
+    harness.wait(lost, "both requests count as lost")
     sagemaker.delete_endpoint(EndpointName=endpoint)

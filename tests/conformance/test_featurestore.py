@@ -131,6 +131,7 @@ def test_bad_records_are_refused_and_change_nothing(sagemaker, records):
         (row(id="a", at="2026-01-01T00:00:00+00:00"), "ISO 8601"),
         (row(id="a", at=at(1), age="7.5"), "Integral"),
         (row(id="a", at=at(1), score="high"), "Fractional"),
+        *[(row(id="a", at=at(1), score=score), "double precision") for score in ("1e999", "-1e400", "Infinity", "nan")],
         (row(id="a", at=at(1), height="1"), "does not have a feature named height"),
         (row(id="a", at=at(1), age=["7"]), "needs ValueAsString"),
         (row(id="a", at=at(1)) + row(id="b"), "more than once"),

@@ -226,6 +226,9 @@ def test_requests_are_idempotent_and_definitions_have_versions(sagemaker, s3, bu
     assert sagemaker.create_pipeline(**request)["PipelineArn"] == arn
     taken = f"Pipeline names must be unique within an AWS account and region. Pipeline with name ({name.lower()}) already exists."
     refused(sagemaker.create_pipeline, "ValidationException", taken, **{**request, "ClientRequestToken": str(uuid.uuid4())})
+    # Whoever uses a token for another request is told that nothing came of it.
+    for other in (dict(PipelineDefinition=second), dict(PipelineDescription="another"), dict(Tags=[{"Key": "a", "Value": "b"}])):
+        refused(sagemaker.create_pipeline, "ValidationException", taken, **{**request, **other})
     run = dict(PipelineName=arn, ClientRequestToken=token)
     execution = start(sagemaker, arn, ClientRequestToken=token)
     assert sagemaker.start_pipeline_execution(**run)["PipelineExecutionArn"] == execution

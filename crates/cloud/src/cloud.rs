@@ -226,6 +226,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .handler("sagemaker-featurestore-runtime", Arc::new(featurestore::Runtime(sagemaker.clone())))
+        .handler("sagemaker-metrics", Arc::new(sagewright_cloud_sagemaker_lineage::Metrics(sagemaker.clone())))
         .raw(s3);
     resume(&sagemaker).await?;
     let tasks = Tasks {

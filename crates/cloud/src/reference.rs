@@ -23,6 +23,7 @@ pub const SERVICES: &[&str] = &[
     "sagemaker",
     "sagemaker-runtime",
     "sagemaker-featurestore-runtime",
+    "sagemaker-metrics",
     "s3",
     "iam",
     "sts",
@@ -75,6 +76,7 @@ fn real(service: &Service, operation: &str) -> bool {
         .any(|table| has(table, operation)),
         "sagemaker-runtime" => operation == "InvokeEndpoint",
         "sagemaker-featurestore-runtime" => has(sagewright_cloud_sagemaker_featurestore::RUNTIME_OPERATIONS, operation),
+        "sagemaker-metrics" => has(sagewright_cloud_sagemaker_lineage::METRICS_OPERATIONS, operation),
         "iam" => has(sagewright_cloud_iam::OPERATIONS, operation),
         "sts" => has(sagewright_cloud_sts::OPERATIONS, operation),
         "cloudwatch" => has(sagewright_cloud_cloudwatch::OPERATIONS, operation),
@@ -128,6 +130,7 @@ mod tests {
             ("resourcegroupstaggingapi", "GetResources"),
             ("sagemaker-runtime", "InvokeEndpoint"),
             ("sagemaker-featurestore-runtime", "BatchGetRecord"),
+            ("sagemaker-metrics", "BatchPutMetrics"),
         ] {
             assert_eq!(of(service, operation), Some(State::Real), "{service} {operation}");
         }

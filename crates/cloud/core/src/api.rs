@@ -83,7 +83,7 @@ impl Call {
     pub fn arn(&self, resource: &str) -> String {
         let partition = self.partition();
         let service = match self.service.id {
-            "sagemaker-runtime" | "sagemaker-featurestore-runtime" => "sagemaker",
+            "sagemaker-runtime" | "sagemaker-featurestore-runtime" | "sagemaker-metrics" => "sagemaker",
             other => other,
         };
         ["arn", partition, service, &self.region, &self.caller.account, resource].join(":")

@@ -46,10 +46,16 @@ impl Marker {
         let version = |list: &[String], wanted: &str| {
             let mut pairs = list.iter().filter_map(|line| line.split_once("=="));
             // Linux gets the XGBoost without GPU code, which is a package of its own.
-            pairs.find(|(name, _)| name.trim_end_matches("-cpu") == wanted).map(|(_, version)| version.to_owned())
+            let plain = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+            pairs
+                .find(|(name, _)| plain(name).trim_end_matches("-cpu") == wanted)
+                .map(|(_, version)| version.to_owned())
         };
         let each = image.iter().filter_map(|line| {
-            let (name, theirs) = line.split_once("==")?;
+            // The image's version is not always known.
+            let Some((name, theirs)) = line.split_once("==") else {
+                return version(&self.packages, line).is_none().then(|| format!("no {line}"));
+            };
             match version(&self.packages, name) {
                 Some(ours) if ours.split('+').next() == Some(theirs) => None,
                 Some(ours) => Some(format!("{name} {ours} (the image has {theirs})")),
@@ -72,10 +78,28 @@ mod tests {
             python: "3.11.7".into(),
             bytes: 1,
             lock: "0".into(),
-            packages: list(&["xgboost-cpu==3.0.5", "pandas==1.5.3", "torch==2.1.0+cpu"]),
+            packages: list(&[
+                "xgboost-cpu==3.0.5",
+                "pandas==1.5.3",
+                "torch==2.1.0+cpu",
+                "Flask==3.1.0",
+                "typing_extensions==4.0.0",
+            ]),
         };
-        let image = list(&["xgboost==3.0.5", "pandas==1.1.3", "torch==2.1.0", "mlio==0.9.0"]);
-        assert_eq!(marker.differences(&image), ["pandas 1.5.3 (the image has 1.1.3)", "no mlio (the image has 0.9.0)"]);
+        let image = [
+            "xgboost==3.0.5",
+            "pandas==1.1.3",
+            "torch==2.1.0",
+            "mlio==0.9.0",
+            "flask",
+            "typing-extensions==4.0.0",
+            "smdebug",
+        ];
+        let image = list(&image);
+        assert_eq!(
+            marker.differences(&image),
+            ["pandas 1.5.3 (the image has 1.1.3)", "no mlio (the image has 0.9.0)", "no smdebug"]
+        );
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Marker::read(dir.path()), None);
         marker.write(dir.path()).unwrap();

@@ -23,7 +23,7 @@ pub struct Framework {
     pub megabytes: u64,
     /// Modules that a whole environment can import.
     pub(super) imports: Vec<String>,
-    /// What is known of the image's packages: `name==version`.
+    /// What is known of the image's packages: `name==version`, the name alone where its version is not known.
     pub image: Vec<String>,
     /// What the packages follow from: `name==version`, some for some versions of Python only.
     requires: Vec<String>,
@@ -197,6 +197,10 @@ mod tests {
                 "{framework} has packages without versions"
             );
             assert!(framework.pythons.iter().all(|python| number(python) >= Some((3, 8))), "{framework}");
+            for packages in [&framework.image, &framework.requires] {
+                let names = packages.iter().filter_map(|line| line.split(&['=', ' '][..]).next());
+                assert!(names.clone().all(|name| name == name.to_ascii_lowercase()), "{framework}");
+            }
             assert!(framework.megabytes > 0 && !framework.imports.is_empty(), "{framework}");
         }
     }

@@ -89,11 +89,18 @@ impl Definition {
     fn check_one(&self, text: &str) -> Result<(), String> {
         let fits = match self.kind {
             FeatureType::Integral => text.parse::<i64>().is_ok(),
-            FeatureType::Fractional => text.parse::<f64>().is_ok(),
+            // "Within the range of a double precision floating point number defined by the IEEE 754 standard".
+            FeatureType::Fractional => text.parse::<f64>().is_ok_and(f64::is_finite),
             FeatureType::String => true,
         };
         let (name, kind) = (&self.name, self.kind);
-        fits.then_some(()).ok_or_else(|| format!("Feature {name} is {kind:?}, and its value '{text}' is not."))
+        fits.then_some(()).ok_or_else(|| match kind {
+            FeatureType::Fractional => format!(
+                "Feature {name} is Fractional, and its value '{text}' is not a number within the range of double precision \
+                 (IEEE 754)."
+            ),
+            _ => format!("Feature {name} is {kind:?}, and its value '{text}' is not."),
+        })
     }
 
     fn check_list(&self, list: &[Value], collection: Collection) -> Result<(), String> {

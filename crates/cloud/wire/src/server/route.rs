@@ -36,6 +36,9 @@ const SERVICES: &[Row] = &[
 /// How paths of the feature store's runtime API begin.
 const FEATURE_STORE: [&str; 3] = ["/FeatureGroup/", "/BatchGetRecord", "/BatchWriteRecord"];
 
+/// The paths of SageMaker Metrics.
+const METRICS: [&str; 2] = ["/BatchPutMetrics", "/BatchGetMetrics"];
+
 pub(super) fn route(parts: &Parts) -> Route {
     match sigv4::scope_service(parts) {
         Some(scope) => by_scope(SERVICES, &scope, parts),
@@ -46,12 +49,13 @@ pub(super) fn route(parts: &Parts) -> Route {
 fn by_scope(services: &[Row], scope: &str, parts: &Parts) -> Route {
     match scope {
         "s3" => Route::Raw,
-        // Three services sign as `sagemaker`; only the control plane names a target, and paths tell the others apart.
+        // Four services sign as `sagemaker`; only the control plane names a target, and paths tell the others apart.
         "sagemaker" if parts.headers.contains_key("x-amz-target") => Route::Service("sagemaker", Wire::Json),
         "sagemaker" if parts.uri.path() == "/" => Route::Service("sagemaker", Wire::Json),
         "sagemaker" if FEATURE_STORE.iter().any(|start| parts.uri.path().starts_with(start)) => {
             Route::Service("sagemaker-featurestore-runtime", Wire::RestJson)
         }
+        "sagemaker" if METRICS.contains(&parts.uri.path()) => Route::Service("sagemaker-metrics", Wire::RestJson),
         "sagemaker" => Route::Service("sagemaker-runtime", Wire::RestJson),
         other => match services.iter().find(|(name, ..)| *name == other) {
             Some((_, id, wires)) => Route::Service(id, spoken(wires, parts)),
@@ -160,6 +164,12 @@ mod tests {
                 Route::Service("sagemaker-featurestore-runtime", Wire::RestJson),
             ),
             ("PUT", "/bucket/key", &[("authorization", &s3)], Route::Raw),
+            (
+                "PUT",
+                "/BatchPutMetrics",
+                &[("authorization", &sagemaker)],
+                Route::Service("sagemaker-metrics", Wire::RestJson),
+            ),
             ("POST", "/", &[("authorization", &sqs), target], Route::Unknown("sqs".into())),
             (
                 "GET",
@@ -226,6 +236,7 @@ mod tests {
             ("sagemaker", "sagemaker", Wire::Json),
             ("sagemaker", "sagemaker-runtime", Wire::RestJson),
             ("sagemaker", "sagemaker-featurestore-runtime", Wire::RestJson),
+            ("sagemaker", "sagemaker-metrics", Wire::RestJson),
         ]);
         for (scope, id, wire) in wires {
             let service = sagewright_model::service(id).unwrap();

@@ -54,7 +54,7 @@ pub(super) enum Logs {
 }
 
 impl Logs {
-    fn group(&self, name: &str) -> String {
+    pub fn group(&self, name: &str) -> String {
         match self {
             Self::Endpoint => format!("/aws/sagemaker/Endpoints/{name}"),
             Self::Transform(_) => TRANSFORM_GROUP.to_owned(),

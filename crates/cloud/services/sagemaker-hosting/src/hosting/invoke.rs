@@ -74,7 +74,7 @@ impl Hosting {
                 Ok(answer) => {
                     count(None);
                     if let Some(sampler) = variant.capture.as_ref().filter(|sampler| sampler.takes()) {
-                        self.capture.take(sampler.captured(&endpoint, &variant.name, &call, &answer));
+                        self.capture.take(sampler.captured(&endpoint, &variant.name, &call, &answer)).await;
                     }
                     return Ok(output(answer, variant));
                 }

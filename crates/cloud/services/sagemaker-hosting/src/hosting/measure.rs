@@ -11,7 +11,8 @@ use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::metrics::{Metric, Series};
 use sagewright_cloud_sagemaker_base::ports::EndpointKey;
 
-const NAMESPACE: &str = "AWS/SageMaker";
+/// Of all that is measured of variants.
+pub(super) const NAMESPACE: &str = "AWS/SageMaker";
 
 /// Measures the requests of a variant.
 pub(super) struct Meter {

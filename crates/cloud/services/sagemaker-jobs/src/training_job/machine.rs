@@ -21,6 +21,9 @@ const NOUN: &str = "training job";
 /// What a job is told whose spot instances were taken away.
 const INTERRUPTED: &str = "The job stopped because the managed spot training instances were interrupted";
 
+/// Secondary statuses of a run after which there is none.
+const ENDING: [&str; 2] = ["Stopping", "Uploading"];
+
 /// The training jobs of a SageMaker.
 #[derive(Clone)]
 pub struct TrainingJobs(pub SageMaker);
@@ -272,6 +275,13 @@ impl State {
         }
         if spot.interrupted {
             return refused("the training job is being interrupted already.");
+        }
+        let secondary = self.progress.secondary();
+        if ENDING.contains(&secondary) {
+            return refused(&format!(
+                "the training job has secondary status {secondary}: its program has run for the last time, so that there is \
+                 nothing to interrupt."
+            ));
         }
         spot.interrupted = true;
         // A cloud that dies from now on has not died over the job.

@@ -180,6 +180,11 @@ impl Progress {
         Ok(())
     }
 
+    /// The secondary status.
+    pub fn secondary(&self) -> &str {
+        &self.secondary_status
+    }
+
     /// Enters a secondary status; the one that the job is already in gets a new message.
     pub fn enter(&mut self, status: &str, message: &str, now: i64) {
         if matches!(status, "Downloading" | "Training") {

@@ -8,7 +8,7 @@ use sagewright_cloud_sagemaker_base::{Kind, SageMaker};
 use serde_json::{Value, json};
 
 use super::artifact_id;
-use crate::association;
+use crate::{association, metrics};
 
 pub async fn artifact(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let source = call.input.get("Source").filter(|source| !source.is_null());
@@ -46,6 +46,7 @@ pub async fn remove(sm: &SageMaker, kind: Kind, key: &Key, arn: &str) -> Result<
             )));
         }
         let mut batch = vec![Write::Delete { key: key.clone(), version: Some(found.version) }];
+        batch.extend(metrics::removal(&found.record));
         batch.extend(sm.news(kind, &found.record, DELETED));
         match sm.env().store.commit(batch).await {
             Ok(()) => {

@@ -35,6 +35,11 @@ impl Entity {
                 (Some(Value::Object(there)), Value::Object(new)) if !["Status", "Source"].contains(&&**member) => {
                     there.extend(new.clone());
                 }
+                // What code logged to the component stays beside the job's own metrics.
+                (Some(Value::Array(there)), Value::Array(new)) if member == "Metrics" => {
+                    there.retain(crate::metrics::is_logged);
+                    there.extend(new.clone());
+                }
                 _ => drop(body.insert(member.clone(), value.clone())),
             }
         }

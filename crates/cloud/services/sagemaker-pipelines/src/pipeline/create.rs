@@ -7,6 +7,7 @@ use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, body, required, us
 use serde_json::{Value, json};
 
 use super::{alias, version};
+use crate::run::names::fingerprint;
 
 /// Kept elsewhere than in the pipeline's record.
 pub(super) const ELSEWHERE: &[&str] =
@@ -24,7 +25,8 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     stored.entry("PipelineDisplayName").or_insert_with(|| json!(name));
     stored.insert("CreatedBy".to_owned(), user(call));
     stored.insert("LastModifiedBy".to_owned(), user(call));
-    stored.insert(HIDDEN.to_owned(), json!({ "version": 1, "token": call.text("ClientRequestToken") }));
+    let asked = asked(call, &definition);
+    stored.insert(HIDDEN.to_owned(), json!({ "version": 1, "token": call.text("ClientRequestToken"), "asked": asked }));
     let mut record = SageMaker::record(call, Kind::PIPELINE, name, "Active", stored);
     alias::change(&mut record, 1, &alias::given(call.input.get("PipelineVersionAliases")), &[])?;
     sm.check_role(call, call.text("RoleArn"), &record.arn).await?;
@@ -38,9 +40,20 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     }
     // The same request again is answered as the first time.
     let found = sm.env().store.record(&key).await?;
-    let token = found.as_ref().and_then(|found| found.body[HIDDEN]["token"].as_str());
-    match token.filter(|token| call.text("ClientRequestToken") == Some(token)) {
-        Some(_) => Ok(json!({ "PipelineArn": arn })),
-        None => Err(Kind::PIPELINE.taken(&arn)),
+    let first = found.as_ref().map(|found| &found.body[HIDDEN]);
+    match first
+        .filter(|first| first["token"].as_str().is_some_and(|token| call.text("ClientRequestToken") == Some(token)))
+    {
+        // One of an earlier version does not know what was asked for.
+        Some(first) if first["asked"].is_null() || first["asked"] == asked => Ok(json!({ "PipelineArn": arn })),
+        _ => Err(Kind::PIPELINE.taken(&arn)),
     }
+}
+
+/// By what a request counts as the same: all that it asks for, wherever its definition is.
+fn asked(call: &Call, definition: &str) -> String {
+    let rest = body(call, &["ClientRequestToken", "PipelineDefinition", "PipelineDefinitionS3Location"]);
+    let mut rest = Value::Object(rest);
+    rest.sort_all_objects();
+    fingerprint(&[definition, &rest.to_string()])
 }

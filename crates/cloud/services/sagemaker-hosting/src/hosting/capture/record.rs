@@ -63,7 +63,7 @@ impl Captured {
     }
 
     /// The line of the object.
-    pub fn line(&self) -> String {
+    pub fn line(&self) -> Value {
         let mut data = Map::new();
         for (member, mode, part) in
             [("endpointInput", "INPUT", &self.input), ("endpointOutput", "OUTPUT", &self.output)]
@@ -81,7 +81,11 @@ impl Captured {
             event.insert("inferenceId".to_owned(), json!(inference));
         }
         event.insert("inferenceTime".to_owned(), json!(self.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
-        json!({ "captureData": data, "eventMetadata": event, "eventVersion": "0" }).to_string()
+        Value::Object(Map::from_iter([
+            ("captureData".to_owned(), Value::Object(data)),
+            ("eventMetadata".to_owned(), Value::Object(event)),
+            ("eventVersion".to_owned(), json!("0")),
+        ]))
     }
 
     fn part(&self, mode: &str, part: &Part) -> Value {
@@ -106,7 +110,7 @@ impl Captured {
         }
         out.extend([
             ("mode".to_owned(), json!(mode)),
-            ("data".to_owned(), json!(data)),
+            ("data".to_owned(), Value::String(data)),
             ("encoding".to_owned(), json!(encoding)),
         ]);
         Value::Object(out)
@@ -153,7 +157,7 @@ mod tests {
         let key = captured.key();
         let id = key.strip_prefix("datacapture/my-endpoint/AllTraffic/2021/09/12/08/03-35-007-").unwrap();
         assert!(Uuid::parse_str(id.strip_suffix(".jsonl").unwrap()).is_ok(), "{key}");
-        let line: Value = serde_json::from_str(&captured.line()).unwrap();
+        let line = captured.line();
         let data = &line["captureData"];
         assert_eq!(
             data["endpointInput"],

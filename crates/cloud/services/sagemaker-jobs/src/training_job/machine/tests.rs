@@ -247,6 +247,14 @@ fn spot_instances_are_taken_away_and_the_job_goes_on_with_others() {
         let phase = state.life.phase;
         assert_eq!(outcome(&state, &event), expected, "{phase:?} × {event:?}");
     }
+    // Its program is told to end for its time limit, or has ended.
+    for status in ["Stopping", "Uploading"] {
+        let (run, message, at, metrics) = (run(2), String::new(), NOW + 1, Metrics::new());
+        let entered = Event::Secondary { run, status: status.to_owned(), message, at, metrics };
+        let ending = after(spot(Phase::Running, false), &[(&entered, 1)]);
+        let told = outcome(&ending, &Event::InterruptRequested);
+        assert!(told.starts_with("refused: ") && told.contains(&format!("has secondary status {status}")), "{told}");
+    }
     let ordinary = outcome(&state(Phase::Running, 1), &Event::InterruptRequested);
     assert!(ordinary.contains("is no managed spot training job"), "{ordinary}");
     let started = first(Setting { deadline: Some(NOW + 60_000), ..setting() }, NOW).effects;

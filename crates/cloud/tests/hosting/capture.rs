@@ -1,0 +1,133 @@
+//! Captured data while the bucket takes nothing: answers wait, memory is bounded, and what is lost is told.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use sagewright_cloud::api::Handler;
+use sagewright_cloud::env::Env;
+use sagewright_cloud::hosting::{Hosting, HostingConfig};
+use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
+use sagewright_cloud::runner::NoEnvironment;
+use sagewright_cloud::sagemaker::ports::{CapturePlan, Host, VariantPlan};
+use serde_json::{Value, json};
+
+use crate::runner_support::{Machine, MemoryObjects, soon};
+use crate::support::{GROUP, SERVER, call, deploy, key, named};
+
+/// A bucket that takes nothing until it is opened.
+struct Shut {
+    inner: Arc<MemoryObjects>,
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Shut {
+    fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+}
+
+impl Objects for Shut {
+    fn head(&self, account: &str, bucket: &str, key: &str) -> Result<ObjectInfo, ObjectError> {
+        self.inner.head(account, bucket, key)
+    }
+
+    fn open(&self, account: &str, bucket: &str, key: &str) -> Result<(ObjectInfo, File), ObjectError> {
+        self.inner.open(account, bucket, key)
+    }
+
+    fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
+        self.inner.list(account, bucket, prefix)
+    }
+
+    fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
+        drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
+        self.inner.put_file(account, bucket, key, source)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Of each request: 64 MiB have room for 13 of them.
+const BODY: usize = 5_000_000;
+const ROOM: usize = 13;
+
+struct Stage {
+    machine: Machine,
+    bucket: Arc<Shut>,
+    hosting: Arc<Hosting>,
+    answered: Arc<AtomicUsize>,
+}
+
+async fn stage() -> Stage {
+    let mut machine = Machine::new();
+    let image = machine.python("server", SERVER);
+    machine.objects.make_bucket("captured");
+    let bucket = Arc::new(Shut { inner: machine.objects.clone(), open: Mutex::default(), opened: Condvar::new() });
+    let env = Env { objects: bucket.clone(), ..machine.env() };
+    let hosting = Arc::new(Hosting::new(env, Arc::new(NoEnvironment), HostingConfig::default()));
+    let capture = CapturePlan {
+        percentage: 100,
+        bucket: "captured".into(),
+        prefix: String::new(),
+        input: true,
+        output: false,
+        csv: vec![],
+        json: vec![],
+    };
+    deploy(&hosting, vec![VariantPlan { capture: Some(capture), ..named(&image, "a", 1.0) }]).await.unwrap();
+    Stage { machine, bucket, hosting, answered: Arc::default() }
+}
+
+impl Stage {
+    /// Sends requests one after the other.
+    fn ask(&self, count: usize) -> tokio::task::JoinHandle<()> {
+        let (hosting, answered) = (Arc::clone(&self.hosting), Arc::clone(&self.answered));
+        tokio::spawn(async move {
+            for _ in 0..count {
+                let call = call("InvokeEndpoint", json!({"EndpointName": "e"}), vec![b'x'; BODY]);
+                hosting.call(call).await.unwrap();
+                answered.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    }
+
+    /// What is in the bucket in the end.
+    async fn captured(&self) -> usize {
+        soon("the end of the endpoint", self.hosting.remove(&key())).await;
+        let objects = &self.machine.objects;
+        let lines = |key: &String| {
+            let text = String::from_utf8(objects.get("captured", key).unwrap()).unwrap();
+            let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            lines.len()
+        };
+        objects.keys("captured").iter().map(lines).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_wait_for_the_bucket_and_nothing_is_lost() {
+    let stage = stage().await;
+    let asking = stage.ask(20);
+    soon("a request that waits for room", stage.machine.clock.sleeping(PATIENCE)).await;
+    assert_eq!(stage.answered.load(Ordering::SeqCst), ROOM);
+    stage.bucket.open();
+    soon("all answers", asking).await.unwrap();
+    assert_eq!(stage.captured().await, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_finds_no_room_is_answered_in_the_end_and_its_loss_is_told() {
+    let stage = stage().await;
+    let asking = stage.ask(ROOM + 1);
+    soon("a request that waits for room", stage.machine.clock.sleeping(PATIENCE)).await;
+    stage.machine.clock.advance(PATIENCE);
+    soon("all answers", asking).await.unwrap();
+    stage.bucket.open();
+    assert_eq!(stage.captured().await, ROOM);
+    let told = stage.machine.lines(GROUP, "a/data-capture");
+    assert_eq!(told, ["Data capture: 1 requests are not in S3: they could not be written as fast as they came"]);
+}
