@@ -9,7 +9,6 @@
 mod record;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +19,7 @@ use jiff::Timestamp;
 use sagewright_cloud_core::api::Call;
 use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::env::Env;
-use sagewright_cloud_core::objects::{ObjectError, Objects};
-use sagewright_cloud_core::work;
+use sagewright_cloud_core::objects::{ObjectError, Objects, put_bytes};
 use sagewright_cloud_sagemaker_base::ports::{CapturePlan, EndpointKey};
 
 use super::pool::Incoming;
@@ -159,25 +157,18 @@ impl Capture {
             let Place { endpoint, variant } = &place;
             if let Err(error) = self.put(&endpoint.account, &plan.bucket, &key, &records) {
                 let count = records.len();
-                tracing::warn!(endpoint = endpoint.name, variant, count, error, "captured data was lost");
+                tracing::warn!(endpoint = endpoint.name, variant, count, %error, "captured data was lost");
             }
         }
     }
 
-    fn put(&self, account: &str, bucket: &str, key: &str, records: &[Captured]) -> Result<(), String> {
+    fn put(&self, account: &str, bucket: &str, key: &str, records: &[Captured]) -> Result<(), ObjectError> {
         let mut text = Vec::new();
         for record in records {
             text.extend_from_slice(record.line().as_bytes());
             text.push(b'\n');
         }
-        let file = work::new(&self.work);
-        let written = fs::create_dir_all(&self.work).and_then(|()| fs::write(&file, text));
-        let put = written
-            .map_err(|error| error.to_string())
-            .and_then(|()| self.objects.put_file(account, bucket, key, &file).map_err(|e: ObjectError| e.to_string()));
-        // The store may have taken it.
-        let _ = fs::remove_file(&file);
-        put.map(drop)
+        put_bytes(&*self.objects, &self.work, account, (bucket, key), &text).map(drop)
     }
 }
 
