@@ -1,8 +1,10 @@
 """Estimates the weight of penguins: prepare, train, evaluate, and register the model if it is good enough.
 
-Runs on AWS as it stands; with `sagewright local exec python3 examples/penguins/pipeline.py` it runs on this machine.
+Runs on AWS as it stands, with the credentials of a role that SageMaker may assume; with
+`sagewright local exec python3 examples/penguins/pipeline.py` it runs on this machine.
 """
 
+import os
 import pathlib
 import sys
 
@@ -83,7 +85,9 @@ pipeline = Pipeline(
 pipeline.upsert(role)
 execution = pipeline.start()
 try:
-    execution.wait(delay=2, max_attempts=300)
+    # On AWS each of the three jobs has instances to start.
+    delay, attempts = (2, 300) if "AWS_ENDPOINT_URL" in os.environ else (30, 120)
+    execution.wait(delay=delay, max_attempts=attempts)
 except Exception as failure:
     print(failure, file=sys.stderr)
 status = execution.describe()["PipelineExecutionStatus"]

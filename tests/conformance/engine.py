@@ -162,6 +162,12 @@ class Engine:
         container.stop(int(query.get("t", 10)))
         self.send(http, 204)
 
+    def post_kill(self, http, container, _):
+        if not container.state()["Running"]:
+            return self.send(http, 409, {"message": "is not running"})
+        container.process.kill()
+        self.send(http, 204)
+
     def post_wait(self, http, container, _):
         container.process.wait()
         if "wait" in self.hangs:

@@ -1,6 +1,7 @@
 """Processing jobs with stock boto3, the SageMaker SDK and the command line."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 import harness
 from command import Cli, manifest
+from disks import fill, in_namespace, mount  # noqa: F401
 from harness import PROCESS_IMAGE, PYTHON_IMAGE, log_lines, refused, role, unique, wait
 
 GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -254,3 +256,39 @@ def test_the_command_line_applies_shows_logs_and_finds_no_change(cloud, account,
     cli("apply", "--no-wait", "-f", "-", stdin=job)
     assert "ProcessingJob waiting" in cli("delete", "--yes", "ProcessingJob/waiting").out
     assert cli("get", "processingjob", "waiting").table()[0]["STATUS"] == "Stopped"
+
+
+def a_full_disk(folder):
+    disk = folder / "disk"
+    mount(disk, "-o", "size=400m")
+    cloud = harness.Cloud(disk, harness.image_map())
+    try:
+        s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
+        s3.create_bucket(Bucket="data")
+        s3.put_object(Bucket="data", Key="in/0.csv", Body="1,x\n" * 6_000_000)
+        fill(disk / "filler")
+        os.truncate(disk / "filler", (disk / "filler").stat().st_size - (10 << 20))
+        sagemaker.create_processing_job(**processing_job("full", "data"))
+        told = finished(sagemaker, "full")
+        assert told["ProcessingJobStatus"] == "Failed" and "No space left" in told["FailureReason"], told
+        assert keys(s3, "data", "out") == [] and list((disk / "data/work/processing").iterdir()) == []
+        (disk / "filler").unlink()
+        sagemaker.create_processing_job(**processing_job("room", "data"))
+        assert finished(sagemaker, "room")["ProcessingJobStatus"] == "Completed"
+        assert json.loads(content(s3, "data", "out/algo-1.json"))["rows"] == 6_000_000
+
+        # A job that is stopped keeps what it has, and tells its log where that cannot be: AWS gives it no FailureReason.
+        s3.put_object(Bucket="data", Key="in/0.csv", Body="1,x\n")
+        sagemaker.create_processing_job(**processing_job("stopped", "data", ["--wait"]))
+        wait(lambda: list((disk / "data/work/processing").glob("**/ready")), "the program waits")
+        fill(disk / "filler")
+        sagemaker.stop_processing_job(ProcessingJobName="stopped")
+        assert finished(sagemaker, "stopped")["ProcessingJobStatus"] == "Stopped"
+        assert list((disk / "data/work/processing").iterdir()) == []
+    finally:
+        (disk / "filler").unlink(missing_ok=True)
+        cloud.stop()
+
+
+def test_a_full_disk_fails_a_job_and_leaves_nothing(in_namespace):
+    in_namespace(a_full_disk)

@@ -5,12 +5,11 @@ import pathlib
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 
 import pytest
 
-from harness import ROOT
+from disks import fill, in_namespace, mount, remount  # noqa: F401
 from quickstart_tools import Quickstart, complete, edit, examples, strays
 
 
@@ -119,29 +118,6 @@ def test_a_folder_that_cannot_be_made_is_named(place, tmp_path):
     assert f"cannot write to the data folder {data}" in run.error and "--data" in run.error
 
 
-@pytest.fixture
-def in_namespace(tmp_path):
-    """Runs a function of this module with a folder where it may mount file systems of its own."""
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody make a mount namespace: no disk can be made small or read-only")
-
-    def run(function):
-        script = f"import sys; sys.path.insert(0, {str(ROOT / 'tests/conformance')!r}); import test_quickstart_trouble as t; t.{function.__name__}(t.pathlib.Path(sys.argv[1]))"
-        done = subprocess.run(["unshare", "-rm", sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=200)
-        assert done.returncode == 0, done.stderr
-
-    return run
-
-
-def mount(folder, *options):
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)], check=True)
-
-
-def remount(folder, options):
-    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
-
-
 def read_only_disk(tmp):
     disk = tmp / "disk"
     mount(disk, "-o", "ro")
@@ -196,16 +172,6 @@ def full_disk(tmp):
     run = Quickstart(data, "--exit", "-o", "json", cwd=tmp)
     assert run.end() == 0, run.text
     assert run.document()["accuracy"] >= 0.9 and folder.is_dir()
-
-
-def fill(path):
-    with open(path, "wb", buffering=0) as file:
-        for size in (1 << 20, 4096):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
 
 
 def test_a_read_only_disk_is_named_and_nothing_stays(in_namespace):

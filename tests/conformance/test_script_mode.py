@@ -293,13 +293,13 @@ def test_what_is_not_installed_is_refused_with_the_command_and_the_size(tmp_path
         s3.create_bucket(Bucket="scripts")
         s3.put_object(Bucket="scripts", Key="code/x.tar.gz", Body=b"")
         for image, name, size, package in [
-            ("sagemaker-scikit-learn:1.2-1-cpu-py3", "sklearn:1.2-1", " MB", "scikit-learn==1.2.1"),
-            ("pytorch-training:2.5.1-cpu-py311", "pytorch:2.5.1", " GB", "torch==2.5.1"),
+            ("sagemaker-scikit-learn:1.2-1-cpu-py3", "sklearn:1.2-1", " MiB", "scikit-learn==1.2.1"),
+            ("pytorch-training:2.5.1-cpu-py311", "pytorch:2.5.1", " GiB", "torch==2.5.1"),
             (
                 "huggingface-pytorch-training:2.5.1-transformers4.49.0-gpu-py311-cu124-ubuntu22.04",
-                "huggingface:2.5.1-transformers4.49.0", " GB", "transformers==4.49.0",
+                "huggingface:2.5.1-transformers4.49.0", " GiB", "transformers==4.49.0",
             ),
-            ("sagemaker-xgboost:1.7-1", "xgboost:1.7-1", " MB", "xgboost==1.7.4"),
+            ("sagemaker-xgboost:1.7-1", "xgboost:1.7-1", " MiB", "xgboost==1.7.4"),
         ]:
             job = script_job("j", "scripts", f"{ECR}/{image}", "s3://scripts/code/x.tar.gz")
             told = refused(sm.create_training_job, "ValidationException", **job)["Error"]["Message"]
@@ -367,10 +367,17 @@ def test_an_install_that_is_killed_leaves_nothing_that_counts(offline, monkeypat
         harness.gone(started)
     (half,) = environments(offline)
     assert not next(row for row in json.loads(images("list", "-o", "json").stdout) if row["framework"] == "python:3")["installed"]
-    done = images("install", "python:3", "--yes")
+    asked = images("install", "python:3")
+    assert asked.returncode == 64 and "--yes" in asked.stderr and "--dry-run" not in asked.stderr
+    # What is named twice is installed once, and told to programs as the list tells it.
+    done = images("install", "python:3", "python:3", "--yes", "-o", "json")
     assert done.returncode == 0, done.stderr
+    (told,) = json.loads(done.stdout)
+    assert (told["framework"], told["installed"]) == ("python:3", True)
     (whole,) = environments(offline)
     assert whole != half
+    (told,) = json.loads(images("remove", "python:3", "-o", "json").stdout)
+    assert not told["installed"] and environments(offline) == []
 
 
 def test_two_installs_at_once_make_one_and_a_pip_that_fails_leaves_none(offline, tmp_path, monkeypatch):

@@ -125,7 +125,10 @@ def test_what_cannot_be_interrupted_is_refused_with_what_to_do(cloud, sagemaker,
     sagemaker.create_training_job(**job(name, bucket, Environment={"RUNS": "99"}, CheckpointConfig={"S3Uri": f"s3://{bucket}/c"}))
     told = interrupt(cloud, name, code=1)
     assert f"cannot interrupt {name}: " in told and "use_spot_instances and max_wait" in told
-    assert "There is no training job none in account 000000000000" in interrupt(cloud, "none", code=1)
+    for none in ("none", "TrainingJob/none"):
+        told = interrupt(cloud, none, code=1)
+        assert "There is no training job none in account 000000000000" in told and "--region" in told
+    assert "only training jobs can be interrupted" in interrupt(cloud, "Endpoint/none", code=64)
     assert "There is no training job" in interrupt(cloud, name, "--account", "111111111111", code=1)
     sagemaker.stop_training_job(TrainingJobName=name)
     harness.finished(sagemaker, name)

@@ -2,9 +2,7 @@
 
 import json
 import os
-import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,8 +12,8 @@ from botocore.exceptions import ClientError
 
 import harness
 from command import Cli, manifest
+from disks import fill, in_namespace, mount  # noqa: F401
 from harness import BATCH_IMAGE, log_lines, refused, role, unique, wait
-from test_quickstart_trouble import fill, mount
 
 GROUP = "/aws/sagemaker/TransformJobs"
 
@@ -226,7 +224,7 @@ def test_a_job_survives_a_kill_of_the_cloud(fresh_cloud, tmp_path, step):
 
 
 def a_full_disk(folder):
-    disk = pathlib.Path(folder) / "disk"
+    disk = folder / "disk"
     mount(disk, "-o", "size=400m")
     cloud = harness.Cloud(disk, harness.image_map())
     try:
@@ -248,12 +246,8 @@ def a_full_disk(folder):
         cloud.stop()
 
 
-def test_a_full_disk_fails_the_job_and_leaves_nothing(tmp_path):
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody make a mount namespace: no disk can be made small")
-    script = f"import sys; sys.path.insert(0, {str(harness.ROOT / 'tests/conformance')!r}); import test_transform as t; t.a_full_disk(sys.argv[1])"
-    done = subprocess.run(["unshare", "-rm", sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
+def test_a_full_disk_fails_the_job_and_leaves_nothing(in_namespace):
+    in_namespace(a_full_disk)
 
 
 SDK = """

@@ -1,6 +1,6 @@
 //! Log streams of a job or an endpoint, read from CloudWatch Logs.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use sagewright_aws::collect_items;
@@ -58,28 +58,60 @@ pub(crate) async fn run(
     loop {
         // Asked before reading, so that nothing written before the end is missed.
         let ended = !tail.follow || ended(context, kind, name).await;
-        let mut lines = Vec::new();
         for stream in streams(context, &group, &prefix).await? {
             positions.entry(stream).or_insert(None);
         }
-        let last = tail.last.filter(|_| first);
-        for (stream, position) in &mut positions {
-            lines.extend(match last {
-                Some(last) => read_last(context, &group, stream, position, last).await?,
-                None => read(context, &group, stream, position).await?,
-            });
-        }
-        lines.sort_by_key(|line| line.time);
-        count += lines.len();
-        let skip = last.map_or(0, |last| lines.len().saturating_sub(last));
-        for line in lines.iter().skip(skip) {
-            show(line)?;
-        }
+        count += match tail.last.filter(|_| first) {
+            Some(last) => show_last(context, &group, &mut positions, last, show).await?,
+            None => show_all(context, &group, &mut positions, show).await?,
+        };
         first = false;
         if ended {
             return Ok(count);
         }
         tokio::time::sleep(context.poll()).await;
+    }
+}
+
+/// Shows the last lines of all streams together.
+async fn show_last(
+    context: &Context,
+    group: &str,
+    positions: &mut BTreeMap<String, Option<String>>,
+    last: usize,
+    show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
+) -> anyhow::Result<usize> {
+    let mut lines = Vec::new();
+    for (stream, position) in positions {
+        lines.extend(read_last(context, group, stream, position, last).await?);
+    }
+    lines.sort_by_key(|line| line.time);
+    lines.iter().skip(lines.len().saturating_sub(last)).try_for_each(show)?;
+    Ok(lines.len())
+}
+
+/// Shows what is new of all streams by time. Of each a page is in memory, however long they are.
+async fn show_all(
+    context: &Context,
+    group: &str,
+    positions: &mut BTreeMap<String, Option<String>>,
+    show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
+) -> anyhow::Result<usize> {
+    let mut readers: Vec<Reader<'_>> =
+        positions.iter_mut().map(|(stream, position)| Reader::new(context, group, stream, position)).collect();
+    let mut count = 0;
+    loop {
+        for reader in &mut readers {
+            reader.fill(context).await?;
+        }
+        let heads = readers.iter_mut().filter(|reader| !reader.lines.is_empty());
+        let Some(next) = heads.min_by_key(|reader| reader.lines.front().map(|line| line.time)) else {
+            return Ok(count);
+        };
+        if let Some(line) = next.lines.pop_front() {
+            show(&line)?;
+            count += 1;
+        }
     }
 }
 
@@ -149,31 +181,45 @@ fn of_page<'a>(output: &'a Value, stream: &'a str) -> impl Iterator<Item = Line>
     })
 }
 
-async fn read(
-    context: &Context,
-    group: &str,
-    stream: &str,
-    position: &mut Option<String>,
-) -> anyhow::Result<Vec<Line>> {
-    let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
-    if let Some(token) = position {
-        input["nextToken"] = Value::String(token.clone());
-    }
-    let mut lines = Vec::new();
-    let mut pager = Pager::new(&context.target, "logs", "GetLogEvents", input);
-    loop {
-        match pager.next(&context.aws).await {
-            Ok(Some(page)) => lines.extend(of_page(&page, stream)),
-            Ok(None) => break,
-            Err(error) if is_missing(&error) => break,
-            Err(error) => return Err(error.into()),
+/// What is new of a stream, page by page.
+struct Reader<'a> {
+    stream: &'a str,
+    /// Where the next reading goes on.
+    position: &'a mut Option<String>,
+    /// None after the last page.
+    pager: Option<Pager>,
+    lines: VecDeque<Line>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(context: &Context, group: &str, stream: &'a str, position: &'a mut Option<String>) -> Self {
+        let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
+        if let Some(token) = position {
+            input["nextToken"] = Value::String(token.clone());
         }
+        let pager = Some(Pager::new(&context.target, "logs", "GetLogEvents", input));
+        Self { stream, position, pager, lines: VecDeque::new() }
     }
-    // Where the next reading goes on.
-    if let Some(next) = pager.input()["nextToken"].as_str() {
-        *position = Some(next.to_owned());
+
+    /// Reads on until there is a line, or none is left.
+    async fn fill(&mut self, context: &Context) -> anyhow::Result<()> {
+        while self.lines.is_empty()
+            && let Some(pager) = &mut self.pager
+        {
+            let page = match pager.next(&context.aws).await {
+                Err(error) if !is_missing(&error) => return Err(error.into()),
+                page => page.ok().flatten(),
+            };
+            if let Some(next) = pager.input()["nextToken"].as_str() {
+                *self.position = Some(next.to_owned());
+            }
+            match page {
+                Some(page) => self.lines.extend(of_page(&page, self.stream)),
+                None => self.pager = None,
+            }
+        }
+        Ok(())
     }
-    Ok(lines)
 }
 
 fn is_missing(error: &CloudError) -> bool {

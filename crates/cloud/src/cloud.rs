@@ -181,6 +181,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let runner = Arc::new(Runners { process, docker });
     if has_jobs(&work) {
         end_leftovers(&*runner).await;
+        end_left_containers(&runner).await;
         commands.clear();
     }
     let env = Env {
@@ -270,7 +271,7 @@ pub fn end_processes(data: &Path) {
 /// The same for what runs in the container engine at `engine`, as in [`Options::engine`].
 pub async fn end_containers(data: &Path, engine: &str) {
     if let Ok(Some(id)) = cloud_id::known(data) {
-        DockerRunner::new(engine, id, Arc::new(SystemWall)).end_all().await;
+        untold(DockerRunner::new(engine, id, Arc::new(SystemWall)).end_all().await);
     }
 }
 
@@ -286,6 +287,24 @@ async fn end_leftovers(runner: &dyn Runner) {
             Ok(Some(mut container)) => drop(container.stop(Duration::ZERO).await),
             Err(error) => tracing::warn!(%error, workload = %labels, "what an earlier process left running may go on"),
         }
+    }
+}
+
+/// The same for containers. Without an engine there are none, unless the image map has images of one.
+async fn end_left_containers(runner: &Runners) {
+    match runner.docker.clear().await {
+        Err(error) if runner.process.uses_engine() => tracing::warn!(
+            error,
+            "containers that an earlier process left may go on until the first one is started in the engine"
+        ),
+        told => untold(told),
+    }
+}
+
+/// An engine that does not answer may not be there at all.
+fn untold(done: Result<(), String>) {
+    if let Err(error) = done {
+        tracing::debug!(error, "no containers were ended");
     }
 }
 
@@ -388,7 +407,7 @@ impl Cloud {
             tracing::warn!(%error, "the time that the clock has come to is known to some seconds only");
         }
         // Containers do not end with this process.
-        runner.docker.end_all().await;
+        untold(runner.docker.end_all().await);
         drop(lock);
     }
 }

@@ -53,7 +53,7 @@ impl Runner for Runners {
         }
     }
 
-    /// What holds for all of them.
+    /// What processes can do.
     async fn capabilities(&self) -> Capabilities {
         self.process.capabilities().await
     }
@@ -62,14 +62,12 @@ impl Runner for Runners {
         if self.is_in_engine(image) { &mount.path } else { self.process.visible_at(image, mount) }
     }
 
+    /// Processes: the engine ends what is left in it by itself ([`DockerRunner::clear`]).
     async fn list(&self) -> Result<Vec<Labels>, RunnerError> {
-        let mut found = self.process.list().await?;
-        found.extend(self.docker.list().await);
-        Ok(found)
+        self.process.list().await
     }
 
     async fn attach(&self, labels: &Labels, lines: LineSink) -> Result<Option<Box<dyn Container>>, RunnerError> {
-        self.docker.end(labels).await;
         self.process.attach(labels, lines).await
     }
 }

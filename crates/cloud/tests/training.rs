@@ -220,6 +220,20 @@ async fn a_job_over_its_time_limit_is_stopped_and_keeps_its_artifacts() {
 }
 
 #[tokio::test]
+async fn what_a_stopped_job_cannot_upload_is_told_in_its_log() {
+    let mut machine = machine();
+    let image = machine.shell("polite", TRAPS);
+    let mut job = start(&machine, request(&image));
+    job.metric("ready").await;
+    machine.objects.remove_bucket("out");
+    job.stop.send_replace(true);
+    let (end, _) = job.end().await;
+    let reason = training_support::failure(end);
+    assert!(reason.contains("NoSuchBucket"), "{reason}");
+    assert!(machine.lines(GROUP, "job/").contains(&reason));
+}
+
+#[tokio::test]
 async fn a_stopped_job_gets_sigterm_and_then_sigkill() {
     let mut machine = machine();
     let image = machine.shell("polite", TRAPS);

@@ -436,7 +436,15 @@ async fn a_container_that_dies_ends_the_job() {
 async fn what_cannot_start_fails_the_job() {
     let (machine, image) = machine();
     let job = start(&machine, one(&image, &[]));
-    assert_eq!(job.failed().await, "ClientError: Failed to download data. No S3 objects found under s3://in/data/.");
+    let reason = job.failed().await;
+    assert_eq!(reason, "ClientError: Failed to download data. No S3 objects found under s3://in/data/.");
+    assert_eq!(data_log(&machine), [reason]);
+    let (machine, image) = self::machine();
+    machine.objects.put("in", "data/..", "1\n");
+    let reason = start(&machine, one(&image, &[])).failed().await;
+    assert!(reason.contains("s3://in/data/.."), "{reason}");
+    assert_eq!(data_log(&machine), [reason]);
+    let (machine, image) = self::machine();
     machine.objects.put("in", "data/1.csv", "1\n");
     let nowhere = with(one(&image, &[]), "/TransformOutput/S3OutputPath", json!("s3://nowhere/x"));
     let reason = start(&machine, nowhere).failed().await;

@@ -147,7 +147,7 @@ pub(crate) struct LocalClock {
 are there when the job runs again, at once. The job must have been created with EnableManagedSpotTraining."
 )]
 pub(crate) struct LocalInterrupt {
-    /// Name of the training job
+    /// Name of the training job, or TrainingJob/NAME
     #[arg(value_name = "JOB")]
     pub(crate) job: String,
     /// Account that the job is in

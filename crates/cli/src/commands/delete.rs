@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Delete, global: &Global, printer: &Printer) -> an
             Some(set) => format!("this may delete resources of the set {set}"),
             None => format!("{} would be deleted", counted(declared.len() + names.len())),
         };
-        ask::somebody(&would)?;
+        ask::somebody(&would, ask::DRY_RUN)?;
     }
     let mut context = Context::connect(global, printer).await?;
     let options = DeleteOptions {

@@ -25,7 +25,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     all_are_of(set, objects)?;
     if !args.yes && !args.dry_run {
-        ask::somebody("--prune may delete resources that the manifests no longer declare")?;
+        ask::somebody("--prune may delete resources that the manifests no longer declare", ask::DRY_RUN)?;
     }
     let mut context = connect(set, global, printer).await?;
     context.announce(objects).await?;

@@ -56,7 +56,13 @@ pub(crate) struct Cloud {
 
 /// Where the container engine answers, as Docker's own clients find it.
 pub(crate) fn engine() -> String {
-    std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()).unwrap_or_else(|| docker::SOCKET.to_owned())
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let host = set("DOCKER_HOST").unwrap_or_else(|| docker::SOCKET.to_owned());
+    match host.strip_prefix("tcp://") {
+        // It is refused with what to do, instead of spoken to without TLS.
+        Some(address) if set("DOCKER_TLS_VERIFY").is_some() => format!("https://{address}"),
+        _ => host,
+    }
 }
 
 /// Takes port and data folder, and starts all services.

@@ -5,15 +5,19 @@ use std::io::{BufRead as _, IsTerminal as _};
 use super::Printer;
 use crate::exit::{Exit, Failure};
 
-/// Refuses what needs a yes where there is no terminal; `would` says what would be done.
-pub(crate) fn somebody(would: &str) -> Result<(), Failure> {
+/// Refuses what needs a yes where there is no terminal; `would` says what would be done, and `instead` how that can be seen without
+/// doing it.
+pub(crate) fn somebody(would: &str, instead: Option<&str>) -> Result<(), Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(());
     }
     let message = format!("{would}, and there is no terminal to confirm on");
-    Err(Failure::new(Exit::Usage, message)
-        .help("pass --yes to do it without being asked; --dry-run shows what would be done"))
+    let instead = instead.map(|instead| format!("; {instead}")).unwrap_or_default();
+    Err(Failure::new(Exit::Usage, message).help(format!("pass --yes to do it without being asked{instead}")))
 }
+
+/// For commands that have `--dry-run`.
+pub(crate) const DRY_RUN: Option<&str> = Some("--dry-run shows what would be done");
 
 /// Asks for a yes.
 pub(crate) async fn confirm(question: &str, printer: &Printer) -> anyhow::Result<bool> {

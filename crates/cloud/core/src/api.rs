@@ -28,7 +28,7 @@ pub struct Caller {
 }
 
 /// One call of one operation, after signature, protocol and model have been checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Call {
     /// The authenticated caller.
     pub caller: Caller,

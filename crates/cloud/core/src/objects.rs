@@ -1,8 +1,10 @@
 //! What jobs and endpoints need of S3, inside the process.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+
+use crate::work;
 
 /// One object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,9 @@ pub struct ObjectInfo {
     /// Entity tag without quotes.
     pub etag: String,
 }
+
+/// Most bytes of an object's key.
+pub const LONGEST_KEY: usize = 1024;
 
 /// Why an object could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +37,15 @@ pub enum ObjectError {
     /// The bucket belongs to another account.
     #[error("Access denied to bucket {0}")]
     AccessDenied(String),
-    /// The disk or the database failed.
+    /// No object can have such a key.
+    #[error("The key of an S3 object has 1 to 1024 bytes, and this one in bucket {bucket} has {length}")]
+    InvalidKey {
+        /// Bucket.
+        bucket: String,
+        /// Bytes of the key.
+        length: usize,
+    },
+    /// The disk or the database failed. The message may be shown to anybody: it names no path of this machine.
     #[error("S3 storage failed on s3://{bucket}/{key}: {why}")]
     Storage {
         /// Bucket.
@@ -42,6 +55,14 @@ pub enum ObjectError {
         /// Cause.
         why: String,
     },
+}
+
+impl ObjectError {
+    /// Whether the same may work later, without a change of the request's: a disk that is full may have room again.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Storage { .. })
+    }
 }
 
 /// Objects of the embedded S3 as an account sees them. All calls block.
@@ -99,6 +120,28 @@ pub trait Objects: Send + Sync + 'static {
         let _ = cancelled;
         self.put_file(account, bucket, key, source).map(Some)
     }
+}
+
+/// Stores bytes as an object, by way of a new file in a folder. Blocks.
+///
+/// # Errors
+/// As [`Objects::put_file`].
+pub fn put_bytes(
+    objects: &dyn Objects,
+    folder: &Path,
+    account: &str,
+    (bucket, key): (&str, &str),
+    bytes: &[u8],
+) -> Result<ObjectInfo, ObjectError> {
+    let path = work::new(folder);
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, bytes)).map_err(|error| {
+        tracing::warn!(path = %path.display(), %error, "a file that is to become an object cannot be written");
+        ObjectError::Storage { bucket: bucket.to_owned(), key: key.to_owned(), why: error.to_string() }
+    });
+    let stored = written.and_then(|()| objects.put_file(account, bucket, key, &path));
+    // Where it was not moved.
+    drop(fs::remove_file(&path));
+    stored
 }
 
 /// Bucket and key of `s3://bucket/key`; the key may be empty.

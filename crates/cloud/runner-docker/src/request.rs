@@ -16,16 +16,18 @@ const ACCOUNT: &str = "sagewright.account";
 const ARN: &str = "sagewright.arn";
 const HOST: &str = "sagewright.host";
 const EPOCH: &str = "sagewright.epoch";
+/// Marks a container that gives files back.
+const GIVES_BACK: &str = "sagewright.gives-back";
 
 /// The filter for the containers of a cloud.
 pub fn mark(cloud: &str) -> String {
     format!("{CLOUD}={cloud}")
 }
 
-/// The labels of a container.
-pub fn labels(found: &HashMap<String, String>) -> Option<Labels> {
-    let of = |name: &str| found.get(name).cloned();
-    Some(Labels { account: of(ACCOUNT)?, arn: of(ARN)?, host: of(HOST)?, epoch: of(EPOCH)?.parse().ok()? })
+/// Whether a container is one of [`give_back`]'s.
+pub fn is_giving_back(found: &ContainerInspectResponse) -> bool {
+    let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
+    labels.is_some_and(|labels| labels.contains_key(GIVES_BACK))
 }
 
 /// What `POST /containers/create` takes.
@@ -79,29 +81,40 @@ fn mounts(workload: &Workload) -> Vec<Mount> {
     workload.mounts.iter().map(mount).collect()
 }
 
-/// Who has to own what the container leaves: the owner of its folders.
-pub fn owner(workload: &Workload) -> Option<(u32, u32)> {
-    let found = std::fs::metadata(&workload.mounts.iter().find(|mount| !mount.read_only)?.source).ok()?;
-    Some((found.uid(), found.gid())).filter(|(user, _)| *user != 0)
-}
-
-/// A container that gives what another one wrote as root to the user, who could not remove it otherwise.
-pub fn give_back(image: &str, cloud: &str, (user, group): (u32, u32), workload: &Workload) -> ContainerCreateBody {
-    let writable = workload.mounts.iter().filter(|mount| !mount.read_only).map(|m| m.path.display().to_string());
-    ContainerCreateBody {
-        image: Some(image.to_owned()),
+/// A container that gives what another one writes as root to the user, who could not remove it otherwise: to who owns the folders.
+/// None where that is root.
+pub fn give_back(body: &ContainerCreateBody) -> Option<ContainerCreateBody> {
+    let mounts = body.host_config.as_ref()?.mounts.as_ref()?;
+    let writable = || mounts.iter().filter(|mount| mount.read_only != Some(true));
+    let found = std::fs::metadata(writable().next()?.source.as_ref()?).ok()?;
+    let (user, group) = (found.uid(), found.gid());
+    let command = ["chown".to_owned(), "-R".to_owned(), format!("{user}:{group}")];
+    let mut labels = body.labels.clone().unwrap_or_default();
+    labels.insert(GIVES_BACK.to_owned(), "true".to_owned());
+    (user != 0).then(|| ContainerCreateBody {
+        image: body.image.clone(),
         user: Some("0".to_owned()),
-        entrypoint: Some(
-            ["chown", "-R", &format!("{user}:{group}")].map(str::to_owned).into_iter().chain(writable).collect(),
-        ),
-        labels: Some(HashMap::from([(CLOUD.to_owned(), cloud.to_owned())])),
+        entrypoint: Some(command.into_iter().chain(writable().filter_map(|mount| mount.target.clone())).collect()),
+        labels: Some(labels),
         host_config: Some(HostConfig {
-            mounts: Some(mounts(workload)),
+            mounts: Some(mounts.clone()),
             network_mode: Some("none".to_owned()),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
-    }
+    })
+}
+
+/// The same for one that another process made.
+pub fn give_back_of(found: ContainerInspectResponse) -> Option<ContainerCreateBody> {
+    let config = found.config?;
+    let host_config = HostConfig { mounts: found.host_config?.mounts, ..HostConfig::default() };
+    give_back(&ContainerCreateBody {
+        image: config.image,
+        labels: config.labels,
+        host_config: Some(host_config),
+        ..ContainerCreateBody::default()
+    })
 }
 
 /// Where a started container serves requests.

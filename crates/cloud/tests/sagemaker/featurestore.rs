@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
+use sagewright_cloud::records::Records as _;
 use sagewright_cloud::sagemaker::kind::Kind;
 use sagewright_cloud_sagemaker_featurestore::{Runtime, flush_all};
 use sagewright_cloud_store_sqlite::SqliteRecords;
@@ -167,4 +168,77 @@ async fn more_rows_than_one_part_takes_reach_s3_at_once() {
     for id in ["row-00000-", "row-01999-"] {
         assert_eq!(files_with(&files, id), 1);
     }
+}
+
+#[tokio::test]
+async fn rows_of_a_deleted_group_wait_for_a_disk_and_not_for_a_bucket_that_is_gone() {
+    let cloud = Cloud::new();
+    group(&cloud).await;
+    put(&cloud, "first-row", "2026-01-01T00:10:00Z").await.unwrap();
+    let full = cloud.obstacle("feature-store");
+    cloud.ok("DeleteFeatureGroup", json!({"FeatureGroupName": "g"})).await;
+    cloud.later(1000).await;
+    let told = cloud.ok("DescribeFeatureGroup", json!({"FeatureGroupName": "g"})).await;
+    assert_eq!(told["FeatureGroupStatus"], "Deleting");
+    let status = &told["OfflineStoreStatus"];
+    assert_eq!(status["Status"], "Blocked");
+    let why = status["BlockedReason"].as_str().unwrap();
+    assert!(why.starts_with("S3 storage failed on s3://data/") && !why.contains(full.to_str().unwrap()), "{why}");
+    std::fs::remove_file(full).unwrap();
+    cloud.later(60_000).await;
+    none_left(&cloud, "feature-group").await;
+    assert_eq!(files_with(&cloud.bucket.files(), "first-row"), 1);
+
+    // Nobody can ever write to it: AWS deletes the group as well.
+    group(&cloud).await;
+    put(&cloud, "second-row", "2026-01-01T00:10:00Z").await.unwrap();
+    cloud.bucket.remove("data");
+    cloud.ok("DeleteFeatureGroup", json!({"FeatureGroupName": "g"})).await;
+    cloud.later(1000).await;
+    none_left(&cloud, "feature-group").await;
+}
+
+#[tokio::test]
+async fn an_offline_store_whose_keys_would_be_too_long_is_refused() {
+    let cloud = Cloud::new();
+    let feature = |name: &str| json!({"FeatureName": name, "FeatureType": "String"});
+    let input = |length: usize| {
+        json!({
+            "FeatureGroupName": "g", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "at",
+            "FeatureDefinitions": [feature("id"), feature("at")], "RoleArn": ROLE,
+            "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": format!("s3://data/{}", "x".repeat(length))}},
+        })
+    };
+    let refused = cloud.refused("CreateFeatureGroup", input(1000)).await;
+    assert!(refused.contains("a key has at most 1024"), "{refused}");
+    cloud.ok("CreateFeatureGroup", input(800)).await;
+}
+
+#[tokio::test]
+async fn entries_behind_one_that_the_store_did_not_take_are_unprocessed() {
+    let life = Arc::new(Life::default());
+    let cloud = Cloud::mortal(SqliteRecords::in_memory().unwrap(), 1, life.clone());
+    group(&cloud).await;
+    let entry = |id: &str| {
+        let record = json!([{"FeatureName": "id", "ValueAsString": id}, {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"}]);
+        json!({"FeatureGroupName": "g", "Record": record})
+    };
+    let write = || runtime(&cloud, "BatchWriteRecord", json!({"Entries": [entry("a"), entry("b"), entry("c")]}));
+    life.errs_after("feature-record", 1, false);
+    let told = write().await.unwrap();
+    assert_eq!(told["UnprocessedEntries"], json!([entry("b"), entry("c")]));
+    assert_eq!((get(&cloud, "a").await, get(&cloud, "b").await), (true, false));
+    // Where nothing was put, the call fails, and can be made again.
+    life.errs_after("feature-store", 0, false);
+    assert_eq!(write().await.unwrap_err().status, 500);
+}
+
+#[tokio::test]
+async fn events_show_the_status_that_was_entered() {
+    let cloud = Cloud::new();
+    group(&cloud).await;
+    cloud.ok("DeleteFeatureGroup", json!({"FeatureGroupName": "g"})).await;
+    let events = cloud.store.events(0, 10).await.unwrap();
+    let statuses: Vec<_> = events.iter().map(|(_, event)| &event.body["detail"]["FeatureGroupStatus"]).collect();
+    assert_eq!(statuses, ["Creating", "Created", "Deleting"]);
 }

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod commits;
 mod endpoints;
 mod featurestore;
 mod hold;
 mod lineage;
 mod lineage_query;
 mod listing;
+mod model_cards;
 mod models;
 mod monitoring;
 mod pipelines;

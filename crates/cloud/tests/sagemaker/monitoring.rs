@@ -170,7 +170,7 @@ async fn a_store_that_fails_for_a_moment_ends_no_schedule() {
         let life = Arc::new(Life::default());
         let cloud = Cloud::mortal(SqliteRecords::in_memory().unwrap(), 2, Arc::clone(&life));
         scheduled(&cloud).await;
-        life.errs_after(Kind::MONITORING_SCHEDULE, 0, written);
+        life.errs_after(Kind::MONITORING_SCHEDULE.as_str(), 0, written);
         cloud.passes(NEXT_HOUR).await;
         assert!(life.erred(), "{written}");
         cloud.passes(60_000).await;

@@ -336,7 +336,7 @@ async fn a_store_that_fails_for_a_moment_leaves_no_step_in_progress() {
         })
         .await;
         // That of the stop.
-        life.errs_after(Kind::PROCESSING_JOB, 0, false);
+        life.errs_after(Kind::PROCESSING_JOB.as_str(), 0, false);
         cloud.ok("StopPipelineExecution", retry(&arn, TOKEN)).await;
         let mut stop = job.stop.clone();
         within(stop.wait_for(|stop| *stop)).await.unwrap();

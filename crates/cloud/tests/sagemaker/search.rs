@@ -189,3 +189,111 @@ async fn trial_components_are_found_by_parameters_metrics_and_their_trials() {
     let unknown = json!({"Resource": "ExperimentTrialComponent", "SortBy": "Parents.Colour"});
     assert!(cloud.refused("Search", unknown).await.ends_with("Unknown property name: Parents.Colour"));
 }
+
+fn search(resource: &str, filters: Value) -> Value {
+    json!({"Resource": resource, "SearchExpression": {"Filters": filters}})
+}
+
+#[tokio::test]
+async fn features_are_found_by_their_own_metadata() {
+    let cloud = Cloud::new();
+    let feature = |name: &str| json!({"FeatureName": name, "FeatureType": "String"});
+    let group = json!({
+        "FeatureGroupName": "g", "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "at", "Description": "people",
+        "FeatureDefinitions": [feature("id"), feature("at"), feature("age")], "OnlineStoreConfig": {"EnableOnlineStore": true},
+    });
+    cloud.ok("CreateFeatureGroup", group).await;
+    cloud.later(1000).await;
+    let update = json!({
+        "FeatureGroupName": "g", "FeatureName": "age", "Description": "years", "ParameterAdditions": [{"Key": "team", "Value": "a"}],
+    });
+    cloud.ok("UpdateFeatureMetadata", update).await;
+    let described = cloud.ok("DescribeFeatureMetadata", json!({"FeatureGroupName": "g", "FeatureName": "age"})).await;
+    for (name, value) in [("Description", "years"), ("Parameters.Value", "a"), ("FeatureName", "age")] {
+        let found = cloud.ok("Search", search("FeatureMetadata", json!([filter(name, "Equals", json!(value))]))).await;
+        assert_eq!(found["TotalHits"]["Value"], 1, "{name}");
+        assert_eq!(found["Results"][0]["FeatureMetadata"], described);
+    }
+    let of_group = search("FeatureMetadata", json!([filter("Description", "Equals", json!("people"))]));
+    assert_eq!(cloud.ok("Search", of_group).await["TotalHits"]["Value"], 0);
+    let of_name = search("FeatureMetadata", json!([filter("FeatureGroupName", "Equals", json!("g"))]));
+    assert_eq!(cloud.ok("Search", of_name).await["TotalHits"]["Value"], 3);
+}
+
+#[tokio::test]
+async fn cards_and_groups_are_found_by_what_only_searches_tell() {
+    let cloud = Cloud::new();
+    let content = json!({
+        "model_overview": {"model_id": "m-1"}, "intended_uses": {"risk_rating": "High"},
+        "model_package_details": {"model_package_group_name": "churn"},
+    });
+    let card = json!({"ModelCardName": "card", "Content": content.to_string(), "ModelCardStatus": "Draft"});
+    cloud.ok("CreateModelCard", card).await;
+    for (name, value) in [("RiskRating", "High"), ("ModelId", "m-1"), ("ModelPackageGroupName", "churn")] {
+        let found = cloud.ok("Search", search("ModelCard", json!([filter(name, "Equals", json!(value))]))).await;
+        assert_eq!(found["Results"][0]["ModelCard"][name], value);
+    }
+    let by_schedule =
+        search("Model", json!([filter("MonitoringSchedules.MonitoringScheduleName", "Equals", json!("s"))]));
+    assert!(cloud.refused("Search", by_schedule).await.contains("is not supported by the embedded cloud"));
+}
+
+#[tokio::test]
+async fn one_name_is_one_hit_and_holds_only_as_it_is_spelled() {
+    let cloud = jobs().await;
+    let by_name = |name: &str| filter("TrainingJobName", "Equals", json!(name));
+    let red = filter("Tags.team", "Equals", json!("red"));
+    for (filters, expected) in [
+        (json!([by_name("j1")]), vec!["j1"]),
+        (json!([by_name("j1"), red]), vec!["j1"]),
+        (json!([by_name("j3"), red]), vec![]),
+        (json!([by_name("J1")]), vec![]),
+        (json!([by_name("none")]), vec![]),
+    ] {
+        assert_eq!(names(&cloud.ok("Search", search("TrainingJob", filters.clone())).await), expected, "{filters}");
+    }
+    let either = json!({"Resource": "TrainingJob", "SortBy": "TrainingJobName", "SortOrder": "Ascending",
+        "SearchExpression": {"Operator": "Or", "Filters": [by_name("j1"), by_name("j2")]}});
+    assert_eq!(names(&cloud.ok("Search", either).await), ["j1", "j2"]);
+}
+
+#[tokio::test]
+async fn more_resources_than_are_read_together_are_all_found_in_order() {
+    let cloud = Cloud::new();
+    for number in 0..1003 {
+        let name = format!("e{number:04}");
+        cloud.ok("CreateExperiment", json!({"ExperimentName": name})).await;
+    }
+    let mut input =
+        json!({"Resource": "Experiment", "SortBy": "ExperimentName", "SortOrder": "Descending", "MaxResults": 100});
+    let mut found = Vec::new();
+    loop {
+        let page = cloud.ok("Search", input.clone()).await;
+        assert_eq!(page["TotalHits"]["Value"], 1003);
+        let results = page["Results"].as_array().unwrap().iter();
+        found.extend(results.map(|result| result["Experiment"]["ExperimentName"].as_str().unwrap().to_owned()));
+        let Some(token) = page.get("NextToken") else { break };
+        input["NextToken"] = token.clone();
+    }
+    let all: Vec<String> = (0..1003).rev().map(|number| format!("e{number:04}")).collect();
+    assert_eq!(found, all);
+}
+
+#[tokio::test]
+async fn the_limits_of_expressions_hold_and_integers_compare_as_such() {
+    let cloud = jobs().await;
+    let contains = |name: &str| filter(name, "Contains", json!("x"));
+    let two = search("TrainingJob", json!([contains("TrainingJobName"), contains("RoleArn")]));
+    assert!(cloud.refused("Search", two).await.ends_with("'CONTAINS' operator usage limit of 1 exceeded."));
+    let names_of = search("Experiment", json!([contains("ExperimentName"), contains("DisplayName")]));
+    cloud.ok("Search", names_of).await;
+    let filters = |count: usize| json!({"Filters": vec![filter("RoleArn", "Exists", Value::Null); count]});
+    let many = |count: usize| json!({"Resource": "TrainingJob", "SearchExpression": {"SubExpressions": [filters(16), filters(16), filters(count)]}});
+    cloud.ok("Search", many(15)).await;
+    assert!(cloud.refused("Search", many(16)).await.contains("has 51 filters and subexpressions"));
+
+    cloud.ok("CreateTrainingJob", with(training_job("d"), "/HyperParameters", json!({"eta": "1.5"}))).await;
+    let eta = |value: &str| search("TrainingJob", json!([filter("HyperParameters.eta", "Equals", json!(value))]));
+    assert_eq!(names(&cloud.ok("Search", eta("1")).await), ["d"]);
+    assert!(names(&cloud.ok("Search", eta("1.0")).await).is_empty());
+}

@@ -315,7 +315,7 @@ async fn a_warm_pool_ends_although_the_store_fails_when_its_time_is_over() {
         cloud.ok("CreateTrainingJob", warm_job("j", 60)).await;
         complete(&cloud, "j").await;
         cloud.recorded().await;
-        life.errs_after(Kind::TRAINING_JOB, 0, written);
+        life.errs_after(Kind::TRAINING_JOB.as_str(), 0, written);
         cloud.passes(60_000).await;
         assert!(life.erred());
         cloud.passes(60_000).await;

@@ -93,7 +93,7 @@ pub fn agent_text(error: &ObjectError) -> String {
             format!("NoSuchKey (404): The specified key does not exist. (s3://{bucket}/{key})")
         }
         ObjectError::AccessDenied(bucket) => format!("AccessDenied (403): Access Denied (s3://{bucket})"),
-        other @ ObjectError::Storage { .. } => other.to_string(),
+        other @ (ObjectError::InvalidKey { .. } | ObjectError::Storage { .. }) => other.to_string(),
     }
 }
 

@@ -57,7 +57,8 @@ pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyho
     }
     if !found.is_empty() {
         if args.steps && printer.format != Format::Name {
-            show_steps(&context, found.into_iter().flat_map(|(_, all)| all).collect(), one, printer).await?;
+            let executions = found.into_iter().flat_map(|(_, all)| all).collect();
+            missing.extend(show_steps(&context, executions, one, printer).await?);
         } else {
             show(&context, found, one, printer).await?;
         }
@@ -132,13 +133,26 @@ async fn show(
     }
 }
 
-/// Executions with their steps.
-async fn show_steps(context: &Context, executions: Vec<Object>, one: bool, printer: &Printer) -> anyhow::Result<()> {
+/// Executions with their steps. Answers what is wrong with those that cannot be shown: the others are all the same.
+async fn show_steps(
+    context: &Context,
+    executions: Vec<Object>,
+    one: bool,
+    printer: &Printer,
+) -> anyhow::Result<Vec<Failure>> {
     let now = now(context).await;
-    let mut items = Vec::new();
+    let (mut items, mut failures) = (Vec::new(), Vec::new());
     let mut first = true;
+    let kind = sagewright_kinds::find(EXECUTION);
     for execution in executions {
-        let steps = steps::of(context, &execution).await?;
+        let name = kind.map(|kind| table::aws_name(kind, &execution)).unwrap_or_default();
+        let steps = match steps::of(context, &execution).await {
+            Ok(steps) => steps,
+            Err(error) => {
+                failures.push(Failure::new(Exit::Failed, format!("no steps of {EXECUTION} {name}: {error:#}")));
+                continue;
+            }
+        };
         if printer.for_programs() {
             let mut item = execution.to_value();
             item["steps"] = steps::document(&steps);
@@ -149,20 +163,21 @@ async fn show_steps(context: &Context, executions: Vec<Object>, one: bool, print
         let state = status("pipelineExecutionStatus");
         let ended = !matches!(&*state, "Executing" | "Stopping");
         let started = status("creationTime").parse().ok();
-        let kind = sagewright_kinds::find(EXECUTION);
-        let name = kind.map(|kind| table::aws_name(kind, &execution)).unwrap_or_default();
         printer.result(&format!("{}{}: {state}\n", if first { "" } else { "\n" }, on_line(&name)))?;
         first = false;
         printer.table(&steps::table(&steps, started, ended, now))?;
     }
     match (printer.for_programs(), one && items.len() == 1, items.pop()) {
-        (false, ..) => Ok(()),
-        (true, true, Some(item)) => printer.document(&item),
-        (true, _, last) => {
+        (false, ..) => {}
+        (true, true, Some(item)) => printer.document(&item)?,
+        // The only one could not be shown.
+        (true, true, None) => {}
+        (true, false, last) => {
             items.extend(last);
-            printer.document(&json!({"apiVersion": "v1", "kind": "List", "items": items}))
+            printer.document(&json!({"apiVersion": "v1", "kind": "List", "items": items}))?;
         }
     }
+    Ok(failures)
 }
 
 /// The time by which ages count: the simulated one of the embedded cloud that is up on the data folder.

@@ -19,18 +19,23 @@ pub(crate) async fn run(command: &LocalImages, printer: &Printer) -> anyhow::Res
     }
 }
 
+/// The frameworks of these names, each once.
 fn find(names: &[String]) -> Result<Vec<&'static Framework>, Failure> {
-    let one = |name: &String| {
-        frameworks::find(name).map_err(|why| {
+    let mut found: Vec<&'static Framework> = Vec::new();
+    for name in names {
+        let framework = frameworks::find(name).map_err(|why| {
             Failure::new(Exit::Usage, why).help("`sagewright local images list` shows all versions".to_owned())
-        })
-    };
-    names.iter().map(one).collect()
+        })?;
+        if !found.contains(&framework) {
+            found.push(framework);
+        }
+    }
+    Ok(found)
 }
 
 fn list(printer: &Printer) -> anyhow::Result<Exit> {
     let environments = environments();
-    let mut table = Table::new(["FRAMEWORK", "INSTALLED", "ON DISK", "PYTHON", "OTHER THAN IN THE IMAGE"]);
+    let mut table = Table::new(["FRAMEWORK", "INSTALLED", "ON DISK", "PYTHON", "DIFFERENCES"]);
     let mut documents = Vec::new();
     for framework in frameworks::all() {
         let made = environments.find(framework);
@@ -82,14 +87,14 @@ fn differences(framework: &Framework, made: &Environment) -> Vec<String> {
 }
 
 async fn install(args: &ImagesInstall, printer: &Printer) -> anyhow::Result<Exit> {
+    let frameworks = find(&args.frameworks)?;
     let mut missing = Vec::new();
-    for framework in find(&args.frameworks)? {
+    for &framework in &frameworks {
         match environments().look(framework).map_err(|error| failure(&error))? {
             Ok(made) => printer.note(&format!("{framework} is installed in {}", made.home.display())),
             Err(python) => missing.push((framework, python)),
         }
     }
-    missing.dedup_by_key(|(framework, _)| *framework);
     for (framework, python) in &missing {
         printer.note(&format!("{framework}, {}", plan(framework, python)));
     }
@@ -113,7 +118,18 @@ async fn install(args: &ImagesInstall, printer: &Printer) -> anyhow::Result<Exit
             printer.note(&format!("  other than in the image: {}", differences.join(", ")));
         }
     }
+    documents(&frameworks, printer)?;
     Ok(Exit::Done)
+}
+
+/// What programs read of frameworks after a change: as `list` shows them.
+fn documents(frameworks: &[&'static Framework], printer: &Printer) -> anyhow::Result<()> {
+    if !printer.for_programs() {
+        return Ok(());
+    }
+    let environments = environments();
+    let all: Vec<Value> = frameworks.iter().map(|f| document(f, environments.find(f).as_ref())).collect();
+    printer.document(&all)
 }
 
 /// What would be installed.
@@ -126,18 +142,20 @@ fn plan(framework: &Framework, python: &Python) -> String {
 async fn confirmed(missing: &[(&Framework, Python)], printer: &Printer) -> anyhow::Result<bool> {
     let names: Vec<String> = missing.iter().map(|(framework, _)| framework.to_string()).collect();
     let names = names.join(", ");
-    ask::somebody(&format!("{names} would be installed"))?;
+    ask::somebody(&format!("{names} would be installed"), None)?;
     Ok(ask::ask(&format!("Install {names}? Type yes:"), printer).await? == "yes")
 }
 
 async fn remove(args: &ImagesRemove, printer: &Printer) -> anyhow::Result<Exit> {
-    for framework in find(&args.frameworks)? {
+    let frameworks = find(&args.frameworks)?;
+    for &framework in &frameworks {
         let removed = tokio::task::spawn_blocking(move || environments().remove(framework)).await?;
         match removed.map_err(|error| refusal(&error))? {
             0 => printer.note(&format!("{framework} is not installed")),
             bytes => printer.note(&format!("removed {framework} ({})", amount::bytes(bytes))),
         }
     }
+    documents(&frameworks, printer)?;
     Ok(Exit::Done)
 }
 

@@ -56,7 +56,7 @@ fn list(inventory: &Inventory, printer: &Printer) {
 }
 
 async fn confirmed(data: &str, printer: &Printer) -> anyhow::Result<bool> {
-    ask::somebody(&format!("all buckets, models and jobs in {data} would be removed"))?;
+    ask::somebody(&format!("all buckets, models and jobs in {data} would be removed"), None)?;
     Ok(ask::ask("Remove it, with all buckets, models and jobs? Type yes:", printer).await? == "yes")
 }
 

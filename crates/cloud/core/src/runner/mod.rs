@@ -27,6 +27,8 @@ pub enum Exit {
     Code(i32),
     /// By a signal.
     Signal(i32),
+    /// Nobody knows: its runner has lost it.
+    Lost,
 }
 
 impl Exit {
@@ -36,6 +38,7 @@ impl Exit {
         match self {
             Self::Code(code) => code,
             Self::Signal(signal) => 128 + signal,
+            Self::Lost => 128 + 9,
         }
     }
 }
@@ -176,6 +179,7 @@ pub trait Container: Send {
     }
     /// Waits for its end. All lines have reached the sink when this returns.
     async fn wait(&mut self) -> Exit;
-    /// SIGTERM, `grace`, SIGKILL; for all processes that it started.
+    /// SIGTERM, `grace`, SIGKILL; for all processes that it started. What it left belongs to the user of this process when this
+    /// returns, also where it had ended before.
     async fn stop(&mut self, grace: Duration) -> Exit;
 }

@@ -145,12 +145,12 @@ pub(super) fn digest(framework: &Framework) -> String {
     hex::encode(Sha256::digest(framework.lock))
 }
 
-/// Megabytes for people: `340 MB`, `4.7 GB`.
+/// Mebibytes for people, as the command line shows them: `340 MiB`, `4.5 GiB`.
 fn size(megabytes: u64) -> String {
-    if megabytes < 1000 {
-        return format!("{megabytes} MB");
+    if megabytes < 1024 {
+        return format!("{megabytes} MiB");
     }
-    format!("{}.{} GB", megabytes / 1000, megabytes % 1000 / 100)
+    format!("{}.{} GiB", megabytes / 1024, megabytes % 1024 * 10 / 1024)
 }
 
 #[cfg(test)]
@@ -213,10 +213,10 @@ mod tests {
         let environments = Environments::new(dir.path(), Pythons::of_machine());
         let told = environments.missing(table::find("python:3").unwrap());
         for part in
-            ["python:3 is not installed", "boto3", "60 MB", "`sagewright local images install python:3`", "--yes"]
+            ["python:3 is not installed", "boto3", "60 MiB", "`sagewright local images install python:3`", "--yes"]
         {
             assert!(told.contains(part), "{told}");
         }
-        assert_eq!(size(4700), "4.7 GB");
+        assert_eq!(size(4700), "4.5 GiB");
     }
 }

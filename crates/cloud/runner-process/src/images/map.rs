@@ -103,6 +103,12 @@ fn yes() -> bool {
 }
 
 impl ImageMap {
+    /// Whether it has images of the container engine.
+    #[must_use]
+    pub fn uses_engine(&self) -> bool {
+        self.entries.iter().any(|entry| entry.docker.is_some())
+    }
+
     /// Reads an image map; a missing file is an empty map.
     ///
     /// # Errors

@@ -110,6 +110,11 @@ impl ProcessRunner {
         })
     }
 
+    /// Whether the image map has images of the container engine.
+    pub fn uses_engine(&self) -> bool {
+        self.images().is_ok_and(|images| images.uses_engine())
+    }
+
     /// The environment of a framework, which is installed only when its user asks for it.
     fn environment(&self, image: &str, framework: &'static Framework) -> Result<Environment, RunnerError> {
         self.environments.find(framework).ok_or_else(|| {

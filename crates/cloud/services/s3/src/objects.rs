@@ -66,6 +66,15 @@ fn failed(error: StoreError, bucket: &str, key: &str) -> ObjectError {
         StoreError::NoSuchBucket { bucket } => ObjectError::NoSuchBucket(bucket),
         StoreError::NoSuchKey { bucket, key } => ObjectError::NoSuchKey { bucket, key },
         StoreError::AccessDenied { bucket, .. } => ObjectError::AccessDenied(bucket),
-        other => ObjectError::Storage { bucket: bucket.to_owned(), key: key.to_owned(), why: other.to_string() },
+        StoreError::InvalidKey { length } => ObjectError::InvalidKey { bucket: bucket.to_owned(), length },
+        other => {
+            tracing::warn!(bucket, key, error = %other, "S3's storage failed");
+            let why = match other {
+                // Where its files are concerns only who runs it.
+                StoreError::Io { source, .. } => source.to_string(),
+                other => other.to_string(),
+            };
+            ObjectError::Storage { bucket: bucket.to_owned(), key: key.to_owned(), why }
+        }
     }
 }

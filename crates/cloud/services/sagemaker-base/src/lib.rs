@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod containers;
+pub mod features;
 pub mod hold;
 pub mod inputs;
 pub mod kind;

@@ -20,6 +20,8 @@ pub const ASSOCIATION_IN: &str = "lineage-association-in";
 
 /// Records of trial components in trials are named by trial and component.
 pub const TRIAL_PART: &str = "experiment-trial-part";
+/// The same records, named by component and trial.
+pub const TRIAL_PART_IN: &str = "experiment-trial-part-in";
 
 /// The timer by which the lineage of a resource is recorded that enters a status. It holds the resource as it is then: the
 /// resource may be gone when the timer is done.

@@ -143,3 +143,11 @@ pub fn millis(member: &str, value: &Value) -> Result<f64, ApiError> {
         ))
     })
 }
+
+/// The same of a member that may be left out.
+///
+/// # Errors
+/// As [`millis`].
+pub fn optional_millis(name: &str, value: &Value) -> Result<Option<f64>, ApiError> {
+    if value.is_null() { Ok(None) } else { millis(name, value).map(Some) }
+}

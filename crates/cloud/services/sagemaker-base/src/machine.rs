@@ -106,13 +106,51 @@ where
     }
     let (machine, tags) = (machine.clone(), tags.to_vec());
     let created = to_its_end(async move {
-        machine.sagemaker().insert_record(M::KIND, record.clone(), tags).await?;
-        for effect in first.effects {
-            start(&machine, &record.key, effect);
+        let (sm, key, created) = (machine.sagemaker().clone(), record.key.clone(), record.created);
+        let inserted = sm.insert_record(M::KIND, record.clone(), tags).await;
+        let begin = move || {
+            for effect in first.effects {
+                start(&machine, &record.key, effect);
+            }
+            record
+        };
+        match inserted {
+            Ok(()) => Ok(begin()),
+            Err(error) if error.status < 500 => Err(error),
+            Err(error) => {
+                let is_written = move |found: Option<&Versioned>| found.is_some_and(|f| f.record.created == created);
+                settled(&sm, key, error, is_written, begin).await
+            }
         }
-        Ok(record)
     });
     created.await?
+}
+
+/// What has come of a commit that was answered with an error. A store that fails may have written all the same: then the
+/// operation goes on, at once, or when the store can be read again.
+async fn settled<T: Send + 'static>(
+    sm: &SageMaker,
+    key: Key,
+    error: ApiError,
+    is_written: impl Fn(Option<&Versioned>) -> bool + Send + 'static,
+    go_on: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    match sm.env().store.get(&key).await {
+        Ok(found) if is_written(found.as_ref()) => Ok(go_on()),
+        Ok(_) => Err(error),
+        Err(_) => {
+            let sm = sm.clone();
+            tokio::spawn(async move {
+                let read = || -> BoxFuture<'_, Result<Option<Versioned>, ApiError>> {
+                    Box::pin(async { Ok(sm.env().store.get(&key).await?) })
+                };
+                if persist(&sm, &key, read).await.is_some_and(|found| is_written(found.as_ref())) {
+                    drop(go_on());
+                }
+            });
+            Err(error)
+        }
+    }
 }
 
 /// Does work in a task of its own. Whoever waits for a change may be dropped, and must not leave a state behind whose effects
@@ -170,20 +208,35 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
             }
         }
         let (machine, key, timed) = (machine.clone(), key.clone(), sets_timer(&batch));
+        let after = state.map(|state| json!(state));
         let written = to_its_end(async move {
-            let sm = machine.sagemaker();
+            let sm = machine.sagemaker().clone();
             let _guard = if gone { Some(sm.exclusive().await) } else { None };
-            sm.env().store.commit(batch).await?;
-            sm.committed(timed);
-            for effect in effects {
-                start(&machine, &key, effect);
+            let committed = sm.env().store.commit(batch).await;
+            let (of, told) = (key.clone(), sm.clone());
+            let begin = move || {
+                told.committed(timed);
+                for effect in effects {
+                    start(&machine, &of, effect);
+                }
+            };
+            match committed {
+                Ok(()) => begin(),
+                Err(CommitError::Conflict(_)) => return Ok::<bool, ApiError>(false),
+                Err(CommitError::Store(error)) => {
+                    let is_written = move |found: Option<&Versioned>| match found {
+                        Some(found) => {
+                            found.version != version && Some(&found.record.body[HIDDEN][STATE]) == after.as_ref()
+                        }
+                        None => after.is_none(),
+                    };
+                    settled(&sm, key, error.into(), is_written, begin).await?;
+                }
             }
-            Ok(())
+            Ok(true)
         });
-        match written.await? {
-            Ok(()) => return Ok(Some(record)),
-            Err(CommitError::Conflict(_)) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
+        if written.await?? {
+            return Ok(Some(record));
         }
     }
 }

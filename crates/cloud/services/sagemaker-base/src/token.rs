@@ -16,3 +16,9 @@ pub fn open(call: &Call, token: &str) -> Result<(Value, String), ApiError> {
         )
     })
 }
+
+/// The resource that a page ended with is not in the listing any more, and nothing else tells where the next one begins.
+#[must_use]
+pub fn stale() -> ApiError {
+    ApiError::validation("Invalid NextToken: what its page ended with is gone. Start again without it.")
+}

@@ -7,11 +7,20 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::SageMaker;
 
+/// So many that two resources seldom share a place, and so few that they take little memory.
+const PLACES: usize = 1024;
+
 /// Places to wait at; resources that share one wait for each other as well.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Turns {
     hasher: RandomState,
-    places: [Mutex<()>; 32],
+    places: Vec<Mutex<()>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), places: (0..PLACES).map(|_| Mutex::default()).collect() }
+    }
 }
 
 impl SageMaker {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use sagewright_cloud_core::records::{CommitError, Filter, Key, Query, StoreError, Timer, Write};
 use sagewright_cloud_core::timers::Due;
 use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::features::METADATA;
 use sagewright_cloud_sagemaker_base::kind::Kind;
 use sagewright_cloud_sagemaker_base::state::DELETED;
 
 use crate::group::Group;
 use crate::offline::flush;
 use crate::record::Stored;
-use crate::state::{self, METADATA, OFFLINE, ONLINE, State};
+use crate::state::{self, OFFLINE, ONLINE, State};
 
 /// Whose timers these are.
 pub const OWNER: &str = "feature-store";
@@ -61,8 +62,8 @@ async fn created(sm: &SageMaker, about: &About, cancel: Write) -> Result<(), Com
     let mut batch = vec![cancel];
     let found = store.get(&about.key).await?.filter(|found| found.record.status == "Creating");
     if let Some(mut found) = found.filter(|found| Group::read(&found.record).id == about.id) {
-        batch.extend(sm.news(Kind::FEATURE_GROUP, &found.record, "Created"));
         "Created".clone_into(&mut found.record.status);
+        batch.extend(sm.news(Kind::FEATURE_GROUP, &found.record, "Created"));
         batch.push(Write::Replace(found));
     }
     store.commit(batch).await
@@ -95,12 +96,17 @@ async fn deleted(sm: &SageMaker, about: &About, cancel: Write) -> Result<(), Com
     let stored = store.get(&state::key(&about.key, &about.id)).await?;
     let state = stored.map(|stored| (State::read(&stored.record), stored));
     if let Some((mut state, stored)) = state.filter(|(state, _)| state.flushed < state.next) {
-        return match flush::part(sm, about).await? {
+        return match flush::write_some(sm, about).await? {
             flush::Done::Written => Ok(()),
-            // AWS has nowhere to write to either.
-            flush::Done::Blocked(why) => {
-                tracing::warn!(group = about.key.name, why, "rows of a deleted feature group do not reach S3");
-                // The part that could not be written was noted meanwhile.
+            flush::Done::Blocked(why) if why.may_pass() => {
+                flush::show(sm, about, Some(&why)).await?;
+                let due = sm.now() + flush::AGAIN;
+                store.commit(vec![state::timer(&about.key, &about.id, "deleted", None, due)]).await
+            }
+            // A bucket that is gone, or another's, holds no deletion: AWS has nowhere to write the rows to.
+            flush::Done::Blocked(error) => {
+                tracing::warn!(group = about.key.name, %error, "rows of a deleted feature group do not reach S3");
+                // The portion that could not be written was noted meanwhile.
                 let stored = store.get(&stored.record.key).await?.unwrap_or(stored);
                 (state.flushed, state.writing) = (state.next, None);
                 store.commit(vec![state.replace(stored, sm.now())]).await

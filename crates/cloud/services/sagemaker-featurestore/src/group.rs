@@ -105,7 +105,7 @@ impl Group {
         let group = Self::read(&found.record);
         if group.status != "Created" {
             return Err(error::validation(format!(
-                "The feature group {} is in status {}: it takes and gives records in status Created.",
+                "The feature group {} is in status {}: records can be written and read only in status Created.",
                 group.name, group.status
             )));
         }

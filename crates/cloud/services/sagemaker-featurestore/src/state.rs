@@ -14,8 +14,6 @@ pub const KIND: &str = "feature-store";
 pub const ONLINE: &str = "feature-record";
 /// Kind of the rows that are to reach offline stores.
 pub const OFFLINE: &str = "feature-row";
-/// Kind of descriptions and parameters of features.
-pub const METADATA: &str = "feature-metadata";
 /// Status of a state while rows are to reach the offline store.
 pub const BUFFERED: &str = "Buffered";
 
@@ -32,7 +30,7 @@ pub struct State {
     pub flushed: u64,
     /// Rows that are being written to S3: which, and under which names. Kept before they are, so that a restart writes the same
     /// objects again.
-    pub writing: Option<offline::flush::Part>,
+    pub writing: Option<offline::flush::Portion>,
     /// The group is going; nothing is written any more.
     pub closed: bool,
 }
@@ -43,7 +41,7 @@ pub fn key(group: &Key, id: &str) -> Key {
 }
 
 /// Key of what belongs to a group.
-pub fn part(group: &Group, kind: &str, name: &str) -> Key {
+pub fn key_within(group: &Group, kind: &str, name: &str) -> Key {
     Key::new(&group.key.account, &group.key.region, kind, &format!("{}/{name}", group.id))
 }
 

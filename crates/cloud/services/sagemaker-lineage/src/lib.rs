@@ -42,8 +42,8 @@ pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "DeleteExperiment" => experiment::delete::experiment,
     "DeleteTrial" => experiment::delete::trial,
     "DeleteTrialComponent" => experiment::delete::component,
-    "AssociateTrialComponent" => experiment::part::associate,
-    "DisassociateTrialComponent" => experiment::part::disassociate,
+    "AssociateTrialComponent" => experiment::membership::associate,
+    "DisassociateTrialComponent" => experiment::membership::disassociate,
     "ListTrials" => experiment::list::trials,
     "ListTrialComponents" => experiment::list::components,
 };

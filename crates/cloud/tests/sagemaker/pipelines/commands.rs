@@ -201,7 +201,7 @@ fn run_with_error(steps: &Value, commits: i64, written: bool) -> bool {
         let life = Arc::new(Life::default());
         let cloud = Cloud::mortal(SqliteRecords::in_memory().unwrap(), 4, Arc::clone(&life));
         cloud.ok("CreatePipeline", pipeline("p", steps)).await;
-        life.errs_after(Kind::PIPELINE_EXECUTION, commits, written);
+        life.errs_after(Kind::PIPELINE_EXECUTION.as_str(), commits, written);
         let start = json!({"PipelineName": "p", "ClientRequestToken": TOKEN});
         let started = match cloud.call("StartPipelineExecution", start.clone()).await {
             Ok(started) => started,

@@ -63,6 +63,11 @@ impl Bucket {
         self.1.lock().unwrap().clone()
     }
 
+    /// Takes a bucket away.
+    pub fn remove(&self, bucket: &str) {
+        self.0.lock().unwrap().retain(|(b, _)| b != bucket);
+    }
+
     pub fn delete(&self, bucket: &str, key: &str) {
         self.0.lock().unwrap().remove(&(bucket.to_owned(), key.to_owned()));
     }

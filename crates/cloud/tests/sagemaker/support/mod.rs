@@ -15,6 +15,7 @@ use sagewright_cloud::clock::SimClock;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::logs::Streams;
 use sagewright_cloud::metrics::Metrics;
+use sagewright_cloud::outbox::Outbox;
 use sagewright_cloud::records::{Records as _, SharedRecords};
 use sagewright_cloud::sagemaker::{
     Change, Execution, Executors, JobEnd, JobEvent, Kind, SageMaker, TrainingEnd, TrainingEvent,
@@ -100,6 +101,8 @@ impl Cloud {
             slots: Some(slots),
             hold,
             commands: Arc::new(commands),
+            // Somebody wants to know of events; they stay in the state.
+            outbox: Outbox::new(vec![Arc::new(|_| Box::pin(std::future::pending()))]),
             ..Execution::new(Arc::new(fakes::OneRole), executors, host.clone())
         };
         let sagemaker = SageMaker::new(env, execution);
@@ -122,6 +125,19 @@ impl Cloud {
             requests: AtomicU64::new(0),
             _work: work,
         }
+    }
+
+    /// A file where a part of the cloud wants a folder of its work: as a disk that takes nothing. It does again when this is removed.
+    pub fn obstacle(&self, folder: &str) -> std::path::PathBuf {
+        let path = self.sagemaker.env().work.join(folder);
+        std::fs::write(&path, "").unwrap();
+        path
+    }
+
+    /// Moves the clock and does what is due by then.
+    pub async fn later(&self, milliseconds: i64) {
+        self.clock.advance(milliseconds);
+        self.sagemaker.waker().done(self.sagemaker.env().sim.now()).await;
     }
 
     /// Calls an operation as the embedded cloud's front does: input that the model refuses never reaches it. What

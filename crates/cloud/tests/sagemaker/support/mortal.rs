@@ -8,7 +8,6 @@ use sagewright_cloud::records::{
     Batch, Change, CommitError, Event, Fault, Found, Key, Query, Record, Records, StoreError, TagFilter, TagPage, Tags,
     Timer, Versioned, Write,
 };
-use sagewright_cloud::sagemaker::Kind;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use tokio::sync::{Notify, broadcast};
 
@@ -17,10 +16,12 @@ use tokio::sync::{Notify, broadcast};
 pub struct Life {
     left: AtomicI64,
     over: Notify,
-    errors: Mutex<Vec<(Kind, i64, bool)>>,
+    errors: Mutex<Vec<(String, i64, bool)>>,
     /// Reads of single records until they can be read again, of which the last so many fail.
     unreadable: AtomicI64,
     fail: AtomicI64,
+    /// Reads that fail after the next error.
+    next: AtomicI64,
 }
 
 impl Default for Life {
@@ -31,6 +32,7 @@ impl Default for Life {
             errors: Mutex::default(),
             unreadable: AtomicI64::new(0),
             fail: AtomicI64::new(0),
+            next: AtomicI64::new(0),
         }
     }
 }
@@ -42,21 +44,21 @@ impl Life {
     }
 
     /// The commit of a record of a kind after so many more is answered with an error, although it may be written.
-    pub fn errs_after(&self, kind: Kind, commits: i64, written: bool) {
-        self.errors.lock().unwrap().push((kind, commits, written));
+    pub fn errs_after(&self, kind: &str, commits: i64, written: bool) {
+        self.errors.lock().unwrap().push((kind.to_owned(), commits, written));
     }
 
     /// Whether an error is answered now, and then whether the batch is written all the same.
     fn error(&self, batch: &Batch) -> Option<bool> {
-        let is_of = |kind: Kind| {
+        let is_of = |kind: &str| {
             batch.iter().any(|write| match write {
-                Write::Insert(record) => record.key.kind == kind.as_str(),
-                Write::Replace(versioned) => versioned.record.key.kind == kind.as_str(),
+                Write::Insert(record) => record.key.kind == kind,
+                Write::Replace(versioned) => versioned.record.key.kind == kind,
                 _ => false,
             })
         };
         let mut errors = self.errors.lock().unwrap();
-        errors.iter_mut().filter(|(kind, ..)| is_of(*kind)).for_each(|(_, left, _)| *left -= 1);
+        errors.iter_mut().filter(|(kind, ..)| is_of(kind)).for_each(|(_, left, _)| *left -= 1);
         let at = errors.iter().position(|(_, left, _)| *left < 0)?;
         Some(errors.remove(at).2)
     }
@@ -64,6 +66,11 @@ impl Life {
     /// Whether all errors were answered.
     pub fn erred(&self) -> bool {
         self.errors.lock().unwrap().is_empty()
+    }
+
+    /// So many reads of single records fail after the next error.
+    pub fn then_cannot_read(&self, times: i64) {
+        self.next.store(times, Ordering::SeqCst);
     }
 
     /// So many reads of single records fail.
@@ -111,6 +118,10 @@ impl Records for Mortal {
             None => return self.store.commit(batch).await,
             Some(true) => self.store.commit(batch).await?,
             Some(false) => {}
+        }
+        let unreadable = self.life.next.swap(0, Ordering::SeqCst);
+        if unreadable > 0 {
+            self.life.cannot_read(unreadable);
         }
         Err(CommitError::Store(away("written")))
     }

@@ -3,7 +3,7 @@
 use super::StoreError;
 
 /// The longest key, in bytes.
-pub(crate) const MAX_KEY: usize = 1024;
+pub(crate) const MAX_KEY: usize = sagewright_cloud_core::objects::LONGEST_KEY;
 
 /// Checks a name for a new bucket.
 ///

@@ -1,7 +1,7 @@
 //! `CreateFeatureGroup`
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::objects::parse_s3_uri;
+use sagewright_cloud_core::objects::{LONGEST_KEY, parse_s3_uri};
 use sagewright_cloud_core::records::Write;
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::kind::Kind;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::definition::{self, Definition, FeatureType};
 use crate::due::STEP;
 use crate::group::Group;
+use crate::offline::flush;
 use crate::state::{State, timer};
 
 const KIND: Kind = Kind::FEATURE_GROUP;
@@ -30,6 +31,7 @@ pub async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     if let Some(config) = stored.get_mut("OfflineStoreConfig").filter(|config| !config.is_null()) {
         check_offline(sm, call, config).await?;
         complete(call, name, config);
+        check_length(config)?;
     }
     let record = SageMaker::record(call, KIND, name, CREATING, stored);
     sm.check_role(call, call.text("RoleArn"), &record.arn).await?;
@@ -131,6 +133,18 @@ async fn check_offline(sm: &SageMaker, call: &Call, config: &Value) -> Result<()
     if !sm.bucket(call, uri).await? {
         return Err(ApiError::validation(format!(
             "The bucket of S3Uri {uri} does not exist, or belongs to another account. Create it before the feature group."
+        )));
+    }
+    Ok(())
+}
+
+/// All objects of an offline store can have their keys.
+fn check_length(config: &Value) -> Result<(), ApiError> {
+    let uri = config["S3StorageConfig"]["ResolvedOutputS3Uri"].as_str().unwrap_or_default();
+    let longest = parse_s3_uri(uri).map_or(0, |(_, prefix)| prefix.len() + flush::TAIL);
+    if longest > LONGEST_KEY {
+        return Err(ApiError::validation(format!(
+            "S3Uri is too long: keys of the offline store's objects would have {longest} bytes, and a key has at most {LONGEST_KEY}."
         )));
     }
     Ok(())

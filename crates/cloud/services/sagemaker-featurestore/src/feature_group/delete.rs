@@ -23,9 +23,9 @@ pub async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
         settled(&found.record, "deleted")?;
         let group = Group::read(&found.record);
         let _turn = sm.turn(&group.id).await;
-        let mut batch: Batch = sm.news(KIND, &found.record, "Deleting");
         "Deleting".clone_into(&mut found.record.status);
         found.record.modified = now;
+        let mut batch: Batch = sm.news(KIND, &found.record, "Deleting");
         batch.push(Write::Replace(found));
         if let Some(found) = store.get(&key(&group.key, &group.id)).await? {
             let state = State { closed: true, ..State::read(&found.record) };

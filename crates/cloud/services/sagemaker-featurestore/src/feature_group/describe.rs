@@ -2,11 +2,11 @@
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::features::offline_status;
 use sagewright_cloud_sagemaker_base::kind::Kind;
 use sagewright_cloud_sagemaker_base::resource::{describe as described, required};
 use serde_json::{Value, json};
 
-use super::offline_status;
 use crate::group::Group;
 use crate::state::{State, key};
 

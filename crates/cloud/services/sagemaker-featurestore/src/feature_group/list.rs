@@ -2,12 +2,11 @@
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::features::offline_status;
 use sagewright_cloud_sagemaker_base::kind::Kind;
 use sagewright_cloud_sagemaker_base::listing::{self, Listing};
 use sagewright_cloud_sagemaker_base::resource::seconds;
 use serde_json::{Value, json};
-
-use super::offline_status;
 
 /// A page of groups; a filter by a status makes it shorter, as SageMaker's listings do.
 pub async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {

@@ -2,15 +2,14 @@
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{CommitError, Key, Record, Write};
-use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::kind::Kind;
-use sagewright_cloud_sagemaker_base::resource::{HIDDEN, required, seconds};
+use sagewright_cloud_sagemaker_base::resource::required;
+use sagewright_cloud_sagemaker_base::{SageMaker, features};
 use serde_json::{Map, Value, json};
 
 use super::settled;
-use crate::definition::Definition;
 use crate::group::Group;
-use crate::state::{METADATA, State, key, part};
+use crate::state::{State, key};
 
 /// Most parameters of a feature.
 const PARAMETERS: usize = 25;
@@ -19,44 +18,29 @@ const PARAMETERS: usize = 25;
 struct Feature {
     group: Group,
     record: Record,
-    name: String,
-    kind: String,
+    definition: Value,
     key: Key,
 }
 
 async fn feature(sm: &SageMaker, call: &Call) -> Result<Feature, ApiError> {
     let record = sm.find(call, Kind::FEATURE_GROUP, required(call, "FeatureGroupName")?).await?;
-    let (group, name) = (Group::read(&record), required(call, "FeatureName")?.to_owned());
-    let found = group.definitions.iter().find(|definition| definition.name == name);
-    let Some(Definition { kind, .. }) = found else {
-        return Err(ApiError::not_found(format!(
+    let (group, name) = (Group::read(&record), required(call, "FeatureName")?);
+    let definitions = record.body["FeatureDefinitions"].as_array();
+    let definition = definitions.into_iter().flatten().find(|definition| definition["FeatureName"] == name).cloned();
+    let definition = definition.ok_or_else(|| {
+        ApiError::not_found(format!(
             "Resource Not Found: the feature group {} does not have a feature named {name}.",
             group.name
-        )));
-    };
-    let (kind, key) = (format!("{kind:?}"), part(&group, METADATA, &name));
-    Ok(Feature { group, record, name, kind, key })
+        ))
+    })?;
+    let key = features::metadata_key(&record, name);
+    Ok(Feature { group, record, definition, key })
 }
 
 pub async fn describe(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let Feature { group, record, name, kind, key } = feature(sm, call).await?;
-    let created = record.body[HIDDEN]["added"][&name].as_i64().unwrap_or(record.created);
+    let Feature { record, definition, key, .. } = feature(sm, call).await?;
     let stored = sm.env().store.record(&key).await?;
-    let mut out = json!({
-        "FeatureGroupArn": record.arn,
-        "FeatureGroupName": group.name,
-        "FeatureName": name,
-        "FeatureType": kind,
-        "CreationTime": seconds(created),
-        "LastModifiedTime": seconds(stored.as_ref().map_or(created, |stored| stored.modified)),
-    });
-    let body = stored.map(|stored| stored.body).unwrap_or_default();
-    if !body["Description"].is_null() {
-        out["Description"] = body["Description"].clone();
-    }
-    let parameters = body["Parameters"].as_object().into_iter().flatten();
-    out["Parameters"] = parameters.map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-    Ok(out)
+    Ok(Value::Object(features::feature(&record, &definition, stored.as_ref())))
 }
 
 pub async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {

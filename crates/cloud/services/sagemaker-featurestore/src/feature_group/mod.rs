@@ -9,17 +9,6 @@ pub mod update;
 
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::Record;
-use sagewright_cloud_sagemaker_base::resource::HIDDEN;
-use serde_json::{Value, json};
-
-/// `OfflineStoreStatus`; none where there is no offline store.
-fn offline_status(record: &Record) -> Option<Value> {
-    record.body.get("OfflineStoreConfig").filter(|config| !config.is_null())?;
-    Some(match record.body[HIDDEN]["blocked"].as_str() {
-        Some(why) => json!({ "Status": "Blocked", "BlockedReason": why }),
-        None => json!({ "Status": "Active" }),
-    })
-}
 
 /// A group takes changes once it is there.
 fn settled(record: &Record, verb: &str) -> Result<(), ApiError> {

@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sagewright_cloud_core::objects::ObjectError;
+use sagewright_cloud_core::objects::{ObjectError, put_bytes};
 use sagewright_cloud_core::records::{Batch, CommitError, Filter, Key, Query, Record, StoreError, Write};
-use sagewright_cloud_core::work;
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::kind::Kind;
-use sagewright_cloud_sagemaker_base::resource::{fields, hidden};
+use sagewright_cloud_sagemaker_base::resource::{cut, fields, hidden};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,6 +24,8 @@ use crate::state::{self, BUFFERED, KIND, OFFLINE, State};
 
 /// How long rows wait for others, in milliseconds of the embedded cloud's time. AWS takes up to 15 minutes.
 const WAIT: i64 = 15_000;
+/// How long rows wait that S3 did not take, likewise.
+pub const AGAIN: i64 = 4 * WAIT;
 /// After so many rows, they are written at once.
 const ROWS: u64 = 2000;
 /// Bytes of rows that are written together.
@@ -32,9 +33,9 @@ const BYTES: usize = 16 * 1024 * 1024;
 /// Rows that are read together: each can have 350 KB.
 const READ: usize = 64;
 
-/// Rows that are being written.
+/// Rows that are written together.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Part {
+pub struct Portion {
     /// Those before this number.
     pub through: u64,
     /// When, in milliseconds since 1970: what `write_time` shows.
@@ -47,8 +48,33 @@ pub struct Part {
 pub enum Done {
     /// Rows are in S3, or there were none.
     Written,
-    /// S3 does not take them; why.
-    Blocked(String),
+    /// They are not.
+    Blocked(Obstacle),
+}
+
+/// Why rows do not reach S3.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// S3 does not take them.
+    #[error(transparent)]
+    Refused(#[from] ObjectError),
+    /// No file can be made of them.
+    #[error("{0}")]
+    Damaged(String),
+    /// This program failed.
+    #[error("writing failed: {0}")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+impl Obstacle {
+    /// Whether the rows may reach S3 later, though nobody changes anything.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.may_pass(),
+            Self::Damaged(_) => false,
+            Self::Broken(_) => true,
+        }
+    }
 }
 
 /// A row as its record has it.
@@ -78,21 +104,22 @@ pub fn timer(group: &Key, id: &str, state: &State, now: i64) -> Option<Write> {
 /// A timer of rows is due.
 pub async fn due(sm: &SageMaker, about: &About, cancel: Write) -> Result<(), CommitError> {
     let store = &sm.env().store;
-    let outcome = part(sm, about).await?;
+    let outcome = write_some(sm, about).await?;
     let state = store.get(&state::key(&about.key, &about.id)).await?.map(|found| State::read(&found.record));
     let more = state.is_some_and(|state| state.flushed < state.next && !state.closed);
     let blocked = match outcome {
         Done::Written => None,
         Done::Blocked(why) => Some(why),
     };
-    let wait = if blocked.is_some() { 4 * WAIT } else { 0 };
-    show(sm, about, blocked).await?;
+    let wait = if blocked.is_some() { AGAIN } else { 0 };
+    show(sm, about, blocked.as_ref()).await?;
     let next = if more { state::timer(&about.key, &about.id, "flush", None, sm.now() + wait) } else { cancel };
     store.commit(vec![next]).await
 }
 
-/// Makes the group show whether its offline store takes rows.
-async fn show(sm: &SageMaker, about: &About, blocked: Option<String>) -> Result<(), StoreError> {
+/// Records whether the group's offline store takes rows, which is its `OfflineStoreStatus`.
+pub async fn show(sm: &SageMaker, about: &About, blocked: Option<&Obstacle>) -> Result<(), StoreError> {
+    let blocked = blocked.map(|why| cut(&why.to_string()).to_owned());
     let store = &sm.env().store;
     let shown = store.shared(&about.key).await?.map(|found| found.record.body["_"]["blocked"].clone());
     let wanted = blocked.as_ref().map_or(Value::Null, |why| json!(why));
@@ -111,7 +138,7 @@ async fn show(sm: &SageMaker, about: &About, blocked: Option<String>) -> Result<
 }
 
 /// Writes some of the rows that wait; the caller has the group's turn.
-pub async fn part(sm: &SageMaker, about: &About) -> Result<Done, CommitError> {
+pub async fn write_some(sm: &SageMaker, about: &About) -> Result<Done, CommitError> {
     let store = &sm.env().store;
     let state_key = state::key(&about.key, &about.id);
     let Some(found) = store.get(&about.key).await? else { return Ok(Done::Written) };
@@ -122,31 +149,31 @@ pub async fn part(sm: &SageMaker, about: &About) -> Result<Done, CommitError> {
         return Ok(Done::Written);
     }
     let rows = read(sm, &group, &state).await?;
-    let part = match state.writing.clone() {
-        Some(part) => part,
+    let portion = match state.writing.clone() {
+        Some(portion) => portion,
         None => {
-            let part = Part {
+            let portion = Portion {
                 through: state.flushed + rows.len() as u64,
                 at: sm.now(),
                 salt: Uuid::new_v4().simple().to_string()[..10].to_owned(),
             };
-            state.writing = Some(part.clone());
+            state.writing = Some(portion.clone());
             store.commit(vec![state.replace(found, sm.now())]).await?;
-            part
+            portion
         }
     };
-    let count = usize::try_from(part.through - state.flushed).unwrap_or(usize::MAX);
-    if let Err(error) = put(sm, &group, &part, rows, count).await {
+    let count = usize::try_from(portion.through - state.flushed).unwrap_or(usize::MAX);
+    if let Err(error) = put(sm, &group, &portion, rows, count).await {
         tracing::warn!(group = group.name, %error, "rows do not reach the offline store");
         return Ok(Done::Blocked(error));
     }
     let Some(found) = store.get(&state_key).await? else { return Ok(Done::Written) };
     let mut state = State::read(&found.record);
-    let written = state.flushed..part.through;
+    let written = state.flushed..portion.through;
     let mut batch: Batch = written
-        .map(|number| Write::Delete { key: state::part(&group, OFFLINE, &numbered(number)), version: None })
+        .map(|number| Write::Delete { key: state::key_within(&group, OFFLINE, &numbered(number)), version: None })
         .collect();
-    state.flushed = part.through;
+    state.flushed = portion.through;
     state.writing = None;
     batch.push(state.replace(found, sm.now()));
     store.commit(batch).await?;
@@ -156,7 +183,7 @@ pub async fn part(sm: &SageMaker, about: &About) -> Result<Done, CommitError> {
 /// The rows that are being written, or else as many as are written together.
 async fn read(sm: &SageMaker, group: &Group, state: &State) -> Result<Vec<Record>, StoreError> {
     let prefix = format!("{}/", group.id);
-    let most = state.writing.as_ref().map_or(ROWS, |part| part.through - state.flushed);
+    let most = state.writing.as_ref().map_or(ROWS, |portion| portion.through - state.flushed);
     let (mut rows, mut bytes, mut after): (Vec<Record>, usize, Option<(Value, String)>) = (Vec::new(), 0, None);
     while (rows.len() as u64) < most {
         let limit = READ.min(usize::try_from(most).unwrap_or(READ) - rows.len());
@@ -173,7 +200,7 @@ async fn read(sm: &SageMaker, group: &Group, state: &State) -> Result<Vec<Record
             bytes += found.record.body["values"].as_array().into_iter().flatten().map(weight).sum::<usize>();
             rows.push(found.record);
         }
-        // What was kept as one part is written as one, whatever its size.
+        // What was kept as one portion is written as one, whatever its size.
         if !full || (bytes >= BYTES && state.writing.is_none()) {
             break;
         }
@@ -182,42 +209,44 @@ async fn read(sm: &SageMaker, group: &Group, state: &State) -> Result<Vec<Record
 }
 
 /// Writes rows, an object for each hour of event time.
-async fn put(sm: &SageMaker, group: &Group, part: &Part, rows: Vec<Record>, count: usize) -> Result<(), String> {
+async fn put(
+    sm: &SageMaker,
+    group: &Group,
+    portion: &Portion,
+    rows: Vec<Record>,
+    count: usize,
+) -> Result<(), Obstacle> {
     let Some((bucket, prefix)) = group.offline.clone() else { return Ok(()) };
     let mut hours: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
     for record in rows.into_iter().take(count) {
-        let row = Row::deserialize(&record.body).map_err(|error| format!("a row is damaged: {error}"))?;
+        let row = Row::deserialize(&record.body);
+        let row = row.map_err(|error| Obstacle::Damaged(format!("a row is damaged: {error}")))?;
         hours.entry(row.at.div_euclid(3_600_000)).or_default().push(row);
     }
     let objects = Arc::clone(&sm.env().objects);
     let folder = sm.env().work.join("feature-store");
-    let (account, definitions, part) = (group.key.account.clone(), group.definitions.clone(), part.clone());
+    let (account, definitions, portion) = (group.key.account.clone(), group.definitions.clone(), portion.clone());
     let written = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         for (number, (_, rows)) in hours.iter().enumerate() {
-            let key = format!("{prefix}/{}", name(rows, &part, number));
-            let path = work::new(&folder);
-            let bytes = file::parquet(&definitions, rows, part.at)?;
-            let done = std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()));
-            let done = done.and_then(|()| {
-                objects.put_file(&account, &bucket, &key, &path).map_err(|error: ObjectError| error.to_string())
-            });
-            // Where it was not moved.
-            drop(std::fs::remove_file(&path));
-            done?;
+            let key = format!("{prefix}/{}", name(rows, &portion, number));
+            let bytes = file::parquet(&definitions, rows, portion.at).map_err(Obstacle::Damaged)?;
+            put_bytes(&*objects, &folder, &account, (&bucket, &key), &bytes)?;
         }
         Ok(())
     });
-    written.await.map_err(|error| error.to_string())?
+    written.await?
 }
 
 /// `year=2020/month=06/day=30/hour=00/20200630T004401Z_108934320012Az11.parquet`: the hour of the rows, their latest event
 /// time, and 16 letters and digits.
-fn name(rows: &[Row], part: &Part, number: usize) -> String {
+fn name(rows: &[Row], portion: &Portion, number: usize) -> String {
     let latest = rows.iter().map(|row| row.at).max().unwrap_or_default();
     let day = event_time::utc(latest).strftime("year=%Y/month=%m/day=%d/hour=%H/%Y%m%dT%H%M%SZ");
-    format!("{day}_{}{number:06x}.parquet", part.salt)
+    format!("{day}_{}{number:06x}.parquet", portion.salt)
 }
+
+/// How many bytes the key of an object has behind the group's prefix.
+pub const TAIL: usize = "/year=2020/month=06/day=30/hour=00/20200630T004401Z_108934320012Az11.parquet".len();
 
 /// Writes all rows that wait, of all groups: the process is about to end. What S3 does not take stays for the next process.
 pub async fn flush_all(sm: &SageMaker) {
@@ -239,7 +268,7 @@ pub async fn flush_all(sm: &SageMaker) {
                 let found = sm.env().store.get(&state::key(&about.key, id)).await?;
                 let state = found.map(|found| State::read(&found.record));
                 let waits = state.is_some_and(|state| state.flushed < state.next);
-                Ok::<bool, CommitError>(waits && matches!(part(sm, &about).await?, Done::Written))
+                Ok::<bool, CommitError>(waits && matches!(write_some(sm, &about).await?, Done::Written))
             };
             match waiting.await {
                 Ok(true) => {}

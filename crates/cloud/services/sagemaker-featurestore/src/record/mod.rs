@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::event_time::iso;
 use crate::group::{Group, weight};
-use crate::state::{ONLINE, part};
+use crate::state::{ONLINE, key_within};
 
 /// A record of the online store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,6 @@ impl Stored {
 
 /// A record of a group's online store that can be read at a time.
 pub async fn find(sm: &SageMaker, group: &Group, identifier: &str, now: i64) -> Result<Option<Stored>, ApiError> {
-    let found = sm.env().store.shared(&part(group, ONLINE, identifier)).await?;
+    let found = sm.env().store.shared(&key_within(group, ONLINE, identifier)).await?;
     Ok(found.and_then(|found| Stored::read(&found.record)).filter(|stored| stored.lives(now) && !stored.deleted))
 }

@@ -29,7 +29,10 @@ pub async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     }
     let given = |name: &str| values.iter().find(|value| value["FeatureName"] == name).map(|v| &v["ValueAsString"]);
     if given(&group.identifier).is_some_and(|value| value != identifier) {
-        return Err(validation(format!("Features has another value of {} than the record.", group.identifier)));
+        return Err(validation(format!(
+            "The value of {} in Features differs from RecordIdentifierValueAsString.",
+            group.identifier
+        )));
     }
     let at = given(&group.event_time).and_then(Value::as_str).map(|text| group.at(text)).transpose()?;
     let ttl = ttl::millis(&call.input["TtlDuration"])?;

@@ -9,7 +9,7 @@ use super::Stored;
 use crate::error::validation;
 use crate::group::{Group, Row};
 use crate::offline;
-use crate::state::{self, OFFLINE, ONLINE, State, part, timer};
+use crate::state::{self, OFFLINE, ONLINE, State, key_within, timer};
 
 /// Where a change goes.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,7 @@ pub async fn write(
     let _turn = sm.turn(&group.id).await;
     let store = &sm.env().store;
     let state_key = state::key(&group.key, &group.id);
-    let record_key = part(group, ONLINE, identifier);
+    let record_key = key_within(group, ONLINE, identifier);
     loop {
         let Some(found) = store.get(&state_key).await? else { return Err(going(group)) };
         let mut next = State::read(&found.record);
@@ -97,7 +97,7 @@ pub async fn write(
             next.next += 1;
             let body = json!({ "at": row.at, "called": now, "deleted": outcome.deleted, "values": row.values });
             batch.push(Write::Insert(Record {
-                key: part(group, OFFLINE, &offline::numbered(number)),
+                key: key_within(group, OFFLINE, &offline::numbered(number)),
                 arn: String::new(),
                 status: String::new(),
                 created: now,

@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use sagewright_cloud_core::clock::SharedWall;
 use sagewright_cloud_core::runner::{Container, Exit, LineSink, Meter, Runner, Workload};
 
+use super::INTERNAL;
 use super::halt::{Cause, Halt};
 
 /// Between SIGTERM and SIGKILL, as SageMaker documents it.
@@ -43,6 +44,9 @@ impl Containers {
                 end = ends.next() => match end {
                     None => return Cause::Exited,
                     Some((_, Exit::Code(0))) => {}
+                    Some((_, Exit::Lost)) => {
+                        return Cause::Broken(format!("{INTERNAL}: the container engine has lost a container of the job"));
+                    }
                     Some((host, exit)) => return Cause::Crashed(host, exit),
                 },
                 cause = &mut ended => return cause,

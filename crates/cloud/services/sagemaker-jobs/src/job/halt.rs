@@ -59,8 +59,8 @@ pub enum Cause {
     TimedOut,
     /// The job's instances are taken away.
     Interrupted,
-    /// Data could not be streamed, for this `FailureReason`.
-    Starved(String),
+    /// Something besides their programs failed, for this `FailureReason`.
+    Broken(String),
 }
 
 /// `FailureReason` of a container that ended badly, with what it says itself.

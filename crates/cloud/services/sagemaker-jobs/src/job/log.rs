@@ -5,6 +5,8 @@ use std::sync::Arc;
 use sagewright_cloud_core::runner::{Journal, LineSink};
 use tokio::task::JoinError;
 
+use super::halt::Halt;
+
 /// Control characters as the log agent writes them: a tab is `#011`. Patterns of the built-in algorithms, and those
 /// that users copied from them, rely on it.
 pub fn escape(line: &str) -> std::borrow::Cow<'_, str> {
@@ -28,6 +30,14 @@ pub fn sink(journal: Option<&Journal>) -> LineSink {
         Some(journal) => Arc::new(move |line| journal.push(&escape(line))),
         None => Arc::new(|_| {}),
     }
+}
+
+/// Tells the log why results of a job that was ended are not kept: of one that a caller stopped, nothing else tells it.
+pub async fn tell_loss<T>(journals: &[Journal], kept: Result<T, Halt>) -> Result<T, Halt> {
+    if let Err(Halt::Failed(reason)) = &kept {
+        tell(journals, vec![reason.clone()]).await?;
+    }
+    kept
 }
 
 /// Adds lines to the first host's stream, and writes what waits in all.

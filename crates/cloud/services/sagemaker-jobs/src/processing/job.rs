@@ -75,15 +75,10 @@ impl Job<'_> {
             }
             // Of a job that was ended it is kept what it has until then.
             Cause::Stopped | Cause::TimedOut | Cause::Interrupted => {
-                let uploaded = self.upload(&work, &journals, Which::All).await;
-                if let Err(Halt::Failed(reason)) = &uploaded {
-                    // Of a job that a caller stopped nothing else tells it.
-                    log::tell(&journals, vec![reason.clone()]).await?;
-                }
-                uploaded?;
+                log::tell_loss(&journals, self.upload(&work, &journals, Which::All).await).await?;
                 Err(Halt::Stopped { max_runtime: matches!(cause, Cause::TimedOut) })
             }
-            Cause::Starved(reason) => Err(Halt::Failed(reason)),
+            Cause::Broken(reason) => Err(Halt::Failed(reason)),
             Cause::Exited => {
                 ends.unless(self.upload(&work, &journals, Which::All)).await?;
                 if exit.is_ok() {

@@ -15,7 +15,7 @@ use crate::job::hosts::HostFolder;
 pub(super) fn of(cause: &Cause, hosts: &[HostFolder]) -> Option<String> {
     match cause {
         Cause::Crashed(host, exit) => Some(failure(hosts.get(*host), *exit)),
-        Cause::Starved(reason) => Some(reason.clone()),
+        Cause::Broken(reason) => Some(reason.clone()),
         Cause::Exited | Cause::Stopped | Cause::TimedOut | Cause::Interrupted => None,
     }
 }

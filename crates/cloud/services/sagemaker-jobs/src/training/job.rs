@@ -77,16 +77,14 @@ impl Job<'_> {
         }
         if matches!(cause, Cause::Interrupted) {
             // The next run goes on from these. What cannot be kept now is lost, as it is with a real instance.
-            if let Err(Halt::Failed(reason)) = self.upload(&plan, &hosts, &seen, false).await {
-                log::tell(&journals, vec![reason]).await?;
-            }
+            let _ = log::tell_loss(&journals, self.upload(&plan, &hosts, &seen, false).await).await;
             return Err(Halt::Interrupted);
         }
         self.status("Uploading", "Uploading generated training model");
         let upload = self.upload(&plan, &hosts, &seen, true);
         let uploaded = match cause {
             // Of a job that was ended it is kept what it has until then.
-            Cause::Stopped | Cause::TimedOut => upload.await?,
+            Cause::Stopped | Cause::TimedOut => log::tell_loss(&journals, upload.await).await?,
             _ => ends.unless(upload).await?,
         };
         log::tell(&journals, uploaded.skipped).await?;
@@ -193,7 +191,7 @@ impl Job<'_> {
         let ended = async {
             tokio::select! {
                 biased;
-                reason = streams.failed() => Cause::Starved(reason),
+                reason = streams.failed() => Cause::Broken(reason),
                 cause = ends.next() => cause,
             }
         };
@@ -211,7 +209,7 @@ impl Job<'_> {
             Cause::Stopped => self.status("Stopping", "Stopping the training job"),
             Cause::TimedOut => self.status("Stopping", "Training job runtime exceeded MaxRuntimeInSeconds provided"),
             // The record shows it already.
-            Cause::Interrupted | Cause::Exited | Cause::Crashed(..) | Cause::Starved(_) => {}
+            Cause::Interrupted | Cause::Exited | Cause::Crashed(..) | Cause::Broken(_) => {}
         }
         containers.stop().await;
         // Not before: a program that is stopped may still finish what it reads.

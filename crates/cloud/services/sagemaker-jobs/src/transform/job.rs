@@ -97,7 +97,13 @@ impl Job<'_> {
     async fn work(&self, work: &Work) -> Result<Option<[Manifest; 2]>, Halt> {
         self.site.make(|_| Ok(())).await?;
         let plan = Arc::clone(&work.plan);
-        let items = self.site.beside(move |tools| look(&plan, &tools)).await??;
+        let items = match self.site.beside(move |tools| look(&plan, &tools)).await?.map_err(Halt::from) {
+            Err(Halt::Failed(reason)) => {
+                self.tell(&work.logs, reason.clone()).await?;
+                return Err(Halt::Failed(reason));
+            }
+            looked => looked?,
+        };
         (self.events)(JobEvent::Started);
         work.servers.start().await?;
         tokio::select! {

@@ -19,6 +19,7 @@ mod capture;
 mod csv;
 mod data_log;
 mod job;
+mod numbers;
 mod output;
 mod parameters;
 mod path;

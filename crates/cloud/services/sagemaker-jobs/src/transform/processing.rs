@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::csv;
 use super::path::Path;
+use super::{csv, numbers};
 
 /// How records and answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,8 @@ impl Processing {
             }
             Format::Json => {
                 let parsed = values(record).map_err(|e| format!("Failed to parse the input as JSON: {e}"))?;
-                for value in parsed {
-                    self.write(&filter.select(&value).map_err(wrong)?, to)?;
+                for value in parsed.values {
+                    self.write(&filter.select(&value).map_err(wrong)?, parsed.guarded, to)?;
                 }
             }
         }
@@ -132,14 +132,15 @@ impl Processing {
         let answers = values(answer).map_err(|e| format!("Failed to parse output from the algorithm as JSON: {e}"))?;
         let inputs = match self.join {
             true => values(records).map_err(|e| format!("Failed to parse the input as JSON: {e}"))?,
-            false => Vec::new(),
+            false => Parsed::default(),
         };
-        if self.join && inputs.len() != answers.len() {
+        if self.join && inputs.values.len() != answers.values.len() {
             return Err(mismatch());
         }
+        let guarded = inputs.guarded || answers.guarded;
         let mut out = Vec::new();
-        let mut inputs = inputs.into_iter();
-        for answer in answers {
+        let mut inputs = inputs.values.into_iter();
+        for answer in answers.values {
             let joined = match inputs.next() {
                 Some(input) => join(input, answer),
                 None => answer,
@@ -148,7 +149,7 @@ impl Processing {
                 Some(filter) => filter.select(&joined).map_err(|why| unfiltered(&why))?,
                 None => joined,
             };
-            self.write(&self.identified(kept), &mut out)?;
+            self.write(&self.identified(kept), guarded, &mut out)?;
         }
         Ok(out)
     }
@@ -164,19 +165,32 @@ impl Processing {
         Value::Object(object)
     }
 
-    fn write(&self, value: &Value, to: &mut Vec<u8>) -> Result<(), String> {
+    fn write(&self, value: &Value, guarded: bool, to: &mut Vec<u8>) -> Result<(), String> {
         if !self.lines && !to.is_empty() {
             to.push(b'\n');
         }
+        let from = to.len();
         serde_json::to_writer(&mut *to, value).map_err(|e| format!("Failed to write JSON: {e}"))?;
+        if guarded {
+            numbers::restore(to, from);
+        }
         self.end_line(to);
         Ok(())
     }
 }
 
+/// JSON values, and whether texts stand for numbers in them.
+#[derive(Default)]
+struct Parsed {
+    values: Vec<Value>,
+    guarded: bool,
+}
+
 /// The JSON values of a text, one after another.
-fn values(text: &[u8]) -> serde_json::Result<Vec<Value>> {
-    serde_json::Deserializer::from_slice(text).into_iter().collect()
+fn values(text: &[u8]) -> serde_json::Result<Parsed> {
+    let guarded = numbers::guarded(text);
+    let values = serde_json::Deserializer::from_slice(guarded.as_deref().unwrap_or(text)).into_iter();
+    Ok(Parsed { values: values.collect::<serde_json::Result<_>>()?, guarded: guarded.is_some() })
 }
 
 /// "The joined result for JSON must be a key-value pair object" (API reference, `DataProcessing`).
@@ -273,6 +287,19 @@ mod tests {
                 .to_owned())
         );
         assert_eq!(kept(&json("$", false, "$.label"), "", "{\"label\": [1]}"), Ok("[1]\n".to_owned()));
+    }
+
+    #[test]
+    fn numbers_that_no_double_holds_stay_as_they_are() {
+        let record =
+            r#"{"id": 12345678901234567890123, "x": 0.15838287025480557, "features": [1.00000000000000000001]}"#;
+        let processing = json("$.features", true, "$['id','x','SageMakerOutput']");
+        assert_eq!(sent(&processing, record), Ok("[1.00000000000000000001]\n".to_owned()));
+        assert_eq!(
+            kept(&processing, record, r#"{"score": 0.10000000000000000555}"#),
+            Ok("{\"id\":12345678901234567890123,\"x\":0.15838287025480557,\"SageMakerOutput\":{\"score\":0.10000000000000000555}}\n"
+                .to_owned())
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Filter, Order, Query};
 use sagewright_cloud_sagemaker_base::SageMaker;
 use sagewright_cloud_sagemaker_base::lineage::{ASSOCIATION, ASSOCIATION_IN};
-use sagewright_cloud_sagemaker_base::listing::{millis, page_of};
+use sagewright_cloud_sagemaker_base::listing::{optional_millis, page_of};
 use sagewright_cloud_sagemaker_base::resource::seconds;
 use serde_json::{Map, Value, json};
 
@@ -15,11 +15,13 @@ use crate::entity::{find, name_of};
 const ENTITIES: [&str; 5] = ["Artifact", "Action", "Context", "Experiment", "TrialComponent"];
 
 pub async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let input = |member: &str| call.input.get(member).filter(|value| !value.is_null());
     let arn = |member: &str| call.text(member).map(str::to_ascii_lowercase);
     let (source, destination) = (arn("SourceArn"), arn("DestinationArn"));
     // Each direction has an index by ARN and one by type.
     let (kind, order) = match call.text("SortBy") {
+        // The associations of one end are in the order of their other ends.
+        Some("SourceArn") if destination.is_some() => (ASSOCIATION_IN, Order::Name),
+        Some("DestinationArn") if source.is_some() => (ASSOCIATION, Order::Name),
         Some("SourceArn") => (ASSOCIATION, Order::Name),
         Some("SourceType") => (ASSOCIATION, Order::Status),
         Some("DestinationArn") => (ASSOCIATION_IN, Order::Name),
@@ -44,9 +46,7 @@ pub async fn list(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     for (member, filter) in
         [("CreatedAfter", Filter::CreatedAfter as fn(f64) -> Filter), ("CreatedBefore", Filter::CreatedBefore)]
     {
-        if let Some(time) = input(member) {
-            filters.push(filter(millis(member, time)?));
-        }
+        filters.extend(optional_millis(member, &call.input[member])?.map(filter));
     }
     let query = Query {
         filters,

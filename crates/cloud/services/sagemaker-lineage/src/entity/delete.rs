@@ -1,7 +1,7 @@
 //! `DeleteArtifact`, `DeleteAction`, `DeleteContext`: refused while associations lead from or to the entity.
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_core::records::{CommitError, Key, Write};
+use sagewright_cloud_core::records::{CommitError, Filter, Key, Query, Record, Write};
 use sagewright_cloud_sagemaker_base::resource::{self, required};
 use sagewright_cloud_sagemaker_base::state::DELETED;
 use sagewright_cloud_sagemaker_base::{Kind, SageMaker};
@@ -30,15 +30,34 @@ pub async fn context(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
 
 async fn named(sm: &SageMaker, call: &Call, kind: Kind, name: &str) -> Result<Value, ApiError> {
     let (key, arn) = resource::locate(call, kind, name)?;
-    remove(sm, kind, &key, &arn).await
+    remove(sm, kind, &key, &arn, |_| None).await
 }
 
-/// Removes an entity that nothing is associated with.
-pub async fn remove(sm: &SageMaker, kind: Kind, key: &Key, arn: &str) -> Result<Value, ApiError> {
-    // Associations are added under the same lock.
+/// What keeps an entity besides associations: records of a kind, why, and what to do about them.
+pub struct Hold {
+    pub kind: &'static str,
+    pub filter: Filter,
+    pub why: &'static str,
+}
+
+/// Removes an entity that nothing is associated with, and that has nothing of what `holds` says of it.
+pub async fn remove(
+    sm: &SageMaker,
+    kind: Kind,
+    key: &Key,
+    arn: &str,
+    holds: fn(&Record) -> Option<Hold>,
+) -> Result<Value, ApiError> {
+    // Whatever is associated with an entity, or put into one, is so under the same lock.
     let _guard = sm.exclusive().await;
     loop {
         let Some(found) = sm.env().store.get(key).await? else { return Err(kind.missing(arn)) };
+        if let Some(Hold { kind, filter, why }) = holds(&found.record) {
+            let query = Query { filters: vec![filter], limit: 1, ..Query::all(&key.account, &key.region, kind) };
+            if !sm.env().store.find(query).await?.is_empty() {
+                return Err(ApiError::validation(format!("{} cannot be deleted: {why}", found.record.arn)));
+            }
+        }
         if association::any(sm, key, &found.record.arn).await? {
             return Err(ApiError::validation(format!(
                 "{} {} cannot be deleted while associations lead from or to it. Delete them with DeleteAssociation first.",

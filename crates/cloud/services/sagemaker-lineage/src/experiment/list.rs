@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Filter, Key, Query, Record};
 use sagewright_cloud_sagemaker_base::kind::Kind;
-use sagewright_cloud_sagemaker_base::lineage::TRIAL_PART;
-use sagewright_cloud_sagemaker_base::listing::{self, Listing, millis};
+use sagewright_cloud_sagemaker_base::lineage::{TRIAL_PART, TRIAL_PART_IN};
+use sagewright_cloud_sagemaker_base::listing::{self, Listing, optional_millis};
 use sagewright_cloud_sagemaker_base::resource::{describe, pick};
 use sagewright_cloud_sagemaker_base::{SageMaker, token};
 use serde_json::{Map, Value, json};
@@ -39,10 +39,11 @@ pub async fn trials(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
         };
         return plain(sm, call, Kind::TRIAL, TRIAL, filters).await;
     };
-    let component = Filter::Member("Component".to_owned(), component.to_ascii_lowercase());
-    let mut parts = parts(sm, call, component).await?;
-    parts.retain(|part| of.as_ref().is_none_or(|of| part["Experiment"] == **of));
-    page(sm, call, Kind::TRIAL, TRIAL, parts.iter().map(|part| lower(&part["TrialName"])).collect()).await
+    let component = Filter::NameStarts(format!("{}/", component.to_ascii_lowercase()));
+    let mut found = memberships(sm, call, TRIAL_PART_IN, component).await?;
+    found.retain(|membership| of.as_ref().is_none_or(|of| membership["Experiment"] == **of));
+    let names = found.iter().map(|membership| lower(&membership["TrialName"])).collect();
+    page(sm, call, Kind::TRIAL, TRIAL, names).await
 }
 
 /// The condition on trials that they are of the experiment that a request names.
@@ -73,13 +74,13 @@ pub async fn components(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> 
         }
         _ => return plain(sm, call, Kind::TRIAL_COMPONENT, COMPONENT, Vec::new()).await,
     };
-    let parts = parts(sm, call, filter).await?;
-    let names = parts.iter().map(|part| lower(&part["Component"])).collect();
+    let found = memberships(sm, call, TRIAL_PART, filter).await?;
+    let names = found.iter().map(|membership| lower(&membership["Component"])).collect();
     page(sm, call, Kind::TRIAL_COMPONENT, COMPONENT, names).await
 }
 
-async fn parts(sm: &SageMaker, call: &Call, filter: Filter) -> Result<Vec<Value>, ApiError> {
-    let query = Query { filters: vec![filter], ..Query::all(&call.caller.account, &call.region, TRIAL_PART) };
+async fn memberships(sm: &SageMaker, call: &Call, kind: &str, filter: Filter) -> Result<Vec<Value>, ApiError> {
+    let query = Query { filters: vec![filter], ..Query::all(&call.caller.account, &call.region, kind) };
     Ok(sm.env().store.find(query).await?.into_iter().map(|found| found.record.body).collect())
 }
 
@@ -104,10 +105,7 @@ async fn page(
     members: &[&str],
     names: BTreeSet<String>,
 ) -> Result<Value, ApiError> {
-    let time = |member: &str| match call.input.get(member).filter(|value| !value.is_null()) {
-        Some(value) => millis(member, value).map(Some),
-        None => Ok(None),
-    };
+    let time = |member: &str| optional_millis(member, &call.input[member]);
     let (after, before) = (time("CreatedAfter")?, time("CreatedBefore")?);
     let mut records = Vec::with_capacity(names.len());
     for name in names {

@@ -3,16 +3,16 @@
 pub mod create;
 pub mod delete;
 pub mod list;
-pub mod part;
+pub mod membership;
 
 use sagewright_cloud_core::records::{Key, Record};
-use sagewright_cloud_sagemaker_base::lineage::TRIAL_PART;
+use sagewright_cloud_sagemaker_base::lineage::{TRIAL_PART, TRIAL_PART_IN};
 use serde_json::{Value, json};
 
-/// The record of a component in a trial.
-pub fn part(trial: &Record, component: &Record, now: i64) -> Record {
-    Record {
-        key: part_key(&trial.key, &component.key),
+/// The records of a component in a trial: by trial, and by component.
+pub fn membership(trial: &Record, component: &Record, now: i64) -> [Record; 2] {
+    membership_keys(&trial.key, &component.key).map(|key| Record {
+        key,
         arn: String::new(),
         status: String::new(),
         created: now,
@@ -25,12 +25,13 @@ pub fn part(trial: &Record, component: &Record, now: i64) -> Record {
             "Experiment": lower(&trial.body["ExperimentName"]),
             "Component": component.key.name,
         }),
-    }
+    })
 }
 
-/// Its key.
-pub fn part_key(trial: &Key, component: &Key) -> Key {
-    Key::new(&trial.account, &trial.region, TRIAL_PART, &format!("{}/{}", trial.name, component.name))
+/// Their keys.
+pub fn membership_keys(trial: &Key, component: &Key) -> [Key; 2] {
+    [(TRIAL_PART, trial, component), (TRIAL_PART_IN, component, trial)]
+        .map(|(kind, of, other)| Key::new(&trial.account, &trial.region, kind, &format!("{}/{}", of.name, other.name)))
 }
 
 fn lower(name: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::SageMaker;
-use sagewright_cloud_sagemaker_base::listing::millis;
+use sagewright_cloud_sagemaker_base::listing::optional_millis;
 use serde_json::{Map, Value};
 
 use super::{lineage_type, plain};
@@ -24,10 +24,7 @@ impl Filters {
             let list = filters[member].as_array().filter(|list| !list.is_empty())?;
             Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         };
-        let time = |member: &str| match filters.get(member).filter(|value| !value.is_null()) {
-            Some(value) => millis(&format!("Filters.{member}"), value).map(Some),
-            None => Ok(None),
-        };
+        let time = |member: &str| optional_millis(&format!("Filters.{member}"), &filters[member]);
         Ok(Self {
             types: texts("Types"),
             lineage_types: texts("LineageTypes"),
@@ -46,7 +43,12 @@ impl Filters {
         if self.created == (None, None) && self.modified == (None, None) && self.properties.is_none() {
             return Ok(true);
         }
-        let (_, record) = find(sm, call, arn).await?;
+        let record = match find(sm, call, arn).await {
+            Ok((_, record)) => record,
+            Err(error) if error.status >= 500 => return Err(error),
+            // It went while this was read.
+            Err(_) => return Ok(false),
+        };
         #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are below 2^53
         let within = |time: i64, (after, before): (Option<f64>, Option<f64>)| {
             after.is_none_or(|t| time as f64 >= t) && before.is_none_or(|t| time as f64 <= t)

@@ -56,7 +56,7 @@ pub(crate) async fn query(sm: &SageMaker, call: &Call) -> Result<Value, ApiError
         }
     }
     let shown = if with_edges { walk.paths(&matched) } else { matched };
-    let page = walk::page(&shown, after.as_deref(), limit);
+    let page = walk::page(&shown, after.as_deref(), limit).ok_or_else(token::stale)?;
     let vertices: Vec<Value> = page.arns.iter().map(|arn| vertex(arn, walk.kind(arn))).collect();
     let edges: Vec<Value> = match with_edges {
         true => walk.edges(&shown, page.arns).map(edge).collect(),

@@ -118,12 +118,15 @@ pub struct Page<'a> {
     pub next: Option<&'a str>,
 }
 
-/// The page behind an ARN.
-pub fn page<'a>(shown: &'a [String], after: Option<&str>, limit: usize) -> Page<'a> {
-    let begin = after.and_then(|arn| shown.iter().position(|s| s == arn)).map_or(0, |at| at + 1);
+/// The page behind an ARN; `None` where that is not shown any more, so that nobody can tell what comes behind it.
+pub fn page<'a>(shown: &'a [String], after: Option<&str>, limit: usize) -> Option<Page<'a>> {
+    let begin = match after {
+        Some(arn) => shown.iter().position(|s| s == arn)? + 1,
+        None => 0,
+    };
     let rest = &shown[begin..];
     let arns = &rest[..limit.min(rest.len())];
-    Page { arns, next: arns.last().filter(|_| rest.len() > arns.len()).map(String::as_str) }
+    Some(Page { arns, next: arns.last().filter(|_| rest.len() > arns.len()).map(String::as_str) })
 }
 
 #[cfg(test)]
@@ -133,11 +136,17 @@ mod tests {
     #[test]
     fn pages_follow_each_other_and_the_last_has_no_next() {
         let all: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
+        let page = |all, after, limit| page(all, after, limit).unwrap();
         let first = page(&all, None, 2);
         assert_eq!((first.arns, first.next), (&all[..2], Some("b")));
         let last = page(&all, Some("b"), 2);
         assert_eq!((last.arns, last.next), (&all[2..], None));
         assert_eq!(page(&all, None, 3).next, None);
         assert_eq!(page(&[], None, 3).arns.len(), 0);
+    }
+
+    #[test]
+    fn no_page_follows_an_entity_that_is_not_shown_any_more() {
+        assert!(page(&["a".to_owned(), "c".to_owned()], Some("b"), 2).is_none());
     }
 }

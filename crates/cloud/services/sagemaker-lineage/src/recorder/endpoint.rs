@@ -6,7 +6,7 @@ use sagewright_cloud_sagemaker_base::{ContainerPlan, Kind, ModelData, SageMaker}
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::plan::{Plan, Planner};
+use super::plan::{Plan, Planner, sibling};
 
 /// ARNs of the model packages that an endpoint's models are made of, as far as its configuration and models are still
 /// there.
@@ -25,10 +25,7 @@ pub async fn packages(sm: &SageMaker, record: &Record) -> Result<Vec<String>, St
         for package in containers.filter_map(|container| container["ModelPackageName"].as_str()) {
             out.push(match package.starts_with("arn:") {
                 true => package.to_owned(),
-                false => {
-                    let scope = record.arn.splitn(6, ':').take(5).collect::<Vec<_>>().join(":");
-                    format!("{scope}:{}/{}", Kind::MODEL_PACKAGE.as_str(), package.to_ascii_lowercase())
-                }
+                false => sibling(&record.arn, Kind::MODEL_PACKAGE, &package.to_ascii_lowercase()),
             });
         }
     }

@@ -229,9 +229,8 @@ fn experiment(planner: &mut Planner<'_>, record: &Record, component_name: &str, 
     let own = format!("{component_name}-trial");
     let trial = config["TrialName"].as_str().unwrap_or(&own);
     let display = |name: &str, member: &str| json!({ member: name, "DisplayName": name });
-    planner.entity(Kind::EXPERIMENT, experiment, display(experiment, "ExperimentName"));
-    let mut body = display(trial, "TrialName");
-    body["ExperimentName"] = json!(experiment);
-    let trial = planner.entity(Kind::TRIAL, trial, body);
-    planner.plan.part = Some((trial, component));
+    let within = planner.entity(Kind::EXPERIMENT, experiment, display(experiment, "ExperimentName"));
+    let trial = planner.entity(Kind::TRIAL, trial, display(trial, "TrialName"));
+    planner.plan.entities[trial].within = Some(within);
+    planner.plan.membership = Some((trial, component));
 }

@@ -11,7 +11,7 @@ use sagewright_cloud_sagemaker_base::{Kind, SageMaker, lineage};
 
 use crate::association::{self, Association, End};
 use crate::entity::type_of;
-use crate::experiment::part;
+use crate::experiment::membership;
 pub use job::component_of;
 use plan::{Entity, Plan};
 
@@ -54,12 +54,16 @@ async fn plan(sm: &SageMaker, kind: Kind, record: &Record, event: &str) -> Resul
 /// What is still to be written of a plan.
 async fn writes(sm: &SageMaker, plan: &Plan, batch: &mut Batch) -> Result<(), StoreError> {
     let (store, now) = (&sm.env().store, sm.now());
-    let mut records = Vec::with_capacity(plan.entities.len());
+    let mut records: Vec<(Kind, Record)> = Vec::with_capacity(plan.entities.len());
     for entity in &plan.entities {
         let found = store.get(&entity.key).await?;
         let (record, write) = match found {
             None => {
-                let record = fresh(entity, now);
+                let mut record = fresh(entity, now);
+                // A trial shows the experiment's own spelling, whichever its job has: trials are looked for by it.
+                if let Some((_, experiment)) = entity.within.and_then(|at| records.get(at)) {
+                    record.body["ExperimentName"] = experiment.body["ExperimentName"].clone();
+                }
                 (record.clone(), Some(Write::Insert(record)))
             }
             Some(Versioned { record, version }) => match entity.renewed(&record, now) {
@@ -81,12 +85,12 @@ async fn writes(sm: &SageMaker, plan: &Plan, batch: &mut Batch) -> Result<(), St
             batch.extend(association.writes(account, region, now));
         }
     }
-    if let Some((trial, component)) = plan.part
+    if let Some((trial, component)) = plan.membership
         && let (Some((_, trial)), Some((_, component))) = (records.get(trial), records.get(component))
     {
-        let part = part(trial, component, now);
-        if store.shared(&part.key).await?.is_none() {
-            batch.push(Write::Insert(part));
+        let membership = membership(trial, component, now);
+        if store.shared(&membership[0].key).await?.is_none() {
+            batch.extend(membership.map(Write::Insert));
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ pub struct Plan {
     pub entities: Vec<Entity>,
     pub edges: Vec<(usize, usize, &'static str)>,
     /// The trial, and the component in it.
-    pub part: Option<(usize, usize)>,
+    pub membership: Option<(usize, usize)>,
 }
 
 /// An entity that is to be there.
@@ -24,10 +24,13 @@ pub struct Entity {
     pub body: Map<String, Value>,
     /// Whether one that is there takes over what is new.
     pub renews: bool,
+    /// The experiment that a trial is in, which is planned before the trial.
+    pub within: Option<usize>,
 }
 
 impl Entity {
-    /// A record that was there as it is from now on; `None` where it stays as it is. Maps keep what others put into them.
+    /// A record that was there as it is from now on; `None` where it stays as it is. Maps keep what others put into them, and a
+    /// name for display, which users change, stays.
     pub fn renewed(&self, record: &Record, now: i64) -> Option<Record> {
         let mut body = record.body.as_object().filter(|_| self.renews)?.clone();
         for (member, value) in &self.body {
@@ -40,11 +43,20 @@ impl Entity {
                     there.retain(crate::metrics::is_logged);
                     there.extend(new.clone());
                 }
+                (Some(_), _) if member == "DisplayName" => {}
                 _ => drop(body.insert(member.clone(), value.clone())),
             }
         }
-        Some(Record { body: Value::Object(body), modified: now.max(record.modified), ..record.clone() })
+        let body = Value::Object(body);
+        (body != record.body).then(|| Record { body, modified: now.max(record.modified), ..record.clone() })
     }
+}
+
+/// The ARN of another resource in the account and region of one.
+pub fn sibling(arn: &str, kind: Kind, name: &str) -> String {
+    // arn:partition:service:region:account:resource
+    let scope = arn.splitn(6, ':').take(5).collect::<Vec<_>>().join(":");
+    format!("{scope}:{}/{name}", kind.as_str())
 }
 
 /// Puts a plan together for the account and region of a resource.
@@ -66,14 +78,12 @@ impl<'a> Planner<'a> {
         if let Some(at) = self.plan.entities.iter().position(|entity| entity.key == key) {
             return at;
         }
-        // arn:partition:service:region:account:resource
-        let scope = self.of.arn.splitn(6, ':').take(5).collect::<Vec<_>>().join(":");
-        let arn = format!("{scope}:{}/{name}", kind.as_str());
+        let arn = sibling(&self.of.arn, kind, &name);
         let body = match body {
             Value::Object(body) => body,
             _ => Map::new(),
         };
-        self.plan.entities.push(Entity { kind, key, arn, body, renews: false });
+        self.plan.entities.push(Entity { kind, key, arn, body, renews: false, within: None });
         self.plan.entities.len() - 1
     }
 

@@ -50,6 +50,18 @@ pub fn check(member: &str, content: &str) -> Result<Map<String, Value>, ApiError
     Ok(sections)
 }
 
+/// What a search finds a card by besides its own members.
+pub fn facts(content: &Value) -> Map<String, Value> {
+    let parsed: Value = content.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let facts = [
+        ("ModelId", &parsed["model_overview"]["model_id"]),
+        ("RiskRating", &parsed["intended_uses"]["risk_rating"]),
+        ("ModelPackageGroupName", &parsed["model_package_details"]["model_package_group_name"]),
+    ];
+    let told = facts.into_iter().filter(|(_, value)| value.is_string());
+    told.map(|(member, value)| (member.to_owned(), value.clone())).collect()
+}
+
 /// A content without what only those may see who may decrypt it.
 pub fn metadata(content: &str) -> String {
     let parsed: Value = serde_json::from_str(content).unwrap_or_default();

@@ -29,9 +29,7 @@ async fn run(sm: &SageMaker, timer: &Timer) -> Result<(), StoreError> {
         Key::new(text("account"), text("region"), kind.as_str(), &format!("{}/{name}", text("id")))
     };
     let outcome = match text("what") {
-        "export" => {
-            export::run::run(sm, &key(Kind::MODEL_CARD_EXPORT_JOB, text("job")), |n| key(VERSION, n), cancel).await
-        }
+        "export" => export::run::run(sm, &key(Kind::MODEL_CARD_EXPORT_JOB, text("job")), text("id"), cancel).await,
         "purge" => purge(sm, &key(VERSION, ""), cancel).await,
         _ => sm.env().store.commit(vec![cancel]).await,
     };

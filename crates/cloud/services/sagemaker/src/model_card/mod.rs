@@ -1,7 +1,7 @@
 //! Model cards: their content, its versions, and exports of it.
 //!
-//! A card's record holds the latest version. Each version has a record of its own beside it, and so has each export job. They are
-//! kept by an id that each card has, so that a card of the same name begins with none.
+//! A card's record holds the latest version. Each version has a record of its own beside it, and so has each export job. Their keys
+//! begin with an id that each card has: a later card of the same name has none of them.
 
 pub(super) mod content;
 pub(super) mod create;
@@ -47,7 +47,7 @@ fn latest(card: &Record) -> i64 {
 }
 
 /// Key of what belongs to a card.
-fn part(card: &Record, kind: Kind, name: &str) -> Key {
+fn key_within(card: &Record, kind: Kind, name: &str) -> Key {
     Key::new(&card.key.account, &card.key.region, kind.as_str(), &format!("{}/{name}", id(card)))
 }
 
@@ -55,7 +55,7 @@ fn part(card: &Record, kind: Kind, name: &str) -> Key {
 fn version(card: &Record, now: i64) -> Record {
     let member = |name: &str| card.body[name].clone();
     Record {
-        key: part(card, VERSION, &latest(card).to_string()),
+        key: key_within(card, VERSION, &latest(card).to_string()),
         arn: card.arn.clone(),
         status: String::new(),
         created: now,
@@ -75,7 +75,7 @@ fn version(card: &Record, now: i64) -> Record {
 /// A version of a card; the latest where `number` names none.
 async fn numbered(sm: &SageMaker, card: &Record, number: &Value) -> Result<Record, ApiError> {
     let number = number.as_i64().unwrap_or_else(|| latest(card));
-    let found = sm.env().store.record(&part(card, VERSION, &number.to_string())).await?;
+    let found = sm.env().store.record(&key_within(card, VERSION, &number.to_string())).await?;
     match found {
         Some(found) => Ok(found),
         // A card that was recorded before versions were kept.

@@ -153,7 +153,7 @@ fn pages(lines: &[Line]) -> Vec<Vec<u8>> {
 fn wrapped(line: &Line) -> Vec<Vec<u8>> {
     let room = (WIDTH - 2.0 * MARGIN - line.indent) * 1000.0 / line.size / if line.bold { 1.1 } else { 1.0 };
     let mut rows = Vec::new();
-    for paragraph in line.text.split('\n') {
+    for paragraph in line.text.replace("\r\n", "\n").split(['\n', '\r']) {
         let (mut row, mut used) = (Vec::new(), 0.0);
         for word in paragraph.split_inclusive(' ') {
             let codes: Vec<u8> = word.chars().map(code).collect();
@@ -221,6 +221,15 @@ mod tests {
         }
         assert!(text.matches("/Type /Page ").count() > 1, "long texts go on on further pages");
         assert!(text.contains("\u{e9} \\(a\\\\b\\) \u{97} ? "));
+    }
+
+    #[test]
+    fn lines_end_as_windows_ends_them_as_well() {
+        let bytes = of(&json!({"model_overview": {"model_description": "one\r\ntwo\rthree\nfour"}}));
+        let text = String::from_utf8_lossy(&bytes);
+        for row in ["(Model description: one)", "(two)", "(three)", "(four)"] {
+            assert!(text.contains(row), "{row}");
+        }
     }
 
     #[test]

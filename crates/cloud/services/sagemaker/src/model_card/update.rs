@@ -7,7 +7,7 @@ use sagewright_cloud_sagemaker_base::kind::Kind;
 use sagewright_cloud_sagemaker_base::resource::{fields, locate, required, user};
 use serde_json::{Value, json};
 
-use super::{VERSION, content, latest, part, version};
+use super::{VERSION, content, key_within, latest, version};
 
 /// A changed content is a new version; a changed status is that of the latest one.
 pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
@@ -42,7 +42,7 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         let mut batch = sm.news(Kind::MODEL_CARD, card, "");
         if new_content {
             batch.push(Write::Insert(shown));
-        } else if let Some(mut kept) = store.get(&part(card, VERSION, &next.to_string())).await? {
+        } else if let Some(mut kept) = store.get(&key_within(card, VERSION, &next.to_string())).await? {
             kept.record.modified = now;
             kept.record.body["ModelCardStatus"] = shown.body["ModelCardStatus"].clone();
             kept.record.body["LastModifiedBy"] = shown.body["LastModifiedBy"].clone();

@@ -9,8 +9,70 @@ use serde_json::Value;
 use super::compare;
 use sagewright_cloud_core::api::ApiError;
 
-/// Refuses properties that the resource does not have and filters that lack what they compare with.
-pub(super) fn check(expression: &Value, known: &dyn Fn(&str) -> Result<(), ApiError>) -> Result<(), ApiError> {
+/// Most filters and subexpressions of an expression together.
+const MOST: usize = 50;
+
+/// What several filters may ask to contain something (`Filter`), of experiments, trials and trial components.
+const CONTAINED: [&str; 7] =
+    ["DisplayName", "ExperimentName", "TrialName", "TrialComponentName", "Tags", "InputArtifacts", "OutputArtifacts"];
+
+/// Refuses properties that the resource does not have, filters that lack what they compare with, and what is too much.
+pub(super) fn check(
+    resource: &str,
+    expression: &Value,
+    known: &dyn Fn(&str) -> Result<(), ApiError>,
+) -> Result<(), ApiError> {
+    check_parts(expression, known)?;
+    let (mut all, mut contains) = (0, 0);
+    count(expression, &mut all, &mut |filter| {
+        let member = text(filter, "Name").split('.').next().unwrap_or_default();
+        let often = resource.starts_with("Experiment") && CONTAINED.contains(&member);
+        contains += usize::from(operator(filter) == "Contains" && !often);
+    });
+    if all > MOST {
+        return Err(ApiError::validation(format!(
+            "SearchExpression has {all} filters and subexpressions; the most are {MOST}."
+        )));
+    }
+    if contains > 1 {
+        return Err(ApiError::validation("'CONTAINS' operator usage limit of 1 exceeded."));
+    }
+    Ok(())
+}
+
+/// Counts filters and subexpressions, and tells of each filter.
+fn count(expression: &Value, all: &mut usize, told: &mut dyn FnMut(&Value)) {
+    let (filters, nested, deeper) = parts(expression);
+    let within = nested.iter().flat_map(|nested| list(nested, "Filters"));
+    for filter in filters.iter().chain(within) {
+        *all += 1;
+        told(filter);
+    }
+    *all += nested.len() + deeper.len();
+    deeper.iter().for_each(|expression| count(expression, all, told));
+}
+
+/// The properties that an expression names.
+pub(super) fn names(expression: &Value) -> Vec<&str> {
+    let (filters, nested, deeper) = parts(expression);
+    let mut out: Vec<&str> = filters.iter().map(|filter| text(filter, "Name")).collect();
+    out.extend(nested.iter().map(|nested| text(nested, "NestedPropertyName")));
+    out.extend(deeper.iter().flat_map(names));
+    out
+}
+
+/// The value that a property must have, whatever else holds.
+pub(super) fn only<'a>(expression: &'a Value, property: &str) -> Option<&'a str> {
+    if expression["Operator"] == "Or" {
+        return None;
+    }
+    let (filters, _, deeper) = parts(expression);
+    let equals = |filter: &&Value| text(filter, "Name") == property && operator(filter) == "Equals";
+    let found = filters.iter().find(equals).and_then(|filter| filter["Value"].as_str());
+    found.or_else(|| deeper.iter().find_map(|expression| only(expression, property)))
+}
+
+fn check_parts(expression: &Value, known: &dyn Fn(&str) -> Result<(), ApiError>) -> Result<(), ApiError> {
     let (filters, nested, deeper) = parts(expression);
     if filters.is_empty() && nested.is_empty() && deeper.is_empty() {
         return Err(ApiError::validation(
@@ -26,7 +88,7 @@ pub(super) fn check(expression: &Value, known: &dyn Fn(&str) -> Result<(), ApiEr
         }
     }
     nested.iter().try_for_each(|nested| known(text(nested, "NestedPropertyName")))?;
-    deeper.iter().try_for_each(|e| check(e, known))
+    deeper.iter().try_for_each(|e| check_parts(e, known))
 }
 
 /// Whether a resource satisfies an expression.
@@ -74,6 +136,16 @@ fn nested_holds(nested: &Value, resource: &Value) -> bool {
 fn filter_holds(filter: &Value, name: &str, resource: &Value) -> bool {
     let found = values(resource, name);
     let wanted = text(filter, "Value");
+    // "If the specified Value is an integer, the decimal hyperparameter values are treated as integers."
+    let whole = name.starts_with("HyperParameters.") && wanted.parse::<i64>().is_ok();
+    let ordered = |value: &Value, wanted: &str| match as_number(value).filter(|_| whole) {
+        Some(number) => ordered(&Value::from(number.trunc()), wanted),
+        None => ordered(value, wanted),
+    };
+    let equals = |value: &Value, wanted: &str| match as_number(value).filter(|_| whole) {
+        Some(_) => ordered(value, wanted) == Some(Ordering::Equal),
+        None => equals(value, wanted),
+    };
     let any = |test: &dyn Fn(&Value) -> bool| found.iter().any(|v| test(v));
     match operator(filter) {
         "Exists" => !found.is_empty(),
@@ -99,9 +171,13 @@ fn equals(value: &Value, wanted: &str) -> bool {
 
 /// Numbers, numbers as text (hyperparameters), and times; other text has no order.
 fn ordered(value: &Value, wanted: &str) -> Option<Ordering> {
-    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
+    let number = as_number(value)?;
     let wanted = wanted.parse().ok().or_else(|| seconds(wanted))?;
     Some(compare(&Value::from(number), &Value::from(wanted)))
+}
+
+fn as_number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// Epoch seconds of an ISO 8601 time, in UTC where it names no zone.

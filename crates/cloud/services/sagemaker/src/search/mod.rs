@@ -1,28 +1,32 @@
 //! `Search`: expressions over the properties of resources.
 
 mod expression;
+mod finder;
 mod property;
 mod resources;
 pub(super) mod suggestions;
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use sagewright_cloud_core::api::{ApiError, Call};
-use sagewright_cloud_sagemaker_base::{SageMaker, recorded, resource, token};
+use sagewright_cloud_sagemaker_base::{SageMaker, recorded, refuse, resource, token};
+use sagewright_model::Shape;
 
-use resources::{Found, find};
+use finder::{Finder, Needs};
+use resources::{Row, find};
 
 /// SageMaker's page size where the request names none.
 const PAGE: usize = 10;
 
 pub(super) async fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     let (row, shape) = find(call, resource::required(call, "Resource")?)?;
-    let known = |name: &str| property::known(call.service, name, shape);
+    let known = |name: &str| known(call, row, shape, name);
     let expression = call.input.get("SearchExpression").filter(|e| !e.is_null()).cloned();
     if let Some(expression) = &expression {
-        expression::check(expression, &known)?;
+        expression::check(row.resource, expression, &known)?;
     }
     let visible = visibility(call)?;
     let sort = call.text("SortBy").unwrap_or("LastModifiedTime");
@@ -42,15 +46,28 @@ pub(super) async fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         Some(token) => Some(token::open(call, token)?),
         None => None,
     };
-    let wanted = Wanted { expression, visible, sort: sort.to_owned(), descending, after, limit };
-    let mut found = Found::read(sm, call, row, shape).await?;
     // Nothing is shared between the embedded cloud's accounts yet.
     if call.text("CrossAccountFilterOption") == Some("CrossAccount") {
-        found.records.clear();
+        return Ok(json!({ "Results": [], "TotalHits": { "Value": 0, "Relation": "EqualTo" } }));
     }
-    // Every record is looked at, however many there are.
-    let page = tokio::task::spawn_blocking(move || wanted.page(found)).await;
-    let Page { results, total, next } = page.map_err(|e| ApiError::internal(e.to_string()))?;
+    let needs = needs(expression.as_ref(), sort);
+    let finder = Arc::new(Finder::new(sm, call, row, shape, needs).await?);
+    let named = finder.name_property().zip(expression.as_ref());
+    let only = named.and_then(|(property, expression)| expression::only(expression, &property));
+    let only = only.map(str::to_ascii_lowercase);
+    let wanted = Arc::new(Wanted { expression, visible, sort: sort.to_owned(), descending });
+    let look = move |hits: &mut Vec<Sorted>, name: String, found: Value| hits.extend(wanted.hit(name, &found));
+    let mut hits = finder.look(sm, needs, only.as_deref(), Vec::new(), look).await?;
+    let total = hits.len();
+    hits.sort();
+    if let Some(after) = after {
+        let after = Sorted(after, descending);
+        hits.retain(|place| *place > after);
+    }
+    let next = hits.get(limit).and_then(|_| hits.get(limit.checked_sub(1)?)).map(|last| last.0.clone());
+    hits.truncate(limit);
+    let names: Vec<String> = hits.into_iter().map(|place| place.0.1).collect();
+    let results = finder.resources(sm, &names).await?;
 
     let mut out = Map::new();
     if let Some((position, tie)) = next {
@@ -64,6 +81,27 @@ pub(super) async fn search(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     out.insert("Results".to_owned(), Value::Array(results));
     out.insert("TotalHits".to_owned(), json!({ "Value": total, "Relation": "EqualTo" }));
     Ok(Value::Object(out))
+}
+
+/// Refuses a property that the resource does not have, or that is never told of it.
+fn known(call: &Call, row: &Row, shape: &Shape, name: &str) -> Result<(), ApiError> {
+    property::known(call.service, name, shape)?;
+    let member = name.split('.').next().unwrap_or_default();
+    if row.unfilled.contains(&member) {
+        return Err(refuse::instead(
+            &format!("Search for {} by {name}", row.resource),
+            "List or describe the resources that it is about",
+        ));
+    }
+    Ok(())
+}
+
+/// What an expression and the order look at.
+fn needs(expression: Option<&Value>, sort: &str) -> Needs {
+    let mut names = expression.map(expression::names).unwrap_or_default();
+    names.push(sort);
+    let any = |of: &[&str]| names.iter().any(|name| of.contains(&name.split('.').next().unwrap_or_default()));
+    Needs { memberships: any(&["Parents", "TrialComponentSummaries"]), source: any(&["SourceDetail"]) }
 }
 
 /// Tags that resources must not have with another value: the keys and values of `VisibilityConditions`.
@@ -85,15 +123,6 @@ struct Wanted {
     visible: Vec<(String, Value)>,
     sort: String,
     descending: bool,
-    after: Option<(Value, String)>,
-    limit: usize,
-}
-
-/// A page of hits, and the place where the next one starts.
-struct Page {
-    results: Vec<Value>,
-    total: usize,
-    next: Option<(Value, String)>,
 }
 
 impl Wanted {
@@ -104,24 +133,10 @@ impl Wanted {
         self.visible.iter().all(|(key, value)| tags.iter().all(|tag| tag["Key"] != **key || tag["Value"] == *value))
     }
 
-    fn page(self, found: Found) -> Page {
-        let mut hits: Vec<(Sorted, Value)> = Vec::new();
-        for (name, found) in found.resources() {
-            if self.sees(&found) && self.expression.as_ref().is_none_or(|e| expression::holds(e, &found)) {
-                let key = (expression::first(&found, &self.sort), name);
-                hits.push((Sorted(key, self.descending), found));
-            }
-        }
-        hits.sort_by(|a, b| a.0.cmp(&b.0));
-        let total = hits.len();
-        if let Some(after) = self.after {
-            let after = Sorted(after, self.descending);
-            hits.retain(|(key, _)| *key > after);
-        }
-        let more = hits.len() > self.limit;
-        hits.truncate(self.limit);
-        let next = hits.last().filter(|_| more).map(|(key, _)| key.0.clone());
-        Page { results: hits.into_iter().map(|(_, found)| found).collect(), total, next }
+    /// The place of a resource among the hits, if it is one.
+    fn hit(&self, name: String, found: &Value) -> Option<Sorted> {
+        let holds = self.sees(found) && self.expression.as_ref().is_none_or(|e| expression::holds(e, found));
+        holds.then(|| Sorted((expression::first(found, &self.sort), name), self.descending))
     }
 }
 
