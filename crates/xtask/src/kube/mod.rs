@@ -1,5 +1,6 @@
 //! `cargo xtask kube`: a Kubernetes control plane for tests, and for trying the operator.
 
+mod manifests;
 pub mod programs;
 
 use anyhow::Result;
@@ -14,12 +15,15 @@ pub struct Args {
 enum Command {
     /// Build kube-apiserver, etcd, kubectl and helm where they are not built yet, and print their folder
     Build,
+    /// Render `charts/install-*.yaml` from the chart
+    Manifests(manifests::Args),
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Build => println!("{}", programs::ready()?.display()),
+        Command::Manifests(args) => manifests::run(args)?,
     }
     Ok(())
 }
