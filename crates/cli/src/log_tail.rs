@@ -1,10 +1,11 @@
 //! Log streams of a job or an endpoint, read from CloudWatch Logs.
 
+mod merge;
+
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use sagewright_aws::collect_items;
-use sagewright_aws::paging::Pager;
 use sagewright_engine::{Call, Cloud as _, CloudError, EngineError, Until};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
@@ -18,6 +19,17 @@ pub(crate) struct Tail {
     pub(crate) follow: bool,
     /// Only so many last lines of what is there.
     pub(crate) last: Option<usize>,
+    /// Only streams of instances (or variants, or jobs) whose names start so.
+    pub(crate) search: Option<String>,
+}
+
+impl Tail {
+    /// Whether a stream is wanted: any part of its name after the resource's starts as it should.
+    fn wants(&self, stream: &str, prefix: &str) -> bool {
+        let Some(search) = &self.search else { return true };
+        let rest = stream.strip_prefix(prefix).unwrap_or(stream);
+        rest.split('/').any(|part| part.starts_with(search.as_str()))
+    }
 }
 
 /// One line of a log.
@@ -35,6 +47,12 @@ impl Line {
     /// When it was written, as RFC 3339 text.
     pub(crate) fn timestamp(&self) -> String {
         jiff::Timestamp::from_millisecond(self.time).map(|t| t.to_string()).unwrap_or_default()
+    }
+
+    /// When it was written, as the legacy operator's plugin shows it: `2019-11-20 23:45:24.7 +0000 UTC`.
+    pub(crate) fn time_of_old(&self) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.time);
+        time.map(|t| t.strftime("%F %T%.f +0000 UTC").to_string()).unwrap_or_default()
     }
 }
 
@@ -58,23 +76,24 @@ pub(crate) async fn run(
     loop {
         // Asked before reading, so that nothing written before the end is missed.
         let ended = !tail.follow || ended(context, kind, name).await;
-        let mut lines = Vec::new();
         for stream in streams(context, &group, &prefix).await? {
-            positions.entry(stream).or_insert(None);
+            if tail.wants(&stream, &prefix) {
+                positions.entry(stream).or_insert(None);
+            }
         }
-        let last = tail.last.filter(|_| first);
-        for (stream, position) in &mut positions {
-            lines.extend(match last {
-                Some(last) => read_last(context, &group, stream, position, last).await?,
-                None => read(context, &group, stream, position).await?,
-            });
-        }
-        lines.sort_by_key(|line| line.time);
-        count += lines.len();
-        let skip = last.map_or(0, |last| lines.len().saturating_sub(last));
-        for line in lines.iter().skip(skip) {
-            show(line)?;
-        }
+        count += match tail.last.filter(|_| first) {
+            Some(last) => {
+                let mut lines = Vec::new();
+                for (stream, position) in &mut positions {
+                    lines.extend(read_last(context, &group, stream, position, last).await?);
+                }
+                lines.sort_by_key(|line| line.time);
+                let skip = lines.len().saturating_sub(last);
+                lines.iter().skip(skip).try_for_each(&mut *show)?;
+                lines.len()
+            }
+            None => merge::all(context, &group, &mut positions, show).await?,
+        };
         first = false;
         if ended {
             return Ok(count);
@@ -149,33 +168,35 @@ fn of_page<'a>(output: &'a Value, stream: &'a str) -> impl Iterator<Item = Line>
     })
 }
 
-async fn read(
-    context: &Context,
-    group: &str,
-    stream: &str,
-    position: &mut Option<String>,
-) -> anyhow::Result<Vec<Line>> {
-    let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
-    if let Some(token) = position {
-        input["nextToken"] = Value::String(token.clone());
-    }
-    let mut lines = Vec::new();
-    let mut pager = Pager::new(&context.target, "logs", "GetLogEvents", input);
-    loop {
-        match pager.next(&context.aws).await {
-            Ok(Some(page)) => lines.extend(of_page(&page, stream)),
-            Ok(None) => break,
-            Err(error) if is_missing(&error) => break,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // Where the next reading goes on.
-    if let Some(next) = pager.input()["nextToken"].as_str() {
-        *position = Some(next.to_owned());
-    }
-    Ok(lines)
-}
-
 fn is_missing(error: &CloudError) -> bool {
     error.code == "ResourceNotFoundException"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_as_the_legacy_plugin_shows_it() {
+        let line = |time| Line { time, stream: String::new(), message: String::new() }.time_of_old();
+        assert_eq!(line(1_574_293_524_700), "2019-11-20 23:45:24.7 +0000 UTC");
+        assert_eq!(line(1_574_293_524_000), "2019-11-20 23:45:24 +0000 UTC");
+    }
+
+    #[test]
+    fn a_search_is_for_the_beginning_of_an_instance_a_variant_or_a_job() {
+        let tail = |search: &str| Tail { follow: false, last: None, search: Some(search.to_owned()) };
+        for (search, stream, prefix, wanted) in [
+            ("algo-1", "job/algo-1-1700000000", "job/", true),
+            ("algo-2", "job/algo-1-1700000000", "job/", false),
+            ("job", "job/algo-1-1700000000", "job/", false),
+            ("AllT", "AllTraffic/i-0a", "", true),
+            ("i-0a", "AllTraffic/i-0a", "", true),
+            ("algo-1", "tune-001-0a1b2c3d/algo-1-1700000000", "tune-", true),
+            ("001", "tune-001-0a1b2c3d/algo-1-1700000000", "tune-", true),
+        ] {
+            assert_eq!(tail(search).wants(stream, prefix), wanted, "{search} {stream}");
+        }
+        assert!(Tail { follow: false, last: None, search: None }.wants("job/algo-1", "job/"));
+    }
 }

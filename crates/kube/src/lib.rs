@@ -22,6 +22,7 @@ mod http;
 mod kept;
 mod lease;
 mod look;
+pub mod lookup;
 mod message;
 mod metrics;
 mod options;
