@@ -134,19 +134,20 @@ def events(kube, namespace, name):
     return [(event["reason"], event["message"]) for event in found]
 
 
-KINDS = {
-    "Model": "models", "EndpointConfig": "endpointconfigs", "Endpoint": "endpoints", "TrainingJob": "trainingjobs",
-    "NotebookInstance": "notebookinstances", "ModelPackageGroup": "modelpackagegroups", "ModelPackage": "modelpackages",
-}
+
+def full(plural):
+    """The kind's whole name: the legacy operator's kinds have the same plurals."""
+    return f"{plural}.{GROUP}"
 
 
-def scratch_crd(kind, plural):
+def scratch_crd(kind, plural, group):
+    """A kind of another controller, which takes anything."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}"},
+        "metadata": {"name": f"{plural}.{group}"},
         "spec": {
-            "group": GROUP, "scope": "Namespaced",
+            "group": group, "scope": "Namespaced",
             "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
             "versions": [{
                 "name": "v1alpha1", "served": True, "storage": True, "subresources": {"status": {}},
@@ -159,6 +160,6 @@ def scratch_crd(kind, plural):
 
 
 def install_crds(kube):
-    kube.apply([scratch_crd(kind, plural) for kind, plural in KINDS.items()])
-    for plural in KINDS.values():
-        kube.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{GROUP}", "--timeout=60s")
+    """The definitions of all kinds."""
+    kube.kubectl("apply", "-f", harness.ROOT / "charts" / "sagewright-crds" / "crds")
+    kube.kubectl("wait", "--for=condition=Established", "crd", "-l", "!none", "--timeout=120s")

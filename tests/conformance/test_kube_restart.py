@@ -5,7 +5,7 @@ import time
 import pytest
 
 import harness
-from operator_tools import Operator, condition, install_crds, model, thing
+from operator_tools import Operator, condition, full, install_crds, model, thing
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def test_after_a_restart_settled_objects_cost_no_look(kube, operator, namespace,
     names = [harness.unique("model") for _ in range(10)]
     kube.apply([model(name, executionRoleARN=role(account)) for name in names], namespace)
     for name in names:
-        kube.wait_condition("models", name, "Ready", namespace=namespace)
+        kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
     for kill in (False, True):
         operator.kill() if kill else operator.stop()
         operator.start()
@@ -43,17 +43,20 @@ def test_what_was_edited_while_the_operator_was_away_is_noticed(kube, operator, 
     kept, edited, deleted, removed = (harness.unique("model") for _ in range(4))
     kube.apply([model(n, executionRoleARN=role(account)) for n in (kept, edited, deleted, removed)], namespace)
     for name in (kept, edited, deleted, removed):
-        kube.wait_condition("models", name, "Ready", namespace=namespace)
+        kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
     operator.kill()
-    kube.apply(model(edited, executionRoleARN=role(account), enableNetworkIsolation=True), namespace)
-    kube.kubectl("delete", "model", deleted, "-n", namespace, "--wait=false")
+    tags = [{"key": "team", "value": "risk"}]
+    kube.apply(model(edited, executionRoleARN=role(account), tags=tags), namespace)
+    kube.kubectl("delete", full("models"), deleted, "-n", namespace, "--wait=false")
     sagemaker = cloud.client("sagemaker", account)
     sagemaker.delete_model(ModelName=removed)
     operator.start()
-    kube.wait_condition("models", edited, "ACK.Terminal", namespace=namespace)
-    kube.wait_gone("models", deleted, namespace)
+    arn = harness.arn("model", edited, account)
+    tagged = lambda: {"Key": "team", "Value": "risk"} in sagemaker.list_tags(ResourceArn=arn)["Tags"]  # noqa: E731
+    harness.wait(tagged, "the edit is applied")
+    kube.wait_gone(full("models"), deleted, namespace)
     harness.wait(lambda: names(sagemaker) == {kept, edited, removed}, "the one that was removed in AWS is made anew")
-    assert condition(kube.get("models", kept, namespace), "Ready")["status"] == "True"
+    assert condition(kube.get(full("models"), kept, namespace), "Ready")["status"] == "True"
 
 
 def names(sagemaker):
@@ -74,24 +77,24 @@ def test_killed_again_and_again_nothing_is_made_twice(kube, operator, namespace,
         operator.kill()
         operator.start(wait=False)
     for i in range(8):
-        kube.wait_condition("modelpackages", f"version-{i}", "Ready", namespace=namespace)
-        kube.wait_condition("models", f"m-{i}", "Ready", namespace=namespace)
+        kube.wait_condition(full("modelpackages"), f"version-{i}", "Ready", namespace=namespace)
+        kube.wait_condition(full("models"), f"m-{i}", "Ready", namespace=namespace)
     versions = harness.listed(sagemaker, "list_model_packages", ModelPackageGroupName="group")
     assert len(versions) == 8, versions
-    arns = {kube.get("modelpackages", f"version-{i}", namespace)["status"]["ackResourceMetadata"]["arn"] for i in range(8)}
+    arns = {kube.get(full("modelpackages"), f"version-{i}", namespace)["status"]["ackResourceMetadata"]["arn"] for i in range(8)}
     assert arns == {version["ModelPackageArn"] for version in versions}
     assert len(names(sagemaker)) == 8
-    kube.kubectl("delete", "modelpackages,models", "--all", "-n", namespace)
+    kube.kubectl("delete", f"{full('modelpackages')},{full('models')}", "--all", "-n", namespace)
     assert not harness.listed(sagemaker, "list_model_packages", ModelPackageGroupName="group")
 
 
 def test_it_outlives_the_api_server(kube, operator, namespace, account):
     first, second = harness.unique("model"), harness.unique("model")
     kube.apply(model(first, executionRoleARN=role(account)), namespace)
-    kube.wait_condition("models", first, "Ready", namespace=namespace)
+    kube.wait_condition(full("models"), first, "Ready", namespace=namespace)
     kube.restart_apiserver(kill=True)
     kube.apply(model(second, executionRoleARN=role(account)), namespace)
-    kube.wait_condition("models", second, "Ready", namespace=namespace)
+    kube.wait_condition(full("models"), second, "Ready", namespace=namespace)
     assert operator.process.poll() is None
     assert operator.calls("DescribeModel") == 0
 
@@ -100,12 +103,12 @@ def test_an_object_that_comes_and_goes_leaves_nothing(kube, operator, namespace,
     name = harness.unique("model")
     for image in (harness.SCRIPT_IMAGE, harness.PIPE_IMAGE, harness.CRASHING_IMAGE):
         kube.apply(model(name, image, executionRoleARN=role(account)), namespace)
-        kube.kubectl("delete", "model", name, "-n", namespace)
+        kube.kubectl("delete", full("models"), name, "-n", namespace)
     kube.apply(model(name, harness.PIPE_IMAGE, executionRoleARN=role(account)), namespace)
-    kube.wait_condition("models", name, "Ready", namespace=namespace)
+    kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
     sagemaker = cloud.client("sagemaker", account)
     assert sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == harness.PIPE_IMAGE
-    kube.kubectl("delete", "model", name, "-n", namespace)
+    kube.kubectl("delete", full("models"), name, "-n", namespace)
     assert not names(sagemaker)
 
 
@@ -116,7 +119,7 @@ def test_two_replicas_work_one_at_a_time(kube, crds, cloud, namespace, tmp_path,
     try:
         first, second = harness.unique("model"), harness.unique("model")
         kube.apply(model(first, executionRoleARN=role(account)), namespace)
-        kube.wait_condition("models", first, "Ready", namespace=namespace)
+        kube.wait_condition(full("models"), first, "Ready", namespace=namespace)
         assert one.metric("leader_election_master_status") == 1
         assert two.metric("leader_election_master_status") == 0
         assert two.calls("CreateModel") == 0
@@ -124,7 +127,7 @@ def test_two_replicas_work_one_at_a_time(kube, crds, cloud, namespace, tmp_path,
         assert leases == {"ack-sagemaker.services.k8s.aws", "ack-applicationautoscaling.services.k8s.aws"}
         one.stop()
         kube.apply(model(second, executionRoleARN=role(account)), namespace)
-        kube.wait_condition("models", second, "Ready", namespace=namespace)
+        kube.wait_condition(full("models"), second, "Ready", namespace=namespace)
         assert two.calls("CreateModel") == 1
     finally:
         one.kill()

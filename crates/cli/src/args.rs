@@ -122,6 +122,8 @@ pub(crate) enum Command {
     Invoke(Invoke),
     /// Explain a kind or one of its fields
     Explain(Explain),
+    /// Print the CustomResourceDefinitions of all kinds, for kubectl apply -f -
+    Crds,
     /// Copy files to and from S3
     Cp(Cp),
     /// Upload a public data set to S3

@@ -249,6 +249,19 @@ impl Kind {
         self.row.identity.name.first().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m)))
     }
 
+    /// The member of the spec that alone is the resource's own name: `metadata.name` stands for it where it is not given.
+    /// A kind that AWS names, or whose name is one of several that may be given, has none.
+    #[must_use]
+    pub fn own_name(&self) -> Option<&str> {
+        let noun = self.name().trim_end_matches("V2");
+        let identity = &self.row.identity;
+        let own = |member: &&String| {
+            let stem = member.strip_suffix("Name");
+            stem.is_some_and(|stem| noun.ends_with(stem)) && self.create.is_required(member)
+        };
+        identity.name.iter().chain(&identity.within).find(own).map(String::as_str)
+    }
+
     /// What a status word means.
     #[must_use]
     pub fn phase(&self, word: &str) -> Phase {

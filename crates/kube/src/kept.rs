@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use sagewright_engine::reconcile::Memory;
-use sagewright_engine::watch::{ContentHash, NameHash, Settled};
+use sagewright_engine::watch::{ContentHash, ListItem, NameHash, Settled};
 
 use crate::declared::Key;
 use crate::message::SourceId;
@@ -34,6 +34,8 @@ pub(crate) struct Kept {
     pub(crate) resource: Option<NameHash>,
     /// It waits for the first poll.
     pub(crate) parked: bool,
+    /// What the listing showed of its resource during a look, or that it did not show it any more.
+    pub(crate) news: Option<Box<Option<ListItem>>>,
 }
 
 /// All objects.

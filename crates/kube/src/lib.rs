@@ -10,6 +10,7 @@
 
 mod api;
 mod cloud;
+mod companions;
 mod conditions;
 mod controller;
 mod declared;

@@ -82,6 +82,8 @@ pub struct Options {
     pub cross_namespace: bool,
     /// Roles of accounts are looked up in ConfigMaps.
     pub carm: bool,
+    /// Fields are copied as `FieldExport` objects say.
+    pub field_export: bool,
     /// What becomes of resources whose objects are deleted.
     pub deletion_policy: DeletionPolicy,
     /// The pause between looks at settled objects, where nothing names another; none looks again only where AWS's listing

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::api::{Api, with_causes};
 use crate::cloud::Counted;
+use crate::companions;
 use crate::controller::{Controller, Readiness};
 use crate::discovery;
 use crate::error::OperatorError;
@@ -86,7 +87,9 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     let engine = Engine::new(Arc::clone(&cloud), Arc::clone(&ports.clock), target).with_claims(claims.clone());
     let polls = Polls::new(cloud, Arc::clone(&ports.clock), options.poll, out.clone());
     let tables = Tables { account, ..Tables::default() };
-    let context = Context { api, engine, clock: ports.clock, options, claims: Arc::new(claims), metrics, recorder };
+    let looked = start_companions(&options, &api, &ports.clock, &recorder);
+    let context =
+        Context { looked, api, engine, clock: ports.clock, options, claims: Arc::new(claims), metrics, recorder };
     let controller = Controller::new(Arc::new(context), kinds, polls, tables, (out, inbox), readiness);
     tracing::info!("started");
     match &mut leadership {
@@ -105,6 +108,36 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     drop(tokio::time::timeout(LAST_EVENTS, writer).await);
     tracing::info!("ended");
     Ok(())
+}
+
+/// Begins what the small kinds need. Who copies fields is told of looks.
+fn start_companions(
+    options: &Options,
+    api: &Api,
+    clock: &Arc<dyn Clock>,
+    recorder: &Recorder,
+) -> Option<mpsc::UnboundedSender<companions::Looked>> {
+    let tools = companions::Tools {
+        api: api.clone(),
+        clock: Arc::clone(clock),
+        recorder: recorder.clone(),
+        namespaces: options.namespaces.clone(),
+        cross_namespace: options.cross_namespace,
+    };
+    if options.gates.resource_adoption {
+        // Nothing is copied: it ends with the process.
+        let (hold, never) = mpsc::unbounded_channel();
+        let adopts = companions::run::<companions::AdoptedResources>(tools.clone(), never);
+        tokio::spawn(async move {
+            adopts.await;
+            drop(hold);
+        });
+    }
+    options.field_export.then(|| {
+        let (out, looked) = mpsc::unbounded_channel();
+        tokio::spawn(companions::run::<companions::FieldExports>(tools, looked));
+        out
+    })
 }
 
 /// The way to the cluster: of `KUBECONFIG`, of the home folder, or of the pod that this runs in.
@@ -186,6 +219,7 @@ pub(crate) mod tests {
             own_namespace: "ack-system".to_owned(),
             cross_namespace: true,
             carm: true,
+            field_export: true,
             deletion_policy: DeletionPolicy::Delete,
             resync: None,
             resync_of: PerKind::default(),

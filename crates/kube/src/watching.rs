@@ -45,7 +45,7 @@ pub(crate) async fn objects(
         name: seen.metadata.name.clone().unwrap_or_default().into(),
     };
     let ended = follow(api, config, kind.plural(), true, &out, |what| {
-        Message::Objects(
+        Some(Message::Objects(
             source,
             match what {
                 Watched::Reset => Watched::Reset,
@@ -53,7 +53,7 @@ pub(crate) async fn objects(
                 Watched::Shown(seen) => Watched::Shown(Box::new((key(&seen), Declared::seen(kind, seen)))),
                 Watched::Gone(seen) => Watched::Gone((key(&seen), seen.metadata.uid.unwrap_or_default())),
             },
-        )
+        ))
     });
     if ended.await == Ended::Unserved {
         // The controller is gone otherwise.
@@ -65,7 +65,7 @@ pub(crate) async fn objects(
 pub(crate) async fn namespaces(client: Client, out: Sender<Message>) {
     let api: Api<PartialObjectMeta<KubeNamespace>> = Api::all(client);
     follow(api, Config::default(), "namespaces", false, &out, |what| {
-        Message::Namespaces(match what {
+        Some(Message::Namespaces(match what {
             Watched::Reset => Watched::Reset,
             Watched::Complete => Watched::Complete,
             Watched::Shown(one) => {
@@ -74,7 +74,7 @@ pub(crate) async fn namespaces(client: Client, out: Sender<Message>) {
                 Watched::Shown((meta.name.unwrap_or_default(), kept))
             }
             Watched::Gone(one) => Watched::Gone(one.metadata.name.unwrap_or_default()),
-        })
+        }))
     })
     .await;
 }
@@ -93,7 +93,7 @@ pub(crate) async fn roles(client: Client, namespace: String, name: &'static str,
             Watched::Shown(map) => latest = map.data.unwrap_or_default(),
             Watched::Gone(_) => latest = BTreeMap::new(),
         }
-        if listed { Message::Roles(name, latest.clone()) } else { Message::Served(Vec::new()) }
+        listed.then(|| Message::Roles(name, latest.clone()))
     })
     .await;
 }
@@ -109,7 +109,7 @@ pub(crate) async fn selectors(client: Client, out: Sender<Message>) {
     };
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
     follow(api, Config::default(), "iamroleselectors", false, &out, |what| {
-        Message::Selectors(match what {
+        Some(Message::Selectors(match what {
             Watched::Reset => Watched::Reset,
             Watched::Complete => Watched::Complete,
             Watched::Shown(one) => {
@@ -118,7 +118,36 @@ pub(crate) async fn selectors(client: Client, out: Sender<Message>) {
                 Watched::Shown((name, selector))
             }
             Watched::Gone(one) => Watched::Gone(one.metadata.name.unwrap_or_default()),
-        })
+        }))
+    })
+    .await;
+}
+
+/// An object of a small kind that is there, or has changed.
+pub(crate) struct Companion {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) spec: serde_json::Value,
+}
+
+/// Watches the objects of a small kind; where the cluster does not have it, until somebody looks again.
+pub(crate) async fn companions(
+    client: Client,
+    resource: ApiResource,
+    namespace: Option<String>,
+    out: Sender<Companion>,
+) {
+    let api: Api<Seen> = match &namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    follow(api, Config::default(), &resource.plural, true, &out, |what| match what {
+        Watched::Shown(seen) => Some(Companion {
+            namespace: seen.metadata.namespace.unwrap_or_default(),
+            name: seen.metadata.name.unwrap_or_default(),
+            spec: seen.spec,
+        }),
+        _ => None,
     })
     .await;
 }
@@ -132,13 +161,13 @@ enum Ended {
 }
 
 /// Tells what a watch shows. What cannot be watched is told once for each reason, and tried again.
-async fn follow<K>(
+async fn follow<K, M>(
     api: Api<K>,
     config: Config,
     what: &str,
     may_go: bool,
-    out: &Sender<Message>,
-    mut message: impl FnMut(Watched<K, K>) -> Message,
+    out: &Sender<M>,
+    mut message: impl FnMut(Watched<K, K>) -> Option<M>,
 ) -> Ended
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -166,7 +195,8 @@ where
         if matches!(shown, Watched::Complete) {
             told.clear();
         }
-        if out.send(message(shown)).await.is_err() {
+        let Some(message) = message(shown) else { continue };
+        if out.send(message).await.is_err() {
             return Ended::Unheard;
         }
     }

@@ -16,6 +16,7 @@ mod validate;
 pub use arn::{AccountId, Arn, ArnError};
 pub use load::{SERVICES, service};
 pub use mask::{MASK, is_secret_key, is_secret_text, mask, without_logins};
+pub use pattern::{Re2, re2};
 pub use region::{Partition, Region, RegionError, partition_of, partitions};
 pub use shape::{
     ErrorInfo, Http, Member, Metadata, Operation, Paginator, Protocol, Service, Shape, ShapeRef, ShapeType, Str,

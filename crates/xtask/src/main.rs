@@ -5,6 +5,7 @@ mod bench;
 mod chaos;
 mod check;
 mod conformance;
+mod crds;
 mod kube;
 mod models;
 mod mutants;
@@ -34,6 +35,8 @@ enum Command {
     Bench(bench::Args),
     /// Judge the protocol codecs by the Smithy project's protocol tests; needs Java and Maven
     Conformance(conformance::Args),
+    /// Make the CustomResourceDefinitions of the chart from rows and models
+    Crds(crds::Args),
     /// A Kubernetes control plane, for tests and for trying the operator
     Kube(kube::Args),
     /// Make `models/` from the pinned botocore package
@@ -65,6 +68,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Chaos(args) => chaos::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Crds(args) => crds::run(&args),
         Command::Kube(args) => kube::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Mutants(args) => mutants::run(&args),

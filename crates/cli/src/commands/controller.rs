@@ -92,6 +92,7 @@ fn options(args: &Controller, context: &Context) -> Result<Options, Failure> {
         own_namespace,
         cross_namespace: watch.enable_cross_namespace,
         carm: watch.enable_carm,
+        field_export: reconcile.enable_field_export_reconciler,
         deletion_policy: match reconcile.deletion_policy {
             Policy::Delete => DeletionPolicy::Delete,
             Policy::Retain => DeletionPolicy::Retain,

@@ -151,6 +151,7 @@ impl Controller {
                 poll: None,
                 resource: None,
                 parked: false,
+                news: None,
             });
             self.queue.insert(id, index);
             id

@@ -119,10 +119,22 @@ impl Controller {
         }
     }
 
+    /// A look has ended, during which the listing showed something.
+    pub(super) fn take_news(&mut self, id: Id) {
+        let news = self.objects.get_mut(id).and_then(|kept| kept.news.take());
+        if let Some(item) = news {
+            self.listing_changed(id, item.as_ref().as_ref());
+        }
+    }
+
     /// The listing shows an object's resource otherwise than before, or not any more.
     fn listing_changed(&mut self, id: Id, item: Option<&ListItem>) {
         let Some(kept) = self.objects.get_mut(id) else { return };
-        if self.queue.is_running(id) || kept.deleting {
+        if self.queue.is_running(id) {
+            kept.news = Some(Box::new(item.cloned()));
+            return;
+        }
+        if kept.deleting {
             self.due(id);
             return;
         }

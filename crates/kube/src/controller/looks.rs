@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sagewright_engine::reconcile::Memory;
 use sagewright_engine::watch::NameHash;
 use sagewright_kinds::Kind;
 use sagewright_objects::ObjectId;
@@ -76,7 +77,8 @@ impl Controller {
         let took = since.elapsed();
         let Some(kept) = self.objects.get_mut(id) else { return };
         // What another object of the same name left is not this one's.
-        kept.memory = looked.known.filter(|(uid, _)| *uid == kept.uid).map(|(_, memory)| Box::new(memory));
+        let known = looked.known.filter(|(uid, memory)| *uid == kept.uid && *memory != Memory::default());
+        kept.memory = known.map(|(_, memory)| Box::new(memory));
         match looked.result {
             Ok(Looking::Gone) => {
                 self.context.metrics.looked(kind, "success", took);
@@ -97,6 +99,7 @@ impl Controller {
                 self.queue.due(id, Instant::now() + Looked::pause(&error));
             }
         }
+        self.take_news(id);
     }
 
     fn found(&mut self, id: Id, found: Found, again: bool) {

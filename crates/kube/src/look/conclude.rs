@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::document::Document;
 use super::{Context, Found, Looking};
 use crate::api::ApiError;
+use crate::companions::Looked;
 use crate::conditions::{self, ROLE_SELECTED, holds};
 use crate::events::{self, Note};
 use crate::remembered::Remembered;
@@ -120,6 +121,13 @@ pub(super) async fn reconciled(
     if done.progress == Progress::Done && is_new && (adopts || holds(&status, ADOPTED)) {
         document.adopted(done.spec.clone().filter(|_| adopts)).await?;
     }
+    let synced = holds(&status, SYNCED);
+    if let Some(looked) = context.looked.as_ref().filter(|_| synced) {
+        let metadata = &document.object.metadata;
+        let namespace = metadata.namespace.as_deref().unwrap_or_default().into();
+        // Nobody may listen any more.
+        drop(looked.send(Looked { kind, namespace, name: metadata.name.as_str().into() }));
+    }
     Ok(Looking::Found(Box::new(Found {
         hash: document.declared.hash,
         deleting,
@@ -128,7 +136,7 @@ pub(super) async fn reconciled(
         settled,
         made,
         again: again(context, kind, &done, &listing, settled.is_some()),
-        synced: holds(&status, SYNCED),
+        synced,
         waits,
         result: result(&done),
     })))

@@ -15,6 +15,7 @@ use sagewright_kinds::Kind;
 use sagewright_objects::ObjectId;
 use sagewright_port::clock::Clock;
 use sagewright_port::cloud::Target;
+use tokio::sync::mpsc;
 
 use crate::api::{Api, ApiError};
 use crate::declared::Key;
@@ -27,6 +28,9 @@ use document::Document;
 /// The pause before the next try, after a request to the API server had no success.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 
+/// The same, after somebody else was faster: what is there now is read at once, but not in a storm.
+const AFTER_A_CONFLICT: Duration = Duration::from_millis(100);
+
 /// What looks share.
 pub(crate) struct Context {
     pub(crate) api: Api,
@@ -36,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) claims: Arc<Claims>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recorder: Recorder,
+    /// Who copies from objects is told of those that are as declared.
+    pub(crate) looked: Option<mpsc::UnboundedSender<crate::companions::Looked>>,
 }
 
 /// What to look at, and what is known of it.
@@ -94,7 +100,7 @@ pub(crate) async fn look(context: &Context, mut task: Task) -> Looked {
 impl Looked {
     /// When to look again after a request that had no success.
     pub(crate) fn pause(error: &ApiError) -> Duration {
-        if error.is_conflict() { Duration::ZERO } else { AFTER_A_FAILURE }
+        if error.is_conflict() { AFTER_A_CONFLICT } else { AFTER_A_FAILURE }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Service-model patterns are Java regular expressions that must match the whole text.
 
 mod counted;
+mod re2;
 
 use fancy_regex::{Regex, RegexBuilder};
 
 use counted::{Counted, LARGE};
+pub use re2::{Re2, re2};
 
 /// Steps back that a pattern may take on a text. Those of the models take less on every text that they match: their texts
 /// are short, and few of them look around.
@@ -26,9 +28,7 @@ enum Part {
 impl Pattern {
     /// Compiles a model's pattern; `None` where it is not a regular expression that can be run.
     pub(crate) fn new(pattern: &str) -> Option<Self> {
-        // Java writes the characters above U+FFFF as a range of surrogate pairs.
-        let pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}");
-        let pattern = ascii_classes(&pattern);
+        let pattern = ascii_classes(&characters_above_ffff(pattern));
         let (length, rest) = split_length(&pattern);
         length.into_iter().chain([rest]).map(Part::new).collect::<Option<_>>().map(Self)
     }
@@ -55,6 +55,11 @@ fn regex(pattern: &str) -> Option<Regex> {
         .backtrack_limit(STEPS)
         .build()
         .ok()
+}
+
+/// Java writes the characters above U+FFFF as a range of surrogate pairs.
+fn characters_above_ffff(pattern: &str) -> String {
+    pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}")
 }
 
 /// Takes `(?=.{1,1024}$)`, which bounds the length of the whole text, off the start of a pattern.

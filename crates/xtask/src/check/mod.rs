@@ -18,10 +18,10 @@ use metadata::Metadata;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Repair what can be repaired: formatting, clippy's own suggestions, `models/`
+    /// Repair what can be repaired: formatting, clippy's own suggestions, `models/`, the chart's definitions
     #[arg(long)]
     fix: bool,
-    /// Only these checks: layers, circles, dependencies, sources, format, models, clippy, docs
+    /// Only these checks: layers, circles, dependencies, sources, format, models, crds, clippy, docs
     #[arg(value_name = "CHECK")]
     only: Vec<String>,
 }
@@ -37,6 +37,7 @@ const CHECKS: &[Check] = &[
     ("sources", |_| sources::check()),
     ("format", format),
     ("models", models),
+    ("crds", crds),
     ("clippy", clippy),
     ("docs", docs),
 ];
@@ -86,6 +87,11 @@ fn format(args: &Args) -> Result<Vec<String>> {
 
 fn models(args: &Args) -> Result<Vec<String>> {
     crate::models::run(&crate::models::Args { check: !args.fix })?;
+    Ok(Vec::new())
+}
+
+fn crds(args: &Args) -> Result<Vec<String>> {
+    crate::crds::run(&crate::crds::Args { check: !args.fix })?;
     Ok(Vec::new())
 }
 
