@@ -135,7 +135,10 @@ fn missing(found: &Resource, context: &Context) -> Failure {
     let Resource { kind, object, namespace, name, resource, account, trouble, .. } = found;
     let account = account.as_ref().map(|account| format!(" of account {account}")).unwrap_or_default();
     let region = context.target.region.as_str();
-    let message = format!("{object}/{name} stands for the {} {resource} in {region}{account}, which AWS does not have", kind.words());
+    let message = format!(
+        "{object}/{name} stands for the {} {resource} in {region}{account}, which AWS does not have",
+        kind.words()
+    );
     let help = match trouble.as_str() {
         "" => format!(
             "see `kubectl describe {object}/{name} -n {namespace}` for how far it is, and whether account and region are the \

@@ -31,8 +31,9 @@ pub(super) async fn all(
     show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
 ) -> anyhow::Result<usize> {
     let limit = (HELD / positions.len().max(1)).clamp(FEWEST, MOST);
-    let reading = |(stream, position)| Reading::new(context, group, stream, position, limit);
-    let mut readings: Vec<Reading<'_>> = positions.iter_mut().map(reading).collect();
+    let streams = positions.iter_mut();
+    let mut readings: Vec<Reading<'_>> =
+        streams.map(|(stream, position)| Reading::new(context, group, stream, position, limit)).collect();
     let mut count = 0;
     loop {
         for reading in &mut readings {
@@ -49,15 +50,8 @@ pub(super) async fn all(
 }
 
 impl<'s> Reading<'s> {
-    fn new(
-        context: &Context,
-        group: &str,
-        stream: &'s str,
-        position: &'s mut Option<String>,
-        limit: usize,
-    ) -> Self {
-        let mut input =
-            json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true, "limit": limit});
+    fn new(context: &Context, group: &str, stream: &'s str, position: &'s mut Option<String>, limit: usize) -> Self {
+        let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true, "limit": limit});
         if let Some(token) = position.as_ref() {
             input["nextToken"] = Value::String(token.clone());
         }

@@ -33,11 +33,8 @@ impl Access {
     }
 
     async fn config(&self) -> Result<Config, LookupError> {
-        let options = KubeConfigOptions {
-            context: self.context.clone(),
-            cluster: self.cluster.clone(),
-            user: self.user.clone(),
-        };
+        let options =
+            KubeConfigOptions { context: self.context.clone(), cluster: self.cluster.clone(), user: self.user.clone() };
         let read = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
             None => Kubeconfig::read(),
@@ -51,7 +48,9 @@ impl Access {
             Err(error) => error,
         };
         // A pod has a service account, and no kubeconfig.
-        if self.kubeconfig.is_none() && !chosen && is_none(&error)
+        if self.kubeconfig.is_none()
+            && !chosen
+            && is_none(&error)
             && let Ok(config) = Config::incluster()
         {
             return Ok(config);

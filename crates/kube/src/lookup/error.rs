@@ -42,9 +42,9 @@ pub enum LookupError {
         name: String,
     },
     /// There is no such object.
-    #[error("there is no object {name} of {} in namespace {namespace}", kinds.join(" or "))]
+    #[error("there is no object {name} of {} in namespace {namespace}", kinds.join(" or of "))]
     NoObject {
-        /// Plurals of the kinds.
+        /// `trainingjobs.sagemaker.services.k8s.aws` and the like.
         kinds: Vec<String>,
         /// Its name.
         name: String,
@@ -94,7 +94,10 @@ impl LookupError {
             Self::NoKind { plurals, .. } => format!("there are: {}", plurals.join(", ")),
             Self::Name { .. } => "names have small letters, digits, `-` and `.`".to_owned(),
             Self::NoObject { kinds, namespace, .. } => {
-                format!("`kubectl get {} -n {namespace}` lists what there is; -n names another namespace", kinds.join(","))
+                format!(
+                    "`kubectl get {} -n {namespace}` lists what there is; -n names another namespace",
+                    kinds.join(",")
+                )
             }
             Self::Several { name, kinds } => {
                 let full: Vec<_> = kinds.iter().map(|kind| format!("{kind}/{name}")).collect();

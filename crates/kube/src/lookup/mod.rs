@@ -82,17 +82,11 @@ impl Cluster {
     }
 
     fn missing(&self, kinds: &[Served], name: &str) -> LookupError {
-        let kinds = kinds.iter().map(|served| served.plural.clone()).collect();
+        let kinds = kinds.iter().map(Served::full).collect();
         LookupError::NoObject { kinds, name: name.to_owned(), namespace: self.namespace.clone() }
     }
 
-    fn resource(
-        &self,
-        served: &Served,
-        name: &str,
-        document: Value,
-        scope: &Scope,
-    ) -> Result<Resource, LookupError> {
+    fn resource(&self, served: &Served, name: &str, document: Value, scope: &Scope) -> Result<Resource, LookupError> {
         let unknown = |trouble| LookupError::Unnamed {
             object: served.full(),
             name: name.to_owned(),

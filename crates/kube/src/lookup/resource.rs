@@ -74,7 +74,9 @@ pub(super) fn of_ack(served: &Served, document: Value, scope: &Scope) -> Result<
     let known = |field| text(object.status.get("ackResourceMetadata"), field);
     let region = known("region").or_else(|| object.annotation(keys::REGION).map(str::to_owned));
     Ok(Resource {
-        resource: adopted(kind, &object).or_else(|| declared::resource(kind, &object)).ok_or_else(|| trouble.clone())?,
+        resource: adopted(kind, &object)
+            .or_else(|| declared::resource(kind, &object))
+            .ok_or_else(|| trouble.clone())?,
         region: region.filter(|region| !region.is_empty()).or_else(|| scope.region.clone()),
         account: known("ownerAccountID"),
         endpoint: scope.endpoint.clone(),
@@ -147,9 +149,8 @@ const WRONG: [(&str, &str); 3] =
 
 fn conditions(document: &Value) -> String {
     let all = document.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    let has = |condition: &&Value, field: &str, value: &str| {
-        condition.get(field).and_then(Value::as_str) == Some(value)
-    };
+    let has =
+        |condition: &&Value, field: &str, value: &str| condition.get(field).and_then(Value::as_str) == Some(value);
     let wrong = all.filter(|c| WRONG.iter().any(|(kind, status)| has(c, "type", kind) && has(c, "status", status)));
     let said: Vec<String> = wrong.filter_map(|condition| text(Some(condition), "message")).collect();
     said.join("; ")
@@ -186,7 +187,10 @@ mod tests {
         assert_eq!(region(json!({"metadata": annotated})).as_deref(), Some("eu-west-2"));
         assert_eq!(region(json!({"metadata": annotated, "status": known})).as_deref(), Some("eu-west-3"));
         let found = ack(json!({"status": known}), &scope).unwrap();
-        assert_eq!((found.account.as_deref(), found.endpoint.as_deref()), (Some("123456789012"), Some("https://aws.corp")));
+        assert_eq!(
+            (found.account.as_deref(), found.endpoint.as_deref()),
+            (Some("123456789012"), Some("https://aws.corp"))
+        );
         assert_eq!(ack(json!({}), &Scope::default()).unwrap().region, None);
     }
 
@@ -229,7 +233,11 @@ mod tests {
         let spec = json!({"region": "us-west-2", "hyperParameterTuningJobName": "tune"});
         let found = of("HyperparameterTuningJob", "hyperparametertuningjobs", json!({"spec": spec}));
         assert_eq!(found, Ok(("HyperParameterTuningJob", "tune".to_owned(), region.clone(), None)));
-        let found = of("HostingDeployment", "hostingdeployments", json!({"spec": {"region": "us-west-2", "endpointName": "e"}}));
+        let found = of(
+            "HostingDeployment",
+            "hostingdeployments",
+            json!({"spec": {"region": "us-west-2", "endpointName": "e"}}),
+        );
         assert_eq!(found, Ok(("Endpoint", "e".to_owned(), region, None)));
         let pending = json!({"spec": {"region": "us-west-2"}, "status": {"additional": "no such role"}});
         assert_eq!(of("ProcessingJob", "processingjobs", pending), Err("no such role".to_owned()));

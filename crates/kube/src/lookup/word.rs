@@ -18,7 +18,8 @@ impl Served {
     pub(super) fn new(group: &str, version: &str, resource: &Value) -> Option<Self> {
         let text = |field: &str| resource.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
         let plural = text("name").filter(|name| !name.contains('/'))?;
-        let short = resource.get("shortNames").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let short =
+            resource.get("shortNames").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         Some(Self {
             group: group.to_owned(),
             version: version.to_owned(),
