@@ -2,6 +2,7 @@
 
 mod controller;
 mod local;
+mod smlogs;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use sagewright_model::{AccountId, Region};
 
 pub(crate) use controller::*;
 pub(crate) use local::*;
+pub(crate) use smlogs::*;
 
 /// Deliver machine-learning models on Amazon SageMaker: on AWS, or on a SageMaker embedded in this program.
 #[derive(Debug, Parser)]
@@ -135,6 +137,9 @@ pub(crate) enum Command {
     Local(Local),
     /// Run the Kubernetes operator
     Controller(Box<Controller>),
+    /// Show the logs of the job or endpoint that an object in a Kubernetes cluster stands for; as `kubectl-smlogs` on the PATH,
+    /// this is `kubectl smlogs`
+    Smlogs(Smlogs),
     /// Print shell completions
     Completions(Completions),
     /// Write man pages

@@ -18,6 +18,17 @@ pub(crate) struct Tail {
     pub(crate) follow: bool,
     /// Only so many last lines of what is there.
     pub(crate) last: Option<usize>,
+    /// Only streams of instances (or variants, or jobs) whose names start so.
+    pub(crate) search: Option<String>,
+}
+
+impl Tail {
+    /// Whether a stream is wanted: any part of its name after the resource's starts as it should.
+    fn wants(&self, stream: &str, prefix: &str) -> bool {
+        let Some(search) = &self.search else { return true };
+        let rest = stream.strip_prefix(prefix).unwrap_or(stream);
+        rest.split('/').any(|part| part.starts_with(search.as_str()))
+    }
 }
 
 /// One line of a log.
@@ -35,6 +46,12 @@ impl Line {
     /// When it was written, as RFC 3339 text.
     pub(crate) fn timestamp(&self) -> String {
         jiff::Timestamp::from_millisecond(self.time).map(|t| t.to_string()).unwrap_or_default()
+    }
+
+    /// When it was written, as the legacy operator's plugin shows it: `2019-11-20 23:45:24.7 +0000 UTC`.
+    pub(crate) fn time_of_old(&self) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.time);
+        time.map(|t| t.strftime("%F %T%.f +0000 UTC").to_string()).unwrap_or_default()
     }
 }
 
@@ -59,7 +76,9 @@ pub(crate) async fn run(
         // Asked before reading, so that nothing written before the end is missed.
         let ended = !tail.follow || ended(context, kind, name).await;
         for stream in streams(context, &group, &prefix).await? {
-            positions.entry(stream).or_insert(None);
+            if tail.wants(&stream, &prefix) {
+                positions.entry(stream).or_insert(None);
+            }
         }
         count += match tail.last.filter(|_| first) {
             Some(last) => show_last(context, &group, &mut positions, last, show).await?,
@@ -224,4 +243,33 @@ impl<'a> Reader<'a> {
 
 fn is_missing(error: &CloudError) -> bool {
     error.code == "ResourceNotFoundException"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_as_the_legacy_plugin_shows_it() {
+        let line = |time| Line { time, stream: String::new(), message: String::new() }.time_of_old();
+        assert_eq!(line(1_574_293_524_700), "2019-11-20 23:45:24.7 +0000 UTC");
+        assert_eq!(line(1_574_293_524_000), "2019-11-20 23:45:24 +0000 UTC");
+    }
+
+    #[test]
+    fn a_search_is_for_the_beginning_of_an_instance_a_variant_or_a_job() {
+        let tail = |search: &str| Tail { follow: false, last: None, search: Some(search.to_owned()) };
+        for (search, stream, prefix, wanted) in [
+            ("algo-1", "job/algo-1-1700000000", "job/", true),
+            ("algo-2", "job/algo-1-1700000000", "job/", false),
+            ("job", "job/algo-1-1700000000", "job/", false),
+            ("AllT", "AllTraffic/i-0a", "", true),
+            ("i-0a", "AllTraffic/i-0a", "", true),
+            ("algo-1", "tune-001-0a1b2c3d/algo-1-1700000000", "tune-", true),
+            ("001", "tune-001-0a1b2c3d/algo-1-1700000000", "tune-", true),
+        ] {
+            assert_eq!(tail(search).wants(stream, prefix), wanted, "{search} {stream}");
+        }
+        assert!(Tail { follow: false, last: None, search: None }.wants("job/algo-1", "job/"));
+    }
 }

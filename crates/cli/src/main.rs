@@ -22,18 +22,19 @@ mod synonyms;
 mod target;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use sagewright_engine::CloudError;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, KUBECTL_PLUGIN, KubectlSmlogs};
 use crate::exit::{Exit, Failure};
 use crate::output::{Printer, Style};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(words(std::env::args_os())) {
+    let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(mut error) => {
             synonyms::suggest(&mut error);
@@ -66,6 +67,15 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => ExitCode::from(report(&error, &printer) as u8),
     }
+}
+
+/// The command line; under its name as a plugin of kubectl, the program is that plugin.
+fn parse(given: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let name = given.first().map(Path::new).and_then(Path::file_stem);
+    if name.is_some_and(|name| name == KUBECTL_PLUGIN) {
+        return KubectlSmlogs::try_parse_from(given).map(Cli::from);
+    }
+    Cli::try_parse_from(words(given.into_iter()))
 }
 
 /// `help COMMAND` is `COMMAND --help`: clap's own would double every command in the man pages.

@@ -93,7 +93,7 @@ impl Progress {
         {
             let kind = sagewright_kinds::find(&event.object.kind).filter(|k| k.is_job());
             if let (Some(kind), Some(name)) = (kind, event.resource.clone()) {
-                let tail = Tail { follow: true, last: None };
+                let tail = Tail { follow: true, last: None, search: None };
                 let (context, printer) = (self.context.clone(), self.printer.clone());
                 let whose = if logs == Logs::Named { format!("{name}: ") } else { String::new() };
                 let task = tokio::spawn(async move {

@@ -14,6 +14,7 @@ pub(crate) async fn command(command: &Command, global: &Global, printer: &Printe
         Command::Get(args) => c::get::run(args, global, printer).await,
         Command::Wait(args) => c::wait::run(args, global, printer).await,
         Command::Logs(args) => c::logs::run(args, global, printer).await,
+        Command::Smlogs(args) => c::smlogs::run(args, global, printer).await,
         Command::Delete(args) => c::delete::run(args, global, printer).await,
         Command::Adopt(args) => c::adopt::run(args, global, printer).await,
         Command::Export(args) => c::export::run(args, global, printer).await,

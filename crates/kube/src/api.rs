@@ -180,7 +180,8 @@ impl Api {
 }
 
 impl Api {
-    async fn path(&self, path: &str) -> Result<Option<Value>, ApiError> {
+    /// What is at a path; nothing where there is nothing.
+    pub(crate) async fn path(&self, path: &str) -> Result<Option<Value>, ApiError> {
         let request = http::Request::get(path).body(Vec::new()).map_err(kube::core::request::Error::BuildRequest);
         found(self.send(request).await)
     }

@@ -109,7 +109,7 @@ impl Declared {
 }
 
 /// The name of an object's resource in AWS, as a listing says it: the ARN for kinds that AWS names.
-fn resource(kind: &Kind, object: &Object) -> Option<String> {
+pub(crate) fn resource(kind: &Kind, object: &Object) -> Option<String> {
     if kind.is_arn_identified() {
         return object.arn().map(str::to_owned);
     }

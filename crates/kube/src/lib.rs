@@ -24,6 +24,7 @@ mod kept;
 mod lease;
 mod legacy;
 mod look;
+pub mod lookup;
 mod message;
 mod metrics;
 mod options;

@@ -14,6 +14,8 @@ use crate::kinds::{Becomes, LegacyKind};
 pub struct Seen<'s> {
     /// With its status, as it was found.
     pub object: &'s Object,
+    /// Its name as [`declare`](crate::declare) gave it: a cluster may have it under another one.
+    pub name: &'s str,
     /// Why it is not as it should be; empty where it is or is becoming so.
     pub trouble: &'s str,
     /// Nothing is left to do.
@@ -69,10 +71,10 @@ fn one(row: &LegacyKind, region: &str, kind: &str, name: &str, seen: &[Seen<'_>]
 fn hosting(row: &LegacyKind, region: &str, seen: &[Seen<'_>]) -> Map<String, Value> {
     let mut out = Map::new();
     let text = |object: &Object, path: &str| field(object, path).and_then(Value::as_str).map(str::to_owned);
-    let models =
-        of(seen, "Model").filter_map(|seen| Some((text(seen.object, "spec.modelName")?, &seen.object.metadata.name)));
-    let endpoint = of(seen, "Endpoint").next().map(|seen| seen.object);
-    let prefix = endpoint.map(|endpoint| format!("{}-", endpoint.metadata.name)).unwrap_or_default();
+    let models = of(seen, "Model").filter_map(|seen| Some((text(seen.object, "spec.modelName")?, seen.name)));
+    let endpoint = of(seen, "Endpoint").next();
+    let prefix = endpoint.map(|endpoint| format!("{}-", endpoint.name)).unwrap_or_default();
+    let endpoint = endpoint.map(|seen| seen.object);
     let models: Vec<Value> = models
         .map(|(resource, name)| json!({"name": name.strip_prefix(&prefix).unwrap_or(name), "value": resource}))
         .collect();

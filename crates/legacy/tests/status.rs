@@ -14,7 +14,10 @@ fn object(kind: &str, name: &str, spec: Value, status: Value) -> Object {
 }
 
 fn of(kind: &str, objects: &[Object]) -> Value {
-    let seen: Vec<Seen<'_>> = objects.iter().map(|object| Seen { object, trouble: "", is_settled: true }).collect();
+    let seen: Vec<Seen<'_>> = objects
+        .iter()
+        .map(|object| Seen { object, name: &object.metadata.name, trouble: "", is_settled: true })
+        .collect();
     status(find(kind).unwrap(), "us-west-2", &seen, &Value::Null, NOW, false)
 }
 
@@ -72,8 +75,8 @@ fn a_policy_is_created_when_all_of_it_is() {
     let row = find("HostingAutoscalingPolicy").unwrap();
     let word = |trouble: &str, is_settled: bool| {
         let seen = [
-            Seen { object: &objects[0], trouble: "", is_settled: true },
-            Seen { object: &objects[1], trouble, is_settled },
+            Seen { object: &objects[0], name: "p", trouble: "", is_settled: true },
+            Seen { object: &objects[1], name: "p", trouble, is_settled },
         ];
         status(row, "us-west-2", &seen, &Value::Null, NOW, false)["hostingAutoscalingPolicyStatus"].clone()
     };
@@ -89,7 +92,7 @@ fn a_policy_is_created_when_all_of_it_is() {
 fn a_look_that_finds_nothing_new_changes_nothing() {
     let model = object("Model", "m", json!({"modelName": "m-1"}), json!({}));
     let look = |trouble: &str, is_settled: bool, before: &Value, now: &str| {
-        let seen = [Seen { object: &model, trouble, is_settled }];
+        let seen = [Seen { object: &model, name: "m", trouble, is_settled }];
         status(find("Model").unwrap(), "us-west-2", &seen, before, now, false)
     };
     let first = look("", false, &Value::Null, NOW);
@@ -108,7 +111,7 @@ fn a_look_that_finds_nothing_new_changes_nothing() {
 fn in_china_addresses_end_otherwise() {
     let row = find("TrainingJob").unwrap();
     let job = object("TrainingJob", "j", json!({"trainingJobName": "j"}), json!({}));
-    let seen = [Seen { object: &job, trouble: "", is_settled: false }];
+    let seen = [Seen { object: &job, name: "j", trouble: "", is_settled: false }];
     let url = status(row, "cn-north-1", &seen, &Value::Null, NOW, false)["cloudWatchLogUrl"].clone();
     assert!(url.as_str().unwrap().starts_with("https://cn-north-1.console.amazonaws.cn/cloudwatch/"), "{url}");
 }

@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
     // A name that does not exist is told as such, not as an empty log.
     let described = async |context: Context| context.engine.describe(kind, name).await;
     context.announce_beside(&[], described).await?.map_err(crate::context::engine_failure)?;
-    let tail = Tail { follow: args.follow, last: args.tail };
+    let tail = Tail { follow: args.follow, last: args.tail, search: None };
     let mut items: Vec<Value> = Vec::new();
     let mut show = |line: &Line| {
         if printer.for_programs() {
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &Logs, global: &Global, printer: &Printer) -> anyh
 }
 
 /// Completes when nobody reads the lines any more (`sagewright logs -f … | head`), also while none come.
-async fn unread(printer: &Printer) {
+pub(crate) async fn unread(printer: &Printer) {
     while !printer.reader_is_gone() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

@@ -19,4 +19,5 @@ pub(crate) mod prune;
 pub(crate) mod quickstart;
 pub(crate) mod reference;
 pub(crate) mod set;
+pub(crate) mod smlogs;
 pub(crate) mod wait;

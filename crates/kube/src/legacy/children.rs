@@ -15,6 +15,8 @@ use crate::api::{Api, ApiError, Place};
 pub(crate) const OWNER: &str = "legacy.sagewright.dev/uid";
 /// Annotation of children: the legacy object, `KIND/NAME`.
 pub(crate) const OWNER_NAME: &str = "legacy.sagewright.dev/object";
+/// Annotation of children that are never updated: the name that the legacy object gives them.
+const NAME: &str = "legacy.sagewright.dev/name";
 /// Annotation of children that are never updated: the name that follows from their content.
 const CONTENT: &str = "legacy.sagewright.dev/content";
 
@@ -63,6 +65,11 @@ impl Child {
         let one = all.iter().find(|one| one.get("type").and_then(Value::as_str) == Some(name))?;
         let text = |field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default();
         Some((text("status"), text("message")))
+    }
+
+    /// Its name as the legacy object gives it.
+    pub(super) fn name(&self) -> &str {
+        self.object.annotation(NAME).unwrap_or(&self.object.metadata.name)
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -118,7 +125,9 @@ pub(super) fn declared(
         metadata.annotations.insert(keys::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned());
     }
     if let Some(content) = content {
-        object.metadata.name = in_cluster(content_name(&object).unwrap_or_default());
+        let name = in_cluster(content_name(&object).unwrap_or_default());
+        let name = std::mem::replace(&mut object.metadata.name, name);
+        object.metadata.annotations.insert(NAME.to_owned(), name);
         object.metadata.annotations.insert(CONTENT.to_owned(), content);
     }
     object.metadata.other.insert(

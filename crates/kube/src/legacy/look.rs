@@ -153,7 +153,12 @@ impl Document<'_> {
         let before = self.value.get("status").unwrap_or(&Value::Null);
         let shown: Vec<Seen<'_>> = seen
             .iter()
-            .map(|child| Seen { object: &child.object, trouble: child.trouble(), is_settled: child.is_ready() })
+            .map(|child| Seen {
+                object: &child.object,
+                name: child.name(),
+                trouble: child.trouble(),
+                is_settled: child.is_ready(),
+            })
             .collect();
         let now = self.context.clock.now();
         let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
