@@ -1,4 +1,7 @@
-//! Log streams of a job or an endpoint, read from CloudWatch Logs.
+//! Log streams of a job, an endpoint, or the jobs of a pipeline execution, read from CloudWatch Logs.
+
+mod label;
+mod source;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -8,6 +11,11 @@ use sagewright_aws::paging::Pager;
 use sagewright_engine::{Call, Cloud as _, CloudError, EngineError, Until};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
+
+use label::labels;
+use source::Source;
+
+pub(crate) use source::{Sources, has_logs};
 
 use crate::context::Context;
 
@@ -27,6 +35,8 @@ pub(crate) struct Line {
     time: i64,
     /// Its stream.
     pub(crate) stream: String,
+    /// What tells its stream from others that are shown; nothing where there is one.
+    pub(crate) whose: Option<String>,
     /// What it says.
     pub(crate) message: String,
 }
@@ -44,30 +54,30 @@ const MOST: usize = 10_000;
 /// Gives lines to `show` by time, and tells how many there were: all, or the last ones of each stream.
 pub(crate) async fn run(
     context: &Context,
-    kind: &'static Kind,
-    name: &str,
+    sources: &mut Sources,
     tail: &Tail,
     show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
 ) -> anyhow::Result<usize> {
-    let (group, prefix) = kind
-        .logs(name)
-        .ok_or_else(|| anyhow::anyhow!("{} has no logs: logs are written by jobs and endpoints", kind.name()))?;
-    let mut positions: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let (kind, name) = (sources.kind, sources.name.clone());
+    // By group and stream: where the next reading goes on.
+    let mut positions: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
     let mut first = true;
     let mut count = 0;
     loop {
         // Asked before reading, so that nothing written before the end is missed.
-        let ended = !tail.follow || ended(context, kind, name).await;
+        let ended = !tail.follow || ended(context, kind, &name).await;
         let mut lines = Vec::new();
-        for stream in streams(context, &group, &prefix).await? {
-            positions.entry(stream).or_insert(None);
-        }
         let last = tail.last.filter(|_| first);
-        for (stream, position) in &mut positions {
-            lines.extend(match last {
-                Some(last) => read_last(context, &group, stream, position, last).await?,
-                None => read(context, &group, stream, position).await?,
-            });
+        for source in sources.now(context).await? {
+            let streams = streams(context, &source).await?;
+            for (stream, whose) in labels(&source, &streams) {
+                let position = positions.entry((source.group.clone(), stream.to_owned())).or_insert(None);
+                let read = match last {
+                    Some(last) => read_last(context, &source.group, stream, position, last).await?,
+                    None => read(context, &source.group, stream, position).await?,
+                };
+                lines.extend(read.into_iter().map(|line| Line { whose: whose.clone(), ..line }));
+            }
         }
         lines.sort_by_key(|line| line.time);
         count += lines.len();
@@ -83,7 +93,8 @@ pub(crate) async fn run(
     }
 }
 
-async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
+/// Whether a job is over. Other resources never are.
+pub(crate) async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
     if !kind.is_job() {
         return false;
     }
@@ -95,11 +106,15 @@ async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
     }
 }
 
-async fn streams(context: &Context, group: &str, prefix: &str) -> anyhow::Result<Vec<String>> {
+async fn streams(context: &Context, source: &Source) -> anyhow::Result<Vec<String>> {
+    let Source { group, prefix, .. } = source;
     let input = json!({"logGroupName": group, "logStreamNamePrefix": prefix});
     let input = if prefix.is_empty() { json!({"logGroupName": group}) } else { input };
     match collect_items(&context.aws, &context.target, "logs", "DescribeLogStreams", input).await {
-        Ok(streams) => Ok(streams.iter().filter_map(|s| s["logStreamName"].as_str().map(str::to_owned)).collect()),
+        Ok(streams) => {
+            let names = streams.iter().filter_map(|s| s["logStreamName"].as_str());
+            Ok(names.filter(|name| source.has(name)).map(str::to_owned).collect())
+        }
         // SageMaker makes the group with the first line.
         Err(error) if is_missing(&error) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
@@ -145,7 +160,7 @@ fn of_page<'a>(output: &'a Value, stream: &'a str) -> impl Iterator<Item = Line>
     output["events"].as_array().into_iter().flatten().map(move |event| {
         let time = event["timestamp"].as_i64().unwrap_or(0);
         let message = event["message"].as_str().unwrap_or("").trim_end_matches('\n').to_owned();
-        Line { time, stream: stream.to_owned(), message }
+        Line { time, stream: stream.to_owned(), whose: None, message }
     })
 }
 
