@@ -15,7 +15,7 @@ import time
 import pytest
 
 import harness
-from command import Cli, config, endpoint, group, many, model, training_job, whole_set
+from command import Cli, config, endpoint, group, manifest, many, model, training_job, whole_set
 
 KINDS = ["TrainingJob", "ModelPackageGroup", "ModelPackage", "Model", "EndpointConfig", "Endpoint"]
 PLURALS = "trainingjobs,modelpackagegroups,modelpackages,models,endpointconfigs,endpoints"
@@ -464,7 +464,8 @@ def test_all_streams_of_a_job_are_shown(cli, own_bucket):
         logs.create_log_stream(**stream)
         logs.put_log_events(**stream, logEvents=[{"timestamp": int(time.time() * 1000), "message": f"host {i}"}])
     lines = cli("logs", "TrainingJob/many").lines
-    assert {f"host {i}" for i in range(60)} <= set(lines)
+    assert {f"host-{i}: host {i}" for i in range(60)} <= set(lines), "each line tells its stream"
+    assert any(line.startswith("algo-1: epoch=0;") for line in lines)
 
 
 def test_following_a_log_ends_when_nobody_reads_it(applied):
@@ -523,6 +524,13 @@ def test_an_embedded_cloud_from_up_to_reset(tmp_path, account):
             told = local("up", "--detach", *options, code=1)[1]
             assert f"{options[0]} would change nothing" in told and f"sagewright local down --data {data}" in told
         assert json.loads(local("status", "-o", "json")[0])["resources"]["models"] == 0
+        group = manifest("FeatureGroup", "seen", featureGroupName="seen", recordIdentifierFeatureName="id", eventTimeFeatureName="at",
+                         featureDefinitions=[{"featureName": n, "featureType": "String"} for n in ("id", "at")],
+                         onlineStoreConfig={"enableOnlineStore": True})
+        (tmp_path / "group.json").write_text(json.dumps(group))
+        apply = [harness.binary(), "apply", "--local", "--data", str(data), "-f", str(tmp_path / "group.json")]
+        subprocess.run(apply, capture_output=True, env=harness.clean_environment(), timeout=harness.PATIENCE, check=True)
+        assert re.search(r"^featuregroups +1$", local("status")[0], re.MULTILINE), "all kinds are counted"
         assert json.loads(local("env", "--account", account, "-o", "json")[0])["account"] == account
         assert "stop it first: sagewright local down" in local("reset", "--yes", code=1)[1]
     finally:

@@ -104,3 +104,11 @@ def test_a_document_tells_the_truth(document, tmp_path):
         told = f"{document}: $ {command}\n{read('out', i)}\n{read('err', i)}"
         assert read("code", i).strip() == str(code), f"{told}\nended with {read('code', i)}"
         assert not printed or fits(printed, read("out", i)), told
+
+
+@pytest.mark.parametrize("document", sorted(harness.ROOT.glob("docs/**/*.md")), ids=lambda path: path.name)
+def test_every_table_has_a_head(document):
+    """Without one, its rows are shown as text with bars."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert re.fullmatch(r"\|( *:?-+:? *\|)+", table.splitlines()[1:2][0] if "\n|" in table else ""), table

@@ -2,11 +2,13 @@
 
 import datetime
 import json
+import re
 
 import pytest
 from botocore.exceptions import ClientError
 
 import harness
+from command import Cli, Told
 from harness import SCORE_IMAGE, refused, role, unique, wait
 from monitor_tools import ANALYZER, capture, clock, document, executions, next_hour, scoring_endpoint
 
@@ -110,7 +112,28 @@ def send(cloud, endpoint, lines):
         runtime.invoke_endpoint(EndpointName=endpoint, ContentType="text/csv", Body=line)
 
 
-def test_each_hour_is_held_against_the_baseline_once(cloud, sagemaker, s3, bucket):
+def assert_the_command_line_shows_what_was_found(cloud, sagemaker, name, folder):
+    cli, of = Cli(cloud, cloud.account, folder), f"MonitoringSchedule/{name}"
+    latest, first = executions(sagemaker, name)
+    job = sagemaker.describe_processing_job(ProcessingJobName=latest["ProcessingJobArn"].rsplit("/", 1)[1])
+    for row in (cli("get", of).table()[0], next(r for r in cli("get", "monitoringschedules").table() if r["NAME"] == name)):
+        assert re.fullmatch(r"CompletedWithViolations, \d+[smhd] ago", row["LAST-RUN"])
+    assert cli("wait", of).out == f"{of}: Scheduled (last run {job['ExitMessage']})\n"
+    told = cli("get", of, "--executions")
+    rows = Told("\n".join(told.lines[1:]), "").table()
+    assert told.lines[0] == f"{name}: Scheduled" and [r["STATUS"] for r in rows] == ["CompletedWithViolations", "Completed"]
+    assert (rows[0]["JOB"], rows[0]["RESULT"]) == (f"ProcessingJob/{job['ProcessingJobName']}", job["ExitMessage"])
+    assert rows[0]["SCHEDULED"] == f"{latest['ScheduledTime']:%Y-%m-%dT%H:%M:%SZ}"
+    violations = re.search(r"`sagewright cp (s3://\S+) \.`", told.err)[1]
+    cli("cp", violations, ".")
+    assert json.loads((folder / "constraint_violations.json").read_text())["violations"]
+    assert json.loads(cli("get", of, "--executions", "-o", "json").out)["executions"][0]["violations"] == violations
+    assert cli("logs", of).out == cli("logs", rows[0]["JOB"]).out != ""
+    assert "--executions" in cli("get", "monitoringexecutions", code=64).err
+    assert "a model has no executions" in cli("get", "models", "--executions", code=64).err
+
+
+def test_each_hour_is_held_against_the_baseline_once(cloud, sagemaker, s3, bucket, tmp_path):
     base = baseline(cloud, bucket)
     endpoint, name = scoring_endpoint(cloud, capture(bucket)), unique("schedule")
     next_hour(cloud)
@@ -129,6 +152,7 @@ def test_each_hour_is_held_against_the_baseline_once(cloud, sagemaker, s3, bucke
     assert same["ScheduledTime"] == first and same["EndpointName"] == endpoint and same["MonitoringType"] == "DataQuality"
     send(cloud, endpoint, rows(shift=100, town=lambda n: "paris"))
     second = next_hour(cloud)
+    assert_the_command_line_shows_what_was_found(cloud, sagemaker, name, tmp_path)
     third = next_hour(cloud)
     found = executions(sagemaker, name)
     assert [e["ScheduledTime"] for e in found] == [third, second, first]

@@ -1,6 +1,7 @@
 """Pipelines with boto3: definitions, executions, functions and callbacks, stops and retries, and the cloud's death."""
 
 import json
+import re
 import uuid
 
 import pytest
@@ -279,9 +280,31 @@ def test_a_wrong_definition_is_refused_and_changes_nothing(sagemaker, text, part
     assert sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"] == good
 
 
+def assert_failure_leads_to_its_cause(cli, execution, failed, good, reason):
+    """From an execution to what the program of a failed step said, by what the commands tell alone."""
+    assert cli("logs", failed).out == "three is too many\n"
+    assert cli("logs", failed.lower()).out == "three is too many\n", "an ARN has the name in lower case"
+    quiet = cli("logs", good)
+    assert not quiet.out and f"{good} is Completed and wrote no log lines" in quiet.err
+    logs = f"`sagewright logs {failed}` shows what it said"
+    assert logs in cli("get", "pipelineexecution", execution, "--steps").err
+    error = cli("wait", f"pipelineexecution/{execution}", code=1).err
+    assert f"Then Failed after " in error and f": {failed}: {reason}" in error and logs in error
+    assert f"`sagewright get pipelineexecution {execution} --steps`" in error
+    assert cli("logs", f"PipelineExecution/{execution}").out == "Then: three is too many\n"
+    row = cli("get", "pipelineexecution", execution).table()[0]
+    assert (row["NAME"], row["STEPS"]) == (execution, "3 of 4, failed: Then")
+    assert row["FAILURE-REASON"] == "Step failure: One or multiple steps failed."
+    job = cli("get", failed).table()[0]
+    assert (job["NAME"], job["FAILURE-REASON"]) == (failed.split("/")[1], "AlgorithmError: , exit code: 3")
+    assert logs in cli("wait", failed, code=1).err
+    told = json.loads(cli("get", failed, "-o", "json").out)["status"]["ackResourceMetadata"]["arn"]
+    assert cli("logs", told).out == cli("logs", told.split(":", 5)[5]).out == "three is too many\n"
+
+
 def test_the_command_line_shows_the_graph_and_applies_pipelines(cloud, account, tmp_path):
     sagemaker, cli = cloud.client("sagemaker", account), Cli(cloud, account, tmp_path)
-    inner = [process_step("Then", "import sys; sys.exit(3)")]
+    inner = [process_step("Then", "import sys; print('three is too many'); sys.exit(3)")]
     steps_ = [process_step("First", "pass"), condition_step("If", 1, 1, inner, [process_step("Else", "pass")], ["First"])]
     for step in (steps_[0], inner[0]):
         step["Arguments"]["RoleArn"] = role(account)
@@ -292,16 +315,19 @@ def test_the_command_line_shows_the_graph_and_applies_pipelines(cloud, account, 
     ]
     file = tmp_path / "pipeline.yaml"
     file.write_text("---\n".join(json.dumps(o) + "\n" for o in objects))
-    cli("apply", "-f", str(file), code=1)
+    told = cli("apply", "-f", str(file), code=1).err
+    assert re.search(r"PipelineExecution run  First Succeeded after", told), "steps are told as they end"
     (run,) = sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
     assert run["PipelineExecutionStatus"] == "Failed"
     id = run["PipelineExecutionArn"].rsplit("/", 1)[1]
     shown = cli("get", "pipelineexecution", f"{name}/{id}", "--steps").out.splitlines()
-    assert shown[0] == f"{name}/execution/{id}: Failed"
+    assert shown[0] == f"{name}/{id}: Failed"
     words = [line.split() for line in shown[2:]]
     assert [(w[0], w[1]) for w in words] == [("First", "Processing"), ("If", "Condition"), ("Then", "Processing"), ("Else", "Processing")]
     assert words[1][-2:] == ["First", "True"]
-    assert "If=true" in words[2] and shown[4].endswith("ClientError: AlgorithmError: , exit code: 3")
+    job, reason = words[2][-7], "ClientError: AlgorithmError: , exit code: 3"
+    assert "If=true" in words[2] and shown[4].endswith(reason) and re.fullmatch(f"ProcessingJob/pipelines-{id}-Then-\\w+:", job)
+    assert_failure_leads_to_its_cause(cli, f"{name}/{id}", job.rstrip(":"), words[0][-1], reason)
     assert words[3] == ["Else", "Processing", "not", "run", "-", "-", "If=false"]
     told = json.loads(cli("get", "pipelineexecutions", "--steps", "-o", "json").out)["items"][0]["steps"]
     assert told[2]["failureReason"] == "ClientError: AlgorithmError: , exit code: 3" and told[3] == {
@@ -309,6 +335,25 @@ def test_the_command_line_shows_the_graph_and_applies_pipelines(cloud, account, 
     }
     assert told[0]["metadata"]["processingJob"]["arn"].startswith(f"arn:aws:sagemaker:us-east-1:{account}:processing-job/pipelines-{id}-first-")
     assert "a pipeline has no steps" in cli("get", "pipelines", "--steps", code=64).err
+
+
+def test_a_definition_is_exported_for_people_and_planned_by_what_changes(cloud, account, tmp_path):
+    sagemaker, cli = cloud.client("sagemaker", account), Cli(cloud, account, tmp_path)
+    minimum = [{"Name": "MinAuc", "Type": "Float", "DefaultValue": 0.7}]
+    text = definition(*[process_step(f"Step{n}", "pass") for n in range(4)], parameters=minimum)
+    sagemaker.create_pipeline(PipelineName="churn", PipelineDefinition=text, RoleArn=role(account), ClientRequestToken="t" * 32)
+    file = tmp_path / "churn.yaml"
+    file.write_text(cli("export", "pipeline/churn").out)
+    assert re.search(r'^ +"DefaultValue": 0.7$', file.read_text(), re.MULTILINE), "a line for each member"
+    assert cli("plan", "-f", str(file)).lines[-1] == "Plan: 1 to adopt."
+    file.write_text(file.read_text().replace('"DefaultValue": 0.7', '"DefaultValue": 0.75'))
+    told = cli("plan", "-f", str(file))
+    assert "    ~ Parameters[MinAuc].DefaultValue: 0.7 → 0.75" in told.lines and "Step1" not in told.out
+    assert told.lines[-1] == "Plan: 1 to adopt and update."
+    cli("adopt", "pipeline/churn")
+    assert cli("plan", "-f", str(file)).lines[-1] == "Plan: 1 to update."
+    cli("apply", "-f", str(file))
+    assert json.loads(sagemaker.describe_pipeline(PipelineName="churn")["PipelineDefinition"])["Parameters"][0]["DefaultValue"] == 0.75
 
 
 def test_no_more_steps_run_than_the_configuration_allows(sagemaker):

@@ -1,6 +1,7 @@
 """Hyperparameter tuning jobs with stock boto3, the SageMaker SDK's HyperparameterTuner and the command line."""
 
 import re
+import time
 
 import pytest
 
@@ -286,7 +287,21 @@ def test_the_command_line_applies_waits_and_finds_no_change(cloud, account, tmp_
 
     told = cli("apply", "-f", "-", stdin=job("declared", "0"))
     assert told.lines[-1] == "Done: 1 created."
-    assert cli("get", "hyperparametertuningjob", "declared").table()[0]["STATUS"] == "Completed"
+    line = re.search(r"training jobs over: 2 of 2; best loss ([0-9.]+) \((declared-00[12]-\w{8})\)", told.err)
+    assert line, told.err
+    for named in (["hyperparametertuningjobs"], ["hyperparametertuningjob", "declared"], ["HyperParameterTuningJob/declared", "-o", "wide"]):
+        row = cli("get", *named).table()[0]
+        assert (row["STATUS"], row["JOBS"]) == ("Completed", "2 of 2")
+        assert row["BEST"] == f"loss {line[1]} ({line[2]})"
+    assert cli("wait", "HyperParameterTuningJob/declared").out == f"HyperParameterTuningJob/declared: Completed ({line[0]})\n"
+    # Another job whose name begins in the same way has lines of its own.
+    stream = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamName": "declared-later/algo-1-1700000000"}
+    logs = cloud.client("logs", account)
+    logs.create_log_stream(**stream)
+    logs.put_log_events(**stream, logEvents=[{"timestamp": int(time.time() * 1000), "message": "another job's"}])
+    lines = cli("logs", "HyperParameterTuningJob/declared").lines
+    jobs = {line.split(": ")[0] for line in lines}
+    assert len(jobs) == 2 and line[2] in jobs and all(re.fullmatch(r"declared-00[12]-\w{8}", job) for job in jobs)
     assert cli("wait", "HyperParameterTuningJob/declared", "-o", "name").out == "HyperParameterTuningJob/declared\n"
     assert cli("apply", "-f", "-", stdin=job("declared", "0")).lines[-1] == "Done: 1 unchanged."
     assert re.search(r"loss=1\.000", cli("logs", "HyperParameterTuningJob/declared").out)

@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Get(Get),
     /// Wait until a resource is settled, ready or gone
     Wait(Wait),
-    /// Show the logs of a job or an endpoint
+    /// Show the logs of a job, an endpoint, the steps of a pipeline execution, or a monitoring schedule's last execution
     Logs(Logs),
     /// Delete resources; running jobs are stopped
     Delete(Delete),
@@ -258,9 +258,13 @@ pub(crate) struct Get {
     /// KIND[,KIND…] [NAME…] or KIND/NAME…; KIND is TrainingJob, trainingjobs and the like
     #[arg(required = true, value_name = "KIND|KIND/NAME")]
     pub(crate) what: Vec<String>,
-    /// Of pipeline executions: show the steps too, with what each waits for, its times and why it failed
-    #[arg(long)]
+    /// Of pipeline executions (`sagewright get pipelineexecutions PIPELINE` has those of one pipeline): show the steps too,
+    /// with what each waits for, its times, its job and why it failed
+    #[arg(long, conflicts_with = "executions")]
     pub(crate) steps: bool,
+    /// Of monitoring schedules: show the latest executions, with their jobs and what they found
+    #[arg(long)]
+    pub(crate) executions: bool,
 }
 
 /// `wait`
@@ -300,7 +304,7 @@ pub(crate) struct Logs {
     /// Only the last lines
     #[arg(long, value_name = "N")]
     pub(crate) tail: Option<usize>,
-    /// Put time and stream before each line
+    /// Put time and stream before each line; without, lines of several streams have what tells these apart before them
     #[arg(long)]
     pub(crate) timestamps: bool,
 }

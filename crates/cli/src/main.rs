@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod context;
+mod details;
 mod exit;
 mod local;
 mod log_tail;
@@ -18,6 +19,7 @@ mod run;
 mod saved_plan;
 mod show;
 mod signals;
+mod steps;
 mod synonyms;
 mod target;
 

@@ -5,10 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 use sagewright_engine::{Event, EventKind, Observer};
+use sagewright_kinds::Kind;
 use tokio::task::JoinHandle;
 
 use crate::context::Context;
-use crate::log_tail::{self, Line, Tail};
+use crate::details;
+use crate::log_tail::{self, Line, Sources, Tail};
 use crate::output::terminal::on_line;
 use crate::output::{self, Printer, Style};
 
@@ -60,8 +62,7 @@ impl Progress {
     }
 
     fn line(&self, event: &Event, style: Style, text: &str) {
-        let id = self.printer.paint(Style::Bold, &event.object.to_string());
-        self.printer.note(&format!("  {id}  {}", self.printer.paint(style, &on_line(text))));
+        line(&self.printer, event, style, text);
     }
 
     /// `told`: the step's own line has just said that it is being made.
@@ -88,26 +89,27 @@ impl Progress {
                 .or_insert_with(|| self.printer.spinner(&label))
                 .set_message(output::label(&label));
         }
-        if let Some(logs) = self.logs
-            && !inner.tails.contains_key(&key)
-        {
-            let kind = sagewright_kinds::find(&event.object.kind).filter(|k| k.is_job());
-            if let (Some(kind), Some(name)) = (kind, event.resource.clone()) {
-                let tail = Tail { follow: true, last: None, search: None };
-                let (context, printer) = (self.context.clone(), self.printer.clone());
-                let whose = if logs == Logs::Named { format!("{name}: ") } else { String::new() };
-                let task = tokio::spawn(async move {
-                    let mut show = |line: &Line| {
-                        printer.log_note(&format!("    {whose}{}", line.message));
-                        Ok(())
-                    };
-                    if let Err(error) = log_tail::run(&context, kind, &name, &tail, &mut show).await {
-                        printer.note(&format!("    the logs of {name} cannot be shown: {error:#}"));
-                    }
-                });
-                inner.tails.insert(key, task);
-            }
+        let Some(kind) = sagewright_kinds::find(&event.object.kind).filter(|k| k.is_job()) else { return };
+        let Some(name) = event.resource.clone().filter(|_| !inner.tails.contains_key(&key)) else { return };
+        let logs = self.logs.filter(|_| log_tail::has_logs(kind));
+        if logs.is_none() && !details::has_news(kind) {
+            return;
         }
+        let (context, event) = (self.context.clone(), event.clone());
+        let task = tokio::spawn(async move {
+            let lines = async {
+                if let Some(logs) = logs {
+                    lines(&context, kind, &name, logs).await;
+                }
+            };
+            let news = async {
+                if details::has_news(kind) {
+                    news(&context, kind, &name, &event).await;
+                }
+            };
+            tokio::join!(lines, news);
+        });
+        inner.tails.insert(key, task);
     }
 
     /// Says that something is tried again: in a line that changes on a terminal, once for each reason elsewhere.
@@ -158,6 +160,51 @@ impl Progress {
         if let EventKind::Status { to, secondary, reason, .. } = &held.what {
             self.status(&held, to, secondary.as_deref(), reason.as_deref(), false);
         }
+    }
+}
+
+fn line(printer: &Printer, event: &Event, style: Style, text: &str) {
+    let id = printer.paint(Style::Bold, &event.object.to_string());
+    printer.note(&format!("  {id}  {}", printer.paint(style, &on_line(text))));
+}
+
+/// Shows the lines of a job as it writes them.
+async fn lines(context: &Context, kind: &'static Kind, name: &str, logs: Logs) {
+    let printer = &context.printer;
+    let mut show = |line: &Line| {
+        let whose = match (&line.whose, logs) {
+            // The names of a tuning job's training jobs begin with its own.
+            (Some(whose), Logs::Named) if !whose.starts_with(name) => format!("{name}/{whose}: "),
+            (Some(whose), _) => format!("{whose}: "),
+            (None, Logs::Named) => format!("{name}: "),
+            (None, Logs::Plain) => String::new(),
+        };
+        printer.log_note(&format!("    {whose}{}", line.message));
+        Ok(())
+    };
+    let tail = Tail { follow: true, last: None, search: None };
+    if let Err(error) = log_tail::run(context, &mut Sources::new(kind, name), &tail, &mut show).await {
+        printer.note(&format!("    the logs of {name} cannot be shown: {error:#}"));
+    }
+}
+
+/// Shows how far a resource is, whenever that changes, until it is over.
+async fn news(context: &Context, kind: &'static Kind, name: &str, event: &Event) {
+    let mut told: HashMap<String, String> = HashMap::new();
+    loop {
+        // Asked before reading, so that the last news is not missed.
+        let ended = log_tail::ended(context, kind, name).await;
+        // What cannot be read now is read the next time; the wait itself tells of troubles.
+        for (what, text) in details::news(context, kind, name).await.unwrap_or_default() {
+            if told.get(&what) != Some(&text) {
+                line(&context.printer, event, Style::Dim, &text);
+                told.insert(what, text);
+            }
+        }
+        if ended {
+            return;
+        }
+        tokio::time::sleep(context.poll()).await;
     }
 }
 

@@ -244,3 +244,19 @@ async fn what_is_written_down_of_an_apply_holds_no_secret() {
     );
     assert!(message.contains("postgres://***@h/d") || message.contains("DATABASE_URL has another value"), "{message}");
 }
+
+#[test]
+fn a_model_comes_after_the_job_that_will_write_its_data_by_the_url_alone() {
+    let job = training_job("churn");
+    let path = job.spec["outputDataConfig"]["s3OutputPath"].as_str().unwrap().trim_end_matches('/').to_owned();
+    let model = |url: &str| {
+        let container = json!({"image": "xgboost:1.7-1", "modelDataURL": url});
+        object("Model", "a", json!({"modelName": "a", "executionRoleARN": ROLE, "primaryContainer": container}))
+    };
+    let order = |url: &str| -> Vec<String> {
+        let plan = sagewright_engine::plan_offline(&[model(url), job.clone()]).unwrap();
+        plan.objects.iter().map(|planned| planned.object.kind.clone()).collect()
+    };
+    assert_eq!(order(&format!("{path}/churn/output/model.tar.gz")), ["TrainingJob", "Model"]);
+    assert_eq!(order(&format!("{path}/other/output/model.tar.gz")), ["Model", "TrainingJob"]);
+}

@@ -11,7 +11,7 @@ use crate::args::{ClusterAccess, Global, Smlogs};
 use crate::commands::logs::unread;
 use crate::context::{Context, WallClock, engine_failure, is_local};
 use crate::exit::{Exit, Failure};
-use crate::log_tail::{self, Line, Tail};
+use crate::log_tail::{self, Line, Sources, Tail};
 use crate::output::Printer;
 use crate::output::terminal::on_line;
 use crate::show;
@@ -39,12 +39,13 @@ pub(crate) async fn run(args: &Smlogs, global: &Global, printer: &Printer) -> an
     let resource = seen.resource.as_str();
     printer.note(&on_line(&told(&found, resource, context.target.region.as_str(), &seen.object)));
     let tail = Tail { follow: args.follow, last: None, search: args.log_search_prefix.clone() };
+    let mut sources = Sources::new(kind, resource);
     let mut show = |line: &Line| {
         let stream = if args.hide_log_stream_name { String::new() } else { format!("{} ", line.stream) };
         printer.log(&format!("{stream}{} {}\n", line.time_of_old(), line.message))
     };
     let count = tokio::select! {
-        count = log_tail::run(&context, kind, resource, &tail, &mut show) => count?,
+        count = log_tail::run(&context, &mut sources, &tail, &mut show) => count?,
         () = unread(printer) => return Ok(Exit::Done),
     };
     if count == 0 {

@@ -3,7 +3,8 @@
 use sagewright_engine::Until;
 
 use crate::args::{Format, Global, Wait, WaitFor};
-use crate::context::{Context, engine_failure};
+use crate::context::Context;
+use crate::details;
 use crate::exit::Exit;
 use crate::output::Printer;
 use crate::output::terminal::on_line;
@@ -24,14 +25,21 @@ pub(crate) async fn run(args: &Wait, global: &Global, printer: &Printer) -> anyh
     let progress = Progress::new(&context, None);
     let outcome = context.engine.wait(kind, name, &until, args.timeout, &progress).await;
     progress.finish().await;
-    let object = outcome.map_err(engine_failure)?;
+    let object = match outcome {
+        Ok(object) => object,
+        Err(error) => return Err(details::explained(&context, kind, name, error).await.into()),
+    };
     if printer.for_programs() {
         printer.document(&object.to_value())?;
         return Ok(Exit::Done);
     }
     let word = match args.state {
         WaitFor::Deleted => "deleted".to_owned(),
-        WaitFor::Ready | WaitFor::Settled => show::status_word(kind, &object).unwrap_or_else(|| "there".to_owned()),
+        WaitFor::Ready | WaitFor::Settled => {
+            let word = show::status_word(kind, &object).unwrap_or_else(|| "there".to_owned());
+            let outcome = details::outcome(&context, kind, &object).await;
+            outcome.map_or_else(|| word.clone(), |outcome| format!("{word} ({outcome})"))
+        }
     };
     let word = if printer.format == Format::Name { String::new() } else { format!(": {word}") };
     printer.result(&format!("{}/{name}{}\n", kind.name(), on_line(&word)))?;

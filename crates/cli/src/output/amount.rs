@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// Bytes with a unit: `512 B`, `1.5 KiB`, `20 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -31,6 +33,17 @@ pub(crate) fn time(length: Duration) -> String {
     }
 }
 
+/// How long something is past: `12s`, `5m`, `3h`, `4d`: the largest unit of which there are at least two.
+pub(crate) fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(since).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +54,17 @@ mod tests {
         assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "10 KiB", "1.0 MiB", "2.5 GiB", "16383 PiB"]);
         let shown = [0, 59, 60, 3605, 86_400 * 4 + 3600 * 7].map(|s| time(Duration::from_secs(s)));
         assert_eq!(shown, ["0s", "59s", "1m 0s", "1h 0m", "4d 7h"]);
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let now: Timestamp = "2026-01-10T12:00:00Z".parse().unwrap();
+        let told = |since: &str| age(since.parse().unwrap(), now);
+        assert_eq!(told("2026-01-10T11:59:59.5Z"), "0s");
+        assert_eq!(told("2026-01-10T11:58:30Z"), "90s");
+        assert_eq!(told("2026-01-10T11:00:00Z"), "60m");
+        assert_eq!(told("2026-01-09T12:00:00Z"), "24h");
+        assert_eq!(told("2025-12-31T12:00:00Z"), "10d");
+        assert_eq!(told("2026-01-11T12:00:00Z"), "0s", "a clock that runs behind");
     }
 }

@@ -1,11 +1,10 @@
 //! One changed field.
 
-use std::collections::BTreeMap;
-
 use sagewright_engine::{Change, Effect};
 use serde_json::Value;
 
-use super::value::{leaves, short};
+use super::differ::{self, Difference};
+use super::value::{leaves, scalar, short};
 use crate::output::terminal::on_line;
 use crate::output::{Printer, Style};
 
@@ -36,7 +35,7 @@ pub(crate) fn text(change: &Change, printer: &Printer) -> String {
         (Some(from), None) if nested(&from) => whole('-', Style::Bad, from),
         (Some(from), Some(to)) if nested(&from) && nested(&to) => {
             let head = printer.paint(Style::Warn, &format!("  ~ {path}:"));
-            let mut ends = between(from, to, printer);
+            let mut ends = lines(&differ::between(from, to), printer);
             // What differs is not shown.
             if ends.is_empty() && raw.from != raw.to {
                 ends = format!("\n{}", printer.paint(Style::Warn, "    ~ (sensitive) → (sensitive)"));
@@ -45,34 +44,39 @@ pub(crate) fn text(change: &Change, printer: &Printer) -> String {
         }
         (None, Some(to)) => printer.paint(Style::Good, &format!("  + {path}: {}", shown(to))) + suffix,
         (Some(from), None) => printer.paint(Style::Bad, &format!("  - {path}: {}", shown(from))) + suffix,
-        (Some(from), Some(to)) => {
-            printer.paint(Style::Warn, &format!("  ~ {path}: {} → {}", shown(from), shown(to))) + suffix
-        }
+        (Some(from), Some(to)) => match in_long_json(from, to, printer) {
+            Some(inner) => {
+                let head = printer.paint(Style::Warn, &format!("  ~ {path}:"));
+                format!("{head}{suffix}{}", lines(&inner, printer))
+            }
+            None => {
+                let (from, to) = differ::values(from, to);
+                printer.paint(Style::Warn, &format!("  ~ {path}: {from} → {to}")) + suffix
+            }
+        },
         (None, None) => format!("  ~ {path}{suffix}"),
     };
     out + "\n"
 }
 
-/// What differs between two nested values.
-fn between(from: &Value, to: &Value, printer: &Printer) -> String {
-    let before: BTreeMap<_, _> = leaves(from).into_iter().collect();
-    let after = leaves(to);
-    let mut out = String::new();
-    let mut line = |style, text: String| out.push_str(&format!("\n{}", printer.paint(style, &format!("    {text}"))));
-    for (end, text) in &before {
-        if !after.iter().any(|(e, _)| e == end) {
-            line(Style::Bad, format!("- {end}: {text}"));
-        }
-    }
-    for (end, text) in &after {
-        match before.get(end) {
-            Some(old) if old == text => {}
-            Some(old) if end.is_empty() => line(Style::Warn, format!("~ {old} → {text}")),
-            Some(old) => line(Style::Warn, format!("~ {end}: {old} → {text}")),
-            None => line(Style::Good, format!("+ {end}: {text}")),
-        }
-    }
-    out
+/// What differs between two texts of which one is long, and both are JSON. Short ones are shown whole.
+fn in_long_json(from: &Value, to: &Value, printer: &Printer) -> Option<Vec<Difference>> {
+    let is_long = |value: &Value| short(value) != scalar(value);
+    (is_long(from) || is_long(to)).then(|| differ::in_json(from.as_str()?, to.as_str()?, printer.secrets))?
+}
+
+/// Differences, a line each.
+fn lines(differences: &[Difference], printer: &Printer) -> String {
+    let line = |difference: &Difference| {
+        let (style, text) = match difference {
+            Difference::Gone(end, value) => (Style::Bad, format!("- {end}: {value}")),
+            Difference::New(end, value) => (Style::Good, format!("+ {end}: {value}")),
+            Difference::Changed(end, from, to) if end.is_empty() => (Style::Warn, format!("~ {from} → {to}")),
+            Difference::Changed(end, from, to) => (Style::Warn, format!("~ {end}: {from} → {to}")),
+        };
+        format!("\n{}", printer.paint(style, &format!("    {text}")))
+    };
+    differences.iter().map(line).collect()
 }
 
 /// A change for programs, whole.

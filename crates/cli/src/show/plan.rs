@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_engine::{Action, Blocker, Plan, Planned, SavedPlan, keys};
+use sagewright_engine::{Action, Blocker, Effect, Plan, Planned, SavedPlan, keys};
 use serde_json::{Value, json};
 
 use super::change;
@@ -16,14 +16,17 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
     for planned in &plan.objects {
         out.push_str(&one(planned, printer));
     }
-    let count = |action: Action| {
-        plan.objects.iter().filter(|p| p.failure.is_none() && p.blocker.is_none() && p.action() == action).count()
+    let of = |action: Action| {
+        plan.objects.iter().filter(move |p| p.failure.is_none() && p.blocker.is_none() && p.action() == action)
     };
+    let count = |action: Action| of(action).count();
+    let changed = of(Action::Adopt).filter(|planned| changes(planned)).count();
     let blocked = |word: &str| plan.objects.iter().filter_map(blocker).filter(|(w, _)| *w == word).count();
     let words = [
         (count(Action::Create), "to create"),
         (count(Action::Update), "to update"),
-        (count(Action::Adopt), "to adopt"),
+        (count(Action::Adopt) - changed, "to adopt"),
+        (changed, "to adopt and update"),
         (count(Action::Wait), "in progress"),
         (count(Action::None), "unchanged"),
         (count(Action::Refuse), "refused"),
@@ -38,6 +41,11 @@ pub(crate) fn plan(plan: &Plan, printer: &Printer) -> String {
 pub(super) fn sum(words: &[(usize, &str)]) -> String {
     let parts: Vec<_> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     format!("Plan: {}.\n", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") })
+}
+
+/// Whether an adoption changes what is there.
+fn changes(planned: &Planned) -> bool {
+    planned.decision.changes.iter().any(|change| matches!(change.effect, Effect::Update | Effect::Tag))
 }
 
 /// The word for what stands in the way of an object, and why it does.
@@ -62,6 +70,7 @@ fn one(planned: &Planned, printer: &Printer) -> String {
         Action::None => ("unchanged", Style::Dim),
         Action::Create => ("create", Style::Good),
         Action::Update => ("update", Style::Warn),
+        Action::Adopt if changes(planned) => ("adopt and update", Style::Warn),
         Action::Adopt => ("adopt", Style::Warn),
         Action::Stop => ("stop", Style::Bad),
         Action::Delete => ("delete", Style::Bad),

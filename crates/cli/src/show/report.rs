@@ -8,6 +8,7 @@ use sagewright_kinds::{Kind, Path};
 use serde_json::{Value, json};
 
 use super::change;
+use crate::details;
 use crate::output::{Printer, Style};
 
 /// The words for how it went, as the sum has them: two runs that come to the same say the same.
@@ -73,8 +74,15 @@ pub(crate) fn report(report: &Report, printer: &Printer) -> String {
     out
 }
 
-/// How it went with one object.
+/// How it went with one object; of a job that failed, the command that shows why.
 pub(crate) fn report_line(report: &ObjectReport, printer: &Printer) -> String {
+    let kind = sagewright_kinds::find(&report.object.kind).filter(|kind| details::is_failed(kind, &report.object));
+    let hint = kind.zip(report.resource.as_deref()).and_then(|(kind, name)| details::hint(kind, name));
+    let hint = hint.filter(|_| report.outcome == Outcome::Failed).map(|hint| format!("\n    {hint}"));
+    line(report, printer) + &hint.unwrap_or_default()
+}
+
+fn line(report: &ObjectReport, printer: &Printer) -> String {
     let (word, style) = outcome(report);
     let id = printer.paint(Style::Bold, &report.object.id().to_string());
     let line = format!("{id}: {}", printer.paint(style, word));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::output::terminal::on_line;
 
 /// Characters of a value that people are shown; programs get it whole.
-const LONGEST: usize = 100;
+pub(super) const LONGEST: usize = 100;
 
 /// One value on one line: text bare, everything else as JSON.
 pub(crate) fn scalar(value: &Value) -> String {
@@ -26,30 +26,39 @@ pub(crate) fn short(value: &Value) -> String {
     format!("{start}… ({count} characters)")
 }
 
-/// The ends of a nested value with their paths from it; lists of plain values are an end where they fit a line.
+/// The ends of a nested value with their paths from it, each on a line that is not too long.
 pub(crate) fn leaves(value: &Value) -> Vec<(String, String)> {
+    ends(value).into_iter().map(|(path, end)| (path, end_text(end))).collect()
+}
+
+/// The ends of a nested value with their paths from it; lists of plain values are an end where they fit a line.
+pub(super) fn ends(value: &Value) -> Vec<(String, &Value)> {
     let mut out = Vec::new();
     walk(value, String::new(), &mut out);
     out
 }
 
-fn walk(value: &Value, path: String, out: &mut Vec<(String, String)>) {
+fn walk<'v>(value: &'v Value, path: String, out: &mut Vec<(String, &'v Value)>) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
                 let key = on_line(key);
-                walk(value, if path.is_empty() { key.into_owned() } else { format!("{path}.{key}") }, out);
+                let joint = if path.is_empty() || key.starts_with('[') { "" } else { "." };
+                walk(value, format!("{path}{joint}{key}"), out);
             }
         }
-        Value::Array(items) if !items.is_empty() => match plain_list(items) {
-            Some(text) => out.push((path, text)),
-            None => items.iter().enumerate().for_each(|(i, value)| walk(value, format!("{path}[{i}]"), out)),
-        },
-        other => out.push((path, short(other))),
+        Value::Array(items) if !items.is_empty() && plain_list(items).is_none() => {
+            items.iter().enumerate().for_each(|(i, value)| walk(value, format!("{path}[{i}]"), out));
+        }
+        other => out.push((path, other)),
     }
 }
 
-fn plain_list(items: &[Value]) -> Option<String> {
+pub(super) fn end_text(value: &Value) -> String {
+    value.as_array().and_then(|items| plain_list(items)).unwrap_or_else(|| short(value))
+}
+
+pub(super) fn plain_list(items: &[Value]) -> Option<String> {
     let plain = items.iter().all(|v| !v.is_object() && !v.is_array());
     let text = format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", "));
     (plain && text.chars().count() <= LONGEST).then_some(text)

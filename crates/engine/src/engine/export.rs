@@ -15,6 +15,7 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
     object.status = Value::Object(Map::new());
     object.metadata.name = kubernetes_name(&object.metadata.name);
     no_declaration(kind, &mut object.spec);
+    lay_out_json(kind, &mut object.spec);
     // Of the members that say where to look for it, AWS takes one: a version has a group and no name.
     let within = kind.row().identity.within.iter().map(|m| sagewright_model::name::to_crd(m));
     let within: Vec<String> = within.filter(|field| object.spec.get(field).is_some()).collect();
@@ -43,6 +44,21 @@ pub(crate) fn manifest(kind: &Kind, found: &Found) -> Object {
         object.metadata.annotations.insert(keys::ADOPTION_FIELDS.to_owned(), Value::Object(fields).to_string());
     }
     object
+}
+
+/// Texts that are compared as JSON get a line for each member: people read and edit them.
+fn lay_out_json(kind: &Kind, spec: &mut Value) {
+    for path in &kind.row().spec.json {
+        let path = kind.spec_path_to_crd(&Path::parse(path));
+        let places: Vec<_> = values(spec, &path).into_iter().map(|(at, _)| at).collect();
+        for at in places {
+            let Some(value) = get_mut(spec, &at) else { continue };
+            let parsed = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+            if let Some(text) = parsed.and_then(|parsed| serde_json::to_string_pretty(&parsed).ok()) {
+                *value = text.into();
+            }
+        }
+    }
 }
 
 /// Takes out of an observed spec what the service chose by itself: its defaults, what it makes of other members, and what it

@@ -6,6 +6,8 @@ use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path};
 use sagewright_model::name::to_crd;
 
+use crate::details;
+
 /// The reference of all kinds.
 pub(super) fn reference() -> String {
     let mut kinds: Vec<&Kind> = sagewright_kinds::all().iter().collect();
@@ -97,13 +99,18 @@ fn delete(kind: &Kind) -> String {
 }
 
 fn columns(kind: &Kind) -> String {
-    let columns = kind.columns();
-    let with =
-        |wide: bool| columns.iter().filter(move |(.., p)| (*p > 0) == wide).map(|(head, ..)| head.to_uppercase());
+    let (reasons, columns): (Vec<_>, Vec<_>) = kind
+        .columns()
+        .into_iter()
+        .map(|(head, _, p)| (head.to_uppercase(), p))
+        .partition(|(head, _)| details::is_reason(head));
+    let with = |wide: bool| columns.iter().filter(move |(_, p)| (*p > 0) == wide).map(|(head, _)| head.as_str());
     let usual: Vec<_> =
-        std::iter::once("NAME".to_owned()).chain(with(false)).chain(std::iter::once("AGE".to_owned())).collect();
-    let more: Vec<_> = with(true).chain(std::iter::once("OWNER".to_owned())).collect();
-    format!("{}; with `-o wide` also {}", usual.join(", "), more.join(", "))
+        ["NAME"].into_iter().chain(with(false)).chain(details::heads(kind).iter().copied()).chain(["AGE"]).collect();
+    let reasons: String =
+        reasons.iter().map(|(head, _)| format!("; with `-o wide`, or where one has it, {head}")).collect();
+    let more: Vec<_> = with(true).chain(["OWNER"]).collect();
+    format!("{}; with `-o wide` also {}{reasons}", usual.join(", "), more.join(", "))
 }
 
 fn calls(kind: &Kind) -> String {

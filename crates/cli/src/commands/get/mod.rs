@@ -1,9 +1,7 @@
 //! `sagewright get`
 
-mod steps;
 mod table;
 
-use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use sagewright_engine::{EngineError, Object};
 use sagewright_kinds::Kind;
@@ -11,26 +9,42 @@ use serde_json::{Value, json};
 
 use crate::args::{Format, Get, Global};
 use crate::context::{Context, engine_failure};
+use crate::details::{self, executions};
 use crate::exit::{Exit, Failure};
-use crate::local;
 use crate::output::Printer;
 use crate::output::terminal::on_line;
-use crate::paths;
-use crate::resource;
+use crate::show::aws_name;
+use crate::{local, paths, resource, steps};
 
 /// The kind that has steps.
 const EXECUTION: &str = "PipelineExecution";
 
-/// Descriptions read at the same time.
-const AT_ONCE: usize = 8;
+/// The kind that has executions.
+const SCHEDULE: &str = "MonitoringSchedule";
 
 /// Shows resources.
 pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let wanted = wanted(&args.what)?;
-    if let Some((kind, _)) = wanted.iter().find(|(kind, _)| args.steps && kind.name() != EXECUTION) {
-        return Err(Failure::new(Exit::Usage, format!("a {} has no steps", kind.words()))
-            .help("--steps is for pipeline executions: sagewright get pipelineexecution NAME --steps")
-            .into());
+    let parts = [
+        (
+            args.steps,
+            EXECUTION,
+            "steps",
+            "--steps is for pipeline executions: sagewright get pipelineexecution NAME --steps",
+        ),
+        (
+            args.executions,
+            SCHEDULE,
+            "executions to show",
+            "--executions is for monitoring schedules: sagewright get monitoringschedule NAME --executions; \
+             those of a pipeline: sagewright get pipelineexecutions PIPELINE",
+        ),
+    ];
+    for (_, of, parts, help) in parts.into_iter().filter(|(asked, ..)| *asked) {
+        if let Some((kind, _)) = wanted.iter().find(|(kind, _)| kind.name() != of) {
+            let message = format!("a {} has no {parts}", kind.words());
+            return Err(Failure::new(Exit::Usage, message).help(help).into());
+        }
     }
     let one = matches!(wanted.as_slice(), [(_, Some(_))]);
     let mut context = Context::connect(global, printer).await?;
@@ -56,11 +70,12 @@ pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyho
         }
     }
     if !found.is_empty() {
-        if args.steps && printer.format != Format::Name {
-            let executions = found.into_iter().flat_map(|(_, all)| all).collect();
-            missing.extend(show_steps(&context, executions, one, printer).await?);
-        } else {
-            show(&context, found, one, printer).await?;
+        let all = |found: Vec<(_, Vec<Object>)>| found.into_iter().flat_map(|(_, all)| all).collect();
+        match printer.format {
+            Format::Name => show(&context, found, one, printer).await?,
+            _ if args.steps => missing.extend(show_steps(&context, all(found), one, printer).await?),
+            _ if args.executions => show_executions(&context, all(found), one, printer).await?,
+            _ => show(&context, found, one, printer).await?,
         }
     }
     let last = missing.pop();
@@ -93,17 +108,10 @@ async fn show(
 ) -> anyhow::Result<()> {
     match printer.format {
         Format::Json | Format::Yaml => {
-            let mut items: Vec<Value> = found.iter().flat_map(|(_, all)| all.iter().map(Object::to_value)).collect();
-            match (one && items.len() == 1, items.pop()) {
-                (true, Some(item)) => printer.document(&item),
-                (_, last) => {
-                    items.extend(last);
-                    printer.document(&json!({"apiVersion": "v1", "kind": "List", "items": items}))
-                }
-            }
+            documents(found.iter().flat_map(|(_, all)| all.iter().map(Object::to_value)).collect(), one, printer)
         }
         Format::Name => {
-            let name = |kind: &Kind, o: &Object| format!("{}/{}\n", kind.name(), on_line(&table::aws_name(kind, o)));
+            let name = |kind: &Kind, o: &Object| format!("{}/{}\n", kind.name(), on_line(&aws_name(kind, o)));
             let lines: String = found.iter().flat_map(|(kind, all)| all.iter().map(move |o| name(kind, o))).collect();
             printer.result(&lines)
         }
@@ -120,16 +128,21 @@ async fn show(
                     printer.result("\n")?;
                 }
                 first = false;
-                let view = table::View { kind, several, now };
-                let table = if printer.format == Format::Wide {
-                    view.wide(&described(context, kind, objects).await)
-                } else {
-                    view.narrow(objects)
-                };
-                printer.table(&table)?;
+                let wide = printer.format == Format::Wide;
+                let rows = details::rows(context, kind, objects, wide, now).await;
+                printer.table(&table::View { kind, several, wide, now }.table(&rows))?;
             }
             Ok(())
         }
+    }
+}
+
+/// One document, or a list of them; nothing where the only one could not be shown.
+fn documents(mut items: Vec<Value>, one: bool, printer: &Printer) -> anyhow::Result<()> {
+    match (one, items.len()) {
+        (true, 0) => Ok(()),
+        (true, 1) => items.pop().map_or(Ok(()), |item| printer.document(&item)),
+        _ => printer.document(&json!({"apiVersion": "v1", "kind": "List", "items": items})),
     }
 }
 
@@ -145,10 +158,10 @@ async fn show_steps(
     let mut first = true;
     let kind = sagewright_kinds::find(EXECUTION);
     for execution in executions {
-        let name = kind.map(|kind| table::aws_name(kind, &execution)).unwrap_or_default();
-        let steps = match steps::of(context, &execution).await {
+        let steps = match steps::named(context, &execution).await {
             Ok(steps) => steps,
             Err(error) => {
+                let name = kind.map(|kind| aws_name(kind, &execution)).unwrap_or_default();
                 failures.push(Failure::new(Exit::Failed, format!("no steps of {EXECUTION} {name}: {error:#}")));
                 continue;
             }
@@ -163,21 +176,55 @@ async fn show_steps(
         let state = status("pipelineExecutionStatus");
         let ended = !matches!(&*state, "Executing" | "Stopping");
         let started = status("creationTime").parse().ok();
-        printer.result(&format!("{}{}: {state}\n", if first { "" } else { "\n" }, on_line(&name)))?;
-        first = false;
+        head(EXECUTION, &execution, &state, &mut first, printer)?;
         printer.table(&steps::table(&steps, started, ended, now))?;
-    }
-    match (printer.for_programs(), one && items.len() == 1, items.pop()) {
-        (false, ..) => {}
-        (true, true, Some(item)) => printer.document(&item)?,
-        // The only one could not be shown.
-        (true, true, None) => {}
-        (true, false, last) => {
-            items.extend(last);
-            printer.document(&json!({"apiVersion": "v1", "kind": "List", "items": items}))?;
+        for (kind, name) in steps.iter().filter(|step| step.failed()).filter_map(steps::Step::made) {
+            details::hint(kind, name).iter().for_each(|hint| printer.note(hint));
         }
     }
+    if printer.for_programs() {
+        documents(items, one, printer)?;
+    }
     Ok(failures)
+}
+
+/// Schedules with their latest executions.
+async fn show_executions(
+    context: &Context,
+    schedules: Vec<Object>,
+    one: bool,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    let mut items = Vec::new();
+    let mut first = true;
+    for schedule in schedules {
+        let (executions, earlier) = executions::of(context, &schedule).await?;
+        if printer.for_programs() {
+            let mut item = schedule.to_value();
+            item["executions"] = executions::document(&executions);
+            items.push(item);
+            continue;
+        }
+        let state = schedule.status.get("monitoringScheduleStatus").and_then(Value::as_str).unwrap_or_default();
+        head(SCHEDULE, &schedule, state, &mut first, printer)?;
+        printer.table(&executions::table(&executions))?;
+        if earlier {
+            printer.note("there are earlier executions; these are the latest");
+        }
+        let last = executions.iter().find_map(|execution| Some((execution.violations()?, execution.job()?)));
+        if let Some((violations, (kind, name))) = last {
+            printer.note(&format!("`sagewright cp {} .` fetches the last violations", on_line(&violations)));
+            details::hint(kind, name).iter().for_each(|hint| printer.note(hint));
+        }
+    }
+    if printer.for_programs() { documents(items, one, printer) } else { Ok(()) }
+}
+
+/// The line above the parts of a resource.
+fn head(kind: &str, object: &Object, state: &str, first: &mut bool, printer: &Printer) -> anyhow::Result<()> {
+    let name = sagewright_kinds::find(kind).map(|kind| aws_name(kind, object)).unwrap_or_default();
+    let before = if std::mem::take(first) { "" } else { "\n" };
+    printer.result(&format!("{before}{}: {state}\n", on_line(&name)))
 }
 
 /// The time by which ages count: the simulated one of the embedded cloud that is up on the data folder.
@@ -190,22 +237,6 @@ async fn now(context: &Context) -> Timestamp {
         None => None,
     };
     clocks.and_then(|clocks| clocks.simulated()).unwrap_or_else(Timestamp::now)
-}
-
-/// Objects as reads give them, with their owners: listings say less. One that went away meanwhile stays as listed.
-async fn described(context: &Context, kind: &'static Kind, objects: &[Object]) -> Vec<(Object, Option<String>)> {
-    stream::iter(objects.to_vec())
-        .map(|object| async move {
-            let name = object.arn().filter(|_| kind.is_arn_identified()).map(str::to_owned);
-            let name = name.unwrap_or_else(|| table::aws_name(kind, &object));
-            match context.engine.describe(kind, &name).await {
-                Ok(found) => (found.object, found.owner.map(|owner| owner.short(&context.installation))),
-                Err(_) => (object, None),
-            }
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await
 }
 
 #[cfg(test)]

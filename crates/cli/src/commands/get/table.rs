@@ -5,114 +5,100 @@ use sagewright_engine::Object;
 use sagewright_kinds::Kind;
 use serde_json::Value;
 
-use crate::output::Table;
-use crate::show::scalar;
-
-/// The name in AWS, or the end of the ARN of a resource that AWS names: `mnist/3`.
-pub(super) fn aws_name(kind: &Kind, object: &Object) -> String {
-    let members = kind.row().identity.name.iter().map(|m| sagewright_model::name::to_crd(m));
-    let parts: Option<Vec<_>> = members.map(|field| object.spec.get(&field)?.as_str()).collect();
-    match parts {
-        Some(parts) if !parts.is_empty() => parts.join(" "),
-        _ => object.arn().map_or_else(|| object.metadata.name.clone(), |arn| ending(arn).to_owned()),
-    }
-}
-
-fn ending(arn: &str) -> &str {
-    arn.splitn(6, ':').nth(5).and_then(|resource| resource.split_once('/')).map_or(arn, |(_, rest)| rest)
-}
+use crate::details::{Row, heads as heads_of, is_reason};
+use crate::output::{Table, amount};
+use crate::show::{aws_name, scalar};
 
 /// How resources of a kind are shown.
 pub(super) struct View<'k> {
     pub(super) kind: &'k Kind,
     /// Several kinds are shown.
     pub(super) several: bool,
+    /// All columns, and whose each one is.
+    pub(super) wide: bool,
     /// The time by which ages count.
     pub(super) now: Timestamp,
 }
 
 impl View<'_> {
-    /// The usual columns.
-    pub(super) fn narrow(&self, objects: &[Object]) -> Table {
-        let rows: Vec<_> = objects.iter().map(|o| (o, None)).collect();
-        table(self, &rows, false)
-    }
-
-    /// All columns, and whose each one is.
-    pub(super) fn wide(&self, objects: &[(Object, Option<String>)]) -> Table {
-        let rows: Vec<_> = objects.iter().map(|(o, owner)| (o, owner.as_deref())).collect();
-        table(self, &rows, true)
-    }
-}
-
-fn table(view: &View<'_>, objects: &[(&Object, Option<&str>)], wide: bool) -> Table {
-    let View { kind, several, now } = *view;
-    let columns = kind.columns().into_iter().filter(|(.., priority)| wide || *priority == 0);
-    // A reason is as long as AWS likes: behind the others it pushes none of them off the screen.
-    let (reasons, columns): (Vec<_>, Vec<_>) = columns.partition(|(head, ..)| head.to_uppercase().ends_with("REASON"));
-    let mut heads = vec!["NAME".to_owned()];
-    heads.extend(columns.iter().map(|(head, ..)| head.to_uppercase()));
-    heads.push("AGE".to_owned());
-    if wide {
-        heads.push("OWNER".to_owned());
-    }
-    heads.extend(reasons.iter().map(|(head, ..)| head.to_uppercase()));
-    let mut table = Table::new(heads);
-    for (object, owner) in objects {
-        let document = object.to_value();
-        let name = aws_name(kind, object);
-        let mut row = vec![if several { format!("{}/{name}", kind.name()) } else { name }];
-        for (_, path, _) in &columns {
-            row.push(cell(&document, path));
-        }
-        let created = ["creationTime", "creationTimestamp"].iter().find_map(|f| object.status.get(*f)?.as_str());
-        row.push(created.map_or_else(|| "-".to_owned(), |text| age(text, now)));
+    /// Resources as a table.
+    pub(super) fn table(&self, rows: &[Row]) -> Table {
+        let View { kind, several, wide, now } = *self;
+        // A reason is as long as AWS likes: behind the others it pushes none of them off the screen.
+        let (reasons, columns): (Vec<_>, Vec<_>) = kind.columns().into_iter().partition(|(head, ..)| is_reason(head));
+        let columns: Vec<_> = columns.into_iter().filter(|(.., priority)| wide || *priority == 0).collect();
+        let documents: Vec<Value> = rows.iter().map(|row| row.object.to_value()).collect();
+        // Why something failed is shown wherever something did.
+        let shown = |path: &str| wide || documents.iter().any(|document| cell(document, path).is_some());
+        let reasons: Vec<_> = reasons.into_iter().filter(|(_, path, _)| shown(path)).collect();
+        let mut heads = vec!["NAME".to_owned()];
+        heads.extend(columns.iter().map(|(head, ..)| head.to_uppercase()));
+        heads.extend(heads_of(kind).iter().map(|head| (*head).to_owned()));
+        heads.push("AGE".to_owned());
         if wide {
-            row.push(owner.unwrap_or("-").to_owned());
+            heads.push("OWNER".to_owned());
         }
-        row.extend(reasons.iter().map(|(_, path, _)| cell(&document, path)));
-        table.row(row);
+        heads.extend(reasons.iter().map(|(head, ..)| head.to_uppercase()));
+        let mut table = Table::new(heads);
+        let dash = || "-".to_owned();
+        for (row, document) in rows.iter().zip(&documents) {
+            let name = aws_name(kind, &row.object);
+            let mut cells = vec![if several { format!("{}/{name}", kind.name()) } else { name }];
+            cells.extend(columns.iter().map(|(_, path, _)| cell(document, path).unwrap_or_else(dash)));
+            cells.extend(row.cells.iter().cloned());
+            cells.push(created(&row.object).map_or_else(dash, |text| age(text, now)));
+            if wide {
+                cells.push(row.owner.clone().unwrap_or_else(dash));
+            }
+            cells.extend(reasons.iter().map(|(_, path, _)| cell(document, path).unwrap_or_else(dash)));
+            table.row(cells);
+        }
+        table
     }
-    table
 }
 
-/// The value at `.status.a.b`; `-` where there is none.
-fn cell(document: &Value, path: &str) -> String {
+fn created(object: &Object) -> Option<&str> {
+    ["creationTime", "creationTimestamp"].iter().find_map(|field| object.status.get(*field)?.as_str())
+}
+
+/// The value at `.status.a.b`. The table makes one line of a text of several.
+fn cell(document: &Value, path: &str) -> Option<String> {
     let pointer = format!("/{}", path.trim_start_matches('.').replace('.', "/"));
-    document.pointer(&pointer).filter(|v| !v.is_null()).map_or_else(|| "-".to_owned(), scalar)
+    match document.pointer(&pointer)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(scalar(other)),
+    }
 }
 
-/// `12s`, `5m`, `3h`, `4d`: the largest unit of which there are at least two.
 fn age(created: &str, now: Timestamp) -> String {
-    let Ok(created) = created.parse::<Timestamp>() else { return created.to_owned() };
-    let seconds = now.duration_since(created).as_secs().max(0);
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7200 => format!("{}m", seconds / 60),
-        7200..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86400),
-    }
+    created.parse().map_or_else(|_| created.to_owned(), |created| amount::age(created, now))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    #[test]
-    fn ages_are_short() {
-        let now: Timestamp = "2026-01-10T12:00:00Z".parse().unwrap();
-        let told = |created: &str| age(created, now);
-        assert_eq!(told("2026-01-10T11:59:59.5Z"), "0s");
-        assert_eq!(told("2026-01-10T11:58:30Z"), "90s");
-        assert_eq!(told("2026-01-10T11:00:00Z"), "60m");
-        assert_eq!(told("2026-01-09T12:00:00Z"), "24h");
-        assert_eq!(told("2025-12-31T12:00:00Z"), "10d");
-        assert_eq!(told("2026-01-11T12:00:00Z"), "0s", "a clock that runs behind");
-        assert_eq!(told("soon"), "soon");
+    fn row(name: &str, status: Value) -> Row {
+        let mut object = Object::new(sagewright_kinds::find("ProcessingJob").unwrap(), name);
+        object.spec = json!({"processingJobName": name});
+        object.status = status;
+        Row { object, owner: None, cells: Vec::new() }
     }
 
     #[test]
-    fn a_resource_that_aws_names_is_told_by_the_end_of_its_arn() {
-        assert_eq!(ending("arn:aws:sagemaker:us-east-1:000000000000:model-package/mnist/3"), "mnist/3");
+    fn the_reason_of_a_failure_is_shown_where_something_failed() {
+        let kind = sagewright_kinds::find("ProcessingJob").unwrap();
+        let view = View { kind, several: false, wide: false, now: Timestamp::UNIX_EPOCH };
+        let good = row("good", json!({"processingJobStatus": "Completed", "creationTime": "1970-01-01T00:00:00Z"}));
+        let bad =
+            row("bad", json!({"processingJobStatus": "Failed", "failureReason": "AlgorithmError:\nexit code: 1"}));
+        assert_eq!(view.table(&[good]).render(), "NAME  STATUS     AGE\ngood  Completed  0s\n");
+        assert_eq!(
+            view.table(&[bad]).render(),
+            "NAME  STATUS  AGE  FAILURE-REASON\nbad   Failed  -    AlgorithmError: exit code: 1\n"
+        );
     }
 }

@@ -3,19 +3,22 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use sagewright_cloud::folder::Inventory;
+use sagewright_cloud::reference::{State, operations};
+use sagewright_kinds::Kind;
 use serde_json::{Map, json};
 
 use crate::args::{Global, LocalStatus};
-use crate::context::Context;
+use crate::context::{Context, engine_failure};
 use crate::exit::{Exit, Failure};
 use crate::local::{self, ServerFile};
 use crate::output::{Printer, Table, amount};
 use crate::paths;
 
-/// Kinds of resources that are counted.
-const KINDS: [&str; 8] = [
+/// Kinds whose count is shown also where there are none.
+const USUAL: [&str; 8] = [
     "TrainingJob",
     "ProcessingJob",
     "TransformJob",
@@ -25,6 +28,8 @@ const KINDS: [&str; 8] = [
     "EndpointConfig",
     "Endpoint",
 ];
+/// Listings at the same time.
+const AT_ONCE: usize = 8;
 /// What lists jobs that run.
 const JOBS: [&str; 3] = ["ListTrainingJobs", "ListProcessingJobs", "ListTransformJobs"];
 /// How often a cloud that starts is looked for.
@@ -44,11 +49,7 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
     };
     let context =
         Context::connect(&Global { local: true, endpoint_url: None, profile: None, ..global.clone() }, printer).await?;
-    let mut held = Vec::new();
-    for kind in KINDS.iter().filter_map(|name| sagewright_kinds::find(name)) {
-        let found = context.engine.get(kind, None).await.map_err(crate::context::engine_failure)?;
-        held.push((kind.plural(), found.len()));
-    }
+    let held = held(&context).await?;
     let mut running = 0;
     for list in JOBS {
         let (aws, target, filter) = (&context.aws, &context.target, json!({"StatusEquals": "InProgress"}));
@@ -59,7 +60,7 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
     // One of an earlier version has none.
     let clock = local::clock::ask(&server, None).await.ok();
     if printer.for_programs() {
-        let held: Map<_, _> = held.iter().map(|(k, n)| ((*k).to_owned(), json!(n))).collect();
+        let held: Map<_, _> = held.iter().map(|(k, n)| (k.plural().to_owned(), json!(n))).collect();
         printer.document(&json!({
             "up": true, "endpoint": server.endpoint, "pid": server.pid, "version": server.version,
             "uptimeSeconds": uptime.map(|time| time.as_secs()), "data": data, "bytesOnDisk": bytes,
@@ -79,12 +80,29 @@ pub(crate) async fn run(args: &LocalStatus, global: &Global, printer: &Printer) 
         data.display().to_string(),
     ]);
     let mut held_table = Table::new(["IN ACCOUNT 000000000000", "COUNT"]);
-    held.iter().for_each(|(kind, n)| held_table.row([(*kind).to_owned(), n.to_string()]));
+    let shown = held.iter().filter(|(kind, n)| *n > 0 || USUAL.contains(&kind.name()));
+    shown.for_each(|(kind, n)| held_table.row([kind.plural().to_owned(), n.to_string()]));
     printer.result(&format!("{}\n{}", table.render(), held_table.render()))?;
     if let Some(clock) = clock.filter(|clock| !clock.is_wall()) {
         printer.result(&format!("\n{}", clock.table().render()))?;
     }
     Ok(Exit::Done)
+}
+
+/// How many there are of each kind that the embedded cloud has: the usual ones first.
+async fn held(context: &Context) -> anyhow::Result<Vec<(&'static Kind, usize)>> {
+    let operations = operations("sagemaker");
+    let is_listed = |kind: &&Kind| {
+        let list = kind.row().operations.list.as_deref();
+        let known = operations.iter().find(|(name, _)| Some(*name) == list);
+        known.is_some_and(|(_, state)| matches!(state, State::Real | State::Recorded))
+    };
+    let usual = USUAL.iter().filter_map(|name| sagewright_kinds::find(name));
+    let others = sagewright_kinds::all().iter().filter(is_listed).filter(|kind| !USUAL.contains(&kind.name()));
+    let counts = stream::iter(usual.chain(others).collect::<Vec<_>>()).map(|kind| async move {
+        anyhow::Ok((kind, context.engine.get(kind, None).await.map_err(engine_failure)?.len()))
+    });
+    counts.buffered(AT_ONCE).try_collect().await
 }
 
 /// Waits until an embedded cloud answers.

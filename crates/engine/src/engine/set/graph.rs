@@ -102,6 +102,23 @@ fn seen(desired: &Desired, field: &str) -> Option<String> {
     get(&desired.object.status, &path).and_then(Value::as_str).map(str::to_owned)
 }
 
+/// Fields of the status that follow from the spec: kind, field, and the fields and texts that make it up.
+const FOLLOWS: [(&str, &str, &[&str]); 1] = [(
+    "TrainingJob",
+    "status.modelArtifacts.s3ModelArtifacts",
+    &["spec.outputDataConfig.s3OutputPath", "/", "spec.trainingJobName", "/output/model.tar.gz"],
+)];
+
+/// The value that a field of the status will have once the resource is made.
+fn will_be(kind: &Kind, desired: &Desired, field: &str) -> Option<String> {
+    let (.., parts) = FOLLOWS.iter().find(|(of, named, _)| *of == kind.name() && *named == field)?;
+    let part = |part: &&str| match part.starts_with("spec.") {
+        true => Some(declared_value(kind, desired, part)?.trim_end_matches('/').to_owned()),
+        false => Some((*part).to_owned()),
+    };
+    parts.iter().map(part).collect()
+}
+
 /// References to declared fields have their value before anything is called.
 fn fill_from_specs(nodes: &mut [Node], positions: &HashMap<ObjectId, usize>) {
     // A value may come through several objects: those that are needed are filled first.
@@ -160,8 +177,8 @@ fn by_value(nodes: &mut [Node]) {
         let name = node.kind.name();
         let of_kind = fields.range((name, "")..).take_while(|(kind, _)| *kind == name);
         for (kind, field) in of_kind {
-            if let Some(value) = declared_value(node.kind, &node.desired, field).or_else(|| seen(&node.desired, field))
-            {
+            let value = declared_value(node.kind, &node.desired, field).or_else(|| seen(&node.desired, field));
+            if let Some(value) = value.or_else(|| will_be(node.kind, &node.desired, field)) {
                 owners.entry((kind, field, value)).or_default().push(i);
             }
         }

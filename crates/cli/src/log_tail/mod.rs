@@ -1,4 +1,7 @@
-//! Log streams of a job or an endpoint, read from CloudWatch Logs.
+//! Log streams of a job, an endpoint, or the jobs of a pipeline execution, read from CloudWatch Logs.
+
+mod label;
+mod source;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -8,6 +11,11 @@ use sagewright_aws::paging::Pager;
 use sagewright_engine::{Call, Cloud as _, CloudError, EngineError, Until};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
+
+use label::labels;
+use source::Source;
+
+pub(crate) use source::{Sources, has_logs};
 
 use crate::context::Context;
 
@@ -38,6 +46,8 @@ pub(crate) struct Line {
     time: i64,
     /// Its stream.
     pub(crate) stream: String,
+    /// What tells its stream from others that are shown; nothing where there is one.
+    pub(crate) whose: Option<String>,
     /// What it says.
     pub(crate) message: String,
 }
@@ -61,28 +71,29 @@ const MOST: usize = 10_000;
 /// Gives lines to `show` by time, and tells how many there were: all, or the last ones of each stream.
 pub(crate) async fn run(
     context: &Context,
-    kind: &'static Kind,
-    name: &str,
+    sources: &mut Sources,
     tail: &Tail,
     show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
 ) -> anyhow::Result<usize> {
-    let (group, prefix) = kind
-        .logs(name)
-        .ok_or_else(|| anyhow::anyhow!("{} has no logs: logs are written by jobs and endpoints", kind.name()))?;
-    let mut positions: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let (kind, name) = (sources.kind, sources.name.clone());
+    let mut positions = Positions::new();
     let mut first = true;
     let mut count = 0;
     loop {
         // Asked before reading, so that nothing written before the end is missed.
-        let ended = !tail.follow || ended(context, kind, name).await;
-        for stream in streams(context, &group, &prefix).await? {
-            if tail.wants(&stream, &prefix) {
-                positions.entry(stream).or_insert(None);
+        let ended = !tail.follow || ended(context, kind, &name).await;
+        for source in sources.now(context).await? {
+            let streams = streams(context, &source).await?;
+            for (stream, whose) in labels(&source, &streams) {
+                if tail.wants(stream, &source.prefix) {
+                    let place = positions.entry((source.group.clone(), stream.to_owned())).or_default();
+                    place.whose = whose;
+                }
             }
         }
         count += match tail.last.filter(|_| first) {
-            Some(last) => show_last(context, &group, &mut positions, last, show).await?,
-            None => show_all(context, &group, &mut positions, show).await?,
+            Some(last) => show_last(context, &mut positions, last, show).await?,
+            None => show_all(context, &mut positions, show).await?,
         };
         first = false;
         if ended {
@@ -92,17 +103,29 @@ pub(crate) async fn run(
     }
 }
 
+/// How far a stream was read.
+#[derive(Debug, Default)]
+struct Position {
+    /// What is put before its lines.
+    whose: Option<String>,
+    /// Where the next reading goes on.
+    token: Option<String>,
+}
+
+/// By group and stream.
+type Positions = BTreeMap<(String, String), Position>;
+
 /// Shows the last lines of all streams together.
 async fn show_last(
     context: &Context,
-    group: &str,
-    positions: &mut BTreeMap<String, Option<String>>,
+    positions: &mut Positions,
     last: usize,
     show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
 ) -> anyhow::Result<usize> {
     let mut lines = Vec::new();
-    for (stream, position) in positions {
-        lines.extend(read_last(context, group, stream, position, last).await?);
+    for ((group, stream), position) in positions {
+        let read = read_last(context, group, stream, &mut position.token, last).await?;
+        lines.extend(read.into_iter().map(|line| Line { whose: position.whose.clone(), ..line }));
     }
     lines.sort_by_key(|line| line.time);
     lines.iter().skip(lines.len().saturating_sub(last)).try_for_each(show)?;
@@ -112,12 +135,11 @@ async fn show_last(
 /// Shows what is new of all streams by time. Of each a page is in memory, however long they are.
 async fn show_all(
     context: &Context,
-    group: &str,
-    positions: &mut BTreeMap<String, Option<String>>,
+    positions: &mut Positions,
     show: &mut (dyn FnMut(&Line) -> anyhow::Result<()> + Send),
 ) -> anyhow::Result<usize> {
-    let mut readers: Vec<Reader<'_>> =
-        positions.iter_mut().map(|(stream, position)| Reader::new(context, group, stream, position)).collect();
+    let readers = positions.iter_mut().map(|((group, stream), position)| Reader::new(context, group, stream, position));
+    let mut readers: Vec<Reader<'_>> = readers.collect();
     let mut count = 0;
     loop {
         for reader in &mut readers {
@@ -128,13 +150,14 @@ async fn show_all(
             return Ok(count);
         };
         if let Some(line) = next.lines.pop_front() {
-            show(&line)?;
+            show(&Line { whose: next.position.whose.clone(), ..line })?;
             count += 1;
         }
     }
 }
 
-async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
+/// Whether a job is over. Other resources never are.
+pub(crate) async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
     if !kind.is_job() {
         return false;
     }
@@ -146,11 +169,15 @@ async fn ended(context: &Context, kind: &'static Kind, name: &str) -> bool {
     }
 }
 
-async fn streams(context: &Context, group: &str, prefix: &str) -> anyhow::Result<Vec<String>> {
+async fn streams(context: &Context, source: &Source) -> anyhow::Result<Vec<String>> {
+    let Source { group, prefix, .. } = source;
     let input = json!({"logGroupName": group, "logStreamNamePrefix": prefix});
     let input = if prefix.is_empty() { json!({"logGroupName": group}) } else { input };
     match collect_items(&context.aws, &context.target, "logs", "DescribeLogStreams", input).await {
-        Ok(streams) => Ok(streams.iter().filter_map(|s| s["logStreamName"].as_str().map(str::to_owned)).collect()),
+        Ok(streams) => {
+            let names = streams.iter().filter_map(|s| s["logStreamName"].as_str());
+            Ok(names.filter(|name| source.has(name)).map(str::to_owned).collect())
+        }
         // SageMaker makes the group with the first line.
         Err(error) if is_missing(&error) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
@@ -196,24 +223,23 @@ fn of_page<'a>(output: &'a Value, stream: &'a str) -> impl Iterator<Item = Line>
     output["events"].as_array().into_iter().flatten().map(move |event| {
         let time = event["timestamp"].as_i64().unwrap_or(0);
         let message = event["message"].as_str().unwrap_or("").trim_end_matches('\n').to_owned();
-        Line { time, stream: stream.to_owned(), message }
+        Line { time, stream: stream.to_owned(), whose: None, message }
     })
 }
 
 /// What is new of a stream, page by page.
 struct Reader<'a> {
     stream: &'a str,
-    /// Where the next reading goes on.
-    position: &'a mut Option<String>,
+    position: &'a mut Position,
     /// None after the last page.
     pager: Option<Pager>,
     lines: VecDeque<Line>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(context: &Context, group: &str, stream: &'a str, position: &'a mut Option<String>) -> Self {
+    fn new(context: &Context, group: &str, stream: &'a str, position: &'a mut Position) -> Self {
         let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
-        if let Some(token) = position {
+        if let Some(token) = &position.token {
             input["nextToken"] = Value::String(token.clone());
         }
         let pager = Some(Pager::new(&context.target, "logs", "GetLogEvents", input));
@@ -230,7 +256,7 @@ impl<'a> Reader<'a> {
                 page => page.ok().flatten(),
             };
             if let Some(next) = pager.input()["nextToken"].as_str() {
-                *self.position = Some(next.to_owned());
+                self.position.token = Some(next.to_owned());
             }
             match page {
                 Some(page) => self.lines.extend(of_page(&page, self.stream)),
@@ -251,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_time_is_shown_as_the_legacy_plugin_shows_it() {
-        let line = |time| Line { time, stream: String::new(), message: String::new() }.time_of_old();
+        let line = |time| Line { time, stream: String::new(), whose: None, message: String::new() }.time_of_old();
         assert_eq!(line(1_574_293_524_700), "2019-11-20 23:45:24.7 +0000 UTC");
         assert_eq!(line(1_574_293_524_000), "2019-11-20 23:45:24 +0000 UTC");
     }
