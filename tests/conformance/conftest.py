@@ -221,5 +221,5 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-LOGGED = ("cloud", "fresh_cloud", "kube")
+LOGGED = ("cloud", "fresh_cloud", "kube", "operator")
 LOG_STARTS = pytest.StashKey()

@@ -1,5 +1,6 @@
 //! The command line: every command and option, with its help.
 
+mod controller;
 mod local;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sagewright_engine::{Owner, Selector};
 use sagewright_model::{AccountId, Region};
 
+pub(crate) use controller::*;
 pub(crate) use local::*;
 
 /// Deliver machine-learning models on Amazon SageMaker: on AWS, or on a SageMaker embedded in this program.
@@ -131,6 +133,8 @@ pub(crate) enum Command {
     /// The embedded cloud
     #[command(subcommand)]
     Local(Local),
+    /// Run the Kubernetes operator
+    Controller(Box<Controller>),
     /// Print shell completions
     Completions(Completions),
     /// Write man pages

@@ -48,7 +48,10 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     let printer = Printer::new(&cli.global);
-    trace(cli.global.verbose, matches!(cli.command, Command::Quickstart(_)));
+    match &cli.command {
+        Command::Controller(args) => trace_controller(args),
+        command => trace(cli.global.verbose, matches!(command, Command::Quickstart(_))),
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -78,7 +81,11 @@ fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// Runs the command; those that do not hear Ctrl-C and SIGTERM themselves are ended here by them.
 async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     let command = run::command(&cli.command, &cli.global, printer);
-    if matches!(cli.command, Command::Quickstart(_) | Command::Local(_) | Command::Cp(_) | Command::Dataset(_)) {
+    let hears = matches!(
+        cli.command,
+        Command::Quickstart(_) | Command::Local(_) | Command::Cp(_) | Command::Dataset(_) | Command::Controller(_)
+    );
+    if hears {
         return command.await;
     }
     let writes = matches!(cli.command, Command::Apply(_) | Command::Delete(_));
@@ -145,4 +152,22 @@ fn trace(verbose: u8, tutorial: bool) {
     // At trace level the libraries write bodies, signatures and tokens down.
     let ours = filter_fn(|of| *of.level() != Level::TRACE || of.target().starts_with("sagewright"));
     drop(subscriber.with_writer(local::log::Output::default).with_ansi(false).finish().with(ours).try_init());
+}
+
+/// Logs of the controller: one JSON document a line, as ACK's controllers write them.
+fn trace_controller(args: &args::Controller) {
+    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let level = &args.process.log_level;
+    // Errors of single calls are told with their objects.
+    let filter =
+        format!("warn,sagewright={level},sagewright_kube={level},aws_config=off,kube_client=off,kube_runtime=off");
+    let filter = EnvFilter::try_from_env("SAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
+    let output = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    let output = output.with_writer(local::log::Output::default).with_ansi(false);
+    if args.process.enable_development_logging {
+        drop(output.finish().try_init());
+    } else {
+        drop(output.json().flatten_event(true).with_current_span(false).with_span_list(false).finish().try_init());
+    }
 }

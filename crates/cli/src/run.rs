@@ -24,6 +24,7 @@ pub(crate) async fn command(command: &Command, global: &Global, printer: &Printe
         Command::Dataset(dataset) => c::dataset::run(dataset, global, printer).await,
         Command::Migrate(migrate) => c::migrate::run(migrate, printer).await,
         Command::Local(local) => c::local::run(local, global, printer).await,
+        Command::Controller(args) => c::controller::run(args, global, printer).await,
         Command::Completions(args) => c::reference::completions(args, printer),
         Command::Man(args) => c::reference::man(args, printer),
         Command::Algorithm(args) => {

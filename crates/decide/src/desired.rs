@@ -42,6 +42,8 @@ pub struct Desired {
     pub has_refs: bool,
     /// Its tags, ours not among them.
     pub tags: BTreeMap<String, String>,
+    /// Tags that a create sends besides; later they are neither compared nor changed.
+    pub created_tags: BTreeMap<String, String>,
     /// Whether tags are declared at all; without, tags of others are left alone.
     pub declares_tags: bool,
     /// What to do with an unowned resource.
@@ -113,6 +115,7 @@ impl Desired {
             has_refs: !pending.is_empty(),
             pending,
             tags: declared.as_ref().map(read_tags).unwrap_or_default(),
+            created_tags: BTreeMap::new(),
             declares_tags: declared.is_some(),
             adoption: match annotation(keys::ADOPTION_POLICY) {
                 "adopt" => Adoption::Adopt,

@@ -133,7 +133,8 @@ pub fn create(kind: &Kind, desired: &Desired, seed: &str) -> Value {
     let mut input = Value::Object(input);
     match mark_location(kind, &desired.spec) {
         MarkLocation::Tags(member) => {
-            let mut tags = desired.tags.clone();
+            let mut tags = desired.created_tags.clone();
+            tags.extend(desired.tags.clone());
             tags.extend(tags::own_tags(kind, desired));
             set(&mut input, &Path::parse(member), tags_value(kind, shape, member, &tags));
         }

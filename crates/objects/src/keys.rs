@@ -31,3 +31,14 @@ pub const ADOPTED: &str = "services.k8s.aws/adopted";
 pub const ACK_NAMESPACE: &str = "services.k8s.aws/namespace";
 /// The annotation in which `kubectl apply` keeps the whole manifest.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Annotation: a new value, as a time, has the operator look at the object at once.
+pub const RECONCILE_AT: &str = "sagewright.dev/reconcile-at";
+/// Annotation of a Namespace: the region of its objects.
+pub const DEFAULT_REGION: &str = "services.k8s.aws/default-region";
+/// Annotation of a Namespace: the account of its objects.
+pub const OWNER_ACCOUNT_ID: &str = "services.k8s.aws/owner-account-id";
+/// Annotation of a Namespace: the team whose role its objects are reconciled with.
+pub const TEAM_ID: &str = "services.k8s.aws/team-id";
+/// Annotation of a Namespace: one URL for all AWS services.
+pub const ENDPOINT_URL: &str = "services.k8s.aws/endpoint-url";

@@ -7,7 +7,7 @@ pub mod object;
 pub mod secrets;
 pub mod selector;
 
-pub use manifest::{AdoptionFields, ManifestError, RefUse, check, check_name, suggest};
+pub use manifest::{AdoptionFields, ManifestError, RefUse, check, check_in_cluster, check_name, suggest};
 pub use mark::{Installation, Owner};
 pub use object::{Metadata, NotAnObject, Object, ObjectId};
 pub use selector::Selector;

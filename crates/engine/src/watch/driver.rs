@@ -1,6 +1,6 @@
 //! The poller over the engine's ports.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,13 +42,47 @@ pub struct Watch {
     calls: Calls,
     kind: &'static Kind,
     view: View,
-    poller: Poller,
+    shown: Shown,
     /// Changes that nobody has been given yet: the poll that showed them did not come to its end.
     pending: Vec<Change>,
     every: Duration,
     due: Option<Timestamp>,
-    /// The marks of the kind, read when an object asks for them, and when they were begun anew.
-    owners: (Arc<Owners>, Timestamp),
+    /// When the marks of the kind were begun anew.
+    marks_since: Timestamp,
+}
+
+/// What a [`Watch`] has shown so far. Clones see the same, and may be asked while a poll is under way.
+#[derive(Clone)]
+pub struct Shown {
+    state: Arc<Mutex<State>>,
+    reads_each: bool,
+}
+
+struct State {
+    poller: Poller,
+    /// The marks of the kind, read when an object asks for them.
+    owners: Arc<Owners>,
+}
+
+impl Shown {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The hash of what was last shown of a resource.
+    #[must_use]
+    pub fn hash(&self, name: &str) -> Option<ContentHash> {
+        self.state().poller.hash(name)
+    }
+
+    /// What the last poll shows of the resource of this name, for a pass that may do without a read. `None` before a poll
+    /// came to its end, and where not everything is listed or kept.
+    #[must_use]
+    pub fn observation(&self, name: &str) -> Option<ListObservation> {
+        let state = self.state();
+        let at = state.poller.complete_as_of().filter(|_| !self.reads_each)?;
+        Some(ListObservation::new(at, state.poller.hash(name).is_some(), Arc::clone(&state.owners)))
+    }
 }
 
 enum View {
@@ -103,16 +137,9 @@ impl Watch {
             }
             None => View::Each(Vec::new()),
         };
-        Self {
-            calls,
-            kind,
-            view,
-            poller: Poller::new(takes_since, WHOLE_EVERY),
-            pending: Vec::new(),
-            every: EVERY,
-            due: None,
-            owners: (Arc::default(), Timestamp::MIN),
-        }
+        let state = State { poller: Poller::new(takes_since, WHOLE_EVERY), owners: Arc::default() };
+        let shown = Shown { state: Arc::new(Mutex::new(state)), reads_each: matches!(view, View::Each(_)) };
+        Self { calls, kind, view, shown, pending: Vec::new(), every: EVERY, due: None, marks_since: Timestamp::MIN }
     }
 
     /// Sets the time between polls; 30 s without.
@@ -138,7 +165,13 @@ impl Watch {
     /// Has the next poll list everything, which alone shows what is gone: for who has just deleted more than a page shows.
     /// Without, that is done each half hour.
     pub fn want_whole(&mut self) {
-        self.poller.want_whole();
+        self.shown.state().poller.want_whole();
+    }
+
+    /// What has been shown so far, for whoever looks at objects while this polls.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        self.shown.clone()
     }
 
     /// What changed since the last poll. After a failure, the next poll gives what this one would have.
@@ -149,22 +182,21 @@ impl Watch {
         let now = self.calls.clock.now();
         self.due = now.checked_add(SignedDuration::try_from(self.every).unwrap_or(SignedDuration::MAX)).ok();
         // A clock that was set back says nothing of how old they are.
-        if self.owners.1 > now || now.duration_since(self.owners.1) >= MARKS_FOR {
-            self.owners = (Arc::default(), now);
+        if self.marks_since > now || now.duration_since(self.marks_since) >= MARKS_FOR {
+            self.shown.state().owners = Arc::default();
+            self.marks_since = now;
         }
-        let query = self.poller.begin(now);
-        let (poller, pending) = (&mut self.poller, &mut self.pending);
+        let query = self.shown.state().poller.begin(now);
+        let (shown, pending) = (self.shown.clone(), &mut self.pending);
+        let mut take = |items| pending.extend(shown.state().poller.page(items));
         match &self.view {
             View::List(listing, input) => {
                 let input = since(listing, input, query);
-                list(&self.calls, self.kind, listing, input, &mut |page| pending.extend(poller.page(page))).await?;
+                list(&self.calls, self.kind, listing, input, &mut take).await?;
             }
-            View::Each(resources) => {
-                let items = each(&self.calls, self.kind, resources).await?;
-                pending.extend(poller.page(items));
-            }
+            View::Each(resources) => take(each(&self.calls, self.kind, resources.clone()).await?),
         }
-        pending.extend(poller.end());
+        pending.extend(shown.state().poller.end());
         Ok(std::mem::take(pending))
     }
 
@@ -199,21 +231,19 @@ impl Watch {
     /// The hash of what was last shown of a resource.
     #[must_use]
     pub fn hash(&self, name: &str) -> Option<ContentHash> {
-        self.poller.hash(name)
+        self.shown.hash(name)
     }
 
-    /// What the last poll shows of the resource of this name, for a pass that may do without a read. `None` before a poll
-    /// came to its end, and where not everything is listed or kept.
+    /// What the last poll shows of the resource of this name: see [`Shown::observation`].
     #[must_use]
     pub fn observation(&self, name: &str) -> Option<ListObservation> {
-        let at = self.poller.complete_as_of().filter(|_| !self.reads_each())?;
-        Some(ListObservation::new(at, self.poller.hash(name).is_some(), Arc::clone(&self.owners.0)))
+        self.shown.observation(name)
     }
 
     /// Whether there are more resources than are kept: those that are not have no hash.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.poller.is_cut()
+        self.shown.state().poller.is_cut()
     }
 }
 
@@ -244,7 +274,7 @@ async fn list(
     }
 }
 
-async fn each(calls: &Calls, kind: &Kind, resources: &[Identity]) -> Result<Vec<ListItem>, Failure> {
+async fn each(calls: &Calls, kind: &Kind, resources: Vec<Identity>) -> Result<Vec<ListItem>, Failure> {
     let reads = stream::iter(resources).map(|resource| async move {
         let known = Known { spec: Some(&resource.spec), arn: resource.arn.as_deref(), output: None };
         let output = read_output(calls, kind, known).await?;

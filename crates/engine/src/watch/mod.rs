@@ -30,6 +30,7 @@
 //! - [`Watch::observation`] goes into the step ([`Engine::reconcile_from_list`](crate::Engine::reconcile_from_list)): what no poll has
 //!   shown is created without a look before. What such a create made shows in a later poll, and when
 //!   [`Memory::has_made`](crate::reconcile::Memory::has_made) that, its hash is remembered as settled without a look.
+//! - A caller that looks at objects while it polls asks [`Watch::shown`], which can be cloned.
 //! - [`Settled`] is 16 bytes and can be kept where the object is. After a restart, the first poll lists everything and
 //!   reports all of it; an object whose memory holds still needs no look.
 
@@ -39,7 +40,7 @@ mod poller;
 
 use serde::{Deserialize, Serialize};
 
-pub use driver::{Identity, Watch};
+pub use driver::{Identity, Shown, Watch};
 pub use hash::{ContentHash, ListItem, NameHash};
 pub use poller::{Change, Poller, Query};
 

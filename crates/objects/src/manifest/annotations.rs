@@ -47,7 +47,7 @@ type Problem = (String, String);
 /// A key that looks like a supported one and is none. Annotations of others are theirs, and those of ACK's
 /// controllers below their own prefixes.
 fn unknown(key: &str) -> Option<Problem> {
-    if SUPPORTED.contains(&key) || key == keys::ADOPTED {
+    if SUPPORTED.contains(&key) || matches!(key, keys::ADOPTED | keys::RECONCILE_AT) {
         return None;
     }
     let Some((prefix, name)) = key.split_once('/') else {

@@ -33,14 +33,28 @@ pub fn check(objects: &[Object]) -> Result<(), Vec<ManifestError>> {
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
+/// Checks one object of a cluster, which may refer to kinds of other API groups there.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn check_in_cluster(object: &Object) -> Result<(), Vec<ManifestError>> {
+    examined(0, object, false).map(drop)
+}
+
 /// An object that was checked: its kind, and its spec under AWS names.
 pub fn converted(index: usize, object: &Object) -> Result<(&'static Kind, Converted), Vec<ManifestError>> {
+    examined(index, object, true)
+}
+
+fn examined(index: usize, object: &Object, alone: bool) -> Result<(&'static Kind, Converted), Vec<ManifestError>> {
     let Some(kind) = object.row() else { return Err(vec![unknown_kind(index, object)]) };
     let converted = convert(kind, &object.spec);
     // What is only adopted or read says which resource it is, and no more.
     let partial = object.annotation(keys::ADOPTION_POLICY) == Some("adopt") || object.is_read_only();
     let mut errors = constraints::check(kind, &object.id(), &converted, partial);
-    errors.extend(convert::foreign(kind, &converted));
+    if alone {
+        errors.extend(convert::foreign(kind, &converted));
+    }
     let all = converted.errors.iter().cloned().chain(errors);
     let fields = all.map(|error| error.into_error(index, object));
     let errors: Vec<ManifestError> =

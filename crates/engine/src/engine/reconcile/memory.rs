@@ -110,6 +110,13 @@ impl Memory {
         Duration::from_secs(u64::try_from(passed).unwrap_or_default())
     }
 
+    /// Whether another memory says the same but for how calls failed. That alone need not outlast the process.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let (failing, failures, trouble) = (self.failing, self.failures, self.trouble);
+        *self == Self { failing, failures, trouble, ..other.clone() }
+    }
+
     /// Decisions that led to writes since the object was last settled.
     #[must_use]
     pub(crate) fn rounds(&self) -> u16 {

@@ -481,7 +481,10 @@ impl<'p> Pass<'p> {
         self.emit(EventKind::Started { step: step.clone() });
         let name = self.resource.clone().unwrap_or_else(|| self.id.name.clone());
         let acted = act(self.calls, kind, &name, step, found).await?;
-        self.emit(EventKind::Done { step: step.clone() });
+        // What was there already was not made by this.
+        if !matches!(acted, Acted::Exists(_)) {
+            self.emit(EventKind::Done { step: step.clone() });
+        }
         Ok(acted)
     }
 

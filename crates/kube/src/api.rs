@@ -1,0 +1,195 @@
+//! What the operator asks of the API server: plain documents, read, patched and created.
+
+use std::fmt;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::{GetParams, Patch, PatchParams, PostParams, Request};
+use serde_json::Value;
+
+/// How long one request may take. Watches have limits of their own.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Who writes, as `managedFields` shows it.
+pub(crate) const MANAGER: &str = "sagewright";
+
+/// Why a request had no success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP status; 0 where there was no answer.
+    pub(crate) code: u16,
+    message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: u16, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The object is not what it was when it was read.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.code == 409
+    }
+
+    pub(crate) fn is_missing(&self) -> bool {
+        self.code == 404
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl From<kube::Error> for ApiError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::new(status.code, status.message),
+            other => Self::new(0, with_causes(&other)),
+        }
+    }
+}
+
+/// An error with what led to it, each said once.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+/// Where objects of one kind are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place(String);
+
+impl Place {
+    pub(crate) fn new(group: &str, version: &str, namespace: Option<&str>, plural: &str) -> Self {
+        let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+        let inside = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+        Self(format!("{root}{inside}/{plural}"))
+    }
+
+    /// Where the objects of a kind of ours are.
+    pub(crate) fn of(kind: &sagewright_kinds::Kind, namespace: &str) -> Self {
+        Self::new(kind.group(), kind.version(), Some(namespace), kind.plural())
+    }
+
+    fn request(&self) -> Request {
+        Request::new(&self.0)
+    }
+}
+
+/// The API server.
+#[derive(Clone)]
+pub(crate) struct Api {
+    client: Client,
+}
+
+type Raw = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+
+impl Api {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    async fn send(&self, request: Raw) -> Result<Value, ApiError> {
+        let request = request.map_err(|error| ApiError::new(0, with_causes(&error)))?;
+        match tokio::time::timeout(TIMEOUT, self.client.request::<Value>(request)).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(ApiError::new(0, format!("no answer within {} seconds", TIMEOUT.as_secs()))),
+        }
+    }
+
+    /// An object as it is now; nothing where it is not there.
+    pub(crate) async fn get(&self, place: &Place, name: &str) -> Result<Option<Value>, ApiError> {
+        found(self.send(place.request().get(name, &GetParams::default())).await)
+    }
+
+    /// Changes an object by a merge patch; nothing where it is not there.
+    pub(crate) async fn patch(&self, place: &Place, name: &str, patch: &Value) -> Result<Option<Value>, ApiError> {
+        found(self.send(place.request().patch(name, &by_us(), &Patch::Merge(patch))).await)
+    }
+
+    /// Changes an object's status by a merge patch; nothing where it is not there.
+    pub(crate) async fn patch_status(
+        &self,
+        place: &Place,
+        name: &str,
+        patch: &Value,
+    ) -> Result<Option<Value>, ApiError> {
+        found(self.send(place.request().patch_subresource("status", name, &by_us(), &Patch::Merge(patch))).await)
+    }
+
+    /// Creates an object.
+    pub(crate) async fn create(&self, place: &Place, object: &Value) -> Result<Value, ApiError> {
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        self.send(place.request().create(&params, object.to_string().into_bytes())).await
+    }
+
+    /// Plurals of the kinds that a version of a group serves; none where the group is not served.
+    pub(crate) async fn served(&self, group: &str, version: &str) -> Result<Vec<String>, ApiError> {
+        let Some(list) = self.path(&format!("/apis/{group}/{version}")).await? else { return Ok(Vec::new()) };
+        let names = list.get("resources").and_then(Value::as_array).into_iter().flatten();
+        let names = names.filter_map(|resource| resource.get("name").and_then(Value::as_str));
+        Ok(names.map(str::to_owned).collect())
+    }
+}
+
+impl Api {
+    async fn path(&self, path: &str) -> Result<Option<Value>, ApiError> {
+        let request = http::Request::get(path).body(Vec::new()).map_err(kube::core::request::Error::BuildRequest);
+        found(self.send(request).await)
+    }
+
+    /// The version in which a group serves a kind, and the kind's plural.
+    pub(crate) async fn preferred(&self, group: &str, kind: &str) -> Result<Option<(String, String)>, ApiError> {
+        let Some(served) = self.path(&format!("/apis/{group}")).await? else { return Ok(None) };
+        let Some(version) = served.pointer("/preferredVersion/version").and_then(Value::as_str) else {
+            return Ok(None);
+        };
+        let Some(list) = self.path(&format!("/apis/{group}/{version}")).await? else { return Ok(None) };
+        let mut resources = list.get("resources").and_then(Value::as_array).into_iter().flatten();
+        let text = |resource: &Value, field: &str| resource.get(field).and_then(Value::as_str).map(str::to_owned);
+        let found = resources.find(|r| {
+            r.get("kind").and_then(Value::as_str) == Some(kind) && text(r, "name").is_some_and(|n| !n.contains('/'))
+        });
+        Ok(found.and_then(|r| Some((version.to_owned(), text(r, "name")?))))
+    }
+}
+
+fn by_us() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn found(answer: Result<Value, ApiError>) -> Result<Option<Value>, ApiError> {
+    match answer {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_the_paths_of_the_api() {
+        assert_eq!(Place::new("", "v1", Some("team"), "events").0, "/api/v1/namespaces/team/events");
+        let model = sagewright_kinds::find("Model").unwrap();
+        assert_eq!(Place::of(model, "a").0, "/apis/sagemaker.services.k8s.aws/v1alpha1/namespaces/a/models");
+        assert_eq!(Place::new("g", "v1", None, "things").0, "/apis/g/v1/things");
+    }
+}

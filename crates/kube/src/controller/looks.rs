@@ -1,0 +1,148 @@
+//! Looks: which begin, and what they come to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sagewright_engine::reconcile::Memory;
+use sagewright_engine::watch::NameHash;
+use sagewright_kinds::Kind;
+use sagewright_objects::ObjectId;
+use tokio::task::JoinError;
+use tokio::time::Instant;
+
+use super::Controller;
+use crate::declared::Key;
+use crate::look::{self, Found, Looked, Looking, Task};
+use crate::queue::{Id, KindIndex};
+use crate::resync;
+
+/// The pause after a look that ended by a fault of this program.
+const AFTER_A_FAULT: Duration = Duration::from_secs(60);
+
+impl Controller {
+    /// Begins as many looks as may be under way.
+    pub(super) fn begin_looks(&mut self) {
+        if !self.is_informed() {
+            return;
+        }
+        while let Some(id) = self.queue.take(Instant::now()) {
+            match self.task(id) {
+                Some(task) => {
+                    let context = Arc::clone(&self.context);
+                    let handle = self.looks.spawn(async move { look::look(&context, task).await });
+                    self.running.insert(handle.id(), (id, Instant::now()));
+                }
+                None => drop(self.queue.done(id)),
+            }
+        }
+    }
+
+    fn task(&mut self, id: Id) -> Option<Task> {
+        let index = self.objects.get(id)?.key.kind;
+        let kind = self.kind(index)?;
+        let poll = self.objects.get(id)?.poll.and_then(|poll| self.polls.get(poll));
+        let listing =
+            poll.filter(|poll| !poll.failed).and_then(|poll| Some((poll.target.clone(), poll.shown.clone()?)));
+        let kept = self.objects.get_mut(id)?;
+        // What is told of this declaration meanwhile is no news.
+        kept.looked = Some((kept.hash, kept.deleting));
+        let settled = kept.settled.take().is_some();
+        // The first look of a process goes on from what the status says.
+        let known = kept.memory.take().map(|memory| (kept.uid.clone(), *memory));
+        Some(Task { key: Arc::clone(&kept.key), kind, known, listing, settled, tables: Arc::clone(&self.tables) })
+    }
+
+    /// A look has ended.
+    pub(super) fn ended(&mut self, done: Result<(tokio::task::Id, Looked), JoinError>) {
+        let task = match &done {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
+        };
+        let Some((id, since)) = self.running.remove(&task) else { return };
+        let again = self.queue.done(id);
+        let Some(kept) = self.objects.get(id) else { return };
+        let kind = self.kind(kept.key.kind).map(Kind::name).unwrap_or_default();
+        match done {
+            Ok((_, looked)) => self.looked(id, kind, looked, again, since),
+            Err(error) => {
+                let (namespace, name) = (&*kept.key.namespace, &*kept.key.name);
+                tracing::error!(kind, namespace, name, %error, "a look ended by a fault of this program; it is tried again");
+                self.context.metrics.looked(kind, "error", since.elapsed());
+                self.queue.due(id, Instant::now() + AFTER_A_FAULT);
+            }
+        }
+    }
+
+    fn looked(&mut self, id: Id, kind: &'static str, looked: Looked, again: bool, since: Instant) {
+        let took = since.elapsed();
+        let Some(kept) = self.objects.get_mut(id) else { return };
+        // What another object of the same name left is not this one's.
+        let known = looked.known.filter(|(uid, memory)| *uid == kept.uid && *memory != Memory::default());
+        kept.memory = known.map(|(_, memory)| Box::new(memory));
+        match looked.result {
+            Ok(Looking::Gone) => {
+                self.context.metrics.looked(kind, "success", took);
+                self.leave(id);
+                self.objects.remove(id);
+            }
+            Ok(Looking::Found(found)) => {
+                self.context.metrics.looked(kind, found.result, took);
+                self.found(id, *found, again);
+            }
+            Err(error) => {
+                let (namespace, name) = (kept.key.namespace.to_string(), kept.key.name.to_string());
+                self.context.metrics.looked(kind, "error", took);
+                tracing::debug!(kind, namespace, name, %error, "the API server refused; trying again");
+                if !error.is_conflict() {
+                    tracing::warn!(kind, namespace, name, %error, "cannot read or write the object; trying again");
+                }
+                self.queue.due(id, Instant::now() + Looked::pause(&error));
+            }
+        }
+        self.take_news(id);
+    }
+
+    fn found(&mut self, id: Id, found: Found, again: bool) {
+        let Found { hash, deleting, target, resource, settled, made, again: pause, synced, waits, .. } = found;
+        let Some(kept) = self.objects.get_mut(id) else { return };
+        kept.looked = Some((hash, deleting));
+        (kept.settled, kept.made) = (settled, made);
+        let key = Arc::clone(&kept.key);
+        let is_newer = (kept.hash, kept.deleting) != (hash, deleting);
+        match (self.kind(key.kind), target) {
+            (Some(kind), Some(target)) => self.join(id, kind, &target, resource.as_deref().map(NameHash::of)),
+            _ => self.leave(id),
+        }
+        if again {
+            self.due(id);
+        } else if let Some(pause) = pause {
+            let pause = if settled.is_some() { resync::spread(pause, id) } else { pause };
+            self.queue.due(id, Instant::now() + pause);
+        }
+        // The document was newer than what the watch has shown, which follows.
+        if is_newer && let Some(kept) = self.objects.get_mut(id) {
+            kept.hash = hash;
+        }
+        for (kind, on) in waits {
+            self.wait(id, kind, &on);
+        }
+        if synced {
+            for waiting in self.waiting.remove(&*key).unwrap_or_default() {
+                if self.objects.get(waiting).is_some() {
+                    self.due(waiting);
+                }
+            }
+        }
+    }
+
+    /// An object waits for another one.
+    fn wait(&mut self, id: Id, kind: &'static Kind, on: &ObjectId) {
+        let index = sagewright_kinds::all().iter().position(|one| std::ptr::eq(one, kind));
+        let Some(index) = index.and_then(|index| KindIndex::try_from(index).ok()) else { return };
+        let key = Key { kind: index, namespace: on.namespace.as_str().into(), name: on.name.as_str().into() };
+        let waiting = self.waiting.entry(key).or_default();
+        if !waiting.contains(&id) {
+            waiting.push(id);
+        }
+    }
+}

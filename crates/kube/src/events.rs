@@ -1,0 +1,231 @@
+//! Kubernetes events: one for each transition and failure, also across restarts. What is told is found by comparing the status that
+//! the object had with the one that it gets.
+
+use std::sync::Arc;
+
+use sagewright_decide::conditions::{ADVISORY, READY, RECOVERABLE, REFERENCES_RESOLVED, TERMINAL};
+use sagewright_decide::{Condition, ConditionStatus, Step};
+use sagewright_engine::EventKind;
+use sagewright_engine::reconcile::Reconciled;
+use sagewright_kinds::{Kind, Phase};
+use sagewright_objects::Object;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::api::{Api, MANAGER, Place};
+use crate::conditions::{find, holds};
+use crate::metrics::Metrics;
+
+/// Letters of a message that the API server takes.
+const LONGEST: usize = 1_024;
+/// Letters of an event's name before the part that the API server makes up.
+const LONGEST_NAME: usize = 200;
+/// Events that wait to be written. More are dropped, and counted: they must not hold up what they tell of.
+const WAITING: usize = 4_096;
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) warning: bool,
+    /// In one word, in camel case.
+    pub(crate) reason: String,
+    pub(crate) message: String,
+}
+
+impl Note {
+    pub(crate) fn new(warning: bool, reason: &str, message: impl Into<String>) -> Self {
+        Self { warning, reason: reason.to_owned(), message: message.into() }
+    }
+}
+
+/// What a look is to be told of.
+pub(crate) fn of(kind: &Kind, before: &Value, after: &Value, done: &Reconciled) -> Vec<Note> {
+    let mut notes: Vec<Note> = done.events.iter().filter_map(|event| acted(kind, done, &event.what)).collect();
+    let created = done.events.iter().any(|e| matches!(&e.what, EventKind::Done { step: Step::Create { .. } }));
+    notes.extend(turned(before, after, created));
+    notes
+}
+
+/// What the engine did, or saw of AWS's own doing.
+fn acted(kind: &Kind, done: &Reconciled, what: &EventKind) -> Option<Note> {
+    let name = done.resource.as_deref().unwrap_or_default();
+    let thing = format!("the {} `{name}`", kind.words());
+    let fields = || {
+        let paths: Vec<String> = done.changes.iter().map(|change| change.path.clone()).collect();
+        if paths.is_empty() { String::new() } else { format!(": {}", paths.join(", ")) }
+    };
+    match what {
+        EventKind::Done { step } => Some(match step {
+            Step::Create { .. } => Note::new(false, "Created", format!("created {thing}")),
+            Step::Update { .. } => Note::new(false, "Updated", format!("updated {thing}{}", fields())),
+            Step::SyncTags { .. } => Note::new(false, "Tagged", format!("changed tags of {thing}")),
+            Step::Adopt { .. } => Note::new(false, "Adopted", format!("took over {thing}")),
+            Step::Stop { .. } => Note::new(false, "Stopping", format!("stopped {thing}")),
+            Step::Delete { .. } => Note::new(false, "Deleting", format!("deleted {thing}")),
+            Step::Wait { .. } | Step::Refuse(_) => return None,
+        }),
+        EventKind::Status { from, to, secondary, reason } => {
+            let failed = kind.phase(to) == Phase::Failed;
+            let was = if from.is_empty() { String::new() } else { format!(", was {from}") };
+            let finer = secondary.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();
+            let why = reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+            Some(Note::new(failed, &camel(to), format!("{thing} is {to}{finer}{was}{why}")))
+        }
+        _ => None,
+    }
+}
+
+/// A status word as the reason of an event.
+fn camel(word: &str) -> String {
+    let parts = word.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    let upper = |part: &str| {
+        let (first, rest) = part.split_at(1);
+        format!("{}{rest}", first.to_ascii_uppercase())
+    };
+    let text: String = parts.map(upper).collect();
+    if text.is_empty() { "Status".to_owned() } else { text }
+}
+
+/// Conditions that became true or say something else, and the one that says that all is well.
+pub(crate) fn turned(before: &Value, after: &Value, created: bool) -> Vec<Note> {
+    let new = |kind: &str| {
+        let now = find(after, kind)?;
+        let same = find(before, kind).is_some_and(|was| was.status == now.status && was.message == now.message);
+        (!same).then_some(now)
+    };
+    let message = |condition: &Condition| condition.message.clone().unwrap_or_default();
+    let reason = |condition: &Condition, other: &str| condition.reason.clone().unwrap_or_else(|| other.to_owned());
+    let mut notes = Vec::new();
+    for (kind, word) in [(TERMINAL, "Failed"), (RECOVERABLE, "Retrying"), (ADVISORY, "Advisory")] {
+        if let Some(now) = new(kind).filter(|now| now.status == ConditionStatus::True) {
+            notes.push(Note::new(kind != ADVISORY, &reason(&now, word), message(&now)));
+        }
+    }
+    // A reference without a value is told by the condition beside it, where there is one.
+    if let Some(now) = new(REFERENCES_RESOLVED).filter(|now| now.status != ConditionStatus::True)
+        && notes.iter().all(|note| note.message != message(&now))
+    {
+        notes.push(Note::new(now.status == ConditionStatus::False, &reason(&now, "Unresolved"), message(&now)));
+    }
+    let first = find(before, READY).is_none();
+    if holds(after, READY) && !holds(before, READY) && !(created && first) {
+        notes.push(Note::new(false, "Ready", "it is as declared"));
+    }
+    notes
+}
+
+/// Writes events, in order, beside what they tell of.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    queue: mpsc::Sender<(Place, Value)>,
+    metrics: Arc<Metrics>,
+    instance: Arc<str>,
+}
+
+impl Recorder {
+    /// Begins to write events, until every recorder is gone.
+    pub(crate) fn start(api: Api, metrics: Arc<Metrics>, instance: &str) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, mut waiting) = mpsc::channel::<(Place, Value)>(WAITING);
+        let counted = Arc::clone(&metrics);
+        let writer = tokio::spawn(async move {
+            while let Some((place, event)) = waiting.recv().await {
+                counted.wrote("events", "create");
+                // A namespace that is going takes none, and none is worth a second try.
+                if let Err(error) = api.create(&place, &event).await {
+                    tracing::debug!(%error, "an event could not be written");
+                }
+            }
+        });
+        (Self { queue, metrics, instance: Arc::from(instance) }, writer)
+    }
+
+    /// Tells of an object.
+    pub(crate) fn tell(&self, object: &Object, note: &Note, now: jiff::Timestamp) {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
+        let place = Place::new("", "v1", Some(namespace), "events");
+        if self.queue.try_send((place, self.document(object, namespace, note, now))).is_err() {
+            self.metrics.dropped_event();
+        }
+    }
+
+    fn document(&self, object: &Object, namespace: &str, note: &Note, now: jiff::Timestamp) -> Value {
+        let name: String = object.metadata.name.chars().take(LONGEST_NAME).collect();
+        let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let mut message = note.message.clone();
+        if message.len() > LONGEST {
+            let cut = (0..=LONGEST - 4).rev().find(|at| message.is_char_boundary(*at)).unwrap_or_default();
+            message.truncate(cut);
+            message.push('…');
+        }
+        json!({
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": format!("{}.", name.trim_end_matches('.')), "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": object.api_version,
+                "kind": object.kind,
+                "namespace": namespace,
+                "name": object.metadata.name,
+                "uid": object.metadata.other.get("uid"),
+                "resourceVersion": object.metadata.other.get("resourceVersion"),
+            },
+            "type": if note.warning { "Warning" } else { "Normal" },
+            "reason": note.reason,
+            "message": message,
+            "source": {"component": MANAGER},
+            "reportingComponent": MANAGER,
+            "reportingInstance": &*self.instance,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(conditions: &[(&str, &str, &str)]) -> Value {
+        let all = conditions.iter().map(
+            |(kind, status, message)| json!({"type": kind, "status": status, "message": message, "reason": "Why"}),
+        );
+        json!({"conditions": all.collect::<Vec<_>>()})
+    }
+
+    #[test]
+    fn each_transition_is_told_once() {
+        let failing = status(&[(RECOVERABLE, "True", "no"), (READY, "False", "no")]);
+        let other = status(&[(RECOVERABLE, "True", "still no"), (READY, "False", "still no")]);
+        let ready = status(&[(READY, "True", "")]);
+        let waiting = status(&[(READY, "False", "at work")]);
+        let none = status(&[]);
+        let unresolved = status(&[(TERMINAL, "True", "x"), (REFERENCES_RESOLVED, "False", "x"), (READY, "False", "x")]);
+        for (case, before, after, created, told) in [
+            ("it fails", &none, &failing, false, vec![(true, "no")]),
+            ("it fails again", &failing, &failing, false, vec![]),
+            ("it fails otherwise", &failing, &other, false, vec![(true, "still no")]),
+            ("it is well again", &failing, &ready, false, vec![(false, "it is as declared")]),
+            ("it was created and is ready", &none, &ready, true, vec![]),
+            ("it is ready after work", &waiting, &ready, false, vec![(false, "it is as declared")]),
+            ("it stays ready", &ready, &ready, false, vec![]),
+            ("one reason, two conditions", &none, &unresolved, false, vec![(true, "x")]),
+        ] {
+            let notes = turned(before, after, created);
+            let shown: Vec<(bool, &str)> = notes.iter().map(|n| (n.warning, n.message.as_str())).collect();
+            assert_eq!(shown, told, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_status_word_becomes_a_reason() {
+        for (word, reason) in [
+            ("InService", "InService"),
+            ("CREATE_FAILED", "CREATEFAILED"),
+            ("", "Status"),
+            ("in-progress", "InProgress"),
+        ] {
+            assert_eq!(camel(word), reason);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What a look came to: the status and the events that are written, and when to look again.
+
+use std::time::Duration;
+
+use sagewright_decide::conditions::{ADOPTED, SYNCED, write};
+use sagewright_engine::Outcome;
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled};
+use sagewright_engine::watch::{ContentHash, Settled};
+use sagewright_kinds::Kind;
+use sagewright_objects::{ObjectId, keys};
+use sagewright_port::cloud::Target;
+use serde_json::{Value, json};
+
+use super::document::Document;
+use super::{Context, Found, Looking};
+use crate::api::ApiError;
+use crate::companions::Looked;
+use crate::conditions::{self, ROLE_SELECTED, holds};
+use crate::events::{self, Note};
+use crate::remembered::Remembered;
+use crate::resync;
+use crate::scope::Placed;
+
+/// The pause before a look at an object that is settled, or was just made, and that the listing does not show yet.
+const NOT_LISTED: Duration = Duration::from_secs(120);
+
+/// Why an object is not reconciled.
+pub(super) struct Refusal {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+    pub(super) again: Option<Duration>,
+    pub(super) terminal: bool,
+}
+
+/// What the poll of the kind showed before the look.
+pub(super) struct Listing {
+    pub(super) is_polled: bool,
+    pub(super) hash: Option<ContentHash>,
+}
+
+/// Tells why an object is not reconciled. One that is to go, and of which nothing is known in AWS, goes.
+pub(super) async fn refused(
+    context: &Context,
+    mut document: Document<'_>,
+    memory: &Memory,
+    target: Option<Target>,
+    refusal: Refusal,
+) -> Result<Looking, ApiError> {
+    let Refusal { reason, message, again, terminal } = refusal;
+    let nothing_there = document.object.arn().is_none() && *memory == Memory::default();
+    if document.declared.deleting && nothing_there {
+        document.release().await?;
+        return Ok(Looking::Gone);
+    }
+    let now = context.clock.now();
+    let before = document.object.status.clone();
+    let mut status = if before.is_object() { before.clone() } else { json!({}) };
+    let say = if terminal { conditions::terminal } else { conditions::recoverable };
+    let all = say(&before, reason, &message, now);
+    write(&mut status, &all);
+    conditions::arrange(&mut status);
+    document.write_status(&status, false).await?;
+    tell(context, &document, &events::turned(&before, &status, false));
+    Ok(Looking::Found(Box::new(Found {
+        hash: document.declared.hash,
+        deleting: document.declared.deleting,
+        target,
+        resource: document.declared.resource.clone(),
+        settled: None,
+        made: None,
+        again,
+        synced: false,
+        waits: Vec::new(),
+        result: "error",
+    })))
+}
+
+/// Writes down what the engine did and found.
+pub(super) async fn reconciled(
+    context: &Context,
+    mut document: Document<'_>,
+    memory: &Memory,
+    (placed, listing, adopts, waits): (Placed, Listing, bool, Vec<(&'static Kind, ObjectId)>),
+    done: Reconciled,
+) -> Result<Looking, ApiError> {
+    let (kind, deleting) = (document.kind, document.declared.deleting);
+    let now = context.clock.now();
+    let before = document.object.status.clone();
+    let mut status = done.status.clone();
+    if done.outcome == Some(Outcome::Refused) {
+        not_its_own(&before, &mut status);
+    }
+    if let Some(name) = &placed.selected {
+        let message = format!("the IAMRoleSelector {name} chose the role");
+        conditions::add(&mut status, &before, ROLE_SELECTED, &message, now);
+    }
+    conditions::arrange(&mut status);
+    let notes = events::of(kind, &before, &status, &done);
+    log(&document, &done, &notes);
+    if deleting && let Some(why) = leaves(&done) {
+        tell(context, &document, &notes);
+        if let Some(why) = why {
+            tell(context, &document, &[Note::new(false, "Kept", why)]);
+        }
+        document.release().await?;
+        return Ok(Looking::Gone);
+    }
+    let settled = settled(&document, &done, &listing);
+    let made = memory.has_made(None).then_some(document.declared.hash);
+    let remembered = Remembered { memory: memory.clone(), settled, made };
+    let kept = &document.declared.remembered;
+    if !remembered.must_be_kept(kept) && same_but_remembered(&before, &status) {
+        kept.write(&mut status);
+    } else {
+        remembered.write(&mut status);
+    }
+    let written = document.write_status(&status, false).await;
+    tell(context, &document, &notes);
+    written?;
+    let is_new = document.object.annotation(keys::ADOPTED).is_none();
+    if done.progress == Progress::Done && is_new && (adopts || holds(&status, ADOPTED)) {
+        document.adopted(done.spec.clone().filter(|_| adopts)).await?;
+    }
+    let synced = holds(&status, SYNCED);
+    if let Some(looked) = context.looked.as_ref().filter(|_| synced) {
+        let metadata = &document.object.metadata;
+        let namespace = metadata.namespace.as_deref().unwrap_or_default().into();
+        // Nobody may listen any more.
+        drop(looked.send(Looked { kind, namespace, name: metadata.name.as_str().into() }));
+    }
+    Ok(Looking::Found(Box::new(Found {
+        hash: document.declared.hash,
+        deleting,
+        target: Some(placed.target),
+        resource: resource(kind, &document, &status, &done),
+        settled,
+        made,
+        again: again(context, kind, &done, &listing, settled.is_some()),
+        synced,
+        waits,
+        result: result(&done),
+    })))
+}
+
+/// A resource that an object is refused is not its own: an ARN in the status beside the finalizer would say, as with ACK, that
+/// it is.
+fn not_its_own(before: &Value, status: &mut Value) {
+    const FIELD: &str = "ackResourceMetadata";
+    if before.get(FIELD).is_none()
+        && let Some(map) = status.as_object_mut()
+    {
+        map.shift_remove(FIELD);
+    }
+}
+
+/// Whether two statuses differ in nothing but what is remembered.
+fn same_but_remembered(before: &Value, after: &Value) -> bool {
+    let without = |status: &Value| {
+        let mut status = status.clone();
+        if let Some(map) = status.as_object_mut() {
+            map.shift_remove(crate::remembered::FIELD);
+        }
+        status
+    };
+    crate::status::merge_patch(&without(before), &without(after)).is_none()
+}
+
+/// Whether an object that is to go can: its resource is gone, stays on purpose, or is not its own. Why it stays.
+fn leaves(done: &Reconciled) -> Option<Option<String>> {
+    match (done.progress, done.outcome) {
+        (Progress::Done, Some(Outcome::Retained)) => Some(Some("the resource in AWS was left as it is".to_owned())),
+        (Progress::Done, _) => Some(None),
+        (Progress::Ended, Some(Outcome::Refused)) => {
+            let not_ours = |reason: &str| matches!(reason, "NotManaged" | "ManagedByOther");
+            let refused = done.conditions.iter().any(|c| c.reason.as_deref().is_some_and(not_ours));
+            refused.then(|| Some(done.message.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// What to remember of an object that was found settled, and to which nothing was written.
+fn settled(document: &Document<'_>, done: &Reconciled, listing: &Listing) -> Option<Settled> {
+    let written = done.outcome.is_some_and(Outcome::is_write);
+    let hash = listing.hash.filter(|_| done.progress == Progress::Done && !written && !document.declared.deleting)?;
+    Some(Settled::new(document.declared.hash, hash))
+}
+
+/// The name of its resource in AWS, as a listing says it.
+fn resource(kind: &Kind, document: &Document<'_>, status: &Value, done: &Reconciled) -> Option<String> {
+    if kind.is_arn_identified() {
+        return status.pointer("/ackResourceMetadata/arn").and_then(Value::as_str).map(str::to_owned);
+    }
+    done.resource.clone().or_else(|| document.declared.resource.clone())
+}
+
+/// When to look again, unless something changes before.
+fn again(context: &Context, kind: &Kind, done: &Reconciled, listing: &Listing, settled: bool) -> Option<Duration> {
+    if done.progress != Progress::Done {
+        return done.requeue;
+    }
+    let resync = resync::pause(&context.options, kind, settled);
+    // The next poll shows what was made; if none does, a look tells why.
+    if listing.is_polled && !settled {
+        return Some(resync.map_or(NOT_LISTED, |resync| resync.min(NOT_LISTED)));
+    }
+    resync
+}
+
+fn result(done: &Reconciled) -> &'static str {
+    match done.progress {
+        Progress::Done => "success",
+        Progress::Ended | Progress::Retry | Progress::Blocked => "error",
+        _ => "requeue_after",
+    }
+}
+
+fn tell(context: &Context, document: &Document<'_>, notes: &[Note]) {
+    let now = context.clock.now();
+    for note in notes {
+        context.recorder.tell(&document.object, note, now);
+    }
+}
+
+/// One line for each thing that happened.
+fn log(document: &Document<'_>, done: &Reconciled, notes: &[Note]) {
+    let metadata = &document.object.metadata;
+    let (kind, name) = (document.kind.name(), metadata.name.as_str());
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    let generation = metadata.generation.unwrap_or_default();
+    for note in notes {
+        if note.warning {
+            tracing::warn!(kind, namespace, name, generation, reason = note.reason, "{}", note.message);
+        } else {
+            tracing::info!(kind, namespace, name, generation, reason = note.reason, "{}", note.message);
+        }
+    }
+    let progress = format!("{:?}", done.progress);
+    tracing::debug!(kind, namespace, name, generation, progress, again = ?done.requeue, "looked");
+}

@@ -1,0 +1,161 @@
+//! Polls of AWS's listings: one for each kind, account, region and role that objects need.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use sagewright_engine::watch::{NameHash, Shown, Watch};
+use sagewright_kinds::Kind;
+use sagewright_port::clock::Clock;
+use sagewright_port::cloud::{Cloud, Target};
+use tokio::sync::mpsc::Sender;
+use tokio::task::AbortHandle;
+
+use crate::message::Message;
+use crate::queue::{Id, KindIndex};
+
+/// A poll.
+pub(crate) type PollId = u32;
+
+/// What is kept of a poll.
+pub(crate) struct Poll {
+    pub(crate) target: Target,
+    pub(crate) kind: KindIndex,
+    /// What it has shown; nothing where the kind cannot be listed.
+    pub(crate) shown: Option<Shown>,
+    /// It came to its end once, well or not.
+    pub(crate) ready: bool,
+    /// The last one failed.
+    pub(crate) failed: bool,
+    /// Objects that use it.
+    users: usize,
+    /// Which object a resource belongs to.
+    index: HashMap<NameHash, Id, foldhash::fast::FixedState>,
+    /// What polls, before it was begun.
+    watch: Option<Watch>,
+    task: Option<AbortHandle>,
+}
+
+impl Poll {
+    pub(crate) fn owner(&self, name: NameHash) -> Option<Id> {
+        self.index.get(&name).copied()
+    }
+
+    /// The resource of that name belongs to an object. The first one keeps it: what follows is refused by AWS or by the engine.
+    pub(crate) fn claim(&mut self, name: NameHash, id: Id) {
+        self.index.entry(name).or_insert(id);
+    }
+
+    pub(crate) fn release(&mut self, name: NameHash, id: Id) {
+        if self.index.get(&name) == Some(&id) {
+            self.index.remove(&name);
+        }
+    }
+}
+
+/// All polls.
+pub(crate) struct Polls {
+    cloud: Arc<dyn Cloud>,
+    clock: Arc<dyn Clock>,
+    every: std::time::Duration,
+    out: Sender<Message>,
+    all: HashMap<PollId, Poll>,
+    by: HashMap<(KindIndex, Target), PollId>,
+    next: PollId,
+    /// Kinds whose polls have begun.
+    started: HashSet<KindIndex>,
+}
+
+impl Polls {
+    pub(crate) fn new(
+        cloud: Arc<dyn Cloud>,
+        clock: Arc<dyn Clock>,
+        every: std::time::Duration,
+        out: Sender<Message>,
+    ) -> Self {
+        Self { cloud, clock, every, out, all: HashMap::new(), by: HashMap::new(), next: 0, started: HashSet::new() }
+    }
+
+    pub(crate) fn get(&self, id: PollId) -> Option<&Poll> {
+        self.all.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PollId) -> Option<&mut Poll> {
+        self.all.get_mut(&id)
+    }
+
+    /// One more object needs the poll of its kind at a target.
+    pub(crate) fn join(&mut self, index: KindIndex, kind: &'static Kind, target: &Target) -> PollId {
+        if let Some(id) = self.by.get(&(index, target.clone())) {
+            if let Some(poll) = self.all.get_mut(id) {
+                poll.users += 1;
+            }
+            return *id;
+        }
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        let watch =
+            Watch::new(Arc::clone(&self.cloud), Arc::clone(&self.clock), target.clone(), kind).every(self.every);
+        let watch = Some(watch).filter(|watch| !watch.reads_each());
+        let shown = watch.as_ref().map(Watch::shown);
+        let poll = Poll {
+            target: target.clone(),
+            kind: index,
+            ready: shown.is_none(),
+            failed: false,
+            shown,
+            users: 1,
+            index: HashMap::default(),
+            watch,
+            task: None,
+        };
+        self.all.insert(id, poll);
+        self.by.insert((index, target.clone()), id);
+        if self.started.contains(&index) {
+            self.begin(id);
+        }
+        id
+    }
+
+    /// Begins the polls of a kind: all of its objects are known, so that what the first poll shows finds its object.
+    pub(crate) fn start(&mut self, kind: KindIndex) {
+        if self.started.insert(kind) {
+            let ids: Vec<PollId> = self.all.iter().filter(|(_, poll)| poll.kind == kind).map(|(id, _)| *id).collect();
+            ids.into_iter().for_each(|id| self.begin(id));
+        }
+    }
+
+    fn begin(&mut self, id: PollId) {
+        if let Some(poll) = self.all.get_mut(&id)
+            && let Some(watch) = poll.watch.take()
+        {
+            poll.task = Some(tokio::spawn(follow(watch, id, self.out.clone())).abort_handle());
+        }
+    }
+
+    /// An object needs it no longer. A poll that nobody needs ends.
+    pub(crate) fn leave(&mut self, id: PollId) {
+        let Some(poll) = self.all.get_mut(&id) else { return };
+        poll.users = poll.users.saturating_sub(1);
+        if poll.users > 0 {
+            return;
+        }
+        if let Some(poll) = self.all.remove(&id) {
+            self.by.remove(&(poll.kind, poll.target.clone()));
+            if let Some(task) = poll.task {
+                task.abort();
+            }
+        }
+    }
+}
+
+/// Polls until nobody listens.
+async fn follow(mut watch: Watch, id: PollId, out: Sender<Message>) {
+    // The first poll is told although it may show nothing.
+    let mut changes = watch.poll().await;
+    loop {
+        if out.send(Message::Polled(id, changes)).await.is_err() {
+            return;
+        }
+        changes = watch.next().await;
+    }
+}

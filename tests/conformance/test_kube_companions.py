@@ -1,0 +1,86 @@
+"""FieldExport and AdoptedResource: the small kinds beside those of AWS."""
+
+import base64
+
+import pytest
+
+import harness
+from operator_tools import Operator, condition, full, install_crds, model
+
+
+@pytest.fixture(scope="session")
+def crds(kube):
+    install_crds(kube)
+
+
+@pytest.fixture
+def operator(kube, crds, cloud, namespace, tmp_path):
+    operator = Operator(kube, cloud, tmp_path, [namespace])
+    yield operator
+    if operator.process.poll() is None:
+        assert operator.stop() == 0, operator.log()
+
+
+def common(kind, name, spec):
+    return {"apiVersion": "services.k8s.aws/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def export(name, source, path, to):
+    resource = {"group": "sagemaker.services.k8s.aws", "kind": "Model", "name": source}
+    return common("FieldExport", name, {"from": {"path": path, "resource": resource}, "to": to})
+
+
+def test_fields_are_copied_into_config_maps_and_secrets(kube, operator, namespace):
+    name = harness.unique("model")
+    kube.apply([
+        export("arn", name, ".status.ackResourceMetadata.arn", {"kind": "configmap", "name": "target"}),
+        export("image", name, ".spec.primaryContainer.image", {"kind": "secret", "name": "hidden", "key": "image"}),
+        export("odd", name, ".spec.primaryContainer", {"kind": "configmap", "name": "target"}),
+        export("wrong", name, "spec | keys", {"kind": "configmap", "name": "target"}),
+    ], namespace)
+    seen = kube.wait_condition("fieldexports", "arn", "ACK.Recoverable", namespace=namespace)
+    assert "is not there" in condition(seen, "ACK.Recoverable")["message"]
+    kube.apply([
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "target"}, "data": {"mine": "stays"}},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}},
+        model(name),
+    ], namespace)
+    kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
+    for one in ("arn", "image"):
+        kube.wait_condition("fieldexports", one, "Ready", namespace=namespace)
+    data = kube.get("configmaps", "target", namespace)["data"]
+    assert data == {"mine": "stays", f"{namespace}.arn": harness.arn("model", name)}
+    secret = kube.get("secrets", "hidden", namespace)["data"]["image"]
+    assert base64.b64decode(secret).decode() == harness.SCRIPT_IMAGE
+    for one, why in (("odd", "neither text"), ("wrong", "no single field")):
+        seen = kube.wait_condition("fieldexports", one, "ACK.Terminal", namespace=namespace)
+        assert why in condition(seen, "ACK.Terminal")["message"]
+    # ACK's finalizer does not hold it.
+    kube.kubectl(
+        "patch", "fieldexport", "arn", "-n", namespace, "--type=merge",
+        "-p", '{"metadata": {"finalizers": ["finalizers.services.k8s.aws/FieldExport"]}}',
+    )
+    kube.kubectl("delete", "fieldexport", "arn", "-n", namespace)
+
+
+def test_an_adopted_resource_makes_the_object_that_takes_it_over(kube, operator, namespace, sagemaker):
+    name = harness.unique("model")
+    container = {"Image": harness.SCRIPT_IMAGE, "Environment": {"A": "1"}}
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=harness.role(), PrimaryContainer=container)
+    kube.apply(common("AdoptedResource", "adopt-model-sample", {
+        "aws": {"nameOrID": name},
+        "kubernetes": {"group": "sagemaker.services.k8s.aws", "kind": "Model", "metadata": {"name": "taken"}},
+    }), namespace)
+    kube.wait_condition("adoptedresources", "adopt-model-sample", "ACK.Adopted", namespace=namespace)
+    seen = kube.wait_condition(full("models"), "taken", "Ready", namespace=namespace)
+    assert seen["spec"]["primaryContainer"]["environment"] == {"A": "1"}
+    kube.kubectl("delete", "adoptedresource", "adopt-model-sample", "-n", namespace)
+    assert kube.get(full("models"), "taken", namespace)
+
+
+def test_one_that_asks_for_a_kind_that_is_not_there_is_told(kube, operator, namespace):
+    kube.apply(common("AdoptedResource", "nothing", {
+        "aws": {"nameOrID": "x"}, "kubernetes": {"group": "sagemaker.services.k8s.aws", "kind": "Modell"},
+    }), namespace)
+    seen = kube.wait_condition("adoptedresources", "nothing", "ACK.Terminal", namespace=namespace)
+    assert "there is no kind Modell" in condition(seen, "ACK.Terminal")["message"]
