@@ -88,8 +88,8 @@ fn make(module: &Path, folder: &Path, flags: &str, taken: &Taken, missing: &Miss
 /// Builds with the user's own caches of modules and of what is compiled, so that a fresh clone only links.
 fn build(module: &Path, into: &Path, flags: &str, missing: &Missing) -> Result<()> {
     let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-    eprintln!("building {} from tests/kube; the first time takes minutes", names.join(", "));
     let mut go = Command::new(go()?);
+    eprintln!("building {} from tests/kube; the first time takes minutes", names.join(", "));
     go.args(["build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", flags, "-o"]).arg(into);
     go.args(missing.iter().map(|(_, package)| package)).current_dir(module);
     go.env("CGO_ENABLED", "0").env("GOWORK", "off").env_remove("GOOS").env_remove("GOARCH");
