@@ -344,3 +344,11 @@ fn one_of_several_instances_does_the_work() {
     assert_eq!(run(idle.folder.path(), "analyzer"), 0);
     assert!(!idle.path("output/message").exists());
 }
+
+#[test]
+fn a_json_document_that_does_not_fit_into_memory_is_refused() {
+    let job = Job::new(&[("dataset_format", r#"{"json": {"lines": false}}"#)]).put("processing/in/a.json", "[");
+    fs::OpenOptions::new().write(true).open(job.path("processing/in/a.json")).unwrap().set_len(300 << 20).unwrap();
+    let told = job.run().unwrap_err();
+    assert!(told.starts_with("a.json: is longer than ") && told.contains(r#"{"lines": true}"#), "{told}");
+}

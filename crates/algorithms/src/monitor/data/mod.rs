@@ -21,6 +21,9 @@ pub(super) use files::files;
 pub(super) use format::Format;
 pub(super) use span::Span;
 
+/// Longest JSON document that is read, in bytes.
+const LONGEST_DOCUMENT: u64 = 256 << 20;
+
 /// One row: each cell with its column's name.
 pub(super) type Row = Vec<(String, Option<String>)>;
 
@@ -64,10 +67,16 @@ fn read(
     span: &Span,
     take: &mut impl FnMut(Row, &Extra) -> Result<(), String>,
 ) -> Result<(), String> {
-    let input = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    let input = BufReader::new(file);
     match format {
         Format::Csv { header } => csv_rows(input, *header, take),
         Format::Json { lines: true } => lines(input, |line| take(json::cells(&parse(line)?), &Extra::default())),
+        Format::Json { lines: false } if length > LONGEST_DOCUMENT => Err(format!(
+            "is longer than {LONGEST_DOCUMENT} bytes, and is read as a whole; write a record in each line, and say {{\"json\": \
+             {{\"lines\": true}}}} in dataset_format"
+        )),
         Format::Json { lines: false } => {
             let value: Value = serde_json::from_reader(input).map_err(|error| format!("is not valid JSON: {error}"))?;
             let all = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
