@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// AWS region [default: AWS_REGION, then the profile's; us-east-1 for the embedded cloud with --local and `local`]
+    /// AWS region [default: AWS_REGION, the profile's; --local: us-east-1]
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// Profile of the AWS configuration files; its credentials go before the environment's

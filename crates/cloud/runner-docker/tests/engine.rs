@@ -1,5 +1,7 @@
 //! What becomes of containers whose engine is slow, breaks off, refuses, or is not there.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -115,7 +117,7 @@ async fn nothing_starts_beside_what_an_earlier_process_left() {
     engine.clock.pass(SECOND * 10);
     let error = clearing.await.unwrap().unwrap_err();
     assert!(error.contains("no container engine answers") && error.contains("DOCKER_HOST"), "{error}");
-    assert_eq!(engine.ids(), [old.clone()]);
+    assert_eq!(engine.ids(), [old]);
 
     let _container = engine.start().await.unwrap();
     assert_eq!(engine.ids(), ["c2"]);

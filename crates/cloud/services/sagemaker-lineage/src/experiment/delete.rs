@@ -44,6 +44,6 @@ pub async fn component(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
 }
 
 async fn named(sm: &SageMaker, call: &Call, kind: Kind, holds: fn(&Record) -> Option<Hold>) -> Result<Value, ApiError> {
-    let (key, arn) = locate(call, kind, required(call, &kind.name_member())?)?;
+    let (key, arn) = locate(call, kind, required(call, kind.name_member())?)?;
     remove(sm, kind, &key, &arn, holds).await
 }
