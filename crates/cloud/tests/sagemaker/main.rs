@@ -4,6 +4,7 @@
 
 mod commits;
 mod endpoints;
+mod experiments;
 mod featurestore;
 mod hold;
 mod lineage;
