@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::columns::{age, condition, ready};
-use crate::crd::{Names, document, root};
+use crate::crd::Crd;
+use crate::document::{Names, document, root};
 use crate::schema::conditions;
-use crate::{Crd, size};
+use crate::size;
 
 /// The definitions of all common kinds.
 pub(crate) fn all() -> Vec<Crd> {

@@ -8,7 +8,9 @@
 mod columns;
 mod common;
 mod crd;
+mod document;
 mod fixed;
+mod kind;
 mod legacy;
 mod names;
 mod rules;
@@ -16,39 +18,13 @@ mod schema;
 mod size;
 mod words;
 
+pub use crd::Crd;
 pub use names::short_names;
 pub use size::{LIMIT, applied_size};
-
-use serde_json::Value;
-
-/// One CustomResourceDefinition.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Crd {
-    /// `trainingjobs.sagemaker.services.k8s.aws`
-    pub name: String,
-    /// The whole object, `apiVersion` and `kind` included.
-    pub document: Value,
-}
-
-impl Crd {
-    /// The definition as one YAML document, always in the same form.
-    #[must_use]
-    pub fn yaml(&self) -> String {
-        let text = serde_saphyr::to_string(&self.document).unwrap_or_default();
-        format!("---\n{text}")
-    }
-
-    /// Its file, as ACK names it: `sagemaker.services.k8s.aws_trainingjobs.yaml`.
-    #[must_use]
-    pub fn file(&self) -> String {
-        let (plural, group) = self.name.split_once('.').unwrap_or((&self.name, ""));
-        format!("{group}_{plural}.yaml")
-    }
-}
 
 /// The definitions of all kinds, those of the kinds that are common to all services, and the legacy ones of Amazon SageMaker
 /// Operators for Kubernetes.
 #[must_use]
 pub fn all() -> Vec<Crd> {
-    sagewright_kinds::all().iter().map(crd::of_kind).chain(common::all()).chain(legacy::all()).collect()
+    sagewright_kinds::all().iter().map(kind::definition).chain(common::all()).chain(legacy::all()).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::Crd;
+use crate::crd::Crd;
 
 /// Bytes that a definition may take. `kubectl apply` keeps what was applied in an annotation, and an object's annotations
 /// may have 262,144 bytes in all; what is left is for the annotations of whoever installs it.

@@ -6,9 +6,10 @@ use sagewright_legacy::kinds::KINDS;
 use sagewright_legacy::{GROUP, LegacyKind, VERSION};
 use serde_json::{Map, Value, json};
 
-use crate::crd::{Names, document, root};
+use crate::crd::Crd;
+use crate::document::{Names, document, root};
 use crate::schema::{conditions, memory};
-use crate::{Crd, columns, size, words};
+use crate::{columns, size, words};
 
 const FIELDS: &str = include_str!("fields.txt");
 
