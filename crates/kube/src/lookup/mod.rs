@@ -134,7 +134,7 @@ impl Cluster {
         match self.api.get(&Place::new("", "v1", None, "namespaces"), &self.namespace).await {
             Ok(namespace) => Ok(Scope::of(&namespace.unwrap_or_default())),
             // Who may read the objects of a namespace, may often not read the namespace.
-            Err(error) if error.code == 403 => Ok(Scope { unread: Some(error.to_string()), ..Scope::default() }),
+            Err(error) if error.code == 403 => Ok(Scope::unread(error.to_string())),
             Err(error) => Err(LookupError::Server(error)),
         }
     }

@@ -49,10 +49,15 @@ pub(super) struct Scope {
     region: Option<String>,
     endpoint: Option<String>,
     /// Why it could not be read.
-    pub(super) unread: Option<String>,
+    unread: Option<String>,
 }
 
 impl Scope {
+    /// What is known of a namespace that could not be read.
+    pub(super) fn unread(why: String) -> Self {
+        Self { unread: Some(why), ..Self::default() }
+    }
+
     pub(super) fn of(namespace: &Value) -> Self {
         let annotation = |key| text(namespace.pointer("/metadata/annotations"), key);
         Self { region: annotation(keys::DEFAULT_REGION), endpoint: annotation(keys::ENDPOINT_URL), unread: None }
