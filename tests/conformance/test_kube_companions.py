@@ -78,9 +78,9 @@ def test_an_adopted_resource_makes_the_object_that_takes_it_over(kube, operator,
     assert kube.get(full("models"), "taken", namespace)
 
 
-def test_one_that_names_nothing_is_refused(kube, operator, namespace):
+def test_one_that_asks_for_a_kind_that_is_not_there_is_told(kube, operator, namespace):
     kube.apply(common("AdoptedResource", "nothing", {
-        "aws": {}, "kubernetes": {"group": "sagemaker.services.k8s.aws", "kind": "Model"},
+        "aws": {"nameOrID": "x"}, "kubernetes": {"group": "sagemaker.services.k8s.aws", "kind": "Modell"},
     }), namespace)
     seen = kube.wait_condition("adoptedresources", "nothing", "ACK.Terminal", namespace=namespace)
-    assert "aws.nameOrID" in condition(seen, "ACK.Terminal")["message"]
+    assert "there is no kind Modell" in condition(seen, "ACK.Terminal")["message"]

@@ -79,10 +79,15 @@ def test_an_edit_that_aws_cannot_apply_is_refused(kube, operator, namespace):
     name = harness.unique("model")
     kube.apply(model(name), namespace)
     kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
-    said = kube.apply(model(name, enableNetworkIsolation=True), namespace, fails=True)
-    assert "enableNetworkIsolation" in said
-    told = harness.wait(lambda: events(kube, namespace, name), "events")
-    assert [reason for reason, _ in told] == ["Created"]
+    kube.apply(model(name, enableNetworkIsolation=True), namespace)
+    seen = kube.wait_condition(full("models"), name, "ACK.Terminal", namespace=namespace)
+    assert "enableNetworkIsolation" in condition(seen, "ACK.Terminal")["message"]
+    assert condition(seen, "Ready")["status"] == "False"
+    kube.apply(model(name), namespace)
+    kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
+    ready = lambda: "Ready" in [reason for reason, _ in events(kube, namespace, name)]  # noqa: E731
+    harness.wait(ready, "all events are written")
+    assert sorted(reason for reason, _ in events(kube, namespace, name)) == ["Created", "ImmutableField", "Ready"]
 
 
 def test_retain_leaves_the_resource(kube, operator, namespace, sagemaker):

@@ -20,8 +20,8 @@ pub(crate) async fn run(args: &Controller, global: &Global, printer: &Printer) -
     let mut signals = Signals::new();
     check(args)?;
     let global = Global {
-        endpoint_url: args.aws.aws_endpoint_url.clone().or_else(|| global.endpoint_url.clone()),
-        region: args.aws.aws_region.clone().or_else(|| global.region.clone()),
+        endpoint_url: said(args.aws.aws_endpoint_url.as_ref()).or(global.endpoint_url.as_ref()).cloned(),
+        region: said(args.aws.aws_region.as_ref()).or(global.region.as_ref()).cloned(),
         ..global.clone()
     };
     let context = Context::connect(&global, printer).await?;
@@ -29,6 +29,11 @@ pub(crate) async fn run(args: &Controller, global: &Global, printer: &Printer) -
     let ports = Ports { cloud: Arc::new(context.aws), clock: Arc::new(WallClock) };
     operate(options, ports, signals.next()).await.context("the controller ended")?;
     Ok(Exit::Done)
+}
+
+/// A flag that says something: charts pass empty ones.
+fn said(flag: Option<&String>) -> Option<&String> {
+    flag.filter(|text| !text.is_empty())
 }
 
 /// Flags that contradict each other, or ask for what there is not.
@@ -41,15 +46,14 @@ fn check(args: &Controller) -> Result<(), Failure> {
         );
     }
     let ControllerAws { aws_endpoint_url, aws_identity_endpoint_url, allow_unsafe_aws_endpoint_urls, .. } = &args.aws;
-    if let Some(url) =
-        aws_identity_endpoint_url.as_ref().filter(|url| !url.is_empty() && Some(*url) != aws_endpoint_url.as_ref())
-    {
+    let (endpoint, identity) = (said(aws_endpoint_url.as_ref()), said(aws_identity_endpoint_url.as_ref()));
+    if let Some(url) = identity.filter(|url| Some(*url) != endpoint) {
         return wrong(
             format!("--aws-identity-endpoint-url is {url}, and --aws-endpoint-url is not"),
             "set AWS_ENDPOINT_URL_STS to it, and leave the flag out",
         );
     }
-    if let Some(url) = aws_endpoint_url.as_ref().filter(|url| !url.starts_with("https://") && !is_local(url))
+    if let Some(url) = endpoint.filter(|url| !url.starts_with("https://") && !is_local(url))
         && !allow_unsafe_aws_endpoint_urls
     {
         return wrong(
