@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import harness
+import kube_tools
 from harness import OTHER  # noqa: F401 - tests take it from here
 from quickstart_tools import Quickstart
 
@@ -43,6 +44,23 @@ def fresh_cloud(tmp_path):
     cloud = harness.Cloud(tmp_path, harness.image_map())
     yield cloud
     cloud.stop()
+
+
+@pytest.fixture(scope="session")
+def kube(tmp_path_factory):
+    """The Kubernetes control plane that tests share; they keep apart by namespaces."""
+    kube = kube_tools.Kube(kube_tools.programs(), tmp_path_factory.mktemp("kube"))
+    yield kube
+    kube.stop()
+
+
+@pytest.fixture
+def namespace(kube):
+    """A namespace of the test's own; all in it is taken away afterwards."""
+    name = harness.unique("ns")
+    kube.kubectl("create", "namespace", name)
+    yield name
+    kube.remove_namespace(name, force=True)
 
 
 @pytest.fixture
@@ -181,15 +199,15 @@ def rows():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """What the cloud logged during a test stands beside its failure."""
-    for name in ("cloud", "fresh_cloud"):
+    """What the cloud and the control plane logged during a test stands beside its failure."""
+    for name in LOGGED:
         cloud = getattr(item, "funcargs", {}).get(name)
         if cloud and call.when == "setup":
             item.stash.setdefault(LOG_STARTS, {})[name] = os.path.getsize(cloud.log_path)
     report = yield
     if report.failed:
         starts = item.stash.get(LOG_STARTS, {})
-        for name in ("cloud", "fresh_cloud"):
+        for name in LOGGED:
             cloud = getattr(item, "funcargs", {}).get(name)
             if cloud:
                 text = cloud.log(0 if report.when == "setup" else starts.get(name, 0))
@@ -197,4 +215,5 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+LOGGED = ("cloud", "fresh_cloud", "kube")
 LOG_STARTS = pytest.StashKey()

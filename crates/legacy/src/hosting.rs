@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sagewright_objects::Object;
 use serde_json::{Map, Value, json};
 
-use crate::declare::{Legacy, set};
+use crate::legacy::{Legacy, set};
 use crate::names;
 
 /// Models, their config, and the endpoint that serves it. Models and configs are never updated: their names follow from
@@ -49,12 +49,10 @@ pub(crate) fn declare(legacy: &Legacy<'_>) -> Result<Vec<Object>, String> {
 
     let mut endpoint = Map::from_iter([("endpointConfigName".to_owned(), json!(name))]);
     copy(&legacy.spec, &["endpointName", "tags", "retainAllVariantProperties"], &mut endpoint);
-    if let Some(excluded) = legacy.spec.get("excludeRetainedVariantProperties").filter(|list| !list.is_null()) {
-        if excluded.as_array().is_some_and(|list| !list.is_empty()) {
-            return Err("spec.excludeRetainedVariantProperties: endpoints take it with an update alone; \
-                        set retainAllVariantProperties instead"
-                .to_owned());
-        }
+    if list(&legacy.spec, "excludeRetainedVariantProperties").next().is_some() {
+        return Err("spec.excludeRetainedVariantProperties: endpoints take it with an update alone; \
+                    set retainAllVariantProperties instead"
+            .to_owned());
     }
     let retain = endpoint.remove("retainAllVariantProperties");
     let mut endpoint = legacy.object("Endpoint", legacy.name, &endpoint)?;

@@ -8,6 +8,7 @@ mod declare;
 mod document;
 mod hosting;
 pub mod kinds;
+mod legacy;
 mod names;
 mod scaling;
 mod status;

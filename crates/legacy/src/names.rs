@@ -4,9 +4,13 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// The legacy operator's rule: the object's name, shortened, and the object's uid; where nothing would be left of the
-/// name, the uid alone.
+/// name, the uid alone, and without a uid the name.
 pub(crate) fn generated(name: &str, uid: &str, longest: usize) -> String {
     let uid = uid.replace('-', "");
+    // A manifest that no cluster has taken yet.
+    if uid.is_empty() {
+        return cut(name, longest).to_owned();
+    }
     match longest.checked_sub(uid.len() + 1).filter(|left| *left > 0) {
         Some(left) => format!("{}-{uid}", cut(name, left)),
         None => cut(&uid, longest).to_owned(),
@@ -45,6 +49,7 @@ mod tests {
         assert_eq!(generated(&"a".repeat(60), UID, 63), format!("{}-{uid}", "a".repeat(30)));
         assert_eq!(generated("mnist", UID, 32), uid, "a tuning job's name has room for the uid alone");
         assert_eq!(generated("mnist", UID, 20), "1a2b3c4d000040008000");
+        assert_eq!(generated("mnist", "", 63), "mnist");
     }
 
     #[test]

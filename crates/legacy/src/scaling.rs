@@ -3,7 +3,7 @@
 use sagewright_objects::Object;
 use serde_json::{Map, Value, json};
 
-use crate::declare::Legacy;
+use crate::legacy::Legacy;
 
 /// The policy's name where the spec has none.
 const POLICY: &str = "SageMakerEndpointInvocationScalingPolicy";

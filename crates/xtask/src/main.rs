@@ -5,6 +5,7 @@ mod bench;
 mod chaos;
 mod check;
 mod conformance;
+mod kube;
 mod models;
 mod mutants;
 mod place;
@@ -33,6 +34,8 @@ enum Command {
     Bench(bench::Args),
     /// Judge the protocol codecs by the Smithy project's protocol tests; needs Java and Maven
     Conformance(conformance::Args),
+    /// A Kubernetes control plane, for tests and for trying the operator
+    Kube(kube::Args),
     /// Make `models/` from the pinned botocore package
     Models(models::Args),
     /// Change the code of the pure crates, and look whether their tests notice
@@ -62,6 +65,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Chaos(args) => chaos::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Kube(args) => kube::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Where(args) => place::run(&args),

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::kube::programs;
 use crate::process::{self, cargo};
 use crate::venv::{self, Venv};
 
@@ -72,6 +73,8 @@ pub fn run(args: &Args) -> Result<()> {
     let venv = timed("environment", || Venv::ready("requirements"))?;
     let mut total = Tally::default();
     let mut broken = Vec::new();
+    // Built beside the Rust tests, because that takes minutes the first time.
+    let kube = needs_kube(args, &venv)?.then(|| std::thread::spawn(programs::ready));
     if !args.python {
         match timed("rust tests", || rust(args, &venv)) {
             Ok(tally) => total.add(&tally),
@@ -79,10 +82,13 @@ pub fn run(args: &Args) -> Result<()> {
         }
         process::fail_if_interrupted()?;
     }
+    let kube = kube.map(|building| timed("Kubernetes control plane", || joined(building)));
+    process::fail_if_interrupted()?;
+    let kube = kube.and_then(|built| built.map_err(|e| broken.push(format!("Kubernetes control plane: {e:#}"))).ok());
     if !args.rust {
         for age in wanted_ages()? {
             let what = format!("conformance tests with {}", age.what);
-            match timed(&what, || conformance(args, age)) {
+            match timed(&what, || conformance(args, age, kube.as_deref())) {
                 Ok(tally) => total.add(&tally),
                 Err(e) => broken.push(format!("{what}: {e:#}")),
             }
@@ -96,6 +102,29 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(total.failed == 0, "tests failed");
     ensure!(total.passed > 0 || args.filter.is_some(), "no test was run");
     Ok(())
+}
+
+/// Whether a chosen test needs a Kubernetes control plane.
+fn needs_kube(args: &Args, venv: &Venv) -> Result<bool> {
+    if args.rust || wanted_ages()?.iter().all(|age| age.marker.is_some()) {
+        return Ok(false);
+    }
+    let Some(filter) = &args.filter else { return Ok(true) };
+    let mut collect = Command::new(venv.python());
+    collect.args(["-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-k", filter]);
+    for entry in fs::read_dir(crate::root().join("tests/conformance"))? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("test_kube_")) {
+            collect.arg(path);
+        }
+    }
+    collect.current_dir(crate::root()).env("PYTHONDONTWRITEBYTECODE", "1");
+    // 5: none fits the filter. What is wrong with a test is told when it is run.
+    Ok(collect.output().context("cannot start pytest")?.status.code() != Some(5))
+}
+
+fn joined<T>(work: std::thread::JoinHandle<Result<T>>) -> Result<T> {
+    work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -137,7 +166,7 @@ fn libtest(line: &str) -> Option<Tally> {
     Some(Tally { passed: count("passed"), failed: count("failed"), skipped: count("ignored") })
 }
 
-fn conformance(args: &Args, age: &Age) -> Result<Tally> {
+fn conformance(args: &Args, age: &Age, kube: Option<&Path>) -> Result<Tally> {
     let venv = Venv::ready(age.list)?;
     let folder = if args.release { "release" } else { "debug" };
     let binary = crate::target().join(folder).join("sagewright");
@@ -161,6 +190,9 @@ fn conformance(args: &Args, age: &Age) -> Result<Tally> {
             pytest.arg("-m").arg(marker);
         }
         pytest.env("SAGEWRIGHT_XGBOOST_PEERS", peers);
+        if let Some(kube) = kube {
+            pytest.env("SAGEWRIGHT_TEST_KUBE", kube);
+        }
     })?;
     // 1: tests failed; 5: none fits the filter.
     match code {

@@ -131,6 +131,11 @@ impl Writer {
         if !RedoLog::takes(log) {
             return self.settle();
         }
+        if log.is_empty() && redo.is_empty() {
+            // Every batch was refused. Nobody would come to end the transaction, and other processes would wait for it.
+            self.open = false;
+            return self.run("COMMIT");
+        }
         if !log.is_empty() {
             redo.append(log, batches).map_err(log_failed("written"))?;
         }

@@ -180,6 +180,27 @@ async fn a_commit_reaches_the_database_when_nobody_asks() {
     tokio::time::timeout(std::time::Duration::from_secs(60), seen).await.expect("it never comes");
 }
 
+/// A batch that was refused leaves no transaction that another process would wait for.
+#[test]
+fn what_is_refused_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    undisturbed(async {
+        assert!(open(folder.path()).insert(record("a"), vec![], vec![]).await.unwrap());
+        let records = SqliteRecords::open(&folder.path().join("state.sqlite")).unwrap();
+        let store: SharedRecords = Arc::new(records.clone());
+        for _ in 0..3 {
+            assert!(!store.insert(record("a"), vec![], vec![]).await.unwrap());
+            let other = rusqlite::Connection::open(folder.path().join("state.sqlite")).unwrap();
+            other.busy_timeout(std::time::Duration::ZERO).unwrap();
+            other.execute_batch("BEGIN IMMEDIATE; ROLLBACK").unwrap();
+        }
+        // What is refused after something was written is settled with that.
+        assert!(store.insert(record("b"), vec![], vec![]).await.unwrap());
+        assert!(!store.insert(record("b"), vec![], vec![]).await.unwrap());
+        assert!(records.0.is_unsettled());
+    });
+}
+
 /// Another process gets its turn while this one writes without a pause.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_writes_beside_a_busy_one() {
