@@ -56,8 +56,9 @@ def kube(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def definitions(kube):
-    """The custom resource definitions, installed by their chart."""
-    kube.helm("install", "sagewright-crds", harness.ROOT / "charts" / "sagewright-crds")
+    """The custom resource definitions, installed by their charts."""
+    for chart in ("sagewright-crds", "sagewright-legacy-crds"):
+        kube.helm("install", chart, harness.ROOT / "charts" / chart)
 
 
 @pytest.fixture

@@ -271,7 +271,7 @@ def test_the_install_files_are_the_rendered_chart(render, kube):
 
 def test_versions_are_those_of_the_program():
     version = re.search(r'^version = "(.+)"', (harness.ROOT / "Cargo.toml").read_text(), re.MULTILINE).group(1)
-    for chart in ("sagewright", "sagewright-crds"):
+    for chart in ("sagewright", "sagewright-crds", "sagewright-legacy-crds"):
         told = yaml.safe_load((harness.ROOT / "charts" / chart / "Chart.yaml").read_text())
         assert (told["version"], told["appVersion"]) == (version, version)
 

@@ -11,6 +11,7 @@ import yaml
 import harness
 
 FOLDER = harness.ROOT / "charts" / "sagewright-crds" / "crds"
+LEGACY_FOLDER = harness.ROOT / "charts" / "sagewright-legacy-crds" / "crds"
 SAGEMAKER = "sagemaker.services.k8s.aws/v1alpha1"
 SCALING = "applicationautoscaling.services.k8s.aws/v1alpha1"
 LEGACY = "sagemaker.aws.amazon.com/v1"
@@ -20,7 +21,7 @@ ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 @pytest.fixture(scope="session")
 def definitions(kube):
     """All definitions, applied as a person does."""
-    kube.kubectl("apply", "-f", FOLDER)
+    kube.kubectl("apply", "-f", FOLDER, "-f", LEGACY_FOLDER)
     kube.kubectl("wait", "--for=condition=Established", "crd", "-l", "!none", "--timeout=120s")
     return kube
 
@@ -111,7 +112,7 @@ def changed(item, **spec):
 
 def test_every_definition_is_established_under_its_names(definitions):
     found = {d["metadata"]["name"]: d for d in json.loads(definitions.kubectl("get", "crd", "-o", "json"))["items"]}
-    files = sorted(FOLDER.glob("*.yaml"))
+    files = sorted([*FOLDER.glob("*.yaml"), *LEGACY_FOLDER.glob("*.yaml")])
     assert len(files) > 80
     for file in files:
         group, plural = file.stem.split("_")
@@ -128,20 +129,21 @@ def sagewright(*arguments):
     return subprocess.run([harness.binary(), *arguments], capture_output=True, text=True, check=True, timeout=harness.PATIENCE).stdout
 
 
-def test_the_binary_prints_what_is_in_the_chart(definitions):
-    printed = sagewright("crds")
-    assert printed == "".join(file.read_text() for file in sorted_as_printed(printed))
+@pytest.mark.parametrize("folder, more", [(FOLDER, []), (LEGACY_FOLDER, ["--legacy"])])
+def test_the_binary_prints_what_is_in_the_chart(definitions, folder, more):
+    printed = sagewright("crds", *more)
+    assert printed == "".join(file.read_text() for file in sorted_as_printed(printed, folder))
     assert "unchanged" in definitions.kubectl("apply", "-f", "-", input=printed)
-    listed = json.loads(sagewright("crds", "--output", "json"))
-    assert (listed["kind"], len(listed["items"])) == ("List", len(list(FOLDER.glob("*.yaml"))))
+    listed = json.loads(sagewright("crds", "--output", "json", *more))
+    assert (listed["kind"], len(listed["items"])) == ("List", len(list(folder.glob("*.yaml"))))
 
 
-def sorted_as_printed(text):
+def sorted_as_printed(text, folder):
     """The chart's files in the order in which a stream has them."""
     for document in text.split("---\n")[1:]:
         name = next(line.split(": ")[1] for line in document.splitlines() if line.startswith("  name: "))
         plural, group = name.split(".", 1)
-        yield FOLDER / f"{group}_{plural}.yaml"
+        yield folder / f"{group}_{plural}.yaml"
 
 
 def test_helm_keeps_the_chart_in_a_release(definitions, namespace):

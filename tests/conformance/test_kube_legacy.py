@@ -14,7 +14,8 @@ OURS = "sagemaker.services.k8s.aws"
 def kube(tmp_path_factory):
     """A control plane with all definitions."""
     kube = kube_tools.Kube(kube_tools.programs(), tmp_path_factory.mktemp("kube"))
-    kube.kubectl("apply", "-f", harness.ROOT / "charts" / "sagewright-crds" / "crds")
+    for chart in ("sagewright-crds", "sagewright-legacy-crds"):
+        kube.kubectl("apply", "-f", harness.ROOT / "charts" / chart / "crds")
     kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
     yield kube
     kube.stop()

@@ -92,6 +92,21 @@ labels:
   resources: [{{ join "/status, " $resources }}/status]
   verbs: [patch]
 {{- end }}
+{{- if .Values.legacyKinds }}
+# The legacy operator's kinds, and the objects that are their children.
+- apiGroups: [sagemaker.aws.amazon.com]
+  resources: [{{ join ", " (include "sagewright.legacyKinds" . | fromJsonArray) }}]
+  verbs: [get, list, watch, patch]
+- apiGroups: [sagemaker.aws.amazon.com]
+  resources: [{{ join "/status, " (include "sagewright.legacyKinds" . | fromJsonArray) }}/status]
+  verbs: [patch]
+- apiGroups: [sagemaker.services.k8s.aws]
+  resources: [trainingjobs, processingjobs, hyperparametertuningjobs, transformjobs, models, endpointconfigs, endpoints]
+  verbs: [create, delete]
+- apiGroups: [applicationautoscaling.services.k8s.aws]
+  resources: [scalabletargets, scalingpolicies]
+  verbs: [create, delete]
+{{- end }}
 {{- with $companions }}
 - apiGroups: [services.k8s.aws]
   resources: [{{ join ", " . }}]
@@ -117,3 +132,8 @@ labels:
   resources: [securitygroups]
   verbs: [get]
 {{- end -}}
+
+{{- /* Kinds of Amazon SageMaker Operators for Kubernetes. */}}
+{{- define "sagewright.legacyKinds" -}}
+["trainingjobs", "processingjobs", "hyperparametertuningjobs", "batchtransformjobs", "hostingdeployments", "models", "endpointconfigs", "hostingautoscalingpolicies"]
+{{- end }}

@@ -123,7 +123,7 @@ pub(crate) enum Command {
     /// Explain a kind or one of its fields
     Explain(Explain),
     /// Print the CustomResourceDefinitions of all kinds, for kubectl apply -f -
-    Crds,
+    Crds(Crds),
     /// Copy files to and from S3
     Cp(Cp),
     /// Upload a public data set to S3
@@ -464,6 +464,14 @@ pub(crate) struct MigrateLegacy {
     /// Manifest file, folder of manifests, or - for standard input; may be repeated
     #[arg(long = "filename", short = 'f', value_name = "FILE|DIR|-", required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// `crds`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Crds {
+    /// Those of Amazon SageMaker Operators for Kubernetes (sagemaker.aws.amazon.com) instead
+    #[arg(long)]
+    pub(crate) legacy: bool,
 }
 
 /// `completions`

@@ -20,7 +20,7 @@ pub(crate) async fn command(command: &Command, global: &Global, printer: &Printe
         Command::Export(args) => c::export::run(args, global, printer).await,
         Command::Invoke(args) => c::invoke::run(args, global, printer).await,
         Command::Explain(args) => c::explain::run(args, global.verbose, printer),
-        Command::Crds => c::crds::run(printer),
+        Command::Crds(args) => c::crds::run(args, printer),
         Command::Cp(args) => c::cp::run(args, global, printer).await,
         Command::Dataset(dataset) => c::dataset::run(dataset, global, printer).await,
         Command::Migrate(migrate) => c::migrate::run(migrate, printer).await,

@@ -19,6 +19,12 @@ impl Crd {
         format!("---\n{text}")
     }
 
+    /// Whether it is of the legacy operator's group.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.name.ends_with(&format!(".{}", sagewright_legacy::GROUP))
+    }
+
     /// Its file, as ACK names it: `sagemaker.services.k8s.aws_trainingjobs.yaml`.
     #[must_use]
     pub fn file(&self) -> String {

@@ -1,4 +1,4 @@
-//! `cargo xtask crds`: the CustomResourceDefinitions of the chart `sagewright-crds`, from rows and service models.
+//! `cargo xtask crds`: the CustomResourceDefinitions of the charts, from rows and service models.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,8 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// Where they are, from the top of the checkout: the folder that helm applies before everything else.
-const FOLDER: &str = "charts/sagewright-crds/crds";
+/// Where they are, from the top of the checkout: folders that helm applies before everything else. The legacy kinds have a
+/// chart of their own: where both groups are served, `kubectl get model` means theirs.
+const FOLDERS: [(&str, bool); 2] =
+    [("charts/sagewright-crds/crds", false), ("charts/sagewright-legacy-crds/crds", true)];
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -18,18 +20,24 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let folder = crate::root().join(FOLDER);
-    let made: BTreeMap<String, String> = sagewright_crds::all().iter().map(|crd| (crd.file(), crd.yaml())).collect();
+    FOLDERS.into_iter().try_for_each(|(folder, legacy)| make(args, folder, legacy))
+}
+
+fn make(args: &Args, at: &str, legacy: bool) -> Result<()> {
+    let folder = crate::root().join(at);
+    let all = sagewright_crds::all();
+    let made: BTreeMap<String, String> =
+        all.iter().filter(|crd| crd.is_legacy() == legacy).map(|crd| (crd.file(), crd.yaml())).collect();
     let stale = stale(&folder, &made)?;
     if args.check {
         ensure!(
             stale.is_empty(),
-            "{FOLDER} is not what rows and models give: {}; run `cargo xtask crds`",
+            "{at} is not what rows and models give: {}; run `cargo xtask crds`",
             stale.join(", ")
         );
         return Ok(());
     }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {FOLDER}"))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {at}"))?;
     for name in stale {
         let path = folder.join(&name);
         match made.get(&name) {
@@ -37,7 +45,7 @@ pub fn run(args: &Args) -> Result<()> {
             // A kind that is no more.
             None => fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?,
         }
-        println!("{FOLDER}/{name}");
+        println!("{at}/{name}");
     }
     Ok(())
 }
@@ -50,7 +58,7 @@ fn stale(folder: &Path, made: &BTreeMap<String, String>) -> Result<Vec<String>> 
         .map(|(name, _)| name.clone())
         .collect();
     if folder.is_dir() {
-        for entry in fs::read_dir(folder).with_context(|| format!("cannot read {FOLDER}"))? {
+        for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if !made.contains_key(&name) {
                 stale.push(name);

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_told_as_its_container_sees_it() {
-        let host = HostFolder { name: "algo-1".to_owned(), base: PathBuf::from("/home/me/work/j/algo-1") };
+        let host = HostFolder { name: "algo-1".to_owned(), base: PathBuf::from("/data/work/j/algo-1") };
         assert_eq!(host.shown(Path::new("model")), "/opt/ml/model of algo-1");
     }
 }
