@@ -140,8 +140,7 @@ mod tests {
 
     #[test]
     fn what_re2_cannot_say_is_left_out() {
-        for pattern in ["(?!a)b", "a(?<!-)", "a[b]{1,2048}", "(a{1,100}){1,100}", "\\p{Alnum}+", "(a)\\1", "(a)${1,2}"]
-        {
+        for pattern in ["(?!a)b", "a(?<!-)", "a[b]{1,2048}", "(a{1,100}){1,100}", "\\p{Alnum}+", "(a)\\1", "(a)$*"] {
             assert_eq!(re2(pattern), None, "{pattern}");
         }
     }
