@@ -154,7 +154,7 @@ def test_an_endpoint_that_does_not_answer_as_wanted(cli):
 def test_a_job_without_log_lines_says_so(cli, own_bucket):
     cli("apply", "-f", "-", stdin=training_job("quiet", own_bucket, cli.account, image=SILENT))
     told = cli("logs", "TrainingJob/quiet")
-    assert (told.out, told.err) == ("", cli.target + "TrainingJob/quiet has written no log lines yet\n")
+    assert (told.out, told.err) == ("", cli.target + "TrainingJob/quiet is Completed and wrote no log lines\n")
 
 
 @pytest.mark.parametrize("wrong,code,advice", [
