@@ -25,6 +25,11 @@ fn a_kind_has_its_names() {
         (job.plural(), job.words().as_str(), job.words_of_many().as_str()),
         ("trainingjobs", "training job", "training jobs")
     );
+    for (kind, words) in
+        [("AutoMLJobV2", "auto ML job v2"), ("AIBenchmarkJob", "AI benchmark job"), ("HumanTaskUi", "human task ui")]
+    {
+        assert_eq!(sagewright_kinds::find(kind).unwrap().words(), words);
+    }
     let text =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample_rows/endpoint.toml")).unwrap();
     let other =
