@@ -42,8 +42,9 @@ impl Preparer for Unprepared {
 
 fn options(data: &Path, listen: SocketAddr) -> Options {
     let images = data.join("images.toml");
-    // A model server that never answers, so that a deployment lasts.
-    std::fs::write(&images, "[[image]]\nmatch = \"silent\"\ncommand = [\"sleep\", \"600\"]\n").unwrap();
+    // A model server that never answers, so that a deployment lasts. The shell leaves `serve` out, which `sleep` refuses.
+    let command = r#"["sh", "-c", "exec sleep 600"]"#;
+    std::fs::write(&images, format!("[[image]]\nmatch = \"silent\"\ncommand = {command}\n")).unwrap();
     Options {
         config: Config { listen, ..Config::new(data) },
         program: "/bin/false".into(),
