@@ -56,9 +56,10 @@ def kube(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def definitions(kube):
-    """The custom resource definitions, installed by their charts."""
+    """The definitions of all kinds, the legacy ones too."""
     for chart in ("sagewright-crds", "sagewright-legacy-crds"):
-        kube.helm("install", chart, harness.ROOT / "charts" / chart)
+        kube.kubectl("apply", "-f", harness.ROOT / "charts" / chart / "crds")
+    kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
 
 
 @pytest.fixture

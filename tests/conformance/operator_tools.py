@@ -134,7 +134,6 @@ def events(kube, namespace, name):
     return [(event["reason"], event["message"]) for event in found]
 
 
-
 def full(plural):
     """The kind's whole name: the legacy operator's kinds have the same plurals."""
     return f"{plural}.{GROUP}"
@@ -157,9 +156,3 @@ def scratch_crd(kind, plural, group):
             }],
         },
     }
-
-
-def install_crds(kube):
-    """The definitions of all kinds."""
-    kube.kubectl("apply", "-f", harness.ROOT / "charts" / "sagewright-crds" / "crds")
-    kube.kubectl("wait", "--for=condition=Established", "crd", "-l", "!none", "--timeout=120s")

@@ -5,16 +5,11 @@ import base64
 import pytest
 
 import harness
-from operator_tools import Operator, condition, full, install_crds, model
-
-
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
+from operator_tools import Operator, condition, full, model
 
 
 @pytest.fixture
-def operator(kube, crds, cloud, namespace, tmp_path):
+def operator(kube, definitions, cloud, namespace, tmp_path):
     operator = Operator(kube, cloud, tmp_path, [namespace])
     yield operator
     if operator.process.poll() is None:

@@ -3,16 +3,11 @@
 import pytest
 
 import harness
-from operator_tools import Operator, condition, events, full, install_crds, model, thing
-
-
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
+from operator_tools import Operator, condition, events, full, model, thing
 
 
 @pytest.fixture
-def operator(kube, crds, cloud, namespace, tmp_path):
+def operator(kube, definitions, cloud, namespace, tmp_path):
     operator = Operator(kube, cloud, tmp_path, [namespace])
     yield operator
     if operator.process.poll() is None:

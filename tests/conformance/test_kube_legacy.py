@@ -1,28 +1,19 @@
 """Objects of the legacy operator's kinds in a cluster that runs the operator."""
 
+import io
+import tarfile
+
 import pytest
 
 import harness
-import kube_tools
 from operator_tools import Operator
 
 LEGACY = "sagemaker.aws.amazon.com"
 OURS = "sagemaker.services.k8s.aws"
 
 
-@pytest.fixture(scope="module")
-def kube(tmp_path_factory):
-    """A control plane with all definitions."""
-    kube = kube_tools.Kube(kube_tools.programs(), tmp_path_factory.mktemp("kube"))
-    for chart in ("sagewright-crds", "sagewright-legacy-crds"):
-        kube.kubectl("apply", "-f", harness.ROOT / "charts" / chart / "crds")
-    kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
-    yield kube
-    kube.stop()
-
-
 @pytest.fixture
-def operator(kube, cloud, account, namespace, tmp_path):
+def operator(kube, definitions, cloud, account, namespace, tmp_path):
     operator = Operator(kube, cloud, tmp_path, [namespace], account=account)
     yield operator
     if operator.process.poll() is None:
@@ -38,8 +29,10 @@ def sagemaker(cloud, account):
 def artifact(cloud, account):
     s3, bucket = cloud.client("s3", account), harness.unique("legacy")
     s3.create_bucket(Bucket=bucket)
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w:gz").close()
     for name in ("one", "two"):
-        s3.put_object(Bucket=bucket, Key=f"{name}.tar.gz", Body=b"")
+        s3.put_object(Bucket=bucket, Key=f"{name}.tar.gz", Body=empty.getvalue())
     return f"s3://{bucket}/{{}}.tar.gz".format
 
 
@@ -118,26 +111,29 @@ def deployment(account, artifact, name):
 
 
 def test_a_deployment_is_made_updated_and_taken_away(kube, operator, namespace, account, sagemaker, artifact):
-    kube.apply(deployment(account, artifact, "one"), namespace)
-
-    def served(artifact):
-        """The status once the endpoint's config serves a model of this artifact."""
+    def served(name):
+        """The status once the endpoint serves a model of this artifact, and nothing of an earlier one is left."""
 
         def look():
             status = seen(kube, "hostingdeployments", "digits", namespace).get("status", {})
-            for pair in status.get("modelNames", []):
-                models = [m["ModelName"] for m in harness.listed(sagemaker, "list_models")]
-                if pair["name"] == "boost" and pair["value"] in models and status.get("endpointName"):
-                    described = sagemaker.describe_model(ModelName=pair["value"])
-                    url = described["PrimaryContainer"]["ModelDataUrl"]
-                    return status if url == artifact else None
-            return None
+            models = harness.listed(sagemaker, "list_models")
+            configs = harness.listed(sagemaker, "list_endpoint_configs")
+            if status.get("endpointStatus") != "InService" or len(models) != 1 or len(configs) != 1:
+                return None
+            described = sagemaker.describe_model(ModelName=models[0]["ModelName"])
+            url = described["PrimaryContainer"]["ModelDataUrl"]
+            names = [{"name": "boost", "value": models[0]["ModelName"]}]
+            return status if url == artifact(name) and status["modelNames"] == names else None
 
-        return harness.wait(look, f"a model of {artifact} is made")
+        kube.apply(deployment(account, artifact, name), namespace)
+        return harness.wait(look, f"only a model of {artifact(name)} is served")
 
-    first = served(artifact("one"))
+    first = served("one")
     assert first["endpointUrl"].endswith(f"/endpoints/{first['endpointName']}/invocations")
-    assert sagemaker.describe_endpoint(EndpointName=first["endpointName"])["EndpointConfigName"] == first["endpointConfigName"]
+    second = served("two")
+    assert second["endpointName"] == first["endpointName"]
+    described = sagemaker.describe_endpoint(EndpointName=second["endpointName"])
+    assert described["EndpointConfigName"] == second["endpointConfigName"] != first["endpointConfigName"]
     kube.kubectl("delete", f"hostingdeployments.{LEGACY}", "digits", "-n", namespace, "--timeout=240s")
     assert harness.listed(sagemaker, "list_endpoints") == []
     assert harness.listed(sagemaker, "list_endpoint_configs") == []

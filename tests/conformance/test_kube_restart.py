@@ -5,16 +5,11 @@ import time
 import pytest
 
 import harness
-from operator_tools import Operator, condition, full, install_crds, model, thing
-
-
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
+from operator_tools import Operator, condition, full, model, thing
 
 
 @pytest.fixture
-def operator(kube, crds, cloud, namespace, tmp_path, account):
+def operator(kube, definitions, cloud, namespace, tmp_path, account):
     operator = Operator(kube, cloud, tmp_path, [namespace], account=account)
     yield operator
     if operator.process.poll() is None:
@@ -112,7 +107,7 @@ def test_an_object_that_comes_and_goes_leaves_nothing(kube, operator, namespace,
     assert not names(sagemaker)
 
 
-def test_two_replicas_work_one_at_a_time(kube, crds, cloud, namespace, tmp_path, account):
+def test_two_replicas_work_one_at_a_time(kube, definitions, cloud, namespace, tmp_path, account):
     elect = ["--enable-leader-election", f"--leader-election-namespace={namespace}"]
     one = Operator(kube, cloud, tmp_path, [namespace], elect, account)
     two = Operator(kube, cloud, tmp_path, [namespace], elect, account)

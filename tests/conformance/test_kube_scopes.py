@@ -5,12 +5,7 @@ import json
 import pytest
 
 import harness
-from operator_tools import Operator, condition, events, full, install_crds, model, scratch_crd, thing
-
-
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
+from operator_tools import Operator, condition, events, full, model, scratch_crd, thing
 
 
 @pytest.fixture
@@ -23,7 +18,7 @@ def system(kube):
 
 
 @pytest.fixture
-def operator(kube, crds, cloud, namespace, system, tmp_path):
+def operator(kube, definitions, cloud, namespace, system, tmp_path):
     operator = start(kube, cloud, namespace, system, tmp_path)
     yield operator
     if operator.process.poll() is None:
@@ -104,7 +99,7 @@ def test_another_endpoint_of_a_namespace_counts_at_once(kube, operator, namespac
     kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
 
 
-def test_a_selector_chooses_the_role(kube, crds, cloud, namespace, system, tmp_path, account):
+def test_a_selector_chooses_the_role(kube, definitions, cloud, namespace, system, tmp_path, account):
     selector = {
         "apiVersion": "services.k8s.aws/v1alpha1", "kind": "IAMRoleSelector", "metadata": {"name": harness.unique("s")},
         "spec": {"arn": trusted(cloud, account), "namespaceSelector": {"names": [namespace]}},

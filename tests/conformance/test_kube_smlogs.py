@@ -10,20 +10,15 @@ import pytest
 import yaml
 
 import harness
-from operator_tools import install_crds, thing
+from operator_tools import thing
 from test_tuning import tuning_job
 
 ACK, LEGACY = "sagemaker.services.k8s.aws", "sagemaker.aws.amazon.com"
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC"
 
 
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
-
-
 @pytest.fixture
-def plugin(kube, crds, cloud, namespace, tmp_path):
+def plugin(kube, definitions, cloud, namespace, tmp_path):
     """Runs `kubectl smlogs …` in the test's namespace; gives what it prints, or its errors with `fails`."""
     (tmp_path / "kubectl-smlogs").symlink_to(harness.binary())
     path = os.pathsep.join([str(tmp_path), str(kube.programs), os.environ["PATH"]])

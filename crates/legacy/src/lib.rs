@@ -6,6 +6,7 @@
 
 mod declare;
 mod document;
+pub mod fields;
 mod hosting;
 pub mod kinds;
 mod legacy;
@@ -18,7 +19,7 @@ pub use declare::{Declared, NotDeclared, declare};
 pub use document::{from_aws, to_aws};
 pub use kinds::{LegacyKind, find};
 pub use rename::{content_name, rename};
-pub use status::{Seen, status};
+pub use status::{Seen, State, status};
 
 /// The API group.
 pub const GROUP: &str = "sagemaker.aws.amazon.com";

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::SYNCHRONIZING;
 use crate::document::from_aws;
+use crate::fields::keep;
 use crate::kinds::{Becomes, LegacyKind};
 
 /// One of the objects that a legacy object stands for, after a look.
@@ -22,27 +23,46 @@ pub struct Seen<'s> {
     pub is_settled: bool,
 }
 
-/// The status that a legacy object shows. `lastCheckTime` changes with something else alone: nothing is written for a look
-/// that found nothing new. `now` is an RFC 3339 time; `deleting`, whether the legacy object is on its way out.
+/// What becomes of a legacy object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State<'s> {
+    /// The objects that it stands for are as it declares, or are becoming so.
+    Kept,
+    /// What it declares stands for no objects, and why.
+    Refused(&'s str),
+    /// It is on its way out.
+    Going,
+}
+
+/// The status that a legacy object shows: fields that its definition keeps, and no others. `lastCheckTime` changes with
+/// something else alone: nothing is written for a look that found nothing new. `now` is an RFC 3339 time.
 #[must_use]
-pub fn status(row: &LegacyKind, region: &str, seen: &[Seen<'_>], before: &Value, now: &str, deleting: bool) -> Value {
+pub fn status(row: &LegacyKind, region: &str, seen: &[Seen<'_>], before: &Value, now: &str, state: State<'_>) -> Value {
     let mut out = match row.becomes {
         Becomes::One { kind, name, .. } => one(row, region, kind, name, seen),
         Becomes::Hosting => hosting(row, region, seen),
         Becomes::Scaling => scaling(row, seen),
     };
-    let trouble: Vec<&str> = seen.iter().map(|seen| seen.trouble).filter(|trouble| !trouble.is_empty()).collect();
+    let mut trouble: Vec<&str> = seen.iter().map(|seen| seen.trouble).filter(|trouble| !trouble.is_empty()).collect();
+    match state {
+        State::Kept => {}
+        State::Refused(why) => trouble = vec![why],
+        State::Going if row.becomes == Becomes::Hosting => {
+            out.insert(row.word.to_owned(), json!("Deleting"));
+        }
+        State::Going => {}
+    }
     if !trouble.is_empty() {
         out.insert("additional".to_owned(), json!(trouble.join("; ")));
     }
-    if deleting && row.becomes == Becomes::Hosting {
-        out.insert(row.word.to_owned(), json!("Deleting"));
-    }
+    let mut out = Value::Object(out);
+    keep(row.kind, &mut out);
     let checked = if matches!(row.word, "status") { "lastUpdateTime" } else { "lastCheckTime" };
-    let mut previous = before.as_object().cloned().unwrap_or_default();
-    let at = previous.remove(checked).filter(|_| previous == out).unwrap_or_else(|| json!(now));
-    out.insert(checked.to_owned(), at);
-    Value::Object(out)
+    let mut previous = before.clone();
+    keep(row.kind, &mut previous);
+    let at = previous.as_object_mut().and_then(|fields| fields.remove(checked));
+    out[checked] = at.filter(|_| previous == out).unwrap_or_else(|| json!(now));
+    out
 }
 
 fn one(row: &LegacyKind, region: &str, kind: &str, name: &str, seen: &[Seen<'_>]) -> Map<String, Value> {

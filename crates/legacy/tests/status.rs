@@ -1,7 +1,7 @@
 //! What a legacy object's status shows.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use sagewright_legacy::{Seen, find, status};
+use sagewright_legacy::{Seen, State, find, status};
 use sagewright_objects::Object;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn of(kind: &str, objects: &[Object]) -> Value {
         .iter()
         .map(|object| Seen { object, name: &object.metadata.name, trouble: "", is_settled: true })
         .collect();
-    status(find(kind).unwrap(), "us-west-2", &seen, &Value::Null, NOW, false)
+    status(find(kind).unwrap(), "us-west-2", &seen, &Value::Null, NOW, State::Kept)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_policy_is_created_when_all_of_it_is() {
             Seen { object: &objects[0], name: "p", trouble: "", is_settled: true },
             Seen { object: &objects[1], name: "p", trouble, is_settled },
         ];
-        status(row, "us-west-2", &seen, &Value::Null, NOW, false)["hostingAutoscalingPolicyStatus"].clone()
+        status(row, "us-west-2", &seen, &Value::Null, NOW, State::Kept)["hostingAutoscalingPolicyStatus"].clone()
     };
     assert_eq!(
         (word("", true), word("", false), word("refused", false)),
@@ -93,7 +93,7 @@ fn a_look_that_finds_nothing_new_changes_nothing() {
     let model = object("Model", "m", json!({"modelName": "m-1"}), json!({}));
     let look = |trouble: &str, is_settled: bool, before: &Value, now: &str| {
         let seen = [Seen { object: &model, name: "m", trouble, is_settled }];
-        status(find("Model").unwrap(), "us-west-2", &seen, before, now, false)
+        status(find("Model").unwrap(), "us-west-2", &seen, before, now, State::Kept)
     };
     let first = look("", false, &Value::Null, NOW);
     assert_eq!(first["status"], "SynchronizingK8sJobWithSageMaker");
@@ -112,6 +112,37 @@ fn in_china_addresses_end_otherwise() {
     let row = find("TrainingJob").unwrap();
     let job = object("TrainingJob", "j", json!({"trainingJobName": "j"}), json!({}));
     let seen = [Seen { object: &job, name: "j", trouble: "", is_settled: false }];
-    let url = status(row, "cn-north-1", &seen, &Value::Null, NOW, false)["cloudWatchLogUrl"].clone();
+    let url = status(row, "cn-north-1", &seen, &Value::Null, NOW, State::Kept)["cloudWatchLogUrl"].clone();
     assert!(url.as_str().unwrap().starts_with("https://cn-north-1.console.amazonaws.cn/cloudwatch/"), "{url}");
+}
+
+#[test]
+fn what_the_definition_would_drop_is_left_out_and_no_change_is_seen_in_it() {
+    let endpoint = object(
+        "Endpoint",
+        "e",
+        json!({"endpointName": "e-1"}),
+        json!({"endpointStatus": "InService", "productionVariants": [{"variantName": "main", "currentInstanceCount": 1,
+            "currentServerlessConfig": {"maxConcurrency": 5}, "deployedImages": [{"specifiedImage": "x"}]}]}),
+    );
+    let seen = [Seen { object: &endpoint, name: "e", trouble: "", is_settled: true }];
+    let row = find("HostingDeployment").unwrap();
+    let first = status(row, "us-west-2", &seen, &Value::Null, NOW, State::Kept);
+    assert_eq!(
+        first["productionVariants"],
+        json!([{"variantName": "main", "currentInstanceCount": 1, "deployedImages": [{"specifiedImage": "x"}]}])
+    );
+    // The API server gives the status back with what others wrote.
+    let mut stored = first.clone();
+    stored["sagewright"] = json!({"generation": 1});
+    assert_eq!(status(row, "us-west-2", &seen, &stored, "2026-11-26T12:01:00Z", State::Kept), first);
+}
+
+#[test]
+fn a_refused_declaration_and_a_deletion_are_shown() {
+    let row = find("HostingDeployment").unwrap();
+    let refused = status(row, "us-west-2", &[], &Value::Null, NOW, State::Refused("spec.models: none"));
+    assert_eq!(refused, json!({"modelNames": [], "additional": "spec.models: none", "lastCheckTime": NOW}));
+    let going = status(row, "us-west-2", &[], &refused, NOW, State::Going);
+    assert_eq!((&going["endpointStatus"], going.get("additional")), (&json!("Deleting"), None));
 }

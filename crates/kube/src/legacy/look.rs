@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use sagewright_legacy::kinds::Becomes;
-use sagewright_legacy::{FINALIZER, GROUP, LegacyKind, Seen, VERSION, content_name, declare, find, rename, status};
+use sagewright_legacy::{
+    FINALIZER, GROUP, LegacyKind, Seen, State, VERSION, content_name, declare, find, rename, status,
+};
 use sagewright_objects::{Object, keys};
 use serde_json::{Value, json};
 
@@ -74,7 +76,7 @@ impl Document<'_> {
         for child in there.iter().filter(|child| std::ptr::eq(child.kind, first)) {
             children::delete(&self.context.api, child).await?;
         }
-        self.write_status(&there, &[], true).await
+        self.write_status(&there, State::Going).await
     }
 
     /// Its children are to be as it declares.
@@ -87,7 +89,7 @@ impl Document<'_> {
         }
         let declared = match declare(&fresh) {
             Ok(declared) => declared.objects,
-            Err(refused) => return self.write_status(&there, &[refused.why], false).await,
+            Err(refused) => return self.write_status(&there, State::Refused(&refused.why)).await,
         };
         let takes_over =
             there.is_empty() && self.value.get("status").is_some_and(|s| s.as_object().is_some_and(|s| !s.is_empty()));
@@ -108,7 +110,7 @@ impl Document<'_> {
             kept.push(children::apply(&self.context.api, kind, &self.owner.namespace, &value).await?);
         }
         self.tidy(&there, &kept).await?;
-        self.write_status(&kept, &[], false).await
+        self.write_status(&kept, State::Kept).await
     }
 
     /// The names of what the legacy operator made, by those that follow from content.
@@ -148,7 +150,7 @@ impl Document<'_> {
         Ok(())
     }
 
-    async fn write_status(&self, seen: &[Child], refused: &[String], deleting: bool) -> Result<(), ApiError> {
+    async fn write_status(&self, seen: &[Child], state: State<'_>) -> Result<(), ApiError> {
         let region = self.value.pointer("/spec/region").and_then(Value::as_str).unwrap_or_default();
         let before = self.value.get("status").unwrap_or(&Value::Null);
         let shown: Vec<Seen<'_>> = seen
@@ -162,29 +164,9 @@ impl Document<'_> {
             .collect();
         let now = self.context.clock.now();
         let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
-        let mut after = status(self.row, region, &shown, before, &now, deleting);
-        if let (false, Some(fields)) = (refused.is_empty(), after.as_object_mut()) {
-            fields.insert("additional".to_owned(), json!(refused.join("; ")));
-        }
-        if let (true, Some(at)) = (same_but_time(before, &after), before.get("lastCheckTime"))
-            && let Some(fields) = after.as_object_mut()
-        {
-            fields.insert("lastCheckTime".to_owned(), at.clone());
-        }
+        let after = status(self.row, region, &shown, before, &now, state);
         let Some(patch) = merge_patch(before, &after) else { return Ok(()) };
         let patch = json!({"metadata": {"uid": self.uid()}, "status": patch});
         self.context.api.patch_status(&self.place, &self.owner.name, &patch).await.map(drop)
     }
-}
-
-/// Whether two statuses differ in nothing but when the object was looked at.
-fn same_but_time(before: &Value, after: &Value) -> bool {
-    let without = |status: &Value| {
-        let mut status = status.clone();
-        if let Some(fields) = status.as_object_mut() {
-            fields.shift_remove("lastCheckTime");
-        }
-        status
-    };
-    merge_patch(&without(before), &without(after)).is_none()
 }
