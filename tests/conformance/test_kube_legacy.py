@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 import harness
-from operator_tools import Operator
+from operator_tools import Operator, condition
 
 LEGACY = "sagemaker.aws.amazon.com"
 OURS = "sagemaker.services.k8s.aws"
@@ -69,6 +69,7 @@ def test_a_model_is_made_and_goes_with_its_object(kube, operator, namespace, acc
     assert described["PrimaryContainer"]["Environment"] == {"A": "1"}
     whole = seen(kube, "models", "boost", namespace)
     assert whole["metadata"]["finalizers"] == ["sagemaker-operator-finalizer"]
+    kube.wait_condition(f"models.{LEGACY}", "boost", "Ready", namespace=namespace)
     columns = kube.kubectl("get", f"models.{LEGACY}", "boost", "-n", namespace).splitlines()
     assert columns[0].split()[:3] == ["NAME", "STATUS", "SAGE-MAKER-MODEL-NAME"]
     assert columns[1].split()[:3] == ["boost", "Created", name]
@@ -130,6 +131,7 @@ def test_a_deployment_is_made_updated_and_taken_away(kube, operator, namespace, 
 
     first = served("one")
     assert first["endpointUrl"].endswith(f"/endpoints/{first['endpointName']}/invocations")
+    kube.wait_condition(f"hostingdeployments.{LEGACY}", "digits", "Ready", namespace=namespace)
     second = served("two")
     assert second["endpointName"] == first["endpointName"]
     described = sagemaker.describe_endpoint(EndpointName=second["endpointName"])
@@ -150,4 +152,6 @@ def test_what_cannot_be_meant_is_said(kube, operator, namespace, account, artifa
 
     said = harness.wait(look, "it says what is wrong")
     assert said == "spec.productionVariants: there is no model `other` in spec.models; there are: boost"
+    refused = kube.wait_condition(f"hostingdeployments.{LEGACY}", "digits", "Ready", "False", namespace)
+    assert condition(refused, "Ready")["message"] == said
     kube.kubectl("delete", f"hostingdeployments.{LEGACY}", "digits", "-n", namespace, "--timeout=120s")

@@ -211,6 +211,21 @@ fn an_endpoints_update_keeps_variants_as_they_are_unless_it_says_otherwise() {
     }
 }
 
+#[test]
+fn an_endpoints_update_may_take_some_properties_of_the_new_config() {
+    let kind = find("Endpoint").unwrap();
+    let mut object = declared(kind, &members(kind));
+    object.spec["endpointConfigName"] = json!("new");
+    object.spec["excludeRetainedVariantProperties"] = json!([{"variantPropertyType": "DesiredWeight"}]);
+    assert_eq!(sagewright_engine::check(from_ref(&object)), Ok(()));
+    let desired = Desired::new(kind, &object).unwrap();
+    let there_is = there(found(kind, &members(kind), "InService", OURS, json!({"EndpointConfigName": "old"})));
+    let decision = decide(kind, &desired, &there_is, NOW);
+    let Some(Step::Update { input, .. }) = decision.steps.first() else { panic!("{decision:?}") };
+    assert_eq!(input["ExcludeRetainedVariantProperties"], json!([{"VariantPropertyType": "DesiredWeight"}]));
+    assert_eq!(input["RetainAllVariantProperties"], true);
+}
+
 #[tokio::test]
 async fn an_update_of_copies_that_reads_do_not_show_yet_is_waited_for_and_not_sent_again() {
     let (fake, clock, engine) = Fake::new();

@@ -99,6 +99,21 @@ async fn an_arn_that_is_out_of_date_starts_nothing_a_second_time() {
 }
 
 #[tokio::test]
+async fn what_an_object_remembers_and_owns_is_read_and_not_searched_for() {
+    for (at, arn) in [(0, "pipeline/p/execution/000000000001"), (1, "model-package/g/1")] {
+        let object = &named_by_aws("run")[at];
+        let (fake, _, engine) = set_up(&[pipeline(), group(), object.clone()]).await;
+        let report = &apply(&engine, &[remembering(object.clone(), &format!("{HERE}:{arn}"))]).await[0];
+        assert_eq!(report.outcome, Outcome::Unchanged, "{}", report.message);
+        let log = fake.take_log(false);
+        let searches = |line: &String| {
+            line.starts_with("GetResources") || (line.starts_with("List") && !line.starts_with("ListTags"))
+        };
+        assert_eq!(log.iter().filter(|line| searches(line)).collect::<Vec<_>>(), [] as [&String; 0], "{arn}");
+    }
+}
+
+#[tokio::test]
 async fn an_arn_of_what_belongs_to_another_object_starts_nothing_a_second_time() {
     for (at, kind, arn) in
         [(0, "PipelineExecution", "pipeline/p/execution/000000000001"), (1, "ModelPackage", "model-package/g/1")]

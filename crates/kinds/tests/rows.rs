@@ -146,7 +146,17 @@ fn printer_columns_are_those_of_ack() {
 fn specs_and_statuses_part_as_in_the_crds() {
     let endpoint = find("Endpoint").unwrap();
     let spec: Vec<&String> = endpoint.spec_fields().keys().collect();
-    assert_eq!(spec, ["endpointName", "endpointConfigName", "deploymentConfig", "tags", "retainAllVariantProperties"]);
+    assert_eq!(
+        spec,
+        [
+            "endpointName",
+            "endpointConfigName",
+            "deploymentConfig",
+            "tags",
+            "retainAllVariantProperties",
+            "excludeRetainedVariantProperties"
+        ]
+    );
     assert!(endpoint.status_fields().contains_key("productionVariants"));
     assert!(!endpoint.status_fields().contains_key("endpointARN"), "the ARN is in ackResourceMetadata");
     let package = find("ModelPackage").unwrap();

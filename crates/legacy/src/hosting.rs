@@ -48,16 +48,15 @@ pub(crate) fn declare(legacy: &Legacy<'_>) -> Result<Vec<Object>, String> {
     objects.push(config);
 
     let mut endpoint = Map::from_iter([("endpointConfigName".to_owned(), json!(name))]);
-    copy(&legacy.spec, &["endpointName", "tags", "retainAllVariantProperties"], &mut endpoint);
-    if list(&legacy.spec, "excludeRetainedVariantProperties").next().is_some() {
-        return Err("spec.excludeRetainedVariantProperties: endpoints take it with an update alone; \
-                    set retainAllVariantProperties instead"
-            .to_owned());
-    }
-    let retain = endpoint.remove("retainAllVariantProperties");
+    copy(&legacy.spec, &["endpointName", "tags"], &mut endpoint);
     let mut endpoint = legacy.object("Endpoint", legacy.name, &endpoint)?;
-    // The legacy operator retained nothing unless it was told to.
+    // Fields of an update, whose names are the same in both groups. The legacy operator retained nothing unless it was told to.
+    let retain = legacy.spec.get("retainAllVariantProperties").cloned();
     set(&mut endpoint.spec, "retainAllVariantProperties", retain.unwrap_or(json!(false)));
+    let excluded: Vec<Value> = list(&legacy.spec, "excludeRetainedVariantProperties").cloned().collect();
+    if !excluded.is_empty() {
+        set(&mut endpoint.spec, "excludeRetainedVariantProperties", Value::Array(excluded));
+    }
     if let Some(there) = legacy.known("endpointName") {
         set(&mut endpoint.spec, "endpointName", json!(there));
     } else if endpoint.spec.get("endpointName").is_none() {

@@ -147,6 +147,17 @@ fn several_containers_are_all_served() {
 }
 
 #[test]
+fn what_an_update_retains_is_the_endpoints() {
+    let mut spec = hosting();
+    spec["retainAllVariantProperties"] = json!(true);
+    spec["excludeRetainedVariantProperties"] = json!([{"variantPropertyType": "DesiredWeight"}]);
+    let endpoint = declared("HostingDeployment", spec.clone(), json!({})).objects.remove(2);
+    for field in ["retainAllVariantProperties", "excludeRetainedVariantProperties"] {
+        assert_eq!(endpoint.spec[field], spec[field]);
+    }
+}
+
+#[test]
 fn a_policy_is_a_target_and_a_policy_for_each_variant() {
     let spec = json!({
         "resourceId": [{"endpointName": "e", "variantName": "a"}, {"endpointName": "e", "variantName": "b"}],

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sagewright_decide::conditions::{READY, merge, read, write};
+use sagewright_decide::{Condition, ConditionStatus};
 use sagewright_legacy::kinds::Becomes;
 use sagewright_legacy::{
     FINALIZER, GROUP, LegacyKind, Seen, State, VERSION, content_name, declare, find, rename, status,
@@ -163,10 +165,25 @@ impl Document<'_> {
             })
             .collect();
         let now = self.context.clock.now();
-        let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
-        let after = status(self.row, region, &shown, before, &now, state);
+        let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let mut after = status(self.row, region, &shown, before, &now.to_string(), state);
+        write(&mut after, &merge(&read(before), vec![ready(seen, state)], now));
         let Some(patch) = merge_patch(before, &after) else { return Ok(()) };
         let patch = json!({"metadata": {"uid": self.uid()}, "status": patch});
         self.context.api.patch_status(&self.place, &self.owner.name, &patch).await.map(drop)
+    }
+}
+
+/// Whether all children are as they should be; of the first that is not, why.
+fn ready(seen: &[Child], state: State<'_>) -> Condition {
+    let not = |reason: &str, message: &str| Condition::new(READY, ConditionStatus::False, reason, message);
+    match (state, seen.iter().find(|child| !child.is_ready())) {
+        (State::Going, _) => not("Deleting", "its resources are being deleted"),
+        (State::Refused(why), _) => not("Refused", why),
+        (State::Kept, Some(child)) => {
+            let why = child.condition(READY).map_or("nothing is known of it yet", |(_, message)| message);
+            not("NotReady", &format!("{} {}: {why}", child.kind.name(), child.object.metadata.name))
+        }
+        (State::Kept, None) => Condition::new(READY, ConditionStatus::True, "", ""),
     }
 }
