@@ -57,6 +57,8 @@ class Cluster:
         self.programs, self.sagewright, self.folder = programs, sagewright, folder
         self.own = [str(pathlib.Path(folder).resolve()) for folder in (programs, pathlib.Path(sagewright).parent)]
         self.plane = self.cloud = self.controller = self.command = None
+        # For the embedded cloud.
+        self.local_arguments, self.local_environment = [], {}
 
     def start(self):
         say("starting etcd and kube-apiserver")
@@ -71,8 +73,9 @@ class Cluster:
     def _start_cloud(self):
         with open(self.folder / "cloud.log", "wb") as log:
             self.cloud = subprocess.Popen(
-                [self.sagewright, "local", "up", "--no-hold", "--listen", "127.0.0.1:0", "--data", str(self.folder / "cloud"), "-o", "json"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=clean_environment(), text=True,
+                [self.sagewright, "local", "up", "--no-hold", "--listen", "127.0.0.1:0", "--data", str(self.folder / "cloud"), "-o", "json", *self.local_arguments],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+                env={**clean_environment(), **self.local_environment},
             )
         line = self.cloud.stdout.readline()
         if not line:

@@ -266,6 +266,28 @@ fn a_poll_goes_back_as_far_as_a_listing_may_lag_behind() {
 }
 
 #[test]
+fn a_burst_is_listed_again_for_as_long_as_a_listing_may_lag_behind() {
+    // A caller whose clock is ahead knows earlier that it is over.
+    for (skew, expected) in [(0, [5, 5, 5, 5, 1]), (-299, [5, 5, 5, 5, 1]), (299, [5, 5, 5, 0, 0])] {
+        let mut world = World::new(skew, 1, NEVER, true);
+        world.poll(0, None);
+        for name in 0..NAMES {
+            world.now += 101;
+            world.run(&Op::Create(name));
+        }
+        let mut listed = Vec::new();
+        for _ in 0..5 {
+            world.now += 30_000;
+            let now = Timestamp::from_millisecond(world.now + skew * 1000).unwrap();
+            let query = world.poller.clone().begin(now);
+            listed.push(world.list(query, 0).len());
+            world.poll(0, None);
+        }
+        assert_eq!(listed, expected, "{skew}");
+    }
+}
+
+#[test]
 fn a_clock_that_is_set_back_costs_a_whole_listing() {
     let mut world = World::new(0, 1, WHOLE, true);
     world.poll(0, None);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use super::hash::{ContentHash, ListItem, NameHash};
 
@@ -32,13 +32,22 @@ pub enum Change {
     Gone(NameHash),
 }
 
+/// What the service showed.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// The latest time that it had shown by then, by its clock.
+    newest: Timestamp,
+    /// By the caller's clock.
+    by: Timestamp,
+}
+
 /// Finds what changed between one listing and the next: of one kind, in one account and region.
 ///
 /// A poll is [`Poller::begin`], [`Poller::page`] for each page and [`Poller::end`]; one that failed needs no end. Every
 /// change that the listing shows is reported once at least, at the latest by the next whole listing, although
 ///
 /// - a listing may lag behind changes, and the caller's clock may be off: each poll goes back over what the last one saw,
-///   and what was reported is not reported again;
+///   until a minute has passed, and what was reported is not reported again;
 /// - times may have no more than seconds, so that two changes look like one: a resource that changed in the second that
 ///   was just passing is reported again when that second is surely over.
 ///
@@ -46,7 +55,7 @@ pub enum Change {
 /// until it has one or is gone.
 ///
 /// What is kept of a resource is two words: hashes of its name and of what was shown.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Poller {
     /// What was shown, and in the lowest bit whether this whole listing has shown it.
     seen: HashMap<NameHash, u64>,
@@ -56,6 +65,11 @@ pub struct Poller {
     /// its end, when it began.
     newest: Option<Timestamp>,
     taken: Option<Timestamp>,
+    /// Times that the service showed, each with a time of the caller's clock when it had shown them: a listing that begins a
+    /// lag later shows all that is as old.
+    marks: Vec<Mark>,
+    /// All that is as old has been shown, however far the listings lagged.
+    horizon: Option<Timestamp>,
     /// The latest time that the service had shown when the first page of this poll was given.
     at_first: Option<Option<Timestamp>>,
     /// When the last poll that came to its end began, and when the last whole one did, by the caller's clock.
@@ -81,6 +95,8 @@ impl Poller {
             passing: HashMap::new(),
             newest: None,
             taken: None,
+            marks: Vec::new(),
+            horizon: None,
             at_first: None,
             polled: None,
             whole: None,
@@ -100,6 +116,7 @@ impl Poller {
 
     /// Begins a poll, and says what to list for it.
     pub fn begin(&mut self, now: Timestamp) -> Query {
+        self.mark(now);
         let query = self.since(now).map_or(Query::Whole, Query::Since);
         if query == Query::Whole {
             self.seen.values_mut().for_each(|word| *word &= !1);
@@ -108,6 +125,18 @@ impl Poller {
         self.running = Some((query, now));
         self.at_first = None;
         query
+    }
+
+    /// Notes what the service has shown by now.
+    fn mark(&mut self, now: Timestamp) {
+        if self.polled.is_some_and(|polled| polled > now) {
+            // A clock that was set back says nothing of what passed.
+            self.marks.clear();
+        }
+        let Some(newest) = self.newest.map(|newest| newest.min(add(now, SKEW))) else { return };
+        if self.horizon < Some(newest) && self.marks.last().is_none_or(|last| last.newest < newest) {
+            self.marks.push(Mark { newest, by: now });
+        }
     }
 
     /// Since when changes have to be listed. `None` for a whole listing.
@@ -121,11 +150,14 @@ impl Poller {
         let seen = self.taken.map(|newest| newest.min(add(polled, SKEW)));
         let by_service = seen.map(|seen| add(seen, -LAG));
         let by_caller = Some(add(polled, -(SKEW + LAG)));
-        let since = by_service.max(by_caller)?;
+        let since = by_service.max(by_caller).max(self.horizon)?;
         let oldest = self.passing.values().min().and_then(|second| Timestamp::from_second(*second).ok());
         let since = oldest.map_or(since, |oldest| since.min(add(oldest, -LAG)));
-        // The filter may leave out what is as old as it says.
-        Timestamp::from_second(since.as_second() - 1).ok()
+        // The filter may leave out what is as old as it says. Of times without a fraction, the whole second may be missing.
+        let exact = self.horizon == Some(since) && since.subsec_millisecond() != 0;
+        let least = if exact { SignedDuration::from_millis(1) } else { SignedDuration::from_secs(1) };
+        let unit = if exact { Unit::Millisecond } else { Unit::Second };
+        add(since, -least).round(TimestampRound::new().smallest(unit).mode(RoundMode::Floor)).ok()
     }
 
     /// Takes a page of the listing, and says what of it has changed.
@@ -171,6 +203,8 @@ impl Poller {
         self.polled = Some(began);
         // What changed while a long listing ran may have been on a page that was given before.
         self.taken = self.at_first.take().unwrap_or(self.newest);
+        let shown = self.marks.iter().filter(|mark| add(mark.by, LAG) <= began).count();
+        self.horizon = self.marks.drain(..shown).last().map(|mark| mark.newest).max(self.horizon);
         if query != Query::Whole {
             return Vec::new();
         }
