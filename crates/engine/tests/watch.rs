@@ -270,6 +270,24 @@ async fn a_read_that_is_older_than_the_listing_does_not_count_as_settled() {
 }
 
 #[tokio::test]
+async fn a_read_says_what_the_listing_will_show() {
+    let fleet = Fleet::new(1);
+    let read = |kind: &str| {
+        let output = fleet.answer(&format!("Describe{kind}"), &json!({format!("{kind}Name"): "r00000"})).unwrap();
+        (ListItem::hash_of_read(find(kind).unwrap(), &output), output)
+    };
+    fleet.set("r00000", "InService");
+    let mut watch = fleet.watch("Endpoint");
+    watch.poll().await.unwrap();
+    let (hash, mut output) = read("Endpoint");
+    assert_eq!((hash, hash.is_some()), (watch.hash("r00000"), true));
+    fleet.set("r00000", "Updating");
+    assert_ne!(read("Endpoint").0, watch.hash("r00000"));
+    output.as_object_mut().unwrap().shift_remove("LastModifiedTime");
+    assert_eq!(ListItem::hash_of_read(find("Endpoint").unwrap(), &output), None);
+}
+
+#[tokio::test]
 async fn kinds_that_never_change_are_listed_by_their_creation() {
     let fleet = Fleet::new(250);
     let mut watch = fleet.watch("Model");

@@ -44,6 +44,8 @@ pub struct Listing {
     pub oldest_first: Vec<(&'static str, &'static str)>,
     /// Input that sorts by the time of creation, newest first.
     pub newest_first: Vec<(&'static str, &'static str)>,
+    /// Members of an item.
+    pub members: Vec<&'static str>,
     /// Input members that have to be given.
     pub required: Vec<&'static str>,
     /// Which changes it shows.
@@ -90,6 +92,7 @@ impl Kind {
             created: first(item, CREATED),
             oldest_first: order(service, input, &[BY_MODIFIED, BY_CREATED], ASCENDING),
             newest_first: order(service, input, &[BY_CREATED], DESCENDING),
+            members: item.members.keys().copied().collect(),
             required: input
                 .required
                 .iter()

@@ -166,8 +166,13 @@ impl Api {
 
     /// Creates an object.
     pub(crate) async fn create(&self, place: &Place, object: &Value) -> Result<Value, ApiError> {
+        self.create_text(place, object.to_string()).await
+    }
+
+    /// Creates an object, which is JSON already.
+    pub(crate) async fn create_text(&self, place: &Place, object: impl Into<String>) -> Result<Value, ApiError> {
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        self.send(place.request().create(&params, object.to_string().into_bytes())).await
+        self.send(place.request().create(&params, object.into().into_bytes())).await
     }
 
     /// Plurals of the kinds that a version of a group serves; none where the group is not served.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use sagewright_decide::conditions::{ADVISORY, READY, RECOVERABLE, REFERENCES_RESOLVED, TERMINAL};
 use sagewright_decide::{Condition, ConditionStatus, Step};
 use sagewright_engine::EventKind;
@@ -22,6 +23,8 @@ const LONGEST: usize = 1_024;
 const LONGEST_NAME: usize = 200;
 /// Events that wait to be written. More are dropped, and counted: they must not hold up what they tell of.
 const WAITING: usize = 4_096;
+/// Events that are written at the same time.
+const AT_ONCE: usize = 8;
 
 /// What is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,10 +117,11 @@ pub(crate) fn turned(before: &Value, after: &Value, created: bool) -> Vec<Note> 
     notes
 }
 
-/// Writes events, in order, beside what they tell of.
+/// Writes events beside what they tell of.
 #[derive(Clone)]
 pub(crate) struct Recorder {
-    queue: mpsc::Sender<(Place, Value)>,
+    /// As they are sent, because many may wait.
+    queue: mpsc::Sender<(Place, Box<str>)>,
     metrics: Arc<Metrics>,
     instance: Arc<str>,
 }
@@ -125,17 +129,19 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Begins to write events, until every recorder is gone.
     pub(crate) fn start(api: Api, metrics: Arc<Metrics>, instance: &str) -> (Self, tokio::task::JoinHandle<()>) {
-        let (queue, mut waiting) = mpsc::channel::<(Place, Value)>(WAITING);
+        let (queue, waiting) = mpsc::channel::<(Place, Box<str>)>(WAITING);
         let counted = Arc::clone(&metrics);
-        let writer = tokio::spawn(async move {
-            while let Some((place, event)) = waiting.recv().await {
-                counted.wrote("events", "create");
+        let waiting = stream::unfold(waiting, |mut waiting| async { Some((waiting.recv().await?, waiting)) });
+        let writer = tokio::spawn(waiting.for_each_concurrent(AT_ONCE, move |(place, event)| {
+            let api = api.clone();
+            counted.wrote("events", "create");
+            async move {
                 // A namespace that is going takes none, and none is worth a second try.
-                if let Err(error) = api.create(&place, &event).await {
+                if let Err(error) = api.create_text(&place, event).await {
                     tracing::debug!(%error, "an event could not be written");
                 }
             }
-        });
+        }));
         (Self { queue, metrics, instance: Arc::from(instance) }, writer)
     }
 
@@ -143,7 +149,8 @@ impl Recorder {
     pub(crate) fn tell(&self, object: &Object, note: &Note, now: jiff::Timestamp) {
         let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
         let place = Place::new("", "v1", Some(namespace), "events");
-        if self.queue.try_send((place, self.document(object, namespace, note, now))).is_err() {
+        let event = self.document(object, namespace, note, now).to_string();
+        if self.queue.try_send((place, event.into())).is_err() {
             self.metrics.dropped_event();
         }
     }

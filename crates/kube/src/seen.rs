@@ -1,23 +1,47 @@
 //! An object as a watch shows it, without what takes much room and is not needed.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::core::{ApiResource, DynamicResourceScope};
 use sagewright_kinds::Kind;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::remembered::FIELD;
+
 /// An object as a watch shows it. Everything may be out of date.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Seen {
-    /// Without `managedFields`.
-    #[serde(deserialize_with = "slim")]
+    #[serde(deserialize_with = "metadata")]
     pub(crate) metadata: ObjectMeta,
     #[serde(default)]
     pub(crate) spec: Value,
-    #[serde(default)]
+    /// Where its resource is, and what is remembered of it.
+    #[serde(default, deserialize_with = "status")]
     pub(crate) status: Value,
+}
+
+/// The metadata that is needed: above all not `managedFields`, which are most of an object.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+    finalizers: Option<Vec<String>>,
+    deletion_timestamp: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    ack_resource_metadata: Option<Value>,
+    sagewright: Option<Value>,
 }
 
 /// The type of a kind of ours, for the watch.
@@ -31,10 +55,25 @@ pub(crate) fn resource_of(kind: &Kind) -> ApiResource {
     }
 }
 
-fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let mut fields = serde_json::Map::deserialize(deserializer)?;
-    fields.remove("managedFields");
-    serde_json::from_value(Value::Object(fields)).map_err(serde::de::Error::custom)
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let needed = Metadata::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        name: needed.name,
+        namespace: needed.namespace,
+        uid: needed.uid,
+        resource_version: needed.resource_version,
+        labels: needed.labels,
+        annotations: needed.annotations,
+        finalizers: needed.finalizers,
+        deletion_timestamp: needed.deletion_timestamp,
+        ..ObjectMeta::default()
+    })
+}
+
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let Some(needed) = Option::<Status>::deserialize(deserializer)? else { return Ok(Value::Null) };
+    let fields = [("ackResourceMetadata", needed.ack_resource_metadata), (FIELD, needed.sagewright)];
+    Ok(fields.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))).collect())
 }
 
 impl kube::Resource for Seen {
@@ -67,5 +106,30 @@ impl kube::Resource for Seen {
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_needed_is_kept() {
+        let seen: Seen = serde_json::from_value(json!({
+            "metadata": {
+                "name": "m", "uid": "u", "labels": {"a": "b"}, "finalizers": ["f"], "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "managedFields": [{"manager": "x", "fieldsV1": {"f:spec": {}}}], "generation": 2,
+            },
+            "spec": {"modelName": "m"},
+            "status": {"ackResourceMetadata": {"arn": "a"}, "sagewright": {"made": 1}, "conditions": [{"type": "Ready"}]},
+        }))
+        .unwrap();
+        assert_eq!(seen.status, json!({"ackResourceMetadata": {"arn": "a"}, "sagewright": {"made": 1}}));
+        assert_eq!((seen.metadata.name.as_deref(), seen.metadata.managed_fields), (Some("m"), None));
+        assert!(seen.metadata.deletion_timestamp.is_some());
+        let bare: Seen = serde_json::from_value(json!({"metadata": {}, "status": null})).unwrap();
+        assert_eq!((bare.spec, bare.status), (Value::Null, Value::Null));
     }
 }

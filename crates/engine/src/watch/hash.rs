@@ -6,7 +6,7 @@ use sagewright_decide::observed::Found;
 use sagewright_kinds::{Kind, Listing};
 use sagewright_objects::object::Object;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// Stands for a resource's name: what is kept of it, instead of the text.
@@ -100,6 +100,16 @@ impl ListItem {
         let name = kind.name_of(item).or_else(|| arn_of(kind, item))?;
         let changed = listing.and_then(|listing| time(listing, item));
         Some(Self { name, hash: ContentHash::of(item, &kind.row().list.noise), changed })
+    }
+
+    /// The hash of the item that shows what a read gave. Nothing where items have members that the read has not.
+    #[must_use]
+    pub fn hash_of_read(kind: &Kind, output: &Value) -> Option<ContentHash> {
+        let listing = kind.listing()?;
+        let read = |member: &str| output.get(kind.row().list.rename.get(member).map_or(member, String::as_str)).cloned();
+        let item: Option<Map<String, Value>> =
+            listing.members.iter().map(|member| Some(((*member).to_owned(), read(member)?))).collect();
+        Some(ContentHash::of(&Value::Object(item?), &kind.row().list.noise))
     }
 
     /// Whether a read lags behind the listing: what it gave is older than what the listing showed before. A resource that

@@ -204,7 +204,7 @@ impl Poller {
         // What changed while a long listing ran may have been on a page that was given before.
         self.taken = self.at_first.take().unwrap_or(self.newest);
         let shown = self.marks.iter().filter(|mark| add(mark.by, LAG) <= began).count();
-        self.horizon = self.marks.drain(..shown).last().map(|mark| mark.newest).max(self.horizon);
+        self.horizon = self.marks.drain(..shown).next_back().map(|mark| mark.newest).max(self.horizon);
         if query != Query::Whole {
             return Vec::new();
         }

@@ -179,10 +179,12 @@ fn leaves(done: &Reconciled) -> Option<Option<String>> {
     }
 }
 
-/// What to remember of an object that was found settled, and to which nothing was written.
+/// What to remember of an object that was found settled, and to which nothing was written: what the listing showed before the
+/// look, or shows of what the look found. The listing may not show that yet.
 fn settled(document: &Document<'_>, done: &Reconciled, listing: &Listing) -> Option<Settled> {
     let written = done.outcome.is_some_and(Outcome::is_write);
-    let hash = listing.hash.filter(|_| done.progress == Progress::Done && !written && !document.declared.deleting)?;
+    let hash = done.listed.filter(|_| listing.is_polled).or(listing.hash);
+    let hash = hash.filter(|_| done.progress == Progress::Done && !written && !document.declared.deleting)?;
     Some(Settled::new(document.declared.hash, hash))
 }
 

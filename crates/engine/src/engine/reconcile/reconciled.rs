@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::event::Event;
 use crate::report::Outcome;
+use crate::watch::ContentHash;
 
 /// How far an object has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct Reconciled {
     pub resource: Option<String>,
     /// The spec that AWS shows, under Kubernetes names; `None` where there is nothing, and after a look at the status alone.
     pub spec: Option<Value>,
+    /// The hash of the listing's item that shows what this look found; nothing where a read does not say all that an item does.
+    pub listed: Option<ContentHash>,
     /// Why nothing is done, or a note for the user; empty otherwise.
     pub message: String,
     /// The call that failed.

@@ -11,6 +11,7 @@ use super::{End, Failed, Pass, words};
 use crate::engine::lookup;
 use crate::event::{Event, EventKind};
 use crate::report::Outcome;
+use crate::watch::ListItem;
 
 impl Pass<'_> {
     /// A reference has no value.
@@ -91,6 +92,7 @@ impl Pass<'_> {
             changes: decision.changes.clone(),
             resource: self.resource.clone(),
             spec: shown.map(|object| object.spec),
+            listed: found.zip(kind).and_then(|(found, kind)| ListItem::hash_of_read(kind, &found.output)),
             message: end.message,
             failure: None,
             failed_step: None,
