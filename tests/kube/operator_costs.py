@@ -197,8 +197,8 @@ class Bench(Cluster):
             last = time.monotonic()
             self._await(lambda: ready.count == count + 1, f"{count} models are ready", patience, delay=0.01)
             all_ready = time.monotonic()
-        # Listings that show what was made belong to what it costs.
-        time.sleep(self.rest * 2 / 3)
+        # Listings that show what was made belong to what it costs: some go on for two minutes.
+        time.sleep(self.rest * 2.5)
         converged = self.snapshot()
         if endpoints:
             self._endpoints(endpoints, patience)
@@ -239,7 +239,7 @@ class Bench(Cluster):
         with Ready(self, "endpoints") as ready:
             self.create("endpoints", [endpoint(f"endpoint-{i:05}") for i in range(count)])
             self._await(lambda: ready.count == count, f"{count} endpoints are ready", patience)
-        time.sleep(self.rest * 2 / 3)
+        time.sleep(self.rest * 2.5)
 
     def stop(self):
         super().stop()
@@ -272,13 +272,9 @@ class Ready:
     """Counts the objects of a kind that are as declared, as a watch shows them."""
 
     def __init__(self, bench, plural):
-        self.names, self.ended = set(), False
-        self.connection = bench.connect()
-        headers = {"Authorization": f"Bearer {bench.plane.token}"}
-        # A watch without a version begins with all that is there.
-        self.connection.request("GET", f"{path(plural)}?watch=1&timeoutSeconds=86400", headers=headers)
-        self.connection.sock.settimeout(None)
-        self.answer = self.connection.getresponse()
+        self.bench, self.path = bench, f"{path(plural)}?watch=1&timeoutSeconds=86400"
+        self.names, self.closed = set(), False
+        self.connection = None
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
@@ -287,13 +283,21 @@ class Ready:
         return len(self.names)
 
     def _read(self):
-        try:
-            for line in self.answer:
-                if b'"ACK.ResourceSynced"' in line:
-                    self._take(json.loads(line)["object"])
-        except (OSError, ValueError, AttributeError, http.client.HTTPException):
-            # It was closed.
-            pass
+        # The API server ends watches that do not keep up.
+        while not self.closed:
+            try:
+                self._watch()
+            except (OSError, ValueError, AttributeError, http.client.HTTPException):
+                time.sleep(0.1)
+
+    def _watch(self):
+        self.connection = self.bench.connect()
+        # A watch without a version begins with all that is there.
+        self.connection.request("GET", self.path, headers={"Authorization": f"Bearer {self.bench.plane.token}"})
+        self.connection.sock.settimeout(None)
+        for line in self.connection.getresponse():
+            if b'"ACK.ResourceSynced"' in line:
+                self._take(json.loads(line)["object"])
 
     def _take(self, one):
         found = [c["status"] for c in one["status"]["conditions"] if c["type"] == "ACK.ResourceSynced"]
@@ -304,9 +308,15 @@ class Ready:
         return self
 
     def __exit__(self, *_):
-        self.connection.sock.shutdown(socket.SHUT_RDWR)
-        self.thread.join()
-        self.connection.close()
+        self.closed = True
+        while self.thread.is_alive():
+            if self.connection and self.connection.sock:
+                try:
+                    self.connection.sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    # It has ended by itself.
+                    pass
+            self.thread.join(0.1)
 
 
 class ModelServers:

@@ -29,6 +29,7 @@ mod message;
 mod metrics;
 mod options;
 mod polls;
+mod proxy;
 mod queue;
 mod references;
 mod remembered;

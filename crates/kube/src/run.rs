@@ -28,6 +28,7 @@ use crate::look::Context;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::polls::Polls;
+use crate::proxy;
 use crate::scope::{Tables, account_map, team_map};
 use crate::watching;
 
@@ -144,7 +145,8 @@ fn start_companions(
 
 /// The way to the cluster: of `KUBECONFIG`, of the home folder, or of the pod that this runs in.
 async fn client() -> Result<Client, OperatorError> {
-    let config = kube::Config::infer().await.map_err(|error| OperatorError::NoCluster(with_causes(&error)))?;
+    let mut config = kube::Config::infer().await.map_err(|error| OperatorError::NoCluster(with_causes(&error)))?;
+    proxy::choose(&mut config);
     Client::try_from(config).map_err(|error| OperatorError::NoCluster(with_causes(&error)))
 }
 

@@ -163,15 +163,18 @@ pub fn must(command: &mut Command, what: &str) -> Result<()> {
 
 /// Runs a command to its end; its standard output is printed and given, line by line.
 pub fn run_lines(command: &mut Command, mut line: impl FnMut(&str) + Send) -> Result<ExitStatus> {
+    read_lines(command, |text| {
+        println!("{text}");
+        line(text);
+    })
+}
+
+/// Runs a command to its end; its standard output is given, line by line.
+pub fn read_lines(command: &mut Command, mut line: impl FnMut(&str) + Send) -> Result<ExitStatus> {
     let mut group = Group::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let output = group.child().stdout.take().context("a child has no output")?;
     std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for text in BufReader::new(output).lines().map_while(Result::ok) {
-                println!("{text}");
-                line(&text);
-            }
-        });
+        scope.spawn(move || BufReader::new(output).lines().map_while(Result::ok).for_each(|text| line(&text)));
         let status = group.wait();
         // A process that kept the output open would keep the reader.
         group.end(Duration::from_secs(1));

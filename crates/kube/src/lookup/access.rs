@@ -7,6 +7,7 @@ use kube::{Client, Config};
 
 use super::LookupError;
 use crate::api::with_causes;
+use crate::proxy;
 
 /// What kubectl's flags say; nothing for what the kubeconfig says.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +27,8 @@ pub struct Access {
 impl Access {
     /// A client, and the namespace.
     pub(super) async fn client(&self) -> Result<(Client, String), LookupError> {
-        let config = self.config().await?;
+        let mut config = self.config().await?;
+        proxy::choose(&mut config);
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| LookupError::NoCluster(with_causes(&error)))?;
         Ok((client, namespace))

@@ -12,6 +12,7 @@ mod engine;
 mod jobs;
 mod lists;
 mod nginx;
+mod operator;
 mod peers;
 mod serving;
 mod signature;
@@ -42,7 +43,13 @@ pub struct Args {
     /// Part engine: measure this build of the example `fleet` in place of a release build
     #[arg(long, value_name = "FILE")]
     fleet: Option<PathBuf>,
-    /// Only these: control, lists, transfer, cli, training, serving, jobs, engine
+    /// Part operator: models of the fleets, with commas [default: 100,1000,10000]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    count: Vec<u32>,
+    /// Part operator: measure this program of ACK's controller, too
+    #[arg(long, value_name = "FILE")]
+    ack: Option<PathBuf>,
+    /// Only these: control, lists, transfer, cli, training, serving, jobs, engine, operator. Without one, all but operator
     #[arg(value_name = "PART")]
     only: Vec<String>,
 }
@@ -76,7 +83,11 @@ const PARTS: &[(&str, Part)] = &[
     ("serving", Part::Servers(serving::measure)),
     ("jobs", Part::Servers(jobs::measure)),
     ("engine", Part::Alone(engine::measure)),
+    (OPERATOR, Part::Alone(operator::measure)),
 ];
+
+/// It takes half an hour, and is only measured when it is asked for.
+const OPERATOR: &str = "operator";
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
@@ -84,7 +95,11 @@ pub fn run(args: &Args) -> Result<()> {
         let names: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
         bail!("there is no part {unknown}; the parts are {}", names.join(", "));
     }
-    let chosen = || PARTS.iter().filter(|(name, _)| args.only.is_empty() || args.only.iter().any(|n| n == name));
+    let is_chosen = |name: &str| match args.only.as_slice() {
+        [] => name != OPERATOR,
+        only => only.iter().any(|n| n == name),
+    };
+    let chosen = || PARTS.iter().filter(|(name, _)| is_chosen(name));
     let setup = match chosen().any(|(_, part)| matches!(part, Part::Servers(_))) {
         true => Some(Setup::ready(args)?),
         false => None,
