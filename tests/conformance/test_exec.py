@@ -329,9 +329,13 @@ class Upstream:
             there.sendall(head.replace(target.encode(), urlsplit(target).path.encode(), 1))
 
         def copy(source, sink):
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+            try:
+                while data := source.recv(65536):
+                    sink.sendall(data)
+                sink.shutdown(socket.SHUT_WR)
+            except OSError:
+                # One end was killed.
+                pass
 
         threading.Thread(target=copy, args=(there, client), daemon=True).start()
         copy(client, there)

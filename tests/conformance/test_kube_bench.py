@@ -23,7 +23,7 @@ def test_each_operator_is_measured_with_the_same_fleet(tmp_path):
     ack = tmp_path / "ack"
     ack.write_text(f'#!/bin/sh\nexec "{harness.binary()}" controller "$@"\n')
     ack.chmod(0o755)
-    done = measure("--ack", str(ack), "--rest", "1", "--endpoints", "2", "5")
+    done = measure("--ack", str(ack), "--rest", "2", "--endpoints", "2", "5")
     assert done.returncode == 0, done.stderr
     ours, other = map(json.loads, done.stdout.splitlines())
     assert (ours["operator"], other["operator"]) == ("sagewright", "ack")
@@ -32,7 +32,10 @@ def test_each_operator_is_measured_with_the_same_fleet(tmp_path):
         assert set(fleet["operations"]) == {"converge", "rest", "restart"}
         assert fleet["operations"]["converge"]["sagemaker.CreateModel"] == 5
         assert fleet["callsEach"] >= 1 and fleet["writesEach"] >= 2
-        assert fleet["operations"]["restart"]["sts.GetCallerIdentity"] == 1
+        # What was settled is not looked at again, whether it has a status or not.
+        assert {"sts.GetCallerIdentity"} < set(fleet["operations"]["restart"]) <= {
+            "sts.GetCallerIdentity", "sagemaker.ListModels", "sagemaker.ListEndpointConfigs", "sagemaker.ListEndpoints",
+        }
         assert fleet["writesAtRest"] == fleet["writesAfterRestart"] == 0
         for value in ("readySeconds", "cpuSeconds", "emptyMegabytes", "restMegabytes", "firstReconcileSeconds"):
             assert fleet[value] > 0, value

@@ -209,6 +209,9 @@ class Bench(Cluster):
         end(self.controller)
         stopped = self.snapshot_after()
         self.start_operator()
+        # The minute begins when it has found its way.
+        is_at_work = lambda: any(name.startswith("sagemaker.") for name in self.calls() - stopped["calls"])
+        self._await(is_at_work, "the operator calls AWS after its restart")
         time.sleep(self.rest)
         restarted = self.snapshot()
         memory["peakMegabytes"] = max(memory["peakMegabytes"], self.memory("VmHWM"))

@@ -7,6 +7,8 @@ use kube::Client;
 use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Request};
 use serde_json::Value;
 
+use crate::slim::Slim;
+
 /// How long one request may take. Watches have limits of their own.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Who writes, as `managedFields` shows it.
@@ -106,8 +108,8 @@ impl Api {
 
     async fn send(&self, request: Raw) -> Result<Value, ApiError> {
         let request = request.map_err(|error| ApiError::new(0, with_causes(&error)))?;
-        match tokio::time::timeout(TIMEOUT, self.client.request::<Value>(request)).await {
-            Ok(answer) => Ok(answer?),
+        match tokio::time::timeout(TIMEOUT, self.client.request::<Slim>(request)).await {
+            Ok(answer) => Ok(answer?.0),
             Err(_) => Err(ApiError::new(0, format!("no answer within {} seconds", TIMEOUT.as_secs()))),
         }
     }

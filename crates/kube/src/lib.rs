@@ -37,6 +37,7 @@ mod resync;
 mod run;
 mod scope;
 mod seen;
+mod slim;
 mod status;
 mod tags;
 mod watching;

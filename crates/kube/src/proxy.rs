@@ -52,7 +52,8 @@ mod tests {
             ("http://proxy", cluster, [("HTTPS_PROXY", "http://proxy"), ("NO_PROXY", "10.0.0.1")], ""),
             ("http://own", cluster, [("HTTPS_PROXY", "http://proxy"), ("NO_PROXY", "10.0.0.1")], "http://own"),
         ] {
-            let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            let variable =
+                |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
             let configured = Some(configured).filter(|url| !url.is_empty()).map(|url| url.parse().unwrap());
             let found = chosen(configured, &cluster.parse().unwrap(), variable);
             let expected = Some(proxy).filter(|url| !url.is_empty()).map(|url| url.parse::<Uri>().unwrap());

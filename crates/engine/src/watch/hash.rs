@@ -106,7 +106,8 @@ impl ListItem {
     #[must_use]
     pub fn hash_of_read(kind: &Kind, output: &Value) -> Option<ContentHash> {
         let listing = kind.listing()?;
-        let read = |member: &str| output.get(kind.row().list.rename.get(member).map_or(member, String::as_str)).cloned();
+        let read =
+            |member: &str| output.get(kind.row().list.rename.get(member).map_or(member, String::as_str)).cloned();
         let item: Option<Map<String, Value>> =
             listing.members.iter().map(|member| Some(((*member).to_owned(), read(member)?))).collect();
         Some(ContentHash::of(&Value::Object(item?), &kind.row().list.noise))

@@ -37,7 +37,8 @@ struct Fleet {
 
 impl Fleet {
     fn name(&self) -> String {
-        let endpoints = if self.endpoints > 0 { format!(" beside {} endpoints", self.endpoints) } else { String::new() };
+        let endpoints =
+            if self.endpoints > 0 { format!(" beside {} endpoints", self.endpoints) } else { String::new() };
         format!("{} models{endpoints}", self.models)
     }
 
@@ -90,7 +91,8 @@ pub fn measure(args: &Args, table: &mut Table) -> Result<()> {
         Err(error) => wrong = Some(format!("not a measurement: {line} ({error})")),
     })?;
     for ours in fleets.iter().filter(|fleet| fleet.operator == OURS) {
-        let others = fleets.iter().filter(|f| f.operator != OURS && (f.models, f.endpoints) == (ours.models, ours.endpoints));
+        let others =
+            fleets.iter().filter(|f| f.operator != OURS && (f.models, f.endpoints) == (ours.models, ours.endpoints));
         rows(ours, &others.collect::<Vec<_>>()).into_iter().for_each(|row| table.push(row));
     }
     ensure!(status.success(), "the measurement ended with {status}: see its messages above");
@@ -137,7 +139,10 @@ mod tests {
             let mut table = Table::default();
             rows(&ours, &others).into_iter().for_each(|row| table.push(row));
             let text = table.text();
-            assert!(text.contains("1000 models: AWS calls each") && text.contains("CreateModel 1000, ListModels 10"), "{text}");
+            assert!(
+                text.contains("1000 models: AWS calls each") && text.contains("CreateModel 1000, ListModels 10"),
+                "{text}"
+            );
             assert!(text.contains(aims), "{text}");
         }
     }
