@@ -81,9 +81,11 @@ pub fn read(status: &Value) -> Vec<Condition> {
     status.get("conditions").and_then(|c| serde_json::from_value(c.clone()).ok()).unwrap_or_default()
 }
 
-/// New conditions in the place of old ones: times are kept where the status is the same.
+/// New conditions in the place of old ones: times are kept where the status is the same. They have whole seconds, as
+/// Kubernetes' times do.
 #[must_use]
 pub fn merge(old: &[Condition], new: Vec<Condition>, now: Timestamp) -> Vec<Condition> {
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     new.into_iter()
         .map(|mut condition| {
             let before = old.iter().find(|c| c.kind == condition.kind && c.status == condition.status);

@@ -120,7 +120,7 @@ pub(crate) fn resource(kind: &Kind, object: &Object) -> Option<String> {
         let path = kind.spec_path_to_crd(&Path::parse(member));
         match get(&object.spec, &path).and_then(Value::as_str) {
             Some(part) => parts.push(part.to_owned()),
-            None if members.len() == 1 => parts.push(object.metadata.name.clone()),
+            None if kind.own_name() == Some(member.as_str()) => parts.push(object.metadata.name.clone()),
             None if optional.contains(member) => {}
             None => return None,
         }
@@ -143,6 +143,7 @@ mod tests {
             ("ModelPackage", json!({}), json!({"ackResourceMetadata": {"arn": arn}}), Some(arn)),
             ("ModelPackage", json!({}), json!({}), None),
             ("Space", json!({"spaceName": "s"}), json!({}), None),
+            ("Space", json!({"domainID": "d"}), json!({}), Some("d mine")),
         ] {
             let kind = sagewright_kinds::find(kind).unwrap();
             let object = Object { spec, status, ..Object::new(kind, "mine") };

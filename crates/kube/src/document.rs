@@ -73,17 +73,16 @@ fn only_identity(kind: &Kind, object: &mut Object) {
 
 /// A resource is named as its object, where the object does not say its name.
 pub(crate) fn name(kind: &Kind, object: &mut Object) {
-    let [member] = kind.row().identity.name.as_slice() else { return };
+    let Some(member) = kind.own_name() else { return };
     if object.annotation(keys::ADOPTION_FIELDS).is_some() {
         return;
     }
     let field = to_crd(member);
     let refers =
-        kind.refs().iter().any(|r| r.path.first() == Some(member.as_str()) && object.spec.get(&r.field).is_some());
+        kind.refs().iter().any(|r| r.path.first() == Some(member) && object.spec.get(&r.field).is_some());
     let name = object.metadata.name.clone();
     if let Some(spec) = object.spec.as_object_mut()
         && !refers
-        && !field.contains('.')
     {
         spec.entry(field).or_insert(Value::String(name));
     }
@@ -117,10 +116,22 @@ mod tests {
 
     #[test]
     fn a_resource_is_named_as_its_object_unless_the_object_says_a_name() {
-        for (spec, name) in [(json!({}), "mine"), (json!({"modelName": "fraud"}), "fraud")] {
-            let (kind, object) = object("Model", spec);
-            let wanted = desired(kind, &object, Intent::Absent, DeletionPolicy::Delete, &options(), &Arc::default());
-            assert_eq!(wanted.unwrap().name(kind).as_deref(), Some(name));
+        for (kind, spec, field, name) in [
+            ("Model", json!({}), "modelName", Some("mine")),
+            ("Model", json!({"modelName": "fraud"}), "modelName", Some("fraud")),
+            ("DataQualityJobDefinition", json!({}), "jobDefinitionName", Some("mine")),
+            ("MlflowTrackingServer", json!({}), "trackingServerName", Some("mine")),
+            ("AutoMLJobV2", json!({}), "autoMLJobName", Some("mine")),
+            ("Space", json!({"domainID": "d-1"}), "spaceName", Some("mine")),
+            ("UserProfile", json!({"domainID": "d-1"}), "userProfileName", Some("mine")),
+            ("Domain", json!({}), "domainName", Some("mine")),
+            ("ScalingPolicy", json!({"resourceID": "endpoint/e/variant/v"}), "policyName", Some("mine")),
+            ("ModelPackage", json!({}), "modelPackageName", None),
+            ("PipelineExecution", json!({"pipelineName": "p"}), "pipelineName", Some("p")),
+        ] {
+            let (kind, mut object) = object(kind, spec);
+            super::name(kind, &mut object);
+            assert_eq!(object.spec.get(field).and_then(Value::as_str), name, "{}", kind.name());
         }
     }
 

@@ -51,8 +51,7 @@ pub(crate) fn of(kind: &Kind, before: &Value, after: &Value, done: &Reconciled) 
 
 /// What the engine did, or saw of AWS's own doing.
 fn acted(kind: &Kind, done: &Reconciled, what: &EventKind) -> Option<Note> {
-    let name = done.resource.as_deref().unwrap_or_default();
-    let thing = format!("the {} `{name}`", kind.words());
+    let thing = format!("the {} `{}`", kind.words(), named(done.resource.as_deref(), &done.status));
     let fields = || {
         let paths: Vec<String> = done.changes.iter().map(|change| change.path.clone()).collect();
         if paths.is_empty() { String::new() } else { format!(": {}", paths.join(", ")) }
@@ -76,6 +75,14 @@ fn acted(kind: &Kind, done: &Reconciled, what: &EventKind) -> Option<Note> {
         }
         _ => None,
     }
+}
+
+/// The resource's name. AWS names some, and then the ARN says it: `group/1` of `arn:aws:sagemaker:…:model-package/group/1`.
+fn named<'n>(resource: Option<&'n str>, status: &'n Value) -> &'n str {
+    let arn = || status.pointer("/ackResourceMetadata/arn").and_then(Value::as_str);
+    let name = resource.filter(|name| !name.is_empty()).or_else(arn).unwrap_or_default();
+    let in_arn = name.strip_prefix("arn:").and_then(|arn| arn.splitn(5, ':').nth(4));
+    in_arn.and_then(|resource| resource.split_once(['/', ':'])).map_or(name, |(_, name)| name)
 }
 
 /// A status word as the reason of an event.
@@ -233,6 +240,22 @@ mod tests {
             ("in-progress", "InProgress"),
         ] {
             assert_eq!(camel(word), reason);
+        }
+    }
+
+    #[test]
+    fn a_resource_that_aws_names_is_named_by_its_arn() {
+        let arn = |resource: &str| format!("arn:aws:sagemaker:us-east-1:123456789012:{resource}");
+        let package = arn("model-package/fraud/1");
+        for (resource, status, name) in [
+            (Some("fraud"), json!({"ackResourceMetadata": {"arn": arn("model/fraud")}}), "fraud"),
+            (None, json!({"ackResourceMetadata": {"arn": package}}), "fraud/1"),
+            (Some(""), json!({"ackResourceMetadata": {"arn": package}}), "fraud/1"),
+            (Some(package.as_str()), json!({}), "fraud/1"),
+            (Some("d-1 mine"), json!({}), "d-1 mine"),
+            (None, json!({}), ""),
+        ] {
+            assert_eq!(named(resource, &status), name);
         }
     }
 }

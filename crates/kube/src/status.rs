@@ -1,5 +1,6 @@
 //! What is written of a status: nothing where nothing differs.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// The merge patch (RFC 7386) that makes one document of another; nothing where they say the same.
@@ -21,6 +22,27 @@ pub(crate) fn merge_patch(before: &Value, after: &Value) -> Option<Value> {
         (before, after) if same(before, after) => None,
         (_, after) => Some(without_nulls(after)),
     }
+}
+
+/// Times as Kubernetes writes them, without fractions of a second: `2026-01-02T03:04:05Z`.
+pub(crate) fn in_seconds(status: &mut Value) {
+    match status {
+        Value::Object(map) => map.values_mut().for_each(in_seconds),
+        Value::Array(items) => items.iter_mut().for_each(in_seconds),
+        Value::String(text) => {
+            if let Some(second) = second_of(text) {
+                *text = second;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A time with a fraction, without the fraction.
+fn second_of(text: &str) -> Option<String> {
+    let (second, fraction) = text.strip_suffix('Z')?.split_once('.')?;
+    let is_time = second.len() == "2026-01-02T03:04:05".len() && fraction.bytes().all(|c| c.is_ascii_digit());
+    is_time.then(|| text.parse::<Timestamp>()).and_then(Result::ok).map(|_| format!("{second}Z"))
 }
 
 /// Whether two values say the same to the API server, which stores no nulls and knows `1.0` as `1`.
@@ -77,5 +99,23 @@ mod tests {
         ] {
             assert_eq!(merge_patch(&before, &after), patch, "{before} to {after}");
         }
+    }
+
+    #[test]
+    fn times_have_no_fractions_of_a_second() {
+        let mut status = json!({
+            "creationTime": "2026-01-02T03:04:05.678901234Z",
+            "list": [{"at": "2026-01-02T03:04:05.6Z"}, "2026-01-02T03:04:05Z"],
+            "text": "v1.5Z", "word": "2026-13-02T03:04:05.1Z", "note": "at 2026-01-02T03:04:05.6Z",
+        });
+        in_seconds(&mut status);
+        assert_eq!(
+            status,
+            json!({
+                "creationTime": "2026-01-02T03:04:05Z",
+                "list": [{"at": "2026-01-02T03:04:05Z"}, "2026-01-02T03:04:05Z"],
+                "text": "v1.5Z", "word": "2026-13-02T03:04:05.1Z", "note": "at 2026-01-02T03:04:05.6Z",
+            })
+        );
     }
 }

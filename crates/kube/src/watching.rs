@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace as KubeNamespace};
@@ -26,6 +27,8 @@ use crate::seen::{Seen, resource_of};
 
 /// Objects that a page of a listing holds: it is in memory whole.
 const PAGE: u32 = 250;
+/// Between looks for a kind that the cluster does not have.
+const UNSERVED: Duration = Duration::from_secs(10);
 
 /// Watches the objects of a kind.
 pub(crate) async fn objects(
@@ -133,26 +136,38 @@ pub(crate) struct Companion {
     pub(crate) spec: serde_json::Value,
 }
 
-/// Watches the objects of a small kind; where the cluster does not have it, until somebody looks again.
+/// Watches the objects of a small kind. Where the cluster does not have it, it is looked for again.
 pub(crate) async fn companions(
     client: Client,
     resource: ApiResource,
     namespace: Option<String>,
     out: Sender<Companion>,
 ) {
-    let api: Api<Seen> = match &namespace {
-        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-        None => Api::all_with(client, &resource),
+    let mut was_missing = false;
+    let follow = || {
+        follow(
+            seen_in(client.clone(), &resource, namespace.as_deref()),
+            Config::default(),
+            &resource.plural,
+            true,
+            &out,
+            |what| match what {
+                Watched::Shown(seen) => Some(Companion {
+                    namespace: seen.metadata.namespace.unwrap_or_default(),
+                    name: seen.metadata.name.unwrap_or_default(),
+                    spec: seen.spec,
+                }),
+                _ => None,
+            },
+        )
     };
-    follow(api, Config::default(), &resource.plural, true, &out, |what| match what {
-        Watched::Shown(seen) => Some(Companion {
-            namespace: seen.metadata.namespace.unwrap_or_default(),
-            name: seen.metadata.name.unwrap_or_default(),
-            spec: seen.spec,
-        }),
-        _ => None,
-    })
-    .await;
+    while follow().await == Ended::Unserved {
+        if !std::mem::replace(&mut was_missing, true) {
+            let kind = &resource.kind;
+            tracing::info!(kind, "this kind has no CRD in the cluster; it is looked for again every 10 seconds");
+        }
+        tokio::time::sleep(UNSERVED).await;
+    }
 }
 
 /// Watches the objects of a legacy kind.

@@ -114,7 +114,6 @@ pub(crate) async fn run<C: Companion>(tools: Tools, mut looked: mpsc::UnboundedR
                     }
                     due.insert((Instant::now(), (namespace, name)), ());
                 }
-                // The cluster does not have the kind; it is looked for at the next start.
                 None => return,
             },
             one = looked.recv() => {

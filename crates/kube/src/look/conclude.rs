@@ -20,6 +20,7 @@ use crate::events::{self, Note};
 use crate::remembered::Remembered;
 use crate::resync;
 use crate::scope::Placed;
+use crate::status::in_seconds;
 
 /// The pause before a look at an object that is settled, or was just made, and that the listing does not show yet.
 const NOT_LISTED: Duration = Duration::from_secs(120);
@@ -94,6 +95,7 @@ pub(super) async fn reconciled(
         let message = format!("the IAMRoleSelector {name} chose the role");
         conditions::add(&mut status, &before, ROLE_SELECTED, &message, now);
     }
+    in_seconds(&mut status);
     conditions::arrange(&mut status);
     let notes = events::of(kind, &before, &status, &done);
     log(&document, &done, &notes);

@@ -1,0 +1,68 @@
+"""What the operator tells and keeps up: names and times, failures with their log, what is gone, generated names."""
+
+import re
+
+import pytest
+
+import harness
+from operator_tools import Operator, condition, events, full, install_crds, model, thing
+
+
+@pytest.fixture(scope="session")
+def crds(kube):
+    install_crds(kube)
+
+
+@pytest.fixture
+def operator(kube, crds, cloud, namespace, tmp_path):
+    operator = Operator(kube, cloud, tmp_path, [namespace])
+    yield operator
+    if operator.process.poll() is None:
+        assert operator.stop() == 0, operator.log()
+
+
+def messages(kube, namespace, name, reason):
+    return [message for told, message in events(kube, namespace, name) if told == reason]
+
+
+def test_what_aws_names_is_told_by_its_arn_and_times_have_whole_seconds(kube, operator, namespace, sagemaker):
+    group = harness.unique("group")
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    kube.apply(thing("ModelPackage", "version", {
+        "modelPackageGroupName": group, "inferenceSpecification": {
+            "containers": [{"image": harness.SCRIPT_IMAGE}],
+            "supportedContentTypes": ["text/csv"], "supportedResponseMIMETypes": ["text/csv"],
+        },
+    }), namespace)
+    seen = kube.wait_condition(full("modelpackages"), "version", "Ready", namespace=namespace)
+    told = lambda: messages(kube, namespace, "version", "Created")  # noqa: E731
+    harness.wait(told, "the create is told")
+    assert told() == [f"created the model package `{group}/1`"]
+    times = [c["lastTransitionTime"] for c in seen["status"]["conditions"]] + [seen["status"]["creationTime"]]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time) for time in times), times
+
+
+def test_a_definition_that_comes_later_is_served(kube, operator, namespace):
+    crd = "fieldexports.services.k8s.aws"
+    kube.kubectl("delete", "crd", crd)
+    harness.wait(
+        lambda: any(line.get("kind") == "FieldExport" for line in operator.lines()), "the operator misses the definition",
+    )
+    install_crds(kube)
+    name = harness.unique("model")
+    kube.apply([
+        model(name),
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "target"}},
+        {
+            "apiVersion": "services.k8s.aws/v1alpha1", "kind": "FieldExport", "metadata": {"name": "arn"},
+            "spec": {
+                "from": {
+                    "path": ".status.ackResourceMetadata.arn",
+                    "resource": {"group": "sagemaker.services.k8s.aws", "kind": "Model", "name": name},
+                },
+                "to": {"kind": "configmap", "name": "target"},
+            },
+        },
+    ], namespace)
+    kube.wait_condition("fieldexports", "arn", "Ready", namespace=namespace)
+    assert kube.get("configmaps", "target", namespace)["data"] == {f"{namespace}.arn": harness.arn("model", name)}
