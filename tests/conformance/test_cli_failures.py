@@ -44,6 +44,7 @@ def test_a_failed_job_is_told_the_same_by_plan_and_apply(cli, own_bucket):
     for _ in range(2):
         told = cli("apply", "-f", "-", stdin=job, code=1)
         assert "TrainingJob broken: failed" in told.out and "`sagewright logs TrainingJob/broken` shows what it wrote" in told.out
+        assert "Last lines of its log:" in told.out and "ValueError: no such column: label" in told.out
         assert told.lines[-1] == "Incomplete: 1 failed."
         plan = cli("plan", "--exit-code", "-f", "-", stdin=job, code=1)
         assert "is in Failed status" in plan.out and plan.lines[-1] == "Plan: 1 failed."

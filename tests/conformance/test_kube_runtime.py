@@ -66,3 +66,33 @@ def test_a_definition_that_comes_later_is_served(kube, operator, namespace):
     ], namespace)
     kube.wait_condition("fieldexports", "arn", "Ready", namespace=namespace)
     assert kube.get("configmaps", "target", namespace)["data"] == {f"{namespace}.arn": harness.arn("model", name)}
+
+
+def crash(name):
+    return thing("ProcessingJob", name, {
+        "appSpecification": {"imageURI": harness.CRASHING_IMAGE}, "roleARN": harness.role(),
+        "processingResources": {
+            "clusterConfig": {"instanceType": "ml.m5.large", "instanceCount": 1, "volumeSizeInGB": 5},
+        },
+    })
+
+
+def test_a_failed_job_tells_its_reason_and_the_end_of_its_log(kube, operator, namespace):
+    name = harness.unique("job")
+    kube.apply(crash(name), namespace)
+    seen = kube.wait_condition(full("processingjobs"), name, "ACK.Terminal", namespace=namespace)
+    message = condition(seen, "ACK.Terminal")["message"]
+    assert "AlgorithmError" in message and "Last lines of its log:" in message
+    assert message.endswith("ValueError: no such column: label"), message
+    assert operator.calls("DescribeLogStreams") == 1
+    told = lambda: [text for text in messages(kube, namespace, name, "Failed") if "Last lines" in text]  # noqa: E731
+    harness.wait(told, "the failure is told")
+    assert told() == [message]
+    looks = operator.calls("DescribeProcessingJob")
+    kube.kubectl(
+        "annotate", full("processingjobs"), name, "-n", namespace, "sagewright.dev/reconcile-at=now",
+    )
+    harness.wait(lambda: operator.calls("DescribeProcessingJob") > looks, "it is looked at again")
+    assert operator.calls("DescribeLogStreams") == 1
+    again = kube.wait_condition(full("processingjobs"), name, "ACK.Terminal", namespace=namespace)
+    assert condition(again, "ACK.Terminal") == condition(seen, "ACK.Terminal")

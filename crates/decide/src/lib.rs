@@ -12,6 +12,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod inputs;
 mod intent;
+pub mod log_end;
 mod mark_location;
 pub mod observed;
 mod present;

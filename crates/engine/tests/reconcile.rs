@@ -309,3 +309,46 @@ async fn a_create_that_was_refused_claims_nothing_that_others_made() {
         assert!(fake.take_log(true).is_empty(), "{kind}");
     }
 }
+
+#[tokio::test]
+async fn the_log_of_a_failure_is_read_once_and_its_trouble_is_no_other() {
+    let refused = || CloudError::new("logs", "", sagewright_engine::Stage::Service, "AccessDeniedException", "no");
+    let events = json!({"events": [{"timestamp": 2, "message": "ValueError: no column"}], "nextBackwardToken": "b/1"});
+    for (logs, said) in [
+        (Ok(events), "\nLast lines of its log:\nValueError: no column"),
+        (Ok(json!({"events": []})), "\nIts log has no lines."),
+        (Err(refused()), "\nIts log could not be read: AccessDeniedException: no"),
+    ] {
+        let (fake, clock, _) = Fake::new();
+        fake.fate("TrainingJob", 60, "Failed", Some("AlgorithmError: exit code: 1"));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (counted, answer) = (Arc::clone(&calls), logs.clone());
+        let engine = hooked(&fake, &clock, move |_, operation, input| match operation {
+            "DescribeLogStreams" => {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let name = format!("{}algo-1-1", input["logStreamNamePrefix"].as_str().unwrap());
+                Some(Ok(json!({"logStreams": [{"logStreamName": name, "lastEventTimestamp": 2}]})))
+            }
+            // At the beginning of the stream, AWS gives the token that it was given.
+            "GetLogEvents" if input.get("nextToken").is_some() => Some(Ok(json!({"nextBackwardToken": "b/1"}))),
+            "GetLogEvents" => Some(answer.clone()),
+            _ => None,
+        });
+        let (mut object, mut memory) = (training_job("mnist"), "{}".to_owned());
+        for _ in 0..2 {
+            look(&engine, &mut object, &mut memory, Intent::Present).await;
+        }
+        clock.sleep(Duration::from_secs(3_600)).await;
+        let done = look(&engine, &mut object, &mut memory, Intent::Present).await;
+        assert_eq!((done.progress, done.outcome), (Progress::Ended, Some(Outcome::Failed)), "{said}");
+        assert_eq!(done.message.contains("ValueError"), said.contains("ValueError"), "{}", done.message);
+        let again = look(&engine, &mut object, &mut memory, Intent::Present).await;
+        for done in [&done, &again] {
+            let terminal = done.conditions.iter().find(|c| c.kind == "ACK.Terminal").unwrap();
+            let message = terminal.message.as_deref().unwrap();
+            assert!(message.starts_with("TrainingJob status reached terminal state: Failed. AlgorithmError"), "{message}");
+            assert!(message.ends_with(&format!("exit code: 1{said}")), "{message}");
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 1, "once for the failure: {said}");
+    }
+}

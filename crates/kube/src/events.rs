@@ -1,9 +1,11 @@
 //! Kubernetes events: one for each transition and failure, also across restarts. What is told is found by comparing the status that
 //! the object had with the one that it gets.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use sagewright_decide::arn::name_in_arn;
 use sagewright_decide::conditions::{ADVISORY, READY, RECOVERABLE, REFERENCES_RESOLVED, TERMINAL};
 use sagewright_decide::{Condition, ConditionStatus, Step};
 use sagewright_engine::EventKind;
@@ -81,8 +83,7 @@ fn acted(kind: &Kind, done: &Reconciled, what: &EventKind) -> Option<Note> {
 fn named<'n>(resource: Option<&'n str>, status: &'n Value) -> &'n str {
     let arn = || status.pointer("/ackResourceMetadata/arn").and_then(Value::as_str);
     let name = resource.filter(|name| !name.is_empty()).or_else(arn).unwrap_or_default();
-    let in_arn = name.strip_prefix("arn:").and_then(|arn| arn.splitn(5, ':').nth(4));
-    in_arn.and_then(|resource| resource.split_once(['/', ':'])).map_or(name, |(_, name)| name)
+    if name.starts_with("arn:") { name_in_arn(name) } else { name }
 }
 
 /// A status word as the reason of an event.
@@ -165,12 +166,7 @@ impl Recorder {
     fn document(&self, object: &Object, namespace: &str, note: &Note, now: jiff::Timestamp) -> Value {
         let name: String = object.metadata.name.chars().take(LONGEST_NAME).collect();
         let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-        let mut message = note.message.clone();
-        if message.len() > LONGEST {
-            let cut = (0..=LONGEST - 4).rev().find(|at| message.is_char_boundary(*at)).unwrap_or_default();
-            message.truncate(cut);
-            message.push('…');
-        }
+        let message = shortened(&note.message);
         json!({
             "apiVersion": "v1",
             "kind": "Event",
@@ -194,6 +190,17 @@ impl Recorder {
             "count": 1,
         })
     }
+}
+
+/// A message that the API server takes. What is left out is in its middle: advice, and the last lines of a log, are at the end.
+fn shortened(message: &str) -> Cow<'_, str> {
+    const HALF: usize = (LONGEST - '…'.len_utf8()) / 2;
+    if message.len() <= LONGEST {
+        return Cow::Borrowed(message);
+    }
+    let head = message.get(..message.floor_char_boundary(HALF)).unwrap_or_default();
+    let tail = message.get(message.ceil_char_boundary(message.len() - HALF)..).unwrap_or_default();
+    Cow::Owned(format!("{head}…{tail}"))
 }
 
 #[cfg(test)]
@@ -257,5 +264,14 @@ mod tests {
         ] {
             assert_eq!(named(resource, &status), name);
         }
+    }
+
+    #[test]
+    fn a_long_message_keeps_its_beginning_and_its_end() {
+        assert_eq!(shortened("short"), "short");
+        let long = format!("begin {} end", "ü".repeat(2_000));
+        let cut = shortened(&long);
+        assert!(cut.len() <= LONGEST && cut.starts_with("begin ü") && cut.ends_with("ü end"), "{cut}");
+        assert!(cut.contains('…'));
     }
 }

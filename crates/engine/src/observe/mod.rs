@@ -4,6 +4,7 @@ pub(crate) mod calls;
 mod find;
 mod index;
 mod list_input;
+pub(crate) mod log_end;
 mod look;
 mod owners;
 mod read;

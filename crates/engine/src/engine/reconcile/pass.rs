@@ -1,5 +1,6 @@
 //! One look at one object, in phases: resolve, look, decide, act, report.
 
+mod log;
 mod resolve;
 mod result;
 
@@ -56,6 +57,8 @@ pub(crate) struct Pass<'p> {
     listed: Option<&'p ListObservation>,
     /// The resource as the answer to its create says, and the decision about that, where nothing is left to look for.
     made: Option<(Found, Decision)>,
+    /// The last lines of the log of what has failed.
+    log_end: Option<String>,
 }
 
 /// How a pass ended.
@@ -101,6 +104,7 @@ impl<'p> Pass<'p> {
             announces: None,
             listed: None,
             made: None,
+            log_end: None,
         }
     }
 
@@ -158,7 +162,7 @@ impl<'p> Pass<'p> {
         if let Some(attempt) = self.memory.attempt() {
             self.desired.to_mut().attempt = Some(attempt);
         }
-        let decision = self.as_planned(kind, decide(kind, &self.desired, &observed, now));
+        let mut decision = self.as_planned(kind, decide(kind, &self.desired, &observed, now));
         self.emit(EventKind::Decided {
             changes: decision.changes.clone(),
             steps: decision.steps.clone(),
@@ -173,6 +177,9 @@ impl<'p> Pass<'p> {
                 return self.reconciled(None, &Decision { conditions, ..Decision::default() }, self.unseen());
             }
             self.memory.looked(found);
+        }
+        if let Some(found) = found {
+            self.read_log(kind, found, &mut decision).await;
         }
         if let Some(refusal) = decision.refusal() {
             let end = self.refused(refusal);
@@ -512,6 +519,7 @@ impl<'p> Pass<'p> {
         }
         if let Some(message) = failure_message(kind, &self.desired, found) {
             self.emit(EventKind::Ended { why: message.clone() });
+            let message = message + self.log_end.as_deref().unwrap_or_default();
             return End { progress: Progress::Ended, ..end(Outcome::Failed, message) };
         }
         self.emit(EventKind::Settled);
