@@ -120,10 +120,11 @@ mod tests {
         let name = kind.row().identity.name.first().unwrap();
         let status = kind.row().status.member.clone().unwrap();
         let output: Value = json!({name.as_str(): "j", status: word, "FailureReason": reason});
-        let found = Found::new(kind, output, BTreeMap::from([(
-            "sagewright.dev/owner".to_owned(),
-            format!("{}/default/j", kind.name()),
-        )]));
+        let found = Found::new(
+            kind,
+            output,
+            BTreeMap::from([("sagewright.dev/owner".to_owned(), format!("{}/default/j", kind.name()))]),
+        );
         let mut object = Object::new(kind, "j");
         object.spec = json!({});
         let mut desired = Desired::new(kind, &object).unwrap();
@@ -165,7 +166,8 @@ mod tests {
         assert!(long.len() <= BYTES + BEGIN.len() + 1 && long.lines().count() > 3, "{}", long.len());
         assert_eq!(words(&lines(&["", "  \n"])), NOTHING);
         assert_eq!(words(&lines(&["\u{1b}[31mred\u{1b}[0m\r\n"])), format!("{BEGIN}\n[31mred[0m"));
-        let secret = words(&lines(&["GET https://me:word@host/x", "https://b/k?X-Amz-Signature=0a&X-Amz-Credential=b"]));
+        let secret =
+            words(&lines(&["GET https://me:word@host/x", "https://b/k?X-Amz-Signature=0a&X-Amz-Credential=b"]));
         assert!(!secret.contains("word") && !secret.contains("0a"), "{secret}");
         assert!(!has_lines(NOTHING) && !has_lines(&unreadable("AccessDenied: no")));
     }

@@ -346,7 +346,10 @@ async fn the_log_of_a_failure_is_read_once_and_its_trouble_is_no_other() {
         for done in [&done, &again] {
             let terminal = done.conditions.iter().find(|c| c.kind == "ACK.Terminal").unwrap();
             let message = terminal.message.as_deref().unwrap();
-            assert!(message.starts_with("TrainingJob status reached terminal state: Failed. AlgorithmError"), "{message}");
+            assert!(
+                message.starts_with("TrainingJob status reached terminal state: Failed. AlgorithmError"),
+                "{message}"
+            );
             assert!(message.ends_with(&format!("exit code: 1{said}")), "{message}");
         }
         assert_eq!(calls.load(Ordering::Relaxed), 1, "once for the failure: {said}");

@@ -78,8 +78,7 @@ pub(crate) fn name(kind: &Kind, object: &mut Object) {
         return;
     }
     let field = to_crd(member);
-    let refers =
-        kind.refs().iter().any(|r| r.path.first() == Some(member) && object.spec.get(&r.field).is_some());
+    let refers = kind.refs().iter().any(|r| r.path.first() == Some(member) && object.spec.get(&r.field).is_some());
     let name = object.metadata.name.clone();
     if let Some(spec) = object.spec.as_object_mut()
         && !refers

@@ -181,13 +181,21 @@ fn leaves(done: &Reconciled) -> Option<Option<String>> {
     }
 }
 
-/// What to remember of an object that was found settled, and to which nothing was written: what the listing showed before the
-/// look, or shows of what the look found. The listing may not show that yet.
+/// What to remember of an object that was found settled, and to which nothing was written.
 fn settled(document: &Document<'_>, done: &Reconciled, listing: &Listing) -> Option<Settled> {
     let written = done.outcome.is_some_and(Outcome::is_write);
-    let hash = done.listed.filter(|_| listing.is_polled).or(listing.hash);
-    let hash = hash.filter(|_| done.progress == Progress::Done && !written && !document.declared.deleting)?;
-    Some(Settled::new(document.declared.hash, hash))
+    if done.progress != Progress::Done || written || document.declared.deleting {
+        return None;
+    }
+    let settled = |hash| Settled::new(document.declared.hash, hash);
+    let read = done.listed.filter(|_| listing.is_polled).map(settled);
+    of_read_or_listing(read, listing.hash.map(settled), document.declared.remembered.settled)
+}
+
+/// What the listing will show of what a look found, which the listing may not show yet. Where just that was remembered and a look
+/// was due all the same, the listing says it in other words: then what it showed before the look.
+fn of_read_or_listing(read: Option<Settled>, shown: Option<Settled>, known: Option<Settled>) -> Option<Settled> {
+    if read.is_some() && read == known { shown.or(read) } else { read.or(shown) }
 }
 
 /// The name of its resource in AWS, as a listing says it.
@@ -241,4 +249,29 @@ fn log(document: &Document<'_>, done: &Reconciled, notes: &[Note]) {
     }
     let progress = format!("{:?}", done.progress);
     tracing::debug!(kind, namespace, name, generation, progress, again = ?done.requeue, "looked");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_listing_that_says_a_state_in_other_words_is_believed_at_the_second_look() {
+        let of = |hash: u64| Some(serde_json::from_value::<Settled>(json!({"d": 1, "s": hash})).unwrap());
+        let (read, shown, earlier) = (of(1), of(2), of(3));
+        for (read, shown, known, remembered) in [
+            (read, None, None, read),
+            (read, shown, None, read),
+            (read, shown, earlier, read),
+            (read, shown, read, shown),
+            (read, read, read, read),
+            (read, None, read, read),
+            (None, shown, read, shown),
+            (None, None, read, None),
+        ] {
+            assert_eq!(of_read_or_listing(read, shown, known), remembered, "{read:?} {shown:?} {known:?}");
+        }
+    }
 }
