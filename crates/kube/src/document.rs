@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sagewright_decide::{Adoption, Claims, Desired, Intent};
-use sagewright_kinds::Kind;
+use sagewright_kinds::{Kind, Path, PathSegment};
 use sagewright_model::name::to_crd;
 use sagewright_objects::{ManifestError, Object, keys};
 use serde_json::Value;
@@ -77,13 +77,15 @@ pub(crate) fn name(kind: &Kind, object: &mut Object) {
     if object.annotation(keys::ADOPTION_FIELDS).is_some() {
         return;
     }
-    let field = to_crd(member);
+    // Known names: to work one out costs more than the rest of this.
+    let Path(path) = kind.spec_path_to_crd(&Path::parse(member));
+    let [PathSegment::Member(field)] = path.as_slice() else { return };
     let refers = kind.refs().iter().any(|r| r.path.first() == Some(member) && object.spec.get(&r.field).is_some());
     let name = object.metadata.name.clone();
     if let Some(spec) = object.spec.as_object_mut()
         && !refers
     {
-        spec.entry(field).or_insert(Value::String(name));
+        spec.entry(field.as_str()).or_insert(Value::String(name));
     }
 }
 
