@@ -108,7 +108,8 @@ pub(super) async fn reconciled(
         return Ok(Looking::Gone);
     }
     let settled = settled(&document, &done, &listing);
-    let made = memory.has_made(None).then_some(document.declared.hash);
+    // Where a look has failed since, the listing must not stand for one: the status would go on telling of the failure.
+    let made = (done.progress == Progress::Done && memory.has_made(None)).then_some(document.declared.hash);
     let remembered = Remembered { memory: memory.clone(), settled, made };
     let kept = &document.declared.remembered;
     if !remembered.must_be_kept(kept) && same_but_remembered(&before, &status) {
