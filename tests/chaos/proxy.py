@@ -7,10 +7,9 @@ import asyncio
 import collections
 import json
 import random
-import socket
-import struct
-import threading
 import urllib.parse
+
+from .relay import Relay, read, reset
 
 # Shares of calls.
 FAULTS = {"throttled": 0.30, "reset before": 0.05, "reset after": 0.05, "garbled": 0.02}
@@ -18,7 +17,7 @@ CREATES = ("Create", "Start", "Register", "Put")
 GARBAGE = b"<html>502? 200! \xff\xfe"
 
 
-class Proxy:
+class Proxy(Relay):
     """A proxy for the calls of the services that speak JSON or XML; S3 passes as it is."""
 
     def __init__(self, upstream, seed, faults=FAULTS):
@@ -27,23 +26,7 @@ class Proxy:
         self.rng, self.faults = random.Random(seed), faults
         # Calls by what came of them, and the ARNs that the service gave for creates: (operation, ARN) → answers.
         self.calls, self.created = collections.Counter(), collections.Counter()
-        self.loop = asyncio.new_event_loop()
-        started = threading.Event()
-        self.thread = threading.Thread(target=self._run, args=(started,), daemon=True)
-        self.thread.start()
-        started.wait()
-
-    def _run(self, started):
-        asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512))
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        started.set()
-        self.loop.run_forever()
-        server.close()
-
-    def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
+        super().__init__()
 
     def fault(self):
         drawn = self.rng.random()
@@ -52,15 +35,6 @@ class Proxy:
                 return fault
             drawn -= share
         return "passed"
-
-    async def _serve(self, reader, writer):
-        try:
-            while request := await read(reader):
-                if not await self._answer(*request, writer):
-                    break
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        writer.close()
 
     async def _answer(self, head, body, writer):
         """Answers a call; false where the connection is to end."""
@@ -78,7 +52,7 @@ class Proxy:
         await to.drain()
         answer, content = await read(upstream)
         to.close()
-        self._saw(operation, answer, content)
+        self._saw(operation, body, answer, content)
         if fault == "reset after":
             return reset(writer)
         if fault == "garbled":
@@ -88,31 +62,10 @@ class Proxy:
         await writer.drain()
         return b"connection: close" not in answer.lower()
 
-    def _saw(self, operation, answer, content):
+    def _saw(self, operation, request, answer, content):
         if operation and operation.startswith(CREATES) and answer.split(b" ", 2)[1] == b"200":
             arns = [value for name, value in json.loads(content).items() if name.lower().endswith("arn")]
             self.created[operation, *arns] += 1
-
-
-async def read(reader):
-    """A message's head and body; nothing where the connection ended."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        if error.partial:
-            raise
-        return None
-    lines = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:] if b":" in line)
-    if b"chunked" in lines.get(b"transfer-encoding", b""):
-        body = b""
-        while True:
-            line = await reader.readuntil(b"\r\n")
-            size = int(line.split(b";")[0], 16)
-            chunk = await reader.readexactly(size + 2)
-            body += line + chunk
-            if not size:
-                return head, body
-    return head, await reader.readexactly(int(lines.get(b"content-length", 0)))
 
 
 def operation_of(head, body):
@@ -133,10 +86,3 @@ def throttle(head):
         body = "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
     text = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/{kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     return text.encode()
-
-
-def reset(writer):
-    """Breaks a connection, so that the other end is told at once."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-    return False

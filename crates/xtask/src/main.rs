@@ -29,7 +29,7 @@ enum Command {
     Check(check::Args),
     /// Set up what the tests need and run them all
     Test(test::Args),
-    /// Kill the embedded cloud at random moments under traffic, and look what is left
+    /// Kill the embedded cloud at random moments under traffic, and look what is left; the operator's fault campaigns
     Chaos(chaos::Args),
     /// Measure Sagewright beside its peers
     Bench(bench::Args),
