@@ -453,9 +453,34 @@ pub(crate) struct MnistDataset {
 /// `migrate`
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Migrate {
+    /// From ACK's controllers for SageMaker and Application Auto Scaling: what there is in a cluster, what Sagewright would change in
+    /// AWS, and the swap of the controllers
+    Ack(MigrateAck),
     /// Objects of Amazon SageMaker Operators for Kubernetes (sagemaker.aws.amazon.com/v1): manifests, or what
     /// `kubectl get -o yaml` shows; live ones become objects that take over the same resources
     Legacy(MigrateLegacy),
+}
+
+/// `migrate ack`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MigrateAck {
+    /// Swap ACK for Sagewright, if the check finds nothing: each step is told first
+    #[arg(long, conflicts_with = "back")]
+    pub(crate) swap: bool,
+    /// Swap Sagewright for ACK
+    #[arg(long)]
+    pub(crate) back: bool,
+    /// Do the steps without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Swap although the check found something
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// How long the end of a controller is waited for
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    pub(crate) timeout: std::time::Duration,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterChoice,
 }
 
 /// `migrate legacy`

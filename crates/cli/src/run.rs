@@ -23,7 +23,7 @@ pub(crate) async fn command(command: &Command, global: &Global, printer: &Printe
         Command::Crds(args) => c::crds::run(args, printer),
         Command::Cp(args) => c::cp::run(args, global, printer).await,
         Command::Dataset(dataset) => c::dataset::run(dataset, global, printer).await,
-        Command::Migrate(migrate) => c::migrate::run(migrate, printer).await,
+        Command::Migrate(migrate) => c::migrate::run(migrate, global, printer).await,
         Command::Local(local) => c::local::run(local, global, printer).await,
         Command::Controller(args) => c::controller::run(args, global, printer).await,
         Command::Completions(args) => c::reference::completions(args, printer),

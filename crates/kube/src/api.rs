@@ -95,7 +95,7 @@ pub(crate) struct Api {
     client: Client,
 }
 
-type Raw = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+pub(crate) type Raw = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 impl Api {
     pub(crate) fn new(client: Client) -> Self {
@@ -187,6 +187,11 @@ impl Api {
 }
 
 impl Api {
+    /// The answer to a request; nothing where there is nothing.
+    pub(crate) async fn sent(&self, request: Raw) -> Result<Option<Value>, ApiError> {
+        found(self.send(request).await)
+    }
+
     /// What is at a path; nothing where there is nothing.
     pub(crate) async fn path(&self, path: &str) -> Result<Option<Value>, ApiError> {
         let request = http::Request::get(path).body(Vec::new()).map_err(kube::core::request::Error::BuildRequest);

@@ -34,6 +34,7 @@ mod queue;
 mod references;
 mod remembered;
 mod resync;
+pub mod review;
 mod run;
 mod scope;
 mod seen;

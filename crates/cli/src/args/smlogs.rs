@@ -29,19 +29,27 @@ pub(crate) struct Smlogs {
     pub(crate) cluster: ClusterAccess,
 }
 
-/// The cluster, as kubectl's flags say it.
+/// The cluster and the namespace, as kubectl's flags say it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The cluster")]
 pub(crate) struct ClusterAccess {
+    /// Namespace of the object [default: the context's, then default]
+    #[arg(long, short, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: ClusterChoice,
+}
+
+/// The cluster, as kubectl's flags say it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The cluster")]
+pub(crate) struct ClusterChoice {
     /// The kubeconfig [default: those of KUBECONFIG, then ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Its context [default: the current one]
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
-    /// Namespace of the object [default: the context's, then default]
-    #[arg(long, short, value_name = "NAMESPACE")]
-    pub(crate) namespace: Option<String>,
     /// Cluster of the kubeconfig, in place of the context's
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: Option<String>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::Parser;
 use sagewright_kube::{DeletionPolicy, Options, PerKind, Ports, known_kind, run as operate};
 
 use crate::args::{Controller, ControllerAws, Global, Policy};
@@ -29,6 +30,23 @@ pub(crate) async fn run(args: &Controller, global: &Global, printer: &Printer) -
     let ports = Ports { cloud: Arc::new(context.aws), clock: Arc::new(WallClock) };
     operate(options, ports, signals.next()).await.context("the controller ended")?;
     Ok(Exit::Done)
+}
+
+/// A command line of nothing but the controller's flags.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Flags {
+    #[command(flatten)]
+    controller: Controller,
+}
+
+/// The options that flags, as a Deployment has them, stand for.
+pub(crate) fn options_of(flags: &[String], context: &Context) -> Result<Options, Failure> {
+    let Flags { controller } = Flags::try_parse_from(flags).map_err(|error| {
+        let message = format!("the controller's flags cannot be read: {}", error.render());
+        Failure::new(Exit::Failed, message.trim()).help("correct them in its Deployment")
+    })?;
+    options(&controller, context)
 }
 
 /// A flag that says something: charts pass empty ones.

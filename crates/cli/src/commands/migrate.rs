@@ -1,10 +1,12 @@
-//! `sagewright migrate`: objects of the controllers before Sagewright, as objects of today's kinds.
+//! `sagewright migrate`: from the controllers before Sagewright to Sagewright.
+
+mod ack;
 
 use sagewright_engine::{Object, keys};
 use sagewright_legacy::{Declared, NotDeclared, declare};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Migrate, MigrateLegacy};
+use crate::args::{Format, Global, Migrate, MigrateLegacy};
 use crate::exit::{Exit, Failure};
 use crate::manifest;
 use crate::output::Printer;
@@ -15,8 +17,9 @@ const MIRROR: &str = "sagemaker-operator-hpo-trainingjob";
 const CHILD: &str = "owner_HostingDeployment_name";
 
 /// Runs it.
-pub(crate) async fn run(migrate: &Migrate, printer: &Printer) -> anyhow::Result<Exit> {
+pub(crate) async fn run(migrate: &Migrate, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     match migrate {
+        Migrate::Ack(args) => Box::pin(ack::run(args, global, printer)).await,
         Migrate::Legacy(args) => legacy(args, printer).await,
     }
 }

@@ -7,7 +7,7 @@ use sagewright_kinds::Kind;
 use sagewright_kube::lookup::{Access, Cluster, LookupError, Resource};
 use serde_json::Value;
 
-use crate::args::{ClusterAccess, Global, Smlogs};
+use crate::args::{ClusterAccess, ClusterChoice, Global, Smlogs};
 use crate::commands::logs::unread;
 use crate::context::{Context, WallClock, engine_failure, is_local};
 use crate::exit::{Exit, Failure};
@@ -68,7 +68,7 @@ fn kind_and_name(what: &[String]) -> Result<(&str, &str), Failure> {
 }
 
 fn access(flags: &ClusterAccess) -> Access {
-    let ClusterAccess { kubeconfig, context, namespace, cluster, user } = flags.clone();
+    let ClusterAccess { namespace, choice: ClusterChoice { kubeconfig, context, cluster, user } } = flags.clone();
     Access { kubeconfig, context, namespace, cluster, user }
 }
 

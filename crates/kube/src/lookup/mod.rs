@@ -2,6 +2,7 @@
 
 mod access;
 mod error;
+mod request;
 mod resource;
 mod word;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub use access::Access;
 pub use error::LookupError;
+pub use request::RequestError;
 pub use resource::Resource;
 
 use crate::api::{Api, ApiError, Place};
