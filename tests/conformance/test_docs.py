@@ -17,14 +17,16 @@ import pytest
 import harness
 from script_tools import installed
 
-CLUSTER = harness.ROOT / "docs" / "guides" / "kubernetes.md"
-"""Is run by test_kube_up.py."""
+GUIDES = harness.ROOT / "docs" / "guides"
+IN_CLUSTERS = [GUIDES / "kubernetes.md", GUIDES / "operator-tasks.md", harness.ROOT / "examples" / "legacy-mnist" / "README.md"]
+"""Are run by test_kube_up.py."""
 DOCUMENTS = sorted(
     path.relative_to(harness.ROOT)
     for path in [harness.ROOT / "README.md", *harness.ROOT.glob("docs/**/*.md"), *harness.ROOT.glob("examples/**/*.md")]
-    if path != CLUSTER and re.search(r"^\$ (sagewright|eval)", path.read_text(), re.MULTILINE)
+    if path not in IN_CLUSTERS and re.search(r"^\$ (sagewright|eval)", path.read_text(), re.MULTILINE)
 )
-PROGRAMS = re.compile(r"(\w+=\S+ )*(sagewright|eval|aws|python3|gzip|kubectl) ")
+PROGRAMS = re.compile(r"(\w+=\S+ )*(sagewright|eval|aws|python3|gzip|kubectl|cd|sed|export|\./\w+) |\w+=\$\(kubectl ")
+FILE = re.compile(r"# ([\w.-]+\.(yaml|py|toml))\n")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -60,6 +62,13 @@ def fits(printed, told):
     return re.search(f"^{pattern}", told.rstrip() + "\n", re.MULTILINE) is not None
 
 
+def put_clients(folder):
+    """The AWS command line and Python of the tests."""
+    for name, arguments in (("aws", "-m awscli"), ("python3", "")):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        (folder / name).chmod(0o755)
+
+
 def marked(document):
     """The clients' own guide is for clients of any age."""
     marks = [pytest.mark.both_ages] if document.name == "clients.md" else []
@@ -76,14 +85,12 @@ def test_a_document_tells_the_truth(document, tmp_path):
     folder, programs = tmp_path / "folder", tmp_path / "programs"
     programs.mkdir()
     (programs / "sagewright").symlink_to(harness.binary())
-    for name, arguments in (("aws", "-m awscli"), ("python3", "")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
-        (programs / name).chmod(0o755)
+    put_clients(programs)
     shutil.copytree(harness.ROOT / "examples", folder / "examples")
     all_commands = []
     for language, content in BLOCK.findall(text):
-        if language in ("yaml", "python", "toml") and (name := re.match(r"# ([\w.-]+\.(yaml|py|toml))\n", content)):
-            (folder / name.group(1)).write_text(content)
+        if named := FILE.match(content) if language in ("yaml", "python", "toml") else None:
+            (folder / named.group(1)).write_text(content)
         elif language == "console":
             all_commands += commands(content)
     script = []

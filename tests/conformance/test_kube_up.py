@@ -13,7 +13,7 @@ import pytest
 
 import harness
 import kube_tools
-from test_docs import BLOCK, CLUSTER, commands, fits
+from test_docs import BLOCK, FILE, IN_CLUSTERS, commands, fits, put_clients
 
 GROUP = """
 apiVersion: sagemaker.services.k8s.aws/v1alpha1
@@ -97,12 +97,24 @@ def test_a_program_that_ends_is_told_with_its_last_words(up, tmp_path):
     assert "error: the embedded cloud ended with 9:\nno space left" in errors
 
 
-def test_the_guide_tells_the_truth(up, tmp_path):
-    shutil.copytree(harness.ROOT / "examples", tmp_path / "examples")
-    blocks = BLOCK.findall(CLUSTER.read_text())
-    listed = [command for language, content in blocks if language == "console" for command in commands(content)]
-    script = "".join(f"{{ {command}\n}} >out.{i} 2>err.{i}; echo $? >code.{i}\n" for i, (command, _, _) in enumerate(listed))
-    process = up("sh", "-c", script, cwd=tmp_path)
+@pytest.mark.parametrize("document", IN_CLUSTERS, ids=lambda path: str(path.relative_to(harness.ROOT)))
+def test_a_guide_tells_the_truth(up, tmp_path, document):
+    folder, programs = tmp_path / "folder", tmp_path / "programs"
+    programs.mkdir()
+    put_clients(programs)
+    shutil.copytree(harness.ROOT / "examples", folder / "examples", symlinks=True)
+    listed = []
+    for language, content in BLOCK.findall(document.read_text()):
+        if named := FILE.match(content) if language == "yaml" else None:
+            (folder / named.group(1)).write_text(content)
+        elif language == "console":
+            listed += commands(content)
+    # Not in subshells: what one command sets, the next ones see.
+    at = f"{tmp_path}/{{}}.{{}}".format
+    lines = [f'export AWS_PAGER="" PATH="{programs}:$PATH"']
+    for i, (command, _, _) in enumerate(listed):
+        lines.append(f"{{ {command}\n}} >{at('out', i)} 2>{at('err', i)}; echo $? >{at('code', i)}")
+    process = up("bash", "-c", "\n".join(lines), cwd=folder)
     _, errors = process.communicate(timeout=280)
     assert process.returncode == 0, errors
     for i, (command, printed, code) in enumerate(listed):

@@ -85,6 +85,8 @@ class Cluster:
         self.aws = {
             "AWS_ENDPOINT_URL": told["endpoint"], "AWS_ACCESS_KEY_ID": told["accessKeyId"],
             "AWS_SECRET_ACCESS_KEY": told["secretAccessKey"], "AWS_REGION": told["region"], "AWS_DEFAULT_REGION": told["region"],
+            # Where `sagewright local env --account` finds it.
+            "SAGEWRIGHT_DATA": str(self.folder / "cloud"),
         }
 
     def _install_definitions(self):
