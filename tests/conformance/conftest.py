@@ -12,6 +12,7 @@ import pytest
 import harness
 import kube_tools
 from harness import OTHER  # noqa: F401 - tests take it from here
+from operator_tools import install_crds
 from quickstart_tools import Quickstart
 
 
@@ -57,9 +58,7 @@ def kube(tmp_path_factory):
 @pytest.fixture(scope="session")
 def definitions(kube):
     """The definitions of all kinds, the legacy ones too."""
-    for chart in ("sagewright-crds", "sagewright-legacy-crds"):
-        kube.kubectl("apply", "-f", harness.ROOT / "charts" / chart / "crds")
-    kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
+    install_crds(kube)
 
 
 @pytest.fixture

@@ -156,3 +156,10 @@ def scratch_crd(kind, plural, group):
             }],
         },
     }
+
+
+def install_crds(kube):
+    """Applies the definitions of all kinds, the legacy ones too."""
+    for chart in ("sagewright-crds", "sagewright-legacy-crds"):
+        kube.kubectl("apply", "-f", harness.ROOT / "charts" / chart / "crds")
+    kube.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")

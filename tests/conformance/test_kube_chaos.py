@@ -5,7 +5,6 @@ import sys
 import pytest
 
 import harness
-from operator_tools import install_crds
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
@@ -27,8 +26,7 @@ SHORT = {
 
 
 @pytest.fixture(scope="module")
-def world(kube, tmp_path_factory):
-    install_crds(kube)
+def world(kube, definitions, tmp_path_factory):
     world = World(tmp_path_factory.mktemp("chaos"), kube)
     yield world
     world.close()

@@ -8,15 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import harness
-from operator_tools import Operator, full, install_crds, model
+from operator_tools import Operator, full, model
 from test_exec import command, upstream  # noqa: F401
 
 ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
-
-
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
 
 
 class Nothing:
@@ -28,7 +23,7 @@ class Nothing:
 
 
 @pytest.fixture
-def behind(kube, crds, namespace, tmp_path):
+def behind(kube, definitions, namespace, tmp_path):
     """Starts an operator that knows nothing of the embedded cloud but what it is told here."""
     started = []
 

@@ -8,13 +8,8 @@ import harness
 from operator_tools import Operator, condition, events, full, install_crds, model, thing
 
 
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
-
-
 @pytest.fixture
-def operator(kube, crds, cloud, namespace, tmp_path):
+def operator(kube, definitions, cloud, namespace, tmp_path):
     operator = Operator(kube, cloud, tmp_path, [namespace])
     yield operator
     if operator.process.poll() is None:
@@ -96,3 +91,70 @@ def test_a_failed_job_tells_its_reason_and_the_end_of_its_log(kube, operator, na
     assert operator.calls("DescribeLogStreams") == 1
     again = kube.wait_condition(full("processingjobs"), name, "ACK.Terminal", namespace=namespace)
     assert condition(again, "ACK.Terminal") == condition(seen, "ACK.Terminal")
+
+
+def config(name, model, **spec):
+    return thing("EndpointConfig", name, {"productionVariants": [{
+        "variantName": "all", **model, "initialInstanceCount": 1, "instanceType": "ml.m5.large",
+    }], **spec})
+
+
+def test_an_endpoint_whose_config_is_gone_has_an_advisory(kube, operator, namespace, sagemaker):
+    name = harness.unique("endpoint")
+    kube.apply([
+        model(name), config(name, {"modelRef": {"from": {"name": name}}}),
+        thing("Endpoint", name, {"endpointConfigRef": {"from": {"name": name}}}),
+    ], namespace)
+    kube.wait_condition(full("endpoints"), name, "Ready", namespace=namespace)
+    assert operator.calls("DescribeEndpointConfig") == 0
+    kept = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "all", "DesiredWeight": 3}],
+    )
+    seen = kube.wait_condition(full("endpoints"), name, "ACK.Advisory", namespace=namespace)
+    advisory = condition(seen, "ACK.Advisory")
+    assert advisory["reason"] == "PartsGone" and f"its endpoint config `{name}` is gone" in advisory["message"]
+    told = lambda: messages(kube, namespace, name, "PartsGone")  # noqa: E731
+    harness.wait(told, "it is told")
+    assert told() == [advisory["message"]]
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=kept["ProductionVariants"])
+    kube.kubectl("annotate", full("endpoints"), name, "-n", namespace, "sagewright.dev/reconcile-at=now")
+    kube.wait(full("endpoints"), name, lambda seen: not condition(seen, "ACK.Advisory"), namespace, "is well")
+
+
+def test_a_referrer_follows_the_value_that_it_refers_to(kube, operator, namespace, sagemaker):
+    name, first, second = (harness.unique(what) for what in ("endpoint", "first", "second"))
+
+    def named(config_name, **annotations):
+        made = config("current", {"modelName": name}, endpointConfigName=config_name)
+        return {**made, "metadata": {**made["metadata"], "annotations": annotations}}
+
+    def uses(config_name):
+        found = sagemaker.describe_endpoint(EndpointName=name)
+        return found["EndpointConfigName"] == config_name and found["EndpointStatus"] == "InService"
+
+    kube.apply(model(name), namespace)
+    kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
+    kube.apply([named(first), thing("Endpoint", name, {"endpointConfigRef": {"from": {"name": "current"}}})], namespace)
+    kube.wait_condition(full("endpoints"), name, "Ready", namespace=namespace)
+    assert uses(first)
+    kube.kubectl("delete", full("endpointconfigs"), "current", "-n", namespace)
+    # SageMaker updates no endpoint whose own config is gone.
+    sagemaker.create_endpoint_config(EndpointConfigName=first, ProductionVariants=[harness.variant("all", name)])
+    kube.apply(named(second), namespace)
+    harness.wait(lambda: uses(second), "the endpoint has the new config")
+    kube.wait_condition(full("endpoints"), name, "Ready", namespace=namespace)
+    # What another operator did meanwhile is noticed by the next one.
+    operator.stop()
+    kube.kubectl(
+        "patch", full("endpointconfigs"), "current", "-n", namespace, "--type=merge", "-p", '{"metadata": {"finalizers": null}}',
+    )
+    kube.kubectl("delete", full("endpointconfigs"), "current", "-n", namespace)
+    # Without the owner's mark, the config is nobody's: with it, the object would seem to rename its resource.
+    arn = sagemaker.describe_endpoint_config(EndpointConfigName=second)["EndpointConfigArn"]
+    marks = [tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]]
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=marks)
+    kube.apply(named(first, **{"services.k8s.aws/adoption-policy": "adopt-or-create"}), namespace)
+    operator.start()
+    harness.wait(lambda: uses(first), "the endpoint has the first config again")

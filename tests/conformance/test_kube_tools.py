@@ -9,18 +9,13 @@ import yaml
 
 import harness
 from command import Cli
-from operator_tools import GROUP, Operator, full, install_crds, model, thing
+from operator_tools import GROUP, Operator, full, model, thing
 
 KRO = harness.ROOT / "examples" / "kro"
 
 
-@pytest.fixture(scope="session")
-def crds(kube):
-    install_crds(kube)
-
-
 @pytest.fixture
-def operator(kube, crds, cloud, namespace, tmp_path):
+def operator(kube, definitions, cloud, namespace, tmp_path):
     operator = Operator(kube, cloud, tmp_path, [namespace])
     yield operator
     assert operator.stop() == 0, operator.log()

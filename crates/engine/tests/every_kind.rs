@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::slice::from_ref;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Modelled, changes, declared, spec};
-use sagewright_engine::{Action, ApplyOptions, DeleteOptions, NoObserver, Object, Outcome};
+use crate::support::{Modelled, REGION, changes, declared, spec};
+use sagewright_engine::watch::{Identity, Watch};
+use sagewright_engine::{
+    Action, ApplyOptions, Clock, Cloud, DeleteOptions, Desired, NoObserver, Object, Outcome, Target,
+};
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, all, find};
 use serde_json::{Value, json};
@@ -217,6 +221,26 @@ async fn a_renamed_resource_of_every_kind_is_found() {
         let one = &report.objects[0];
         if one.outcome != Outcome::Refused || cloud.count() != 1 {
             wrong.push(format!("{} {second:?}: {:?} {}", kind.name(), one.outcome, one.message));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A poll of the listing shows what is there under the name that its object has, or is not believed when it shows nothing:
+/// otherwise it would be made again, or taken for gone while it is being deleted.
+#[tokio::test]
+async fn what_is_there_is_never_taken_for_absent_by_a_poll() {
+    let mut wrong = Vec::new();
+    for kind in all() {
+        let (cloud, clock) = Modelled::new();
+        let object = declared(kind, &spec(kind, 0, &[]));
+        let made = cloud.engine().apply(from_ref(&object), &apply_options(), &NoObserver).await.unwrap();
+        let Some(name) = Desired::new(kind, &made.objects[0].object).unwrap().name(kind) else { continue };
+        let (port, clock) = (Arc::clone(&cloud) as Arc<dyn Cloud>, clock as Arc<dyn Clock>);
+        let mut watch = Watch::new(port, clock, Target::new(REGION.parse().unwrap()), kind);
+        watch.describe(vec![Identity { spec: Value::Object(spec(kind, 0, &[])), arn: None }]);
+        if watch.poll().await.is_ok() && watch.hash(&name).is_none() && watch.observation(&name).is_some() {
+            wrong.push(format!("{}: {name}", kind.name()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

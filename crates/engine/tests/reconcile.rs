@@ -90,6 +90,69 @@ async fn a_resource_that_is_to_go_is_stopped_looked_for_and_gone() {
 }
 
 #[tokio::test]
+async fn what_no_service_is_there_for_may_go() {
+    let (fake, _, engine) = Fake::new();
+    let mut target = object(
+        "ScalableTarget",
+        "scale",
+        json!({"resourceID": "endpoint/e/variant/v", "serviceNamespace": "sagemaker",
+        "scalableDimension": "sagemaker:variant:DesiredInstanceCount"}),
+    );
+    let none = || fail("NotImplemented", "The service application-autoscaling is not part of this cloud");
+    let mut memory = "{}".to_owned();
+    fake.fault("DescribeScalableTargets", none());
+    let done = look(&engine, &mut target, &mut memory, Intent::Present).await;
+    assert_eq!(done.progress, Progress::Ended, "{}", done.message);
+    fake.fault("DescribeScalableTargets", none());
+    let done = look(&engine, &mut target, &mut memory, Intent::Absent).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)), "{}", done.message);
+    // What may not be looked at may be there.
+    fake.fault("DescribeScalableTargets", fail("AccessDeniedException", "not authorized"));
+    let done = look(&engine, &mut target, &mut memory, Intent::Absent).await;
+    assert_ne!(done.progress, Progress::Done, "{}", done.message);
+}
+
+/// Every reference has a value.
+struct Known;
+
+#[async_trait::async_trait]
+impl ReferenceResolver for Known {
+    async fn resolve(
+        &self,
+        _: &ObjectId,
+        reference: &sagewright_engine::RefUse,
+        _: Intent,
+    ) -> Result<Resolution, Failure> {
+        Ok(Resolution::Value(if reference.target.kind == "Domain" { "d-1".into() } else { reference.name.clone() }))
+    }
+}
+
+#[tokio::test]
+async fn a_resource_goes_whose_name_has_an_optional_part_by_reference() {
+    let (cloud, clock) = Modelled::new();
+    let (engine, mut memory) = (cloud.engine(), Memory::default());
+    let by = |name: &str| json!({"from": {"name": name}});
+    let mut app = object(
+        "App",
+        "jupyter",
+        json!({"domainRef": by("lab"), "userProfileRef": by("ann"), "appName": "default",
+        "appType": "JupyterServer"}),
+    );
+    for (intent, count) in [(Intent::Present, 1), (Intent::Absent, 0)] {
+        for _ in 0..40 {
+            let desired = Desired { intent, ..Desired::new(app.row().unwrap(), &app).unwrap() };
+            let done = engine.reconcile(&scope(), &desired, &mut memory, &Known).await;
+            app.status = done.status.clone();
+            if done.progress == Progress::Done {
+                break;
+            }
+            clock.sleep(done.requeue.unwrap()).await;
+        }
+        assert_eq!(cloud.count(), count, "{intent:?}: {}", app.status);
+    }
+}
+
+#[tokio::test]
 async fn references_are_answered_by_whoever_knows_those_of_other_groups_too() {
     let (fake, _, engine) = Fake::new();
     let spec = |role: &str| {
@@ -353,5 +416,76 @@ async fn the_log_of_a_failure_is_read_once_and_its_trouble_is_no_other() {
             assert!(message.ends_with(&format!("exit code: 1{said}")), "{message}");
         }
         assert_eq!(calls.load(Ordering::Relaxed), 1, "once for the failure: {said}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_in_trouble_names_the_parts_that_are_gone() {
+    let gone = |code: &str, message: &str| Some(Err(fail(code, message)));
+    let model = || {
+        json!({
+            "ModelName": "m", "ModelArn": "arn:aws:sagemaker:us-east-1:123456789012:model/m", "CreationTime": "2026-01-01T00:00:00Z",
+            "ExecutionRoleArn": "arn:aws:iam::123456789012:role/service/sage",
+            "PrimaryContainer": {"Image": "i", "ModelDataUrl": "s3://b/m.tar.gz"},
+        })
+    };
+    // (what fails, reason, what the advisory names)
+    for (missing, reason, named) in [
+        ("DescribeEndpointConfig", Some("no"), "its endpoint config `c` is gone"),
+        ("DescribeModel", Some("no"), "its model `m` is gone"),
+        ("GetRole", Some("no"), "arn:aws:iam::123456789012:role/service/sage, the role of its model `m`, is gone"),
+        ("ListObjectsV2", Some("no"), "s3://b/m.tar.gz, which its model `m` loads, is gone"),
+        ("", Some("no"), ""),
+        ("Denied", Some("no"), ""),
+        ("DescribeModel", None, ""),
+    ] {
+        let (fake, clock, _) = Fake::new();
+        let armed = Arc::new(AtomicUsize::new(0));
+        let (is_armed, reads) = (Arc::clone(&armed), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&reads);
+        let engine = hooked(&fake, &clock, move |_, operation, _| {
+            let parts = ["DescribeEndpointConfig", "DescribeModel", "GetRole", "ListObjectsV2"];
+            if is_armed.load(Ordering::Relaxed) == 0 || !parts.contains(&operation) {
+                return None;
+            }
+            counted.fetch_add(1, Ordering::Relaxed);
+            match operation {
+                _ if missing == "Denied" => gone("AccessDeniedException", "no"),
+                "DescribeEndpointConfig" if missing == operation => {
+                    gone("ValidationException", "Could not find endpoint configuration \"c\".")
+                }
+                "DescribeModel" if missing == operation => gone("ValidationException", "Could not find model \"m\"."),
+                "DescribeModel" => Some(Ok(model())),
+                "GetRole" if missing == operation => gone("NoSuchEntity", "no such role"),
+                "GetRole" => Some(Ok(json!({"Role": {}}))),
+                "ListObjectsV2" if missing == operation => Some(Ok(json!({"Contents": [{"Key": "m.tar.gz.old"}]}))),
+                "ListObjectsV2" => Some(Ok(json!({"Contents": [{"Key": "m.tar.gz"}]}))),
+                _ => None,
+            }
+        });
+        let variant = json!({
+            "variantName": "main", "modelName": "m", "instanceType": "ml.m5.large", "initialInstanceCount": 1,
+        });
+        let config = object("EndpointConfig", "c", json!({"endpointConfigName": "c", "productionVariants": [variant]}));
+        engine.apply(&[config], &ApplyOptions::default(), &NoObserver).await.unwrap();
+        let (mut endpoint, mut memory) =
+            (object("Endpoint", "e", json!({"endpointName": "e", "endpointConfigName": "c"})), "{}".to_owned());
+        for _ in 0..3 {
+            look(&engine, &mut endpoint, &mut memory, Intent::Present).await;
+            clock.sleep(Duration::from_secs(3_600)).await;
+        }
+        fake.edit("endpoint/e", |endpoint| endpoint.doc["FailureReason"] = json!(reason));
+        armed.store(1, Ordering::Relaxed);
+        let done = look(&engine, &mut endpoint, &mut memory, Intent::Present).await;
+        assert_eq!(done.progress, Progress::Done, "{missing}: {}", done.message);
+        let advisory = done.conditions.iter().find(|c| c.kind == "ACK.Advisory");
+        let message = advisory.and_then(|c| c.message.clone()).unwrap_or_default();
+        assert_eq!(message.is_empty(), named.is_empty(), "{missing}: {message}");
+        assert!(message.contains(named), "{missing}: {message}");
+        assert_eq!(
+            reads.load(Ordering::Relaxed) == 0,
+            reason.is_none(),
+            "{missing}: nothing is read of one that is well"
+        );
     }
 }

@@ -25,4 +25,4 @@ pub use reference::{RefField, RefTarget};
 pub use row::Row;
 
 /// Behaviours that rows may name. Each is one file of the engine; the engine's tests hold the two lists together.
-pub const QUIRKS: &[&str] = &["model-card-update", "notebook-instance-update", "training-job-update"];
+pub const QUIRKS: &[&str] = &["endpoint-parts", "model-card-update", "notebook-instance-update", "training-job-update"];

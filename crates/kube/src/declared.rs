@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::finalizer;
 use crate::queue::KindIndex;
+use crate::referents::{Given, gives, refers};
 use crate::remembered::Remembered;
 use crate::scope::Subject;
 use crate::seen::Seen;
@@ -33,6 +34,10 @@ pub(crate) struct Declared {
     /// Its resource's name in AWS, where the object says it.
     pub(crate) resource: Option<String>,
     pub(crate) remembered: Remembered,
+    /// What it gives to those that refer to it.
+    pub(crate) gives: Given,
+    /// The objects that it refers to.
+    pub(crate) refers: Box<[Key]>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) region: Option<String>,
     pub(crate) known_region: Option<String>,
@@ -84,6 +89,8 @@ impl Declared {
             held: finalizers.contains(&finalizer::name(kind)),
             resource: resource(kind, object),
             remembered: Remembered::read(&object.status),
+            gives: gives(kind, object),
+            refers: refers(kind, object),
             labels,
             region: object.annotation(sagewright_objects::keys::REGION).map(str::to_owned),
             known_region: known("region"),

@@ -11,6 +11,7 @@ use crate::declared::Key;
 use crate::message::SourceId;
 use crate::polls::PollId;
 use crate::queue::Id;
+use crate::referents::Given;
 
 /// What is kept of an object.
 pub(crate) struct Kept {
@@ -29,6 +30,11 @@ pub(crate) struct Kept {
     pub(crate) settled: Option<Settled>,
     /// What was declared when its resource was created, where nothing was looked at since.
     pub(crate) made: Option<ContentHash>,
+    /// What it gives to those that refer to it, as last shown.
+    pub(crate) gives: Given,
+    /// The objects that it refers to, and what they gave at the last look.
+    pub(crate) refers: Box<[Key]>,
+    pub(crate) relied: Given,
     /// The poll that shows its resource, and the resource's name there.
     pub(crate) poll: Option<PollId>,
     pub(crate) resource: Option<NameHash>,

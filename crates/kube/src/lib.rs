@@ -32,6 +32,7 @@ mod polls;
 mod proxy;
 mod queue;
 mod references;
+mod referents;
 mod remembered;
 mod resync;
 pub mod review;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::api::{Api, ApiError, Place};
 use crate::conditions::{find, holds};
 use crate::document;
+use crate::referents::{Given, Relied, gives};
 
 /// Answers the references of one object, in one look.
 pub(crate) struct References<'a> {
@@ -21,11 +22,18 @@ pub(crate) struct References<'a> {
     cross_namespace: bool,
     /// Objects that have to change before a reference has a value.
     waits: Mutex<Vec<(&'static Kind, ObjectId)>>,
+    /// What the objects gave that are referred to.
+    relied: Mutex<Relied>,
 }
 
 impl<'a> References<'a> {
     pub(crate) fn new(api: &'a Api, cross_namespace: bool) -> Self {
-        Self { api, cross_namespace, waits: Mutex::default() }
+        Self { api, cross_namespace, waits: Mutex::default(), relied: Mutex::default() }
+    }
+
+    /// What the objects gave that are referred to.
+    pub(crate) fn relied(&self) -> Given {
+        self.relied.lock().unwrap_or_else(PoisonError::into_inner).word()
     }
 
     /// What was waited for.
@@ -54,9 +62,16 @@ impl ReferenceResolver for References<'_> {
             Some(group) => (self.foreign(group, &id).await.map_err(failed)?, None),
         };
         let found = self.api.get(&place, &id.name).await.map_err(failed)?;
-        let answer = found
-            .map(|found| object(kind, found))
-            .map_or_else(|| Err("there is no such object".to_owned()), |object| answer(reference, &object, intent));
+        let answer = found.map(|found| object(kind, found)).map_or_else(
+            || Err("there is no such object".to_owned()),
+            |object| {
+                if let (Some(kind), Some(object)) = (kind, &object) {
+                    let mut relied = self.relied.lock().unwrap_or_else(PoisonError::into_inner);
+                    relied.on(&id, gives(kind, object));
+                }
+                answer(reference, &object, intent)
+            },
+        );
         match answer {
             Ok(value) => Ok(value),
             Err(why) if intent == Intent::Absent => Ok(Resolution::Absent(why)),

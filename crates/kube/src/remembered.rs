@@ -5,6 +5,8 @@ use sagewright_engine::watch::{ContentHash, Settled};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::referents::Given;
+
 /// The member of an object's status that holds what is remembered.
 pub(crate) const FIELD: &str = "sagewright";
 
@@ -20,6 +22,14 @@ pub(crate) struct Remembered {
     /// What was declared when its resource was created, where nothing was looked at since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) made: Option<ContentHash>,
+    /// What the objects gave to which it refers.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub(crate) relied: Given,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_nothing(given: &Given) -> bool {
+    *given == 0
 }
 
 fn is_blank(memory: &Memory) -> bool {
@@ -62,7 +72,7 @@ mod tests {
     fn what_is_remembered_comes_back_from_the_status() {
         let memory: Memory = serde_json::from_value(json!({"c": 1_800_000_000, "a": true})).unwrap();
         let settled: Settled = serde_json::from_value(json!({"d": 1, "s": 2})).unwrap();
-        let all = Remembered { memory, settled: Some(settled), made: None };
+        let all = Remembered { memory, settled: Some(settled), made: None, relied: 7 };
         let mut status = json!({"conditions": []});
         all.write(&mut status);
         assert_eq!(Remembered::read(&status), all);

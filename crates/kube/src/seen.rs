@@ -9,8 +9,6 @@ use sagewright_kinds::Kind;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::remembered::FIELD;
-
 /// An object as a watch shows it. Everything may be out of date.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Seen {
@@ -18,8 +16,8 @@ pub(crate) struct Seen {
     pub(crate) metadata: ObjectMeta,
     #[serde(default)]
     pub(crate) spec: Value,
-    /// Where its resource is, and what is remembered of it.
-    #[serde(default, deserialize_with = "status")]
+    /// Where its resource is, what is remembered of it, and what it gives to those that refer to it.
+    #[serde(default)]
     pub(crate) status: Value,
 }
 
@@ -35,13 +33,6 @@ struct Metadata {
     annotations: Option<BTreeMap<String, String>>,
     finalizers: Option<Vec<String>>,
     deletion_timestamp: Option<Time>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    ack_resource_metadata: Option<Value>,
-    sagewright: Option<Value>,
 }
 
 /// The type of a kind of ours, for the watch.
@@ -68,12 +59,6 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         deletion_timestamp: needed.deletion_timestamp,
         ..ObjectMeta::default()
     })
-}
-
-fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    let Some(needed) = Option::<Status>::deserialize(deserializer)? else { return Ok(Value::Null) };
-    let fields = [("ackResourceMetadata", needed.ack_resource_metadata), (FIELD, needed.sagewright)];
-    Ok(fields.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))).collect())
 }
 
 impl kube::Resource for Seen {
@@ -123,10 +108,10 @@ mod tests {
                 "managedFields": [{"manager": "x", "fieldsV1": {"f:spec": {}}}], "generation": 2,
             },
             "spec": {"modelName": "m"},
-            "status": {"ackResourceMetadata": {"arn": "a"}, "sagewright": {"made": 1}, "conditions": [{"type": "Ready"}]},
+            "status": {"ackResourceMetadata": {"arn": "a"}},
         }))
         .unwrap();
-        assert_eq!(seen.status, json!({"ackResourceMetadata": {"arn": "a"}, "sagewright": {"made": 1}}));
+        assert_eq!(seen.status, json!({"ackResourceMetadata": {"arn": "a"}}));
         assert_eq!((seen.metadata.name.as_deref(), seen.metadata.managed_fields), (Some("m"), None));
         assert!(seen.metadata.deletion_timestamp.is_some());
         let bare: Seen = serde_json::from_value(json!({"metadata": {}, "status": null})).unwrap();

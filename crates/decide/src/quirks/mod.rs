@@ -1,5 +1,6 @@
 //! Behaviour that no row can say: one file each, named by the rows that need it.
 
+mod endpoint_parts;
 mod model_card_update;
 mod notebook_instance_update;
 mod training_job_update;
@@ -12,6 +13,8 @@ use serde_json::Value;
 use crate::diff::Diff;
 use crate::observed::Found;
 use crate::{Decision, Desired};
+
+pub use endpoint_parts::{PARTS_GONE, Part, advisory};
 
 type Tags = BTreeMap<String, String>;
 
@@ -27,13 +30,19 @@ struct Quirk {
     holds: Option<fn(&Found) -> bool>,
     /// Fields of the status that come from its tags.
     status: Option<fn(&Tags, &mut Value)>,
+    /// Whether what it was made of is to be looked at.
+    relies: Option<Relies>,
 }
 
 type Update = fn(&Kind, &Desired, &Found, &[&Diff], &mut Value) -> Result<(), Box<Decision>>;
 
-const NONE: Quirk = Quirk { name: "", update: None, decided: None, holds: None, status: None };
+/// Of what was found, and whether something was written to it since it was last settled.
+type Relies = fn(&Desired, &Found, bool) -> bool;
+
+const NONE: Quirk = Quirk { name: "", update: None, decided: None, holds: None, status: None, relies: None };
 
 const ALL: &[Quirk] = &[
+    Quirk { name: "endpoint-parts", relies: Some(endpoint_parts::relies), ..NONE },
     Quirk { name: "model-card-update", update: Some(model_card_update::update), ..NONE },
     Quirk {
         name: "notebook-instance-update",
@@ -68,6 +77,11 @@ pub fn decided(kind: &Kind, found: &Found, decision: Decision) -> Decision {
 /// Whether the kind's quirks still have something to send when what is at work is done, although all is as declared.
 pub fn holds(kind: &Kind, found: &Found) -> bool {
     of(kind).filter_map(|quirk| quirk.holds).any(|ask| ask(found))
+}
+
+/// Whether what a resource was made of is to be looked at. `written`: something was sent since it was last settled.
+pub fn relies(kind: &Kind, desired: &Desired, found: &Found, written: bool) -> bool {
+    of(kind).filter_map(|quirk| quirk.relies).any(|ask| ask(desired, found, written))
 }
 
 /// A status with what the kind's quirks know of it.

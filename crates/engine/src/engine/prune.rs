@@ -16,7 +16,7 @@ use super::Engine;
 use super::export::manifest;
 use crate::error::EngineError;
 use crate::observe::Owners;
-use crate::observe::calls::{Calls, is_refused};
+use crate::observe::calls::{Calls, is_refused, is_unsupported};
 
 /// What a set no longer declares.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -110,7 +110,7 @@ async fn bearers(
     match owners.bearers(calls, kind, keys::SET, &set.to_string()).await {
         Ok(found) => Ok(Ok(found)),
         // A cloud that cannot list a kind has none of it.
-        Err(failure) if failure.cause().is_some_and(|cause| cause.code == "NotImplemented") => Ok(Ok(Vec::new())),
+        Err(failure) if is_unsupported(&failure) => Ok(Ok(Vec::new())),
         Err(failure) if is_refused(&failure) => Ok(Err(failure)),
         Err(failure) => Err(failure),
     }

@@ -13,7 +13,7 @@ use sagewright_objects::object::ObjectId;
 use serde_json::{Value, json};
 
 use super::lookup::inside;
-use crate::observe::calls::Calls;
+use crate::observe::calls::{Calls, is_unsupported};
 use crate::observe::{list_input, read_output};
 
 /// Resources of one kind that are looked at: the newest.
@@ -170,6 +170,6 @@ pub(super) fn identity(kind: &Kind, spec: &Value) -> HashMap<String, String> {
 
 /// What to say of a kind that cannot be looked at; nothing where the cloud does not have it.
 fn unreadable(kind: &Kind, failure: &Failure) -> Option<String> {
-    let missing = failure.cause().is_some_and(|cause| cause.code == "NotImplemented");
+    let missing = is_unsupported(failure);
     (!missing).then(|| format!("whether {} use it is not known: {failure}", kind.words_of_many()))
 }

@@ -98,26 +98,37 @@ impl Calls {
     /// The items of a listing, newest first where the service can sort, at most `limit`.
     pub(crate) async fn list(&self, kind: &Kind, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
         let Some(listing) = kind.listing() else { return Ok(Vec::new()) };
-        let mut items = Vec::new();
-        for input in inputs(kind, listing.operation, with_all(input, &listing.newest_first)) {
-            if items.len() >= limit {
-                break;
-            }
-            let page = self.pages(kind, listing.operation, input.clone(), limit.saturating_sub(items.len())).await?;
-            items.extend(page.into_iter().map(|item| listed(kind, &input, item)));
-        }
-        Ok(items)
-    }
-
-    async fn pages(&self, kind: &Kind, operation: &str, input: Value, limit: usize) -> Result<Vec<Value>, Failure> {
         let mut items: Vec<Value> = Vec::new();
-        self.each_page(kind, operation, input, &mut |page| {
+        self.each_listed(kind, listing.operation, with_all(input, &listing.newest_first), &mut |page| {
             items.extend(page);
             items.len() < limit
         })
         .await?;
         items.truncate(limit);
         Ok(items)
+    }
+
+    /// Gives the items of a kind's listing page by page under the names of reads, for as long as `more` says that further
+    /// pages are wanted.
+    pub(crate) async fn each_listed(
+        &self,
+        kind: &Kind,
+        operation: &str,
+        input: Value,
+        more: &mut (dyn FnMut(Vec<Value>) -> bool + Send),
+    ) -> Result<(), Failure> {
+        for input in inputs(kind, operation, input) {
+            let mut wanted = true;
+            let mut page = |items: Vec<Value>| {
+                wanted = more(items.into_iter().map(|item| listed(kind, &input, item)).collect());
+                wanted
+            };
+            self.each_page(kind, operation, input.clone(), &mut page).await?;
+            if !wanted {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Gives the items of a listing page by page, for as long as `more` says that further pages are wanted.
@@ -246,6 +257,11 @@ fn listed(kind: &Kind, input: &Value, mut item: Value) -> Value {
 pub(crate) fn is_absence(failure: &Failure) -> bool {
     let says = |text: &str| ["does not exist", "not found", "Could not find"].iter().any(|t| text.contains(t));
     failure.cause().is_some_and(|c| c.code == "ValidationException" && (c.stage == Stage::Input || says(&c.message)))
+}
+
+/// Whether what was called has no such service or operation: nothing was ever made there.
+pub(crate) fn is_unsupported(failure: &Failure) -> bool {
+    failure.cause().is_some_and(|cause| cause.code == "NotImplemented")
 }
 
 /// Whether a call was refused: it does not succeed before somebody changes something.

@@ -81,7 +81,7 @@ impl Shown {
     pub fn observation(&self, name: &str) -> Option<ListObservation> {
         let state = self.state();
         let at = state.poller.complete_as_of().filter(|_| !self.reads_each)?;
-        Some(ListObservation::new(at, state.poller.hash(name).is_some(), Arc::clone(&state.owners)))
+        Some(ListObservation::new(name, at, state.poller.hash(name).is_some(), Arc::clone(&state.owners)))
     }
 }
 
@@ -188,13 +188,21 @@ impl Watch {
         }
         let query = self.shown.state().poller.begin(now);
         let (shown, pending) = (self.shown.clone(), &mut self.pending);
-        let mut take = |items| pending.extend(shown.state().poller.page(items));
+        let mut take = |items: Vec<Option<ListItem>>| {
+            let mut state = shown.state();
+            if items.iter().any(Option::is_none) {
+                state.poller.cut();
+            }
+            pending.extend(state.poller.page(items.into_iter().flatten()));
+        };
         match &self.view {
             View::List(listing, input) => {
                 let input = since(listing, input, query);
                 list(&self.calls, self.kind, listing, input, &mut take).await?;
             }
-            View::Each(resources) => take(each(&self.calls, self.kind, resources.clone()).await?),
+            View::Each(resources) => {
+                take(each(&self.calls, self.kind, resources.clone()).await?.into_iter().map(Some).collect());
+            }
         }
         pending.extend(shown.state().poller.end());
         Ok(std::mem::take(pending))
@@ -240,7 +248,7 @@ impl Watch {
         self.shown.observation(name)
     }
 
-    /// Whether there are more resources than are kept: those that are not have no hash.
+    /// Whether there are resources of which nothing is kept: they have no hash.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.shown.state().poller.is_cut()
@@ -261,13 +269,13 @@ async fn list(
     kind: &Kind,
     listing: &Listing,
     input: Value,
-    take: &mut (dyn FnMut(Vec<ListItem>) + Send),
+    take: &mut (dyn FnMut(Vec<Option<ListItem>>) + Send),
 ) -> Result<(), Failure> {
     let mut page = |items: Vec<Value>| {
-        take(items.iter().filter_map(|item| ListItem::of(kind, Some(listing), item)).collect());
+        take(items.iter().map(|item| ListItem::of(kind, Some(listing), item)).collect());
         true
     };
-    match calls.each_page(kind, listing.operation, input, &mut page).await {
+    match calls.each_listed(kind, listing.operation, input, &mut page).await {
         // What they would be inside of is not there.
         Err(failure) if is_absence(&failure) => Ok(()),
         done => done,

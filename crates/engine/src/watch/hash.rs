@@ -97,7 +97,9 @@ impl ListItem {
     /// Reads an item of a listing, or a resource as a read gives it. Nothing where it does not identify a resource.
     #[must_use]
     pub fn of(kind: &Kind, listing: Option<&Listing>, item: &Value) -> Option<Self> {
-        let name = kind.name_of(item).or_else(|| arn_of(kind, item))?;
+        // The objects of other kinds are looked up by their names, which an ARN alone does not say.
+        let arn = || kind.is_arn_identified().then(|| arn_of(kind, item)).flatten();
+        let name = kind.name_of(item).or_else(arn)?;
         let changed = listing.and_then(|listing| time(listing, item));
         Some(Self { name, hash: ContentHash::of(item, &kind.row().list.noise), changed })
     }

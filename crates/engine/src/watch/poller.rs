@@ -197,6 +197,11 @@ impl Poller {
         true
     }
 
+    /// The page has something of which nothing can be kept, because it does not say which resource it is.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
     /// Ends a poll whose pages have all been taken, and says what is gone.
     pub fn end(&mut self) -> Vec<Change> {
         let Some((query, began)) = self.running.take() else { return Vec::new() };
@@ -223,14 +228,14 @@ impl Poller {
         self.seen.get(&NameHash::of(name)).map(|word| ContentHash(word >> 1))
     }
 
-    /// As of when everything that is there has been shown. `None` before the first poll came to its end, and where there
-    /// is more than is kept.
+    /// As of when everything that is there has been shown. `None` before the first poll came to its end, and where
+    /// something was shown of which nothing is kept.
     #[must_use]
     pub fn complete_as_of(&self) -> Option<Timestamp> {
         self.polled.filter(|_| self.whole.is_some() && !self.cut)
     }
 
-    /// Whether there are more resources than are kept: the others are reported only when they change.
+    /// Whether something was shown of which nothing is kept. Resources beyond the most are reported only when they change.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.cut

@@ -134,7 +134,7 @@ impl Fake {
     /// Calls so far; writes only with `writes`.
     pub fn take_log(&self, writes: bool) -> Vec<String> {
         let log = std::mem::take(&mut self.state.lock().unwrap().log);
-        let reads = ["Describe", "List", "GetResources"];
+        let reads = ["Describe", "List", "Get"];
         log.into_iter().filter(|l| !writes || !reads.iter().any(|r| l.starts_with(r))).collect()
     }
 

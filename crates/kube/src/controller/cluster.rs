@@ -118,11 +118,17 @@ impl Controller {
             self.queue.due(id, tokio::time::Instant::now());
             return;
         }
+        self.remove(id);
+    }
+
+    /// Nothing is kept of an object any more.
+    pub(super) fn remove(&mut self, id: Id) {
         self.leave(id);
+        self.refer(id, Box::default());
         self.objects.remove(id);
     }
 
-    fn shown(&mut self, source: SourceId, round: u32, key: Key, declared: Declared) {
+    fn shown(&mut self, source: SourceId, round: u32, key: Key, mut declared: Declared) {
         let Some(kind) = self.kind(key.kind) else { return };
         if declared.deleting && !declared.held {
             // Others hold it, or nobody.
@@ -148,6 +154,9 @@ impl Controller {
                 memory: None,
                 settled: None,
                 made: None,
+                gives: 0,
+                refers: Box::default(),
+                relied: declared.remembered.relied,
                 poll: None,
                 resource: None,
                 parked: false,
@@ -161,6 +170,7 @@ impl Controller {
         if is_other {
             kept.uid = declared.uid.as_str().into();
             (kept.looked, kept.memory, kept.settled, kept.made) = (None, None, None, None);
+            kept.relied = declared.remembered.relied;
         }
         (kept.round, kept.hash, kept.deleting) = (round, declared.hash, declared.deleting);
         if known.is_none() || is_other {
@@ -170,10 +180,12 @@ impl Controller {
             kept.made = remembered.made.filter(|made| *made == declared.hash && remembered.memory.has_made(None));
         }
         let changed = kept.looked != Some((declared.hash, declared.deleting));
+        let (is_new, deleting) = (kept.looked.is_none(), declared.deleting);
+        self.refer(id, std::mem::take(&mut declared.refers));
+        self.gave(id, declared.gives);
         if !changed {
             return;
         }
-        let (is_new, deleting) = (kept.looked.is_none(), declared.deleting);
         let name = declared.name_hash();
         if let Ok(placed) =
             scope::place(&self.context.options, &self.tables, declared.subject(kind, &self.namespace(id)))
@@ -184,6 +196,7 @@ impl Controller {
             self.due(id);
         } else {
             self.consider(id, &declared);
+            self.check_relied(id);
         }
     }
 

@@ -82,8 +82,7 @@ impl Controller {
         match looked.result {
             Ok(Looking::Gone) => {
                 self.context.metrics.looked(kind, "success", took);
-                self.leave(id);
-                self.objects.remove(id);
+                self.remove(id);
             }
             Ok(Looking::Found(found)) => {
                 self.context.metrics.looked(kind, found.result, took);
@@ -103,10 +102,10 @@ impl Controller {
     }
 
     fn found(&mut self, id: Id, found: Found, again: bool) {
-        let Found { hash, deleting, target, resource, settled, made, again: pause, synced, waits, .. } = found;
+        let Found { hash, deleting, target, resource, settled, made, again: pause, synced, relied, waits, .. } = found;
         let Some(kept) = self.objects.get_mut(id) else { return };
         kept.looked = Some((hash, deleting));
-        (kept.settled, kept.made) = (settled, made);
+        (kept.settled, kept.made, kept.relied) = (settled, made, relied);
         let key = Arc::clone(&kept.key);
         let is_newer = (kept.hash, kept.deleting) != (hash, deleting);
         match (self.kind(key.kind), target) {
@@ -126,9 +125,15 @@ impl Controller {
         for (kind, on) in waits {
             self.wait(id, kind, &on);
         }
+        if self.rechecks.remove(&id) {
+            self.check_relied(id);
+        }
         if synced {
             for waiting in self.waiting.remove(&*key).unwrap_or_default() {
-                if self.objects.get(waiting).is_some() {
+                if self.queue.is_running(waiting) {
+                    // Its look may have seen this; the watch tells otherwise.
+                    self.rechecks.insert(waiting);
+                } else if self.objects.get(waiting).is_some() {
                     self.due(waiting);
                 }
             }

@@ -3,8 +3,9 @@
 mod cluster;
 mod listings;
 mod looks;
+mod referring;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,10 @@ pub(crate) struct Controller {
     running: HashMap<tokio::task::Id, (Id, Instant)>,
     /// Which objects wait for another one.
     waiting: HashMap<Key, Vec<Id>>,
+    /// Which objects refer to another one.
+    referrers: HashMap<Key, Vec<Id>>,
+    /// Referrers under a look, during which what they refer to gave another value.
+    rechecks: HashSet<Id>,
     inbox: mpsc::Receiver<Message>,
     out: mpsc::Sender<Message>,
     readiness: watch::Sender<Readiness>,
@@ -102,6 +107,8 @@ impl Controller {
             looks: JoinSet::new(),
             running: HashMap::new(),
             waiting: HashMap::new(),
+            referrers: HashMap::new(),
+            rechecks: HashSet::new(),
             inbox,
             out,
             readiness,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sagewright_decide::conditions::{ADOPTED, SYNCED, write};
+use sagewright_decide::quirks::PARTS_GONE;
 use sagewright_engine::Outcome;
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled};
 use sagewright_engine::watch::{ContentHash, Settled};
@@ -17,6 +18,7 @@ use crate::api::ApiError;
 use crate::companions::Looked;
 use crate::conditions::{self, ROLE_SELECTED, holds};
 use crate::events::{self, Note};
+use crate::referents::Given;
 use crate::remembered::Remembered;
 use crate::resync;
 use crate::scope::Placed;
@@ -24,6 +26,9 @@ use crate::status::in_seconds;
 
 /// The pause before a look at an object that is settled, or was just made, and that the listing does not show yet.
 const NOT_LISTED: Duration = Duration::from_secs(120);
+
+/// The pause before a look at an endpoint of which a part is gone.
+const PARTS: Duration = Duration::from_secs(600);
 
 /// Why an object is not reconciled.
 pub(super) struct Refusal {
@@ -37,6 +42,18 @@ pub(super) struct Refusal {
 pub(super) struct Listing {
     pub(super) is_polled: bool,
     pub(super) hash: Option<ContentHash>,
+}
+
+/// How an object was looked at.
+pub(super) struct How {
+    pub(super) placed: Placed,
+    pub(super) listing: Listing,
+    /// It takes a resource over as it is.
+    pub(super) adopts: bool,
+    /// What the objects gave to which it refers.
+    pub(super) relied: Given,
+    /// The objects that have to change before it can go on.
+    pub(super) waits: Vec<(&'static Kind, ObjectId)>,
 }
 
 /// Tells why an object is not reconciled. One that is to go, and of which nothing is known in AWS, goes.
@@ -71,6 +88,7 @@ pub(super) async fn refused(
         made: None,
         again,
         synced: false,
+        relied: 0,
         waits: Vec::new(),
         result: "error",
     })))
@@ -81,9 +99,10 @@ pub(super) async fn reconciled(
     context: &Context,
     mut document: Document<'_>,
     memory: &Memory,
-    (placed, listing, adopts, waits): (Placed, Listing, bool, Vec<(&'static Kind, ObjectId)>),
+    how: How,
     done: Reconciled,
 ) -> Result<Looking, ApiError> {
+    let How { placed, listing, adopts, relied, waits } = how;
     let (kind, deleting) = (document.kind, document.declared.deleting);
     let now = context.clock.now();
     let before = document.object.status.clone();
@@ -110,7 +129,7 @@ pub(super) async fn reconciled(
     let settled = settled(&document, &done, &listing);
     // Where a look has failed since, the listing must not stand for one: the status would go on telling of the failure.
     let made = (done.progress == Progress::Done && memory.has_made(None)).then_some(document.declared.hash);
-    let remembered = Remembered { memory: memory.clone(), settled, made };
+    let remembered = Remembered { memory: memory.clone(), settled, made, relied };
     let kept = &document.declared.remembered;
     if !remembered.must_be_kept(kept) && same_but_remembered(&before, &status) {
         kept.write(&mut status);
@@ -140,6 +159,7 @@ pub(super) async fn reconciled(
         made,
         again: again(context, kind, &done, &listing, settled.is_some()),
         synced,
+        relied,
         waits,
         result: result(&done),
     })))
@@ -212,7 +232,10 @@ fn again(context: &Context, kind: &Kind, done: &Reconciled, listing: &Listing, s
     if done.progress != Progress::Done {
         return done.requeue;
     }
+    let gone = done.conditions.iter().any(|condition| condition.reason.as_deref() == Some(PARTS_GONE));
     let resync = resync::pause(&context.options, kind, settled);
+    // That it is there again shows in no listing.
+    let resync = if gone { Some(resync.map_or(PARTS, |pause| pause.min(PARTS))) } else { resync };
     // The next poll shows what was made; if none does, a look tells why.
     if listing.is_polled && !settled {
         return Some(resync.map_or(NOT_LISTED, |resync| resync.min(NOT_LISTED)));

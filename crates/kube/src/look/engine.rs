@@ -88,5 +88,7 @@ pub(super) async fn reconcile(
     }
     let adopts = desired.adoption == Adoption::Adopt && document::is_to_adopt(&document.object);
     let listing = conclude::Listing { is_polled: shown.is_some(), hash };
-    conclude::reconciled(context, document, memory, (placed, listing, adopts, references.waits()), done).await
+    let relied = references.relied();
+    let how = conclude::How { placed, listing, adopts, relied, waits: references.waits() };
+    conclude::reconciled(context, document, memory, how, done).await
 }

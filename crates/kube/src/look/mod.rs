@@ -22,6 +22,7 @@ use crate::declared::Key;
 use crate::events::Recorder;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::referents::Given;
 use crate::scope::Tables;
 use document::Document;
 
@@ -86,6 +87,8 @@ pub(crate) struct Found {
     pub(crate) again: Option<Duration>,
     /// It is as declared: others that refer to it can go on.
     pub(crate) synced: bool,
+    /// What the objects gave to which it refers.
+    pub(crate) relied: Given,
     pub(crate) waits: Vec<(&'static Kind, ObjectId)>,
     pub(crate) result: &'static str,
 }

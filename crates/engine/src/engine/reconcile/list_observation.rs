@@ -27,6 +27,8 @@ const FRESH: Duration = Duration::from_secs(300);
 /// leads to a read. It never overrides what the object remembers of its own writes.
 #[derive(Debug, Clone)]
 pub struct ListObservation {
+    /// The name that it was looked up by.
+    name: String,
     /// When the listing began.
     at: Timestamp,
     /// Whether the listing shows a resource of the object's name.
@@ -36,8 +38,8 @@ pub struct ListObservation {
 }
 
 impl ListObservation {
-    pub(crate) fn new(at: Timestamp, listed: bool, owners: Arc<Owners>) -> Self {
-        Self { at, listed, owners }
+    pub(crate) fn new(name: &str, at: Timestamp, listed: bool, owners: Arc<Owners>) -> Self {
+        Self { name: name.to_owned(), at, listed, owners }
     }
 
     /// What is there, where the listing is as good as a read.
@@ -58,7 +60,8 @@ impl ListObservation {
     }
 
     fn says_absent(&self, kind: &Kind, desired: &Desired, memory: &Memory, now: Timestamp) -> bool {
-        let named = desired.name(kind).is_some() && !kind.is_arn_identified();
+        // Before its references had their values it may have been looked up by another name, which nothing has.
+        let named = desired.name(kind).as_ref() == Some(&self.name) && !kind.is_arn_identified();
         if self.listed || !named || desired.read_only || desired.adoption != Adoption::No {
             return false;
         }
@@ -156,6 +159,7 @@ mod tests {
             memory.exists(at(0));
             memory
         };
+        let name = |kind: &Kind, desired: &Desired| desired.name(kind).unwrap_or_default();
         let (present, absent) = (Intent::Present, Intent::Absent);
         // (case, kind, spec, intent, memory, listed, polled at, now, counts)
         for (case, kind, spec, intent, memory, listed, polled, now, counts) in [
@@ -176,13 +180,18 @@ mod tests {
             ("after its own create, to go", "Model", model(), absent, after(true, 5), false, 6, 10, false),
         ] {
             let (kind, desired) = desired(kind, spec, intent);
-            let listed = ListObservation::new(at(polled), listed, Arc::default());
+            let listed = ListObservation::new(&name(kind, &desired), at(polled), listed, Arc::default());
             assert_eq!(listed.says_absent(kind, &desired, &memory, at(now)), counts, "{case}");
         }
         let (kind, mut adopted) = desired("Model", model(), present);
         adopted.adoption = Adoption::AdoptOrCreate;
-        let listed = ListObservation::new(at(0), false, Arc::default());
+        let listed = ListObservation::new("thing", at(0), false, Arc::default());
         assert!(!listed.says_absent(kind, &adopted, &blank(), at(10)));
+        adopted.adoption = Adoption::No;
+        assert!(listed.says_absent(kind, &adopted, &blank(), at(10)));
+        let unresolved =
+            ListObservation::new("arn:aws:sagemaker:us-east-1:1:model/thing", at(0), false, Arc::default());
+        assert!(!unresolved.says_absent(kind, &adopted, &blank(), at(10)), "looked up by another name");
     }
 
     #[test]

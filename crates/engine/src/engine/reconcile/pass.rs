@@ -1,6 +1,7 @@
 //! One look at one object, in phases: resolve, look, decide, act, report.
 
 mod log;
+mod parts;
 mod resolve;
 mod result;
 
@@ -25,7 +26,7 @@ use super::memory::Exists;
 use super::{Acted, ListObservation, Memory, Progress, Reconciled, ReferenceResolver, act, role};
 use crate::engine::{lookup, otherwise};
 use crate::event::{Event, EventKind};
-use crate::observe::calls::{Calls, is};
+use crate::observe::calls::{Calls, is, is_unsupported};
 use crate::observe::{Owners, complete_found, glance, observe};
 use crate::report::{NO_RESOURCE, Outcome};
 
@@ -143,6 +144,8 @@ impl<'p> Pass<'p> {
             // What can still be read although it is gone is as good as missing.
             Ok(Look::Whole(Observed::Found(found))) if found.phase == Phase::Gone => Observed::MISSING,
             Ok(Look::Whole(observed)) => observed,
+            // An object that is to go would wait for ever for what cannot be there.
+            Err(failure) if self.desired.intent == Intent::Absent && is_unsupported(&failure) => Observed::MISSING,
             Err(failure) => return self.failed(None, (None, failure)),
         };
         let found = observed.found();
@@ -180,6 +183,7 @@ impl<'p> Pass<'p> {
         }
         if let Some(found) = found {
             self.read_log(kind, found, &mut decision).await;
+            self.look_at_parts(kind, found, &mut decision).await;
         }
         if let Some(refusal) = decision.refusal() {
             let end = self.refused(refusal);

@@ -31,9 +31,13 @@ fn role_in(text: &str) -> Option<(&str, &str)> {
     let rest = text.get(start..)?;
     let end = rest.find(|c: char| c.is_whitespace() || c == ',' || c == '"').unwrap_or(rest.len());
     let arn = rest.get(..end)?.trim_end_matches(['.', ')', '\'']);
+    Some((arn, name_of_role(arn)?))
+}
+
+/// The name of a role, by its ARN.
+pub(super) fn name_of_role(arn: &str) -> Option<&str> {
     let (_, path) = arn.split_once(":role/")?;
-    let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
-    Some((arn, name))
+    path.rsplit('/').next().filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -244,7 +244,8 @@ async fn manners(
         let region = global.region.clone().or_else(|| settings.flag("aws-region").map(str::to_owned));
         let endpoint = settings.flag("aws-endpoint-url").filter(|_| !chosen).map(str::to_owned);
         if let Some(url) = endpoint.as_deref().filter(|url| !is_trusted(url)) {
-            let message = format!("ACK's controller calls {url}, where calls can be read on their way: it is not HTTPS");
+            let message =
+                format!("ACK's controller calls {url}, where calls can be read on their way: it is not HTTPS");
             return Err(Failure::new(Exit::Failed, message).help("give --endpoint-url with the URL to call").into());
         }
         let way = (region, endpoint.or_else(|| given.clone()));

@@ -19,7 +19,7 @@ pub(crate) async fn resolve(
     for pending in desired.pending.clone() {
         let reference = &pending.reference;
         let first = reference.path.first().unwrap_or_default();
-        let identifies = row.identity.name.iter().chain(&row.identity.within).any(|m| m == first);
+        let identifies = kind.identity_members().any(|m| m == first);
         let says_content = serves.as_ref() == Some(&reference.path);
         if intent == Intent::Absent && !identifies && !says_content {
             continue;
