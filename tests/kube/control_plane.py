@@ -162,7 +162,7 @@ class ControlPlane:
         headers = {"Authorization": f"Bearer {token or self.token}", "Accept": accept, "Content-Type": content_type}
         request = urllib.request.Request(self.server + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE, context=self._trust()) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE, context=self.trust()) as answer:
                 status, text = answer.status, answer.read()
         except urllib.error.HTTPError as answer:
             status, text = answer.code, answer.read()
@@ -171,7 +171,8 @@ class ControlPlane:
         except ValueError:
             return status, text.decode(errors="replace")
 
-    def _trust(self):
+    def trust(self):
+        """TLS as a client of the apiserver wants it."""
         context = ssl.create_default_context(cafile=self.certificate)
         # The apiserver's own certificate has not all that newer Pythons ask for.
         context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)

@@ -134,7 +134,7 @@ class KubeGate(Relay):
     def __init__(self, kube, writes, seed=0):
         url = urllib.parse.urlsplit(kube.server)
         self.upstream = (url.hostname, url.port)
-        self.trust = kube._trust()
+        self.trust = kube.trust()
         self.writes = writes
         # Lists show this revision, and watches nothing; the present one where it is `None`.
         self.revision = None

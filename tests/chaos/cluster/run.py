@@ -9,6 +9,7 @@ import threading
 
 import harness
 import kube_tools
+import urllib3
 from control_plane import write_private
 from operator_tools import GROUP, Operator, install_crds
 
@@ -36,6 +37,8 @@ class World:
         self.log = log
         self.own = kube is None
         self.kube = kube or kube_tools.Kube(kube_tools.programs(), self.folder / "kube")
+        # Connections are kept: a run asks much.
+        self.pool = urllib3.PoolManager(maxsize=16, ssl_context=self.kube.trust())
         self.cloud = None
         try:
             if self.own:
@@ -49,6 +52,7 @@ class World:
         self.lock, self.number = threading.Lock(), 0
 
     def close(self):
+        self.pool.clear()
         if self.cloud:
             self.cloud.stop()
         if self.own:
@@ -155,9 +159,9 @@ class Run:
         """Whether what was to be done at a write was done, before the step came to its end without that write."""
 
         def either():
-            return self.writes.fired.is_set() or step.done(self, [seen for kind in KINDS for seen in self.list(kind)])
+            return self.writes.fired.is_set() or step.done(self, self.everything())
 
-        harness.wait(either, "a write", PATIENCE, 0.02)
+        harness.wait(either, "a write", PATIENCE, 0.05)
         return self.writes.fired.is_set()
 
     def await_quiet(self):
@@ -188,10 +192,13 @@ class Run:
 
         def answer():
             try:
-                answered = self.kube.request(method, path, body, content)
-            except OSError:
+                answered = self.world.pool.request(
+                    method, self.kube.server + path, body=body and json.dumps(body),
+                    headers={"Authorization": f"Bearer {self.kube.token}", "Content-Type": content}, retries=False,
+                )
+            except (urllib3.exceptions.HTTPError, OSError):
                 return None
-            return answered if answered[0] not in AWAY else None
+            return (answered.status, answered.json()) if answered.status not in AWAY else None
 
         code, told = harness.wait(answer, f"{method} {path} is answered", PATIENCE)
         if code >= 300 and not (code == 404 and method == "DELETE"):
@@ -214,6 +221,9 @@ class Run:
 
     def list(self, kind):
         return self.request("GET", self.path(kind))["items"]
+
+    def everything(self):
+        return [seen for kind in KINDS for seen in self.list(kind)]
 
     def objects(self):
         return [(kind, seen["metadata"]["name"]) for kind in KINDS for seen in self.list(kind)]
@@ -263,7 +273,7 @@ class Run:
         last = []
 
         def is_done():
-            objects = [seen for kind in KINDS for seen in self.list(kind)]
+            objects = self.everything()
             last[:] = [(s["kind"] + "/" + s["metadata"]["name"], s.get("status", {}).get("conditions")) for s in objects]
             return step.done(self, objects)
 
