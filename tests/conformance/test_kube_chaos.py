@@ -1,4 +1,7 @@
-"""A short form of the operator's fault campaigns, and the proof that they see what is wrong. `cargo xtask chaos operator` runs all."""
+"""A short form of the operator's fault campaigns, and the proof that they see what is wrong.
+
+`cargo xtask chaos operator` runs all of them.
+"""
 
 import sys
 

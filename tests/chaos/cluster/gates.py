@@ -54,9 +54,10 @@ class Writes:
             return await passing(writer)
         # Nothing else gets through: the operator's writes are those up to this one.
         self.is_cut = True
-        going = await passing(Nowhere() if moment == UNANSWERED else writer)
+        await passing(Nowhere() if moment == UNANSWERED else writer)
         await self._act()
-        return going and reset(writer)
+        # The connection ends.
+        return False
 
     async def _act(self):
         await asyncio.get_running_loop().run_in_executor(None, self.act)
@@ -80,7 +81,7 @@ class AwsGate(Proxy):
         self.writes = writes
         # Creates and deletes that took effect, in their order: ("Create", kind, name).
         self.effects = []
-        # What was made and is there: a create that is repeated with its token is answered twice and makes nothing.
+        # ARNs of what was made and is there: a create that is repeated with its token is answered twice and makes nothing.
         self.there = set()
         # Status, type and message of an error, how often each write gets it before it goes through, and how often it did.
         self.failing, self.times = None, 0
@@ -118,14 +119,15 @@ class AwsGate(Proxy):
         verb, kind = found.groups()
         asked = json.loads(request)
         name = asked.get(f"{kind}GroupName") or asked.get(f"{kind}Name")
-        if name.startswith("arn:"):
-            # A version is told by its group: its number depends on nothing that is told here.
-            name = name.split("/")[1]
-        effect = (kind, name)
-        if verb == "Create" and effect in self.there:
-            return
-        (self.there.add if verb == "Create" else self.there.discard)(effect)
-        self.effects.append((verb, *effect))
+        if verb == "Delete":
+            self.there = {arn for arn in self.there if arn != name and not arn.endswith(f"/{name}")}
+        else:
+            arn = json.loads(content)[f"{kind}Arn"]
+            if arn in self.there:
+                return
+            self.there.add(arn)
+        # A version is told by its group, as its create does not name it.
+        self.effects.append((verb, kind, name.split("/")[1] if name.startswith("arn:") else name))
 
 
 class KubeGate(Relay):
@@ -138,7 +140,7 @@ class KubeGate(Relay):
         self.writes = writes
         # Lists show this revision, and watches nothing; the present one where it is `None`.
         self.revision = None
-        # What becomes of requests, by shares: "conflict", "busy", "reset before", "reset after" of writes; and of watches.
+        # Shares of requests that are refused ("conflict", "busy") or broken off ("reset before", "reset after"), and of watches.
         self.rng, self.faults, self.expires = random.Random(f"{seed}/kube"), {}, 0
         self.calls = collections.Counter()
         # How many writes to a path, as `short` gives it, meet a conflict from now on.
@@ -220,13 +222,16 @@ class KubeGate(Relay):
             fault = None
         if fault == "reset before":
             return reset(writer)
-        async def passing(to, source=writer):
-            return await self._pass(head, body, to, source, method)
+
+        async def passing(to):
+            return await self._pass(head, body, to, writer, method)
+
+        to = Nowhere() if fault == "reset after" else writer
         if method == "GET" or is_told_only(place.path):
-            going = await passing(writer)
+            going = await passing(to)
         else:
-            going = await self.writes.through(f"{method} {short(place.path)}", passing, writer)
-        return going and (fault != "reset after" or reset(writer))
+            going = await self.writes.through(f"{method} {short(place.path)}", passing, to)
+        return going and (to is writer or reset(writer))
 
     def _fault(self):
         drawn = self.rng.random()

@@ -102,7 +102,8 @@ def main():
     begun = time.monotonic()
     world = World(folder, log=lambda text: print(text, flush=True))
     try:
-        results = run(world, without_faults(world), arguments.only or CAMPAIGNS, seed, lambda point: arguments.point in point.name)
+        reference = without_faults(world)
+        results = run(world, reference, arguments.only or CAMPAIGNS, seed, lambda point: arguments.point in point.name)
     finally:
         world.close()
     violations = [violation for result in results.values() for violation in result.violations]

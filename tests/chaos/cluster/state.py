@@ -1,4 +1,4 @@
-"""What a run came to: the objects, the resources, and what was made and taken away. All that differs from run to run is left out."""
+"""What a run came to: objects, resources, and what was made and taken away, without all that differs from run to run."""
 
 import json
 import re
