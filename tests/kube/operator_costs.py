@@ -145,7 +145,7 @@ class Bench(Cluster):
 
     def connect(self):
         at = urllib.parse.urlsplit(self.plane.server)
-        return http.client.HTTPSConnection(at.hostname, at.port, context=self.plane._trust(), timeout=PATIENCE)
+        return http.client.HTTPSConnection(at.hostname, at.port, context=self.plane.trust(), timeout=PATIENCE)
 
     def _await(self, check, what, patience=PATIENCE, delay=0.05):
         deadline = time.monotonic() + patience
