@@ -12,7 +12,7 @@ import pytest
 import harness
 import kube_tools
 from harness import OTHER  # noqa: F401 - tests take it from here
-from operator_tools import install_crds
+from operator_tools import Operator, install_crds
 from quickstart_tools import Quickstart
 
 
@@ -68,6 +68,15 @@ def namespace(kube):
     kube.kubectl("create", "namespace", name)
     yield name
     kube.remove_namespace(name, force=True)
+
+
+@pytest.fixture
+def operator(kube, definitions, cloud, namespace, tmp_path):
+    """An operator of the test's own namespace."""
+    operator = Operator(kube, cloud, tmp_path, [namespace])
+    yield operator
+    if operator.process.poll() is None:
+        assert operator.stop() == 0, operator.log()
 
 
 @pytest.fixture

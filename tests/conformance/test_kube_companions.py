@@ -2,18 +2,8 @@
 
 import base64
 
-import pytest
-
 import harness
-from operator_tools import Operator, condition, full, model
-
-
-@pytest.fixture
-def operator(kube, definitions, cloud, namespace, tmp_path):
-    operator = Operator(kube, cloud, tmp_path, [namespace])
-    yield operator
-    if operator.process.poll() is None:
-        assert operator.stop() == 0, operator.log()
+from operator_tools import condition, full, model
 
 
 def common(kind, name, spec):

@@ -1,17 +1,7 @@
 """The operator against a real API server, with the embedded cloud as AWS."""
 
-import pytest
-
 import harness
-from operator_tools import Operator, condition, events, full, model, thing
-
-
-@pytest.fixture
-def operator(kube, definitions, cloud, namespace, tmp_path):
-    operator = Operator(kube, cloud, tmp_path, [namespace])
-    yield operator
-    if operator.process.poll() is None:
-        assert operator.stop() == 0, operator.log()
+from operator_tools import condition, events, full, model, thing
 
 
 def exists(sagemaker, name):

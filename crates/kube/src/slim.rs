@@ -2,65 +2,55 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// A document without its `managedFields`.
 pub(crate) struct Slim(pub(crate) Value);
 
-/// The metadata of a document.
-struct Metadata(Value);
-
 impl<'de> Deserialize<'de> for Slim {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Document;
-        impl<'de> Visitor<'de> for Document {
-            type Value = Slim;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Slim, A::Error> {
-                let mut all = Map::new();
-                while let Some(field) = map.next_key::<String>()? {
-                    let value = match field.as_str() {
-                        "metadata" => map.next_value::<Metadata>()?.0,
-                        _ => map.next_value()?,
-                    };
-                    all.insert(field, value);
-                }
-                Ok(Slim(Value::Object(all)))
-            }
-        }
-        deserializer.deserialize_map(Document)
+        Part::Document.deserialize(deserializer).map(Slim)
     }
 }
 
-impl<'de> Deserialize<'de> for Metadata {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Metadata;
+/// What is read field by field.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Document,
+    Metadata,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("metadata")
-            }
+impl<'de> DeserializeSeed<'de> for Part {
+    type Value = Value;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-                let mut all = Map::new();
-                while let Some(field) = map.next_key::<String>()? {
-                    if field == "managedFields" {
-                        map.next_value::<IgnoredAny>()?;
-                    } else {
-                        all.insert(field, map.next_value()?);
-                    }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Part {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Document { "an object" } else { "metadata" })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut all = Map::new();
+        while let Some(field) = map.next_key::<String>()? {
+            let value = match (self, field.as_str()) {
+                (Self::Document, "metadata") => map.next_value_seed(Self::Metadata)?,
+                (Self::Metadata, "managedFields") => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
                 }
-                Ok(Metadata(Value::Object(all)))
-            }
+                _ => map.next_value()?,
+            };
+            all.insert(field, value);
         }
-        deserializer.deserialize_map(Fields)
+        Ok(Value::Object(all))
     }
 }
 

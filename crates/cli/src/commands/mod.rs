@@ -2,6 +2,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod apply;
+mod cluster;
 pub(crate) mod controller;
 pub(crate) mod cp;
 pub(crate) mod crds;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use sagewright_engine::{Engine, EngineError, Object, Target};
 use sagewright_kinds::Kind;
-use sagewright_kube::lookup::{Access, Cluster, LookupError, Resource};
+use sagewright_kube::lookup::{Cluster, Resource};
 use serde_json::Value;
 
-use crate::args::{ClusterAccess, ClusterChoice, Global, Smlogs};
+use crate::args::{Global, Smlogs};
+use crate::commands::cluster::{access, failure};
 use crate::commands::logs::unread;
 use crate::context::{Context, WallClock, engine_failure, is_local};
 use crate::exit::{Exit, Failure};
@@ -24,7 +25,8 @@ pub(crate) async fn run(args: &Smlogs, global: &Global, printer: &Printer) -> an
             .help("`sagewright logs -o json KIND/NAME` gives a document")
             .into());
     }
-    let cluster = Cluster::connect(&access(&args.cluster)).await.map_err(failure)?;
+    let cluster =
+        Cluster::connect(&access(&args.cluster.choice, args.cluster.namespace.clone())).await.map_err(failure)?;
     let found = cluster.find(word, name).await.map_err(failure)?;
     check(&found)?;
     let mut context = connect(&found, global, printer).await?;
@@ -65,16 +67,6 @@ fn kind_and_name(what: &[String]) -> Result<(&str, &str), Failure> {
         Failure::new(Exit::Usage, format!("`{}` names no object", what.join(" ")))
             .help("write KIND NAME or KIND/NAME, for example TrainingJob xgboost-mnist")
     })
-}
-
-fn access(flags: &ClusterAccess) -> Access {
-    let ClusterAccess { namespace, choice: ClusterChoice { kubeconfig, context, cluster, user } } = flags.clone();
-    Access { kubeconfig, context, namespace, cluster, user }
-}
-
-fn failure(error: LookupError) -> Failure {
-    let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
-    Failure::new(exit, on_line(&error.to_string())).help(error.help())
 }
 
 /// What is found and cannot be shown.

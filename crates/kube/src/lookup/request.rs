@@ -4,7 +4,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams, Request};
 use serde_json::Value;
 
 use super::Cluster;
-use crate::api::{Api, ApiError, MANAGER};
+use crate::api::{Api, ApiError, MANAGER, Raw};
 
 /// Objects of a page of a listing.
 const PAGE: u32 = 500;
@@ -109,13 +109,7 @@ impl Cluster {
         self.write("create", path, name, request).await
     }
 
-    async fn write(
-        &self,
-        verb: &str,
-        path: &str,
-        name: &str,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<Value, RequestError> {
+    async fn write(&self, verb: &str, path: &str, name: &str, request: Raw) -> Result<Value, RequestError> {
         let failed = |source| RequestError { what: format!("{verb} {path}/{name}"), source };
         let missing = || failed(ApiError::new(404, "there is no such object"));
         self.api.sent(request).await.map_err(failed)?.ok_or_else(missing)

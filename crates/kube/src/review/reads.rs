@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use sagewright_decide::read_tags;
 use sagewright_port::cloud::{Call, Cloud, CloudError, Stage};
 use serde_json::Value;
 
@@ -48,18 +49,8 @@ impl Cloud for Reads {
         }
         let lists_tags = call.operation.starts_with("ListTags");
         let answer = self.cloud.call(call).await?;
-        if lists_tags {
-            let mut tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
-            match answer.get("Tags") {
-                Some(Value::Array(pairs)) => tags.extend(pairs.iter().filter_map(|pair| {
-                    let text = |field: &str| pair.get(field).and_then(Value::as_str).map(str::to_owned);
-                    Some((text("Key")?, text("Value")?))
-                })),
-                Some(Value::Object(map)) => {
-                    tags.extend(map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))));
-                }
-                _ => {}
-            }
+        if let Some(listed) = answer.get("Tags").filter(|_| lists_tags) {
+            self.tags.lock().unwrap_or_else(PoisonError::into_inner).extend(read_tags(listed));
         }
         Ok(answer)
     }

@@ -8,25 +8,18 @@ mod settings;
 mod survey;
 mod swap;
 
-use sagewright_kube::lookup::{Access, Cluster, LookupError, RequestError};
+use sagewright_kube::lookup::{Cluster, RequestError};
 use serde_json::Value;
 
 use crate::args::{Global, MigrateAck};
+use crate::commands::cluster::{access, failure};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::output::terminal::on_line;
 
 /// Runs it.
 pub(super) async fn run(args: &MigrateAck, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let choice = args.cluster.clone();
-    let access = Access {
-        kubeconfig: choice.kubeconfig,
-        context: choice.context,
-        cluster: choice.cluster,
-        user: choice.user,
-        namespace: None,
-    };
-    let cluster = Cluster::connect(&access).await.map_err(unfound)?;
+    let cluster = Cluster::connect(&access(&args.cluster, None)).await.map_err(failure)?;
     if args.back {
         return swap::back(args, &cluster, printer).await;
     }
@@ -40,10 +33,6 @@ pub(super) async fn run(args: &MigrateAck, global: &Global, printer: &Printer) -
         return Ok(exit);
     }
     swap::there(args, &cluster, &survey, printer).await
-}
-
-fn unfound(error: LookupError) -> Failure {
-    Failure::new(Exit::Failed, on_line(&error.to_string())).help(error.help())
 }
 
 fn unanswered(error: RequestError) -> Failure {

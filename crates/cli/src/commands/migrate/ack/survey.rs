@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::controllers::{self, Controller, Lease, SERVICES};
 use super::definitions::{Owner, misfits, schema};
 use super::settings::{self, Settings};
-use super::{text, unanswered, unfound};
+use super::{text, unanswered};
 use crate::args::Global;
+use crate::commands::cluster::failure;
 use crate::commands::controller::options_of;
 use crate::context::{Context, WallClock, is_local};
 use crate::exit::{Exit, Failure};
@@ -207,7 +208,7 @@ async fn plan(
         let ports = Ports { cloud: Arc::new(context.aws.clone()), clock: Arc::new(WallClock) };
         let account = context.target.account.clone();
         let how = Review { options: manner.options, ports, account, trusts: is_trusted };
-        survey.reviewed.extend(review(cluster, how, objects).await.map_err(unfound)?);
+        survey.reviewed.extend(review(cluster, how, objects).await.map_err(failure)?);
     }
     Ok(())
 }
