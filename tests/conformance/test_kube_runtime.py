@@ -120,6 +120,12 @@ def test_a_referrer_follows_the_value_that_it_refers_to(kube, operator, namespac
         made = config("current", {"modelName": name}, endpointConfigName=config_name)
         return {**made, "metadata": {**made["metadata"], "annotations": annotations}}
 
+    def unmark(config_name):
+        # Without the owner's mark, the config is nobody's: with it, the object would seem to rename its resource.
+        arn = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)["EndpointConfigArn"]
+        marks = [tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]]
+        sagemaker.delete_tags(ResourceArn=arn, TagKeys=marks)
+
     def uses(config_name):
         found = sagemaker.describe_endpoint(EndpointName=name)
         return found["EndpointConfigName"] == config_name and found["EndpointStatus"] == "InService"
@@ -129,9 +135,11 @@ def test_a_referrer_follows_the_value_that_it_refers_to(kube, operator, namespac
     kube.apply([named(first), thing("Endpoint", name, {"endpointConfigRef": {"from": {"name": "current"}}})], namespace)
     kube.wait_condition(full("endpoints"), name, "Ready", namespace=namespace)
     assert uses(first)
+    kube.kubectl(
+        "annotate", full("endpointconfigs"), "current", "-n", namespace, "services.k8s.aws/deletion-policy=retain",
+    )
     kube.kubectl("delete", full("endpointconfigs"), "current", "-n", namespace)
-    # SageMaker updates no endpoint whose own config is gone.
-    sagemaker.create_endpoint_config(EndpointConfigName=first, ProductionVariants=[harness.variant("all", name)])
+    unmark(first)
     kube.apply(named(second), namespace)
     harness.wait(lambda: uses(second), "the endpoint has the new config")
     kube.wait_condition(full("endpoints"), name, "Ready", namespace=namespace)
@@ -141,10 +149,31 @@ def test_a_referrer_follows_the_value_that_it_refers_to(kube, operator, namespac
         "patch", full("endpointconfigs"), "current", "-n", namespace, "--type=merge", "-p", '{"metadata": {"finalizers": null}}',
     )
     kube.kubectl("delete", full("endpointconfigs"), "current", "-n", namespace)
-    # Without the owner's mark, the config is nobody's: with it, the object would seem to rename its resource.
-    arn = sagemaker.describe_endpoint_config(EndpointConfigName=second)["EndpointConfigArn"]
-    marks = [tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]]
-    sagemaker.delete_tags(ResourceArn=arn, TagKeys=marks)
+    unmark(second)
     kube.apply(named(first, **{"services.k8s.aws/adoption-policy": "adopt-or-create"}), namespace)
     operator.start()
     harness.wait(lambda: uses(first), "the endpoint has the first config again")
+
+
+def test_a_config_is_not_deleted_while_an_endpoint_uses_it(kube, operator, namespace, sagemaker):
+    name, old, new = (harness.unique(what) for what in ("endpoint", "old", "new"))
+    kube.apply([
+        model(name), config(old, {"modelName": name}), config(new, {"modelName": name}),
+        thing("Endpoint", name, {"endpointConfigName": old}),
+    ], namespace)
+    kube.wait_condition(full("endpoints"), name, "Ready", namespace=namespace)
+    kube.kubectl("delete", full("endpointconfigs"), old, "-n", namespace, "--wait=false")
+    seen = kube.wait_condition(full("endpointconfigs"), old, "ACK.Recoverable", namespace=namespace)
+    assert f"the endpoint `{name}` uses it" in condition(seen, "ACK.Recoverable")["message"]
+    sagemaker.describe_endpoint_config(EndpointConfigName=old)
+    kube.apply(thing("Endpoint", name, {"endpointConfigName": new}), namespace)
+    kube.kubectl("wait", "--for=delete", "--timeout=60s", f"{full('endpointconfigs')}/{old}", "-n", namespace)
+    found = sagemaker.describe_endpoint(EndpointName=name)
+    assert (found["EndpointConfigName"], found["EndpointStatus"]) == (new, "InService")
+    # What is deleted together goes in this order.
+    kube.kubectl(
+        "delete", f"{full('endpointconfigs')}/{new}", f"{full('endpoints')}/{name}", "-n", namespace, "--timeout=90s",
+    )
+    left = [c["EndpointConfigName"] for page in sagemaker.get_paginator("list_endpoint_configs").paginate()
+            for c in page["EndpointConfigs"]]
+    assert new not in left and old not in left

@@ -25,6 +25,7 @@ mod races;
 mod reconcile;
 mod retry;
 mod search;
+mod serving;
 mod single;
 mod states;
 mod steps;

@@ -345,6 +345,12 @@ impl<'k> Lint<'k> {
                 format!("delete.serves: the spec has no `{path}`")
             });
         }
+        if let Some(path) = &how.will_serve {
+            let shown = Path::parse(path).shape(kind.service(), kind.read_shape()).is_some();
+            self.expect(shown && how.serves.is_some(), || {
+                format!("delete.will_serve: no read shows `{path}`, or delete.serves is missing")
+            });
+        }
         let stops = how.stop_first || !how.stops.is_empty();
         self.expect(!stops || kind.row().operations.stop.is_some(), || {
             "delete: the row names no operation that stops".to_owned()

@@ -275,6 +275,9 @@ pub struct Delete {
     /// only when that is insisted on.
     #[serde(default)]
     pub serves: Option<String>,
+    /// Path in the read's output of what it will serve after the update that is under way.
+    #[serde(default)]
+    pub will_serve: Option<String>,
 }
 
 /// How the spec is made and compared.

@@ -35,6 +35,7 @@ use sagewright_port::cloud::{Cloud, Target};
 use set::graph::Graph;
 
 use crate::error::EngineError;
+use crate::observe::Serving;
 use crate::observe::calls::Calls;
 use sagewright_decide::Claims;
 
@@ -113,6 +114,7 @@ pub struct Engine {
     set: Option<Arc<Selector>>,
     /// Tells this engine from those of earlier processes.
     process: u16,
+    serving: Arc<Serving>,
 }
 
 /// Looks at the same time, in a set.
@@ -124,7 +126,14 @@ impl Engine {
     pub fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, target: Target) -> Self {
         // Without a source of random numbers among its ports: that of the standard library's maps is enough.
         let process = RandomState::new().build_hasher().finish() as u16;
-        Self { calls: Calls::new(cloud, clock, target), at_once: AT_ONCE, claims: Arc::default(), set: None, process }
+        Self {
+            calls: Calls::new(cloud, clock, target),
+            at_once: AT_ONCE,
+            claims: Arc::default(),
+            set: None,
+            process,
+            serving: Arc::default(),
+        }
     }
 
     /// An engine that looks at so many objects of a set at the same time; 16 without this.

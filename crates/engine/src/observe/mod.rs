@@ -8,6 +8,7 @@ pub(crate) mod log_end;
 mod look;
 mod owners;
 mod read;
+mod serving;
 
 pub(crate) use calls::is_absence;
 pub(crate) use find::marked;
@@ -15,3 +16,4 @@ pub(crate) use list_input::list_input;
 pub(crate) use look::{glance, observe, renamed};
 pub(crate) use owners::Owners;
 pub(crate) use read::{complete_found, read_output};
+pub(crate) use serving::Serving;

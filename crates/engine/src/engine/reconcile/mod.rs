@@ -88,7 +88,7 @@ impl Engine {
         let keep = |event: Event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         let owners = Owners::default();
         let pass = Pass::new(&calls, &owners, resolver, &desired, memory, &keep);
-        let mut done = pass.announcing(engine.process).with_listing(listed).run().await;
+        let mut done = pass.announcing(engine.process).with_listing(listed).sparing(&engine.serving).run().await;
         if let (Progress::Retry, Some(failure), Some(after)) = (done.progress, &done.failure, done.requeue) {
             let what = EventKind::Retrying { step: done.failed_step.clone(), why: failure.to_string(), after };
             let (object, at) = (desired.object.id(), calls.clock.now());

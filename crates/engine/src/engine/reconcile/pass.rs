@@ -27,7 +27,7 @@ use super::{Acted, ListObservation, Memory, Progress, Reconciled, ReferenceResol
 use crate::engine::{lookup, otherwise};
 use crate::event::{Event, EventKind};
 use crate::observe::calls::{Calls, is, is_unsupported};
-use crate::observe::{Owners, complete_found, glance, observe};
+use crate::observe::{Owners, Serving, complete_found, glance, observe};
 use crate::report::{NO_RESOURCE, Outcome};
 
 pub(crate) use resolve::{resolve, unresolved};
@@ -56,6 +56,8 @@ pub(crate) struct Pass<'p> {
     announces: Option<u16>,
     /// What the last listing shows.
     listed: Option<&'p ListObservation>,
+    /// What is served by something is not deleted.
+    serving: Option<&'p Serving>,
     /// The resource as the answer to its create says, and the decision about that, where nothing is left to look for.
     made: Option<(Found, Decision)>,
     /// The last lines of the log of what has failed.
@@ -104,6 +106,7 @@ impl<'p> Pass<'p> {
             expected: None,
             announces: None,
             listed: None,
+            serving: None,
             made: None,
             log_end: None,
         }
@@ -122,6 +125,11 @@ impl<'p> Pass<'p> {
     /// With what the last listing shows of the resource.
     pub(crate) fn with_listing(self, listed: Option<&'p ListObservation>) -> Self {
         Self { listed, ..self }
+    }
+
+    /// What something serves is not deleted. A set goes by its own rules.
+    pub(crate) fn sparing(self, serving: &'p Serving) -> Self {
+        Self { serving: Some(serving), ..self }
     }
 
     pub(crate) async fn run(mut self) -> Reconciled {
@@ -335,6 +343,9 @@ impl<'p> Pass<'p> {
             {
                 self.memory.announce(process, now);
                 return Ok(End { requeue: Some(Duration::ZERO), ..End::new(Progress::Announced) });
+            }
+            if let (Step::Delete { .. }, Some(serving), Some(found)) = (step, self.serving, found) {
+                serving.check(self.calls, kind, &found.name).await.map_err(|failure| (Some(step.clone()), failure))?;
             }
             let before = self.memory.trying(step, now);
             let acted = match self.step(kind, step, found).await {
