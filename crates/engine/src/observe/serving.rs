@@ -38,10 +38,13 @@ struct Servers {
     all: HashMap<String, Server>,
 }
 
+/// A kind in an account and region.
+type KindTarget = (&'static str, Target);
+
 /// What serves what, by kind and target. Kept between looks: deletes of many resources share a listing, and only what has changed
 /// since the last one is read.
 #[derive(Debug, Default)]
-pub(crate) struct Serving(Mutex<HashMap<(&'static str, Target), Arc<Mutex<Servers>>>>);
+pub(crate) struct Serving(Mutex<HashMap<KindTarget, Arc<Mutex<Servers>>>>);
 
 impl Serving {
     /// Fails while a resource is served: by what is there, whoever made it, not by what is declared.

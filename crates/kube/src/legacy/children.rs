@@ -138,6 +138,34 @@ pub(super) fn declared(
     object.to_value()
 }
 
+/// Has children refer to each other where they name each other's resources: what uses another one is made after it.
+pub(super) fn link(objects: &mut [Object]) {
+    let of = |kind: &str| -> Vec<String> {
+        let those = objects.iter().filter(|object| object.kind == kind);
+        those.filter_map(|object| content_name(object).map(str::to_owned)).collect()
+    };
+    let (models, configs) = (of("Model"), of("EndpointConfig"));
+    for object in objects {
+        match object.kind.as_str() {
+            "Endpoint" => refer(&mut object.spec, "endpointConfigName", "endpointConfigRef", &configs),
+            "EndpointConfig" => {
+                let variants = object.spec.get_mut("productionVariants").and_then(Value::as_array_mut);
+                variants.into_iter().flatten().for_each(|variant| refer(variant, "modelName", "modelRef", &models));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A reference in the place of a name, where that is the name of one of these.
+fn refer(fields: &mut Value, name: &str, reference: &str, of: &[String]) {
+    let Some(fields) = fields.as_object_mut() else { return };
+    let resource = fields.get(name).and_then(Value::as_str).filter(|name| of.iter().any(|other| other == name));
+    let Some(object) = resource.map(in_cluster) else { return };
+    fields.remove(name);
+    fields.insert(reference.to_owned(), json!({"from": {"name": object}}));
+}
+
 /// A name of a resource as Kubernetes takes it for an object: small letters.
 fn in_cluster(resource: &str) -> String {
     resource.to_ascii_lowercase()
@@ -157,4 +185,38 @@ pub(super) async fn delete(api: &Api, child: &Child) -> Result<(), ApiError> {
     let metadata = &child.object.metadata;
     let place = Place::of(child.kind, metadata.namespace.as_deref().unwrap_or("default"));
     api.delete(&place, &metadata.name).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_refer_to_the_models_and_the_config_of_their_own_deployment() {
+        let object = |kind: &str, spec: Value| {
+            let kind = sagewright_kinds::find(kind).unwrap();
+            Object { spec, ..Object::new(kind, "mnist") }
+        };
+        let mut objects = [
+            object("Model", json!({"modelName": "Mnist-1"})),
+            object(
+                "EndpointConfig",
+                json!({"endpointConfigName": "Config-1", "productionVariants": [
+                    {"variantName": "own", "modelName": "Mnist-1"}, {"variantName": "other", "modelName": "elsewhere"},
+                ]}),
+            ),
+            object("Endpoint", json!({"endpointName": "mnist", "endpointConfigName": "Config-1"})),
+        ];
+        link(&mut objects);
+        let [_, config, endpoint] = objects;
+        assert_eq!(
+            config.spec["productionVariants"],
+            json!([
+                {"variantName": "own", "modelRef": {"from": {"name": "mnist-1"}}},
+                {"variantName": "other", "modelName": "elsewhere"},
+            ])
+        );
+        let expected = json!({"endpointName": "mnist", "endpointConfigRef": {"from": {"name": "config-1"}}});
+        assert_eq!(endpoint.spec, expected);
+    }
 }

@@ -70,14 +70,12 @@ impl Document<'_> {
 
     /// It is to go: first those of its children that use others, and itself when none is left.
     async fn leave(&self, there: Vec<Child>) -> Result<(), ApiError> {
-        let Some(first) = there.first().map(|child| child.kind) else {
+        if there.is_empty() {
             let mut all = finalizers(&self.object);
             all.retain(|one| one != FINALIZER);
             return self.write_finalizers(&all).await;
-        };
-        for child in there.iter().filter(|child| std::ptr::eq(child.kind, first)) {
-            children::delete(&self.context.api, child).await?;
         }
+        self.delete_users(&there.iter().collect::<Vec<_>>()).await?;
         self.write_status(&there, State::Going).await
     }
 
@@ -99,6 +97,7 @@ impl Document<'_> {
         let contents: Vec<Option<String>> = declared.iter().map(|o| content_name(o).map(str::to_owned)).collect();
         let mut objects = declared;
         rename(&mut objects, &names);
+        children::link(&mut objects);
         let mut kept = Vec::new();
         for (object, content) in objects.into_iter().zip(contents) {
             let Some(kind) = object.row() else { continue };
@@ -138,6 +137,16 @@ impl Document<'_> {
         names
     }
 
+    /// Deletes those of these children that use others of them, which go once these are gone: a config is not gone while an
+    /// endpoint uses it.
+    async fn delete_users(&self, going: &[&Child]) -> Result<(), ApiError> {
+        let first = going.first().map(|child| child.kind);
+        for child in going.iter().filter(|child| first.is_some_and(|kind| std::ptr::eq(child.kind, kind))) {
+            children::delete(&self.context.api, child).await?;
+        }
+        Ok(())
+    }
+
     /// Children that are not declared any more go, when what used them is settled without them.
     async fn tidy(&self, there: &[Child], kept: &[Child]) -> Result<(), ApiError> {
         let is_settled = kept.iter().all(Child::is_ready);
@@ -146,10 +155,8 @@ impl Document<'_> {
                 std::ptr::eq(other.kind, child.kind) && other.object.metadata.name == child.object.metadata.name
             })
         };
-        for child in there.iter().filter(|child| is_settled && !is_kept(child)) {
-            children::delete(&self.context.api, child).await?;
-        }
-        Ok(())
+        let going: Vec<&Child> = there.iter().filter(|child| is_settled && !is_kept(child)).collect();
+        self.delete_users(&going).await
     }
 
     async fn write_status(&self, seen: &[Child], state: State<'_>) -> Result<(), ApiError> {
