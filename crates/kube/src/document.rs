@@ -24,10 +24,6 @@ pub(crate) fn desired(
     claims: &Arc<Claims>,
 ) -> Result<Desired, String> {
     let mut object = object.clone();
-    // The scope says the region.
-    object.metadata.annotations.shift_remove(keys::REGION);
-    // The policy that counts is the one that was told.
-    object.metadata.annotations.shift_remove(keys::DELETION_POLICY);
     name(kind, &mut object);
     if options.gates.resource_adoption && is_to_adopt(&object) {
         only_identity(kind, &mut object);
@@ -36,6 +32,10 @@ pub(crate) fn desired(
     if intent == Intent::Present && object.arn().is_none() {
         sagewright_objects::check_in_cluster(&object).map_err(|errors| words(&errors))?;
     }
+    // The scope says the region.
+    object.metadata.annotations.shift_remove(keys::REGION);
+    // The policy that counts is the one that was told.
+    object.metadata.annotations.shift_remove(keys::DELETION_POLICY);
     let mut desired = Desired::new(kind, &object).map_err(|errors| words(&errors))?;
     desired.intent = intent;
     desired.retain = policy == DeletionPolicy::Retain;
@@ -141,6 +141,11 @@ mod tests {
         let said = wanted("Model", json!({"modelNmae": "x", "executionRoleARN": "arn:aws:iam::123456789012:role/r"}));
         let said = said.unwrap_err();
         assert!(said.contains("spec.modelNmae") && said.contains("did you mean"), "{said}");
+        let (kind, mut object) = object("Model", json!({"executionRoleARN": "arn:aws:iam::123456789012:role/r"}));
+        object.metadata.annotations.insert(keys::DELETION_POLICY.to_owned(), "Retain".to_owned());
+        let said = desired(kind, &object, Intent::Present, DeletionPolicy::Retain, &options(), &Arc::default());
+        let said = said.unwrap_err();
+        assert!(said.contains(keys::DELETION_POLICY) && said.contains("delete or retain"), "{said}");
     }
 
     #[test]

@@ -118,7 +118,8 @@ fn region(options: &Options, namespace: Option<&Namespace>, subject: Subject<'_>
     text.parse().map_err(|_| Refused::Wrong(format!("`{text}` is not a region; write one as in us-east-1")))
 }
 
-/// What becomes of an object's resource with the object: of the object, its namespace and the operator, the first that says it.
+/// What becomes of an object's resource with the object: of the object, its namespace and the operator, the first that says it. As
+/// in ACK's controllers, an annotation deletes by its exact value alone: a mistyped one must not cost the resource.
 pub(crate) fn deletion_policy(
     options: &Options,
     tables: &Tables,
@@ -131,9 +132,9 @@ pub(crate) fn deletion_policy(
         namespace.annotation(&format!("{}/deletion-policy", kind.group()))
     };
     match said.or_else(of_namespace) {
-        Some("retain") => DeletionPolicy::Retain,
         Some("delete") => DeletionPolicy::Delete,
-        _ => options.deletion_policy,
+        Some(_) => DeletionPolicy::Retain,
+        None => options.deletion_policy,
     }
 }
 

@@ -150,6 +150,9 @@ fn the_deletion_policy_is_of_the_object_the_namespace_or_the_flag() {
         (None, &retains[..], Delete, Retain),
         (Some("delete"), &retains[..], Retain, Delete),
         (Some("retain"), &[][..], Delete, Retain),
+        (Some("Retain"), &[][..], Delete, Retain),
+        (Some("keep"), &[][..], Delete, Retain),
+        (None, &[("sagemaker.services.k8s.aws/deletion-policy", "Retain")][..], Delete, Retain),
     ] {
         let options = Options { deletion_policy: flag, ..options() };
         assert_eq!(deletion_policy(&options, &tables(namespace, &[], &[]), kind, "team", said), policy);
