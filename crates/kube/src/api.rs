@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Request};
+use sagewright_objects::object::is_dns_subdomain;
 use serde_json::Value;
 
 use crate::slim::Slim;
 
 /// How long one request may take. Watches have limits of their own.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Objects that a page of a listing holds.
+pub(crate) const PAGE: u32 = 500;
 /// Who writes, as `managedFields` shows it.
 pub(crate) const MANAGER: &str = "sagewright";
 
@@ -84,8 +87,19 @@ impl Place {
         Self::new(kind.group(), kind.version(), Some(namespace), kind.plural())
     }
 
-    fn request(&self) -> Request {
-        Request::new(&self.0)
+    /// A request to the place. Namespaces are named by whoever writes objects: what cannot be the name of one would lead elsewhere.
+    fn request(&self) -> Result<Request, ApiError> {
+        let fits = |path: &str| path.split('/').skip(1).all(is_dns_subdomain);
+        if fits(&self.0) { Ok(Request::new(&self.0)) } else { Err(Self::nothing(&self.0)) }
+    }
+
+    /// A request to an object at the place; nothing where no object can have the name.
+    fn object(&self, name: &str) -> Option<Request> {
+        self.request().ok().filter(|_| is_dns_subdomain(name))
+    }
+
+    fn nothing(path: &str) -> ApiError {
+        ApiError::new(404, format!("there is nothing at {path}: a part of it is no name"))
     }
 }
 
@@ -116,12 +130,14 @@ impl Api {
 
     /// An object as it is now; nothing where it is not there.
     pub(crate) async fn get(&self, place: &Place, name: &str) -> Result<Option<Value>, ApiError> {
-        found(self.send(place.request().get(name, &GetParams::default())).await)
+        let Some(request) = place.object(name) else { return Ok(None) };
+        found(self.send(request.get(name, &GetParams::default())).await)
     }
 
     /// Changes an object by a merge patch; nothing where it is not there.
     pub(crate) async fn patch(&self, place: &Place, name: &str, patch: &Value) -> Result<Option<Value>, ApiError> {
-        found(self.send(place.request().patch(name, &by_us(), &Patch::Merge(patch))).await)
+        let Some(request) = place.object(name) else { return Ok(None) };
+        found(self.send(request.patch(name, &by_us(), &Patch::Merge(patch))).await)
     }
 
     /// Changes an object's status by a merge patch; nothing where it is not there.
@@ -131,39 +147,47 @@ impl Api {
         name: &str,
         patch: &Value,
     ) -> Result<Option<Value>, ApiError> {
-        found(self.send(place.request().patch_subresource("status", name, &by_us(), &Patch::Merge(patch))).await)
+        let Some(request) = place.object(name) else { return Ok(None) };
+        found(self.send(request.patch_subresource("status", name, &by_us(), &Patch::Merge(patch))).await)
     }
 
-    /// The objects that have a label.
+    /// The objects that have a label, page by page; none where the cluster does not have the kind.
     pub(crate) async fn list(&self, place: &Place, labels: &str) -> Result<Vec<Value>, ApiError> {
-        let Some(list) = found(self.send(place.request().list(&ListParams::default().labels(labels))).await)? else {
-            return Ok(Vec::new());
-        };
-        // The elements of a list do not say their kind.
-        let text = |field: &str| list.get(field).and_then(Value::as_str).unwrap_or_default();
-        let (version, kind) = (text("apiVersion").to_owned(), text("kind").trim_end_matches("List").to_owned());
-        let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-        Ok(items
-            .into_iter()
-            .map(|mut item| {
-                if let Some(fields) = item.as_object_mut() {
-                    fields.entry("apiVersion").or_insert_with(|| version.clone().into());
-                    fields.entry("kind").or_insert_with(|| kind.clone().into());
-                }
-                item
-            })
-            .collect())
+        let mut params = ListParams::default().labels(labels).limit(PAGE);
+        let mut all = Vec::new();
+        while let Some(mut page) = found(self.send(place.request()?.list(&params)).await)? {
+            let text = |at: &str| page.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+            // The elements of a list do not say their kind.
+            let (version, kind, next) = (text("/apiVersion"), text("/kind"), text("/metadata/continue"));
+            let kind = kind.trim_end_matches("List");
+            if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
+                all.extend(items.into_iter().map(|mut item| {
+                    if let Some(fields) = item.as_object_mut() {
+                        fields.entry("apiVersion").or_insert_with(|| version.as_str().into());
+                        fields.entry("kind").or_insert_with(|| kind.into());
+                    }
+                    item
+                }));
+            }
+            if next.is_empty() {
+                break;
+            }
+            params.continue_token = Some(next);
+        }
+        Ok(all)
     }
 
     /// Makes an object as it is declared, fields of others left as they are.
     pub(crate) async fn apply(&self, place: &Place, name: &str, object: &Value) -> Result<Value, ApiError> {
         let params = PatchParams::apply(MANAGER).force();
-        self.send(place.request().patch(name, &params, &Patch::Apply(object))).await
+        let request = place.object(name).ok_or_else(|| Place::nothing(&format!("{}/{name}", place.0)))?;
+        self.send(request.patch(name, &params, &Patch::Apply(object))).await
     }
 
     /// Has an object deleted, if it is there.
     pub(crate) async fn delete(&self, place: &Place, name: &str) -> Result<(), ApiError> {
-        found(self.send(place.request().delete(name, &DeleteParams::background())).await).map(drop)
+        let Some(request) = place.object(name) else { return Ok(()) };
+        found(self.send(request.delete(name, &DeleteParams::background())).await).map(drop)
     }
 
     /// Creates an object.
@@ -174,7 +198,7 @@ impl Api {
     /// Creates an object, which is JSON already.
     pub(crate) async fn create_text(&self, place: &Place, object: impl Into<String>) -> Result<Value, ApiError> {
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        self.send(place.request().create(&params, object.into().into_bytes())).await
+        self.send(place.request()?.create(&params, object.into().into_bytes())).await
     }
 
     /// Plurals of the kinds that a version of a group serves; none where the group is not served.
@@ -236,5 +260,15 @@ mod tests {
         let model = sagewright_kinds::find("Model").unwrap();
         assert_eq!(Place::of(model, "a").0, "/apis/sagemaker.services.k8s.aws/v1alpha1/namespaces/a/models");
         assert_eq!(Place::new("g", "v1", None, "things").0, "/apis/g/v1/things");
+    }
+
+    #[test]
+    fn what_is_no_name_leads_nowhere() {
+        let place = |namespace: &str| Place::new("g", "v1", Some(namespace), "things");
+        assert!(place("team").object("a.b-1").is_some());
+        for (namespace, name) in [("team", "x/status"), ("team", ".."), ("team", "a?b"), ("team", ""), ("../other", "x"), ("", "x")]
+        {
+            assert!(place(namespace).object(name).is_none(), "{namespace} {name}");
+        }
     }
 }

@@ -4,10 +4,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams, Request};
 use serde_json::Value;
 
 use super::Cluster;
-use crate::api::{Api, ApiError, MANAGER, Raw};
-
-/// Objects of a page of a listing.
-const PAGE: u32 = 500;
+use crate::api::{Api, ApiError, MANAGER, PAGE, Raw};
 
 /// A request that had no success.
 #[derive(Debug, thiserror::Error)]
