@@ -44,6 +44,16 @@ enum Move {
     Wait,
 }
 
+/// Whether this process holds a lease after a try to take or renew it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Yes,
+    /// Another one does.
+    No,
+    /// Something else was written at the same time: the next try shows by whom.
+    Unclear,
+}
+
 fn decide(lease: &Value, me: &str, unchanged_for: Duration) -> Move {
     let holder = lease.pointer("/spec/holderIdentity").and_then(Value::as_str).unwrap_or_default();
     let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_u64);
@@ -70,15 +80,15 @@ fn spec(lease: Option<&Value>, me: &str, now: Timestamp, renews: bool) -> Value 
 }
 
 impl Lease {
-    /// Takes or renews it. Whether this process holds it now.
-    async fn hold(&mut self, api: &Api, place: &Place, me: &str) -> Result<bool, ApiError> {
+    /// Takes or renews it.
+    async fn hold(&mut self, api: &Api, place: &Place, me: &str) -> Result<Held, ApiError> {
         let now = Timestamp::now();
         let Some(lease) = api.get(place, &self.name).await? else {
             let new = json!({
                 "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.name},
                 "spec": spec(None, me, now, false),
             });
-            return yes(api.create(place, &new).await);
+            return held(api.create(place, &new).await);
         };
         let record = lease.get("spec").cloned().unwrap_or_default();
         let since = match &self.seen {
@@ -87,21 +97,21 @@ impl Lease {
         };
         self.seen = Some((record, since));
         let renews = match decide(&lease, me, since.elapsed()) {
-            Move::Wait => return Ok(false),
+            Move::Wait => return Ok(Held::No),
             Move::Renew => true,
             Move::Take => false,
         };
         let version = lease.pointer("/metadata/resourceVersion");
         let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec(Some(&lease), me, now, renews)});
-        yes(api.patch(place, &self.name, &patch).await)
+        held(api.patch(place, &self.name, &patch).await)
     }
 }
 
-/// Whether a write went through; another process's came before it otherwise.
-fn yes<T>(written: Result<T, ApiError>) -> Result<bool, ApiError> {
+/// What a write of a lease came to.
+fn held<T>(written: Result<T, ApiError>) -> Result<Held, ApiError> {
     match written {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_conflict() => Ok(false),
+        Ok(_) => Ok(Held::Yes),
+        Err(error) if error.is_conflict() => Ok(Held::Unclear),
         Err(error) => Err(error),
     }
 }
@@ -121,13 +131,14 @@ impl Leadership {
         Self { api, place, me, leases }
     }
 
-    async fn hold(&mut self) -> Result<bool, ApiError> {
+    async fn hold(&mut self) -> Result<Held, ApiError> {
         for lease in &mut self.leases {
-            if !lease.hold(&self.api, &self.place, &self.me).await? {
-                return Ok(false);
+            let held = lease.hold(&self.api, &self.place, &self.me).await?;
+            if held != Held::Yes {
+                return Ok(held);
             }
         }
-        Ok(true)
+        Ok(Held::Yes)
     }
 
     /// Waits until this process leads.
@@ -135,12 +146,12 @@ impl Leadership {
         let mut told = false;
         loop {
             match self.hold().await {
-                Ok(true) => return,
-                Ok(false) if !told => {
+                Ok(Held::Yes) => return,
+                Ok(Held::No) if !told => {
                     tracing::info!(identity = self.me, "another replica leads; waiting for its lease");
                     told = true;
                 }
-                Ok(false) => {}
+                Ok(Held::No | Held::Unclear) => {}
                 Err(error) => tracing::warn!(%error, "cannot take the lease; trying again"),
             }
             tokio::time::sleep(EVERY).await;
@@ -153,8 +164,9 @@ impl Leadership {
         while renewed.elapsed() < WITHOUT {
             tokio::time::sleep(EVERY).await;
             match tokio::time::timeout(WITHOUT.saturating_sub(renewed.elapsed()), self.hold()).await {
-                Ok(Ok(true)) => renewed = Instant::now(),
-                Ok(Ok(false)) => return,
+                Ok(Ok(Held::Yes)) => renewed = Instant::now(),
+                Ok(Ok(Held::Unclear)) => {}
+                Ok(Ok(Held::No)) => return,
                 Ok(Err(error)) => tracing::warn!(%error, "cannot renew the lease; trying again"),
                 Err(_) => return,
             }
