@@ -19,7 +19,7 @@ pub use declare::{Declared, NotDeclared, declare};
 pub use document::{from_aws, to_aws};
 pub use kinds::{LegacyKind, find};
 pub use rename::{content_name, rename};
-pub use status::{Seen, State, status};
+pub use status::{Seen, State, names_resources, status};
 
 /// The API group.
 pub const GROUP: &str = "sagemaker.aws.amazon.com";

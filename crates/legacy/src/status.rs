@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::SYNCHRONIZING;
 use crate::document::from_aws;
 use crate::fields::keep;
-use crate::kinds::{Becomes, LegacyKind};
+use crate::kinds::{Becomes, LegacyKind, find};
 
 /// One of the objects that a legacy object stands for, after a look.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,8 @@ pub enum State<'s> {
 #[must_use]
 pub fn status(row: &LegacyKind, region: &str, seen: &[Seen<'_>], before: &Value, now: &str, state: State<'_>) -> Value {
     let mut out = match row.becomes {
+        // The names that it says are all that is known of its resources.
+        _ if matches!(state, State::Refused(_)) && seen.is_empty() => before.as_object().cloned().unwrap_or_default(),
         Becomes::One { kind, name, .. } => one(row, region, kind, name, seen),
         Becomes::Hosting => hosting(row, region, seen),
         Becomes::Scaling => scaling(row, seen),
@@ -63,6 +65,20 @@ pub fn status(row: &LegacyKind, region: &str, seen: &[Seen<'_>], before: &Value,
     let at = previous.as_object_mut().and_then(|fields| fields.remove(checked));
     out[checked] = at.filter(|_| previous == out).unwrap_or_else(|| json!(now));
     out
+}
+
+/// Whether the status of a legacy document names resources: they were made for it, and are taken over. One that tells of a failure
+/// alone does not: what has the name in AWS may be somebody else's.
+#[must_use]
+pub fn names_resources(document: &Value) -> bool {
+    let Some(row) = document.get("kind").and_then(Value::as_str).and_then(find) else { return false };
+    [row.resource, "endpointConfigName", "modelNames", "resourceIDList"].iter().any(|field| {
+        match document.get("status").and_then(|status| status.get(*field)) {
+            Some(Value::String(name)) => !name.is_empty(),
+            Some(Value::Array(names)) => !names.is_empty(),
+            _ => false,
+        }
+    })
 }
 
 fn one(row: &LegacyKind, region: &str, kind: &str, name: &str, seen: &[Seen<'_>]) -> Map<String, Value> {

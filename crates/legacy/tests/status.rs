@@ -1,7 +1,7 @@
 //! What a legacy object's status shows.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use sagewright_legacy::{Seen, State, find, status};
+use sagewright_legacy::{Seen, State, find, names_resources, status};
 use sagewright_objects::Object;
 use serde_json::{Value, json};
 
@@ -142,7 +142,33 @@ fn what_the_definition_would_drop_is_left_out_and_no_change_is_seen_in_it() {
 fn a_refused_declaration_and_a_deletion_are_shown() {
     let row = find("HostingDeployment").unwrap();
     let refused = status(row, "us-west-2", &[], &Value::Null, NOW, State::Refused("spec.models: none"));
-    assert_eq!(refused, json!({"modelNames": [], "additional": "spec.models: none", "lastCheckTime": NOW}));
+    assert_eq!(refused, json!({"additional": "spec.models: none", "lastCheckTime": NOW}));
     let going = status(row, "us-west-2", &[], &refused, NOW, State::Going);
     assert_eq!((&going["endpointStatus"], going.get("additional")), (&json!("Deleting"), None));
+}
+
+#[test]
+fn a_refused_declaration_keeps_the_names_of_what_was_made() {
+    let row = find("HostingDeployment").unwrap();
+    let made = json!({"endpointName": "e-1", "endpointConfigName": "c-1", "modelNames": [{"name": "boost", "value": "m-1"}]});
+    let mut refused = status(row, "us-west-2", &[], &made, NOW, State::Refused("spec.models: none"));
+    assert_eq!(refused["additional"], "spec.models: none");
+    refused.as_object_mut().unwrap().retain(|field, _| made.get(field).is_some());
+    assert_eq!(refused, made);
+}
+
+#[test]
+fn an_object_whose_status_names_nothing_has_made_nothing() {
+    let names = |kind: &str, status: Value| names_resources(&json!({"kind": kind, "status": status}));
+    for (kind, status, named) in [
+        ("Model", json!({"sageMakerModelName": "m-1"}), true),
+        ("Model", json!({"additional": "no such role", "lastUpdateTime": NOW}), false),
+        ("HostingDeployment", json!({"endpointConfigName": "c-1"}), true),
+        ("HostingDeployment", json!({"modelNames": [{"name": "boost", "value": "m-1"}]}), true),
+        ("HostingDeployment", json!({"modelNames": [], "additional": "spec.models: none"}), false),
+        ("HostingAutoscalingPolicy", json!({"resourceIDList": ["endpoint/e/variant/v"]}), true),
+        ("Model", Value::Null, false),
+    ] {
+        assert_eq!(names(kind, status.clone()), named, "{kind} {status}");
+    }
 }

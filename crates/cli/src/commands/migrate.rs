@@ -3,7 +3,7 @@
 mod ack;
 
 use sagewright_engine::{Object, keys};
-use sagewright_legacy::{Declared, NotDeclared, declare};
+use sagewright_legacy::{Declared, NotDeclared, declare, names_resources};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Migrate, MigrateLegacy};
@@ -58,7 +58,7 @@ async fn legacy(args: &MigrateLegacy, printer: &Printer) -> anyhow::Result<Exit>
 
 /// The objects, each of which takes over the resource that is there, where the legacy object's status names one.
 fn adopting(document: &Value, declared: Declared, printer: &Printer) -> Vec<Object> {
-    let is_live = document.get("status").and_then(Value::as_object).is_some_and(|status| !status.is_empty());
+    let is_live = names_resources(document);
     if let Some(endpoint) = declared.endpoint {
         printer.note(&format!(
             "  {} calls {endpoint}: annotate its namespace with services.k8s.aws/endpoint-url={endpoint}",
