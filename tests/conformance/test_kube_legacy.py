@@ -1,12 +1,17 @@
 """Objects of the legacy operator's kinds in a cluster that runs the operator."""
 
 import io
+import sys
 import tarfile
 
 import pytest
 
 import harness
-from operator_tools import Operator, condition
+from operator_tools import Operator, condition, model
+
+sys.path.insert(0, str(harness.ROOT / "tests"))
+
+from chaos.cluster.gates import KubeGate, Writes, answer_json  # noqa: E402
 
 LEGACY = "sagemaker.aws.amazon.com"
 OURS = "sagemaker.services.k8s.aws"
@@ -97,6 +102,90 @@ def test_what_the_legacy_operator_made_is_taken_over(kube, operator, namespace, 
     kube.wait_condition(f"models.{OURS}", "live", "Ready", namespace=namespace)
     assert [m["ModelName"] for m in harness.listed(sagemaker, "list_models")] == ["made-before"]
     assert sagemaker.describe_model(ModelName="made-before")["CreationTime"] == created
+
+
+def boost(account, artifact, name="boost", **spec):
+    container = {"image": harness.SCRIPT_IMAGE, "modelDataUrl": artifact("one")}
+    return legacy("Model", name, {"executionRoleArn": harness.role(account), "primaryContainer": container, **spec})
+
+
+def refused(kube, name, namespace):
+    """Why a legacy model is not ready."""
+    seen = kube.wait_condition(f"models.{LEGACY}", name, "Ready", "False", namespace)
+    return seen["status"].get("additional", "")
+
+
+def test_an_object_that_somebody_else_made_is_left_alone(kube, operator, namespace, account, sagemaker, artifact):
+    kube.apply(model("boost", executionRoleARN=harness.role(account), modelName="own"), namespace)
+    own = kube.wait_condition(f"models.{OURS}", "boost", "Ready", namespace=namespace)
+    kube.apply(boost(account, artifact), namespace)
+    harness.wait(lambda: "not made for this object" in refused(kube, "boost", namespace), "the clash is told")
+    kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
+    kept = kube.get(f"models.{OURS}", "boost", namespace)
+    assert (kept["spec"], kept["metadata"].get("labels")) == (own["spec"], own["metadata"].get("labels"))
+    assert [m["ModelName"] for m in harness.listed(sagemaker, "list_models")] == ["own"]
+    kube.apply(boost(account, artifact), namespace)
+    harness.wait(lambda: "not made for this object" in refused(kube, "boost", namespace), "the clash is told again")
+    kube.kubectl("delete", f"models.{OURS}", "boost", "-n", namespace, "--timeout=120s")
+    kube.kubectl("annotate", f"models.{LEGACY}", "boost", "look=again", "-n", namespace)
+    settled(kube, "models", "boost", namespace, "status", "Created")
+    kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
+
+
+def test_what_the_cluster_does_not_take_is_told(kube, operator, namespace, account, artifact):
+    kube.apply(boost(account, artifact, executionRoleArn="no-arn-of-any-role-at-all"), namespace)
+    harness.wait(lambda: "does not take the Model boost" in refused(kube, "boost", namespace), "the refusal is told")
+    assert "executionRoleARN" in refused(kube, "boost", namespace)
+    kube.apply(boost(account, artifact), namespace)
+    settled(kube, "models", "boost", namespace, "status", "Created")
+    kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
+
+
+@pytest.mark.parametrize("selector", ["team=ml", "team in (ml, risk)"])
+def test_children_are_watched_where_labels_select_objects(
+    kube, definitions, cloud, account, namespace, tmp_path, artifact, selector
+):
+    operator = Operator(kube, cloud, tmp_path, [namespace], [f"--watch-selectors={selector}"], account=account)
+    try:
+        chosen = boost(account, artifact)
+        chosen["metadata"]["labels"] = {"team": "ml", "app": "digits"}
+        kube.apply(chosen, namespace)
+        settled(kube, "models", "boost", namespace, "status", "Created")
+        labels = kube.get(f"models.{OURS}", "boost", namespace)["metadata"]["labels"]
+        assert (labels["team"], "app" in labels) == ("ml", False)
+        kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
+    finally:
+        operator.stop()
+
+
+class Installing(KubeGate):
+    """An API server whose legacy kinds are installed one after the other."""
+
+    kinds = ["trainingjobs"]
+
+    async def _answer(self, head, body, writer):
+        if self.kinds and head.startswith(f"GET /apis/{LEGACY}/v1 ".encode()):
+            served = {"kind": "APIResourceList", "resources": [{"name": kind} for kind in self.kinds]}
+            writer.write(answer_json(200, served))
+            await writer.drain()
+            return True
+        return await super()._answer(head, body, writer)
+
+
+def test_kinds_that_are_installed_later_are_served(kube, definitions, cloud, account, namespace, tmp_path, artifact):
+    gate = Installing(kube, Writes())
+    environment = {"KUBECONFIG": str(gate.kubeconfig(tmp_path))}
+    operator = Operator(kube, cloud, tmp_path, [namespace], account=account, environment=environment)
+    try:
+        serves = lambda: any(line.get("message") == "serving legacy kinds" for line in operator.lines())  # noqa: E731
+        harness.wait(serves, "the first kind is served")
+        gate.kinds = []
+        kube.apply(boost(account, artifact), namespace)
+        settled(kube, "models", "boost", namespace, "status", "Created")
+        kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
+    finally:
+        operator.stop()
+        gate.close()
 
 
 def deployment(account, artifact, name):

@@ -35,6 +35,11 @@ impl ApiError {
         self.code == 409
     }
 
+    /// What was sent is not taken, however often it is sent.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.code, 400 | 403 | 422)
+    }
+
     pub(crate) fn is_missing(&self) -> bool {
         self.code == 404
     }

@@ -16,6 +16,7 @@ mod controller;
 mod declared;
 mod discovery;
 mod document;
+mod due;
 mod error;
 mod events;
 mod finalizer;

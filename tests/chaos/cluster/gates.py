@@ -7,6 +7,7 @@ it took effect and before its answer reaches the operator, or after its answer d
 import asyncio
 import collections
 import json
+import pathlib
 import random
 import re
 import ssl
@@ -134,6 +135,7 @@ class KubeGate(Relay):
     """The way to the API server, which can hold back what lists and watches show, and refuse."""
 
     def __init__(self, kube, writes, seed=0):
+        self.kube = kube
         url = urllib.parse.urlsplit(kube.server)
         self.upstream = (url.hostname, url.port)
         self.trust = kube.trust()
@@ -149,11 +151,22 @@ class KubeGate(Relay):
         self.revisions = []
         # Requests that are answered by nobody, by a test of method and path.
         self.lost = lambda method, path: False
+        # Which watches can be held, by a test of their path.
+        self.holds = lambda path: True
         # Connections to the API server, by the writer of the client's connection that each belongs to.
         self.ways = {}
         super().__init__()
         self.flowing = self._on_loop(lambda: asyncio.Event())
         self._on_loop(self.flowing.set)
+
+    def kubeconfig(self, folder):
+        """The admin's, with the gate in place of the API server."""
+        told = json.loads(pathlib.Path(self.kube.kubeconfig).read_text())
+        told["clusters"][0]["cluster"] = {"server": self.url}
+        path = folder / f"{self.url.rsplit(':', 1)[1]}.kubeconfig"
+        path.touch(0o600)
+        path.write_text(json.dumps(told))
+        return path
 
     def _on_loop(self, do):
         async def call():
@@ -205,7 +218,7 @@ class KubeGate(Relay):
         asked = dict(urllib.parse.parse_qsl(place.query))
         if method == "GET" and is_collection(place.path):
             if asked.get("watch") in ("1", "true"):
-                return await self._watch(head, body, writer)
+                return await self._watch(place.path, head, body, writer)
             if self.revision and "continue" not in asked:
                 asked |= {"resourceVersion": str(self.revision), "resourceVersionMatch": "Exact"}
                 head = head.replace(path.encode(), f"{place.path}?{urllib.parse.urlencode(asked)}".encode(), 1)
@@ -254,7 +267,7 @@ class KubeGate(Relay):
         await writer.drain()
         return header(told[0], b"connection") != b"close"
 
-    async def _watch(self, head, body, writer):
+    async def _watch(self, path, head, body, writer):
         if self.rng.random() < self.expires:
             self.calls["expired"] += 1
             gone = {"type": "ERROR", "object": status(410, "Expired", "too old resource version")}
@@ -280,7 +293,8 @@ class KubeGate(Relay):
             return True
         while True:
             chunk = await read_chunk(from_it)
-            await self.flowing.wait()
+            if self.holds(path):
+                await self.flowing.wait()
             writer.write(chunk)
             await writer.drain()
             if chunk.startswith(b"0\r\n"):

@@ -10,7 +10,6 @@ import threading
 import harness
 import kube_tools
 import urllib3
-from control_plane import write_private
 from operator_tools import GROUP, Operator, install_crds
 
 from . import state
@@ -94,7 +93,7 @@ class Run:
             arguments += ["--enable-leader-election", f"--leader-election-namespace={self.namespace}"]
         for gate in self.gates:
             environment = {
-                "KUBECONFIG": str(self.kubeconfig(gate)), "AWS_ENDPOINT_URL": self.aws.url, "AWS_MAX_ATTEMPTS": "3",
+                "KUBECONFIG": str(gate.kubeconfig(self.folder)), "AWS_ENDPOINT_URL": self.aws.url, "AWS_MAX_ATTEMPTS": "3",
                 "ACK_SYSTEM_NAMESPACE": self.namespace,
             }
             namespaces = [self.namespace, *watched]
@@ -106,14 +105,6 @@ class Run:
     def belong(self, account):
         """Resources belong to an account from now on."""
         self.account, self.image, self.role, self.bucket = account, IMAGE, harness.role(account), f"data-{account}"
-
-    def kubeconfig(self, gate):
-        """The admin's, with the gate in place of the API server."""
-        told = json.loads(pathlib.Path(self.kube.kubeconfig).read_text())
-        told["clusters"][0]["cluster"] = {"server": gate.url}
-        path = self.folder / f"{gate.url.rsplit(':', 1)[1]}.kubeconfig"
-        write_private(path, json.dumps(told))
-        return path
 
     def __enter__(self):
         return self

@@ -67,6 +67,11 @@ impl Child {
         Some((text("status"), text("message")))
     }
 
+    /// Whether it is the child that a document declares.
+    pub(super) fn is(&self, kind: &Kind, declared: &Value) -> bool {
+        std::ptr::eq(self.kind, kind) && self.object.metadata.name == name(declared)
+    }
+
     /// Its name as the legacy object gives it.
     pub(super) fn name(&self) -> &str {
         self.object.annotation(NAME).unwrap_or(&self.object.metadata.name)
@@ -107,17 +112,48 @@ pub(super) fn known_names(children: &[Child]) -> BTreeMap<String, String> {
     children.iter().filter_map(name).collect()
 }
 
-/// What is written of a child: it belongs to the legacy object, and says what it was made from.
+/// Children that scale a variant keep their names, wherever the variant stands in its list now: a second object for the same variant
+/// would be refused, since the first one manages it. `owner` begins the names of others.
+pub(super) fn name_by_variant(objects: &mut [Object], there: &[Child], owner: &str) {
+    let mut taken: Vec<(String, String)> = there.iter().map(|child| name_of(&child.object)).collect();
+    for object in objects {
+        let same = |child: &&Child| {
+            child.object.kind == object.kind && child.object.spec.get("resourceID") == object.spec.get("resourceID")
+        };
+        if let Some(child) = there.iter().find(same) {
+            object.metadata.name.clone_from(&child.object.metadata.name);
+            continue;
+        }
+        let mut number = 0;
+        while taken.contains(&name_of(object)) {
+            object.metadata.name = format!("{owner}-{number}");
+            number += 1;
+        }
+        taken.push(name_of(object));
+    }
+}
+
+/// An object's kind and name.
+fn name_of(object: &Object) -> (String, String) {
+    (object.kind.clone(), object.metadata.name.clone())
+}
+
+/// What is written of a child: it belongs to the legacy object, and says what it was made from. `selector` says which objects
+/// are watched: the child has the labels by which its owner is.
 pub(super) fn declared(
     mut object: Object,
     (owner, document): (&Owner, &Object),
+    selector: &Option<String>,
     content: Option<String>,
     takes_over: bool,
 ) -> Value {
     let metadata = &mut object.metadata;
     let uid = document.metadata.other.get("uid").cloned().unwrap_or_default();
+    let selecting = selector.as_deref().map(keys_of).unwrap_or_default();
+    let labels = document.metadata.labels.iter().filter(|(key, _)| selecting.contains(&key.as_str()));
+    metadata.labels.extend(labels.map(|(key, value)| (key.clone(), value.clone())));
     metadata.labels.insert(OWNER.to_owned(), uid.as_str().unwrap_or_default().to_owned());
-    metadata.annotations.insert(OWNER_NAME.to_owned(), format!("{}/{}", owner.kind, owner.name));
+    metadata.annotations.insert(OWNER_NAME.to_owned(), id(owner));
     // What the user says of the legacy object is meant of its resources.
     let said = document.metadata.annotations.iter().filter(|(key, _)| key.contains("services.k8s.aws/"));
     metadata.annotations.extend(said.map(|(key, value)| (key.clone(), value.clone())));
@@ -133,7 +169,7 @@ pub(super) fn declared(
     object.metadata.other.insert(
         "ownerReferences".to_owned(),
         json!([{"apiVersion": format!("{GROUP}/{VERSION}"), "kind": owner.kind, "name": owner.name, "uid": uid,
-            "controller": true, "blockOwnerDeletion": true}]),
+            "controller": true}]),
     );
     object.to_value()
 }
@@ -166,6 +202,34 @@ fn refer(fields: &mut Value, name: &str, reference: &str, of: &[String]) {
     fields.insert(reference.to_owned(), json!({"from": {"name": object}}));
 }
 
+/// The words of a selector; the keys of its labels are among them.
+fn keys_of(selector: &str) -> Vec<&str> {
+    selector.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'))).collect()
+}
+
+/// `KIND/NAME`
+fn id(owner: &Owner) -> String {
+    format!("{}/{}", owner.kind, owner.name)
+}
+
+/// The name of a document.
+pub(super) fn name(document: &Value) -> &str {
+    document.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether the cluster has an object of a child's name that was not made for its owner.
+pub(super) async fn is_of_others(
+    api: &Api,
+    kind: &Kind,
+    namespace: &str,
+    declared: &Value,
+    owner: &Owner,
+) -> Result<bool, ApiError> {
+    let Some(found) = api.get(&Place::of(kind, namespace), name(declared)).await? else { return Ok(false) };
+    let made_for = found.pointer("/metadata/annotations").and_then(|all| all.get(OWNER_NAME)).and_then(Value::as_str);
+    Ok(made_for != Some(&id(owner)))
+}
+
 /// A name of a resource as Kubernetes takes it for an object: small letters.
 fn in_cluster(resource: &str) -> String {
     resource.to_ascii_lowercase()
@@ -173,8 +237,7 @@ fn in_cluster(resource: &str) -> String {
 
 /// Writes a child, and gives it as it then is.
 pub(super) async fn apply(api: &Api, kind: &'static Kind, namespace: &str, value: &Value) -> Result<Child, ApiError> {
-    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    Child::read(kind, api.apply(&Place::of(kind, namespace), name, value).await?)
+    Child::read(kind, api.apply(&Place::of(kind, namespace), name(value), value).await?)
 }
 
 /// Has a child deleted; its own finalizer keeps it until its resource is gone.
@@ -218,5 +281,45 @@ mod tests {
         );
         let expected = json!({"endpointName": "mnist", "endpointConfigRef": {"from": {"name": "config-1"}}});
         assert_eq!(endpoint.spec, expected);
+    }
+
+    fn scaled(kind: &str, name: &str, resource: &str) -> Object {
+        let kind = sagewright_kinds::find(kind).unwrap();
+        Object { spec: json!({"resourceID": resource}), ..Object::new(kind, name) }
+    }
+
+    #[test]
+    fn what_scales_a_variant_keeps_its_name() {
+        // (children that are there, what is declared by its place in the list, names)
+        for (there, declared, names) in [
+            (&[][..], &[("p-0", "a"), ("p-1", "b")][..], &["p-0", "p-1"][..]),
+            (&[("p-0", "a"), ("p-1", "b")], &[("p-0", "b"), ("p-1", "a")], &["p-1", "p-0"]),
+            (&[("p-0", "a"), ("p-1", "b")], &[("p", "b")], &["p-1"]),
+            (&[("p", "a")], &[("p-0", "a"), ("p-1", "b")], &["p", "p-1"]),
+            (&[("p", "a")], &[("p", "b")], &["p-0"]),
+            (&[("p-0", "a"), ("p-1", "b")], &[("p-0", "b"), ("p-1", "c")], &["p-1", "p-2"]),
+        ] {
+            let all = |pairs: &[(&str, &str)]| -> Vec<Object> {
+                let kinds = ["ScalableTarget", "ScalingPolicy"];
+                pairs.iter().flat_map(|(name, of)| kinds.map(|kind| scaled(kind, name, of))).collect()
+            };
+            let there: Vec<Child> =
+                all(there).into_iter().map(|object| Child { kind: object.row().unwrap(), object }).collect();
+            let mut objects = all(declared);
+            name_by_variant(&mut objects, &there, "p");
+            for kind in ["ScalableTarget", "ScalingPolicy"] {
+                let of_kind = objects.iter().filter(|object| object.kind == kind);
+                let found: Vec<&str> = of_kind.map(|object| object.metadata.name.as_str()).collect();
+                assert_eq!(found, names, "{declared:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_keys_of_labels_are_words_of_a_selector() {
+        for selector in ["a.b/team=ml,tier!=gold", "a.b/team in (ml, risk), tier", "!tier, a.b/team notin (x)"] {
+            let keys = keys_of(selector);
+            assert!(keys.contains(&"a.b/team") && keys.contains(&"tier"), "{selector}: {keys:?}");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! One look at a legacy object: its children are as it declares, and its status as they are.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sagewright_decide::conditions::{READY, merge, read, write};
 use sagewright_decide::{Condition, ConditionStatus};
+use sagewright_kinds::Kind;
 use sagewright_legacy::kinds::Becomes;
 use sagewright_legacy::{
-    FINALIZER, GROUP, LegacyKind, Seen, State, VERSION, content_name, declare, find, rename, status,
+    FINALIZER, GROUP, LegacyKind, Seen, State, VERSION, content_name, declare, find, names_resources, rename, status,
 };
 use sagewright_objects::{Object, keys};
 use serde_json::{Value, json};
@@ -27,16 +29,19 @@ struct Document<'c> {
     object: Object,
 }
 
-/// Takes a legacy object one step further.
-pub(super) async fn look(context: &Context, owner: &Owner) -> Result<(), ApiError> {
-    let Some(row) = find(owner.kind) else { return Ok(()) };
+/// The pause before what the cluster refused is tried again.
+const REFUSED: Duration = Duration::from_secs(30);
+
+/// Takes a legacy object one step further. When to look again, unless something changes before.
+pub(super) async fn look(context: &Context, owner: &Owner) -> Result<Option<Duration>, ApiError> {
+    let Some(row) = find(owner.kind) else { return Ok(None) };
     let place = Place::new(GROUP, VERSION, Some(&owner.namespace), row.plural);
-    let Some(value) = context.api.get(&place, &owner.name).await? else { return Ok(()) };
+    let Some(value) = context.api.get(&place, &owner.name).await? else { return Ok(None) };
     let object = Object::from_value(value.clone()).map_err(|error| ApiError::new(0, error.message))?;
     let document = Document { context, owner, row, place, value, object };
     let there = children::all(&context.api, row, owner, &document.uid()).await?;
     if document.is_deleting() {
-        return document.leave(there).await;
+        return document.leave(there).await.map(|()| None);
     }
     document.hold().await?;
     document.keep(there).await
@@ -80,7 +85,7 @@ impl Document<'_> {
     }
 
     /// Its children are to be as it declares.
-    async fn keep(&self, there: Vec<Child>) -> Result<(), ApiError> {
+    async fn keep(&self, there: Vec<Child>) -> Result<Option<Duration>, ApiError> {
         // Names are chosen here: the status may be of an earlier declaration.
         let mut fresh = self.value.clone();
         let is_composed = self.row.becomes == Becomes::Hosting;
@@ -89,16 +94,20 @@ impl Document<'_> {
         }
         let declared = match declare(&fresh) {
             Ok(declared) => declared.objects,
-            Err(refused) => return self.write_status(&there, State::Refused(&refused.why)).await,
+            Err(refused) => {
+                return self.write_status(&there, State::Refused(&refused.why)).await.map(|()| None);
+            }
         };
-        let takes_over =
-            there.is_empty() && self.value.get("status").is_some_and(|s| s.as_object().is_some_and(|s| !s.is_empty()));
+        let takes_over = there.is_empty() && names_resources(&self.value);
         let names = if takes_over && is_composed { self.earlier(&declared) } else { children::known_names(&there) };
         let contents: Vec<Option<String>> = declared.iter().map(|o| content_name(o).map(str::to_owned)).collect();
         let mut objects = declared;
         rename(&mut objects, &names);
         children::link(&mut objects);
-        let mut kept = Vec::new();
+        if self.row.becomes == Becomes::Scaling {
+            children::name_by_variant(&mut objects, &there, &self.owner.name);
+        }
+        let mut wanted = Vec::new();
         for (object, content) in objects.into_iter().zip(contents) {
             let Some(kind) = object.row() else { continue };
             let content = content.filter(|_| is_composed);
@@ -107,11 +116,46 @@ impl Document<'_> {
                 std::ptr::eq(child.kind, kind) && child.object.annotation(keys::ADOPTION_POLICY).is_some()
             };
             let adopts = takes_over || there.iter().any(took_over);
-            let value = children::declared(object, (self.owner, &self.object), content, adopts);
-            kept.push(children::apply(&self.context.api, kind, &self.owner.namespace, &value).await?);
+            wanted.push((kind, children::declared(object, (self.owner, &self.object), &self.context.labels, content, adopts)));
         }
+        let kept = match self.apply(&there, wanted).await? {
+            Ok(kept) => kept,
+            Err(why) => {
+                return self.write_status(&there, State::Refused(&why)).await.map(|()| Some(REFUSED));
+            }
+        };
         self.tidy(&there, &kept).await?;
-        self.write_status(&kept, State::Kept).await
+        self.write_status(&kept, State::Kept).await.map(|()| None)
+    }
+
+    /// Writes the children, and gives them as they then are; or says why the cluster does not take them.
+    async fn apply(
+        &self,
+        there: &[Child],
+        wanted: Vec<(&'static Kind, Value)>,
+    ) -> Result<Result<Vec<Child>, String>, ApiError> {
+        let (api, namespace) = (&self.context.api, self.owner.namespace.as_str());
+        // An object that somebody else made would go with this one.
+        for (kind, value) in wanted.iter().filter(|(kind, value)| !there.iter().any(|child| child.is(kind, value))) {
+            if children::is_of_others(api, kind, namespace, value, self.owner).await? {
+                let (kind, name) = (kind.name(), children::name(value));
+                return Ok(Err(format!(
+                    "the cluster has a {kind} {name} that was not made for this object: give one of them another name"
+                )));
+            }
+        }
+        let mut kept = Vec::new();
+        for (kind, value) in wanted {
+            match children::apply(api, kind, namespace, &value).await {
+                Ok(child) => kept.push(child),
+                Err(error) if error.is_refusal() => {
+                    let (kind, name) = (kind.name(), children::name(&value));
+                    return Ok(Err(format!("the cluster does not take the {kind} {name}: {error}")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Ok(kept))
     }
 
     /// The names of what the legacy operator made, by those that follow from content.

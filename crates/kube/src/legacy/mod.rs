@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::api::{Api, ApiError};
 pub(crate) use children::{OWNER, OWNER_NAME};
 
+use crate::due::Due;
 use crate::options::Options;
 use crate::watching;
 
@@ -29,11 +30,11 @@ const AT_ONCE: usize = 8;
 const WAITING: usize = 256;
 /// The pause after a look that the API server refused.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Between looks for the group, where the cluster does not serve it.
-const UNSERVED: Duration = Duration::from_secs(30);
+/// Between looks for kinds that the cluster does not serve.
+const UNSERVED: Duration = Duration::from_secs(10);
 
 /// A legacy object.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Owner {
     pub(crate) kind: &'static str,
     pub(crate) namespace: String,
@@ -44,71 +45,88 @@ pub(crate) struct Owner {
 struct Context {
     api: Api,
     clock: Arc<dyn Clock>,
+    /// Only objects with these labels are watched, children too.
+    labels: Option<String>,
 }
 
-/// Keeps the children of legacy objects, for ever. Where the cluster does not serve the group, it is looked for again.
+/// Keeps the children of legacy objects, for ever.
 pub(crate) async fn run(api: Api, client: Client, options: Options, clock: Arc<dyn Clock>) {
-    let served = loop {
-        match api.served(sagewright_legacy::GROUP, sagewright_legacy::VERSION).await {
-            Ok(served) if !served.is_empty() => break served,
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "cannot ask whether the legacy kinds are served"),
-        }
-        tokio::time::sleep(UNSERVED).await;
-    };
+    let context = Context { api: api.clone(), clock, labels: options.label_selector.clone() };
     let (out, mut inbox) = mpsc::channel(WAITING);
-    let kinds: Vec<&'static LegacyKind> = sagewright_legacy::kinds::KINDS
-        .iter()
-        .filter(|kind| served.iter().any(|plural| plural == kind.plural))
-        .collect();
-    let namespaces: Vec<Option<String>> = match options.namespaces.as_slice() {
-        [] => vec![None],
-        some => some.iter().cloned().map(Some).collect(),
-    };
-    for namespace in &namespaces {
-        for kind in &kinds {
-            let labels = options.label_selector.clone();
-            tokio::spawn(watching::legacy(client.clone(), kind, namespace.clone(), labels, out.clone()));
-        }
-        for kind in children::kinds(&kinds) {
-            tokio::spawn(watching::children(client.clone(), kind, namespace.clone(), out.clone()));
-        }
-    }
-    tracing::info!(kinds = kinds.len(), "serving legacy kinds");
-    let context = Context { api, clock };
-    let mut due: HashMap<Owner, Instant> = HashMap::new();
+    tokio::spawn(watch_served(api, client, options, out));
+    let mut due: Due<Owner> = Due::default();
     let mut running = FuturesUnordered::new();
-    let mut at_work: Vec<Owner> = Vec::new();
+    // Objects under a look, and whether something happened meanwhile.
+    let mut at_work: HashMap<Owner, bool> = HashMap::new();
     loop {
         let now = Instant::now();
         while at_work.len() < AT_ONCE
-            && let Some(owner) =
-                due.iter().find(|(owner, at)| **at <= now && !at_work.contains(owner)).map(|(owner, _)| owner.clone())
+            && let Some(owner) = due.take(now)
         {
-            due.remove(&owner);
-            at_work.push(owner.clone());
+            at_work.insert(owner.clone(), false);
             let context = &context;
             running.push(async move {
                 let done = look::look(context, &owner).await;
                 (owner, done)
             });
         }
-        let next = due.iter().filter(|(owner, _)| !at_work.contains(owner)).map(|(_, at)| *at).min();
+        let next = due.next().filter(|_| at_work.len() < AT_ONCE);
         tokio::select! {
             message = inbox.recv() => {
                 let Some(owner) = message else { return };
-                due.insert(owner, Instant::now());
-            }
-            Some((owner, done)) = running.next(), if !at_work.is_empty() => {
-                at_work.retain(|other| *other != owner);
-                if let Err(error) = done {
-                    let error: ApiError = error;
-                    let (kind, namespace, name) = (owner.kind, owner.namespace.as_str(), owner.name.as_str());
-                    tracing::warn!(kind, namespace, name, %error, "cannot read or write a legacy object or its children; trying again");
-                    due.entry(owner).or_insert_with(|| Instant::now() + AGAIN);
+                match at_work.get_mut(&owner) {
+                    Some(again) => *again = true,
+                    None => due.insert(owner, Instant::now()),
                 }
             }
-            () = tokio::time::sleep_until(next.unwrap_or(now)), if next.is_some() && at_work.len() < AT_ONCE => {}
+            Some((owner, done)) = running.next(), if !at_work.is_empty() => {
+                let again = at_work.remove(&owner).unwrap_or_default();
+                let pause = done.unwrap_or_else(|error: ApiError| {
+                    let (kind, namespace, name) = (owner.kind, owner.namespace.as_str(), owner.name.as_str());
+                    tracing::warn!(kind, namespace, name, %error, "cannot read or write a legacy object or its children; trying again");
+                    Some(AGAIN)
+                });
+                if let Some(pause) = pause.filter(|_| !again).or(again.then_some(Duration::ZERO)) {
+                    due.insert(owner, Instant::now() + pause);
+                }
+            }
+            () = tokio::time::sleep_until(next.unwrap_or(now)), if next.is_some() => {}
         }
+    }
+}
+
+/// Watches the kinds that the cluster serves and the kinds of their children. Those whose CRDs are not there yet are looked for
+/// again.
+async fn watch_served(api: Api, client: Client, options: Options, out: mpsc::Sender<Owner>) {
+    let namespaces: Vec<Option<String>> = match options.namespaces.as_slice() {
+        [] => vec![None],
+        some => some.iter().cloned().map(Some).collect(),
+    };
+    let mut missing: Vec<&'static LegacyKind> = sagewright_legacy::kinds::KINDS.iter().collect();
+    let mut watched: Vec<&'static str> = Vec::new();
+    while !missing.is_empty() && !out.is_closed() {
+        let served = api.served(sagewright_legacy::GROUP, sagewright_legacy::VERSION).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "cannot ask whether the legacy kinds are served");
+            Vec::new()
+        });
+        let is_served = |kind: &&'static LegacyKind| served.iter().any(|plural| plural == kind.plural);
+        let (found, others): (Vec<_>, Vec<_>) = missing.into_iter().partition(is_served);
+        missing = others;
+        let children: Vec<_> =
+            children::kinds(&found).into_iter().filter(|kind| !watched.contains(&kind.name())).collect();
+        for namespace in &namespaces {
+            for kind in &found {
+                let labels = options.label_selector.clone();
+                tokio::spawn(watching::legacy(client.clone(), kind, namespace.clone(), labels, out.clone()));
+            }
+            for kind in &children {
+                tokio::spawn(watching::children(client.clone(), kind, namespace.clone(), out.clone()));
+            }
+        }
+        watched.extend(children.iter().map(|kind| kind.name()));
+        if !found.is_empty() {
+            tracing::info!(kinds = found.len(), "serving legacy kinds");
+        }
+        tokio::time::sleep(UNSERVED).await;
     }
 }
