@@ -63,6 +63,28 @@ def test_an_adopted_resource_makes_the_object_that_takes_it_over(kube, operator,
     assert kube.get(full("models"), "taken", namespace)
 
 
+def test_an_object_that_is_there_is_not_taken_for_the_one_that_was_asked_for(kube, operator, namespace, sagemaker):
+    mine, other = harness.unique("model"), harness.unique("model")
+    sagemaker.create_model(ModelName=other, ExecutionRoleArn=harness.role(), PrimaryContainer={"Image": harness.SCRIPT_IMAGE})
+    made = model("there", modelName=mine)
+    made["metadata"]["annotations"] = {"services.k8s.aws/adopted": "true"}
+    kube.apply(made, namespace)
+    kube.wait_condition(full("models"), "there", "Ready", namespace=namespace)
+    target = {"group": "sagemaker.services.k8s.aws", "kind": "Model", "metadata": {"name": "there"}}
+    for name, resource, why in (("another", other, "has another modelName"), ("same", mine, None)):
+        kube.apply(common("AdoptedResource", name, {"aws": {"nameOrID": resource}, "kubernetes": target}), namespace)
+        if why:
+            seen = kube.wait_condition("adoptedresources", name, "ACK.Recoverable", namespace=namespace)
+            assert why in condition(seen, "ACK.Recoverable")["message"]
+        else:
+            kube.wait_condition("adoptedresources", name, "ACK.Adopted", namespace=namespace)
+    kube.kubectl("annotate", full("models"), "there", "services.k8s.aws/adopted-", "-n", namespace)
+    kube.apply(common("AdoptedResource", "never", {"aws": {"nameOrID": mine}, "kubernetes": target}), namespace)
+    seen = kube.wait_condition("adoptedresources", "never", "ACK.Recoverable", namespace=namespace)
+    assert "takes nothing over" in condition(seen, "ACK.Recoverable")["message"]
+    kube.kubectl("delete", full("models"), "there", "-n", namespace)
+
+
 def test_one_that_asks_for_a_kind_that_is_not_there_is_told(kube, operator, namespace):
     kube.apply(common("AdoptedResource", "nothing", {
         "aws": {"nameOrID": "x"}, "kubernetes": {"group": "sagemaker.services.k8s.aws", "kind": "Modell"},

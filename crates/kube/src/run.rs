@@ -13,6 +13,7 @@ use sagewright_port::clock::Clock;
 use sagewright_port::cloud::{Call, Cloud, Target};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::api::{Api, with_causes};
 use crate::cloud::Counted;
@@ -82,7 +83,9 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     let (recorder, writer) = Recorder::start(api.clone(), Arc::clone(&metrics), &instance);
     let (out, inbox) = mpsc::channel(WAITING);
     watch_scopes(&options, &client, &out);
-    tokio::spawn(legacy::run(api.clone(), client.clone(), options.clone(), Arc::clone(&ports.clock)));
+    // What reconciles beside the controller; it ends with it, before another replica may begin.
+    let mut beside = JoinSet::new();
+    beside.spawn(legacy::run(api.clone(), client.clone(), options.clone(), Arc::clone(&ports.clock)));
     tokio::spawn(discovery::go_on(api.clone(), kinds.clone(), out.clone()));
     let claims =
         Claims { installation: options.installation.clone(), policy: ClaimPolicy::MarkOrAck, ..Claims::default() };
@@ -90,13 +93,16 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     let engine = Engine::new(Arc::clone(&cloud), Arc::clone(&ports.clock), target).with_claims(claims.clone());
     let polls = Polls::new(cloud, Arc::clone(&ports.clock), options.poll, out.clone());
     let tables = Tables { account, ..Tables::default() };
-    let looked = start_companions(&options, &api, &ports.clock, &recorder);
+    let looked = start_companions(&options, &api, &ports.clock, &recorder, &mut beside);
     let context =
         Context { looked, api, engine, clock: ports.clock, options, claims: Arc::new(claims), metrics, recorder };
     let controller = Controller::new(Arc::new(context), kinds, polls, tables, (out, inbox), readiness);
     tracing::info!("started");
     match &mut leadership {
-        None => controller.run(served, stop).await,
+        None => {
+            controller.run(served, stop).await;
+            beside.shutdown().await;
+        }
         Some(leadership) => {
             let lost = tokio::select! {
                 () = controller.run(served, stop) => false,
@@ -105,6 +111,7 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
             if lost {
                 return Err(OperatorError::LostLease);
             }
+            beside.shutdown().await;
             leadership.release().await;
         }
     }
@@ -119,6 +126,7 @@ fn start_companions(
     api: &Api,
     clock: &Arc<dyn Clock>,
     recorder: &Recorder,
+    beside: &mut JoinSet<()>,
 ) -> Option<mpsc::UnboundedSender<companions::Looked>> {
     let tools = companions::Tools {
         api: api.clone(),
@@ -131,14 +139,14 @@ fn start_companions(
         // Nothing is copied: it ends with the process.
         let (hold, never) = mpsc::unbounded_channel();
         let adopts = companions::run::<companions::AdoptedResources>(tools.clone(), never);
-        tokio::spawn(async move {
+        beside.spawn(async move {
             adopts.await;
             drop(hold);
         });
     }
     options.field_export.then(|| {
         let (out, looked) = mpsc::unbounded_channel();
-        tokio::spawn(companions::run::<companions::FieldExports>(tools, looked));
+        beside.spawn(companions::run::<companions::FieldExports>(tools, looked));
         out
     })
 }

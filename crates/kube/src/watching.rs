@@ -129,7 +129,7 @@ pub(crate) async fn selectors(client: Client, out: Sender<Message>) {
     .await;
 }
 
-/// An object of a small kind that is there, or has changed.
+/// An object of a small kind that is there, has changed or went.
 pub(crate) struct Companion {
     pub(crate) namespace: String,
     pub(crate) name: String,
@@ -152,7 +152,7 @@ pub(crate) async fn companions(
             true,
             &out,
             |what| match what {
-                Watched::Shown(seen) => Some(Companion {
+                Watched::Shown(seen) | Watched::Gone(seen) => Some(Companion {
                     namespace: seen.metadata.namespace.unwrap_or_default(),
                     name: seen.metadata.name.unwrap_or_default(),
                     spec: seen.spec,

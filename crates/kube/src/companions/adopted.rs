@@ -9,7 +9,7 @@ use sagewright_objects::{Object, keys};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Companion, Step, Tools};
+use super::{AGAIN, Companion, Step, Tools};
 use crate::api::{ApiError, Place};
 use crate::conditions::{find, holds};
 
@@ -80,11 +80,30 @@ impl Companion for AdoptedResources {
         let status = there.get("status").cloned().unwrap_or_default();
         if let Some(terminal) = find(&status, TERMINAL).filter(|_| holds(&status, TERMINAL)) {
             let why = format!("{what} cannot take the resource over: {}", terminal.message.unwrap_or_default());
-            return Ok(Step::Later(why, super::AGAIN));
+            return Ok(Step::Later(why, AGAIN));
         }
-        let adopted = there.pointer("/metadata/annotations").and_then(|all| all.get(keys::ADOPTED)).is_some();
-        if adopted { Ok(Step::Done(ADOPTED)) } else { Ok(Step::Later(format!("{what} takes the resource over"), SOON)) }
+        let annotated = |key: &str| there.pointer("/metadata/annotations").is_some_and(|all| all.get(key).is_some());
+        if let Some(field) = differs(&wanted, &there) {
+            return Ok(Step::Later(format!("{what} is there and has another {field}: name another object in kubernetes"), AGAIN));
+        }
+        if annotated(keys::ADOPTED) {
+            return Ok(Step::Done(ADOPTED));
+        }
+        if !annotated(keys::ADOPTION_POLICY) {
+            let why = format!("{what} is there and takes nothing over: delete this AdoptedResource, or name another object");
+            return Ok(Step::Later(why, AGAIN));
+        }
+        Ok(Step::Later(format!("{what} takes the resource over"), SOON))
     }
+}
+
+/// A field by which an object that is there stands for another resource.
+fn differs<'w>(wanted: &'w Value, there: &Value) -> Option<&'w str> {
+    let fields = wanted.get("spec").and_then(Value::as_object).into_iter().flatten();
+    let other = |(field, value): &(&String, &Value)| {
+        there.get("spec").and_then(|spec| spec.get(*field)).is_some_and(|said| said != *value)
+    };
+    fields.into_iter().find(other).map(|(field, _)| field.as_str())
 }
 
 /// The object that takes the resource over.

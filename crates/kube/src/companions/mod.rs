@@ -5,7 +5,7 @@
 mod adopted;
 mod export;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::api::{Api, ApiError, Place};
 use crate::conditions;
+use crate::due::Due;
 use crate::events::{self, Recorder};
 use crate::status::merge_patch;
 use crate::watching::{self, Companion as Shown};
@@ -96,79 +97,113 @@ pub(crate) async fn run<C: Companion>(tools: Tools, mut looked: mpsc::UnboundedR
         tokio::spawn(watching::companions(tools.api.client(), resource.clone(), namespace, out.clone()));
     }
     drop(out);
-    let mut due: BTreeMap<(Instant, Name), ()> = BTreeMap::new();
-    let mut sources: HashMap<(String, [String; 3]), HashSet<Name>> = HashMap::new();
+    let mut due: Due<Name> = Due::default();
+    let mut sources = Sources::default();
     loop {
-        let next = due.keys().next().cloned();
-        let pause = async {
-            match &next {
-                Some((at, _)) => tokio::time::sleep_until(*at).await,
-                None => std::future::pending().await,
-            }
-        };
+        let next = due.next();
         tokio::select! {
             shown = seen.recv() => match shown {
                 Some(Shown { namespace, name, spec }) => {
-                    if let Some(source) = C::source(&spec) {
-                        sources.entry((namespace.clone(), source)).or_default().insert((namespace.clone(), name.clone()));
-                    }
-                    due.insert((Instant::now(), (namespace, name)), ());
+                    let name = (namespace, name);
+                    sources.set(&name, C::source(&spec));
+                    due.insert(name, Instant::now());
                 }
                 None => return,
             },
             one = looked.recv() => {
                 let Some(one) = one else { return };
-                let source = [one.kind.group().to_owned(), one.kind.name().to_owned(), one.name.to_string()];
-                for name in sources.get(&(one.namespace.to_string(), source)).into_iter().flatten() {
-                    due.insert((Instant::now(), name.clone()), ());
+                for name in sources.users(&one) {
+                    due.insert(name.clone(), Instant::now());
                 }
             }
-            () = pause => {
-                let Some(key) = next else { continue };
-                due.remove(&key);
-                let (_, name) = key;
-                // Once is enough for all that is due by now.
-                let now = Instant::now();
-                due.retain(|(at, other), ()| *at > now || *other != name);
-                if let Some(again) = reconcile::<C>(&tools, &name).await {
-                    due.insert((Instant::now() + again, name), ());
+            () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                let Some(name) = due.take(Instant::now()) else { continue };
+                match reconcile::<C>(&tools, &name).await {
+                    Next::Gone => sources.set(&name, None),
+                    Next::Rest => {}
+                    Next::In(pause) => due.insert(name, Instant::now() + pause),
                 }
             }
         }
     }
 }
 
-/// One step for one object. When to try again.
-async fn reconcile<C: Companion>(tools: &Tools, (namespace, name): &Name) -> Option<Duration> {
+/// An object that others depend on: its namespace, and its group, kind and name.
+type Source = (String, [String; 3]);
+
+/// Which objects depend on which.
+#[derive(Debug, Default)]
+struct Sources {
+    users: HashMap<Source, HashSet<Name>>,
+    of: HashMap<Name, Source>,
+}
+
+impl Sources {
+    /// An object depends on that one of its namespace, and on no other.
+    fn set(&mut self, name: &Name, source: Option<[String; 3]>) {
+        if let Some(before) = self.of.remove(name)
+            && let Some(users) = self.users.get_mut(&before)
+        {
+            users.remove(name);
+            if users.is_empty() {
+                self.users.remove(&before);
+            }
+        }
+        if let Some(source) = source.map(|source| (name.0.clone(), source)) {
+            self.users.entry(source.clone()).or_default().insert(name.clone());
+            self.of.insert(name.clone(), source);
+        }
+    }
+
+    fn users(&self, looked: &Looked) -> impl Iterator<Item = &Name> {
+        let Looked { kind, namespace, name } = looked;
+        let source = [kind.group().to_owned(), kind.name().to_owned(), name.to_string()];
+        self.users.get(&(namespace.to_string(), source)).into_iter().flatten()
+    }
+}
+
+/// When an object is looked at next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// It is not there any more.
+    Gone,
+    /// When something changes.
+    Rest,
+    In(Duration),
+}
+
+/// One step for one object.
+async fn reconcile<C: Companion>(tools: &Tools, (namespace, name): &Name) -> Next {
     let (kind, plural) = C::NAMES;
     let place = Place::new(GROUP, VERSION, Some(namespace), plural);
-    match attempt::<C>(tools, &place, name).await {
-        Ok(again) => again,
-        Err(error) => {
-            tracing::warn!(kind, namespace, name, %error, "cannot reconcile the object; trying again");
-            Some(AGAIN)
-        }
-    }
+    attempt::<C>(tools, &place, name).await.unwrap_or_else(|error| {
+        tracing::warn!(kind, namespace, name, %error, "cannot reconcile the object; trying again");
+        Next::In(AGAIN)
+    })
 }
 
-async fn attempt<C: Companion>(tools: &Tools, place: &Place, name: &str) -> Result<Option<Duration>, ApiError> {
-    let Some(found) = tools.api.get(place, name).await? else { return Ok(None) };
+async fn attempt<C: Companion>(tools: &Tools, place: &Place, name: &str) -> Result<Next, ApiError> {
+    let Some(found) = tools.api.get(place, name).await? else { return Ok(Next::Gone) };
     let object = Object::from_value(found).map_err(|error| ApiError::new(0, error.message))?;
     let other = &object.metadata.other;
     if other.get("deletionTimestamp").is_some_and(|at| !at.is_null()) {
-        return release::<C>(tools, place, &object).await.map(|()| None);
+        return release::<C>(tools, place, &object).await.map(|()| Next::Rest);
     }
     let now = tools.clock.now();
     let before = object.status.clone();
-    let (all, again) = match C::step(tools, &object).await? {
+    let step = match C::step(tools, &object).await {
+        Err(error) if error.is_refusal() => Step::Later(format!("the cluster refuses: {error}"), AGAIN),
+        step => step?,
+    };
+    let (all, next) = match step {
         Step::Done(condition) => {
             let holds = |kind: &str| Condition::new(kind, ConditionStatus::True, "", "");
             let mut kinds = vec![SYNCED, condition, READY];
             kinds.dedup();
-            (kinds.into_iter().map(holds).collect(), None)
+            (kinds.into_iter().map(holds).collect(), Next::Rest)
         }
-        Step::Later(why, again) => (failed(RECOVERABLE, "Waiting", &why), Some(again)),
-        Step::Never(why) => (failed(TERMINAL, "Invalid", &why), None),
+        Step::Later(why, again) => (failed(RECOVERABLE, "Waiting", &why), Next::In(again)),
+        Step::Never(why) => (failed(TERMINAL, "Invalid", &why), Next::Rest),
     };
     let mut status = if before.is_object() { before.clone() } else { json!({}) };
     write(&mut status, &merge(&read(&before), all, now));
@@ -180,7 +215,7 @@ async fn attempt<C: Companion>(tools: &Tools, place: &Place, name: &str) -> Resu
             tools.recorder.tell(&object, &note, now);
         }
     }
-    Ok(again)
+    Ok(next)
 }
 
 fn failed(kind: &str, reason: &str, why: &str) -> Vec<Condition> {
@@ -202,4 +237,25 @@ async fn release<C: Companion>(tools: &Tools, place: &Place, object: &Object) ->
         tools.api.patch(place, &object.metadata.name, &patch).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_objects_that_are_gone_or_depend_on_another_one() {
+        let kind = sagewright_kinds::find("Model").unwrap();
+        let looked = |name: &str| Looked { kind, namespace: "team".into(), name: name.into() };
+        let source = |name: &str| Some([kind.group().to_owned(), "Model".to_owned(), name.to_owned()]);
+        let name = |name: &str| ("team".to_owned(), name.to_owned());
+        let mut sources = Sources::default();
+        for (export, of) in [("one", "a"), ("two", "a"), ("one", "b")] {
+            sources.set(&name(export), source(of));
+        }
+        let users = |sources: &Sources, of: &str| sources.users(&looked(of)).cloned().collect::<Vec<_>>();
+        assert_eq!((users(&sources, "a"), users(&sources, "b")), (vec![name("two")], vec![name("one")]));
+        ["one", "two"].into_iter().for_each(|export| sources.set(&name(export), None));
+        assert!(sources.users.is_empty() && sources.of.is_empty());
+    }
 }
