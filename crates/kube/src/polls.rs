@@ -30,6 +30,8 @@ pub(crate) struct Poll {
     users: usize,
     /// Which object a resource belongs to.
     index: HashMap<NameHash, Id, foldhash::fast::FixedState>,
+    /// Other objects of the same resource, in the order in which they came.
+    others: HashMap<NameHash, Vec<Id>>,
     /// What polls, before it was begun.
     watch: Option<Watch>,
     task: Option<AbortHandle>,
@@ -40,14 +42,25 @@ impl Poll {
         self.index.get(&name).copied()
     }
 
-    /// The resource of that name belongs to an object. The first one keeps it: what follows is refused by AWS or by the engine.
+    /// The resource of that name belongs to an object. The first one keeps it: what follows is refused by AWS or by the engine, until
+    /// the first one is gone.
     pub(crate) fn claim(&mut self, name: NameHash, id: Id) {
-        self.index.entry(name).or_insert(id);
+        if *self.index.entry(name).or_insert(id) != id {
+            self.others.entry(name).or_default().push(id);
+        }
     }
 
     pub(crate) fn release(&mut self, name: NameHash, id: Id) {
-        if self.index.get(&name) == Some(&id) {
+        let others = self.others.get_mut(&name);
+        if self.index.get(&name) != Some(&id) {
+            others.into_iter().for_each(|others| others.retain(|other| *other != id));
+        } else if let Some(others) = others.filter(|others| !others.is_empty()) {
+            self.index.insert(name, others.remove(0));
+        } else {
             self.index.remove(&name);
+        }
+        if self.others.get(&name).is_some_and(Vec::is_empty) {
+            self.others.remove(&name);
         }
     }
 }
@@ -105,6 +118,7 @@ impl Polls {
             shown,
             users: 1,
             index: HashMap::default(),
+            others: HashMap::new(),
             watch,
             task: None,
         };
@@ -157,5 +171,36 @@ async fn follow(mut watch: Watch, id: PollId, out: Sender<Message>) {
             return;
         }
         changes = watch.next().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_goes_on_to_the_next_object_that_names_it() {
+        let target = Target::new("us-east-1".parse().unwrap());
+        let mut poll = Poll {
+            target,
+            kind: 0,
+            shown: None,
+            ready: true,
+            failed: false,
+            users: 0,
+            index: HashMap::default(),
+            others: HashMap::new(),
+            watch: None,
+            task: None,
+        };
+        let name = NameHash::of("fraud");
+        [1, 2, 3].into_iter().for_each(|id| poll.claim(name, id));
+        assert_eq!(poll.owner(name), Some(1));
+        poll.release(name, 2);
+        assert_eq!(poll.owner(name), Some(1));
+        poll.release(name, 1);
+        assert_eq!(poll.owner(name), Some(3));
+        poll.release(name, 3);
+        assert!(poll.owner(name).is_none() && poll.others.is_empty());
     }
 }
