@@ -37,8 +37,18 @@ impl Controller {
         }
     }
 
+    /// Whether it is known what a namespace says. The watch of namespaces may show a new one after its first objects, which
+    /// must not be created in another account; they are due when it is shown.
+    fn knows_namespace(&self, name: &str) -> bool {
+        !self.context.options.knows_namespaces() || self.tables.namespaces.of(name).is_some()
+    }
+
     fn task(&mut self, id: Id) -> Option<Task> {
-        let index = self.objects.get(id)?.key.kind;
+        let object = self.objects.get(id)?;
+        if !object.deleting && !self.knows_namespace(&object.key.namespace) {
+            return None;
+        }
+        let index = object.key.kind;
         let kind = self.kind(index)?;
         let poll = self.objects.get(id)?.poll.and_then(|poll| self.polls.get(poll));
         let listing =
