@@ -117,6 +117,31 @@ def test_a_selector_chooses_the_role(kube, definitions, cloud, namespace, system
         kube.kubectl("delete", "iamroleselector", selector["metadata"]["name"])
 
 
+def test_labels_of_an_object_choose_another_selector(kube, definitions, cloud, namespace, system, tmp_path, account):
+    group, role, selectors = harness.unique("group"), trusted(cloud, account), []
+    for label in ("a", "b"):
+        selectors.append(harness.unique(label))
+        kube.apply({
+            "apiVersion": "services.k8s.aws/v1alpha1", "kind": "IAMRoleSelector", "metadata": {"name": selectors[-1]},
+            "spec": {
+                "arn": role, "namespaceSelector": {"names": [namespace]},
+                "resourceLabelSelector": {"matchLabels": {label: "yes"}},
+            },
+        })
+    operator = start(kube, cloud, namespace, system, tmp_path, "--feature-gates=IAMRoleSelector=true")
+    try:
+        kube.apply(thing("ModelPackageGroup", group, {}, labels={"a": "yes", "b": "yes"}), namespace)
+        seen = kube.wait_condition(full("modelpackagegroups"), group, "ACK.Terminal", namespace=namespace)
+        assert "several IAMRoleSelectors match" in condition(seen, "ACK.Terminal")["message"]
+        kube.kubectl("label", full("modelpackagegroups"), group, "b-", "-n", namespace)
+        seen = kube.wait_condition(full("modelpackagegroups"), group, "Ready", namespace=namespace)
+        assert seen["status"]["ackResourceMetadata"]["ownerAccountID"] == account
+        kube.kubectl("delete", full("modelpackagegroups"), group, "-n", namespace)
+    finally:
+        operator.stop()
+        kube.kubectl("delete", "iamroleselectors", *selectors)
+
+
 def test_what_is_there_is_adopted_as_it_is(kube, operator, namespace, sagemaker):
     name = harness.unique("model")
     container = {"Image": harness.SCRIPT_IMAGE, "Environment": {"A": "1"}}

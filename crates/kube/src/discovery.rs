@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::queue::KindIndex;
 
 /// Between looks for kinds whose CRDs were not there.
-const EVERY: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(10);
 
 /// The kinds that are reconciled, by their place in the list of all.
 pub(crate) fn wanted(options: &Options) -> Vec<(KindIndex, &'static Kind)> {

@@ -43,6 +43,12 @@ impl Note {
     }
 }
 
+/// What the engine did in a look: that is told although the status could not be written, since no later look tells it.
+pub(crate) fn done(kind: &Kind, done: &Reconciled) -> Vec<Note> {
+    let steps = done.events.iter().filter(|event| matches!(event.what, EventKind::Done { .. }));
+    steps.filter_map(|event| acted(kind, done, &event.what)).collect()
+}
+
 /// What a look is to be told of.
 pub(crate) fn of(kind: &Kind, before: &Value, after: &Value, done: &Reconciled) -> Vec<Note> {
     let mut notes: Vec<Note> = done.events.iter().filter_map(|event| acted(kind, done, &event.what)).collect();

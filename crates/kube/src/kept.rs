@@ -32,6 +32,10 @@ pub(crate) struct Kept {
     pub(crate) made: Option<ContentHash>,
     /// What it gives to those that refer to it, as last shown.
     pub(crate) gives: Given,
+    /// Stands for its labels, where they say its role.
+    pub(crate) labels: u64,
+    /// The objects that it waits for.
+    pub(crate) waits: Box<[Key]>,
     /// The objects that it refers to, and what they gave at the last look.
     pub(crate) refers: Box<[Key]>,
     pub(crate) relied: Given,
@@ -40,6 +44,8 @@ pub(crate) struct Kept {
     pub(crate) resource: Option<NameHash>,
     /// It waits for the first poll.
     pub(crate) parked: bool,
+    /// Looks in a row of which the API server refused a request.
+    pub(crate) refused: u8,
     /// What the listing showed of its resource during a look, or that it did not show it any more.
     pub(crate) news: Option<Box<Option<ListItem>>>,
 }

@@ -1,8 +1,10 @@
 //! What happens in the cluster.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use sagewright_kinds::Kind;
 use tokio::task::AbortHandle;
 
@@ -17,6 +19,7 @@ use crate::watching;
 /// A watch of a kind, in one namespace or in all.
 pub(super) struct Source {
     pub(super) kind: KindIndex,
+    namespace: Option<String>,
     /// How often it told everything.
     round: u32,
     /// It told everything once.
@@ -25,13 +28,17 @@ pub(super) struct Source {
 }
 
 impl Controller {
-    /// Watches kinds that the cluster serves and that are not watched yet.
+    /// Watches kinds that the cluster serves and that are not watched yet: once it is known what scopes are told from, so that each
+    /// object is looked for where its resource is.
     pub(super) fn serve(&mut self, served: Vec<KindIndex>) {
+        if !self.is_informed() && self.sources.is_empty() {
+            self.served = served;
+            return;
+        }
         if served.is_empty() && !self.sources.is_empty() {
             return;
         }
-        let watched: Vec<KindIndex> = self.sources.values().map(|source| source.kind).collect();
-        for index in served.iter().filter(|index| !watched.contains(index)) {
+        for index in &served {
             let Some(kind) = self.kind(*index) else { continue };
             if self.missing.contains(index) {
                 tracing::info!(kind = kind.name(), "the CRD is there now");
@@ -45,12 +52,19 @@ impl Controller {
             let mut names: Vec<&str> = missing.iter().filter_map(|i| self.kind(*i)).map(Kind::name).collect();
             names.sort_unstable();
             let kinds = names.join(", ");
-            tracing::info!(kinds, "these kinds have no CRD in the cluster; they are looked for again every 30 seconds");
+            tracing::info!(kinds, "these kinds have no CRD in the cluster; they are looked for again every 10 seconds");
             self.missing.extend(missing);
         }
         self.show_readiness();
     }
 
+    /// What scopes are told from has changed, and may be known now.
+    fn informed(&mut self) {
+        let served = std::mem::take(&mut self.served);
+        if served.is_empty() { self.show_readiness() } else { self.serve(served) }
+    }
+
+    /// Watches a kind in each namespace in which it is not watched yet.
     fn watch(&mut self, index: KindIndex, kind: &'static Kind) {
         let options = &self.context.options;
         let namespaces: Vec<Option<String>> = match options.namespaces.as_slice() {
@@ -58,13 +72,16 @@ impl Controller {
             some => some.iter().cloned().map(Some).collect(),
         };
         for namespace in namespaces {
+            if self.sources.values().any(|source| source.kind == index && source.namespace == namespace) {
+                continue;
+            }
             let id = self.next_source;
             self.next_source = self.next_source.wrapping_add(1);
             let labels = self.context.options.label_selector.clone();
             let client = self.context.api.client();
-            let watch = watching::objects(client, (index, kind), namespace, labels, id, self.out.clone());
+            let watch = watching::objects(client, (index, kind), namespace.clone(), labels, id, self.out.clone());
             let task = tokio::spawn(watch).abort_handle();
-            self.sources.insert(id, Source { kind: index, round: 0, complete: false, task });
+            self.sources.insert(id, Source { kind: index, namespace, round: 0, complete: false, task });
         }
     }
 
@@ -74,6 +91,9 @@ impl Controller {
         gone.task.abort();
         for id in self.objects.ids(|kept| kept.source == source) {
             self.forget(id);
+        }
+        if self.missing.contains(&gone.kind) {
+            return;
         }
         if let Some(kind) = self.kind(gone.kind) {
             tracing::warn!(kind = kind.name(), "the cluster does not serve this kind any more");
@@ -125,6 +145,8 @@ impl Controller {
     pub(super) fn remove(&mut self, id: Id) {
         self.leave(id);
         self.refer(id, Box::default());
+        self.wait(id, Box::default());
+        self.rechecks.remove(&id);
         self.objects.remove(id);
     }
 
@@ -140,6 +162,7 @@ impl Controller {
             }
             return;
         }
+        let labels = if self.context.options.gates.iam_role_selector { FixedState::default().hash_one(&declared.labels) } else { 0 };
         let known = self.objects.id(&key);
         let id = known.unwrap_or_else(|| {
             let index = key.kind;
@@ -155,11 +178,14 @@ impl Controller {
                 settled: None,
                 made: None,
                 gives: 0,
+                labels,
+                waits: Box::default(),
                 refers: Box::default(),
                 relied: declared.remembered.relied,
                 poll: None,
                 resource: None,
                 parked: false,
+                refused: 0,
                 news: None,
             });
             self.queue.insert(id, index);
@@ -179,7 +205,8 @@ impl Controller {
             kept.settled = remembered.settled;
             kept.made = remembered.made.filter(|made| *made == declared.hash && remembered.memory.has_made(None));
         }
-        let changed = kept.looked != Some((declared.hash, declared.deleting));
+        let relabelled = std::mem::replace(&mut kept.labels, labels) != labels;
+        let changed = relabelled || kept.looked != Some((declared.hash, declared.deleting));
         let (is_new, deleting) = (kept.looked.is_none(), declared.deleting);
         self.refer(id, std::mem::take(&mut declared.refers));
         self.gave(id, declared.gives);
@@ -211,7 +238,7 @@ impl Controller {
             Watched::Reset => {}
             Watched::Complete => {
                 self.known.namespaces = true;
-                self.show_readiness();
+                self.informed();
             }
             Watched::Shown((name, namespace)) => {
                 if tables.namespaces.set(&name, namespace) && self.known.namespaces {
@@ -233,7 +260,7 @@ impl Controller {
         if changed && was_known {
             self.rescope(|_| true);
         }
-        self.show_readiness();
+        self.informed();
     }
 
     pub(super) fn selectors_changed(&mut self, what: Watched<(String, Option<RoleSelector>), String>) {
@@ -254,7 +281,7 @@ impl Controller {
         if changed {
             self.rescope(|kept| kept.looked.is_some());
         }
-        self.show_readiness();
+        self.informed();
     }
 
     /// Objects whose scope may have changed are looked at.

@@ -89,6 +89,9 @@ impl Controller {
         // What another object of the same name left is not this one's.
         let known = looked.known.filter(|(uid, memory)| *uid == kept.uid && *memory != Memory::default());
         kept.memory = known.map(|(_, memory)| Box::new(memory));
+        if looked.result.is_ok() {
+            kept.refused = 0;
+        }
         match looked.result {
             Ok(Looking::Gone) => {
                 self.context.metrics.looked(kind, "success", took);
@@ -101,11 +104,14 @@ impl Controller {
             Err(error) => {
                 let (namespace, name) = (kept.key.namespace.to_string(), kept.key.name.to_string());
                 self.context.metrics.looked(kind, "error", took);
-                tracing::debug!(kind, namespace, name, %error, "the API server refused; trying again");
-                if !error.is_conflict() {
+                if error.is_conflict() {
+                    tracing::debug!(kind, namespace, name, %error, "somebody else changed the object; trying again");
+                } else {
                     tracing::warn!(kind, namespace, name, %error, "cannot read or write the object; trying again");
                 }
-                self.queue.due(id, Instant::now() + Looked::pause(&error));
+                kept.refused = if error.is_refusal() { kept.refused.saturating_add(1) } else { 0 };
+                let pause = Looked::pause(&error, kept.refused);
+                self.queue.due(id, Instant::now() + pause);
             }
         }
         self.take_news(id);
@@ -132,9 +138,7 @@ impl Controller {
         if is_newer && let Some(kept) = self.objects.get_mut(id) {
             kept.hash = hash;
         }
-        for (kind, on) in waits {
-            self.wait(id, kind, &on);
-        }
+        self.wait(id, waits.iter().filter_map(|(kind, on)| key_of(kind, on)).collect());
         if self.rechecks.remove(&id) {
             self.check_relied(id);
         }
@@ -149,15 +153,11 @@ impl Controller {
             }
         }
     }
+}
 
-    /// An object waits for another one.
-    fn wait(&mut self, id: Id, kind: &'static Kind, on: &ObjectId) {
-        let index = sagewright_kinds::all().iter().position(|one| std::ptr::eq(one, kind));
-        let Some(index) = index.and_then(|index| KindIndex::try_from(index).ok()) else { return };
-        let key = Key { kind: index, namespace: on.namespace.as_str().into(), name: on.name.as_str().into() };
-        let waiting = self.waiting.entry(key).or_default();
-        if !waiting.contains(&id) {
-            waiting.push(id);
-        }
-    }
+/// The key of an object of a kind.
+fn key_of(kind: &'static Kind, id: &ObjectId) -> Option<Key> {
+    let index = sagewright_kinds::all().iter().position(|one| std::ptr::eq(one, kind))?;
+    let kind = KindIndex::try_from(index).ok()?;
+    Some(Key { kind, namespace: id.namespace.as_str().into(), name: id.name.as_str().into() })
 }

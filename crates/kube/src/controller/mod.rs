@@ -72,6 +72,8 @@ pub(crate) struct Controller {
     inbox: mpsc::Receiver<Message>,
     out: mpsc::Sender<Message>,
     readiness: watch::Sender<Readiness>,
+    /// Kinds that are served, before anything is watched.
+    served: Vec<KindIndex>,
     /// Kinds that were said to be missing.
     missing: Vec<KindIndex>,
 }
@@ -112,6 +114,7 @@ impl Controller {
             inbox,
             out,
             readiness,
+            served: Vec::new(),
             missing: Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! Who refers to whom: a referrer is looked at again when what it refers to gives another value.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Controller;
@@ -12,17 +13,14 @@ impl Controller {
     pub(super) fn refer(&mut self, id: Id, refers: Box<[Key]>) {
         let Some(kept) = self.objects.get_mut(id).filter(|kept| kept.refers != refers) else { return };
         let before = std::mem::replace(&mut kept.refers, refers.clone());
-        for key in before.iter().filter(|key| !refers.contains(key)) {
-            if let Some(referrers) = self.referrers.get_mut(key) {
-                referrers.retain(|other| *other != id);
-                if referrers.is_empty() {
-                    self.referrers.remove(key);
-                }
-            }
-        }
-        for key in refers.iter().filter(|key| !before.contains(key)) {
-            self.referrers.entry(key.clone()).or_default().push(id);
-        }
+        move_over(&mut self.referrers, id, &before, &refers);
+    }
+
+    /// An object waits for these others.
+    pub(super) fn wait(&mut self, id: Id, waits: Box<[Key]>) {
+        let Some(kept) = self.objects.get_mut(id) else { return };
+        let before = std::mem::replace(&mut kept.waits, waits.clone());
+        move_over(&mut self.waiting, id, &before, &waits);
     }
 
     /// An object gives this. While it is not as declared, what it gave before goes on to count.
@@ -56,5 +54,41 @@ impl Controller {
             self.due(id);
         }
         is_due
+    }
+}
+
+/// Moves an object from what it was listed under to what it is to be listed under.
+fn move_over(lists: &mut HashMap<Key, Vec<Id>>, id: Id, before: &[Key], after: &[Key]) {
+    for key in before.iter().filter(|key| !after.contains(key)) {
+        if let Some(list) = lists.get_mut(key) {
+            list.retain(|other| *other != id);
+            if list.is_empty() {
+                lists.remove(key);
+            }
+        }
+    }
+    for key in after {
+        let list = lists.entry(key.clone()).or_default();
+        if !list.contains(&id) {
+            list.push(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_an_object_that_is_listed_nowhere() {
+        let key = |name: &str| Key { kind: 0, namespace: "team".into(), name: name.into() };
+        let mut lists = HashMap::new();
+        move_over(&mut lists, 1, &[], &[key("a"), key("b")]);
+        move_over(&mut lists, 2, &[], &[key("b")]);
+        move_over(&mut lists, 1, &[key("a"), key("b")], &[key("b"), key("c")]);
+        assert_eq!(lists, HashMap::from([(key("b"), vec![1, 2]), (key("c"), vec![1])]));
+        move_over(&mut lists, 1, &[key("b"), key("c")], &[]);
+        move_over(&mut lists, 2, &[key("b")], &[]);
+        assert_eq!(lists, HashMap::new());
     }
 }

@@ -136,9 +136,11 @@ pub(super) async fn reconciled(
     } else {
         remembered.write(&mut status);
     }
-    let written = document.write_status(&status, false).await;
+    if let Err(error) = document.write_status(&status, false).await {
+        tell(context, &document, &events::done(kind, &done));
+        return Err(error);
+    }
     tell(context, &document, &notes);
-    written?;
     let is_new = document.object.annotation(keys::ADOPTED).is_none();
     if done.progress == Progress::Done && is_new && (adopts || holds(&status, ADOPTED)) {
         document.adopted(done.spec.clone().filter(|_| adopts)).await?;

@@ -29,6 +29,10 @@ use document::Document;
 /// The pause before the next try, after a request to the API server had no success.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 
+/// How often that pause is doubled while the API server refuses what is sent: it then takes a minute until a right that was missing
+/// is noticed.
+const MOST_DOUBLED: u8 = 5;
+
 /// The same, after somebody else was faster: what is there now is read at once, but not in a storm.
 const AFTER_A_CONFLICT: Duration = Duration::from_millis(100);
 
@@ -101,9 +105,12 @@ pub(crate) async fn look(context: &Context, mut task: Task) -> Looked {
 }
 
 impl Looked {
-    /// When to look again after a request that had no success.
-    pub(crate) fn pause(error: &ApiError) -> Duration {
-        if error.is_conflict() { AFTER_A_CONFLICT } else { AFTER_A_FAILURE }
+    /// When to look again after a request that had no success; `refused` looks in a row were refused.
+    pub(crate) fn pause(error: &ApiError, refused: u8) -> Duration {
+        if error.is_conflict() {
+            return AFTER_A_CONFLICT;
+        }
+        AFTER_A_FAILURE * (1 << refused.saturating_sub(1).min(MOST_DOUBLED))
     }
 }
 
@@ -119,4 +126,16 @@ async fn attempt(context: &Context, task: &Task, known: &mut Option<(Box<str>, M
     };
     let (_, memory) = known.insert((uid, memory));
     engine::reconcile(context, task, document, memory).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_again_and_again_is_tried_less_and_less_often() {
+        let seconds = |code, refused| Looked::pause(&ApiError::new(code, "no"), refused).as_secs_f64();
+        assert_eq!([1, 2, 3, 6, 200].map(|refused| seconds(403, refused)), [2.0, 4.0, 8.0, 64.0, 64.0]);
+        assert_eq!((seconds(0, 0), seconds(503, 0), seconds(409, 0)), (2.0, 2.0, 0.1));
+    }
 }
