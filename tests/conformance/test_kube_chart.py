@@ -202,6 +202,22 @@ def test_two_controllers_never_run_at_once(render):
     assert several["Role", "sagewright-election"]["metadata"]["namespace"] == "leases"
 
 
+def test_roles_name_the_objects_that_are_read_and_written(render):
+    (create, hold) = render({"leaderElection": {"enabled": True}})["Role", "sagewright-election"]["rules"]
+    assert create["verbs"] == ["create"] and hold["verbs"] == ["get", "patch"]
+    assert hold["resourceNames"] == ["ack-applicationautoscaling.services.k8s.aws", "ack-sagemaker.services.k8s.aws"]
+    maps = lambda **gates: render({"featureGates": gates}).get(("Role", "sagewright-accounts"), {}).get("rules")  # noqa: E731
+    assert [rule["resourceNames"] for rule in maps()] == [["ack-role-account-map"]]
+    assert [rule["resourceNames"] for rule in maps(TeamLevelCARM=True)] == [["ack-role-account-map", "ack-role-team-map"]]
+    # Selectors take the place of the maps.
+    assert maps(IAMRoleSelector=True) is None
+
+
+def test_the_controller_has_the_time_to_end(render):
+    # A look may take 25 seconds more, and the leases are given back after it.
+    assert pod(render())["terminationGracePeriodSeconds"] >= 30
+
+
 def test_the_scope_of_namespaces_has_no_cluster_roles(render):
     objects = render({"installScope": "namespace", "reconcile": {"resources": ["Model"]}})
     assert kinds_of(objects) == ["Deployment", "Role", "RoleBinding", "ServiceAccount"]
