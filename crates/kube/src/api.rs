@@ -271,7 +271,8 @@ mod tests {
     fn what_is_no_name_leads_nowhere() {
         let place = |namespace: &str| Place::new("g", "v1", Some(namespace), "things");
         assert!(place("team").object("a.b-1").is_some());
-        for (namespace, name) in [("team", "x/status"), ("team", ".."), ("team", "a?b"), ("team", ""), ("../other", "x"), ("", "x")]
+        for (namespace, name) in
+            [("team", "x/status"), ("team", ".."), ("team", "a?b"), ("team", ""), ("../other", "x"), ("", "x")]
         {
             assert!(place(namespace).object(name).is_none(), "{namespace} {name}");
         }

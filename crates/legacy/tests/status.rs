@@ -150,7 +150,8 @@ fn a_refused_declaration_and_a_deletion_are_shown() {
 #[test]
 fn a_refused_declaration_keeps_the_names_of_what_was_made() {
     let row = find("HostingDeployment").unwrap();
-    let made = json!({"endpointName": "e-1", "endpointConfigName": "c-1", "modelNames": [{"name": "boost", "value": "m-1"}]});
+    let made =
+        json!({"endpointName": "e-1", "endpointConfigName": "c-1", "modelNames": [{"name": "boost", "value": "m-1"}]});
     let mut refused = status(row, "us-west-2", &[], &made, NOW, State::Refused("spec.models: none"));
     assert_eq!(refused["additional"], "spec.models: none");
     refused.as_object_mut().unwrap().retain(|field, _| made.get(field).is_some());

@@ -84,13 +84,17 @@ impl Companion for AdoptedResources {
         }
         let annotated = |key: &str| there.pointer("/metadata/annotations").is_some_and(|all| all.get(key).is_some());
         if let Some(field) = differs(&wanted, &there) {
-            return Ok(Step::Later(format!("{what} is there and has another {field}: name another object in kubernetes"), AGAIN));
+            return Ok(Step::Later(
+                format!("{what} is there and has another {field}: name another object in kubernetes"),
+                AGAIN,
+            ));
         }
         if annotated(keys::ADOPTED) {
             return Ok(Step::Done(ADOPTED));
         }
         if !annotated(keys::ADOPTION_POLICY) {
-            let why = format!("{what} is there and takes nothing over: delete this AdoptedResource, or name another object");
+            let why =
+                format!("{what} is there and takes nothing over: delete this AdoptedResource, or name another object");
             return Ok(Step::Later(why, AGAIN));
         }
         Ok(Step::Later(format!("{what} takes the resource over"), SOON))

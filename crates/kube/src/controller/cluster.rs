@@ -162,7 +162,11 @@ impl Controller {
             }
             return;
         }
-        let labels = if self.context.options.gates.iam_role_selector { FixedState::default().hash_one(&declared.labels) } else { 0 };
+        let labels = if self.context.options.gates.iam_role_selector {
+            FixedState::default().hash_one(&declared.labels)
+        } else {
+            0
+        };
         let known = self.objects.id(&key);
         let id = known.unwrap_or_else(|| {
             let index = key.kind;

@@ -116,7 +116,10 @@ impl Document<'_> {
                 std::ptr::eq(child.kind, kind) && child.object.annotation(keys::ADOPTION_POLICY).is_some()
             };
             let adopts = takes_over || there.iter().any(took_over);
-            wanted.push((kind, children::declared(object, (self.owner, &self.object), &self.context.labels, content, adopts)));
+            wanted.push((
+                kind,
+                children::declared(object, (self.owner, &self.object), &self.context.labels, content, adopts),
+            ));
         }
         let kept = match self.apply(&there, wanted).await? {
             Ok(kept) => kept,
