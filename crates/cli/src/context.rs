@@ -145,6 +145,11 @@ pub(crate) fn aims_at_this_machine(global: &Global) -> bool {
     global.local || url.is_some_and(|url| is_local(&url))
 }
 
+/// Whether calls may go to a URL: signed requests are not sent where they can be read on their way.
+pub(crate) fn is_trusted(url: &str) -> bool {
+    url.starts_with("https://") || is_local(url)
+}
+
 /// Whether a URL is of this machine.
 pub(crate) fn is_local(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else { return false };

@@ -103,6 +103,8 @@ pub struct Options {
     pub health: Option<SocketAddr>,
     /// Features that are turned on.
     pub gates: Gates,
+    /// Whether calls may go to an endpoint that a namespace names: whoever may write there must not read how they are signed.
+    pub trusts: fn(&str) -> bool,
     /// Only the leader reconciles: the namespace of its lease.
     pub leader_election: Option<String>,
     /// The time between polls of AWS's listings.

@@ -241,6 +241,7 @@ pub(crate) mod tests {
             metrics: None,
             health: None,
             gates: Gates::default(),
+            trusts: |url| url.starts_with("https://"),
             leader_election: None,
             poll: Duration::from_secs(30),
         }

@@ -8,7 +8,7 @@ use clap::Parser;
 use sagewright_kube::{DeletionPolicy, Options, PerKind, Ports, known_kind, run as operate};
 
 use crate::args::{Controller, ControllerAws, Global, Policy};
-use crate::context::{Context, WallClock, is_local};
+use crate::context::{Context, WallClock, is_trusted};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::signals::Signals;
@@ -71,7 +71,7 @@ fn check(args: &Controller) -> Result<(), Failure> {
             "set AWS_ENDPOINT_URL_STS to it, and leave the flag out",
         );
     }
-    if let Some(url) = endpoint.filter(|url| !url.starts_with("https://") && !is_local(url))
+    if let Some(url) = endpoint.filter(|url| !is_trusted(url))
         && !allow_unsafe_aws_endpoint_urls
     {
         return wrong(
@@ -84,7 +84,7 @@ fn check(args: &Controller) -> Result<(), Failure> {
 
 fn options(args: &Controller, context: &Context) -> Result<Options, Failure> {
     let usage = |message: String| Failure::new(Exit::Usage, message);
-    let Controller { watch, reconcile, process, .. } = args;
+    let Controller { aws, watch, reconcile, process } = args;
     let all = |given: &[PerKind]| {
         let mut all = PerKind::default();
         given.iter().cloned().for_each(|one| all.extend(one));
@@ -112,6 +112,7 @@ fn options(args: &Controller, context: &Context) -> Result<Options, Failure> {
                 .unwrap_or_else(|| own_namespace.clone())
         }),
         own_namespace,
+        trusts: if aws.allow_unsafe_aws_endpoint_urls { |_| true } else { is_trusted },
         cross_namespace: watch.enable_cross_namespace,
         carm: watch.enable_carm,
         field_export: reconcile.enable_field_export_reconciler,

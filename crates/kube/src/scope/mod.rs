@@ -64,6 +64,12 @@ pub(crate) fn place(options: &Options, tables: &Tables, subject: Subject<'_>) ->
     let namespace = options.knows_namespaces().then(|| tables.namespaces.of(subject.namespace)).flatten();
     let region = region(options, namespace, subject)?;
     let endpoint = namespace.and_then(|ns| ns.annotation(keys::ENDPOINT_URL)).map(str::to_owned);
+    if let Some(url) = endpoint.as_deref().filter(|url| !(options.trusts)(url)) {
+        return Err(Refused::Wrong(format!(
+            "its namespace sends calls to {url}, where they can be read on their way: it is not HTTPS; use https://, or start the \
+             controller with --allow-unsafe-aws-endpoint-urls"
+        )));
+    }
     let mut target = Target { endpoint, ..Target::new(region) };
     let mut selected = None;
     if options.gates.iam_role_selector {

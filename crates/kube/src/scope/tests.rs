@@ -91,6 +91,21 @@ fn annotations_of_namespaces_do_not_count_where_one_namespace_is_watched() {
 }
 
 #[test]
+fn calls_go_to_no_endpoint_where_they_can_be_read() {
+    let none = BTreeMap::new();
+    let placed = |options: &Options, url: &str| {
+        place(options, &tables(&[(keys::ENDPOINT_URL, url)], &[], &[]), subject(&none, None, None))
+    };
+    let endpoint = |placed: Result<Placed, Refused>| placed.unwrap().target.endpoint;
+    assert_eq!(endpoint(placed(&options(), "https://aws.corp")).as_deref(), Some("https://aws.corp"));
+    assert!(
+        matches!(placed(&options(), "http://aws.corp"), Err(Refused::Wrong(why)) if why.contains("--allow-unsafe-aws-endpoint-urls"))
+    );
+    let all = Options { trusts: |_| true, ..options() };
+    assert_eq!(endpoint(placed(&all, "http://aws.corp")).as_deref(), Some("http://aws.corp"));
+}
+
+#[test]
 fn a_resource_of_another_account_is_not_touched() {
     let none = BTreeMap::new();
     let subject = Subject { known: (None, Some("222222222222")), ..subject(&none, None, None) };

@@ -17,7 +17,7 @@ use super::{text, unanswered};
 use crate::args::Global;
 use crate::commands::cluster::failure;
 use crate::commands::controller::options_of;
-use crate::context::{Context, WallClock, is_local};
+use crate::context::{Context, WallClock, is_trusted};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 
@@ -211,11 +211,6 @@ async fn plan(
         survey.reviewed.extend(review(cluster, how, objects).await.map_err(failure)?);
     }
     Ok(())
-}
-
-/// Whether calls may go to an endpoint that the cluster names: whoever may write there must not read how they are signed.
-fn is_trusted(url: &str) -> bool {
-    url.starts_with("https://") || is_local(url)
 }
 
 /// Where a controller's calls go: region and endpoint.
