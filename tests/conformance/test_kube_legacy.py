@@ -7,7 +7,7 @@ import tarfile
 import pytest
 
 import harness
-from operator_tools import Operator, condition, model
+from operator_tools import Operator, condition, events, model
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
@@ -138,6 +138,8 @@ def test_what_the_cluster_does_not_take_is_told(kube, operator, namespace, accou
     assert "executionRoleARN" in refused(kube, "boost", namespace)
     kube.apply(boost(account, artifact), namespace)
     settled(kube, "models", "boost", namespace, "status", "Created")
+    told = lambda: {reason for reason, _ in events(kube, namespace, "boost")}  # noqa: E731
+    harness.wait(lambda: {"Refused", "Ready"} <= told(), "the legacy object has events of its own")
     kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
 
 

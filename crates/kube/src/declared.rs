@@ -65,7 +65,7 @@ impl Declared {
     pub(crate) fn document(kind: &'static Kind, object: &Object) -> Self {
         let other = &object.metadata.other;
         let uid = other.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let deleting = other.get("deletionTimestamp").is_some_and(|at| !at.is_null());
+        let deleting = finalizer::is_deleting(object);
         let labels = object.metadata.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         Self::of(kind, object, uid, deleting, &finalizer::all(object), labels)
     }

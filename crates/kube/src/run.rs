@@ -85,7 +85,7 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     watch_scopes(&options, &client, &out);
     // What reconciles beside the controller; it ends with it, before another replica may begin.
     let mut beside = JoinSet::new();
-    beside.spawn(legacy::run(api.clone(), client.clone(), options.clone(), Arc::clone(&ports.clock)));
+    beside.spawn(legacy::run(api.clone(), options.clone(), Arc::clone(&ports.clock), recorder.clone()));
     tokio::spawn(discovery::go_on(api.clone(), kinds.clone(), out.clone()));
     let claims =
         Claims { installation: options.installation.clone(), policy: ClaimPolicy::MarkOrAck, ..Claims::default() };

@@ -23,6 +23,7 @@ use crate::api::{Api, ApiError, Place};
 use crate::conditions;
 use crate::due::Due;
 use crate::events::{self, Recorder};
+use crate::finalizer;
 use crate::status::merge_patch;
 use crate::watching::{self, Companion as Shown};
 
@@ -186,7 +187,7 @@ async fn attempt<C: Companion>(tools: &Tools, place: &Place, name: &str) -> Resu
     let Some(found) = tools.api.get(place, name).await? else { return Ok(Next::Gone) };
     let object = Object::from_value(found).map_err(|error| ApiError::new(0, error.message))?;
     let other = &object.metadata.other;
-    if other.get("deletionTimestamp").is_some_and(|at| !at.is_null()) {
+    if finalizer::is_deleting(&object) {
         return release::<C>(tools, place, &object).await.map(|()| Next::Rest);
     }
     let now = tools.clock.now();
@@ -226,15 +227,8 @@ fn failed(kind: &str, reason: &str, why: &str) -> Vec<Condition> {
 /// ACK's finalizer goes: nothing has to be done before.
 async fn release<C: Companion>(tools: &Tools, place: &Place, object: &Object) -> Result<(), ApiError> {
     let ours = format!("finalizers.{GROUP}/{}", C::NAMES.0);
-    let mut finalizers = crate::finalizer::all(object);
-    let held = finalizers.len();
-    finalizers.retain(|one| *one != ours);
-    if finalizers.len() < held {
-        let other = &object.metadata.other;
-        let version = other.get("resourceVersion");
-        let patch =
-            json!({"metadata": {"uid": other.get("uid"), "resourceVersion": version, "finalizers": finalizers}});
-        tools.api.patch(place, &object.metadata.name, &patch).await?;
+    if finalizer::all(object).contains(&ours) {
+        tools.api.patch(place, &object.metadata.name, &finalizer::patch(&ours, object, false)).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Owner;
 use crate::api::{Api, ApiError, Place};
+use crate::finalizer;
 
 /// Label of children: the legacy object's uid. A name may be longer than a label's value.
 pub(crate) const OWNER: &str = "legacy.sagewright.dev/uid";
@@ -56,7 +57,7 @@ impl Child {
     }
 
     pub(super) fn is_deleting(&self) -> bool {
-        self.object.metadata.other.get("deletionTimestamp").is_some_and(|at| !at.is_null())
+        finalizer::is_deleting(&self.object)
     }
 
     /// The status and message of a condition.

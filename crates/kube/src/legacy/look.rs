@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use super::children::{self, Child};
 use super::{Context, Owner};
 use crate::api::{ApiError, Place};
-use crate::finalizer::all as finalizers;
+use crate::conditions;
+use crate::events::Note;
+use crate::finalizer;
 use crate::status::merge_patch;
 
 /// A legacy object as it is in the cluster.
@@ -40,7 +42,7 @@ pub(super) async fn look(context: &Context, owner: &Owner) -> Result<Option<Dura
     let object = Object::from_value(value.clone()).map_err(|error| ApiError::new(0, error.message))?;
     let document = Document { context, owner, row, place, value, object };
     let there = children::all(&context.api, row, owner, &document.uid()).await?;
-    if document.is_deleting() {
+    if finalizer::is_deleting(&document.object) {
         return document.leave(there).await.map(|()| None);
     }
     document.hold().await?;
@@ -53,32 +55,21 @@ impl Document<'_> {
         uid.unwrap_or_default().to_owned()
     }
 
-    fn is_deleting(&self) -> bool {
-        self.object.metadata.other.get("deletionTimestamp").is_some_and(|at| !at.is_null())
-    }
-
     /// Adds the legacy operator's finalizer, so that children go before it.
     async fn hold(&self) -> Result<(), ApiError> {
-        let mut all = finalizers(&self.object);
-        if all.iter().any(|one| one == FINALIZER) {
-            return Ok(());
-        }
-        all.push(FINALIZER.to_owned());
-        self.write_finalizers(&all).await
+        let is_held = finalizer::all(&self.object).iter().any(|one| one == FINALIZER);
+        if is_held { Ok(()) } else { self.write_finalizer(true).await }
     }
 
-    async fn write_finalizers(&self, all: &[String]) -> Result<(), ApiError> {
-        let version = self.object.metadata.other.get("resourceVersion");
-        let patch = json!({"metadata": {"uid": self.uid(), "resourceVersion": version, "finalizers": all}});
+    async fn write_finalizer(&self, present: bool) -> Result<(), ApiError> {
+        let patch = finalizer::patch(FINALIZER, &self.object, present);
         self.context.api.patch(&self.place, &self.owner.name, &patch).await.map(drop)
     }
 
     /// It is to go: first those of its children that use others, and itself when none is left.
     async fn leave(&self, there: Vec<Child>) -> Result<(), ApiError> {
         if there.is_empty() {
-            let mut all = finalizers(&self.object);
-            all.retain(|one| one != FINALIZER);
-            return self.write_finalizers(&all).await;
+            return self.write_finalizer(false).await;
         }
         self.delete_users(&there.iter().collect::<Vec<_>>()).await?;
         self.write_status(&there, State::Going).await
@@ -221,10 +212,31 @@ impl Document<'_> {
         let now = self.context.clock.now();
         let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
         let mut after = status(self.row, region, &shown, before, &now.to_string(), state);
-        write(&mut after, &merge(&read(before), vec![ready(seen, state)], now));
+        let ready = ready(seen, state);
+        let note = note(conditions::find(before, READY).as_ref(), &ready, seen, state);
+        write(&mut after, &merge(&read(before), vec![ready], now));
         let Some(patch) = merge_patch(before, &after) else { return Ok(()) };
         let patch = json!({"metadata": {"uid": self.uid()}, "status": patch});
-        self.context.api.patch_status(&self.place, &self.owner.name, &patch).await.map(drop)
+        self.context.api.patch_status(&self.place, &self.owner.name, &patch).await?;
+        if let Some(note) = note {
+            self.context.recorder.tell(&self.object, &note, now);
+        }
+        Ok(())
+    }
+}
+
+/// What is told of a condition that is not as it was: that all is well, and why it is not. What children are at they tell themselves.
+fn note(before: Option<&Condition>, ready: &Condition, seen: &[Child], state: State<'_>) -> Option<Note> {
+    if before.is_some_and(|before| before.status == ready.status && before.message == ready.message) {
+        return None;
+    }
+    let has_trouble = seen.iter().any(|child| !child.trouble().is_empty());
+    let message = ready.message.clone().unwrap_or_default();
+    match state {
+        State::Refused(_) => Some(Note::new(true, "Refused", message)),
+        State::Kept if ready.status == ConditionStatus::True => Some(Note::new(false, "Ready", "it is as declared")),
+        State::Kept if has_trouble => Some(Note::new(true, "Failed", message)),
+        State::Kept | State::Going => None,
     }
 }
 

@@ -21,6 +21,7 @@ use crate::api::{Api, ApiError};
 pub(crate) use children::{OWNER, OWNER_NAME};
 
 use crate::due::Due;
+use crate::events::Recorder;
 use crate::options::Options;
 use crate::watching;
 
@@ -45,13 +46,15 @@ pub(crate) struct Owner {
 struct Context {
     api: Api,
     clock: Arc<dyn Clock>,
+    recorder: Recorder,
     /// Only objects with these labels are watched, children too.
     labels: Option<String>,
 }
 
 /// Keeps the children of legacy objects, for ever.
-pub(crate) async fn run(api: Api, client: Client, options: Options, clock: Arc<dyn Clock>) {
-    let context = Context { api: api.clone(), clock, labels: options.label_selector.clone() };
+pub(crate) async fn run(api: Api, options: Options, clock: Arc<dyn Clock>, recorder: Recorder) {
+    let client = api.client();
+    let context = Context { api: api.clone(), clock, recorder, labels: options.label_selector.clone() };
     let (out, mut inbox) = mpsc::channel(WAITING);
     tokio::spawn(watch_served(api, client, options, out));
     let mut due: Due<Owner> = Due::default();

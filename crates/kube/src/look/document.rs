@@ -51,7 +51,7 @@ impl<'a> Document<'a> {
 
     /// Adds the finalizer of its kind, if nothing has changed since it was read.
     pub(super) async fn hold(&mut self) -> Result<(), ApiError> {
-        let patch = finalizer::patch(self.kind, &self.object, true);
+        let patch = finalizer::patch(&finalizer::name(self.kind), &self.object, true);
         let written = self.context.api.patch(&self.place, &self.object.metadata.name, &patch).await?;
         self.context.metrics.wrote(self.kind.name(), "finalizer");
         self.take(written)?;
@@ -61,7 +61,7 @@ impl<'a> Document<'a> {
 
     /// Takes the finalizer of its kind away, if nothing has changed since it was read.
     pub(super) async fn release(&self) -> Result<(), ApiError> {
-        let patch = finalizer::patch(self.kind, &self.object, false);
+        let patch = finalizer::patch(&finalizer::name(self.kind), &self.object, false);
         self.context.api.patch(&self.place, &self.object.metadata.name, &patch).await?;
         self.context.metrics.wrote(self.kind.name(), "finalizer");
         Ok(())
