@@ -139,6 +139,19 @@ def full(plural):
     return f"{plural}.{GROUP}"
 
 
+def trusted(cloud, account):
+    """A role of another account that the operator's account may assume."""
+    iam = cloud.client("iam", account)
+    trust = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{harness.ACCOUNT}:root"}, "Action": "sts:AssumeRole",
+    }]}
+    name = harness.unique("operator")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(everything))
+    return role
+
+
 def scratch_crd(kind, plural, group):
     """A kind of another controller, which takes anything."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

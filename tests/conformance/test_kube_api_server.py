@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import harness
-from operator_tools import Operator, condition, events, full, model
+from operator_tools import Operator, condition, events, full, model, trusted
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
@@ -97,19 +97,25 @@ def test_an_object_waits_until_its_new_namespace_is_known(kube, gate, start, clo
         kube.remove_namespace(fresh, force=True)
 
 
-def test_a_restart_looks_at_nothing_although_namespaces_are_told_late(kube, gate, start, cloud, namespace, other):
-    kube.kubectl("annotate", "namespace", namespace, f"services.k8s.aws/endpoint-url={cloud.endpoint}")
+def test_a_restart_looks_at_nothing_although_namespaces_are_told_late(
+    kube, gate, start, cloud, namespace, other, account
+):
+    kube.kubectl("annotate", "namespace", other, f"services.k8s.aws/owner-account-id={account}")
+    roles = {"kind": "ConfigMap", "metadata": {"name": "ack-role-account-map"}, "data": {account: trusted(cloud, account)}}
+    kube.apply({"apiVersion": "v1", **roles}, namespace)
     operator = start([namespace, other])
     some = [harness.unique("model") for _ in range(5)]
-    kube.apply([model(name) for name in some], namespace)
+    kube.apply([model(name, executionRoleARN=harness.role(account)) for name in some], other)
     for name in some:
-        kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
+        kube.wait_condition(full("models"), name, "Ready", namespace=other)
+    all_settled = lambda: operator.metric("sagewright_objects_settled", kind="Model") == len(some)  # noqa: E731
+    harness.wait(all_settled, "all are settled")
     operator.stop()
     gate.delay = 1
     operator.start()
-    settled = lambda: operator.metric("sagewright_objects_settled", kind="Model") == len(some)  # noqa: E731
-    harness.wait(settled, "all are settled again")
+    harness.wait(all_settled, "all are settled again")
     assert operator.calls("DescribeModel") == 0
+    kube.kubectl("delete", full("models"), *some, "-n", other)
 
 
 def test_a_kind_that_is_not_served_for_a_moment_is_watched_again_in_each_namespace(kube, gate, start, namespace, other):

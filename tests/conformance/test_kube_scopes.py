@@ -5,7 +5,7 @@ import json
 import pytest
 
 import harness
-from operator_tools import Operator, condition, events, full, model, scratch_crd, thing
+from operator_tools import Operator, condition, events, full, model, scratch_crd, thing, trusted
 
 
 @pytest.fixture
@@ -34,19 +34,6 @@ def start(kube, cloud, namespace, system, folder, *arguments):
 def annotate(kube, what, name, *annotations, namespace=None):
     within = ["-n", namespace] if namespace else []
     kube.kubectl("annotate", "--overwrite", what, name, *annotations, *within)
-
-
-def trusted(cloud, account):
-    """A role of another account that the operator's account may assume."""
-    iam = cloud.client("iam", account)
-    trust = {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{harness.ACCOUNT}:root"}, "Action": "sts:AssumeRole",
-    }]}
-    name = harness.unique("operator")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(everything))
-    return role
 
 
 def names(sagemaker):
