@@ -76,7 +76,7 @@ fn renamed(kind: &Kind, desired: &Desired, Elsewhere { name: other, region }: &E
         format!("{} declares another name, but its {what}, by the owner tag, is `{other}`", desired.object.id()),
         format!(
             "to delete `{other}`, set {} back to it; to keep it, set {} to retain",
-            present::name_fields(kind),
+            present::name_fields(kind, desired),
             keys::DELETION_POLICY
         ),
     )

@@ -67,7 +67,7 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&Elsewhere>, now: T
             ),
             format!(
                 "give the new {what} an object of its own (another metadata.name), or set {} back to `{other}`{delete}",
-                name_fields(kind)
+                name_fields(kind, desired)
             ),
         );
     }
@@ -100,11 +100,13 @@ fn missing(kind: &Kind, desired: &Desired, elsewhere: Option<&Elsewhere>, now: T
     Decision { steps: vec![step], changes, notes, ..Decision::default() }
 }
 
-/// The fields that name a resource: `spec.modelName`.
-pub(super) fn name_fields(kind: &Kind) -> String {
+/// The fields that name the resource of an object: `spec.modelName`.
+pub(super) fn name_fields(kind: &Kind, desired: &Desired) -> String {
     let identity = &kind.row().identity;
     let members = if identity.name.is_empty() { &identity.within } else { &identity.name };
-    let fields: Vec<String> = members.iter().map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
+    let declared = identity.optional.iter().filter(|member| desired.spec.get(*member).is_some());
+    let members = members.iter().chain(declared);
+    let fields: Vec<String> = members.map(|m| format!("spec.{}", sagewright_model::name::to_crd(m))).collect();
     fields.join(", ")
 }
 

@@ -298,8 +298,20 @@ impl Kind {
                 let takes = self.service.input(operation);
                 return path.first().is_some_and(|m| !identity(m) && takes.is_some_and(|s| s.members.contains_key(m)));
             }
-            Path::parse(send).leads_to(&general)
+            Path::parse(send).leads_to(&general) && self.update_takes(operation, &general)
         })
+    }
+
+    /// Whether an update's input has what stands at a spec path: some take less of a structure than the create.
+    fn update_takes(&self, operation: &str, general: &Path) -> bool {
+        let Some(input) = self.service.input(operation) else { return false };
+        let mut path = general.clone();
+        if let Some(PathSegment::Member(first)) = path.0.first_mut()
+            && let Some(renamed) = self.row.update.rename.get(first.as_str())
+        {
+            renamed.clone_into(first);
+        }
+        path.shape(self.service, input).is_some()
     }
 
     /// Log group and stream prefix of one resource.

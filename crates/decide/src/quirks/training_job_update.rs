@@ -21,12 +21,15 @@ pub(super) fn update(
 ) -> Result<(), Box<Decision>> {
     let keep_alive = Path::parse(KEEP_ALIVE);
     let (pool, other): (Vec<&Diff>, Vec<&Diff>) = diffs.iter().copied().partition(|d| d.path == keep_alive);
-    let refuse =
-        |reason: &str, advice: &str| Err(Box::new(Decision::refuse(RefusalKind::Immutable, reason.to_owned(), advice)));
+    let fields: Vec<String> = diffs.iter().map(|d| format!("spec.{}", kind.spec_path_to_crd(&d.path))).collect();
+    let refuse = |reason: &str, advice: &str| {
+        let why = format!("{} cannot be changed: {reason}", fields.join(", "));
+        Err(Box::new(Decision::refuse(RefusalKind::Immutable, why, advice)))
+    };
     let wait = |reason: &str| Err(Box::new(Decision::wait(reason.to_owned())));
     if !pool.is_empty() && !other.is_empty() {
         return refuse(
-            "a warm pool and other settings of a training job cannot be changed in one update",
+            "a warm pool and other settings of a training job are changed in two updates",
             "apply the one, then the other",
         );
     }
@@ -34,7 +37,7 @@ pub(super) fn update(
         if get(&found.output, &keep_alive).is_none_or(Value::is_null) {
             return refuse(
                 "the training job was created without a warm pool, and cannot get one",
-                "set resourceConfig.keepAlivePeriodInSeconds on a new job",
+                "set spec.resourceConfig.keepAlivePeriodInSeconds on a new job",
             );
         }
         if found.word == "InProgress" {
