@@ -27,6 +27,7 @@ mod retry;
 mod search;
 mod serving;
 mod single;
+mod spec_campaign;
 mod states;
 mod steps;
 mod support;

@@ -18,6 +18,7 @@ mod hooked;
 mod modelled;
 mod objects;
 mod samples;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

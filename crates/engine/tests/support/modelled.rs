@@ -3,6 +3,7 @@
 //!
 //! Long because one cloud answers for every kind: nouns, life cycles and listings belong together.
 
+use super::shown::{emptied, is_part, merge_part, shown};
 use super::*;
 
 /// Words that a resource has while it is made, and when it is there.
@@ -37,16 +38,6 @@ const STOPPING: &[&str] = &["Stopping", "STOPPING"];
 const STOPPED: &[&str] = &["Stopped", "STOPPED", "Cancelled"];
 const GOING: &[&str] = &["Deleting", "DELETING", "DeleteInProgress"];
 
-/// Members that reads show under another name, as the API reference has them: (noun, create's, read's, text around it).
-const SHOWN: &[(&str, &str, &str, &str)] = &[
-    ("NotebookInstance", "LifecycleConfigName", "NotebookInstanceLifecycleConfigName", "{}"),
-    ("NotebookInstance", "SecurityGroupIds", "SecurityGroups", "{}"),
-    ("ImageVersion", "ImageName", "ImageArn", "arn:aws:sagemaker:us-east-1:123456789012:image/{}"),
-    ("PipelineExecution", "PipelineName", "PipelineArn", "arn:aws:sagemaker:us-east-1:123456789012:pipeline/{}"),
-    ("InferenceExperiment", "EndpointName", "EndpointMetadata.EndpointName", "{}"),
-    ("Endpoint", "DeploymentConfig", "LastDeploymentConfig", "{}"),
-];
-
 /// What is not there, where AWS does not say `ResourceNotFound`.
 const MISSING: &[(&str, &str)] = &[
     ("Algorithm", "Algorithm thing does not exist."),
@@ -70,7 +61,7 @@ const MISSING: &[(&str, &str)] = &[
 ];
 
 /// Nouns whose updates take a part of a structure that the create takes whole.
-const PARTIAL: &[&str] = &["CodeRepository", "Domain", "Project"];
+const PARTIAL: &[&str] = &["CodeRepository", "Domain", "Project", "TrainingJob"];
 
 #[derive(Clone)]
 struct Made {
@@ -268,7 +259,7 @@ impl Modelled {
     pub fn shows(kind: &sagewright_kinds::Kind, spec: &Map<String, Value>, doc: &Value) -> bool {
         let noun = Noun::of_kind(kind);
         let (shape, _) = noun.shape();
-        let wanted = shown(&noun, &Value::Object(spec.clone()), shape);
+        let wanted = shown(&noun.name, noun.service, &Value::Object(spec.clone()), shape);
         wanted.as_object().unwrap().iter().all(|(member, value)| is_part(value, &doc[member]))
     }
 
@@ -363,8 +354,12 @@ impl Modelled {
             return Ok(before.clone());
         }
         let upsert = noun.service.id != "sagemaker";
-        if upsert && let Some(there) = made.iter_mut().find(|m| m.noun == noun.name) {
-            merge(&mut there.doc, &shown(noun, input, shape));
+        let needed = &noun.service.input(&format!("{}{}", noun.create, noun.name)).unwrap().required;
+        let same = |m: &&mut Made| {
+            m.noun == noun.name && needed.iter().all(|of| m.doc.get(of.as_str()) == input.get(of.as_str()))
+        };
+        if upsert && let Some(there) = made.iter_mut().find(same) {
+            merge(&mut there.doc, &shown(&noun.name, noun.service, input, shape));
             return Ok(json!({}));
         }
         let read = noun.service.input(&noun.read).unwrap();
@@ -377,7 +372,8 @@ impl Modelled {
             .map(|(k, _)| k)
             .collect();
         let ours = |m: &Made| {
-            m.noun == noun.name
+            !upsert
+                && m.noun == noun.name
                 && !named.is_empty()
                 && read.required.len() == named.len()
                 && named.iter().all(|k| m.doc.get(k.as_str()) == input.get(k.as_str()))
@@ -407,7 +403,7 @@ impl Modelled {
             name => kebab(name),
         };
         let arn = format!("arn:aws:{}:{REGION}:{ACCOUNT}:{resource}/{tail}", noun.service.id);
-        let mut doc = shown(noun, input, shape);
+        let mut doc = shown(&noun.name, noun.service, input, shape);
         doc[noun.arn_member()] = json!(arn);
         // The ids that AWS gives are the last part of its ARNs.
         for id in shape.members.keys().filter(|m| **m == format!("{}Id", noun.name)) {
@@ -464,39 +460,6 @@ pub enum Foreign {
     Set(String, Value),
     /// It has these status words, each after so many milliseconds, and then goes or not.
     Status(Vec<(i64, &'static str)>, bool),
-}
-
-/// Whether a value is what another one says, which may say more.
-fn is_part(part: &Value, whole: &Value) -> bool {
-    match (part, whole) {
-        (Value::Object(part), Value::Object(whole)) => {
-            part.iter().all(|(key, value)| whole.get(key).is_some_and(|there| is_part(value, there)))
-        }
-        // A text may bear a mark at its end.
-        (Value::String(part), Value::String(whole)) => whole.starts_with(part.as_str()),
-        _ => part == whole,
-    }
-}
-
-/// What a read shows of an input.
-fn shown(noun: &Noun, input: &Value, shape: &Shape) -> Value {
-    let mut doc = json!({});
-    for (member, value) in input.as_object().unwrap() {
-        let other = SHOWN.iter().find(|(of, from, ..)| *of == noun.name && from == member);
-        // Some updates call a member otherwise.
-        let plain = member.replace("UpdateDetails", "Details").replace("ForUpdate", "").replace("ToUpdate", "");
-        match other {
-            Some((_, _, to, text)) => {
-                let value = value.as_str().map_or(value.clone(), |v| json!(text.replace("{}", v)));
-                sagewright_kinds::set(&mut doc, &sagewright_kinds::Path::parse(to), value);
-            }
-            None if shape.members.contains_key(plain.as_str()) && member != "Tags" => {
-                doc[plain.as_str()] = value.clone()
-            }
-            None => {}
-        }
-    }
-    doc
 }
 
 /// Whether an input addresses a resource: by its ARN, or by all that the read takes too.
@@ -582,6 +545,11 @@ impl Made {
         if let (Some(member), Some(word)) = (self.status, self.word(now)) {
             doc[member] = json!(word);
         }
+        // The pool of a job that asked for one is there once the job is done.
+        let keeps = |doc: &Value| doc["ResourceConfig"].get("KeepAlivePeriodInSeconds").is_some();
+        if self.noun == "TrainingJob" && self.word(now) == Some("Completed") && keeps(&doc) {
+            doc["WarmPoolStatus"] = json!({"Status": "Available"});
+        }
         doc
     }
 
@@ -631,14 +599,14 @@ impl Made {
                     return Err(fail("ValidationException", "Content and status cannot be updated in one call"));
                 }
                 let (shape, _) = noun.shape();
-                for (member, value) in shown(noun, input, shape).as_object().unwrap() {
-                    // What an update cannot say of a structure stays as it is.
-                    match (self.doc.get_mut(member.as_str()), value.as_object()) {
-                        (Some(Value::Object(there)), Some(new)) if PARTIAL.contains(&noun.name.as_str()) => {
-                            there.extend(new.clone());
-                        }
+                for (member, value) in shown(&noun.name, noun.service, input, shape).as_object().unwrap() {
+                    match self.doc.get_mut(member.as_str()) {
+                        Some(there) if PARTIAL.contains(&noun.name.as_str()) => merge_part(there, value),
                         _ => self.doc[member.as_str()] = value.clone(),
                     }
+                }
+                for member in emptied(&noun.name, input) {
+                    self.doc.as_object_mut().unwrap().shift_remove(&member);
                 }
                 if let Some(changing) = first(&words, CHANGING) {
                     let after = if notebook { "Stopped" } else { first(&words, CHANGED).unwrap_or(is) };

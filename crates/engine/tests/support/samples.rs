@@ -13,21 +13,40 @@ const TEXTS: &[&str] = &[
     "arn:aws:iam::123456789012:role/other",
     "arn:aws:sagemaker:us-east-1:123456789012:cluster/abcdefghijkl",
     "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/team",
+    "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/other",
     "arn:aws:sagemaker:us-east-1:123456789012:hub-content/hub/Model/base",
     "arn:aws:sagemaker:us-east-1:123456789012:model-package/base/1",
     "arn:aws:sagemaker:us-east-1:aws:hub-content/SageMakerPublicHub/Model/base/1.0.0",
     "arn:aws:lambda:us-east-1:123456789012:function:f",
+    "arn:aws:lambda:us-east-1:123456789012:function:g",
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonSageMaker-a",
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonSageMaker-b",
     "arn:aws:sagemaker:us-east-1:123456789012:inference-component/c",
     "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e",
+    "arn:aws:sagemaker:us-east-1:123456789012:image-version/mine/1",
+    "arn:aws:sagemaker:us-east-1:123456789012:image-version/mine/2",
+    "arn:aws:sagemaker:us-east-1:123456789012:studio-lifecycle-config/a",
+    "arn:aws:sagemaker:us-east-1:123456789012:studio-lifecycle-config/b",
+    "arn:aws:sagemaker:us-east-1:123456789012:model/a",
+    "arn:aws:sagemaker:us-east-1:123456789012:model/b",
+    "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijk0",
+    "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijk1",
+    "arn:aws:sagemaker:us-east-1:123456789012:human-task-ui/a",
+    "arn:aws:sagemaker:us-east-1:123456789012:human-task-ui/b",
     "subnet-12345678",
     "sg-12345678",
     "vpc-12345678",
+    "fs-12345678",
+    "fs-87654321",
     "ml.m5.large",
     "123456789012",
+    "210987654321",
     "https://example.com/x",
+    "https://example.com/y",
+    "https://bucket.s3.us-east-1.amazonaws.com/x",
+    "https://bucket.s3.us-east-1.amazonaws.com/y",
     "d-abcdefghijkl",
+    "d-lkjihgfedcba",
     "{}",
     "{\"a\": 1}",
     "amazon-eks-thing",
@@ -40,15 +59,32 @@ const TEXTS: &[&str] = &[
     "1",
     "a=b",
     "/home/user",
+    "/home/other",
     "arn:aws:eks:us-east-1:123456789012:cluster/c",
     "arn:aws:sns:us-east-1:123456789012:topic",
+    "arn:aws:sns:us-east-1:123456789012:other",
     "arn:aws:sso:::instance/ssoins-0123456789abcdef",
+    "arn:aws:sso::123456789012:application/sagemaker/apl-a",
+    "arn:aws:sso::123456789012:application/sagemaker/apl-b",
     "arn:aws:sagemaker:us-east-1:123456789012:image/mine",
+    "arn:aws:sagemaker:us-east-1:123456789012:image/other",
     "PyTorch 2.1",
     "notebook-al2-v3",
+    "notebook-al2023-v1",
     "10.0.0.0/16",
     "us-east-1_abcdefghi",
+    "text/csv",
+    "text/plain",
+    "-PT1H",
+    "-PT2H",
+    "dzd_a",
+    "dzd_b",
+    "UserName",
+    "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210",
 ];
+
+const JSON: &[&str] = &["{}", "{\"a\": 1}"];
 
 /// What a shape's members are to be.
 #[derive(Clone, Copy)]
@@ -101,8 +137,8 @@ impl Sampler {
         if !shape.enumeration.is_empty() {
             return json!(shape.enumeration[self.nth.min(shape.enumeration.len() - 1)].as_str());
         }
-        let json = if path.contains("Document") || path.ends_with("Content") { ["{}", "{\"a\": 1}"] } else { ["", ""] };
-        let all = json.iter().filter(|t| !t.is_empty()).chain(TEXTS);
+        let is_json = path.contains("Document") || ["Content", "Definition"].iter().any(|end| path.ends_with(end));
+        let all = if is_json { JSON } else { &[] }.iter().chain(TEXTS);
         let fits: Vec<&str> = all.copied().filter(|t| validate(self.service, shape, &json!(t)).is_ok()).collect();
         assert!(!fits.is_empty(), "{path}: no text fits {:?}", shape.pattern.as_ref().map(|p| p.as_str().to_owned()));
         json!(fits[self.nth.min(fits.len() - 1)])
