@@ -70,11 +70,14 @@ def test_a_plan_that_was_changed_or_is_none_is_refused_by_name(cli):
     document = json.loads(path.read_text())
     changed = json.loads(path.read_text())
     changed["plan"]["objects"][0]["object"]["spec"]["modelPackageGroupName"] = "other"
-    newer = seal(document | {"format": "sagewright.dev/saved-plan/v2"})
+    newer = seal(document | {"format": "sagewright.dev/saved-plan/v3"})
+    # Its changes do not say where secrets are.
+    older = seal(document | {"format": "sagewright.dev/saved-plan/v1"})
     for text, why, help in [
         (json.dumps(changed), "its content does not match its digest", "make a new plan"),
         (json.dumps({k: v for k, v in document.items() if k != "digest"}), "it has no digest", "make a new plan"),
-        (json.dumps(newer), "its format is `sagewright.dev/saved-plan/v2`; this version reads `sagewright.dev/saved-plan/v1`", "make a new plan"),
+        (json.dumps(newer), "its format is `sagewright.dev/saved-plan/v3`; this version reads `sagewright.dev/saved-plan/v2`", "make a new plan"),
+        (json.dumps(older), "its format is `sagewright.dev/saved-plan/v1`; this version reads `sagewright.dev/saved-plan/v2`", "make a new plan"),
         (path.read_text()[:-9], "it is not JSON (", "to apply manifests, name them with -f"),
         ("kind: Model\n", "it is not JSON (", "to apply manifests, name them with -f"),
         (json.dumps(group("g")), "it has no `format`", "to apply manifests, name them with -f"),

@@ -40,7 +40,8 @@ pub trait Document: Serialize + DeserializeOwned {
 }
 
 impl Document for Plan {
-    const FORMAT: &'static str = "sagewright.dev/plan/v1";
+    // Changes of version 1 may lack the places of secrets (`Change::hidden`).
+    const FORMAT: &'static str = "sagewright.dev/plan/v2";
 }
 
 impl Document for Report {

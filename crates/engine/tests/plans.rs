@@ -49,10 +49,37 @@ async fn a_plan_that_someone_changed_is_not_read() {
     other.as_object_mut().unwrap().shift_remove("digest");
     assert!(SavedPlan::open(other).unwrap_err().contains("no digest"));
     let mut other = document.clone();
-    other["format"] = json!("sagewright.dev/saved-plan/v2");
-    assert!(SavedPlan::open(other).unwrap_err().contains("saved-plan/v2"));
+    other["format"] = json!("sagewright.dev/saved-plan/v3");
+    assert!(SavedPlan::open(other).unwrap_err().contains("saved-plan/v3"));
     assert!(SavedPlan::open(json!([])).is_err() && SavedPlan::open(json!({"digest": 1})).is_err());
     assert_eq!(SavedPlan::open(document.clone()).unwrap().digest(), document["digest"]);
+}
+
+/// Version 1 was written before secrets were known by the names of their keys: a change did not say where they are.
+#[tokio::test]
+async fn a_plan_that_may_show_secrets_is_not_read() {
+    let (_, _, engine) = Fake::new();
+    let mut objects = tutorial();
+    let model = objects.iter().position(|object| object.kind == "Model").unwrap();
+    objects[model].spec["primaryContainer"]["environment"] = json!({"PASSWORD": "hunter2"});
+    let mut document = saved(&engine, &objects).await;
+    let opened = SavedPlan::open(document.clone()).unwrap();
+    let changes = opened.plan.objects.iter().flat_map(|planned| &planned.decision.changes);
+    let shown: Vec<String> = changes.map(|change| format!("{:?}", change.masked())).collect();
+    assert!(document.to_string().contains("hunter2") && !shown.concat().contains("hunter2"), "{shown:?}");
+    let pointer = document["plan"]["objects"].as_array_mut().unwrap();
+    for change in pointer.iter_mut().flat_map(|planned| planned["decision"]["changes"].as_array_mut().unwrap()) {
+        change.as_object_mut().unwrap().shift_remove("hidden");
+    }
+    document.as_object_mut().unwrap().shift_remove("digest");
+    document["format"] = json!("sagewright.dev/saved-plan/v1");
+    let seal = sagewright_engine::digest(&document);
+    document["digest"] = json!(seal);
+    let refused = SavedPlan::open(document).unwrap_err();
+    assert!(refused.contains("saved-plan/v1") && !refused.contains("hunter2"), "{refused}");
+    let mut plan = opened.plan.to_document();
+    plan["format"] = json!("sagewright.dev/plan/v1");
+    assert!(Plan::from_document(plan).unwrap_err().contains("plan/v1"));
 }
 
 #[tokio::test]
@@ -116,7 +143,7 @@ async fn what_only_an_apply_can_tell_is_open_where_a_reference_stands_and_nowher
         let text = honest.to_string().replace("\"good\"", &format!("\"{shown}\""));
         let mut plan = Plan::from_document({
             let mut document: Value = serde_json::from_str(&text).unwrap();
-            document["plan"]["format"] = json!("sagewright.dev/plan/v1");
+            document["plan"]["format"] = json!(Plan::FORMAT);
             document["plan"].take()
         })
         .unwrap();

@@ -43,7 +43,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "a saved plan",
-        "{\"format\": \"sagewright.dev/saved-plan/v1\", \"made\": \"2026-01-01T00:00:00Z\", \"plan\": {\"objects\": []}}\n",
+        "{\"format\": \"sagewright.dev/saved-plan/v2\", \"made\": \"2026-01-01T00:00:00Z\", \"plan\": {\"objects\": []}}\n",
     ),
     ("nothing", "# no document\n"),
     ("a name that steers a terminal", "HEADkind: Model\nmetadata: {name: \"e\\e[31mvil\"}\nspec: {modelName: a}\n"),

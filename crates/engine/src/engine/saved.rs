@@ -37,7 +37,8 @@ pub struct SavedPlan {
 }
 
 impl Document for SavedPlan {
-    const FORMAT: &'static str = "sagewright.dev/saved-plan/v1";
+    // Changes of version 1 may lack the places of secrets (`Change::hidden`): whoever shows them would show the secrets.
+    const FORMAT: &'static str = "sagewright.dev/saved-plan/v2";
 }
 
 impl SavedPlan {
