@@ -249,9 +249,14 @@ mod tests {
     fn names_of_installations_fit_a_mark() {
         for good in ["default", "a", "prod.eu-west-1", &"x".repeat(LONGEST_INSTALLATION)] {
             assert_eq!(good.parse::<Installation>().unwrap().to_string(), good);
+            // In a document, too.
+            let document = serde_json::Value::from(good);
+            let read: Installation = serde_json::from_value(document.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), document);
         }
         for bad in ["", "-a", "a-", "a/b", "A", "a b", "ä", &"x".repeat(LONGEST_INSTALLATION + 1)] {
             assert!(bad.parse::<Installation>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<Installation>(bad.into()).is_err(), "{bad}");
         }
     }
 }

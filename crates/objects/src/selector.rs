@@ -88,7 +88,10 @@ mod tests {
             ("example.com/team_1=A-b.9", "example.com/team_1=A-b.9"),
             ("a-1.example.com/app=a", "a-1.example.com/app=a"),
         ] {
-            assert_eq!(text.parse::<Selector>().unwrap().to_string(), is);
+            let selector: Selector = text.parse().unwrap();
+            assert_eq!(selector.to_string(), is);
+            let (key, value) = selector.label();
+            assert_eq!(format!("{key}={value}"), is);
         }
         // The longest of each part, and of all: 63 characters, 253 and 256.
         let (name, value) = ("n".repeat(63), "v".repeat(63));

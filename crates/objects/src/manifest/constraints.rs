@@ -59,11 +59,11 @@ pub fn check(kind: &Kind, id: &ObjectId, converted: &Converted, partial: bool) -
 fn identity(kind: &Kind, converted: &Converted) -> Option<FieldError> {
     let within = &kind.row().identity.within;
     let given = |member: &String| {
-        converted.spec.get(member).is_some()
-            || converted.refs.iter().any(|r| r.path.first() == Some(member.as_str()) && r.path.0.len() == 1)
+        converted.spec.get(member).is_some() || converted.refs.iter().any(|r| r.path.first() == Some(member.as_str()))
     };
     let first = within.first()?;
-    if within.iter().any(given) {
+    // What the model asks for is told with its other constraints.
+    if within.iter().any(|member| given(member) || kind.create_shape().is_required(member)) {
         return None;
     }
     let names: Vec<_> = within.iter().map(|m| format!("`{}`", to_crd(m))).collect();
@@ -174,10 +174,8 @@ fn all(
                 let found = get(&value, &path).unwrap_or(&Value::Null);
                 errors.push(type_error(kind, &full, found, &converted.spec));
                 // Without the value the rest can be read.
-                match get_mut(&mut value, &path) {
-                    Some(place) if !path.0.is_empty() => *place = Value::Null,
-                    _ => return,
-                }
+                let Some(place) = get_mut(&mut value, &path) else { return };
+                *place = Value::Null;
                 reported.push(full);
             }
             Err(Invalid::Constraints(list)) => {
