@@ -257,6 +257,31 @@ async fn jobs_that_have_ended_hold_nothing_however_many_and_declared_or_not() {
     assert_eq!(of(&goes.plan, "Model").decision.notes, ["still used by TransformJob/next"]);
 }
 
+#[tokio::test]
+async fn of_many_jobs_at_work_the_newest_are_looked_at_and_that_is_told() {
+    let (fake, _, engine) = Fake::new();
+    fake.fate("TransformJob", 3_600, "Completed", None);
+    let model = object(
+        "Model",
+        "m",
+        json!({"modelName": "m", "executionRoleARN": crate::support::ROLE, "primaryContainer": {"image": "i"}}),
+    );
+    apply(&engine, from_ref(&model)).await;
+    let told = "only the newest 100 of the transform jobs were looked at";
+    for (jobs, unknown) in [(0..100, vec![]), (100..101, vec![told])] {
+        for job in jobs {
+            let source = json!({"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/in"}});
+            let input = json!({"TransformJobName": format!("t{job}"), "ModelName": "other",
+                "TransformInput": {"DataSource": source}, "TransformOutput": {"S3OutputPath": "s3://b/out"},
+                "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"}});
+            fake.peek("CreateTransformJob", &input).unwrap();
+        }
+        let goes = engine.plan_deletion(from_ref(&model), &[], InUse::Refuse, &DeleteOptions::default()).await.unwrap();
+        let users = goes.users.get(&model.id()).cloned().unwrap_or_default();
+        assert_eq!(users.unknown.iter().map(String::as_str).collect::<Vec<_>>(), unknown);
+    }
+}
+
 /// As tidying by hand leaves it: the endpoint goes on serving the model, and its config is not there to say so.
 #[tokio::test]
 async fn a_model_may_be_in_use_by_an_endpoint_whose_config_is_gone() {

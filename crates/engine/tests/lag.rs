@@ -128,6 +128,38 @@ async fn a_resource_is_adopted_once_although_its_mark_shows_later() {
 }
 
 #[tokio::test]
+async fn a_mark_that_never_shows_is_told_and_not_written_twice() {
+    let (fake, clock, _) = Fake::new();
+    fake.peek("CreateEndpoint", &json!({"EndpointName": "e", "EndpointConfigName": "c"})).unwrap();
+    pass(&clock, 100).await;
+    let (inner, time, updated) = (Arc::clone(&fake), Arc::clone(&clock), Mutex::new(None));
+    let engine = hooked(&fake, &clock, move |_, operation, input| {
+        let mut updated = updated.lock().unwrap();
+        match operation {
+            "UpdateEndpoint" => updated.get_or_insert(time.millis()),
+            "ListTags" => return Some(Ok(json!({"Tags": []}))),
+            // The update takes longer than a mark may take to show.
+            "DescribeEndpoint" if updated.is_some_and(|at| time.millis() < at + 100_000) => {
+                let mut shown = inner.peek(operation, input).unwrap();
+                shown["EndpointStatus"] = json!("Updating");
+                return Some(Ok(shown));
+            }
+            _ => return None,
+        };
+        None
+    });
+    let mut object = endpoint("d");
+    object.metadata.annotations.insert(keys::ADOPTION_POLICY.into(), "adopt-or-create".into());
+    let report = engine.apply(from_ref(&object), &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let entry = &report.objects[0];
+    assert_eq!(entry.outcome, Outcome::Failed, "{}", entry.message);
+    let why = "AWS took the owner's mark and does not show it (it is InService)";
+    assert!(entry.message.contains(why), "{}", entry.message);
+    let marks = |call: &&String| call.starts_with("AddTags") && call.contains(keys::OWNER);
+    assert_eq!(fake.take_log(true).iter().filter(marks).count(), 1);
+}
+
+#[tokio::test]
 async fn a_name_that_is_taken_and_never_shown_is_told_as_that() {
     let (fake, clock, _) = Fake::new();
     let engine = hooked(&fake, &clock, |_, operation, _| {

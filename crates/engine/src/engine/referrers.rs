@@ -113,8 +113,9 @@ async fn referrers(calls: &Calls, kind: &'static Kind, used: &[Used<'_>]) -> Res
             at_work.push(listed);
         }
     }
-    let unknown = (is_cut || at_work.len() > LOOKED_AT).then(|| {
-        let looked_at = if at_work.len() > LOOKED_AT { LOOKED_AT } else { listed };
+    let too_many = at_work.len() > LOOKED_AT;
+    let unknown = (is_cut || too_many).then(|| {
+        let looked_at = if too_many { LOOKED_AT } else { listed };
         format!("only the newest {looked_at} of the {} were looked at", kind.words_of_many())
     });
     at_work.truncate(LOOKED_AT);
