@@ -116,6 +116,17 @@ mod tests {
 
     /// A processing job in a status; its log as an earlier look told it.
     fn seen(kind: &str, word: &str, reason: &str, told: Option<&str>) -> Option<LogEnd> {
+        seen_by(kind, word, reason, told, |_| ())
+    }
+
+    /// As [`seen`], for an object that is declared in another way.
+    fn seen_by(
+        kind: &str,
+        word: &str,
+        reason: &str,
+        told: Option<&str>,
+        declare: impl FnOnce(&mut Desired),
+    ) -> Option<LogEnd> {
         let kind = sagewright_kinds::find(kind).unwrap();
         let name = kind.row().identity.name.first().unwrap();
         let status = kind.row().status.member.clone().unwrap();
@@ -128,6 +139,7 @@ mod tests {
         let mut object = Object::new(kind, "j");
         object.spec = json!({});
         let mut desired = Desired::new(kind, &object).unwrap();
+        declare(&mut desired);
         let observed = Observed::Found(Box::new(found));
         let decided = |desired: &Desired| decide(kind, desired, &observed, Timestamp::UNIX_EPOCH);
         if let Some(told) = told {
@@ -154,6 +166,25 @@ mod tests {
         ] {
             assert_eq!(seen(kind, word, "exit code: 1", before), expected, "{kind} {word} {before:?}");
         }
+        // A condition that tells of a refusal is about the declaration, and not about what the job did.
+        let changed = |desired: &mut Desired| desired.spec = json!({"ProcessingJobName": "j", "RoleArn": "other"});
+        assert_eq!(seen_by("ProcessingJob", "Completed", "", None, changed), None);
+        let read = |desired: &mut Desired| desired.read_only = true;
+        assert_eq!(seen_by("ProcessingJob", "Failed", "exit code: 1", None, read), None);
+    }
+
+    #[test]
+    fn lines_are_whole_as_long_as_they_have_room() {
+        // Five lines of 400 bytes leave 43 of the 2,048, and one of them ends the line.
+        for (length, fits) in [(42, true), (43, false)] {
+            let first = "b".repeat(length);
+            let mut all = vec![first.clone()];
+            all.extend(std::iter::repeat_n("a".repeat(LINE), 5));
+            let shown = words(&all);
+            assert_eq!(shown.lines().any(|line| line == first), fits, "{length}");
+            assert_eq!(shown.lines().filter(|line| line.len() == LINE).count(), 5, "{shown}");
+        }
+        assert!(words(&["a".repeat(LINE + 1)]).ends_with("aa…"));
     }
 
     #[test]

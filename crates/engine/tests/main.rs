@@ -32,6 +32,7 @@ mod states;
 mod steps;
 mod support;
 mod tags;
+mod updates;
 mod watch;
 
 #[test]

@@ -114,9 +114,14 @@ async fn log_events_end_where_the_token_stays_the_same() {
 
 #[tokio::test]
 async fn listings_that_the_model_does_not_page_go_by_their_members() {
-    let cloud = cloud([json!({"HubSummaries": [1], "NextToken": "a"}), json!({"HubSummaries": [2]})]);
-    let items = collect_items(&cloud, &target(), "sagemaker", "ListHubs", Value::Null).await.unwrap();
-    assert_eq!(items, [1, 2]);
+    for (service, operation, list, token) in [
+        ("sagemaker", "ListHubs", "HubSummaries", "NextToken"),
+        ("logs", "DescribeAccountPolicies", "accountPolicies", "nextToken"),
+    ] {
+        let cloud = cloud([json!({list: [1], token: "a"}), json!({list: [2]})]);
+        let items = collect_items(&cloud, &target(), service, operation, Value::Null).await.unwrap();
+        assert_eq!(items, [1, 2], "{operation}");
+    }
 }
 
 #[tokio::test]
@@ -124,6 +129,11 @@ async fn operations_without_pages_give_one_page_and_no_items() {
     let cloud = cloud([json!({"ModelName": "m"})]);
     let found = pages(&cloud, &target(), "sagemaker", "DescribeModel", json!({"ModelName": "m"})).await.unwrap();
     assert_eq!(found, [json!({"ModelName": "m"})]);
-    let error = collect_items(&cloud, &target(), "sagemaker", "DescribeModel", Value::Null).await.unwrap_err();
-    assert_eq!(error.code, "NotPaged");
+    // Neither a plain resource, nor an answer with two lists, nor what is no listing by its name.
+    for (service, operation) in
+        [("sagemaker", "DescribeModel"), ("sagemaker", "DescribeEdgeDeploymentPlan"), ("logs", "GetQueryResults")]
+    {
+        let error = collect_items(&cloud, &target(), service, operation, Value::Null).await.unwrap_err();
+        assert_eq!(error.code, "NotPaged", "{operation}");
+    }
 }

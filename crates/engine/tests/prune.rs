@@ -118,6 +118,19 @@ async fn the_mark_of_a_set_follows_what_is_declared() {
     };
     assert_eq!(applied(&engine, model("m")).await, Outcome::Updated);
     assert_eq!(applied(&engine, model("m")).await, Outcome::Unchanged);
+    // Who declares something else is told what becomes of it.
+    let other = plain.clone().for_set("app=other".parse().unwrap());
+    let gone = "it leaves the set app=mnist: no prune deletes it any more";
+    let moved = "it leaves the set app=mnist for app=other: a prune of app=mnist no longer deletes it";
+    for (engine, object, note) in [
+        (&engine, model("m"), None),
+        (&plain, model("m"), None),
+        (&plain, labelled(model("m"), "other"), Some(gone)),
+        (&other, labelled(model("m"), "other"), Some(moved)),
+    ] {
+        let plan = engine.plan(&[object]).await.unwrap();
+        assert_eq!(plan.objects[0].decision.notes, note.into_iter().collect::<Vec<_>>());
+    }
     // It stays without the set, for as long as the label does.
     assert_eq!(applied(&plain, model("m")).await, Outcome::Unchanged);
     for change in [
@@ -130,7 +143,6 @@ async fn the_mark_of_a_set_follows_what_is_declared() {
         assert_eq!(tags(&fake, "model/m"), None, "a prune of the set would not delete it any more");
     }
     // Another set takes it over.
-    let other = plain.clone().for_set("app=other".parse().unwrap());
     applied(&engine, model("m")).await;
     applied(&other, labelled(model("m"), "other")).await;
     assert_eq!(tags(&fake, "model/m").as_deref(), Some("app=other"));

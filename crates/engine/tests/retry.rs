@@ -90,7 +90,16 @@ fn a_failure_says_what_to_do_about_it() {
         message: "no answer; is `sagewright local up` running?".into(),
         ..stage(Stage::Transport, "ConnectionRefused")
     };
+    let signature = |code, message: &str| CloudError { message: message.into(), ..answer(code, 403) };
     let table = [
+        (answer("RequestTimeTooSkewed", 403), "set the clock"),
+        (answer("RequestExpired", 400), "set the clock"),
+        (signature("InvalidSignatureException", "Signature expired: 20260101T000000Z is now earlier"), "set the clock"),
+        (signature("SignatureDoesNotMatch", "Signature not yet current: 20260101T000000Z"), "set the clock"),
+        (
+            signature("InvalidSignatureException", "The request signature we calculated does not match"),
+            "the secret key",
+        ),
         (stage(Stage::Credentials, "NoCredentials"), "eval \"$(sagewright local env)\""),
         (stage(Stage::Credentials, "ExpiredToken"), "sign in again"),
         (answer("ExpiredTokenException", 403), "sign in again"),

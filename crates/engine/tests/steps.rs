@@ -197,6 +197,14 @@ fn what_aws_does_not_show_is_said_to_be_unseen() {
     assert!(note(&spec).is_empty(), "nothing is declared in it");
     spec.insert("PipelineParameters".into(), json!([{"Name": "a", "Value": "b"}]));
     assert!(matches!(&note(&spec)[..], [one] if one.contains("spec.pipelineParameters")), "{:?}", note(&spec));
+    // The same for a map of fields.
+    let kind = find("Pipeline").unwrap();
+    let mut spec = members(kind);
+    for (place, notes) in [(json!({}), 0), (json!({"Bucket": "b", "ObjectKey": "k"}), 1)] {
+        spec.insert("PipelineDefinitionS3Location".into(), place);
+        let there = there(found(kind, &members(kind), "Active", "default/default/thing", json!({})));
+        assert_eq!(decide(kind, &desired(kind, &spec), &there, NOW).notes.len(), notes);
+    }
     // A policy for the next update is shown by no read, and is no declaration of what is there.
     let kind = find("Endpoint").unwrap();
     let mut spec = members(kind);
