@@ -43,6 +43,9 @@ const NOTICED: usize = 85;
 /// Changes that have to be tried before a share of them says something, where the time was over before all were.
 const ENOUGH: usize = 20;
 
+/// Runs a program with at most 8 GiB of memory for each process: a change can make a test gather without an end.
+const BOUNDED: &str = "ulimit -v 8388608 2>/dev/null; exec \"$0\" \"$@\"";
+
 /// Changes of changed lines that are tried at most where the time is limited.
 const MOST: usize = 30;
 
@@ -63,6 +66,9 @@ pub struct Args {
     /// Try one of so many changes
     #[arg(long, default_value_t = 1)]
     sample: u32,
+    /// Seconds that the tests have for a change at least, for a busy machine: after them, a change counts as noticed
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    timeout: u64,
 }
 
 /// Runs the command.
@@ -95,7 +101,15 @@ pub fn run(args: &Args) -> Result<()> {
         Err(error) => return Err(error),
     };
     let diff = diff.as_ref().map(|(path, _)| path.as_path());
-    let mut run = Run { tool: &tool, tree: &tree.folder, diff, deadline, work: &work, sample: args.sample };
+    let mut run = Run {
+        tool: &tool,
+        tree: &tree.folder,
+        diff,
+        deadline,
+        work: &work,
+        sample: args.sample,
+        timeout: args.timeout,
+    };
     let mut crates = crates;
     if args.changed {
         let count = run.leave_out_others(&mut crates)?;
@@ -224,6 +238,7 @@ struct Run<'r> {
     deadline: Option<Instant>,
     work: &'r Path,
     sample: u32,
+    timeout: u64,
 }
 
 impl Run<'_> {
@@ -243,7 +258,8 @@ impl Run<'_> {
     }
 
     fn command(&self, one: &Crate) -> Command {
-        let mut command = process::program(self.tool);
+        let mut command = process::program("sh");
+        command.args(["-c", BOUNDED]).arg(self.tool);
         // The name by which cargo calls it.
         command.arg("mutants").arg("--dir").arg(self.tree).args(["--package", one.name, "--colors", "never"]);
         if let Some(diff) = self.diff {
@@ -258,8 +274,8 @@ impl Run<'_> {
         fs::remove_dir_all(&out).ok();
         fs::create_dir_all(&out)?;
         let mut command = self.command(one);
-        command.args(["--in-place", "--profile", "mutants", "--minimum-test-timeout", "120", "--output"]);
-        command.arg(&out);
+        command.args(["--in-place", "--profile", "mutants", "--minimum-test-timeout", &self.timeout.to_string()]);
+        command.arg("--output").arg(&out);
         for tests in one.tests.iter().chain([&one.name]).filter(|_| !one.tests.is_empty()) {
             command.args(["--test-package", tests]);
         }
@@ -307,7 +323,9 @@ impl Tally {
             }
         };
         // A change that makes a test run for ever is noticed too.
-        let noticed = lines("caught.txt")?.len() + lines("timeout.txt")?.len();
+        let slow = lines("timeout.txt")?;
+        slow.iter().for_each(|change| println!("  noticed by the time-out alone: {change}"));
+        let noticed = lines("caught.txt")?.len() + slow.len();
         Ok(Self { noticed, missed: lines("missed.txt")?, stopped })
     }
 
