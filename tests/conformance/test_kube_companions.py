@@ -63,6 +63,34 @@ def test_an_adopted_resource_makes_the_object_that_takes_it_over(kube, operator,
     assert kube.get(full("models"), "taken", namespace)
 
 
+def test_what_has_to_name_something_else_is_adopted_by_name_and_by_arn(kube, operator, namespace, sagemaker):
+    name = harness.unique("endpoint")
+    container = {"Image": harness.SCRIPT_IMAGE}
+    made = sagemaker.create_model(ModelName=name, ExecutionRoleArn=harness.role(), PrimaryContainer=container)
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[harness.variant("all", name)])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    group = "sagemaker.services.k8s.aws"
+    for kind, aws in (("Endpoint", {"nameOrID": name}), ("EndpointConfig", {"nameOrID": name}), ("Model", {"arn": made["ModelArn"]})):
+        adopted = kind.lower()
+        kube.apply(common("AdoptedResource", adopted, {
+            "aws": aws, "kubernetes": {"group": group, "kind": kind, "metadata": {"name": "taken"}},
+        }), namespace)
+        kube.wait_condition("adoptedresources", adopted, "ACK.Adopted", namespace=namespace)
+        kube.wait_condition(full(f"{adopted}s"), "taken", "Ready", namespace=namespace)
+    assert kube.get(full("endpoints"), "taken", namespace)["spec"]["endpointConfigName"] == name
+    assert kube.get(full("models"), "taken", namespace)["spec"]["modelName"] == name
+    # An endpoint that serves something else than its object declares goes with the object, and so does what it served.
+    operator.stop()
+    sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-2", ProductionVariants=[harness.variant("all", name)])
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    kube.kubectl("delete", full("endpoints"), "taken", "-n", namespace, "--wait=false")
+    operator.start()
+    kube.kubectl("wait", "--for=delete", "--timeout=60s", f"{full('endpoints')}/taken", "-n", namespace)
+    assert name not in [e["EndpointName"] for e in harness.listed(sagemaker, "list_endpoints")]
+
+
 def test_an_object_that_is_there_is_not_taken_for_the_one_that_was_asked_for(kube, operator, namespace, sagemaker):
     mine, other = harness.unique("model"), harness.unique("model")
     sagemaker.create_model(ModelName=other, ExecutionRoleArn=harness.role(), PrimaryContainer={"Image": harness.SCRIPT_IMAGE})

@@ -11,8 +11,8 @@
 {{- end -}}
 
 {{- define "sagewright.selector" -}}
-app.kubernetes.io/name: {{ include "sagewright.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "sagewright.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "sagewright.labels" -}}

@@ -9,7 +9,6 @@ use crate::{columns, names, rules, schema, size};
 
 /// The definition of a kind of AWS's resources.
 pub(crate) fn definition(kind: &'static Kind) -> Crd {
-    let sagemaker = kind.service().id == "sagemaker";
     let names = Names {
         group: kind.group(),
         version: kind.version(),
@@ -17,7 +16,7 @@ pub(crate) fn definition(kind: &'static Kind) -> Crd {
         plural: kind.plural(),
         scope: "Namespaced",
         short: names::short_names(kind.name()),
-        categories: if sagemaker { &["sagemaker", "sagewright"] } else { &["sagewright"] },
+        categories: &["sagemaker", "sagewright"],
     };
     let mut spec = schema::spec(kind);
     rules::of_spec(kind, &mut spec);

@@ -40,6 +40,8 @@ pub(crate) fn desired(
     desired.intent = intent;
     desired.retain = policy == DeletionPolicy::Retain;
     desired.claims = Arc::clone(claims);
+    // Deleting the object means its resource, whatever that serves by now.
+    desired.force = intent == Intent::Absent;
     if kind.tags_member().is_some() {
         desired.created_tags = tags::of(&options.resource_tags, kind, &object);
     }

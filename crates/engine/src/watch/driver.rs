@@ -21,8 +21,13 @@ use crate::observe::{Owners, is_absence, list_input, read_output};
 
 /// Between polls.
 const EVERY: Duration = Duration::from_secs(30);
-/// Between whole listings, where a listing can leave out what has not changed.
+/// Between whole listings at most, where a listing can leave out what has not changed.
 const WHOLE_EVERY: Duration = Duration::from_secs(1800);
+/// Resources on a page of a listing.
+const ON_A_PAGE: usize = 100;
+/// Between whole listings, for each of their pages: what is gone is noticed within seconds among a hundred resources, and within
+/// half an hour among ten thousand, for at most four calls a minute.
+const WHOLE_PER_PAGE: Duration = Duration::from_secs(16);
 /// How long the marks of a kind are kept, which show renamed objects.
 const MARKS_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Reads at the same time, where there is no listing.
@@ -163,7 +168,7 @@ impl Watch {
     }
 
     /// Has the next poll list everything, which alone shows what is gone: for who has just deleted more than a page shows.
-    /// Without, that is done each half hour.
+    /// Without, that is done the more seldom, the more there are: each half hour at least.
     pub fn want_whole(&mut self) {
         self.shown.state().poller.want_whole();
     }
@@ -186,7 +191,11 @@ impl Watch {
             self.shown.state().owners = Arc::default();
             self.marks_since = now;
         }
-        let query = self.shown.state().poller.begin(now);
+        let query = {
+            let poller = &mut self.shown.state().poller;
+            poller.list_whole_every(whole_every(poller.len()));
+            poller.begin(now)
+        };
         let (shown, pending) = (self.shown.clone(), &mut self.pending);
         let mut take = |items: Vec<Option<ListItem>>| {
             let mut state = shown.state();
@@ -253,6 +262,12 @@ impl Watch {
     pub fn is_cut(&self) -> bool {
         self.shown.state().poller.is_cut()
     }
+}
+
+/// Between whole listings of so many resources.
+fn whole_every(resources: usize) -> Duration {
+    let pages = u32::try_from(resources.div_ceil(ON_A_PAGE)).unwrap_or(u32::MAX);
+    WHOLE_PER_PAGE.saturating_mul(pages).min(WHOLE_EVERY)
 }
 
 /// A listing's input for a query.

@@ -109,6 +109,11 @@ impl Poller {
         }
     }
 
+    /// Sets how often everything is listed, where the listing can leave out what has not changed.
+    pub fn list_whole_every(&mut self, whole_every: Duration) {
+        self.whole_every = SignedDuration::try_from(whole_every).unwrap_or(SignedDuration::MAX);
+    }
+
     /// Has the next poll list everything, which shows what is gone.
     pub fn want_whole(&mut self) {
         self.wants_whole = true;

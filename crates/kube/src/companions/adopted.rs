@@ -61,7 +61,7 @@ impl Companion for AdoptedResources {
         let Some(kind) = sagewright_kinds::all().iter().find(|k| k.group() == group && k.name() == name) else {
             return Ok(Step::Never(format!("there is no kind {name} in the group {group}")));
         };
-        let wanted = match wanted(kind, object, spec) {
+        let (wanted, fields) = match wanted(kind, object, spec) {
             Ok(wanted) => wanted,
             Err(why) => return Ok(Step::Never(why)),
         };
@@ -83,7 +83,7 @@ impl Companion for AdoptedResources {
             return Ok(Step::Later(why, AGAIN));
         }
         let annotated = |key: &str| there.pointer("/metadata/annotations").is_some_and(|all| all.get(key).is_some());
-        if let Some(field) = differs(&wanted, &there) {
+        if let Some(field) = differs(&fields, &there) {
             return Ok(Step::Later(
                 format!("{what} is there and has another {field}: name another object in kubernetes"),
                 AGAIN,
@@ -102,16 +102,16 @@ impl Companion for AdoptedResources {
 }
 
 /// A field by which an object that is there stands for another resource.
-fn differs<'w>(wanted: &'w Value, there: &Value) -> Option<&'w str> {
-    let fields = wanted.get("spec").and_then(Value::as_object).into_iter().flatten();
+fn differs<'w>(fields: &'w Map<String, Value>, there: &Value) -> Option<&'w str> {
     let other = |(field, value): &(&String, &Value)| {
         there.get("spec").and_then(|spec| spec.get(*field)).is_some_and(|said| said != *value)
     };
-    fields.into_iter().find(other).map(|(field, _)| field.as_str())
+    fields.iter().find(other).map(|(field, _)| field.as_str())
 }
 
-/// The object that takes the resource over.
-fn wanted(kind: &Kind, object: &Object, spec: Spec) -> Result<Value, String> {
+/// The object that takes the resource over, and the fields that name the resource. Its spec comes from AWS: a part of it may be less than
+/// the definition takes, and could not be changed any more.
+fn wanted(kind: &Kind, object: &Object, spec: Spec) -> Result<(Value, Map<String, Value>), String> {
     let mut fields = Map::new();
     if let Some(arn) = spec.aws.arn.filter(|arn| !arn.is_empty()) {
         fields.insert("arn".to_owned(), json!(arn));
@@ -145,10 +145,9 @@ fn wanted(kind: &Kind, object: &Object, spec: Spec) -> Result<Value, String> {
         annotations.insert(keys::ADOPTION_FIELDS.to_owned(), json!(Value::Object(fields.clone()).to_string()));
     }
     fields.remove("arn");
-    // What names it belongs into the spec, where the CRD may require it.
     let known = kind.spec_fields();
     fields.retain(|field, _| known.contains_key(field));
-    Ok(json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": metadata, "spec": fields}))
+    Ok((json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": metadata}), fields))
 }
 
 #[cfg(test)]
@@ -161,7 +160,7 @@ mod tests {
         let object = Object::new(endpoint, "adopt-endpoint-sample");
         let spec = |value: Value| Spec::deserialize(value).unwrap();
         let target = json!({"group": endpoint.group(), "kind": "Endpoint", "metadata": {"name": "xgboost-endpoint"}});
-        let made =
+        let (made, fields) =
             wanted(endpoint, &object, spec(json!({"aws": {"nameOrID": "xgboost-endpoint"}, "kubernetes": target})))
                 .unwrap();
         assert_eq!(
@@ -172,9 +171,9 @@ mod tests {
                     "services.k8s.aws/adoption-policy": "adopt",
                     "services.k8s.aws/adoption-fields": "{\"endpointName\":\"xgboost-endpoint\"}",
                 }},
-                "spec": {"endpointName": "xgboost-endpoint"},
             })
         );
+        assert_eq!(Value::Object(fields), json!({"endpointName": "xgboost-endpoint"}));
         assert!(wanted(endpoint, &object, spec(json!({"aws": {}, "kubernetes": target}))).is_err());
     }
 }
