@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sagewright_kinds::{Kind, Path, get, set};
 use sagewright_objects::keys;
 use sagewright_objects::manifest::convert::{Converted, convert};
-use sagewright_objects::manifest::{AdoptionFields, ManifestError, RefUse, annotations};
+use sagewright_objects::manifest::{AdoptionFields, GeneratedNames, ManifestError, RefUse, annotations};
 use sagewright_objects::mark::Owner;
 use sagewright_objects::object::{Object, ObjectId};
 use sagewright_objects::selector::Selector;
@@ -68,6 +68,8 @@ pub struct Desired {
     pub retained_for: Option<ObjectId>,
     /// The set that is applied whole: what is of it and no longer declared may be deleted.
     pub set: Option<Arc<Selector>>,
+    /// Its name follows from its spec: what bears its mark under another name is its own, too, and of another spec.
+    pub generated: Option<GeneratedNames>,
     /// When the create was first sent, where what came of it is not known: the same idempotency token is sent again.
     pub attempt: Option<Timestamp>,
 }
@@ -132,6 +134,7 @@ impl Desired {
             retain: annotation(keys::DELETION_POLICY) == "retain",
             retained_for: None,
             set: None,
+            generated: None,
             attempt: None,
         }
     }

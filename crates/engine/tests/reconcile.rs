@@ -489,3 +489,71 @@ async fn an_endpoint_in_trouble_names_the_parts_that_are_gone() {
         );
     }
 }
+
+/// A model of an object, under a generated name.
+fn generated(name: &str, image: &str, intent: Intent) -> Desired {
+    let object = object(
+        "Model",
+        "fraud",
+        json!({"modelName": name, "primaryContainer": {"image": image},
+            "executionRoleARN": "arn:aws:iam::123456789012:role/r"}),
+    );
+    let desired = Desired::new(object.row().unwrap(), &object).unwrap();
+    Desired { intent, generated: Some(sagewright_engine::manifest::GeneratedNames::default()), ..desired }
+}
+
+#[tokio::test]
+async fn with_generated_names_an_object_has_several_resources_each_found_by_its_own_name() {
+    let (fake, _, engine) = Fake::new();
+    let step = async |desired: &Desired| engine.reconcile(&scope(), desired, &mut Memory::default(), &Roles).await;
+    for (name, image) in [("fraud-1", "a"), ("fraud-2", "b")] {
+        let done = step(&generated(name, image, Intent::Present)).await;
+        assert_eq!((done.progress, done.outcome), (Progress::Wrote, Some(Outcome::Created)), "{}", done.message);
+    }
+    let done = step(&generated("fraud-1", "a", Intent::Present)).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)), "it is there still");
+    let mut plain = generated("fraud-3", "c", Intent::Present);
+    plain.generated = None;
+    let refused = step(&plain).await;
+    assert_eq!(refused.outcome, Some(Outcome::Refused), "with one name a second resource is refused");
+    // What uses each of them.
+    let config = object(
+        "EndpointConfig",
+        "config",
+        json!({"endpointConfigName": "config", "productionVariants": [{"variantName": "main", "modelName": "fraud-1",
+            "instanceType": "ml.m5.large", "initialInstanceCount": 1, "initialVariantWeight": 1}]}),
+    );
+    engine.apply(&[config], &ApplyOptions::default(), &NoObserver).await.unwrap();
+    let going = ["fraud-0", "fraud-1", "fraud-2"].map(|name| generated(name, "a", Intent::Absent));
+    fake.take_log(true);
+    let users = engine.users_of(&scope(), &going).await.unwrap();
+    assert!(fake.take_log(true).is_empty(), "it only reads");
+    let by = |at: usize| users[at].as_ref().map(|users| users.by.iter().cloned().collect::<Vec<_>>());
+    assert_eq!((by(0), by(1), by(2)), (None, Some(vec!["EndpointConfig/config".to_owned()]), Some(Vec::new())));
+    // One that is to go does so by its name, and the other one is none of its business.
+    let done = step(&generated("fraud-2", "b", Intent::Absent)).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Wrote, Some(Outcome::Deleted)));
+    let done = step(&generated("fraud-2", "b", Intent::Absent)).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)));
+    let done = step(&generated("fraud-1", "a", Intent::Present)).await;
+    assert_eq!((done.progress, done.outcome), (Progress::Done, Some(Outcome::Unchanged)));
+}
+
+#[tokio::test]
+async fn references_are_resolved_before_a_look_or_the_look_says_why_not() {
+    let (_, _, engine) = Fake::new();
+    let target = |role: &str| {
+        let spec = json!({"serviceNamespace": "sagemaker", "resourceID": "endpoint/e/variant/v", "minCapacity": 1,
+            "maxCapacity": 2, "scalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "roleRef": {"from": {"name": role}}});
+        let object = object("ScalableTarget", "t", spec);
+        Desired::new(object.row().unwrap(), &object).unwrap()
+    };
+    let (mut known, mut unknown, mut memory) = (target("scaler"), target("none"), Memory::default());
+    engine.resolve(&mut known, &mut memory, &Roles).await.unwrap();
+    assert!(known.pending.is_empty());
+    assert_eq!(known.spec["RoleARN"], "arn:aws:iam::123456789012:role/scaler");
+    let blocked = engine.resolve(&mut unknown, &mut memory, &Roles).await.unwrap_err();
+    assert_eq!((blocked.progress, blocked.outcome), (Progress::Blocked, Some(Outcome::Blocked)));
+    assert!(blocked.message.contains("there is no Role none"), "{}", blocked.message);
+}

@@ -262,6 +262,20 @@ impl Kind {
         identity.name.iter().chain(&identity.within).find(own).map(String::as_str)
     }
 
+    /// Whether a change of the spec can be made as another resource under a generated name, and the older one be deleted: the
+    /// resource is named by one field, AWS cannot update it, and it is nothing but its spec. A kind with a status works or
+    /// holds something (a job's record, a feature group's data), which must not go with a change.
+    #[must_use]
+    pub fn takes_generated_names(&self) -> bool {
+        let (identity, operations) = (&self.row.identity, &self.row.operations);
+        let named =
+            matches!(identity.name.as_slice(), [name] if self.own_name() == Some(name)) && identity.optional.is_empty();
+        let deletes = operations.delete.is_some() && self.row.delete.how == DeleteHow::Delete;
+        let is_plain = operations.update.is_none() && self.row.status.member.is_none();
+        // The mark says which older resources are the object's.
+        named && deletes && is_plain && self.tags_member().is_some()
+    }
+
     /// What a status word means.
     #[must_use]
     pub fn phase(&self, word: &str) -> Phase {

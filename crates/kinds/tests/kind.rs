@@ -65,6 +65,23 @@ fn a_kind_knows_what_it_is_known_by() {
 }
 
 #[test]
+fn what_is_nothing_but_its_spec_can_be_made_anew_under_another_name() {
+    let kinds: Vec<&str> = all().iter().filter(|kind| kind.takes_generated_names()).map(Kind::name).collect();
+    let expected = [
+        "AIWorkloadConfig",
+        "DataQualityJobDefinition",
+        "EdgeDeploymentPlan",
+        "EndpointConfig",
+        "ModelBiasJobDefinition",
+        "ModelExplainabilityJobDefinition",
+        "ModelQualityJobDefinition",
+        "Model",
+        "StudioLifecycleConfig",
+    ];
+    assert_eq!(kinds, expected);
+}
+
+#[test]
 fn the_own_name_of_a_resource_is_told_from_the_names_around_it() {
     let own = |kind: &str| find(kind).unwrap().own_name();
     let table = [

@@ -34,6 +34,10 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 
 /// Annotation: a new value, as a time, has the operator look at the object at once.
 pub const RECONCILE_AT: &str = "sagewright.dev/reconcile-at";
+/// Annotation: the operator makes another resource for each change of the spec, whose name begins with this.
+pub const GENERATE_NAME: &str = "sagewright.dev/generate-name";
+/// Annotation beside [`GENERATE_NAME`]: how many older resources are kept that nothing uses.
+pub const KEEP_GENERATED: &str = "sagewright.dev/keep-generated";
 /// Annotation of a Namespace: the region of its objects.
 pub const DEFAULT_REGION: &str = "services.k8s.aws/default-region";
 /// Annotation of a Namespace: the account of its objects.

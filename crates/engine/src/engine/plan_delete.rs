@@ -10,6 +10,7 @@ use sagewright_decide::{Decision, Desired, Intent, RefusalKind, conditions, deci
 use sagewright_objects::object::{Object, ObjectId};
 
 use super::reconcile::{CloudResolver, resolve};
+use super::referrers::LOOKED_AT;
 use super::set::graph::{Graph, Node};
 use super::{DeleteOptions, Engine, Users};
 use crate::error::EngineError;
@@ -72,7 +73,7 @@ impl Engine {
         let (graph, declared) = (self.graph(objects)?, self.graph(declared)?);
         let looks = self.looks(&graph, options).await;
         let (first, _) = self.plan_of(&graph, &looks, &Stays::default(), in_use);
-        let there = self.referring(&first).await;
+        let there = self.referring(&first, LOOKED_AT).await;
         let mut stays = Stays { used: BTreeMap::new(), declared: self.declared_again(&first, &declared) };
         loop {
             let (plan, held) = self.plan_of(&graph, &looks, &stays, in_use);

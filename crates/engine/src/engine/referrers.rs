@@ -16,8 +16,8 @@ use super::lookup::inside;
 use crate::observe::calls::{Calls, is_unsupported};
 use crate::observe::{list_input, read_output};
 
-/// Resources of one kind that are looked at: the newest.
-const LOOKED_AT: usize = 100;
+/// Resources of one kind that are looked at where somebody waits: the newest.
+pub(super) const LOOKED_AT: usize = 100;
 /// Jobs that are listed, to find those that have not ended: AWS keeps the records of all.
 const JOBS_LISTED: usize = 1_000;
 /// Resources read at the same time.
@@ -81,13 +81,13 @@ pub(super) fn references(kind: &'static Kind, spec: &Value) -> Vec<(&'static Ref
 }
 
 /// Reads the resources of a kind that may refer to those that go.
-pub(super) async fn read(calls: &Calls, kind: &'static Kind, used: &[Used<'_>]) -> Reading {
+pub(super) async fn read(calls: &Calls, kind: &'static Kind, used: &[Used<'_>], most: usize) -> Reading {
     let failed = |failure: Failure| Reading { unknown: unreadable(kind, &failure), ..Reading::default() };
-    referrers(calls, kind, used).await.unwrap_or_else(failed)
+    referrers(calls, kind, used, most).await.unwrap_or_else(failed)
 }
 
-async fn referrers(calls: &Calls, kind: &'static Kind, used: &[Used<'_>]) -> Result<Reading, Failure> {
-    let listed = if kind.is_job() { JOBS_LISTED } else { LOOKED_AT };
+async fn referrers(calls: &Calls, kind: &'static Kind, used: &[Used<'_>], most: usize) -> Result<Reading, Failure> {
+    let listed = if kind.is_job() { JOBS_LISTED } else { most };
     let items = if kind.is_arn_identified() {
         // What is inside of one that goes uses it; elsewhere are too many to look at.
         let within = kind.row().identity.within.last();
@@ -97,8 +97,9 @@ async fn referrers(calls: &Calls, kind: &'static Kind, used: &[Used<'_>]) -> Res
                     && field.targets.iter().any(|target| target.kind == going.name())
             })
         };
-        let outer: Vec<&str> = used.iter().filter(inner).map(|(_, resource)| *resource).collect();
-        let lists = stream::iter(outer).map(|name| inside(calls, kind, Some(name))).buffered(AT_ONCE);
+        let outer: Vec<String> = used.iter().filter(inner).map(|(_, resource)| (*resource).to_owned()).collect();
+        let list = |name: String| async move { inside(calls, kind, Some(&name)).await };
+        let lists = stream::iter(outer).map(list).buffered(AT_ONCE);
         lists.try_concat().await?
     } else {
         calls.list(kind, list_input(kind, None), listed + 1).await?
@@ -113,12 +114,12 @@ async fn referrers(calls: &Calls, kind: &'static Kind, used: &[Used<'_>]) -> Res
             at_work.push(listed);
         }
     }
-    let too_many = at_work.len() > LOOKED_AT;
+    let too_many = at_work.len() > most;
     let unknown = (is_cut || too_many).then(|| {
-        let looked_at = if too_many { LOOKED_AT } else { listed };
+        let looked_at = if too_many { most } else { listed };
         format!("only the newest {looked_at} of the {} were looked at", kind.words_of_many())
     });
-    at_work.truncate(LOOKED_AT);
+    at_work.truncate(most);
     let found: Vec<Option<Referrer>> = stream::iter(at_work)
         .map(|listed| async move {
             let spec = kind.spec_of(&listed.output);
@@ -134,7 +135,12 @@ async fn referrers(calls: &Calls, kind: &'static Kind, used: &[Used<'_>]) -> Res
 
 /// Finds the resources of a kind that serve what is not there any more, such as endpoints whose config was deleted: they go
 /// on, and what they use cannot be read.
-pub(super) async fn find_lost(calls: &Calls, kind: &'static Kind, readings: &mut BTreeMap<&'static str, Reading>) {
+pub(super) async fn find_lost(
+    calls: &Calls,
+    kind: &'static Kind,
+    readings: &mut BTreeMap<&'static str, Reading>,
+    most: usize,
+) {
     let path = kind.row().delete.serves.as_deref().map(Path::parse);
     let Some(field) = kind.refs().iter().find(|field| Some(&field.path) == path.as_ref()) else { return };
     let served = field.targets.iter().filter_map(|target| sagewright_kinds::find(&target.kind));
@@ -144,7 +150,7 @@ pub(super) async fn find_lost(calls: &Calls, kind: &'static Kind, readings: &mut
         // Where it may not be looked at, that is said of what it serves.
         let serving = match readings.get(kind.name()) {
             Some(reading) => reading.referrers.clone(),
-            None => read(calls, kind, &[]).await.referrers,
+            None => read(calls, kind, &[], most).await.referrers,
         };
         let serves = serving.into_iter().filter_map(|serving| {
             let (_, name) = serving.refers.iter().find(|(of, name)| of.path == field.path && !names.contains(name))?;

@@ -2,17 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use sagewright_decide::error::Failure;
+use sagewright_decide::{Desired, decide};
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, RefTarget, get};
 use serde_json::Value;
 
 use super::Engine;
 use super::lookup::tail;
-use super::reconcile::{target_id, words};
-use super::referrers::{Reading, Referrer, Used, find_lost, identity, read, references};
+use super::reconcile::{Scope, target_id, words};
+use super::referrers::{LOOKED_AT, Reading, Referrer, Used, find_lost, identity, read, references};
 use super::set::graph::{Graph, Node, parts_beside, value_in};
 use crate::observe::calls::Calls;
+use crate::observe::{Owners, observe};
 use crate::report::{Plan, Planned};
+
+/// Resources of one kind that are looked at where nobody waits for the answer.
+const MOST_LOOKED_AT: usize = 1_000;
 
 /// What uses one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,11 +47,42 @@ impl Engine {
     /// and neither does what is being deleted.
     pub async fn users(&self, plan: &Plan) -> BTreeMap<usize, Users> {
         let nothing = Graph { nodes: Vec::new(), order: Vec::new() };
-        self.users_among(&self.referring(plan).await, plan, &nothing)
+        self.users_among(&self.referring(plan, LOOKED_AT).await, plan, &nothing)
     }
 
-    /// Reads what refers to the resources that would go.
-    pub(super) async fn referring(&self, plan: &Plan) -> Referring {
+    /// What still uses each of several resources of one kind that are to go, in their order; nothing for one that is not
+    /// there. Reads up to 1,000 resources of each kind that may refer to them.
+    ///
+    /// # Errors
+    /// A resource cannot be read.
+    pub async fn users_of(&self, scope: &Scope, going: &[Desired]) -> Result<Vec<Option<Users>>, Failure> {
+        let mut engine = self.in_scope(scope);
+        engine.calls.priority = scope.priority;
+        let (owners, now) = (Owners::default(), engine.calls.clock.now());
+        let mut plan = Plan::default();
+        let mut places = Vec::new();
+        for desired in going {
+            let Some(kind) = desired.object.row() else {
+                places.push(None);
+                continue;
+            };
+            let observed = observe(&engine.calls_for(&desired.object), kind, desired, &owners).await?;
+            places.push(observed.found().map(|_| plan.objects.len()));
+            if let Some(found) = observed.found() {
+                let mut planned = Planned::new(desired.object.clone(), Some(found.name.clone()), Vec::new());
+                planned.object.status.clone_from(&found.status);
+                planned.decision = decide(kind, desired, &observed, now);
+                plan.objects.push(planned);
+            }
+        }
+        let there = engine.referring(&plan, MOST_LOOKED_AT).await;
+        let nothing = Graph { nodes: Vec::new(), order: Vec::new() };
+        let mut users = engine.users_among(&there, &plan, &nothing);
+        Ok(places.into_iter().map(|at| at.map(|at| users.remove(&at).unwrap_or_default())).collect())
+    }
+
+    /// Reads what refers to the resources that would go, `most` resources of each kind.
+    pub(super) async fn referring(&self, plan: &Plan, most: usize) -> Referring {
         let mut regions = BTreeMap::new();
         for (region, (calls, going)) in self.regions(plan) {
             let mut readings = BTreeMap::new();
@@ -53,11 +90,11 @@ impl Engine {
                 let used = going.iter().filter(|g| !g.ends && refers(kind, g.kind));
                 let used: Vec<Used<'_>> = used.map(|g| (g.kind, g.resource())).collect();
                 if !used.is_empty() {
-                    readings.insert(kind.name(), read(&calls, kind, &used).await);
+                    readings.insert(kind.name(), read(&calls, kind, &used, most).await);
                 }
             }
             for kind in sagewright_kinds::all().iter().filter(|kind| kind.row().delete.serves.is_some()) {
-                find_lost(&calls, kind, &mut readings).await;
+                find_lost(&calls, kind, &mut readings, most).await;
             }
             regions.insert(region, readings);
         }

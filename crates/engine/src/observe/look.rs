@@ -133,7 +133,7 @@ pub(crate) async fn renamed(
     desired: &Desired,
     owners: &Owners,
 ) -> Result<Observed, Failure> {
-    if desired.read_only {
+    if desired.read_only || desired.generated.is_some() {
         return Ok(Observed::MISSING);
     }
     let Some(found) = owners.elsewhere(calls, kind, desired).await? else {

@@ -3,7 +3,7 @@
 use sagewright_kinds::{Kind, Path};
 use sagewright_model::Region;
 
-use super::{ManifestError, adoption, suggest};
+use super::{ManifestError, adoption, generated, suggest};
 use crate::keys;
 use crate::object::Object;
 
@@ -13,21 +13,29 @@ const ACK: &str = "services.k8s.aws/";
 const SUPPORTED: &[&str] =
     &[keys::ADOPTION_FIELDS, keys::ADOPTION_POLICY, keys::DELETION_POLICY, keys::READ_ONLY, keys::REGION];
 
+/// The annotations that have an effect in the Kubernetes operator alone.
+const OPERATORS: &[&str] = &[keys::GENERATE_NAME, keys::KEEP_GENERATED, keys::RECONCILE_AT];
+
 /// What is wrong with an object's annotations, and with labels that are meant as annotations.
 pub fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
-    let error = |path: Vec<&str>, (message, expected): (String, String)| ManifestError {
-        index,
-        object: object.id(),
-        path: Path::of_members([vec!["metadata"], path].concat()),
-        message,
-        expected: Some(expected),
-    };
+    let error = |path: Vec<&str>, problem: Problem| error(object, index, &path, problem);
     let metadata = &object.metadata;
     let annotations =
         metadata.annotations.keys().filter_map(|key| Some(error(vec!["annotations", key], unknown(key)?)));
     let labels = metadata.labels.keys().filter_map(|key| Some(error(vec!["labels", key], no_label(key)?)));
     let values = values(kind, object).into_iter().map(|(key, wrong)| error(vec!["annotations", key], wrong));
     annotations.chain(labels).chain(values).collect()
+}
+
+/// A problem of an object's metadata.
+pub(super) fn error(object: &Object, index: usize, path: &[&str], (message, expected): Problem) -> ManifestError {
+    ManifestError {
+        index,
+        object: object.id(),
+        path: Path::of_members([&["metadata"], path].concat()),
+        message,
+        expected: Some(expected),
+    }
 }
 
 fn values(kind: &Kind, object: &Object) -> Vec<(&'static str, Problem)> {
@@ -42,7 +50,7 @@ fn values(kind: &Kind, object: &Object) -> Vec<(&'static str, Problem)> {
 }
 
 /// What is wrong, and what was expected.
-type Problem = (String, String);
+pub(super) type Problem = (String, String);
 
 /// A key that looks like a supported one and is none. Annotations of others are theirs, and those of ACK's
 /// controllers below their own prefixes.
@@ -50,28 +58,39 @@ fn unknown(key: &str) -> Option<Problem> {
     if SUPPORTED.contains(&key) || matches!(key, keys::ADOPTED | keys::RECONCILE_AT) {
         return None;
     }
+    // Whoever heeds them has taken them off.
+    if let Some(problem) = generated::operators(key) {
+        return Some(problem);
+    }
     let Some((prefix, name)) = key.split_once('/') else {
         // Without its prefix it would do nothing.
-        let meant = SUPPORTED.iter().find(|supported| supported.strip_prefix(ACK) == Some(key))?;
+        let (_, meant) = known().find(|(name, _)| *name == key)?;
         return Some((format!("unknown annotation; did you mean `{meant}`?"), expected()));
     };
-    let named =
-        || suggest(name, SUPPORTED.iter().filter_map(|key| key.strip_prefix(ACK))).map(|name| format!("{ACK}{name}"));
+    let named = || {
+        let close = suggest(name, known().map(|(name, _)| name))?;
+        known().find(|(name, _)| *name == close).map(|(_, key)| key)
+    };
     let close = if key.starts_with(ACK) || key.starts_with(keys::PREFIX) {
         named()
     } else if prefix.ends_with(".services.k8s.aws") {
         // `sagemaker.services.k8s.aws/deletion-policy` is a Namespace's; what the controller writes there is its own.
         Some(named()?)
     } else {
-        Some(suggest(key, SUPPORTED.iter().copied())?.to_owned())
+        Some(suggest(key, known().map(|(_, key)| key))?)
     };
     let hint = close.map(|close| format!("; did you mean `{close}`?")).unwrap_or_default();
     Some((format!("unknown annotation{hint}"), expected()))
 }
 
+/// The annotations that have an effect, each with its name without the prefix.
+fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SUPPORTED.iter().chain(OPERATORS).filter_map(|key| Some((key.split_once('/')?.1, *key)))
+}
+
 /// An annotation that stands among the labels does nothing.
 fn no_label(key: &str) -> Option<Problem> {
-    if SUPPORTED.contains(&key) {
+    if known().any(|(_, known)| known == key) {
         return Some((
             "unknown label: this is an annotation, and belongs in metadata.annotations".to_owned(),
             expected(),

@@ -5,6 +5,7 @@ pub mod annotations;
 mod constraints;
 pub mod convert;
 mod error;
+mod generated;
 mod suggest;
 
 use sagewright_kinds::{Kind, Path, PathSegment};
@@ -12,6 +13,7 @@ use sagewright_kinds::{Kind, Path, PathSegment};
 pub use adoption::AdoptionFields;
 pub use convert::RefUse;
 pub use error::ManifestError;
+pub use generated::{DIGITS, GeneratedNames};
 
 use crate::keys;
 

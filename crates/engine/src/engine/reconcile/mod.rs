@@ -45,12 +45,29 @@ pub struct Scope {
 
 impl Engine {
     /// The same engine, for another scope.
-    fn in_scope(&self, scope: &Scope) -> Self {
+    pub(super) fn in_scope(&self, scope: &Scope) -> Self {
         let mut engine = self.clone();
         engine.calls.target = scope.target.clone();
         engine.claims = Arc::clone(&scope.claims);
         engine.calls.patient = false;
         engine
+    }
+
+    /// Gives the references of an object their values, before a look: a name may follow from them. What the look comes to where
+    /// one has none; in `memory` how calls failed.
+    ///
+    /// # Errors
+    /// A reference has no value: the result of the look.
+    pub async fn resolve(
+        &self,
+        desired: &mut Desired,
+        memory: &mut Memory,
+        resolver: &dyn ReferenceResolver,
+    ) -> Result<(), Box<Reconciled>> {
+        let Some(kind) = desired.object.row() else { return Ok(()) };
+        let Err(failure) = pass::resolve(kind, desired, resolver).await else { return Ok(()) };
+        let (calls, owners) = (self.calls_for(&desired.object), Owners::default());
+        Err(Box::new(Pass::new(&calls, &owners, resolver, desired, memory, &|_| {}).blocked(failure)))
     }
 
     /// Brings one object one step nearer to what is declared: one look, one decision, its acts. The caller keeps `memory`
