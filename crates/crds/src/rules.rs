@@ -14,6 +14,16 @@ use crate::{fixed, words};
 const EXISTS: &str =
     "has(oldSelf.status) && has(oldSelf.status.ackResourceMetadata) && has(oldSelf.status.ackResourceMetadata.arn)";
 
+/// The same, for a kind that takes generated names: with those, a change is another resource.
+const EXISTS_UNDER_ONE_NAME: &str = "has(oldSelf.status) && has(oldSelf.status.ackResourceMetadata) && \
+    has(oldSelf.status.ackResourceMetadata.arn) && \
+    !(has(oldSelf.status.sagewright) && has(oldSelf.status.sagewright.generated))";
+
+/// The condition under which a field cannot be changed.
+fn exists(kind: &Kind) -> &'static str {
+    if kind.takes_generated_names() { EXISTS_UNDER_ONE_NAME } else { EXISTS }
+}
+
 /// Adds a rule to a schema.
 pub(crate) fn push(schema: &mut Map<String, Value>, rule: Value) {
     let rules = schema.entry("x-kubernetes-validations").or_insert_with(|| json!([]));
@@ -122,7 +132,7 @@ fn fixed(kind: &Kind, field: &Path, path: &Path) -> Value {
         "cannot be changed once the resource exists"
     };
     json!({
-        "rule": format!("!({EXISTS} && {now} && {before}) || {new} == {old}"),
+        "rule": format!("!({} && {now} && {before}) || {new} == {old}", exists(kind)),
         "message": format!("{} {why}: put the old value back, or declare another object", names.join(".")),
         "fieldPath": format!(".spec.{}", names.join(".")),
         "reason": "FieldValueForbidden",
@@ -135,7 +145,7 @@ fn own_name(kind: &Kind, member: &str) -> Vec<Value> {
     let name = |of: &str| format!("({} ? {of}.spec.{field} : {of}.metadata.name)", has(&format!("{of}.spec"), &field));
     let both = "has(self.spec) && has(oldSelf.spec)";
     let changed = json!({
-        "rule": format!("!({EXISTS} && {both}) || {} == {}", name("self"), name("oldSelf")),
+        "rule": format!("!({} && {both}) || {} == {}", exists(kind), name("self"), name("oldSelf")),
         "message": format!("{field} names the resource in AWS, and cannot be changed: put the old name back, or declare another object"),
         "fieldPath": format!(".spec.{field}"),
         "reason": "FieldValueForbidden",

@@ -205,6 +205,21 @@ fn rules_say_what_to_write() {
 
 /// What an apiserver takes for the number of times a rule is run goes by the sizes of the lists around it.
 #[test]
+fn with_generated_names_a_change_is_another_resource_and_is_not_refused() {
+    for kind in sagewright_kinds::all() {
+        let crd = all().iter().find(|crd| crd.name == format!("{}.{}", kind.plural(), kind.group())).unwrap();
+        let root = root(crd);
+        let takes = kind.takes_generated_names();
+        let names = root.pointer("/properties/status/properties/sagewright/properties/generated/properties/names");
+        assert_eq!(names.is_some(), takes, "{}", kind.name());
+        let rules = root["x-kubernetes-validations"].as_array().into_iter().flatten();
+        for rule in rules.filter_map(|rule| rule["rule"].as_str()).filter(|rule| rule.contains("oldSelf")) {
+            assert_eq!(rule.contains("!(has(oldSelf.status.sagewright)"), takes, "{}: {rule}", kind.name());
+        }
+    }
+}
+
+#[test]
 fn rules_stand_in_lists_of_known_size() {
     fn visit(schema: &Value, path: &str, times: Option<u64>) {
         let rules = schema["x-kubernetes-validations"].as_array().map_or(0, Vec::len);

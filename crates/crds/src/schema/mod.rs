@@ -42,7 +42,12 @@ pub(crate) fn status(kind: &'static Kind) -> Value {
     }
     properties.insert("ackResourceMetadata".to_owned(), resource_metadata());
     properties.insert("conditions".to_owned(), conditions());
-    properties.insert("sagewright".to_owned(), memory());
+    let mut memory = memory();
+    if kind.takes_generated_names() {
+        // A field of its own, so that rules can see it.
+        memory["properties"] = json!({"generated": generated()});
+    }
+    properties.insert("sagewright".to_owned(), memory);
     json!({"description": describe::status(kind), "type": "object", "properties": properties})
 }
 
@@ -96,6 +101,22 @@ pub(crate) fn memory() -> Value {
         "description": "What Sagewright remembers between looks at the resource.",
         "type": "object",
         "x-kubernetes-preserve-unknown-fields": true,
+    })
+}
+
+/// The names that were generated for an object's resources.
+fn generated() -> Value {
+    json!({
+        "description": "Names in AWS that were generated for this object by the annotation sagewright.dev/generate-name.",
+        "type": "object",
+        "properties": {
+            "declared": {"description": "What was declared when the last one was made.", "type": "integer", "format": "int64"},
+            "names": {
+                "description": "The names of resources that are there, or may be; the last one is in use.",
+                "type": "array",
+                "items": {"type": "string"},
+            },
+        },
     })
 }
 
