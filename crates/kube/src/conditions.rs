@@ -46,10 +46,10 @@ fn not_ready(status: &Value, kind: &str, reason: &str, message: &str, now: Times
     merge(&read(status), all, now)
 }
 
-/// Adds a condition that holds.
-pub(crate) fn add(status: &mut Value, before: &Value, kind: &str, message: &str, now: Timestamp) {
+/// Adds a condition that holds, of a type and with a reason.
+pub(crate) fn add(status: &mut Value, before: &Value, (kind, reason): (&str, &str), message: &str, now: Timestamp) {
     let mut all = read(status);
-    let new = Condition::new(kind, ConditionStatus::True, "", message);
+    let new = Condition::new(kind, ConditionStatus::True, reason, message);
     all.extend(merge(&read(before), vec![new], now));
     write(status, &all);
 }

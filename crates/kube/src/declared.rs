@@ -8,8 +8,9 @@ use sagewright_objects::object::{Metadata, Object};
 use serde_json::Value;
 
 use crate::finalizer;
+use crate::generated;
 use crate::queue::KindIndex;
-use crate::referents::{Given, gives, refers};
+use crate::referents::{Given, gives, is_synced, refers};
 use crate::remembered::Remembered;
 use crate::scope::Subject;
 use crate::seen::Seen;
@@ -34,6 +35,10 @@ pub(crate) struct Declared {
     /// Its resource's name in AWS, where the object says it.
     pub(crate) resource: Option<String>,
     pub(crate) remembered: Remembered,
+    /// It is as declared, by its condition.
+    pub(crate) synced: bool,
+    /// It has made older resources that may go.
+    pub(crate) retires: bool,
     /// What it gives to those that refer to it.
     pub(crate) gives: Given,
     /// The objects that it refers to.
@@ -82,13 +87,16 @@ impl Declared {
             let value = object.status.get("ackResourceMetadata")?.get(field)?.as_str()?;
             Some(value.to_owned()).filter(|text| !text.is_empty())
         };
+        let remembered = Remembered::read(&object.status);
         Self {
             uid,
             hash: ContentHash::of_declared(object),
             deleting,
             held: finalizers.contains(&finalizer::name(kind)),
             resource: resource(kind, object),
-            remembered: Remembered::read(&object.status),
+            synced: is_synced(&object.status),
+            retires: !remembered.generated.older(generated::kept(object)).is_empty(),
+            remembered,
             gives: gives(kind, object),
             refers: refers(kind, object),
             labels,
@@ -127,12 +135,20 @@ pub(crate) fn resource(kind: &Kind, object: &Object) -> Option<String> {
         let path = kind.spec_path_to_crd(&Path::parse(member));
         match get(&object.spec, &path).and_then(Value::as_str) {
             Some(part) => parts.push(part.to_owned()),
-            None if kind.own_name() == Some(member.as_str()) => parts.push(object.metadata.name.clone()),
+            None if kind.own_name() == Some(member.as_str()) => parts.push(own_name(kind, object)?),
             None if optional.contains(member) => {}
             None => return None,
         }
     }
     Some(parts.join(" "))
+}
+
+/// The name that the object or the operator gives. Before the operator has, there is none.
+fn own_name(kind: &Kind, object: &Object) -> Option<String> {
+    let is_unknown = generated::is_asked_for(kind, object)
+        && object.arn().is_none()
+        && generated::Generated::read(&object.status).is_empty();
+    (!is_unknown).then(|| generated::own_name(kind, object))
 }
 
 #[cfg(test)]
@@ -156,5 +172,24 @@ mod tests {
             let object = Object { spec, status, ..Object::new(kind, "mine") };
             assert_eq!(resource(kind, &object).as_deref(), name, "{}", kind.name());
         }
+    }
+
+    #[test]
+    fn a_generated_name_is_known_once_the_status_has_it() {
+        let kind = sagewright_kinds::find("Model").unwrap();
+        let mut object = Object::new(kind, "mine");
+        object.metadata.annotations.insert(sagewright_objects::keys::GENERATE_NAME.to_owned(), "m-".to_owned());
+        for (status, name, retires) in [
+            (json!({}), None, false),
+            (json!({"ackResourceMetadata": {"arn": "a"}}), Some("mine"), false),
+            (json!({"sagewright": {"generated": {"names": ["m-1"]}}}), Some("m-1"), false),
+            (json!({"sagewright": {"generated": {"names": ["m-1", "m-2"]}}}), Some("m-2"), true),
+        ] {
+            object.status = status;
+            let declared = Declared::document(kind, &object);
+            assert_eq!((declared.resource.as_deref(), declared.retires), (name, retires), "{}", object.status);
+        }
+        object.metadata.annotations.insert(sagewright_objects::keys::KEEP_GENERATED.to_owned(), "1".to_owned());
+        assert!(!Declared::document(kind, &object).retires);
     }
 }

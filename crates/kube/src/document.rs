@@ -5,9 +5,11 @@ use std::sync::Arc;
 use sagewright_decide::{Adoption, Claims, Desired, Intent};
 use sagewright_kinds::{Kind, Path, PathSegment};
 use sagewright_model::name::to_crd;
+use sagewright_objects::manifest::{DIGITS, GeneratedNames};
 use sagewright_objects::{ManifestError, Object, keys};
 use serde_json::Value;
 
+use crate::generated;
 use crate::options::{DeletionPolicy, Options};
 use crate::tags;
 
@@ -24,13 +26,21 @@ pub(crate) fn desired(
     claims: &Arc<Claims>,
 ) -> Result<Desired, String> {
     let mut object = object.clone();
-    name(kind, &mut object);
+    let own_name = generated::own_name(kind, &object);
+    let generated = GeneratedNames::take(kind, &mut object).map_err(|errors| words(&errors))?;
+    match &generated {
+        // Its references have to be resolved before the name is known: until then it has the one of before, or none in particular.
+        Some(names) if intent == Intent::Present && object.arn().is_none() => {
+            fill_name(kind, &mut object, names.name(kind, &"0".repeat(DIGITS)));
+        }
+        _ => fill_name(kind, &mut object, own_name),
+    }
     if options.gates.resource_adoption && is_to_adopt(&object) {
         only_identity(kind, &mut object);
     }
     // What is there was taken by AWS, whatever this version says of it.
     if intent == Intent::Present && object.arn().is_none() {
-        sagewright_objects::check_in_cluster(&object).map_err(|errors| words(&errors))?;
+        check(&object)?;
     }
     // The scope says the region.
     object.metadata.annotations.shift_remove(keys::REGION);
@@ -38,6 +48,7 @@ pub(crate) fn desired(
     object.metadata.annotations.shift_remove(keys::DELETION_POLICY);
     let mut desired = Desired::new(kind, &object).map_err(|errors| words(&errors))?;
     desired.intent = intent;
+    desired.generated = generated;
     desired.retain = policy == DeletionPolicy::Retain;
     desired.claims = Arc::clone(claims);
     // Deleting the object means its resource, whatever that serves by now.
@@ -73,8 +84,21 @@ fn only_identity(kind: &Kind, object: &mut Object) {
     }
 }
 
-/// A resource is named as its object, where the object does not say its name.
+/// Checks what is declared, before something is made of it.
+///
+/// # Errors
+/// What is wrong with the object, in words.
+pub(crate) fn check(object: &Object) -> Result<(), String> {
+    sagewright_objects::check_in_cluster(object).map_err(|errors| words(&errors))
+}
+
+/// A resource is named as its object, where the object does not say its name, or has the name that was generated for it.
 pub(crate) fn name(kind: &Kind, object: &mut Object) {
+    let name = generated::own_name(kind, object);
+    fill_name(kind, object, name);
+}
+
+fn fill_name(kind: &Kind, object: &mut Object, name: String) {
     let Some(member) = kind.own_name() else { return };
     if object.annotation(keys::ADOPTION_FIELDS).is_some() {
         return;
@@ -83,7 +107,6 @@ pub(crate) fn name(kind: &Kind, object: &mut Object) {
     let Path(path) = kind.spec_path_to_crd(&Path::parse(member));
     let [PathSegment::Member(field)] = path.as_slice() else { return };
     let refers = kind.refs().iter().any(|r| r.path.first() == Some(member) && object.spec.get(&r.field).is_some());
-    let name = object.metadata.name.clone();
     if let Some(spec) = object.spec.as_object_mut()
         && !refers
     {
@@ -160,6 +183,28 @@ mod tests {
         assert_eq!(wanted(&object), json!({"ModelName": "m"}));
         object.metadata.annotations.insert(keys::ADOPTED.to_owned(), "true".to_owned());
         assert_eq!(wanted(&object), json!({"ModelName": "m", "EnableNetworkIsolation": true}));
+    }
+
+    #[test]
+    fn an_object_with_generated_names_has_the_one_of_before_until_the_next_is_known() {
+        let (kind, mut object) = object("Model", json!({"executionRoleARN": "arn:aws:iam::123456789012:role/r"}));
+        object.metadata.annotations.insert(keys::GENERATE_NAME.to_owned(), "fraud-".to_owned());
+        let wanted = |object: &Object, intent| {
+            desired(kind, object, intent, DeletionPolicy::Delete, &options(), &Arc::default())
+        };
+        let first = wanted(&object, Intent::Present).unwrap();
+        assert_eq!(first.name(kind).as_deref(), Some("fraud-0000000000"), "that it makes a name is checked");
+        assert_eq!(first.generated.map(|names| names.prefix).as_deref(), Some("fraud-"));
+        assert!(first.object.annotation(keys::GENERATE_NAME).is_none());
+        object.status =
+            json!({"ackResourceMetadata": {"arn": "a"}, "sagewright": {"generated": {"names": ["x", "y"]}}});
+        for intent in [Intent::Present, Intent::Absent] {
+            assert_eq!(wanted(&object, intent).unwrap().name(kind).as_deref(), Some("y"));
+        }
+        object.spec["modelName"] = json!("said");
+        assert!(wanted(&object, Intent::Present).unwrap_err().contains("spec.modelName says the name already: `said`"));
+        object.metadata.annotations.clear();
+        assert_eq!(wanted(&object, Intent::Present).unwrap().name(kind).as_deref(), Some("said"));
     }
 
     #[test]

@@ -51,10 +51,15 @@ pub(crate) fn done(kind: &Kind, done: &Reconciled) -> Vec<Note> {
 
 /// What a look is to be told of.
 pub(crate) fn of(kind: &Kind, before: &Value, after: &Value, done: &Reconciled) -> Vec<Note> {
-    let mut notes: Vec<Note> = done.events.iter().filter_map(|event| acted(kind, done, &event.what)).collect();
+    let mut notes = acts(kind, done);
     let created = done.events.iter().any(|e| matches!(&e.what, EventKind::Done { step: Step::Create { .. } }));
     notes.extend(turned(before, after, created));
     notes
+}
+
+/// What a look did to a resource.
+pub(crate) fn acts(kind: &Kind, done: &Reconciled) -> Vec<Note> {
+    done.events.iter().filter_map(|event| acted(kind, done, &event.what)).collect()
 }
 
 /// What the engine did, or saw of AWS's own doing.

@@ -30,6 +30,10 @@ pub(crate) struct Kept {
     pub(crate) settled: Option<Settled>,
     /// What was declared when its resource was created, where nothing was looked at since.
     pub(crate) made: Option<ContentHash>,
+    /// It was as declared at the last look.
+    pub(crate) synced: bool,
+    /// It has made older resources that may go.
+    pub(crate) retires: bool,
     /// What it gives to those that refer to it, as last shown.
     pub(crate) gives: Given,
     /// Stands for its labels, where they say its role.

@@ -20,6 +20,7 @@ mod due;
 mod error;
 mod events;
 mod finalizer;
+mod generated;
 mod http;
 mod kept;
 mod lease;

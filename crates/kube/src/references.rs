@@ -9,11 +9,11 @@ use sagewright_decide::{Intent, WAIT};
 use sagewright_engine::reconcile::{ReferenceResolver, Resolution, target_id, value_of};
 use sagewright_kinds::Kind;
 use sagewright_objects::{Object, ObjectId, RefUse};
-use serde_json::Value;
 
 use crate::api::{Api, ApiError, Place};
 use crate::conditions::{find, holds};
 use crate::document;
+use crate::generated;
 use crate::referents::{Given, Relied, gives};
 
 /// Answers the references of one object, in one look.
@@ -62,14 +62,14 @@ impl ReferenceResolver for References<'_> {
             Some(group) => (self.foreign(group, &id).await.map_err(failed)?, None),
         };
         let found = self.api.get(&place, &id.name).await.map_err(failed)?;
-        let answer = found.map(|found| object(kind, found)).map_or_else(
+        let answer = found.map(|found| Object::from_value(found).ok()).map_or_else(
             || Err("there is no such object".to_owned()),
             |object| {
                 if let (Some(kind), Some(object)) = (kind, &object) {
                     let mut relied = self.relied.lock().unwrap_or_else(PoisonError::into_inner);
                     relied.on(&id, gives(kind, object));
                 }
-                answer(reference, &object, intent)
+                answer(reference, kind, object, intent)
             },
         );
         match answer {
@@ -94,18 +94,14 @@ impl References<'_> {
     }
 }
 
-/// An object under its kind's fields, its name among them.
-fn object(kind: Option<&'static Kind>, found: Value) -> Option<Object> {
-    let mut object = Object::from_value(found).ok()?;
-    if let Some(kind) = kind {
-        document::name(kind, &mut object);
-    }
-    Some(object)
-}
-
-/// The value that an object gives, or why it gives none yet.
-fn answer(reference: &RefUse, object: &Option<Object>, intent: Intent) -> Result<Resolution, String> {
-    let Some(object) = object else { return Err("it cannot be read".to_owned()) };
+/// The value that an object gives, its name among them, or why it gives none yet.
+fn answer(
+    reference: &RefUse,
+    kind: Option<&'static Kind>,
+    object: Option<Object>,
+    intent: Intent,
+) -> Result<Resolution, String> {
+    let Some(mut object) = object else { return Err("it cannot be read".to_owned()) };
     if intent == Intent::Present {
         if let Some(terminal) = find(&object.status, TERMINAL).filter(|_| holds(&object.status, TERMINAL)) {
             return Err(format!("it has failed: {}", terminal.message.unwrap_or_default()));
@@ -113,8 +109,14 @@ fn answer(reference: &RefUse, object: &Option<Object>, intent: Intent) -> Result
         if !holds(&object.status, SYNCED) {
             return Err("it is not synced yet".to_owned());
         }
+        if kind.is_some_and(|kind| generated::is_asked_for(kind, &object)) && !generated::is_current(&object) {
+            return Err("what it declares now has no name yet".to_owned());
+        }
     }
-    match value_of(reference, object) {
+    if let Some(kind) = kind {
+        document::name(kind, &mut object);
+    }
+    match value_of(reference, &object) {
         Resolution::Value(value) => Ok(Resolution::Value(value)),
         Resolution::Absent(_) => Err(format!("it has no {} yet", reference.target.value)),
     }

@@ -14,6 +14,7 @@ use sagewright_objects::{Object, ObjectId};
 use serde_json::Value;
 
 use crate::declared::Key;
+use crate::generated;
 use crate::queue::KindIndex;
 
 /// Stands for the values that an object gives; 0 for one that gives none, or none yet.
@@ -43,13 +44,17 @@ pub(crate) fn gives(kind: &Kind, object: &Object) -> Given {
     if fields.is_empty() || !is_synced(&object.status) {
         return 0;
     }
+    if generated::is_asked_for(kind, object) && !generated::is_current(object) {
+        return 0;
+    }
+    let own_name = generated::own_name(kind, object);
     let own = kind.own_name().map(|member| format!("spec.{}", to_crd(member)));
     let value = |field: &String| {
         let (part, path) = match field.split_once('.')? {
             ("status", path) => (&object.status, path),
             (_, path) => (&object.spec, path),
         };
-        let named = || (own.as_ref() == Some(field)).then_some(object.metadata.name.as_str());
+        let named = || (own.as_ref() == Some(field)).then_some(own_name.as_str());
         get(part, &Path::parse(path)).and_then(Value::as_str).or_else(named)
     };
     let values: Vec<&str> = fields.iter().map(|field| value(field).unwrap_or_default()).collect();
@@ -57,7 +62,7 @@ pub(crate) fn gives(kind: &Kind, object: &Object) -> Given {
 }
 
 /// Whether the condition holds; without reading the others.
-fn is_synced(status: &Value) -> bool {
+pub(crate) fn is_synced(status: &Value) -> bool {
     let all = status.get("conditions").and_then(Value::as_array);
     all.into_iter().flatten().any(|condition| condition["type"] == SYNCED && condition["status"] == "True")
 }
@@ -160,6 +165,27 @@ mod tests {
         assert_ne!(of_job("s3://b/1"), of_job("s3://b/2"));
         let arn = |arn: &str| given("ModelPackage", json!({}), synced(json!({"ackResourceMetadata": {"arn": arn}})));
         assert_ne!(arn("arn:1"), arn("arn:2"));
+    }
+
+    #[test]
+    fn an_object_with_generated_names_gives_the_last_one_once_that_is_of_what_it_declares() {
+        let (kind, mut model) = object("Model", json!({"executionRoleARN": "r"}), json!({}));
+        model.metadata.annotations.insert(sagewright_objects::keys::GENERATE_NAME.to_owned(), "m-".to_owned());
+        let declared = sagewright_engine::watch::ContentHash::of_declared(&model);
+        let mut given = |names: Value, declared: Value| {
+            model.status = json!({
+                "conditions": [{"type": SYNCED, "status": "True"}],
+                "sagewright": {"generated": {"names": names, "declared": declared}},
+            });
+            gives(kind, &model)
+        };
+        let one = given(json!(["m-1"]), json!(declared));
+        assert_ne!(one, 0);
+        assert_eq!(given(json!(["m-1", "m-2"]), json!(null)), 0, "it is not there yet");
+        assert_eq!(given(json!(["m-1"]), json!(7)), 0, "of another declaration");
+        let other = given(json!(["m-1", "m-2"]), json!(declared));
+        assert!(other != 0 && other != one);
+        assert_eq!(given(json!(["m-2", "m-1"]), json!(declared)), one);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use sagewright_engine::watch::{ContentHash, Settled};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::generated::Generated;
 use crate::referents::Given;
 
 /// The member of an object's status that holds what is remembered.
@@ -25,6 +26,9 @@ pub(crate) struct Remembered {
     /// What the objects gave to which it refers.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub(crate) relied: Given,
+    /// The names that were generated for its resources.
+    #[serde(default, skip_serializing_if = "Generated::is_empty")]
+    pub(crate) generated: Generated,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
@@ -37,9 +41,11 @@ fn is_blank(memory: &Memory) -> bool {
 }
 
 impl Remembered {
-    /// Reads a status. What cannot be read is forgotten: that costs a look.
+    /// Reads a status. What cannot be read is forgotten: that costs a look. Names are read by themselves: who forgets one
+    /// leaves a resource behind.
     pub(crate) fn read(status: &Value) -> Self {
-        status.get(FIELD).and_then(|field| Self::deserialize(field).ok()).unwrap_or_default()
+        let all = status.get(FIELD).and_then(|field| Self::deserialize(field).ok());
+        all.unwrap_or_else(|| Self { generated: Generated::read(status), ..Self::default() })
     }
 
     /// Puts it into a status.
@@ -58,7 +64,7 @@ impl Remembered {
     /// Whether the next process needs to know it, where it would go on from `before`. How calls failed, and what a listing showed
     /// of an object that is settled, can be lost: that costs a look.
     pub(crate) fn must_be_kept(&self, before: &Self) -> bool {
-        !self.memory.is_like(&before.memory)
+        !self.memory.is_like(&before.memory) || self.generated != before.generated
     }
 }
 
@@ -72,7 +78,7 @@ mod tests {
     fn what_is_remembered_comes_back_from_the_status() {
         let memory: Memory = serde_json::from_value(json!({"c": 1_800_000_000, "a": true})).unwrap();
         let settled: Settled = serde_json::from_value(json!({"d": 1, "s": 2})).unwrap();
-        let all = Remembered { memory, settled: Some(settled), made: None, relied: 7 };
+        let all = Remembered { memory, settled: Some(settled), relied: 7, ..Remembered::default() };
         let mut status = json!({"conditions": []});
         all.write(&mut status);
         assert_eq!(Remembered::read(&status), all);

@@ -12,7 +12,7 @@ use sagewright_model::AccountId;
 use sagewright_port::clock::Clock;
 use sagewright_port::cloud::{Call, Cloud, Target};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::api::{Api, with_causes};
@@ -94,8 +94,17 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     let polls = Polls::new(cloud, Arc::clone(&ports.clock), options.poll, out.clone());
     let tables = Tables { account, ..Tables::default() };
     let looked = start_companions(&options, &api, &ports.clock, &recorder, &mut beside);
-    let context =
-        Context { looked, api, engine, clock: ports.clock, options, claims: Arc::new(claims), metrics, recorder };
+    let context = Context {
+        looked,
+        api,
+        engine,
+        clock: ports.clock,
+        options,
+        claims: Arc::new(claims),
+        metrics,
+        recorder,
+        retiring: Semaphore::new(1),
+    };
     let controller = Controller::new(Arc::new(context), kinds, polls, tables, (out, inbox), readiness);
     tracing::info!("started");
     match &mut leadership {

@@ -144,10 +144,12 @@ impl Controller {
     /// Nothing is kept of an object any more.
     pub(super) fn remove(&mut self, id: Id) {
         self.leave(id);
+        let refers = self.objects.get(id).map(|kept| kept.refers.clone()).unwrap_or_default();
         self.refer(id, Box::default());
         self.wait(id, Box::default());
         self.rechecks.remove(&id);
         self.objects.remove(id);
+        self.released(&refers);
     }
 
     fn shown(&mut self, source: SourceId, round: u32, key: Key, mut declared: Declared) {
@@ -181,6 +183,8 @@ impl Controller {
                 memory: None,
                 settled: None,
                 made: None,
+                synced: declared.synced,
+                retires: false,
                 gives: 0,
                 labels,
                 waits: Box::default(),
@@ -200,9 +204,11 @@ impl Controller {
         if is_other {
             kept.uid = declared.uid.as_str().into();
             (kept.looked, kept.memory, kept.settled, kept.made) = (None, None, None, None);
+            kept.synced = declared.synced;
             kept.relied = declared.remembered.relied;
         }
         (kept.round, kept.hash, kept.deleting) = (round, declared.hash, declared.deleting);
+        kept.retires = declared.retires && !declared.deleting;
         if known.is_none() || is_other {
             // What an earlier process remembered of this declaration.
             let remembered = &declared.remembered;

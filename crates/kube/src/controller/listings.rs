@@ -1,5 +1,7 @@
 //! What AWS's listings show.
 
+use std::time::Duration;
+
 use sagewright_engine::Failure;
 use sagewright_engine::watch::{Change, ListItem, NameHash, Settled};
 use sagewright_kinds::Kind;
@@ -11,6 +13,9 @@ use crate::declared::Declared;
 use crate::polls::PollId;
 use crate::queue::{Id, KindIndex};
 use crate::resync;
+
+/// The pause before a look at what became of older resources.
+const SOON: Duration = Duration::from_secs(2);
 
 impl Controller {
     /// The watches of a kind have told all objects, so that a poll finds each of them.
@@ -73,8 +78,14 @@ impl Controller {
         let Some(kept) = self.objects.get_mut(id) else { return };
         kept.looked = Some((kept.hash, kept.deleting));
         (kept.parked, kept.made, kept.memory) = (false, None, None);
-        let index = kept.key.kind;
+        let (index, retires) = (kept.key.kind, kept.retires);
+        let refers = kept.refers.clone();
+        self.released(&refers);
         self.queue.rest(id);
+        if retires {
+            self.queue.due(id, Instant::now() + SOON);
+            return;
+        }
         let pause = self.kind(index).and_then(|kind| resync::pause(&self.context.options, kind, true));
         if let Some(pause) = pause {
             self.queue.due(id, Instant::now() + resync::spread(pause, id));

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Controller;
 use crate::declared::Key;
+use crate::generated::Taken;
 use crate::look::{self, Found, Looked, Looking, Task};
 use crate::queue::{Id, KindIndex};
 use crate::resync;
@@ -53,13 +54,15 @@ impl Controller {
         let poll = self.objects.get(id)?.poll.and_then(|poll| self.polls.get(poll));
         let listing =
             poll.filter(|poll| !poll.failed).and_then(|poll| Some((poll.target.clone(), poll.shown.clone()?)));
+        let taken = self.objects.get(id).filter(|kept| kept.retires).map_or(Taken::Unknown, |kept| self.taken(kept));
         let kept = self.objects.get_mut(id)?;
         // What is told of this declaration meanwhile is no news.
         kept.looked = Some((kept.hash, kept.deleting));
         let settled = kept.settled.take().is_some();
         // The first look of a process goes on from what the status says.
         let known = kept.memory.take().map(|memory| (kept.uid.clone(), *memory));
-        Some(Task { key: Arc::clone(&kept.key), kind, known, listing, settled, tables: Arc::clone(&self.tables) })
+        let (key, tables) = (Arc::clone(&kept.key), Arc::clone(&self.tables));
+        Some(Task { key, kind, known, listing, settled, taken, tables })
     }
 
     /// A look has ended.
@@ -118,10 +121,12 @@ impl Controller {
     }
 
     fn found(&mut self, id: Id, found: Found, again: bool) {
-        let Found { hash, deleting, target, resource, settled, made, again: pause, synced, relied, waits, .. } = found;
+        let Found { hash, deleting, target, resource, settled, made, again: pause, synced, .. } = found;
+        let Found { retires, relied, waits, .. } = found;
         let Some(kept) = self.objects.get_mut(id) else { return };
         kept.looked = Some((hash, deleting));
         (kept.settled, kept.made, kept.relied) = (settled, made, relied);
+        (kept.synced, kept.retires) = (synced, retires);
         let key = Arc::clone(&kept.key);
         let is_newer = (kept.hash, kept.deleting) != (hash, deleting);
         match (self.kind(key.kind), target) {
@@ -143,6 +148,8 @@ impl Controller {
             self.check_relied(id);
         }
         if synced {
+            let refers = self.objects.get(id).map(|kept| kept.refers.clone()).unwrap_or_default();
+            self.released(&refers);
             for waiting in self.waiting.remove(&*key).unwrap_or_default() {
                 if self.queue.is_running(waiting) {
                     // Its look may have seen this; the watch tells otherwise.

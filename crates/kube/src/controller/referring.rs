@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sagewright_kinds::Kind;
+
 use super::Controller;
 use crate::declared::Key;
+use crate::generated::Taken;
+use crate::kept::Kept;
 use crate::queue::Id;
 use crate::referents::{Given, all};
 
@@ -34,6 +38,37 @@ impl Controller {
                 && let Some(waiting) = self.waiting.get_mut(&*key)
             {
                 waiting.retain(|other| *other != referrer);
+            }
+        }
+    }
+
+    /// Whether all that refer to an object have settled on what it gives.
+    pub(super) fn taken(&self, kept: &Kept) -> Taken {
+        if !self.sources.values().all(|source| source.complete) {
+            return Taken::Unknown;
+        }
+        let has_settled = |id: &Id| {
+            let Some(other) = self.objects.get(*id).filter(|_| !self.queue.is_running(*id)) else { return false };
+            let follows = other.looked == Some((other.hash, false)) && other.relied == self.offered(other);
+            // A job that has begun follows nothing, and one that has not reads what it refers to anew.
+            let is_job = || self.kind(other.key.kind).is_some_and(Kind::is_job);
+            other.synced && follows || is_job()
+        };
+        let referrers = self.referrers.get(&*kept.key);
+        if referrers.into_iter().flatten().all(has_settled) { Taken::By(kept.gives) } else { Taken::Not }
+    }
+
+    /// What the objects give now to which an object refers.
+    fn offered(&self, kept: &Kept) -> Given {
+        let given = |key| self.objects.id(key).and_then(|id| self.objects.get(id)).map_or(0, |kept| kept.gives);
+        all(kept.refers.iter().map(|key| (key, given(key))))
+    }
+
+    /// An object has settled on what it refers to, or is gone: older resources of that may be free.
+    pub(super) fn released(&mut self, refers: &[Key]) {
+        for key in refers {
+            if let Some(id) = self.objects.id(key).filter(|id| self.objects.get(*id).is_some_and(|kept| kept.retires)) {
+                self.due(id);
             }
         }
     }

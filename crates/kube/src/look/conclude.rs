@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sagewright_decide::conditions::{ADOPTED, SYNCED, write};
+use sagewright_decide::conditions::{ADOPTED, ADVISORY, SYNCED, write};
 use sagewright_decide::quirks::PARTS_GONE;
 use sagewright_engine::Outcome;
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled};
@@ -13,6 +13,7 @@ use sagewright_port::cloud::Target;
 use serde_json::{Value, json};
 
 use super::document::Document;
+use super::generated::{KEPT, Retired};
 use super::{Context, Found, Looking};
 use crate::api::ApiError;
 use crate::companions::Looked;
@@ -50,6 +51,8 @@ pub(super) struct How {
     pub(super) listing: Listing,
     /// It takes a resource over as it is.
     pub(super) adopts: bool,
+    /// What became of resources that the object made under generated names.
+    pub(super) retired: Retired,
     /// What the objects gave to which it refers.
     pub(super) relied: Given,
     /// The objects that have to change before it can go on.
@@ -65,7 +68,8 @@ pub(super) async fn refused(
     refusal: Refusal,
 ) -> Result<Looking, ApiError> {
     let Refusal { reason, message, again, terminal } = refusal;
-    let nothing_there = document.object.arn().is_none() && *memory == Memory::default();
+    let made = &document.declared.remembered.generated;
+    let nothing_there = document.object.arn().is_none() && *memory == Memory::default() && made.is_empty();
     if document.declared.deleting && nothing_there {
         document.release().await?;
         return Ok(Looking::Gone);
@@ -88,6 +92,7 @@ pub(super) async fn refused(
         made: None,
         again,
         synced: false,
+        retires: false,
         relied: 0,
         waits: Vec::new(),
         result: "error",
@@ -102,21 +107,26 @@ pub(super) async fn reconciled(
     how: How,
     done: Reconciled,
 ) -> Result<Looking, ApiError> {
-    let How { placed, listing, adopts, relied, waits } = how;
+    let How { placed, listing, adopts, retired, relied, waits } = how;
     let (kind, deleting) = (document.kind, document.declared.deleting);
     let now = context.clock.now();
     let before = document.object.status.clone();
     let mut status = done.status.clone();
     if done.outcome == Some(Outcome::Refused) {
-        not_its_own(&before, &mut status);
+        not_its_own(&before, &mut status, retired.generated.is_empty());
     }
     if let Some(name) = &placed.selected {
         let message = format!("the IAMRoleSelector {name} chose the role");
-        conditions::add(&mut status, &before, ROLE_SELECTED, &message, now);
+        conditions::add(&mut status, &before, (ROLE_SELECTED, ""), &message, now);
+    }
+    // What the engine advises goes first.
+    if let Some(why) = retired.why.as_ref().filter(|_| conditions::find(&status, ADVISORY).is_none()) {
+        conditions::add(&mut status, &before, (ADVISORY, KEPT), why, now);
     }
     in_seconds(&mut status);
     conditions::arrange(&mut status);
-    let notes = events::of(kind, &before, &status, &done);
+    let mut notes = events::of(kind, &before, &status, &done);
+    notes.extend(retired.notes);
     log(&document, &done, &notes);
     if deleting && let Some(why) = leaves(&done) {
         tell(context, &document, &notes);
@@ -129,7 +139,7 @@ pub(super) async fn reconciled(
     let settled = settled(&document, &done, &listing);
     // Where a look has failed since, the listing must not stand for one: the status would go on telling of the failure.
     let made = (done.progress == Progress::Done && memory.has_made(None)).then_some(document.declared.hash);
-    let remembered = Remembered { memory: memory.clone(), settled, made, relied };
+    let remembered = Remembered { memory: memory.clone(), settled, made, relied, generated: retired.generated };
     let kept = &document.declared.remembered;
     if !remembered.must_be_kept(kept) && same_but_remembered(&before, &status) {
         kept.write(&mut status);
@@ -159,8 +169,9 @@ pub(super) async fn reconciled(
         resource: resource(kind, &document, &status, &done),
         settled,
         made,
-        again: again(context, kind, &done, &listing, settled.is_some()),
+        again: sooner(again(context, kind, &done, &listing, settled.is_some()), retired.again),
         synced,
+        retires: retired.retires,
         relied,
         waits,
         result: result(&done),
@@ -168,14 +179,20 @@ pub(super) async fn reconciled(
 }
 
 /// A resource that an object is refused is not its own: an ARN in the status beside the finalizer would say, as with ACK, that
-/// it is.
-fn not_its_own(before: &Value, status: &mut Value) {
+/// it is. `named`: the object has one name. Of one with generated names the status may tell of an older resource, which stays.
+fn not_its_own(before: &Value, status: &mut Value, named: bool) {
     const FIELD: &str = "ackResourceMetadata";
-    if before.get(FIELD).is_none()
-        && let Some(map) = status.as_object_mut()
-    {
-        map.shift_remove(FIELD);
+    let Some(map) = status.as_object_mut() else { return };
+    match before.get(FIELD) {
+        None => drop(map.shift_remove(FIELD)),
+        Some(own) if !named => drop(map.insert(FIELD.to_owned(), own.clone())),
+        Some(_) => {}
     }
+}
+
+/// The shorter of two pauses.
+fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }
 
 /// Whether two statuses differ in nothing but what is remembered.
@@ -253,7 +270,7 @@ fn result(done: &Reconciled) -> &'static str {
     }
 }
 
-fn tell(context: &Context, document: &Document<'_>, notes: &[Note]) {
+pub(super) fn tell(context: &Context, document: &Document<'_>, notes: &[Note]) {
     let now = context.clock.now();
     for note in notes {
         context.recorder.tell(&document.object, note, now);

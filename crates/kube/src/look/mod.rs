@@ -3,6 +3,7 @@
 mod conclude;
 mod document;
 mod engine;
+mod generated;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +16,12 @@ use sagewright_kinds::Kind;
 use sagewright_objects::ObjectId;
 use sagewright_port::clock::Clock;
 use sagewright_port::cloud::Target;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::api::{Api, ApiError};
 use crate::declared::Key;
 use crate::events::Recorder;
+use crate::generated::Taken;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::referents::Given;
@@ -45,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) claims: Arc<Claims>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recorder: Recorder,
+    /// One look at a time asks AWS what uses older resources: it may read many.
+    pub(crate) retiring: Semaphore,
     /// Who copies from objects is told of those that are as declared.
     pub(crate) looked: Option<mpsc::UnboundedSender<crate::companions::Looked>>,
 }
@@ -59,6 +63,8 @@ pub(crate) struct Task {
     pub(crate) listing: Option<(Target, Shown)>,
     /// It was settled: nobody waits for what the look gives.
     pub(crate) settled: bool,
+    /// Whether those that refer to it have settled on what it gives; told of objects with older resources.
+    pub(crate) taken: Taken,
     pub(crate) tables: Arc<Tables>,
 }
 
@@ -91,6 +97,8 @@ pub(crate) struct Found {
     pub(crate) again: Option<Duration>,
     /// It is as declared: others that refer to it can go on.
     pub(crate) synced: bool,
+    /// It has made older resources that may go.
+    pub(crate) retires: bool,
     /// What the objects gave to which it refers.
     pub(crate) relied: Given,
     pub(crate) waits: Vec<(&'static Kind, ObjectId)>,
