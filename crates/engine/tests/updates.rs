@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::support::decisions::{NOW, brief, desired, found, members, there};
 use crate::support::{Fake, ROLE};
+use sagewright_engine::decide::inputs::{self, Known};
 use sagewright_engine::decide::{failure_message, quirks, sets::never};
 use sagewright_engine::{
     Adoption, ApplyOptions, Decision, Desired, Effect, Found, Intent, NoObserver, Object, Observed, Outcome, Step,
@@ -70,6 +71,15 @@ fn a_stop_says_what_becomes_of_each_part_that_is_there() {
     let [Step::Stop { input, .. }] = &decision.steps[..] else { panic!("{decision:#?}") };
     let actions = json!({"a": "Retain", "b": "Retain", "s": "Remove"});
     assert_eq!(*input, json!({"Name": "thing", "DesiredState": "Cancelled", "ModelVariantActions": actions}));
+}
+
+#[test]
+fn a_read_that_takes_a_list_names_the_one_resource() {
+    let kind = find("ScalableTarget").unwrap();
+    let spec = Value::Object(members(kind));
+    let read =
+        inputs::address(kind, "read", "DescribeScalableTargets", Known { spec: Some(&spec), ..Known::default() });
+    assert_eq!(read.unwrap()["ResourceIds"], json!(["thing"]));
 }
 
 #[test]
@@ -270,6 +280,12 @@ fn the_parts_of_an_endpoint_are_looked_at_when_it_changed_by_itself_or_is_in_tro
         ("Updating", "2", false, false),
     ] {
         assert_eq!(quirks::relies(kind, &declared, &seen(word, at), written), looks, "{word} {at} {written}");
+    }
+    // What was told of the parts is told until it holds no more; other advice is no reason to look.
+    for (reason, looks) in [(quirks::PARTS_GONE, true), ("Other", false)] {
+        let advice = json!([{"type": conditions::ADVISORY, "status": "True", "reason": reason}]);
+        declared.object.status["conditions"] = advice;
+        assert_eq!(quirks::relies(kind, &declared, &seen("InService", "1"), false), looks, "{reason}");
     }
     let other = find("Model").unwrap();
     assert!(!quirks::relies(other, &declared, &seen("Failed", "2"), false));

@@ -123,6 +123,11 @@ fn what_is_known_beside_an_unknown_field_is_checked_all_the_same() {
         let paths: Vec<&str> = all.iter().map(|(at, _, _)| at.as_str()).collect();
         assert_eq!(paths, [format!("spec.{at}.imge"), format!("spec.{at}.mode")], "{all:?}");
     }
+    let image = json!({"repositoryAccesMode": "Vpc", "repositoryAccessMode": "Vcp"});
+    let all = told(&model(|s| s["primaryContainer"]["imageConfig"] = image));
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all[0].1.starts_with("there is no field `repositoryAccesMode` here"), "{all:?}");
+    assert!(all[1].1.starts_with("`Vcp` is not a value of `repositoryAccessMode`"), "{all:?}");
 }
 
 #[test]

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 const VERSION: &str = "sagemaker.services.k8s.aws/v1alpha1";
 
+/// What is done to a document, the field that is told, and why.
+type Slip = (fn(&mut Value), Option<&'static str>, &'static str);
+
 fn document(change: impl FnOnce(&mut Value)) -> Value {
     let mut document = json!({"apiVersion": VERSION, "kind": "Model", "metadata": {"name": "m"}});
     change(&mut document);
@@ -34,7 +37,7 @@ fn what_a_document_lacks_is_empty() {
 #[test]
 fn what_is_no_object_is_told_by_its_field() {
     let text = "has to be text: write it in quotes";
-    let table: &[(fn(&mut Value), Option<&str>, &str)] = &[
+    let table: &[Slip] = &[
         (|d| *d = json!([]), None, "a manifest is a map"),
         (|d| d["apiVersion"] = json!(1), Some("apiVersion"), text),
         (|d| d["kind"] = json!(true), Some("kind"), text),

@@ -41,6 +41,8 @@ mod tests {
         let fields = ["trainingJobName", "roleARN", "resourceConfig"];
         assert_eq!(suggest("roleArn", fields.into_iter()), Some("roleARN"));
         assert_eq!(suggest("trainingJobNmae", fields.into_iter()), Some("trainingJobName"));
+        // One letter in three may be wrong.
+        assert_eq!(suggest("trainngJbName", fields.into_iter()), Some("trainingJobName"));
         assert_eq!(suggest("colour", fields.into_iter()), None);
         assert_eq!(distance("ab", "ba"), 1);
         assert_eq!(distance("", "abc"), 3);
