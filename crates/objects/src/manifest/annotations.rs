@@ -1,6 +1,6 @@
 //! Checks the annotations that the engine reads: with a mistyped `retain` or `deletion-policy`, a resource would be deleted.
 
-use sagewright_kinds::{Kind, Path};
+use sagewright_kinds::Kind;
 use sagewright_model::Region;
 
 use super::{ManifestError, adoption, generated, suggest};
@@ -18,24 +18,13 @@ const OPERATORS: &[&str] = &[keys::GENERATE_NAME, keys::KEEP_GENERATED, keys::RE
 
 /// What is wrong with an object's annotations, and with labels that are meant as annotations.
 pub fn check(kind: &Kind, object: &Object, index: usize) -> Vec<ManifestError> {
-    let error = |path: Vec<&str>, problem: Problem| error(object, index, &path, problem);
+    let error = |path: Vec<&str>, problem: Problem| ManifestError::of_metadata(object, index, &path, problem);
     let metadata = &object.metadata;
     let annotations =
         metadata.annotations.keys().filter_map(|key| Some(error(vec!["annotations", key], unknown(key)?)));
     let labels = metadata.labels.keys().filter_map(|key| Some(error(vec!["labels", key], no_label(key)?)));
     let values = values(kind, object).into_iter().map(|(key, wrong)| error(vec!["annotations", key], wrong));
     annotations.chain(labels).chain(values).collect()
-}
-
-/// A problem of an object's metadata.
-pub(super) fn error(object: &Object, index: usize, path: &[&str], (message, expected): Problem) -> ManifestError {
-    ManifestError {
-        index,
-        object: object.id(),
-        path: Path::of_members([&["metadata"], path].concat()),
-        message,
-        expected: Some(expected),
-    }
 }
 
 fn values(kind: &Kind, object: &Object) -> Vec<(&'static str, Problem)> {
@@ -50,7 +39,7 @@ fn values(kind: &Kind, object: &Object) -> Vec<(&'static str, Problem)> {
 }
 
 /// What is wrong, and what was expected.
-pub(super) type Problem = (String, String);
+type Problem = (String, String);
 
 /// A key that looks like a supported one and is none. Annotations of others are theirs, and those of ACK's
 /// controllers below their own prefixes.

@@ -5,7 +5,7 @@ use std::fmt;
 use sagewright_kinds::Path;
 use serde::Serialize;
 
-use crate::object::ObjectId;
+use crate::object::{Object, ObjectId};
 
 /// Something wrong with a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -22,6 +22,19 @@ pub struct ManifestError {
     pub message: String,
     /// What was expected.
     pub expected: Option<String>,
+}
+
+impl ManifestError {
+    /// A problem of an object's metadata: what is wrong, and what was expected.
+    pub(super) fn of_metadata(
+        object: &Object,
+        index: usize,
+        path: &[&str],
+        (message, expected): (String, String),
+    ) -> Self {
+        let path = Path::of_members([&["metadata"], path].concat());
+        Self { index, object: object.id(), path, message, expected: Some(expected) }
+    }
 }
 
 impl fmt::Display for ManifestError {

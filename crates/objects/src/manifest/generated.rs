@@ -6,7 +6,6 @@ use sagewright_kinds::{Kind, Path};
 use sagewright_model::{check_pattern, name::to_crd};
 
 use super::ManifestError;
-use super::annotations::{Problem, error};
 use crate::keys;
 use crate::object::Object;
 
@@ -14,6 +13,9 @@ use crate::object::Object;
 pub const DIGITS: usize = 10;
 /// Older resources that may be kept although nothing uses them.
 const MOST_KEPT: usize = 100;
+
+/// What is wrong, and what was expected.
+type Problem = (String, String);
 
 /// What an object says of names that are generated for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,7 +38,9 @@ impl GeneratedNames {
             return Ok(None);
         }
         let (prefix, keep) = (prefix(kind, object), keep(object));
-        let wrong = |key: &str, problem: &Problem| error(object, 0, &["annotations", key], problem.clone());
+        let wrong = |key: &str, problem: &Problem| {
+            ManifestError::of_metadata(object, 0, &["annotations", key], problem.clone())
+        };
         let of_prefix = prefix.as_ref().err().map(|problem| wrong(keys::GENERATE_NAME, problem));
         let of_keep = keep.as_ref().err().map(|problem| wrong(keys::KEEP_GENERATED, problem));
         match (prefix, keep) {
