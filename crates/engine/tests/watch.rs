@@ -222,7 +222,8 @@ async fn of_settled_objects_one_changes_and_one_is_looked_at() {
         let changes = watch.poll().await.unwrap();
         assert!(caller.reconcile(&watch, &changes).is_empty());
     }
-    assert_eq!(fleet.taken(), BTreeMap::from([("ListEndpoints".into(), 20)]));
+    // In ten minutes, everything is listed twice: ten pages each.
+    assert_eq!(fleet.taken(), BTreeMap::from([("ListEndpoints".into(), 18 + 2 * SIZE / 100)]));
 }
 
 #[tokio::test]
@@ -306,10 +307,11 @@ async fn what_is_gone_is_told_by_its_key_at_the_next_whole_listing() {
     let fleet = Fleet::new(150);
     let mut watch = fleet.watch("Endpoint");
     watch.poll().await.unwrap();
-    fleet.pass(60);
     fleet.remove("r00003");
+    // Two pages are listed each minute.
+    fleet.pass(59);
     assert_eq!(watch.poll().await.unwrap(), []);
-    fleet.pass(1800);
+    fleet.pass(1);
     assert_eq!(watch.poll().await.unwrap(), [Change::Gone(NameHash::of("r00003"))]);
     assert_eq!(watch.hash("r00003"), None);
     fleet.pass(1800);
@@ -318,6 +320,22 @@ async fn what_is_gone_is_told_by_its_key_at_the_next_whole_listing() {
     fleet.set("r00003", "Creating");
     fleet.pass(1);
     assert_eq!(names(&watch.poll().await.unwrap()), ["r00003"]);
+}
+
+#[tokio::test]
+async fn the_more_there_are_the_more_seldom_all_are_listed() {
+    for (count, seconds) in [(0, 1), (1, 30), (100, 30), (101, 60), (2_000, 600), (7_000, 1_800)] {
+        let fleet = Fleet::new(count);
+        let mut watch = fleet.watch("Endpoint");
+        watch.poll().await.unwrap();
+        let _ = fleet.taken();
+        let pages = count.div_ceil(100).max(1);
+        for (pass, calls) in [(seconds - 1, 1), (1, pages)] {
+            fleet.pass(pass);
+            watch.poll().await.unwrap();
+            assert_eq!(fleet.taken()["ListEndpoints"], calls, "{count} after {pass} s");
+        }
+    }
 }
 
 #[tokio::test]

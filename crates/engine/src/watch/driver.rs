@@ -25,9 +25,9 @@ const EVERY: Duration = Duration::from_secs(30);
 const WHOLE_EVERY: Duration = Duration::from_secs(1800);
 /// Resources on a page of a listing.
 const ON_A_PAGE: usize = 100;
-/// Between whole listings, for each of their pages: what is gone is noticed within seconds among a hundred resources, and within
-/// half an hour among ten thousand, for at most four calls a minute.
-const WHOLE_PER_PAGE: Duration = Duration::from_secs(16);
+/// Between whole listings, for each of their pages: what is gone is noticed by the next poll among a hundred resources, and within half
+/// an hour among six thousand and more, for two calls a minute up to there.
+const WHOLE_PER_PAGE: Duration = Duration::from_secs(30);
 /// How long the marks of a kind are kept, which show renamed objects.
 const MARKS_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Reads at the same time, where there is no listing.
