@@ -202,7 +202,7 @@ fn annotations_and_labels_that_nothing_heeds_are_told_and_those_of_others_are_no
         ("sagemaker.services.k8s.aws/last-endpoint-config-for-update", None, None),
         ("service.k8s.aws/deletion-policy", Some(ack("deletion-policy")), Some(label("deletion-policy"))),
         (keys::ADOPTED, None, None),
-        (keys::RECONCILE_AT, None, Some("reserved".into())),
+        (keys::RECONCILE_AT, None, Some("belongs in metadata.annotations".into())),
         (keys::READ_ONLY, None, Some("belongs in metadata.annotations".into())),
     ];
     for (key, annotation, label) in table {
