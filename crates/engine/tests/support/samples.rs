@@ -59,7 +59,7 @@ const TEXTS: &[&str] = &[
     "1",
     "a=b",
     "/home/user",
-    "/home/other",
+    "/opt/ml/other",
     "arn:aws:eks:us-east-1:123456789012:cluster/c",
     "arn:aws:sns:us-east-1:123456789012:topic",
     "arn:aws:sns:us-east-1:123456789012:other",
