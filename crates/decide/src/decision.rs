@@ -1,6 +1,7 @@
 //! What a decision is.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use sagewright_kinds::Kind;
@@ -86,6 +87,13 @@ pub struct Refusal {
     pub reason: String,
     /// What to do.
     pub advice: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // AWS's reasons are sentences.
+        write!(f, "{}; {}", self.reason.trim_end_matches('.'), self.advice)
+    }
 }
 
 /// Which rule refused.

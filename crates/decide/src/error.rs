@@ -55,8 +55,11 @@ impl Retryable {
 
 impl fmt::Display for Permanent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.what, self.why)?;
-        if self.advice.is_empty() { Ok(()) } else { write!(f, "; {}", self.advice) }
+        if self.advice.is_empty() {
+            return write!(f, "cannot {}: {}", self.what, self.why);
+        }
+        // AWS's words are sentences.
+        write!(f, "cannot {}: {}; {}", self.what, self.why.trim_end_matches('.'), self.advice)
     }
 }
 

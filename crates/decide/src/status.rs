@@ -53,7 +53,7 @@ pub fn conditions(
 
 fn terminal(kind: &Kind, observed: &Observed, decision: &Decision) -> Option<Condition> {
     if let Some(refusal) = decision.refusal() {
-        let message = format!("{}; {}", refusal.reason, refusal.advice);
+        let message = refusal.to_string();
         return Some(Condition::new(conditions::TERMINAL, S::True, condition_reason(refusal.kind), &message));
     }
     match observed {

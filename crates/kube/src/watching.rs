@@ -22,7 +22,7 @@ use crate::declared::{Declared, Key};
 use crate::legacy::{OWNER, OWNER_NAME, Owner};
 use crate::message::{Message, SourceId, Watched};
 use crate::queue::KindIndex;
-use crate::scope::{Namespace, RoleSelector};
+use crate::scope::{Namespace, RoleSelector, misspelled};
 use crate::seen::{Seen, resource_of};
 
 /// Objects that a page of a listing holds: it is in memory whole.
@@ -76,8 +76,15 @@ pub(crate) async fn namespaces(client: Client, out: Sender<Message>) {
             Watched::Complete => Watched::Complete,
             Watched::Shown(one) => {
                 let meta = one.metadata;
-                let kept = Namespace::new(meta.annotations.unwrap_or_default(), meta.labels.unwrap_or_default());
-                Watched::Shown((meta.name.unwrap_or_default(), kept))
+                let (name, annotations) = (meta.name.unwrap_or_default(), meta.annotations.unwrap_or_default());
+                for (annotation, meant) in misspelled(&annotations) {
+                    tracing::warn!(
+                        namespace = name,
+                        annotation,
+                        "nothing heeds this annotation of a namespace; did you mean `{meant}`?"
+                    );
+                }
+                Watched::Shown((name, Namespace::new(annotations, meta.labels.unwrap_or_default())))
             }
             Watched::Gone(one) => Watched::Gone(one.metadata.name.unwrap_or_default()),
         }))

@@ -272,7 +272,7 @@ impl Deletion {
     pub fn held(&self) -> impl Iterator<Item = ObjectReport> {
         self.plan.objects.iter().filter(|planned| self.held.contains(&planned.object.id())).map(|planned| {
             let (outcome, message) = match (planned.decision.refusal(), &planned.blocker) {
-                (Some(refusal), _) => (Outcome::Refused, format!("{}; {}", refusal.reason, refusal.advice)),
+                (Some(refusal), _) => (Outcome::Refused, refusal.to_string()),
                 (None, Some(Blocker::Blocked { by })) => {
                     let by: Vec<String> = by.iter().map(ToString::to_string).collect();
                     let were = if by.len() == 1 { "was" } else { "were" };

@@ -14,7 +14,7 @@ use sagewright_port::cloud::{Role, Target};
 use crate::options::{DeletionPolicy, Options};
 
 pub(crate) use accounts::{Accounts, account_map, team_map};
-pub(crate) use namespaces::{Namespace, Namespaces};
+pub(crate) use namespaces::{Namespace, Namespaces, misspelled};
 pub(crate) use selectors::{RoleSelector, Selectors};
 
 /// What scopes are told from, besides the objects themselves.

@@ -298,7 +298,7 @@ impl<'p> Pass<'p> {
         if failed && self.memory.update_may_be_unseen(self.calls.clock.now()) {
             return self.unseen();
         }
-        let message = format!("{}; {}", refusal.reason, refusal.advice);
+        let message = refusal.to_string();
         self.emit(EventKind::Ended { why: message.clone() });
         let outcome = if failed { Outcome::Failed } else { Outcome::Refused };
         self.memory.settled();
