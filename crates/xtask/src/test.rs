@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long)]
     release: bool,
     /// Conformance tests at a time
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     jobs: usize,
 }
 
