@@ -29,9 +29,9 @@ const LATER: Duration = Duration::from_secs(1_800);
 
 /// What came of giving a resource its name.
 pub(super) enum Named {
-    /// It has the name that it had, or one that the object says.
+    /// It has a name that it had before, or one that the object says: a listing may not show what was made under that name yet.
     Known,
-    /// It has another name than at the last look.
+    /// It has a name that nothing was made under.
     New,
     /// A reference has no value.
     Blocked(Box<Reconciled>),
@@ -70,9 +70,8 @@ pub(super) async fn declare(
     if !generated.declare(&name, before) {
         return Ok(Named::Known);
     }
-    if !remembered.generated.contains(&name)
-        && let Err(why) = document::check(&desired.object)
-    {
+    let is_new = !remembered.generated.contains(&name);
+    if is_new && let Err(why) = document::check(&desired.object) {
         return Ok(Named::Wrong(why));
     }
     // What is remembered is of the resource of before.
@@ -85,7 +84,7 @@ pub(super) async fn declare(
     document.write_status(&status, true).await?;
     document.declared.remembered = next;
     *memory = Memory::default();
-    Ok(Named::New)
+    Ok(if is_new { Named::New } else { Named::Known })
 }
 
 /// What a look did about older resources.
