@@ -71,9 +71,14 @@ def namespace(kube):
 
 
 @pytest.fixture
-def operator(kube, definitions, cloud, namespace, tmp_path):
+def operator_account():
+    """The operator's account: the one that tests share, unless their file says another."""
+
+
+@pytest.fixture
+def operator(kube, definitions, cloud, namespace, tmp_path, operator_account):
     """An operator of the test's own namespace."""
-    operator = Operator(kube, cloud, tmp_path, [namespace])
+    operator = Operator(kube, cloud, tmp_path, [namespace], account=operator_account)
     yield operator
     if operator.process.poll() is None:
         assert operator.stop() == 0, operator.log()

@@ -18,11 +18,8 @@ OURS = "sagemaker.services.k8s.aws"
 
 
 @pytest.fixture
-def operator(kube, definitions, cloud, account, namespace, tmp_path):
-    operator = Operator(kube, cloud, tmp_path, [namespace], account=account)
-    yield operator
-    if operator.process.poll() is None:
-        assert operator.stop() == 0, operator.log()
+def operator_account(account):
+    return account
 
 
 @pytest.fixture

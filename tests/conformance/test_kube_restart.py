@@ -9,11 +9,8 @@ from operator_tools import Operator, condition, full, model, thing
 
 
 @pytest.fixture
-def operator(kube, definitions, cloud, namespace, tmp_path, account):
-    operator = Operator(kube, cloud, tmp_path, [namespace], account=account)
-    yield operator
-    if operator.process.poll() is None:
-        assert operator.stop() == 0, operator.log()
+def operator_account(account):
+    return account
 
 
 def role(account):

@@ -203,7 +203,6 @@ fn rules_say_what_to_write() {
     assert!(count > 500, "{count}");
 }
 
-/// What an apiserver takes for the number of times a rule is run goes by the sizes of the lists around it.
 #[test]
 fn with_generated_names_a_change_is_another_resource_and_is_not_refused() {
     for kind in sagewright_kinds::all() {
@@ -219,6 +218,7 @@ fn with_generated_names_a_change_is_another_resource_and_is_not_refused() {
     }
 }
 
+/// What an apiserver takes for the number of times a rule is run goes by the sizes of the lists around it.
 #[test]
 fn rules_stand_in_lists_of_known_size() {
     fn visit(schema: &Value, path: &str, times: Option<u64>) {

@@ -9,13 +9,12 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{At, Fault, Faulty, Foreign, Modelled, REGION, TestClock, changes, declared, spec};
+use crate::support::{At, Fault, Faulty, Foreign, Modelled, NoReferences, REGION, TestClock, changes, declared, spec};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Scope};
 use sagewright_engine::{
-    Action, ApplyOptions, Clock as _, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Outcome,
-    Priority, RefUse, Target,
+    Action, ApplyOptions, Clock as _, Desired, Engine, Intent, NoObserver, Object, Outcome, Priority, Target,
 };
 use sagewright_kinds::row::DeleteHow;
 use sagewright_kinds::{Kind, Path, Phase, all, find};
@@ -94,16 +93,6 @@ fn case() -> impl Strategy<Value = Case> {
     ];
     let moves = prop::collection::vec(step, 2..14);
     (prop::bool::weighted(0.1), moves).prop_map(|(taken, moves)| Case { taken, moves })
-}
-
-/// Nothing refers to anything here.
-struct Nobody;
-
-#[async_trait::async_trait]
-impl ReferenceResolver for Nobody {
-    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
-        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
-    }
 }
 
 /// One row with what is declared of it.
@@ -218,7 +207,7 @@ impl<'r> World<'r> {
             priority: Priority::default(),
         };
         self.faulty.next(fault);
-        let done = self.faulty.look(self.engine.reconcile(&scope, &desired, &mut memory, &Nobody)).await;
+        let done = self.faulty.look(self.engine.reconcile(&scope, &desired, &mut memory, &NoReferences)).await;
         self.faulty.next(None);
         let writes = self.cloud.take_writes();
         let at = self.clock.millis() / 1000;

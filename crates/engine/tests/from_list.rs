@@ -5,22 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::*;
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Scope};
 use sagewright_engine::watch::{Change, Watch};
-use sagewright_engine::{
-    Clock, Cloud, CloudError, Desired, Engine, Failure, Intent, Object, ObjectId, Outcome, Priority, RefUse, Stage,
-    Target,
-};
+use sagewright_engine::{Clock, Cloud, CloudError, Desired, Engine, Intent, Object, Outcome, Priority, Stage, Target};
 use serde_json::json;
-
-struct Nothing;
-
-#[async_trait::async_trait]
-impl ReferenceResolver for Nothing {
-    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
-        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
-    }
-}
 
 /// A controller of models: what it has, and what it remembers of the one object at hand.
 struct Controller {
@@ -54,7 +42,8 @@ impl Controller {
         let kind = object.row().unwrap();
         let desired = Desired { intent, ..Desired::new(kind, object).unwrap() };
         let listed = self.watch.observation(&desired.name(kind).unwrap());
-        let step = self.engine.reconcile_from_list(&self.scope, &desired, &mut self.memory, &Nothing, listed.as_ref());
+        let step =
+            self.engine.reconcile_from_list(&self.scope, &desired, &mut self.memory, &NoReferences, listed.as_ref());
         let done = step.await;
         object.status = done.status.clone();
         let called = self.fake.take_log(false);
@@ -214,7 +203,7 @@ async fn without_a_finished_poll_there_is_no_observation() {
     // Without one, a look is as ever: before and after the create.
     let mut fraud = model("fraud");
     let desired = Desired::new(fraud.row().unwrap(), &fraud).unwrap();
-    let done = controller.engine.reconcile(&controller.scope, &desired, &mut controller.memory, &Nothing).await;
+    let done = controller.engine.reconcile(&controller.scope, &desired, &mut controller.memory, &NoReferences).await;
     assert_eq!(done.progress, Progress::Wrote);
     assert_eq!(controller.fake.take_log(false)[0].split_whitespace().next(), Some("DescribeModel"));
     fraud.status = done.status;

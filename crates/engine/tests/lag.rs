@@ -8,21 +8,12 @@ use std::time::Duration;
 
 use crate::support::*;
 use sagewright_engine::cloud::{CloudError, Stage};
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Scope};
 use sagewright_engine::{
-    ApplyOptions, Call, Clock, Cloud, Desired, Engine, EventKind, Failure, Intent, NoObserver, Object, ObjectId,
-    Outcome, Priority, RefUse, Target, keys,
+    ApplyOptions, Call, Clock, Cloud, Desired, Engine, EventKind, Intent, NoObserver, Object, Outcome, Priority,
+    Target, keys,
 };
 use serde_json::{Value, json};
-
-struct Nobody;
-
-#[async_trait::async_trait]
-impl ReferenceResolver for Nobody {
-    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
-        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
-    }
-}
 
 fn scope() -> Scope {
     Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default(), priority: Priority::default() }
@@ -43,7 +34,7 @@ impl Controller {
     async fn look(&mut self, intent: Intent) -> Reconciled {
         let kind = self.object.row().unwrap();
         let desired = Desired { intent, ..Desired::new(kind, &self.object).unwrap() };
-        let done = self.engine.reconcile(&scope(), &desired, &mut self.memory, &Nobody).await;
+        let done = self.engine.reconcile(&scope(), &desired, &mut self.memory, &NoReferences).await;
         self.object.status = done.status.clone();
         let kept = serde_json::to_string(&self.memory).unwrap();
         assert!(kept.len() < 200, "{kept}");
@@ -339,7 +330,7 @@ async fn a_controller_says_how_urgent_its_looks_are() {
         let desired = Desired::new(object.row().unwrap(), &object).unwrap();
         let scope = Scope { priority, ..scope() };
         for _ in 0..3 {
-            engine.reconcile(&scope, &desired, &mut memory, &Nobody).await;
+            engine.reconcile(&scope, &desired, &mut memory, &NoReferences).await;
         }
         let calls = urgency.1.lock().unwrap();
         let of = |name: &str| calls.iter().filter(|(call, _)| call == name).map(|(_, p)| *p).collect::<Vec<_>>();

@@ -5,20 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::*;
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
-use sagewright_engine::{
-    ApplyOptions, Clock as _, Desired, Engine, Failure, Intent, NoObserver, Object, ObjectId, Priority, RefUse, Target,
-};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Scope};
+use sagewright_engine::{ApplyOptions, Clock as _, Desired, Engine, Intent, NoObserver, Object, Priority, Target};
 use serde_json::json;
-
-struct Nothing;
-
-#[async_trait::async_trait]
-impl ReferenceResolver for Nothing {
-    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
-        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
-    }
-}
 
 /// One look at an object that is to go, or to stay.
 async fn look(engine: &Engine, object: &Object, memory: &mut Memory, intent: Intent) -> Reconciled {
@@ -26,7 +15,7 @@ async fn look(engine: &Engine, object: &Object, memory: &mut Memory, intent: Int
         Scope { target: Target::new(REGION.parse().unwrap()), claims: Arc::default(), priority: Priority::default() };
     let mut desired = Desired::new(object.row().unwrap(), object).unwrap();
     desired.intent = intent;
-    engine.reconcile(&scope, &desired, memory, &Nothing).await
+    engine.reconcile(&scope, &desired, memory, &NoReferences).await
 }
 
 async fn delete(engine: &Engine, object: &Object, memory: &mut Memory) -> Reconciled {

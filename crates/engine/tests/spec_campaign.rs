@@ -7,11 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::support::{Foreign, Modelled, REGION, Sampler, TestClock, declared, spec};
-use sagewright_engine::reconcile::{Memory, Progress, Reconciled, ReferenceResolver, Resolution, Scope};
-use sagewright_engine::{
-    Clock as _, Desired, Engine, Failure, Intent, ObjectId, Outcome, Priority, RefUse, Target, keys,
-};
+use crate::support::{Foreign, Modelled, NoReferences, REGION, Sampler, TestClock, declared, spec};
+use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Scope};
+use sagewright_engine::{Clock as _, Desired, Engine, Outcome, Priority, Target, keys};
 use sagewright_kinds::{Kind, Path, PathSegment, find, get_mut};
 use sagewright_model::crd::names;
 use sagewright_model::{Shape, ShapeType};
@@ -228,15 +226,6 @@ fn cases(field: &Field) -> Result<(Vec<Case>, Vec<Case>), String> {
         return Err("it is required and has one value".to_owned());
     }
     Ok((changed, added))
-}
-
-struct NoReferences;
-
-#[async_trait::async_trait]
-impl ReferenceResolver for NoReferences {
-    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
-        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
-    }
 }
 
 /// What is in AWS: what reads show, and the tags.

@@ -276,6 +276,13 @@ impl Kind {
         named && deletes && is_plain && self.tags_member().is_some()
     }
 
+    /// The field that says what its resources serve, as endpoints their configs.
+    #[must_use]
+    pub fn serves(&self) -> Option<&RefField> {
+        let path = Path::parse(self.row.delete.serves.as_deref()?);
+        self.refs().iter().find(|field| field.path == path)
+    }
+
     /// What a status word means.
     #[must_use]
     pub fn phase(&self, word: &str) -> Phase {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sagewright_engine::watch::{ContentHash, NameHash};
 use sagewright_kinds::{Kind, Path, get};
-use sagewright_objects::object::{Metadata, Object};
+use sagewright_objects::object::{Metadata, Object, ObjectId};
 use serde_json::Value;
 
 use crate::finalizer;
@@ -21,6 +21,15 @@ pub(crate) struct Key {
     pub(crate) kind: KindIndex,
     pub(crate) namespace: Box<str>,
     pub(crate) name: Box<str>,
+}
+
+impl Key {
+    /// The key of an object of a kind.
+    pub(crate) fn of(kind: &Kind, id: &ObjectId) -> Option<Self> {
+        let index = sagewright_kinds::all().iter().position(|one| std::ptr::eq(one, kind))?;
+        let kind = KindIndex::try_from(index).ok()?;
+        Some(Self { kind, namespace: id.namespace.as_str().into(), name: id.name.as_str().into() })
+    }
 }
 
 /// What is told of an object.

@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use crate::declared::Key;
 use crate::generated;
-use crate::queue::KindIndex;
 
 /// Stands for the values that an object gives; 0 for one that gives none, or none yet.
 pub(crate) type Given = u32;
@@ -93,12 +92,7 @@ fn holds_reference(spec: &Value) -> bool {
 }
 
 fn key(id: &ObjectId) -> Option<Key> {
-    let kind = sagewright_kinds::all().iter().position(|kind| kind.name() == id.kind)?;
-    Some(Key {
-        kind: KindIndex::try_from(kind).ok()?,
-        namespace: id.namespace.as_str().into(),
-        name: id.name.as_str().into(),
-    })
+    Key::of(sagewright_kinds::find(&id.kind)?, id)
 }
 
 /// What an object relies on: the values that the objects give to which it refers. 0: it refers to none.

@@ -67,6 +67,11 @@ pub(crate) async fn objects(
     }
 }
 
+/// Where watches look: in each of these namespaces, or where none is chosen in all at once.
+pub(crate) fn places(namespaces: &[String]) -> Vec<Option<String>> {
+    if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() }
+}
+
 /// Watches namespaces: their annotations and labels.
 pub(crate) async fn namespaces(client: Client, out: Sender<Message>) {
     let api: Api<PartialObjectMeta<KubeNamespace>> = Api::all(client);

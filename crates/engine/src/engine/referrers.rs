@@ -8,7 +8,7 @@ use sagewright_decide::arn::arn_of;
 use sagewright_decide::error::Failure;
 use sagewright_decide::inputs::Known;
 use sagewright_decide::observed::Found;
-use sagewright_kinds::{Kind, Path, Phase, RefField, values};
+use sagewright_kinds::{Kind, Phase, RefField, values};
 use sagewright_objects::object::ObjectId;
 use serde_json::{Value, json};
 
@@ -141,8 +141,7 @@ pub(super) async fn find_lost(
     readings: &mut BTreeMap<&'static str, Reading>,
     most: usize,
 ) {
-    let path = kind.row().delete.serves.as_deref().map(Path::parse);
-    let Some(field) = kind.refs().iter().find(|field| Some(&field.path) == path.as_ref()) else { return };
+    let Some(field) = kind.serves() else { return };
     let served = field.targets.iter().filter_map(|target| sagewright_kinds::find(&target.kind));
     for served in served {
         let Some(there) = readings.get(served.name()) else { continue };

@@ -93,7 +93,7 @@ impl Engine {
                     readings.insert(kind.name(), read(&calls, kind, &used, most).await);
                 }
             }
-            for kind in sagewright_kinds::all().iter().filter(|kind| kind.row().delete.serves.is_some()) {
+            for kind in sagewright_kinds::all().iter().filter(|kind| kind.serves().is_some()) {
                 find_lost(&calls, kind, &mut readings, most).await;
             }
             regions.insert(region, readings);

@@ -136,7 +136,6 @@ fn is_gone(kind: &Kind, output: &Value) -> bool {
 
 /// Whether resources of a kind serve those of another.
 fn serves(server: &Kind, kind: &Kind) -> bool {
-    let Some(path) = server.row().delete.serves.as_deref().map(Path::parse) else { return false };
-    let of = server.refs().iter().filter(|field| field.path == path).flat_map(|field| &field.targets);
-    of.into_iter().any(|target| target.group.is_none() && target.kind == kind.name())
+    let mut of = server.serves().into_iter().flat_map(|field| &field.targets);
+    of.any(|target| target.group.is_none() && target.kind == kind.name())
 }

@@ -1,5 +1,8 @@
 //! Objects and an observer for tests.
 
+use sagewright_engine::reconcile::{ReferenceResolver, Resolution};
+use sagewright_engine::{Failure, Intent, ObjectId, RefUse};
+
 use super::*;
 
 /// Keeps events as lines.
@@ -107,4 +110,14 @@ pub fn config_like(config: &Object, name: &str) -> Object {
     other.metadata.name = name.into();
     other.spec["endpointConfigName"] = json!(name);
     other
+}
+
+/// No reference has a value.
+pub struct NoReferences;
+
+#[async_trait::async_trait]
+impl ReferenceResolver for NoReferences {
+    async fn resolve(&self, _: &ObjectId, reference: &RefUse, _: Intent) -> Result<Resolution, Failure> {
+        Ok(Resolution::Absent(format!("there is no {}", reference.name)))
+    }
 }

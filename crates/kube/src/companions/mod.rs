@@ -90,11 +90,7 @@ pub(crate) async fn run<C: Companion>(tools: Tools, mut looked: mpsc::UnboundedR
         plural: plural.to_owned(),
     };
     let (out, mut seen) = mpsc::channel(64);
-    let namespaces: Vec<Option<String>> = match tools.namespaces.as_slice() {
-        [] => vec![None],
-        some => some.iter().cloned().map(Some).collect(),
-    };
-    for namespace in namespaces {
+    for namespace in watching::places(&tools.namespaces) {
         tokio::spawn(watching::companions(tools.api.client(), resource.clone(), namespace, out.clone()));
     }
     drop(out);

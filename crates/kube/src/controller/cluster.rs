@@ -66,12 +66,7 @@ impl Controller {
 
     /// Watches a kind in each namespace in which it is not watched yet.
     fn watch(&mut self, index: KindIndex, kind: &'static Kind) {
-        let options = &self.context.options;
-        let namespaces: Vec<Option<String>> = match options.namespaces.as_slice() {
-            [] => vec![None],
-            some => some.iter().cloned().map(Some).collect(),
-        };
-        for namespace in namespaces {
+        for namespace in watching::places(&self.context.options.namespaces) {
             if self.sources.values().any(|source| source.kind == index && source.namespace == namespace) {
                 continue;
             }

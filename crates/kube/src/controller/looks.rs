@@ -6,7 +6,6 @@ use std::time::Duration;
 use sagewright_engine::reconcile::Memory;
 use sagewright_engine::watch::NameHash;
 use sagewright_kinds::Kind;
-use sagewright_objects::ObjectId;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
@@ -14,7 +13,7 @@ use super::Controller;
 use crate::declared::Key;
 use crate::generated::Taken;
 use crate::look::{self, Found, Looked, Looking, Task};
-use crate::queue::{Id, KindIndex};
+use crate::queue::Id;
 use crate::resync;
 
 /// The pause after a look that ended by a fault of this program.
@@ -143,7 +142,7 @@ impl Controller {
         if is_newer && let Some(kept) = self.objects.get_mut(id) {
             kept.hash = hash;
         }
-        self.wait(id, waits.iter().filter_map(|(kind, on)| key_of(kind, on)).collect());
+        self.wait(id, waits.iter().filter_map(|(kind, on)| Key::of(kind, on)).collect());
         if self.rechecks.remove(&id) {
             self.check_relied(id);
         }
@@ -160,11 +159,4 @@ impl Controller {
             }
         }
     }
-}
-
-/// The key of an object of a kind.
-fn key_of(kind: &'static Kind, id: &ObjectId) -> Option<Key> {
-    let index = sagewright_kinds::all().iter().position(|one| std::ptr::eq(one, kind))?;
-    let kind = KindIndex::try_from(index).ok()?;
-    Some(Key { kind, namespace: id.namespace.as_str().into(), name: id.name.as_str().into() })
 }

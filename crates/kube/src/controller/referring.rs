@@ -60,8 +60,13 @@ impl Controller {
 
     /// What the objects give now to which an object refers.
     fn offered(&self, kept: &Kept) -> Given {
+        all(self.given(kept))
+    }
+
+    /// Each object to which an object refers, with what it gives now.
+    fn given<'k>(&'k self, kept: &'k Kept) -> impl Iterator<Item = (&'k Key, Given)> {
         let given = |key| self.objects.id(key).and_then(|id| self.objects.get(id)).map_or(0, |kept| kept.gives);
-        all(kept.refers.iter().map(|key| (key, given(key))))
+        kept.refers.iter().map(move |key| (key, given(key)))
     }
 
     /// An object has settled on what it refers to, or is gone: older resources of that may be free.
@@ -82,8 +87,7 @@ impl Controller {
             return false;
         }
         let Some(kept) = self.objects.get(id).filter(|kept| kept.relied != 0 && !kept.deleting) else { return false };
-        let given = |key| self.objects.id(key).and_then(|id| self.objects.get(id)).map_or(0, |kept| kept.gives);
-        let now: Vec<_> = kept.refers.iter().map(|key| (key, given(key))).collect();
+        let now: Vec<_> = self.given(kept).collect();
         let is_due = now.iter().all(|(_, given)| *given != 0) && all(now.into_iter()) != kept.relied;
         if is_due {
             self.due(id);

@@ -68,9 +68,9 @@ impl Child {
         Some((text("status"), text("message")))
     }
 
-    /// Whether it is the child that a document declares.
-    pub(super) fn is(&self, kind: &Kind, declared: &Value) -> bool {
-        std::ptr::eq(self.kind, kind) && self.object.metadata.name == name(declared)
+    /// Whether it is the child of this kind and name.
+    pub(super) fn is(&self, kind: &Kind, name: &str) -> bool {
+        std::ptr::eq(self.kind, kind) && self.object.metadata.name == name
     }
 
     /// Its name as the legacy object gives it.

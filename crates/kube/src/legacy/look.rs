@@ -130,7 +130,9 @@ impl Document<'_> {
     ) -> Result<Result<Vec<Child>, String>, ApiError> {
         let (api, namespace) = (&self.context.api, self.owner.namespace.as_str());
         // An object that somebody else made would go with this one.
-        for (kind, value) in wanted.iter().filter(|(kind, value)| !there.iter().any(|child| child.is(kind, value))) {
+        for (kind, value) in
+            wanted.iter().filter(|(kind, value)| !there.iter().any(|child| child.is(kind, children::name(value))))
+        {
             if children::is_of_others(api, kind, namespace, value, self.owner).await? {
                 let (kind, name) = (kind.name(), children::name(value));
                 return Ok(Err(format!(
@@ -188,11 +190,7 @@ impl Document<'_> {
     /// Children that are not declared any more go, when what used them is settled without them.
     async fn tidy(&self, there: &[Child], kept: &[Child]) -> Result<(), ApiError> {
         let is_settled = kept.iter().all(Child::is_ready);
-        let is_kept = |child: &Child| {
-            kept.iter().any(|other| {
-                std::ptr::eq(other.kind, child.kind) && other.object.metadata.name == child.object.metadata.name
-            })
-        };
+        let is_kept = |child: &Child| kept.iter().any(|other| other.is(child.kind, &child.object.metadata.name));
         let going: Vec<&Child> = there.iter().filter(|child| is_settled && !is_kept(child)).collect();
         self.delete_users(&going).await
     }

@@ -101,10 +101,7 @@ pub(crate) async fn run(api: Api, options: Options, clock: Arc<dyn Clock>, recor
 /// Watches the kinds that the cluster serves and the kinds of their children. Those whose CRDs are not there yet are looked for
 /// again.
 async fn watch_served(api: Api, client: Client, options: Options, out: mpsc::Sender<Owner>) {
-    let namespaces: Vec<Option<String>> = match options.namespaces.as_slice() {
-        [] => vec![None],
-        some => some.iter().cloned().map(Some).collect(),
-    };
+    let namespaces = watching::places(&options.namespaces);
     let mut missing: Vec<&'static LegacyKind> = sagewright_legacy::kinds::KINDS.iter().collect();
     let mut watched: Vec<&'static str> = Vec::new();
     while !missing.is_empty() && !out.is_closed() {

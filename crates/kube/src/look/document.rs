@@ -8,6 +8,7 @@ use super::{Context, Task};
 use crate::api::{ApiError, Place};
 use crate::declared::Declared;
 use crate::finalizer;
+use crate::remembered::Remembered;
 use crate::status::merge_patch;
 
 /// An object as it is in the cluster.
@@ -79,6 +80,16 @@ impl<'a> Document<'a> {
         let written = self.context.api.patch(&self.place, &self.object.metadata.name, &patch).await?;
         self.context.metrics.wrote(self.kind.name(), "adopted");
         self.take(written)
+    }
+
+    /// Writes down what the next process has to know before something is sent, if nothing has changed since the object was read.
+    pub(super) async fn remember(&mut self, remembered: &Remembered) -> Result<(), ApiError> {
+        let mut status = self.object.status.clone();
+        if !status.is_object() {
+            status = json!({});
+        }
+        remembered.write(&mut status);
+        self.write_status(&status, true).await.map(drop)
     }
 
     /// Writes a status, where it says something else than the present one. `guarded`: only if nothing has changed since it was

@@ -102,13 +102,9 @@ pub(super) async fn reconcile(
             break done;
         }
         // A create that must not be sent twice: the next process has to know of it before it is sent.
-        let mut status = document.object.status.clone();
-        if !status.is_object() {
-            status = serde_json::json!({});
-        }
         let generated = document.declared.remembered.generated.clone();
-        Remembered { memory: memory.clone(), generated, ..Remembered::default() }.write(&mut status);
-        if let Err(error) = document.write_status(&status, true).await {
+        let remembered = Remembered { memory: memory.clone(), generated, ..Remembered::default() };
+        if let Err(error) = document.remember(&remembered).await {
             *memory = before;
             return Err(error);
         }

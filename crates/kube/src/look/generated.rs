@@ -6,7 +6,6 @@ use sagewright_decide::conditions::{self, ADVISORY};
 use sagewright_decide::{Desired, Failure, Intent};
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled, Scope};
 use sagewright_engine::{Outcome, Users};
-use serde_json::json;
 
 use super::document::Document;
 use super::{Context, Task};
@@ -76,12 +75,7 @@ pub(super) async fn declare(
     }
     // What is remembered is of the resource of before.
     let next = Remembered { generated, relied: remembered.relied, ..Remembered::default() };
-    let mut status = document.object.status.clone();
-    if !status.is_object() {
-        status = json!({});
-    }
-    next.write(&mut status);
-    document.write_status(&status, true).await?;
+    document.remember(&next).await?;
     document.declared.remembered = next;
     *memory = Memory::default();
     Ok(if is_new { Named::New } else { Named::Known })

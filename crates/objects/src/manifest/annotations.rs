@@ -3,6 +3,7 @@
 use sagewright_kinds::Kind;
 use sagewright_model::Region;
 
+use super::error::Problem;
 use super::{ManifestError, adoption, generated, suggest};
 use crate::keys;
 use crate::object::Object;
@@ -37,9 +38,6 @@ fn values(kind: &Kind, object: &Object) -> Vec<(&'static str, Problem)> {
     ];
     all.into_iter().filter_map(|(key, wrong)| Some((key, wrong?))).collect()
 }
-
-/// What is wrong, and what was expected.
-type Problem = (String, String);
 
 /// A key that looks like a supported one and is none. Annotations of others are theirs, and those of ACK's
 /// controllers below their own prefixes.

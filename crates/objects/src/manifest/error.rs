@@ -24,14 +24,12 @@ pub struct ManifestError {
     pub expected: Option<String>,
 }
 
+/// What is wrong, and what was expected.
+pub(super) type Problem = (String, String);
+
 impl ManifestError {
     /// A problem of an object's metadata: what is wrong, and what was expected.
-    pub(super) fn of_metadata(
-        object: &Object,
-        index: usize,
-        path: &[&str],
-        (message, expected): (String, String),
-    ) -> Self {
+    pub(super) fn of_metadata(object: &Object, index: usize, path: &[&str], (message, expected): Problem) -> Self {
         let path = Path::of_members([&["metadata"], path].concat());
         Self { index, object: object.id(), path, message, expected: Some(expected) }
     }

@@ -6,6 +6,7 @@ use sagewright_kinds::{Kind, Path};
 use sagewright_model::{check_pattern, name::to_crd};
 
 use super::ManifestError;
+use super::error::Problem;
 use crate::keys;
 use crate::object::Object;
 
@@ -13,9 +14,6 @@ use crate::object::Object;
 pub const DIGITS: usize = 10;
 /// Older resources that may be kept although nothing uses them.
 const MOST_KEPT: usize = 100;
-
-/// What is wrong, and what was expected.
-type Problem = (String, String);
 
 /// What an object says of names that are generated for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
