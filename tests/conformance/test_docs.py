@@ -53,10 +53,11 @@ def runnable(command):
 
 
 def fits(printed, told):
-    """Whether lines stand in a text in this order. How often a client looks depends on the machine: the SageMaker SDK
-    draws a dash for each look before its `!`."""
-    told = re.sub(r"^-+!", "!", told, flags=re.MULTILINE)
-    parts = [re.escape(line).replace("…", ".*") for line in printed]
+    """Whether lines stand in a text in this order. What depends on the machine's speed is not compared: how often a client
+    looks (the SageMaker SDK draws a dash for each look before its `!`), and how wide a column of times is."""
+    columns = lambda text: re.sub(r"(?<=\S) {2,}", "  ", text)
+    told = columns(re.sub(r"^-+!", "!", told, flags=re.MULTILINE))
+    parts = [re.escape(columns(line)).replace("…", ".*") for line in printed]
     # Any lines may be none: what stands between two others can come earlier.
     pattern = "".join("(?:.*\n)*?" if part == ".*" else f"{part}\n" for part in parts)
     return re.search(f"^{pattern}", told.rstrip() + "\n", re.MULTILINE) is not None
