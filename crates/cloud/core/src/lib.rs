@@ -1,6 +1,7 @@
 //! What all services of the embedded cloud share: calls and errors, records, identities, and the ports through which
 //! they meet what runs and keeps.
 
+pub mod alarms;
 pub mod api;
 pub mod clock;
 pub mod durability;
