@@ -282,6 +282,87 @@ async fn of_many_jobs_at_work_the_newest_are_looked_at_and_that_is_told() {
     }
 }
 
+/// Creates resources that nobody declared.
+fn create(fake: &Fake, kind: &str, inputs: impl IntoIterator<Item = Value>) {
+    for input in inputs {
+        fake.peek(&format!("Create{kind}"), &input).unwrap();
+    }
+}
+
+fn undeclared_config(name: &str) -> Value {
+    let variant = json!({"VariantName": "main", "ModelName": "other", "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1, "InitialVariantWeight": 1});
+    json!({"EndpointConfigName": name, "ProductionVariants": [variant]})
+}
+
+#[tokio::test]
+async fn a_listing_that_is_cut_is_told_and_one_that_just_fits_is_not() {
+    let model = object(
+        "Model",
+        "m",
+        json!({"modelName": "m", "executionRoleARN": crate::support::ROLE, "primaryContainer": {"image": "i"}}),
+    );
+    let unknown = async |engine: &Engine| {
+        let goes = engine.plan_deletion(from_ref(&model), &[], InUse::Refuse, &DeleteOptions::default()).await.unwrap();
+        let users = goes.users.get(&model.id()).cloned().unwrap_or_default();
+        users.unknown.into_iter().collect::<Vec<_>>()
+    };
+    // Configs are all looked at, up to a hundred.
+    let (fake, _, engine) = Fake::new();
+    apply(&engine, from_ref(&model)).await;
+    create(&fake, "EndpointConfig", (0..100).map(|n| undeclared_config(&format!("c{n}"))));
+    assert_eq!(unknown(&engine).await, <[String; 0]>::default());
+    create(&fake, "EndpointConfig", [undeclared_config("c100")]);
+    assert_eq!(unknown(&engine).await, ["only the newest 100 of the endpoint configs were looked at"]);
+    // Of jobs, a thousand are listed to find those at work.
+    let (fake, clock, engine) = Fake::new();
+    fake.fate("TransformJob", 1, "Completed", None);
+    apply(&engine, from_ref(&model)).await;
+    let job = |n: usize| {
+        let source = json!({"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/in"}});
+        json!({"TransformJobName": format!("t{n}"), "ModelName": "other", "TransformInput": {"DataSource": source},
+            "TransformOutput": {"S3OutputPath": "s3://b/out"},
+            "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"}})
+    };
+    create(&fake, "TransformJob", (0..1_000).map(job));
+    clock.set(clock.millis() + 2_000);
+    assert_eq!(unknown(&engine).await, <[String; 0]>::default());
+    create(&fake, "TransformJob", [job(1_000)]);
+    clock.set(clock.millis() + 2_000);
+    assert_eq!(unknown(&engine).await, ["only the newest 1000 of the transform jobs were looked at"]);
+}
+
+/// A config beyond those that were looked at is there: its endpoint does not serve what is gone.
+#[tokio::test]
+async fn a_config_that_was_not_looked_at_is_not_taken_for_gone() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    apply(&engine, &objects).await;
+    create(&fake, "EndpointConfig", (0..101).map(|n| undeclared_config(&format!("zz{n}"))));
+    let model = objects.iter().find(|o| o.kind == "Model").unwrap();
+    let goes = engine.plan_deletion(from_ref(model), &[], InUse::Refuse, &DeleteOptions::default()).await.unwrap();
+    let unknown = goes.users[&model.id()].unknown.iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(unknown, ["only the newest 100 of the endpoint configs were looked at"]);
+}
+
+/// Only packages of the group that goes are looked at, not those of a group that has the name of something else that goes.
+#[tokio::test]
+async fn what_is_inside_of_something_is_looked_for_in_that_alone() {
+    let (fake, _, engine) = Fake::new();
+    let objects = tutorial();
+    apply(&engine, &objects).await;
+    fake.take_log(false);
+    let set: Vec<Object> = objects
+        .iter()
+        .filter(|o| ["ModelPackageGroup", "Model", "Endpoint"].contains(&o.kind.as_str()))
+        .cloned()
+        .collect();
+    engine.plan_deletion(&set, &[], InUse::Refuse, &DeleteOptions::default()).await.unwrap();
+    let listed: Vec<String> =
+        fake.take_log(false).into_iter().filter(|l| l.starts_with("ListModelPackages ")).collect();
+    assert!(!listed.is_empty() && listed.iter().all(|l| l.contains("\"mnist\"")), "{listed:#?}");
+}
+
 /// As tidying by hand leaves it: the endpoint goes on serving the model, and its config is not there to say so.
 #[tokio::test]
 async fn a_model_may_be_in_use_by_an_endpoint_whose_config_is_gone() {

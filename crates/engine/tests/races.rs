@@ -102,6 +102,40 @@ async fn an_update_that_never_shows_is_told_after_a_while() {
 }
 
 #[tokio::test]
+async fn a_delete_or_stop_that_never_shows_is_told_after_a_while() {
+    for (write, object, told) in [
+        (
+            "DeletePipeline",
+            pipeline("{}"),
+            "AWS took the delete and still shows the resource (it is Active); try again later",
+        ),
+        (
+            "StopTrainingJob",
+            training_job("mnist"),
+            "AWS took the stop and still shows the resource (it is InProgress); try again later",
+        ),
+    ] {
+        let (fake, clock, engine) = Fake::new();
+        fake.fate("TrainingJob", 1_000_000, "Completed", None);
+        let begin = ApplyOptions { wait: false, ..ApplyOptions::default() };
+        engine.apply(from_ref(&object), &begin, &NoObserver).await.unwrap();
+        let (sent, counted) = (Arc::new(AtomicUsize::new(0)), write);
+        let calls = Arc::clone(&sent);
+        let engine = hooked(&fake, &clock, move |_, operation, _| {
+            (operation == counted).then(|| {
+                calls.fetch_add(1, Ordering::SeqCst);
+                Ok(json!({}))
+            })
+        });
+        let report = engine.delete(from_ref(&object), &DeleteOptions::default(), &NoObserver).await.unwrap();
+        let entry = &report.objects[0];
+        assert_eq!(entry.outcome, Outcome::Failed, "{write}: {}", entry.message);
+        assert!(entry.message.contains(told), "{write}: {}", entry.message);
+        assert_eq!(sent.load(Ordering::SeqCst), 1, "{write}: it is not repeated");
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_ends_while_it_is_stopped_is_no_failure() {
     for word in ["Completed", "Stopping"] {
         let (fake, clock, engine) = Fake::new();
