@@ -13,7 +13,8 @@ use sagewright_kinds::find;
 use serde_json::{Value, json};
 
 async fn apply(engine: &Engine, objects: &[Object]) {
-    assert!(engine.apply(objects, &ApplyOptions::default(), &NoObserver).await.unwrap().is_ok());
+    let report = engine.apply(objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_ok(), "{report:#?}");
 }
 
 fn of<'p>(plan: &'p Plan, kind: &str) -> &'p Planned {
@@ -345,24 +346,6 @@ async fn a_config_that_was_not_looked_at_is_not_taken_for_gone() {
     assert_eq!(unknown, ["only the newest 100 of the endpoint configs were looked at"]);
 }
 
-/// Only packages of the group that goes are looked at, not those of a group that has the name of something else that goes.
-#[tokio::test]
-async fn what_is_inside_of_something_is_looked_for_in_that_alone() {
-    let (fake, _, engine) = Fake::new();
-    let objects = tutorial();
-    apply(&engine, &objects).await;
-    fake.take_log(false);
-    let set: Vec<Object> = objects
-        .iter()
-        .filter(|o| ["ModelPackageGroup", "Model", "Endpoint"].contains(&o.kind.as_str()))
-        .cloned()
-        .collect();
-    engine.plan_deletion(&set, &[], InUse::Refuse, &DeleteOptions::default()).await.unwrap();
-    let listed: Vec<String> =
-        fake.take_log(false).into_iter().filter(|l| l.starts_with("ListModelPackages ")).collect();
-    assert!(!listed.is_empty() && listed.iter().all(|l| l.contains("\"mnist\"")), "{listed:#?}");
-}
-
 /// As tidying by hand leaves it: the endpoint goes on serving the model, and its config is not there to say so.
 #[tokio::test]
 async fn a_model_may_be_in_use_by_an_endpoint_whose_config_is_gone() {
@@ -410,6 +393,34 @@ async fn what_uses_the_resources_is_read_once_however_much_is_held() {
     // A look at the config that would go, and one at what refers to the model.
     let read = |name: &str| log.iter().filter(|l| l.starts_with("DescribeEndpointConfig ") && l.contains(name)).count();
     assert_eq!((read("mnist-1"), read("shadow")), (2, 1));
+}
+
+/// AWS names quotas by ids of its own, and they are inside of nothing.
+#[tokio::test]
+async fn a_cluster_is_used_by_its_quotas_and_not_by_those_of_others() {
+    let (cloud, _) = Modelled::new();
+    let engine = cloud.engine();
+    let group = json!({"instanceGroupName": "workers", "instanceCount": 1, "instanceType": "ml.c5.large",
+        "executionRole": crate::support::ROLE, "lifeCycleConfig": {"onCreate": "on.sh", "sourceS3URI": "s3://b/on"}});
+    let cluster = |name: &str| object("Cluster", name, json!({"clusterName": name, "instanceGroups": [group.clone()]}));
+    let quota = |name: &str, of: &str| {
+        let reference = json!({"from": {"name": of}});
+        let spec = json!({"name": name, "clusterRef": reference, "computeQuotaTarget": {"teamName": "vision"},
+            "computeQuotaConfig": {"computeQuotaResources": [{"instanceType": "ml.c5.large", "count": 1}]}});
+        object("ComputeQuota", name, spec)
+    };
+    apply(
+        &engine,
+        &[cluster("clusterhere1"), cluster("clusterthere"), quota("q1", "clusterhere1"), quota("q2", "clusterthere")],
+    )
+    .await;
+    let goes =
+        engine.plan_deletion(&[cluster("clusterhere1")], &[], InUse::Refuse, &DeleteOptions::default()).await.unwrap();
+    let by: Vec<String> = goes.users.into_values().flat_map(|users| users.by).collect();
+    let id = cloud.all().into_iter().find_map(|(_, doc, _)| {
+        (doc["Name"] == "q1").then(|| doc["ComputeQuotaArn"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned())
+    });
+    assert_eq!(by, [format!("ComputeQuota/{}", id.unwrap())]);
 }
 
 /// A user profile is named within its domain.

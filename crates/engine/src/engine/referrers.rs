@@ -88,23 +88,21 @@ pub(super) async fn read(calls: &Calls, kind: &'static Kind, used: &[Used<'_>], 
 
 async fn referrers(calls: &Calls, kind: &'static Kind, used: &[Used<'_>], most: usize) -> Result<Reading, Failure> {
     let listed = if kind.is_job() { JOBS_LISTED } else { most };
-    let items = if kind.is_arn_identified() {
+    // What a resource of this kind is inside of; one that AWS names and that is inside of nothing is listed like others.
+    let within = kind.row().identity.within.last().filter(|_| kind.is_arn_identified());
+    let container = within.and_then(|member| kind.refs().iter().find(|field| field.path.first() == Some(member)));
+    let items = match container {
         // What is inside of one that goes uses it; elsewhere are too many to look at.
-        let within = kind.row().identity.within.last();
-        let inner = |(going, _): &&Used<'_>| {
-            kind.refs().iter().any(|field| {
-                field.path.first() == within.map(String::as_str)
-                    && field.targets.iter().any(|target| target.kind == going.name())
-            })
-        };
-        let outer: Vec<String> = used.iter().filter(inner).map(|(_, resource)| (*resource).to_owned()).collect();
-        let list = |name: String| async move { inside(calls, kind, Some(&name)).await };
-        let lists = stream::iter(outer).map(list).buffered(AT_ONCE);
-        lists.try_concat().await?
-    } else {
-        calls.list(kind, list_input(kind, None), listed + 1).await?
+        Some(container) => {
+            let inner = |(going, _): &&Used<'_>| container.targets.iter().any(|target| target.kind == going.name());
+            let outer: Vec<String> = used.iter().filter(inner).map(|(_, resource)| (*resource).to_owned()).collect();
+            let list = |name: String| async move { inside(calls, kind, Some(&name)).await };
+            let lists = stream::iter(outer).map(list).buffered(AT_ONCE);
+            lists.try_concat().await?
+        }
+        None => calls.list(kind, list_input(kind, None), listed + 1).await?,
     };
-    let is_cut = !kind.is_arn_identified() && items.len() > listed;
+    let is_cut = container.is_none() && items.len() > listed;
     let (mut at_work, mut ended) = (Vec::new(), HashSet::new());
     for item in items {
         let listed = Found::new(kind, item, BTreeMap::new());
