@@ -11,5 +11,6 @@ services![
     "sagemaker-featurestore-runtime",
     "sagemaker-metrics",
     "sagemaker-runtime",
+    "sqs",
     "sts",
 ];

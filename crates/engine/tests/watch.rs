@@ -428,3 +428,46 @@ async fn a_clock_that_is_set_back_does_not_hold_up_the_next_poll() {
     let now = fleet.state.lock().unwrap().millis;
     assert!(now <= 31_000 && there > 3_600_000, "{now} ms");
 }
+
+#[tokio::test]
+async fn the_time_between_polls_may_change_and_counts_from_the_last() {
+    let fleet = Fleet::new(3);
+    let mut watch = fleet.watch("Endpoint");
+    watch.next().await.unwrap();
+    let began = fleet.state.lock().unwrap().millis;
+    for (every, passed, after) in [(300, 0, 300), (30, 0, 330), (300, 40, 630), (30, 700, 1_330)] {
+        watch.set_every(Duration::from_secs(every));
+        fleet.pass(passed);
+        fleet.set("r00001", &format!("word {every} {passed}"));
+        watch.next().await.unwrap();
+        assert_eq!(fleet.state.lock().unwrap().millis - began, after * 1_000, "{every} after {passed}");
+    }
+}
+
+/// A fleet that answers nothing while it is to stay silent.
+struct Silent(Arc<Fleet>, Mutex<bool>);
+
+#[async_trait::async_trait]
+impl Cloud for Silent {
+    async fn call(&self, call: Call) -> Result<Value, CloudError> {
+        let silent = *self.1.lock().unwrap();
+        if silent {
+            futures_util::future::pending::<()>().await;
+        }
+        self.0.call(call).await
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_is_dropped_is_begun_again_at_once() {
+    let fleet = Fleet::new(3);
+    let cloud = Arc::new(Silent(Arc::clone(&fleet), Mutex::new(true)));
+    let target = Target::new("us-east-1".parse().unwrap());
+    let clock = Arc::clone(&fleet) as Arc<dyn Clock>;
+    let mut watch = Watch::new(Arc::clone(&cloud) as Arc<dyn Cloud>, clock, target, find("Endpoint").unwrap());
+    let now = fleet.state.lock().unwrap().millis;
+    assert!(futures_util::FutureExt::now_or_never(watch.next()).is_none());
+    *cloud.1.lock().unwrap() = false;
+    assert_eq!(watch.next().await.unwrap().len(), 3);
+    assert_eq!(fleet.state.lock().unwrap().millis, now);
+}

@@ -18,7 +18,7 @@ pub use explain::{Explanation, FieldInfo, explain};
 pub use kind::{Kind, SpecField};
 pub use lint::lint;
 pub use listing::{Listing, Shows};
-pub use load::{LoadError, all, by_gvk, embedded, find, parse};
+pub use load::{LoadError, all, by_gvk, embedded, find, of_event, parse};
 pub use path::{Path, PathSegment, get, get_mut, set, values};
 pub use phase::Phase;
 pub use reference::{RefField, RefTarget};

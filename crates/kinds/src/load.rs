@@ -60,6 +60,12 @@ pub fn find(name: &str) -> Option<&'static Kind> {
     })
 }
 
+/// The kind that an event of EventBridge is of, by the event's detail type.
+#[must_use]
+pub fn of_event(detail_type: &str) -> Option<&'static Kind> {
+    all().iter().find(|kind| kind.row().events.iter().any(|event| event == detail_type))
+}
+
 /// A kind as a manifest names it.
 #[must_use]
 pub fn by_gvk(api_version: &str, kind: &str) -> Option<&'static Kind> {

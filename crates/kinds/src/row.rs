@@ -63,6 +63,9 @@ pub struct Row {
     /// Where its logs are.
     #[serde(default)]
     pub logs: Option<Logs>,
+    /// Detail types of the events that EventBridge has of it.
+    #[serde(default)]
+    pub events: Vec<String>,
     /// Behaviour that no row can say, by the name of its file in the engine.
     #[serde(default)]
     pub quirks: Vec<String>,

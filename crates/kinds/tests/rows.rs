@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sagewright_kinds::{Explanation, Path, Phase, QUIRKS, all, embedded, explain, find, lint, parse, values};
+use sagewright_kinds::{Explanation, Path, Phase, QUIRKS, all, embedded, explain, find, lint, of_event, parse, values};
 use serde_json::json;
 
 #[test]
@@ -38,6 +38,20 @@ fn every_kind_is_found_by_name_plural_and_group() {
     }
     assert_eq!(find("scalingpolicies").map(|k| k.name()), Some("ScalingPolicy"));
     assert!(find("pods").is_none());
+}
+
+#[test]
+fn an_event_is_of_one_kind() {
+    let mut told: Vec<&str> = all().iter().flat_map(|kind| kind.row().events.iter().map(String::as_str)).collect();
+    assert!(told.iter().all(|event| event.starts_with("SageMaker ")), "{told:?}");
+    let count = told.len();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), count, "an event that two rows name");
+    let of = |event: &str| of_event(event).map(|kind| kind.name());
+    assert_eq!(of("SageMaker Endpoint Deployment State Change"), Some("Endpoint"));
+    assert_eq!(of("SageMaker HyperParameter Tuning Job State Change"), Some("HyperParameterTuningJob"));
+    assert_eq!(of("SageMaker Endpoint"), None);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod look;
 pub mod lookup;
 mod message;
 mod metrics;
+mod notices;
 mod options;
 mod polls;
 mod proxy;
@@ -48,5 +49,6 @@ mod watching;
 
 pub use error::OperatorError;
 pub use metrics::Metrics;
+pub use notices::EventQueue;
 pub use options::{DeletionPolicy, Gates, Options, PerKind, known_kind};
 pub use run::{Ports, run};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use sagewright_engine::Failure;
 use sagewright_engine::watch::Change;
+use tokio::sync::oneshot;
 
 use crate::declared::{Declared, Key};
+use crate::notices::{Heard, Notice};
 use crate::polls::PollId;
 use crate::queue::KindIndex;
 use crate::scope::{Namespace, RoleSelector};
@@ -30,6 +32,10 @@ pub(crate) enum Message {
     Selectors(Watched<(String, Option<RoleSelector>), String>),
     /// A poll of a listing of AWS came to its end.
     Polled(PollId, Result<Vec<Change>, Failure>),
+    /// Events of EventBridge; who told them wants to know what became of each.
+    Noticed(Vec<Notice>, oneshot::Sender<Vec<Heard>>),
+    /// Events of EventBridge can be read from now on, or cannot.
+    EventsCome(bool),
 }
 
 /// What a watch tells.

@@ -8,6 +8,8 @@ use sagewright_engine::Installation;
 use sagewright_kinds::Kind;
 use sagewright_model::Region;
 
+use crate::notices::EventQueue;
+
 /// What becomes of a resource in AWS when its object is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeletionPolicy {
@@ -109,6 +111,8 @@ pub struct Options {
     pub leader_election: Option<String>,
     /// The time between polls of AWS's listings.
     pub poll: Duration,
+    /// The queue of SageMaker's events.
+    pub event_queue: Option<EventQueue>,
 }
 
 /// ACK's feature gates.

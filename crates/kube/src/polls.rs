@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sagewright_engine::watch::{NameHash, Shown, Watch};
 use sagewright_kinds::Kind;
 use sagewright_port::clock::Clock;
 use sagewright_port::cloud::{Cloud, Target};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::message::Message;
@@ -15,6 +17,9 @@ use crate::queue::{Id, KindIndex};
 
 /// A poll.
 pub(crate) type PollId = u32;
+
+/// How much longer pauses are where events tell what changes.
+const STRETCH: u32 = 10;
 
 /// What is kept of a poll.
 pub(crate) struct Poll {
@@ -32,6 +37,10 @@ pub(crate) struct Poll {
     index: HashMap<NameHash, Id, foldhash::fast::FixedState>,
     /// Other objects of the same resource, in the order in which they came.
     others: HashMap<NameHash, Vec<Id>>,
+    /// An event has come of its kind, account and region, in this process: others do.
+    pub(crate) told: bool,
+    /// The time between polls.
+    every: watch::Sender<Duration>,
     /// What polls, before it was begun.
     watch: Option<Watch>,
     task: Option<AbortHandle>,
@@ -69,7 +78,9 @@ impl Poll {
 pub(crate) struct Polls {
     cloud: Arc<dyn Cloud>,
     clock: Arc<dyn Clock>,
-    every: std::time::Duration,
+    every: Duration,
+    /// Events can be read.
+    events_come: bool,
     out: Sender<Message>,
     all: HashMap<PollId, Poll>,
     by: HashMap<(KindIndex, Target), PollId>,
@@ -79,13 +90,9 @@ pub(crate) struct Polls {
 }
 
 impl Polls {
-    pub(crate) fn new(
-        cloud: Arc<dyn Cloud>,
-        clock: Arc<dyn Clock>,
-        every: std::time::Duration,
-        out: Sender<Message>,
-    ) -> Self {
-        Self { cloud, clock, every, out, all: HashMap::new(), by: HashMap::new(), next: 0, started: HashSet::new() }
+    pub(crate) fn new(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, every: Duration, out: Sender<Message>) -> Self {
+        let (all, by, started) = (HashMap::new(), HashMap::new(), HashSet::new());
+        Self { cloud, clock, every, events_come: false, out, all, by, next: 0, started }
     }
 
     pub(crate) fn get(&self, id: PollId) -> Option<&Poll> {
@@ -94,6 +101,38 @@ impl Polls {
 
     pub(crate) fn get_mut(&mut self, id: PollId) -> Option<&mut Poll> {
         self.all.get_mut(&id)
+    }
+
+    /// The polls of a kind.
+    pub(crate) fn of(&self, kind: KindIndex) -> impl Iterator<Item = (PollId, &Poll)> {
+        self.all.iter().filter(move |(_, poll)| poll.kind == kind).map(|(id, poll)| (*id, poll))
+    }
+
+    /// An event has come of what a poll shows: the polls become rare, while events come.
+    pub(crate) fn told(&mut self, id: PollId) {
+        if let Some(poll) = self.all.get_mut(&id) {
+            poll.told = true;
+        }
+        self.pace(id);
+    }
+
+    /// Events can be read, or cannot.
+    pub(crate) fn events_come(&mut self, come: bool) {
+        self.events_come = come;
+        self.all.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| self.pace(id));
+    }
+
+    /// How many times longer a pause is, where events would end it.
+    pub(crate) fn stretch(&self, id: PollId) -> u32 {
+        let told = self.all.get(&id).is_some_and(|poll| poll.told);
+        if told && self.events_come { STRETCH } else { 1 }
+    }
+
+    fn pace(&self, id: PollId) {
+        let every = self.every.saturating_mul(self.stretch(id));
+        if let Some(poll) = self.all.get(&id) {
+            poll.every.send_if_modified(|before| std::mem::replace(before, every) != every);
+        }
     }
 
     /// One more object needs the poll of its kind at a target.
@@ -119,6 +158,8 @@ impl Polls {
             users: 1,
             index: HashMap::default(),
             others: HashMap::new(),
+            told: false,
+            every: watch::Sender::new(self.every),
             watch,
             task: None,
         };
@@ -142,7 +183,7 @@ impl Polls {
         if let Some(poll) = self.all.get_mut(&id)
             && let Some(watch) = poll.watch.take()
         {
-            poll.task = Some(tokio::spawn(follow(watch, id, self.out.clone())).abort_handle());
+            poll.task = Some(tokio::spawn(follow(watch, id, poll.every.subscribe(), self.out.clone())).abort_handle());
         }
     }
 
@@ -163,14 +204,19 @@ impl Polls {
 }
 
 /// Polls until nobody listens.
-async fn follow(mut watch: Watch, id: PollId, out: Sender<Message>) {
+async fn follow(mut watch: Watch, id: PollId, mut every: watch::Receiver<Duration>, out: Sender<Message>) {
     // The first poll is told although it may show nothing.
     let mut changes = watch.poll().await;
     loop {
         if out.send(Message::Polled(id, changes)).await.is_err() {
             return;
         }
-        changes = watch.next().await;
+        changes = loop {
+            tokio::select! {
+                changes = watch.next() => break changes,
+                Ok(()) = every.changed() => watch.set_every(*every.borrow_and_update()),
+            }
+        };
     }
 }
 
@@ -190,6 +236,8 @@ mod tests {
             users: 0,
             index: HashMap::default(),
             others: HashMap::new(),
+            told: false,
+            every: watch::Sender::new(Duration::ZERO),
             watch: None,
             task: None,
         };

@@ -13,7 +13,7 @@ use sagewright_port::clock::Clock;
 use sagewright_port::cloud::{Call, Cloud, Target};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{Api, with_causes};
 use crate::cloud::Counted;
@@ -27,6 +27,7 @@ use crate::lease::{self, Leadership};
 use crate::legacy;
 use crate::look::Context;
 use crate::metrics::Metrics;
+use crate::notices::{QueueState, Reader};
 use crate::options::Options;
 use crate::polls::Polls;
 use crate::proxy;
@@ -39,6 +40,8 @@ const WAITING: usize = 1_024;
 const IDENTITY: Duration = Duration::from_secs(60);
 /// How long events may take that are told at the end.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
+/// How long the delete of messages may take that were heard of at the end.
+const LAST_MESSAGES: Duration = Duration::from_secs(3);
 
 /// What the operator works with.
 pub struct Ports {
@@ -55,7 +58,8 @@ pub struct Ports {
 pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>) -> Result<(), OperatorError> {
     let metrics = Arc::new(Metrics::default());
     let (readiness, ready) = watch::channel(Readiness::default());
-    serve(&options, &metrics, &ready).await?;
+    let (queue, queue_state) = watch::channel(QueueState::default());
+    serve(&options, &metrics, &ready, &queue_state).await?;
     let cloud: Arc<dyn Cloud> = Arc::new(Counted::new(ports.cloud, Arc::clone(&metrics)));
     let account = identity(cloud.as_ref(), &options).await?;
     let client = client().await?;
@@ -91,6 +95,11 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
         Claims { installation: options.installation.clone(), policy: ClaimPolicy::MarkOrAck, ..Claims::default() };
     let target = Target::new(options.region.clone());
     let engine = Engine::new(Arc::clone(&cloud), Arc::clone(&ports.clock), target).with_claims(claims.clone());
+    let reader = options.event_queue.clone().map(|of| {
+        let ports = (Arc::clone(&cloud), Arc::clone(&ports.clock));
+        let reader = Reader::new(of, ports, Arc::clone(&metrics), out.clone(), queue);
+        tokio::spawn(read_once_synced(reader, ready))
+    });
     let polls = Polls::new(cloud, Arc::clone(&ports.clock), options.poll, out.clone());
     let tables = Tables { account, ..Tables::default() };
     let looked = start_companions(&options, &api, &ports.clock, &recorder, &mut beside);
@@ -111,6 +120,7 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
         None => {
             controller.run(served, stop).await;
             beside.shutdown().await;
+            end(reader).await;
         }
         Some(leadership) => {
             let lost = tokio::select! {
@@ -121,12 +131,30 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
                 return Err(OperatorError::LostLease);
             }
             beside.shutdown().await;
+            end(reader).await;
             leadership.release().await;
         }
     }
     drop(tokio::time::timeout(LAST_EVENTS, writer).await);
     tracing::info!("ended");
     Ok(())
+}
+
+/// Reads events once all objects are known: what happened before is in the first polls.
+async fn read_once_synced(reader: Reader, mut ready: watch::Receiver<Readiness>) {
+    // The controller is gone otherwise.
+    if ready.wait_for(|ready| ready.synced).await.is_ok() {
+        reader.run().await;
+    }
+}
+
+/// The reader of events ends with the controller; what it was told of is deleted before.
+async fn end(reader: Option<JoinHandle<()>>) {
+    if let Some(mut reader) = reader
+        && tokio::time::timeout(LAST_MESSAGES, &mut reader).await.is_err()
+    {
+        reader.abort();
+    }
 }
 
 /// Begins what the small kinds need. Who copies fields is told of looks.
@@ -198,6 +226,7 @@ async fn serve(
     options: &Options,
     metrics: &Arc<Metrics>,
     ready: &watch::Receiver<Readiness>,
+    queue: &watch::Receiver<QueueState>,
 ) -> Result<(), OperatorError> {
     const PLAIN: &str = "text/plain; charset=utf-8";
     if let Some(address) = options.metrics {
@@ -209,10 +238,18 @@ async fn serve(
         tracing::info!(address = %at, "serving metrics");
     }
     if let Some(address) = options.health {
-        let ready = ready.clone();
+        let (ready, queue) = (ready.clone(), queue.clone());
         let page = move |path: &str| match path {
             "/healthz" => Some((StatusCode::OK, PLAIN, "ok\n".to_owned())),
-            "/readyz" if ready.borrow().synced => Some((StatusCode::OK, PLAIN, "ok\n".to_owned())),
+            // Polls do without the queue.
+            "/readyz" if ready.borrow().synced => Some((
+                StatusCode::OK,
+                PLAIN,
+                match &*queue.borrow() {
+                    QueueState::Failing(why) => format!("ok, but the queue of events cannot be read: {why}\n"),
+                    QueueState::Unread | QueueState::Readable => "ok\n".to_owned(),
+                },
+            )),
             "/readyz" => {
                 Some((StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not every watch has listed its objects\n".to_owned()))
             }
@@ -253,6 +290,7 @@ pub(crate) mod tests {
             trusts: |url| url.starts_with("https://"),
             leader_election: None,
             poll: Duration::from_secs(30),
+            event_queue: None,
         }
     }
 }

@@ -99,6 +99,10 @@ pub(crate) struct ControllerReconcile {
     /// Seconds between listings of a kind's resources in AWS, which show what changed
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) poll_seconds: u64,
+    /// URL of an SQS queue that EventBridge puts SageMaker's events into: what changes is looked at when its event comes, and
+    /// listings become rare
+    #[arg(long, value_name = "URL")]
+    pub(crate) event_queue_url: Option<String>,
     /// Copy fields of objects into ConfigMaps and Secrets, as FieldExport objects say
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
     pub(crate) enable_field_export_reconciler: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use sagewright_kube::{DeletionPolicy, Options, PerKind, Ports, known_kind, run as operate};
+use sagewright_kube::{DeletionPolicy, EventQueue, Options, PerKind, Ports, known_kind, run as operate};
 
 use crate::args::{Controller, ControllerAws, Global, Policy};
 use crate::context::{Context, WallClock, is_trusted};
@@ -97,6 +97,8 @@ fn options(args: &Controller, context: &Context) -> Result<Options, Failure> {
     };
     let tags = reconcile.resource_tags.iter().filter(|text| !text.is_empty()).map(tag);
     let resync = reconcile.reconcile_default_resync_seconds;
+    let event_queue =
+        said(reconcile.event_queue_url.as_ref()).map(|url| EventQueue::parse(url, &context.target.region));
     let own_namespace = own_namespace();
     Ok(Options {
         region: context.target.region.clone(),
@@ -129,6 +131,7 @@ fn options(args: &Controller, context: &Context) -> Result<Options, Failure> {
         health: process.healthz_addr.0,
         gates: watch.feature_gates,
         poll: Duration::from_secs(reconcile.poll_seconds.max(1)),
+        event_queue: event_queue.transpose().map_err(|why| usage(format!("--event-queue-url: {why}")))?,
     })
 }
 

@@ -51,7 +51,8 @@ pub struct Watch {
     /// Changes that nobody has been given yet: the poll that showed them did not come to its end.
     pending: Vec<Change>,
     every: Duration,
-    due: Option<Timestamp>,
+    /// When the last poll that came to an end, well or not, began.
+    polled: Option<Timestamp>,
     /// When the marks of the kind were begun anew.
     marks_since: Timestamp,
 }
@@ -144,7 +145,7 @@ impl Watch {
         };
         let state = State { poller: Poller::new(takes_since, WHOLE_EVERY), owners: Arc::default() };
         let shown = Shown { state: Arc::new(Mutex::new(state)), reads_each: matches!(view, View::Each(_)) };
-        Self { calls, kind, view, shown, pending: Vec::new(), every: EVERY, due: None, marks_since: Timestamp::MIN }
+        Self { calls, kind, view, shown, pending: Vec::new(), every: EVERY, polled: None, marks_since: Timestamp::MIN }
     }
 
     /// Sets the time between polls; 30 s without.
@@ -152,6 +153,11 @@ impl Watch {
     pub fn every(mut self, every: Duration) -> Self {
         self.every = every;
         self
+    }
+
+    /// Sets the time between polls from now on: the next one is so long after the last.
+    pub fn set_every(&mut self, every: Duration) {
+        self.every = every;
     }
 
     /// Says which resources are read where none can be listed. Others make no use of it.
@@ -179,13 +185,19 @@ impl Watch {
         self.shown.clone()
     }
 
-    /// What changed since the last poll. After a failure, the next poll gives what this one would have.
+    /// What changed since the last poll. After a failure, the next poll gives what this one would have; so it does when the future is
+    /// dropped.
     ///
     /// # Errors
     /// A call failed.
     pub async fn poll(&mut self) -> Result<Vec<Change>, Failure> {
         let now = self.calls.clock.now();
-        self.due = now.checked_add(SignedDuration::try_from(self.every).unwrap_or(SignedDuration::MAX)).ok();
+        let changes = self.poll_at(now).await;
+        self.polled = Some(now);
+        changes
+    }
+
+    async fn poll_at(&mut self, now: Timestamp) -> Result<Vec<Change>, Failure> {
         // A clock that was set back says nothing of how old they are.
         if self.marks_since > now || now.duration_since(self.marks_since) >= MARKS_FOR {
             self.shown.state().owners = Arc::default();
@@ -220,14 +232,11 @@ impl Watch {
     /// Polls until something changed, and gives that.
     ///
     /// # Errors
-    /// A call failed. Calling again goes on.
+    /// A call failed. Calling again goes on, and so it does after the future was dropped.
     pub async fn next(&mut self) -> Result<Vec<Change>, Failure> {
         loop {
-            let left = self.due.map_or(SignedDuration::ZERO, |due| due.duration_since(self.calls.clock.now()));
-            // A clock that was set back makes no pause longer.
-            if let Ok(left) = Duration::try_from(left).map(|left| left.min(self.every))
-                && !left.is_zero()
-            {
+            let left = self.polled.map(|polled| self.left(polled)).unwrap_or_default();
+            if !left.is_zero() {
                 self.calls.clock.sleep(left).await;
             }
             let changes = self.poll().await?;
@@ -235,6 +244,12 @@ impl Watch {
                 return Ok(changes);
             }
         }
+    }
+
+    /// The time until the next poll. A clock that was set back makes no pause longer.
+    fn left(&self, polled: Timestamp) -> Duration {
+        let passed = self.calls.clock.now().duration_since(polled);
+        Duration::try_from(passed).map_or(self.every, |passed| self.every.saturating_sub(passed))
     }
 
     /// The changes as a stream without end.

@@ -121,7 +121,7 @@ impl Controller {
 
     fn found(&mut self, id: Id, found: Found, again: bool) {
         let Found { hash, deleting, target, resource, settled, made, again: pause, synced, .. } = found;
-        let Found { retires, relied, waits, .. } = found;
+        let Found { retires, relied, waits, changing, .. } = found;
         let Some(kept) = self.objects.get_mut(id) else { return };
         kept.looked = Some((hash, deleting));
         (kept.settled, kept.made, kept.relied) = (settled, made, relied);
@@ -135,6 +135,9 @@ impl Controller {
         if again {
             self.due(id);
         } else if let Some(pause) = pause {
+            let poll = self.objects.get(id).and_then(|kept| kept.poll).filter(|_| changing);
+            // An event tells when it has changed.
+            let pause = pause.saturating_mul(poll.map_or(1, |poll| self.polls.stretch(poll)));
             let pause = if settled.is_some() { resync::spread(pause, id) } else { pause };
             self.queue.due(id, Instant::now() + pause);
         }

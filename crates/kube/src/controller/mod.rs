@@ -3,6 +3,7 @@
 mod cluster;
 mod listings;
 mod looks;
+mod noticed;
 mod referring;
 
 use std::collections::{HashMap, HashSet};
@@ -69,6 +70,8 @@ pub(crate) struct Controller {
     referrers: HashMap<Key, Vec<Id>>,
     /// Referrers under a look, during which what they refer to gave another value.
     rechecks: HashSet<Id>,
+    /// When an event last led to a look at an object.
+    noticed: HashMap<Id, Instant>,
     inbox: mpsc::Receiver<Message>,
     out: mpsc::Sender<Message>,
     readiness: watch::Sender<Readiness>,
@@ -111,6 +114,7 @@ impl Controller {
             waiting: HashMap::new(),
             referrers: HashMap::new(),
             rechecks: HashSet::new(),
+            noticed: HashMap::new(),
             inbox,
             out,
             readiness,
@@ -139,6 +143,8 @@ impl Controller {
                 _ = gauges.tick() => self.show_gauges(),
             }
         }
+        // Nobody is to tell of what nothing is done about.
+        self.inbox.close();
         let left = async { while self.looks.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, left).await.is_err() {
             tracing::warn!(
@@ -168,6 +174,12 @@ impl Controller {
             Message::Roles(map, data) => self.roles_changed(map, data),
             Message::Selectors(what) => self.selectors_changed(what),
             Message::Polled(poll, changes) => self.polled(poll, changes),
+            Message::Noticed(notices, answer) => {
+                let heard = notices.iter().map(|notice| self.noticed(notice)).collect();
+                // Who told may be gone.
+                drop(answer.send(heard));
+            }
+            Message::EventsCome(come) => self.events_come(come),
         }
     }
 

@@ -95,6 +95,8 @@ pub(crate) struct Found {
     pub(crate) made: Option<ContentHash>,
     /// When to look again, unless something changes before.
     pub(crate) again: Option<Duration>,
+    /// Its status in AWS is awaited to change.
+    pub(crate) changing: bool,
     /// It is as declared: others that refer to it can go on.
     pub(crate) synced: bool,
     /// It has made older resources that may go.

@@ -15,6 +15,9 @@ use text::Text;
 /// Bounds of the time that a look takes, in seconds, as controller-runtime has them.
 const BOUNDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
 
+/// Bounds of the age of events, in seconds.
+const AGES: [f64; 9] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0];
+
 /// Counts what the operator does.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -27,17 +30,39 @@ struct Counts {
     calls: BTreeMap<(String, String), u64>,
     failed_calls: BTreeMap<(String, String, String), u64>,
     looks: BTreeMap<(&'static str, &'static str), u64>,
-    times: BTreeMap<&'static str, Times>,
+    times: BTreeMap<&'static str, Times<{ BOUNDS.len() }>>,
     writes: BTreeMap<(&'static str, &'static str), u64>,
     gauges: BTreeMap<&'static str, Gauges>,
     leads: Option<bool>,
+    /// Of the queue of events, where there is one: whether it can be read, what became of its messages, and how old they were.
+    queue: Option<bool>,
+    messages: BTreeMap<&'static str, u64>,
+    ages: Times<{ AGES.len() }>,
 }
 
-#[derive(Debug, Default)]
-struct Times {
-    within: [u64; BOUNDS.len()],
+/// A distribution of times.
+#[derive(Debug)]
+struct Times<const N: usize> {
+    within: [u64; N],
     count: u64,
     sum: f64,
+}
+
+impl<const N: usize> Default for Times<N> {
+    fn default() -> Self {
+        Self { within: [0; N], count: 0, sum: 0.0 }
+    }
+}
+
+impl<const N: usize> Times<N> {
+    fn add(&mut self, bounds: &[f64; N], took: Duration) {
+        let seconds = took.as_secs_f64();
+        self.count += 1;
+        self.sum += seconds;
+        for (within, bound) in self.within.iter_mut().zip(bounds) {
+            *within += u64::from(seconds <= *bound);
+        }
+    }
 }
 
 /// How it stands with the objects of a kind.
@@ -90,13 +115,22 @@ impl Metrics {
     pub(crate) fn looked(&self, kind: &'static str, result: &'static str, took: Duration) {
         let mut counts = self.counts();
         *counts.looks.entry((kind, result)).or_default() += 1;
-        let times = counts.times.entry(kind).or_default();
-        let seconds = took.as_secs_f64();
-        times.count += 1;
-        times.sum += seconds;
-        for (within, bound) in times.within.iter_mut().zip(BOUNDS) {
-            *within += u64::from(seconds <= bound);
-        }
+        counts.times.entry(kind).or_default().add(&BOUNDS, took);
+    }
+
+    /// Whether the queue of events can be read.
+    pub(crate) fn queue_is_readable(&self, readable: bool) {
+        self.counts().queue = Some(readable);
+    }
+
+    /// What became of a message of the queue.
+    pub(crate) fn took_message(&self, result: &'static str) {
+        *self.counts().messages.entry(result).or_default() += 1;
+    }
+
+    /// How old a message of the queue was when it was read.
+    pub(crate) fn message_aged(&self, age: Duration) {
+        self.counts().ages.add(&AGES, age);
     }
 
     /// Something was written to the API server.
@@ -149,7 +183,7 @@ impl Metrics {
         for (kind, times) in &counts.times {
             text.histogram(
                 "controller_runtime_reconcile_time_seconds",
-                ("controller", kind),
+                Some(("controller", kind)),
                 &BOUNDS,
                 &times.within,
                 times.count,
@@ -189,6 +223,22 @@ impl Metrics {
             "Kubernetes events that were not written because too many waited.",
         );
         text.sample("sagewright_events_dropped_total", &[], self.dropped_events.load(Ordering::Relaxed));
+        if let Some(readable) = counts.queue {
+            text.family(
+                "sagewright_event_queue_readable",
+                "gauge",
+                "1 while the queue of SageMaker's events can be read.",
+            );
+            text.sample("sagewright_event_queue_readable", &[], u64::from(readable));
+            let name = "sagewright_event_queue_messages_total";
+            text.family(name, "counter", "Messages of that queue, by what became of them.");
+            for (result, count) in &counts.messages {
+                text.sample(name, &[("result", result)], *count);
+            }
+            let (name, ages) = ("sagewright_event_queue_message_age_seconds", &counts.ages);
+            text.family(name, "histogram", "How long messages were in that queue.");
+            text.histogram(name, None, &AGES, &ages.within, ages.count, ages.sum);
+        }
         if let Some(leads) = counts.leads {
             text.family("leader_election_master_status", "gauge", "1 while this process leads.");
             text.sample("leader_election_master_status", &[("name", "sagewright")], u64::from(leads));
@@ -217,6 +267,25 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
-        assert!(!text.contains("leader_election"));
+        assert!(!text.contains("leader_election") && !text.contains("event_queue"));
+    }
+
+    #[test]
+    fn messages_of_the_queue_are_counted_by_what_became_of_them() {
+        let metrics = Metrics::default();
+        metrics.queue_is_readable(true);
+        metrics.took_message("look");
+        metrics.took_message("look");
+        metrics.message_aged(Duration::from_secs(2));
+        let text = metrics.text();
+        for line in [
+            "sagewright_event_queue_readable 1",
+            "sagewright_event_queue_messages_total{result=\"look\"} 2",
+            "sagewright_event_queue_message_age_seconds_bucket{le=\"1\"} 0",
+            "sagewright_event_queue_message_age_seconds_bucket{le=\"2.5\"} 1",
+            "sagewright_event_queue_message_age_seconds_count 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
     }
 }

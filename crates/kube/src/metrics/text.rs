@@ -23,19 +23,21 @@ impl Text {
     pub(super) fn histogram(
         &mut self,
         name: &str,
-        label: (&str, &str),
+        label: Option<(&str, &str)>,
         bounds: &[f64],
         within: &[u64],
         count: u64,
         sum: f64,
     ) {
         let bucket = format!("{name}_bucket");
-        for (bound, within) in bounds.iter().zip(within) {
-            self.sample(&bucket, &[label, ("le", &bound.to_string())], within);
+        let bounds = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+        for (bound, within) in bounds.zip(within.iter().chain([&count])) {
+            let labels: Vec<(&str, &str)> = label.into_iter().chain([("le", bound.as_str())]).collect();
+            self.sample(&bucket, &labels, within);
         }
-        self.sample(&bucket, &[label, ("le", "+Inf")], count);
-        self.sample(&format!("{name}_sum"), &[label], sum);
-        self.sample(&format!("{name}_count"), &[label], count);
+        let label: Vec<(&str, &str)> = label.into_iter().collect();
+        self.sample(&format!("{name}_sum"), &label, sum);
+        self.sample(&format!("{name}_count"), &label, count);
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
