@@ -272,7 +272,7 @@ def test_the_aws_command_line_puts_and_reads(aws, cloud):
     assert len(aws("cloudwatch", "list-metrics", "--namespace", namespace)["Metrics"]) == 1
     error = aws("cloudwatch", "put-metric-data", "--namespace", "AWS/X", "--metric-name", "m", "--value", "1", fails=True)
     assert "InvalidParameterValue" in error
-    error = aws("cloudwatch", "describe-alarms", fails=True)
+    error = aws("cloudwatch", "list-dashboards", fails=True)
     assert "is not supported by the embedded cloud" in error
 
 

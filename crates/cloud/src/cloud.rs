@@ -208,6 +208,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     };
     let places = Arc::new(Semaphore::new(PLACES));
     let commands = Arc::new(LocalCommands { process: commands, environment, places });
+    let cloudwatch = bound.cloudwatch(outbox.clone());
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
     let execution = Execution {
         hold,
@@ -221,9 +222,11 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let pass = pass();
     let own = bound.address().ip();
     let waker = sagemaker.waker().clone();
+    cloudwatch.wakes(waker.clone());
     let server = bound
         .server()
         .control(Control { pass: pass.clone(), keeper: keeper.clone(), waker, own, spot: spot(&sagemaker) })
+        .handler("cloudwatch", Arc::new(cloudwatch.clone()))
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .handler("sagemaker-featurestore-runtime", Arc::new(featurestore::Runtime(sagemaker.clone())))
@@ -231,7 +234,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         .raw(s3);
     resume(&sagemaker).await?;
     let tasks = Tasks {
-        _timers: AbortOnDrop(tokio::spawn(timers(&sagemaker).run())),
+        _timers: AbortOnDrop(tokio::spawn(sagewright_cloud_cloudwatch::timers(&cloudwatch, timers(&sagemaker)).run())),
         _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };

@@ -13,7 +13,10 @@ mod reserve;
 mod runners;
 pub mod server;
 
-pub use sagewright_cloud_core::{api, clock, durability, env, identity, metrics, objects, outbox, records, runner};
+pub use sagewright_cloud_cloudwatch as cloudwatch;
+pub use sagewright_cloud_core::{
+    alarms, api, clock, durability, env, identity, metrics, objects, outbox, records, runner, timers,
+};
 pub use sagewright_cloud_logs as logs;
 pub use sagewright_cloud_runner_docker as docker;
 pub use sagewright_cloud_runner_process::{frameworks, images, process};

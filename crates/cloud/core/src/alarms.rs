@@ -1,4 +1,4 @@
-//! The states of alarms, for services that heed them.
+//! Alarms between services: their states, for those that heed them, and their actions, for those that do them.
 
 use async_trait::async_trait;
 
@@ -25,6 +25,12 @@ impl AlarmState {
             Self::InsufficientData => "INSUFFICIENT_DATA",
         }
     }
+
+    /// By the API's name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Ok, Self::Alarm, Self::InsufficientData].into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// Who knows the alarms of an account and region, metric and composite ones.
@@ -40,4 +46,42 @@ pub trait Alarms: Send + Sync + 'static {
         region: &str,
         names: &[String],
     ) -> Result<Vec<Option<AlarmState>>, StoreError>;
+}
+
+/// What an action is told of the alarm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlarmNews {
+    /// Account id.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Name of the alarm.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The state that it is in.
+    pub state: AlarmState,
+    /// Why, as `StateReason` says it.
+    pub reason: String,
+    /// The evaluation that led to the action, in milliseconds since 1970.
+    pub at: i64,
+    /// The newest data point that was evaluated; `None` where there was none, and for composite alarms.
+    pub value: Option<f64>,
+    /// What it was compared with.
+    pub threshold: Option<f64>,
+    /// The state was entered earlier. AWS goes on to invoke scaling policies once a minute.
+    pub repeated: bool,
+}
+
+/// Does the actions of alarms that are ARNs of one service.
+#[async_trait]
+pub trait AlarmActions: Send + Sync + 'static {
+    /// Whether an action is this service's.
+    fn takes(&self, action: &str) -> bool;
+
+    /// Does an action. One that is told twice, with the same time, is done once.
+    ///
+    /// # Errors
+    /// Why it was not done, for people: the alarm's history says so.
+    async fn act(&self, action: &str, news: &AlarmNews) -> Result<(), String>;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -21,17 +22,32 @@ const LATER: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Wakes the scheduler when a timer was set, and tells how far it has come; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Waker {
     set: Arc<Notify>,
+    /// The earliest timer that was set since timers were read, as far as owners have told.
+    sooner: Arc<AtomicI64>,
     /// All that was due by this time, in milliseconds since 1970, is done.
     done: watch::Sender<i64>,
+}
+
+impl Default for Waker {
+    fn default() -> Self {
+        Self { set: Arc::default(), sooner: Arc::new(AtomicI64::new(i64::MAX)), done: watch::Sender::default() }
+    }
 }
 
 impl Waker {
     /// A timer was set that may be due before all others.
     pub fn wake(&self) {
         self.set.notify_one();
+    }
+
+    /// A timer was set that is due at a time. Where time was skipped, it is done before those that are due after it, though
+    /// all are due.
+    pub fn wake_by(&self, due: i64) {
+        self.sooner.fetch_min(due, Ordering::Relaxed);
+        self.wake();
     }
 
     /// Completes when all is done that was due by a time.
@@ -85,7 +101,11 @@ impl Timers {
     /// Does all that is due; says when the next one is.
     async fn once(&self) -> Result<Option<i64>, StoreError> {
         let now = self.clock.now().as_millisecond();
+        self.waker.sooner.store(i64::MAX, Ordering::Relaxed);
         for timer in self.store.due(now, TOGETHER).await? {
+            if self.waker.sooner.load(Ordering::Relaxed) < timer.due {
+                break;
+            }
             let id = timer.id.clone();
             let owner = id.split(':').next().unwrap_or_default();
             let done = match self.owners.get(owner) {

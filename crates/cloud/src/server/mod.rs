@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use error::StartError;
+pub use sagewright_cloud_cloudwatch::CloudWatch;
 pub use sagewright_cloud_wire::server::{
     ACCESS_LOG, Body, BodyError, Limits, RawService, RequestBody, control, proxy, record,
 };
@@ -39,8 +40,8 @@ use crate::folder::Lock;
 use crate::identity::{AccessKey, Identity};
 use crate::logs::{LogsService, Streams};
 use crate::metrics::Metrics;
+use crate::outbox::Outbox;
 use crate::records::SharedRecords;
-use sagewright_cloud_cloudwatch::CloudWatch;
 use sagewright_cloud_iam::Iam;
 use sagewright_cloud_resourcegroupstaggingapi::Tagging;
 use sagewright_cloud_store_sqlite::SqliteRecords;
@@ -113,6 +114,12 @@ impl Bound {
         self.config.data.join(name)
     }
 
+    /// CloudWatch over this state, for one server: its alarms tell their events to an outbox.
+    #[must_use]
+    pub fn cloudwatch(&self, outbox: Outbox) -> CloudWatch {
+        CloudWatch::new(self.metrics(), self.records(), self.sim(), outbox)
+    }
+
     /// A server with STS, IAM, CloudWatch and CloudWatch Logs, to which the other services are added. Resource Groups Tagging is there
     /// as well: it sets tags through the services that own them.
     #[must_use]
@@ -121,7 +128,7 @@ impl Bound {
         handlers.insert("sts", Arc::new(Sts::new(self.records(), self.identity())));
         handlers.insert("iam", Arc::new(Iam::new(self.records(), self.identity())));
         handlers.insert("logs", Arc::new(LogsService::new(self.records(), self.logs())));
-        handlers.insert("cloudwatch", Arc::new(CloudWatch::new(self.metrics())));
+        handlers.insert("cloudwatch", Arc::new(self.cloudwatch(Outbox::default())));
         ServerBuilder { bound: self, handlers, raw: None, control: None }
     }
 }

@@ -1,6 +1,8 @@
 //! The metrics of the whole cloud: what is counted in memory, and the store behind it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::series::{Inner, Series};
@@ -13,23 +15,38 @@ pub const FLUSH: Duration = Duration::from_secs(5);
 /// How often what is too old is removed, in AWS's time.
 const SWEEP: i64 = 3_600_000;
 
+/// Is told of metrics that have new data. With a time they were counted since then, in milliseconds since 1970; without one,
+/// they came now. It has to be quick.
+pub type Watcher = Box<dyn Fn(&Metric, Option<i64>) + Send + Sync>;
+
 /// All metrics; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     store: Arc<dyn MetricStore>,
     series: Mutex<Vec<Arc<Inner>>>,
     /// Held over a write of what was counted, so that a reader who came meanwhile sees it.
     flushing: Mutex<()>,
+    watcher: OnceLock<Watcher>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("store", &self.store).finish_non_exhaustive()
+    }
 }
 
 impl Metrics {
     /// Metrics over a store.
     #[must_use]
     pub fn new(store: Arc<dyn MetricStore>) -> Self {
-        Self(Arc::new(Shared { store, series: Mutex::default(), flushing: Mutex::default() }))
+        Self(Arc::new(Shared { store, series: Mutex::default(), flushing: Mutex::default(), watcher: OnceLock::new() }))
+    }
+
+    /// Names who is told of new data, after they can be read. There is one; the first stays.
+    pub fn watch(&self, watcher: Watcher) {
+        let _ = self.0.watcher.set(watcher);
     }
 
     /// A metric that is measured often. What is counted is written within [`FLUSH`], and before anything is read.
@@ -45,7 +62,7 @@ impl Metrics {
     /// # Errors
     /// The store failed, or has as many metrics as it takes.
     pub async fn put(&self, data: Vec<Datum>) -> Result<(), StoreError> {
-        self.blocking(move |shared| if data.is_empty() { Ok(()) } else { shared.store.put(&data) }).await
+        self.blocking(move |shared| shared.put(&data, |store| store.put(&data))).await
     }
 
     /// As [`Metrics::put`], but for a put with the same key that was done: it adds nothing. For who may die between a put and the
@@ -54,7 +71,7 @@ impl Metrics {
     /// # Errors
     /// As [`Metrics::put`].
     pub async fn put_once(&self, key: String, data: Vec<Datum>) -> Result<(), StoreError> {
-        self.blocking(move |shared| if data.is_empty() { Ok(()) } else { shared.store.put_once(&key, &data) }).await
+        self.blocking(move |shared| shared.put(&data, |store| store.put_once(&key, &data))).await
     }
 
     /// What is kept of a metric in a span of time, in its order; `make` gets it where it is read, to keep less of it.
@@ -70,6 +87,23 @@ impl Metrics {
         self.blocking(move |shared| {
             shared.flush()?;
             shared.store.read(&metric, span).map(make)
+        })
+        .await
+    }
+
+    /// As [`Metrics::read`], of several metrics; `make` gets the place of each.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn read_each<T: Send + 'static>(
+        &self,
+        wanted: Vec<(Metric, Span)>,
+        make: impl Fn(usize, Vec<Bucket>) -> T + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        self.blocking(move |shared| {
+            shared.flush()?;
+            let read = |(n, (metric, span)): (usize, &(Metric, Span))| Ok(make(n, shared.store.read(metric, *span)?));
+            wanted.iter().enumerate().map(read).collect()
         })
         .await
     }
@@ -122,6 +156,31 @@ impl Metrics {
 }
 
 impl Shared {
+    fn put(
+        &self,
+        data: &[Datum],
+        put: impl FnOnce(&dyn MetricStore) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        put(&*self.store)?;
+        if let Some(watcher) = self.watcher.get() {
+            data.iter().for_each(|datum| watcher(&datum.metric, None));
+        }
+        Ok(())
+    }
+
+    /// Tells of data that were counted.
+    fn tell(&self, data: &[Datum]) {
+        let Some(watcher) = self.watcher.get() else { return };
+        let mut since: HashMap<&Metric, i64> = HashMap::new();
+        for datum in data {
+            since.entry(&datum.metric).and_modify(|at| *at = datum.at.min(*at)).or_insert(datum.at);
+        }
+        since.into_iter().for_each(|(metric, at)| watcher(metric, Some(at)));
+    }
+
     fn flush(&self) -> Result<(), StoreError> {
         let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted: Vec<(Arc<Inner>, usize)> = Vec::new();
@@ -140,7 +199,9 @@ impl Shared {
             return Ok(());
         }
         let written = self.store.put(&data);
-        if written.is_err() {
+        if written.is_ok() {
+            self.tell(&data);
+        } else {
             let mut data = data.into_iter();
             for (series, many) in counted {
                 data.by_ref().take(many).for_each(|datum| series.give_back(datum));

@@ -11,7 +11,7 @@ mod stats;
 
 use std::fmt;
 
-pub use face::{FLUSH, Metrics};
+pub use face::{FLUSH, Metrics, Watcher};
 pub use resolution::Resolution;
 pub use series::Series;
 pub use spread::Spread;

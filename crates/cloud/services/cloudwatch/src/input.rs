@@ -41,8 +41,13 @@ pub(crate) fn texts<'v>(value: &'v Value, member: &str) -> Vec<&'v str> {
 
 /// A metric of the caller's: `value` has `MetricName` and `Dimensions`.
 pub(crate) fn metric(call: &Call, namespace: &str, value: &Value) -> Metric {
+    metric_of(&call.caller.account, &call.region, namespace, value)
+}
+
+/// A metric of an account and region.
+pub(crate) fn metric_of(account: &str, region: &str, namespace: &str, value: &Value) -> Metric {
     let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let metric = Metric::new(&call.caller.account, &call.region, namespace, &text(value, "MetricName"));
+    let metric = Metric::new(account, region, namespace, &text(value, "MetricName"));
     let dimensions = list(value, "Dimensions").iter();
     dimensions.fold(metric, |metric, d| metric.with(&text(d, "Name"), &text(d, "Value")))
 }

@@ -57,7 +57,8 @@ impl Windows {
         all.map_err(stored)
     }
 
-    fn fold(self, buckets: Vec<Bucket>, unit: Option<&str>) -> Vec<(i64, String, Stats)> {
+    /// The statistics of each period and unit in what was read.
+    pub fn fold(self, buckets: Vec<Bucket>, unit: Option<&str>) -> Vec<(i64, String, Stats)> {
         let mut windows: BTreeMap<(i64, String), Stats> = BTreeMap::new();
         for bucket in buckets.into_iter().filter(|bucket| unit.is_none_or(|unit| bucket.unit == unit)) {
             let start = bucket.start - (bucket.start - self.start).rem_euclid(self.period);

@@ -109,3 +109,41 @@ async fn a_timer_that_is_put_off_is_the_same_one_and_takes_the_place_of_no_new_o
     assert_eq!(late.clone().postponed(i64::MAX).scheduled(), 5, "however often");
     assert_eq!(*set, timer("late:2", i64::MAX));
 }
+
+/// After time was skipped, what a timer sets is done before what is due after that.
+#[tokio::test]
+async fn a_timer_that_is_set_sooner_is_done_sooner() {
+    use std::sync::Mutex;
+
+    use sagewright_cloud_core::clock::{SimClock, SystemWall};
+    use sagewright_cloud_core::timers::{Timers, Waker};
+
+    let store = memory();
+    let timer = |id: &str, due: i64| Write::SetTimer(Timer { id: id.into(), due, body: json!({}) });
+    store.commit(vec![timer("own:steps", 1), timer("own:later", 35), timer("own:last", 100)]).await.unwrap();
+    let (waker, clock, seen) =
+        (Waker::default(), SimClock::new(Arc::new(SystemWall)), Arc::new(Mutex::new(Vec::new())));
+    let (own, told, wakes, by) = (Arc::clone(&store), Arc::clone(&seen), waker.clone(), clock.now());
+    let timers = Timers::new(Arc::clone(&store), clock, waker.clone()).owner(
+        "own",
+        Arc::new(move |timer| {
+            let (own, wakes) = (Arc::clone(&own), wakes.clone());
+            told.lock().unwrap().push((timer.id.clone(), timer.due));
+            Box::pin(async move {
+                if timer.id == "own:steps" && timer.due < 50 {
+                    let due = timer.due + 10;
+                    own.commit(vec![Write::SetTimer(Timer { due, ..timer })]).await.unwrap();
+                    wakes.wake_by(due);
+                } else {
+                    own.commit(vec![Write::CancelTimer { id: timer.id, due: timer.due }]).await.unwrap();
+                }
+                Ok(())
+            })
+        }),
+    );
+    let running = tokio::spawn(timers.run());
+    tokio::time::timeout(std::time::Duration::from_secs(60), waker.done(by)).await.expect("it is never told");
+    running.abort();
+    let dues: Vec<i64> = seen.lock().unwrap().iter().map(|(_, due)| *due).collect();
+    assert_eq!(dues, [1, 11, 21, 31, 35, 41, 51, 100]);
+}

@@ -1,0 +1,152 @@
+//! What a metric alarm watches, and when it goes off, as its configuration says it.
+
+use serde_json::{Map, Value};
+
+use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_core::metrics::{Metric, Resolution, Span};
+
+use crate::evaluation::{Comparison, Missing, Rule};
+use crate::input::metric_of;
+use crate::statistic::{NoStatistic, Statistic};
+use crate::{combination, invalid, unsupported, validation};
+
+/// Most seconds that evaluation periods may come to: a day, and seven where a period has an hour or more.
+const DAY: i64 = 86_400;
+const WEEK: i64 = 7 * DAY;
+const HOUR: i64 = 3600;
+/// Data may be put ahead of time by so many seconds.
+const AHEAD: i64 = 2 * HOUR + 60;
+
+/// A metric alarm.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measured {
+    pub rule: Rule,
+    pub source: Source,
+    /// What the data of a reason have of it: its statistic and its unit.
+    pub about: Map<String, Value>,
+}
+
+/// What is evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Source {
+    /// A statistic of one metric.
+    Metric { wanted: Wanted, patient: bool },
+}
+
+/// A statistic of a metric.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Wanted {
+    pub metric: Metric,
+    pub statistic: Statistic,
+    pub unit: Option<String>,
+}
+
+impl Measured {
+    /// The metrics that are watched.
+    pub fn metrics(&self) -> impl Iterator<Item = &Wanted> {
+        match &self.source {
+            Source::Metric { wanted, .. } => std::iter::once(wanted),
+        }
+    }
+
+    /// What is read for an evaluation at a second. It goes on beyond, to tell whether there will be more to evaluate.
+    pub fn span(&self, wanted: &Wanted, at: i64) -> Span {
+        let from = self.rule.from(at);
+        let resolution =
+            if self.rule.period < 60 { Resolution::Second } else { Resolution::of(from, self.rule.period) };
+        Span { resolution, from, to: at + AHEAD, spread: wanted.statistic.needs_spread() }
+    }
+}
+
+/// Reads a configuration. An alarm that is kept was read when it was put.
+pub(crate) fn measured(account: &str, region: &str, config: &Value) -> Result<Measured, ApiError> {
+    let number = |member: &str| config.get(member).and_then(Value::as_i64);
+    for member in ["EvaluationPeriods", "ComparisonOperator"] {
+        if config.get(member).is_none() {
+            return Err(required(member));
+        }
+    }
+    let (source, period) = source(account, region, config)?;
+    let periods = number("EvaluationPeriods").unwrap_or_default();
+    let to_alarm = number("DatapointsToAlarm");
+    if to_alarm.is_some_and(|needed| needed > periods) {
+        return Err(validation("DatapointsToAlarm must be less than or equal to EvaluationPeriods."));
+    }
+    let most = if period < HOUR { DAY } else { WEEK };
+    if periods.saturating_mul(period) > most {
+        let long = if most == DAY { "a day" } else { "seven days" };
+        return Err(validation(format!(
+            "Metrics cannot be checked across more than {long} (EvaluationPeriods * Period must be <= {most})."
+        )));
+    }
+    let operator = text(config, "ComparisonOperator").unwrap_or_default();
+    let comparison = Comparison::parse(operator).ok_or_else(|| {
+        unsupported(&format!("The comparison {operator} of anomaly detection"), "compare with a Threshold")
+    })?;
+    let threshold = config.get("Threshold").and_then(Value::as_f64).ok_or_else(|| required("Threshold"))?;
+    if !threshold.is_finite() {
+        return Err(invalid(format!("The value {threshold} for parameter Threshold is invalid.")));
+    }
+    let treat = text(config, "TreatMissingData").unwrap_or("missing");
+    let missing = Missing::parse(treat).ok_or_else(|| {
+        let known = Missing::NAMES.map(|(name, _)| name).join(", ");
+        validation(format!("Invalid value {treat} for TreatMissingData: it is one of {known}."))
+    })?;
+    let rule = Rule { period, periods, to_alarm, comparison, threshold, missing };
+    Ok(Measured { rule, source, about: about(config) })
+}
+
+fn source(account: &str, region: &str, config: &Value) -> Result<(Source, i64), ApiError> {
+    for member in ["MetricName", "Namespace"] {
+        if text(config, member).is_none() {
+            return Err(required(member));
+        }
+    }
+    let period = config.get("Period").and_then(Value::as_i64).ok_or_else(|| required("Period"))?;
+    if ![10, 20, 30].contains(&period) && period % 60 != 0 {
+        return Err(validation("Period must be 10, 20, 30 or a multiple of 60"));
+    }
+    let (statistic, patient) = statistic(config)?;
+    let metric = metric_of(account, region, text(config, "Namespace").unwrap_or_default(), config);
+    let unit = text(config, "Unit").map(str::to_owned);
+    Ok((Source::Metric { wanted: Wanted { metric, statistic, unit }, patient }, period))
+}
+
+/// The statistic, and whether it waits for enough samples.
+fn statistic(config: &Value) -> Result<(Statistic, bool), ApiError> {
+    let low = text(config, "EvaluateLowSampleCountPercentile");
+    if low.is_some_and(|low| !["evaluate", "ignore"].contains(&low)) {
+        return Err(validation("EvaluateLowSampleCountPercentile must be evaluate or ignore."));
+    }
+    let statistic = match (text(config, "Statistic"), text(config, "ExtendedStatistic")) {
+        (Some(_), Some(_)) => {
+            return Err(combination("The parameters Statistic and ExtendedStatistic are mutually exclusive."));
+        }
+        (None, None) => return Err(required("Statistic or ExtendedStatistic")),
+        (Some(name), None) | (None, Some(name)) => Statistic::parse(name).map_err(|why| match why {
+            NoStatistic::NotHere => unsupported(&format!("The statistic {name}"), "use percentiles (p50, p99.9)"),
+            NoStatistic::Unknown => {
+                invalid(format!("The value {name} for parameter ExtendedStatistic is not supported."))
+            }
+        })?,
+    };
+    let percentile = matches!(statistic, Statistic::Percentile(_));
+    if low.is_some() && !percentile {
+        return Err(combination("EvaluateLowSampleCountPercentile is for alarms that are based on percentiles."));
+    }
+    Ok((statistic, low == Some("ignore")))
+}
+
+fn about(config: &Value) -> Map<String, Value> {
+    let named = |member: &str, name: &str| Some((name.to_owned(), config.get(member)?.clone()));
+    let statistic = named("Statistic", "statistic").or_else(|| named("ExtendedStatistic", "statistic"));
+    named("Unit", "unit").into_iter().chain(statistic).collect()
+}
+
+fn text<'c>(config: &'c Value, member: &str) -> Option<&'c str> {
+    config.get(member).and_then(Value::as_str)
+}
+
+fn required(member: &str) -> ApiError {
+    ApiError::new("MissingParameter", 400, format!("The parameter {member} is required."))
+}
