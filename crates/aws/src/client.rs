@@ -71,6 +71,8 @@ pub(crate) struct Request<'a> {
     pub transfer: bool,
     pub priority: Priority,
     pub limit: Option<Limit>,
+    /// Sent at once and one time only: whoever measures a service counts its refusals.
+    pub once: bool,
 }
 
 /// How long a call may take, and until when that is, as the rate limiter counts.
@@ -97,6 +99,7 @@ impl<'a> Request<'a> {
             transfer: false,
             priority: Priority::default(),
             limit: None,
+            once: false,
         }
     }
 
@@ -356,10 +359,12 @@ impl Aws {
         }
         let turns = &self.0.turns;
         let ticket = turns.ticket(call.priority);
-        let most = self.0.transport.max_attempts();
+        let most = if call.once { 1 } else { self.0.transport.max_attempts() };
         loop {
             let deadline = call.limit.map(|limit| limit.deadline);
-            turns.wait(&key, ticket, deadline).await.map_err(|late| failure::too_late(place, late))?;
+            if !call.once {
+                turns.wait(&key, ticket, deadline).await.map_err(|late| failure::too_late(place, late))?;
+            }
             let again = call.again();
             let (body, signing) = match call.body {
                 Some(body) => body,

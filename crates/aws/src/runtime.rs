@@ -27,6 +27,8 @@ pub struct InvokeRequest<'a> {
     pub container: Option<&'a str>,
     /// What the model gets.
     pub body: Bytes,
+    /// Sent at once and one time only, whatever was answered before: for whoever measures the endpoint.
+    pub once: bool,
 }
 
 /// What an endpoint answered.
@@ -47,7 +49,7 @@ pub struct InvokeResponse {
 pub async fn invoke(aws: &Aws, target: &Target, request: InvokeRequest<'_>) -> Result<InvokeResponse, CloudError> {
     let (service, operation) = Aws::look_up("sagemaker-runtime", "InvokeEndpoint")?;
     let place = (service.id, operation.name.as_str());
-    let InvokeRequest { endpoint, content_type, accept, variant, model, container, body } = request;
+    let InvokeRequest { endpoint, content_type, accept, variant, model, container, body, once } = request;
     let input = json!({
         "EndpointName": endpoint, "ContentType": content_type, "Accept": accept, "TargetVariant": variant,
         "TargetModel": model, "TargetContainerHostname": container,
@@ -58,7 +60,7 @@ pub async fn invoke(aws: &Aws, target: &Target, request: InvokeRequest<'_>) -> R
         request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
     }
     let body = Some((SdkBody::from(body), BodySigning::Bytes));
-    let call = Request { body, ..Request::new(target, service, operation, request) };
+    let call = Request { body, once, ..Request::new(target, service, operation, request) };
     let response = whole(aws.send(call).await?);
     let header = |name: &str| response.headers.get(name).map(str::to_owned);
     let content_type = header("content-type");

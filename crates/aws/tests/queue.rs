@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
+use sagewright_aws::runtime::{InvokeRequest, invoke};
 use sagewright_aws::{Aws, Retry, TimeOuts};
 use sagewright_port::cloud::{Call, Class, Cloud as _, CloudError, Priority, Stage};
 use serde_json::{Value, json};
@@ -255,4 +256,19 @@ async fn a_wall_clock_that_is_set_moves_no_turn_and_no_time_limit() {
         limited.go().await.expect("its turn has come").unwrap();
         assert_eq!(*order.lock().unwrap(), ["limited"]);
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_once_is_neither_repeated_nor_held_up_by_earlier_throttles() {
+    let clock = Clock::default();
+    let script = Script::new([status(429, SLOW), status(503, "{}"), status(429, SLOW), ok("yes")]);
+    let aws = builder(&script, &clock).stopwatch(clock.clone()).sleep(Still).build().await.unwrap();
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let request = InvokeRequest { endpoint: "e", once: true, ..Default::default() };
+        told.push(invoke(&aws, &target("us-east-1"), request).await.map_err(|error| error.status));
+    }
+    let statuses: Vec<_> = told.iter().map(|told| told.as_ref().map(|answer| &answer.body[..])).collect();
+    assert_eq!(statuses, [Err(&Some(429)), Err(&Some(503)), Err(&Some(429)), Ok(&b"yes"[..])]);
+    assert_eq!(script.sent().len(), 4);
 }

@@ -2,6 +2,7 @@
 
 mod controller;
 mod local;
+mod serving;
 mod smlogs;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,6 +14,7 @@ use sagewright_model::{AccountId, Region};
 
 pub(crate) use controller::*;
 pub(crate) use local::*;
+pub(crate) use serving::*;
 pub(crate) use smlogs::*;
 
 /// Deliver machine-learning models on Amazon SageMaker: on AWS, or on a SageMaker embedded in this program.
@@ -120,6 +122,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Send a request to an endpoint
     Invoke(Invoke),
+    /// Send requests to an endpoint at a given rate and measure the answers. One is sent first and not counted; none is repeated
+    Load(Load),
     /// Explain a kind or one of its fields
     Explain(Explain),
     /// Print the CustomResourceDefinitions of all kinds, for kubectl apply -f -

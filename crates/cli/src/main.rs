@@ -95,7 +95,12 @@ async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit>
     let command = run::command(&cli.command, &cli.global, printer);
     let hears = matches!(
         cli.command,
-        Command::Quickstart(_) | Command::Local(_) | Command::Cp(_) | Command::Dataset(_) | Command::Controller(_)
+        Command::Quickstart(_)
+            | Command::Load(_)
+            | Command::Local(_)
+            | Command::Cp(_)
+            | Command::Dataset(_)
+            | Command::Controller(_)
     );
     if hears {
         return command.await;

@@ -19,6 +19,7 @@ pub(crate) async fn command(command: &Command, global: &Global, printer: &Printe
         Command::Adopt(args) => c::adopt::run(args, global, printer).await,
         Command::Export(args) => c::export::run(args, global, printer).await,
         Command::Invoke(args) => c::invoke::run(args, global, printer).await,
+        Command::Load(args) => c::load::run(args, global, printer).await,
         Command::Explain(args) => c::explain::run(args, global.verbose, printer),
         Command::Crds(args) => c::crds::run(args, printer),
         Command::Cp(args) => c::cp::run(args, global, printer).await,

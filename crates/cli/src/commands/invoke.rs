@@ -1,6 +1,7 @@
 //! `sagewright invoke`
 
 use std::io::Read as _;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -28,7 +29,7 @@ const REFUSALS: [(&str, &str); 4] = [
 ];
 
 /// What to do when an endpoint does not answer as wanted.
-async fn failed(context: &Context, endpoint: &str, error: CloudError) -> anyhow::Error {
+pub(crate) async fn failed(context: &Context, endpoint: &str, error: CloudError) -> anyhow::Error {
     let help = match error.code.as_str() {
         "ModelError" => Some(format!("`sagewright logs Endpoint/{endpoint}` shows what the model server said")),
         "ValidationError" | "ValidationException" => {
@@ -55,7 +56,7 @@ async fn near(context: &Context, endpoint: &str) -> Option<String> {
 }
 
 /// `ENDPOINT`, or `Endpoint/ENDPOINT` as the other commands have it.
-fn name(text: &str) -> Result<&str, Failure> {
+pub(crate) fn name(text: &str) -> Result<&str, Failure> {
     match text.split_once('/') {
         None => Ok(text),
         Some(_) => match resource::kind_and_name(text)? {
@@ -66,20 +67,25 @@ fn name(text: &str) -> Result<&str, Failure> {
     }
 }
 
+/// What to send: a file, or standard input.
+pub(crate) async fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    if !is_standard_input(path) {
+        return tokio::fs::read(path).await.with_context(|| format!("cannot read {}", path.display()));
+    }
+    // In a thread of its own: nobody may answer, and Ctrl-C has to be heard meanwhile.
+    let read = || {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    };
+    tokio::task::spawn_blocking(read).await?.context("cannot read standard input")
+}
+
 /// Sends one request to an endpoint and prints the answer as it came.
 pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let endpoint = name(&args.endpoint)?;
     let body = match (&args.body, &args.text) {
         (_, Some(text)) => text.clone().into_bytes(),
-        (Some(path), None) if is_standard_input(path) => {
-            // In a thread of its own: nobody may answer, and Ctrl-C has to be heard meanwhile.
-            let read = || {
-                let mut bytes = Vec::new();
-                std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-            };
-            tokio::task::spawn_blocking(read).await?.context("cannot read standard input")?
-        }
-        (Some(path), None) => tokio::fs::read(path).await.with_context(|| format!("cannot read {}", path.display()))?,
+        (Some(path), None) => read(path).await?,
         (None, None) => {
             return Err(Failure::new(Exit::Usage, "nothing to send")
                 .help("give --body FILE, --body - or --text TEXT")
@@ -99,6 +105,7 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
             model: args.target_model.as_deref(),
             container: args.container.as_deref(),
             body: body.into(),
+            once: false,
         },
     )
     .await;

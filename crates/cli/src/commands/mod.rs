@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod invoke;
+pub(crate) mod load;
 pub(crate) mod local;
 pub(crate) mod logs;
 pub(crate) mod migrate;

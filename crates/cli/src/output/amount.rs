@@ -21,6 +21,12 @@ pub(crate) fn bytes(count: u64) -> String {
     if tenths < 100 { format!("{}.{} {unit}", tenths / 10, tenths % 10) } else { format!("{} {unit}", tenths / 10) }
 }
 
+/// Milliseconds, by about three digits: `0.85ms`, `12.3ms`, `1234ms`.
+pub(crate) fn milliseconds(count: f64) -> String {
+    let digits = if count < 10.0 { 2 } else { usize::from(count < 100.0) };
+    format!("{count:.digits$}ms")
+}
+
 /// A length of time in its two largest units: `12s`, `3m 5s`, `2h 0m`, `4d 7h`.
 pub(crate) fn time(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -54,6 +60,7 @@ mod tests {
         assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "10 KiB", "1.0 MiB", "2.5 GiB", "16383 PiB"]);
         let shown = [0, 59, 60, 3605, 86_400 * 4 + 3600 * 7].map(|s| time(Duration::from_secs(s)));
         assert_eq!(shown, ["0s", "59s", "1m 0s", "1h 0m", "4d 7h"]);
+        assert_eq!([0.0, 0.854, 12.34, 1234.5].map(milliseconds), ["0.00ms", "0.85ms", "12.3ms", "1234ms"]);
     }
 
     #[test]

@@ -1,0 +1,65 @@
+//! The arguments of commands about endpoints that serve.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::duration;
+
+/// `load`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Load {
+    /// Endpoint
+    pub(crate) endpoint: String,
+    /// Requests a second. Each is sent at its planned time, whatever became of the ones before
+    #[arg(long, value_name = "N", default_value = "10", value_parser = rate)]
+    pub(crate) rate: f64,
+    /// How long requests are sent, for example 90s or 30m
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) duration: Duration,
+    /// File to send, folder whose files are sent in turn, or - for standard input
+    #[arg(long, value_name = "FILE|DIR|-")]
+    pub(crate) body: PathBuf,
+    /// Send each line of the file as a request of its own, in turn
+    #[arg(long)]
+    pub(crate) lines: bool,
+    /// Content type of the requests
+    #[arg(long, value_name = "TYPE", default_value = "text/csv")]
+    pub(crate) content_type: String,
+    /// Content type wanted of the answers
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) accept: Option<String>,
+    /// Variant to invoke
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Model to invoke, of an endpoint with many models: its archive's key below the model's ModelDataUrl
+    #[arg(long, value_name = "KEY")]
+    pub(crate) target_model: Option<String>,
+    /// Most requests that wait for an answer at a time; those that cannot be sent for it are counted as such
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) concurrency: u32,
+    /// Exit with 1 where more than this share of the requests failed or could not be sent
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) max_errors: Option<f64>,
+    /// Exit with 1 where the 99th percentile of the latency is above this
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    pub(crate) max_p99: Option<f64>,
+}
+
+/// Requests a second.
+fn rate(text: &str) -> Result<f64, String> {
+    number(text, "a rate between 0 and 100000 requests a second", |rate| rate > 0.0 && rate <= 100_000.0)
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    number(text.strip_suffix('%').unwrap_or(text), "a number of percent", |percent| (0.0..=100.0).contains(&percent))
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    number(text.strip_suffix("ms").unwrap_or(text), "a number of milliseconds", |ms| ms > 0.0 && ms.is_finite())
+}
+
+fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    text.parse().ok().filter(|number| fits(*number)).ok_or_else(|| format!("expected {wanted}"))
+}
