@@ -116,7 +116,9 @@ impl Reader {
     }
 
     async fn receive(&self) -> Result<Vec<Received>, Trouble> {
-        let input = json!({"QueueUrl": self.queue.url, "MaxNumberOfMessages": BATCH, "WaitTimeSeconds": WAIT,
+        // Whether it can be read is to be known at once.
+        let wait = if *self.state.borrow() == QueueState::Readable { WAIT } else { 0 };
+        let input = json!({"QueueUrl": self.queue.url, "MaxNumberOfMessages": BATCH, "WaitTimeSeconds": wait,
             "VisibilityTimeout": HIDDEN, "MessageSystemAttributeNames": ["SentTimestamp"]});
         let call = Call::new(&self.target, "sqs", "ReceiveMessage", input).with_timeout(CALL);
         let answer = self.cloud.call(call.with_priority(Priority::Background)).await?;
@@ -154,7 +156,7 @@ impl Reader {
             Ok(notice) => notice,
             Err(why) => {
                 // Its text may be anybody's.
-                tracing::debug!(message = message.id, %why, "a message of the queue is of no use; it is deleted");
+                tracing::debug!(id = message.id, %why, "a message of the queue is of no use; it is deleted");
                 self.metrics.took_message("ignored");
                 return None;
             }
