@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sagewright_cloud::alarms::{AlarmState, Alarms};
+use async_trait::async_trait;
+use sagewright_cloud::alarms::{AlarmActions, AlarmNews, AlarmState, Alarms};
 use sagewright_cloud::clock::{SimClock, Wall};
 use sagewright_cloud::cloudwatch::{self, CloudWatch};
 use sagewright_cloud::config::Config;
@@ -29,6 +30,30 @@ const ACCOUNT: &str = "000000000000";
 const REGION: &str = "us-east-1";
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Does what it is told, but for what is broken.
+#[derive(Default)]
+struct Policies(Mutex<Vec<(String, AlarmNews)>>);
+
+#[async_trait]
+impl AlarmActions for Policies {
+    fn takes(&self, action: &str) -> bool {
+        ["autoscaling", "lambda"].iter().any(|service| action.split(':').nth(2) == Some(service))
+    }
+
+    async fn act(&self, action: &str, news: &AlarmNews) -> Result<(), String> {
+        if action.ends_with("broken") {
+            return Err("it is broken".to_owned());
+        }
+        self.0.lock().unwrap().push((action.to_owned(), news.clone()));
+        Ok(())
+    }
+}
+
+const POLICY: &str =
+    "arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:1:resource/sagemaker/endpoint/e/variant/v:policyName/p";
+const BROKEN: &str = "arn:aws:lambda:us-east-1:000000000000:function:broken";
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+
 struct Up {
     _running: Running,
     metrics: Metrics,
@@ -37,6 +62,7 @@ struct Up {
     waker: Waker,
     cloudwatch: CloudWatch,
     events: Arc<Mutex<Vec<Event>>>,
+    policies: Arc<Policies>,
     tasks: Vec<JoinHandle<()>>,
     client: Client,
     key: Key,
@@ -58,6 +84,8 @@ impl Up {
         let outbox = Outbox::new(vec![takes]);
         let cloudwatch = bound.cloudwatch(outbox.clone());
         cloudwatch.wakes(waker.clone());
+        let policies = Arc::new(Policies::default());
+        cloudwatch.acts_by(vec![policies.clone()]);
         let timers = Timers::new(bound.records(), sim.clone(), waker.clone());
         let timers = cloudwatch::timers(&cloudwatch, timers);
         let tasks = vec![tokio::spawn(timers.run()), tokio::spawn(outbox.run(bound.records(), sim.clone()))];
@@ -65,7 +93,19 @@ impl Up {
         let credentials = running.credentials(ACCOUNT).await.unwrap();
         let key = Key { id: credentials.id, secret: credentials.secret.reveal().to_owned(), token: None };
         let client = Client::new(running.address());
-        Self { _running: running, metrics, sim, wall: wall.clone(), waker, cloudwatch, events, tasks, client, key }
+        Self {
+            _running: running,
+            metrics,
+            sim,
+            wall: wall.clone(),
+            waker,
+            cloudwatch,
+            events,
+            policies,
+            tasks,
+            client,
+            key,
+        }
     }
 
     fn try_call(&mut self, operation: &str, input: &Value) -> (u16, Value) {
@@ -121,6 +161,28 @@ impl Up {
 
     fn summaries(&mut self, name: &str) -> Vec<String> {
         self.history(name).iter().map(|item| item["HistorySummary"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// An alarm that is as it is set: its metric has no data.
+    fn switch(&mut self, name: &str, more: &Value) {
+        let mut alarm = json!({"MetricName": "none", "TreatMissingData": "ignore"});
+        alarm.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.alarm(name, &alarm);
+    }
+
+    fn set(&mut self, name: &str, state: &str) {
+        self.call("SetAlarmState", &json!({"AlarmName": name, "StateValue": state, "StateReason": "test"}));
+    }
+
+    fn composite(&mut self, name: &str) -> Value {
+        let told = self.call("DescribeAlarms", &json!({"AlarmNames": [name], "AlarmTypes": ["CompositeAlarm"]}));
+        told["CompositeAlarms"][0].clone()
+    }
+
+    /// What was done: actions, states, and whether again.
+    fn done(&self) -> Vec<(String, AlarmState, bool)> {
+        let done = self.policies.0.lock().unwrap();
+        done.iter().map(|(action, news)| (action.clone(), news.state, news.repeated)).collect()
     }
 
     fn kill(self) {
@@ -251,4 +313,206 @@ async fn a_year_that_is_skipped_is_little_work() {
     assert_eq!(up.state("a7"), "OK");
     // Two weeks of history are kept.
     assert_eq!(up.summaries("a7"), ["Alarm updated from ALARM to OK"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_are_done_by_their_services_and_scaling_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let mut up = Up::start(data.path(), &ManualClock::new()).await;
+    up.switch("a", &json!({"AlarmActions": [POLICY, BROKEN], "OKActions": [FUNCTION]}));
+    up.set("a", "ALARM");
+    up.advance(Duration::from_secs(1)).await;
+    assert_eq!(up.done(), [(POLICY.to_owned(), AlarmState::Alarm, false)]);
+    let told: Vec<String> = up.summaries("a").split_off(2);
+    assert_eq!(
+        told,
+        [
+            format!("Successfully executed action {POLICY}"),
+            format!("Failed to execute action {BROKEN}. Received error: \"it is broken\""),
+        ]
+    );
+    up.advance(5 * MINUTE).await;
+    assert_eq!(up.done().split_off(1), vec![(POLICY.to_owned(), AlarmState::Alarm, true); 5]);
+    assert_eq!(up.summaries("a").len(), 4, "what is done again is not told again");
+    up.call("DisableAlarmActions", &json!({"AlarmNames": ["a", "not there"]}));
+    up.advance(5 * MINUTE).await;
+    assert_eq!(up.done().len(), 6);
+    up.call("EnableAlarmActions", &json!({"AlarmNames": ["a"]}));
+    up.set("a", "OK");
+    up.advance(5 * MINUTE).await;
+    assert_eq!(up.done().split_off(6), [(FUNCTION.to_owned(), AlarmState::Ok, false)]);
+    // Of a year the last hour has to do.
+    up.set("a", "ALARM");
+    up.advance(Duration::from_secs(365 * 86_400)).await;
+    assert!((60..=63).contains(&(up.done().len() - 7)), "{}", up.done().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn composite_alarms_follow_others_and_refuse_what_goes_round() {
+    let data = tempfile::tempdir().unwrap();
+    let mut up = Up::start(data.path(), &ManualClock::new()).await;
+    for name in ["a", "b"] {
+        up.switch(name, &json!({}));
+    }
+    let put = |name: &str, rule: &str| json!({"AlarmName": name, "AlarmRule": rule, "AlarmActions": [FUNCTION]});
+    up.call(
+        "PutCompositeAlarm",
+        &put("inner", "ALARM(a) OR ALARM(\"arn:aws:cloudwatch:us-east-1:000000000000:alarm:b\")"),
+    );
+    up.call("PutCompositeAlarm", &put("outer", "ALARM(inner) AND NOT ALARM(b)"));
+    let arn = |name: &str| format!("arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}");
+    let inner = up.composite("inner");
+    assert_eq!(inner["StateValue"], "OK");
+    assert_eq!(inner["StateReason"], format!("{} was created and its alarm rule evaluates to OK", arn("inner")));
+    up.set("a", "ALARM");
+    assert_eq!((up.state("inner"), up.state("outer")), ("ALARM".to_owned(), "ALARM".to_owned()));
+    let reason = up.composite("inner")["StateReason"].as_str().unwrap().to_owned();
+    assert!(
+        reason.starts_with(&format!("{} transitioned to ALARM at Friday 15 January, 2027 08:", arn("a"))),
+        "{reason}"
+    );
+    let reason: Value = serde_json::from_str(up.composite("outer")["StateReasonData"].as_str().unwrap()).unwrap();
+    assert_eq!(reason["triggeringAlarms"][0]["arn"], arn("inner"));
+    up.advance(Duration::from_secs(1)).await;
+    assert_eq!(up.done(), vec![(FUNCTION.to_owned(), AlarmState::Alarm, false); 2]);
+    up.set("b", "ALARM");
+    assert_eq!((up.state("inner"), up.state("outer")), ("ALARM".to_owned(), "OK".to_owned()));
+    for (operation, input, why) in [
+        ("PutCompositeAlarm", put("inner", "ALARM(outer)"), "depend on itself, through outer"),
+        ("PutCompositeAlarm", put("inner", "ALARM(inner)"), "depend on itself, through inner"),
+        ("PutCompositeAlarm", put("new", "OK(a) AND OK(gone)"), "alarms [gone] in the alarm rule do not exist"),
+        ("PutCompositeAlarm", put("new", "OK(a) AND"), "AlarmRule is not a valid rule: it ends too early."),
+        ("PutCompositeAlarm", put("a", "TRUE"), "There is a MetricAlarm with the name a"),
+        ("DeleteAlarms", json!({"AlarmNames": ["a"]}), "the composite alarm inner depends on it"),
+        ("DeleteAlarms", json!({"AlarmNames": ["inner", "outer"]}), "no more than one composite alarm"),
+    ] {
+        let (status, answer) = up.try_call(operation, &input);
+        assert_eq!(status, 400, "{answer}");
+        assert!(answer.to_string().contains(why), "{answer}");
+    }
+    let names = |told: &Value, kind: &str| -> Vec<String> {
+        told[kind].as_array().unwrap().iter().map(|alarm| alarm["AlarmName"].as_str().unwrap().to_owned()).collect()
+    };
+    let told = up.call("DescribeAlarms", &json!({"ChildrenOfAlarmName": "outer"}));
+    assert_eq!(
+        (names(&told, "MetricAlarms"), names(&told, "CompositeAlarms")),
+        (vec!["b".to_owned()], vec!["inner".to_owned()])
+    );
+    let told = up.call("DescribeAlarms", &json!({"ParentsOfAlarmName": "b"}));
+    assert_eq!(names(&told, "CompositeAlarms"), ["inner", "outer"]);
+    assert_eq!(told["CompositeAlarms"][0].as_object().unwrap().len(), 2);
+    // A metric that changes by the minute changes them, too, at the same time.
+    up.alarm("m", &json!({"TreatMissingData": "notBreaching"}));
+    up.call("PutCompositeAlarm", &put("outer", "ALARM(m)"));
+    up.put(5.0);
+    up.advance(20 * MINUTE).await;
+    let at = |history: &[Value]| history.iter().map(|item| item["Timestamp"].clone()).collect::<Vec<_>>();
+    let of = |history: Vec<Value>| -> Vec<Value> {
+        let states = history.into_iter().filter(|item| item["HistoryItemType"] == "StateUpdate").collect::<Vec<_>>();
+        at(&states).split_off(states.len() - 2)
+    };
+    assert_eq!(of(up.history("m")), of(up.history("outer")));
+    up.call("DeleteAlarms", &json!({"AlarmNames": ["outer", "m"]}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suppressor_holds_actions_back_for_as_long_as_its_periods_say() {
+    let data = tempfile::tempdir().unwrap();
+    let mut up = Up::start(data.path(), &ManualClock::new()).await;
+    for name in ["a", "s"] {
+        up.switch(name, &json!({}));
+    }
+    let composite = json!({
+        "AlarmName": "c", "AlarmRule": "ALARM(a)", "AlarmActions": [FUNCTION], "ActionsSuppressor": "s",
+        "ActionsSuppressorWaitPeriod": 120, "ActionsSuppressorExtensionPeriod": 180,
+    });
+    up.call("PutCompositeAlarm", &composite);
+    let by = |up: &mut Up| up.composite("c")["ActionsSuppressedBy"].as_str().map(str::to_owned);
+    // Its first state is waited for as well.
+    up.advance(2 * MINUTE).await;
+    assert_eq!(by(&mut up), None);
+    up.set("a", "ALARM");
+    assert_eq!(by(&mut up).as_deref(), Some("WaitPeriod"));
+    up.advance(MINUTE).await;
+    up.set("s", "ALARM");
+    assert_eq!(by(&mut up).as_deref(), Some("Alarm"));
+    up.advance(30 * MINUTE).await;
+    up.set("s", "OK");
+    assert_eq!(by(&mut up).as_deref(), Some("ExtensionPeriod"));
+    up.advance(Duration::from_secs(179)).await;
+    assert_eq!(up.done(), []);
+    up.advance(Duration::from_secs(1)).await;
+    assert_eq!(up.done(), [(FUNCTION.to_owned(), AlarmState::Alarm, false)]);
+    assert_eq!(by(&mut up), None);
+    // A state that is left while it is waited does nothing.
+    up.set("a", "OK");
+    up.advance(MINUTE).await;
+    up.set("a", "ALARM");
+    up.advance(10 * MINUTE).await;
+    assert_eq!(up.done().len(), 1);
+    // Nobody suppresses: it is done when the wait is over, also where time is skipped.
+    up.set("a", "OK");
+    up.advance(10 * MINUTE).await;
+    up.set("a", "ALARM");
+    up.advance(Duration::from_secs(365 * 86_400)).await;
+    let done = up.policies.0.lock().unwrap().clone();
+    assert_eq!(done.len(), 2);
+    assert_eq!(up.sim.now().as_millisecond() - done[1].1.at, (365 * 86_400 - 120) * 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_and_percentiles_are_alarmed_on() {
+    let data = tempfile::tempdir().unwrap();
+    let mut up = Up::start(data.path(), &ManualClock::new()).await;
+    let query = |id: &str, name: &str| {
+        let stat = json!({"Metric": {"Namespace": "n", "MetricName": name}, "Period": 60, "Stat": "Sum"});
+        json!({"Id": id, "MetricStat": stat, "ReturnData": false})
+    };
+    let rate = json!([query("e", "errors"), query("r", "requests"), {"Id": "rate", "Expression": "100 * e / r"}]);
+    let alarm = json!({
+        "AlarmName": "rate", "Metrics": rate, "EvaluationPeriods": 1, "DatapointsToAlarm": 1, "Threshold": 10,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+    });
+    up.call("PutMetricAlarm", &alarm);
+    let slow = |low: &str| {
+        json!({
+            "MetricName": "latency", "Statistic": null, "ExtendedStatistic": "p90", "EvaluateLowSampleCountPercentile": low,
+            "Threshold": 50,
+        })
+    };
+    up.alarm("patient", &slow("ignore"));
+    up.alarm("hasty", &slow("evaluate"));
+    let put = |up: &mut Up, name: &str, values: Vec<f64>| {
+        let data = json!([{"MetricName": name, "Values": values}]);
+        up.call("PutMetricData", &json!({"Namespace": "n", "MetricData": data}));
+    };
+    put(&mut up, "requests", vec![40.0]);
+    put(&mut up, "errors", vec![5.0]);
+    put(&mut up, "latency", (0..90).map(f64::from).collect());
+    up.advance(MINUTE).await;
+    assert_eq!(["rate", "patient", "hasty"].map(|name| up.state(name)), ["ALARM", "INSUFFICIENT_DATA", "ALARM"]);
+    let told = up.call("DescribeAlarms", &json!({"AlarmNames": ["rate"]}));
+    let told = &told["MetricAlarms"][0];
+    assert!(told["StateReason"].as_str().unwrap().contains("[12.5 ("), "{told}");
+    assert_eq!((&told["Metrics"][2]["Id"], &told["Dimensions"]), (&json!("rate"), &Value::Null));
+    put(&mut up, "latency", (0..110).map(f64::from).collect());
+    put(&mut up, "requests", vec![100.0]);
+    put(&mut up, "errors", vec![5.0]);
+    up.advance(MINUTE).await;
+    assert_eq!(["rate", "patient", "hasty"].map(|name| up.state(name)), ["OK", "ALARM", "ALARM"]);
+    for (metrics, why) in [
+        (
+            json!([query("e", "errors"), query("r", "requests")]),
+            "Exactly one element of the metrics list should return data.",
+        ),
+        (json!([query("e", "errors"), {"Id": "m", "Expression": "MAX(e)"}]), "an alarm needs one time series"),
+        (json!([query("e", "errors"), {"Id": "m", "Expression": "x + 1"}]), "there is no query with the id 'x'"),
+        (json!([{"Id": "m", "Expression": "1 + 1"}]), "at least one element that reads a metric"),
+    ] {
+        let mut alarm = alarm.clone();
+        alarm["Metrics"] = metrics;
+        let (status, answer) = up.try_call("PutMetricAlarm", &alarm);
+        assert_eq!(status, 400, "{answer}");
+        assert!(answer.to_string().contains(why), "{answer}");
+    }
 }

@@ -25,19 +25,21 @@ async fn switch(cloudwatch: &CloudWatch, call: &Call, on: bool) -> Result<Value,
     let watch = &cloudwatch.watch;
     let mut held = watch.hold(&call.caller.account, &call.region).await?;
     let now = call.now.as_millisecond();
-    let (mut batch, mut items) = (Batch::new(), Vec::new());
+    let (mut batch, mut items, mut changed) = (Batch::new(), Vec::new(), Vec::new());
     for name in names {
         let Some(Versioned { record, version }) = watch.store.get(&own(call, name)).await? else { continue };
         if acts(&record) == on {
             continue;
         }
-        let mut changed = config(&record).clone();
-        changed["ActionsEnabled"] = on.into();
-        let record = configured(record, changed, now);
+        let mut asked = config(&record).clone();
+        asked["ActionsEnabled"] = on.into();
+        let record = configured(record, asked, now);
+        changed.push(record.clone());
         items.push(history::of_configuration(&record, "Update", now));
         batch.push(Write::Replace(Versioned { record, version }));
     }
     batch.extend(history::writes(&watch.store, items).await?);
+    changed.iter().for_each(|record| watch.place(&mut held, record, now));
     watch.commit(&mut held, batch).await.map_err(committed)?;
     Ok(json!({}))
 }

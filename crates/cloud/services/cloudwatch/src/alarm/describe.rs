@@ -1,6 +1,8 @@
 //! `DescribeAlarms`
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
 
 use sagewright_cloud_core::alarms::AlarmState;
 use sagewright_cloud_core::api::{ApiError, Call};
@@ -9,7 +11,7 @@ use sagewright_cloud_core::token;
 
 use super::{ACTIONS, COMPOSITE, KIND, METRIC, actions_of, own, shown, type_of};
 use crate::input::texts;
-use crate::{CloudWatch, combination};
+use crate::{CloudWatch, combination, validation};
 
 /// Alarms on a page.
 const PAGE: usize = 50;
@@ -21,14 +23,58 @@ pub(crate) async fn describe(cloudwatch: &CloudWatch, call: &Call) -> Result<Val
     if !names.is_empty() && call.text("AlarmNamePrefix").is_some() {
         return Err(combination("AlarmNames and AlarmNamePrefix must not both be specified."));
     }
-    let filter = Filters::of(call);
     let most = limit(call, PAGE);
     let after = after(call)?;
+    if let Some(family) = family(cloudwatch, call).await? {
+        let left = family.into_iter().filter(|record| after.as_ref().is_none_or(|after| record.key.name > *after));
+        let mut found: Vec<Record> = left.take(most + 1).collect();
+        let more = found.len() > most;
+        found.truncate(most);
+        return Ok(answer(call, &found, more, |record| related(call, record)));
+    }
+    let filter = Filters::of(call);
     let (found, more) = match names.as_slice() {
         [] => listed(cloudwatch, call, &filter, after, most).await?,
         names => named(cloudwatch, call, &filter, names, after, most).await?,
     };
     Ok(answer(call, &found, more, shown))
+}
+
+/// The children or the parents of an alarm, where these are asked for, in the order of their names.
+async fn family(cloudwatch: &CloudWatch, call: &Call) -> Result<Option<Vec<Record>>, ApiError> {
+    let of = ["ChildrenOfAlarmName", "ParentsOfAlarmName"].into_iter().find(|member| call.text(member).is_some());
+    let Some(member) = of else { return Ok(None) };
+    let fits = |other: &str| [member, "MaxRecords", "NextToken"].contains(&other);
+    let mut members = call.input.as_object().into_iter().flatten();
+    if let Some((other, _)) = members.find(|(name, value)| !value.is_null() && !fits(name)) {
+        return Err(validation(format!("{member} and {other} must not both be specified.")));
+    }
+    let name = call.text(member).unwrap_or_default();
+    let (account, region) = (&call.caller.account, &call.region);
+    let names: BTreeSet<String> = {
+        let held = cloudwatch.watch.hold(account, region).await?;
+        match held.board.alarms.get(name) {
+            None => BTreeSet::new(),
+            Some(_) if member == "ParentsOfAlarmName" => {
+                held.board.parents(name, account, region).into_iter().cloned().collect()
+            }
+            Some(entry) => entry.composite.iter().flat_map(|composite| composite.children(account, region)).collect(),
+        }
+    };
+    let mut out = Vec::new();
+    for name in names {
+        out.extend(cloudwatch.watch.store.record(&own(call, &name)).await?);
+    }
+    Ok(Some(out))
+}
+
+/// As AWS shows children, with their states, and parents.
+fn related(call: &Call, record: &Record) -> Value {
+    let shown = shown(record);
+    let parents = call.text("ParentsOfAlarmName").is_some();
+    let members = ["AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp"];
+    let told = if parents { &members[..2] } else { &members[..] };
+    told.iter().map(|member| ((*member).to_owned(), shown[*member].clone())).collect::<Map<_, _>>().into()
 }
 
 /// `MaxRecords`

@@ -1,11 +1,14 @@
 //! Alarms as they are kept: what was asked for, and the state that they are in.
 
 pub(crate) mod actions;
+mod compose;
 pub(crate) mod delete;
 pub(crate) mod describe;
+pub(crate) mod describe_for_metric;
 pub(crate) mod describe_history;
 pub(crate) mod history;
 mod put;
+pub(crate) mod put_composite;
 pub(crate) mod put_metric;
 mod read;
 pub(crate) mod set_state;
@@ -18,8 +21,9 @@ use sagewright_cloud_core::alarms::AlarmState;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_core::records::{Key, Record};
 
+pub(crate) use compose::{Child, Composite, by_child, by_put, suppress, until};
 pub(crate) use read::{Measured, Source, Wanted, measured};
-pub(crate) use turn::{Cause, Turned, news, turn};
+pub(crate) use turn::{Cause, Turned, news, still, turn};
 
 /// Kind of alarms' records: metric and composite alarms have their names from one space.
 pub(crate) const KIND: &str = "cloudwatch-alarm";
@@ -96,6 +100,11 @@ pub(crate) fn state(record: &Record) -> AlarmState {
     AlarmState::parse(&record.status).unwrap_or(AlarmState::InsufficientData)
 }
 
+/// Since when it is in its state, in milliseconds since 1970.
+pub(crate) fn since(record: &Record) -> i64 {
+    record.body[SINCE].as_i64().unwrap_or(record.created)
+}
+
 /// `ActionsEnabled`
 pub(crate) fn acts(record: &Record) -> bool {
     config(record)["ActionsEnabled"].as_bool().unwrap_or(true)
@@ -130,6 +139,10 @@ pub(crate) fn shown(record: &Record) -> Value {
     out.insert("StateReasonData".to_owned(), record.body[REASON_DATA].clone());
     out.insert("StateUpdatedTimestamp".to_owned(), time(UPDATED));
     out.insert("StateTransitionedTimestamp".to_owned(), time(SINCE));
+    if let Some((by, reason)) = compose::suppressed(record) {
+        out.insert("ActionsSuppressedBy".to_owned(), by.into());
+        out.insert("ActionsSuppressedReason".to_owned(), reason.into());
+    }
     if type_of(record) == METRIC && !out.contains_key("Metrics") {
         out.entry("Dimensions").or_insert_with(|| json!([]));
     }

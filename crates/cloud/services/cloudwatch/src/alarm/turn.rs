@@ -64,6 +64,19 @@ pub(crate) fn turn(before: &Record, cause: &Cause) -> Turned {
     turned
 }
 
+/// An alarm that stays as it is.
+pub(crate) fn still(record: &Record, at: i64) -> Turned {
+    let reason = record.body[REASON].as_str().unwrap_or_default().to_owned();
+    let cause = Cause { state: state(record), reason, data: None, at, value: None, threshold: None };
+    Turned {
+        history: Vec::new(),
+        event: None,
+        actions: Vec::new(),
+        news: news(record, &cause, false),
+        record: record.clone(),
+    }
+}
+
 /// What actions are told.
 pub(crate) fn news(record: &Record, cause: &Cause, repeated: bool) -> AlarmNews {
     AlarmNews {

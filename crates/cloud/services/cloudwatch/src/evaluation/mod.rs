@@ -2,8 +2,10 @@
 
 mod decide;
 mod reason;
+mod rule;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use decide::{Comparison, Missing, Point, Rule, Verdict, decide, is_low};
-pub(crate) use reason::{Reason, reason, stamp};
+pub(crate) use reason::{Reason, reason, stamp, written};
+pub(crate) use rule::{AlarmRule, NoRule, name_of};

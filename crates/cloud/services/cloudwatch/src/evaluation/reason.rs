@@ -130,6 +130,6 @@ pub(crate) fn stamp(at: i64) -> String {
 }
 
 /// A second since 1970 in a form.
-fn written(at: i64, form: &str) -> String {
+pub(crate) fn written(at: i64, form: &str) -> String {
     Timestamp::from_second(at).map_or_else(|_| String::new(), |time| time.strftime(form).to_string())
 }

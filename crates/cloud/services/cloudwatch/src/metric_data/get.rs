@@ -14,6 +14,7 @@ use super::query::{Query, Source, in_expression, queries};
 use crate::input::time;
 use crate::math::{Data, MathError, Scope, Series, evaluate};
 use crate::statistic::Statistic;
+use crate::windows::Windows;
 use crate::{CloudWatch, validation};
 
 /// Data points of an answer, as in AWS.
@@ -36,11 +37,17 @@ pub(crate) async fn get(cloudwatch: &CloudWatch, call: &Call) -> Result<Value, A
         })?,
     };
     let after = after(call)?;
-    let queries = queries(call, start, end)?;
-    let known = read(cloudwatch, &queries).await?;
+    let queries = queries(call)?;
+    let windows = |period: i64| Windows::of(call, start, end, period);
+    let known = read(cloudwatch, &queries, windows).await?;
+    let starts = queries.iter().filter_map(|query| match query.source {
+        Source::Metric { period, .. } => Some((period, windows(period).start)),
+        Source::Math(_) => None,
+    });
+    let starts: HashMap<i64, i64> = starts.collect();
     let end = end.min(call.now.as_millisecond() + 1000).div_euclid(1000);
     let _turn = cloudwatch.computing.acquire().await;
-    let computed = tokio::task::spawn_blocking(move || answers(queries, known, end)).await;
+    let computed = tokio::task::spawn_blocking(move || answers(queries, known, starts, end)).await;
     let all = computed.map_err(|error| ApiError::internal(format!("the expressions were not computed: {error}")))??;
     let newest_first = call.text("ScanBy") != Some("TimestampAscending");
     let (results, next) = page(&all, newest_first, after, most);
@@ -62,11 +69,16 @@ fn after(call: &Call) -> Result<Option<Place>, ApiError> {
 }
 
 /// The time series of the queries that read a metric, by id.
-async fn read(cloudwatch: &CloudWatch, queries: &[Query]) -> Result<HashMap<String, Data>, ApiError> {
+async fn read(
+    cloudwatch: &CloudWatch,
+    queries: &[Query],
+    windows: impl Fn(i64) -> Windows,
+) -> Result<HashMap<String, Data>, ApiError> {
     let mut known = HashMap::new();
     let mut size = 0;
     for query in queries {
-        let Source::Metric { metric, statistic, windows, unit } = &query.source else { continue };
+        let Source::Metric { metric, statistic, period, unit } = &query.source else { continue };
+        let windows = windows(*period);
         let spread = statistic.needs_spread();
         let found = windows.stats(&cloudwatch.metrics, metric.clone(), unit.clone(), spread).await?;
         let points = points(found, *statistic);
@@ -92,24 +104,16 @@ fn points(found: Vec<(i64, String, Stats)>, statistic: Statistic) -> Vec<(i64, f
 }
 
 /// What is answered of all queries, in their order.
-fn answers(queries: Vec<Query>, known: HashMap<String, Data>, end: i64) -> Result<Vec<Answer>, ApiError> {
-    let windows = queries.iter().filter_map(|query| match &query.source {
-        Source::Metric { windows, .. } => Some((windows.period, windows.start)),
-        Source::Math(_) => None,
-    });
-    let metrics = queries.iter().filter(|query| matches!(query.source, Source::Metric { .. }));
-    let mut scope = Scope {
-        known: queries.iter().filter_map(|q| Some((q.id.as_str(), known.get(&q.id)?.clone()))).collect(),
-        metrics: metrics.map(|query| query.id.as_str()).collect(),
-        starts: windows.collect(),
-        end,
-        work: Cell::new(0),
-    };
-    drop(known);
-    compute(&queries, &mut scope)?;
+fn answers(
+    queries: Vec<Query>,
+    known: HashMap<String, Data>,
+    starts: HashMap<i64, i64>,
+    end: i64,
+) -> Result<Vec<Answer>, ApiError> {
+    let mut values = values(&queries, known, starts, end)?;
     let mut out = Vec::new();
     for query in queries.iter().filter(|query| query.returned) {
-        let data = scope.known.remove(query.id.as_str()).unwrap_or(Data::Number(0.0));
+        let data = values.remove(query.id.as_str()).unwrap_or(Data::Number(0.0));
         let many = matches!(data, Data::Array(_));
         if !matches!(data, Data::Series(_) | Data::Array(_)) {
             let why = format!("it is {}, and has to be a time series", data.kind());
@@ -128,6 +132,27 @@ fn answers(queries: Vec<Query>, known: HashMap<String, Data>, end: i64) -> Resul
         }
     }
     Ok(out)
+}
+
+/// The values of all queries by their ids, from what is known of those that read a metric. `starts` is the start of the
+/// periods by their length, and they end before `end`, in seconds since 1970.
+pub(crate) fn values<'q>(
+    queries: &'q [Query],
+    known: HashMap<String, Data>,
+    starts: HashMap<i64, i64>,
+    end: i64,
+) -> Result<HashMap<&'q str, Data>, ApiError> {
+    let metrics = queries.iter().filter(|query| matches!(query.source, Source::Metric { .. }));
+    let mut scope = Scope {
+        known: queries.iter().filter_map(|q| Some((q.id.as_str(), known.get(&q.id)?.clone()))).collect(),
+        metrics: metrics.map(|query| query.id.as_str()).collect(),
+        starts,
+        end,
+        work: Cell::new(0),
+    };
+    drop(known);
+    compute(queries, &mut scope)?;
+    Ok(scope.known)
 }
 
 /// Computes each expression once all that it names is known.

@@ -1,5 +1,7 @@
 //! One evaluation of the alarms that are due at a second: what is read for it, and what is written of it.
 
+use std::collections::BTreeSet;
+
 use sagewright_cloud_core::alarms::AlarmState;
 use sagewright_cloud_core::metrics::{Bucket, Metric, Span, Stats};
 use sagewright_cloud_core::records::{Batch, StoreError, Versioned, Write};
@@ -7,7 +9,7 @@ use sagewright_cloud_core::records::{Batch, StoreError, Versioned, Write};
 use super::act::Done;
 use super::{Held, Watch};
 use crate::alarm::history::{self, Item};
-use crate::alarm::{self, Cause, Measured, Source, Turned, Wanted, turn};
+use crate::alarm::{self, Cause, Measured, Source, Turned, Wanted};
 use crate::evaluation::{Point, Reason, Verdict, decide, is_low, reason};
 use crate::statistic::Statistic;
 use crate::windows::Windows;
@@ -60,6 +62,7 @@ impl Watch {
                 }
             }
         }
+        self.cascade(held, at * 1000, &mut work).await?;
         self.written(work).await
     }
 
@@ -101,22 +104,27 @@ impl Watch {
             self.drop_from(held, name);
             return Ok(());
         };
-        let turned = turn(&found.record, cause);
-        if let Some(entry) = held.board.alarms.get_mut(name) {
-            entry.state = cause.state;
-            entry.repeats = self.repeats(&turned.record);
-        }
-        work.add(self, found.version, turned);
+        let turned = self.turned(held, &found.record, Some(cause), cause.at);
+        self.follow(held, &turned);
+        work.add(self, Kept::Replaced(found.version), turned);
         Ok(())
+    }
+
+    /// What an alarm is after a change.
+    pub fn follow(&self, held: &mut Held, turned: &Turned) {
+        if let Some(entry) = held.board.alarms.get_mut(&turned.record.key.name) {
+            entry.follow(&turned.record, self.repeats(&turned.record));
+        }
     }
 
     /// A caller sets the state of an alarm: it lasts until the next evaluation.
     pub async fn set(&self, held: &mut Held, name: &str, cause: &Cause, work: &mut Work) -> Result<(), StoreError> {
         self.enter(held, name, cause, work).await?;
-        if let Some(entry) = held.board.alarms.get_mut(name) {
-            entry.evaluated(cause.at.div_euclid(1000), Some(cause.at.div_euclid(1000)));
+        let second = cause.at.div_euclid(1000);
+        if let Some(entry) = held.board.alarms.get_mut(name).filter(|entry| entry.measured.is_some()) {
+            entry.evaluated(second, Some(second));
         }
-        Ok(())
+        self.cascade(held, cause.at, work).await
     }
 
     /// The writes of what was done.
@@ -132,17 +140,31 @@ impl Watch {
 pub(crate) struct Work {
     pub batch: Batch,
     pub history: Vec<Item>,
+    /// Alarms that have entered another state.
+    pub changed: BTreeSet<String>,
+}
+
+/// How a record is written.
+pub(crate) enum Kept {
+    Inserted,
+    Replaced(i64),
 }
 
 impl Work {
-    fn add(&mut self, watch: &Watch, version: i64, turned: Turned) {
+    pub fn add(&mut self, watch: &Watch, kept: Kept, turned: Turned) {
         let Turned { record, history, event, actions, news } = turned;
         self.history.extend(history);
+        if event.is_some() {
+            self.changed.insert(record.key.name.clone());
+        }
         self.batch.extend(event.and_then(|event| watch.outbox.keep(|| event)));
         for action in actions {
             self.done(watch.acted(&record, &action, &news));
         }
-        self.batch.push(Write::Replace(Versioned { record, version }));
+        self.batch.push(match kept {
+            Kept::Inserted => Write::Insert(record),
+            Kept::Replaced(version) => Write::Replace(Versioned { record, version }),
+        });
     }
 
     fn done(&mut self, done: Done) {
@@ -155,16 +177,44 @@ impl Work {
 
 /// What the data say.
 fn judged(measured: &Measured, found: &[Found], at: i64) -> Verdict {
-    let Source::Metric { wanted, patient } = &measured.source;
-    let points = found.first().map(|found| points(wanted, found)).unwrap_or_default();
-    let mut verdict = decide(&measured.rule, &points, at);
-    if let (true, Statistic::Percentile(percent)) = (*patient, wanted.statistic)
-        && !verdict.used.is_empty()
-        && is_low(percent, &verdict.used)
-    {
-        verdict.state = None;
+    let rule = &measured.rule;
+    match &measured.source {
+        Source::Metric { wanted, patient } => {
+            let points = found.first().map(|found| points(wanted, found)).unwrap_or_default();
+            let mut verdict = decide(rule, &points, at);
+            if let (true, Statistic::Percentile(percent)) = (*patient, wanted.statistic)
+                && !verdict.used.is_empty()
+                && is_low(percent, &verdict.used)
+            {
+                verdict.state = None;
+            }
+            verdict
+        }
+        Source::Math(math) => {
+            let each = math.wanted.iter().zip(found);
+            let known = each.map(|((id, wanted), found)| {
+                let points = points(wanted, found).into_iter().map(|point| (point.start, point.value));
+                (id.as_str(), points.collect::<Vec<_>>())
+            });
+            let computed = math.points(&known.collect(), rule.period, (rule.from(at), at));
+            let points = computed.as_ref().map(|points| {
+                points
+                    .iter()
+                    .map(|(start, value)| Point { start: *start, value: *value, count: None })
+                    .collect::<Vec<_>>()
+            });
+            match points {
+                Ok(points) => decide(rule, &points, at),
+                Err(error) => {
+                    tracing::warn!(
+                        error = error.message,
+                        "the expression of an alarm cannot be computed; its state stays"
+                    );
+                    Verdict { state: None, ..decide(rule, &[], at) }
+                }
+            }
+        }
     }
-    verdict
 }
 
 fn cause(measured: &Measured, verdict: &Verdict, state: AlarmState, at: i64) -> Cause {

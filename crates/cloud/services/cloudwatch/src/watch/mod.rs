@@ -4,7 +4,9 @@
 
 mod act;
 mod board;
+mod cascade;
 mod evaluate;
+
 mod touched;
 
 use std::collections::HashMap;
@@ -21,10 +23,10 @@ use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::records::{Batch, CommitError, Record, SharedRecords, StoreError, Timer, Write};
 use sagewright_cloud_core::timers::Waker;
 
-use crate::alarm::{self, KIND};
+use crate::alarm::{self, Composite, KIND};
 pub(crate) use act::OWNER as ACTIONS;
 use board::{Board, Entry};
-pub(crate) use evaluate::Work;
+pub(crate) use evaluate::{Kept, Work};
 use touched::Touched;
 
 /// Whose timers evaluate alarms.
@@ -113,23 +115,19 @@ impl Watch {
     /// Takes an alarm up as it is now: it is evaluated at the next turn.
     pub fn place(&self, held: &mut Held, record: &Record, at: i64) {
         self.drop_from(held, &record.key.name);
-        let measured = if alarm::type_of(record) == alarm::METRIC {
-            match alarm::measured(&record.key.account, &record.key.region, alarm::config(record)) {
-                Ok(measured) => Some(measured),
-                Err(error) => {
-                    tracing::error!(
-                        alarm = record.arn,
-                        error = error.message,
-                        "an alarm cannot be read; it is not evaluated"
-                    );
-                    None
-                }
-            }
+        let mut entry = Entry::new(record, at);
+        entry.repeats = self.repeats(record);
+        let (account, region) = (&record.key.account, &record.key.region);
+        let read = if alarm::type_of(record) == alarm::METRIC {
+            alarm::measured(account, region, alarm::config(record)).map(|measured| entry.measured = Some(measured))
         } else {
-            None
+            Composite::read(alarm::config(record), account, region).map(|composite| entry.composite = Some(composite))
         };
-        measured.iter().flat_map(alarm::Measured::metrics).for_each(|wanted| self.touched.watch(&wanted.metric));
-        let entry = Entry::new(alarm::state(record), measured, self.repeats(record), at);
+        if let Err(error) = read {
+            tracing::error!(alarm = record.arn, error = error.message, "an alarm cannot be read; it is not evaluated");
+        }
+        entry.measured.iter().flat_map(alarm::Measured::metrics).for_each(|wanted| self.touched.watch(&wanted.metric));
+        entry.evaluate_after(entry.after);
         held.board.alarms.insert(record.key.name.clone(), entry);
     }
 
