@@ -212,6 +212,7 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
     let execution = Execution {
         hold,
+        alarms: Arc::new(cloudwatch.clone()),
         outbox: outbox.clone(),
         commands,
         ..Execution::new(roles, executors, Arc::clone(&hosting) as _)
@@ -332,6 +333,7 @@ pub fn timers(sagemaker: &SageMaker) -> Timers {
     let timers = crate::sagemaker::recorded::life::timers(sagemaker);
     let timers = sagewright_cloud_sagemaker_jobs::timers(sagemaker, timers);
     let timers = sagewright_cloud_sagemaker_monitoring::timers(sagemaker, timers);
+    let timers = sagewright_cloud_sagemaker_hosting::timers(sagemaker, timers);
     timers
         .owner(sagewright_cloud_sagemaker_lineage::OWNER, sagewright_cloud_sagemaker_lineage::due(sagemaker))
         .owner(featurestore::OWNER, featurestore::due(sagemaker))

@@ -1,5 +1,6 @@
 //! Endpoints come, change and go.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -231,32 +232,157 @@ async fn removal_ends_a_deployment_that_is_under_way() {
 }
 
 #[tokio::test]
-async fn what_was_brought_up_gets_traffic_when_it_is_shifted_and_goes_with_the_endpoint() {
+async fn traffic_is_split_between_fleets_and_what_serves_no_more_is_stopped() {
     let (machine, image, hosting) = stage();
-    deploy(&hosting, vec![named(&image, "blue", 1.0)]).await.unwrap();
-    let refused = hosting.shift(&key()).await.unwrap_err();
-    assert!(refused.contains("stopped before they got traffic"), "{refused}");
-    bring_up(&hosting, vec![named(&image, "unused", 1.0)]).await.unwrap();
-    bring_up(&hosting, vec![named(&image, "green", 1.0)]).await.unwrap();
-    assert_eq!(machine.lines(GROUP, "unused/"), ["listening", "bye unused"], "another took its place");
-    assert_eq!(text(&invoke(&hosting, "x").await.unwrap()), "blue(x)");
-    soon("moving traffic", hosting.shift(&key())).await.unwrap();
-    assert_eq!(text(&invoke(&hosting, "x").await.unwrap()), "green(x)");
-    bring_up(&hosting, vec![named(&image, "last", 1.0)]).await.unwrap();
-    soon("removing", hosting.remove(&key())).await;
-    for (variant, lines) in [("blue", "bye blue"), ("green", "bye green"), ("last", "bye last")] {
-        assert_eq!(machine.lines(GROUP, &format!("{variant}/")), ["listening", lines]);
+    let blue = |share| fleet(1, share, vec![named(&image, "blue", 1.0)]);
+    let green = |share| fleet(2, share, vec![named(&image, "green", 1.0)]);
+    let counts = async || {
+        let mut counts = BTreeMap::new();
+        for _ in 0..10 {
+            *counts.entry(text(&invoke(&hosting, "x").await.unwrap()).to_owned()).or_insert(0) += 1;
+        }
+        counts.into_iter().map(|(answer, count)| format!("{answer}: {count}")).collect::<Vec<_>>().join(", ")
+    };
+    serve(&hosting, vec![blue(1.0)]).await.unwrap();
+    for (split, seen) in [
+        (vec![blue(1.0), green(0.0)], "blue(x): 10"),
+        (vec![blue(0.9), green(0.1)], "blue(x): 9, green(x): 1"),
+        (vec![blue(0.5), green(0.5)], "blue(x): 5, green(x): 5"),
+        (vec![blue(0.0), green(1.0)], "green(x): 10"),
+        (vec![blue(1.0)], "blue(x): 10"),
+        (vec![blue(1.0), green(0.0)], "blue(x): 10"),
+        (vec![green(1.0)], "green(x): 10"),
+    ] {
+        serve(&hosting, split).await.unwrap();
+        assert_eq!(counts().await, seen);
     }
+    soon("removing", hosting.remove(&key())).await;
+    assert_eq!(machine.lines(GROUP, "blue/"), ["listening", "bye blue"], "it served through all splits");
+    let green = machine.all_lines(GROUP, "green/");
+    assert_eq!(green, ["bye green", "bye green", "listening", "listening"], "it was stopped and started once");
     assert_eq!(std::fs::read_dir(machine.path("work/hosting")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn copies_of_a_fleet_come_and_go_one_by_one() {
+    let (machine, image, hosting) = stage();
+    let old = |copies, share| fleet(1, share, vec![VariantPlan { copies, ..named(&image, "v", 1.0) }]);
+    let new = |copies, share| fleet(2, share, vec![VariantPlan { copies, ..named(&image, "v", 1.0) }]);
+    for (fleets, started, stopped) in [
+        (vec![old(2, 1.0)], 2, 0),
+        (vec![old(2, 0.5), new(1, 0.5)], 3, 0),
+        (vec![old(1, 0.5), new(1, 0.5)], 3, 1),
+        (vec![old(1, 0.0), new(2, 1.0)], 4, 1),
+        (vec![new(2, 1.0)], 4, 2),
+    ] {
+        serve(&hosting, fleets).await.unwrap();
+        invoke(&hosting, "x").await.unwrap();
+        soon("what is stopped", async {
+            let count = |line: &str| machine.all_lines(GROUP, "v/").iter().filter(|l| *l == line).count();
+            while (count("listening"), count("bye v")) != (started, stopped) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    hosting.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_for_a_variant_is_answered_by_the_fleets_that_get_traffic() {
+    let (_machine, image, hosting) = stage();
+    let blue = |share| fleet(1, share, vec![served(&image, "a", "blue"), served(&image, "b", "blue")]);
+    let green = |share| fleet(2, share, vec![served(&image, "a", "green"), served(&image, "c", "green")]);
+    serve(&hosting, vec![blue(0.75), green(0.25)]).await.unwrap();
+    let asked = async |variant: &str| {
+        let output = invoke_with(&hosting, json!({"TargetVariant": variant}), "x").await.unwrap();
+        assert_eq!(output.value["InvokedProductionVariant"], variant);
+        text(&output).to_owned()
+    };
+    let mut answers = Vec::new();
+    for _ in 0..8 {
+        answers.push(asked("a").await);
+        // What else is asked for takes nothing from its share.
+        assert_eq!((asked("b").await, asked("c").await), ("blue(x)".to_owned(), "green(x)".to_owned()));
+    }
+    assert_eq!(answers.iter().filter(|answer| *answer == "green(x)").count(), 2);
+    serve(&hosting, vec![blue(1.0), green(0.0)]).await.unwrap();
+    assert_eq!(asked("a").await, "blue(x)");
+    let error = invoke_with(&hosting, json!({"TargetVariant": "c"}), "x").await.unwrap_err();
+    assert_eq!(error.message, "Could not find variant c for endpoint e of account 000000000000.");
+    hosting.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_other_fleet_answers_where_the_servers_of_one_are_dead() {
+    let (machine, image, hosting) = stage();
+    let blue = fleet(1, 0.5, vec![served(&image, "v", "blue")]);
+    let green = fleet(2, 0.5, vec![served(&image, "v", "green")]);
+    serve(&hosting, vec![blue, green]).await.unwrap();
+    invoke(&hosting, "die").await.unwrap_err();
+    // Whichever it was: it is started again in a second, and no request fails until then.
+    machine.clock.sleeping(Duration::from_secs(1)).await;
+    let first = text(&invoke(&hosting, "x").await.unwrap()).to_owned();
+    for _ in 0..10 {
+        assert_eq!(text(&invoke(&hosting, "x").await.unwrap()), first);
+    }
+    hosting.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_later_change_ends_one_whose_servers_do_not_answer() {
+    let (machine, image, hosting) = stage();
+    let blue = || fleet(1, 1.0, vec![named(&image, "blue", 1.0)]);
+    serve(&hosting, vec![blue()]).await.unwrap();
+    let sick = variant("sick", 1.0, vec![container(&image, &[("MODE", "sick"), ("NAME", "sick")])]);
+    let (early, late) = (order(), order());
+    let sick = vec![blue(), fleet(2, 0.0, vec![sick])];
+    let (end, ()) = tokio::join!(hosting.serve(key(), arn(), early, sick.clone()), async {
+        listens(&machine, "sick/").await;
+        soon("going back", hosting.serve(key(), arn(), late, vec![blue()])).await.unwrap();
+    });
+    assert_eq!(end.unwrap_err(), "Another change of the endpoint came before its servers answered.");
+    assert_eq!(machine.lines(GROUP, "sick/"), ["listening", "bye sick"]);
+    // One that was asked for earlier and comes late changes nothing either.
+    soon("an early change", hosting.serve(key(), arn(), early, sick)).await.unwrap_err();
+    assert_eq!(text(&invoke(&hosting, "x").await.unwrap()), "blue(x)");
+    hosting.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_host_that_shuts_down_tells_no_end_of_what_was_under_way() {
     let (machine, image, hosting) = stage();
-    deploy(&hosting, vec![named(&image, "blue", 1.0)]).await.unwrap();
-    bring_up(&hosting, vec![named(&image, "green", 1.0)]).await.unwrap();
-    soon("shutting down", hosting.shutdown()).await;
-    assert_eq!(machine.lines(GROUP, "green/"), ["listening", "bye green"]);
-    let told = hosting.shift(&key()).now_or_never();
-    assert_eq!(told, None, "the next process takes it up");
+    let blue = fleet(1, 1.0, vec![named(&image, "blue", 1.0)]);
+    serve(&hosting, vec![blue.clone()]).await.unwrap();
+    let sick = variant("sick", 1.0, vec![container(&image, &[("MODE", "sick"), ("NAME", "sick")])]);
+    let mut change = hosting.serve(key(), arn(), order(), vec![blue, fleet(2, 0.0, vec![sick])]);
+    tokio::select! {
+        end = &mut change => panic!("{end:?}"),
+        () = listens(&machine, "sick/") => {}
+    }
+    soon("shutting down", async {
+        // It goes on, and comes to no end.
+        tokio::select! {
+            _ = &mut change => panic!("the next process takes it up"),
+            () = hosting.shutdown() => {}
+        }
+    })
+    .await;
+    assert_eq!(machine.lines(GROUP, "sick/"), ["listening", "bye sick"]);
+    assert_eq!(change.now_or_never(), None, "the next process takes it up");
+}
+
+/// Completes when a server has begun to listen.
+async fn listens(machine: &Machine, stream: &str) {
+    let listening = async {
+        while machine.lines(GROUP, stream) != ["listening"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("a server", listening).await;
+}
+
+/// A variant that answers with a name other than its own.
+fn served(image: &str, variant: &str, name: &str) -> VariantPlan {
+    self::variant(variant, 1.0, vec![container(image, &[("NAME", name)])])
 }

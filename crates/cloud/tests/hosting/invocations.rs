@@ -25,9 +25,10 @@ async fn counts(hosting: &Hosting, requests: usize) -> BTreeMap<String, usize> {
 #[tokio::test]
 async fn traffic_follows_the_weights_and_the_target_variant() {
     let (_machine, image, hosting) = stage();
-    deploy(&hosting, vec![named(&image, "blue", 3.0), named(&image, "green", 1.0)]).await.unwrap();
+    let weights = |blue, green| vec![fleet(1, 1.0, vec![named(&image, "blue", blue), named(&image, "green", green)])];
+    serve(&hosting, weights(3.0, 1.0)).await.unwrap();
     assert_eq!(counts(&hosting, 40).await, [("blue".to_owned(), 30), ("green".to_owned(), 10)].into());
-    hosting.set_weights(&key(), &[("blue".into(), 0.0), ("green".into(), 5.0)]);
+    serve(&hosting, weights(0.0, 5.0)).await.unwrap();
     assert_eq!(counts(&hosting, 10).await, [("green".to_owned(), 10)].into());
     let output = invoke_with(&hosting, json!({"TargetVariant": "blue"}), "x").await.unwrap();
     assert_eq!(text(&output), "blue(x)");

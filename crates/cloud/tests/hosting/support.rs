@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sagewright_cloud::api::{ApiError, Call, Caller, Handler, Output};
 use sagewright_cloud::hosting::{Hosting, HostingConfig};
 use sagewright_cloud::runner::NoEnvironment;
-use sagewright_cloud::sagemaker::ports::{ContainerPlan, EndpointKey, Host, ModelData, VariantPlan};
+use sagewright_cloud::sagemaker::ports::{ContainerPlan, EndpointKey, FleetPlan, Host, ModelData, VariantPlan};
 use serde_json::{Value, json};
 
 use crate::runner_support::{ACCOUNT, Machine, REGION, soon};
@@ -48,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.connection.shutdown(2)
         if body == b"hang": signal.pause()
         if body == b"bad": return self.reply(400, b"no such column")
-        if body == b"broken": return self.reply(500, b"it broke")
+        if body == b"broken" or mode == "bad": return self.reply(500, b"it broke")
         if body == b"env": body = repr(sorted(os.environ)).encode()
         if body == b"role": body = os.environ.get("SEEN_ROLE", "nobody").encode()
         text = b"%s(%s%s)" % (name.encode(), weights.encode(), body)
@@ -96,16 +97,28 @@ pub fn variant(name: &str, weight: f64, containers: Vec<ContainerPlan>) -> Varia
     }
 }
 
-fn arn() -> String {
+pub fn arn() -> String {
     format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/e")
 }
 
-pub async fn deploy(hosting: &Hosting, variants: Vec<VariantPlan>) -> Result<(), String> {
-    soon("deploying", hosting.deploy(key(), arn(), variants)).await
+/// All traffic or a part of it, to the fleet of an id.
+pub fn fleet(id: u64, share: f64, variants: Vec<VariantPlan>) -> FleetPlan {
+    FleetPlan { id, config: format!("c{id}"), share, variants }
 }
 
-pub async fn bring_up(hosting: &Hosting, variants: Vec<VariantPlan>) -> Result<(), String> {
-    soon("bringing up", hosting.bring_up(key(), arn(), variants)).await
+/// A change that comes after all others.
+pub fn order() -> u64 {
+    static ORDER: AtomicU64 = AtomicU64::new(0);
+    ORDER.fetch_add(1, Ordering::SeqCst) + 1
+}
+
+pub async fn serve(hosting: &Hosting, fleets: Vec<FleetPlan>) -> Result<(), String> {
+    soon("serving", hosting.serve(key(), arn(), order(), fleets)).await
+}
+
+/// New servers with all traffic.
+pub async fn deploy(hosting: &Hosting, variants: Vec<VariantPlan>) -> Result<(), String> {
+    serve(hosting, vec![fleet(order(), 1.0, variants)]).await
 }
 
 pub fn call(operation: &str, input: Value, body: impl Into<Bytes>) -> Call {

@@ -255,6 +255,15 @@ impl Machine {
         }
     }
 
+    /// All lines of all streams of a group whose names start so, sorted.
+    pub fn all_lines(&self, group: &str, stream: &str) -> Vec<String> {
+        let names = self.logs.streams(ACCOUNT, REGION, group).into_iter().filter(|s| s.starts_with(stream));
+        let events = names.filter_map(|name| self.logs.read(ACCOUNT, REGION, group, &name).unwrap());
+        let mut lines: Vec<_> = events.flatten().map(|event| event.message).collect();
+        lines.sort();
+        lines
+    }
+
     /// All lines of the only stream of a group whose name starts so.
     pub fn lines(&self, group: &str, stream: &str) -> Vec<String> {
         let name = self.logs.streams(ACCOUNT, REGION, group).into_iter().find(|s| s.starts_with(stream));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod commits;
+mod deployments;
 mod endpoints;
 mod experiments;
 mod featurestore;

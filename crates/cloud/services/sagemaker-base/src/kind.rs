@@ -47,6 +47,8 @@ pub struct Row {
     pub event: &'static str,
     /// Member of the body that counts as a status as well; empty for most kinds.
     pub second_status: &'static str,
+    /// What EventBridge calls the event of its changes; that of the status where empty.
+    pub second_event: &'static str,
     /// Statuses, second ones included, at which its lineage is recorded; see `lineage.rs`.
     pub traced: &'static [&'static str],
     /// Whether lists begin with the oldest where the request says nothing.
@@ -138,6 +140,7 @@ pub const ROW: Row = Row {
     wrapper: "",
     event: "",
     second_status: "",
+    second_event: "",
     traced: &[],
     listed_ascending: false,
     missing: Text("ResourceNotFound", "{noun} {arn} does not exist."),
@@ -277,6 +280,9 @@ impl Kind {
         arn_type: "endpoint",
         traced: &["InService"],
         event: "SageMaker Endpoint State Change",
+        // Each step of a deployment shows there.
+        second_status: "PendingDeploymentSummary",
+        second_event: "SageMaker Endpoint Deployment State Change",
         naming: Naming::Members(&["EndpointName"]),
         list: "ListEndpoints",
         status: Some(&Life {

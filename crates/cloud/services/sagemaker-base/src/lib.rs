@@ -25,14 +25,15 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use sagewright_cloud_core::alarms::{Alarms, NoAlarms};
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
-    Body, Called, CapturePlan, CommandTask, Commands, ContainerPlan, EndpointKey, Events, Executor, Executors, Host,
-    Invocation, Invoked, JobEnd, JobEvent, JobTask, ModelData, ModelServers, NoCommands, Outcome, Roles, Servers,
+    Body, Called, CapturePlan, CommandTask, Commands, ContainerPlan, EndpointKey, Events, Executor, Executors, FleetPlan,
+    Host, Invocation, Invoked, JobEnd, JobEvent, JobTask, ModelData, ModelServers, NoCommands, Outcome, Roles, Servers,
     ServersPlan, Silence, TrainingEnd, TrainingEvent, VariantPlan,
 };
 pub use resource::Kind;
@@ -51,6 +52,8 @@ pub struct Execution {
     pub executors: Executors,
     /// Serves endpoints.
     pub host: Arc<dyn Host>,
+    /// The alarms that deployments heed.
+    pub alarms: Arc<dyn Alarms>,
     /// What stands for functions and queues.
     pub commands: Arc<dyn Commands>,
     /// Jobs that run at once; one for each core where `None`.
@@ -71,6 +74,7 @@ impl Execution {
             roles,
             executors,
             host,
+            alarms: Arc::new(NoAlarms),
             commands: Arc::new(NoCommands),
             slots: None,
             outbox: Outbox::default(),

@@ -329,27 +329,37 @@ impl ModelData {
     }
 }
 
+/// One fleet of an endpoint: the servers of one deployment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FleetPlan {
+    /// Tells it from all other fleets that the endpoint has or had.
+    pub id: u64,
+    /// Name of the endpoint configuration.
+    pub config: String,
+    /// Its part of the traffic: the shares of all fleets add up to 1.
+    pub share: f64,
+    /// The variants, which share that part by their weights.
+    pub variants: Vec<VariantPlan>,
+}
+
 /// Serves endpoints.
 #[async_trait]
 pub trait Host: Send + Sync + 'static {
-    /// Starts all variants, waits until they are healthy, then moves all traffic to them at once and drains what
-    /// served before. On failure what served before goes on serving.
+    /// Makes an endpoint serve with these fleets and no others. Servers that are missing start; once all answer, traffic
+    /// moves to the fleets' shares at once; then what serves no more is drained and stopped. Servers of a fleet that runs
+    /// already stay. On failure all is left as it was.
+    ///
+    /// Of two calls for an endpoint the one with the higher `order` counts: it ends the other, which fails.
     ///
     /// # Errors
     /// The `FailureReason`.
-    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String>;
-    /// Starts all variants and waits until they are healthy. Traffic stays where it is until [`Host::shift`].
-    ///
-    /// # Errors
-    /// The `FailureReason`.
-    async fn bring_up(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String>;
-    /// Moves all traffic to what was brought up, and drains what served before.
-    ///
-    /// # Errors
-    /// The `FailureReason`: nothing was brought up.
-    async fn shift(&self, endpoint: &EndpointKey) -> Result<(), String>;
-    /// Changes the traffic weights of variants that are serving.
-    fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]);
+    async fn serve(
+        &self,
+        endpoint: EndpointKey,
+        arn: String,
+        order: u64,
+        fleets: Vec<FleetPlan>,
+    ) -> Result<(), String>;
     /// Returns when all that was captured of the endpoint until now is in S3, or was given up.
     async fn flush(&self, _endpoint: &EndpointKey) {}
     /// Stops serving; returns when nothing of the endpoint runs any more.

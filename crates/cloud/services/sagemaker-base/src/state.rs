@@ -24,18 +24,22 @@ impl SageMaker {
             news.push(Write::Tell(change));
         }
         news.extend(lineage::timer(kind, record, status, self.now()));
-        if !kind.0.event.is_empty() {
-            news.extend(self.execution().outbox.keep(|| Event {
-                account: record.key.account.clone(),
-                region: record.key.region.clone(),
-                kind: kind.0.event.to_owned(),
-                at: self.now(),
-                body: json!({
-                    "arn": record.arn, "status": status, "detail": resource::describe(kind, record.clone()),
-                }),
-            }));
-        }
+        news.extend(self.event(kind, kind.0.event, record, status));
         news
+    }
+
+    /// What goes into the outbox where somebody wants to know, and EventBridge has an event of this name.
+    fn event(&self, kind: Kind, name: &str, record: &Record, status: &str) -> Option<Write> {
+        if name.is_empty() {
+            return None;
+        }
+        self.execution().outbox.keep(|| Event {
+            account: record.key.account.clone(),
+            region: record.key.region.clone(),
+            kind: name.to_owned(),
+            at: self.now(),
+            body: json!({ "arn": record.arn, "status": status, "detail": resource::describe(kind, record.clone()) }),
+        })
     }
 
     /// The news of a change, by the statuses of the record before it.
@@ -46,7 +50,11 @@ impl SageMaker {
             news.extend(self.news(kind, record, &status));
         }
         if let Some(second) = second.filter(|second| Some(second) != before.1.as_ref()) {
-            news.extend(self.news(kind, record, second.as_str().unwrap_or_default()));
+            if kind.0.second_event.is_empty() {
+                news.extend(self.news(kind, record, second.as_str().unwrap_or_default()));
+            } else {
+                news.extend(self.event(kind, kind.0.second_event, record, &status));
+            }
         }
         news
     }

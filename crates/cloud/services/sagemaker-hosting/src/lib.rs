@@ -7,6 +7,7 @@ use sagewright_cloud_core::operations;
 use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
 
 pub use endpoint::machine::resume;
+pub use endpoint::timer::timers;
 
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:

@@ -10,11 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use sagewright_cloud::alarms::{AlarmState, Alarms};
 use sagewright_cloud::clock::Wall;
 use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
+use sagewright_cloud::records::StoreError;
 use sagewright_cloud::runner::{Container, LineSink, Runner, RunnerError, Workload};
 use sagewright_cloud::sagemaker::{
-    Called, CommandTask, Commands, EndpointKey, Events, Executor, Host, JobTask, Roles, VariantPlan,
+    Called, CommandTask, Commands, EndpointKey, Events, Executor, FleetPlan, Host, JobTask, Roles, VariantPlan,
 };
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -207,25 +209,29 @@ impl Commands for FakeCommands {
     }
 }
 
-/// A deployment in the host's hands.
+/// Servers that the host is to start.
 pub struct Deploy {
     pub endpoint: EndpointKey,
     pub arn: String,
+    /// Of the last fleet of which servers are missing.
     pub variants: Vec<VariantPlan>,
+    /// All that is to serve.
+    pub fleets: Vec<FleetPlan>,
     pub reply: oneshot::Sender<Result<(), String>>,
 }
 
 pub struct FakeHost {
-    /// Told when traffic is to move to what was brought up, or servers are to stop, which never happens then.
+    /// Told when traffic is to move with no server to start, or servers are to stop, which never happens then.
     pub stuck: Mutex<Option<oneshot::Sender<()>>>,
     deploys: mpsc::UnboundedSender<Deploy>,
-    pub weights: Mutex<Vec<(String, f64)>>,
+    /// What serves, by endpoint.
+    serving: Mutex<BTreeMap<EndpointKey, Vec<FleetPlan>>>,
     pub removed: Mutex<Vec<String>>,
 }
 
 pub fn host() -> (FakeHost, mpsc::UnboundedReceiver<Deploy>) {
     let (deploys, receiver) = mpsc::unbounded_channel();
-    (FakeHost { stuck: Mutex::default(), deploys, weights: Mutex::default(), removed: Mutex::default() }, receiver)
+    (FakeHost { stuck: Mutex::default(), deploys, serving: Mutex::default(), removed: Mutex::default() }, receiver)
 }
 
 impl FakeHost {
@@ -236,31 +242,70 @@ impl FakeHost {
             std::future::pending::<()>().await;
         }
     }
+
+    /// What serves the endpoint `e`: configuration, copies of the first variant, and part of the traffic in percent.
+    pub fn shares(&self) -> Vec<(String, u32, f64)> {
+        let told = |fleet: &FleetPlan| (fleet.config.clone(), fleet.variants[0].copies, (fleet.share * 100.0).round());
+        self.serving.lock().unwrap().values().flatten().map(told).collect()
+    }
+
+    /// The weights of the variants that serve.
+    pub fn weights(&self) -> Vec<(String, f64)> {
+        let serving = self.serving.lock().unwrap();
+        serving.values().flatten().flat_map(|fleet| &fleet.variants).map(|v| (v.name.clone(), v.weight)).collect()
+    }
+
+    fn runs(&self, endpoint: &EndpointKey, fleet: &FleetPlan) -> bool {
+        let serving = self.serving.lock().unwrap();
+        let found = serving.get(endpoint).into_iter().flatten().find(|running| running.id == fleet.id);
+        found.is_some_and(|running| running.variants.iter().zip(&fleet.variants).all(|(a, b)| a.copies >= b.copies))
+    }
 }
 
 #[async_trait]
 impl Host for FakeHost {
-    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
-        let (reply, answered) = oneshot::channel();
-        self.deploys.send(Deploy { endpoint, arn, variants, reply }).map_err(|_| ()).unwrap();
-        answered.await.expect("the host broke")
-    }
-
-    async fn bring_up(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
-        self.deploy(endpoint, arn, variants).await
-    }
-
-    async fn shift(&self, _: &EndpointKey) -> Result<(), String> {
-        self.may_be_stuck().await;
+    async fn serve(
+        &self,
+        endpoint: EndpointKey,
+        arn: String,
+        _: u64,
+        fleets: Vec<FleetPlan>,
+    ) -> Result<(), String> {
+        match fleets.iter().rfind(|fleet| !self.runs(&endpoint, fleet)) {
+            None => self.may_be_stuck().await,
+            Some(missing) => {
+                let (reply, answered) = oneshot::channel();
+                let (variants, fleets) = (missing.variants.clone(), fleets.clone());
+                let deploy = Deploy { endpoint: endpoint.clone(), arn, variants, fleets, reply };
+                self.deploys.send(deploy).map_err(|_| ()).unwrap();
+                answered.await.expect("the host broke")?;
+            }
+        }
+        self.serving.lock().unwrap().insert(endpoint, fleets);
         Ok(())
-    }
-
-    fn set_weights(&self, _: &EndpointKey, weights: &[(String, f64)]) {
-        self.weights.lock().unwrap().extend_from_slice(weights);
     }
 
     async fn remove(&self, endpoint: &EndpointKey) {
         self.may_be_stuck().await;
+        self.serving.lock().unwrap().remove(endpoint);
         self.removed.lock().unwrap().push(endpoint.name.clone());
+    }
+}
+
+/// Alarms in the state that a test gives them.
+#[derive(Default)]
+pub struct FakeAlarms(pub Mutex<BTreeMap<String, AlarmState>>);
+
+impl FakeAlarms {
+    pub fn set(&self, name: &str, state: AlarmState) {
+        self.0.lock().unwrap().insert(name.to_owned(), state);
+    }
+}
+
+#[async_trait]
+impl Alarms for FakeAlarms {
+    async fn states(&self, _: &str, _: &str, names: &[String]) -> Result<Vec<Option<AlarmState>>, StoreError> {
+        let states = self.0.lock().unwrap();
+        Ok(names.iter().map(|name| states.get(name).copied()).collect())
     }
 }

@@ -26,7 +26,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
 
 pub use death::{Death, at_each_commit};
-pub use fakes::{Bucket, Call as CommandCall, Deploy, FakeHost, Job, Jobs, ManualClock};
+pub use fakes::{Bucket, Call as CommandCall, Deploy, FakeAlarms, FakeHost, Job, Jobs, ManualClock};
 pub use mortal::Life;
 use mortal::Mortal;
 pub use requests::*;
@@ -40,6 +40,7 @@ pub struct Cloud {
     pub clock: Arc<ManualClock>,
     pub bucket: Arc<Bucket>,
     pub host: Arc<FakeHost>,
+    pub alarms: Arc<FakeAlarms>,
     pub store: SqliteRecords,
     jobs: Mutex<Jobs<TrainingEvent, TrainingEnd>>,
     processing: Mutex<Jobs<JobEvent, JobEnd>>,
@@ -86,7 +87,7 @@ impl Cloud {
         };
         let (host, deploys) = fakes::host();
         let (commands, calls) = fakes::commands(2);
-        let host = Arc::new(host);
+        let (host, alarms) = (Arc::new(host), Arc::new(FakeAlarms::default()));
         let env = Env {
             store: records,
             logs: Arc::new(Streams::new(work.path().join("logs"))),
@@ -100,6 +101,7 @@ impl Cloud {
         let execution = Execution {
             slots: Some(slots),
             hold,
+            alarms: alarms.clone(),
             commands: Arc::new(commands),
             // Somebody wants to know of events; they stay in the state.
             outbox: Outbox::new(vec![Arc::new(|_| Box::pin(std::future::pending()))]),
@@ -115,6 +117,7 @@ impl Cloud {
             clock,
             bucket,
             host,
+            alarms,
             store,
             jobs: Mutex::new(jobs),
             processing: Mutex::new(processing),
@@ -236,6 +239,11 @@ impl Cloud {
     /// The next deployment that the host was given.
     pub async fn deploy(&self) -> Deploy {
         within(async { self.deploys.lock().await.recv().await.unwrap() }).await
+    }
+
+    /// The same, if there is one now.
+    pub async fn try_deploy(&self) -> Option<Deploy> {
+        self.deploys.lock().await.try_recv().ok()
     }
 
     pub async fn no_deploy_waits(&self) -> bool {

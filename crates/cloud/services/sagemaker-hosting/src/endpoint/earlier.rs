@@ -17,6 +17,7 @@ pub(super) fn state(record: &Record) -> State {
         modified: record.modified,
         failure: text("FailureReason"),
         served: None,
+        mixed: None,
         phase: if record.status == "Deleting" { Phase::Deleting } else { Phase::Settled },
     };
     let down = record.body[HIDDEN]["down"] == true;
@@ -24,6 +25,7 @@ pub(super) fn state(record: &Record) -> State {
         deployment,
         since: resolved(record).unwrap_or(record.modified),
         health: if record.status == "OutOfService" || down { Health::Down } else { Health::Up },
+        id: 0,
     });
     let target = deployment(record, "next");
     match (&*record.status, served, target) {
@@ -40,7 +42,7 @@ pub(super) fn state(record: &Record) -> State {
 }
 
 fn deploying(state: State, served: Option<Served>, target: Deployment, request: Request) -> State {
-    State { served, phase: Phase::Deploying { target, request, step: Step::BringUp }, ..state }
+    State { served, phase: Phase::Deploying { target, id: 0, request, step: Step::BringUp }, ..state }
 }
 
 fn deployment(record: &Record, member: &str) -> Option<Deployment> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::step::{Effect, Event, Work};
-use super::{KIND, earlier, state::State};
+use super::{KIND, earlier, state::State, timer};
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_core::records::{Key, Record};
+use sagewright_cloud_core::records::{Batch, Key, Record};
 use sagewright_cloud_sagemaker_base::machine::{self, Machine, Next};
 use sagewright_cloud_sagemaker_base::resource::{HIDDEN, Kind, fields};
 use sagewright_cloud_sagemaker_base::state::ResumeError;
-use sagewright_cloud_sagemaker_base::{EndpointKey, Host, SageMaker};
+use sagewright_cloud_sagemaker_base::{EndpointKey, SageMaker};
 
 /// The endpoints of a SageMaker.
 #[derive(Clone)]
@@ -46,6 +46,10 @@ impl Machine for Endpoints {
         earlier::state(record)
     }
 
+    fn beside(state: &State, record: &Record) -> Batch {
+        state.due().map(|due| timer::set(&record.key, due)).into_iter().collect()
+    }
+
     async fn act(&self, key: Key, effect: Effect) {
         let epoch = effect.epoch;
         let event = match self.carry_out(&key, effect).await {
@@ -56,7 +60,7 @@ impl Machine for Endpoints {
     }
 
     async fn meanwhile(&self, key: Key, effect: Effect) {
-        if matches!(effect.work, Work::Deploy(_))
+        if matches!(effect.work, Work::Serve(_))
             && let Err(reason) = self.carry_out(&key, effect).await
         {
             tracing::warn!(endpoint = key.name, reason, "an endpoint cannot be served again yet");
@@ -67,10 +71,19 @@ impl Machine for Endpoints {
 impl Endpoints {
     /// In a task of its own, so that a panic fails the deployment and not its record.
     async fn carry_out(&self, key: &Key, effect: Effect) -> Result<(), String> {
-        let Effect { name, arn, work, .. } = effect;
+        let Effect { epoch, name, arn, work } = effect;
         let endpoint = EndpointKey { account: key.account.clone(), region: key.region.clone(), name };
         let host = Arc::clone(&self.0.execution().host);
-        tokio::spawn(async move { ask(&*host, endpoint, arn, work).await }).await.unwrap_or_else(|error| {
+        let done = tokio::spawn(async move {
+            match work {
+                Work::Serve(fleets) => host.serve(endpoint, arn, epoch, fleets).await,
+                Work::Remove => {
+                    host.remove(&endpoint).await;
+                    Ok(())
+                }
+            }
+        });
+        done.await.unwrap_or_else(|error| {
             tracing::error!(endpoint = key.name, %error, "the host of endpoints broke");
             Err(format!(
                 "Request to service failed. If failure persists after retry, contact customer support. ({error})"
@@ -79,28 +92,21 @@ impl Endpoints {
     }
 }
 
-async fn ask(host: &dyn Host, endpoint: EndpointKey, arn: String, work: Work) -> Result<(), String> {
-    match work {
-        Work::Deploy(plans) => host.deploy(endpoint, arn, plans).await,
-        Work::BringUp(plans) => host.bring_up(endpoint, arn, plans).await,
-        Work::Shift => host.shift(&endpoint).await,
-        Work::SetWeights(weights) => {
-            host.set_weights(&endpoint, &weights);
-            Ok(())
-        }
-        Work::Remove => {
-            host.remove(&endpoint).await;
-            Ok(())
-        }
-    }
-}
-
 /// Takes up the endpoints of the last process, none of which is served now.
 ///
 /// # Errors
 /// The records could not be read.
 pub async fn resume(sm: &SageMaker) -> Result<(), ResumeError> {
-    let statuses = ["Deleting", "Creating", "Updating", "SystemUpdating", "InService", "OutOfService"];
+    let statuses = [
+        "Deleting",
+        "Creating",
+        "Updating",
+        "RollingBack",
+        "SystemUpdating",
+        "InService",
+        "UpdateRollbackFailed",
+        "OutOfService",
+    ];
     let epoch = |record: &Record| machine::state::<Endpoints>(record).epoch;
     let restarted = |record: &Record| Event::Restarted { epoch: epoch(record) };
     machine::resume(&Endpoints(sm.clone()), &statuses, restarted).await

@@ -8,10 +8,12 @@ mod earlier;
 pub(crate) mod machine;
 mod plan;
 mod policy;
+mod rollout;
 mod state;
 mod step;
 #[cfg(test)]
 mod tests;
+pub(crate) mod timer;
 pub(crate) mod update;
 pub(crate) mod weights;
 

@@ -10,7 +10,7 @@ use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::containers;
 use sagewright_cloud_sagemaker_base::containers::direct;
 use sagewright_cloud_sagemaker_base::resource::{Kind, seconds};
-use sagewright_cloud_sagemaker_base::{ContainerPlan, SageMaker, VariantPlan};
+use sagewright_cloud_sagemaker_base::{ContainerPlan, FleetPlan, SageMaker, VariantPlan};
 
 /// SageMaker's time for a container to answer its first ping, where the configuration names none.
 const STARTUP_SECONDS: u64 = 240;
@@ -63,14 +63,15 @@ impl Deployment {
         Ok(Self { config: name, variants, capture, policy: None, started: call.now.as_millisecond() })
     }
 
-    /// What the host has to serve.
-    pub(super) fn plans(&self) -> Vec<VariantPlan> {
+    /// What the host has to serve, with a part of the traffic. `instances` are fewer than all while they are replaced one by
+    /// one.
+    pub(super) fn fleet(&self, id: u64, share: f64, instances: Option<u32>) -> FleetPlan {
         let captured = self.capture.as_deref().and_then(capture::plan);
         let plan = |v: &Variant| VariantPlan {
             name: v.name.clone(),
             weight: v.weight,
             // A serverless variant is one server: it scales inside.
-            copies: v.instances.unwrap_or(1),
+            copies: instances.or(v.instances).unwrap_or(1),
             startup_timeout: Duration::from_secs(v.startup_seconds),
             role_arn: v.role_arn.clone(),
             isolated: v.isolated,
@@ -78,22 +79,17 @@ impl Deployment {
             capture: captured.clone(),
             containers: v.containers.clone(),
         };
-        self.variants.iter().map(plan).collect()
+        FleetPlan { id, config: self.config.clone(), share, variants: self.variants.iter().map(plan).collect() }
     }
 
     /// `ProductionVariants` of an endpoint that serves this since a time.
-    pub(super) fn summaries(&self, since: i64) -> Value {
-        self.variants.iter().map(|v| v.summary(true, since)).collect()
-    }
-
-    /// Weights by variant.
-    pub(super) fn weights(&self) -> Vec<(String, f64)> {
-        self.variants.iter().map(|v| (v.name.clone(), v.weight)).collect()
+    pub(super) fn summaries(&self, since: i64, shown: &Shown) -> Value {
+        self.variants.iter().map(|v| v.summary(Some(since), shown)).collect()
     }
 
     /// `PendingDeploymentSummary` of an endpoint that is being brought to this.
-    pub(super) fn pending(&self) -> Value {
-        let variants: Vec<_> = self.variants.iter().map(|v| v.summary(false, self.started)).collect();
+    pub(super) fn pending(&self, shown: &Shown) -> Value {
+        let variants: Vec<_> = self.variants.iter().map(|v| v.summary(None, shown)).collect();
         json!({ "EndpointConfigName": self.config, "ProductionVariants": variants, "StartTime": seconds(self.started) })
     }
 
@@ -109,8 +105,51 @@ impl Deployment {
     }
 }
 
+/// How far the servers of a deployment are, as descriptions show it.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// The part of the instances that is in use; `None`: nothing was yet.
+    pub used: Option<f64>,
+    pub status: Option<Status>,
+}
+
+/// `VariantStatus`
+#[derive(Debug)]
+pub(super) struct Status {
+    pub name: &'static str,
+    /// `{n}` stands for the instances that it is about.
+    pub message: String,
+    /// Those, as a part of all.
+    pub about: f64,
+    /// Milliseconds since 1970.
+    pub since: i64,
+}
+
+impl Shown {
+    /// All of it is in use.
+    pub const ALL: Self = Self { used: Some(1.0), status: None };
+}
+
+impl Status {
+    fn of(&self, all: u32) -> Value {
+        let mut status = json!({ "Status": self.name, "StartTime": seconds(self.since) });
+        if !self.message.is_empty() {
+            status["StatusMessage"] = json!(self.message.replace("{n}", &instances(all, self.about).to_string()));
+        }
+        status
+    }
+}
+
+/// A part of so many instances, in whole ones.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is from 0 to `all`
+fn instances(all: u32, part: f64) -> u32 {
+    // A part that was made of a number of instances is that number, however it is rounded.
+    (f64::from(all) * part - 1e-6).ceil().clamp(0.0, f64::from(all)) as u32
+}
+
 impl Variant {
-    fn summary(&self, deployed: bool, now: i64) -> Value {
+    /// As part of what serves since a time, or of what comes.
+    fn summary(&self, since: Option<i64>, shown: &Shown) -> Value {
         let mut out = Map::new();
         out.insert("VariantName".to_owned(), json!(self.name));
         let mut put = |member: &str, value: Value| {
@@ -118,18 +157,23 @@ impl Variant {
                 out.insert(member.to_owned(), value);
             }
         };
+        let all = self.instances.unwrap_or(0);
         put("DesiredWeight", json!(self.weight));
-        if deployed {
-            let images: Vec<_> = self.containers.iter().map(|c| image(&c.image, now)).collect();
+        if let Some(since) = since {
+            let images: Vec<_> = self.containers.iter().map(|c| image(&c.image, since)).collect();
             put("DeployedImages", Value::Array(images));
-            put("CurrentWeight", json!(self.weight));
-            put("CurrentInstanceCount", json!(self.instances.unwrap_or(0)));
-            put("CurrentServerlessConfig", json!(self.serverless));
         } else {
             put("InstanceType", json!(self.instance_type));
-            put("VariantStatus", json!([{ "Status": "Creating", "StartTime": seconds(now) }]));
         }
-        put("DesiredInstanceCount", json!(self.instances.unwrap_or(0)));
+        if let Some(used) = shown.used {
+            put("CurrentWeight", json!(self.weight));
+            put("CurrentInstanceCount", json!(instances(all, used)));
+            put("CurrentServerlessConfig", json!(self.serverless));
+        }
+        if let Some(status) = &shown.status {
+            put("VariantStatus", json!([status.of(all)]));
+        }
+        put("DesiredInstanceCount", json!(all));
         put("DesiredServerlessConfig", json!(self.serverless));
         put("RoutingConfig", json!(self.routing));
         Value::Object(out)

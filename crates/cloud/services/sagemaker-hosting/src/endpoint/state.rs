@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::capture;
-use super::plan::Deployment;
+use super::plan::{Deployment, Shown, Status};
+use super::rollout::{Mixed, Rollout};
 use sagewright_cloud_core::api::ApiError;
+use sagewright_cloud_sagemaker_base::FleetPlan;
 
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,9 @@ pub(super) struct State {
     pub failure: Option<String>,
     /// What serves, or served last.
     pub served: Option<Served>,
+    /// What serves beside it, after a rollback that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixed: Option<Box<Mixed>>,
     pub phase: Phase,
 }
 
@@ -31,6 +36,9 @@ pub(super) struct Served {
     /// Since when, milliseconds since 1970.
     pub since: i64,
     pub health: Health,
+    /// Of the fleet.
+    #[serde(default)]
+    pub id: u64,
 }
 
 /// Whether what was deployed serves.
@@ -50,8 +58,17 @@ pub(super) enum Phase {
     Settled,
     /// What was served is started again after a restart.
     Restoring,
-    /// A creation or an update.
-    Deploying { target: Deployment, request: Request, step: Step },
+    /// A creation, or an update that moves all traffic at once.
+    Deploying {
+        target: Deployment,
+        /// Of the target's fleet.
+        #[serde(default)]
+        id: u64,
+        request: Request,
+        step: Step,
+    },
+    /// An update under guardrails.
+    Guarded(Box<Rollout>),
     /// Servers are stopped; then the endpoint is gone.
     Deleting,
 }
@@ -70,7 +87,7 @@ pub(super) enum Request {
 pub(super) enum Step {
     /// What was served is started again after a restart; the target comes next.
     Restore,
-    /// The target's servers start, without traffic unless nothing was served before.
+    /// The target's servers start, without traffic unless nothing else serves.
     BringUp,
     /// All traffic moves to the target. This is recorded before any moves, so that no restart brings it back.
     Shift,
@@ -84,10 +101,13 @@ impl State {
         match (&self.phase, &self.served) {
             (Phase::Deploying { request: Request::Creation, .. }, _) => "Creating",
             (Phase::Deploying { .. }, _) => "Updating",
+            (Phase::Guarded(rollout), _) if rollout.back.is_some() => "RollingBack",
+            (Phase::Guarded(_), _) => "Updating",
             (Phase::Deleting, _) => "Deleting",
             // What AWS calls maintenance: "cannot be updated or deleted or re-scaled until it has completed".
             (Phase::Restoring, _) => "SystemUpdating",
             (Phase::Settled, None) => "Failed",
+            (Phase::Settled, Some(Served { health: Health::Up, .. })) if self.mixed.is_some() => "UpdateRollbackFailed",
             (Phase::Settled, Some(Served { health: Health::Up, .. })) => "InService",
             (Phase::Settled, Some(_)) => "OutOfService",
         }
@@ -106,19 +126,43 @@ impl State {
         }
     }
 
+    /// The same for a change of weights and capacities: of which fleet would they be after a rollback that failed?
+    pub fn scalable(&self) -> Result<&Served, ApiError> {
+        let served = self.changeable()?;
+        match self.status() {
+            status @ "UpdateRollbackFailed" => Err(ApiError::validation(format!(
+                "Cannot update endpoint \"{}\" in status {status}. UpdateEndpoint returns it to InService.",
+                self.arn
+            ))),
+            _ => Ok(served),
+        }
+    }
+
     /// An endpoint that is being changed cannot be deleted either; AWS answers as for an update.
     pub fn in_progress(&self) -> ApiError {
         ApiError::validation(format!("Cannot update in-progress endpoint \"{}\".", self.arn))
+    }
+
+    /// The fleets of what serves, with a part of the traffic; of the served deployment so many instances, or all.
+    pub fn base(&self, share: f64, instances: Option<u32>) -> Vec<FleetPlan> {
+        let Some(served) = &self.served else { return Vec::new() };
+        let Some(mixed) = &self.mixed else { return vec![served.deployment.fleet(served.id, share, instances)] };
+        let layout = mixed.layout;
+        let mut fleets = vec![mixed.deployment.fleet(mixed.id, share * layout.share, layout.new)];
+        if layout.old != Some(0) {
+            fleets.push(served.deployment.fleet(served.id, share * (1.0 - layout.share), layout.old));
+        }
+        fleets
     }
 
     /// Puts the members that answers are made of into the stored ones.
     pub fn show(&self, stored: &mut Map<String, Value>) {
         let served = self.served.as_ref();
         let target = match &self.phase {
-            Phase::Deploying { target, request, .. } => Some((target, *request)),
+            Phase::Deploying { target, .. } => Some(target),
             _ => None,
         };
-        let config = served.map(|s| &s.deployment).or(target.map(|(target, _)| target)).map(|d| &d.config);
+        let config = served.map(|s| &s.deployment).or(target).map(|d| &d.config);
         if let Some(config) = config {
             stored.insert("EndpointConfigName".to_owned(), json!(config));
         }
@@ -126,12 +170,31 @@ impl State {
             Some(value) => drop(stored.insert(member.to_owned(), value)),
             None => drop(stored.swap_remove(member)),
         };
-        show("ProductionVariants", served.map(|s| s.deployment.summaries(s.since)));
+        show("ProductionVariants", served.map(|s| s.deployment.summaries(s.since, &self.shown(&s.deployment))));
         show("LastDeploymentConfig", served.and_then(|s| s.deployment.policy.clone()));
         show("DataCaptureConfig", served.and_then(|s| capture::summary(s.deployment.capture.as_deref()?)));
-        // For a new endpoint configuration, not for new weights.
-        let pending = target.filter(|(_, request)| *request == Request::Update);
-        show("PendingDeploymentSummary", pending.map(|(target, _)| target.pending()));
+        show("PendingDeploymentSummary", self.pending());
         show("FailureReason", self.failure.as_ref().map(|reason| json!(reason)));
+    }
+
+    /// How far the deployment that is served is.
+    fn shown(&self, served: &Deployment) -> Shown {
+        match (&self.phase, &self.mixed) {
+            (_, Some(mixed)) => mixed.shown_old(served),
+            (Phase::Guarded(rollout), None) => rollout.shown_old(served),
+            _ => Shown::ALL,
+        }
+    }
+
+    /// `PendingDeploymentSummary`: for a new endpoint configuration, not for new weights.
+    fn pending(&self) -> Option<Value> {
+        match &self.phase {
+            Phase::Deploying { target, request: Request::Update, .. } => {
+                let status = Status { name: "Creating", message: String::new(), about: 1.0, since: target.started };
+                Some(target.pending(&Shown { used: None, status: Some(status) }))
+            }
+            Phase::Guarded(rollout) => Some(rollout.target.pending(&rollout.shown_target())),
+            _ => None,
+        }
     }
 }

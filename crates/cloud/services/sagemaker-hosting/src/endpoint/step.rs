@@ -2,9 +2,11 @@
 
 use super::change::{Retain, Wanted};
 use super::plan::Deployment;
+use super::policy::Policy;
+use super::rollout::Rollout;
 use super::state::{Health, Phase, Request, Served, State, Step};
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_sagemaker_base::VariantPlan;
+use sagewright_cloud_sagemaker_base::FleetPlan;
 use sagewright_cloud_sagemaker_base::machine::Next;
 use sagewright_cloud_sagemaker_base::resource::cut;
 
@@ -23,6 +25,8 @@ pub(super) enum Event {
     Succeeded { epoch: u64 },
     /// The effect of this epoch failed, and left everything as it was.
     Failed { epoch: u64, reason: String },
+    /// The time has come that the state wanted to be told of; which alarms go off, of those that are watched.
+    Ticked { at: i64, tripped: Vec<String> },
 }
 
 /// What the host is to do, for which endpoint.
@@ -37,19 +41,13 @@ pub(super) struct Effect {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Work {
-    /// Start servers and move all traffic to them.
-    Deploy(Vec<VariantPlan>),
-    /// Start servers; traffic stays where it is.
-    BringUp(Vec<VariantPlan>),
-    /// Move all traffic to what was brought up.
-    Shift,
-    /// Change the weights of what serves.
-    SetWeights(Vec<(String, f64)>),
+    /// Serve with these fleets, and with no others.
+    Serve(Vec<FleetPlan>),
     /// Stop all servers.
     Remove,
 }
 
-type Decision = Next<State, Effect>;
+pub(super) type Decision = Next<State, Effect>;
 
 impl State {
     /// A new endpoint.
@@ -61,6 +59,7 @@ impl State {
             modified: now,
             failure: None,
             served: None,
+            mixed: None,
             phase: Phase::Settled,
         };
         state.deploy(target, Request::Creation)
@@ -73,11 +72,20 @@ impl State {
     pub fn step(self, event: &Event, now: i64) -> Result<Decision, ApiError> {
         match event {
             Event::Updated { target, retain } => {
-                let target = retain.over(&self.changeable()?.deployment, target.clone());
-                Ok(Self { modified: now, failure: None, ..self }.deploy(target, Request::Update))
+                let before = self.changeable()?;
+                let target = retain.over(&before.deployment, target.clone());
+                Policy::read(target.policy.as_ref()).check(&target, Some(&before.deployment))?;
+                let guarded = Some(before)
+                    .filter(|before| before.health == Health::Up)
+                    .and_then(|before| Rollout::of(&target, &before.deployment, self.mixed.is_some(), self.epoch + 1, now));
+                let state = Self { modified: now, failure: None, ..self };
+                Ok(match guarded {
+                    Some(rollout) => state.roll_out(rollout, now),
+                    None => state.deploy(target, Request::Update),
+                })
             }
             Event::WeightsChanged { wanted, most_instances } => {
-                let mut target = Deployment { started: now, ..self.changeable()?.deployment.clone() };
+                let mut target = Deployment { started: now, ..self.scalable()?.deployment.clone() };
                 Wanted::apply(wanted, &mut target, *most_instances)?;
                 Ok(Self { modified: now, failure: None, ..self }.deploy(target, Request::Weights))
             }
@@ -92,6 +100,26 @@ impl State {
             Event::Restarted { .. } => Ok(self.restarted()),
             Event::Succeeded { .. } => Ok(self.succeeded(now)),
             Event::Failed { reason, .. } => Ok(self.failed(reason, now)),
+            Event::Ticked { at, tripped } => Ok(match self.phase.clone() {
+                Phase::Guarded(rollout) => self.guarded_ticked(*rollout, *at, tripped),
+                _ => Next::quiet(self),
+            }),
+        }
+    }
+
+    /// When the state wants to be told that time has passed, in milliseconds since 1970.
+    pub fn due(&self) -> Option<i64> {
+        match &self.phase {
+            Phase::Guarded(rollout) => rollout.due(),
+            _ => None,
+        }
+    }
+
+    /// The alarms that are watched now.
+    pub fn watched(&self) -> &[String] {
+        match &self.phase {
+            Phase::Guarded(rollout) => rollout.watched(),
+            _ => &[],
         }
     }
 
@@ -103,18 +131,16 @@ impl State {
             (Phase::Deleting, _) => self.go(Phase::Deleting, Work::Remove),
             (Phase::Settled | Phase::Restoring, None) => Next::quiet(self),
             (Phase::Settled | Phase::Restoring, Some(_)) => {
-                if was_down {
+                if was_down && self.mixed.is_none() {
                     self.failure = None;
                 }
                 self.restore()
             }
-            (Phase::Deploying { target, request, step: Step::Shift }, Some(_)) => {
-                let work = Work::Deploy(target.plans());
-                self.go(Phase::Deploying { target, request, step: Step::Shift }, work)
-            }
-            (Phase::Deploying { target, request, .. }, Some(served)) => {
-                let work = Work::Deploy(served.deployment.plans());
-                self.go(Phase::Deploying { target, request, step: Step::Restore }, work)
+            (Phase::Guarded(rollout), _) => self.guarded_restarted(*rollout),
+            (Phase::Deploying { target, id, request, step: Step::Shift }, Some(_)) => self.shift(target, id, request),
+            (Phase::Deploying { target, id, request, .. }, Some(_)) => {
+                let work = Work::Serve(self.base(1.0, None));
+                self.go(Phase::Deploying { target, id, request, step: Step::Restore }, work)
             }
             (Phase::Deploying { target, request, .. }, None) => self.deploy(target, request),
         }
@@ -128,15 +154,15 @@ impl State {
                 self.set_health(Health::Up);
                 self.settle()
             }
-            (Phase::Deploying { target, request, step: Step::Restore }, _) => {
+            (Phase::Guarded(rollout), _) => self.guarded_succeeded(*rollout, now),
+            (Phase::Deploying { target, request, step: Step::Restore, .. }, _) => {
                 self.set_health(Health::Up);
                 self.deploy(target, request)
             }
-            (Phase::Deploying { target, request, step: Step::BringUp }, Some(_)) => {
-                self.go(Phase::Deploying { target, request, step: Step::Shift }, Work::Shift)
-            }
-            (Phase::Deploying { target, .. }, _) => {
-                self.served = Some(Served { deployment: target, since: now, health: Health::Up });
+            (Phase::Deploying { target, id, request, step: Step::BringUp }, Some(_)) => self.shift(target, id, request),
+            (Phase::Deploying { target, id, .. }, _) => {
+                self.served = Some(Served { deployment: target, since: now, health: Health::Up, id });
+                self.mixed = None;
                 self.modified = now;
                 self.settle()
             }
@@ -147,7 +173,8 @@ impl State {
         match (self.phase.clone(), self.health()) {
             (Phase::Settled, _) => Next::quiet(self),
             (Phase::Deleting, _) => Next { state: None, effects: Vec::new() },
-            (Phase::Deploying { target, request, step: Step::Restore }, _) => {
+            (Phase::Guarded(rollout), _) => self.guarded_failed(*rollout, reason, now),
+            (Phase::Deploying { target, request, step: Step::Restore, .. }, _) => {
                 self.set_health(Health::Down);
                 self.deploy(target, request)
             }
@@ -168,43 +195,57 @@ impl State {
     }
 
     /// Begins to bring a target up.
-    fn deploy(self, target: Deployment, request: Request) -> Decision {
-        let (step, work) = match &self.served {
+    pub fn deploy(self, target: Deployment, request: Request) -> Decision {
+        let new = self.epoch + 1;
+        let (step, id, fleets) = match &self.served {
             Some(served)
                 if request == Request::Weights
                     && served.health == Health::Up
                     && served.deployment.same_servers(&target) =>
             {
-                (Step::Reweigh, Work::SetWeights(target.weights()))
+                (Step::Reweigh, served.id, vec![target.fleet(served.id, 1.0, None)])
             }
-            Some(_) => (Step::BringUp, Work::BringUp(target.plans())),
-            None => (Step::BringUp, Work::Deploy(target.plans())),
+            Some(Served { health: Health::Up, .. }) => {
+                let mut fleets = self.base(1.0, None);
+                fleets.push(target.fleet(new, 0.0, None));
+                (Step::BringUp, new, fleets)
+            }
+            // Nothing serves beside it.
+            _ => (Step::BringUp, new, vec![target.fleet(new, 1.0, None)]),
         };
-        self.go(Phase::Deploying { target, request, step }, work)
+        self.go(Phase::Deploying { target, id, request, step }, Work::Serve(fleets))
+    }
+
+    /// Moves all traffic to a target.
+    fn shift(self, target: Deployment, id: u64, request: Request) -> Decision {
+        let work = Work::Serve(vec![target.fleet(id, 1.0, None)]);
+        self.go(Phase::Deploying { target, id, request, step: Step::Shift }, work)
     }
 
     /// Begins to start what was served again.
-    fn restore(self) -> Decision {
-        let Some(served) = &self.served else { return self.settle() };
-        let work = Work::Deploy(served.deployment.plans());
+    pub fn restore(self) -> Decision {
+        if self.served.is_none() {
+            return self.settle();
+        }
+        let work = Work::Serve(self.base(1.0, None));
         self.go(Phase::Restoring, work)
     }
 
-    fn settle(self) -> Decision {
+    pub fn settle(self) -> Decision {
         Next::quiet(Self { phase: Phase::Settled, ..self })
     }
 
-    fn go(self, phase: Phase, work: Work) -> Decision {
+    pub fn go(self, phase: Phase, work: Work) -> Decision {
         let state = Self { epoch: self.epoch + 1, phase, ..self };
         let effect = Effect { epoch: state.epoch, name: state.name.clone(), arn: state.arn.clone(), work };
         Next::with(state, effect)
     }
 
-    fn health(&self) -> Option<Health> {
+    pub fn health(&self) -> Option<Health> {
         self.served.as_ref().map(|served| served.health)
     }
 
-    fn set_health(&mut self, health: Health) {
+    pub fn set_health(&mut self, health: Health) {
         if let Some(served) = &mut self.served {
             served.health = health;
         }

@@ -12,12 +12,14 @@ use sagewright_cloud_sagemaker_base::resource::{Kind, required};
 use sagewright_cloud_sagemaker_base::{SageMaker, machine};
 
 pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
-    let policy = policy::of(call)?;
+    let (policy, retain) = (policy::of(call), Retain::of(call));
     let record = sm.find(call, KIND, required(call, "EndpointName")?).await?;
     let state = machine::state::<Endpoints>(&record);
     // AWS reads the configuration that is being replaced, and refuses where it has been deleted.
-    sm.find(call, Kind::ENDPOINT_CONFIG, &state.changeable()?.deployment.config).await?;
+    let before = &state.changeable()?.deployment;
+    sm.find(call, Kind::ENDPOINT_CONFIG, &before.config).await?;
+    policy::check_alarms(sm, call, if retain.policy { before.policy.as_ref() } else { policy.as_ref() }).await?;
     let target = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?).await? };
-    let record = super::request(sm, call, Event::Updated { target, retain: Retain::of(call) }).await?;
+    let record = super::request(sm, call, Event::Updated { target, retain }).await?;
     Ok(json!({ "EndpointArn": record.arn }))
 }

@@ -13,7 +13,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::sync::watch;
 
-use super::fleet::{Fleet, Logs, Order, Rising, check, instance_id};
+use super::fleet::{Crew, Logs, Order, Rising, check, instance_id};
 use super::pool::{Incoming, Outgoing, SendError};
 use super::server::{Progress, Server};
 use super::{Hosting, HostingConfig, errors};
@@ -45,7 +45,7 @@ struct Batch {
 
 struct State {
     /// `None` once it is stopped.
-    fleet: Option<Fleet>,
+    crew: Option<Crew>,
     /// The servers of each instance.
     instances: Vec<Vec<Arc<Server>>>,
     progress: Vec<(String, watch::Receiver<Progress>)>,
@@ -58,7 +58,7 @@ impl ModelServers for Hosting {
         let began = self.env.sim.now().as_second();
         let streams = ids.iter().map(|id| Logs::Transform(began).stream(&plan.job, id, None)).collect();
         let work = work::new(&self.work);
-        let state = State { fleet: Some(Fleet::new(work.clone())), instances: Vec::new(), progress: Vec::new() };
+        let state = State { crew: Some(Crew::new(work.clone())), instances: Vec::new(), progress: Vec::new() };
         Arc::new(Batch {
             env: self.env.clone(),
             config: self.config.clone(),
@@ -105,9 +105,9 @@ impl Batch {
     /// Puts an instance's servers to work, unless all are stopped.
     fn launch(&self, instance: Vec<Rising>) {
         let mut state = self.lock();
-        let State { fleet: Some(fleet), instances, progress } = &mut *state else { return };
+        let State { crew: Some(crew), instances, progress } = &mut *state else { return };
         let launch = |rising: Rising| {
-            fleet.supervise(rising.supervisor);
+            crew.supervise(rising.supervisor);
             progress.push((rising.server.name.clone(), rising.progress));
             rising.server
         };
@@ -199,9 +199,9 @@ impl Servers for Batch {
     }
 
     async fn stop(&self) {
-        let fleet = self.lock().fleet.take();
-        if let Some(fleet) = fleet {
-            fleet.stop().await;
+        let crew = self.lock().crew.take();
+        if let Some(crew) = crew {
+            crew.stop().await;
         }
     }
 }

@@ -1,18 +1,15 @@
-//! The servers of one deployment.
+//! Servers with their supervisors, and how they are started.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::capture::Sampler;
 use super::measure::Meter;
 use super::model::Placement;
 use super::models::Source;
-use super::routing::{Generation, Instance, Variant};
 use super::server::{Progress, Server, Supervisor};
 use super::{HostingConfig, errors};
 use sagewright_cloud_core::env::Env;
@@ -21,7 +18,7 @@ use sagewright_cloud_core::runner::{
     Identity, JobEnvironment, Journal, Labels, LineSink, Mount, Port, Resources, Workload,
 };
 use sagewright_cloud_sagemaker_base::ports::{
-    ContainerPlan, EndpointKey, MULTI_MODEL_VARIABLE, ModelData, VariantPlan,
+    ContainerPlan, EndpointKey, FleetPlan, MULTI_MODEL_VARIABLE, ModelData, VariantPlan,
 };
 
 /// Log group of all transform jobs.
@@ -34,7 +31,7 @@ const MOST_CONTAINERS: usize = 15;
 /// with it.
 const SECRET_VARIABLE: &str = "SAGEWRIGHT_SERVER_SECRET";
 
-/// What a deployment is made from.
+/// What servers are made from.
 pub(super) struct Order<'a> {
     pub env: &'a Env,
     pub config: &'a HostingConfig,
@@ -73,10 +70,11 @@ impl Logs {
 }
 
 /// Servers with their supervisors. Dropping it stops them.
-pub(super) struct Fleet {
+pub(super) struct Crew {
     stop: watch::Sender<bool>,
     supervisors: Vec<JoinHandle<()>>,
-    drained: Option<oneshot::Receiver<()>>,
+    /// Completes when no request can reach them any more.
+    pub drained: Option<oneshot::Receiver<()>>,
     work: PathBuf,
 }
 
@@ -85,47 +83,12 @@ pub(super) struct Rising {
     pub server: Arc<Server>,
     pub supervisor: Supervisor,
     pub progress: watch::Receiver<Progress>,
-    variant: String,
+    pub variant: String,
 }
 
-impl Fleet {
+impl Crew {
     pub fn new(work: PathBuf) -> Self {
         Self { stop: watch::Sender::new(false), supervisors: Vec::new(), drained: None, work }
-    }
-
-    /// Starts all servers and waits until they answer.
-    ///
-    /// # Errors
-    /// `FailureReason`. The caller stops what was started.
-    pub async fn start(&mut self, order: &Order<'_>, plans: &[VariantPlan]) -> Result<Arc<Generation>, String> {
-        check(order, plans)?;
-        let mut variants = Vec::new();
-        let mut waits = Vec::new();
-        let mut numbers = 0..;
-        for plan in plans {
-            let copies = plan.copies.clamp(1, order.config.max_copies.max(1));
-            let ids: Vec<_> = (0..copies).map(|_| instance_id()).collect();
-            let instances = try_join_all(ids.iter().map(|id| order.instance(plan, copies, id))).await?;
-            let mut ready = Vec::new();
-            for instance in instances {
-                let mut servers = Vec::new();
-                for Rising { server, supervisor, progress, variant } in instance {
-                    self.supervise(supervisor);
-                    waits.push(wait(server.clone(), progress, variant));
-                    servers.push(server);
-                }
-                ready.push(Instance { number: numbers.next().unwrap_or_default(), servers });
-            }
-            let (name, direct, next) = (plan.name.clone(), plan.direct, AtomicUsize::new(0));
-            let capture = plan.capture.clone().map(Sampler::new);
-            let meter = order.meter(&plan.name, plan.copies);
-            let variant = Variant { name, direct, capture, instances: ready, next, meter };
-            variants.push((variant, plan.weight));
-        }
-        try_join_all(waits).await?;
-        let (generation, drained) = Generation::new(variants);
-        self.drained = Some(drained);
-        Ok(generation)
     }
 
     pub fn supervise(&mut self, supervisor: Supervisor) {
@@ -180,7 +143,11 @@ pub(super) fn check(order: &Order<'_>, plans: &[VariantPlan]) -> Result<(), Stri
     Ok(())
 }
 
-async fn wait(server: Arc<Server>, mut progress: watch::Receiver<Progress>, variant: String) -> Result<(), String> {
+/// Completes when a server answers.
+///
+/// # Errors
+/// `FailureReason`: it does not.
+pub(super) async fn wait(server: Arc<Server>, mut progress: watch::Receiver<Progress>, variant: String) -> Result<(), String> {
     let end = progress.wait_for(|progress| *progress != Progress::Starting).await;
     match end.as_deref() {
         Ok(Progress::Ready | Progress::Starting) => Ok(()),
@@ -261,9 +228,14 @@ impl Order<'_> {
         placed.await.map_err(|e| format!("InternalServerError: loading the model broke off: {e}"))?
     }
 
-    /// Measures the invocations of an endpoint's variant.
-    fn meter(&self, variant: &str, instances: u32) -> Option<Meter> {
-        matches!(self.logs, Logs::Endpoint).then(|| Meter::new(self.env, self.endpoint, variant, instances))
+    /// How many copies of a variant this machine runs.
+    pub fn copies(&self, plan: &VariantPlan) -> u32 {
+        plan.copies.clamp(1, self.config.max_copies.max(1))
+    }
+
+    /// Measures the invocations of a fleet's variant.
+    pub fn meter(&self, fleet: &FleetPlan, plan: &VariantPlan) -> Option<Meter> {
+        matches!(self.logs, Logs::Endpoint).then(|| Meter::new(self.env, self.endpoint, &fleet.config, plan))
     }
 
     /// Where a multi-model server's models are.

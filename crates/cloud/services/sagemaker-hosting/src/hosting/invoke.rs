@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::ask::Failure;
 use super::pool::{Incoming, Outgoing};
-use super::routing::{Generation, Instance, Variant};
+use super::routing::{Instance, Routes, Variant};
 use super::server::Server;
 use super::{Hosting, errors};
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
@@ -40,7 +40,7 @@ impl Hosting {
             name: call.text("EndpointName").unwrap_or_default().to_owned(),
         };
         let not_found = || errors::no_endpoint(&endpoint);
-        let generation = self.slot(&endpoint).and_then(|slot| slot.generation()).ok_or_else(not_found)?;
+        let routes = self.slot(&endpoint).and_then(|slot| slot.routes()).ok_or_else(not_found)?;
         if let Some(member) = REFUSED.iter().find(|member| call.text(member).is_some()) {
             return Err(errors::refused(member));
         }
@@ -50,10 +50,10 @@ impl Hosting {
         let begun = Instant::now();
         let mut tried: Vec<usize> = Vec::new();
         loop {
-            let (variant, instance) = match choose(&generation, &call, &endpoint, &tried) {
+            let (variant, instance) = match choose(&routes, &call, &endpoint, &tried) {
                 Ok(chosen) => chosen,
                 Err(error) => {
-                    unanswered(&generation, &call, &error);
+                    unanswered(&routes, &call, &error);
                     return Err(error);
                 }
             };
@@ -105,28 +105,29 @@ impl Hosting {
     }
 }
 
-fn choose<'g>(
-    generation: &'g Generation,
+fn choose<'r>(
+    routes: &'r Routes,
     call: &Call,
     endpoint: &EndpointKey,
     tried: &[usize],
-) -> Result<(&'g Variant, &'g Instance), ApiError> {
+) -> Result<(&'r Variant, &'r Instance), ApiError> {
     let variant = match call.text("TargetVariant") {
-        Some(name) => {
-            let found = generation.variants.iter().find(|variant| variant.name == name);
-            found.ok_or_else(|| errors::no_variant(name, endpoint))?
+        Some(name) if !routes.serving().any(|fleet| fleet.variant(name).is_some()) => {
+            return Err(errors::no_variant(name, endpoint));
         }
-        None => generation.pick(tried).ok_or_else(|| errors::unavailable(endpoint))?,
+        Some(name) => routes.pick_named(name, tried),
+        None => routes.pick(tried),
     };
     let target = call.text("TargetModel");
-    let instance = variant.pick(tried, target).ok_or_else(|| errors::unavailable(endpoint))?;
-    Ok((variant, instance))
+    let instance = |variant: &'r Variant| Some((variant, variant.pick(tried, target)?));
+    variant.and_then(instance).ok_or_else(|| errors::unavailable(endpoint))
 }
 
 /// Counts a request that no server could take: of the variant that it asks for, or else of the first.
-fn unanswered(generation: &Generation, call: &Call, error: &ApiError) {
+fn unanswered(routes: &Routes, call: &Call, error: &ApiError) {
     let wanted = call.text("TargetVariant");
-    let found = generation.variants.iter().find(|variant| wanted.is_none_or(|wanted| variant.name == wanted));
+    let mut variants = routes.serving().flat_map(|fleet| &fleet.variants);
+    let found = variants.find(|variant| wanted.is_none_or(|wanted| variant.name == wanted));
     if let Some(meter) = found.and_then(|variant| variant.meter.as_ref()) {
         meter.count(Some(error), None);
     }

@@ -1,5 +1,5 @@
 //! The metrics of a variant's invocations, as SageMaker names them: namespace `AWS/SageMaker`, dimensions
-//! `EndpointName` and `VariantName`.
+//! `EndpointName` and `VariantName`, and the same with `EndpointConfigName` as well.
 
 use std::time::Duration;
 
@@ -9,16 +9,23 @@ use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::clock::SimClock;
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::metrics::{Metric, Series};
-use sagewright_cloud_sagemaker_base::ports::EndpointKey;
+use sagewright_cloud_sagemaker_base::ports::{EndpointKey, VariantPlan};
 
 /// Of all that is measured of variants.
 pub(super) const NAMESPACE: &str = "AWS/SageMaker";
 
-/// Measures the requests of a variant.
+/// Measures the requests of a variant of a fleet.
 pub(super) struct Meter {
     clock: SimClock,
     /// What a request counts for each of the variant's instances.
     share: f64,
+    /// What is measured of the variant, and of the part that the endpoint configuration has in it: alarms look at the new
+    /// fleet of a deployment by this.
+    counted: [Counted; 2],
+}
+
+/// The series of one set of dimensions.
+struct Counted {
     invocations: Series,
     per_instance: Series,
     client_errors: Series,
@@ -29,22 +36,29 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub fn new(env: &Env, endpoint: &EndpointKey, variant: &str, instances: u32) -> Self {
+    pub fn new(env: &Env, endpoint: &EndpointKey, config: &str, plan: &VariantPlan) -> Self {
         let EndpointKey { account, region, name } = endpoint;
-        let series = |metric: &str, unit| {
-            let metric = Metric::new(account, region, NAMESPACE, metric);
-            env.metrics.series(metric.with("EndpointName", name).with("VariantName", variant), unit)
+        let counted = |of_config: bool| {
+            let series = |metric: &str, unit| {
+                let metric = Metric::new(account, region, NAMESPACE, metric);
+                let metric = metric.with("EndpointName", name).with("VariantName", &plan.name);
+                let metric = if of_config { metric.with("EndpointConfigName", config) } else { metric };
+                env.metrics.series(metric, unit)
+            };
+            Counted {
+                invocations: series("Invocations", "None"),
+                per_instance: series("InvocationsPerInstance", "None"),
+                client_errors: series("Invocation4XXErrors", "None"),
+                server_errors: series("Invocation5XXErrors", "None"),
+                model_errors: series("InvocationModelErrors", "None"),
+                model_latency: series("ModelLatency", "Microseconds"),
+                overhead_latency: series("OverheadLatency", "Microseconds"),
+            }
         };
         Self {
             clock: env.sim.clone(),
-            share: 1.0 / f64::from(instances.max(1)),
-            invocations: series("Invocations", "None"),
-            per_instance: series("InvocationsPerInstance", "None"),
-            client_errors: series("Invocation4XXErrors", "None"),
-            server_errors: series("Invocation5XXErrors", "None"),
-            model_errors: series("InvocationModelErrors", "None"),
-            model_latency: series("ModelLatency", "Microseconds"),
-            overhead_latency: series("OverheadLatency", "Microseconds"),
+            share: 1.0 / f64::from(plan.copies.max(1)),
+            counted: [counted(false), counted(true)],
         }
     }
 
@@ -53,18 +67,20 @@ impl Meter {
         let now = self.clock.now();
         let (client, server, of_model) = errors(error);
         let yes = |is: bool| f64::from(u8::from(is));
-        for (series, value) in [
-            (&self.invocations, 1.0),
-            (&self.per_instance, self.share),
-            (&self.client_errors, yes(client)),
-            (&self.server_errors, yes(server)),
-            (&self.model_errors, yes(of_model)),
-        ] {
-            series.add(now, value);
-        }
-        if let Some((model, all)) = took {
-            self.model_latency.add(now, micros(model));
-            self.overhead_latency.add(now, micros(all.saturating_sub(model)));
+        for counted in &self.counted {
+            for (series, value) in [
+                (&counted.invocations, 1.0),
+                (&counted.per_instance, self.share),
+                (&counted.client_errors, yes(client)),
+                (&counted.server_errors, yes(server)),
+                (&counted.model_errors, yes(of_model)),
+            ] {
+                series.add(now, value);
+            }
+            if let Some((model, all)) = took {
+                counted.model_latency.add(now, micros(model));
+                counted.overhead_latency.add(now, micros(all.saturating_sub(model)));
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Endpoints: model servers, the router before them, and the runtime API.
 //!
-//! An endpoint serves one generation at a time: the variants of a deployment. A deployment
-//! starts a new fleet of servers, waits until all answer pings, and swaps the generation in one step; requests that
-//! still hold the old one finish on it, then its servers are stopped.
+//! An endpoint serves with one fleet of servers, or with two while a deployment moves traffic from the one to the other. A change
+//! starts the servers that are missing, waits until all answer pings, and swaps what requests see in one step; requests
+//! that still hold what was there before finish on it, then its servers are stopped.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::JobEnvironment;
 use sagewright_cloud_core::work;
-use sagewright_cloud_sagemaker_base::ports::{EndpointKey, Host, VariantPlan};
+use sagewright_cloud_sagemaker_base::ports::{EndpointKey, FleetPlan, Host};
 
 mod ask;
 mod batch;
@@ -31,10 +31,12 @@ mod models;
 mod pool;
 mod routing;
 mod server;
+mod serving;
 
 use capture::Capture;
-use fleet::{Fleet, Logs, Order};
-use routing::Generation;
+use fleet::{Logs, Order};
+use routing::Routes;
+use serving::{Unit, Units};
 
 /// Limits of hosting.
 #[derive(Debug, Clone)]
@@ -71,53 +73,43 @@ pub struct Hosting {
     closing: AtomicBool,
 }
 
-/// What answers requests, and the servers behind it.
-type Servers = (Arc<Generation>, Fleet);
-
 /// One endpoint.
 struct Slot {
-    serving: RwLock<Option<Servers>>,
-    // Servers that answer and get no traffic yet.
-    ready: Mutex<Option<Servers>>,
-    removed: watch::Sender<bool>,
-    // One deployment at a time.
-    deploying: tokio::sync::Mutex<()>,
+    routes: RwLock<Option<Arc<Routes>>>,
+    // One change at a time.
+    units: tokio::sync::Mutex<Units>,
+    /// The highest order of a change.
+    newest: watch::Sender<u64>,
     retiring: Mutex<Vec<JoinHandle<()>>>,
 }
+
+/// The order of a removal: no change comes after it.
+const REMOVED: u64 = u64::MAX;
 
 impl Slot {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            serving: RwLock::default(),
-            ready: Mutex::default(),
-            removed: watch::Sender::new(false),
-            deploying: tokio::sync::Mutex::default(),
+            routes: RwLock::default(),
+            units: tokio::sync::Mutex::default(),
+            newest: watch::Sender::new(0),
             retiring: Mutex::default(),
         })
     }
 
-    fn generation(&self) -> Option<Arc<Generation>> {
-        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner);
-        serving.as_ref().map(|(generation, _)| generation.clone())
+    fn routes(&self) -> Option<Arc<Routes>> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn ready(&self) -> MutexGuard<'_, Option<Servers>> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a generation in place; what served before is stopped in the background once its requests are done.
-    fn swap(&self, next: Option<Servers>) {
+    /// Changes what requests see; what serves no more is stopped in the background once its requests are done.
+    fn swap(&self, next: Option<Arc<Routes>>, gone: Vec<Unit>) {
         let before = {
-            let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *serving, next)
+            let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *routes, next)
         };
-        if let Some((generation, fleet)) = before {
-            // Requests under way hold it until they are answered.
-            drop(generation);
-            let mut retiring = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
-            retiring.retain(|task| !task.is_finished());
-            retiring.push(tokio::spawn(fleet.retire()));
-        }
+        drop(before);
+        let mut retiring = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
+        retiring.retain(|task| !task.is_finished());
+        retiring.extend(gone.into_iter().map(|unit| tokio::spawn(unit.retire())));
     }
 }
 
@@ -146,22 +138,9 @@ impl Hosting {
 }
 
 impl Hosting {
-    /// Starts a deployment's servers in an endpoint's slot and gives them to `then` while no other deployment of the
-    /// endpoint has its turn.
-    async fn start(
-        &self,
-        endpoint: &EndpointKey,
-        arn: &str,
-        variants: &[VariantPlan],
-        then: impl FnOnce(&Slot, Servers) -> Option<Servers> + Send,
-    ) -> Result<(), String> {
-        let slot = {
-            let mut endpoints = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
-            endpoints.entry(endpoint.clone()).or_insert_with(Slot::new).clone()
-        };
-        let one = slot.deploying.lock().await;
-        let mut removed = slot.removed.subscribe();
-        let order = Order {
+    /// What the servers of one instance are made from.
+    fn order<'o>(&'o self, endpoint: &'o EndpointKey, arn: &'o str) -> Order<'o> {
+        Order {
             env: &self.env,
             config: &self.config,
             environment: &*self.environment,
@@ -169,26 +148,6 @@ impl Hosting {
             arn,
             work: work::new(&self.work),
             logs: Logs::Endpoint,
-        };
-        let mut fleet = Fleet::new(order.work.clone());
-        let ready = tokio::select! {
-            biased;
-            _ = removed.wait_for(|removed| *removed) => Err("The endpoint was deleted while it was deployed.".to_owned()),
-            ready = fleet.start(&order, variants) => ready,
-        };
-        match ready {
-            Ok(generation) => {
-                if let Some((_, left)) = then(&slot, (generation, fleet)) {
-                    left.stop().await;
-                }
-                Ok(())
-            }
-            Err(reason) => {
-                fleet.stop().await;
-                drop(one);
-                self.unless_closing().await;
-                Err(reason)
-            }
         }
     }
 
@@ -202,34 +161,42 @@ impl Hosting {
 
 #[async_trait]
 impl Host for Hosting {
-    async fn deploy(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
-        let serve = |slot: &Slot, servers| {
-            slot.swap(Some(servers));
-            None
+    async fn serve(
+        &self,
+        endpoint: EndpointKey,
+        arn: String,
+        order: u64,
+        fleets: Vec<FleetPlan>,
+    ) -> Result<(), String> {
+        let slot = {
+            let mut endpoints = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
+            endpoints.entry(endpoint.clone()).or_insert_with(Slot::new).clone()
         };
-        self.start(&endpoint, &arn, &variants, serve).await
-    }
-
-    async fn bring_up(&self, endpoint: EndpointKey, arn: String, variants: Vec<VariantPlan>) -> Result<(), String> {
-        self.start(&endpoint, &arn, &variants, |slot, servers| slot.ready().replace(servers)).await
-    }
-
-    async fn shift(&self, endpoint: &EndpointKey) -> Result<(), String> {
-        if let Some(slot) = self.slot(endpoint) {
-            let _one = slot.deploying.lock().await;
-            let ready = slot.ready().take();
-            if let Some(servers) = ready {
-                slot.swap(Some(servers));
-                return Ok(());
+        let mut newest = slot.newest.subscribe();
+        slot.newest.send_if_modified(|newest| {
+            let later = order > *newest;
+            *newest = order.max(*newest);
+            later
+        });
+        let mut units = slot.units.lock().await;
+        let mut new = Vec::new();
+        let started = tokio::select! {
+            biased;
+            _ = newest.wait_for(|newest| *newest > order) => Err(overtaken(*slot.newest.borrow())),
+            started = units.start(|| self.order(&endpoint, &arn), &fleets, &mut new) => started,
+        };
+        match started {
+            Ok(()) => {
+                let (routes, gone) = units.become_fleets(&self.order(&endpoint, &arn), &fleets, new);
+                slot.swap(Some(routes), gone);
+                Ok(())
             }
-        }
-        self.unless_closing().await;
-        Err("The servers of the update were stopped before they got traffic.".to_owned())
-    }
-
-    fn set_weights(&self, endpoint: &EndpointKey, weights: &[(String, f64)]) {
-        if let Some(generation) = self.slot(endpoint).and_then(|slot| slot.generation()) {
-            generation.set_weights(weights);
+            Err(reason) => {
+                serving::stop(new).await;
+                drop(units);
+                self.unless_closing().await;
+                Err(reason)
+            }
         }
     }
 
@@ -240,16 +207,21 @@ impl Host for Hosting {
     async fn remove(&self, endpoint: &EndpointKey) {
         let slot = self.endpoints.write().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
         let Some(slot) = slot else { return };
-        slot.removed.send_replace(true);
-        // A deployment under way sees it, stops what it started, and lets go.
-        let _one = slot.deploying.lock().await;
-        slot.swap(None);
-        let ready = slot.ready().take();
-        if let Some((_, fleet)) = ready {
-            fleet.stop().await;
-        }
+        slot.newest.send_replace(REMOVED);
+        // A change under way sees it, stops what it started, and lets go.
+        let gone = slot.units.lock().await.clear();
+        slot.swap(None, gone);
         let retiring = std::mem::take(&mut *slot.retiring.lock().unwrap_or_else(PoisonError::into_inner));
         futures_util::future::join_all(retiring).await;
         self.capture.flush().await;
     }
+}
+
+/// Why a change did not come about: another one was asked for.
+fn overtaken(by: u64) -> String {
+    match by {
+        REMOVED => "The endpoint was deleted while it was deployed.",
+        _ => "Another change of the endpoint came before its servers answered.",
+    }
+    .to_owned()
 }

@@ -1,7 +1,8 @@
 //! Which server gets a request.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -9,12 +10,20 @@ use super::capture::Sampler;
 use super::measure::Meter;
 use super::server::Server;
 
-/// The variants that an endpoint serves between two deployments. A request holds it while it is under way.
-pub(super) struct Generation {
+/// What an endpoint serves between two changes. A request holds it while it is under way.
+pub(super) struct Routes {
+    pub fleets: Vec<Fleet>,
+    /// Traffic of all fleets.
+    wheel: Mutex<Wheel>,
+    /// Of requests that ask for a variant: what else comes must not upset their shares.
+    targeted: Mutex<HashMap<String, Wheel>>,
+}
+
+/// The variants of one deployment.
+pub(super) struct Fleet {
+    share: f64,
     pub variants: Vec<Variant>,
     wheel: Mutex<Wheel>,
-    // Dropped with the last request: that is the signal that its servers may go.
-    _drained: oneshot::Sender<()>,
 }
 
 /// A production variant.
@@ -22,8 +31,8 @@ pub(super) struct Variant {
     pub name: String,
     /// A request goes to the one container that it names.
     pub direct: bool,
-    pub capture: Option<Sampler>,
-    pub instances: Vec<Instance>,
+    pub capture: Option<Arc<Sampler>>,
+    pub instances: Vec<Arc<Instance>>,
     pub next: AtomicUsize,
     /// Of an endpoint's variant.
     pub meter: Option<Meter>,
@@ -31,12 +40,20 @@ pub(super) struct Variant {
 
 /// One copy of a variant: the servers that a request passes in order.
 pub(super) struct Instance {
-    /// Its number in the generation.
+    /// No other one of the endpoint has this number.
     pub number: usize,
     pub servers: Vec<Arc<Server>>,
+    // Dropped with the last request: that is the signal that its servers may go.
+    _drained: oneshot::Sender<()>,
 }
 
 impl Instance {
+    /// An instance, and what completes when it is out of use.
+    pub fn new(number: usize, servers: Vec<Arc<Server>>) -> (Arc<Self>, oneshot::Receiver<()>) {
+        let (drained, gone) = oneshot::channel();
+        (Arc::new(Self { number, servers, _drained: drained }), gone)
+    }
+
     fn ready(&self) -> bool {
         self.servers.iter().all(|server| server.ready())
     }
@@ -57,7 +74,7 @@ impl Variant {
         let (count, start) = (self.instances.len(), self.next.fetch_add(1, Ordering::Relaxed));
         let turns = || {
             let all = (0..count).filter_map(move |n| self.instances.get(start.wrapping_add(n) % count));
-            all.filter(|instance| !tried.contains(&instance.number))
+            all.map(|instance| &**instance).filter(|instance| !tried.contains(&instance.number))
         };
         let loaded = target.and_then(|target| turns().find(|instance| instance.ready() && instance.holds(target)));
         loaded
@@ -70,33 +87,59 @@ impl Variant {
     }
 }
 
-impl Generation {
-    /// A generation, and what completes when it is out of use.
-    pub fn new(variants: Vec<(Variant, f64)>) -> (Arc<Self>, oneshot::Receiver<()>) {
+impl Fleet {
+    /// A fleet with a part of the traffic, and its variants with their weights.
+    pub fn new(share: f64, variants: Vec<(Variant, f64)>) -> Self {
         let (variants, weights): (Vec<_>, Vec<_>) = variants.into_iter().unzip();
-        let (drained, gone) = oneshot::channel();
-        let wheel = Mutex::new(Wheel::new(weights));
-        (Arc::new(Self { variants, wheel, _drained: drained }), gone)
+        Self { share, variants, wheel: Mutex::new(Wheel::new(weights)) }
     }
 
-    /// Changes weights by name; others stay.
-    pub fn set_weights(&self, weights: &[(String, f64)]) {
-        let mut wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = wheel.weights.clone();
-        for (variant, weight) in self.variants.iter().zip(&mut all) {
-            if let Some((_, given)) = weights.iter().find(|(name, _)| *name == variant.name) {
-                *weight = *given;
-            }
-        }
-        *wheel = Wheel::new(all);
+    /// The variant of a name.
+    pub fn variant(&self, name: &str) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.name == name)
     }
 
     /// A variant by weight, of those that have an instance that answers and was not tried.
-    pub fn pick(&self, tried: &[usize]) -> Option<&Variant> {
-        let mut wheel = self.wheel.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = wheel.turn(|n| self.variants.get(n).is_some_and(|v| v.available(tried)))?;
+    fn pick(&self, tried: &[usize]) -> Option<&Variant> {
+        let index = lock(&self.wheel).turn(|n| self.variants.get(n).is_some_and(|v| v.available(tried)))?;
         self.variants.get(index)
     }
+
+    fn available(&self, tried: &[usize]) -> bool {
+        let wheel = lock(&self.wheel);
+        self.variants.iter().zip(&wheel.weights).any(|(variant, weight)| *weight > 0.0 && variant.available(tried))
+    }
+}
+
+impl Routes {
+    pub fn new(fleets: Vec<Fleet>) -> Arc<Self> {
+        let wheel = Mutex::new(Wheel::of(&fleets));
+        Arc::new(Self { fleets, wheel, targeted: Mutex::default() })
+    }
+
+    /// The fleets that get requests.
+    pub fn serving(&self) -> impl Iterator<Item = &Fleet> {
+        self.fleets.iter().filter(|fleet| fleet.share > 0.0)
+    }
+
+    /// A variant by the shares of the fleets and its weight there, of those that have an instance that answers and was not
+    /// tried. Where a fleet has none, the others that get requests take its part.
+    pub fn pick(&self, tried: &[usize]) -> Option<&Variant> {
+        let index = lock(&self.wheel).turn(|n| self.fleets.get(n).is_some_and(|fleet| fleet.available(tried)))?;
+        self.fleets.get(index)?.pick(tried)
+    }
+
+    /// The same for a request that asks for a variant.
+    pub fn pick_named(&self, name: &str, tried: &[usize]) -> Option<&Variant> {
+        let found = |n: usize| self.fleets.get(n).and_then(|fleet| fleet.variant(name));
+        let mut targeted = lock(&self.targeted);
+        let wheel = targeted.entry(name.to_owned()).or_insert_with(|| Wheel::of(&self.fleets));
+        found(wheel.turn(|n| found(n).is_some_and(|variant| variant.available(tried)))?)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Smooth weighted round robin: exact shares, evenly mixed, without chance.
@@ -108,6 +151,10 @@ struct Wheel {
 impl Wheel {
     fn new(weights: Vec<f64>) -> Self {
         Self { credit: vec![0.0; weights.len()], weights }
+    }
+
+    fn of(fleets: &[Fleet]) -> Self {
+        Self::new(fleets.iter().map(|fleet| fleet.share).collect())
     }
 
     fn turn(&mut self, eligible: impl Fn(usize) -> bool) -> Option<usize> {

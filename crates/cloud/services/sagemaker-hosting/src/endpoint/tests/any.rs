@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use sagewright_cloud_sagemaker_base::FleetPlan;
 use sagewright_cloud_sagemaker_base::machine::Next;
 
 use super::*;
@@ -26,10 +27,9 @@ struct World {
     epochs: u64,
     /// Effects that have not told their outcome, and whether this process began them.
     under_way: Vec<(Effect, bool)>,
-    /// What each configuration was asked for with, to know it again by its servers.
-    up: Option<String>,
-    ready: Option<String>,
-    /// Where traffic went, one entry for each change.
+    /// What serves, to know a configuration again by its servers.
+    up: Vec<FleetPlan>,
+    /// Where all traffic went, one entry for each change.
     traffic: Vec<String>,
 }
 
@@ -37,7 +37,15 @@ impl World {
     fn new() -> Self {
         let Next { state, effects } = State::created("E", ARN, marked(0), 0);
         let under_way = effects.into_iter().map(|effect| (effect, true)).collect();
-        Self { state, epochs: 0, under_way, up: None, ready: None, traffic: Vec::new() }
+        Self { state, epochs: 0, under_way, up: Vec::new(), traffic: Vec::new() }
+    }
+
+    /// What gets all traffic.
+    fn served(&self) -> Option<String> {
+        self.up.iter().find(|fleet| fleet.share == 1.0).map(|fleet| {
+            let plan = &fleet.variants[0];
+            mark(plan.startup_timeout.as_secs(), plan.weight)
+        })
     }
 
     fn tell(&mut self, event: &Event) {
@@ -60,7 +68,7 @@ impl World {
         let mine = self.under_way.iter().filter(|(_, mine)| *mine).count();
         assert!(mine <= 1, "{mine} effects at once after {event:?} in {}", told(before));
         let Some(state) = &self.state else {
-            assert!(self.up.is_none() && self.ready.is_none(), "gone, and still served");
+            assert!(self.up.is_empty(), "gone, and still served");
             return;
         };
         assert!(state.epoch >= self.epochs);
@@ -71,21 +79,22 @@ impl World {
             assert_eq!(effect.epoch, state.epoch);
         }
         match state.status() {
-            "InService" => assert_eq!(self.up.as_ref(), Some(&key(&state.served.as_ref().unwrap().deployment))),
-            "OutOfService" | "Failed" => assert_eq!(self.up, None, "{} and served", told(state)),
+            "InService" => assert_eq!(self.served(), Some(key(&state.served.as_ref().unwrap().deployment))),
+            "OutOfService" | "Failed" => assert!(self.up.is_empty(), "{} and served", told(state)),
             _ => {}
         }
         let kept: State = serde_json::from_value(serde_json::to_value(state).unwrap()).unwrap();
         assert_eq!(&kept, state);
     }
 
-    fn serve(&mut self, what: Option<String>) {
-        if let Some(what) = &what
-            && self.traffic.last() != Some(what)
-        {
-            self.traffic.push(what.clone());
+    fn serve(&mut self, fleets: Vec<FleetPlan>) {
+        let total: f64 = fleets.iter().map(|fleet| fleet.share).sum();
+        assert!((total - 1.0).abs() < 1e-9, "{total}");
+        self.up = fleets;
+        let served = self.served().expect("no fleet has all traffic");
+        if self.traffic.last() != Some(&served) {
+            self.traffic.push(served);
         }
-        self.up = what;
     }
 
     fn end(&mut self, index: usize, well: bool) {
@@ -93,29 +102,18 @@ impl World {
             return;
         }
         let (Effect { epoch, work, .. }, mine) = self.under_way.remove(index % self.under_way.len());
-        // The host has no excuse for these.
-        let well = well || matches!(work, Work::Remove | Work::SetWeights(_));
+        // The host has no excuse for what needs no new servers.
+        let runs = |fleet: &FleetPlan| self.up.iter().any(|up| up.id == fleet.id);
+        let easy = match &work {
+            Work::Serve(fleets) => mine && fleets.iter().all(runs),
+            Work::Remove => true,
+        };
+        let well = well || easy;
         if mine && well {
             match work {
-                Work::Deploy(plans) => self.serve(Some(mark(plans[0].startup_timeout.as_secs(), plans[0].weight))),
-                Work::BringUp(plans) => {
-                    assert!(self.ready.is_none());
-                    self.ready = Some(mark(plans[0].startup_timeout.as_secs(), plans[0].weight));
-                }
-                Work::Shift => {
-                    let ready = self.ready.take();
-                    assert!(ready.is_some(), "there is nothing to move traffic to");
-                    self.serve(ready);
-                }
-                Work::SetWeights(weights) => {
-                    let up = self.up.clone().expect("weights of what does not serve");
-                    let (servers, _) = up.split_once('/').unwrap();
-                    self.serve(Some(format!("{servers}/{}", weights[0].1)));
-                }
-                Work::Remove => (self.up, self.ready) = (None, None),
+                Work::Serve(fleets) => self.serve(fleets),
+                Work::Remove => self.up.clear(),
             }
-        } else if mine && work == Work::Shift {
-            self.ready = None;
         }
         let event =
             if well { Event::Succeeded { epoch } } else { Event::Failed { epoch, reason: "no ping".to_owned() } };
@@ -131,7 +129,7 @@ impl World {
             Move::Scale => self.tell(&wanted(None, Some(2))),
             Move::Delete => self.tell(&Event::DeleteRequested),
             Move::Restart => {
-                (self.up, self.ready) = (None, None);
+                self.up.clear();
                 for (_, mine) in &mut self.under_way {
                     *mine = false;
                 }

@@ -28,7 +28,7 @@ fn the_deployments_of_earlier_records_are_read() {
     let creating = json!({"current": null, "next": b});
     let updating = json!({"current": a, "next": b, "epoch": 7, "weights_only": false, "down": false});
     let down = json!({"current": a, "next": b, "epoch": 7, "down": true});
-    let pending = json!({"PendingDeploymentSummary": deployment("b").pending()});
+    let pending = json!({"PendingDeploymentSummary": deployment("b").pending(&Shown::ALL)});
     let failed = json!({"FailureReason": "no ping"});
     let none = json!({});
     for (status, hidden, more, expected) in [
@@ -67,7 +67,7 @@ fn the_deployments_of_earlier_records_are_read() {
 
 #[test]
 fn what_an_earlier_record_showed_stays() {
-    let variants = deployment("a").summaries(1_760_000_000_123);
+    let variants = deployment("a").summaries(1_760_000_000_123, &Shown::ALL);
     let hidden = json!({"current": deployment("a"), "next": null});
     let record = stored("InService", hidden, json!({"ProductionVariants": variants}));
     let mut members = record.body.as_object().unwrap().clone();

@@ -2,12 +2,14 @@
 
 mod any;
 mod earlier;
+mod guard;
+mod guard_any;
 mod table;
 
 use serde_json::json;
 
 use super::change::{Retain, Wanted};
-use super::plan::{Deployment, Variant};
+use super::plan::{Deployment, Shown, Variant};
 use super::state::{Health, Phase, Request, Served, State, Step};
 use super::step::{Effect, Event, Work};
 
@@ -55,13 +57,14 @@ fn state(served: Option<Health>, phase: Phase) -> State {
         epoch: 7,
         modified: 10,
         failure: None,
-        served: served.map(|health| Served { deployment: deployment("a"), since: 5, health }),
+        mixed: None,
+        served: served.map(|health| Served { deployment: deployment("a"), since: 5, health, id: 1 }),
         phase,
     }
 }
 
 fn deploying(config: &str, request: Request, step: Step) -> Phase {
-    Phase::Deploying { target: deployment(config), request, step }
+    Phase::Deploying { target: deployment(config), id: if step == Step::Reweigh { 1 } else { 2 }, request, step }
 }
 
 /// A state in a line: status, what is served and its health, what comes, the reason of a failure.

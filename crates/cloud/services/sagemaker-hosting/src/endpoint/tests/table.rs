@@ -2,7 +2,7 @@
 
 use super::*;
 use sagewright_cloud_core::api::ApiError;
-use sagewright_cloud_sagemaker_base::VariantPlan;
+use sagewright_cloud_sagemaker_base::FleetPlan;
 use sagewright_cloud_sagemaker_base::machine::Next;
 
 /// Every state that an endpoint can be in: what is served is `a`, what comes is `b`.
@@ -48,11 +48,13 @@ fn name(event: &Event) -> &'static str {
         Event::Restarted { .. } => "restart",
         Event::Succeeded { .. } => "success",
         Event::Failed { .. } => "failure",
+        Event::Ticked { .. } => "time",
     }
 }
 
-fn plan(plan: &VariantPlan) -> String {
-    format!("{} x{} weight {}", plan.role_arn.as_deref().unwrap(), plan.copies, plan.weight)
+fn plan(fleet: &FleetPlan) -> String {
+    let plan = &fleet.variants[0];
+    format!("{} x{} weight {} share {}", plan.role_arn.as_deref().unwrap(), plan.copies, plan.weight, fleet.share)
 }
 
 fn outcome(next: Result<Next<State, Effect>, ApiError>) -> String {
@@ -63,9 +65,7 @@ fn outcome(next: Result<Next<State, Effect>, ApiError>) -> String {
     let mut out = next.state.as_ref().map_or("gone".to_owned(), told);
     for effect in next.effects {
         let work = match effect.work {
-            Work::Deploy(plans) => format!("Deploy {}", plan(&plans[0])),
-            Work::BringUp(plans) => format!("BringUp {}", plan(&plans[0])),
-            Work::SetWeights(weights) => format!("SetWeights {weights:?}"),
+            Work::Serve(fleets) => format!("Serve {}", fleets.iter().map(plan).collect::<Vec<_>>().join(", ")),
             other => format!("{other:?}"),
         };
         out += &format!(" -> {work}");
@@ -127,14 +127,16 @@ fn times_of_what_is_shown_come_from_the_deployment_and_not_from_the_next_event()
     let updating = state(Some(Health::Up), Phase::Settled).step(&update("c"), 20_000).unwrap().state.unwrap();
     updating.show(&mut stored);
     assert_eq!((updating.modified, updating.status()), (20_000, "Updating"));
-    assert_eq!(stored["ProductionVariants"], deployment("a").summaries(5));
-    assert_eq!(stored["PendingDeploymentSummary"], deployment("c").pending());
+    assert_eq!(stored["ProductionVariants"], deployment("a").summaries(5, &Shown::ALL));
+    let pending = &stored["PendingDeploymentSummary"];
+    assert_eq!((&pending["EndpointConfigName"], &pending["StartTime"]), (&json!("c"), &json!(0.001)));
+    assert_eq!(pending["ProductionVariants"][0]["VariantStatus"], json!([{"Status": "Creating", "StartTime": 0.001}]));
     assert_eq!((&stored["EndpointConfigName"], &stored["LastDeploymentConfig"]["of"]), (&json!("a"), &json!("a")));
     let shift = updating.step(&Event::Succeeded { epoch: 8 }, 30_000).unwrap().state.unwrap();
     let done = shift.step(&Event::Succeeded { epoch: 9 }, 40_000).unwrap().state.unwrap();
     done.show(&mut stored);
     assert_eq!((done.modified, done.status()), (40_000, "InService"));
-    assert_eq!(stored["ProductionVariants"], deployment("c").summaries(40_000));
+    assert_eq!(stored["ProductionVariants"], deployment("c").summaries(40_000, &Shown::ALL));
     assert_eq!((&stored["EndpointConfigName"], &stored["LastDeploymentConfig"]["of"]), (&json!("c"), &json!("c")));
     assert!(!stored.contains_key("PendingDeploymentSummary"));
 }
@@ -143,7 +145,7 @@ fn times_of_what_is_shown_come_from_the_deployment_and_not_from_the_next_event()
 fn an_update_retains_what_it_is_asked_to() {
     let mut before = deployment("a");
     (before.variants[0].weight, before.variants[0].instances) = (3.0, Some(4));
-    let serving = Served { deployment: before, since: 5, health: Health::Up };
+    let serving = Served { deployment: before, since: 5, health: Health::Up, id: 1 };
     let kept = |policy, instances, weights| {
         let event = Event::Updated { target: deployment("b"), retain: Retain { policy, instances, weights } };
         let state = State { served: Some(serving.clone()), ..state(None, Phase::Settled) };
