@@ -243,3 +243,104 @@ def test_what_cannot_be_meant_is_said(kube, operator, namespace, account, artifa
     refused = kube.wait_condition(f"hostingdeployments.{LEGACY}", "digits", "Ready", "False", namespace)
     assert condition(refused, "Ready")["message"] == said
     kube.kubectl("delete", f"hostingdeployments.{LEGACY}", "digits", "-n", namespace, "--timeout=120s")
+
+
+def tuning(account, bucket, name, most):
+    definition = {
+        "roleArn": harness.role(account),
+        "algorithmSpecification": {
+            "trainingImage": harness.SCRIPT_IMAGE, "trainingInputMode": "File",
+            "metricDefinitions": [{"name": "loss", "regex": r"loss=([0-9.]+);"}],
+        },
+        "staticHyperParameters": [{"name": "seconds", "value": "0"}],
+        "outputDataConfig": {"s3OutputPath": f"s3://{bucket}/models"},
+        "resourceConfig": {"instanceType": "ml.m5.large", "instanceCount": 1, "volumeSizeInGB": 5},
+        "stoppingCondition": {"maxRuntimeInSeconds": 600},
+    }
+    return legacy("HyperparameterTuningJob", "tune", {
+        "hyperParameterTuningJobName": name, "trainingJobDefinition": definition,
+        "hyperParameterTuningJobConfig": {
+            "strategy": "Random",
+            "hyperParameterTuningJobObjective": {"type": "Minimize", "metricName": "loss"},
+            "resourceLimits": {"maxNumberOfTrainingJobs": most, "maxParallelTrainingJobs": 2},
+            "parameterRanges": {"integerParameterRanges": [{"name": "epochs", "minValue": "1", "maxValue": "50"}]},
+        },
+    })
+
+
+def test_training_jobs_of_a_tuning_job_are_mirrored(kube, operator, namespace, account, sagemaker, artifact):
+    bucket, name = artifact("one").split("/")[2], harness.unique("Tune")[:20]
+    # An object of the user's own has the name of a mirror's child: the first job's, which follows from the tuning job's.
+    kube.apply(tuning(account, bucket, name, 3), namespace)
+    settled(kube, "hyperparametertuningjobs", "tune", namespace, "hyperParameterTuningJobStatus", "Completed")
+    jobs = harness.listed(
+        sagemaker, "list_training_jobs_for_hyper_parameter_tuning_job", HyperParameterTuningJobName=name,
+    )
+    mine = {job["TrainingJobName"]: job["TrainingJobStatus"] for job in jobs}
+    assert len(mine) == 3 and any(job != job.lower() for job in mine)
+
+    def mirrored():
+        found = kube.list(f"trainingjobs.{LEGACY}", namespace)
+        shown = {one.get("status", {}).get("sageMakerTrainingJobName"): one for one in found}
+        states = {job: one.get("status", {}).get("trainingJobStatus") for job, one in shown.items()}
+        return shown if states == mine else None
+
+    mirrors = harness.wait(mirrored, "each training job is mirrored")
+    tune = seen(kube, "hyperparametertuningjobs", "tune", namespace)
+    for job, mirror in mirrors.items():
+        told = sagemaker.describe_training_job(TrainingJobName=job)
+        spec, status = mirror["spec"], mirror["status"]
+        assert mirror["metadata"]["name"] == job.lower()
+        assert [owner["uid"] for owner in mirror["metadata"]["ownerReferences"]] == [tune["metadata"]["uid"]]
+        assert (spec["trainingJobName"], spec["region"], spec["roleArn"]) == (job, harness.REGION, told["RoleArn"])
+        assert {pair["name"]: pair["value"] for pair in spec["hyperParameters"]} == told["HyperParameters"]
+        assert status["modelPath"] == told["ModelArtifacts"]["S3ModelArtifacts"]
+        assert status["secondaryStatus"] == told["SecondaryStatus"] and job in status["cloudWatchLogUrl"]
+        assert condition(mirror, "Ready")["status"] == "True"
+    columns = kube.kubectl("get", f"trainingjobs.{LEGACY}", "-n", namespace)
+    assert columns.splitlines()[0].split()[:3] == ["NAME", "STATUS", "SECONDARY-STATUS"] and columns.count("Completed") >= 3
+    arn = sagemaker.describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])["TrainingJobArn"]
+    tags = [tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]]
+    assert not any("sagewright" in key or "k8s.aws" in key for key in tags), tags
+    # Without its mirror a job is mirrored again, and goes on in AWS.
+    kube.kubectl("delete", f"hyperparametertuningjobs.{LEGACY}", "tune", "-n", namespace, "--timeout=120s")
+    assert kube.list(f"trainingjobs.{LEGACY}", namespace) == [] and kube.list(f"trainingjobs.{OURS}", namespace) == []
+    after = {job: sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] for job in mine}
+    assert after == mine
+
+
+def test_a_mirror_never_touches_its_training_job_and_leaves_other_objects_alone(
+    kube, operator, namespace, account, sagemaker, artifact, tmp_path
+):
+    bucket, name = artifact("one").split("/")[2], harness.unique("tune")[:20]
+    job = tuning(account, bucket, name, 1)
+    job["spec"]["trainingJobDefinition"]["staticHyperParameters"][0]["value"] = "3600"
+    kube.apply(job, namespace)
+
+    def listed():
+        found = harness.listed(
+            sagemaker, "list_training_jobs_for_hyper_parameter_tuning_job", HyperParameterTuningJobName=name,
+        )
+        return found[0]["TrainingJobName"] if found else None
+
+    running = lambda job: sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"] == "Training"  # noqa: E731
+    only = lambda: [one["metadata"] for one in kube.list(f"trainingjobs.{LEGACY}", namespace)]  # noqa: E731
+    # The mirror is there before it is deleted by hand.
+    made = harness.wait(listed, "the training job is there", 120)
+    first = harness.wait(only, "it is mirrored")[0]
+    harness.wait(lambda: running(made), "it runs")
+    assert first["finalizers"] == ["sagemaker-operator-hpo-trainingjob"]
+    kube.kubectl("delete", f"trainingjobs.{LEGACY}", made, "-n", namespace, "--timeout=120s")
+    assert running(made)
+    # Of the names that the mirror would have, others' objects keep theirs.
+    own = model("unrelated", executionRoleARN=harness.role(account))
+    own["kind"], own["metadata"]["name"] = "ModelPackageGroup", made
+    own["spec"] = {"modelPackageGroupName": "unrelated"}
+    kube.apply(own, namespace)
+    kube.kubectl("annotate", f"hyperparametertuningjobs.{LEGACY}", "tune", "look=again", "-n", namespace)
+    again = harness.wait(only, "it is mirrored again")[0]
+    assert again["uid"] != first["uid"]
+    kube.kubectl("delete", f"hyperparametertuningjobs.{LEGACY}", "tune", "-n", namespace, "--timeout=120s")
+    assert only() == []
+    told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert told["HyperParameterTuningJobStatus"] in ("Stopping", "Stopped")

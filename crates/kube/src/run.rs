@@ -89,7 +89,14 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
     watch_scopes(&options, &client, &out);
     // What reconciles beside the controller; it ends with it, before another replica may begin.
     let mut beside = JoinSet::new();
-    beside.spawn(legacy::run(api.clone(), options.clone(), Arc::clone(&ports.clock), recorder.clone()));
+    let (published, known) = watch::channel(None);
+    let of_legacy = legacy::Ports {
+        api: api.clone(),
+        cloud: Arc::clone(&cloud),
+        clock: Arc::clone(&ports.clock),
+        recorder: recorder.clone(),
+    };
+    beside.spawn(legacy::run(options.clone(), of_legacy, known));
     tokio::spawn(discovery::go_on(api.clone(), kinds.clone(), out.clone()));
     let claims =
         Claims { installation: options.installation.clone(), policy: ClaimPolicy::MarkOrAck, ..Claims::default() };
@@ -114,7 +121,7 @@ pub async fn run(options: Options, ports: Ports, stop: impl Future<Output = ()>)
         recorder,
         retiring: Semaphore::new(1),
     };
-    let controller = Controller::new(Arc::new(context), kinds, polls, tables, (out, inbox), readiness);
+    let controller = Controller::new(Arc::new(context), kinds, polls, (tables, published), (out, inbox), readiness);
     tracing::info!("started");
     match &mut leadership {
         None => {

@@ -83,8 +83,13 @@ pub fn part(kind: &str, part: &str) -> Option<&'static Line> {
 /// Removes what the definition of the kind would not keep of a status: the API server drops unknown fields, and a status that
 /// is compared with what was written before must not have them.
 pub(crate) fn keep(kind: &str, status: &mut Value) {
-    if let Some(line) = part(kind, "status") {
-        keep_fields(line, status);
+    keep_part(kind, "status", status);
+}
+
+/// The same of a part of a kind.
+pub(crate) fn keep_part(kind: &str, of: &str, value: &mut Value) {
+    if let Some(line) = part(kind, of) {
+        keep_fields(line, value);
     }
 }
 

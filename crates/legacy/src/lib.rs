@@ -10,6 +10,7 @@ pub mod fields;
 mod hosting;
 pub mod kinds;
 mod legacy;
+pub mod mirror;
 mod names;
 mod rename;
 mod scaling;

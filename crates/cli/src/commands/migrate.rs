@@ -3,6 +3,7 @@
 mod ack;
 
 use sagewright_engine::{Object, keys};
+use sagewright_legacy::mirror::is_mirror;
 use sagewright_legacy::{Declared, NotDeclared, declare, names_resources};
 use serde_json::{Value, json};
 
@@ -11,8 +12,6 @@ use crate::exit::{Exit, Failure};
 use crate::manifest;
 use crate::output::Printer;
 
-/// The finalizer of training jobs that the legacy operator made to mirror those of a tuning job.
-const MIRROR: &str = "sagemaker-operator-hpo-trainingjob";
 /// The label of models and configs that the legacy operator made for a hosting deployment.
 const CHILD: &str = "owner_HostingDeployment_name";
 
@@ -74,12 +73,10 @@ fn adopting(document: &Value, declared: Declared, printer: &Printer) -> Vec<Obje
 
 /// Of what a document is a mirror or a part, which its owner's document stands for.
 fn mirrors(document: &Value) -> Option<&'static str> {
-    let metadata = document.get("metadata")?;
-    let finalizers = metadata.get("finalizers").and_then(Value::as_array);
-    if finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == MIRROR)) {
+    if is_mirror(document) {
         return Some("it mirrors a training job of a tuning job, which stays as it is in AWS");
     }
-    metadata.get("labels")?.get(CHILD).map(|_| "it is a part of a hosting deployment, whose document stands for it")
+    document.pointer("/metadata/labels")?.get(CHILD).map(|_| "it is a part of a hosting deployment, whose document stands for it")
 }
 
 fn id(document: &Value) -> String {

@@ -59,6 +59,8 @@ pub(crate) struct Controller {
     queue: Queue,
     polls: Polls,
     tables: Arc<Tables>,
+    /// The tables for others, once they are known.
+    published: watch::Sender<Option<Arc<Tables>>>,
     known: Known,
     sources: HashMap<SourceId, Source>,
     next_source: SourceId,
@@ -86,7 +88,7 @@ impl Controller {
         context: Arc<Context>,
         kinds: Vec<(KindIndex, &'static Kind)>,
         polls: Polls,
-        tables: Tables,
+        (tables, published): (Tables, watch::Sender<Option<Arc<Tables>>>),
         (out, inbox): (mpsc::Sender<Message>, mpsc::Receiver<Message>),
         readiness: watch::Sender<Readiness>,
     ) -> Self {
@@ -106,6 +108,7 @@ impl Controller {
             objects: Objects::default(),
             polls,
             tables: Arc::new(tables),
+            published,
             known,
             sources: HashMap::new(),
             next_source: 0,
@@ -129,6 +132,7 @@ impl Controller {
         let mut stop = std::pin::pin!(stop);
         let mut gauges = tokio::time::interval(GAUGES_EVERY);
         loop {
+            self.publish();
             self.begin_looks();
             let next = self.next();
             tokio::select! {
@@ -187,6 +191,14 @@ impl Controller {
     fn is_informed(&self) -> bool {
         let Known { namespaces, accounts, teams, selectors } = self.known;
         namespaces && accounts && teams && selectors
+    }
+
+    /// Gives others the tables as they are now.
+    fn publish(&self) {
+        let is_same = |known: &Option<Arc<Tables>>| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &self.tables));
+        if self.is_informed() && !is_same(&self.published.borrow()) {
+            self.published.send_replace(Some(Arc::clone(&self.tables)));
+        }
     }
 
     fn kind(&self, index: KindIndex) -> Option<&'static Kind> {

@@ -139,6 +139,23 @@ fn name_of(object: &Object) -> (String, String) {
     (object.kind.clone(), object.metadata.name.clone())
 }
 
+/// What a child does with its resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Makes,
+    /// It is there already, and becomes the child's own.
+    TakesOver,
+    /// It is somebody else's, and only read.
+    Mirrors,
+}
+
+/// The labels by which an object is watched, where labels select objects.
+pub(super) fn selected(document: &Object, selector: &Option<String>) -> Vec<(String, String)> {
+    let selecting = selector.as_deref().map(keys_of).unwrap_or_default();
+    let labels = document.metadata.labels.iter().filter(|(key, _)| selecting.contains(&key.as_str()));
+    labels.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// What is written of a child: it belongs to the legacy object, and says what it was made from. `selector` says which objects
 /// are watched: the child has the labels by which its owner is.
 pub(super) fn declared(
@@ -146,20 +163,23 @@ pub(super) fn declared(
     (owner, document): (&Owner, &Object),
     selector: &Option<String>,
     content: Option<String>,
-    takes_over: bool,
+    how: How,
 ) -> Value {
     let metadata = &mut object.metadata;
     let uid = document.metadata.other.get("uid").cloned().unwrap_or_default();
-    let selecting = selector.as_deref().map(keys_of).unwrap_or_default();
-    let labels = document.metadata.labels.iter().filter(|(key, _)| selecting.contains(&key.as_str()));
-    metadata.labels.extend(labels.map(|(key, value)| (key.clone(), value.clone())));
+    metadata.labels.extend(selected(document, selector));
     metadata.labels.insert(OWNER.to_owned(), uid.as_str().unwrap_or_default().to_owned());
     metadata.annotations.insert(OWNER_NAME.to_owned(), id(owner));
     // What the user says of the legacy object is meant of its resources.
     let said = document.metadata.annotations.iter().filter(|(key, _)| key.contains("services.k8s.aws/"));
     metadata.annotations.extend(said.map(|(key, value)| (key.clone(), value.clone())));
-    if takes_over {
-        metadata.annotations.insert(keys::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned());
+    match how {
+        How::Makes => {}
+        How::TakesOver => drop(metadata.annotations.insert(keys::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned())),
+        How::Mirrors => {
+            metadata.annotations.swap_remove(keys::ADOPTION_POLICY);
+            metadata.annotations.insert(keys::READ_ONLY.to_owned(), "true".to_owned());
+        }
     }
     if let Some(content) = content {
         let name = in_cluster(content_name(&object).unwrap_or_default());

@@ -7,14 +7,15 @@ use sagewright_decide::conditions::{READY, merge, read, write};
 use sagewright_decide::{Condition, ConditionStatus};
 use sagewright_kinds::Kind;
 use sagewright_legacy::kinds::Becomes;
+use sagewright_legacy::mirror::{MIRROR, TUNING};
 use sagewright_legacy::{
     FINALIZER, GROUP, LegacyKind, Seen, State, VERSION, content_name, declare, find, names_resources, rename, status,
 };
 use sagewright_objects::{Object, keys};
 use serde_json::{Value, json};
 
-use super::children::{self, Child};
-use super::{Context, Owner};
+use super::children::{self, Child, How};
+use super::{Context, Owner, mirrors};
 use crate::api::{ApiError, Place};
 use crate::conditions;
 use crate::events::Note;
@@ -29,10 +30,14 @@ struct Document<'c> {
     place: Place,
     value: Value,
     object: Object,
+    /// It shows what a tuning job has made, and nothing is made for it.
+    mirrors: bool,
 }
 
 /// The pause before what the cluster refused is tried again.
 const REFUSED: Duration = Duration::from_secs(30);
+/// The pause before a look at whether the mirrors of a tuning job's training jobs are gone.
+const MIRRORS_GO: Duration = Duration::from_secs(1);
 
 /// Takes a legacy object one step further. When to look again, unless something changes before.
 pub(super) async fn look(context: &Context, owner: &Owner) -> Result<Option<Duration>, ApiError> {
@@ -40,10 +45,15 @@ pub(super) async fn look(context: &Context, owner: &Owner) -> Result<Option<Dura
     let place = Place::new(GROUP, VERSION, Some(&owner.namespace), row.plural);
     let Some(value) = context.api.get(&place, &owner.name).await? else { return Ok(None) };
     let object = Object::from_value(value.clone()).map_err(|error| ApiError::new(0, error.message))?;
-    let document = Document { context, owner, row, place, value, object };
+    let mirrors = mirrors::is_mirror(&value);
+    let document = Document { context, owner, row, place, value, object, mirrors };
     let there = children::all(&context.api, row, owner, &document.uid()).await?;
     if finalizer::is_deleting(&document.object) {
-        return document.leave(there).await.map(|()| None);
+        return document.leave(there).await;
+    }
+    if mirrors && !context.options.gates.read_only {
+        // Its child would not be read alone.
+        return Ok(None);
     }
     document.hold().await?;
     document.keep(there).await
@@ -57,22 +67,36 @@ impl Document<'_> {
 
     /// Adds the legacy operator's finalizer, so that children go before it.
     async fn hold(&self) -> Result<(), ApiError> {
-        let is_held = finalizer::all(&self.object).iter().any(|one| one == FINALIZER);
+        let is_held = finalizer::all(&self.object).iter().any(|one| one == self.finalizer());
         if is_held { Ok(()) } else { self.write_finalizer(true).await }
     }
 
+    fn finalizer(&self) -> &'static str {
+        if self.mirrors { MIRROR } else { FINALIZER }
+    }
+
     async fn write_finalizer(&self, present: bool) -> Result<(), ApiError> {
-        let patch = finalizer::patch(FINALIZER, &self.object, present);
+        let mut patch = finalizer::patch(self.finalizer(), &self.object, present);
+        // The legacy operator may have held a mirror by both.
+        if let Some(all) = patch.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut)
+            && self.mirrors
+        {
+            all.retain(|one| one != FINALIZER);
+        }
         self.context.api.patch(&self.place, &self.owner.name, &patch).await.map(drop)
     }
 
     /// It is to go: first those of its children that use others, and itself when none is left.
-    async fn leave(&self, there: Vec<Child>) -> Result<(), ApiError> {
+    async fn leave(&self, there: Vec<Child>) -> Result<Option<Duration>, ApiError> {
         if there.is_empty() {
-            return self.write_finalizer(false).await;
+            // What mirrors a job stays as long as the job is somebody's.
+            if self.row.kind == TUNING && !mirrors::delete(self.context, self.owner, &self.uid()).await? {
+                return Ok(Some(MIRRORS_GO));
+            }
+            return self.write_finalizer(false).await.map(|()| None);
         }
         self.delete_users(&there.iter().collect::<Vec<_>>()).await?;
-        self.write_status(&there, State::Going).await
+        self.write_status(&there, State::Going).await.map(|()| None)
     }
 
     /// Its children are to be as it declares.
@@ -106,11 +130,13 @@ impl Document<'_> {
             let took_over = |child: &Child| {
                 std::ptr::eq(child.kind, kind) && child.object.annotation(keys::ADOPTION_POLICY).is_some()
             };
-            let adopts = takes_over || there.iter().any(took_over);
-            wanted.push((
-                kind,
-                children::declared(object, (self.owner, &self.object), &self.context.labels, content, adopts),
-            ));
+            let how = match takes_over || there.iter().any(took_over) {
+                _ if self.mirrors => How::Mirrors,
+                true => How::TakesOver,
+                false => How::Makes,
+            };
+            let labels = &self.context.options.label_selector;
+            wanted.push((kind, children::declared(object, (self.owner, &self.object), labels, content, how)));
         }
         let kept = match self.apply(&there, wanted).await? {
             Ok(kept) => kept,
@@ -119,7 +145,11 @@ impl Document<'_> {
             }
         };
         self.tidy(&there, &kept).await?;
-        self.write_status(&kept, State::Kept).await.map(|()| None)
+        self.write_status(&kept, State::Kept).await?;
+        match kept.first().filter(|_| self.row.kind == TUNING) {
+            Some(child) => mirrors::keep(self.context, self.owner, (&self.value, &self.object), child).await,
+            None => Ok(None),
+        }
     }
 
     /// Writes the children, and gives them as they then are; or says why the cluster does not take them.

@@ -1,9 +1,10 @@
 //! The legacy kinds (`sagemaker.aws.amazon.com/v1`): each object stands for objects of today's kinds, which are kept in the
-//! cluster as its children. AWS is never called here: the controller of today's kinds does the work, and what it finds
-//! comes back into the legacy object's status.
+//! cluster as its children. The controller of today's kinds does the work in AWS, and what it finds comes back into the legacy
+//! object's status. AWS is called here for one thing alone: which training jobs a tuning job has made (`mirrors`).
 
 mod children;
 mod look;
+mod mirrors;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use futures_util::stream::FuturesUnordered;
 use kube::Client;
 use sagewright_legacy::LegacyKind;
 use sagewright_port::clock::Clock;
-use tokio::sync::mpsc;
+use sagewright_port::cloud::Cloud;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::api::{Api, ApiError};
@@ -23,6 +25,7 @@ pub(crate) use children::{OWNER, OWNER_NAME};
 use crate::due::Due;
 use crate::events::Recorder;
 use crate::options::Options;
+use crate::scope::Tables;
 use crate::watching;
 
 /// Looks at the same time.
@@ -47,14 +50,26 @@ struct Context {
     api: Api,
     clock: Arc<dyn Clock>,
     recorder: Recorder,
-    /// Only objects with these labels are watched, children too.
-    labels: Option<String>,
+    cloud: Arc<dyn Cloud>,
+    /// Only objects with its labels are watched, children too.
+    options: Options,
+    /// What scopes are told from; nothing before it is known.
+    tables: watch::Receiver<Option<Arc<Tables>>>,
+}
+
+/// The ports of the legacy kinds.
+pub(crate) struct Ports {
+    pub(crate) api: Api,
+    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) recorder: Recorder,
 }
 
 /// Keeps the children of legacy objects, for ever.
-pub(crate) async fn run(api: Api, options: Options, clock: Arc<dyn Clock>, recorder: Recorder) {
+pub(crate) async fn run(options: Options, ports: Ports, tables: watch::Receiver<Option<Arc<Tables>>>) {
+    let Ports { api, cloud, clock, recorder } = ports;
     let client = api.client();
-    let context = Context { api: api.clone(), clock, recorder, labels: options.label_selector.clone() };
+    let context = Context { api: api.clone(), clock, recorder, cloud, options: options.clone(), tables };
     let (out, mut inbox) = mpsc::channel(WAITING);
     tokio::spawn(watch_served(api, client, options, out));
     let mut due: Due<Owner> = Due::default();
