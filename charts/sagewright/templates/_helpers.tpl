@@ -100,6 +100,10 @@ labels:
 - apiGroups: [sagemaker.aws.amazon.com]
   resources: [{{ join "/status, " (include "sagewright.legacyKinds" . | fromJsonArray) }}/status]
   verbs: [patch]
+# Training jobs of tuning jobs are mirrored.
+- apiGroups: [sagemaker.aws.amazon.com]
+  resources: [trainingjobs]
+  verbs: [create, delete]
 - apiGroups: [sagemaker.services.k8s.aws]
   resources: [trainingjobs, processingjobs, hyperparametertuningjobs, transformjobs, models, endpointconfigs, endpoints]
   verbs: [create, delete]
