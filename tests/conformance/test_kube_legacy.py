@@ -7,7 +7,7 @@ import tarfile
 import pytest
 
 import harness
-from operator_tools import Operator, condition, events, model
+from operator_tools import Operator, condition, events, model, thing
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
@@ -270,7 +270,6 @@ def tuning(account, bucket, name, most):
 
 def test_training_jobs_of_a_tuning_job_are_mirrored(kube, operator, namespace, account, sagemaker, artifact):
     bucket, name = artifact("one").split("/")[2], harness.unique("Tune")[:20]
-    # An object of the user's own has the name of a mirror's child: the first job's, which follows from the tuning job's.
     kube.apply(tuning(account, bucket, name, 3), namespace)
     settled(kube, "hyperparametertuningjobs", "tune", namespace, "hyperParameterTuningJobStatus", "Completed")
     jobs = harness.listed(
@@ -302,7 +301,6 @@ def test_training_jobs_of_a_tuning_job_are_mirrored(kube, operator, namespace, a
     arn = sagemaker.describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])["TrainingJobArn"]
     tags = [tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]]
     assert not any("sagewright" in key or "k8s.aws" in key for key in tags), tags
-    # Without its mirror a job is mirrored again, and goes on in AWS.
     kube.kubectl("delete", f"hyperparametertuningjobs.{LEGACY}", "tune", "-n", namespace, "--timeout=120s")
     assert kube.list(f"trainingjobs.{LEGACY}", namespace) == [] and kube.list(f"trainingjobs.{OURS}", namespace) == []
     after = {job: sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] for job in mine}
@@ -310,7 +308,7 @@ def test_training_jobs_of_a_tuning_job_are_mirrored(kube, operator, namespace, a
 
 
 def test_a_mirror_never_touches_its_training_job_and_leaves_other_objects_alone(
-    kube, operator, namespace, account, sagemaker, artifact, tmp_path
+    kube, operator, namespace, account, sagemaker, artifact
 ):
     bucket, name = artifact("one").split("/")[2], harness.unique("tune")[:20]
     job = tuning(account, bucket, name, 1)
@@ -325,22 +323,28 @@ def test_a_mirror_never_touches_its_training_job_and_leaves_other_objects_alone(
 
     running = lambda job: sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"] == "Training"  # noqa: E731
     only = lambda: [one["metadata"] for one in kube.list(f"trainingjobs.{LEGACY}", namespace)]  # noqa: E731
-    # The mirror is there before it is deleted by hand.
-    made = harness.wait(listed, "the training job is there", 120)
+    made = harness.wait(listed, "the training job is there")
     first = harness.wait(only, "it is mirrored")[0]
     harness.wait(lambda: running(made), "it runs")
     assert first["finalizers"] == ["sagemaker-operator-hpo-trainingjob"]
     kube.kubectl("delete", f"trainingjobs.{LEGACY}", made, "-n", namespace, "--timeout=120s")
     assert running(made)
-    # Of the names that the mirror would have, others' objects keep theirs.
-    own = model("unrelated", executionRoleARN=harness.role(account))
-    own["kind"], own["metadata"]["name"] = "ModelPackageGroup", made
-    own["spec"] = {"modelPackageGroupName": "unrelated"}
+    # The name of the mirror's child is somebody else's by now.
+    own = thing("TrainingJob", made, {
+        "trainingJobName": made, "roleARN": harness.role(account),
+        "algorithmSpecification": {"trainingImage": harness.SCRIPT_IMAGE, "trainingInputMode": "File"},
+        "outputDataConfig": {"s3OutputPath": f"s3://{bucket}/models"},
+        "resourceConfig": {"instanceType": "ml.m5.large", "instanceCount": 1, "volumeSizeInGB": 5},
+        "stoppingCondition": {"maxRuntimeInSeconds": 600},
+    }, annotations={"services.k8s.aws/read-only": "true"})
     kube.apply(own, namespace)
+    uid = lambda: kube.get(f"trainingjobs.{OURS}", made, namespace)["metadata"]["uid"]  # noqa: E731
+    before = uid()
     kube.kubectl("annotate", f"hyperparametertuningjobs.{LEGACY}", "tune", "look=again", "-n", namespace)
     again = harness.wait(only, "it is mirrored again")[0]
-    assert again["uid"] != first["uid"]
+    assert again["name"].startswith(name) and again["name"] != made
+    settled(kube, "trainingjobs", again["name"], namespace, "sageMakerTrainingJobName", made)
     kube.kubectl("delete", f"hyperparametertuningjobs.{LEGACY}", "tune", "-n", namespace, "--timeout=120s")
-    assert only() == []
+    assert only() == [] and uid() == before
     told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     assert told["HyperParameterTuningJobStatus"] in ("Stopping", "Stopped")

@@ -76,7 +76,10 @@ fn mirrors(document: &Value) -> Option<&'static str> {
     if is_mirror(document) {
         return Some("it mirrors a training job of a tuning job, which stays as it is in AWS");
     }
-    document.pointer("/metadata/labels")?.get(CHILD).map(|_| "it is a part of a hosting deployment, whose document stands for it")
+    document
+        .pointer("/metadata/labels")?
+        .get(CHILD)
+        .map(|_| "it is a part of a hosting deployment, whose document stands for it")
 }
 
 fn id(document: &Value) -> String {

@@ -195,7 +195,8 @@ impl Controller {
 
     /// Gives others the tables as they are now.
     fn publish(&self) {
-        let is_same = |known: &Option<Arc<Tables>>| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &self.tables));
+        let is_same =
+            |known: &Option<Arc<Tables>>| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &self.tables));
         if self.is_informed() && !is_same(&self.published.borrow()) {
             self.published.send_replace(Some(Arc::clone(&self.tables)));
         }

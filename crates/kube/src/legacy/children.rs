@@ -175,7 +175,9 @@ pub(super) fn declared(
     metadata.annotations.extend(said.map(|(key, value)| (key.clone(), value.clone())));
     match how {
         How::Makes => {}
-        How::TakesOver => drop(metadata.annotations.insert(keys::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned())),
+        How::TakesOver => {
+            drop(metadata.annotations.insert(keys::ADOPTION_POLICY.to_owned(), "adopt-or-create".to_owned()))
+        }
         How::Mirrors => {
             metadata.annotations.swap_remove(keys::ADOPTION_POLICY);
             metadata.annotations.insert(keys::READ_ONLY.to_owned(), "true".to_owned());

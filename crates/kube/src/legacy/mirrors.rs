@@ -62,7 +62,7 @@ pub(super) async fn keep(
     child: &Child,
 ) -> Result<Option<Duration>, ApiError> {
     let made = made_by(child).min(MOST);
-    if made == 0 || !context.options.gates.read_only || child.object.is_read_only() {
+    if made == 0 || !context.options.gates.read_only {
         return Ok(None);
     }
     let uid = object.metadata.other.get("uid").and_then(Value::as_str).unwrap_or_default();
@@ -73,19 +73,32 @@ pub(super) async fn keep(
     let Some(target) = target(context, child) else { return Ok(Some(AGAIN)) };
     let known: Vec<&str> = there.iter().filter_map(job_of).collect();
     let mirrors = Mirrors { context, owner, tuning: value, object, uid, target };
-    match mirrors.missing(child, &known).await {
-        Ok(missing) => {
-            let more = missing.len() > AT_ONCE;
-            for job in missing.iter().take(AT_ONCE) {
-                mirrors.make(job).await?;
-            }
-            Ok(more.then_some(Duration::ZERO))
-        }
-        Err(error) => {
+    match mirrors.add(child, &known).await {
+        Ok(more) => Ok(more.then_some(Duration::ZERO)),
+        Err(Failed::Cluster(error)) => Err(error),
+        Err(Failed::Cloud(error)) => {
             let (namespace, name) = (owner.namespace.as_str(), owner.name.as_str());
-            tracing::warn!(namespace, name, %error, "cannot list the training jobs of a tuning job; they are mirrored later");
+            tracing::warn!(namespace, name, %error, "cannot read the training jobs of a tuning job; they are mirrored later");
             Ok(Some(AGAIN))
         }
+    }
+}
+
+/// Why training jobs are not mirrored.
+enum Failed {
+    Cloud(CloudError),
+    Cluster(ApiError),
+}
+
+impl From<CloudError> for Failed {
+    fn from(error: CloudError) -> Self {
+        Self::Cloud(error)
+    }
+}
+
+impl From<ApiError> for Failed {
+    fn from(error: ApiError) -> Self {
+        Self::Cluster(error)
     }
 }
 
@@ -122,6 +135,16 @@ struct Mirrors<'c> {
 }
 
 impl Mirrors<'_> {
+    /// Makes what is missing; whether more is, and the cluster takes it.
+    async fn add(&self, child: &Child, known: &[&str]) -> Result<bool, Failed> {
+        let missing = self.missing(child, known).await?;
+        let mut made = false;
+        for job in missing.iter().take(AT_ONCE) {
+            made |= self.make(job).await?;
+        }
+        Ok(made && missing.len() > AT_ONCE)
+    }
+
     /// Names of training jobs that no object mirrors, the oldest first.
     async fn missing(&self, child: &Child, known: &[&str]) -> Result<Vec<String>, CloudError> {
         let kind = child.kind;
@@ -142,13 +165,13 @@ impl Mirrors<'_> {
         Ok(jobs)
     }
 
-    async fn make(&self, job: &str) -> Result<(), ApiError> {
-        let Some(kind) = sagewright_kinds::find(MIRRORED) else { return Ok(()) };
+    /// Makes the object that mirrors a training job; whether the cluster takes it.
+    async fn make(&self, job: &str) -> Result<bool, Failed> {
+        let Some(kind) = sagewright_kinds::find(MIRRORED) else { return Ok(false) };
         let input = json!({"TrainingJobName": job});
         let call = Call::new(&self.target, kind.service().id, &kind.row().operations.read, input);
-        let read = self.context.cloud.call(call).await;
-        let described = read.map_err(|error| ApiError::new(0, error.to_string()))?;
-        let Some(mut mirror) = mirror::mirror(self.tuning, &described) else { return Ok(()) };
+        let described = self.context.cloud.call(call).await?;
+        let Some(mut mirror) = mirror::mirror(self.tuning, &described) else { return Ok(false) };
         let mut labels: serde_json::Map<String, Value> =
             children::selected(self.object, &self.context.options.label_selector)
                 .into_iter()
@@ -166,7 +189,8 @@ impl Mirrors<'_> {
                     "labels": mirror["metadata"]["labels"],
                     "ownerReferences": mirror["metadata"]["ownerReferences"],
                 }});
-                return self.context.api.patch(&place, &name, &own).await.map(drop);
+                self.context.api.patch(&place, &name, &own).await?;
+                return Ok(true);
             }
             Some(_) => mirror["metadata"]["name"] = json!(mirror::other_name(self.uid, &name)),
             None if self.is_taken(kind, &name).await? => {
@@ -175,14 +199,14 @@ impl Mirrors<'_> {
             None => {}
         }
         match self.context.api.create(&place, &mirror).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             // Somebody was faster, or the cluster does not take it or has no such kind.
             Err(error) if error.is_conflict() || error.is_refusal() || error.is_missing() => {
                 let (namespace, name) = (self.owner.namespace.as_str(), children::name(&mirror));
                 tracing::warn!(namespace, name, job, %error, "a training job of a tuning job cannot be mirrored");
-                Ok(())
+                Ok(false)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -171,7 +171,8 @@ pub(super) async fn reconciled(
         settled,
         made,
         again: sooner(again(context, kind, &done, &listing, settled.is_some()), retired.again),
-        changing: matches!(done.progress, Progress::Waiting { held: false }),
+        // Not every kind has an event of its end.
+        changing: !deleting && matches!(done.progress, Progress::Waiting { held: false }),
         synced,
         retires: retired.retires,
         relied,
