@@ -259,8 +259,9 @@ pub(crate) struct Plan {
 /// `get`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Get {
-    /// KIND[,KIND…] [NAME…] or KIND/NAME…; KIND is TrainingJob, trainingjobs and the like
-    #[arg(required = true, value_name = "KIND|KIND/NAME")]
+    /// KIND[,KIND…] [NAME…] or KIND/NAME…; KIND is TrainingJob, trainingjobs and the like. Or `alarms [NAME…]`, CloudWatch's alarms, or
+    /// `metrics ENDPOINT|JOB`, what CloudWatch measured of an endpoint's variants or of a training job
+    #[arg(required = true, value_name = "KIND|KIND/NAME|alarms|metrics")]
     pub(crate) what: Vec<String>,
     /// Of pipeline executions (`sagewright get pipelineexecutions PIPELINE` has those of one pipeline): show the steps too,
     /// with what each waits for, its times, its job and why it failed
@@ -269,6 +270,8 @@ pub(crate) struct Get {
     /// Of monitoring schedules: show the latest executions, with their jobs and what they found
     #[arg(long)]
     pub(crate) executions: bool,
+    #[command(flatten)]
+    pub(crate) window: Window,
 }
 
 /// `wait`

@@ -130,6 +130,18 @@ impl Context {
         Ok(Self { aws, engine, target, project, installation, printer, global, endpoint: None, embedded, warning })
     }
 
+    /// AWS's time: the simulated one of the embedded cloud that is up on the data folder.
+    pub(crate) async fn now(&self) -> Timestamp {
+        let server = local::running(&paths::data(self.global.data.as_ref())).filter(|server| {
+            self.embedded && self.endpoint.as_deref().map(|url| url.trim_end_matches('/')) == Some(&server.endpoint)
+        });
+        let clocks = match server {
+            Some(server) => local::clock::ask(&server, None).await.ok(),
+            None => None,
+        };
+        clocks.and_then(|clocks| clocks.simulated()).unwrap_or_else(Timestamp::now)
+    }
+
     /// How often to look for news: often where a look costs nothing.
     pub(crate) fn poll(&self) -> Duration {
         let local = self.aws.configured_endpoint("sagemaker").is_some_and(|url| is_local(&url));

@@ -11,6 +11,7 @@ mod exit;
 mod local;
 mod log_tail;
 mod manifest;
+mod metrics;
 mod output;
 mod paths;
 mod progress;

@@ -63,3 +63,20 @@ fn milliseconds(text: &str) -> Result<f64, String> {
 fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
     text.parse().ok().filter(|number| fits(*number)).ok_or_else(|| format!("expected {wanted}"))
 }
+
+/// Of `get metrics`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Window {
+    /// Of metrics: the time that is looked at, until now [default: 1h; of a job, from its start to its end]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) since: Option<Duration>,
+    /// Of metrics: seconds of a period, whole minutes; -o wide and -o json show each
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = period)]
+    pub(crate) period: i64,
+}
+
+/// A period of metrics, in seconds.
+fn period(text: &str) -> Result<i64, String> {
+    let fits = |period: &i64| *period > 0 && period % 60 == 0 && *period <= 86_400;
+    text.parse().ok().filter(fits).ok_or_else(|| "expected a multiple of 60 seconds, at most 86400".to_owned())
+}

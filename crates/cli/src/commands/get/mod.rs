@@ -1,8 +1,9 @@
 //! `sagewright get`
 
+mod alarms;
+mod metrics;
 mod table;
 
-use jiff::Timestamp;
 use sagewright_engine::{EngineError, Object};
 use sagewright_kinds::Kind;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 use crate::output::terminal::on_line;
 use crate::show::aws_name;
-use crate::{local, paths, resource, steps};
+use crate::{resource, steps};
 
 /// The kind that has steps.
 const EXECUTION: &str = "PipelineExecution";
@@ -24,6 +25,12 @@ const SCHEDULE: &str = "MonitoringSchedule";
 
 /// Shows resources.
 pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    if let Some((what, names)) = beside(&args.what) {
+        return match what {
+            Beside::Alarms => alarms::run(names, global, printer).await,
+            Beside::Metrics => metrics::run(args, names, global, printer).await,
+        };
+    }
     let wanted = wanted(&args.what)?;
     let parts = [
         (
@@ -85,6 +92,23 @@ pub(crate) async fn run(args: &Get, global: &Global, printer: &Printer) -> anyho
     last.map_or(Ok(Exit::Done), |failure| Err(failure.into()))
 }
 
+/// What is shown beside resources of kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Alarms,
+    Metrics,
+}
+
+/// `alarms [NAME…]` or `metrics RESOURCE`.
+fn beside(what: &[String]) -> Option<(Beside, &[String])> {
+    let (first, names) = what.split_first()?;
+    match first.to_lowercase().as_str() {
+        "alarm" | "alarms" => Some((Beside::Alarms, names)),
+        "metric" | "metrics" => Some((Beside::Metrics, names)),
+        _ => None,
+    }
+}
+
 /// `KIND[,KIND…] [NAME…]` or `KIND/NAME…`. Names may be ARNs, which hold slashes of their own.
 fn wanted(what: &[String]) -> Result<Vec<(&'static Kind, Option<&str>)>, Failure> {
     let Some((first, names)) = what.split_first() else { return Ok(Vec::new()) };
@@ -117,7 +141,7 @@ async fn show(
         }
         Format::Table | Format::Wide => {
             let several = found.len() > 1;
-            let now = now(context).await;
+            let now = context.now().await;
             let mut first = true;
             for (kind, objects) in &found {
                 if objects.is_empty() {
@@ -153,7 +177,7 @@ async fn show_steps(
     one: bool,
     printer: &Printer,
 ) -> anyhow::Result<Vec<Failure>> {
-    let now = now(context).await;
+    let now = context.now().await;
     let (mut items, mut failures) = (Vec::new(), Vec::new());
     let mut first = true;
     let kind = sagewright_kinds::find(EXECUTION);
@@ -227,21 +251,9 @@ fn head(kind: &str, object: &Object, state: &str, first: &mut bool, printer: &Pr
     printer.result(&format!("{before}{}: {state}\n", on_line(&name)))
 }
 
-/// The time by which ages count: the simulated one of the embedded cloud that is up on the data folder.
-async fn now(context: &Context) -> Timestamp {
-    let server = local::running(&paths::data(context.global.data.as_ref())).filter(|server| {
-        context.embedded && context.endpoint.as_deref().map(|url| url.trim_end_matches('/')) == Some(&server.endpoint)
-    });
-    let clocks = match server {
-        Some(server) => local::clock::ask(&server, None).await.ok(),
-        None => None,
-    };
-    clocks.and_then(|clocks| clocks.simulated()).unwrap_or_else(Timestamp::now)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::wanted;
+    use super::{Beside, beside, wanted};
 
     fn told(what: &[&str]) -> Result<Vec<(String, Option<String>)>, String> {
         let what: Vec<String> = what.iter().map(|w| (*w).to_owned()).collect();
@@ -262,5 +274,20 @@ mod tests {
         assert_eq!(told(&["Model/a", "Endpoint/b"]).unwrap(), [pair("Model", Some("a")), pair("Endpoint", Some("b"))]);
         assert!(told(&["endpoints,models", "a"]).is_err());
         assert!(told(&["Model/a", "b"]).unwrap_err().contains("`b` names no resource"));
+    }
+
+    #[test]
+    fn alarms_and_metrics_are_no_kinds() {
+        let told = |what: &[&str]| {
+            let what: Vec<String> = what.iter().map(|w| (*w).to_owned()).collect();
+            beside(&what).map(|(beside, names)| (beside, names.len()))
+        };
+        assert_eq!(told(&["alarms"]), Some((Beside::Alarms, 0)));
+        assert_eq!(told(&["Alarm", "a", "b"]), Some((Beside::Alarms, 2)));
+        assert_eq!(told(&["metrics", "Endpoint/e"]), Some((Beside::Metrics, 1)));
+        assert_eq!(told(&["models"]), None);
+        for name in ["alarm", "alarms", "metric", "metrics"] {
+            assert!(sagewright_kinds::find(name).is_none(), "{name}");
+        }
     }
 }
