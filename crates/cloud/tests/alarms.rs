@@ -246,6 +246,11 @@ async fn story(up: &mut Up, mut pass: impl AsyncFnMut(&Up, Duration)) -> Vec<Val
         "long",
         &json!({"Period": 300, "EvaluationPeriods": 2, "TreatMissingData": "ignore", "Statistic": "Average"}),
     );
+    let composite = json!({
+        "AlarmName": "both", "AlarmRule": "ALARM(plain) OR OK(quick)", "AlarmActions": [FUNCTION], "OKActions": [FUNCTION],
+        "ActionsSuppressor": "some", "ActionsSuppressorWaitPeriod": 75, "ActionsSuppressorExtensionPeriod": 130,
+    });
+    up.call("PutCompositeAlarm", &composite);
     pass(up, 7 * MINUTE).await;
     for value in [5.0, 0.5, 4.0, 3.0] {
         up.put(value);
@@ -260,26 +265,80 @@ async fn story(up: &mut Up, mut pass: impl AsyncFnMut(&Up, Duration)) -> Vec<Val
     pass(up, 90 * MINUTE).await;
     up.metrics.series(Metric::new(ACCOUNT, REGION, "n", "m"), "None").add(up.sim.now(), 7.0);
     pass(up, 60 * MINUTE).await;
-    ["quick", "plain", "some", "long"].into_iter().flat_map(|name| up.history(name)).collect()
+    whole(up)
+}
+
+fn whole(up: &mut Up) -> Vec<Value> {
+    ["quick", "plain", "some", "long", "both"].into_iter().flat_map(|name| up.history(name)).collect()
+}
+
+/// A story that follows from a number.
+async fn any_story(up: &mut Up, mut number: u64, mut pass: impl AsyncFnMut(&Up, Duration)) -> Vec<Value> {
+    let mut next = |below: u64| {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (number >> 33) % below
+    };
+    for (name, period) in [("quick", 30), ("plain", 60), ("some", 120), ("long", 300)] {
+        let missing = ["missing", "ignore", "breaching", "notBreaching"][usize::try_from(next(4)).unwrap()];
+        let (periods, less) = (1 + next(4), next(3));
+        up.alarm(name, &json!({
+            "Period": period, "EvaluationPeriods": periods, "DatapointsToAlarm": periods.saturating_sub(less).max(1),
+            "TreatMissingData": missing,
+        }));
+    }
+    up.call(
+        "PutCompositeAlarm",
+        &json!({"AlarmName": "both", "AlarmRule": "ALARM(plain) AND NOT OK(some) OR ALARM(long)"}),
+    );
+    for _ in 0..25 {
+        match next(8) {
+            0..=3 => up.put(if next(2) == 0 { 0.0 } else { 5.0 }),
+            4 => {
+                let later = up.sim.now().as_second() + i64::try_from(next(900)).unwrap();
+                let data = json!([{"MetricName": "m", "Value": 5, "Timestamp": later, "StorageResolution": 1}]);
+                up.call("PutMetricData", &json!({"Namespace": "n", "MetricData": data}));
+            }
+            5 => up.metrics.series(Metric::new(ACCOUNT, REGION, "n", "m"), "None").add(up.sim.now(), 5.0),
+            6 => up.set("plain", ["OK", "ALARM", "INSUFFICIENT_DATA"][usize::try_from(next(3)).unwrap()]),
+            _ => up.alarm("some", &json!({"Threshold": next(6)})),
+        }
+        let seconds = [0, 7, 61, 300, 900][usize::try_from(next(5)).unwrap()];
+        pass(up, Duration::from_secs(seconds)).await;
+    }
+    pass(up, 30 * MINUTE).await;
+    whole(up)
+}
+
+async fn jump(up: &Up, by: Duration) {
+    up.advance(by).await;
+}
+
+async fn flow(up: &Up, by: Duration) {
+    let mut left = by;
+    while !left.is_zero() {
+        let step = left.min(Duration::from_secs(10));
+        up.advance(step).await;
+        left -= step;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumps_gives_the_history_of_one_that_flows() {
     let data = tempfile::tempdir().unwrap();
     let mut up = Up::start(&data.path().join("jumps"), &ManualClock::new()).await;
-    let jumped = story(&mut up, async |up: &Up, by: Duration| up.advance(by).await).await;
+    let jumped = story(&mut up, jump).await;
     let mut up = Up::start(&data.path().join("flows"), &ManualClock::new()).await;
-    let flowed = story(&mut up, async |up: &Up, by: Duration| {
-        let mut left = by;
-        while !left.is_zero() {
-            let step = left.min(Duration::from_secs(5));
-            up.advance(step).await;
-            left -= step;
-        }
-    })
-    .await;
+    let flowed = story(&mut up, flow).await;
     assert!(jumped.len() > 15, "{}", jumped.len());
     assert_eq!(jumped, flowed);
+    for number in 0..3 {
+        let mut up = Up::start(&data.path().join(format!("jumps-{number}")), &ManualClock::new()).await;
+        let jumped = any_story(&mut up, number, jump).await;
+        let mut up = Up::start(&data.path().join(format!("flows-{number}")), &ManualClock::new()).await;
+        let flowed = any_story(&mut up, number, flow).await;
+        assert!(jumped.len() > 10, "{}", jumped.len());
+        assert_eq!(jumped, flowed, "{number}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,12 +441,21 @@ async fn composite_alarms_follow_others_and_refuse_what_goes_round() {
         ("PutCompositeAlarm", put("inner", "ALARM(inner)"), "depend on itself, through inner"),
         ("PutCompositeAlarm", put("new", "OK(a) AND OK(gone)"), "alarms [gone] in the alarm rule do not exist"),
         ("PutCompositeAlarm", put("new", "OK(a) AND"), "AlarmRule is not a valid rule: it ends too early."),
+        (
+            "PutCompositeAlarm",
+            put("new", " TRUE"),
+            "AlarmRule must not contain leading or trailing whitespace or be null",
+        ),
         ("PutCompositeAlarm", put("a", "TRUE"), "There is a MetricAlarm with the name a"),
-        ("DeleteAlarms", json!({"AlarmNames": ["a"]}), "the composite alarm inner depends on it"),
+        (
+            "DeleteAlarms",
+            json!({"AlarmNames": ["a"]}),
+            "Cannot delete a as there are composite alarm(s) depending on it.",
+        ),
         ("DeleteAlarms", json!({"AlarmNames": ["inner", "outer"]}), "no more than one composite alarm"),
     ] {
         let (status, answer) = up.try_call(operation, &input);
-        assert_eq!(status, 400, "{answer}");
+        assert_eq!(status, 400, "{input}: {answer}");
         assert!(answer.to_string().contains(why), "{answer}");
     }
     let names = |told: &Value, kind: &str| -> Vec<String> {

@@ -70,7 +70,11 @@ impl Composite {
     /// Reads a configuration.
     pub fn read(config: &Value, account: &str, region: &str) -> Result<Self, ApiError> {
         let text = |member: &str| config.get(member).and_then(Value::as_str);
-        let rule = AlarmRule::parse(text("AlarmRule").unwrap_or_default()).map_err(|why| match why {
+        let rule = text("AlarmRule").unwrap_or_default();
+        if rule.trim() != rule {
+            return Err(validation("AlarmRule must not contain leading or trailing whitespace or be null"));
+        }
+        let rule = AlarmRule::parse(rule).map_err(|why| match why {
             NoRule::NotHere(what) => unsupported(&format!("{what} in an AlarmRule"), "use AND, OR and NOT"),
             NoRule::Wrong(why) => validation(format!("AlarmRule is not a valid rule: {why}.")),
         })?;

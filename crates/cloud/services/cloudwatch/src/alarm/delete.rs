@@ -16,14 +16,15 @@ pub(crate) async fn delete(cloudwatch: &CloudWatch, call: &Call) -> Result<Value
     let watch = &cloudwatch.watch;
     let mut held = watch.hold(&call.caller.account, &call.region).await?;
     let (mut batch, mut items, mut composites) = (Batch::new(), Vec::new(), 0);
-    let depended = |name: &&str| {
+    let depended = |name: &&&str| {
         let parents = held.board.parents(name, &held.account, &held.region);
-        parents.into_iter().find(|parent| !names.contains(&parent.as_str())).cloned()
+        parents.into_iter().any(|parent| !names.contains(&parent.as_str()))
     };
-    if let Some((name, parent)) = names.iter().find_map(|name| Some((*name, depended(name)?))) {
-        return Err(validation(format!(
-            "The alarm {name} cannot be deleted: the composite alarm {parent} depends on it."
-        )));
+    let depended: Vec<&str> = names.iter().filter(depended).copied().collect();
+    if !depended.is_empty() {
+        let on = if depended.len() == 1 { "it" } else { "them" };
+        let names = depended.join(",");
+        return Err(validation(format!("Cannot delete {names} as there are composite alarm(s) depending on {on}.")));
     }
     for name in &names {
         let found = watch.store.get(&own(call, name)).await?.ok_or_else(|| missing(name))?;

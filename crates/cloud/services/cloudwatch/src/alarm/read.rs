@@ -94,10 +94,14 @@ pub(crate) fn measured(account: &str, region: &str, config: &Value) -> Result<Me
     }
     let most = if period < HOUR { DAY } else { WEEK };
     if periods.saturating_mul(period) > most {
-        let long = if most == DAY { "a day" } else { "seven days" };
-        return Err(validation(format!(
-            "Metrics cannot be checked across more than {long} (EvaluationPeriods * Period must be <= {most})."
-        )));
+        return Err(validation(if most == DAY {
+            format!("Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= {most}).")
+        } else {
+            format!(
+                "Metrics cannot be checked across more than a week (EvaluationPeriods * Period must be <= {most}) for alarms \
+                 using period >= {HOUR}"
+            )
+        }));
     }
     let operator = text(config, "ComparisonOperator").unwrap_or_default();
     let comparison = Comparison::parse(operator).ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! The alarms of an account and region as far as evaluation needs them, and which is to be evaluated when: pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sagewright_cloud_core::alarms::AlarmState;
 use sagewright_cloud_core::metrics::Metric;
@@ -17,6 +17,8 @@ pub(crate) struct Board {
     pub timer: Option<i64>,
     /// By name.
     pub alarms: BTreeMap<String, Entry>,
+    /// The names of the alarms that watch a metric.
+    watching: HashMap<Metric, BTreeSet<String>>,
 }
 
 /// An alarm.
@@ -109,10 +111,42 @@ impl Board {
 
     /// A metric has new data since a second.
     pub fn touched(&mut self, metric: &Metric, since: i64) {
-        let watches = |entry: &&mut Entry| {
-            entry.measured.as_ref().is_some_and(|measured| measured.metrics().any(|wanted| wanted.metric == *metric))
-        };
-        self.alarms.values_mut().filter(watches).for_each(|entry| entry.evaluate_after(since));
+        for name in self.watching.get(metric).into_iter().flatten() {
+            if let Some(entry) = self.alarms.get_mut(name) {
+                entry.evaluate_after(since);
+            }
+        }
+    }
+
+    /// Adds an alarm, in place of one with its name.
+    pub fn add(&mut self, name: &str, entry: Entry) {
+        self.remove(name);
+        for wanted in entry.measured.iter().flat_map(Measured::metrics) {
+            self.watching.entry(wanted.metric.clone()).or_default().insert(name.to_owned());
+        }
+        self.alarms.insert(name.to_owned(), entry);
+    }
+
+    /// Removes an alarm. Answers the metrics that no alarm watches any more.
+    pub fn remove(&mut self, name: &str) -> Vec<Metric> {
+        let mut left = Vec::new();
+        let gone = self.alarms.remove(name).and_then(|entry| entry.measured);
+        for wanted in gone.iter().flat_map(Measured::metrics) {
+            if let Some(names) = self.watching.get_mut(&wanted.metric) {
+                names.remove(name);
+                if names.is_empty() {
+                    self.watching.remove(&wanted.metric);
+                    left.push(wanted.metric.clone());
+                }
+            }
+        }
+        left
+    }
+
+    /// Whether a composite alarm may have to follow: others have changed, or its waiting ends by a second.
+    pub fn follows(&self, changed: bool, at: i64) -> bool {
+        let mut composites = self.alarms.values().filter(|entry| entry.composite.is_some());
+        composites.any(|entry| changed || entry.next.is_some_and(|next| next <= at))
     }
 
     /// The composite alarms, each behind those that it depends on.
@@ -172,5 +206,91 @@ impl Board {
         let steps = self.alarms.values().filter(|entry| entry.measured.is_some()).map(Entry::step);
         let look = steps.min().map(|step| tick(now.div_euclid(1000), step));
         Some(look.into_iter().chain(self.first()).min()? * 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::alarm::{METRIC, key, measured};
+
+    fn board(periods: &[i64]) -> Board {
+        let mut board = Board::default();
+        for (n, period) in periods.iter().enumerate() {
+            let config = json!({
+                "Namespace": "n", "MetricName": format!("m{}", n % 2), "Statistic": "Sum", "Period": period, "EvaluationPeriods": 1,
+                "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold",
+            });
+            let record = Record {
+                key: key("1", "r", &format!("a{n}")),
+                arn: String::new(),
+                status: "OK".to_owned(),
+                created: 0,
+                modified: 0,
+                body: json!({"type": METRIC}),
+            };
+            let mut entry = Entry::new(&record, 0);
+            entry.measured = Some(measured("1", "r", &config).unwrap());
+            board.add(&record.key.name, entry);
+        }
+        board
+    }
+
+    fn metric(n: usize) -> Metric {
+        Metric::new("1", "r", "n", &format!("m{n}"))
+    }
+
+    #[test]
+    fn who_is_settled_waits_for_data_of_its_metric() {
+        let mut board = board(&[60, 10, 300]);
+        assert_eq!((board.first(), board.wake(61_000)), (None, Some(70_000)), "who is settled is not evaluated");
+        board.touched(&metric(0), 61);
+        assert_eq!((board.first(), board.due(120)), (Some(120), vec!["a0".to_owned(), "a2".to_owned()]));
+        board.touched(&metric(1), 61);
+        assert_eq!((board.first(), board.due(70)), (Some(70), vec!["a1".to_owned()]));
+        assert_eq!(board.remove("a1"), [metric(1)]);
+        assert_eq!(board.remove("a0"), [], "another one watches it");
+        assert_eq!(board.wake(61_000), Some(120_000));
+        board.remove("a2");
+        assert_eq!(board.wake(61_000), None);
+    }
+
+    proptest! {
+        #[test]
+        fn evaluations_are_in_order_and_at_whole_turns(
+            touches in prop::collection::vec((0..2_usize, 0..4000_i64), 1..20),
+            periods in prop::collection::vec(prop::sample::select(vec![10, 30, 60, 300]), 1..6),
+        ) {
+            let mut board = board(&periods);
+            let (mut last, mut touches) = (0, touches);
+            touches.sort_by_key(|(_, at)| *at);
+            // All that is due by a second is evaluated before what happens then.
+            let mut pass = |board: &mut Board, by: i64| -> Result<(), TestCaseError> {
+                while let Some(at) = board.first().filter(|at| *at <= by) {
+                    prop_assert!(at > last || last == 0);
+                    last = at;
+                    for name in board.due(at) {
+                        let entry = board.alarms.get_mut(&name).unwrap();
+                        prop_assert_eq!(entry.next, Some(at));
+                        prop_assert_eq!(at % entry.step(), 0);
+                        entry.evaluated(at, None);
+                    }
+                }
+                Ok(())
+            };
+            for (n, since) in &touches {
+                pass(&mut board, *since)?;
+                board.touched(&metric(*n), *since);
+            }
+            pass(&mut board, i64::MAX)?;
+            for (n, since) in touches {
+                let watches = |entry: &&Entry| entry.measured.iter().flat_map(Measured::metrics).any(|w| w.metric == metric(n));
+                prop_assert!(board.alarms.values().filter(watches).all(|entry| entry.after > since));
+            }
+            prop_assert_eq!(board.first(), None);
+        }
     }
 }

@@ -10,6 +10,9 @@ use crate::alarm::{self, Cause, Child, Composite, Turned, by_child, by_put, stil
 impl Watch {
     /// Has composite alarms follow what has changed, and those whose waiting for a suppressor ends by now.
     pub async fn cascade(&self, held: &mut Held, at: i64, work: &mut Work) -> Result<(), StoreError> {
+        if !held.board.follows(!work.changed.is_empty(), at.div_euclid(1000)) {
+            return Ok(());
+        }
         for name in held.board.composites(&held.account, &held.region) {
             let Some(entry) = held.board.alarms.get(&name) else { continue };
             let Some(composite) = entry.composite.clone() else { continue };

@@ -128,14 +128,12 @@ impl Watch {
         }
         entry.measured.iter().flat_map(alarm::Measured::metrics).for_each(|wanted| self.touched.watch(&wanted.metric));
         entry.evaluate_after(entry.after);
-        held.board.alarms.insert(record.key.name.clone(), entry);
+        held.board.add(&record.key.name, entry);
     }
 
     /// An alarm is gone.
     pub fn drop_from(&self, held: &mut Held, name: &str) {
-        let gone = held.board.alarms.remove(name);
-        let measured = gone.and_then(|entry| entry.measured);
-        measured.iter().flat_map(alarm::Measured::metrics).for_each(|wanted| self.touched.leave(&wanted.metric));
+        held.board.remove(name).iter().for_each(|metric| self.touched.leave(metric));
     }
 
     /// Commits what was done with alarms that are held, with the timer of what is to be done next.
