@@ -98,7 +98,7 @@ fn regional_host(service: &Service, region: &Region, fips: bool, dual_stack: boo
     let prefix = match (fips, dual_stack, service.id) {
         (false, ..) => prefix.to_owned(),
         // The government regions' plain hosts are FIPS hosts for these.
-        (true, false, "sts" | "logs" | "application-autoscaling" | "sagemaker-runtime") if government => {
+        (true, false, "sts" | "logs" | "sqs" | "application-autoscaling" | "sagemaker-runtime") if government => {
             prefix.to_owned()
         }
         (true, false, "sagemaker") if government || partition.id == "aws" => "api-fips.sagemaker".to_owned(),

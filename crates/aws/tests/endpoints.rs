@@ -19,6 +19,7 @@ fn call(service: &str) -> (&'static str, Value) {
         "iam" => ("ListRoles", json!({})),
         "logs" => ("DescribeLogGroups", json!({})),
         "application-autoscaling" => ("DescribeScalableTargets", json!({"ServiceNamespace": "sagemaker"})),
+        "sqs" => ("ListQueues", json!({})),
         "s3" => ("HeadBucket", json!({"Bucket": "mybucket"})),
         other => panic!("no call for {other}"),
     }
@@ -62,6 +63,7 @@ async fn hosts_and_scopes_of_every_service_and_partition() {
             "application-autoscaling.eu-west-1.amazonaws.com",
             "eu-west-1/application-autoscaling",
         ),
+        ("sqs", "eu-west-1", "sqs.eu-west-1.amazonaws.com", "eu-west-1/sqs"),
         ("s3", "eu-west-1", "mybucket.s3.eu-west-1.amazonaws.com", "eu-west-1/s3"),
         ("s3", "cn-north-1", "mybucket.s3.cn-north-1.amazonaws.com.cn", "cn-north-1/s3"),
     ];
@@ -109,6 +111,14 @@ async fn fips_and_dual_stack_hosts() {
             "sts.us-gov-west-1.amazonaws.com",
             "sts.us-gov-west-1.api.aws",
             "sts-fips.us-gov-west-1.api.aws",
+        ),
+        ("sqs", "us-east-1", "sqs-fips.us-east-1.amazonaws.com", "sqs.us-east-1.api.aws", "sqs-fips.us-east-1.api.aws"),
+        (
+            "sqs",
+            "us-gov-west-1",
+            "sqs.us-gov-west-1.amazonaws.com",
+            "sqs.us-gov-west-1.api.aws",
+            "sqs-fips.us-gov-west-1.api.aws",
         ),
         ("iam", "us-east-1", "iam-fips.amazonaws.com", "iam.global.api.aws", "iam-fips.global.api.aws"),
         ("iam", "us-gov-west-1", "iam.us-gov.amazonaws.com", "iam.us-gov.api.aws", "iam.us-gov.api.aws"),
