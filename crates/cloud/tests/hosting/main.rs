@@ -4,6 +4,7 @@
 
 mod capture;
 mod deployments;
+mod guarded;
 mod invocations;
 mod models;
 #[path = "../runner_support/mod.rs"]

@@ -46,7 +46,8 @@ async fn endpoint(cloud: &Cloud) {
 
 /// What serves once it is as expected: configuration, copies, percent of the traffic.
 async fn until_served(cloud: &Cloud, expected: &[(&str, u32, f64)]) {
-    let expected: Vec<_> = expected.iter().map(|(config, copies, share)| ((*config).to_owned(), *copies, *share)).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|(config, copies, share)| ((*config).to_owned(), *copies, *share)).collect();
     within(async {
         while cloud.host.shares() != expected {
             tokio::task::yield_now().await;
@@ -177,7 +178,10 @@ async fn each_step_of_a_deployment_is_an_event() {
             let pending = &detail["PendingDeploymentSummary"];
             let variant = &pending["ProductionVariants"][0];
             let status = variant["VariantStatus"][0]["StatusMessage"].as_str().unwrap_or("none");
-            format!("{} {} -> {}: {status}", detail["EndpointStatus"], detail["EndpointConfigName"], pending["EndpointConfigName"])
+            format!(
+                "{} {} -> {}: {status}",
+                detail["EndpointStatus"], detail["EndpointConfigName"], pending["EndpointConfigName"]
+            )
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
@@ -235,7 +239,8 @@ async fn wrong_deployment_policies_are_refused_and_change_nothing() {
     cloud.ok("CreateEndpointConfig", two).await;
     let serverless = json!({"VariantName": "AllTraffic", "ModelName": "m", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}});
     cloud.ok("CreateEndpointConfig", with(config("serverless", "m"), "/ProductionVariants/0", serverless)).await;
-    let rolling = |batch: Value| json!({"RollingUpdatePolicy": {"MaximumBatchSize": batch, "WaitIntervalInSeconds": 0}});
+    let rolling =
+        |batch: Value| json!({"RollingUpdatePolicy": {"MaximumBatchSize": batch, "WaitIntervalInSeconds": 0}});
     let (percent, count) = (|n| size("CAPACITY_PERCENT", n), |n| size("INSTANCE_COUNT", n));
     let before = cloud.state().await;
     let mut told = Vec::new();

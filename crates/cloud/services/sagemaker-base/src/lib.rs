@@ -32,9 +32,9 @@ use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
-    Body, Called, CapturePlan, CommandTask, Commands, ContainerPlan, EndpointKey, Events, Executor, Executors, FleetPlan,
-    Host, Invocation, Invoked, JobEnd, JobEvent, JobTask, ModelData, ModelServers, NoCommands, Outcome, Roles, Servers,
-    ServersPlan, Silence, TrainingEnd, TrainingEvent, VariantPlan,
+    Body, Called, CapturePlan, CommandTask, Commands, ContainerPlan, EndpointKey, Events, Executor, Executors,
+    FleetPlan, Host, Invocation, Invoked, JobEnd, JobEvent, JobTask, ModelData, ModelServers, NoCommands, Outcome,
+    Roles, Servers, ServersPlan, Silence, TrainingEnd, TrainingEvent, VariantPlan,
 };
 pub use resource::Kind;
 pub use sagewright_cloud_core::api::Call;

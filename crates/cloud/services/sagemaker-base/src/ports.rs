@@ -353,13 +353,8 @@ pub trait Host: Send + Sync + 'static {
     ///
     /// # Errors
     /// The `FailureReason`.
-    async fn serve(
-        &self,
-        endpoint: EndpointKey,
-        arn: String,
-        order: u64,
-        fleets: Vec<FleetPlan>,
-    ) -> Result<(), String>;
+    async fn serve(&self, endpoint: EndpointKey, arn: String, order: u64, fleets: Vec<FleetPlan>)
+    -> Result<(), String>;
     /// Returns when all that was captured of the endpoint until now is in S3, or was given up.
     async fn flush(&self, _endpoint: &EndpointKey) {}
     /// Stops serving; returns when nothing of the endpoint runs any more.

@@ -264,13 +264,7 @@ impl FakeHost {
 
 #[async_trait]
 impl Host for FakeHost {
-    async fn serve(
-        &self,
-        endpoint: EndpointKey,
-        arn: String,
-        _: u64,
-        fleets: Vec<FleetPlan>,
-    ) -> Result<(), String> {
+    async fn serve(&self, endpoint: EndpointKey, arn: String, _: u64, fleets: Vec<FleetPlan>) -> Result<(), String> {
         match fleets.iter().rfind(|fleet| !self.runs(&endpoint, fleet)) {
             None => self.may_be_stuck().await,
             Some(missing) => {

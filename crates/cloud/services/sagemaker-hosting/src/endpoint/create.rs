@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::KIND;
 use super::machine::Endpoints;
 use super::plan::Deployment;
 use super::policy::{self, Policy};
 use super::state::State;
-use super::KIND;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::inputs::tags;
 use sagewright_cloud_sagemaker_base::resource::{body, required};

@@ -235,7 +235,8 @@ pub(super) async fn check_alarms(sm: &SageMaker, call: &Call, config: Option<&Va
         return Ok(());
     }
     let states = sm.execution().alarms.states(&call.caller.account, &call.region, &names).await?;
-    let missing: Vec<_> = names.iter().zip(states).filter(|(_, state)| state.is_none()).map(|(name, _)| &**name).collect();
+    let missing: Vec<_> =
+        names.iter().zip(states).filter(|(_, state)| state.is_none()).map(|(name, _)| &**name).collect();
     if missing.is_empty() {
         return Ok(());
     }

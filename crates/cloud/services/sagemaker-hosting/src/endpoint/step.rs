@@ -75,9 +75,9 @@ impl State {
                 let before = self.changeable()?;
                 let target = retain.over(&before.deployment, target.clone());
                 Policy::read(target.policy.as_ref()).check(&target, Some(&before.deployment))?;
-                let guarded = Some(before)
-                    .filter(|before| before.health == Health::Up)
-                    .and_then(|before| Rollout::of(&target, &before.deployment, self.mixed.is_some(), self.epoch + 1, now));
+                let guarded = Some(before).filter(|before| before.health == Health::Up).and_then(|before| {
+                    Rollout::of(&target, &before.deployment, self.mixed.is_some(), self.epoch + 1, now)
+                });
                 let state = Self { modified: now, failure: None, ..self };
                 Ok(match guarded {
                     Some(rollout) => state.roll_out(rollout, now),

@@ -147,7 +147,11 @@ pub(super) fn check(order: &Order<'_>, plans: &[VariantPlan]) -> Result<(), Stri
 ///
 /// # Errors
 /// `FailureReason`: it does not.
-pub(super) async fn wait(server: Arc<Server>, mut progress: watch::Receiver<Progress>, variant: String) -> Result<(), String> {
+pub(super) async fn wait(
+    server: Arc<Server>,
+    mut progress: watch::Receiver<Progress>,
+    variant: String,
+) -> Result<(), String> {
     let end = progress.wait_for(|progress| *progress != Progress::Starting).await;
     match end.as_deref() {
         Ok(Progress::Ready | Progress::Starting) => Ok(()),

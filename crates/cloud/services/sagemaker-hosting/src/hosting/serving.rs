@@ -88,7 +88,12 @@ impl Units {
     }
 
     /// What requests see from now on, and what is of no fleet any more.
-    pub fn become_fleets(&mut self, order: &Order<'_>, fleets: &[FleetPlan], new: Vec<Unit>) -> (Arc<Routes>, Vec<Unit>) {
+    pub fn become_fleets(
+        &mut self,
+        order: &Order<'_>,
+        fleets: &[FleetPlan],
+        new: Vec<Unit>,
+    ) -> (Arc<Routes>, Vec<Unit>) {
         let mut room: HashMap<(u64, String), u32> = HashMap::new();
         for fleet in fleets {
             room.extend(fleet.variants.iter().map(|plan| ((fleet.id, plan.name.clone()), order.copies(plan))));

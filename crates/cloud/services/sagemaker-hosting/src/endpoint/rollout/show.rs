@@ -25,8 +25,9 @@ impl Rollout {
         };
         let baking = |wait: i64, member: &str| {
             let seconds = wait / 1000;
-            let message =
-                format!("Baking for {seconds} seconds ({member}) with traffic enabled on {capacity} capacity of {{n}} instance(s).");
+            let message = format!(
+                "Baking for {seconds} seconds ({member}) with traffic enabled on {capacity} capacity of {{n}} instance(s)."
+            );
             self.status("Baking", message, used)
         };
         let status = match (&self.back, self.step) {

@@ -14,32 +14,33 @@ impl Rollout {
         }
         let alarms = policy.alarms();
         let at_once = || vec![stage(1.0)];
-        let (style, stages, wait, linger, limit, batch) = match (policy.blue_green_update_policy, policy.rolling_update_policy)
-        {
-            (Some(policy), _) => {
-                let BlueGreen { traffic_routing_configuration: routing, .. } = &policy;
-                let (style, stages) = match (routing.kind, routing.canary_size, routing.linear_step_size) {
-                    (Kind::Canary, Some(size), _) => (Style::Canary, vec![stage(size.share(target)), stage(1.0)]),
-                    (Kind::Linear, _, Some(size)) => (Style::Linear, linear(size.share(target))),
-                    _ => (Style::AllAtOnce, at_once()),
-                };
-                let linger = policy.termination_wait_in_seconds.unwrap_or(0);
-                let limit = policy.maximum_execution_timeout_in_seconds;
-                (style, stages, routing.wait_interval_in_seconds, linger, limit, None)
-            }
-            (None, Some(policy)) => {
-                let Rolling { wait_interval_in_seconds: wait, maximum_execution_timeout_in_seconds: limit, .. } = policy;
-                let (old, new) = (count(before), count(target));
-                if mix {
-                    (Style::AllAtOnce, at_once(), wait, 0, limit, None)
-                } else {
-                    let batch = policy.rollback_maximum_batch_size.map(|size: Size| size.instances(old));
-                    let stages = rolling(policy.maximum_batch_size.instances(new), old, new);
-                    (Style::Rolling, stages, wait, 0, limit, batch)
+        let (style, stages, wait, linger, limit, batch) =
+            match (policy.blue_green_update_policy, policy.rolling_update_policy) {
+                (Some(policy), _) => {
+                    let BlueGreen { traffic_routing_configuration: routing, .. } = &policy;
+                    let (style, stages) = match (routing.kind, routing.canary_size, routing.linear_step_size) {
+                        (Kind::Canary, Some(size), _) => (Style::Canary, vec![stage(size.share(target)), stage(1.0)]),
+                        (Kind::Linear, _, Some(size)) => (Style::Linear, linear(size.share(target))),
+                        _ => (Style::AllAtOnce, at_once()),
+                    };
+                    let linger = policy.termination_wait_in_seconds.unwrap_or(0);
+                    let limit = policy.maximum_execution_timeout_in_seconds;
+                    (style, stages, routing.wait_interval_in_seconds, linger, limit, None)
                 }
-            }
-            (None, None) => (Style::AllAtOnce, at_once(), 0, 0, None, None),
-        };
+                (None, Some(policy)) => {
+                    let Rolling { wait_interval_in_seconds: wait, maximum_execution_timeout_in_seconds: limit, .. } =
+                        policy;
+                    let (old, new) = (count(before), count(target));
+                    if mix {
+                        (Style::AllAtOnce, at_once(), wait, 0, limit, None)
+                    } else {
+                        let batch = policy.rollback_maximum_batch_size.map(|size: Size| size.instances(old));
+                        let stages = rolling(policy.maximum_batch_size.instances(new), old, new);
+                        (Style::Rolling, stages, wait, 0, limit, batch)
+                    }
+                }
+                (None, None) => (Style::AllAtOnce, at_once(), 0, 0, None, None),
+            };
         if style == Style::AllAtOnce && alarms.is_empty() && wait == 0 && linger == 0 && limit.is_none() {
             return None;
         }

@@ -119,15 +119,16 @@ impl Stage {
     pub fn line(&self) -> String {
         let mut stored = serde_json::Map::new();
         self.state.show(&mut stored);
-        let fleet = |fleet: &FleetPlan| {
-            format!("{} x{} {:.0}%", fleet.config, fleet.variants[0].copies, fleet.share * 100.0)
-        };
+        let fleet =
+            |fleet: &FleetPlan| format!("{} x{} {:.0}%", fleet.config, fleet.variants[0].copies, fleet.share * 100.0);
         let mut out = format!("{} [{}]", self.state.status(), self.up.iter().map(fleet).collect::<Vec<_>>().join(", "));
         for (member, mark) in [("ProductionVariants", "old"), ("PendingDeploymentSummary", "new")] {
-            let variants = stored.get(member).map_or(&Value::Null, |v| if v.is_array() { v } else { &v["ProductionVariants"] });
+            let variants =
+                stored.get(member).map_or(&Value::Null, |v| if v.is_array() { v } else { &v["ProductionVariants"] });
             let variant = &variants[0];
             if let Some(status) = variant["VariantStatus"].get(0) {
-                let (name, message) = (status["Status"].as_str().unwrap(), status["StatusMessage"].as_str().unwrap_or_default());
+                let (name, message) =
+                    (status["Status"].as_str().unwrap(), status["StatusMessage"].as_str().unwrap_or_default());
                 out += &format!(" {mark} {name}: {message}");
             }
             if member == "ProductionVariants" || variant.get("CurrentInstanceCount").is_some() {
@@ -194,10 +195,11 @@ fn each_policy_moves_traffic_in_its_steps() {
         },
     });
     let watched = json!({"AutoRollbackConfiguration": alarms()});
-    let told: Vec<_> = [("canary", canary()), ("linear", linear()), ("rolling", rolling()), ("once", once), ("alarms", watched)]
-        .into_iter()
-        .map(|(name, policy)| format!("{name}\n{}", began(5, policy).run()))
-        .collect();
+    let told: Vec<_> =
+        [("canary", canary()), ("linear", linear()), ("rolling", rolling()), ("once", once), ("alarms", watched)]
+            .into_iter()
+            .map(|(name, policy)| format!("{name}\n{}", began(5, policy).run()))
+            .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
 
@@ -302,7 +304,9 @@ fn an_update_killed_at_each_step_resumes_there() {
 /// Stage and step of an update.
 pub(super) fn place(state: &State) -> String {
     match &state.phase {
-        Phase::Guarded(rollout) => format!("{} {:?} {:?}", rollout.stage, rollout.step, rollout.back.as_ref().map(|b| b.at)),
+        Phase::Guarded(rollout) => {
+            format!("{} {:?} {:?}", rollout.stage, rollout.step, rollout.back.as_ref().map(|b| b.at))
+        }
         other => format!("{other:?}").split(' ').next().unwrap_or_default().to_owned(),
     }
 }
