@@ -262,8 +262,10 @@ def tuning(account, bucket, name, most):
         "hyperParameterTuningJobConfig": {
             "strategy": "Random",
             "hyperParameterTuningJobObjective": {"type": "Minimize", "metricName": "loss"},
-            "resourceLimits": {"maxNumberOfTrainingJobs": most, "maxParallelTrainingJobs": 2},
-            "parameterRanges": {"integerParameterRanges": [{"name": "epochs", "minValue": "1", "maxValue": "50"}]},
+            "resourceLimits": {"maxNumberOfTrainingJobs": most, "maxParallelTrainingJobs": min(most, 2)},
+            "parameterRanges": {"integerParameterRanges": [
+                {"name": "epochs", "minValue": "1", "maxValue": "50", "scalingType": "Linear"},
+            ]},
         },
     })
 
