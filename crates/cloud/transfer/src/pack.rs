@@ -22,6 +22,10 @@ pub fn pack(tree: &Tree, target: &Path, cancelled: &AtomicBool) -> io::Result<()
         header.set_entry_type(EntryType::Directory);
         header.set_mode(0o755);
         header.set_size(0);
+        // Strict readers take no empty field for a number.
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         archive.append_data(&mut header, folder, io::empty())?;
     }
     for (path, source) in &tree.files {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -43,6 +43,35 @@ fn nothing_outside_of_the_folder_is_taken_whatever_is_a_link() {
     symlink(&outside, base.join("output")).unwrap();
     assert!(tree(&base, "output/data").0.is_empty());
     assert_eq!(tree(&base, "none"), (vec![], vec![]));
+}
+
+#[test]
+fn an_archive_has_modes_and_empty_folders_and_no_user_of_this_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("job");
+    fs::create_dir_all(base.join("model/empty")).unwrap();
+    fs::write(base.join("model/run"), "x").unwrap();
+    fs::set_permissions(base.join("model/run"), fs::Permissions::from_mode(0o750)).unwrap();
+    // Root may give it away; for others it is their own already.
+    let _ = chown(base.join("model/run"), Some(1234), Some(1234));
+    let mut tree = Tree::default();
+    tree.add(&base, Path::new("model")).unwrap();
+    let file = dir.path().join("model.tar.gz");
+    pack(&tree, &file, &AtomicBool::new(false)).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(&file).unwrap()));
+    let told: Vec<_> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            let name = entry.path().unwrap().display().to_string();
+            let owner = (header.uid().unwrap(), header.gid().unwrap());
+            header.mtime().unwrap();
+            (name.trim_end_matches('/').to_owned(), header.mode().unwrap() & 0o777, owner)
+        })
+        .collect();
+    assert_eq!(told, [("empty".to_owned(), 0o755, (0, 0)), ("run".to_owned(), 0o750, (0, 0))]);
 }
 
 #[test]
