@@ -8,10 +8,12 @@ mod training_support;
 
 use std::time::Duration;
 
+use runner_support::{ACCOUNT, REGION};
+use sagewright_cloud::metrics::{Metric, Resolution, Span};
 use sagewright_cloud::sagemaker::TrainingEnd;
 use serde_json::json;
 use tokio::sync::watch;
-use training_support::{GROUP, channel, failure, machine, merge, request, start, start_with, statuses};
+use training_support::{GROUP, channel, failure, machine, merge, request, start, start_in, start_with, statuses};
 
 #[tokio::test]
 async fn a_job_whose_instances_are_taken_away_keeps_its_checkpoints_and_goes_on_from_them() {
@@ -49,6 +51,35 @@ async fn instances_may_be_taken_away_before_anything_runs() {
         start_with(&machine, request(&image), |task| task.interrupted = Some(watch::channel(true).1)).end().await;
     assert_eq!(end, TrainingEnd::Interrupted);
     assert_eq!(machine.lines(GROUP, "job/"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_job_that_fails_keeps_its_checkpoints_and_no_model() {
+    let mut machine = machine();
+    let image = machine
+        .shell("crash", "cd \"$SAGEMAKER_BASE_DIR\"; echo one > checkpoints/epoch-1; echo half > model/half; exit 3");
+    let request = merge(request(&image), json!({"CheckpointConfig": {"S3Uri": "s3://out/ckpt"}}));
+    let (end, _) = start(&machine, request).end().await;
+    assert_eq!(failure(end), "AlgorithmError: , exit code: 3");
+    assert_eq!(machine.objects.keys("out"), ["ckpt/epoch-1"]);
+}
+
+#[tokio::test]
+async fn all_metrics_of_a_log_reach_cloudwatch_up_to_a_bound() {
+    let mut machine = machine();
+    let image = machine.shell("many", "for n in $(seq 0 249); do echo \"[0]#011train-m$n:1\"; done");
+    let definitions = (0..250).map(|n| json!({"Name": format!("m{n}"), "Regex": format!("train-m{n}:(.*)")}));
+    let mut request = request(&image);
+    request["AlgorithmSpecification"]["MetricDefinitions"] = definitions.collect();
+    let env = machine.env();
+    let (end, _) = start_in(env.clone(), request).end().await;
+    assert!(matches!(end, TrainingEnd::Completed { .. }), "{end:?}");
+    for (n, counted) in [(0, 1), (199, 1), (200, 0)] {
+        let metric = Metric::new(ACCOUNT, REGION, GROUP, &format!("m{n}")).with("TrainingJobName", "job");
+        let span = Span { resolution: Resolution::Minute, from: 0, to: i64::MAX, spread: false };
+        let found = env.metrics.read(metric, span, |buckets| buckets.len()).await.unwrap();
+        assert_eq!(found, counted, "m{n}");
+    }
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if b"bad" in body: status, answer = 400, b"no such column\nat all"
         elif b"broken" in body: status, answer = 500, b"it broke"
         elif b"flaky" in body and tries < 3: status, answer = 503, b"busy"
+        elif b"throttled" in body and tries < 3: status, answer = 429, b"slow down"
         elif b"long" in body: status, answer = 200, b"x" * 12_000_000
         elif env("MODE") == "whole": status, answer = 200, env("NAME", "").encode() + body
         elif env("MODE") == "env":
@@ -143,6 +144,16 @@ fn logs(machine: &Machine) -> (Vec<String>, Vec<String>) {
 
 fn data_log(machine: &Machine) -> Vec<String> {
     logs(machine).1
+}
+
+/// Waits for the second request to a container that shows what it gets.
+async fn second_is_sent(machine: &Machine) {
+    soon("the second object is sent", async {
+        while logs(machine).0.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 const DEFAULTS: &str = "MaxConcurrentTransforms=1, MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD";
@@ -386,6 +397,7 @@ async fn requests_are_made_again_as_often_as_the_request_says() {
     let (machine, image) = machine();
     for (line, retries, reason) in [
         ("flaky", 2, None),
+        ("throttled", 2, None),
         ("vanish", 2, None),
         ("flaky", 1, Some(ALGORITHM_ERROR)),
         ("vanish", 0, Some(ALGORITHM_ERROR)),
@@ -419,6 +431,19 @@ async fn a_container_has_its_time_to_answer() {
     assert_eq!(job.failed().await, ALGORITHM_ERROR);
     let told = ["Unable to get response from algorithm", "Model server did not respond within 77 seconds"];
     assert_eq!(data_log(&machine)[1..], told.map(|line| format!("in/data/1.csv: {line}")));
+}
+
+#[tokio::test]
+async fn a_job_over_its_time_limit_fails_and_stores_what_is_complete() {
+    let (machine, image) = machine();
+    machine.objects.put("in", "data/1.csv", "1\n");
+    machine.objects.put("in", "data/2.csv", "hang\n");
+    let job = start(&machine, one(&image, &[("SHOW", "1")]));
+    second_is_sent(&machine).await;
+    machine.clock.advance(Duration::from_secs(5 * 24 * 3600));
+    let told = "ClientError: The transform job is stopped: it ran longer than 432000 seconds.";
+    assert_eq!(job.failed().await, told);
+    assert_eq!(machine.objects.keys("out"), ["results/1.csv.out"]);
 }
 
 #[tokio::test]
@@ -576,12 +601,7 @@ async fn a_stopped_job_ends_its_containers_and_stores_nothing() {
     machine.objects.put("in", "data/1.csv", "1\n");
     machine.objects.put("in", "data/2.csv", "hang\n");
     let job = start(&machine, one(&image, &[("SHOW", "1")]));
-    soon("the second object is sent", async {
-        while logs(&machine).0.len() < 2 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    second_is_sent(&machine).await;
     job.stop.send_replace(true);
     assert_eq!(job.end().await.outcome, Outcome::Stopped);
     assert!(machine.objects.keys("out").is_empty(), "{:?}", machine.objects.keys("out"));

@@ -205,6 +205,25 @@ async fn a_warm_pool_moves_to_the_next_job_that_is_like_the_last_one() {
 }
 
 #[tokio::test]
+async fn of_several_warm_pools_the_one_that_was_left_first_is_taken() {
+    let cloud = Cloud::over(SqliteRecords::in_memory().unwrap(), 2);
+    let mut jobs = Vec::new();
+    for name in ["b", "a"] {
+        cloud.ok("CreateTrainingJob", warm_job(name, 600)).await;
+        jobs.push((name, cloud.job().await));
+    }
+    for (name, job) in jobs {
+        cloud.clock.advance(1000);
+        job.end.send(completed()).unwrap();
+        cloud.until(Kind::TRAINING_JOB, name, "Completed").await;
+    }
+    cloud.ok("CreateTrainingJob", warm_job("next", 600)).await;
+    complete(&cloud, "next").await;
+    assert_eq!(pool(&cloud, "b").await["ReusedByJob"], "next");
+    assert_eq!(pool(&cloud, "a").await["Status"], "Available");
+}
+
+#[tokio::test]
 async fn a_warm_pool_ends_when_its_time_is_over_or_a_caller_says_so() {
     let cloud = Cloud::new();
     let keep = |job: &str, seconds: u64| json!({"TrainingJobName": job, "ResourceConfig": {"KeepAlivePeriodInSeconds": seconds}});

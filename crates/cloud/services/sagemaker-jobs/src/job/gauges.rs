@@ -79,13 +79,13 @@ impl Gauges {
     fn measure(&mut self) {
         let now = self.env.sim.now();
         let disk = rustix::fs::statvfs(&self.folder).ok();
-        let disk = disk.map(|disk| share(disk.f_blocks.saturating_sub(disk.f_bfree), disk.f_blocks));
+        let disk = disk.map(|disk| full(disk.f_blocks, disk.f_bfree));
         for host in &mut self.hosts {
             let Some(usage) = (host.meter)() else { continue };
             let (passed, took) = (host.at.elapsed(), usage.cpu.saturating_sub(host.last.cpu));
             (host.last, host.at) = (usage, Instant::now());
             if !passed.is_zero() {
-                host.cpu.add(now, 100.0 * took.as_secs_f64() / passed.as_secs_f64());
+                host.cpu.add(now, busy(took, passed));
             }
             if usage.machine > 0 {
                 host.memory.add(now, share(usage.memory, usage.machine));
@@ -97,8 +97,32 @@ impl Gauges {
     }
 }
 
+/// Computing time in percent of the time that passed: 200 for two processors.
+fn busy(took: Duration, passed: Duration) -> f64 {
+    100.0 * took.as_secs_f64() / passed.as_secs_f64()
+}
+
+/// How much of a disk is taken, in percent.
+fn full(blocks: u64, free: u64) -> f64 {
+    share(blocks.saturating_sub(free), blocks)
+}
+
 /// In percent.
 #[allow(clippy::cast_precision_loss)] // of no matter in a share
 fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_in_percent() {
+        let seconds = Duration::from_secs;
+        let told = [busy(seconds(3), seconds(2)), full(8, 2), full(0, 0), share(1, 4)];
+        for (told, expected) in told.into_iter().zip([150.0, 75.0, 0.0, 25.0]) {
+            assert!((told - expected).abs() < 1e-9, "{told} is not {expected}");
+        }
+    }
 }

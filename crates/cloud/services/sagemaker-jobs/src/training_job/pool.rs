@@ -253,3 +253,40 @@ impl Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Value {
+        json!({
+            "TrainingJobName": "j",
+            "RoleArn": "r",
+            "ResourceConfig": {"InstanceCount": 1, "InstanceType": "t", "VolumeKmsKeyId": "k", "VolumeSizeInGB": 1},
+            "VpcConfig": {"SecurityGroupIds": ["sg-1", "sg-2"], "Subnets": ["s-1", "s-2"]},
+            "EnableInterContainerTrafficEncryption": false,
+            "EnableNetworkIsolation": false,
+        })
+    }
+
+    #[test]
+    fn jobs_are_alike_in_what_instances_depend_on() {
+        let of = |request: &Value| likeness(request.as_object().unwrap());
+        let changed = |at: &str, value: Value| {
+            let mut other = request();
+            *other.pointer_mut(at).unwrap() = value;
+            of(&other)
+        };
+        let usual = of(&request());
+        for at in LIKE {
+            assert_ne!(changed(at, json!("other")), usual, "{at}");
+        }
+        for (at, value) in [
+            ("/TrainingJobName", json!("other")),
+            ("/VpcConfig/SecurityGroupIds", json!(["sg-2", "sg-1"])),
+            ("/VpcConfig/Subnets", json!(["s-2", "s-1"])),
+        ] {
+            assert_eq!(changed(at, value), usual, "{at}");
+        }
+    }
+}
