@@ -2,6 +2,7 @@
 
 mod kills;
 mod refusals;
+mod warm_start;
 
 use std::collections::BTreeSet;
 
@@ -258,6 +259,8 @@ async fn a_stop_stops_the_training_jobs_and_then_the_job() {
         cloud.refused("StopHyperParameterTuningJob", named("t")).await,
         "400 ValidationException: The request was rejected because the hyperparameter tuning job is in status Stopping."
     );
+    cloud.settled().await;
+    assert_eq!(cloud.describe_tuning("t").await["TrainingJobStatusCounters"]["InProgress"], 2, "they are stopping");
     two.end.send(TrainingEnd::Stopped { artifacts: None, max_runtime: false }).unwrap();
     three.end.send(TrainingEnd::Stopped { artifacts: None, max_runtime: false }).unwrap();
     let told = cloud.tuned("t").await;
@@ -508,57 +511,4 @@ async fn several_definitions_take_turns_and_have_objectives_of_their_own() {
     let all = cloud.children("t", json!({})).await;
     let definitions: Vec<_> = all.iter().map(|child| child["TrainingJobDefinitionName"].as_str().unwrap()).collect();
     assert_eq!(definitions, ["one", "other", "one", "other"]);
-}
-
-#[tokio::test]
-async fn a_warm_start_knows_what_its_parents_tried() {
-    let cloud = Cloud::new();
-    cloud.ok("CreateHyperParameterTuningJob", tuning_job("parent", 2, 1)).await;
-    let first = cloud.job().await;
-    let warm = |kind: &str, request: Value| {
-        let parents = json!([{"HyperParameterTuningJobName": "parent"}]);
-        with(request, "/WarmStartConfig", json!({"ParentHyperParameterTuningJobs": parents, "WarmStartType": kind}))
-    };
-    let identical = |request| warm("IdenticalDataAndAlgorithm", request);
-    let refused = cloud.refused("CreateHyperParameterTuningJob", identical(tuning_job("t", 1, 1))).await;
-    assert!(refused.contains("parent is in status InProgress"), "{refused}");
-    ends(first, 0.1);
-    ends(cloud.job().await, 0.2);
-    cloud.tuned("parent").await;
-    cloud.ok("CreateHyperParameterTuningJob", identical(tuning_job("t", 1, 1))).await;
-    ends(cloud.job().await, 0.15);
-    let told = cloud.tuned("t").await;
-    let overall = &told["OverallBestTrainingJob"];
-    assert_eq!(
-        (&overall["TuningJobName"], &overall["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]),
-        (&json!("parent"), &json!(0.1))
-    );
-    assert!(told["BestTrainingJob"]["TrainingJobName"].as_str().unwrap().starts_with("t-001-"));
-
-    cloud
-        .ok(
-            "CreateHyperParameterTuningJob",
-            warm("TransferLearning", config(tuning_job("moved", 4, 1), "Strategy", json!("Bayesian"))),
-        )
-        .await;
-    for _ in 0..4 {
-        ends(cloud.job().await, 100.0);
-    }
-    assert!(cloud.tuned("moved").await.get("OverallBestTrainingJob").is_none());
-
-    let statics = "/TrainingJobDefinition/StaticHyperParameters";
-    let other = with(tuning_job("o", 1, 1), statics, json!({"other": "1"}));
-    let refused = cloud.refused("CreateHyperParameterTuningJob", identical(other)).await;
-    assert!(
-        refused.contains("The set of tunable plus static HyperParameter names is not the same across"),
-        "{refused}"
-    );
-    let image = with(
-        tuning_job("o", 1, 1),
-        "/TrainingJobDefinition/AlgorithmSpecification/TrainingImage",
-        json!("registry/mine:2"),
-    );
-    let refused = cloud.refused("CreateHyperParameterTuningJob", identical(image.clone())).await;
-    assert!(refused.contains("The training image of the parent"), "{refused}");
-    cloud.ok("CreateHyperParameterTuningJob", warm("TransferLearning", image)).await;
 }

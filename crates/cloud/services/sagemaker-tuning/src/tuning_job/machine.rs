@@ -380,4 +380,4 @@ impl Machine for TuningJobs {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -148,3 +148,58 @@ fn tried(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::machine::tests::{state, trained};
+    use super::*;
+
+    /// A definition that tunes `x`, and another one with `x` fixed and `y` tuned.
+    fn plan() -> Plan {
+        let definition = |name: &str, tuned: &str, fixed: Value| {
+            json!({
+                "DefinitionName": name,
+                "TuningObjective": {"Type": "Minimize", "MetricName": "loss"},
+                "HyperParameterRanges": {"IntegerParameterRanges": [{"Name": tuned, "MinValue": "1", "MaxValue": "99"}]},
+                "StaticHyperParameters": fixed,
+                "AlgorithmSpecification": {"TrainingImage": "i", "TrainingInputMode": "File"},
+                "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            })
+        };
+        let definitions = json!([definition("a", "x", json!({"y": "7"})), definition("b", "y", json!({"x": "8"}))]);
+        let limits = json!({"MaxNumberOfTrainingJobs": 9, "MaxParallelTrainingJobs": 1});
+        let config = json!({"Strategy": "Random", "ResourceLimits": limits});
+        Plan::read(&json!({"HyperParameterTuningJobConfig": config, "TrainingJobDefinitions": definitions})).unwrap()
+    }
+
+    fn parent() -> State {
+        let mut state = state(9, 1);
+        let brief = state.rules.definitions[0].clone();
+        state.rules.definitions.push(brief);
+        state.children = [(0, "1", Some(2.0)), (1, "50", Some(9.0)), (0, "3", Some(4.0)), (0, "4", None)]
+            .map(|(definition, value, score)| trained(definition, value, score))
+            .into();
+        state
+    }
+
+    fn priors(before: usize, now: usize, identical: bool) -> Vec<(String, f64)> {
+        let plan = plan();
+        let found = tried(&parent(), &plan.definitions[before], before, &plan.definitions[now], 5, identical);
+        assert!(found.iter().all(|prior| prior.definition == 5));
+        found.into_iter().map(|prior| (prior.values.concat(), prior.score)).collect()
+    }
+
+    #[test]
+    fn what_a_definition_tried_counts_for_the_one_that_it_stands_for() {
+        assert_eq!(priors(0, 0, true), [("1".into(), 2.0), ("3".into(), 4.0)]);
+        assert_eq!(priors(1, 1, true), [("50".into(), 9.0)]);
+        assert_eq!(priors(0, 1, true), [("7".into(), 2.0), ("7".into(), 4.0)], "what was fixed then is tuned now");
+    }
+
+    #[test]
+    fn scores_on_other_data_count_among_themselves() {
+        assert_eq!(priors(0, 0, false), [("1".into(), -1.0), ("3".into(), 1.0)]);
+    }
+}

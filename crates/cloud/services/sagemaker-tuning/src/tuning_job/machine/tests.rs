@@ -8,7 +8,7 @@ use crate::tuning_job::state::Brief;
 
 const NOW: i64 = 1_760_000_000_000;
 
-fn state(most: u64, parallel: u64) -> State {
+pub fn state(most: u64, parallel: u64) -> State {
     let brief = Brief {
         name: None,
         metric: "loss".to_owned(),
@@ -36,6 +36,24 @@ fn state(most: u64, parallel: u64) -> State {
         begun: NOW,
         ended: None,
         changed: NOW,
+    }
+}
+
+/// A training job that has completed, with an objective or without.
+pub fn trained(definition: usize, value: &str, objective: Option<f64>) -> Child {
+    Child {
+        name: value.to_owned(),
+        definition,
+        values: vec![value.to_owned()],
+        stage: Stage::Completed,
+        halted: false,
+        retryable: false,
+        objective,
+        averages: Vec::new(),
+        rungs: Vec::new(),
+        created: None,
+        started: None,
+        ended: None,
     }
 }
 
@@ -171,6 +189,43 @@ fn jobs_in_a_row_without_an_improvement_of_more_than_one_percent_are_counted() {
         let Course { best: found, flat: f, .. } = state.course;
         assert_eq!((found, f), (Some(best), flat), "{score:?}");
     }
+}
+
+#[test]
+fn what_was_tried_says_what_came_of_it() {
+    use crate::search::Outcome::{Failed, Lost, Pending, Score};
+    let mut state = state(9, 9);
+    let child = |stage, retryable, objective| Child { stage, retryable, ..trained(0, "1", objective) };
+    state.children = vec![
+        child(Stage::Completed, false, Some(2.0)),
+        child(Stage::Stopped, false, Some(4.0)),
+        child(Stage::InProgress, false, None),
+        child(Stage::Planned, false, None),
+        child(Stage::Failed, false, None),
+        child(Stage::Failed, true, None),
+        child(Stage::Stopped, false, None),
+        child(Stage::Completed, false, None),
+        trained(1, "1", None),
+    ];
+    let outcomes = |state: &State| state.trials(0).into_iter().map(|trial| trial.outcome).collect::<Vec<_>>();
+    assert_eq!(outcomes(&state), [Score(2.0), Score(4.0), Pending, Pending, Failed, Lost, Lost, Failed]);
+    state.transfer = true;
+    assert_eq!(outcomes(&state)[..2], [Score(-1.0), Score(1.0)], "beside scores on other data");
+}
+
+#[test]
+fn a_rung_is_judged_by_the_jobs_of_its_bracket() {
+    let mut state = state(99, 99);
+    state.rules.definitions[0].ladder = Some(Ladder::new(1, 9));
+    // Numbers 9 to 11 are of the second bracket, which is judged from the second rung on.
+    let running = |rungs: &[f64]| Child { stage: Stage::InProgress, rungs: rungs.into(), ..trained(0, "1", None) };
+    state.children = vec![running(&[0.1, 0.1]); 9];
+    state.children.extend([running(&[0.9]), running(&[0.2, 0.5]), running(&[0.2, 0.6])]);
+    let judged = |objective: f64| {
+        let reached = Reached { number: 9, epoch: 3, objective, average: objective };
+        step(state.clone(), &Event::Reached(vec![reached])).children[9].halted
+    };
+    assert_eq!((judged(0.4), judged(0.55)), (false, true), "the best of three goes on");
 }
 
 fn events() -> impl Strategy<Value = Event> {
