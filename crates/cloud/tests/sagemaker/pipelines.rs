@@ -236,6 +236,69 @@ async fn an_earlier_success_counts_until_it_is_too_old() {
 }
 
 #[tokio::test]
+async fn of_several_successes_the_newest_counts() {
+    let cloud = Cloud::new();
+    cloud.ok("CreatePipeline", pipeline("p", &json!([step("A", &[])]))).await;
+    let mut last = String::new();
+    for n in 0..3_u32 {
+        last = cloud.start_pipeline("p", &format!("{n:032}")).await;
+        cloud.complete().await;
+        cloud.ended(&last).await;
+        cloud.clock.advance(1000);
+    }
+    let cached = with(step("A", &[]), "/CacheConfig", json!({"Enabled": true}));
+    let update =
+        json!({"PipelineName": "p", "PipelineDefinition": pipeline("p", &json!([cached]))["PipelineDefinition"]});
+    cloud.ok("UpdatePipeline", update).await;
+    let arn = cloud.start_pipeline("p", TOKEN).await;
+    cloud.ended(&arn).await;
+    assert_eq!(cloud.steps(&arn).await[0]["CacheHitResult"], json!({"SourcePipelineExecutionArn": last}));
+}
+
+#[tokio::test]
+async fn steps_are_listed_by_their_start_and_know_that_of_their_execution() {
+    let cloud = Cloud::new();
+    let at = json!({"AT": {"Get": "Execution.StartDateTime"}});
+    let steps = json!([with(step("Last", &["First"]), "/Arguments/Environment", at), step("First", &[])]);
+    let request = with(pipeline("p", &steps), "/ParallelismConfiguration", json!({"MaxParallelExecutionSteps": 7}));
+    cloud.ok("CreatePipeline", request).await;
+    let arn = cloud.start_pipeline("p", TOKEN).await;
+    let job = cloud.processing().await;
+    cloud.clock.advance(60_000);
+    complete(job);
+    let last = cloud.processing().await;
+    let told = cloud.execution(&arn).await;
+    // The clock of a test begins so.
+    assert_eq!(last.task.request["Environment"]["AT"], "2025-10-09T08:53:20Z");
+    assert_eq!(told["ParallelismConfiguration"]["MaxParallelExecutionSteps"], 7, "that of the pipeline");
+    complete(last);
+    cloud.ended(&arn).await;
+    let names: Vec<Value> = cloud.steps(&arn).await.iter().map(|step| step["StepName"].clone()).collect();
+    assert_eq!(names, ["First", "Last"]);
+}
+
+#[tokio::test]
+async fn executions_are_listed_by_their_arn_or_their_start() {
+    let cloud = Cloud::new();
+    cloud.ok("CreatePipeline", pipeline("p", &json!([]))).await;
+    let mut started = Vec::new();
+    for n in 0..8_u32 {
+        started.push(cloud.start_pipeline("p", &format!("{n:032}")).await);
+        cloud.clock.advance(1000);
+    }
+    let listed = async |by: &str| -> Vec<String> {
+        let input = json!({"PipelineName": "p", "SortBy": by, "SortOrder": "Ascending"});
+        let told = cloud.ok("ListPipelineExecutions", input).await["PipelineExecutionSummaries"].clone();
+        told.as_array().unwrap().iter().map(|one| one["PipelineExecutionArn"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed("CreationTime").await, started);
+    let mut sorted = started.clone();
+    sorted.sort_unstable();
+    assert_ne!(sorted, started);
+    assert_eq!(listed("PipelineExecutionArn").await, sorted);
+}
+
+#[tokio::test]
 async fn a_job_that_is_gone_while_it_is_waited_for_fails_its_step() {
     let cloud = Cloud::new();
     cloud.ok("CreatePipeline", pipeline("p", &json!([step("A", &[])]))).await;

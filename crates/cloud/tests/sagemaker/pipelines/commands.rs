@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sagewright_cloud::cloud::resume;
+use sagewright_cloud::runner::Called;
 use sagewright_cloud::sagemaker::Kind;
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
@@ -81,6 +82,19 @@ fn a_command_that_waited_when_the_process_ended_answers_the_message_of_the_stop(
         answer(cloud.message("Stopping").await, json!({}));
         assert_eq!(cloud.ended(&arn).await["PipelineExecutionStatus"], "Stopped");
     });
+}
+
+#[tokio::test]
+async fn a_function_has_ten_minutes_and_who_answers_has_all_the_time() {
+    let cloud = Cloud::new();
+    let arn = cloud.begun(&json!([lambda("L"), callback()])).await;
+    for _ in 0..2 {
+        let call = cloud.called().await;
+        let minutes = call.task.longest.map(|longest| longest.as_secs() / 60);
+        assert_eq!(minutes, (call.task.called == Called::Function).then_some(10), "{}", call.task.target);
+        answer(call, json!({}));
+    }
+    assert_eq!(cloud.ended(&arn).await["PipelineExecutionStatus"], "Succeeded");
 }
 
 #[tokio::test]

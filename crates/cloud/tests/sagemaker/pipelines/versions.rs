@@ -168,8 +168,13 @@ async fn a_pipeline_goes_with_all_its_versions_and_executions() {
     let job = cloud.processing().await;
     let job_name = job.task.name.clone();
     let delete = json!({"PipelineName": "p", "ClientRequestToken": TOKEN});
-    let refused = cloud.refused("DeletePipeline", delete.clone()).await;
-    assert!(refused.contains("ConflictException") && refused.contains(&arn), "{refused}");
+    for stops in [false, true] {
+        if stops {
+            cloud.ok("StopPipelineExecution", json!({"PipelineExecutionArn": arn, "ClientRequestToken": TOKEN})).await;
+        }
+        let refused = cloud.refused("DeletePipeline", delete.clone()).await;
+        assert!(refused.contains("ConflictException") && refused.contains(&arn), "{refused}");
+    }
     super::complete(job);
     cloud.ended(&arn).await;
     cloud.ok("DeletePipeline", delete).await;

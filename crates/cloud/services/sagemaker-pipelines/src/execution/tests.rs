@@ -175,12 +175,39 @@ fn a_policy_tries_again_after_its_pauses() {
     }
     assert_eq!(life.failed("A", Exception::ResourceLimit), []);
     assert_eq!(life.state.status, Status::Failed);
+    life.tell(&retry("again", None));
+    let again = Effect::Sleep(life.at("A"), life.now + 10_000);
+    assert_eq!(life.failed("A", Exception::ResourceLimit), [again], "run again on request, it has all its retries");
     // Another exception is not what the policy is for; a fault of the service is tried again by itself.
     let (mut life, _) = Life::new(&json!([step]), None);
     assert!(matches!(life.failed("A", Exception::ServiceFault)[..], [Effect::Sleep(..)]));
     let (mut life, _) = Life::new(&json!([step]), None);
     life.failed("A", Exception::InternalError);
     assert_eq!(life.state.status, Status::Failed);
+}
+
+#[test]
+fn a_policy_that_expires_counts_from_the_first_start_of_its_step() {
+    let policy = json!([{"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 40, "BackoffRate": 1, "ExpireAfterMin": 1}]);
+    let step = json!({"Name": "A", "Type": "Training", "Arguments": {}, "RetryPolicies": policy});
+    let (mut life, _) = Life::new(&json!([step]), None);
+    for _ in 0..2 {
+        let (attempt, due) = (life.at("A"), life.now + 40_000);
+        assert_eq!(life.failed("A", Exception::ResourceLimit), [Effect::Sleep(attempt, due)]);
+        life.now = due;
+        life.tell(&Event::Due(attempt));
+    }
+    assert_eq!(life.failed("A", Exception::ResourceLimit), [], "80 seconds after its start");
+    assert_eq!(life.state.status, Status::Failed);
+}
+
+#[test]
+fn a_retry_keeps_the_limit_unless_it_says_another() {
+    for (limit, begun) in [(None, 1), (Some(3), 3)] {
+        let (mut life, _) = Life::new(&json!([job("A", &[]), job("B", &[]), job("C", &[])]), Some(1));
+        life.failed("A", Exception::Other);
+        assert_eq!(life.tell(&retry("again", limit)).len(), begun, "{limit:?}");
+    }
 }
 
 #[test]

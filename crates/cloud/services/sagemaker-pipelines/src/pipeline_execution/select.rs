@@ -114,3 +114,48 @@ fn ancestors(state: &State, at: usize) -> Vec<usize> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::execution::state::Status;
+    use crate::execution::step::{Effect, Event};
+
+    /// A condition with a step in its branch.
+    fn definition() -> Definition {
+        let then = json!({"Name": "Then", "Type": "Training", "Arguments": {}});
+        let arguments = json!({"Conditions": [], "IfSteps": [then], "ElseSteps": []});
+        let steps = json!([{"Name": "If", "Type": "Condition", "Arguments": arguments}]);
+        Definition::parse(&json!({"Version": "2020-12-01", "Steps": steps}).to_string()).unwrap()
+    }
+
+    fn state(of: &Definition) -> State {
+        State::new(of, None, "seed".into(), 0)
+    }
+
+    #[test]
+    fn a_selected_step_runs_whichever_branch_its_condition_took() {
+        let definition = definition();
+        let (mut now, mut other) = (state(&definition), state(&definition));
+        let (of, then) = (definition.find("If").unwrap(), definition.find("Then").unwrap());
+        (other.steps[of].phase, other.steps[of].result.outcome) = (Phase::Succeeded, Some(false));
+        other.steps[then].phase = Phase::Skipped;
+        select(&mut now, &definition, &["Then"], Some(("arn", &other))).unwrap();
+        let effects = now.take(&Event::Created, 0).unwrap();
+        assert!(matches!(effects[..], [Effect::Begin(attempt)] if attempt.step == then), "{effects:?}");
+        assert_eq!((now.status, now.steps[of].result.outcome), (Status::Executing, Some(false)));
+    }
+
+    #[test]
+    fn what_a_selected_step_needs_has_to_have_succeeded() {
+        let definition = definition();
+        for phase in [Phase::Failed, Phase::Skipped, Phase::Stopped, Phase::Idle] {
+            let (mut now, mut other) = (state(&definition), state(&definition));
+            other.steps[definition.find("If").unwrap()].phase = phase;
+            let refused = select(&mut now, &definition, &["Then"], Some(("arn", &other))).unwrap_err();
+            assert_eq!(refused, "The selected steps need step If, which has not succeeded in arn.", "{phase:?}");
+        }
+    }
+}

@@ -183,6 +183,16 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_order_of_members_makes_no_other_step() {
+        let step = json!({"Name": "L", "Type": "Lambda", "FunctionArn": "f", "Arguments": {}});
+        let definition = Definition::parse(&json!({"Version": "2020-12-01", "Steps": [step]}).to_string()).unwrap();
+        let of = |arguments: Value| fingerprint(&definition.steps[0], &arguments, "f");
+        let usual = of(json!({"a": [{"x": 1, "y": 2}], "b": 3}));
+        assert_eq!(of(json!({"b": 3, "a": [{"y": 2, "x": 1}]})), usual);
+        assert_ne!(of(json!({"b": 3, "a": [{"y": 1, "x": 2}]})), usual);
+    }
+
     /// "Default cache key attributes by pipeline step type", developer guide.
     #[test]
     fn a_tuning_step_counts_as_the_same_by_some_members_of_its_training_job() {
