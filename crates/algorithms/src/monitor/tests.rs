@@ -216,6 +216,25 @@ fn rules_of_the_constraints_file_are_heeded() {
     );
     assert_eq!(violations(&drifted, |c| all(c, "perform_comparison", json!("Disabled"))), []);
     assert_eq!(violations(&drifted, |c| all(c, "comparison_threshold", json!(0.5))), []);
+    // 19 of 20 rooms are numbers.
+    let wrong: Vec<_> = (0..20)
+        .map(|n| {
+            captured(
+                &format!(
+                    "{},0.{},{}",
+                    if n == 0 { "x".to_owned() } else { (n % 5).to_string() },
+                    n % 10,
+                    ["oslo", "bergen"][n % 2]
+                ),
+                &format!("{}", 100 + n),
+            )
+        })
+        .collect();
+    for (threshold, found) in [(0.96, &[("data_type_check", "rooms")][..]), (0.95, &[])] {
+        let rules =
+            |constraints: &mut Value| constraints["monitoring_config"]["datatype_check_threshold"] = json!(threshold);
+        assert_eq!(checks(&violations(&wrong, rules)), found, "{threshold}");
+    }
     let simple = violations(&drifted, |c| all(c, "comparison_method", json!("Simple")));
     assert!(simple.iter().any(|(_, feature, text)| feature == "rooms" && text.contains("distance: 1.0 exceeds")));
     let own = violations(&drifted, |c| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sagewright_cloud::cloud::resume;
 use sagewright_cloud::sagemaker::{JobEnd, JobEvent, Kind, Outcome};
 use sagewright_cloud_store_sqlite::SqliteRecords;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::restart::{after_over, run as block};
 use crate::support::{Cloud, Death, Job, Life, ROLE, at_each_commit, config, model, with, within};
@@ -189,6 +189,77 @@ async fn a_store_that_fails_for_a_moment_ends_no_schedule() {
     life.cannot_read(1);
     cloud.passes(1000).await;
     cloud.passes(60_000).await;
+    assert_eq!(status(&cloud).await, "Scheduled");
+}
+
+#[tokio::test]
+async fn an_execution_ends_as_its_analysis_says() {
+    let said = |outcome, message: &str| JobEnd {
+        shows: Map::from_iter([("ExitMessage".to_owned(), json!(message))]),
+        ..JobEnd::new(outcome)
+    };
+    for (end, status, reason) in [
+        (said(Outcome::Completed, "CompletedWithViolations: 2 violations."), "CompletedWithViolations", Value::Null),
+        (said(Outcome::Completed, "Completed: no violations."), "Completed", Value::Null),
+        (said(Outcome::Failed, "no such column"), "Failed", json!("no such column")),
+        (
+            JobEnd::failed("AlgorithmError: , exit code: 1".to_owned()),
+            "Failed",
+            json!("AlgorithmError: , exit code: 1"),
+        ),
+        (JobEnd::new(Outcome::Stopped), "Stopped", Value::Null),
+    ] {
+        let cloud = Cloud::new();
+        scheduled(&cloud).await;
+        cloud.passes(NEXT_HOUR).await;
+        run(&cloud, "groundtruth-merge-").await;
+        cloud.processing().await.end.send(end).unwrap();
+        until(&cloud, status).await;
+        assert_eq!(executions(&cloud).await[0]["FailureReason"], reason, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn executions_are_listed_by_time_and_definition_and_a_schedule_shows_the_last_one() {
+    let cloud = Cloud::new();
+    scheduled(&cloud).await;
+    cloud.passes(NEXT_HOUR).await;
+    run_both(&cloud).await;
+    cloud.passes(HOUR).await;
+    until(&cloud, "Failed").await;
+    let all = executions(&cloud).await;
+    let time = |n: usize| all[n]["ScheduledTime"].clone();
+    for (filter, found) in [
+        (json!({}), &all[..]),
+        (json!({"ScheduledTimeAfter": time(1)}), &all[..1]),
+        (json!({"ScheduledTimeBefore": time(0)}), &all[1..]),
+        (json!({"MonitoringJobDefinitionName": "D"}), &all[..]),
+        (json!({"MonitoringJobDefinitionName": "other"}), &[]),
+        (json!({"MonitoringTypeEquals": "DataQuality"}), &[]),
+        (json!({"EndpointName": "other"}), &[]),
+        (json!({"StatusEquals": "Completed"}), &all[1..]),
+    ] {
+        let told = cloud.ok("ListMonitoringExecutions", filter.clone()).await;
+        assert_eq!(told["MonitoringExecutionSummaries"].as_array().unwrap()[..], *found, "{filter}");
+    }
+    let shown = cloud.ok("DescribeMonitoringSchedule", json!({"MonitoringScheduleName": "s"})).await;
+    assert_eq!(shown["LastMonitoringExecutionSummary"]["ScheduledTime"], time(0));
+}
+
+#[tokio::test]
+async fn a_schedule_is_started_when_it_was_stopped_and_stopped_when_it_runs() {
+    let cloud = Cloud::new();
+    scheduled(&cloud).await;
+    let name = || json!({"MonitoringScheduleName": "s"});
+    let refused = cloud.refused("StartMonitoringSchedule", name()).await;
+    assert!(refused.contains("cannot be started in status Scheduled"), "{refused}");
+    cloud.ok("StopMonitoringSchedule", name()).await;
+    let refused = cloud.refused("StopMonitoringSchedule", name()).await;
+    assert!(refused.contains("cannot be stopped in status Stopped"), "{refused}");
+    cloud.passes(HOUR).await;
+    assert_eq!(executions(&cloud).await, Vec::<Value>::new());
+    cloud.ok("StartMonitoringSchedule", name()).await;
+    cloud.passes(1000).await;
     assert_eq!(status(&cloud).await, "Scheduled");
 }
 
