@@ -136,6 +136,8 @@ async fn a_deletion_comes_to_its_end_wherever_the_process_dies() {
         let cloud = Cloud::mortal(store.clone(), 1, life.clone());
         group(&cloud).await;
         put(&cloud, "first-row", "2026-01-01T00:10:00Z").await.unwrap();
+        let told = json!({"FeatureGroupName": "g", "FeatureName": "id", "Description": "who"});
+        cloud.ok("UpdateFeatureMetadata", told).await;
         cloud.ok("DeleteFeatureGroup", json!({"FeatureGroupName": "g"})).await;
         life.ends_after(commits);
         cloud.clock.advance(1000);
@@ -147,7 +149,7 @@ async fn a_deletion_comes_to_its_end_wherever_the_process_dies() {
         let next = Cloud::over(store, 1);
         next.clock.advance(60_000);
         next.sagemaker.waker().wake();
-        for kind in ["feature-group", "feature-store", "feature-record", "feature-row"] {
+        for kind in ["feature-group", "feature-store", "feature-record", "feature-row", "feature-metadata"] {
             none_left(&next, kind).await;
         }
         let mut files = cloud.bucket.files();
@@ -168,6 +170,55 @@ async fn more_rows_than_one_part_takes_reach_s3_at_once() {
     for id in ["row-00000-", "row-01999-"] {
         assert_eq!(files_with(&files, id), 1);
     }
+}
+
+#[tokio::test]
+async fn a_deletion_counts_when_its_event_is_later_than_the_records() {
+    let cloud = Cloud::new();
+    group(&cloud).await;
+    let delete = |at: &str| {
+        let input = json!({"FeatureGroupName": "g", "RecordIdentifierValueAsString": "a", "EventTime": at});
+        runtime(&cloud, "DeleteRecord", input)
+    };
+    put(&cloud, "a", "2026-01-01T00:10:00Z").await.unwrap();
+    for (at, there) in [("2026-01-01T00:09:59Z", true), ("2026-01-01T00:10:00Z", true), ("2026-01-01T00:10:01Z", false)]
+    {
+        delete(at).await.unwrap();
+        assert_eq!(get(&cloud, "a").await, there, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_a_batch_has_the_batchs_time_to_live_or_its_own() {
+    let cloud = Cloud::new();
+    group(&cloud).await;
+    let entry = |id: &str| {
+        let value = |name: &str, text: &str| json!({"FeatureName": name, "ValueAsString": text});
+        json!({"FeatureGroupName": "g", "Record": [value("id", id), value("at", "2025-10-09T08:53:20Z")]})
+    };
+    let mut own = entry("own");
+    own["TtlDuration"] = json!({"Unit": "Minutes", "Value": 1});
+    let entries = json!({"Entries": [own, entry("batch")], "TtlDuration": {"Unit": "Hours", "Value": 1}});
+    runtime(&cloud, "BatchWriteRecord", entries).await.unwrap();
+    cloud.clock.advance(120_000);
+    assert_eq!((get(&cloud, "own").await, get(&cloud, "batch").await), (false, true));
+}
+
+#[tokio::test]
+async fn records_beyond_what_one_answer_holds_are_unprocessed() {
+    let cloud = Cloud::new();
+    group(&cloud).await;
+    let long = "x".repeat(300 * 1024);
+    let ids: Vec<String> = (0..60).map(|n| format!("{n}-{long}")).collect();
+    for id in &ids {
+        put(&cloud, id, "2026-01-01T00:10:00Z").await.unwrap();
+    }
+    let asked = json!({"FeatureGroupName": "g", "RecordIdentifiersValueAsString": ids});
+    let told = runtime(&cloud, "BatchGetRecord", json!({"Identifiers": [asked]})).await.unwrap();
+    let records = told["Records"].as_array().unwrap().len();
+    let left = told["UnprocessedIdentifiers"][0]["RecordIdentifiersValueAsString"].as_array().unwrap();
+    assert_eq!(records, 16 * 1024 / 300 + 1, "16 MB and the record that reaches them");
+    assert_eq!(left[..], json!(ids[records..]).as_array().unwrap()[..]);
 }
 
 #[tokio::test]

@@ -270,6 +270,26 @@ async fn a_source_has_one_artifact() {
 }
 
 #[tokio::test]
+async fn artifacts_are_listed_by_source_and_type() {
+    let cloud = Cloud::new();
+    for (uri, kind) in [("s3://data/a", "DataSet"), ("s3://data/b", "Model"), ("s3://data/c", "DataSet")] {
+        cloud.artifact(uri, kind).await;
+    }
+    for (filter, found) in [
+        (json!({}), &["s3://data/a", "s3://data/b", "s3://data/c"][..]),
+        (json!({"ArtifactType": "DataSet"}), &["s3://data/a", "s3://data/c"]),
+        (json!({"SourceUri": "s3://data/b"}), &["s3://data/b"]),
+        (json!({"SourceUri": "s3://data/b", "ArtifactType": "DataSet"}), &[]),
+    ] {
+        let told = cloud.ok("ListArtifacts", filter.clone()).await["ArtifactSummaries"].clone();
+        let uris = told.as_array().unwrap().iter().map(|one| one["Source"]["SourceUri"].as_str().unwrap());
+        let mut uris: Vec<&str> = uris.collect();
+        uris.sort_unstable();
+        assert_eq!(uris, found, "{filter}");
+    }
+}
+
+#[tokio::test]
 async fn properties_are_taken_away_by_key_and_those_of_trial_components_added() {
     let cloud = Cloud::new();
     let input = json!({

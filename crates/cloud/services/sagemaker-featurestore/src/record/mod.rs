@@ -75,3 +75,15 @@ pub async fn find(sm: &SageMaker, group: &Group, identifier: &str, now: i64) -> 
     let found = sm.env().store.shared(&key_within(group, ONLINE, identifier)).await?;
     Ok(found.and_then(|found| Stored::read(&found.record)).filter(|stored| stored.lives(now) && !stored.deleted))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_lives_until_its_time_is_over() {
+        let of = |ttl| Stored { at: 1000, ttl, deleted: false, values: Vec::new() };
+        assert_eq!([2999, 3000].map(|now| of(Some(2000)).lives(now)), [true, false]);
+        assert!(of(None).lives(i64::MAX) && of(Some(i64::MAX)).lives(i64::MAX - 1));
+    }
+}

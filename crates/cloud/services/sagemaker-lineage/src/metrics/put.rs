@@ -106,3 +106,19 @@ fn show(component: &mut Record, known: &BTreeMap<String, Stats>) {
     let own = known.iter().map(|(metric, stats)| stats.summary(metric, &arn));
     body.insert("Metrics".to_owned(), of_jobs.into_iter().chain(own).collect());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_takes_the_place_of_its_own_summary_beside_a_jobs_metrics() {
+        let stats = |value| Stats::of(&Point { at: 1000, step: None, value });
+        let of_job = json!({"MetricName": "loss", "SourceArn": "job", "TimeStamp": 1.0, "Last": 0.5});
+        let body = json!({"Metrics": [of_job, stats(1.0).summary("acc", "arn")]});
+        let (key, arn, status) = (Key::new("1", "r", "k", "n"), "arn".to_owned(), String::new());
+        let mut component = Record { key, arn, status, created: 0, modified: 0, body };
+        show(&mut component, &BTreeMap::from([("acc".to_owned(), stats(2.0))]));
+        assert_eq!(component.body["Metrics"], json!([of_job, stats(2.0).summary("acc", "arn")]));
+    }
+}

@@ -112,3 +112,30 @@ impl<'a> Planner<'a> {
         self.edge(model, Some(to), "ContributedTo");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewed_component_has_the_jobs_new_metrics_and_what_code_logged() {
+        let of_job = |last: f64| json!({"MetricName": "loss", "SourceArn": "job", "TimeStamp": 1.0, "Last": last});
+        let logged = json!({
+            "MetricName": "acc", "SourceArn": "arn", "TimeStamp": 1.0, "Max": 1.0, "Min": 1.0, "Last": 1.0, "Count": 1,
+            "Avg": 1.0, "StdDev": 0.0,
+        });
+        let key = Key::new("1", "r", "k", "n");
+        let (arn, status) = ("arn".to_owned(), String::new());
+        let body = json!({"Metrics": [of_job(0.5), logged], "DisplayName": "mine"});
+        let record = Record { key: key.clone(), arn: arn.clone(), status, created: 0, modified: 0, body };
+        let body = Map::from_iter([
+            ("Metrics".to_owned(), json!([of_job(0.25)])),
+            ("DisplayName".to_owned(), json!("default")),
+        ]);
+        let entity = Entity { kind: Kind::TRIAL_COMPONENT, key, arn, body, renews: true, within: None };
+        let renewed = entity.renewed(&record, 7).unwrap();
+        assert_eq!(renewed.body, json!({"Metrics": [logged, of_job(0.25)], "DisplayName": "mine"}));
+        assert_eq!(renewed.modified, 7);
+        assert!(Entity { renews: false, ..entity }.renewed(&record, 7).is_none());
+    }
+}
