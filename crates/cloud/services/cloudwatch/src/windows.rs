@@ -26,7 +26,12 @@ impl Windows {
     /// The periods of a request. As in CloudWatch, the start is taken down to a whole minute, five minutes or an hour,
     /// by its age.
     pub fn of(call: &Call, start: i64, end: i64, period: i64) -> Self {
-        let (start, now) = (start.div_euclid(1000), call.now.as_second());
+        Self::asked(call.now.as_second(), start, end, period)
+    }
+
+    /// The same, asked at a time in seconds.
+    fn asked(now: i64, start: i64, end: i64, period: i64) -> Self {
+        let start = start.div_euclid(1000);
         // A part of a second counts.
         let end = end.saturating_add(999).div_euclid(1000);
         let unit = match now.saturating_sub(start) {
@@ -74,4 +79,49 @@ pub(crate) fn period(value: i64, name: &str) -> Result<i64, ApiError> {
         return Ok(value);
     }
     Err(invalid(format!("The parameter {name} must be 1, 5, 10, 20, 30 or a multiple of 60, and at most {LONGEST}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_taken_down_by_its_age_and_a_part_of_a_second_counts_at_the_end() {
+        // A day, at 12:34:56.
+        let start = 20_000 * DAY + 45_296;
+        for (age, period, taken) in [
+            (0, 1, 0),
+            (0, 30, 26),
+            (0, 60, 56),
+            (15 * DAY, 60, 56),
+            (15 * DAY + 1, 60, 4 * 60 + 56),
+            (63 * DAY, 60, 4 * 60 + 56),
+            (63 * DAY + 1, 60, 34 * 60 + 56),
+        ] {
+            let found = Windows::asked(start + age, start * 1000 + 999, start * 1000 + 60_001, period);
+            let expected = Windows { start: start - taken, end: start + 61, period };
+            assert_eq!(found, expected, "{age} {period}");
+        }
+    }
+
+    #[test]
+    fn data_are_put_together_from_the_start_on_by_unit() {
+        let bucket = |start, unit: &str, value| Bucket { start, unit: unit.to_owned(), stats: Stats::of(value) };
+        let windows = Windows { start: 60, end: 1000, period: 300 };
+        let buckets = || {
+            vec![
+                bucket(60, "Count", 1.0),
+                bucket(300, "Count", 2.0),
+                bucket(300, "None", 4.0),
+                bucket(360, "Count", 8.0),
+            ]
+        };
+        let folded = |unit| -> Vec<_> {
+            let all = windows.fold(buckets(), unit).into_iter();
+            all.map(|(start, unit, stats)| (start, unit, stats.sum)).collect()
+        };
+        let count = |start, sum| (start, "Count".to_owned(), sum);
+        assert_eq!(folded(Some("Count")), [count(60, 3.0), count(360, 8.0)]);
+        assert_eq!(folded(None), [count(60, 3.0), (60, "None".to_owned(), 4.0), count(360, 8.0)]);
+    }
 }

@@ -182,6 +182,11 @@ mod tests {
     use sagewright_cloud_core::runner::{Called, Labels};
 
     async fn run(script: &str, input: &str) -> (Result<String, String>, Vec<String>) {
+        run_with(script, input, "OTHER").await
+    }
+
+    /// With a variable of the call.
+    async fn run_with(script: &str, input: &str, variable: &str) -> (Result<String, String>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("functions.toml");
         let entry = "[[lambda]]\nmatch = \"f\"\ncommand = [\"sh\", \"run.sh\"]\nenv = { GREETING = \"hello\" }\n";
@@ -194,7 +199,7 @@ mod tests {
             called: Called::Function,
             target: "f".into(),
             input: input.into(),
-            variables: BTreeMap::from([("OTHER".into(), "world".into())]),
+            variables: BTreeMap::from([(variable.into(), "world".into())]),
             labels: Labels::default(),
         };
         let ran = commands.run(&task, Arc::new(move |line| sink.lock().unwrap().push(line.to_owned()))).await;
@@ -211,6 +216,13 @@ mod tests {
         let long = "x".repeat(1_000_000);
         assert_eq!(run("cat", &long).await.0.unwrap(), long, "more than a pipe holds");
         assert_eq!(run("exit 0", &long).await.0.unwrap(), "", "its input is not read");
+    }
+
+    #[tokio::test]
+    async fn a_command_has_a_home_of_its_own_and_the_calls_variables_before_those_of_its_entry() {
+        let (ran, _) =
+            run_with("echo \"$GREETING\"; case $HOME in */work/commands/*) echo own;; esac", "", "GREETING").await;
+        assert_eq!(ran.unwrap(), "world\nown\n");
     }
 
     #[tokio::test]

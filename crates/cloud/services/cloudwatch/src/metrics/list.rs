@@ -90,3 +90,22 @@ fn told(metric: &Metric) -> Value {
         "Dimensions": dimensions.collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_has_all_dimensions_that_are_asked_for() {
+        let metric = Metric::new("1", "r", "n", "m").with("Host", "a").with("Job", "j");
+        for (filters, expected) in [
+            (&[][..], true),
+            (&[("Host", None)], true),
+            (&[("Host", Some("a")), ("Job", None)], true),
+            (&[("Host", Some("j"))], false),
+            (&[("Host", Some("a")), ("Disk", None)], false),
+        ] {
+            assert_eq!(fits(&metric, filters), expected, "{filters:?}");
+        }
+    }
+}
