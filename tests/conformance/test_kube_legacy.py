@@ -300,9 +300,10 @@ def test_training_jobs_of_a_tuning_job_are_mirrored(kube, operator, namespace, a
         assert condition(mirror, "Ready")["status"] == "True"
     columns = kube.kubectl("get", f"trainingjobs.{LEGACY}", "-n", namespace)
     assert columns.splitlines()[0].split()[:3] == ["NAME", "STATUS", "SECONDARY-STATUS"] and columns.count("Completed") >= 3
-    arn = sagemaker.describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])["TrainingJobArn"]
-    tags = [tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]]
-    assert not any("sagewright" in key or "k8s.aws" in key for key in tags), tags
+    # They have the tags that AWS copies from their tuning job, and no others.
+    tags = lambda arn: sagemaker.list_tags(ResourceArn=arn)["Tags"]  # noqa: E731
+    whole = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)["HyperParameterTuningJobArn"]
+    assert all(tags(job["TrainingJobArn"]) == tags(whole) for job in jobs)
     kube.kubectl("delete", f"hyperparametertuningjobs.{LEGACY}", "tune", "-n", namespace, "--timeout=120s")
     assert kube.list(f"trainingjobs.{LEGACY}", namespace) == [] and kube.list(f"trainingjobs.{OURS}", namespace) == []
     after = {job: sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] for job in mine}
