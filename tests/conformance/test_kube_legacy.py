@@ -317,6 +317,7 @@ def test_a_mirror_never_touches_its_training_job_and_leaves_other_objects_alone(
     job = tuning(account, bucket, name, 1)
     job["spec"]["trainingJobDefinition"]["staticHyperParameters"][0]["value"] = "3600"
     kube.apply(job, namespace)
+    settled(kube, "hyperparametertuningjobs", "tune", namespace, "hyperParameterTuningJobStatus", "InProgress")
 
     def listed():
         found = harness.listed(
