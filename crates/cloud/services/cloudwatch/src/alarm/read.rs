@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::metrics::{Metric, Resolution, Span};
 
-use crate::evaluation::{Comparison, Missing, Rule};
+use crate::evaluation::{Comparison, Rule, Treatment};
 use crate::input::{list, metric_of};
 use crate::math::{Data, MathError, Series};
 use crate::metric_data::get::values;
@@ -112,8 +112,8 @@ pub(crate) fn measured(account: &str, region: &str, config: &Value) -> Result<Me
         return Err(invalid(format!("The value {threshold} for parameter Threshold is invalid.")));
     }
     let treat = text(config, "TreatMissingData").unwrap_or("missing");
-    let missing = Missing::parse(treat).ok_or_else(|| {
-        let known = Missing::NAMES.map(|(name, _)| name).join(", ");
+    let missing = Treatment::parse(treat).ok_or_else(|| {
+        let known = Treatment::NAMES.map(|(name, _)| name).join(", ");
         validation(format!("Invalid value {treat} for TreatMissingData: it is one of {known}."))
     })?;
     let rule = Rule { period, periods, to_alarm, comparison, threshold, missing };

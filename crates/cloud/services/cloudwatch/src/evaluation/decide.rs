@@ -51,14 +51,14 @@ impl Comparison {
 
 /// `TreatMissingData`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
+pub(crate) enum Treatment {
     Missing,
     Ignore,
     Breaching,
     NotBreaching,
 }
 
-impl Missing {
+impl Treatment {
     /// The API's names.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("breaching", Self::Breaching),
@@ -84,7 +84,7 @@ pub(crate) struct Rule {
     pub to_alarm: Option<i64>,
     pub comparison: Comparison,
     pub threshold: f64,
-    pub missing: Missing,
+    pub missing: Treatment,
 }
 
 impl Rule {
@@ -147,13 +147,13 @@ pub(crate) fn decide(rule: &Rule, points: &[Point], at: i64) -> Verdict {
     let by = |breaching: i64| Some(if breaching >= rule.needed() { AlarmState::Alarm } else { AlarmState::Ok });
     let state = match rule.missing {
         _ if filled == 0 => by(breaching),
-        Missing::Breaching => by(breaching.saturating_add(filled)),
-        Missing::NotBreaching => by(breaching),
+        Treatment::Breaching => by(breaching.saturating_add(filled)),
+        Treatment::NotBreaching => by(breaching),
         // What is there decides, one way or the other.
         _ if breaching >= rule.needed() || breaching < i64::try_from(used.len()).unwrap_or(0) => by(breaching),
-        Missing::Ignore => None,
+        Treatment::Ignore => None,
         // A breaching data point that is the only one has to be old enough: the next one may be fine.
-        Missing::Missing => match used.last() {
+        Treatment::Missing => match used.last() {
             Some(oldest) if (at - oldest.start) / rule.period.max(1) >= rule.needed() => Some(AlarmState::Alarm),
             _ => Some(AlarmState::InsufficientData),
         },

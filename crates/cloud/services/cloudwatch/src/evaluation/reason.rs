@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use sagewright_cloud_core::alarms::AlarmState;
 
-use super::decide::{Missing, Point, Rule, Verdict};
+use super::decide::{Point, Rule, Treatment, Verdict};
 
 /// The longest `StateReason`.
 const LONGEST: usize = 1023;
@@ -63,9 +63,9 @@ fn crossed(rule: &Rule, verdict: &Verdict, alarm: bool) -> String {
 /// What missing data points were taken for.
 fn stand_ins(rule: &Rule, verdict: &Verdict) -> Option<String> {
     let taken_for = match rule.missing {
-        Missing::Breaching => "Breaching",
-        Missing::NotBreaching => "NonBreaching",
-        Missing::Missing | Missing::Ignore => return None,
+        Treatment::Breaching => "Breaching",
+        Treatment::NotBreaching => "NonBreaching",
+        Treatment::Missing | Treatment::Ignore => return None,
     };
     match verdict.missing.len() {
         0 => None,

@@ -7,7 +7,7 @@ use super::*;
 
 const AT: i64 = 1_570_035_840;
 
-fn rule(needed: i64, periods: i64, missing: Missing) -> Rule {
+fn rule(needed: i64, periods: i64, missing: Treatment) -> Rule {
     let comparison = Comparison::Greater;
     Rule { period: 300, periods, to_alarm: Some(needed), comparison, threshold: 1.0, missing }
 }
@@ -48,7 +48,7 @@ fn missing_data_are_treated_as_awss_tables_say() {
         ("- - - X -", 2, [alarm, keep, alarm, ok]),
         ("- - - - X", 2, [none, keep, alarm, ok]),
     ];
-    let kinds = [Missing::Missing, Missing::Ignore, Missing::Breaching, Missing::NotBreaching];
+    let kinds = [Treatment::Missing, Treatment::Ignore, Treatment::Breaching, Treatment::NotBreaching];
     let rows = three_of_three.map(|row| (3, row)).into_iter().chain(two_of_three.map(|row| (2, row)));
     for (needed, (text, filled, states)) in rows {
         for (missing, state) in kinds.into_iter().zip(states) {
@@ -72,52 +72,52 @@ fn reasons_are_worded_as_awss() {
     let plain = |periods, missing| Rule { to_alarm: None, ..rule(periods, periods, missing) };
     for (rule, text, expected) in [
         (
-            named(1, 1, Missing::Missing),
+            named(1, 1, Treatment::Missing),
             "X",
             "Threshold Crossed: 1 out of the last 1 datapoints [5.0 (02/10/19 16:59:00)] was greater than the threshold (1.0) \
              (minimum 1 datapoint for OK -> ALARM transition).",
         ),
         (
-            named(2, 3, Missing::Missing),
+            named(2, 3, Treatment::Missing),
             "X 0 X",
             "Threshold Crossed: 2 out of the last 3 datapoints [5.0 (02/10/19 16:59:00), 5.0 (02/10/19 16:49:00)] were greater \
              than the threshold (1.0) (minimum 2 datapoints for OK -> ALARM transition).",
         ),
         (
-            named(2, 3, Missing::NotBreaching),
+            named(2, 3, Treatment::NotBreaching),
             "X - -",
             "Threshold Crossed: 2 missing datapoints were treated as [NonBreaching] (minimum 2 datapoints for ALARM -> OK \
              transition).",
         ),
         (
-            plain(2, Missing::Missing),
+            plain(2, Treatment::Missing),
             "0 0",
             "Threshold Crossed: 2 datapoints [0.5 (02/10/19 16:59:00), 0.5 (02/10/19 16:54:00)] were not greater than the \
              threshold (1.0).",
         ),
         (
-            plain(1, Missing::Missing),
+            plain(1, Treatment::Missing),
             "X",
             "Threshold Crossed: 1 datapoint [5.0 (02/10/19 16:59:00)] was greater than the threshold (1.0).",
         ),
         (
-            plain(2, Missing::Breaching),
+            plain(2, Treatment::Breaching),
             "- 0",
             "Threshold Crossed: 1 datapoint [0.5 (02/10/19 16:59:00)] was not greater than the threshold (1.0) and 1 missing \
              datapoint was treated as [Breaching].",
         ),
         (
-            plain(5, Missing::Breaching),
+            plain(5, Treatment::Breaching),
             "- - - - -",
             "Threshold Crossed: no datapoints were received for 5 periods and 5 missing datapoints were treated as [Breaching].",
         ),
         (
-            plain(1, Missing::NotBreaching),
+            plain(1, Treatment::NotBreaching),
             "-",
             "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as [NonBreaching].",
         ),
-        (plain(5, Missing::Missing), "- - -", "Insufficient Data: 5 datapoints were unknown."),
-        (plain(1, Missing::Missing), "-", "Insufficient Data: 1 datapoint was unknown."),
+        (plain(5, Treatment::Missing), "- - -", "Insufficient Data: 5 datapoints were unknown."),
+        (plain(1, Treatment::Missing), "-", "Insufficient Data: 1 datapoint was unknown."),
     ] {
         assert_eq!(told(&rule, text), expected);
     }
@@ -125,7 +125,7 @@ fn reasons_are_worded_as_awss() {
 
 #[test]
 fn the_data_of_a_reason_are_shaped_as_awss() {
-    let rule = Rule { to_alarm: None, ..rule(2, 2, Missing::Missing) };
+    let rule = Rule { to_alarm: None, ..rule(2, 2, Treatment::Missing) };
     let points = points("0 X X");
     let verdict = decide(&rule, &points, AT);
     let about = Map::from_iter([("statistic".to_owned(), Value::from("Average"))]);
@@ -167,7 +167,7 @@ fn percentiles_need_samples_beyond_them() {
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {
-    let missing = prop::sample::select(Missing::NAMES.map(|(_, missing)| missing).to_vec());
+    let missing = prop::sample::select(Treatment::NAMES.map(|(_, missing)| missing).to_vec());
     (1..6_i64, 0..6_i64, missing).prop_map(|(periods, less, missing)| rule((periods - less).max(1), periods, missing))
 }
 
@@ -181,7 +181,7 @@ proptest! {
         let range = usize::try_from(rule.range()).unwrap();
         let text: String = text.chars().rev().take(range).collect::<Vec<_>>().into_iter().rev().collect();
         let known = points(&text);
-        let verdicts = Missing::NAMES.map(|(_, missing)| decide(&Rule { missing, ..rule.clone() }, &known, AT));
+        let verdicts = Treatment::NAMES.map(|(_, missing)| decide(&Rule { missing, ..rule.clone() }, &known, AT));
         let enough = known.len() >= usize::try_from(rule.periods).unwrap();
         if enough {
             prop_assert!(verdicts.iter().all(|verdict| *verdict == verdicts[0] && verdict.missing.is_empty()));

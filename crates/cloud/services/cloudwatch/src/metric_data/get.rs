@@ -136,12 +136,12 @@ fn answers(
 
 /// The values of all queries by their ids, from what is known of those that read a metric. `starts` is the start of the
 /// periods by their length, and they end before `end`, in seconds since 1970.
-pub(crate) fn values<'q>(
-    queries: &'q [Query],
+pub(crate) fn values(
+    queries: &[Query],
     known: HashMap<String, Data>,
     starts: HashMap<i64, i64>,
     end: i64,
-) -> Result<HashMap<&'q str, Data>, ApiError> {
+) -> Result<HashMap<&str, Data>, ApiError> {
     let metrics = queries.iter().filter(|query| matches!(query.source, Source::Metric { .. }));
     let mut scope = Scope {
         known: queries.iter().filter_map(|q| Some((q.id.as_str(), known.get(&q.id)?.clone()))).collect(),

@@ -43,7 +43,10 @@ impl Watch {
             };
             let record = self.store.record(&alarm::key(&news.account, &news.region, &news.name)).await?;
             if let Some(record) = record.filter(|_| !news.repeated || outcome.is_err()) {
-                let outcome = outcome.as_ref().map(|()| ()).map_err(String::as_str);
+                let outcome = match &outcome {
+                    Ok(()) => Ok(()),
+                    Err(why) => Err(why.as_str()),
+                };
                 let item = history::of_action(&record, &action, outcome, news.at);
                 batch.extend(history::writes(&self.store, vec![item]).await?);
             }

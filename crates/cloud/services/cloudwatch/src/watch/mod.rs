@@ -34,6 +34,9 @@ pub(crate) const OWNER: &str = "alarms";
 /// Data are looked for at each turn, and on a fast clock, where these are many, once in so much of the machine's time.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// By account and region.
+type Boards = HashMap<(String, String), Arc<tokio::sync::Mutex<Board>>>;
+
 /// What evaluates alarms.
 pub(crate) struct Watch {
     pub store: SharedRecords,
@@ -43,7 +46,7 @@ pub(crate) struct Watch {
     waker: OnceLock<Waker>,
     actions: OnceLock<Vec<Arc<dyn AlarmActions>>>,
     touched: Arc<Touched>,
-    boards: Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<Board>>>>,
+    boards: Mutex<Boards>,
 }
 
 /// The alarms of an account and region, held over a change of them.
