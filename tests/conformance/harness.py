@@ -36,6 +36,7 @@ PROCESS_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/process:1"
 INSTANCES_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/instances:1"
 BATCH_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/batch:1"
 SCORE_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/score:1"
+STREAM_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/stream:1"
 # Plain Python, for scripts that a job brings along.
 PYTHON_IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/python:3"
 # The role that each account of the embedded cloud has from the start.
@@ -104,6 +105,7 @@ def image_map():
     entries = {
         SCRIPT_IMAGE: "echo.py", CRASHING_IMAGE: "crash.py", PIPE_IMAGE: "pipe.py", PROCESS_IMAGE: "process.py",
         BATCH_IMAGE: "batch.py", INSTANCES_IMAGE: "instances.py", SCORE_IMAGE: "score.py",
+        STREAM_IMAGE: "stream.py",
     }
     silent = f'[[image]]\nmatch = "{SILENT_IMAGE}"\ncommand = ["{shutil.which("true")}"]\n'
     path = os.pathsep.join([os.path.dirname(python) or "/usr/bin", "/usr/bin", "/bin"])

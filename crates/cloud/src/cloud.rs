@@ -200,7 +200,8 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
         wall: Arc::clone(&wall),
         endpoint: format!("http://{}", reachable(bound.address())),
     });
-    let hosting = Arc::new(Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default()));
+    let hosting = Hosting::new(env.clone(), Arc::clone(&environment) as _, HostingConfig::default());
+    let hosting = Arc::new(hosting.telling(outbox.clone()));
     let executors = Executors {
         training: Arc::new(TrainingExecutor::new(env.clone(), Arc::clone(&environment) as _)),
         processing: Arc::new(ProcessingExecutor::new(env.clone(), Arc::clone(&environment) as _)),

@@ -15,7 +15,7 @@ pub mod server;
 
 pub use sagewright_cloud_cloudwatch as cloudwatch;
 pub use sagewright_cloud_core::{
-    alarms, api, clock, durability, env, identity, metrics, objects, outbox, records, runner, timers,
+    alarms, api, clock, durability, env, events, identity, metrics, objects, outbox, records, runner, timers,
 };
 pub use sagewright_cloud_logs as logs;
 pub use sagewright_cloud_runner_docker as docker;

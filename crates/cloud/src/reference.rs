@@ -74,7 +74,7 @@ fn real(service: &Service, operation: &str) -> bool {
         ]
         .iter()
         .any(|table| has(table, operation)),
-        "sagemaker-runtime" => operation == "InvokeEndpoint",
+        "sagemaker-runtime" => sagewright_cloud_sagemaker_hosting::RUNTIME_OPERATIONS.contains(&operation),
         "sagemaker-featurestore-runtime" => has(sagewright_cloud_sagemaker_featurestore::RUNTIME_OPERATIONS, operation),
         "sagemaker-metrics" => has(sagewright_cloud_sagemaker_lineage::METRICS_OPERATIONS, operation),
         "iam" => has(sagewright_cloud_iam::OPERATIONS, operation),

@@ -49,7 +49,7 @@ impl Handler for Echo {
         match &*call.operation.name {
             "ListModels" => Ok(json!({"NextToken": format!("{} {}", call.caller.account, call.region)}).into()),
             "DeleteModel" => panic!("a defect"),
-            _ => Ok(Output { value: json!({"ContentType": "x/y"}), payload: call.payload }),
+            _ => Ok(Output { value: json!({"ContentType": "x/y"}), payload: call.payload, ..Output::default() }),
         }
     }
 }

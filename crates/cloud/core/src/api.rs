@@ -11,6 +11,7 @@ use sagewright_model::Service;
 use serde_json::{Map, Value};
 
 use crate::clock::SimTime;
+use crate::events::EventStream;
 
 /// Who makes a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +58,13 @@ pub struct Output {
     pub value: Value,
     /// The HTTP body, where the output's payload is a blob.
     pub payload: Bytes,
+    /// The HTTP body, where the output's payload is a stream of events.
+    pub events: Option<EventStream>,
 }
 
 impl From<Value> for Output {
     fn from(value: Value) -> Self {
-        Self { value, payload: Bytes::new() }
+        Self { value, ..Self::default() }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod api;
 pub mod clock;
 pub mod durability;
 pub mod env;
+pub mod events;
 pub mod identity;
 pub mod limits;
 pub mod logs;

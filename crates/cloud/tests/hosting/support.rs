@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sagewright_cloud::api::{ApiError, Call, Caller, Handler, Output};
 use sagewright_cloud::hosting::{Hosting, HostingConfig};
 use sagewright_cloud::runner::NoEnvironment;
+use sagewright_cloud::sagemaker::Serving;
 use sagewright_cloud::sagemaker::ports::{ContainerPlan, EndpointKey, FleetPlan, Host, ModelData, VariantPlan};
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             mode = "sick"; self.close_connection = True
             return self.connection.shutdown(2)
         if body == b"hang": signal.pause()
+        if body == b"pid": body = str(os.getpid()).encode()
         if body == b"bad": return self.reply(400, b"no such column")
         if body == b"broken" or mode == "bad": return self.reply(500, b"it broke")
         if body == b"env": body = repr(sorted(os.environ)).encode()
@@ -93,6 +95,7 @@ pub fn variant(name: &str, weight: f64, containers: Vec<ContainerPlan>) -> Varia
         isolated: false,
         direct: false,
         capture: None,
+        serving: Serving::default(),
         containers,
     }
 }

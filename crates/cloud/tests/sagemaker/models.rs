@@ -198,6 +198,14 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
     let good = || config("c", "m");
     let variant = |pointer: &str, value: Value| with(good(), &format!("/ProductionVariants/0{pointer}"), value);
     let one = || good()["ProductionVariants"][0].clone();
+    let capture = || {
+        json!({
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": "s3://data/c",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+        })
+    };
+    let queue = || json!({"OutputConfig": {"S3OutputPath": "s3://data/a"}});
     let serverless = |config: Value| {
         with(good(), "/ProductionVariants/0", json!({"VariantName": "v", "ModelName": "m", "ServerlessConfig": config}))
     };
@@ -223,7 +231,16 @@ async fn wrong_endpoint_configurations_are_refused_and_change_nothing() {
         ),
         variant("/ManagedInstanceScaling", json!({"Status": "ENABLED"})),
         variant("/AcceleratorType", json!("ml.eia1.medium")),
-        with(good(), "/AsyncInferenceConfig", json!({"OutputConfig": {"S3OutputPath": "s3://data/a"}})),
+        variant("/RoutingConfig", json!({"RoutingStrategy": "KV_AWARE"})),
+        with(good(), "/AsyncInferenceConfig", json!({"OutputConfig": {}})),
+        with(
+            good(),
+            "/AsyncInferenceConfig",
+            json!({"OutputConfig": {"S3OutputPath": "https://s3.amazonaws.com/data/a"}}),
+        ),
+        with(with(good(), "/DataCaptureConfig", capture()), "/AsyncInferenceConfig", queue()),
+        with(config("c", "many"), "/AsyncInferenceConfig", queue()),
+        with(serverless(json!({"MemorySizeInMB": 1024, "MaxConcurrency": 1})), "/AsyncInferenceConfig", queue()),
         with(good(), "/ShadowProductionVariants", json!([one()])),
         with(good(), "/ExecutionRoleArn", json!("arn:aws:iam::000000000000:role/missing")),
     ];

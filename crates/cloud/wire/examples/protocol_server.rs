@@ -100,7 +100,7 @@ impl Server {
             return protocol::write_error(Some(self.service), self.wire, &told, "id");
         }
         let payload = next["payload"].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
-        let output = Output { value: next["output"].take(), payload: payload.into() };
+        let output = Output { value: next["output"].take(), payload: payload.into(), ..Output::default() };
         protocol::write(self.service, self.wire, operation, output, "id")
     }
 }

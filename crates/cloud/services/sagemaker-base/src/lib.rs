@@ -16,6 +16,7 @@ pub mod refuse;
 pub mod resource;
 pub mod scheduler;
 pub mod service;
+pub mod serving;
 pub mod state;
 pub mod token;
 mod turns;
@@ -41,6 +42,7 @@ pub use sagewright_cloud_core::api::Call;
 pub use sagewright_cloud_core::records::Change;
 pub use scheduler::{Run, Scheduler};
 pub use service::{Answer, Operation, Service};
+pub use serving::Serving;
 pub use state::ResumeError;
 
 /// What SageMaker runs its work with.

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::serving::Serving;
+
 /// Answers whether SageMaker may take on a role.
 #[async_trait]
 pub trait Roles: Send + Sync + 'static {
@@ -256,6 +258,8 @@ pub struct VariantPlan {
     pub direct: bool,
     /// What is captured of its requests.
     pub capture: Option<CapturePlan>,
+    /// How requests reach it.
+    pub serving: Serving,
     /// The containers, in the order in which a request passes them.
     pub containers: Vec<ContainerPlan>,
 }

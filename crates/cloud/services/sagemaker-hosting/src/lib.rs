@@ -9,6 +9,9 @@ use sagewright_cloud_sagemaker_base::{Operation, SageMaker};
 pub use endpoint::machine::resume;
 pub use endpoint::timer::timers;
 
+/// The operations of the runtime API, which [`hosting::Hosting`] answers.
+pub const RUNTIME_OPERATIONS: &[&str] = &["InvokeEndpoint", "InvokeEndpointAsync", "InvokeEndpointWithResponseStream"];
+
 /// The operations of this crate.
 pub const OPERATIONS: &[(&str, Operation)] = operations! { SageMaker:
     "CreateEndpoint" => endpoint::create::create,

@@ -192,6 +192,7 @@ fn invocations_carry_their_payload_as_it_is() {
     let output = Output {
         value: json!({"ContentType": "text/csv", "InvokedProductionVariant": "blue", "CustomAttributes": "a\nb"}),
         payload: Bytes::from_static(b"\x00\xff"),
+        ..Output::default()
     };
     let response = write(service, Wire::RestJson, service.operation("InvokeEndpoint").unwrap(), output, "id");
     assert_eq!(response.body().as_ref(), b"\x00\xff");

@@ -19,6 +19,7 @@ use super::auth::auth_error;
 use super::body::RequestBody;
 use super::collect::{Collector, MAX_UNSIGNED};
 use super::control::{self, Control};
+use super::event_stream;
 use super::guard::Guard;
 use super::inflate::inflate;
 use super::proxy::Proxy;
@@ -29,6 +30,7 @@ use crate::protocol::{self, Wire};
 use crate::sigv4::{self, AuthError, Claim, KeyCache};
 use sagewright_cloud_core::api::{ApiError, Call, Caller, Handler, Output};
 use sagewright_cloud_core::clock::{SharedWall, SimClock};
+use sagewright_cloud_core::events::EventStream;
 use sagewright_cloud_core::identity::Identity;
 
 /// Finds the service that a request is for, checks the signature, and writes the answer in the request's protocol.
@@ -78,15 +80,17 @@ impl Dispatcher {
                 Route::Unknown(scope) => refuse(None, Wire::guess(&parts), &unknown_service(&scope), &request_id),
                 Route::Unsigned(wire) => refuse(None, wire, &self.not_signed(&parts, wire), &request_id),
                 Route::UnsignedSts => self.unsigned_sts(&parts, &mut body, &request_id).await,
-                Route::Service(id, wire) => self.service(id, wire, &parts, &mut body, note, &request_id).await,
+                Route::Service(id, wire) => {
+                    let (response, events) = self.service(id, wire, &parts, &mut body, note, &request_id).await;
+                    let response = match &events {
+                        Some(events) => event_stream::answer(response, events),
+                        None => answer::whole(response),
+                    };
+                    return drained(response, &mut body).await;
+                }
             }
         };
-        let mut response = answer::whole(response);
-        if !body.is_end_stream() && !body.drain().await {
-            // What follows on this connection cannot be told from the rest of the body.
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        drained(answer::whole(response), &mut body).await
     }
 
     /// The embedded S3 checks signatures itself and streams bodies, but for forms, which it reads whole.
@@ -145,25 +149,21 @@ impl Dispatcher {
         body: &mut RequestBody,
         note: &mut Option<Note>,
         request_id: &str,
-    ) -> Response<Bytes> {
+    ) -> (Response<Bytes>, Option<EventStream>) {
         let Some(handler) = self.handlers.get(id) else {
-            return refuse(None, wire, &unknown_service(id), request_id);
+            return (refuse(None, wire, &unknown_service(id), request_id), None);
         };
         let Some(service) = sagewright_model::service(id) else {
-            return refuse(
-                None,
-                wire,
-                &ApiError::internal(format!(
-                    "this program has no model of {id} that can be read (services! in crates/model/src/load.rs)"
-                )),
-                request_id,
-            );
+            let error = ApiError::internal(format!(
+                "this program has no model of {id} that can be read (services! in crates/model/src/load.rs)"
+            ));
+            return (refuse(None, wire, &error, request_id), None);
         };
         let failed = |error: &ApiError, note: &mut Option<Note>| {
             if let Some(entry) = note.as_mut().and_then(Note::entry) {
                 entry.refused(error);
             }
-            protocol::write_error(Some(service), wire, error, request_id)
+            (protocol::write_error(Some(service), wire, error, request_id), None)
         };
         let wall = self.wall.now();
         let (claim, principal) = match self.identify(service, parts, wall).await {
@@ -225,9 +225,10 @@ impl Dispatcher {
             entry.output(&result);
         }
         match result {
-            Ok(output) => {
+            Ok(mut output) => {
                 tracing::debug!(service = id, operation = %operation.name, request_id, "answered");
-                protocol::write(service, wire, operation, output, request_id)
+                let events = output.events.take();
+                (protocol::write(service, wire, operation, output, request_id), events)
             }
             Err(error) => {
                 // 501 is an answer; what else is the cloud's own fault is for the people who run it too.
@@ -264,6 +265,15 @@ impl Dispatcher {
         };
         refuse(sts, Wire::Query, &error, request_id)
     }
+}
+
+/// An answer to a request whose body was read to its end, or as far as can be expected.
+async fn drained(mut response: Response<Body>, body: &mut RequestBody) -> Response<Body> {
+    if !body.is_end_stream() && !body.drain().await {
+        // What follows on this connection cannot be told from the rest of the body.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// A service that panics fails this call and no other.

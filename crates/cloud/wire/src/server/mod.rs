@@ -8,6 +8,7 @@ mod collect;
 mod connection;
 pub mod control;
 mod dispatch;
+mod event_stream;
 mod expect;
 mod guard;
 mod inflate;

@@ -92,6 +92,8 @@ impl Wanted {
 
     fn change(&self, target: &mut Deployment, most_instances: u32) -> Result<(), ApiError> {
         let (name, config) = (&self.variant, target.config.clone());
+        // Asynchronous endpoints may have none: what comes waits in the queue.
+        let least = u64::from(target.asynchronous.is_none());
         let variant = target.variant(name).ok_or_else(|| {
             ApiError::validation(format!(
                 "The variant name(s) \"{name}\" is/are not present within endpoint configuration \"{config}\"."
@@ -101,9 +103,9 @@ impl Wanted {
             variant.weight = weight;
         }
         if let Some(count) = self.instances {
-            if variant.serverless.is_some() || count == 0 {
+            if variant.serverless.is_some() || count < least {
                 return Err(ApiError::validation(format!(
-                    "DesiredInstanceCount {count} is not valid for the variant \"{name}\": it must be at least 1, and is not for serverless variants."
+                    "DesiredInstanceCount {count} is not valid for the variant \"{name}\": it must be at least {least}, and is not for serverless variants."
                 )));
             }
             let kind = variant.instance_type.as_deref().unwrap_or_default();
@@ -117,6 +119,15 @@ impl Wanted {
                 )));
             };
             serverless.extend(update.clone());
+            let number = |member: &str| serverless.get(member).and_then(Value::as_u64);
+            let (most, provisioned) = (number("MaxConcurrency"), number("ProvisionedConcurrency"));
+            if let (Some(most), Some(provisioned)) = (most, provisioned)
+                && provisioned > most
+            {
+                return Err(ApiError::validation(format!(
+                    "ProvisionedConcurrency {provisioned} of production variant \"{name}\" must not be greater than its MaxConcurrency {most}."
+                )));
+            }
         }
         Ok(())
     }

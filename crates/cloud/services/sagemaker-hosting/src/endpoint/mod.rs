@@ -9,6 +9,7 @@ pub(crate) mod machine;
 mod plan;
 mod policy;
 mod rollout;
+mod serving;
 mod state;
 mod step;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::capture;
+use super::{capture, serving};
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::containers;
 use sagewright_cloud_sagemaker_base::containers::direct;
@@ -24,6 +24,9 @@ pub(super) struct Deployment {
     /// `DataCaptureConfig` of the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<Box<Value>>,
+    /// `AsyncInferenceConfig` of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asynchronous: Option<Box<Value>>,
     /// `DeploymentConfig` of the request.
     pub policy: Option<Value>,
     /// When the request came, milliseconds since 1970.
@@ -59,8 +62,9 @@ impl Deployment {
         for v in list {
             variants.push(variant(sm, call, v).await?);
         }
-        let capture = Some(record.body["DataCaptureConfig"].clone()).filter(|config| !config.is_null()).map(Box::new);
-        Ok(Self { config: name, variants, capture, policy: None, started: call.now.as_millisecond() })
+        let member = |name: &str| Some(record.body[name].clone()).filter(|config| !config.is_null()).map(Box::new);
+        let (capture, asynchronous) = (member("DataCaptureConfig"), member("AsyncInferenceConfig"));
+        Ok(Self { config: name, variants, capture, asynchronous, policy: None, started: call.now.as_millisecond() })
     }
 
     /// What the host has to serve, with a part of the traffic. `instances` are fewer than all while they are replaced one by
@@ -77,6 +81,7 @@ impl Deployment {
             isolated: v.isolated,
             direct: v.direct,
             capture: captured.clone(),
+            serving: serving::plan(self.asynchronous.as_deref(), v.serverless.as_ref(), v.routing.as_ref()),
             containers: v.containers.clone(),
         };
         FleetPlan { id, config: self.config.clone(), share, variants: self.variants.iter().map(plan).collect() }
@@ -97,7 +102,8 @@ impl Deployment {
     pub(super) fn same_servers(&self, next: &Self) -> bool {
         let unweighted =
             |d: &Self| -> Vec<Variant> { d.variants.iter().map(|v| Variant { weight: 0.0, ..v.clone() }).collect() };
-        self.config == next.config && self.capture == next.capture && unweighted(self) == unweighted(next)
+        let configs = |d: &Self| (d.config.clone(), d.capture.clone(), d.asynchronous.clone());
+        configs(self) == configs(next) && unweighted(self) == unweighted(next)
     }
 
     pub(super) fn variant(&mut self, name: &str) -> Option<&mut Variant> {

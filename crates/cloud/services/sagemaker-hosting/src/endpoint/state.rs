@@ -173,6 +173,7 @@ impl State {
         show("ProductionVariants", served.map(|s| s.deployment.summaries(s.since, &self.shown(&s.deployment))));
         show("LastDeploymentConfig", served.and_then(|s| s.deployment.policy.clone()));
         show("DataCaptureConfig", served.and_then(|s| capture::summary(s.deployment.capture.as_deref()?)));
+        show("AsyncInferenceConfig", served.and_then(|s| s.deployment.asynchronous.as_deref().cloned()));
         show("PendingDeploymentSummary", self.pending());
         show("FailureReason", self.failure.as_ref().map(|reason| json!(reason)));
     }

@@ -54,15 +54,11 @@ impl Hosting {
         let (status, text) = match answer {
             Ok(answer) if answer.status.is_success() => return Ok(answer),
             Ok(answer) => (answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()),
-            Err(Silence::Late) => {
-                let text = format!(
-                    "Your invocation timed out while waiting for a response from container {name}. Review the latency \
-                     metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
-                );
-                (0, text)
-            }
+            Err(Silence::Late) => (0, errors::late(name)),
             Err(Silence::Send(SendError::Refused)) if first => return Err(Failure::Refused),
-            Err(Silence::Send(why)) => (0, errors::silent(name, &why, self.config.max_payload)),
+            Err(Silence::Send(why)) => {
+                (0, errors::silent(name, &why, server.longest.unwrap_or(self.config.max_payload)))
+            }
         };
         Err(Failure::Error(errors::model(endpoint, name, status, &text)))
     }
@@ -117,7 +113,7 @@ impl Hosting {
     async fn send(&self, server: &Server, request: &Outgoing, late: &mut Late) -> Result<Incoming, Silence> {
         let sent = tokio::select! {
             biased;
-            sent = server.pool.send(request, self.config.max_payload) => sent,
+            sent = server.pool.send(request, server.longest.unwrap_or(self.config.max_payload)) => sent,
             () = late => return Err(Silence::Late),
         };
         sent.map_err(|why| doubted(server, why))

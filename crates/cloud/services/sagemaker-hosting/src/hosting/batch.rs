@@ -20,6 +20,7 @@ use super::{Hosting, HostingConfig, errors};
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::JobEnvironment;
 use sagewright_cloud_core::work;
+use sagewright_cloud_sagemaker_base::Serving;
 use sagewright_cloud_sagemaker_base::ports::{
     EndpointKey, Invocation, Invoked, ModelServers, Servers, ServersPlan, Silence, VariantPlan,
 };
@@ -74,6 +75,7 @@ impl ModelServers for Hosting {
                 isolated: plan.isolated,
                 direct: false,
                 capture: None,
+                serving: Serving::default(),
                 containers: plan.containers,
             },
             work,

@@ -95,9 +95,55 @@ pub(super) fn no_model(bucket: &str, key: &str) -> ApiError {
     ))
 }
 
+/// A serverless variant has as many requests as it takes.
+pub(super) fn throttled() -> ApiError {
+    ApiError::new("ThrottlingException", 400, "Rate exceeded")
+}
+
+/// A serverless variant's servers are not up yet.
+pub(super) fn provisioning(variant: &str) -> ApiError {
+    let text =
+        format!("The resources of serverless variant {variant} are still being provisioned. Try your call again.");
+    ApiError::new("ModelNotReadyException", 429, text)
+}
+
 /// The model is still being loaded.
 pub(super) fn not_ready(target: &str) -> ApiError {
     ApiError::new("ModelNotReadyException", 429, format!("Model {target} is not ready yet. Try your call again."))
+}
+
+/// A container whose time is over.
+pub(super) fn late(container: &str) -> String {
+    format!(
+        "Your invocation timed out while waiting for a response from container {container}. Review the latency metrics for \
+         each container in Amazon CloudWatch, resolve the issue, and try again."
+    )
+}
+
+/// There is no such session, or no more.
+pub(super) fn no_session(id: &str, endpoint: &EndpointKey) -> ApiError {
+    validation(format!("Session {id} of endpoint {} was not found, or has ended.", endpoint.name))
+}
+
+/// Requests go through the endpoint's queue.
+pub(super) fn only_asynchronous(endpoint: &EndpointKey) -> ApiError {
+    validation(format!(
+        "Endpoint {} of account {} has an AsyncInferenceConfig and takes asynchronous invocations only. Use InvokeEndpointAsync.",
+        endpoint.name, endpoint.account
+    ))
+}
+
+/// The endpoint has no queue.
+pub(super) fn not_asynchronous(endpoint: &EndpointKey) -> ApiError {
+    validation(format!(
+        "Endpoint {} of account {} has no AsyncInferenceConfig and does not take asynchronous invocations.",
+        endpoint.name, endpoint.account
+    ))
+}
+
+/// The endpoint's answers cannot be streamed.
+pub(super) fn no_stream(endpoint: &EndpointKey, why: &str) -> ApiError {
+    validation(format!("Endpoint {} does not support response streaming: {why}.", endpoint.name))
 }
 
 /// A server that did not answer.

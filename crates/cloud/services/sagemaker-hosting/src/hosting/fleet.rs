@@ -11,6 +11,7 @@ use super::measure::Meter;
 use super::model::Placement;
 use super::models::Source;
 use super::server::{Progress, Server, Supervisor};
+use super::serverless::{self, Demand};
 use super::{HostingConfig, errors};
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::runner::workload::names_script;
@@ -93,6 +94,11 @@ impl Crew {
 
     pub fn supervise(&mut self, supervisor: Supervisor) {
         self.supervisors.push(tokio::spawn(supervisor.run(self.stop.subscribe())));
+    }
+
+    /// Has a server run while requests ask for it.
+    pub fn supervise_on_demand(&mut self, supervisor: Supervisor, demand: Arc<Demand>) {
+        self.supervisors.push(tokio::spawn(supervisor.on_demand(demand, self.stop.subscribe())));
     }
 
     /// Waits until no request is under way, and stops.
@@ -204,7 +210,8 @@ impl Order<'_> {
         let runner = &self.env.runner;
         let ours = runner.built_in(&container.image).is_some() || runner.only_scripts(&container.image);
         let secret = ours.then(secret);
-        let server = Server::new(name, container.hostname.clone(), source, secret.as_deref());
+        let longest = plan.serving.serverless.map(|_| serverless::MOST_PAYLOAD);
+        let server = Server::new(name, container.hostname.clone(), source, secret.as_deref(), longest);
         let (progress, seen) = watch::channel(Progress::Starting);
         let supervisor = Supervisor {
             server: server.clone(),
@@ -234,7 +241,9 @@ impl Order<'_> {
 
     /// How many copies of a variant this machine runs.
     pub fn copies(&self, plan: &VariantPlan) -> u32 {
-        plan.copies.clamp(1, self.config.max_copies.max(1))
+        // An asynchronous endpoint may have none.
+        let least = u32::from(plan.serving.asynchronous.is_none() || plan.copies > 0);
+        plan.copies.clamp(least, self.config.max_copies.max(1))
     }
 
     /// Measures the invocations of a fleet's variant.

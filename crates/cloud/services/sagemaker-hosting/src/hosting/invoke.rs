@@ -1,9 +1,9 @@
 //! `InvokeEndpoint`: from the runtime API to a model server and back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value};
@@ -12,21 +12,26 @@ use super::ask::Failure;
 use super::pool::{Incoming, Outgoing};
 use super::routing::{Instance, Routes, Variant};
 use super::server::Server;
+use super::serverless::{Demand, Execution, MOST_PAYLOAD};
+use super::sessions::Said;
 use super::{Hosting, errors};
 use sagewright_cloud_core::api::{ApiError, Call, Handler, Output, unsupported};
-use sagewright_cloud_sagemaker_base::ports::EndpointKey;
+use sagewright_cloud_sagemaker_base::ports::{Body, EndpointKey};
 
-const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
+pub(super) const CUSTOM_ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
 const INFERENCE_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-session-id");
 
-/// Members that need what is not here: inference components, explainers, sticky sessions.
-const REFUSED: [&str; 3] = ["InferenceComponentName", "EnableExplanations", "SessionId"];
+/// Members that need what is not here: inference components, explainers, routing by prefix.
+const REFUSED: [&str; 3] = ["InferenceComponentName", "EnableExplanations", "PrefixAwareId"];
 
 #[async_trait]
 impl Handler for Hosting {
     async fn call(&self, call: Call) -> Result<Output, ApiError> {
         match call.operation.name.as_str() {
             "InvokeEndpoint" => self.invoke(call).await,
+            "InvokeEndpointAsync" => self.enqueue(call).await,
+            "InvokeEndpointWithResponseStream" => self.stream(call).await,
             _ => Err(unsupported(&call)),
         }
     }
@@ -34,13 +39,10 @@ impl Handler for Hosting {
 
 impl Hosting {
     async fn invoke(&self, call: Call) -> Result<Output, ApiError> {
-        let endpoint = EndpointKey {
-            account: call.caller.account.clone(),
-            region: call.region.clone(),
-            name: call.text("EndpointName").unwrap_or_default().to_owned(),
-        };
-        let not_found = || errors::no_endpoint(&endpoint);
-        let routes = self.slot(&endpoint).and_then(|slot| slot.routes()).ok_or_else(not_found)?;
+        let (endpoint, routes) = self.serving(&call)?;
+        if routes.is_asynchronous() {
+            return Err(errors::only_asynchronous(&endpoint));
+        }
         if let Some(member) = REFUSED.iter().find(|member| call.text(member).is_some()) {
             return Err(errors::refused(member));
         }
@@ -48,9 +50,10 @@ impl Hosting {
             return Err(errors::too_large(self.config.max_payload));
         }
         let begun = Instant::now();
+        let session = self.sessions.instance(&endpoint, call.text("SessionId"))?;
         let mut tried: Vec<usize> = Vec::new();
         loop {
-            let (variant, instance) = match choose(&routes, &call, &endpoint, &tried) {
+            let (variant, instance) = match choose(&routes, &call, &endpoint, &tried, session.as_deref()) {
                 Ok(chosen) => chosen,
                 Err(error) => {
                     unanswered(&routes, &call, &error);
@@ -63,6 +66,17 @@ impl Hosting {
                 (None, true) => return Err(errors::no_target(&call.request_id)),
                 _ => {}
             }
+            let _held = instance.outstanding.hold();
+            let _execution = match &instance.demand {
+                Some(demand) => match self.execution(demand, instance, &variant.name, &call).await {
+                    Ok(execution) => Some(execution),
+                    Err(error) => {
+                        unanswered(&routes, &call, &error);
+                        return Err(error);
+                    }
+                },
+                None => None,
+            };
             let sent = Instant::now();
             let answer = self.pass(&endpoint, &servers, &call).await;
             let count = |error| {
@@ -76,7 +90,8 @@ impl Hosting {
                     if let Some(sampler) = variant.capture.as_ref().filter(|sampler| sampler.takes()) {
                         self.capture.take(sampler.captured(&endpoint, &variant.name, &call, &answer)).await;
                     }
-                    return Ok(output(answer, variant));
+                    let said = self.sessions.note(&endpoint, &instance.id, &answer.headers);
+                    return Ok(output(answer, variant, said));
                 }
                 Err(Failure::Error(error)) => {
                     count(Some(&error));
@@ -88,6 +103,29 @@ impl Hosting {
         }
     }
 
+    /// A serverless variant's place for a request, once its servers are up.
+    async fn execution(
+        &self,
+        demand: &Arc<Demand>,
+        instance: &Instance,
+        variant: &str,
+        call: &Call,
+    ) -> Result<Execution, ApiError> {
+        if call.payload.len() > MOST_PAYLOAD {
+            return Err(errors::too_large(MOST_PAYLOAD));
+        }
+        demand.begin(instance, variant, self.env.wall.sleep(self.config.invocation_timeout)).await
+    }
+
+    /// Takes a request into the endpoint's queue.
+    async fn enqueue(&self, call: Call) -> Result<Output, ApiError> {
+        let (endpoint, routes) = self.serving(&call)?;
+        let slot = self.slot(&endpoint).ok_or_else(|| errors::no_endpoint(&endpoint))?;
+        let mut plans = routes.variants().filter_map(|variant| variant.serving.asynchronous.as_ref());
+        let plan = plans.next().ok_or_else(|| errors::not_asynchronous(&endpoint))?;
+        self.backlog.take(&endpoint, &slot, plan, &call).await
+    }
+
     /// Sends the request through the servers of an instance; each gets what the one before answered.
     async fn pass(&self, endpoint: &EndpointKey, servers: &[&Server], call: &Call) -> Result<Incoming, Failure> {
         let mut body = call.payload.clone();
@@ -95,7 +133,7 @@ impl Hosting {
         let mut answer = None;
         for (index, server) in servers.iter().enumerate() {
             let last = index + 1 == servers.len();
-            let request = request(call, body, content_type, last);
+            let request = request(&call.input, body.into(), content_type, last);
             let incoming = self.ask(endpoint, server, request, call.text("TargetModel"), index == 0).await?;
             body = incoming.body.clone();
             content_type = incoming.headers.get(CONTENT_TYPE).cloned();
@@ -105,12 +143,21 @@ impl Hosting {
     }
 }
 
-fn choose<'r>(
+/// The variant and instance that a request goes to; with a `session`, the instance that has it.
+pub(super) fn choose<'r>(
     routes: &'r Routes,
     call: &Call,
     endpoint: &EndpointKey,
     tried: &[usize],
-) -> Result<(&'r Variant, &'r Instance), ApiError> {
+    session: Option<&str>,
+) -> Result<(&'r Variant, &'r Arc<Instance>), ApiError> {
+    if let Some(id) = session {
+        let variants = routes.fleets.iter().flat_map(|fleet| &fleet.variants);
+        let mut all = variants.flat_map(|variant| variant.instances.iter().map(move |instance| (variant, instance)));
+        let found = all.find(|(_, instance)| instance.id == id && !tried.contains(&instance.number));
+        // Another instance knows nothing of the session.
+        return found.ok_or_else(|| errors::no_session(call.text("SessionId").unwrap_or_default(), endpoint));
+    }
     let variant = match call.text("TargetVariant") {
         Some(name) if !routes.serving().any(|fleet| fleet.variant(name).is_some()) => {
             return Err(errors::no_variant(name, endpoint));
@@ -124,17 +171,16 @@ fn choose<'r>(
 }
 
 /// Counts a request that no server could take: of the variant that it asks for, or else of the first.
-fn unanswered(routes: &Routes, call: &Call, error: &ApiError) {
+pub(super) fn unanswered(routes: &Routes, call: &Call, error: &ApiError) {
     let wanted = call.text("TargetVariant");
-    let mut variants = routes.serving().flat_map(|fleet| &fleet.variants);
-    let found = variants.find(|variant| wanted.is_none_or(|wanted| variant.name == wanted));
+    let found = routes.variants().find(|variant| wanted.is_none_or(|wanted| variant.name == wanted));
     if let Some(meter) = found.and_then(|variant| variant.meter.as_ref()) {
         meter.count(Some(error), None);
     }
 }
 
 /// All servers of an instance, or the one that the request asks for where it has to.
-fn chain<'i>(variant: &Variant, instance: &'i Instance, call: &Call) -> Result<Vec<&'i Server>, ApiError> {
+pub(super) fn chain<'i>(variant: &Variant, instance: &'i Instance, call: &Call) -> Result<Vec<&'i Server>, ApiError> {
     let mut all = instance.servers.iter().map(|server| &**server);
     match (variant.direct, call.text("TargetContainerHostname")) {
         (false, None) => Ok(all.collect()),
@@ -149,33 +195,47 @@ fn chain<'i>(variant: &Variant, instance: &'i Instance, call: &Call) -> Result<V
     }
 }
 
-fn request(call: &Call, body: Bytes, content_type: Option<HeaderValue>, last: bool) -> Outgoing {
+/// What a container is sent of a request with these members.
+pub(super) fn request(input: &Value, body: Body, content_type: Option<HeaderValue>, last: bool) -> Outgoing {
+    let text = |member: &str| input.get(member).and_then(Value::as_str);
     let mut headers = HeaderMap::new();
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, content_type);
     }
     // What the caller accepts is the last container's to give.
-    let accept = if last { call.text("Accept") } else { None };
+    let accept = if last { text("Accept") } else { None };
     let given = [
         (ACCEPT, accept),
-        (CUSTOM_ATTRIBUTES, call.text("CustomAttributes")),
-        (INFERENCE_ID, call.text("InferenceId")),
+        (CUSTOM_ATTRIBUTES, text("CustomAttributes")),
+        (INFERENCE_ID, text("InferenceId")),
+        (SESSION_ID, text("SessionId")),
     ];
     for (name, text) in given {
         if let Some(value) = text.and_then(|text| HeaderValue::from_str(text).ok()) {
             headers.insert(name, value);
         }
     }
-    Outgoing { method: Method::POST, uri: Uri::from_static("/invocations"), headers, body: body.into() }
+    Outgoing { method: Method::POST, uri: Uri::from_static("/invocations"), headers, body }
 }
 
-fn output(answer: Incoming, variant: &Variant) -> Output {
+fn output(answer: Incoming, variant: &Variant, said: Said) -> Output {
+    let mut value = members(&answer.headers, variant);
+    for (member, text) in [("NewSessionId", said.opened), ("ClosedSessionId", said.closed)] {
+        if let Some(text) = text {
+            value[member] = Value::String(text);
+        }
+    }
+    Output { value, payload: answer.body, ..Output::default() }
+}
+
+/// The members of an output that are in its headers.
+pub(super) fn members(headers: &HeaderMap, variant: &Variant) -> Value {
     let mut value = Map::new();
     value.insert("InvokedProductionVariant".into(), Value::String(variant.name.clone()));
     for (member, header) in [("ContentType", CONTENT_TYPE), ("CustomAttributes", CUSTOM_ATTRIBUTES)] {
-        if let Some(text) = answer.headers.get(header).and_then(|value| value.to_str().ok()) {
+        if let Some(text) = headers.get(header).and_then(|value| value.to_str().ok()) {
             value.insert(member.into(), Value::String(text.to_owned()));
         }
     }
-    Output { value: Value::Object(value), payload: answer.body }
+    Value::Object(value)
 }

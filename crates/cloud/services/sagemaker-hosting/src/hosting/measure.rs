@@ -33,6 +33,8 @@ struct Counted {
     model_errors: Series,
     model_latency: Series,
     overhead_latency: Series,
+    first_chunk: [Series; 3],
+    mid_stream_errors: Series,
 }
 
 impl Meter {
@@ -53,6 +55,9 @@ impl Meter {
                 model_errors: series("InvocationModelErrors", "None"),
                 model_latency: series("ModelLatency", "Microseconds"),
                 overhead_latency: series("OverheadLatency", "Microseconds"),
+                first_chunk: ["FirstChunkModelLatency", "FirstChunkOverheadLatency", "FirstChunkLatency"]
+                    .map(|name| series(name, "Microseconds")),
+                mid_stream_errors: series("MidStreamErrors", "Count"),
             }
         };
         Self {
@@ -85,6 +90,24 @@ impl Meter {
     }
 }
 
+impl Meter {
+    /// The first piece of an answer was passed on: how long the model took for it, and how long all of it.
+    pub fn first_chunk(&self, model: Duration, all: Duration) {
+        let now = self.clock.now();
+        for counted in &self.counted {
+            for (series, took) in counted.first_chunk.iter().zip([model, all.saturating_sub(model), all]) {
+                series.add(now, micros(took));
+            }
+        }
+    }
+
+    /// An answer broke off after it had begun.
+    pub fn mid_stream_error(&self) {
+        let now = self.clock.now();
+        self.counted.iter().for_each(|counted| counted.mid_stream_errors.add(now, 1.0));
+    }
+}
+
 /// Whether a request ended with a 4xx, a 5xx, and for the model's sake. A model that does not answer counts as a 5xx.
 fn errors(error: Option<&ApiError>) -> (bool, bool, bool) {
     let Some(error) = error else { return (false, false, false) };
@@ -97,6 +120,6 @@ fn errors(error: Option<&ApiError>) -> (bool, bool, bool) {
 }
 
 #[allow(clippy::cast_precision_loss)] // minutes, far below 2^52
-fn micros(duration: Duration) -> f64 {
+pub(super) fn micros(duration: Duration) -> f64 {
     duration.as_micros() as f64
 }

@@ -15,28 +15,37 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use sagewright_cloud_core::env::Env;
+use sagewright_cloud_core::outbox::Outbox;
 use sagewright_cloud_core::runner::JobEnvironment;
 use sagewright_cloud_core::work;
 use sagewright_cloud_sagemaker_base::ports::{EndpointKey, FleetPlan, Host};
 
 mod ask;
+mod backlog;
 mod batch;
 mod capture;
+mod chain;
 mod errors;
 mod fleet;
 mod invoke;
 mod measure;
 mod model;
 mod models;
+mod outstanding;
 mod pool;
 mod routing;
 mod server;
+mod serverless;
 mod serving;
+mod sessions;
+mod stream;
 
+use backlog::Backlog;
 use capture::Capture;
 use fleet::{Logs, Order};
 use routing::Routes;
 use serving::{Unit, Units};
+use sessions::Sessions;
 
 /// Limits of hosting.
 #[derive(Debug, Clone)]
@@ -70,6 +79,8 @@ pub struct Hosting {
     work: PathBuf,
     endpoints: RwLock<HashMap<EndpointKey, Arc<Slot>>>,
     capture: Arc<Capture>,
+    backlog: Backlog,
+    sessions: Sessions,
     closing: AtomicBool,
 }
 
@@ -96,6 +107,11 @@ impl Slot {
         })
     }
 
+    /// Whether the endpoint is gone, or the host shuts down.
+    fn removed(&self) -> bool {
+        *self.newest.borrow() == REMOVED
+    }
+
     fn routes(&self) -> Option<Arc<Routes>> {
         self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -120,7 +136,15 @@ impl Hosting {
         let work = std::path::absolute(&env.work).unwrap_or_else(|_| env.work.clone()).join("hosting");
         work::clear(&work);
         let capture = Capture::new(&env, work.clone());
-        Self { env, config, environment, work, endpoints: RwLock::default(), capture, closing: AtomicBool::new(false) }
+        let backlog = Backlog::new(&env, Outbox::default(), work.clone());
+        let (sessions, closing) = (Sessions::new(env.wall.clone()), AtomicBool::new(false));
+        Self { env, config, environment, work, endpoints: RwLock::default(), capture, backlog, sessions, closing }
+    }
+
+    /// The same host, whose notifications go to an outbox.
+    #[must_use]
+    pub fn telling(self, outbox: Outbox) -> Self {
+        Self { backlog: Backlog::new(&self.env, outbox, self.work.clone()), ..self }
     }
 
     /// Stops all endpoints; complete when their servers have ended. A deployment under way never comes to an end
@@ -189,6 +213,8 @@ impl Host for Hosting {
             Ok(()) => {
                 let (routes, gone) = units.become_fleets(&self.order(&endpoint, &arn), &fleets, new);
                 slot.swap(Some(routes), gone);
+                let mut plans = fleets.iter().flat_map(|fleet| &fleet.variants);
+                self.backlog.attend_if(plans.any(|plan| plan.serving.asynchronous.is_some()), &endpoint, &slot);
                 Ok(())
             }
             Err(reason) => {
@@ -208,6 +234,7 @@ impl Host for Hosting {
         let slot = self.endpoints.write().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
         let Some(slot) = slot else { return };
         slot.newest.send_replace(REMOVED);
+        self.backlog.leave(endpoint, !self.closing.load(Ordering::SeqCst)).await;
         // A change under way sees it, stops what it started, and lets go.
         let gone = slot.units.lock().await.clear();
         slot.swap(None, gone);

@@ -6,17 +6,18 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use sagewright_cloud_sagemaker_base::ports::{Body, OpenBody};
 
@@ -78,6 +79,55 @@ pub(super) struct Incoming {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+}
+
+/// An answer whose body comes as it is asked for. Dropping it closes the connection.
+pub(super) struct Flow {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    body: hyper::body::Incoming,
+    _driver: Driver,
+}
+
+/// What drives a connection, for as long as somebody wants what comes over it.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Flow {
+    /// The next piece, as the server sent it; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
+        loop {
+            match self.body.frame().await? {
+                Ok(frame) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Some(Ok(data)),
+                    // Trailers say nothing to anybody.
+                    _ => {}
+                },
+                Err(error) => return Some(Err(broken(&error))),
+            }
+        }
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// It broke off, or has more than `limit` bytes.
+    pub async fn whole(mut self, limit: usize) -> Result<Incoming, SendError> {
+        let mut body = BytesMut::new();
+        while let Some(piece) = self.next().await {
+            let piece = piece?;
+            if body.len() + piece.len() > limit {
+                return Err(SendError::TooLong);
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Incoming { status: self.status, headers: self.headers, body: body.freeze() })
+    }
 }
 
 /// Why nothing came back.
@@ -164,6 +214,19 @@ impl Pool {
         link.exchange(request, self.secret.as_ref(), address, 1024 * 1024).await
     }
 
+    /// Sends a request on a connection of its own; complete with the head of the answer, whose body comes as it is asked for.
+    pub async fn open(&self, request: &Outgoing) -> Result<Flow, SendError> {
+        let address = self.lock().address.ok_or(SendError::Refused)?;
+        let Link { mut sender, driver, .. } = Link::open(address).await.map_err(|_| SendError::Refused)?;
+        let driver = Driver(tokio::spawn(async move {
+            if let Some(driver) = driver {
+                let _ = driver.await;
+            }
+        }));
+        let (head, body) = respond(&mut sender, request, self.secret.as_ref(), address).await?.into_parts();
+        Ok(Flow { status: head.status, headers: head.headers, body, _driver: driver })
+    }
+
     fn keep(&self, address: SocketAddr, mut link: Link) {
         link.idle = Instant::now();
         let mut state = self.lock();
@@ -243,7 +306,26 @@ async fn exchange(
     address: SocketAddr,
     limit: usize,
 ) -> Result<Incoming, SendError> {
-    let broken = |e: &dyn std::fmt::Display| SendError::Broken(e.to_string());
+    let response = respond(sender, outgoing, secret, address).await?;
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, limit)
+        .collect()
+        .await
+        .map_err(|e| if e.is::<LengthLimitError>() { SendError::TooLong } else { broken(&e) })?;
+    Ok(Incoming { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+fn broken(error: &dyn std::fmt::Display) -> SendError {
+    SendError::Broken(error.to_string())
+}
+
+/// Sends a request; complete with the head of the answer.
+async fn respond(
+    sender: &mut SendRequest<Sent>,
+    outgoing: &Outgoing,
+    secret: Option<&HeaderValue>,
+    address: SocketAddr,
+) -> Result<Response<hyper::body::Incoming>, SendError> {
     sender.ready().await.map_err(|_| SendError::Refused)?;
     let mut request = Request::new(match &outgoing.body {
         Body::Whole(bytes) => Either::Left(Full::new(bytes.clone())),
@@ -261,16 +343,10 @@ async fn exchange(
         request.headers_mut().insert(SECRET, secret.clone());
     }
     // A request that comes back was not begun to be sent.
-    let response = sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
+    sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
         Some(_) => SendError::Refused,
         None => broken(error.error()),
-    })?;
-    let (head, body) = response.into_parts();
-    let body = Limited::new(body, limit)
-        .collect()
-        .await
-        .map_err(|e| if e.is::<LengthLimitError>() { SendError::TooLong } else { broken(&e) })?;
-    Ok(Incoming { status: head.status, headers: head.headers, body: body.to_bytes() })
+    })
 }
 
 #[cfg(test)]

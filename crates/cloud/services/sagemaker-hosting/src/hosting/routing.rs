@@ -8,7 +8,10 @@ use tokio::sync::oneshot;
 
 use super::capture::Sampler;
 use super::measure::Meter;
+use super::outstanding::Outstanding;
 use super::server::Server;
+use super::serverless::Demand;
+use sagewright_cloud_sagemaker_base::Serving;
 
 /// What an endpoint serves between two changes. A request holds it while it is under way.
 pub(super) struct Routes {
@@ -32,33 +35,46 @@ pub(super) struct Variant {
     /// A request goes to the one container that it names.
     pub direct: bool,
     pub capture: Option<Arc<Sampler>>,
+    pub serving: Serving,
     pub instances: Vec<Arc<Instance>>,
     pub next: AtomicUsize,
     /// Of an endpoint's variant.
-    pub meter: Option<Meter>,
+    pub meter: Option<Arc<Meter>>,
 }
 
 /// One copy of a variant: the servers that a request passes in order.
 pub(super) struct Instance {
     /// No other one of the endpoint has this number.
     pub number: usize,
+    /// As logs name it.
+    pub id: String,
     pub servers: Vec<Arc<Server>>,
+    /// Requests under way.
+    pub outstanding: Outstanding,
+    /// Of a serverless variant, which has one instance.
+    pub demand: Option<Arc<Demand>>,
     // Dropped with the last request: that is the signal that its servers may go.
     _drained: oneshot::Sender<()>,
 }
 
 impl Instance {
     /// An instance, and what completes when it is out of use.
-    pub fn new(number: usize, servers: Vec<Arc<Server>>) -> (Arc<Self>, oneshot::Receiver<()>) {
+    pub fn new(
+        number: usize,
+        id: String,
+        servers: Vec<Arc<Server>>,
+        demand: Option<Arc<Demand>>,
+    ) -> (Arc<Self>, oneshot::Receiver<()>) {
         let (drained, gone) = oneshot::channel();
-        (Arc::new(Self { number, servers, _drained: drained }), gone)
+        let outstanding = Outstanding::default();
+        (Arc::new(Self { number, id, servers, outstanding, demand, _drained: drained }), gone)
     }
 
-    fn ready(&self) -> bool {
+    pub fn ready(&self) -> bool {
         self.servers.iter().all(|server| server.ready())
     }
 
-    fn usable(&self) -> bool {
+    pub fn usable(&self) -> bool {
         self.servers.iter().all(|server| server.usable())
     }
 
@@ -70,20 +86,31 @@ impl Instance {
 impl Variant {
     /// The next instance in turn that answers, or else may answer; but for those already tried. One that has the model
     /// `target` loaded comes first.
-    pub fn pick(&self, tried: &[usize], target: Option<&str>) -> Option<&Instance> {
+    pub fn pick(&self, tried: &[usize], target: Option<&str>) -> Option<&Arc<Instance>> {
+        if self.serving.serverless.is_some() {
+            // It starts when it is asked.
+            return self.instances.iter().find(|instance| !tried.contains(&instance.number));
+        }
         let (count, start) = (self.instances.len(), self.next.fetch_add(1, Ordering::Relaxed));
         let turns = || {
             let all = (0..count).filter_map(move |n| self.instances.get(start.wrapping_add(n) % count));
-            all.map(|instance| &**instance).filter(|instance| !tried.contains(&instance.number))
+            all.filter(|instance| !tried.contains(&instance.number))
         };
-        let loaded = target.and_then(|target| turns().find(|instance| instance.ready() && instance.holds(target)));
-        loaded
-            .or_else(|| turns().find(|instance| instance.ready()))
-            .or_else(|| turns().find(|instance| instance.usable()))
+        let best = |fits: &dyn Fn(&Instance) -> bool| {
+            let mut fitting = turns().filter(|instance| fits(instance));
+            if self.serving.least_outstanding {
+                fitting.min_by_key(|instance| instance.outstanding.count())
+            } else {
+                fitting.next()
+            }
+        };
+        let loaded = target.and_then(|target| best(&|instance| instance.ready() && instance.holds(target)));
+        loaded.or_else(|| best(&Instance::ready)).or_else(|| best(&Instance::usable))
     }
 
     fn available(&self, tried: &[usize]) -> bool {
-        self.instances.iter().any(|instance| instance.usable() && !tried.contains(&instance.number))
+        let fits = |instance: &Instance| self.serving.serverless.is_some() || instance.usable();
+        self.instances.iter().any(|instance| fits(instance) && !tried.contains(&instance.number))
     }
 }
 
@@ -99,15 +126,15 @@ impl Fleet {
         self.variants.iter().find(|variant| variant.name == name)
     }
 
-    /// A variant by weight, of those that have an instance that answers and was not tried.
-    fn pick(&self, tried: &[usize]) -> Option<&Variant> {
-        let index = lock(&self.wheel).turn(|n| self.variants.get(n).is_some_and(|v| v.available(tried)))?;
+    /// A variant by weight, of those that are `eligible`.
+    fn pick(&self, eligible: &impl Fn(&Variant) -> bool) -> Option<&Variant> {
+        let index = lock(&self.wheel).turn(|n| self.variants.get(n).is_some_and(eligible))?;
         self.variants.get(index)
     }
 
-    fn available(&self, tried: &[usize]) -> bool {
+    fn has(&self, eligible: &impl Fn(&Variant) -> bool) -> bool {
         let wheel = lock(&self.wheel);
-        self.variants.iter().zip(&wheel.weights).any(|(variant, weight)| *weight > 0.0 && variant.available(tried))
+        self.variants.iter().zip(&wheel.weights).any(|(variant, weight)| *weight > 0.0 && eligible(variant))
     }
 }
 
@@ -125,8 +152,23 @@ impl Routes {
     /// A variant by the shares of the fleets and its weight there, of those that have an instance that answers and was not
     /// tried. Where a fleet has none, the others that get requests take its part.
     pub fn pick(&self, tried: &[usize]) -> Option<&Variant> {
-        let index = lock(&self.wheel).turn(|n| self.fleets.get(n).is_some_and(|fleet| fleet.available(tried)))?;
-        self.fleets.get(index)?.pick(tried)
+        self.pick_if(&|variant| variant.available(tried))
+    }
+
+    /// The same, of those that are `eligible`.
+    pub fn pick_if(&self, eligible: &impl Fn(&Variant) -> bool) -> Option<&Variant> {
+        let index = lock(&self.wheel).turn(|n| self.fleets.get(n).is_some_and(|fleet| fleet.has(eligible)))?;
+        self.fleets.get(index)?.pick(eligible)
+    }
+
+    /// The variants that get requests.
+    pub fn variants(&self) -> impl Iterator<Item = &Variant> {
+        self.serving().flat_map(|fleet| &fleet.variants)
+    }
+
+    /// Whether requests go through a queue.
+    pub fn is_asynchronous(&self) -> bool {
+        self.variants().any(|variant| variant.serving.asynchronous.is_some())
     }
 
     /// The same for a request that asks for a variant.

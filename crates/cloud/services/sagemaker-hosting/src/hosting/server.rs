@@ -34,8 +34,11 @@ pub(super) struct Server {
     pub pool: Arc<Pool>,
     /// What a multi-model server has loaded.
     pub models: Option<Arc<Models>>,
+    /// Most bytes of an answer, where they are fewer than of other servers.
+    pub longest: Option<usize>,
     health: AtomicU8,
     doubted: Notify,
+    risen: Notify,
 }
 
 const DOWN: u8 = 0;
@@ -44,15 +47,48 @@ const READY: u8 = 2;
 
 impl Server {
     /// A server that is down yet; one of many models gets them from `source`.
-    pub fn new(name: String, hostname: Option<String>, source: Option<Source>, secret: Option<&str>) -> Arc<Self> {
+    pub fn new(
+        name: String,
+        hostname: Option<String>,
+        source: Option<Source>,
+        secret: Option<&str>,
+        longest: Option<usize>,
+    ) -> Arc<Self> {
         let pool = Arc::new(Pool::new(secret));
         let models = source.map(|source| Models::new(source, pool.clone()));
-        Arc::new(Self { name, hostname, pool, models, ..Self::default() })
+        Arc::new(Self { name, hostname, pool, models, longest, ..Self::default() })
+    }
+
+    /// Completes when it answers.
+    pub async fn until_ready(&self) {
+        loop {
+            let mut risen = std::pin::pin!(self.risen.notified());
+            risen.as_mut().enable();
+            if self.ready() {
+                return;
+            }
+            risen.await;
+        }
+    }
+
+    /// Has it count as down while it still answers; whether it answered.
+    pub fn pause(&self) -> bool {
+        self.health.swap(DOWN, Ordering::SeqCst) == READY
+    }
+
+    /// Undoes a pause.
+    pub fn resume(&self) {
+        self.rise();
+    }
+
+    fn rise(&self) {
+        self.health.store(READY, Ordering::SeqCst);
+        self.risen.notify_waiters();
     }
 
     /// Whether it answers.
     pub fn ready(&self) -> bool {
-        self.health.load(Ordering::Acquire) == READY
+        self.health.load(Ordering::SeqCst) == READY
     }
 
     /// Whether it may answer: it runs, but a request was broken off and no ping has been answered since.
@@ -76,7 +112,7 @@ impl Server {
             models.reset(root);
         }
         self.pool.point(Some(address));
-        self.health.store(READY, Ordering::Release);
+        self.rise();
     }
 
     fn down(&self) {
@@ -120,7 +156,12 @@ enum Outcome {
 
 impl Supervisor {
     /// Runs the server until `stop` turns true or its sender is gone.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, stop: watch::Receiver<bool>) {
+        self.serve_until(stop).await;
+    }
+
+    /// As [`Supervisor::run`], and may be run again.
+    pub async fn serve_until(&mut self, mut stop: watch::Receiver<bool>) {
         let mut pause = BACKOFF.0;
         loop {
             let outcome = self.once(&mut stop).await;

@@ -10,6 +10,7 @@ use futures_util::future::{join_all, try_join_all};
 use super::capture::Sampler;
 use super::fleet::{Crew, Order, Rising, check, instance_id, wait};
 use super::routing::{Fleet, Instance, Routes, Variant};
+use super::serverless::Demand;
 use sagewright_cloud_sagemaker_base::ports::{FleetPlan, VariantPlan};
 
 /// One copy of a variant of a fleet.
@@ -63,16 +64,24 @@ impl Units {
                 new.extend(orders.iter().map(|order| Unit::new(fleet.id, plan, order.work.clone())));
                 let mut instances = Vec::new();
                 for order in &orders {
-                    instances.push(async { order.instance(plan, order.copies(plan), &instance_id()).await });
+                    instances.push(async {
+                        let id = instance_id();
+                        let rising = order.instance(plan, order.copies(plan), &id).await?;
+                        Ok::<_, String>((id, rising))
+                    });
                 }
-                for (unit, rising) in new.iter_mut().skip(before).zip(try_join_all(instances).await?) {
+                for (unit, (id, rising)) in new.iter_mut().skip(before).zip(try_join_all(instances).await?) {
+                    let demand = plan.serving.serverless.map(|serverless| Demand::new(first, &plan.name, serverless));
                     let mut servers = Vec::new();
                     for Rising { server, supervisor, progress, variant } in rising {
-                        unit.crew.supervise(supervisor);
+                        match demand.as_ref().filter(|demand| !demand.always()) {
+                            Some(demand) => unit.crew.supervise_on_demand(supervisor, demand.clone()),
+                            None => unit.crew.supervise(supervisor),
+                        }
                         waits.push(wait(server.clone(), progress, variant));
                         servers.push(server);
                     }
-                    let (instance, drained) = Instance::new(self.numbers, servers);
+                    let (instance, drained) = Instance::new(self.numbers, id, servers, demand);
                     self.numbers += 1;
                     unit.instance = Some(instance);
                     unit.crew.drained = Some(drained);
@@ -111,6 +120,7 @@ impl Units {
             name: plan.name.clone(),
             direct: plan.direct,
             capture: plan.capture.clone().map(|plan| Arc::new(Sampler::new(plan))),
+            serving: plan.serving.clone(),
             instances: self
                 .all
                 .iter()
@@ -118,7 +128,7 @@ impl Units {
                 .filter_map(|unit| unit.instance.clone())
                 .collect(),
             next: AtomicUsize::new(0),
-            meter: order.meter(fleet, plan),
+            meter: order.meter(fleet, plan).map(Arc::new),
         };
         let routed = |fleet: &FleetPlan| {
             let variants = fleet.variants.iter().map(|plan| (variant(fleet, plan), plan.weight));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::asynchronous;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::containers;
 use sagewright_cloud_sagemaker_base::inputs::tags;
@@ -10,8 +11,7 @@ use sagewright_cloud_sagemaker_base::resource::{Kind, arn, body, key, required};
 use sagewright_cloud_sagemaker_base::{ContainerPlan, SageMaker};
 
 /// Members that would change what is served.
-const UNSUPPORTED: &[&str] =
-    &["/AsyncInferenceConfig", "/ExplainerConfig", "/ShadowProductionVariants", "/CrossRegionTrafficConfig"];
+const UNSUPPORTED: &[&str] = &["/ExplainerConfig", "/ShadowProductionVariants", "/CrossRegionTrafficConfig"];
 
 /// The same of a variant.
 const UNSUPPORTED_OF_VARIANT: &[&str] =
@@ -21,6 +21,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let name = required(call, "EndpointConfigName")?;
     let tags = tags(call)?;
     refuse::members("", &call.input, UNSUPPORTED)?;
+    asynchronous::check(&call.input)?;
     let mut stored = body(call, &["Tags"]);
     if let Some(Value::Array(variants)) = stored.get_mut("ProductionVariants") {
         unique(variants)?;
@@ -63,6 +64,12 @@ async fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), A
     };
     let missing = || Kind::MODEL.missing(&arn(call, Kind::MODEL, model));
     let record = sm.env().store.record(&key(call, Kind::MODEL, model)).await?.ok_or_else(missing)?;
+    check_routing(&name, &variant["RoutingConfig"])?;
+    let queued = &call.input["AsyncInferenceConfig"];
+    let many = containers::of_model(&record)?.iter().any(ContainerPlan::many_models);
+    if many {
+        asynchronous::refuse_with(queued, &name, "a container with the Mode MultiModel")?;
+    }
     let (instances, kind) = (!variant["InitialInstanceCount"].is_null(), !variant["InstanceType"].is_null());
     let serverless = &variant["ServerlessConfig"];
     if serverless.is_null() {
@@ -78,7 +85,8 @@ async fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), A
             )));
         }
         check_serverless(&name, serverless)?;
-        if containers::of_model(&record)?.iter().any(ContainerPlan::many_models) {
+        asynchronous::refuse_with(queued, &name, "a ServerlessConfig")?;
+        if many {
             return Err(ApiError::validation(format!(
                 "The model {model} of production variant \"{name}\" has a container with the Mode MultiModel, which a \
                  serverless variant can not serve. Use an InstanceType and an InitialInstanceCount.",
@@ -90,6 +98,17 @@ async fn check(sm: &SageMaker, call: &Call, variant: &mut Value) -> Result<(), A
         map.entry("InitialVariantWeight").or_insert_with(|| json!(1.0));
     }
     Ok(())
+}
+
+/// The other strategies look into requests of language models.
+fn check_routing(name: &str, config: &Value) -> Result<(), ApiError> {
+    match config["RoutingStrategy"].as_str() {
+        None | Some("LEAST_OUTSTANDING_REQUESTS" | "RANDOM") => Ok(()),
+        Some(strategy) => Err(refuse::instead(
+            &format!("ProductionVariants[{name}].RoutingConfig.RoutingStrategy {strategy}"),
+            "Use LEAST_OUTSTANDING_REQUESTS or RANDOM",
+        )),
+    }
 }
 
 fn check_serverless(name: &str, config: &Value) -> Result<(), ApiError> {

@@ -1,3 +1,4 @@
 //! Endpoint configurations: variants, their models and sizes.
 
+mod asynchronous;
 pub(super) mod create;

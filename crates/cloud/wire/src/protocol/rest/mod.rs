@@ -200,7 +200,7 @@ fn check_without_payload(
 }
 
 pub(super) fn write(service: &'static Service, wire: Wire, operation: &Operation, output: Output) -> Response<Bytes> {
-    let Output { value, payload } = output;
+    let Output { value, payload, .. } = output;
     let mut response = Response::new(Bytes::new());
     let status = operation.http.response_code.and_then(|code| StatusCode::from_u16(code).ok());
     *response.status_mut() = status.unwrap_or(StatusCode::OK);

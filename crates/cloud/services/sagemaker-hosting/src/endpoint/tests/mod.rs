@@ -36,6 +36,7 @@ fn deployment(config: &str) -> Deployment {
         config: config.to_owned(),
         variants: vec![variant],
         capture: None,
+        asynchronous: None,
         policy: Some(json!({ "of": config })),
         started: 1,
     }
