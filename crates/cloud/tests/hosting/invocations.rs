@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sagewright_cloud::api::Handler;
 use sagewright_cloud::hosting::Hosting;
-use sagewright_cloud::sagemaker::ports::{ContainerPlan, Host, VariantPlan};
+use sagewright_cloud::sagemaker::ports::{ContainerPlan, VariantPlan};
 use serde_json::{Value, json};
 
 use super::support::*;

@@ -99,7 +99,7 @@ impl State {
     }
 
     /// Begins the step that the update is at.
-    fn take_step(self, mut rollout: Rollout, now: i64) -> Decision {
+    fn take_step(self, rollout: Rollout, now: i64) -> Decision {
         if rollout.is_late(now) {
             return self.time_out(rollout, now);
         }
