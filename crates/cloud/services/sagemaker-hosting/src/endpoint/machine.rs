@@ -47,7 +47,7 @@ impl Machine for Endpoints {
     }
 
     fn beside(state: &State, record: &Record) -> Batch {
-        state.due().map(|due| timer::set(&record.key, due)).into_iter().collect()
+        state.due().map(|due| timer::set(&record.key, state.epoch, due)).into_iter().collect()
     }
 
     async fn act(&self, key: Key, effect: Effect) {

@@ -100,7 +100,10 @@ impl Size {
     pub fn instances(self, all: u32) -> u32 {
         match self.unit {
             Unit::InstanceCount => self.value.clamp(1, all.max(1)),
-            Unit::CapacityPercent => (u64::from(all) * u64::from(self.value)).div_ceil(100).max(1) as u32,
+            Unit::CapacityPercent => {
+                let part = (u64::from(all) * u64::from(self.value)).div_ceil(100);
+                u32::try_from(part).unwrap_or(all).max(1)
+            }
         }
     }
 

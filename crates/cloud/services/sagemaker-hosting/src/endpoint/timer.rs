@@ -1,4 +1,4 @@
-//! The timer of an endpoint's deployment: one for each, due when its state wants to be told that time has passed.
+//! The timer of an endpoint's deployment, due when its state wants to be told that time has passed.
 
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ use sagewright_cloud_sagemaker_base::machine::{state, tell};
 
 const OWNER: &str = "endpoint";
 
-/// Sets the timer of an endpoint.
-pub(super) fn set(key: &Key, due: i64) -> Write {
+/// Sets the timer of an endpoint's state. Each epoch has one of its own: whoever cancels one that has run cancels no later one that
+/// is due at the same time.
+pub(super) fn set(key: &Key, epoch: u64, due: i64) -> Write {
     let Key { account, region, name, .. } = key;
     let body = json!({ "account": account, "region": region, "name": name });
-    Write::SetTimer(Timer { id: format!("{OWNER}:{account}:{region}:{name}"), due, body })
+    Write::SetTimer(Timer { id: format!("{OWNER}:{account}:{region}:{name}:{epoch}"), due, body })
 }
 
 /// Adds the timers of endpoints.
