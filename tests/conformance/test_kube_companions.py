@@ -3,7 +3,7 @@
 import base64
 
 import harness
-from operator_tools import condition, full, model
+from operator_tools import Operator, condition, full, model
 
 
 def common(kind, name, spec):
@@ -46,6 +46,29 @@ def test_fields_are_copied_into_config_maps_and_secrets(kube, operator, namespac
         "-p", '{"metadata": {"finalizers": ["finalizers.services.k8s.aws/FieldExport"]}}',
     )
     kube.kubectl("delete", "fieldexport", "arn", "-n", namespace)
+
+
+def test_an_export_chooses_no_role_of_the_operator(kube, definitions, cloud, namespace, tmp_path):
+    """Whoever may write one in a namespace could send the operator to any account otherwise."""
+    name = harness.unique("model")
+    operator = Operator(kube, cloud, tmp_path, [], environment={"ACK_SYSTEM_NAMESPACE": namespace})
+    try:
+        role = harness.role(harness.OTHER)
+        maps = ("ack-role-account-map", "ack-role-team-map")
+        kube.apply([
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": one}, "data": {"222222222222": role}} for one in maps
+        ], namespace)
+        kube.apply([model(name, tags=[{"key": "role", "value": harness.role()}])] + [
+            export(one, name, ".spec.tags[0].value", {"kind": "configmap", "name": one, "key": "222222222222"}) for one in maps
+        ], namespace)
+        kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
+        for one in maps:
+            seen = kube.wait_condition("fieldexports", one, "ACK.Terminal", namespace=namespace)
+            assert "says which roles the controller takes on" in condition(seen, "ACK.Terminal")["message"]
+            assert kube.get("configmaps", one, namespace)["data"] == {"222222222222": role}
+        kube.kubectl("delete", full("models"), name, "-n", namespace)
+    finally:
+        operator.stop()
 
 
 def test_an_adopted_resource_makes_the_object_that_takes_it_over(kube, operator, namespace, sagemaker):

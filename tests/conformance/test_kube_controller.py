@@ -75,6 +75,33 @@ def test_an_edit_that_aws_cannot_apply_is_refused(kube, operator, namespace):
     assert sorted(reason for reason, _ in events(kube, namespace, name)) == ["Created", "ImmutableField", "Ready"]
 
 
+def test_conditions_that_somebody_takes_away_come_back(kube, operator, namespace):
+    name = harness.unique("model")
+    kube.apply(model(name), namespace)
+    kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
+    for stops in (False, True):
+        harness.wait(lambda: operator.metric("sagewright_objects_settled", kind="Model") == 1, "it is settled")
+        if stops:
+            operator.stop()
+        patch = '{"status": {"conditions": []}}'
+        kube.kubectl("patch", full("models"), name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)
+        if stops:
+            operator.start()
+        kube.wait_condition(full("models"), name, "Ready", namespace=namespace)
+    kube.kubectl("delete", full("models"), name, "-n", namespace)
+
+
+def test_an_object_for_a_resource_that_cannot_be_goes(kube, operator, namespace):
+    adopts = model("never")
+    adopts["metadata"]["annotations"] = {
+        "services.k8s.aws/adoption-policy": "adopt", "services.k8s.aws/adoption-fields": '{"modelName": "../x"}',
+    }
+    kube.apply(adopts, namespace)
+    seen = kube.wait_condition(full("models"), "never", "ACK.Terminal", namespace=namespace)
+    assert "ValidationException" in condition(seen, "ACK.Terminal")["message"]
+    kube.kubectl("delete", full("models"), "never", "-n", namespace, "--timeout=120s")
+
+
 def test_retain_leaves_the_resource(kube, operator, namespace, sagemaker):
     name = harness.unique("model")
     kept = model(name)

@@ -262,3 +262,46 @@ def test_two_objects_with_one_prefix_and_one_spec_have_a_resource_each(kube, ope
     kube.apply([one, other], namespace)
     made = {names(settled(kube, namespace, name=name))[0] for name in ("one", "other")}
     assert len(made) == 2 and there(sagemaker) == made
+
+
+@pytest.fixture
+def forgetful(kube, definitions):
+    """The definition of models without what is remembered, as ACK's is: the API server drops the field."""
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{MODELS}"
+    whole = kube.request("GET", path)[1]["spec"]
+
+    def put(spec):
+        found = kube.request("GET", path)[1]
+        status, body = kube.request("PUT", path, {**found, "spec": spec})
+        assert status == 200, body
+
+    less = json.loads(json.dumps(whole))
+    schema = less["versions"][0]["schema"]["openAPIV3Schema"]
+    del schema["properties"]["status"]["properties"]["sagewright"], schema["x-kubernetes-validations"]
+    put(less)
+    yield lambda: put(whole)
+    put(whole)
+
+
+def keeps(kube, namespace, name):
+    """Whether the cluster keeps what is remembered in a status."""
+    path = kube.resource(MODELS).path(namespace, name) + "/status"
+    body = {"status": {"sagewright": {"relied": 7}}}
+    status, written = kube.request("PATCH", path, body, content_type="application/merge-patch+json")
+    return status == 200 and "sagewright" in written.get("status", {})
+
+
+def test_no_name_is_generated_that_the_cluster_would_forget(kube, forgetful, operator, namespace, sagemaker, generated):
+    """The next process would leave its resource behind."""
+    probe = {**generated(name="probe"), "kind": "Model"}
+    probe["metadata"]["annotations"] = {"services.k8s.aws/read-only": "true"}
+    kube.apply(probe, namespace)
+    harness.wait(lambda: not keeps(kube, namespace, "probe"), "the definition is in use")
+    kube.apply(generated(), namespace)
+    seen = kube.wait_condition(MODELS, "fraud", "ACK.Recoverable", namespace=namespace)
+    assert f"{MODELS} does not keep status.sagewright" in condition(seen, "ACK.Recoverable")["message"]
+    assert there(sagemaker) == set()
+    forgetful()
+    harness.wait(lambda: keeps(kube, namespace, "probe"), "the definition is whole again")
+    kube.kubectl("annotate", MODELS, "fraud", "sagewright.dev/reconcile-at=now", "-n", namespace)
+    assert there(sagemaker) == set(names(settled(kube, namespace)))

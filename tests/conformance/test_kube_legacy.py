@@ -11,7 +11,7 @@ from operator_tools import Operator, condition, events, model, thing
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
-from chaos.cluster.gates import KubeGate, Writes, answer_json  # noqa: E402
+from chaos.cluster.gates import BEFORE, KubeGate, Writes, answer_json  # noqa: E402
 
 LEGACY = "sagemaker.aws.amazon.com"
 OURS = "sagemaker.services.k8s.aws"
@@ -182,6 +182,29 @@ def test_kinds_that_are_installed_later_are_served(kube, definitions, cloud, acc
         kube.apply(boost(account, artifact), namespace)
         settled(kube, "models", "boost", namespace, "status", "Created")
         kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace, "--timeout=120s")
+    finally:
+        operator.stop()
+        gate.close()
+
+
+def test_an_object_that_goes_before_it_is_held_gets_no_children(
+    kube, definitions, cloud, account, namespace, tmp_path, artifact
+):
+    """Nobody would take them away: they are deleted before the finalizer is, and there is none."""
+    writes = Writes()
+    gate = KubeGate(kube, writes)
+    environment = {"KUBECONFIG": str(gate.kubeconfig(tmp_path))}
+    operator = Operator(kube, cloud, tmp_path, [namespace], account=account, environment=environment)
+    try:
+        # The first write is the finalizer.
+        writes.at(1, BEFORE, lambda: kube.kubectl("delete", f"models.{LEGACY}", "boost", "-n", namespace))
+        kube.apply(boost(account, artifact), namespace)
+        assert writes.fired.wait(harness.PATIENCE)
+        kube.apply(boost(account, artifact, "other"), namespace)
+        settled(kube, "models", "other", namespace, "status", "Created")
+        kube.kubectl("delete", f"models.{LEGACY}", "other", "-n", namespace, "--timeout=120s")
+        assert kube.list(f"models.{OURS}", namespace) == []
+        assert [write for write in writes.seen if write.endswith("models/boost")] == ["PATCH models/boost"]
     finally:
         operator.stop()
         gate.close()

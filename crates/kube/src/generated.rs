@@ -64,6 +64,12 @@ impl Generated {
             return false;
         }
         self.names.extend(before.filter(|before| self.names.is_empty() && *before != name).map(str::to_owned));
+        // One that was never there as declared is kept last of all: it must not take the place of one that was.
+        if self.declared.is_none()
+            && let Some(last) = self.names.pop()
+        {
+            self.names.insert(0, last);
+        }
         self.names.retain(|known| known != name);
         self.names.push(name.to_owned());
         self.declared = None;
@@ -190,6 +196,25 @@ mod tests {
             assert_eq!(all.declare(name, before), is_other, "{known:?} {name}");
             assert_eq!(all.names, after);
             assert_eq!(all.is_of(hash("x")), !is_other, "what was declared before is of another name");
+        }
+    }
+
+    #[test]
+    fn one_that_was_never_as_declared_is_kept_last_of_all() {
+        let mut all = names(&[]);
+        // (what is declared, whether it comes to be there, the names after that)
+        for (name, comes, after) in [
+            ("a", true, &["a"][..]),
+            ("b", false, &["a", "b"]),
+            ("c", false, &["b", "a", "c"]),
+            ("d", true, &["c", "b", "a", "d"]),
+            ("e", true, &["c", "b", "a", "d", "e"]),
+        ] {
+            all.declare(name, None);
+            if comes {
+                all.is_as_declared(hash(name));
+            }
+            assert_eq!(all.names, after);
         }
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Kept {
     pub(crate) made: Option<ContentHash>,
     /// It was as declared at the last look.
     pub(crate) synced: bool,
+    /// Its status said so when it was last shown.
+    pub(crate) says_synced: bool,
     /// It has made older resources that may go.
     pub(crate) retires: bool,
     /// What it gives to those that refer to it, as last shown.

@@ -103,7 +103,11 @@ impl Lease {
         };
         let version = lease.pointer("/metadata/resourceVersion");
         let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec(Some(&lease), me, now, renews)});
-        held(api.patch(place, &self.name, &patch).await)
+        match api.patch(place, &self.name, &patch).await {
+            // Somebody deleted it meanwhile.
+            Ok(None) => Ok(Held::Unclear),
+            written => held(written),
+        }
     }
 }
 

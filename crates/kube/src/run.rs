@@ -178,6 +178,7 @@ fn start_companions(
         recorder: recorder.clone(),
         namespaces: options.namespaces.clone(),
         cross_namespace: options.cross_namespace,
+        own_namespace: options.own_namespace.clone(),
     };
     if options.gates.resource_adoption {
         // Nothing is copied: it ends with the process.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{AGAIN, Companion, Step, Tools};
 use crate::api::{ApiError, Place};
 use crate::conditions::holds;
+use crate::scope::{account_map, team_map};
 
 /// Exports of fields.
 pub(crate) struct FieldExports;
@@ -71,6 +72,10 @@ impl Companion for FieldExports {
             "secret" => ("secrets", true),
             other => return Ok(Step::Never(format!("`{other}` is not configmap or secret"))),
         };
+        if !secret && says_roles(&tools.own_namespace, there, &to.name) {
+            let why = "says which roles the controller takes on: an export must not write to it";
+            return Ok(Step::Never(format!("the ConfigMap {there}/{} {why}", to.name)));
+        }
         let field = match field_path(&path) {
             Ok(field) => field,
             Err(why) => return Ok(Step::Never(why)),
@@ -89,17 +94,25 @@ impl Companion for FieldExports {
             Some(_) => return Ok(Step::Never(format!("{path} of {what} is neither text, number nor truth value"))),
         };
         let place = Place::new("", "v1", Some(there), plural);
-        let Some(target) = tools.api.get(&place, &to.name).await? else {
-            return Ok(Step::Later(format!("the {} {there}/{} is not there: create it", to.kind, to.name), AGAIN));
-        };
-        let key =
-            to.key.filter(|key| !key.is_empty()).unwrap_or_else(|| format!("{namespace}.{}", object.metadata.name));
+        let missing = || Step::Later(format!("the {} {there}/{} is not there: create it", to.kind, to.name), AGAIN);
+        let Some(target) = tools.api.get(&place, &to.name).await? else { return Ok(missing()) };
+        let key = to
+            .key
+            .clone()
+            .filter(|key| !key.is_empty())
+            .unwrap_or_else(|| format!("{namespace}.{}", object.metadata.name));
         let value = if secret { STANDARD.encode(text) } else { text };
-        if target.get("data").and_then(|data| data.get(&key)).and_then(Value::as_str) != Some(value.as_str()) {
-            tools.api.patch(&place, &to.name, &json!({"data": {key: value}})).await?;
+        if target.get("data").and_then(|data| data.get(&key)).and_then(Value::as_str) == Some(value.as_str()) {
+            return Ok(Step::Done(SYNCED));
         }
-        Ok(Step::Done(SYNCED))
+        let written = tools.api.patch(&place, &to.name, &json!({"data": {key: value}})).await?;
+        Ok(written.map_or_else(missing, |_| Step::Done(SYNCED)))
     }
+}
+
+/// Whether a ConfigMap is one from which the operator has its roles: whoever may write an export may not choose them.
+fn says_roles(own_namespace: &str, namespace: &str, name: &str) -> bool {
+    namespace == own_namespace && [account_map(), team_map()].contains(&name)
 }
 
 /// A path of jq's that names one field: `.status.endpointStatus`, `.spec.productionVariants[0].modelName`, `.a["b"]`.
@@ -118,6 +131,18 @@ fn field_path(text: &str) -> Result<Path, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn config_maps_of_roles_are_those_of_the_own_namespace() {
+        for (namespace, name, says) in [
+            ("ack-system", "ack-role-account-map", true),
+            ("ack-system", "ack-role-team-map", true),
+            ("ack-system", "settings", false),
+            ("team", "ack-role-account-map", false),
+        ] {
+            assert_eq!(says_roles("ack-system", namespace, name), says, "{namespace}/{name}");
+        }
+    }
 
     #[test]
     fn paths_name_one_field() {

@@ -67,6 +67,8 @@ pub(crate) struct Tools {
     pub(crate) namespaces: Vec<String>,
     /// Namespaces other than an object's own may be written to.
     pub(crate) cross_namespace: bool,
+    /// The namespace of the ConfigMaps that say which roles the operator takes on.
+    pub(crate) own_namespace: String,
 }
 
 /// One of the kinds.

@@ -5,6 +5,7 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
+use sagewright_engine::watch::ContentHash;
 use sagewright_kinds::Kind;
 use tokio::task::AbortHandle;
 
@@ -179,6 +180,7 @@ impl Controller {
                 settled: None,
                 made: None,
                 synced: declared.synced,
+                says_synced: false,
                 retires: false,
                 gives: 0,
                 labels,
@@ -199,7 +201,7 @@ impl Controller {
         if is_other {
             kept.uid = declared.uid.as_str().into();
             (kept.looked, kept.memory, kept.settled, kept.made) = (None, None, None, None);
-            kept.synced = declared.synced;
+            (kept.synced, kept.says_synced) = (declared.synced, false);
             kept.relied = declared.remembered.relied;
         }
         (kept.round, kept.hash, kept.deleting) = (round, declared.hash, declared.deleting);
@@ -207,11 +209,16 @@ impl Controller {
         if known.is_none() || is_other {
             // What an earlier process remembered of this declaration.
             let remembered = &declared.remembered;
-            kept.settled = remembered.settled;
-            kept.made = remembered.made.filter(|made| *made == declared.hash && remembered.memory.has_made(None));
+            // A status that does not say so was written by somebody else: the look mends it.
+            kept.settled = remembered.settled.filter(|_| declared.synced);
+            let is_made = |made: &ContentHash| *made == declared.hash && remembered.memory.has_made(None);
+            kept.made = remembered.made.filter(|made| declared.synced && is_made(made));
         }
         let relabelled = std::mem::replace(&mut kept.labels, labels) != labels;
-        let changed = relabelled || kept.looked != Some((declared.hash, declared.deleting));
+        // It was settled, and its status says so no more: somebody else wrote it.
+        let said = std::mem::replace(&mut kept.says_synced, declared.synced);
+        let lost = kept.settled.is_some() && said && !declared.synced;
+        let changed = relabelled || lost || kept.looked != Some((declared.hash, declared.deleting));
         let (is_new, deleting) = (kept.looked.is_none(), declared.deleting);
         self.refer(id, std::mem::take(&mut declared.refers));
         self.gave(id, declared.gives);

@@ -72,8 +72,8 @@ pub(crate) struct Controller {
     referrers: HashMap<Key, Vec<Id>>,
     /// Referrers under a look, during which what they refer to gave another value.
     rechecks: HashSet<Id>,
-    /// When an event last led to a look at an object.
-    noticed: HashMap<Id, Instant>,
+    /// When events lead to looks.
+    hints: noticed::Hints,
     inbox: mpsc::Receiver<Message>,
     out: mpsc::Sender<Message>,
     readiness: watch::Sender<Readiness>,
@@ -117,7 +117,7 @@ impl Controller {
             waiting: HashMap::new(),
             referrers: HashMap::new(),
             rechecks: HashSet::new(),
-            noticed: HashMap::new(),
+            hints: noticed::Hints::default(),
             inbox,
             out,
             readiness,

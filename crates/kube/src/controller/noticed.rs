@@ -1,5 +1,6 @@
 //! What events of EventBridge lead to.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sagewright_decide::WAIT;
@@ -14,8 +15,43 @@ use crate::resync;
 
 /// Between looks at one object that events lead to.
 const APART: Duration = Duration::from_secs(1);
+/// Between such looks in all, and so much longer at most where many objects of the kind are due: whoever may write to the queue
+/// must not hold up what the cluster asks for, nor use up AWS's rate.
+const ALL_APART: Duration = Duration::from_millis(20);
+const LONGER: u32 = 10;
+/// Objects that may be due before these pauses are longer.
+const DUE: usize = 16;
 /// Objects of which the time of such a look is kept, before those are dropped that are of no use.
 const MANY: usize = 1_024;
+
+/// When events lead to looks.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// When an event last led to a look at an object.
+    of: HashMap<Id, Instant>,
+    /// Before that, no event leads to another one.
+    next: Option<Instant>,
+}
+
+impl Hints {
+    /// When an object is looked at of which an event has come now, while so many of its kind are due. Nothing where an earlier event
+    /// will lead to that look.
+    fn at(&mut self, id: Id, now: Instant, due: usize) -> Option<Instant> {
+        let last = self.of.get(&id).copied();
+        if last.is_some_and(|at| at > now) {
+            return None;
+        }
+        if self.of.len() >= MANY {
+            self.of.retain(|_, at| *at + APART > now);
+        }
+        let free = self.next.map_or(now, |next| next.max(now));
+        let longer = u32::try_from(due / DUE).unwrap_or(LONGER).clamp(1, LONGER);
+        self.next = Some(free + ALL_APART * longer);
+        let at = last.map_or(free, |last| free.max(last + APART));
+        self.of.insert(id, at);
+        Some(at)
+    }
+}
 
 impl Controller {
     /// An event says that a resource may have changed: the object that stands for it is looked at.
@@ -50,13 +86,10 @@ impl Controller {
             return Heard::Own;
         }
         kept.parked = false;
-        let now = Instant::now();
-        if self.noticed.len() >= MANY {
-            self.noticed.retain(|_, at| *at + APART > now);
+        let (now, kind) = (Instant::now(), kept.key.kind);
+        if let Some(at) = self.hints.at(id, now, self.queue.depth(kind, now)) {
+            self.queue.due(id, at);
         }
-        let at = self.noticed.get(&id).map_or(now, |last| now.max(*last + APART));
-        self.noticed.insert(id, at);
-        self.queue.due(id, at);
         Heard::Look
     }
 
@@ -77,4 +110,37 @@ impl Controller {
 /// Of two objects of one resource, what became of the one that is looked at.
 fn more(one: Heard, other: Heard) -> Heard {
     if one == Heard::Look { one } else { other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_events_leads_to_few_looks_a_second() {
+        let now = Instant::now();
+        let mut hints = Hints::default();
+        let millis = |hints: &mut Hints, id, after, due| {
+            let now = now + Duration::from_millis(after);
+            Some((hints.at(id, now, due)? - now).as_millis())
+        };
+        // (object, after so many milliseconds, objects that are due, milliseconds until the look)
+        for (id, after, due, pause) in [
+            (1, 0, 0, Some(0)),
+            (2, 0, 0, Some(20)),
+            (3, 0, 0, Some(40)),
+            (3, 10, 0, None),
+            (1, 10, 0, Some(990)),
+            (1, 10, 0, None),
+            (4, 500, 0, Some(0)),
+            (5, 500, 32, Some(20)),
+            (6, 500, 100_000, Some(60)),
+            (7, 500, 0, Some(260)),
+        ] {
+            assert_eq!(millis(&mut hints, id, after, due), pause, "{id} after {after} ms");
+        }
+        let mut hints = Hints::default();
+        let last = (0..10_000).filter_map(|id| hints.at(id % 2_000, now, 0)).max();
+        assert_eq!(last, Some(now + ALL_APART * 2_000), "each once, at most 50 a second");
+    }
 }

@@ -55,7 +55,9 @@ pub(super) async fn look(context: &Context, owner: &Owner) -> Result<Option<Dura
         // Its child would not be read alone.
         return Ok(None);
     }
-    document.hold().await?;
+    if !document.hold().await? {
+        return Ok(None);
+    }
     document.keep(there).await
 }
 
@@ -65,17 +67,19 @@ impl Document<'_> {
         uid.unwrap_or_default().to_owned()
     }
 
-    /// Adds the legacy operator's finalizer, so that children go before it.
-    async fn hold(&self) -> Result<(), ApiError> {
+    /// Adds the legacy operator's finalizer, so that children go before it. Whether the object is still there: nobody would take
+    /// away the children of one that is not.
+    async fn hold(&self) -> Result<bool, ApiError> {
         let is_held = finalizer::all(&self.object).iter().any(|one| one == self.finalizer());
-        if is_held { Ok(()) } else { self.write_finalizer(true).await }
+        if is_held { Ok(true) } else { self.write_finalizer(true).await }
     }
 
     fn finalizer(&self) -> &'static str {
         if self.mirrors { MIRROR } else { FINALIZER }
     }
 
-    async fn write_finalizer(&self, present: bool) -> Result<(), ApiError> {
+    /// Whether the object was there.
+    async fn write_finalizer(&self, present: bool) -> Result<bool, ApiError> {
         let mut patch = finalizer::patch(self.finalizer(), &self.object, present);
         // The legacy operator may have held a mirror by both.
         if let Some(all) = patch.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut)
@@ -83,7 +87,7 @@ impl Document<'_> {
         {
             all.retain(|one| one != FINALIZER);
         }
-        self.context.api.patch(&self.place, &self.owner.name, &patch).await.map(drop)
+        self.context.api.patch(&self.place, &self.owner.name, &patch).await.map(|written| written.is_some())
     }
 
     /// It is to go: first those of its children that use others, and itself when none is left.
@@ -93,7 +97,7 @@ impl Document<'_> {
             if self.row.kind == TUNING && !mirrors::delete(self.context, self.owner, &self.uid()).await? {
                 return Ok(Some(MIRRORS_GO));
             }
-            return self.write_finalizer(false).await.map(|()| None);
+            return self.write_finalizer(false).await.map(|_| None);
         }
         self.delete_users(&there.iter().collect::<Vec<_>>()).await?;
         self.write_status(&there, State::Going).await.map(|()| None)

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sagewright_decide::conditions::{ADOPTED, ADVISORY, SYNCED, write};
 use sagewright_decide::quirks::PARTS_GONE;
-use sagewright_engine::Outcome;
 use sagewright_engine::reconcile::{Memory, Progress, Reconciled};
 use sagewright_engine::watch::{ContentHash, Settled};
+use sagewright_engine::{Failure, Outcome};
 use sagewright_kinds::Kind;
 use sagewright_objects::{ObjectId, keys};
 use sagewright_port::cloud::Target;
@@ -31,12 +31,27 @@ const NOT_LISTED: Duration = Duration::from_secs(120);
 /// The pause before a look at an endpoint of which a part is gone.
 const PARTS: Duration = Duration::from_secs(600);
 
+/// The pause before it is tried again whether the cluster keeps what has to be remembered.
+const NOT_KEPT: Duration = Duration::from_secs(60);
+
 /// Why an object is not reconciled.
 pub(super) struct Refusal {
     pub(super) reason: &'static str,
     pub(super) message: String,
     pub(super) again: Option<Duration>,
     pub(super) terminal: bool,
+}
+
+impl Refusal {
+    /// What has to be remembered is not kept by the cluster: the next process would create a resource twice, or leave one behind.
+    pub(super) fn forgets(kind: &Kind) -> Self {
+        let (plural, group, field) = (kind.plural(), kind.group(), crate::remembered::FIELD);
+        let message = format!(
+            "the CustomResourceDefinition {plural}.{group} does not keep status.{field}, where it stands what was created: install \
+             Sagewright's definitions"
+        );
+        Self { reason: "StatusNotKept", message, again: Some(NOT_KEPT), terminal: false }
+    }
 }
 
 /// What the poll of the kind showed before the look.
@@ -68,9 +83,7 @@ pub(super) async fn refused(
     refusal: Refusal,
 ) -> Result<Looking, ApiError> {
     let Refusal { reason, message, again, terminal } = refusal;
-    let made = &document.declared.remembered.generated;
-    let nothing_there = document.object.arn().is_none() && *memory == Memory::default() && made.is_empty();
-    if document.declared.deleting && nothing_there {
+    if document.declared.deleting && document.nothing_known(memory) {
         document.release().await?;
         return Ok(Looking::Gone);
     }
@@ -129,7 +142,9 @@ pub(super) async fn reconciled(
     let mut notes = events::of(kind, &before, &status, &done);
     notes.extend(retired.notes);
     log(&document, &done, &notes);
-    if deleting && let Some(why) = leaves(&done) {
+    let nothing_known = document.nothing_known(memory);
+    let never_was = || (nothing_known && cannot_be(&done)).then_some(None);
+    if deleting && let Some(why) = leaves(&done).or_else(never_was) {
         tell(context, &document, &notes);
         if let Some(why) = why {
             tell(context, &document, &[Note::new(false, "Kept", why)]);
@@ -222,6 +237,12 @@ fn leaves(done: &Reconciled) -> Option<Option<String>> {
         }
         _ => None,
     }
+}
+
+/// Whether AWS says that no resource can have the name that was looked for.
+fn cannot_be(done: &Reconciled) -> bool {
+    let Some(Failure::Permanent(permanent)) = &done.failure else { return false };
+    done.failed_step.is_none() && permanent.cause.as_ref().is_some_and(|cause| cause.code == "ValidationException")
 }
 
 /// What to remember of an object that was found settled, and to which nothing was written.

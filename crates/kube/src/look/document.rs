@@ -1,5 +1,6 @@
 //! The object's document: read once, and written with what it said then.
 
+use sagewright_engine::reconcile::Memory;
 use sagewright_kinds::Kind;
 use sagewright_objects::{Object, keys};
 use serde_json::{Value, json};
@@ -29,6 +30,12 @@ impl<'a> Document<'a> {
         let object = Object::from_value(found).map_err(|error| ApiError::new(0, error.message))?;
         let declared = Declared::document(kind, &object);
         Ok(Some(Self { context, kind, place, object, declared }))
+    }
+
+    /// Whether nothing is known in AWS that was made for it.
+    pub(super) fn nothing_known(&self, memory: &Memory) -> bool {
+        let made = &self.declared.remembered.generated;
+        self.object.arn().is_none() && memory.is_like(&Memory::default()) && made.is_empty()
     }
 
     /// What the object was when it was read, so that it is no other one that is written to.
@@ -83,13 +90,15 @@ impl<'a> Document<'a> {
     }
 
     /// Writes down what the next process has to know before something is sent, if nothing has changed since the object was read.
-    pub(super) async fn remember(&mut self, remembered: &Remembered) -> Result<(), ApiError> {
+    /// Whether it stands there now: a definition that does not know the field drops it.
+    pub(super) async fn remember(&mut self, remembered: &Remembered) -> Result<bool, ApiError> {
         let mut status = self.object.status.clone();
         if !status.is_object() {
             status = json!({});
         }
         remembered.write(&mut status);
-        self.write_status(&status, true).await.map(drop)
+        self.write_status(&status, true).await?;
+        Ok(Remembered::read(&self.object.status) == Remembered::read(&status))
     }
 
     /// Writes a status, where it says something else than the present one. `guarded`: only if nothing has changed since it was

@@ -79,6 +79,10 @@ pub(super) async fn reconcile(
             Named::Known => {}
             Named::New => is_renamed = true,
             Named::Blocked(done) => early = Some(*done),
+            Named::Forgotten => {
+                let refusal = Refusal::forgets(kind);
+                return conclude::refused(context, document, memory, Some(placed.target), refusal).await;
+            }
             Named::Wrong(message) => {
                 let refusal = Refusal { reason: "InvalidSpec", message, again: None, terminal: true };
                 return conclude::refused(context, document, memory, Some(placed.target), refusal).await;
@@ -104,9 +108,12 @@ pub(super) async fn reconcile(
         // A create that must not be sent twice: the next process has to know of it before it is sent.
         let generated = document.declared.remembered.generated.clone();
         let remembered = Remembered { memory: memory.clone(), generated, ..Remembered::default() };
-        if let Err(error) = document.remember(&remembered).await {
+        let kept = document.remember(&remembered).await;
+        if !matches!(kept, Ok(true)) {
             *memory = before;
-            return Err(error);
+        }
+        if !kept? {
+            return conclude::refused(context, document, memory, Some(placed.target), Refusal::forgets(kind)).await;
         }
     };
     let adopts = desired.adoption == Adoption::Adopt && document::is_to_adopt(&document.object);

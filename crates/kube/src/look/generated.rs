@@ -36,6 +36,8 @@ pub(super) enum Named {
     Blocked(Box<Reconciled>),
     /// What is declared cannot be made.
     Wrong(String),
+    /// The cluster does not keep the name.
+    Forgotten,
 }
 
 /// Gives a resource its name where that is generated. One that is new stands in the status before anything of that name is
@@ -75,7 +77,9 @@ pub(super) async fn declare(
     }
     // What is remembered is of the resource of before.
     let next = Remembered { generated, relied: remembered.relied, ..Remembered::default() };
-    document.remember(&next).await?;
+    if !document.remember(&next).await? {
+        return Ok(Named::Forgotten);
+    }
     document.declared.remembered = next;
     *memory = Memory::default();
     Ok(if is_new { Named::New } else { Named::Known })
