@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sagewright_cloud_applicationautoscaling::AutoScaling;
 use sagewright_cloud_core::timers::Timers;
 use sagewright_cloud_sagemaker_featurestore as featurestore;
+use sagewright_cloud_sagemaker_hosting::scaling::Variants;
 use tokio::sync::Semaphore;
 
 use crate::api::ApiError;
@@ -210,11 +212,14 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let places = Arc::new(Semaphore::new(PLACES));
     let commands = Arc::new(LocalCommands { process: commands, environment, places });
     let cloudwatch = bound.cloudwatch(outbox.clone());
+    let autoscaling = AutoScaling::new(bound.records(), bound.sim(), Arc::new(cloudwatch.clone()));
+    cloudwatch.acts_by(vec![Arc::new(autoscaling.known())]);
     let roles = Arc::new(TrustedRoles { store: bound.records(), wall: Arc::clone(&wall) });
     let execution = Execution {
         hold,
         alarms: Arc::new(cloudwatch.clone()),
         outbox: outbox.clone(),
+        targets: Arc::new(autoscaling.known()),
         commands,
         ..Execution::new(roles, executors, Arc::clone(&hosting) as _)
     };
@@ -225,18 +230,23 @@ pub async fn prepare(options: Options) -> Result<Prepared, CloudError> {
     let own = bound.address().ip();
     let waker = sagemaker.waker().clone();
     cloudwatch.wakes(waker.clone());
+    autoscaling.wakes(waker.clone());
+    autoscaling.scales(Arc::new(Variants(sagemaker.clone())));
     let server = bound
         .server()
         .control(Control { pass: pass.clone(), keeper: keeper.clone(), waker, own, spot: spot(&sagemaker) })
         .handler("cloudwatch", Arc::new(cloudwatch.clone()))
+        .handler("application-autoscaling", Arc::new(autoscaling.clone()))
         .handler("sagemaker", Arc::new(sagemaker_service(sagemaker.clone())))
         .handler("sagemaker-runtime", Arc::clone(&hosting) as _)
         .handler("sagemaker-featurestore-runtime", Arc::new(featurestore::Runtime(sagemaker.clone())))
         .handler("sagemaker-metrics", Arc::new(sagewright_cloud_sagemaker_lineage::Metrics(sagemaker.clone())))
         .raw(s3);
     resume(&sagemaker).await?;
+    let timers = sagewright_cloud_cloudwatch::timers(&cloudwatch, timers(&sagemaker));
+    let timers = timers.owner(sagewright_cloud_applicationautoscaling::OWNER, autoscaling.due());
     let tasks = Tasks {
-        _timers: AbortOnDrop(tokio::spawn(sagewright_cloud_cloudwatch::timers(&cloudwatch, timers(&sagemaker)).run())),
+        _timers: AbortOnDrop(tokio::spawn(timers.run())),
         _events: AbortOnDrop(tokio::spawn(outbox.run(store, sim))),
         _keeping: AbortOnDrop(tokio::spawn(keeper.clone().run())),
     };

@@ -13,6 +13,13 @@ mod reserve;
 mod runners;
 pub mod server;
 
+/// Application Auto Scaling, and the port to what it scales.
+pub mod scaling {
+    pub use sagewright_cloud_applicationautoscaling::{AutoScaling, Known, OWNER};
+    pub use sagewright_cloud_core::scaling::{Capacity, NoTargets, Scalable, ScalableTargets, Scalables, ScalingError};
+    pub use sagewright_cloud_sagemaker_hosting::scaling::Variants;
+}
+
 pub use sagewright_cloud_cloudwatch as cloudwatch;
 pub use sagewright_cloud_core::{
     alarms, api, clock, durability, env, events, identity, metrics, objects, outbox, records, runner, timers,

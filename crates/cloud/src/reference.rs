@@ -29,6 +29,7 @@ pub const SERVICES: &[&str] = &[
     "sts",
     "logs",
     "cloudwatch",
+    "application-autoscaling",
     "resourcegroupstaggingapi",
 ];
 
@@ -80,6 +81,7 @@ fn real(service: &Service, operation: &str) -> bool {
         "iam" => has(sagewright_cloud_iam::OPERATIONS, operation),
         "sts" => has(sagewright_cloud_sts::OPERATIONS, operation),
         "cloudwatch" => has(sagewright_cloud_cloudwatch::OPERATIONS, operation),
+        "application-autoscaling" => has(sagewright_cloud_applicationautoscaling::OPERATIONS, operation),
         "resourcegroupstaggingapi" => has(sagewright_cloud_resourcegroupstaggingapi::OPERATIONS, operation),
         "logs" => has(crate::logs::OPERATIONS, operation),
         "s3" => {
@@ -127,6 +129,7 @@ mod tests {
             ("sts", "AssumeRole"),
             ("logs", "GetLogEvents"),
             ("cloudwatch", "PutMetricData"),
+            ("application-autoscaling", "PutScalingPolicy"),
             ("resourcegroupstaggingapi", "GetResources"),
             ("sagemaker-runtime", "InvokeEndpoint"),
             ("sagemaker-featurestore-runtime", "BatchGetRecord"),

@@ -17,6 +17,7 @@ mod record;
 pub mod records;
 pub mod region;
 pub mod runner;
+pub mod scaling;
 pub mod timers;
 pub mod token;
 pub mod weight;

@@ -30,6 +30,7 @@ use sagewright_cloud_core::alarms::{Alarms, NoAlarms};
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::env::Env;
 use sagewright_cloud_core::outbox::Outbox;
+use sagewright_cloud_core::scaling::{NoTargets, ScalableTargets};
 use sagewright_cloud_core::timers::Waker;
 
 pub use ports::{
@@ -56,6 +57,8 @@ pub struct Execution {
     pub host: Arc<dyn Host>,
     /// The alarms that deployments heed.
     pub alarms: Arc<dyn Alarms>,
+    /// What Application Auto Scaling scales.
+    pub targets: Arc<dyn ScalableTargets>,
     /// What stands for functions and queues.
     pub commands: Arc<dyn Commands>,
     /// Jobs that run at once; one for each core where `None`.
@@ -77,6 +80,7 @@ impl Execution {
             executors,
             host,
             alarms: Arc::new(NoAlarms),
+            targets: Arc::new(NoTargets),
             commands: Arc::new(NoCommands),
             slots: None,
             outbox: Outbox::default(),

@@ -2,6 +2,7 @@
 
 mod endpoint;
 pub mod hosting;
+pub mod scaling;
 
 use sagewright_cloud_core::operations;
 use sagewright_cloud_sagemaker_base::{Operation, SageMaker};

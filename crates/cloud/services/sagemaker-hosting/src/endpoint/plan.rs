@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{capture, serving};
+use crate::scaling::Typed;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::containers;
 use sagewright_cloud_sagemaker_base::containers::direct;
@@ -96,6 +97,11 @@ impl Deployment {
     pub(super) fn pending(&self, shown: &Shown) -> Value {
         let variants: Vec<_> = self.variants.iter().map(|v| v.summary(None, shown)).collect();
         json!({ "EndpointConfigName": self.config, "ProductionVariants": variants, "StartTime": seconds(self.started) })
+    }
+
+    /// The variants and their instance types.
+    pub(super) fn types(&self) -> Vec<Typed<'_>> {
+        self.variants.iter().map(|v| (v.name.as_str(), v.instance_type.as_deref())).collect()
     }
 
     /// Whether `next` is the same but for weights.

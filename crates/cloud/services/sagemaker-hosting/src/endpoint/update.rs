@@ -7,6 +7,7 @@ use super::machine::Endpoints;
 use super::plan::Deployment;
 use super::step::Event;
 use super::{KIND, policy};
+use crate::scaling;
 use sagewright_cloud_core::api::{ApiError, Call};
 use sagewright_cloud_sagemaker_base::resource::{Kind, required};
 use sagewright_cloud_sagemaker_base::{SageMaker, machine};
@@ -20,6 +21,7 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     sm.find(call, Kind::ENDPOINT_CONFIG, &before.config).await?;
     policy::check_alarms(sm, call, if retain.policy { before.policy.as_ref() } else { policy.as_ref() }).await?;
     let target = Deployment { policy, ..Deployment::of(sm, call, required(call, "EndpointConfigName")?).await? };
+    scaling::check_update(sm, call, &state.name, &before.types(), &target.types()).await?;
     let record = super::request(sm, call, Event::Updated { target, retain }).await?;
     Ok(json!({ "EndpointArn": record.arn }))
 }

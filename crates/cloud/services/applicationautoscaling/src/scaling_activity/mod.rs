@@ -1,0 +1,3 @@
+//! Scaling activities.
+
+pub(super) mod describe;
