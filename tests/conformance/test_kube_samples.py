@@ -23,6 +23,7 @@ class World:
 
     def __init__(self, kube, cloud, folder):
         self.kube, self.sagemaker = kube, cloud.client("sagemaker")
+        self.scaling = cloud.client("application-autoscaling")
         self.namespace = harness.unique("samples")
         kube.kubectl("create", "namespace", self.namespace)
         s3 = cloud.client("s3")
@@ -64,6 +65,12 @@ class World:
             self.kube.kubectl("delete", *at(item), "-n", self.namespace)
 
     def exists(self, arn):
+        if ":autoscaling:" in arn:
+            pages = self.scaling.get_paginator("describe_scaling_policies").paginate(ServiceNamespace="sagemaker")
+            return arn in [policy["PolicyARN"] for page in pages for policy in page["ScalingPolicies"]]
+        if ":application-autoscaling:" in arn:
+            pages = self.scaling.get_paginator("describe_scalable_targets").paginate(ServiceNamespace="sagemaker")
+            return arn in [target["ScalableTargetARN"] for page in pages for target in page["ScalableTargets"]]
         try:
             # Executions have no tags of their own.
             if "/execution/" in arn:

@@ -187,7 +187,7 @@ def test_what_kro_makes_is_planned_applied_and_ready_as_the_definition_says(kube
     wrong = copy.deepcopy(objects)
     wrong[0]["spec"]["primaryContainer"]["imagee"] = "x"
     cli("plan", "--offline", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": wrong}), code=65)
-    # The admission of the cluster takes all of them; Application Auto Scaling is not part of the embedded cloud.
+    # The admission of the cluster takes all of them; the model is none that could be served.
     assert kube.kubectl("create", "--dry-run=server", "-n", namespace, "-f", "-", input=listed).count("dry run") == 4
     kube.apply(objects[:2], namespace)
     for plural in ("models", "endpointconfigs"):

@@ -203,14 +203,16 @@ impl AutoScaling {
         target: &mut Held<Target>,
         activity: &Activity,
     ) -> Result<Batch, StoreError> {
-        let key = part_key(of, ACTIVITY, &format!("{:015}|{}", activity.started, activity.id));
+        target.value.begun += 1;
+        // Activities of one moment are in the order in which they were begun.
+        let place = format!("{:015}|{:09}|{}", activity.started, target.value.begun, activity.id);
+        let key = part_key(of, ACTIVITY, &place);
         if activity.goal.is_some() {
             target.value.pending = Some(key.name.clone());
         }
         if activity.scales {
             target.value.said = None;
         }
-        target.value.begun += 1;
         let mut batch = self.surplus(&target.record().key, target.value.begun, activity.started).await?;
         batch.push(Write::Insert(fresh(key, String::new(), activity, activity.started)));
         Ok(batch)
