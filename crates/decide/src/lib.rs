@@ -19,6 +19,7 @@ mod present;
 pub mod quirks;
 pub mod reading;
 mod scale;
+pub mod served;
 pub mod sets;
 mod status;
 mod tags;

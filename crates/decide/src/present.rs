@@ -12,7 +12,7 @@ use super::desired::Desired;
 use super::diff::{Diff, diff, observed_spec, unseen};
 use super::inputs::{self, MarkLocation, mark_location};
 use super::intent::Adoption;
-use super::{Change, Decision, Effect, RefusalKind, Step, scale, sets, tags};
+use super::{Change, Decision, Effect, RefusalKind, Step, scale, served, sets, tags};
 use crate::arn::name_in_arn;
 use crate::observed::{Elsewhere, Found, Observed, Ownership};
 use crate::quirks;
@@ -287,12 +287,13 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     decision.notes.extend(sets::leaves(kind, desired, found.tags.get(keys::SET)));
     decision.notes.extend(left.iter().map(|diff| scale::note(kind, diff)));
     decision.notes.append(&mut tags.notes);
-    let mut update = None;
+    let (mut update, mut before) = (None, None);
     if !mutable.is_empty() {
         match updating(kind, desired, found, &mutable) {
             Ok(Some((operation, input, remember))) => {
                 if let Some(fingerprint) = remember {
                     tags.add.insert(keys::LAST_UPDATE.to_owned(), fingerprint);
+                    before = served::remember(kind, &found.output, found.tags.get(keys::SERVED), &input);
                 }
                 decision.notes.extend(update_notes(kind, &mutable, &input));
                 update = Some((operation, input));
@@ -318,6 +319,10 @@ fn differences(kind: &Kind, desired: &Desired, found: &Found, mark: Mark) -> Dec
     if mark != Mark::Current || update.is_some() || !tags.is_empty() {
         tags.remember_keys(found);
         decision.notes.append(&mut tags.notes);
+    }
+    if let Some(before) = before {
+        // A way back that is not kept is asked for.
+        tags.add_where_room(found, keys::SERVED, before);
     }
     // The fingerprint is written when the update was taken: one that never was sent cannot have been rolled back.
     let updates = update.is_some();

@@ -48,14 +48,21 @@ impl TagSync {
     /// Remembers the declared keys, as something else is written. Where others' tags leave no room, they are forgotten.
     pub fn remember_keys(&mut self, found: &Found) {
         let Some(keys) = self.keys.take() else { return };
-        let after: BTreeSet<&String> = found.tags.keys().chain(self.add.keys()).collect();
-        let after = after.iter().filter(|key| !key.starts_with("aws:") && !self.remove.contains(key)).count();
-        if after < MOST_TAGS || found.tags.contains_key(keys::TAG_KEYS) {
-            self.add.insert(keys::TAG_KEYS.to_owned(), keys);
-        } else {
+        if !self.add_where_room(found, keys::TAG_KEYS, keys) {
             let why = "the resource has as many tags as AWS takes: which of them were declared is not remembered, and one that is no longer declared will stay";
             self.notes.push(why.to_owned());
         }
+    }
+
+    /// Adds a tag of ours, unless others' tags leave no room for it.
+    pub fn add_where_room(&mut self, found: &Found, key: &str, value: String) -> bool {
+        let after: BTreeSet<&String> = found.tags.keys().chain(self.add.keys()).collect();
+        let after = after.iter().filter(|key| !key.starts_with("aws:") && !self.remove.contains(key)).count();
+        let room = after < MOST_TAGS || found.tags.contains_key(key);
+        if room {
+            self.add.insert(key.to_owned(), value);
+        }
+        room
     }
 }
 

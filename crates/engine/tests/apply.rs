@@ -158,7 +158,9 @@ async fn an_update_that_aws_rolled_back_is_failed_and_not_sent_again_until_the_d
     objects.last_mut().unwrap().metadata.name = "mnist-3".into();
     let report = engine.apply(&objects, &ApplyOptions::default(), &NoObserver).await.unwrap();
     assert!(report.is_ok(), "{:?}", report.objects.iter().map(|o| &o.message).collect::<Vec<_>>());
-    assert_eq!(fake.resource("endpoint/mnist").unwrap().tags.len(), 2);
+    let tags = fake.resource("endpoint/mnist").unwrap().tags;
+    assert_eq!(tags.keys().collect::<Vec<_>>(), [keys::LAST_UPDATE, keys::OWNER, keys::SERVED]);
+    assert_eq!(tags[keys::SERVED], "mnist-1", "the config that was rolled back was never served");
 }
 
 #[tokio::test]

@@ -289,7 +289,9 @@ impl Controller {
     fn state(&self) -> State {
         let mut all: State = self.cloud.all().into_iter().map(|(_, doc, tags)| (doc, tags)).collect();
         // What the last update was is no part of what was declared.
-        all.iter_mut().for_each(|(_, tags)| drop(tags.remove(keys::LAST_UPDATE)));
+        for (_, tags) in &mut all {
+            tags.retain(|key, _| ![keys::LAST_UPDATE, keys::SERVED].contains(&key.as_str()));
+        }
         all
     }
 

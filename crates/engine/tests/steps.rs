@@ -237,7 +237,8 @@ fn an_update_waits_for_the_endpoint_and_names_the_settings_it_keeps() {
     assert!(matches!(&decision.steps[..], [Step::Wait { .. }]));
     let decision = decide(kind, &desired(kind, &spec), &old("InService"), NOW);
     let [Step::Update { input, .. }, Step::SyncTags { add, .. }] = &decision.steps[..] else { panic!("{decision:?}") };
-    assert_eq!(add.keys().collect::<Vec<_>>(), [keys::LAST_UPDATE]);
+    assert_eq!(add.keys().collect::<Vec<_>>(), [keys::LAST_UPDATE, keys::SERVED]);
+    assert_eq!(add[keys::SERVED], "old");
     assert_eq!(
         *input,
         json!({"EndpointName": "thing", "EndpointConfigName": "new", "RetainAllVariantProperties": true})

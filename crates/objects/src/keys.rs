@@ -4,6 +4,8 @@
 pub const OWNER: &str = "sagewright.dev/owner";
 /// Tag that holds a fingerprint of the last update that was sent.
 pub const LAST_UPDATE: &str = "sagewright.dev/last-update";
+/// Tag that names what a resource served before, the latest first: the endpoint configs of an endpoint.
+pub const SERVED: &str = "sagewright.dev/served";
 /// Tag that lists the keys of the declared tags, so that only those are ever removed.
 pub const TAG_KEYS: &str = "sagewright.dev/tags";
 /// Tag that holds a fingerprint of what was last declared for the members that autoscaling moves.

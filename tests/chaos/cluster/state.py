@@ -8,10 +8,10 @@ from .story import CHAINS, KINDS
 # Asks for a look, and says nothing else.
 ASK = "sagewright.dev/reconcile-at"
 
-# Members of a status, or of AWS's answers, that tell of one run. The tag of the last update is written after the update: a kill
-# between the two leaves it out, and costs one more try of an update that AWS rolls back.
+# Members of a status, or of AWS's answers, that tell of one run. The tags of the last update and of what was served before
+# are written after the update: a kill between the two leaves them out, and costs one more try of an update that AWS rolls back.
 OF_ONE_RUN = re.compile(
-    r"(?i)(time|timestamp|seconds|resourceVersion|uid|createdBy|lastModifiedBy|generation|sagewright|sagewright.dev/last-update)$"
+    r"(?i)(time|timestamp|seconds|resourceVersion|uid|createdBy|lastModifiedBy|generation|sagewright|sagewright.dev/(last-update|served))$"
 )
 # When something was: part of texts.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
