@@ -1,6 +1,8 @@
-//! An endpoint's requests per second and p99, over the bare model behind a plain Python HTTP server.
+//! An endpoint's requests per second and p99, beside the bare model behind plain Python HTTP servers; and what a request through the
+//! embedded cloud takes longer than one to its model server.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,15 @@ const REQUESTS: usize = 4000;
 
 /// Connections.
 const CLIENTS: usize = 4;
+
+/// Requests of a block, on one connection.
+const BLOCK: usize = 200;
+
+/// Headers of a request that nobody signs.
+const PLAIN: [(&str, &str); 2] = [("host", "localhost"), ("content-type", "text/csv")];
+
+/// The built-in algorithm, as its image is played.
+const IMAGE_PROGRAM: &str = "xgboost:1.7-1";
 
 /// Longest start of a server.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -41,28 +52,72 @@ pub fn measure(setup: &Setup, table: &mut Table) -> Result<()> {
     };
     ensure!(status.success(), "the trained model cannot be unpacked");
     let model = dir.path().join("xgboost-model");
-    let (_bare, bare_address) = bare(setup, &model)?;
+    let (_bare, bare_address) = bare(setup, "bare_serve.py", &model)?;
+    let (_asgi, asgi_address) = bare(setup, "bare_asgi.py", &model)?;
 
     let rows = digits::rows()?;
     let endpoint = |client: &Client, row: &[u8]| {
         let headers = [("content-type", "text/csv")];
         client.prepare_signed(&server.signer, "POST", "/endpoints/bench/invocations", &headers, row)
     };
-    let plain = |_: &Client, row: &[u8]| {
-        let host = bare_address.to_string();
-        client::message("POST", "/", &[("host", &host), ("content-type", "text/csv")], row)
-    };
-    let (mut ours, mut peer) = (Vec::new(), Vec::new());
+    let plain = |_: &Client, row: &[u8]| client::message("POST", "/", &PLAIN, row);
+    let (mut ours, mut peer, mut asgi) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..setup.runs {
         ours.push(load(server.address, &rows, &endpoint)?);
         peer.push(load(bare_address, &rows, &plain)?);
+        asgi.push(load(asgi_address, &rows, &plain)?);
     }
     let pick = |runs: &[(f64, f64)], f: fn(&(f64, f64)) -> f64| median(&runs.iter().map(f).collect::<Vec<_>>());
     let what = format!("endpoint, one row a request, {CLIENTS} connections");
     let rate = Row::new(&what, "requests/s", Better::Higher, pick(&ours, |r| r.0)).peer("bare", pick(&peer, |r| r.0));
     table.push(rate.aim_ratio(3.0).note("bare: the same model behind Python's ThreadingHTTPServer, unsigned requests"));
-    table.push(Row::new(what + ", p99", "ms", Better::Lower, pick(&ours, |r| r.1)).peer("bare", pick(&peer, |r| r.1)));
+    let p99 = Row::new(format!("{what}, p99"), "ms", Better::Lower, pick(&ours, |r| r.1));
+    table.push(p99.peer("bare", pick(&peer, |r| r.1)).peer("uvicorn", pick(&asgi, |r| r.1)));
+    let rate = Row::new(what, "requests/s", Better::Higher, pick(&ours, |r| r.0)).peer("uvicorn", pick(&asgi, |r| r.0));
+    table.push(rate.aim(5000.0).note("uvicorn: the same model, uvloop and httptools, no framework, unsigned requests"));
+    overhead(setup, &server, dir.path(), &rows, table)
+}
+
+/// What the way through the embedded cloud adds to a request: it, and its model server alone, on one connection each, in turn.
+fn overhead(setup: &Setup, server: &Server, dir: &Path, rows: &[Vec<u8>], table: &mut Table) -> Result<()> {
+    let (_alone, address) = alone(setup, dir)?;
+    let (mut through, mut direct) = (Client::connect(server.address)?.awake(), Client::connect(address)?.awake());
+    let headers = [("content-type", "text/csv")];
+    let mut added = Vec::new();
+    for _ in 0..setup.runs {
+        let mut both = (Vec::new(), Vec::new());
+        // In turn, so that whatever else the machine does is in both.
+        for block in 0..REQUESTS / BLOCK {
+            let rows = || rows.iter().cycle().skip(block * 17).take(BLOCK);
+            let signed =
+                |row| through.prepare_signed(&server.signer, "POST", "/endpoints/bench/invocations", &headers, row);
+            let signed = rows().map(|row| signed(row)).collect::<Result<Vec<_>>>()?;
+            let plain =
+                rows().map(|row| client::message("POST", "/invocations", &PLAIN, row)).collect::<Result<Vec<_>>>()?;
+            both.0.extend(times(&mut through, &signed)?);
+            both.1.extend(times(&mut direct, &plain)?);
+        }
+        process::fail_if_interrupted()?;
+        added.push([50.0, 99.0].map(|percent| percentile(&both.0, percent) - percentile(&both.1, percent)));
+    }
+    for (at, name, aim) in [(0, "p50", 0.15), (1, "p99", 1.0)] {
+        let value = median(&added.iter().map(|run| run[at]).collect::<Vec<_>>());
+        let what = format!("endpoint, what a request takes longer than one to its model server, {name}");
+        table.push(Row::new(what, "ms", Better::Lower, value).aim(aim));
+    }
     Ok(())
+}
+
+/// Starts the built-in algorithm's model server alone, over the model in a folder.
+fn alone(setup: &Setup, dir: &Path) -> Result<(Group, SocketAddr)> {
+    let base = dir.join("alone");
+    std::fs::create_dir_all(base.join("model"))?;
+    std::fs::copy(dir.join("xgboost-model"), base.join("model").join("xgboost-model"))?;
+    let address = free_address()?;
+    let mut command = Command::new(&setup.binary);
+    command.args(["algorithm", IMAGE_PROGRAM, "serve"]).env("SAGEMAKER_BASE_DIR", &base);
+    command.env("SAGEMAKER_BIND_TO_PORT", address.port().to_string());
+    Ok((listening(command, address, "the model server")?, address))
 }
 
 fn deploy(server: &Server, name: &str) -> Result<()> {
@@ -87,23 +142,29 @@ fn deploy(server: &Server, name: &str) -> Result<()> {
     }
 }
 
-/// Starts the bare model's server.
-fn bare(setup: &Setup, model: &std::path::Path) -> Result<(Group, SocketAddr)> {
+/// Starts a server of the bare model.
+fn bare(setup: &Setup, script: &str, model: &Path) -> Result<(Group, SocketAddr)> {
     let address = free_address()?;
     let mut command = Command::new(setup.bare.python());
-    command.arg(crate::root().join("crates/xtask/src/bench/bare_serve.py")).arg(model).arg(address.port().to_string());
+    let script = crate::root().join("crates/xtask/src/bench").join(script);
+    command.arg(script).arg(model).arg(address.port().to_string());
+    Ok((listening(command, address, "the bare server")?, address))
+}
+
+/// Starts a server and waits until it listens.
+fn listening(mut command: Command, address: SocketAddr, what: &str) -> Result<Group> {
     command.env("OMP_NUM_THREADS", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut group = Group::start(&mut command)?;
     let start = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
         process::fail_if_interrupted()?;
         if let Some(status) = group.child().try_wait()? {
-            bail!("the bare server ended with {status}");
+            bail!("{what} ended with {status}");
         }
-        ensure!(start.elapsed() < PATIENCE, "the bare server has not answered in {PATIENCE:?}");
+        ensure!(start.elapsed() < PATIENCE, "{what} has not answered in {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok((group, address))
+    Ok(group)
 }
 
 /// Sends all requests from several connections; requests per second and p99 in milliseconds.
