@@ -124,6 +124,12 @@ pub(crate) enum Command {
     Invoke(Invoke),
     /// Send requests to an endpoint at a given rate and measure the answers. One is sent first and not counted; none is repeated
     Load(Load),
+    /// Show how an endpoint's traffic is shared among its variants, and where a deployment is
+    Traffic(Traffic),
+    /// Have an endpoint serve the config that it served before. It is shown first, and asked for
+    Rollback(Rollback),
+    /// Write a page about an endpoint: requests, errors, latency and shares over time, with its variants and config
+    Report(Report),
     /// Explain a kind or one of its fields
     Explain(Explain),
     /// Print the CustomResourceDefinitions of all kinds, for kubectl apply -f -
@@ -185,7 +191,7 @@ pub(crate) struct Quickstart {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Apply {
     /// A plan that `plan --out` wrote, in place of manifests: it is done exactly as it was shown, or not at all
-    #[arg(value_name = "PLAN")]
+    #[arg(value_name = "PLAN", conflicts_with = "strategy")]
     pub(crate) saved: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: Files,
@@ -200,6 +206,8 @@ pub(crate) struct Apply {
     pub(crate) timeout: Option<std::time::Duration>,
     #[command(flatten)]
     pub(crate) set: Set,
+    #[command(flatten)]
+    pub(crate) rollout: Rollout,
     /// Show what would be done, and write nothing, as `plan` does
     #[arg(long, conflicts_with = "saved")]
     pub(crate) dry_run: bool,
@@ -240,16 +248,18 @@ pub(crate) struct Plan {
     #[arg(long, conflicts_with = "prune")]
     pub(crate) offline: bool,
     /// Show what delete would do instead: what would be deleted or kept, and why, and what still uses it
-    #[arg(long, conflicts_with_all = ["offline", "prune"])]
+    #[arg(long, conflicts_with_all = ["offline", "prune", "strategy"])]
     pub(crate) delete: bool,
     #[command(flatten)]
     pub(crate) set: Set,
+    #[command(flatten)]
+    pub(crate) rollout: Rollout,
     /// Write the plan to a file that `apply FILE` does exactly; it contains the full manifests, including any secrets.
     /// A plan with problems is not written
     #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "delete", "prune"])]
     pub(crate) out: Option<PathBuf>,
     /// Show a plan that --out wrote, without asking the cloud; sensitive values are left out
-    #[arg(long = "show", value_name = "FILE", conflicts_with_all = ["offline", "delete", "out"])]
+    #[arg(long = "show", value_name = "FILE", conflicts_with_all = ["offline", "delete", "out", "strategy"])]
     pub(crate) saved: Option<PathBuf>,
     /// Show values that are secret by their names, too: what AWS marks as sensitive is never shown
     #[arg(long)]
@@ -542,7 +552,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// `90s`, `30m`, `2h`, `1d`, or plain seconds.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor = match unit {

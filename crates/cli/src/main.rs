@@ -16,6 +16,7 @@ mod output;
 mod paths;
 mod progress;
 mod resource;
+mod rollout;
 mod run;
 mod saved_plan;
 mod show;
@@ -106,7 +107,7 @@ async fn until_interrupted(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit>
     if hears {
         return command.await;
     }
-    let writes = matches!(cli.command, Command::Apply(_) | Command::Delete(_));
+    let writes = matches!(cli.command, Command::Apply(_) | Command::Delete(_) | Command::Rollback(_));
     let mut signals = signals::Signals::new();
     tokio::select! {
         outcome = command => outcome,

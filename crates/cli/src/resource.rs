@@ -51,6 +51,15 @@ pub(crate) fn kind_and_name(text: &str) -> Result<(&'static Kind, &str), Failure
     }
 }
 
+/// `KIND NAME` or `KIND/NAME`, in one word or two.
+pub(crate) fn words(what: &[String]) -> Result<(&'static Kind, &str), Failure> {
+    match what {
+        [of, name] => Ok((kind(of)?, name)),
+        [one] => kind_and_name(one),
+        _ => Err(Failure::new(Exit::Usage, "one resource at a time")),
+    }
+}
+
 /// The kind of the resource that an ARN names.
 pub(crate) fn kind_in_arn(text: &str) -> Option<&'static Kind> {
     let arn: Arn = text.parse().ok()?;

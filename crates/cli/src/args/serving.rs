@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration;
+use crate::rollout::Strategy;
 
 /// `load`
 #[derive(Debug, Clone, Args)]
@@ -79,4 +80,71 @@ pub(crate) struct Window {
 fn period(text: &str) -> Result<i64, String> {
     let fits = |period: &i64| *period > 0 && period % 60 == 0 && *period <= 86_400;
     text.parse().ok().filter(fits).ok_or_else(|| "expected a multiple of 60 seconds, at most 86400".to_owned())
+}
+
+/// How endpoints are updated.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Rollout {
+    /// Roll an endpoint's update out in steps: canary:10%@5m, linear:20%@5m, rolling:25%@1m or all-at-once, where its manifest has
+    /// no deploymentConfig. A step is a share of the capacity or a number of instances; after @, what is waited between steps
+    #[arg(long, value_name = "STRATEGY")]
+    pub(crate) strategy: Option<Strategy>,
+    /// With --strategy: a CloudWatch alarm that rolls the update back; may be repeated
+    #[arg(long = "alarm", value_name = "NAME", requires = "strategy")]
+    pub(crate) alarms: Vec<String>,
+}
+
+/// `rollback`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Rollback {
+    /// endpoint NAME, or Endpoint/NAME
+    #[arg(required = true, num_args = 1..=2, value_name = "KIND NAME|KIND/NAME")]
+    pub(crate) what: Vec<String>,
+    /// Endpoint config to go back to [default: the one that was served before the present one]
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) rollout: Rollout,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask. Without a terminal, nothing is done without it
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Return when the call is accepted
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Give up waiting after this long; what was begun goes on
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// `traffic`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Traffic {
+    /// Endpoint
+    pub(crate) endpoint: String,
+    /// Show it once; without a terminal, and for programs, it is always shown once
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The time over which requests, errors and latency are taken, until now
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    pub(crate) since: Duration,
+}
+
+/// `report`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Report {
+    /// endpoint NAME, or Endpoint/NAME
+    #[arg(required = true, num_args = 1..=2, value_name = "KIND NAME|KIND/NAME")]
+    pub(crate) what: Vec<String>,
+    /// File to write: one page of HTML that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The time that is shown, until now
+    #[arg(long, value_name = "DURATION", default_value = "3h", value_parser = duration)]
+    pub(crate) since: Duration,
+    /// Seconds of a period, whole minutes
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = period)]
+    pub(crate) period: i64,
 }

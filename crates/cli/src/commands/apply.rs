@@ -50,7 +50,14 @@ async fn saved(args: &Apply, path: &Path, global: &Global, printer: &Printer) ->
 
 /// The objects that are to be applied.
 pub(crate) async fn load(args: &Apply, global: &Global, printer: &Printer) -> Result<Vec<Object>, Failure> {
-    manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await
+    let mut objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
+    tell(&args.rollout.set(&mut objects)?, printer);
+    Ok(objects)
+}
+
+/// Tells of what the command line adds to the manifests.
+pub(crate) fn tell(lines: &[String], printer: &Printer) {
+    lines.iter().for_each(|line| printer.note(line));
 }
 
 /// Makes the cloud match objects, and tells how it went with each.

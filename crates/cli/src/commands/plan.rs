@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sagewright_engine::{DeleteOptions, Object, Plan, SavedPlan, plan_offline};
 
 use crate::args::{self, Format, Global};
+use crate::commands::apply::tell;
 use crate::commands::delete::{self, deletion};
 use crate::commands::prune;
 use crate::context::{Context, engine_failure};
@@ -27,7 +28,8 @@ pub(crate) async fn run(args: &args::Plan, global: &Global, printer: &Printer) -
     if args.delete {
         return deletes(args, global, printer).await;
     }
-    let objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
+    let mut objects = manifest::load_for(&BuiltIns::of(global), &args.files.files, printer).await?;
+    tell(&args.rollout.set(&mut objects)?, printer);
     if let Some(set) = &args.set.selector {
         let (plan, goes) = Box::pin(prune::plan(&args.set, set, &objects, global, printer)).await?;
         return Ok(match (exit(args, &plan), exit(args, &goes)) {

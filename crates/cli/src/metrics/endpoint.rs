@@ -74,6 +74,11 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
+    /// Its value over the whole time, by the measure's name.
+    pub(crate) fn total(&self, name: &str) -> Option<f64> {
+        value(&self.total, name)
+    }
+
     /// For programs.
     pub(crate) fn document(&self) -> Value {
         let points = self.points.iter().map(|(time, values)| {
@@ -85,9 +90,23 @@ impl Variant {
     }
 }
 
+/// One of several values, by the measure's name.
+pub(crate) fn value(values: &[Option<f64>], name: &str) -> Option<f64> {
+    let at = MEASURES.iter().position(|measure| measure.name == name)?;
+    values.get(at).copied().flatten()
+}
+
 /// Values by their names.
 pub(crate) fn members(values: &[Option<f64>]) -> Map<String, Value> {
     MEASURES.iter().zip(values).map(|(measure, value)| (measure.name.to_owned(), json!(value))).collect()
+}
+
+/// Whose values are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fleet {
+    pub(crate) variant: String,
+    /// What it serves, where a deployment has two fleets of a variant; none for all that the variant ever served.
+    pub(crate) config: Option<String>,
 }
 
 /// Which values are read.
@@ -106,17 +125,17 @@ pub(crate) enum Detail {
 pub(crate) async fn variants(
     context: &Context,
     endpoint: &str,
-    names: &[String],
+    fleets: &[Fleet],
     window: Window,
     detail: Detail,
 ) -> Result<Vec<Variant>, CloudError> {
-    let query = |name: &String, measure: &Measure| Query {
-        namespace: NAMESPACE,
-        metric: measure.metric.to_owned(),
-        dimensions: vec![("EndpointName", endpoint.to_owned()), ("VariantName", name.clone())],
-        statistic: measure.statistic,
+    let query = |fleet: &Fleet, measure: &Measure| {
+        let mut dimensions = vec![("EndpointName", endpoint.to_owned()), ("VariantName", fleet.variant.clone())];
+        dimensions.extend(fleet.config.clone().map(|config| ("EndpointConfigName", config)));
+        let (metric, statistic) = (measure.metric.to_owned(), measure.statistic);
+        Query { namespace: NAMESPACE, metric, dimensions, statistic }
     };
-    let queries: Vec<Query> = names.iter().flat_map(|name| MEASURES.iter().map(move |m| query(name, m))).collect();
+    let queries: Vec<Query> = fleets.iter().flat_map(|fleet| MEASURES.iter().map(move |m| query(fleet, m))).collect();
     let totals = read(context, &queries, window.whole()).await?;
     let points = match detail {
         Detail::Total => Vec::new(),
@@ -124,8 +143,8 @@ pub(crate) async fn variants(
     };
     let mut totals = totals.chunks(MEASURES.len());
     let mut points = points.chunks(MEASURES.len());
-    let found = names.iter().map(|name| Variant {
-        name: name.clone(),
+    let found = fleets.iter().map(|fleet| Variant {
+        name: fleet.variant.clone(),
         total: totals.next().map(together).unwrap_or_default(),
         points: points.next().map(rows).unwrap_or_default(),
     });
@@ -150,19 +169,19 @@ fn rows(all: &[Points]) -> Vec<(Timestamp, Vec<Option<f64>>)> {
         .collect()
 }
 
-/// The names of an endpoint's variants in its status, shadows and those that a deployment brings included.
-pub(crate) fn names(status: &Value) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+/// An endpoint's variants in its status, shadows and those that a deployment brings included.
+pub(crate) fn all(status: &Value) -> Vec<Fleet> {
+    let mut fleets: Vec<Fleet> = Vec::new();
     for of in [status, &status["pendingDeploymentSummary"]] {
         for member in ["productionVariants", "shadowProductionVariants"] {
             for name in of[member].as_array().into_iter().flatten().filter_map(|v| v["variantName"].as_str()) {
-                if !names.iter().any(|known| known == name) {
-                    names.push(name.to_owned());
+                if !fleets.iter().any(|known| known.variant == name) {
+                    fleets.push(Fleet { variant: name.to_owned(), config: None });
                 }
             }
         }
     }
-    names
+    fleets
 }
 
 #[cfg(test)]
@@ -194,6 +213,7 @@ mod tests {
             "shadowProductionVariants": [{"variantName": "s"}],
             "pendingDeploymentSummary": {"productionVariants": [{"variantName": "b"}, {"variantName": "c"}]},
         });
-        assert_eq!(names(&status), ["a", "b", "s", "c"]);
+        let names: Vec<String> = all(&status).into_iter().map(|fleet| fleet.variant).collect();
+        assert_eq!(names, ["a", "b", "s", "c"]);
     }
 }

@@ -198,6 +198,16 @@ impl Printer {
         matches!(self.format, Format::Json | Format::Yaml)
     }
 
+    /// Whether results go to a terminal.
+    pub(crate) fn results_on_terminal(&self) -> bool {
+        self.results_on_terminal && !self.redirected
+    }
+
+    /// Writes what steers the terminal that results go to.
+    pub(super) fn steer(&self, command: &str) -> anyhow::Result<()> {
+        self.live.suspend(|| write_out(command.as_bytes()))
+    }
+
     /// Whether standard error is a terminal on which lines can be redrawn.
     pub(crate) fn is_live(&self) -> bool {
         !self.live.is_hidden()

@@ -81,8 +81,8 @@ async fn of_endpoint(args: &Get, context: &Context, found: &Description) -> anyh
     let window = Window::last(args.window.since.unwrap_or(HOUR), context.now().await, args.window.period);
     let wide = printer.format == Format::Wide;
     let detail = if wide || printer.for_programs() { Detail::Points } else { Detail::Total };
-    let names = endpoint::names(&found.object.status);
-    let variants = endpoint::variants(context, &found.resource, &names, window, detail).await?;
+    let fleets = endpoint::all(&found.object.status);
+    let variants = endpoint::variants(context, &found.resource, &fleets, window, detail).await?;
     if printer.for_programs() {
         return printer.document(&json!({
             "format": FORMAT,
