@@ -1,6 +1,7 @@
 //! The command line: every command and option, with its help.
 
 mod controller;
+mod duration;
 mod local;
 mod serving;
 mod smlogs;
@@ -13,6 +14,7 @@ use sagewright_engine::{Owner, Selector};
 use sagewright_model::{AccountId, Region};
 
 pub(crate) use controller::*;
+pub(crate) use duration::duration;
 pub(crate) use local::*;
 pub(crate) use serving::*;
 pub(crate) use smlogs::*;
@@ -551,25 +553,6 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     numeric.parse().map_err(|_| "expected an IP address and a port, for example 127.0.0.1:4599".to_owned())
 }
 
-/// `90s`, `30m`, `2h`, `1d`, or plain seconds.
-pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let factor = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86400,
-        _ => return Err(format!("'{text}' is not a duration: expected for example 90s, 30m, 2h or 1d")),
-    };
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor))
-        .map(std::time::Duration::from_secs)
-        .ok_or_else(|| format!("'{text}' is not a duration: expected for example 90s, 30m, 2h or 1d"))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -587,15 +570,6 @@ mod tests {
         }
         for wrong in ["localhost", "127.0.0.1", "4599", "example.com:80", "localhost:x"] {
             assert!(super::address(wrong).unwrap_err().contains("for example 127.0.0.1:4599"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn durations_have_units() {
-        let seconds = |t| super::duration(t).map(|d| d.as_secs());
-        assert_eq!((seconds("90s"), seconds("2h"), seconds("5")), (Ok(90), Ok(7200), Ok(5)));
-        for wrong in ["", "m", "5x", "-1s", "99999999999999999999d"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
         }
     }
 }
