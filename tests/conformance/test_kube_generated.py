@@ -293,7 +293,7 @@ def keeps(kube, namespace, name):
 
 def test_no_name_is_generated_that_the_cluster_would_forget(kube, forgetful, operator, namespace, sagemaker, generated):
     """The next process would leave its resource behind."""
-    probe = {**generated(name="probe"), "kind": "Model"}
+    probe = generated(name="probe")
     probe["metadata"]["annotations"] = {"services.k8s.aws/read-only": "true"}
     kube.apply(probe, namespace)
     harness.wait(lambda: not keeps(kube, namespace, "probe"), "the definition is in use")
@@ -304,4 +304,5 @@ def test_no_name_is_generated_that_the_cluster_would_forget(kube, forgetful, ope
     forgetful()
     harness.wait(lambda: keeps(kube, namespace, "probe"), "the definition is whole again")
     kube.kubectl("annotate", MODELS, "fraud", "sagewright.dev/reconcile-at=now", "-n", namespace)
-    assert there(sagemaker) == set(names(settled(kube, namespace)))
+    made = names(settled(kube, namespace))
+    assert there(sagemaker) == set(made)
