@@ -1,11 +1,14 @@
 """Disks of the tests' own, which are small, full or read-only: in a mount namespace, where the machine allows one."""
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+import harness
 from harness import ROOT
 
 
@@ -44,3 +47,22 @@ def fill(path):
                     file.write(b"x" * size)
             except OSError:
                 continue
+
+
+@contextlib.contextmanager
+def small_cloud(folder):
+    """A cloud on a disk of 400 MB, and the disk; what fills it is its file `filler`."""
+    disk = folder / "disk"
+    mount(disk, "-o", "size=400m")
+    cloud = harness.Cloud(disk, harness.image_map())
+    try:
+        yield cloud, disk
+    finally:
+        (disk / "filler").unlink(missing_ok=True)
+        cloud.stop()
+
+
+def leave(disk, room):
+    """Fills a disk but for a number of bytes."""
+    fill(disk / "filler")
+    os.truncate(disk / "filler", (disk / "filler").stat().st_size - room)

@@ -7,7 +7,7 @@ import boto3
 
 import harness
 import test_tuning
-from disks import fill, in_namespace, mount  # noqa: F401
+from disks import fill, in_namespace, leave, mount, small_cloud  # noqa: F401
 from harness import SCRIPT_IMAGE, finished
 from pipeline_tools import create, ended, process_step, start
 from quickstart_tools import command
@@ -47,10 +47,7 @@ def test_room_is_made_through_the_api_after_a_restart_on_a_full_disk(in_namespac
 
 
 def jobs_fail_and_succeed(folder):
-    disk = folder / "disk"
-    mount(disk, "-o", "size=400m")
-    cloud = harness.Cloud(disk, harness.image_map())
-    try:
+    with small_cloud(folder) as (cloud, disk):
         s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
         s3.create_bucket(Bucket="data")
         s3.put_object(Bucket="data", Key="small/train.csv", Body=b"1,2\n" * 6_000_000)
@@ -69,8 +66,7 @@ def jobs_fail_and_succeed(folder):
             children = tuned["TrainingJobStatusCounters"]
             return trained, (tuned["HyperParameterTuningJobStatus"], children["Completed"], children["InProgress"]), told
 
-        fill(disk / "filler")
-        os.truncate(disk / "filler", (disk / "filler").stat().st_size - (10 << 20))
+        leave(disk, 10 << 20)
         trained, tuned, told = run("full")
         assert trained["TrainingJobStatus"] == "Failed" and "No space left" in trained["FailureReason"], trained
         assert tuned == ("Failed", 0, 0), tuned
@@ -82,9 +78,6 @@ def jobs_fail_and_succeed(folder):
         assert trained["TrainingJobStatus"] == "Completed", trained
         assert tuned == ("Completed", 2, 0), tuned
         assert told["PipelineExecutionStatus"] == "Succeeded", told
-    finally:
-        (disk / "filler").unlink(missing_ok=True)
-        cloud.stop()
 
 
 def test_training_tuning_and_pipelines_fail_on_a_full_disk_and_succeed_with_room(in_namespace):

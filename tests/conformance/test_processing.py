@@ -1,7 +1,6 @@
 """Processing jobs with stock boto3, the SageMaker SDK and the command line."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -11,7 +10,7 @@ from botocore.exceptions import ClientError
 
 import harness
 from command import Cli, manifest
-from disks import fill, in_namespace, mount  # noqa: F401
+from disks import fill, in_namespace, leave, small_cloud  # noqa: F401
 from harness import PROCESS_IMAGE, PYTHON_IMAGE, log_lines, refused, role, unique, wait
 
 GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -259,15 +258,11 @@ def test_the_command_line_applies_shows_logs_and_finds_no_change(cloud, account,
 
 
 def a_full_disk(folder):
-    disk = folder / "disk"
-    mount(disk, "-o", "size=400m")
-    cloud = harness.Cloud(disk, harness.image_map())
-    try:
+    with small_cloud(folder) as (cloud, disk):
         s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
         s3.create_bucket(Bucket="data")
         s3.put_object(Bucket="data", Key="in/0.csv", Body="1,x\n" * 6_000_000)
-        fill(disk / "filler")
-        os.truncate(disk / "filler", (disk / "filler").stat().st_size - (10 << 20))
+        leave(disk, 10 << 20)
         sagemaker.create_processing_job(**processing_job("full", "data"))
         told = finished(sagemaker, "full")
         assert told["ProcessingJobStatus"] == "Failed" and "No space left" in told["FailureReason"], told
@@ -286,9 +281,6 @@ def a_full_disk(folder):
         (disk / "filler").unlink()
         assert finished(sagemaker, "stopped")["ProcessingJobStatus"] == "Stopped"
         assert list((disk / "data/work/processing").iterdir()) == []
-    finally:
-        (disk / "filler").unlink(missing_ok=True)
-        cloud.stop()
 
 
 def test_a_full_disk_fails_a_job_and_leaves_nothing(in_namespace):

@@ -1,7 +1,6 @@
 """Batch transform jobs with stock boto3, the SageMaker SDK and the command line."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from botocore.exceptions import ClientError
 
 import harness
 from command import Cli, manifest
-from disks import fill, in_namespace, mount  # noqa: F401
+from disks import in_namespace, leave, small_cloud  # noqa: F401
 from harness import BATCH_IMAGE, log_lines, refused, role, unique, wait
 
 GROUP = "/aws/sagemaker/TransformJobs"
@@ -224,16 +223,12 @@ def test_a_job_survives_a_kill_of_the_cloud(fresh_cloud, tmp_path, step):
 
 
 def a_full_disk(folder):
-    disk = folder / "disk"
-    mount(disk, "-o", "size=400m")
-    cloud = harness.Cloud(disk, harness.image_map())
-    try:
+    with small_cloud(folder) as (cloud, disk):
         s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
         s3.create_bucket(Bucket="data")
         s3.put_object(Bucket="data", Key="in/1.csv", Body="12345678\n" * 3_000_000)
         model = make_turner(sagemaker)
-        fill(disk / "filler")
-        os.truncate(disk / "filler", (disk / "filler").stat().st_size - (10 << 20))
+        leave(disk, 10 << 20)
         sagemaker.create_transform_job(**transform_job("full", model, "data"))
         told = finished(sagemaker, "full")
         assert told["TransformJobStatus"] == "Failed" and "No space left" in told["FailureReason"], told
@@ -242,8 +237,6 @@ def a_full_disk(folder):
         sagemaker.create_transform_job(**transform_job("room", model, "data"))
         assert finished(sagemaker, "room")["TransformJobStatus"] == "Completed"
         assert content(s3, "data", "out/1.csv.out") == "87654321\n" * 3_000_000
-    finally:
-        cloud.stop()
 
 
 def test_a_full_disk_fails_the_job_and_leaves_nothing(in_namespace):

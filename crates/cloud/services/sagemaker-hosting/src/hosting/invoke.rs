@@ -53,13 +53,7 @@ impl Hosting {
         let session = self.sessions.instance(&endpoint, call.text("SessionId"))?;
         let mut tried: Vec<usize> = Vec::new();
         loop {
-            let (variant, instance) = match choose(&routes, &call, &endpoint, &tried, session.as_deref()) {
-                Ok(chosen) => chosen,
-                Err(error) => {
-                    unanswered(&routes, &call, &error);
-                    return Err(error);
-                }
-            };
+            let (variant, instance) = choose(&routes, &call, &endpoint, &tried, session.as_deref())?;
             let servers = chain(variant, instance, &call)?;
             match (call.text("TargetModel"), servers.iter().any(|server| server.models.is_some())) {
                 (Some(_), false) => return Err(errors::one_model(&endpoint)),
@@ -143,8 +137,19 @@ impl Hosting {
     }
 }
 
-/// The variant and instance that a request goes to; with a `session`, the instance that has it.
+/// The variant and instance that a request goes to; with a `session`, the instance that has it. A request that none can take is
+/// counted.
 pub(super) fn choose<'r>(
+    routes: &'r Routes,
+    call: &Call,
+    endpoint: &EndpointKey,
+    tried: &[usize],
+    session: Option<&str>,
+) -> Result<(&'r Variant, &'r Arc<Instance>), ApiError> {
+    find(routes, call, endpoint, tried, session).inspect_err(|error| unanswered(routes, call, error))
+}
+
+fn find<'r>(
     routes: &'r Routes,
     call: &Call,
     endpoint: &EndpointKey,
@@ -171,7 +176,7 @@ pub(super) fn choose<'r>(
 }
 
 /// Counts a request that no server could take: of the variant that it asks for, or else of the first.
-pub(super) fn unanswered(routes: &Routes, call: &Call, error: &ApiError) {
+fn unanswered(routes: &Routes, call: &Call, error: &ApiError) {
     let wanted = call.text("TargetVariant");
     let found = routes.variants().find(|variant| wanted.is_none_or(|wanted| variant.name == wanted));
     if let Some(meter) = found.and_then(|variant| variant.meter.as_ref()) {

@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
 use super::chain::{self, Trouble};
-use super::invoke::{chain as servers_of, choose, members, unanswered};
+use super::invoke::{chain as servers_of, choose, members};
 use super::measure::Meter;
 use super::outstanding::Held;
 use super::pool::{Flow, SendError};
@@ -42,13 +42,7 @@ impl Hosting {
         let whole: BoxFuture<'static, ()> = self.env.wall.sleep(LONGEST);
         let mut tried: Vec<usize> = Vec::new();
         loop {
-            let (variant, instance) = match choose(&routes, &call, &endpoint, &tried, session.as_deref()) {
-                Ok(chosen) => chosen,
-                Err(error) => {
-                    unanswered(&routes, &call, &error);
-                    return Err(error);
-                }
-            };
+            let (variant, instance) = choose(&routes, &call, &endpoint, &tried, session.as_deref())?;
             if instance.demand.is_some() {
                 return Err(errors::no_stream(&endpoint, "it is serverless"));
             }
