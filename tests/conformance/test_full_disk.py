@@ -1,7 +1,6 @@
 """A cloud on a disk that is full: it starts, room can be made through its API, and jobs that need more than there is fail and leave nothing."""
 
 import json
-import os
 
 import boto3
 
