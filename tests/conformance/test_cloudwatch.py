@@ -420,7 +420,11 @@ def test_an_endpoints_invocations_are_measured(cloud, sagemaker, runtime, deploy
         assert total(name, "SampleCount", "Microseconds") == 4
         assert total(name, "Sum", "Microseconds") > 0
     metrics = listed_metrics(cloudwatch, Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": endpoint}])
-    assert len(metrics) == 7
+    named = lambda metric: tuple(sorted(d["Name"] for d in metric["Dimensions"]))
+    of = {dimensions: {m["MetricName"] for m in metrics if named(m) == dimensions} for dimensions in map(named, metrics)}
+    # Of the variant, and of it under each config, so that an alarm can watch the fleet of an update alone.
+    assert set(of) == {("EndpointName", "VariantName"), ("EndpointConfigName", "EndpointName", "VariantName")}
+    assert all(len(names) == 7 for names in of.values()), of
 
 
 def test_the_metrics_of_an_advanced_clock_are_in_its_time(fresh_cloud):
