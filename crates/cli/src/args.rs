@@ -391,34 +391,6 @@ pub(crate) struct Export {
     pub(crate) resource: String,
 }
 
-/// `invoke`
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Invoke {
-    /// Endpoint
-    pub(crate) endpoint: String,
-    /// File to send, or - for standard input
-    #[arg(long, value_name = "FILE|-", conflicts_with = "text")]
-    pub(crate) body: Option<PathBuf>,
-    /// Text to send
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) text: Option<String>,
-    /// Content type of the request
-    #[arg(long, value_name = "TYPE", default_value = "text/csv")]
-    pub(crate) content_type: String,
-    /// Content type wanted of the answer
-    #[arg(long, value_name = "TYPE")]
-    pub(crate) accept: Option<String>,
-    /// Variant to invoke
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-    /// Model to invoke, of an endpoint with many models: its archive's key below the model's ModelDataUrl
-    #[arg(long, value_name = "KEY")]
-    pub(crate) target_model: Option<String>,
-    /// Container to invoke, by its host name, where the model's inferenceExecutionConfig is Direct
-    #[arg(long, value_name = "HOSTNAME")]
-    pub(crate) container: Option<String>,
-}
-
 /// `explain`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Explain {

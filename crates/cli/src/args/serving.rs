@@ -8,6 +8,41 @@ use clap::Args;
 use super::duration;
 use crate::rollout::Strategy;
 
+/// How a model is asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Asked {
+    /// Content type of what is sent
+    #[arg(long, value_name = "TYPE", default_value = "text/csv")]
+    pub(crate) content_type: String,
+    /// Content type wanted of the answer
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) accept: Option<String>,
+    /// Variant to invoke
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Model to invoke, of an endpoint with many models: its archive's key below the model's ModelDataUrl
+    #[arg(long, value_name = "KEY")]
+    pub(crate) target_model: Option<String>,
+}
+
+/// `invoke`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Invoke {
+    /// Endpoint
+    pub(crate) endpoint: String,
+    /// File to send, or - for standard input
+    #[arg(long, value_name = "FILE|-", conflicts_with = "text")]
+    pub(crate) body: Option<PathBuf>,
+    /// Text to send
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Container to invoke, by its host name, where the model's inferenceExecutionConfig is Direct
+    #[arg(long, value_name = "HOSTNAME")]
+    pub(crate) container: Option<String>,
+}
+
 /// `load`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Load {
@@ -25,18 +60,8 @@ pub(crate) struct Load {
     /// Send each line of the file as a request of its own, in turn
     #[arg(long)]
     pub(crate) lines: bool,
-    /// Content type of the requests
-    #[arg(long, value_name = "TYPE", default_value = "text/csv")]
-    pub(crate) content_type: String,
-    /// Content type wanted of the answers
-    #[arg(long, value_name = "TYPE")]
-    pub(crate) accept: Option<String>,
-    /// Variant to invoke
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-    /// Model to invoke, of an endpoint with many models: its archive's key below the model's ModelDataUrl
-    #[arg(long, value_name = "KEY")]
-    pub(crate) target_model: Option<String>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// Most requests that wait for an answer at a time; those that cannot be sent for it are counted as such
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) concurrency: u32,

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use base64::Engine as _;
+use bytes::Bytes;
 use sagewright_aws::runtime::InvokeRequest;
 use sagewright_engine::CloudError;
 use serde_json::json;
 
-use crate::args::{Global, Invoke};
+use crate::args::{Asked, Global, Invoke};
 use crate::context::{Context, is_standard_input};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
@@ -67,6 +68,19 @@ pub(crate) fn name(text: &str) -> Result<&str, Failure> {
     }
 }
 
+/// A request as the arguments want it.
+pub(crate) fn request<'a>(endpoint: &'a str, asked: &'a Asked, body: Bytes) -> InvokeRequest<'a> {
+    InvokeRequest {
+        endpoint,
+        content_type: Some(&asked.content_type),
+        accept: asked.accept.as_deref(),
+        variant: asked.variant.as_deref(),
+        model: asked.target_model.as_deref(),
+        body,
+        ..InvokeRequest::default()
+    }
+}
+
 /// What to send: a file, or standard input.
 pub(crate) async fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
     if !is_standard_input(path) {
@@ -97,16 +111,7 @@ pub(crate) async fn run(args: &Invoke, global: &Global, printer: &Printer) -> an
     let answer = sagewright_aws::runtime::invoke(
         &context.aws,
         &context.target,
-        InvokeRequest {
-            endpoint,
-            content_type: Some(&args.content_type),
-            accept: args.accept.as_deref(),
-            variant: args.variant.as_deref(),
-            model: args.target_model.as_deref(),
-            container: args.container.as_deref(),
-            body: body.into(),
-            once: false,
-        },
+        InvokeRequest { container: args.container.as_deref(), ..request(endpoint, &args.asked, body.into()) },
     )
     .await;
     let answer = match answer {

@@ -1,8 +1,6 @@
 //! Asynchronous invocations: the queue, what comes of requests, and what a process leaves that dies over them.
 
-use std::fs::File;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +8,6 @@ use sagewright_cloud::api::{ApiError, Handler, Output};
 use sagewright_cloud::env::Env;
 use sagewright_cloud::hosting::{Hosting, HostingConfig};
 use sagewright_cloud::metrics::{Metric, Resolution, Span, Stats};
-use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::outbox::Outbox;
 use sagewright_cloud::records::Event;
 use sagewright_cloud::runner::NoEnvironment;
@@ -20,7 +17,7 @@ use sagewright_cloud::sagemaker::serving::{AsyncPlan, Topic};
 use serde_json::{Value, json};
 
 use super::support::*;
-use crate::runner_support::{ACCOUNT, Machine, MemoryObjects, REGION, soon};
+use crate::runner_support::{ACCOUNT, Machine, REGION, soon};
 
 /// A machine whose state outlives its host.
 struct Stage {
@@ -296,35 +293,6 @@ async fn each_way_of_asking_is_refused_where_the_other_is_meant() {
     hosting.shutdown().await;
 }
 
-/// Objects of a process that dies once it has put an answer.
-struct Dying {
-    inner: Arc<MemoryObjects>,
-    put: Sender<()>,
-    /// Never comes: the process is gone.
-    after: Mutex<Receiver<()>>,
-}
-
-impl Objects for Dying {
-    fn head(&self, account: &str, bucket: &str, key: &str) -> Result<ObjectInfo, ObjectError> {
-        self.inner.head(account, bucket, key)
-    }
-
-    fn open(&self, account: &str, bucket: &str, key: &str) -> Result<(ObjectInfo, File), ObjectError> {
-        self.inner.open(account, bucket, key)
-    }
-
-    fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
-        self.inner.list(account, bucket, prefix)
-    }
-
-    fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
-        let info = self.inner.put_file(account, bucket, key, source);
-        self.put.send(()).unwrap();
-        let _ = self.after.lock().unwrap().recv();
-        info
-    }
-}
-
 /// Where a process dies over a request.
 enum Death {
     Acknowledged,
@@ -337,9 +305,16 @@ async fn a_request_is_done_by_the_next_process_wherever_this_one_dies() {
     for death in [Death::Acknowledged, Death::Asking, Death::Stored] {
         let stage = stage();
         let (put, stored) = channel();
-        let (alive, after) = channel();
+        let (alive, after) = channel::<()>();
         let env = stage.env.clone();
-        let dying = Dying { inner: stage.machine.objects.clone(), put, after: Mutex::new(after) };
+        let after = Mutex::new(after);
+        let dies = move || {
+            put.send(()).unwrap();
+            // Never comes: the process is gone.
+            let _ = after.lock().unwrap().recv();
+        };
+        let dying =
+            WatchedObjects { inner: stage.machine.objects.clone(), before: Box::new(|| ()), after: Box::new(dies) };
         let first = Stage { env: Env { objects: Arc::new(dying), ..env.clone() }, ..stage };
         let hosting = first.host();
         let (copies, body) = match death {

@@ -1,7 +1,5 @@
 //! Captured data while the bucket takes nothing: answers wait, memory is bounded, and what is lost is told.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -9,44 +7,28 @@ use std::time::Duration;
 use sagewright_cloud::api::Handler;
 use sagewright_cloud::env::Env;
 use sagewright_cloud::hosting::{Hosting, HostingConfig};
-use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::runner::NoEnvironment;
 use sagewright_cloud::sagemaker::ports::{CapturePlan, Host, VariantPlan};
 use serde_json::{Value, json};
 
-use crate::runner_support::{Machine, MemoryObjects, soon};
-use crate::support::{GROUP, SERVER, call, deploy, key, named};
+use crate::runner_support::{Machine, soon};
+use crate::support::{GROUP, SERVER, WatchedObjects, call, deploy, key, named};
 
-/// A bucket that takes nothing until it is opened.
-struct Shut {
-    inner: Arc<MemoryObjects>,
-    open: Mutex<bool>,
+/// What a bucket takes nothing before.
+#[derive(Default)]
+struct Gate {
+    is_open: Mutex<bool>,
     opened: Condvar,
 }
 
-impl Shut {
+impl Gate {
     fn open(&self) {
-        *self.open.lock().unwrap() = true;
+        *self.is_open.lock().unwrap() = true;
         self.opened.notify_all();
     }
-}
 
-impl Objects for Shut {
-    fn head(&self, account: &str, bucket: &str, key: &str) -> Result<ObjectInfo, ObjectError> {
-        self.inner.head(account, bucket, key)
-    }
-
-    fn open(&self, account: &str, bucket: &str, key: &str) -> Result<(ObjectInfo, File), ObjectError> {
-        self.inner.open(account, bucket, key)
-    }
-
-    fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
-        self.inner.list(account, bucket, prefix)
-    }
-
-    fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
-        drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
-        self.inner.put_file(account, bucket, key, source)
+    fn wait(&self) {
+        drop(self.opened.wait_while(self.is_open.lock().unwrap(), |open| !*open).unwrap());
     }
 }
 
@@ -60,7 +42,7 @@ const ASKED: usize = 2 * ROOM + 4;
 
 struct Stage {
     machine: Machine,
-    bucket: Arc<Shut>,
+    bucket: Arc<Gate>,
     hosting: Arc<Hosting>,
     answered: Arc<AtomicUsize>,
 }
@@ -69,8 +51,14 @@ async fn stage() -> Stage {
     let mut machine = Machine::new();
     let image = machine.python("server", SERVER);
     machine.objects.make_bucket("captured");
-    let bucket = Arc::new(Shut { inner: machine.objects.clone(), open: Mutex::default(), opened: Condvar::new() });
-    let env = Env { objects: bucket.clone(), ..machine.env() };
+    let bucket = Arc::new(Gate::default());
+    let before = Arc::clone(&bucket);
+    let objects = WatchedObjects {
+        inner: machine.objects.clone(),
+        before: Box::new(move || before.wait()),
+        after: Box::new(|| ()),
+    };
+    let env = Env { objects: Arc::new(objects), ..machine.env() };
     let hosting = Arc::new(Hosting::new(env, Arc::new(NoEnvironment), HostingConfig::default()));
     let capture = CapturePlan {
         percentage: 100,

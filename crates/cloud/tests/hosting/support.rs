@@ -1,6 +1,8 @@
 //! A host on a machine of the tests, the server that it runs, and requests.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,12 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use sagewright_cloud::api::{ApiError, Call, Caller, Handler, Output};
 use sagewright_cloud::hosting::{Hosting, HostingConfig};
+use sagewright_cloud::objects::{ObjectError, ObjectInfo, Objects};
 use sagewright_cloud::runner::NoEnvironment;
 use sagewright_cloud::sagemaker::Serving;
 use sagewright_cloud::sagemaker::ports::{ContainerPlan, EndpointKey, FleetPlan, Host, ModelData, VariantPlan};
 use serde_json::{Value, json};
 
-use crate::runner_support::{ACCOUNT, Machine, REGION, soon};
+use crate::runner_support::{ACCOUNT, Machine, MemoryObjects, REGION, soon};
 
 pub const GROUP: &str = "/aws/sagemaker/Endpoints/e";
 
@@ -63,6 +66,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+    # Whoever asked may be gone: what is printed are the words that tests wait for.
+    def handle_error(self, *_): pass
 server = Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler)
 print("listening"); sys.stdout.flush()
 server.serve_forever()
@@ -199,4 +204,32 @@ pub async fn until_answered(hosting: &Hosting) -> Output {
         }
     })
     .await
+}
+
+/// Objects whose writes are watched: what is done before a file is put, and after.
+pub struct WatchedObjects {
+    pub inner: Arc<MemoryObjects>,
+    pub before: Box<dyn Fn() + Send + Sync>,
+    pub after: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Objects for WatchedObjects {
+    fn head(&self, account: &str, bucket: &str, key: &str) -> Result<ObjectInfo, ObjectError> {
+        self.inner.head(account, bucket, key)
+    }
+
+    fn open(&self, account: &str, bucket: &str, key: &str) -> Result<(ObjectInfo, File), ObjectError> {
+        self.inner.open(account, bucket, key)
+    }
+
+    fn list(&self, account: &str, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, ObjectError> {
+        self.inner.list(account, bucket, prefix)
+    }
+
+    fn put_file(&self, account: &str, bucket: &str, key: &str, source: &Path) -> Result<ObjectInfo, ObjectError> {
+        (self.before)();
+        let info = self.inner.put_file(account, bucket, key, source);
+        (self.after)();
+        info
+    }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sagewright_cloud::api::{ApiError, Call, Caller, Handler as _};
+use sagewright_cloud::api::{ApiError, Call, Handler as _};
 use sagewright_cloud::records::Records as _;
 use sagewright_cloud::sagemaker::kind::Kind;
 use sagewright_cloud_sagemaker_featurestore::{Runtime, flush_all};
 use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
-use crate::support::{ACCOUNT, Cloud, Life, REGION, within};
+use crate::support::{ACCOUNT, Cloud, Life, REGION, caller, within};
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/exec";
 
@@ -20,13 +20,7 @@ async fn runtime(cloud: &Cloud, operation: &str, input: Value) -> Result<Value, 
     let service = sagewright_model::service("sagemaker-featurestore-runtime").unwrap();
     let operation = service.operation(operation).unwrap();
     let call = Call {
-        caller: Caller {
-            account: ACCOUNT.to_owned(),
-            principal_arn: format!("arn:aws:iam::{ACCOUNT}:user/local"),
-            user_id: "AIDALOCAL".to_owned(),
-            access_key: "AKIALOCAL".to_owned(),
-            source_ip: None,
-        },
+        caller: caller(ACCOUNT),
         region: REGION.to_owned(),
         service,
         operation,

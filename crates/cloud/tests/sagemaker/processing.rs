@@ -6,7 +6,7 @@ use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Map, Value, json};
 
 use crate::restart::{after, after_over, run};
-use crate::support::{Cloud, processing_job, training_job, with, within};
+use crate::support::{Cloud, Death, at_each_commit, processing_job, training_job, with, within};
 
 fn named(name: &str) -> Value {
     json!({"ProcessingJobName": name})
@@ -337,4 +337,53 @@ fn a_job_whose_stored_state_is_damaged_has_failed_and_says_so() {
         let reason = job["FailureReason"].as_str().unwrap();
         assert!(reason.contains("processing-job/j is damaged") && reason.contains("another name"), "{reason}");
     });
+}
+
+/// The cloud dies at each commit of a job's way; the next one brings the job to its end.
+#[test]
+fn a_job_survives_the_death_of_the_cloud_at_each_commit() {
+    let way = async |cloud: &Cloud, death: &Death| {
+        cloud.ok("CreateProcessingJob", processing_job("j")).await;
+        death.counts();
+        let job = cloud.processing().await;
+        (job.events)(JobEvent::Started);
+        cloud.describe_processing("j").await;
+        job.end.send(completed()).unwrap();
+        cloud.until(Kind::PROCESSING_JOB, "j", "Completed").await;
+    };
+    let after = async |cloud: &Cloud, commits: i64| {
+        resume(&cloud.sagemaker).await.unwrap();
+        if cloud.describe_processing("j").await["ProcessingJobStatus"] != "Completed" {
+            cloud.processing().await.end.send(completed()).unwrap();
+            cloud.until(Kind::PROCESSING_JOB, "j", "Completed").await;
+        }
+        assert!(cloud.no_job_waits().await, "run twice after {commits} commits");
+    };
+    let commits = at_each_commit(1, way, after);
+    assert!(commits >= 2, "{commits} commits lead to the end of a job");
+}
+
+/// A stop that was answered holds, wherever the cloud dies then.
+#[test]
+fn a_stop_survives_the_death_of_the_cloud_at_each_commit() {
+    let stopped = || JobEnd::new(Outcome::Stopped);
+    let way = async |cloud: &Cloud, death: &Death| {
+        cloud.ok("CreateProcessingJob", processing_job("j")).await;
+        let mut job = cloud.processing().await;
+        cloud.ok("StopProcessingJob", named("j")).await;
+        death.counts();
+        within(job.stop.wait_for(|stop| *stop)).await.unwrap();
+        job.end.send(stopped()).unwrap();
+        cloud.until(Kind::PROCESSING_JOB, "j", "Stopped").await;
+    };
+    let after = async |cloud: &Cloud, commits: i64| {
+        resume(&cloud.sagemaker).await.unwrap();
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(cloud.describe_processing("j").await["ProcessingJobStatus"], "Stopped", "after {commits} commits");
+        assert!(cloud.no_job_waits().await, "begun again after {commits} commits");
+    };
+    let commits = at_each_commit(1, way, after);
+    assert!(commits >= 1, "{commits} commits lead to the end of a stop");
 }

@@ -6,7 +6,7 @@ use sagewright_cloud_store_sqlite::SqliteRecords;
 use serde_json::{Value, json};
 
 use crate::restart::{after_over, run};
-use crate::support::{Cloud, model, transform_job, with, within};
+use crate::support::{Cloud, Death, at_each_commit, model, transform_job, with, within};
 
 fn named(name: &str) -> Value {
     json!({"TransformJobName": name})
@@ -161,4 +161,30 @@ fn jobs_in_progress_run_again_without_their_model() {
         job.end.send(JobEnd::new(Outcome::Completed)).unwrap();
         cloud.until(Kind::TRANSFORM_JOB, "runs", "Completed").await;
     });
+}
+
+/// The cloud dies at each commit of a job's way; the next one brings the job to its end.
+#[test]
+fn a_job_survives_the_death_of_the_cloud_at_each_commit() {
+    let completed = || JobEnd::new(Outcome::Completed);
+    let way = async |cloud: &Cloud, death: &Death| {
+        cloud.ok("CreateModel", model("m")).await;
+        cloud.ok("CreateTransformJob", transform_job("j")).await;
+        death.counts();
+        let job = cloud.transform().await;
+        (job.events)(JobEvent::Started);
+        cloud.describe_transform("j").await;
+        job.end.send(completed()).unwrap();
+        cloud.until(Kind::TRANSFORM_JOB, "j", "Completed").await;
+    };
+    let after = async |cloud: &Cloud, commits: i64| {
+        resume(&cloud.sagemaker).await.unwrap();
+        if cloud.describe_transform("j").await["TransformJobStatus"] != "Completed" {
+            cloud.transform().await.end.send(completed()).unwrap();
+            cloud.until(Kind::TRANSFORM_JOB, "j", "Completed").await;
+        }
+        assert!(cloud.no_job_waits().await, "run twice after {commits} commits");
+    };
+    let commits = at_each_commit(1, way, after);
+    assert!(commits >= 2, "{commits} commits lead to the end of a job");
 }

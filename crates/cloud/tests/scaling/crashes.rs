@@ -1,11 +1,10 @@
 //! Processes that die at each commit: what was decided is done, and once.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use crate::mortal::Life;
+use crate::death::at_each_commit_in;
 use crate::support::{MINUTE, Process, World};
 
 /// Has a process die at each commit of a way in turn; then the next one goes on.
@@ -15,30 +14,16 @@ fn at_each_commit(
     way: impl AsyncFn(&Process),
     after: impl AsyncFn(&World, &Process, i64),
 ) -> i64 {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for commits in 0.. {
-        let world = world();
-        let first = runtime();
-        let died = first.block_on(async {
-            let life = Arc::new(Life::default());
-            let process = world.mortal(Arc::clone(&life));
-            prepare(&process).await;
-            life.ends_after(commits);
-            let died = tokio::select! {
-                () = way(&process) => false,
-                () = life.over() => true,
-            };
-            // Not dropped by the runtime's own: a killed process tidies nothing up.
-            std::mem::forget(process);
-            died
-        });
-        first.shutdown_background();
-        runtime().block_on(async { after(&world, &world.start(), commits).await });
-        if !died {
-            return commits;
-        }
-    }
-    unreachable!("a way has an end")
+    at_each_commit_in(
+        world,
+        World::mortal,
+        async |process: &Process, death| {
+            prepare(process).await;
+            death.counts();
+            way(process).await;
+        },
+        async |world: &World, commits| after(world, &world.start(), commits).await,
+    )
 }
 
 #[test]

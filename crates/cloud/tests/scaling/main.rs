@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, dead_code)]
 
+#[path = "../sagemaker/support/caller.rs"]
+mod caller;
+#[path = "../sagemaker/support/death.rs"]
+mod death;
 #[path = "../sagemaker/support/mortal.rs"]
 mod mortal;
 #[path = "../runner_support/mod.rs"]

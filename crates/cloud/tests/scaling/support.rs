@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sagewright_cloud::api::{ApiError, Call, Caller, Handler};
+use sagewright_cloud::api::{ApiError, Call, Handler};
 use sagewright_cloud::clock::{SimClock, Wall as _};
 use sagewright_cloud::cloudwatch::{self, CloudWatch};
 use sagewright_cloud::metrics::{Datum, Metric, Metrics};
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::caller::caller;
 use crate::mortal::{Life, Mortal};
 use crate::runner_support::{ManualClock, soon};
 
@@ -167,13 +168,7 @@ impl Process {
                 .map_err(|e| ApiError::new(e.code(), 400, e.to_string()))?;
         }
         let call = Call {
-            caller: Caller {
-                account: ACCOUNT.to_owned(),
-                principal_arn: format!("arn:aws:iam::{ACCOUNT}:user/local"),
-                user_id: "AIDALOCAL".to_owned(),
-                access_key: "AKIALOCAL".to_owned(),
-                source_ip: None,
-            },
+            caller: caller(ACCOUNT),
             region: REGION.to_owned(),
             service: model,
             operation,

@@ -178,16 +178,8 @@ impl Requests {
     async fn request(&self, n: u64, once: bool) -> Result<Option<String>, CloudError> {
         let args = &self.args;
         let at = usize::try_from(n % self.bodies.len() as u64).unwrap_or_default();
-        let request = InvokeRequest {
-            endpoint: &self.endpoint,
-            content_type: Some(&args.content_type),
-            accept: args.accept.as_deref(),
-            variant: args.variant.as_deref(),
-            model: args.target_model.as_deref(),
-            container: None,
-            body: self.bodies.get(at).cloned().unwrap_or_default(),
-            once,
-        };
+        let body = self.bodies.get(at).cloned().unwrap_or_default();
+        let request = InvokeRequest { once, ..invoke::request(&self.endpoint, &args.asked, body) };
         Ok(runtime::invoke(&self.context.aws, &self.context.target, request).await?.variant)
     }
 }

@@ -32,53 +32,39 @@ pub(crate) struct Owner {
 /// A service that keeps tags in the store has its row here.
 const OWNERS: &[Owner] = &[
     Owner {
-        service: "sagemaker",
-        kind: "",
-        global: false,
-        found: true,
         add: ("AddTags", "Tags"),
         remove: ("DeleteTags", "TagKeys"),
         name: "ResourceArn",
-        by_name: false,
-        map: false,
+        ..regional("sagemaker", "")
     },
     Owner {
-        service: "logs",
-        kind: "log-group:",
-        global: false,
-        found: true,
         add: ("TagResource", "tags"),
         remove: ("UntagResource", "tagKeys"),
         name: "resourceArn",
-        by_name: false,
         map: true,
+        ..regional("logs", "log-group:")
     },
-    Owner {
-        service: "cloudwatch",
-        kind: "alarm:",
-        global: false,
-        found: true,
-        add: ("TagResource", "Tags"),
-        remove: ("UntagResource", "TagKeys"),
-        name: "ResourceARN",
-        by_name: false,
-        map: false,
-    },
-    Owner {
-        service: "application-autoscaling",
-        kind: "scalable-target/",
-        global: false,
-        found: true,
-        add: ("TagResource", "Tags"),
-        remove: ("UntagResource", "TagKeys"),
-        name: "ResourceARN",
-        by_name: false,
-        map: true,
-    },
+    regional("cloudwatch", "alarm:"),
+    Owner { map: true, ..regional("application-autoscaling", "scalable-target/") },
     Owner { kind: "policy/", found: true, name: "PolicyArn", by_name: false, ..iam("TagPolicy", "UntagPolicy") },
     Owner { kind: "role/", name: "RoleName", ..iam("TagRole", "UntagRole") },
     Owner { kind: "user/", name: "UserName", ..iam("TagUser", "UntagUser") },
 ];
+
+/// Resources of a region, tagged by their ARNs with operations of the usual names.
+const fn regional(service: &'static str, kind: &'static str) -> Owner {
+    Owner {
+        service,
+        kind,
+        global: false,
+        found: true,
+        add: ("TagResource", "Tags"),
+        remove: ("UntagResource", "TagKeys"),
+        name: "ResourceARN",
+        by_name: false,
+        map: false,
+    }
+}
 
 const fn iam(add: &'static str, remove: &'static str) -> Owner {
     Owner {

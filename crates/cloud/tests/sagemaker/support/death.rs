@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sagewright_cloud_store_sqlite::SqliteRecords;
-
-use super::{Cloud, Life};
+use super::mortal::Life;
 
 /// When a process dies: a test says from where on its commits count.
 pub struct Death {
@@ -19,27 +17,32 @@ impl Death {
     }
 }
 
-/// Has a process go a way until it dies, at each commit in turn, and then has `after` look at what the next process makes of it,
-/// until a process goes the whole way. Answers after how many commits processes died.
-pub fn at_each_commit(slots: usize, way: impl AsyncFn(&Cloud, &Death), after: impl AsyncFn(&Cloud, i64)) -> i64 {
+/// Has a process go a way until it dies, at each commit in turn, and then has `after` look at what the next process makes of what
+/// it left in its world, until a process goes the whole way. Answers after how many commits processes died.
+pub fn at_each_commit_in<W, P>(
+    world: impl Fn() -> W,
+    start: impl Fn(&W, Arc<Life>) -> P,
+    way: impl AsyncFn(&P, &Death),
+    after: impl AsyncFn(&W, i64),
+) -> i64 {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut commits = 0;
     loop {
-        let store = SqliteRecords::in_memory().unwrap();
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let world = world();
         let first = runtime();
         let died = first.block_on(async {
             let death = Death { life: Arc::default(), commits };
-            let cloud = Cloud::mortal(store.clone(), slots, Arc::clone(&death.life));
+            let process = start(&world, Arc::clone(&death.life));
             let died = tokio::select! {
-                () = way(&cloud, &death) => false,
+                () = way(&process, &death) => false,
                 () = death.life.over() => true,
             };
             // Not dropped by the runtime's own: a killed process tidies nothing up.
-            std::mem::forget(cloud);
+            std::mem::forget(process);
             died
         });
         first.shutdown_background();
-        runtime().block_on(async { after(&Cloud::over(store, slots), commits).await });
+        runtime().block_on(after(&world, commits));
         if !died {
             return commits;
         }

@@ -1,5 +1,6 @@
 //! A SageMaker with fakes behind its ports; every call is checked against the service model on the way in and out.
 
+mod caller;
 mod death;
 mod fakes;
 mod mortal;
@@ -25,7 +26,9 @@ use sagewright_model::{Service, Shape, ShapeType};
 use serde_json::Value;
 use tokio::sync::{Mutex, broadcast, mpsc};
 
-pub use death::{Death, at_each_commit};
+pub use caller::caller;
+pub use death::Death;
+use death::at_each_commit_in;
 pub use fakes::{Bucket, Call as CommandCall, Deploy, FakeAlarms, FakeHost, Job, Jobs, ManualClock};
 pub use mortal::Life;
 use mortal::Mortal;
@@ -169,13 +172,7 @@ impl Cloud {
         }
         let n = self.requests.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let call = Call {
-            caller: Caller {
-                account: account.to_owned(),
-                principal_arn: format!("arn:aws:iam::{account}:user/local"),
-                user_id: "AIDALOCAL".to_owned(),
-                access_key: access_key.to_owned(),
-                source_ip: None,
-            },
+            caller: Caller { access_key: access_key.to_owned(), ..caller(account) },
             region: region.to_owned(),
             service,
             operation,
@@ -286,6 +283,16 @@ impl Cloud {
         self.recorded().await;
         self.store.rows().unwrap()
     }
+}
+
+/// As [`at_each_commit_in`], of processes over a store of their own.
+pub fn at_each_commit(slots: usize, way: impl AsyncFn(&Cloud, &Death), after: impl AsyncFn(&Cloud, i64)) -> i64 {
+    at_each_commit_in(
+        || SqliteRecords::in_memory().unwrap(),
+        |store, life| Cloud::mortal(store.clone(), slots, life),
+        way,
+        async |store, commits| after(&Cloud::over(store.clone(), slots), commits).await,
+    )
 }
 
 /// Fails a test that would hang.
