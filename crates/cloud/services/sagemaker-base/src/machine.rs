@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::SageMaker;
 use crate::kind::Kind;
-use crate::resource::{HIDDEN, fields, hidden, statuses};
+use crate::resource::{HIDDEN, fields, first_timer, hidden, statuses};
 use crate::state::{DELETED, ResumeError};
 
 /// Member of a record's hidden members where its machine's state is.
@@ -207,7 +207,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
                 DELETED.clone_into(&mut record.status);
             }
         }
-        let (machine, key, timed) = (machine.clone(), key.clone(), first_timer(&batch));
+        let (machine, key, due) = (machine.clone(), key.clone(), first_timer(&batch));
         let after = state.map(|state| json!(state));
         let written = to_its_end(async move {
             let sm = machine.sagemaker().clone();
@@ -215,10 +215,7 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
             let committed = sm.env().store.commit(batch).await;
             let (of, told) = (key.clone(), sm.clone());
             let begin = move || {
-                if let Some(due) = timed {
-                    told.waker().wake_by(due);
-                }
-                told.committed(false);
+                told.committed(due);
                 for effect in effects {
                     start(&machine, &of, effect);
                 }
@@ -242,12 +239,6 @@ async fn told<M: Machine>(machine: &M, key: &Key, event: &M::Event) -> Result<Op
             return Ok(Some(record));
         }
     }
-}
-
-/// When the first timer that a commit sets is due.
-fn first_timer(batch: &Batch) -> Option<i64> {
-    let due = |write: &Write| if let Write::SetTimer(timer) = write { Some(timer.due) } else { None };
-    batch.iter().filter_map(due).min()
 }
 
 /// Begins an effect.

@@ -202,12 +202,12 @@ impl SageMaker {
     pub async fn insert_record(&self, kind: Kind, record: Record, tags: Vec<(String, String)>) -> Result<(), ApiError> {
         let mut more = self.news(kind, &record, &record.status);
         more.extend(life::timer(kind, &record, record.created));
-        let timed = sets_timer(&more);
+        let due = first_timer(&more);
         let arn = record.arn.clone();
         if !self.env().store.insert(record, tags, more).await? {
             return Err(kind.taken(&arn));
         }
-        self.committed(timed);
+        self.committed(due);
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl SageMaker {
         key: &Key,
         mut change: impl FnMut(&mut Record, &mut Batch) -> Result<T, ApiError> + Send,
     ) -> Result<Option<T>, ApiError> {
-        let mut timed = false;
+        let mut due = None;
         let now = self.now();
         let out = self
             .env()
@@ -247,12 +247,12 @@ impl SageMaker {
                     batch.extend(life::timer(kind, record, now));
                 }
                 batch.extend(self.news_since(kind, &before, record));
-                timed = sets_timer(batch);
+                due = first_timer(batch);
                 Ok::<T, ApiError>(out)
             })
             .await?;
         let out = out.transpose()?;
-        self.committed(timed);
+        self.committed(due);
         Ok(out)
     }
 
@@ -284,7 +284,7 @@ impl SageMaker {
             batch.extend(self.news(kind, &found.record, DELETED));
             match self.env().store.commit(batch).await {
                 Ok(()) => {
-                    self.committed(false);
+                    self.committed(None);
                     return Ok(found.record);
                 }
                 Err(CommitError::Conflict(_)) => {}
@@ -302,9 +302,10 @@ impl SageMaker {
     }
 }
 
-/// Whether a commit sets a timer, which may be due at once.
-pub(crate) fn sets_timer(batch: &Batch) -> bool {
-    batch.iter().any(|write| matches!(write, Write::SetTimer(_)))
+/// When the first timer that a commit sets is due, in milliseconds since 1970.
+pub fn first_timer(batch: &Batch) -> Option<i64> {
+    let due = |write: &Write| if let Write::SetTimer(timer) = write { Some(timer.due) } else { None };
+    batch.iter().filter_map(due).min()
 }
 
 /// Status and second status of a record.

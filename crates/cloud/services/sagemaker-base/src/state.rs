@@ -59,10 +59,11 @@ impl SageMaker {
         news
     }
 
-    /// To be called after a commit with news, or with a timer where `timed`: they may have to be told or done at once.
-    pub fn committed(&self, timed: bool) {
-        if timed {
-            self.waker().wake();
+    /// To be called after a commit with news or with timers, of which the first is due at `due`, in milliseconds since 1970: they may
+    /// have to be told or done at once.
+    pub fn committed(&self, due: Option<i64>) {
+        if let Some(due) = due {
+            self.waker().wake_by(due);
         }
         self.execution().outbox.wake();
     }
@@ -74,7 +75,10 @@ impl SageMaker {
     /// The store failed.
     pub fn timer_done(&self, outcome: Result<(), CommitError>) -> Result<(), StoreError> {
         match outcome {
-            Ok(()) => self.committed(true),
+            Ok(()) => {
+                self.waker().wake();
+                self.committed(None);
+            }
             Err(CommitError::Conflict(_)) => self.waker().wake(),
             Err(CommitError::Store(error)) => return Err(error),
         }

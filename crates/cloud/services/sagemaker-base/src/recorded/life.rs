@@ -153,7 +153,7 @@ async fn settle(sm: &SageMaker, timer: Timer) -> Result<(), StoreError> {
         batch.push(Write::Replace(found));
     }
     match store.commit(batch).await {
-        Ok(()) => sm.committed(false),
+        Ok(()) => sm.committed(None),
         // Looked at again at once: the timer is still due.
         Err(CommitError::Conflict(_)) => sm.waker().wake(),
         Err(CommitError::Store(error)) => return Err(error),

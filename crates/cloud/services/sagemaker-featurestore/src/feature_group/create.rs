@@ -43,7 +43,7 @@ pub async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
     if !sm.env().store.insert(record, tags, more).await? {
         return Err(KIND.taken(&arn));
     }
-    sm.committed(true);
+    sm.committed(Some(now + STEP));
     Ok(json!({ "FeatureGroupArn": arn }))
 }
 

@@ -38,6 +38,6 @@ pub async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiError> {
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }
-    sm.committed(true);
+    sm.committed(Some(now + STEP));
     Ok(json!({}))
 }

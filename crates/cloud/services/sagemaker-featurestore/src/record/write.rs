@@ -3,6 +3,7 @@
 use sagewright_cloud_core::api::ApiError;
 use sagewright_cloud_core::records::{Batch, CommitError, Record, Versioned, Write};
 use sagewright_cloud_sagemaker_base::SageMaker;
+use sagewright_cloud_sagemaker_base::resource::first_timer;
 use serde_json::{Value, json};
 
 use super::Stored;
@@ -109,11 +110,11 @@ pub async fn write(
         if batch.is_empty() {
             return Ok(());
         }
-        let timed = batch.iter().any(|write| matches!(write, Write::SetTimer(_)));
+        let due = first_timer(&batch);
         batch.push(next.replace(found, now));
         match store.commit(batch).await {
             Ok(()) => {
-                sm.committed(timed);
+                sm.committed(due);
                 return Ok(());
             }
             Err(CommitError::Conflict(_)) => {}

@@ -69,7 +69,7 @@ pub async fn remove(
         batch.extend(sm.news(kind, &found.record, DELETED));
         match sm.env().store.commit(batch).await {
             Ok(()) => {
-                sm.committed(false);
+                sm.committed(None);
                 return Ok(json!({ kind.arn_member(): found.record.arn }));
             }
             Err(CommitError::Conflict(_)) => {}

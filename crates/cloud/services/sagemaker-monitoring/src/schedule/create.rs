@@ -24,6 +24,6 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     if !sm.env().store.insert(record, tags, more).await? {
         return Err(KIND.taken(&arn));
     }
-    sm.committed(true);
+    sm.committed(Some(due));
     Ok(json!({ "MonitoringScheduleArn": arn }))
 }

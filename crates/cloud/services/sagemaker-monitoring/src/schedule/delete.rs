@@ -31,7 +31,7 @@ pub(crate) async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         batch.extend(sm.news(KIND, &found.record, DELETED));
         match sm.env().store.commit(batch).await {
             Ok(()) => {
-                sm.committed(false);
+                sm.committed(None);
                 return Ok(json!({}));
             }
             Err(CommitError::Conflict(_)) => {}

@@ -35,7 +35,7 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     let mut more = sm.news(Kind::PIPELINE, &record, &record.status);
     more.push(version::insert(&key, 1, &definition, record.created));
     if sm.env().store.insert(record, tags, more).await? {
-        sm.committed(false);
+        sm.committed(None);
         return Ok(json!({ "PipelineArn": arn }));
     }
     // The same request again is answered as the first time.

@@ -47,7 +47,7 @@ pub(crate) async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
         batch.extend(sm.news(Kind::PIPELINE, &found.record, DELETED));
         match store.commit(batch).await {
             Ok(()) => {
-                sm.committed(false);
+                sm.committed(None);
                 return Ok(json!({ "PipelineArn": found.record.arn }));
             }
             Err(CommitError::Conflict(_)) => {}

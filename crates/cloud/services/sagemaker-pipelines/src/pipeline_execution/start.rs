@@ -229,7 +229,7 @@ async fn insert(
     let written = tokio::spawn(async move {
         let sm = executions.sagemaker();
         sm.env().store.commit(batch).await?;
-        sm.committed(false);
+        sm.committed(None);
         begin(&executions, &record, effects);
         Ok(())
     });

@@ -26,6 +26,6 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     if !sm.env().store.insert(card, tags, more).await? {
         return Err(Kind::MODEL_CARD.taken(&arn));
     }
-    sm.committed(false);
+    sm.committed(None);
     Ok(json!({ "ModelCardArn": arn }))
 }

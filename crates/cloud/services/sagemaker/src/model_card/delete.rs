@@ -27,6 +27,6 @@ pub(crate) async fn delete(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }
-    sm.committed(true);
+    sm.committed(Some(call.now.as_millisecond()));
     Ok(json!({}))
 }

@@ -55,6 +55,6 @@ pub(crate) async fn update(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }
-    sm.committed(false);
+    sm.committed(None);
     Ok(json!({ "ModelCardArn": arn }))
 }

@@ -51,6 +51,6 @@ pub(crate) async fn create(sm: &SageMaker, call: &Call) -> Result<Value, ApiErro
     if !sm.env().store.insert(job, Vec::new(), more).await? {
         return Err(KIND.taken(&arn));
     }
-    sm.committed(true);
+    sm.committed(Some(now + STEP));
     Ok(json!({ "ModelCardExportJobArn": arn }))
 }
